@@ -1,0 +1,228 @@
+// The rows of the command set and field access by name.
+#include "generator/arch/command_set.h"
+
+#include <array>
+#include <cassert>
+
+namespace npugen {
+namespace {
+
+#define NPUGEN_HEADER_FIELDS                                                                       \
+  {"opcode", 0, 0, 8, false, "what to do"},                                                        \
+      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                        \
+      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},               \
+      {"wait0_id", 1, 0, 5, false, "first barrier to wait for"},                                   \
+      {"wait0_en", 1, 5, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},      \
+      {"wait1_id", 1, 8, 5, false, "second barrier to wait for"},                                  \
+      {"wait1_en", 1, 13, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},     \
+      {"signal_id", 1, 16, 5, false, "barrier to arrive at"},                                      \
+      {"signal_en", 1, 21, 1, false, "1: arrive at barrier signal_id"},                            \
+      {"signal_bytes", 1, 22, 1, false,                                                            \
+       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                 \
+      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"},    \
+      {"wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"}
+
+constexpr CommandField kControlFields[] = {NPUGEN_HEADER_FIELDS};
+
+constexpr CommandField kDmaFields[] = {
+    NPUGEN_HEADER_FIELDS,
+    {"window", 4, 0, 2, false, "memory window of the global side"},
+    {"local_source", 4, 2, 1, false, "LOAD only. 1: the source is PE memory, not a window"},
+    {"core_memory", 4, 3, 1, false, "LOAD only. 1: the destination is core memory"},
+    {"bounds", 4, 4, 1, false, "LOAD only. 1: start/extent are in force (7 entries)"},
+    {"fill", 4, 8, 8, false, "LOAD only. byte written where the source is out of bounds"},
+    {"core_mask", 4, 16, 16, false, "LOAD to core memory: cores of each PE that receive the data"},
+    {"global_offset", 5, 0, 32, false,
+     "byte offset in the window (or PE memory address of a local source) of the box's first byte"},
+    {"local_address", 6, 0, 24, false, "byte address in PE or core memory of the box's first byte"},
+    {"pe_mask", 7, 0, 32, false, "LOAD: PEs that receive the data; STORE: the one PE to read"},
+    {"size0", 8, 0, 24, false, "bytes of the innermost, contiguous run (at least 1)"},
+    {"size1", 9, 0, 16, false, "runs in dimension 1 (0 counts as 1)"},
+    {"size2", 9, 16, 16, false, "runs in dimension 2 (0 counts as 1)"},
+    {"size3", 10, 0, 16, false, "runs in dimension 3 (0 counts as 1)"},
+    {"size4", 10, 16, 16, false, "runs in dimension 4 (0 counts as 1)"},
+    {"global_stride1", 12, 0, 32, true, "global side: bytes from run to run in dimension 1"},
+    {"global_stride2", 13, 0, 32, true, "the same for dimension 2"},
+    {"global_stride3", 14, 0, 32, true, "the same for dimension 3"},
+    {"global_stride4", 15, 0, 32, true, "the same for dimension 4"},
+    {"local_stride1", 16, 0, 32, true, "local side: bytes from run to run in dimension 1"},
+    {"local_stride2", 17, 0, 32, true, "the same for dimension 2"},
+    {"local_stride3", 18, 0, 32, true, "the same for dimension 3"},
+    {"local_stride4", 19, 0, 32, true, "the same for dimension 4"},
+    {"start0", 20, 0, 32, true, "coordinate of the box's first byte in dimension 0, in bytes"},
+    {"extent0", 21, 0, 32, false, "bytes of the source in dimension 0"},
+    {"start1", 22, 0, 16, true, "coordinate of the box's first run in dimension 1"},
+    {"start2", 22, 16, 16, true, "the same for dimension 2"},
+    {"start3", 23, 0, 16, true, "the same for dimension 3"},
+    {"start4", 23, 16, 16, true, "the same for dimension 4"},
+    {"extent1", 24, 0, 16, false, "runs of the source in dimension 1"},
+    {"extent2", 24, 16, 16, false, "the same for dimension 2"},
+    {"extent3", 25, 0, 16, false, "the same for dimension 3"},
+    {"extent4", 25, 16, 16, false, "the same for dimension 4"},
+};
+
+constexpr CommandField kComputeFields[] = {
+    NPUGEN_HEADER_FIELDS,
+    {"pe_mask", 4, 0, 32, false, "PEs that run the command"},
+    {"acc_init", 5, 0, 1, false, "1: the first slice overwrites the accumulators"},
+    {"drain", 5, 1, 1, false, "1: results leave the accumulators when the last slice is done"},
+    {"average", 5, 2, 1, false, "1: post-processing divides (see machine.md) instead of requantizing"},
+    {"fill", 5, 8, 8, false, "byte read where the window lies outside the tensor"},
+    {"act_min", 5, 16, 8, true, "smallest output value"},
+    {"act_max", 5, 24, 8, true, "largest output value"},
+    {"act_base", 6, 0, 25, true, "PE memory address of row 0, byte 0 of the (first) operand"},
+    {"b_base", 7, 0, 25, true, "ADD: address of the second operand; LOOKUP, SOFTMAX: table's core row"},
+    {"out_w", 8, 0, 16, false, "positions in a row of the output (vectors in a row for ADD, LOOKUP)"},
+    {"out_h", 8, 16, 16, false, "rows of the output"},
+    {"x_step", 9, 0, 24, false, "bytes in the row from position to position"},
+    {"row_step", 10, 0, 24, false, "bytes from the operand row of one output row to the next one's"},
+    {"y_start", 11, 0, 16, true, "operand row of the first position's first tap"},
+    {"y_step", 11, 16, 8, false, "operand rows from output row to output row"},
+    {"k2_y_step", 11, 24, 8, false, "operand rows from k2 to k2"},
+    {"x_start", 12, 0, 24, true, "byte in the row of the first position's first tap"},
+    {"row_bytes", 13, 0, 24, false, "valid bytes of an operand row"},
+    {"in_h", 14, 0, 16, false, "valid operand rows"},
+    {"k0_count", 15, 0, 16, false, "slices along a run (step: SIMD bytes)"},
+    {"k1_count", 15, 16, 8, false, "runs per operand row"},
+    {"k2_count", 15, 24, 8, false, "operand rows per window"},
+    {"k1_step", 16, 0, 24, false, "bytes in the row from k1 to k1"},
+    {"k2_row_step", 17, 0, 24, false, "bytes from k2 to k2 (k2_y_step operand rows)"},
+    {"groups", 18, 0, 16, false, "output channel groups"},
+    {"tiles", 18, 16, 16, false, "tiles of T positions per group: ceil(positions / T)"},
+    {"group_step", 19, 0, 16, false, "bytes in the row from group to group (WINDOW, MAXPOOL)"},
+    {"weight_row", 20, 0, 24, false, "core memory row of the first weight slice"},
+    {"weight_group_rows", 21, 0, 24, false, "core memory rows from group to group (weights)"},
+    {"param_row", 22, 0, 24, false, "core memory row of the first group's parameter records"},
+    {"param_group_rows", 23, 0, 16, false, "core memory rows from group to group (parameters)"},
+    {"out_base", 24, 0, 24, false, "PE memory address of the first output byte"},
+    {"out_x_step", 25, 0, 24, false, "output bytes from position to position"},
+    {"out_row_step", 26, 0, 24, false, "output bytes from row to row"},
+    {"out_group_step", 27, 0, 16, false, "output bytes from group to group"},
+    {"out_zero_point", 27, 16, 8, true, "zero point of the output"},
+    {"channels", 28, 0, 16, false, "valid output channels of the command (all groups)"},
+    {"group_channels", 28, 16, 16, false, "output channels of a full group"},
+    {"positions", 29, 0, 24, false, "out_w * out_h"},
+    {"win_rows", 30, 0, 8, false, "rows of the window that are fetched"},
+    {"win_cols", 30, 8, 8, false, "columns of the window that are fetched"},
+    {"win_new_cols", 30, 16, 8, false, "columns to fetch when the window slides by one position"},
+    {"win_y_step", 30, 24, 8, false, "operand rows from window row to window row"},
+    {"win_row_step", 31, 0, 24, false, "bytes from window row to window row (win_y_step operand rows)"},
+    {"win_col_step", 32, 0, 24, false, "bytes in the row from window column to window column"},
+    {"b_x_step", 33, 0, 24, false, "second operand: bytes from vector to vector"},
+    {"b_row_step", 34, 0, 24, false, "second operand: bytes from row to row"},
+    {"a_zero_point", 35, 0, 8, true, "zero point of the first operand"},
+    {"b_zero_point", 35, 8, 8, true, "zero point of the second operand"},
+    {"b_shift", 35, 16, 8, true, "shift of the second operand's rescaling (positive: left)"},
+    {"out_shift", 35, 24, 8, true, "shift of the sum's rescaling (positive: left)"},
+    {"b_multiplier", 36, 0, 31, false, "multiplier of the second operand's rescaling"},
+    {"out_multiplier", 37, 0, 31, false, "multiplier of the sum's rescaling"},
+    {"b_subtract", 38, 0, 1, false, "ADD: 1 subtracts the rescaled second operand"},
+    {"a_subtract", 38, 1, 1, false, "ADD: 1 subtracts the first operand"},
+};
+
+constexpr OpcodeInfo kOpcodes[] = {
+    {Opcode::kEnd, "End", &kControlLayout, 1, 1, "wait for all engines, then raise the interrupt"},
+    {Opcode::kFence, "Fence", &kControlLayout, 1, 1, "dispatch nothing until all engines are idle"},
+    {Opcode::kLoad, "Load", &kDmaLayout, 3, 7, "tensor load"},
+    {Opcode::kStore, "Store", &kDmaLayout, 3, 5, "tensor store"},
+    {Opcode::kMatmul, "Matmul", &kComputeLayout, 8, 8, "dense dot products"},
+    {Opcode::kWindow, "Window", &kComputeLayout, 9, 9, "one window per channel"},
+    {Opcode::kMaxPool, "MaxPool", &kComputeLayout, 9, 9, "maximum over windows"},
+    {Opcode::kAdd, "Add", &kComputeLayout, 10, 10, "rescaled sum of two tensors"},
+    {Opcode::kLookup, "Lookup", &kComputeLayout, 10, 10, "table look-up of every byte"},
+    {Opcode::kSoftmax, "Softmax", &kComputeLayout, 10, 10, "softmax over rows"},
+};
+
+constexpr HardwareError kHardwareErrors[] = {
+    {0, "None", "no error"},
+    {1, "BadMagic", "the stream does not begin with the magic word"},
+    {2, "BadVersion", "the stream is of another command set version"},
+    {3, "BadHash", "the stream was compiled for another configuration"},
+    {4, "BadOpcode", "unknown opcode"},
+    {5, "BadLength", "a command's length does not fit its opcode or the stream"},
+    {6, "BadBarrier", "a barrier number is out of range"},
+    {7, "Deadlock", "every engine waits for a barrier that nothing can reach any more"},
+    {8, "WindowBounds", "an access outside the memory windows, or against their permissions"},
+    {9, "AxiRead", "the bus answered a read with an error"},
+    {10, "AxiWrite", "the bus answered a write with an error"},
+    {11, "LocalBounds", "an access outside PE or core memory"},
+    {12, "BadField", "a command field has an illegal value"},
+};
+
+constexpr CycleCause kCycleCauses[] = {
+    {0, "Idle", "idle", "no command in the compute engine and no transfer under way"},
+    {1, "Compute", "compute", "the array works on a new activation vector, or a vector unit on its operands"},
+    {2, "WeightPort", "weight_port", "waiting for a weight slice from core memory"},
+    {3, "ActivationPort", "activation_port", "fetching window vectors, or waiting for a bank conflict"},
+    {4, "Barrier", "barrier", "the next compute command waits for a barrier"},
+    {5, "Drain", "drain", "waiting for post-processing or the output write"},
+    {6, "Dma", "dma", "no compute command; a transfer is under way"},
+    {7, "Fill", "fill", "start and end of a command: pipeline, parameter and register loading"},
+};
+
+#undef NPUGEN_HEADER_FIELDS
+
+const CommandField* FindField(const CommandLayout& layout, std::string_view name) {
+  for (const CommandField& field : layout.fields) {
+    if (field.name == name) return &field;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+const CommandLayout kControlLayout = {"control_command", 4, "END and FENCE", kControlFields};
+const CommandLayout kDmaLayout = {"dma_command", 28, "LOAD and STORE", kDmaFields};
+const CommandLayout kComputeLayout = {"compute_command", 40, "commands of the PEs", kComputeFields};
+
+std::span<const CommandLayout* const> AllCommandLayouts() {
+  static constexpr const CommandLayout* kAll[] = {&kControlLayout, &kDmaLayout, &kComputeLayout};
+  return kAll;
+}
+
+std::span<const OpcodeInfo> AllOpcodes() { return kOpcodes; }
+
+const OpcodeInfo* FindOpcode(uint8_t opcode) {
+  for (const OpcodeInfo& info : kOpcodes) {
+    if (static_cast<uint8_t>(info.opcode) == opcode) return &info;
+  }
+  return nullptr;
+}
+
+std::span<const HardwareError> AllHardwareErrors() { return kHardwareErrors; }
+std::span<const CycleCause> AllCycleCauses() { return kCycleCauses; }
+
+Command::Command(Opcode opcode, uint32_t entries, uint32_t tag)
+    : words_(entries * kWordsPerEntry, 0) {
+  words_[0] = static_cast<uint32_t>(opcode) | entries << 8 | (tag & 0xffff) << 16;
+}
+
+bool Command::Set(std::string_view field_name, int64_t value) {
+  const OpcodeInfo* info = FindOpcode(words_[0] & 0xff);
+  const CommandField* field = info ? FindField(*info->layout, field_name) : nullptr;
+  if (field == nullptr || field->word >= words_.size()) return false;
+  const int64_t low = field->is_signed ? -(int64_t{1} << (field->width - 1)) : 0;
+  const int64_t high =
+      field->is_signed ? (int64_t{1} << (field->width - 1)) - 1 : (int64_t{1} << field->width) - 1;
+  if (value < low || value > high) return false;
+  const uint32_t mask =
+      field->width == 32 ? 0xffffffffu : ((uint32_t{1} << field->width) - 1) << field->lsb;
+  uint32_t& word = words_[field->word];
+  word = (word & ~mask) | ((static_cast<uint32_t>(value) << field->lsb) & mask);
+  return true;
+}
+
+int64_t Command::Get(std::string_view field_name) const {
+  const OpcodeInfo* info = FindOpcode(words_[0] & 0xff);
+  const CommandField* field = info ? FindField(*info->layout, field_name) : nullptr;
+  assert(field != nullptr);
+  if (field->word >= words_.size()) return 0;
+  const uint64_t raw =
+      (uint64_t{words_[field->word]} >> field->lsb) & ((uint64_t{1} << field->width) - 1);
+  if (field->is_signed && (raw >> (field->width - 1)) != 0) {
+    return static_cast<int64_t>(raw) - (int64_t{1} << field->width);
+  }
+  return static_cast<int64_t>(raw);
+}
+
+}  // namespace npugen

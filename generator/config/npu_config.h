@@ -1,0 +1,68 @@
+// The configuration object: everything that the generator, compiler, models and driver know about one NPU.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace npugen {
+
+/// One validated NPU configuration. Made from a spec by BuildConfig() and never changed afterwards;
+/// every view (RTL, headers, compiler, golden model, docs) is printed from it.
+/// Sizes are bytes unless the name says otherwise. The first part mirrors the spec's keys.
+struct NpuConfig {
+  std::string name = "npu";  ///< identifier: [a-z][a-z0-9_]*
+
+  // npu:
+  uint32_t grid_x = 1;  ///< PE columns, 1..8
+  uint32_t grid_y = 1;  ///< PE rows, 1..8; grid_x * grid_y <= 32
+  uint64_t clock_hz = 200'000'000;
+  uint32_t axi_data_bits = 128;   ///< 32, 64, ... 512
+  uint32_t axi_address_bits = 40; ///< 32..64
+  uint32_t axi_outstanding = 8;   ///< bursts in flight per direction, 1..32 (power of two)
+  uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
+
+  // pe:
+  uint32_t pe_memory_bytes = 128 * 1024;  ///< at most 8 MiB
+  uint32_t pe_banks = 8;                  ///< power of two, at least 2
+  uint32_t pe_bank_bytes = 16;            ///< bytes per bank word ("A"), power of two
+  uint32_t cores = 1;                     ///< cores per PE, 1..16
+
+  // core:
+  uint32_t core_memory_bytes = 64 * 1024;  ///< at most 8 MiB
+  uint32_t core_banks = 4;                 ///< power of two
+  uint32_t core_bank_bytes = 16;           ///< bytes per bank word, power of two
+  uint32_t lanes = 16;                     ///< lanes per core ("L"), 1..128
+  uint32_t accumulators = 16;              ///< accumulator entries per lane and half ("T"), 2..256
+  // lane:
+  uint32_t simd = 16;  ///< MACs per lane and cycle ("S"), 1..64
+
+  // controller: entries
+  uint32_t instruction_entries = 256;  ///< 16-byte command entries held by the fetch unit
+  uint32_t parameter_entries = 64;     ///< bus beats staged on the way to core memory
+  uint32_t activation_entries = 64;    ///< bus beats staged on the way to PE memory
+
+  // units:
+  uint32_t post_width = 16;   ///< results post-processed per cycle ("R"), power of two
+  uint32_t lookup_ports = 4;  ///< table look-ups per cycle, power of two, at most post_width
+
+  /// FNV-1a (64 bit) of the canonical text of all values above but `name` and `clock_hz`.
+  uint64_t hash = 0;
+
+  // Derived numbers.
+  uint32_t pes() const { return grid_x * grid_y; }
+  uint32_t axi_bytes() const { return axi_data_bits / 8; }           ///< "B"
+  uint32_t core_row_bytes() const { return core_banks * core_bank_bytes; }  ///< "W"
+  uint32_t core_rows() const { return core_memory_bytes / core_row_bytes(); }
+  uint32_t pe_lanes() const { return cores * lanes; }                ///< output channels of a group
+  /// Core memory rows of one weight slice: lanes * simd bytes, padded to rows.
+  uint32_t slice_rows() const {
+    return (lanes * simd + core_row_bytes() - 1) / core_row_bytes();
+  }
+  /// Core memory rows of one core's parameter records for a group: lanes * 9 bytes, padded to rows.
+  uint32_t param_rows() const { return (lanes * 9 + core_row_bytes() - 1) / core_row_bytes(); }
+  /// Channels of a WINDOW group: one vector read delivers at most a bank word.
+  uint32_t window_channels() const { return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes; }
+  uint64_t macs_per_cycle() const { return uint64_t{pes()} * pe_lanes() * simd; }
+};
+
+}  // namespace npugen
