@@ -1,9 +1,9 @@
 // Look-ups in the table of errors and their presentation.
 #include "generator/support/diagnostic.h"
 
-#include <array>
-
 #include <fmt/format.h>
+
+#include <array>
 
 namespace npugen {
 namespace {

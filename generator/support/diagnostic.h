@@ -1,4 +1,5 @@
-// Errors as values: a code from one table, a place in a file, what is wrong and what would be legal.
+// Errors as values: a code from one table, a place in a file, what is wrong and what would be
+// legal.
 #pragma once
 
 #include <string>
@@ -48,8 +49,8 @@ std::string FormatDiagnostic(const Diagnostic& diagnostic, bool color);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                      // NOLINT: implicit by design
-  Result(Diagnostics errors) : state_(std::move(errors)) {}          // NOLINT: implicit by design
+  Result(T value) : state_(std::move(value)) {}                        // NOLINT: implicit by design
+  Result(Diagnostics errors) : state_(std::move(errors)) {}            // NOLINT: implicit by design
   Result(Diagnostic error) : state_(Diagnostics{std::move(error)}) {}  // NOLINT: implicit by design
 
   bool ok() const { return std::holds_alternative<T>(state_); }

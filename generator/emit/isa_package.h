@@ -1,0 +1,11 @@
+// Prints npu_isa_pkg: the command set as SystemVerilog constants and packed structs.
+#pragma once
+
+#include <string>
+
+namespace npugen {
+
+/// The package text. It depends on the architecture tables only, not on a spec.
+std::string EmitIsaPackage();
+
+}  // namespace npugen

@@ -1,0 +1,11 @@
+// Prints npu_regs: the AXI4-Lite register block of the register map.
+#pragma once
+
+#include <string>
+
+namespace npugen {
+
+/// The module text. It depends on the register map only, not on a spec.
+std::string EmitRegisterBlock();
+
+}  // namespace npugen

@@ -1,0 +1,34 @@
+// Writes the printed SystemVerilog that no spec influences: what rtl/ needs beside itself to be
+// linted.
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "generator/emit/isa_package.h"
+#include "generator/emit/register_block.h"
+
+namespace {
+
+bool Write(const std::filesystem::path& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  file.close();
+  if (!file) std::fprintf(stderr, "npugen_rtl_library: cannot write %s\n", path.c_str());
+  return !file.fail();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::fprintf(stderr, "usage: npugen_rtl_library OUTDIR\n");
+    return 2;
+  }
+  const std::filesystem::path folder = argv[1];
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  const bool written = Write(folder / "npu_isa_pkg.sv", npugen::EmitIsaPackage()) &&
+                       Write(folder / "npu_regs.sv", npugen::EmitRegisterBlock());
+  return written ? 0 : 2;
+}
