@@ -210,9 +210,8 @@ void PrintStorage(SvWriter& out) {
       out.Line(fmt::format("    {}_set_i{}){};", reg.name, slice, only_fields));
     } else {
       out.Line(fmt::format("if ({}) begin", enable)).In();
-      const std::string merged = fmt::format("({} & ~write_mask) | write_data", target);
       out.Line(fmt::format("{} <=", target));
-      out.Line(fmt::format(mask == 0xffffffff ? "    {};" : "    ({}){};", merged, only_fields));
+      out.Line(fmt::format("    (({} & ~write_mask) | write_data){};", target, only_fields));
       out.Out().Line("end");
     }
     if (reg.count > 1) out.Out().Line("end");
