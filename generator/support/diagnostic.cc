@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 namespace npugen {
 namespace {
 
@@ -23,6 +21,14 @@ constexpr Row kRows[] = {
 const Row& RowOf(DiagnosticCode code) { return kRows[static_cast<size_t>(code)]; }
 
 }  // namespace
+
+std::vector<DiagnosticCode> AllDiagnosticCodes() {
+  return {
+#define NPUGEN_DIAGNOSTIC(name, code, exit_status, summary) DiagnosticCode::name,
+#include "generator/support/diagnostic.def"
+#undef NPUGEN_DIAGNOSTIC
+  };
+}
 
 std::string_view CodeText(DiagnosticCode code) { return RowOf(code).code; }
 std::string_view CodeSummary(DiagnosticCode code) { return RowOf(code).summary; }

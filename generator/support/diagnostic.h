@@ -17,6 +17,8 @@ enum class DiagnosticCode {
 #undef NPUGEN_DIAGNOSTIC
 };
 
+/// All of them, in the order of the table.
+std::vector<DiagnosticCode> AllDiagnosticCodes();
 /// The stable short code shown to users, such as "U001".
 std::string_view CodeText(DiagnosticCode code);
 /// One sentence on the class of error.

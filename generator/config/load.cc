@@ -1,0 +1,124 @@
+// From a spec to the configuration.
+#include "generator/config/load.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <tuple>
+#include <vector>
+
+#include "generator/config/rules.h"
+#include "generator/spec/quantity.h"
+#include "generator/spec/spec.h"
+#include "generator/spec/yaml_tree.h"
+#include "generator/support/text.h"
+
+namespace npugen {
+namespace {
+
+/// The file's name without folder and ending, made an identifier.
+std::string NameFromFile(const std::string& file) {
+  std::string name;
+  for (const char c : std::filesystem::path(file).stem().string()) {
+    const auto letter = static_cast<unsigned char>(c);
+    name += std::isalnum(letter) != 0 ? static_cast<char>(std::tolower(letter)) : '_';
+  }
+  if (name.empty() || name[0] < 'a' || name[0] > 'z') name = "npu_" + name;
+  return name.substr(0, 64);
+}
+
+/// Gives derived keys that the spec leaves out their values. Such a value is usable when the values
+/// that it is made of are.
+void Derive(Spec& spec) {
+  const auto number = [&](std::string_view path) { return spec.At(path).number; };
+  const auto derive = [&](std::string_view path, std::vector<std::string_view> from, auto make) {
+    SpecValue& value = spec.At(path);
+    if (value.given) return;
+    value.usable = value.usable && std::all_of(from.begin(), from.end(), [&](std::string_view key) {
+                     return spec.At(key).usable;
+                   });
+    if (value.usable) value.number = make();
+  };
+  derive("units.postprocess_width", {"pe.cores", "core.lanes"}, [&] {
+    return PowerOfTwoBelow(std::min<uint64_t>(16, number("pe.cores") * number("core.lanes")));
+  });
+  derive("units.lookup_ports", {"units.postprocess_width"},
+         [&] { return std::min<uint64_t>(4, number("units.postprocess_width")); });
+  derive("pe.bank_width", {"lane.simd", "units.postprocess_width", "npu.axi.data_width"}, [&] {
+    return PowerOfTwoAbove(std::max({number("lane.simd"), number("units.postprocess_width"),
+                                     number("npu.axi.data_width") / 8}));
+  });
+  derive("core.bank_width", {"core.banks", "core.lanes", "lane.simd", "npu.axi.data_width"}, [&] {
+    const uint64_t banks = number("core.banks");
+    const uint64_t beat = number("npu.axi.data_width") / 8;
+    const uint64_t slice = PowerOfTwoAbove(number("core.lanes") * number("lane.simd"));
+    uint64_t width = 16;
+    while (width > 4 && width * banks > std::max(slice, beat)) width /= 2;
+    while (width * banks < beat) width *= 2;
+    return width;
+  });
+}
+
+NpuConfig Fill(const Spec& spec) {
+  NpuConfig config;
+  const std::string& name = spec.At("name").text;
+  config.name = name.empty() ? NameFromFile(spec.file()) : name;
+  config.clock_hz = spec.At("npu.clock").number;
+  for (const KeyInfo& key : AllKeys()) {
+    if (key.member != nullptr) config.*key.member = static_cast<uint32_t>(spec.At(key.path).number);
+  }
+  config.hash = ConfigHash(config);
+  return config;
+}
+
+}  // namespace
+
+std::string CanonicalText(const NpuConfig& config) {
+  std::string text;
+  for (const KeyInfo& key : AllKeys()) {
+    if (key.member != nullptr) text += fmt::format("{}={}\n", key.path, config.*key.member);
+  }
+  return text;
+}
+
+uint64_t ConfigHash(const NpuConfig& config) { return Fnv1a64(CanonicalText(config)); }
+
+Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
+  SpecReading reading = ReadSpec(text, file);
+  Derive(reading.spec);
+  NpuConfig config = Fill(reading.spec);
+  CheckRules(reading.spec, config, reading.errors);
+  if (reading.errors.empty()) return config;
+  std::stable_sort(reading.errors.begin(), reading.errors.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) {
+                     return std::tie(a.location.line, a.location.column) <
+                            std::tie(b.location.line, b.location.column);
+                   });
+  return reading.errors;
+}
+
+Result<NpuConfig> LoadSpec(const std::string& path) {
+  const auto refuse = [&](std::string_view why) {
+    return Diagnostic{DiagnosticCode::kFileRead,
+                      {path, 0, 0},
+                      fmt::format("the spec cannot be read: {}", why),
+                      "give the path of a spec, such as specs/nano.yaml"};
+  };
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return refuse("it is a folder");
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return refuse(std::strerror(errno));
+  // One byte more than is legal tells a file that is too large, without reading all of it.
+  std::string text(kMaxSpecBytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return refuse(std::strerror(errno));
+  text.resize(static_cast<size_t>(file.gcount()));
+  return LoadSpecText(text, path);
+}
+
+}  // namespace npugen

@@ -1,0 +1,209 @@
+// The rules between keys.
+#include "generator/config/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "generator/spec/quantity.h"
+#include "generator/support/text.h"
+
+namespace npugen {
+namespace {
+
+constexpr uint32_t kMaxPes = 32;  // commands select PEs with a 32-bit mask
+constexpr uint64_t kMaxMemory = 8 * 1024 * 1024;
+
+uint64_t PeMemoryUnit(const NpuConfig& config) {
+  return uint64_t{config.pe_banks} * config.pe_bank_bytes;
+}
+
+/// Rows that let one weight slice load while another one is used, beside one parameter block.
+uint32_t NeededCoreRows(const NpuConfig& config) {
+  return 2 * config.slice_rows() + config.param_rows();
+}
+
+/// `1 KiB or 2 KiB`: the multiples of `unit` around `value`, within memory's limits.
+std::string NearestMultiples(uint64_t value, uint64_t unit) {
+  const uint64_t below = value / unit * unit;
+  const uint64_t above = below + unit;
+  if (below == 0) return FormatBytes(above);
+  if (above > kMaxMemory) return FormatBytes(below);
+  return fmt::format("{} or {}", FormatBytes(below), FormatBytes(above));
+}
+
+const std::vector<ConfigRule>& Rules() {
+  static const std::vector<ConfigRule> rules = {
+      {DiagnosticCode::kSpecTooManyPes,
+       {"npu.grid.x", "npu.grid.y"},
+       "`npu.grid.x` * `npu.grid.y` is at most 32: commands select PEs with a mask of 32 bits.",
+       [](const NpuConfig& c) { return c.pes() <= kMaxPes; },
+       [](const NpuConfig& c) {
+         return fmt::format("the grid has {} PEs, a command can select {}", c.pes(), kMaxPes);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set npu.grid.x to {} or less, or npu.grid.y to {} or less",
+                            kMaxPes / c.grid_y, kMaxPes / c.grid_x);
+       }},
+      {DiagnosticCode::kSpecPeBankTooNarrow,
+       {"pe.bank_width", "lane.simd"},
+       "`pe.bank_width` >= `lane.simd`: one access to PE memory feeds all multipliers of a lane.",
+       [](const NpuConfig& c) { return c.pe_bank_bytes >= c.simd; },
+       [](const NpuConfig& c) {
+         return fmt::format("a bank word of {} bytes cannot feed {} multipliers", c.pe_bank_bytes,
+                            c.simd);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set pe.bank_width to {} or more, or lane.simd to {} or less",
+                            PowerOfTwoAbove(c.simd), c.pe_bank_bytes);
+       }},
+      {DiagnosticCode::kSpecPeBankTooNarrow,
+       {"pe.bank_width", "units.postprocess_width"},
+       "`pe.bank_width` >= `units.postprocess_width`: the results of a cycle are one access.",
+       [](const NpuConfig& c) { return c.pe_bank_bytes >= c.post_width; },
+       [](const NpuConfig& c) {
+         return fmt::format("a bank word of {} bytes cannot take {} results per cycle",
+                            c.pe_bank_bytes, c.post_width);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "set pe.bank_width to {} or more, or units.postprocess_width to {} or "
+             "less",
+             c.post_width, c.pe_bank_bytes);
+       }},
+      {DiagnosticCode::kSpecPeBankTooNarrow,
+       {"pe.bank_width", "npu.axi.data_width"},
+       "`pe.bank_width` * 8 >= `npu.axi.data_width`: a bus beat is one access.",
+       [](const NpuConfig& c) { return c.pe_bank_bytes >= c.axi_bytes(); },
+       [](const NpuConfig& c) {
+         return fmt::format("a bank word of {} bytes cannot take a bus beat of {} bytes",
+                            c.pe_bank_bytes, c.axi_bytes());
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set pe.bank_width to {} or more, or npu.axi.data_width to {} or less",
+                            c.axi_bytes(), c.pe_bank_bytes * 8);
+       }},
+      {DiagnosticCode::kSpecCoreRowTooNarrow,
+       {"core.bank_width", "core.banks", "npu.axi.data_width"},
+       "`core.banks` * `core.bank_width` * 8 >= `npu.axi.data_width`: a bus beat lies in one row.",
+       [](const NpuConfig& c) { return c.core_row_bytes() >= c.axi_bytes(); },
+       [](const NpuConfig& c) {
+         return fmt::format("a core memory row of {} bytes cannot take a bus beat of {} bytes",
+                            c.core_row_bytes(), c.axi_bytes());
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "set core.bank_width to {} or more, core.banks to {} or more, or npu.axi.data_width "
+             "to "
+             "{} or less",
+             c.axi_bytes() / c.core_banks, c.axi_bytes() / c.core_bank_bytes,
+             c.core_row_bytes() * 8);
+       }},
+      {DiagnosticCode::kSpecPostprocessTooWide,
+       {"units.postprocess_width", "pe.cores", "core.lanes"},
+       "`units.postprocess_width` <= `pe.cores` * `core.lanes`: no more results than lanes.",
+       [](const NpuConfig& c) { return c.post_width <= c.pe_lanes(); },
+       [](const NpuConfig& c) {
+         return fmt::format("{} results per cycle cannot come from {} lanes", c.post_width,
+                            c.pe_lanes());
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "set units.postprocess_width to {} or less, or have {} lanes or more in all cores",
+             PowerOfTwoBelow(c.pe_lanes()), c.post_width);
+       }},
+      {DiagnosticCode::kSpecTooManyLookups,
+       {"units.lookup_ports", "units.postprocess_width"},
+       "`units.lookup_ports` <= `units.postprocess_width`: look-ups are on the way of results.",
+       [](const NpuConfig& c) { return c.lookup_ports <= c.post_width; },
+       [](const NpuConfig& c) {
+         return fmt::format("{} look-ups per cycle are more than {} results per cycle",
+                            c.lookup_ports, c.post_width);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "set units.lookup_ports to {} or less, or units.postprocess_width to {} or more",
+             c.post_width, c.lookup_ports);
+       }},
+      {DiagnosticCode::kSpecPeMemoryShape,
+       {"pe.memory", "pe.banks", "pe.bank_width"},
+       "`pe.memory` is a multiple of `pe.banks` * `pe.bank_width`: all banks have the same depth.",
+       [](const NpuConfig& c) { return c.pe_memory_bytes % PeMemoryUnit(c) == 0; },
+       [](const NpuConfig& c) {
+         return fmt::format("PE memory of {} is no multiple of {} banks * {} bytes = {}",
+                            FormatBytes(c.pe_memory_bytes), c.pe_banks, c.pe_bank_bytes,
+                            FormatBytes(PeMemoryUnit(c)));
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set pe.memory to {}",
+                            NearestMultiples(c.pe_memory_bytes, PeMemoryUnit(c)));
+       }},
+      {DiagnosticCode::kSpecCoreMemoryShape,
+       {"core.memory", "core.banks", "core.bank_width"},
+       "`core.memory` is a multiple of `core.banks` * `core.bank_width`: it consists of whole "
+       "rows.",
+       [](const NpuConfig& c) { return c.core_memory_bytes % c.core_row_bytes() == 0; },
+       [](const NpuConfig& c) {
+         return fmt::format("core memory of {} is no multiple of {} banks * {} bytes = {}",
+                            FormatBytes(c.core_memory_bytes), c.core_banks, c.core_bank_bytes,
+                            FormatBytes(c.core_row_bytes()));
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set core.memory to {}",
+                            NearestMultiples(c.core_memory_bytes, c.core_row_bytes()));
+       }},
+      {DiagnosticCode::kSpecCoreMemoryTooSmall,
+       {"core.memory", "core.lanes", "lane.simd", "core.banks", "core.bank_width"},
+       "`core.memory` holds two weight slices of `core.lanes` * `lane.simd` bytes and one "
+       "parameter "
+       "block of `core.lanes` * 9 bytes, each padded to rows: less cannot overlap load and use.",
+       [](const NpuConfig& c) {
+         return c.core_memory_bytes / c.core_row_bytes() >= NeededCoreRows(c);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "core memory of {} is less than two weight slices and a parameter block "
+             "({} rows of {} bytes)",
+             FormatBytes(c.core_memory_bytes), NeededCoreRows(c), c.core_row_bytes());
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set core.memory to {} or more, or have fewer lanes or multipliers",
+                            FormatBytes(uint64_t{NeededCoreRows(c)} * c.core_row_bytes()));
+       }},
+  };
+  return rules;
+}
+
+/// `pe.bank_width = 8 (line 12)`.
+std::string Named(const Spec& spec, std::string_view path) {
+  const SpecValue& value = spec.At(path);
+  return fmt::format("{} = {} ({})", path, FormatValue(*FindKey(path), value.number),
+                     value.given ? fmt::format("line {}", value.line) : "default");
+}
+
+}  // namespace
+
+std::span<const ConfigRule> AllRules() { return Rules(); }
+
+void CheckRules(const Spec& spec, const NpuConfig& config, Diagnostics& errors) {
+  for (const ConfigRule& rule : Rules()) {
+    const bool usable = std::all_of(rule.keys.begin(), rule.keys.end(),
+                                    [&](std::string_view key) { return spec.At(key).usable; });
+    if (!usable || rule.holds(config)) continue;
+    const auto given = std::find_if(rule.keys.begin(), rule.keys.end(),
+                                    [&](std::string_view key) { return spec.At(key).given; });
+    SourceLocation location = {spec.file(), 0, 0};
+    if (given != rule.keys.end()) {
+      location.line = spec.At(*given).line;
+      location.column = spec.At(*given).column;
+    }
+    std::string named;
+    for (const std::string_view key : rule.keys) {
+      named += fmt::format("{}{}", named.empty() ? "" : ", ", Named(spec, key));
+    }
+    errors.push_back({rule.code, location, fmt::format("{}: {}", rule.reason(config), named),
+                      rule.nearest(config)});
+  }
+}
+
+}  // namespace npugen

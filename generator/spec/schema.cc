@@ -1,0 +1,336 @@
+// The rows of the schema.
+#include "generator/spec/schema.h"
+
+#include <fmt/format.h>
+
+#include "generator/support/text.h"
+
+namespace npugen {
+namespace {
+
+using enum KeyKind;
+using enum KeyPresence;
+
+constexpr uint64_t kKi = 1024;
+constexpr uint64_t kMi = 1024 * 1024;
+
+constexpr KeyInfo kKeys[] = {
+    {.path = "name",
+     .kind = kName,
+     .presence = kDerived,
+     .summary = "Name of the NPU: used in banners, reports and file headers.",
+     .default_text = "the file's name without its ending"},
+
+    {.path = "npu", .kind = kBlock, .summary = "The whole NPU and its bus."},
+    {.path = "npu.grid", .kind = kBlock, .summary = "Processing elements (PEs)."},
+    {.path = "npu.grid.x",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 8,
+     .unit = "PE columns",
+     .summary = "PEs side by side. PEs run the same command on their own share of a layer.",
+     .member = &NpuConfig::grid_x},
+    {.path = "npu.grid.y",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 8,
+     .unit = "PE rows",
+     .summary = "PEs on top of each other; x * y is at most 32.",
+     .member = &NpuConfig::grid_y},
+    {.path = "npu.clock",
+     .kind = kHertz,
+     .default_value = 200'000'000,
+     .low = 1'000,
+     .high = 5'000'000'000,
+     .summary =
+         "Clock target: goes to the timing constraints and to peak numbers, never to logic."},
+    {.path = "npu.axi", .kind = kBlock, .summary = "The AXI4 bus master."},
+    {.path = "npu.axi.data_width",
+     .kind = kCount,
+     .default_value = 128,
+     .low = 32,
+     .high = 512,
+     .power_of_two = true,
+     .unit = "bits",
+     .summary = "Bits of a bus beat: the load and store engines move one beat per cycle each.",
+     .member = &NpuConfig::axi_data_bits},
+    {.path = "npu.axi.address_width",
+     .kind = kCount,
+     .default_value = 40,
+     .low = 32,
+     .high = 64,
+     .unit = "bits",
+     .summary = "Bits of a bus address.",
+     .member = &NpuConfig::axi_address_bits},
+    {.path = "npu.axi.outstanding",
+     .kind = kCount,
+     .default_value = 8,
+     .low = 1,
+     .high = 32,
+     .power_of_two = true,
+     .unit = "bursts",
+     .summary = "Bursts under way per direction; more of them hide a longer memory latency.",
+     .member = &NpuConfig::axi_outstanding},
+    {.path = "npu.command_queue",
+     .kind = kCount,
+     .default_value = 4,
+     .low = 1,
+     .high = 16,
+     .unit = "commands",
+     .summary = "Commands that wait in the queue of each engine.",
+     .member = &NpuConfig::command_queue_depth},
+
+    {.path = "pe", .kind = kBlock, .summary = "One processing element."},
+    {.path = "pe.memory",
+     .kind = kBytes,
+     .presence = kRequired,
+     .low = 1 * kKi,
+     .high = 8 * kMi,
+     .summary = "Memory for activations, shared by the cores of the PE.",
+     .member = &NpuConfig::pe_memory_bytes},
+    {.path = "pe.banks",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 2,
+     .high = 64,
+     .power_of_two = true,
+     .unit = "banks",
+     .summary =
+         "Single-ported banks of PE memory: more of them mean fewer conflicts between reads, "
+         "writes and the bus.",
+     .member = &NpuConfig::pe_banks},
+    {.path = "pe.bank_width",
+     .kind = kCount,
+     .presence = kDerived,
+     .low = 4,
+     .high = 128,
+     .power_of_two = true,
+     .unit = "bytes",
+     .summary = "Bytes of a bank word, the longest vector that one access delivers.",
+     .member = &NpuConfig::pe_bank_bytes,
+     .default_text = "the smallest power of two that holds `lane.simd`, `units.postprocess_width` "
+                     "and a bus beat"},
+    {.path = "pe.cores",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 16,
+     .unit = "cores",
+     .summary = "Cores that work in lockstep, each on its own output channels.",
+     .member = &NpuConfig::cores},
+
+    {.path = "core", .kind = kBlock, .summary = "One core of a PE."},
+    {.path = "core.memory",
+     .kind = kBytes,
+     .presence = kRequired,
+     .low = 256,
+     .high = 8 * kMi,
+     .summary = "Memory for weights and other parameters, private to the core.",
+     .member = &NpuConfig::core_memory_bytes},
+    {.path = "core.banks",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 32,
+     .power_of_two = true,
+     .unit = "banks",
+     .summary = "Banks of core memory, read side by side: a row has banks * bank_width bytes.",
+     .member = &NpuConfig::core_banks},
+    {.path = "core.bank_width",
+     .kind = kCount,
+     .presence = kDerived,
+     .low = 4,
+     .high = 64,
+     .power_of_two = true,
+     .unit = "bytes",
+     .summary =
+         "Bytes of a bank word. A weight slice of lanes * simd bytes takes one cycle per row.",
+     .member = &NpuConfig::core_bank_bytes,
+     .default_text =
+         "16; less where a row would be longer than a weight slice, more where it would "
+         "be shorter than a bus beat"},
+    {.path = "core.lanes",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 128,
+     .unit = "lanes",
+     .summary = "Output channels that a core computes at the same time.",
+     .member = &NpuConfig::lanes},
+    {.path = "core.accumulators",
+     .kind = kCount,
+     .default_value = 16,
+     .low = 2,
+     .high = 256,
+     .unit = "entries",
+     .summary = "Positions that share one weight slice: accumulator entries per lane and half.",
+     .member = &NpuConfig::accumulators},
+
+    {.path = "lane", .kind = kBlock, .summary = "One lane of a core."},
+    {.path = "lane.simd",
+     .kind = kCount,
+     .presence = kRequired,
+     .low = 1,
+     .high = 64,
+     .unit = "multipliers",
+     .summary = "Multiplications that a lane adds up per cycle.",
+     .member = &NpuConfig::simd},
+
+    {.path = "controller", .kind = kBlock, .summary = "Buffers between bus and engines."},
+    {.path = "controller.instruction_memory",
+     .kind = kCount,
+     .default_value = 256,
+     .low = 16,
+     .high = 65536,
+     .unit = "entries of 16 bytes",
+     .summary = "Command entries fetched ahead.",
+     .member = &NpuConfig::instruction_entries},
+    {.path = "controller.parameter_buffer",
+     .kind = kCount,
+     .default_value = 64,
+     .low = 16,
+     .high = 65536,
+     .unit = "bus beats",
+     .summary = "Beats staged on the way to core memory.",
+     .member = &NpuConfig::parameter_entries},
+    {.path = "controller.activation_buffer",
+     .kind = kCount,
+     .default_value = 64,
+     .low = 16,
+     .high = 65536,
+     .unit = "bus beats",
+     .summary = "Beats staged on the way to PE memory.",
+     .member = &NpuConfig::activation_entries},
+
+    {.path = "units", .kind = kBlock, .summary = "Function units and their widths."},
+    {.path = "units.postprocess_width",
+     .kind = kCount,
+     .presence = kDerived,
+     .low = 1,
+     .high = 64,
+     .power_of_two = true,
+     .unit = "results per cycle",
+     .summary = "Results that are rescaled, clamped and written per cycle and PE.",
+     .member = &NpuConfig::post_width,
+     .default_text = "16, or the largest power of two within `pe.cores` * `core.lanes` if that is "
+                     "less"},
+    {.path = "units.lookup_ports",
+     .kind = kCount,
+     .presence = kDerived,
+     .low = 1,
+     .high = 64,
+     .power_of_two = true,
+     .unit = "look-ups per cycle",
+     .summary = "Table look-ups (activation functions) per cycle and PE.",
+     .member = &NpuConfig::lookup_ports,
+     .default_text = "4, or `units.postprocess_width` if that is less"},
+    {.path = "units.bnn", .kind = kBlock, .summary = "The unit for binary networks."},
+    {.path = "units.bnn.enabled",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 0,
+     .summary = "Whether cores have the XNOR-popcount unit.",
+     .only_because = "the binary unit has no RTL yet"},
+    {.path = "units.bnn.width",
+     .kind = kCount,
+     .default_value = 128,
+     .low = 8,
+     .high = 512,
+     .power_of_two = true,
+     .unit = "bits per lane and cycle",
+     .summary = "Width of the binary unit; no effect while it is off."},
+    {.path = "units.data_types",
+     .kind = kWords,
+     .summary = "Number formats of activations and weights.",
+     .default_text = "[int8]",
+     .only_because = "the lanes have no other datapath yet",
+     .word = "int8"},
+    {.path = "units.dma", .kind = kBlock, .summary = "Features of the load engine."},
+    {.path = "units.dma.bounds_fill",
+     .kind = kFlag,
+     .default_value = 1,
+     .low = 1,
+     .high = 1,
+     .summary = "Filling of what lies outside of a tensor (padding).",
+     .only_because = "the compiler relies on it for every padded layer"},
+    {.path = "units.dma.local_copy",
+     .kind = kFlag,
+     .default_value = 1,
+     .low = 1,
+     .high = 1,
+     .summary = "Copies from PE memory to PE memory or core memory.",
+     .only_because = "the compiler relies on it to rearrange activations"},
+};
+
+}  // namespace
+
+std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }
+
+std::string_view KeyInfo::Parent() const {
+  const size_t dot = path.rfind('.');
+  return dot == std::string_view::npos ? std::string_view() : path.substr(0, dot);
+}
+
+std::span<const KeyInfo> AllKeys() { return kKeys; }
+
+const KeyInfo* FindKey(std::string_view path) {
+  for (const KeyInfo& key : kKeys) {
+    if (key.path == path) return &key;
+  }
+  return nullptr;
+}
+
+std::vector<std::string_view> KeysOf(std::string_view block) {
+  std::vector<std::string_view> names;
+  for (const KeyInfo& key : kKeys) {
+    if (key.Parent() == block) names.push_back(key.Name());
+  }
+  return names;
+}
+
+std::string FormatValue(const KeyInfo& key, uint64_t value) {
+  switch (key.kind) {
+    case kBytes:
+      return FormatBytes(value);
+    case kHertz:
+      return FormatHertz(value);
+    case kFlag:
+      return value != 0 ? "true" : "false";
+    default:
+      return fmt::format("{}", value);
+  }
+}
+
+std::string LegalValues(const KeyInfo& key) {
+  switch (key.kind) {
+    case kBlock: {
+      std::string names;
+      for (const std::string_view name : KeysOf(key.path)) {
+        names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+      }
+      return fmt::format("a block with the keys {}", names);
+    }
+    case kName:
+      return "a lower-case letter, then up to 63 lower-case letters, digits and underscores";
+    case kCount:
+      return fmt::format("a {} from {} to {} ({})",
+                         key.power_of_two ? "power of two" : "whole number", key.low, key.high,
+                         key.unit);
+    case kBytes:
+      return fmt::format("a size from {} to {}, such as 64 KiB", FormatBytes(key.low),
+                         FormatBytes(key.high));
+    case kHertz:
+      return fmt::format("a frequency from {} to {}, such as 200 MHz", FormatHertz(key.low),
+                         FormatHertz(key.high));
+    case kFlag:
+      return fmt::format("{}", key.low == key.high ? FormatValue(key, key.low) : "true or false");
+    case kWords:
+      return fmt::format("the list [{}]", key.word);
+  }
+  return {};
+}
+
+}  // namespace npugen
