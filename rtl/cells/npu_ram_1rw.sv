@@ -1,0 +1,36 @@
+`default_nettype none
+// Single-port memory with byte enables and registered read: the cell behind every memory bank.
+//
+// One access per cycle: a write where any bit of be_i is set, else a read. The output changes only
+// after a read. Contents are not reset.
+module npu_ram_1rw #(
+  parameter int unsigned Bytes = 16,   // bytes per word, at least 1
+  parameter int unsigned Depth = 256,  // words, at least 1
+  localparam int unsigned AddrW = (Depth > 1) ? $clog2(Depth) : 1
+) (
+  input  wire                clk_i,
+  input  wire                en_i,     // an access happens
+  input  wire  [Bytes-1:0]   be_i,     // bytes to write; 0: the access is a read
+  input  wire  [AddrW-1:0]   addr_i,
+  input  wire  [8*Bytes-1:0] wdata_i,
+  output wire  [8*Bytes-1:0] rdata_o   // valid in the cycle after a read
+);
+  if (Bytes < 1 || Depth < 1) begin : gen_bad
+    $error("npu_ram_1rw: Bytes and Depth must be at least 1");
+  end
+
+  logic [8*Bytes-1:0] mem[Depth];
+  logic [8*Bytes-1:0] rdata_q;
+
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      if (be_i == '0) rdata_q <= mem[addr_i];
+      for (int unsigned i = 0; i < Bytes; i++) begin
+        if (be_i[i]) mem[addr_i][8*i+:8] <= wdata_i[8*i+:8];
+      end
+    end
+  end
+
+  assign rdata_o = rdata_q;
+endmodule : npu_ram_1rw
+`default_nettype wire

@@ -1,0 +1,181 @@
+`default_nettype none
+// Core: parameter memory, lanes of SIMD MACs with a weight shadow register, and accumulators in two halves.
+//
+// The core only obeys: the PE's sequencer, weight loader and drain drive every port, all cores of a PE
+// alike. Timing: row_data_o follows row_read_i by one cycle; slots and weights written at the end of a cycle
+// are used in the next; acc_read_i comes one cycle before fire_i for the same entry; an entry written by a
+// fire may be read from the next cycle on.
+module npu_core #(
+  parameter int unsigned MemBytes     = 65536,  //@ = core.memory  -- bytes, multiple of Banks * BankBytes
+  parameter int unsigned Banks        = 4,      //@ = core.banks  -- read side by side as one row
+  parameter int unsigned BankBytes    = 16,     //@ = core.bank_width  -- bytes per bank word
+  parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- 1..128
+  parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
+  parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per lane and half
+  parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes  -- at most a row
+  localparam int unsigned RowBytes    = Banks * BankBytes,
+  localparam int unsigned Rows        = MemBytes / RowBytes,
+  localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
+  localparam int unsigned SliceRows   = (Lanes * Simd + RowBytes - 1) / RowBytes,
+  localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
+  localparam int unsigned ParamRows   = (Lanes * 9 + RowBytes - 1) / RowBytes,
+  localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
+  localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
+) (
+  input  wire                   clk_i,
+  // core memory: a row is read, or bus bytes are written (never both in a cycle)
+  input  wire                   row_read_i,
+  input  wire  [RowW-1:0]       row_addr_i,
+  output wire  [8*RowBytes-1:0] row_data_o,
+  input  wire                   bus_write_i,
+  input  wire  [23:0]           bus_addr_i,      // BusBytes-aligned
+  input  wire  [8*BusBytes-1:0] bus_data_i,
+  input  wire  [BusBytes-1:0]   bus_strb_i,
+  // the row on row_data_o goes to the weight shadow register or to the parameter records
+  input  wire                   shadow_we_i,
+  input  wire  [SliceW-1:0]     shadow_row_i,
+  input  wire                   record_we_i,
+  input  wire  [ParamW-1:0]     record_row_i,
+  output wire  [72*Lanes-1:0]   records_o,       // per lane: shift, multiplier, bias
+  // operands
+  input  wire                   load_i,          // dense: every lane takes all of load_data_i
+  input  wire  [8*Simd-1:0]     load_data_i,
+  input  wire                   shift_i,         // window: lane l takes byte l of shift_data_i
+  input  wire  [8*Lanes-1:0]    shift_data_i,
+  input  wire                   swap_i,          // weights take over the shadow register
+  // accumulation
+  input  wire                   acc_read_i,
+  input  wire                   acc_half_i,
+  input  wire  [IndexW-1:0]     acc_index_i,
+  input  wire                   fire_i,
+  input  wire                   fire_clear_i,    // overwrite instead of add
+  input  wire                   fire_half_i,
+  input  wire  [IndexW-1:0]     fire_index_i,
+  // drain of the other half: sums in the cycle after drain_read_i, held until the next one
+  input  wire                   drain_read_i,
+  input  wire                   drain_half_i,
+  input  wire  [IndexW-1:0]     drain_index_i,
+  output wire  [32*Lanes-1:0]   drain_sums_o
+);
+  localparam int unsigned SumW      = 32 * Lanes;
+  localparam int unsigned TileLanes = 16;
+  localparam int unsigned Tiles     = (Lanes + TileLanes - 1) / TileLanes;
+  localparam int unsigned RowOffW   = $clog2(RowBytes);
+
+  if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
+    $error("npu_core: Lanes must be 1..128 and Simd 1..64");
+  end
+  if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
+    $error("npu_core: Accumulators must be 2..256");
+  end
+  if ((RowBytes & (RowBytes - 1)) != 0 || RowBytes < BusBytes || MemBytes % RowBytes != 0 ||
+      MemBytes > 8388608 || RowBytes < 2) begin : gen_bad_memory
+    $error("npu_core: rows must be a power of two of bytes, at least a bus beat, and fill the memory");
+  end
+
+  // Core memory.
+  logic [8*RowBytes-1:0] write_data;
+  logic [RowBytes-1:0]   write_strb;
+  logic [RowW-1:0]       mem_row;
+
+  assign write_data = {(RowBytes / BusBytes) {bus_data_i}};
+  assign write_strb = bus_write_i ? RowBytes'(bus_strb_i) << bus_addr_i[RowOffW-1:0] : '0;
+  assign mem_row    = row_read_i ? row_addr_i : bus_addr_i[RowOffW+:RowW];
+
+  for (genvar b = 0; b < Banks; b++) begin : gen_bank
+    npu_ram_1rw #(
+      .Bytes(BankBytes),
+      .Depth(Rows)
+    ) u_ram (
+      .clk_i,
+      .en_i   (row_read_i || write_strb[b*BankBytes+:BankBytes] != '0),
+      .be_i   (write_strb[b*BankBytes+:BankBytes]),
+      .addr_i (mem_row),
+      .wdata_i(write_data[8*b*BankBytes+:8*BankBytes]),
+      .rdata_o(row_data_o[8*b*BankBytes+:8*BankBytes])
+    );
+  end
+
+  // Weight shadow register and parameter records.
+  logic [8*SliceRows*RowBytes-1:0] shadow_q;
+  logic [8*ParamRows*RowBytes-1:0] records_q;
+
+  for (genvar r = 0; r < SliceRows; r++) begin : gen_shadow
+    always_ff @(posedge clk_i) begin
+      if (shadow_we_i && shadow_row_i == SliceW'(r)) begin
+        shadow_q[8*r*RowBytes+:8*RowBytes] <= row_data_o;
+      end
+    end
+  end
+  for (genvar r = 0; r < ParamRows; r++) begin : gen_records
+    always_ff @(posedge clk_i) begin
+      if (record_we_i && record_row_i == ParamW'(r)) begin
+        records_q[8*r*RowBytes+:8*RowBytes] <= row_data_o;
+      end
+    end
+  end
+  assign records_o = records_q[72*Lanes-1:0];
+
+  // Lanes.
+  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
+  logic            fire_from_half_q, drain_from_half_q;
+
+  for (genvar t = 0; t < Tiles; t++) begin : gen_tile
+    localparam int unsigned First = t * TileLanes;
+    localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
+    npu_dot_tile #(
+      .Lanes(Count),
+      .Simd (Simd)
+    ) u_tile (
+      .clk_i,
+      .load_i,
+      .load_data_i,
+      .shift_i,
+      .shift_data_i(shift_data_i[8*First+:8*Count]),
+      .swap_i,
+      .weights_i   (shadow_q[8*First*Simd+:8*Count*Simd]),
+      .fire_i,
+      .clear_i     (fire_clear_i),
+      .sum_i       (sum_in[32*First+:32*Count]),
+      .sum_o       (sum_out[32*First+:32*Count])
+    );
+  end
+
+  // Accumulators: each half is its own memory, so that one drains while the other accumulates.
+  npu_ram_1r1w #(
+    .Width(SumW),
+    .Depth(Accumulators)
+  ) u_half0 (
+    .clk_i,
+    .we_i   (fire_i && !fire_half_i),
+    .waddr_i(fire_index_i),
+    .wdata_i(sum_out),
+    .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
+    .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index_i),
+    .rdata_o(half_data0)
+  );
+  npu_ram_1r1w #(
+    .Width(SumW),
+    .Depth(Accumulators)
+  ) u_half1 (
+    .clk_i,
+    .we_i   (fire_i && fire_half_i),
+    .waddr_i(fire_index_i),
+    .wdata_i(sum_out),
+    .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
+    .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index_i),
+    .rdata_o(half_data1)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (acc_read_i) fire_from_half_q <= acc_half_i;
+    if (drain_read_i) drain_from_half_q <= drain_half_i;
+  end
+
+  assign sum_in       = fire_from_half_q ? half_data1 : half_data0;
+  assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
+
+  logic unused_bits;
+  assign unused_bits = ^{bus_addr_i, shadow_q, records_q};
+endmodule : npu_core
+`default_nettype wire

@@ -1,0 +1,66 @@
+`default_nettype none
+// Dot-product tile: Lanes dot products of Simd int8 pairs, each added to a 32-bit sum.
+//
+// Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the slots of all
+// lanes (dense dot products); a shift moves each lane's slots down by one and puts the lane's own byte into
+// the last one (one window per channel). A swap takes over the next weights. The sums follow the
+// registers combinationally in the cycle in which fire_i is set.
+//
+// This leaf costs nearly all area and simulation time. The generator prints it with each lane's sum as one
+// expression, which simulates several times faster; this file is the same module with a loop.
+module npu_dot_tile #(
+  parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
+  parameter int unsigned Simd  = 16   //@ = lane.simd  -- products per lane and cycle, 1..64
+) (
+  input  wire                     clk_i,
+  // operand slots
+  input  wire                     load_i,    // all lanes take load_data_i
+  input  wire  [8*Simd-1:0]       load_data_i,
+  input  wire                     shift_i,   // lane l takes byte l of shift_data_i
+  input  wire  [8*Lanes-1:0]      shift_data_i,
+  // weights: byte lane*Simd + slot
+  input  wire                     swap_i,
+  input  wire  [8*Lanes*Simd-1:0] weights_i,
+  // sums
+  input  wire                     fire_i,    // sum_o is used in this cycle, else 0
+  input  wire                     clear_i,   // start from 0 instead of sum_i
+  input  wire  [32*Lanes-1:0]     sum_i,
+  output logic [32*Lanes-1:0]     sum_o
+);
+  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64) begin : gen_bad
+    $error("npu_dot_tile: Lanes must be 1..16 and Simd 1..64");
+  end
+
+  logic [8*Lanes*Simd-1:0] slots_q, slots_shifted, weights_q;
+
+  if (Simd == 1) begin : gen_shift_one
+    assign slots_shifted = shift_data_i;
+  end else begin : gen_shift
+    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
+      assign slots_shifted[8*Simd*l+:8*Simd] = {
+        shift_data_i[8*l+:8], slots_q[8*Simd*l+8+:8*(Simd-1)]
+      };
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (swap_i) weights_q <= weights_i;
+    if (load_i) slots_q <= {Lanes{load_data_i}};
+    else if (shift_i) slots_q <= slots_shifted;
+  end
+
+  always_comb begin
+    sum_o = '0;
+    if (fire_i) begin
+      for (int unsigned l = 0; l < Lanes; l++) begin
+        if (!clear_i) sum_o[32*l+:32] = sum_i[32*l+:32];
+        for (int unsigned s = 0; s < Simd; s++) begin
+          sum_o[32*l+:32] = sum_o[32*l+:32] +
+                            32'($signed(slots_q[8*(l*Simd+s)+:8])) *
+                            32'($signed(weights_q[8*(l*Simd+s)+:8]));
+        end
+      end
+    end
+  end
+endmodule : npu_dot_tile
+`default_nettype wire

@@ -1,0 +1,54 @@
+`default_nettype none
+// Output walker: the PE memory address of each result position, in row-major order, group by group.
+module npu_output_walker #(
+  parameter int unsigned PostWidth = 16  //@ = units.postprocess_width  -- bytes per vector of ADD, LOOKUP
+) (
+  input  wire         clk_i,
+  // the running command; start_i goes to its first position
+  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire         start_i,
+  // address of the current position's first channel; step_i goes to the next position
+  input  wire         step_i,
+  output wire  [23:0] address_o
+);
+  logic [15:0] column_q, row_q;
+  logic [23:0] address_q, row_address_q, group_address_q, x_step;
+  logic        is_linear, column_last, row_last;
+
+  assign is_linear   = cmd_i.opcode == npu_isa_pkg::OpAdd || cmd_i.opcode == npu_isa_pkg::OpLookup;
+  assign x_step      = is_linear ? 24'(PostWidth) : cmd_i.out_x_step;
+  assign column_last = column_q + 16'd1 == cmd_i.out_w;
+  assign row_last    = row_q + 16'd1 == cmd_i.out_h;
+
+  always_ff @(posedge clk_i) begin
+    if (start_i) begin
+      column_q        <= '0;
+      row_q           <= '0;
+      address_q       <= cmd_i.out_base;
+      row_address_q   <= cmd_i.out_base;
+      group_address_q <= cmd_i.out_base;
+    end else if (step_i) begin
+      if (!column_last) begin
+        column_q  <= column_q + 16'd1;
+        address_q <= address_q + x_step;
+      end else if (!row_last) begin
+        column_q      <= '0;
+        row_q         <= row_q + 16'd1;
+        address_q     <= row_address_q + cmd_i.out_row_step;
+        row_address_q <= row_address_q + cmd_i.out_row_step;
+      end else begin
+        column_q        <= '0;
+        row_q           <= '0;
+        address_q       <= group_address_q + 24'(cmd_i.out_group_step);
+        row_address_q   <= group_address_q + 24'(cmd_i.out_group_step);
+        group_address_q <= group_address_q + 24'(cmd_i.out_group_step);
+      end
+    end
+  end
+
+  assign address_o = address_q;
+
+  logic unused_cmd;
+  assign unused_cmd = ^cmd_i;
+endmodule : npu_output_walker
+`default_nettype wire

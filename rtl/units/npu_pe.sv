@@ -1,0 +1,836 @@
+`default_nettype none
+// Processing element: PE memory, one sequencer, cores in lockstep, post-processing and vector units.
+//
+// One compute command runs at a time, from its start to the last byte written to PE memory. Operand path:
+// the sequencer grants a vector (cycle n), PE memory delivers it (n+1: bytes outside the tensor are
+// replaced, operand slots load at the end), the lanes add their sums (n+2). Results of the array leave
+// through the drain, results of vector operations through the vector buffer; both pass the
+// post-processing and the write queue.
+module npu_pe #(
+  parameter int unsigned PeMemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory
+  parameter int unsigned PeBanks      = 8,       //@ = pe.banks
+  parameter int unsigned PeWordBytes  = 16,      //@ = pe.bank_width
+  parameter int unsigned Cores        = 1,       //@ = pe.cores  -- 1..16
+  parameter int unsigned CoreMemBytes = 65536,   //@ = core.memory  -- bytes of each core memory
+  parameter int unsigned CoreBanks    = 4,       //@ = core.banks
+  parameter int unsigned CoreBankBytes = 16,     //@ = core.bank_width
+  parameter int unsigned Lanes        = 16,      //@ = core.lanes  -- per core
+  parameter int unsigned Simd         = 16,      //@ = lane.simd
+  parameter int unsigned Accumulators = 16,      //@ = core.accumulators
+  parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
+  parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
+  parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
+  parameter int unsigned QueueDepth   = 4        //@ = npu.command_queue
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,          // drop everything, like a reset
+  input  wire                   halt_i,           // begin no command
+  // command entries from the dispatcher
+  input  wire                   push_valid_i,
+  output wire                   push_ready_o,
+  input  wire  [127:0]          push_entry_i,
+  input  wire                   push_last_i,
+  input  wire  [npu_isa_pkg::BarrierCount*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
+  // state
+  output wire                   busy_o,           // a command runs
+  output wire                   waiting_o,        // the next command waits for a barrier
+  output wire                   blocked_o,        // the queue moves only with an arrival or a push
+  output wire                   empty_o,          // nothing in the queue
+  output wire  [15:0]           tag_o,            // of the running or next command
+  output wire  [3:0]            cause_o,          // what a busy cycle is spent on
+  // arrival and error (pulses)
+  output wire                   signal_valid_o,
+  output wire  [4:0]            signal_id_o,
+  output wire  [23:0]           signal_amount_o,
+  output wire                   error_valid_o,
+  output wire  [7:0]            error_code_o,
+  output wire  [15:0]           error_tag_o,
+  output wire  [24:0]           error_address_o,
+  // bus side: writes to PE memory or to the cores of core_mask, reads of PE memory
+  input  wire                   bus_write_valid_i,
+  output wire                   bus_write_ready_o,
+  input  wire                   bus_write_core_i,
+  input  wire  [23:0]           bus_write_addr_i,
+  input  wire  [8*BusBytes-1:0] bus_write_data_i,
+  input  wire  [BusBytes-1:0]   bus_write_strb_i,
+  input  wire  [15:0]           bus_write_core_mask_i,
+  input  wire                   bus_read_valid_i,
+  output wire                   bus_read_ready_o,
+  input  wire  [23:0]           bus_read_addr_i,
+  output wire                   bus_read_rvalid_o,
+  output wire  [8*BusBytes-1:0] bus_read_data_o
+);
+  localparam int unsigned PeLanes    = Cores * Lanes;
+  localparam int unsigned RowBytes   = CoreBanks * CoreBankBytes;
+  localparam int unsigned Rows       = CoreMemBytes / RowBytes;
+  localparam int unsigned RowW       = (Rows > 1) ? $clog2(Rows) : 1;
+  localparam int unsigned RowOffW    = $clog2(RowBytes);
+  localparam int unsigned SliceRows  = (Lanes * Simd + RowBytes - 1) / RowBytes;
+  localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
+  localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
+  localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
+  localparam int unsigned SizeW      = $clog2(Accumulators + 1);
+  localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
+  localparam int unsigned ChunkW     = (Chunks > 1) ? $clog2(Chunks) : 1;
+  localparam int unsigned ByteW      = $clog2(PeWordBytes) + 1;
+  localparam int unsigned WinBytes   = (PeLanes < PeWordBytes) ? PeLanes : PeWordBytes;
+  localparam int unsigned VecW       = 8 * PeWordBytes;
+  localparam int unsigned WriteDepth = 10;  // results between the post-processing's entry and PE memory
+  localparam int unsigned FlightW    = $clog2(WriteDepth + 1);
+  localparam int unsigned MaxWait    = 8;   // refusals after which a bus write goes before row reads
+  localparam int unsigned Entries    = (npu_isa_pkg::ComputeCommandWords + 3) / 4;
+
+  if (Cores < 1 || Cores > 16) begin : gen_bad_cores
+    $error("npu_pe: Cores must be 1..16");
+  end
+  if ((PostWidth & (PostWidth - 1)) != 0 || PostWidth > PeLanes) begin : gen_bad_post
+    $error("npu_pe: PostWidth must be a power of two, at most the lanes of the PE");
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Command: queue, registers, life cycle.
+  // ---------------------------------------------------------------------------------------------
+  typedef enum logic [2:0] {
+    StIdle,
+    StStart,
+    StTable,
+    StRun,
+    StError
+  } state_e;
+
+  state_e                        state_q;
+  npu_isa_pkg::compute_command_t cmd_q, next_cmd;
+  logic                          cmd_valid, cmd_ready, finished, start, fields_bad;
+  logic                          is_matmul, is_window, is_pool, is_add, is_lookup, is_softmax, is_array;
+  logic [15:0]                   queue_tag;
+  logic [15:0]                   unused_running_tag;
+
+  assign cmd_ready = state_q == StIdle;
+
+  npu_command_queue #(
+    .Entries(Entries),
+    .Depth  (QueueDepth)
+  ) u_queue (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .halt_i,
+    .push_valid_i,
+    .push_ready_o,
+    .push_entry_i,
+    .push_last_i,
+    .barrier_counts_i,
+    .cmd_valid_o  (cmd_valid),
+    .cmd_ready_i  (cmd_ready),
+    .cmd_o        (next_cmd),
+    .waiting_o,
+    .blocked_o,
+    .empty_o,
+    .tag_o        (queue_tag),
+    .running_tag_o(unused_running_tag)
+  );
+
+  assign is_matmul  = cmd_q.opcode == npu_isa_pkg::OpMatmul;
+  assign is_window  = cmd_q.opcode == npu_isa_pkg::OpWindow;
+  assign is_pool    = cmd_q.opcode == npu_isa_pkg::OpMaxPool;
+  assign is_add     = cmd_q.opcode == npu_isa_pkg::OpAdd;
+  assign is_lookup  = cmd_q.opcode == npu_isa_pkg::OpLookup;
+  assign is_softmax = cmd_q.opcode == npu_isa_pkg::OpSoftmax;
+  assign is_array   = is_matmul || is_window;
+  assign start      = state_q == StStart && !fields_bad;
+
+  // Field values that no unit could work with; checked before any unit starts.
+  logic bad_loops, bad_slices, bad_channels, bad_window;
+  assign bad_loops    = cmd_q.out_h == '0 ||
+                        (!is_softmax && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
+                        (is_softmax && cmd_q.row_bytes == '0);
+  assign bad_slices   = is_array && (cmd_q.k0_count == '0 || cmd_q.k1_count == '0 ||
+                                     cmd_q.k2_count == '0 || cmd_q.tiles == '0 ||
+                                     (!cmd_q.drain && (cmd_q.positions > 24'(Accumulators) ||
+                                                       cmd_q.groups != 16'd1)) ||
+                                     (is_window && (cmd_q.k0_count != 16'd1)));
+  assign bad_channels = (is_array || is_pool) &&
+                        (cmd_q.groups == '0 || cmd_q.channels == '0 || cmd_q.group_channels == '0 ||
+                         cmd_q.group_channels > (is_matmul ? 16'(PeLanes) :
+                                                 is_window ? 16'(WinBytes) : 16'(PostWidth)));
+  assign bad_window   = (is_window || is_pool) &&
+                        (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 || cmd_q.win_new_cols == '0 ||
+                         cmd_q.win_new_cols > cmd_q.win_cols ||
+                         (is_window && 16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd)));
+  assign fields_bad   = bad_loops || bad_slices || bad_channels || bad_window ||
+                        !(is_array || is_pool || is_add || is_lookup || is_softmax);
+
+  // ---------------------------------------------------------------------------------------------
+  // Sequencer and operand stage.
+  // ---------------------------------------------------------------------------------------------
+  logic              seq_active, slice_ready, slice_take, slice_wait, tile_end, tile_half;
+  logic              result_ready, seq_read_valid, seq_read_ready, seq_read_two, seq_error;
+  logic [SizeW-1:0]  tile_size;
+  logic [1:0]        half_free;
+  logic [23:0]       seq_read_addr;
+  logic [24:0]       seq_error_address;
+  logic              stage_valid, stage_swap, stage_last, stage_first, stage_clear, stage_half;
+  logic [ByteW-1:0]  stage_low, stage_high;
+  logic [IndexW-1:0] stage_index;
+  logic [3:0]        seq_cause;
+  logic              seq_start;
+
+  npu_sequencer #(
+    .MemBytes    (PeMemBytes),
+    .WordBytes   (PeWordBytes),
+    .PeLanes     (PeLanes),
+    .Simd        (Simd),
+    .Accumulators(Accumulators),
+    .PostWidth   (PostWidth)
+  ) u_sequencer (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i          (cmd_q),
+    .start_i        (seq_start),
+    .active_o       (seq_active),
+    .slice_ready_i  (slice_ready),
+    .slice_take_o   (slice_take),
+    .slice_wait_o   (slice_wait),
+    .half_free_i    (half_free),
+    .tile_end_o     (tile_end),
+    .tile_half_o    (tile_half),
+    .tile_size_o    (tile_size),
+    .result_ready_i (result_ready),
+    .read_valid_o   (seq_read_valid),
+    .read_ready_i   (seq_read_ready),
+    .read_addr_o    (seq_read_addr),
+    .read_two_o     (seq_read_two),
+    .stage_valid_o  (stage_valid),
+    .stage_low_o    (stage_low),
+    .stage_high_o   (stage_high),
+    .stage_swap_o   (stage_swap),
+    .stage_last_o   (stage_last),
+    .stage_first_o  (stage_first),
+    .stage_clear_o  (stage_clear),
+    .stage_half_o   (stage_half),
+    .stage_index_o  (stage_index),
+    .cause_o        (seq_cause),
+    .error_o        (seq_error),
+    .error_address_o(seq_error_address)
+  );
+
+  // The vector with the fill byte where it lies outside the tensor.
+  logic [VecW-1:0] read_data, vector, low_mask, high_mask;
+  always_comb begin
+    low_mask  = '0;
+    high_mask = '0;
+    vector    = read_data;
+    if (stage_low != '0 || stage_high != ByteW'(PeWordBytes)) begin
+      low_mask  = {VecW{1'b1}} << {stage_low, 3'b000};
+      high_mask = ~({VecW{1'b1}} << {stage_high, 3'b000});
+      vector    = (read_data & low_mask & high_mask) |
+                  ({PeWordBytes{cmd_q.fill}} & ~(low_mask & high_mask));
+    end
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Cores.
+  // ---------------------------------------------------------------------------------------------
+  logic                       load_operands, shift_operands, swap_weights, fire_next;
+  logic                       fire_q, fire_clear_q, fire_half_q;
+  logic [IndexW-1:0]          fire_index_q;
+  logic                       row_read;
+  logic [23:0]                row_addr;
+  logic [Cores*8*RowBytes-1:0] row_data;
+  logic                       shadow_we, record_we, drain_read, drain_half;
+  logic [SliceW-1:0]          shadow_row;
+  logic [ParamW-1:0]          record_row;
+  logic [IndexW-1:0]          drain_index;
+  logic [72*PeLanes-1:0]      records;
+  logic [32*PeLanes-1:0]      drain_sums;
+  logic [8*PeLanes-1:0]       lane_bytes;
+  logic                       core_write;
+
+  assign load_operands  = stage_valid && is_matmul;
+  assign shift_operands = stage_valid && is_window;
+  assign swap_weights   = stage_valid && stage_swap;
+  assign fire_next      = stage_valid && is_array && stage_last;
+
+  if (PeLanes > PeWordBytes) begin : gen_few_bytes
+    assign lane_bytes = {{(8 * PeLanes - VecW) {1'b0}}, vector};
+  end else begin : gen_many_bytes
+    assign lane_bytes = vector[8*PeLanes-1:0];
+  end
+
+  always_ff @(posedge clk_i) begin
+    fire_q <= rst_ni && !clear_i && fire_next;
+    if (fire_next) begin
+      fire_clear_q <= stage_clear;
+      fire_half_q  <= stage_half;
+      fire_index_q <= stage_index;
+    end
+  end
+
+  for (genvar c = 0; c < Cores; c++) begin : gen_core
+    npu_core #(
+      .MemBytes    (CoreMemBytes),
+      .Banks       (CoreBanks),
+      .BankBytes   (CoreBankBytes),
+      .Lanes       (Lanes),
+      .Simd        (Simd),
+      .Accumulators(Accumulators),
+      .BusBytes    (BusBytes)
+    ) u_core (
+      .clk_i,
+      .row_read_i   (row_read),
+      .row_addr_i   (row_addr[RowW-1:0]),
+      .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),
+      .bus_write_i  (core_write && bus_write_core_mask_i[c]),
+      .bus_addr_i   (bus_write_addr_i),
+      .bus_data_i   (bus_write_data_i),
+      .bus_strb_i   (bus_write_strb_i),
+      .shadow_we_i  (shadow_we),
+      .shadow_row_i (shadow_row),
+      .record_we_i  (record_we),
+      .record_row_i (record_row),
+      .records_o    (records[72*Lanes*c+:72*Lanes]),
+      .load_i       (load_operands),
+      .load_data_i  (vector[8*Simd-1:0]),
+      .shift_i      (shift_operands),
+      .shift_data_i (lane_bytes[8*Lanes*c+:8*Lanes]),
+      .swap_i       (swap_weights),
+      .acc_read_i   (fire_next),
+      .acc_half_i   (stage_half),
+      .acc_index_i  (stage_index),
+      .fire_i       (fire_q),
+      .fire_clear_i (fire_clear_q),
+      .fire_half_i  (fire_half_q),
+      .fire_index_i (fire_index_q),
+      .drain_read_i (drain_read),
+      .drain_half_i (drain_half),
+      .drain_index_i(drain_index),
+      .drain_sums_o (drain_sums[32*Lanes*c+:32*Lanes])
+    );
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Core memory row port: records first (few rows), then weights, then tables of vector units.
+  // ---------------------------------------------------------------------------------------------
+  logic        loader_row_valid, loader_row_ready, loader_active, loader_error;
+  logic        drain_row_valid, drain_row_ready, drain_error;
+  logic        table_row_valid, table_row_ready;
+  logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
+  logic [3:0]  core_wait_q;
+  logic        core_write_valid, core_write_first, row_valid;
+
+  assign core_write_valid = bus_write_valid_i && bus_write_core_i;
+  assign core_write_first = core_write_valid && core_wait_q == 4'(MaxWait);
+  assign row_valid        = drain_row_valid || loader_row_valid || table_row_valid;
+  assign row_read         = row_valid && !core_write_first;
+  assign core_write       = core_write_valid && !row_read;
+  assign drain_row_ready  = !core_write_first;
+  assign loader_row_ready = !core_write_first && !drain_row_valid;
+  assign table_row_ready  = !core_write_first && !drain_row_valid && !loader_row_valid;
+  assign row_addr         = drain_row_valid ? drain_row : loader_row_valid ? loader_row : table_row;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || !core_write_valid || core_write) core_wait_q <= '0;
+    else if (core_wait_q != 4'(MaxWait)) core_wait_q <= core_wait_q + 4'd1;
+  end
+
+  npu_weight_loader #(
+    .SliceRows(SliceRows),
+    .Rows     (Rows)
+  ) u_weight_loader (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i        (cmd_q),
+    .start_i      (start && is_array),
+    .row_valid_o  (loader_row_valid),
+    .row_ready_i  (loader_row_ready),
+    .row_addr_o   (loader_row),
+    .shadow_we_o  (shadow_we),
+    .shadow_row_o (shadow_row),
+    .active_o     (loader_active),
+    .slice_ready_o(slice_ready),
+    .slice_take_i (slice_take),
+    .error_o      (loader_error),
+    .error_row_o  (loader_error_row)
+  );
+
+  // ---------------------------------------------------------------------------------------------
+  // Drain.
+  // ---------------------------------------------------------------------------------------------
+  logic                 drain_busy, drain_room, drain_result, drain_result_last;
+  logic [ChunkW-1:0]    drain_chunk;
+  logic [PostWidth-1:0] drain_strb;
+
+  npu_drain #(
+    .PeLanes     (PeLanes),
+    .PostWidth   (PostWidth),
+    .Accumulators(Accumulators),
+    .ParamRows   (ParamRows),
+    .Rows        (Rows)
+  ) u_drain (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i         (cmd_q),
+    .start_i       (start && is_array && cmd_q.drain),
+    .busy_o        (drain_busy),
+    .tile_end_i    (tile_end),
+    .tile_half_i   (tile_half),
+    .tile_size_i   (tile_size),
+    .half_free_o   (half_free),
+    .row_valid_o   (drain_row_valid),
+    .row_ready_i   (drain_row_ready),
+    .row_addr_o    (drain_row),
+    .record_we_o   (record_we),
+    .record_row_o  (record_row),
+    .read_o        (drain_read),
+    .read_half_o   (drain_half),
+    .read_index_o  (drain_index),
+    .room_i        (drain_room),
+    .result_valid_o(drain_result),
+    .result_chunk_o(drain_chunk),
+    .result_last_o (drain_result_last),
+    .result_strb_o (drain_strb),
+    .error_o       (drain_error),
+    .error_row_o   (drain_error_row)
+  );
+
+  // The chunk's sums and records, lanes padded to whole chunks.
+  logic [32*PostWidth*Chunks-1:0] sums_padded;
+  logic [72*PostWidth*Chunks-1:0] records_padded;
+  logic [32*PostWidth-1:0]        chunk_sums;
+  logic [72*PostWidth-1:0]        chunk_records;
+  assign sums_padded    = (32 * PostWidth * Chunks)'(drain_sums);
+  assign records_padded = (72 * PostWidth * Chunks)'(records);
+  if (Chunks == 1) begin : gen_one_chunk
+    assign chunk_sums    = sums_padded;
+    assign chunk_records = records_padded;
+    logic unused_chunk;
+    assign unused_chunk = ^drain_chunk;
+  end else begin : gen_chunks
+    assign chunk_sums    = sums_padded[32'(drain_chunk)*32*PostWidth+:32*PostWidth];
+    assign chunk_records = records_padded[32'(drain_chunk)*72*PostWidth+:72*PostWidth];
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Vector buffer: results of MAXPOOL, operands of ADD and LOOKUP on their way to their unit.
+  // ---------------------------------------------------------------------------------------------
+  logic [8*PostWidth-1:0] hold_q, hold_next, buffer_a_q, buffer_b_q;
+  logic [PostWidth-1:0]   buffer_strb_q;
+  logic                   buffer_valid_q, buffer_go, buffer_load;
+  logic                   post_ready, post_busy, lookup_ready, lookup_busy, vector_room;
+  logic [15:0]            pool_channels_left_q;
+
+  always_comb begin
+    hold_next = vector[8*PostWidth-1:0];
+    if (is_pool && !stage_first) begin
+      for (int unsigned i = 0; i < PostWidth; i++) begin
+        if ($signed(hold_q[8*i+:8]) > $signed(vector[8*i+:8])) hold_next[8*i+:8] = hold_q[8*i+:8];
+      end
+    end
+  end
+
+  assign buffer_load  = stage_valid && !is_array && stage_last;
+  assign buffer_go    = buffer_valid_q && (is_lookup ? lookup_ready : post_ready && vector_room);
+  assign result_ready = !buffer_load && (!buffer_valid_q || buffer_go);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) buffer_valid_q <= 1'b0;
+    else if (buffer_load) buffer_valid_q <= 1'b1;
+    else if (buffer_go) buffer_valid_q <= 1'b0;
+    if (stage_valid && !is_array) hold_q <= hold_next;
+    if (buffer_load) begin
+      buffer_a_q <= is_add ? hold_q : hold_next;
+      buffer_b_q <= vector[8*PostWidth-1:0];
+      for (int unsigned i = 0; i < PostWidth; i++) begin
+        buffer_strb_q[i] <= is_pool ? 16'(i) < pool_channels_left_q && 16'(i) < cmd_q.group_channels
+                                    : ByteW'(i) < stage_high;
+      end
+    end
+  end
+
+  // Output address of the position whose results pass now; MAXPOOL counts its groups here.
+  logic [23:0] out_address, result_address, pool_positions_q;
+  logic        out_step;
+
+  assign out_step       = (drain_result && drain_result_last) || buffer_go;
+  assign result_address = out_address + (is_array ? 24'(drain_chunk) * 24'(PostWidth) : 24'd0);
+
+  npu_output_walker #(
+    .PostWidth(PostWidth)
+  ) u_walker (
+    .clk_i,
+    .cmd_i    (cmd_q),
+    .start_i  (start),
+    .step_i   (out_step),
+    .address_o(out_address)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (start) begin
+      pool_positions_q     <= cmd_q.positions;
+      pool_channels_left_q <= cmd_q.channels;
+    end else if (buffer_load && is_pool) begin
+      pool_positions_q <= pool_positions_q - 24'd1;
+      if (pool_positions_q == 24'd1) begin
+        pool_positions_q     <= cmd_q.positions;
+        pool_channels_left_q <= pool_channels_left_q - cmd_q.group_channels;
+      end
+    end
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Post-processing, table look-up, softmax.
+  // ---------------------------------------------------------------------------------------------
+  logic                   post_valid, post_out_valid;
+  logic [1:0]             post_mode;
+  logic [8*PostWidth-1:0] post_out_data;
+  logic [23:0]            post_out_addr;
+  logic [PostWidth-1:0]   post_out_strb;
+
+  assign post_valid = drain_result || (buffer_go && !is_lookup);
+  assign post_mode  = is_array ? (cmd_q.average ? 2'd1 : 2'd0) : is_add ? 2'd2 : 2'd3;
+
+  npu_postprocess #(
+    .Width(PostWidth)
+  ) u_post (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .out_zero_point_i(cmd_q.out_zero_point),
+    .act_min_i       (cmd_q.act_min),
+    .act_max_i       (cmd_q.act_max),
+    .a_zero_point_i  (cmd_q.a_zero_point),
+    .b_zero_point_i  (cmd_q.b_zero_point),
+    .b_shift_i       (cmd_q.b_shift),
+    .out_shift_i     (cmd_q.out_shift),
+    .b_multiplier_i  (cmd_q.b_multiplier),
+    .out_multiplier_i(cmd_q.out_multiplier),
+    .a_subtract_i    (cmd_q.a_subtract),
+    .b_subtract_i    (cmd_q.b_subtract),
+    .valid_i         (post_valid),
+    .ready_o         (post_ready),
+    .mode_i          (post_mode),
+    .acc_i           (chunk_sums),
+    .record_i        (chunk_records),
+    .a_i             (buffer_a_q),
+    .b_i             (buffer_b_q),
+    .addr_i          (result_address),
+    .strb_i          (is_array ? drain_strb : buffer_strb_q),
+    .valid_o         (post_out_valid),
+    .data_o          (post_out_data),
+    .addr_o          (post_out_addr),
+    .strb_o          (post_out_strb),
+    .busy_o          (post_busy)
+  );
+
+  // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads words.
+  logic                   soft_start, soft_busy, soft_read_valid, soft_read_ready, soft_table_valid;
+  logic                   soft_out_valid, soft_out_ready, soft_rvalid1_q, soft_rvalid2_q;
+  logic                   soft_table_rvalid_q;
+  logic [24:0]            soft_read_addr;
+  logic [VecW-1:0]        soft_data_q;
+  logic [7:0]             soft_table_index, soft_out_data;
+  logic [RowOffW-1:0]     table_offset_q;
+  logic [31:0]            soft_table_data;
+  logic [23:0]            soft_out_addr;
+  logic [8*RowBytes-1:0]  table_shifted;
+
+  logic [8:0]             load_index_q;      // bytes of the table loaded; 256: done
+  logic                   load_row_q;        // the row of load_index_q stands on the row port
+  logic                   load_done, load_write;
+
+  assign load_done       = load_index_q[8];
+  assign load_write      = state_q == StTable && load_row_q;
+  assign table_row_valid = is_softmax ? soft_table_valid
+                                      : state_q == StTable && !load_row_q && !load_done;
+  assign table_row       = cmd_q.b_base[23:0] +
+                           (is_softmax ? 24'({soft_table_index, 2'b00}) >> RowOffW
+                                       : 24'(load_index_q) >> RowOffW);
+  assign table_shifted   = row_data[8*RowBytes-1:0] >> {table_offset_q, 3'b000};
+  assign soft_table_data = table_shifted[31:0];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || state_q != StTable) begin
+      load_index_q <= '0;
+      load_row_q   <= 1'b0;
+    end else if (load_row_q) begin
+      load_index_q <= load_index_q + 9'd1;
+      if (RowOffW'(load_index_q) == RowOffW'(RowBytes - 1)) load_row_q <= 1'b0;
+    end else if (table_row_valid && table_row_ready) begin
+      load_row_q <= 1'b1;
+    end
+    soft_table_rvalid_q <= rst_ni && !clear_i && is_softmax && soft_table_valid && table_row_ready;
+    if (table_row_valid && table_row_ready) begin
+      table_offset_q <= is_softmax ? RowOffW'({soft_table_index, 2'b00}) : '0;
+    end else if (load_write) begin
+      table_offset_q <= table_offset_q + RowOffW'(1);
+    end
+  end
+
+  logic                   lookup_out_valid, lookup_out_ready;
+  logic [8*PostWidth-1:0] lookup_out_data;
+  logic [23:0]            lookup_out_addr;
+  logic [PostWidth-1:0]   lookup_out_strb;
+
+  npu_lookup #(
+    .Width(PostWidth),
+    .Ports(LookupPorts)
+  ) u_lookup (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .load_valid_i(load_write),
+    .load_index_i(load_index_q[7:0]),
+    .load_data_i (table_shifted[7:0]),
+    .valid_i     (buffer_valid_q && is_lookup),
+    .ready_o     (lookup_ready),
+    .data_i      (buffer_a_q),
+    .addr_i      (result_address),
+    .strb_i      (buffer_strb_q),
+    .valid_o     (lookup_out_valid),
+    .ready_i     (lookup_out_ready),
+    .data_o      (lookup_out_data),
+    .addr_o      (lookup_out_addr),
+    .strb_o      (lookup_out_strb),
+    .busy_o      (lookup_busy)
+  );
+
+  npu_softmax #(
+    .ReadBytes(PeWordBytes)
+  ) u_softmax (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .start_i       (soft_start),
+    .rows_i        (cmd_q.out_h),
+    .depth_i       (cmd_q.row_bytes),
+    .in_base_i     (cmd_q.act_base),
+    .in_row_step_i (cmd_q.row_step),
+    .out_base_i    (cmd_q.out_base),
+    .out_row_step_i(cmd_q.out_row_step),
+    .busy_o        (soft_busy),
+    .rd_valid_o    (soft_read_valid),
+    .rd_ready_i    (soft_read_ready),
+    .rd_addr_o     (soft_read_addr),
+    .rd_data_i     (soft_data_q),
+    .rd_rvalid_i   (soft_rvalid2_q),
+    .table_valid_o (soft_table_valid),
+    .table_ready_i (is_softmax && table_row_ready),
+    .table_index_o (soft_table_index),
+    .table_data_i  (soft_table_data),
+    .table_rvalid_i(soft_table_rvalid_q),
+    .out_valid_o   (soft_out_valid),
+    .out_ready_i   (soft_out_ready),
+    .out_addr_o    (soft_out_addr),
+    .out_data_o    (soft_out_data)
+  );
+
+  always_ff @(posedge clk_i) begin
+    soft_rvalid1_q <= rst_ni && !clear_i && soft_read_valid && soft_read_ready;
+    soft_rvalid2_q <= rst_ni && !clear_i && soft_rvalid1_q;
+    if (soft_rvalid1_q) soft_data_q <= read_data;
+  end
+
+  // ---------------------------------------------------------------------------------------------
+  // Write queue and PE memory.
+  // ---------------------------------------------------------------------------------------------
+  localparam int unsigned WriteW = 24 + 9 * PostWidth;
+
+  logic                   write_push, write_push_ready, write_valid, write_ready, write_bad;
+  logic [23:0]            push_addr, write_addr, push_room;
+  logic [8*PostWidth-1:0] push_data, write_data;
+  logic [PostWidth-1:0]   push_strb, write_strb;
+  logic [FlightW-1:0]     flight_q, unused_write_count;
+  logic                   flight_in;
+
+  always_comb begin
+    write_push = post_out_valid;
+    push_addr  = post_out_addr;
+    push_data  = post_out_data;
+    push_strb  = post_out_strb;
+    if (is_lookup) begin
+      write_push = lookup_out_valid;
+      push_addr  = lookup_out_addr;
+      push_data  = lookup_out_data;
+      push_strb  = lookup_out_strb;
+    end else if (is_softmax) begin
+      write_push = soft_out_valid;
+      push_addr  = soft_out_addr;
+      push_data  = (8 * PostWidth)'(soft_out_data);
+      push_strb  = PostWidth'(1);
+    end
+  end
+  assign lookup_out_ready = write_push_ready;
+  assign soft_out_ready   = write_push_ready;
+  assign push_room        = 24'(PeMemBytes) - push_addr;  // bytes up to the end of PE memory
+  assign write_bad        = write_push && (push_addr >= 24'(PeMemBytes) ||
+                                           (push_room < 24'(PostWidth) &&
+                                            (push_strb >> push_room) != '0));
+
+  npu_fifo #(
+    .Width(WriteW),
+    .Depth(WriteDepth)
+  ) u_writes (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(write_push && !write_bad),
+    .ready_o(write_push_ready),
+    .data_i ({push_addr, push_strb, push_data}),
+    .valid_o(write_valid),
+    .ready_i(write_ready),
+    .data_o ({write_addr, write_strb, write_data}),
+    .count_o(unused_write_count)
+  );
+
+  // Results that entered the post-processing and have not reached PE memory: never more than the queue
+  // holds. The drain issues one cycle before its result enters.
+  assign flight_in   = drain_result || (buffer_go && !is_lookup);
+  assign drain_room  = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  assign vector_room = flight_q < FlightW'(WriteDepth);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || state_q == StIdle) begin
+      flight_q <= '0;
+    end else begin
+      flight_q <= flight_q + FlightW'(flight_in) -
+                  FlightW'(write_valid && write_ready && !is_lookup && !is_softmax);
+    end
+  end
+
+  logic        read_valid, read_ready, read_two, memory_write_ready;
+  logic [23:0] read_addr;
+  assign read_valid      = is_softmax ? soft_read_valid && soft_read_addr < 25'(PeMemBytes)
+                                      : seq_read_valid;
+  assign read_addr       = is_softmax ? soft_read_addr[23:0] : seq_read_addr;
+  assign read_two        = is_softmax ? soft_read_addr[ByteW-2:0] != '0 : seq_read_two;
+  assign seq_read_ready  = read_ready && !is_softmax;
+  assign soft_read_ready = read_ready && is_softmax;
+
+  npu_pe_memory #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(PeWordBytes),
+    .BusBytes (BusBytes),
+    .PostWidth(PostWidth)
+  ) u_memory (
+    .clk_i,
+    .rst_ni,
+    .read_valid_i     (read_valid),
+    .read_ready_o     (read_ready),
+    .read_addr_i      (read_addr),
+    .read_two_i       (read_two),
+    .read_data_o      (read_data),
+    .write_valid_i    (write_valid),
+    .write_ready_o    (write_ready),
+    .write_addr_i     (write_addr),
+    .write_data_i     (write_data),
+    .write_strb_i     (write_strb),
+    .bus_write_valid_i(bus_write_valid_i && !bus_write_core_i),
+    .bus_write_ready_o(memory_write_ready),
+    .bus_write_addr_i,
+    .bus_write_data_i,
+    .bus_write_strb_i,
+    .bus_read_valid_i,
+    .bus_read_ready_o,
+    .bus_read_addr_i,
+    .bus_read_rvalid_o,
+    .bus_read_data_o
+  );
+  assign bus_write_ready_o = bus_write_core_i ? core_write : memory_write_ready;
+
+  // ---------------------------------------------------------------------------------------------
+  // Life of a command.
+  // ---------------------------------------------------------------------------------------------
+  logic        error, soft_out_of_memory, tiles_short, granted_q;
+  logic [7:0]  error_code;
+  logic [24:0] error_address;
+
+  assign seq_start  = (start && !is_lookup && !is_softmax) || (state_q == StTable && load_done);
+  assign soft_start = start && is_softmax;
+  assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
+                      !buffer_valid_q && !post_busy && !lookup_busy && !soft_busy && !write_valid &&
+                      flight_q == '0;
+
+  // More slices needed than the command's tile count announced: the loader has nothing left.
+  assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;
+  assign soft_out_of_memory = is_softmax && soft_read_valid && soft_read_addr >= 25'(PeMemBytes);
+
+  always_comb begin
+    error         = 1'b1;
+    error_code    = npu_isa_pkg::ErrLocalBounds;
+    error_address = seq_error_address;
+    if (state_q == StStart && fields_bad) begin
+      error_code    = npu_isa_pkg::ErrBadField;
+      error_address = '0;
+    end else if (tiles_short) begin
+      error_code    = npu_isa_pkg::ErrBadField;
+      error_address = '0;
+    end else if (loader_error) begin
+      error_address = {1'b0, loader_error_row};
+    end else if (drain_error) begin
+      error_address = {1'b0, drain_error_row};
+    end else if (table_row_valid && table_row >= 24'(Rows)) begin
+      error_address = {1'b0, table_row};
+    end else if (write_bad) begin
+      error_address = {1'b0, push_addr};
+    end else if (soft_out_of_memory) begin
+      error_address = soft_read_addr;
+    end else begin
+      error = seq_error;
+    end
+    if (state_q == StIdle || state_q == StError) error = 1'b0;
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      state_q   <= StIdle;
+      granted_q <= 1'b0;
+    end else begin
+      unique case (state_q)
+        StIdle: begin
+          granted_q <= 1'b0;
+          if (cmd_valid) state_q <= StStart;
+        end
+        StStart: state_q <= is_lookup ? StTable : StRun;
+        StTable: if (load_done) state_q <= StRun;
+        StRun: begin
+          if (stage_valid) granted_q <= 1'b1;
+          if (finished) state_q <= StIdle;
+        end
+        default: state_q <= StError;
+      endcase
+      if (error) state_q <= StError;
+    end
+    if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
+  end
+
+  logic [3:0] cause;
+  always_comb begin
+    cause = npu_isa_pkg::CauseFill;
+    if (state_q == StRun) begin
+      if (soft_busy) cause = npu_isa_pkg::CauseCompute;
+      else if (seq_active && (granted_q || !slice_wait)) cause = seq_cause;
+      else if (!seq_active && (drain_busy || lookup_busy)) cause = npu_isa_pkg::CauseDrain;
+    end
+  end
+
+  assign busy_o          = state_q != StIdle;
+  assign tag_o           = (state_q != StIdle) ? cmd_q.tag : queue_tag;
+  assign cause_o         = cause;
+  assign signal_valid_o  = finished && cmd_q.signal_en;
+  assign signal_id_o     = cmd_q.signal_id;
+  assign signal_amount_o = 24'd1;
+  assign error_valid_o   = error;
+  assign error_code_o    = error_code;
+  assign error_tag_o     = cmd_q.tag;
+  assign error_address_o = error_address;
+
+  logic unused_bits;
+  assign unused_bits = ^{cmd_q, records, lane_bytes, row_data, row_addr, table_shifted,
+                         bus_write_core_mask_i, unused_running_tag, unused_write_count};
+endmodule : npu_pe
+`default_nettype wire

@@ -1,0 +1,167 @@
+`default_nettype none
+// PE array: a grid of processing elements on one command broadcast and one bus side.
+//
+// A bus write goes to every PE of its mask; each takes it when its memory is free, and the write completes
+// when the last one has. PE p is in column p mod GridX, row p / GridX.
+module npu_pe_array #(
+  parameter int unsigned GridX        = 1,       //@ = npu.grid.x  -- PE columns
+  parameter int unsigned GridY        = 1,       //@ = npu.grid.y  -- PE rows
+  parameter int unsigned PeMemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory
+  parameter int unsigned PeBanks      = 8,       //@ = pe.banks
+  parameter int unsigned PeWordBytes  = 16,      //@ = pe.bank_width
+  parameter int unsigned Cores        = 1,       //@ = pe.cores  -- 1..16
+  parameter int unsigned CoreMemBytes = 65536,   //@ = core.memory  -- bytes of each core memory
+  parameter int unsigned CoreBanks    = 4,       //@ = core.banks
+  parameter int unsigned CoreBankBytes = 16,     //@ = core.bank_width
+  parameter int unsigned Lanes        = 16,      //@ = core.lanes  -- per core
+  parameter int unsigned Simd         = 16,      //@ = lane.simd
+  parameter int unsigned Accumulators = 16,      //@ = core.accumulators
+  parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
+  parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
+  parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
+  parameter int unsigned QueueDepth   = 4,       //@ = npu.command_queue
+  localparam int unsigned Pes         = GridX * GridY,
+  localparam int unsigned CountsW     = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,
+  input  wire                   halt_i,
+  // command entries: one valid and ready per PE
+  input  wire  [Pes-1:0]        push_valid_i,
+  output wire  [Pes-1:0]        push_ready_o,
+  input  wire  [127:0]          push_entry_i,
+  input  wire                   push_last_i,
+  input  wire  [CountsW-1:0]    barrier_counts_i,
+  // state of each PE
+  output wire  [Pes-1:0]        busy_o,
+  output wire  [Pes-1:0]        waiting_o,
+  output wire  [Pes-1:0]        blocked_o,
+  output wire  [Pes-1:0]        empty_o,
+  output wire  [16*Pes-1:0]     tag_o,
+  output wire  [4*Pes-1:0]      cause_o,
+  // arrivals of each PE
+  output wire  [Pes-1:0]        signal_valid_o,
+  output wire  [5*Pes-1:0]      signal_id_o,
+  output wire  [24*Pes-1:0]     signal_amount_o,
+  // error of the lowest-numbered PE that has one
+  output logic                  error_valid_o,
+  output logic [7:0]            error_code_o,
+  output logic [15:0]           error_tag_o,
+  output logic [24:0]           error_address_o,
+  // bus side
+  input  wire                   bus_write_valid_i,
+  output wire                   bus_write_ready_o,
+  input  wire                   bus_write_core_i,
+  input  wire  [23:0]           bus_write_addr_i,
+  input  wire  [8*BusBytes-1:0] bus_write_data_i,
+  input  wire  [BusBytes-1:0]   bus_write_strb_i,
+  input  wire  [Pes-1:0]        bus_write_pe_mask_i,
+  input  wire  [15:0]           bus_write_core_mask_i,
+  input  wire                   bus_read_valid_i,
+  output wire                   bus_read_ready_o,
+  input  wire  [23:0]           bus_read_addr_i,
+  input  wire  [4:0]            bus_read_pe_i,
+  output wire                   bus_read_rvalid_o,
+  output logic [8*BusBytes-1:0] bus_read_data_o
+);
+  if (GridX < 1 || GridY < 1 || Pes > 32) begin : gen_bad
+    $error("npu_pe_array: the grid must have 1 to 32 PEs");
+  end
+
+  logic [Pes-1:0]            write_valid, write_ready, read_valid, read_ready, read_rvalid, error_valid;
+  logic [8*Pes-1:0]          error_code;
+  logic [16*Pes-1:0]         error_tag;
+  logic [25*Pes-1:0]         error_address;
+  logic [8*BusBytes*Pes-1:0] read_data;
+
+  // Which targets have taken the present write already.
+  logic [Pes-1:0] taken_q;
+  assign write_valid       = bus_write_valid_i ? bus_write_pe_mask_i & ~taken_q : '0;
+  assign bus_write_ready_o = (bus_write_pe_mask_i & ~taken_q & ~write_ready) == '0;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || (bus_write_valid_i && bus_write_ready_o)) taken_q <= '0;
+    else taken_q <= taken_q | (write_valid & write_ready);
+  end
+
+  assign bus_read_ready_o  = |(read_valid & read_ready);
+  assign bus_read_rvalid_o = |read_rvalid;
+  always_comb begin
+    bus_read_data_o = '0;
+    for (int unsigned p = 0; p < Pes; p++) begin
+      if (read_rvalid[p]) bus_read_data_o = bus_read_data_o | read_data[8*BusBytes*p+:8*BusBytes];
+    end
+  end
+
+  always_comb begin
+    error_valid_o   = 1'b0;
+    error_code_o    = '0;
+    error_tag_o     = '0;
+    error_address_o = '0;
+    for (int unsigned p = 0; p < Pes; p++) begin
+      if (error_valid[p] && !error_valid_o) begin
+        error_valid_o   = 1'b1;
+        error_code_o    = error_code[8*p+:8];
+        error_tag_o     = error_tag[16*p+:16];
+        error_address_o = error_address[25*p+:25];
+      end
+    end
+  end
+
+  for (genvar p = 0; p < Pes; p++) begin : gen_pe
+    assign read_valid[p] = bus_read_valid_i && bus_read_pe_i == 5'(p);
+
+    npu_pe #(
+      .PeMemBytes   (PeMemBytes),
+      .PeBanks      (PeBanks),
+      .PeWordBytes  (PeWordBytes),
+      .Cores        (Cores),
+      .CoreMemBytes (CoreMemBytes),
+      .CoreBanks    (CoreBanks),
+      .CoreBankBytes(CoreBankBytes),
+      .Lanes        (Lanes),
+      .Simd         (Simd),
+      .Accumulators (Accumulators),
+      .PostWidth    (PostWidth),
+      .LookupPorts  (LookupPorts),
+      .BusBytes     (BusBytes),
+      .QueueDepth   (QueueDepth)
+    ) u_pe (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .halt_i,
+      .push_valid_i     (push_valid_i[p]),
+      .push_ready_o     (push_ready_o[p]),
+      .push_entry_i,
+      .push_last_i,
+      .barrier_counts_i,
+      .busy_o           (busy_o[p]),
+      .waiting_o        (waiting_o[p]),
+      .blocked_o        (blocked_o[p]),
+      .empty_o          (empty_o[p]),
+      .tag_o            (tag_o[16*p+:16]),
+      .cause_o          (cause_o[4*p+:4]),
+      .signal_valid_o   (signal_valid_o[p]),
+      .signal_id_o      (signal_id_o[5*p+:5]),
+      .signal_amount_o  (signal_amount_o[24*p+:24]),
+      .error_valid_o    (error_valid[p]),
+      .error_code_o     (error_code[8*p+:8]),
+      .error_tag_o      (error_tag[16*p+:16]),
+      .error_address_o  (error_address[25*p+:25]),
+      .bus_write_valid_i(write_valid[p]),
+      .bus_write_ready_o(write_ready[p]),
+      .bus_write_core_i,
+      .bus_write_addr_i,
+      .bus_write_data_i,
+      .bus_write_strb_i,
+      .bus_write_core_mask_i,
+      .bus_read_valid_i (read_valid[p]),
+      .bus_read_ready_o (read_ready[p]),
+      .bus_read_addr_i,
+      .bus_read_rvalid_o(read_rvalid[p]),
+      .bus_read_data_o  (read_data[8*BusBytes*p+:8*BusBytes])
+    );
+  end
+endmodule : npu_pe_array
+`default_nettype wire

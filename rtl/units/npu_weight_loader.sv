@@ -1,0 +1,111 @@
+`default_nettype none
+// Weight loader: brings the slices of a MATMUL or WINDOW command into the weight shadow registers, in the order
+// in which the sequencer uses them and one slice ahead of it.
+//
+// slice_ready_o says that all rows of the next slice have been requested. The sequencer may take it with the
+// first vector of the slice: vector and last row arrive together, and the loader's next row request, which
+// may come in the very cycle of slice_take_i, reaches the shadow register just when the slice has left it.
+module npu_weight_loader #(
+  parameter int unsigned SliceRows = 4,     // core memory rows per slice
+  parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
+  localparam int unsigned SliceW   = (SliceRows > 1) ? $clog2(SliceRows) : 1
+) (
+  input  wire               clk_i,
+  input  wire               rst_ni,
+  input  wire               clear_i,
+  // the running command; start_i begins it (only for MATMUL and WINDOW)
+  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire               start_i,
+  // core memory row port
+  output wire               row_valid_o,
+  input  wire               row_ready_i,
+  output wire [23:0]        row_addr_o,
+  // where the row goes that arrives one cycle after its grant
+  output wire               shadow_we_o,
+  output wire [SliceW-1:0]  shadow_row_o,
+  // to the sequencer
+  output wire               active_o,       // slices are still to come
+  output wire               slice_ready_o,
+  input  wire               slice_take_i,
+  // a row outside core memory (pulse, row number)
+  output wire               error_o,
+  output wire [23:0]        error_row_o
+);
+  logic              active_q, ready_q, shadow_we_q;
+  logic [SliceW-1:0] slice_row_q, shadow_row_q;
+  logic [23:0]       row_q, group_row_q;
+  logic [15:0]       k0_q, tile_q, group_q;
+  logic [7:0]        k1_q, k2_q;
+  logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last, out_of_memory;
+
+  assign out_of_memory = row_q >= 24'(Rows);
+  assign row_valid_o   = active_q && !out_of_memory && (slice_row_q != '0 || !ready_q || slice_take_i);
+  assign row_addr_o    = row_q;
+  assign grant         = row_valid_o && row_ready_i;
+  assign row_last      = slice_row_q == SliceW'(SliceRows - 1);
+  assign k0_last       = k0_q + 16'd1 == cmd_i.k0_count;
+  assign k1_last       = k1_q + 8'd1 == cmd_i.k1_count;
+  assign k2_last       = k2_q + 8'd1 == cmd_i.k2_count;
+  assign tile_last     = tile_q + 16'd1 == cmd_i.tiles;
+  assign group_last    = group_q + 16'd1 == cmd_i.groups;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      active_q    <= 1'b0;
+      ready_q     <= 1'b0;
+      shadow_we_q <= 1'b0;
+    end else begin
+      shadow_we_q <= grant;
+      if (start_i) active_q <= 1'b1;
+      if (error_o) active_q <= 1'b0;
+      if (start_i || slice_take_i) ready_q <= 1'b0;
+      if (grant && row_last) begin
+        ready_q <= 1'b1;
+        if (k0_last && k1_last && k2_last && tile_last && group_last) active_q <= 1'b0;
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (grant) shadow_row_q <= slice_row_q;
+    if (start_i) begin
+      slice_row_q <= '0;
+      row_q       <= cmd_i.weight_row;
+      group_row_q <= cmd_i.weight_row;
+      k0_q        <= '0;
+      k1_q        <= '0;
+      k2_q        <= '0;
+      tile_q      <= '0;
+      group_q     <= '0;
+    end else if (grant) begin
+      row_q       <= row_q + 24'd1;
+      slice_row_q <= row_last ? '0 : slice_row_q + SliceW'(1);
+      if (row_last) begin
+        k0_q <= k0_last ? '0 : k0_q + 16'd1;
+        if (k0_last) k1_q <= k1_last ? '0 : k1_q + 8'd1;
+        if (k0_last && k1_last) k2_q <= k2_last ? '0 : k2_q + 8'd1;
+        if (k0_last && k1_last && k2_last) begin
+          // The same slices again for the next tile, or on to the next group.
+          tile_q <= tile_last ? '0 : tile_q + 16'd1;
+          row_q  <= group_row_q;
+          if (tile_last) begin
+            group_q     <= group_q + 16'd1;
+            row_q       <= group_row_q + cmd_i.weight_group_rows;
+            group_row_q <= group_row_q + cmd_i.weight_group_rows;
+          end
+        end
+      end
+    end
+  end
+
+  assign shadow_we_o   = shadow_we_q;
+  assign shadow_row_o  = shadow_row_q;
+  assign active_o      = active_q;
+  assign slice_ready_o = ready_q;
+  assign error_o       = active_q && out_of_memory;
+  assign error_row_o   = row_q;
+
+  logic unused_cmd;
+  assign unused_cmd = ^cmd_i;
+endmodule : npu_weight_loader
+`default_nettype wire
