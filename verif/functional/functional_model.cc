@@ -1,0 +1,316 @@
+// Dispatcher, DMA engines and barriers of the functional model.
+#include "verif/functional/functional_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <deque>
+#include <random>
+
+#include "verif/functional/processing_element.h"
+#include "verif/functional/stream_decoder.h"
+
+namespace npugen {
+
+using functional::DecodedStream;
+using functional::ErrorCode;
+using functional::Fault;
+using functional::ProcessingElement;
+
+namespace {
+
+bool IsCompute(Opcode opcode) {
+  return opcode != Opcode::kEnd && opcode != Opcode::kFence && opcode != Opcode::kLoad &&
+         opcode != Opcode::kStore;
+}
+
+/// Loop bounds and strides of a DMA command; dimension 0 is the run.
+struct Box {
+  int64_t size[5];
+  int64_t global_stride[5];
+  int64_t local_stride[5];
+  int64_t start[5];
+  int64_t extent[5];
+  explicit Box(const Command& command) {
+    static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
+    for (int d = 0; d < 5; ++d) {
+      const std::string digit = kDigits[d];
+      size[d] = command.Get("size" + digit);
+      start[d] = command.Get("start" + digit);
+      extent[d] = command.Get("extent" + digit);
+      global_stride[d] = d == 0 ? 1 : command.Get("global_stride" + digit);
+      local_stride[d] = d == 0 ? 1 : command.Get("local_stride" + digit);
+      if (d > 0 && size[d] == 0) size[d] = 1;
+    }
+  }
+};
+
+}  // namespace
+
+struct FunctionalModel::State {
+  explicit State(const NpuConfig& npu_config) : config(npu_config) {
+    for (uint32_t i = 0; i < config.pes(); ++i) pes.emplace_back(config);
+  }
+
+  /// A queue of commands: 0 load, 1 store, 2 and up one for each PE.
+  using Queue = std::deque<const Command*>;
+
+  bool WaitsHold(const Command& command) const {
+    for (const char* wait : {"wait0", "wait1"}) {
+      const std::string name = wait;
+      if (command.Get(name + "_en") == 0) continue;
+      if (barriers[command.Get(name + "_id")] < command.Get(name + "_count")) return false;
+    }
+    return true;
+  }
+
+  void Signal(const Command& command, int64_t bytes_written) {
+    if (command.Get("signal_en") == 0) return;
+    const bool by_bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
+    int64_t& count = barriers[command.Get("signal_id")];
+    count = (count + (by_bytes ? bytes_written : 1)) & ((int64_t{1} << kBarrierCountBits) - 1);
+  }
+
+  std::optional<Fault> Transfer(const Command& command, FunctionalJobResult* result,
+                                int64_t* bytes_moved);
+
+  NpuConfig config;
+  std::vector<ProcessingElement> pes;
+  std::array<FunctionalWindow, kWindowCount> windows;
+  int64_t barriers[kBarrierCount] = {};
+};
+
+std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
+                                                      FunctionalJobResult* result,
+                                                      int64_t* bytes_moved) {
+  const bool load = command.opcode() == Opcode::kLoad;
+  const Box box(command);
+  if (box.size[0] == 0) return Fault{ErrorCode("BadField"), 0, "size0 is 0"};
+  const uint64_t pe_mask = static_cast<uint64_t>(command.Get("pe_mask"));
+  const uint64_t core_mask = static_cast<uint64_t>(command.Get("core_mask"));
+  const bool local_source = load && command.Get("local_source") != 0;
+  const bool to_core = load && command.Get("core_memory") != 0;
+  const bool bounds = load && command.Get("bounds") != 0;
+  const uint8_t fill = static_cast<uint8_t>(command.Get("fill"));
+  const FunctionalWindow& window = windows[command.Get("window")];
+  const int64_t global_offset = command.Get("global_offset");
+  const int64_t local_address = command.Get("local_address");
+  const int64_t local_bytes = to_core ? config.core_memory_bytes : config.pe_memory_bytes;
+
+  std::vector<std::vector<uint8_t>*> targets;
+  for (uint32_t pe = 0; pe < config.pes(); ++pe) {
+    if ((pe_mask >> pe & 1) == 0) continue;
+    if (!to_core) {
+      targets.push_back(&pes[pe].memory);
+      continue;
+    }
+    for (uint32_t core = 0; core < config.cores; ++core) {
+      if (core_mask >> core & 1) targets.push_back(&pes[pe].core_memory[core]);
+    }
+  }
+  if (targets.empty()) return Fault{ErrorCode("BadField"), 0, "no target memory"};
+
+  int64_t index[5] = {};
+  std::vector<uint8_t> run(static_cast<size_t>(box.size[0]));
+  for (;;) {
+    int64_t global = global_offset;
+    int64_t local = local_address;
+    bool run_outside = false;
+    for (int d = 1; d < 5; ++d) {
+      global += index[d] * box.global_stride[d];
+      local += index[d] * box.local_stride[d];
+      const int64_t coordinate = box.start[d] + index[d];
+      if (bounds && (coordinate < 0 || coordinate >= box.extent[d])) run_outside = true;
+    }
+    // Bytes first..last of the run exist on the global side.
+    int64_t first = 0;
+    int64_t last = box.size[0];
+    if (bounds) {
+      first = std::clamp<int64_t>(-box.start[0], 0, box.size[0]);
+      last = std::clamp<int64_t>(box.extent[0] - box.start[0], first, box.size[0]);
+      if (run_outside) first = last = 0;
+    }
+    if (local < 0 || local + box.size[0] > local_bytes) {
+      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local),
+                   fmt::format("local run at {}", local)};
+    }
+    if (first < last) {
+      const int64_t size = local_source ? int64_t{config.pe_memory_bytes}
+                                        : static_cast<int64_t>(window.memory.size());
+      const bool permitted = local_source || (load ? window.readable : window.writable);
+      if (!permitted || global + first < 0 || global + last > size) {
+        if (local_source) {
+          return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(global + first),
+                       "local source outside PE memory"};
+        }
+        return Fault{ErrorCode("WindowBounds"), window.base + static_cast<uint64_t>(global + first),
+                     fmt::format("bytes {}..{} of window {}, which has {}", global + first,
+                                 global + last, command.Get("window"), size)};
+      }
+    }
+    if (load) {
+      std::fill(run.begin(), run.end(), fill);
+      const uint8_t* source = local_source ? pes[0].memory.data() : window.memory.data();
+      if (first < last) std::copy(source + global + first, source + global + last, run.begin() + first);
+      for (std::vector<uint8_t>* target : targets) {
+        std::copy(run.begin(), run.end(), target->begin() + local);
+      }
+      if (!local_source) result->bytes_read += static_cast<uint64_t>(last - first);
+    } else {
+      const std::vector<uint8_t>& source = *targets.front();
+      std::copy(source.begin() + local, source.begin() + local + box.size[0],
+                window.memory.begin() + global);
+      result->bytes_written += static_cast<uint64_t>(box.size[0]);
+    }
+    *bytes_moved += box.size[0];
+    int d = 1;
+    while (d < 5 && ++index[d] == box.size[d]) index[d++] = 0;
+    if (d == 5) return std::nullopt;
+  }
+}
+
+FunctionalModel::FunctionalModel(const NpuConfig& config)
+    : state_(std::make_unique<State>(config)) {}
+FunctionalModel::~FunctionalModel() = default;
+
+std::span<uint8_t> FunctionalModel::pe_memory(uint32_t pe) { return state_->pes[pe].memory; }
+std::span<uint8_t> FunctionalModel::core_memory(uint32_t pe, uint32_t core) {
+  return state_->pes[pe].core_memory[core];
+}
+
+void FunctionalModel::Poison(uint64_t seed, bool keep_core_memory) {
+  std::mt19937_64 random(seed);
+  const auto fill = [&](std::vector<uint8_t>& bytes) {
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random());
+  };
+  for (ProcessingElement& pe : state_->pes) {
+    fill(pe.memory);
+    for (int32_t& sum : pe.accumulators) sum = static_cast<int32_t>(random());
+    if (keep_core_memory) continue;
+    for (std::vector<uint8_t>& core : pe.core_memory) fill(core);
+  }
+}
+
+FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWindowCount>& windows,
+                                         uint32_t doorbell, const FunctionalJobOptions& options) {
+  State& state = *state_;
+  state.windows = windows;
+  std::fill(std::begin(state.barriers), std::end(state.barriers), 0);
+  FunctionalJobResult result;
+  const DecodedStream stream =
+      functional::DecodeStream(state.config, windows[0].memory, doorbell);
+  const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
+    result.error_code = fault.code;
+    result.error_engine = engine;
+    result.error_tag = tag;
+    result.error_address = fault.address;
+    result.detail = fault.detail;
+    return result;
+  };
+  if (!windows[0].readable) {
+    return fail(Engine::kController, 0, Fault{ErrorCode("WindowBounds"), windows[0].base + doorbell,
+                                              "the program window is not readable"});
+  }
+
+  const size_t queue_count = 2 + state.pes.size();
+  std::vector<State::Queue> queues(queue_count);
+  const size_t depth = state.config.command_queue_depth;
+  size_t next = 0;  // command at the dispatcher
+  bool ended = false;
+  std::mt19937_64 random(options.seed);
+  // Agents: the dispatcher (number queue_count) and one for each queue. Weights that change now and then
+  // let some engines run far ahead of others; equal weights would hardly ever do that.
+  std::vector<uint32_t> weights(queue_count + 1, 1);
+  const auto queues_of = [&](const Command& command) {
+    std::vector<size_t> targets;
+    if (command.opcode() == Opcode::kLoad) targets.push_back(0);
+    if (command.opcode() == Opcode::kStore) targets.push_back(1);
+    if (IsCompute(command.opcode())) {
+      for (size_t pe = 0; pe < state.pes.size(); ++pe) {
+        if (command.Get("pe_mask") >> pe & 1) targets.push_back(2 + pe);
+      }
+    }
+    return targets;
+  };
+  const auto all_empty = [&] {
+    return std::all_of(queues.begin(), queues.end(), [](const auto& queue) { return queue.empty(); });
+  };
+  const auto dispatcher_ready = [&] {
+    if (ended || next >= stream.commands.size()) return false;
+    const Command& command = stream.commands[next];
+    if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return all_empty();
+    for (size_t queue : queues_of(command)) {
+      if (queues[queue].size() >= depth) return false;
+    }
+    return true;
+  };
+  uint64_t steps = 0;
+  while (!ended) {
+    if (steps++ % 8 == 0) {
+      for (uint32_t& weight : weights) weight = uint32_t{1} << (random() % 8);
+    }
+    std::vector<size_t> ready;
+    uint64_t total = 0;
+    for (size_t agent = 0; agent <= queue_count; ++agent) {
+      const bool can_go = agent == queue_count
+                              ? dispatcher_ready()
+                              : !queues[agent].empty() && state.WaitsHold(*queues[agent].front());
+      if (!can_go) continue;
+      ready.push_back(agent);
+      total += weights[agent];
+    }
+    if (ready.empty()) {
+      if (stream.error_code != 0 && next >= stream.commands.size() && all_empty()) {
+        return fail(Engine::kController, stream.error_tag,
+                    Fault{stream.error_code, windows[0].base + stream.error_offset, stream.detail});
+      }
+      const uint16_t tag =
+          next < stream.commands.size() ? static_cast<uint16_t>(stream.commands[next].tag()) : 0;
+      return fail(Engine::kController, tag,
+                  Fault{ErrorCode("Deadlock"), 0, "every engine waits for a barrier"});
+    }
+    uint64_t draw = random() % total;
+    size_t agent = ready.front();
+    for (size_t candidate : ready) {
+      agent = candidate;
+      if (draw < weights[candidate]) break;
+      draw -= weights[candidate];
+    }
+    if (agent == queue_count) {
+      const Command& command = stream.commands[next++];
+      if (command.opcode() == Opcode::kEnd) {
+        ended = true;
+      } else if (command.opcode() != Opcode::kFence) {
+        const std::vector<size_t> targets = queues_of(command);
+        if (targets.empty()) {
+          return fail(Engine::kController, static_cast<uint16_t>(command.tag()),
+                      Fault{ErrorCode("BadField"), 0, "no PE runs the command"});
+        }
+        for (size_t queue : targets) queues[queue].push_back(&command);
+      }
+      continue;
+    }
+    const Command& command = *queues[agent].front();
+    const uint16_t tag = static_cast<uint16_t>(command.tag());
+    int64_t bytes_moved = 0;
+    std::optional<Fault> fault;
+    Engine engine;
+    if (agent < 2) {
+      engine = agent == 0 ? Engine::kLoad : Engine::kStore;
+      fault = state.Transfer(command, &result, &bytes_moved);
+    } else {
+      engine = Engine::kCompute;
+      ProcessingElement& pe = state.pes[agent - 2];
+      const uint64_t before = pe.multiplications;
+      fault = pe.Execute(command);
+      result.multiplications += pe.multiplications - before;
+    }
+    if (fault) return fail(engine, tag, *fault);
+    state.Signal(command, bytes_moved);
+    queues[agent].pop_front();
+    ++result.commands;
+  }
+  return result;
+}
+
+}  // namespace npugen

@@ -1,0 +1,84 @@
+// Executes command streams exactly as docs/machine.md defines them, byte by byte and without timing.
+//
+// The functional model is the middle of the chain golden model = functional model = RTL. Engines run
+// concurrently: after each command a seeded random choice decides which engine goes next, as far as
+// queues and barriers allow, so that a missing barrier shows as a wrong result.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "generator/arch/command_set.h"
+#include "generator/config/npu_config.h"
+
+namespace npugen {
+
+/// A memory window of the host interface. The memory belongs to the caller.
+struct FunctionalWindow {
+  std::span<uint8_t> memory;  ///< size of the window is memory.size()
+  uint64_t base = 0;          ///< bus address of byte 0, for error reports
+  bool readable = true;
+  bool writable = true;
+};
+
+/// Engine numbers of the error register.
+enum class Engine : uint8_t { kController = 0, kLoad = 1, kStore = 2, kCompute = 3 };
+
+struct FunctionalJobOptions {
+  uint64_t seed = 1;  ///< of the interleaving of the engines
+};
+
+/// How a job ended. `error_code` 0 is success, else one of AllHardwareErrors().
+struct FunctionalJobResult {
+  uint8_t error_code = 0;
+  Engine error_engine = Engine::kController;
+  uint16_t error_tag = 0;
+  uint64_t error_address = 0;  ///< bus address, or PE or core memory address for LocalBounds
+  std::string detail;          ///< for humans: what was wrong
+  uint64_t commands = 0;       ///< commands completed
+  uint64_t bytes_read = 0;     ///< by LOADs from windows
+  uint64_t bytes_written = 0;  ///< by STOREs
+  uint64_t multiplications = 0;  ///< products of all lanes, padding included
+  bool ok() const { return error_code == 0; }
+};
+
+/// An NPU of any configuration. Memories keep their contents from job to job, as in hardware.
+class FunctionalModel {
+ public:
+  explicit FunctionalModel(const NpuConfig& config);
+  ~FunctionalModel();
+  FunctionalModel(const FunctionalModel&) = delete;
+  FunctionalModel& operator=(const FunctionalModel&) = delete;
+
+  /// Fills PE memories, core memories and accumulators with pseudo-random bytes. `keep_core_memory` spares
+  /// the core memories, whose contents a warm job relies on.
+  void Poison(uint64_t seed, bool keep_core_memory = false);
+
+  /// Runs the stream at byte `doorbell` of window 0 until END or the first error.
+  FunctionalJobResult Run(const std::array<FunctionalWindow, kWindowCount>& windows,
+                          uint32_t doorbell, const FunctionalJobOptions& options = {});
+
+  std::span<uint8_t> pe_memory(uint32_t pe);
+  std::span<uint8_t> core_memory(uint32_t pe, uint32_t core);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// What CheckStream found out about a stream.
+struct StreamReport {
+  std::vector<std::string> problems;  ///< empty: the stream is well formed and cannot deadlock
+  uint32_t commands = 0;
+  uint32_t bytes = 0;
+};
+
+/// Static check of the stream at byte `offset` of `program`: header, hash, lengths, opcodes, barrier numbers,
+/// consistency of fields, and deadlock by running the barrier counts alone.
+StreamReport CheckStream(const NpuConfig& config, std::span<const uint8_t> program, uint32_t offset);
+
+}  // namespace npugen

@@ -1,0 +1,381 @@
+// Compute commands, written after docs/machine.md section 4.
+#include "verif/functional/processing_element.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "verif/functional/fixed_point.h"
+#include "verif/functional/stream_decoder.h"
+
+namespace npugen::functional {
+namespace {
+
+uint32_t Word32(const uint8_t* bytes) {
+  return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
+         uint32_t{bytes[3]} << 24;
+}
+
+/// Sums wrap at 32 bits.
+int32_t Wrap(int64_t value) { return static_cast<int32_t>(static_cast<uint64_t>(value)); }
+
+uint8_t Clamp(int64_t value, const ComputeFields& f) {
+  return static_cast<uint8_t>(std::min(std::max(value, f.act_min), f.act_max));
+}
+
+}  // namespace
+
+ComputeFields::ComputeFields(const Command& command) {
+#define NPUGEN_READ_FIELD(name) name = command.Get(#name);
+  NPUGEN_COMPUTE_FIELDS(NPUGEN_READ_FIELD)
+#undef NPUGEN_READ_FIELD
+}
+
+ProcessingElement::ProcessingElement(const NpuConfig& config)
+    : memory(config.pe_memory_bytes),
+      core_memory(config.cores, std::vector<uint8_t>(config.core_memory_bytes)),
+      accumulators(size_t{config.accumulators} * config.pe_lanes()),
+      config_(config),
+      weights_(size_t{config.pe_lanes()} * config.simd),
+      slots_(size_t{config.pe_lanes()} * config.simd) {}
+
+std::optional<Fault> ProcessingElement::Execute(const Command& command) {
+  fault_.reset();
+  const ComputeFields fields(command);
+  switch (command.opcode()) {
+    case Opcode::kMatmul:
+      RunArray(fields, /*window=*/false);
+      break;
+    case Opcode::kWindow:
+      RunArray(fields, /*window=*/true);
+      break;
+    case Opcode::kMaxPool:
+      RunMaxPool(fields);
+      break;
+    case Opcode::kAdd:
+      RunAdd(fields);
+      break;
+    case Opcode::kLookup:
+      RunLookup(fields);
+      break;
+    case Opcode::kSoftmax:
+      RunSoftmax(fields);
+      break;
+    default:
+      Fail("BadOpcode", 0, "not a compute command");
+  }
+  return fault_;
+}
+
+bool ProcessingElement::Fail(std::string_view code, int64_t address, std::string detail) {
+  if (!fault_) fault_ = Fault{ErrorCode(code), static_cast<uint64_t>(address), std::move(detail)};
+  return false;
+}
+
+bool ProcessingElement::ReadMemory(int64_t address, uint8_t* byte) {
+  if (address < 0 || address >= static_cast<int64_t>(memory.size())) {
+    return Fail("LocalBounds", address, fmt::format("read at {} of PE memory", address));
+  }
+  *byte = memory[address];
+  return true;
+}
+
+bool ProcessingElement::WriteMemory(int64_t address, uint8_t byte) {
+  if (address < 0 || address >= static_cast<int64_t>(memory.size())) {
+    return Fail("LocalBounds", address, fmt::format("write at {} of PE memory", address));
+  }
+  memory[address] = byte;
+  return true;
+}
+
+bool ProcessingElement::ReadOperand(const ComputeFields& f, int64_t y, int64_t bx, int64_t address,
+                                    uint8_t* byte) {
+  if (y < 0 || y >= f.in_h || bx < 0 || bx >= f.row_bytes) {
+    *byte = static_cast<uint8_t>(f.fill);
+    return true;
+  }
+  return ReadMemory(address, byte);
+}
+
+const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t bytes) {
+  const int64_t start = row * config_.core_row_bytes();
+  if (row < 0 || start + bytes > static_cast<int64_t>(config_.core_memory_bytes)) {
+    Fail("LocalBounds", start, fmt::format("row {} of core memory", row));
+    return nullptr;
+  }
+  return core_memory[core].data() + start;
+}
+
+bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
+  const bool counts = f.groups > 0 && f.tiles > 0 && f.positions > 0 && f.out_w > 0 && f.out_h > 0 &&
+                      f.k0_count > 0 && f.k1_count > 0 && f.k2_count > 0;
+  if (!counts) return Fail("BadField", 0, "a count is 0");
+  const int64_t most =
+      window ? int64_t{config_.window_channels()} : int64_t{config_.pe_lanes()};
+  if (f.group_channels < 1 || f.group_channels > most) {
+    return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
+  }
+  if (window && (f.k0_count != 1 || f.win_rows < 1 || f.win_cols < 1 || f.win_new_cols < 1 ||
+                 f.win_new_cols > f.win_cols || f.win_rows * f.win_cols > config_.simd)) {
+    return Fail("BadField", 0, fmt::format("a window of {} x {}", f.win_rows, f.win_cols));
+  }
+  const int64_t tile_positions = config_.accumulators;
+  if (f.positions != f.out_w * f.out_h ||
+      f.tiles != (f.positions + tile_positions - 1) / tile_positions) {
+    return Fail("BadField", 0, "positions or tiles disagree with out_w, out_h");
+  }
+  if ((f.acc_init == 0 || f.drain == 0) && (f.groups != 1 || f.tiles != 1)) {
+    return Fail("BadField", 0, "sums over several commands need one group and one tile");
+  }
+  return true;
+}
+
+bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
+  if (!CheckArray(f, window)) return false;
+  const int64_t tile_positions = config_.accumulators;
+  for (int64_t group = 0; group < f.groups; ++group) {
+    slots_x_ = slots_y_ = -2;  // a window never slides from one group to the next
+    for (int64_t tile = 0; tile < f.tiles; ++tile) {
+      const int64_t first = tile * tile_positions;
+      const int64_t count = std::min(tile_positions, f.positions - first);
+      int64_t slice = 0;
+      for (int64_t k2 = 0; k2 < f.k2_count; ++k2) {
+        for (int64_t k1 = 0; k1 < f.k1_count; ++k1) {
+          for (int64_t k0 = 0; k0 < f.k0_count; ++k0, ++slice) {
+            const bool overwrite = slice == 0 && f.acc_init != 0;
+            if (!LoadWeights(f, group, slice)) return false;
+            const bool ok = window ? AccumulateWindow(f, group, first, count, k2, k1, overwrite)
+                                   : AccumulateDense(f, first, count, k2, k1, k0, overwrite);
+            if (!ok) return false;
+          }
+        }
+      }
+      if (f.drain != 0 && !Drain(f, group, first, count)) return false;
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64_t slice) {
+  const size_t bytes = size_t{config_.lanes} * config_.simd;
+  const int64_t row = f.weight_row + group * f.weight_group_rows + slice * config_.slice_rows();
+  for (uint32_t core = 0; core < config_.cores; ++core) {
+    const uint8_t* source = CoreRows(core, row, static_cast<int64_t>(bytes));
+    if (source == nullptr) return false;
+    std::copy(source, source + bytes, reinterpret_cast<uint8_t*>(weights_.data()) + core * bytes);
+  }
+  return true;
+}
+
+bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, int64_t count,
+                                        int64_t k2, int64_t k1, int64_t k0, bool overwrite) {
+  const int64_t simd = config_.simd;
+  const int64_t lanes = config_.pe_lanes();
+  std::vector<int8_t> vector(static_cast<size_t>(simd));
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t oy = (first + p) / f.out_w;
+    const int64_t ox = (first + p) % f.out_w;
+    const int64_t y = f.y_start + oy * f.y_step + k2 * f.k2_y_step;
+    const int64_t bx = f.x_start + ox * f.x_step + k1 * f.k1_step + k0 * simd;
+    const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + bx;
+    for (int64_t i = 0; i < simd; ++i) {
+      uint8_t byte;
+      if (!ReadOperand(f, y, bx + i, a + i, &byte)) return false;
+      vector[i] = static_cast<int8_t>(byte);
+    }
+    int32_t* sums = &accumulators[p * lanes];
+    const int8_t* weight = weights_.data();
+    for (int64_t lane = 0; lane < lanes; ++lane, weight += simd) {
+      int32_t sum = 0;
+      for (int64_t i = 0; i < simd; ++i) sum += int32_t{vector[i]} * int32_t{weight[i]};
+      sums[lane] = Wrap((overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
+    }
+  }
+  multiplications += static_cast<uint64_t>(count * lanes * simd);
+  return true;
+}
+
+bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, int64_t first,
+                                         int64_t count, int64_t k2, int64_t k1, bool overwrite) {
+  const int64_t simd = config_.simd;
+  const int64_t lanes = config_.pe_lanes();
+  const int64_t fetched_lanes = std::min<int64_t>(lanes, config_.pe_bank_bytes);
+  const bool several_slices = f.k1_count * f.k2_count > 1;
+  if (several_slices) slots_x_ = slots_y_ = -2;  // another slice's window stands in the slots
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t oy = (first + p) / f.out_w;
+    const int64_t ox = (first + p) % f.out_w;
+    const bool slides = slots_y_ == oy && slots_x_ + 1 == ox;
+    for (int64_t c = slides ? f.win_cols - f.win_new_cols : 0; c < f.win_cols; ++c) {
+      for (int64_t r = 0; r < f.win_rows; ++r) {
+        const int64_t y = f.y_start + oy * f.y_step + k2 * f.k2_y_step + r * f.win_y_step;
+        const int64_t bx = f.x_start + ox * f.x_step + k1 * f.k1_step + c * f.win_col_step +
+                           group * f.group_step;
+        const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + r * f.win_row_step + bx;
+        for (int64_t lane = 0; lane < fetched_lanes; ++lane) {
+          // Lanes beyond the group's channels fetch as well; only the group's bytes must exist.
+          uint8_t byte = 0;
+          if (lane < f.group_channels && !ReadOperand(f, y, bx + lane, a + lane, &byte)) return false;
+          int8_t* slots = &slots_[lane * simd];
+          std::copy(slots + 1, slots + simd, slots);
+          slots[simd - 1] = static_cast<int8_t>(byte);
+        }
+      }
+    }
+    slots_x_ = ox;
+    slots_y_ = oy;
+    int32_t* sums = &accumulators[p * lanes];
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      int32_t sum = 0;
+      for (int64_t i = 0; i < simd; ++i) {
+        sum += int32_t{slots_[lane * simd + i]} * int32_t{weights_[lane * simd + i]};
+      }
+      sums[lane] = Wrap((overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
+    }
+  }
+  multiplications += static_cast<uint64_t>(count * lanes * simd);
+  return true;
+}
+
+bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count) {
+  const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
+  const int64_t lanes = config_.pe_lanes();
+  const int64_t row = f.param_row + group * f.param_group_rows;
+  for (uint32_t core = 0; core < config_.cores; ++core) {
+    const int64_t bytes = int64_t{config_.lanes} * kParameterRecordBytes;
+    const uint8_t* records = CoreRows(core, row, bytes);
+    if (records == nullptr) return false;
+    const int64_t first_channel = int64_t{core} * config_.lanes;
+    for (int64_t p = 0; p < count; ++p) {
+      const int64_t oy = (first + p) / f.out_w;
+      const int64_t ox = (first + p) % f.out_w;
+      const int64_t out = f.out_base + group * f.out_group_step + oy * f.out_row_step +
+                          ox * f.out_x_step + first_channel;
+      for (int64_t j = 0; j < config_.lanes && first_channel + j < channels; ++j) {
+        const uint8_t* record = records + j * kParameterRecordBytes;
+        const int32_t bias = static_cast<int32_t>(Word32(record));
+        const int32_t multiplier = static_cast<int32_t>(Word32(record + 4) & 0x7fffffff);
+        const int shift = static_cast<int8_t>(record[8]);
+        const int32_t sum = accumulators[p * lanes + first_channel + j];
+        if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 7 || shift < -31)) {
+          return Fail("BadField", row, fmt::format("shift {} in a parameter record", shift));
+        }
+        const int32_t value =
+            f.average != 0 ? DivideForAverage(sum, bias, multiplier, shift)
+                           : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
+        if (!WriteMemory(out + j, Clamp(value + f.out_zero_point, f))) return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
+  const bool counts = f.groups > 0 && f.positions > 0 && f.out_w > 0 && f.out_h > 0 &&
+                      f.win_rows > 0 && f.win_cols > 0;
+  if (!counts) return Fail("BadField", 0, "a count is 0");
+  if (f.group_channels < 1 || f.group_channels > config_.post_width) {
+    return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
+  }
+  for (int64_t group = 0; group < f.groups; ++group) {
+    const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
+    for (int64_t oy = 0; oy < f.out_h; ++oy) {
+      for (int64_t ox = 0; ox < f.out_w; ++ox) {
+        for (int64_t j = 0; j < channels; ++j) {
+          int64_t largest = -128;
+          for (int64_t c = 0; c < f.win_cols; ++c) {
+            for (int64_t r = 0; r < f.win_rows; ++r) {
+              const int64_t y = f.y_start + oy * f.y_step + r * f.win_y_step;
+              const int64_t bx =
+                  f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step + j;
+              const int64_t a = f.act_base + oy * f.row_step + r * f.win_row_step + bx;
+              uint8_t byte;
+              if (!ReadOperand(f, y, bx, a, &byte)) return false;
+              largest = std::max<int64_t>(largest, static_cast<int8_t>(byte));
+            }
+          }
+          const int64_t out = f.out_base + group * f.out_group_step + oy * f.out_row_step +
+                              ox * f.out_x_step + j;
+          if (!WriteMemory(out, Clamp(largest, f))) return false;
+        }
+      }
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::RunAdd(const ComputeFields& f) {
+  if (f.out_w < 1 || f.out_h < 1) return Fail("BadField", 0, "a count is 0");
+  const int64_t width = config_.post_width;
+  for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    const int64_t bytes = std::min(f.out_w * width, f.row_bytes);
+    for (int64_t i = 0; i < bytes; ++i) {
+      uint8_t a, b;
+      if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
+      if (!ReadMemory(f.b_base + oy * f.b_row_step + i, &b)) return false;
+      const int32_t u = Wrap((static_cast<int8_t>(a) - f.a_zero_point) * (int64_t{1} << 19));
+      const int32_t w = MultiplyByQuantized(
+          Wrap((static_cast<int8_t>(b) - f.b_zero_point) * (int64_t{1} << 20)),
+          static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
+      const int32_t sum = Wrap((f.a_subtract ? -int64_t{u} : int64_t{u}) +
+                               (f.b_subtract ? -int64_t{w} : int64_t{w}));
+      const int32_t value = MultiplyByQuantized(sum, static_cast<int32_t>(f.out_multiplier),
+                                                static_cast<int>(f.out_shift));
+      if (!WriteMemory(f.out_base + oy * f.out_row_step + i,
+                       Clamp(int64_t{value} + f.out_zero_point, f))) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::RunLookup(const ComputeFields& f) {
+  if (f.out_w < 1 || f.out_h < 1) return Fail("BadField", 0, "a count is 0");
+  const uint8_t* table = CoreRows(0, f.b_base, 256);
+  if (table == nullptr) return false;
+  for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    const int64_t bytes = std::min(f.out_w * int64_t{config_.post_width}, f.row_bytes);
+    for (int64_t i = 0; i < bytes; ++i) {
+      uint8_t a;
+      if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
+      if (!WriteMemory(f.out_base + oy * f.out_row_step + i, table[a])) return false;
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::RunSoftmax(const ComputeFields& f) {
+  if (f.out_h < 1 || f.row_bytes < 1) return Fail("BadField", 0, "a count is 0");
+  const uint8_t* table = CoreRows(0, f.b_base, 1024);
+  if (table == nullptr) return false;
+  std::vector<int32_t> row(static_cast<size_t>(f.row_bytes));
+  for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    for (int64_t i = 0; i < f.row_bytes; ++i) {
+      uint8_t byte;
+      if (!ReadMemory(f.act_base + oy * f.row_step + i, &byte)) return false;
+      row[i] = static_cast<int8_t>(byte);
+    }
+    const int32_t largest = *std::max_element(row.begin(), row.end());
+    const auto term = [&](int32_t value) {
+      return static_cast<int32_t>(Word32(table + 4 * (largest - value)));
+    };
+    uint32_t sum = 0;
+    for (int32_t value : row) sum += static_cast<uint32_t>(RoundingShift(term(value), 12));
+    const int headroom = std::countl_zero(sum);
+    const int32_t fraction = static_cast<int32_t>((sum << headroom) - 0x80000000u);
+    const int32_t reciprocal = OneOverOnePlus(fraction);
+    for (int64_t i = 0; i < f.row_bytes; ++i) {
+      const int32_t product = HighMultiply(reciprocal, term(row[i]));
+      const int32_t value = RoundingShift(product, 12 - headroom + 23) - 128;
+      if (!WriteMemory(f.out_base + oy * f.out_row_step + i,
+                       static_cast<uint8_t>(std::min(127, value)))) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+}  // namespace npugen::functional
