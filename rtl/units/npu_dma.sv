@@ -1,0 +1,246 @@
+`default_nettype none
+// The two DMA engines and what they share: the read port of the PE memories (LOAD with a local source, STORE).
+module npu_dma #(
+  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
+  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned Outstanding      = 8,       //@ = npu.axi.outstanding  -- bursts in flight
+  parameter int unsigned GridX            = 4,       //@ = npu.grid.x  -- PE columns
+  parameter int unsigned GridY            = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
+  parameter int unsigned Cores            = 4,       //@ = pe.cores  -- cores per PE, 1..16
+  parameter int unsigned PeMemBytes       = 131072,  //@ = pe.memory  -- bytes of a PE memory
+  parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
+  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats, at least 2
+  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats, at least 2
+  localparam int unsigned NumPes = GridX * GridY,
+  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,               // as reset; only while quiet_o
+  input  wire                   halt_i,                // issue no new burst, finish those under way
+  output wire                   quiet_o,               // no burst outstanding
+  // command queues
+  input  wire                   load_cmd_valid_i,
+  output wire                   load_cmd_ready_o,
+  input  wire  [28*32-1:0]      load_cmd_i,            // npu_isa_pkg::dma_command_t
+  input  wire                   store_cmd_valid_i,
+  output wire                   store_cmd_ready_o,
+  input  wire  [28*32-1:0]      store_cmd_i,
+  // state
+  output wire                   load_busy_o,
+  output wire                   load_signal_valid_o,
+  output wire  [4:0]            load_signal_id_o,
+  output wire  [23:0]           load_signal_amount_o,
+  output wire                   load_error_valid_o,
+  output wire  [7:0]            load_error_code_o,
+  output wire  [15:0]           load_error_tag_o,
+  output wire  [AddrW-1:0]      load_error_address_o,
+  output wire                   store_busy_o,
+  output wire                   store_signal_valid_o,
+  output wire  [4:0]            store_signal_id_o,
+  output wire  [23:0]           store_signal_amount_o,
+  output wire                   store_error_valid_o,
+  output wire  [7:0]            store_error_code_o,
+  output wire  [15:0]           store_error_tag_o,
+  output wire  [AddrW-1:0]      store_error_address_o,
+  // for the counters: a beat was read; strobed bytes of the beat written in this cycle
+  output wire                   read_beat_o,
+  output wire  [7:0]            write_bytes_o,
+  // memory windows
+  input  wire  [4*64-1:0]       window_base_i,
+  input  wire  [4*32-1:0]       window_size_i,
+  input  wire  [4*32-1:0]       window_flags_i,        // bit 0: read, bit 1: write
+  // bus reads, to npu_axi_read_mux
+  output wire                   load_ar_valid_o,
+  input  wire                   load_ar_ready_i,
+  output wire  [AddrW-1:0]      load_ar_addr_o,
+  output wire  [7:0]            load_ar_len_o,
+  input  wire                   load_r_valid_i,
+  output wire                   load_r_ready_o,
+  input  wire  [8*BusBytes-1:0] load_r_data_i,
+  input  wire  [1:0]            load_r_resp_i,
+  input  wire                   load_r_last_i,
+  // bus writes
+  output wire                   m_axi_awvalid_o,
+  input  wire                   m_axi_awready_i,
+  output wire                   m_axi_awid_o,
+  output wire  [AddrW-1:0]      m_axi_awaddr_o,
+  output wire  [7:0]            m_axi_awlen_o,
+  output wire  [2:0]            m_axi_awsize_o,
+  output wire  [1:0]            m_axi_awburst_o,
+  output wire                   m_axi_wvalid_o,
+  input  wire                   m_axi_wready_i,
+  output wire  [8*BusBytes-1:0] m_axi_wdata_o,
+  output wire  [BusBytes-1:0]   m_axi_wstrb_o,
+  output wire                   m_axi_wlast_o,
+  input  wire                   m_axi_bvalid_i,
+  output wire                   m_axi_bready_o,
+  input  wire  [1:0]            m_axi_bresp_i,
+  // memory write
+  output wire                   mem_wr_valid_o,
+  input  wire                   mem_wr_ready_i,
+  output wire                   mem_wr_core_o,         // 1: core memory
+  output wire  [23:0]           mem_wr_addr_o,         // aligned
+  output wire  [8*BusBytes-1:0] mem_wr_data_o,
+  output wire  [BusBytes-1:0]   mem_wr_strb_o,
+  output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
+  output wire  [15:0]           mem_wr_core_mask_o,
+  // PE memory read; responses in order, at least one cycle after the grant, never stalled
+  output wire                   mem_rd_valid_o,
+  input  wire                   mem_rd_ready_i,
+  output wire  [23:0]           mem_rd_addr_o,         // aligned
+  output wire  [PeW-1:0]        mem_rd_pe_o,
+  input  wire                   mem_rd_rvalid_i,
+  input  wire  [8*BusBytes-1:0] mem_rd_rdata_i
+);
+  localparam int unsigned ReadsInFlight = 8;  // of both engines: the latency of a read and some
+
+  logic           load_quiet, store_quiet;
+  logic           load_rd_valid, store_rd_valid;
+  logic [23:0]    load_rd_addr, store_rd_addr;
+  logic [PeW-1:0] store_rd_pe;
+  logic           choice;       // 0: load, 1: store
+  logic           last_q;       // granted last
+  logic           owner;        // of the next response
+  logic           room, granted;
+  logic           unused_owner_valid;
+  logic [$clog2(ReadsInFlight + 1)-1:0] unused_owner_count;
+
+  npu_load #(
+    .BusBytes        (BusBytes),
+    .AddrW           (AddrW),
+    .Outstanding     (Outstanding),
+    .GridX           (GridX),
+    .GridY           (GridY),
+    .Cores           (Cores),
+    .PeMemBytes      (PeMemBytes),
+    .CoreMemBytes    (CoreMemBytes),
+    .ParameterBuffer (ParameterBuffer),
+    .ActivationBuffer(ActivationBuffer)
+  ) u_load (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_valid_i       (load_cmd_valid_i),
+    .cmd_ready_o       (load_cmd_ready_o),
+    .cmd_i             (load_cmd_i),
+    .halt_i,
+    .quiet_o           (load_quiet),
+    .busy_o            (load_busy_o),
+    .signal_valid_o    (load_signal_valid_o),
+    .signal_id_o       (load_signal_id_o),
+    .signal_amount_o   (load_signal_amount_o),
+    .error_valid_o     (load_error_valid_o),
+    .error_code_o      (load_error_code_o),
+    .error_tag_o       (load_error_tag_o),
+    .error_address_o   (load_error_address_o),
+    .window_base_i,
+    .window_size_i,
+    .window_flags_i,
+    .ar_valid_o        (load_ar_valid_o),
+    .ar_ready_i        (load_ar_ready_i),
+    .ar_addr_o         (load_ar_addr_o),
+    .ar_len_o          (load_ar_len_o),
+    .r_valid_i         (load_r_valid_i),
+    .r_ready_o         (load_r_ready_o),
+    .r_data_i          (load_r_data_i),
+    .r_resp_i          (load_r_resp_i),
+    .r_last_i          (load_r_last_i),
+    .mem_rd_valid_o    (load_rd_valid),
+    .mem_rd_ready_i    (granted && !choice),
+    .mem_rd_addr_o     (load_rd_addr),
+    .mem_rd_rvalid_i   (mem_rd_rvalid_i && !owner),
+    .mem_rd_rdata_i,
+    .mem_wr_valid_o,
+    .mem_wr_ready_i,
+    .mem_wr_core_o,
+    .mem_wr_addr_o,
+    .mem_wr_data_o,
+    .mem_wr_strb_o,
+    .mem_wr_pe_mask_o,
+    .mem_wr_core_mask_o
+  );
+
+  npu_store #(
+    .BusBytes   (BusBytes),
+    .AddrW      (AddrW),
+    .Outstanding(Outstanding),
+    .GridX      (GridX),
+    .GridY      (GridY),
+    .PeMemBytes (PeMemBytes)
+  ) u_store (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_valid_i    (store_cmd_valid_i),
+    .cmd_ready_o    (store_cmd_ready_o),
+    .cmd_i          (store_cmd_i),
+    .halt_i,
+    .quiet_o        (store_quiet),
+    .busy_o         (store_busy_o),
+    .signal_valid_o (store_signal_valid_o),
+    .signal_id_o    (store_signal_id_o),
+    .signal_amount_o(store_signal_amount_o),
+    .error_valid_o  (store_error_valid_o),
+    .error_code_o   (store_error_code_o),
+    .error_tag_o    (store_error_tag_o),
+    .error_address_o(store_error_address_o),
+    .window_base_i,
+    .window_size_i,
+    .window_flags_i,
+    .mem_rd_valid_o (store_rd_valid),
+    .mem_rd_ready_i (granted && choice),
+    .mem_rd_addr_o  (store_rd_addr),
+    .mem_rd_pe_o    (store_rd_pe),
+    .mem_rd_rvalid_i(mem_rd_rvalid_i && owner),
+    .mem_rd_rdata_i,
+    .m_axi_awvalid_o,
+    .m_axi_awready_i,
+    .m_axi_awid_o,
+    .m_axi_awaddr_o,
+    .m_axi_awlen_o,
+    .m_axi_awsize_o,
+    .m_axi_awburst_o,
+    .m_axi_wvalid_o,
+    .m_axi_wready_i,
+    .m_axi_wdata_o,
+    .m_axi_wstrb_o,
+    .m_axi_wlast_o,
+    .m_axi_bvalid_i,
+    .m_axi_bready_o,
+    .m_axi_bresp_i,
+    .write_bytes_o
+  );
+
+  // The read port alternates when both ask; the owners of the reads in flight stand in order.
+  npu_fifo #(
+    .Width(1),
+    .Depth(ReadsInFlight)
+  ) u_owners (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(granted),
+    .ready_o(room),
+    .data_i (choice),
+    .valid_o(unused_owner_valid),
+    .ready_i(mem_rd_rvalid_i),
+    .data_o (owner),
+    .count_o(unused_owner_count)
+  );
+
+  assign choice         = store_rd_valid && (!load_rd_valid || !last_q);
+  assign mem_rd_valid_o = (load_rd_valid || store_rd_valid) && room;
+  assign mem_rd_addr_o  = choice ? store_rd_addr : load_rd_addr;
+  assign mem_rd_pe_o    = choice ? store_rd_pe : '0;
+  assign granted        = mem_rd_valid_o && mem_rd_ready_i;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) last_q <= 1'b0;
+    else if (granted) last_q <= choice;
+  end
+
+  assign quiet_o     = load_quiet && store_quiet;
+  assign read_beat_o = load_r_valid_i && load_r_ready_o;
+endmodule : npu_dma
+`default_nettype wire

@@ -1,0 +1,207 @@
+`default_nettype none
+// Turns the aligned beats of a source into the aligned words of a destination, run by run.
+//
+// A run is `size` bytes at any destination address. Its bytes are fill, then bytes of the source, then fill.
+// Beats are rotated by the difference of the alignments; a word takes its low bytes from the beat before
+// (held) and its high bytes from the present one. A run of n words takes n cycles, and one more when its
+// first word needs two beats. The next run follows without a gap.
+module npu_dma_realign #(
+  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- bytes per beat and word: 4, 8, ... 64
+  parameter int unsigned UserW    = 1,   // bits that travel with a run
+  localparam int unsigned ByteW = $clog2(BusBytes)
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,
+  // run
+  input  wire                   run_valid_i,
+  output wire                   run_ready_o,
+  input  wire  [23:0]           run_addr_i,         // destination of the first byte
+  input  wire  [ByteW-1:0]      run_source_low_i,   // where the first source byte is in its beat
+  input  wire                   run_copies_i,       // 0: fill only, no beats
+  input  wire  [23:0]           run_copy_first_i,   // first byte of the run from the source
+  input  wire  [23:0]           run_copy_last_i,    // last byte of the run from the source
+  input  wire  [23:0]           run_last_byte_i,    // size - 1
+  input  wire  [7:0]            run_fill_i,
+  input  wire  [UserW-1:0]      run_user_i,
+  // source beats
+  input  wire                   beat_valid_i,
+  output wire                   beat_ready_o,       // only for a beat of the run of beat_user_o
+  input  wire  [8*BusBytes-1:0] beat_data_i,
+  output wire  [UserW-1:0]      beat_user_o,
+  // destination words, registered
+  output wire                   word_valid_o,
+  input  wire                   word_ready_i,
+  output wire  [23:0]           word_addr_o,
+  output wire  [8*BusBytes-1:0] word_data_o,
+  output wire  [BusBytes-1:0]   word_strb_o,
+  output wire  [ByteW:0]        word_bytes_o,       // bytes strobed
+  output wire                   word_last_o,        // of the run
+  output wire  [UserW-1:0]      word_user_o,
+  // no run and no word held
+  output wire                   idle_o
+);
+  localparam int unsigned PosW   = 25;             // byte positions relative to the first word
+  localparam int unsigned WordNW = PosW - ByteW;   // numbers of words
+
+  localparam logic [BusBytes-1:0] AllBytes = '1;
+
+  // Bytes of a word from byte `first` on, and up to byte `last`.
+  function automatic logic [BusBytes-1:0] from_byte(input logic [ByteW-1:0] first);
+    from_byte = AllBytes << first;
+  endfunction
+
+  function automatic logic [BusBytes-1:0] to_byte(input logic [ByteW-1:0] last);
+    to_byte = AllBytes >> ~last;
+  endfunction
+
+  // Byte i of the result is byte (i + by) mod BusBytes.
+  function automatic logic [8*BusBytes-1:0] rotate(input logic [8*BusBytes-1:0] data,
+                                                   input logic [ByteW-1:0]      by);
+    rotate = data;
+    for (int unsigned i = 0; i < ByteW; i++) begin
+      if (by[i]) rotate = (rotate >> (8 << i)) | (rotate << (8 * BusBytes - (8 << i)));
+    end
+  endfunction
+
+  // Bytes of `present` where take_present, else of `held`; fill where not copied.
+  function automatic logic [8*BusBytes-1:0] merge(input logic [8*BusBytes-1:0] present,
+                                                  input logic [8*BusBytes-1:0] held,
+                                                  input logic [BusBytes-1:0]   take_present,
+                                                  input logic [BusBytes-1:0]   copied,
+                                                  input logic [7:0]            fill);
+    for (int unsigned i = 0; i < BusBytes; i++) begin
+      merge[8*i+:8] = !copied[i] ? fill : take_present[i] ? present[8*i+:8] : held[8*i+:8];
+    end
+  endfunction
+
+  // The run at the input, in positions relative to the start of its first word.
+  logic [ByteW-1:0]  low;         // first byte
+  logic [PosW-1:0]   copy_first, copy_last, last_byte;
+  logic [ByteW-1:0]  rotation, present_from;
+  logic              two_beats;   // the first copied word begins in one beat and ends in the next
+  logic              tail_beat;   // the last copied word takes bytes of a new beat
+  logic              one_word;    // all copied bytes are in one word
+
+  assign low          = run_addr_i[ByteW-1:0];
+  assign copy_first   = PosW'(run_copy_first_i) + PosW'(low);
+  assign copy_last    = PosW'(run_copy_last_i) + PosW'(low);
+  assign last_byte    = PosW'(run_last_byte_i) + PosW'(low);
+  assign rotation     = run_source_low_i - copy_first[ByteW-1:0];
+  assign present_from = -rotation;
+  assign two_beats    = run_source_low_i > copy_first[ByteW-1:0];
+  assign tail_beat    = copy_last[ByteW-1:0] >= present_from;
+  assign one_word     = copy_first[PosW-1:ByteW] == copy_last[PosW-1:ByteW];
+
+  // The run under way.
+  logic               active_q;
+  logic               copies_q;       // it has source bytes
+  logic               prime_q;        // a beat must be held before the first copied word
+  logic               tail_beat_q;
+  logic               first_q;        // no word made yet
+  logic               started_q;      // a word with source bytes was made
+  logic               ended_q;        // the last word with source bytes was made
+  logic [WordNW-1:0]  word_q;         // number of the next word
+  logic [WordNW-1:0]  copy_word_q, copy_end_word_q, last_word_q;
+  logic [ByteW-1:0]   low_q, copy_low_q, copy_end_low_q, last_low_q;
+  logic [ByteW-1:0]   rotation_q, present_from_q;
+  logic [7:0]         fill_q;
+  logic [23:ByteW]    addr_q;
+  logic [UserW-1:0]   user_q;
+  logic [8*BusBytes-1:0] held_q;      // last beat, rotated
+
+  logic take, at_first_copy, at_last_copy, at_last, copying, need_beat, emit, pop;
+
+  assign at_first_copy = word_q == copy_word_q;
+  assign at_last_copy  = word_q == copy_end_word_q;
+  assign at_last       = word_q == last_word_q;
+  assign copying       = copies_q && (started_q || at_first_copy) && !ended_q;
+  assign need_beat     = copying && (!at_last_copy || tail_beat_q);
+  assign emit          = active_q && !(copying && prime_q) && (!need_beat || beat_valid_i) &&
+                         (!word_valid_o || word_ready_i);
+  assign beat_ready_o  = active_q && (prime_q || (need_beat && emit));
+  assign pop           = beat_ready_o && beat_valid_i;
+  assign run_ready_o   = !active_q || (emit && at_last);
+  assign take          = run_valid_i && run_ready_o;
+
+  // The word.
+  logic                  word_valid_q, word_last_q;
+  logic [23:ByteW]       word_addr_q;
+  logic [8*BusBytes-1:0] word_data_q;
+  logic [BusBytes-1:0]   word_strb_q;
+  logic [ByteW:0]        word_bytes_q;
+  logic [UserW-1:0]      word_user_q;
+  logic [ByteW-1:0]      strb_first, strb_last, copied_first, copied_last;
+
+  assign strb_first   = first_q ? low_q : '0;
+  assign strb_last    = at_last ? last_low_q : '1;
+  assign copied_first = started_q ? '0 : copy_low_q;
+  assign copied_last  = at_last_copy ? copy_end_low_q : '1;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      active_q     <= 1'b0;
+      word_valid_q <= 1'b0;
+    end else begin
+      if (take) active_q <= 1'b1;
+      else if (emit && at_last) active_q <= 1'b0;
+      if (emit) word_valid_q <= 1'b1;
+      else if (word_ready_i) word_valid_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      copies_q        <= run_copies_i;
+      // Copied bytes within one word and one beat need nothing held: all of them are "present".
+      prime_q         <= run_copies_i && two_beats && (!one_word || tail_beat);
+      tail_beat_q     <= tail_beat || (one_word && two_beats);
+      present_from_q  <= (one_word && two_beats && !tail_beat) ? '0 : present_from;
+      first_q         <= 1'b1;
+      started_q       <= 1'b0;
+      ended_q         <= 1'b0;
+      word_q          <= '0;
+      copy_word_q     <= copy_first[PosW-1:ByteW];
+      copy_end_word_q <= copy_last[PosW-1:ByteW];
+      last_word_q     <= last_byte[PosW-1:ByteW];
+      low_q           <= low;
+      copy_low_q      <= copy_first[ByteW-1:0];
+      copy_end_low_q  <= copy_last[ByteW-1:0];
+      last_low_q      <= last_byte[ByteW-1:0];
+      rotation_q      <= rotation;
+      fill_q          <= run_fill_i;
+      addr_q          <= run_addr_i[23:ByteW];
+      user_q          <= run_user_i;
+    end else begin
+      if (pop) prime_q <= 1'b0;
+      if (emit) begin
+        first_q   <= 1'b0;
+        started_q <= copying;
+        ended_q   <= ended_q || (copying && at_last_copy);
+        word_q    <= word_q + WordNW'(1);
+        addr_q    <= addr_q + (24 - ByteW)'(1);
+      end
+    end
+    if (pop) held_q <= rotate(beat_data_i, rotation_q);
+    if (emit) begin
+      word_last_q  <= at_last;
+      word_addr_q  <= addr_q;
+      word_data_q  <= merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
+                            copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
+      word_strb_q  <= from_byte(strb_first) & to_byte(strb_last);
+      word_bytes_q <= (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1);
+      word_user_q  <= user_q;
+    end
+  end
+
+  assign beat_user_o  = user_q;
+  assign word_valid_o = word_valid_q;
+  assign word_addr_o  = {word_addr_q, {ByteW{1'b0}}};
+  assign word_data_o  = word_data_q;
+  assign word_strb_o  = word_strb_q;
+  assign word_bytes_o = word_bytes_q;
+  assign word_last_o  = word_last_q;
+  assign word_user_o  = word_user_q;
+  assign idle_o       = !active_q && !word_valid_q;
+endmodule : npu_dma_realign
+`default_nettype wire

@@ -1,0 +1,205 @@
+`default_nettype none
+// Lists the runs of a DMA box: size1*size2*size3*size4 of them, dimension 1 innermost, one per cycle.
+//
+// Positions are kept for the start of every dimension, so a step is one addition per side whichever
+// dimension moves. They are wide enough to be exact for any legal field values: a box cannot wrap into a
+// window. The first run is shown two cycles after the command is taken.
+module npu_dma_runs #(
+  parameter bit WithBounds = 1'b1,  // 0: the command's bounds are ignored (STORE)
+  localparam int unsigned PosW = 51
+) (
+  input  wire                      clk_i,
+  input  wire                      rst_ni,
+  input  wire                      clear_i,
+  // command, copied when it is taken
+  input  wire                      cmd_valid_i,
+  output wire                      cmd_ready_o,    // no command held
+  input  wire  [28*32-1:0]         cmd_i,          // npu_isa_pkg::dma_command_t
+  // the same for all runs of the command
+  output wire  [23:0]              size_o,         // bytes of a run on the local side
+  output wire  [23:0]              left_o,         // of these, filled before the source's bytes
+  output wire  [23:0]              copied_o,       // of these, from the source; the rest is filled
+  // run
+  output wire                      run_valid_o,
+  input  wire                      run_ready_i,
+  output wire                      run_first_o,    // of the command
+  output wire                      run_last_o,
+  output wire                      run_outside_o,  // all of it is fill
+  output wire signed [PosW-1:0]    run_global_o,   // global side: offset of the first copied byte
+  output wire signed [PosW-1:0]    run_local_o     // local side: address of the first byte
+);
+  npu_isa_pkg::dma_command_t cmd;
+
+  assign cmd = cmd_i;
+
+  logic                   setup_q, valid_q, first_q;
+  logic                   take, step;
+  logic                   bounds_q;
+  logic        [23:0]     size_q, left_q, copied_q;
+  logic        [15:0]     count1_q, count2_q, count3_q, count4_q;  // runs - 1
+  logic        [15:0]     to_go1_q, to_go2_q, to_go3_q, to_go4_q;  // runs to come after this one
+  logic signed [31:0]     gstride1_q, gstride2_q, gstride3_q, gstride4_q;
+  logic signed [31:0]     lstride1_q, lstride2_q, lstride3_q, lstride4_q;
+  logic signed [PosW-1:0] global1_q, global2_q, global3_q, global4_q;
+  logic signed [PosW-1:0] local1_q, local2_q, local3_q, local4_q;
+  logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
+  logic signed [PosW-1:0] global_from, local_from, global_next, local_next;
+  logic signed [31:0]     gstride, lstride;
+  logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
+  logic        [23:0]     copied;
+  logic                   outside;
+
+  assign take = cmd_valid_i && cmd_ready_o;
+  assign step = valid_q && run_ready_i;
+
+  // The dimension that moves and everything inside it restart at the moved position.
+  assign carry1 = to_go1_q == '0;
+  assign carry2 = carry1 && to_go2_q == '0;
+  assign carry3 = carry2 && to_go3_q == '0;
+  assign last   = carry3 && to_go4_q == '0;
+
+  assign global_from = carry3 ? global4_q : carry2 ? global3_q : carry1 ? global2_q : global1_q;
+  assign local_from  = carry3 ? local4_q : carry2 ? local3_q : carry1 ? local2_q : local1_q;
+  assign gstride     = carry3 ? gstride4_q : carry2 ? gstride3_q : carry1 ? gstride2_q : gstride1_q;
+  assign lstride     = carry3 ? lstride4_q : carry2 ? lstride3_q : carry1 ? lstride2_q : lstride1_q;
+  assign global_next = global_from + PosW'(gstride);
+  assign local_next  = local_from + PosW'(lstride);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      setup_q <= 1'b0;
+      valid_q <= 1'b0;
+    end else begin
+      setup_q <= take;
+      if (setup_q) valid_q <= 1'b1;
+      else if (step && last) valid_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      size_q     <= cmd.size0;
+      bounds_q   <= WithBounds && cmd.bounds;
+      count1_q   <= (cmd.size1 == '0) ? '0 : cmd.size1 - 16'd1;
+      count2_q   <= (cmd.size2 == '0) ? '0 : cmd.size2 - 16'd1;
+      count3_q   <= (cmd.size3 == '0) ? '0 : cmd.size3 - 16'd1;
+      count4_q   <= (cmd.size4 == '0) ? '0 : cmd.size4 - 16'd1;
+      gstride1_q <= cmd.global_stride1;
+      gstride2_q <= cmd.global_stride2;
+      gstride3_q <= cmd.global_stride3;
+      gstride4_q <= cmd.global_stride4;
+      lstride1_q <= cmd.local_stride1;
+      lstride2_q <= cmd.local_stride2;
+      lstride3_q <= cmd.local_stride3;
+      lstride4_q <= cmd.local_stride4;
+      global1_q  <= PosW'(cmd.global_offset);
+      local1_q   <= PosW'(cmd.local_address);
+    end
+    if (setup_q) begin
+      left_q    <= left_all[23:0];
+      copied_q  <= copied;
+      first_q   <= 1'b1;
+      global1_q <= global1_q + PosW'(left_all);
+      global2_q <= global1_q + PosW'(left_all);
+      global3_q <= global1_q + PosW'(left_all);
+      global4_q <= global1_q + PosW'(left_all);
+      local2_q  <= local1_q;
+      local3_q  <= local1_q;
+      local4_q  <= local1_q;
+      to_go1_q  <= count1_q;
+      to_go2_q  <= count2_q;
+      to_go3_q  <= count3_q;
+      to_go4_q  <= count4_q;
+    end
+    // A step of the last run changes the positions too: nothing looks at them any more.
+    if (step) begin
+      first_q   <= 1'b0;
+      global1_q <= global_next;
+      local1_q  <= local_next;
+      to_go1_q  <= carry1 ? count1_q : to_go1_q - 16'd1;
+      if (carry1) begin
+        global2_q <= global_next;
+        local2_q  <= local_next;
+        to_go2_q  <= carry2 ? count2_q : to_go2_q - 16'd1;
+      end
+      if (carry2) begin
+        global3_q <= global_next;
+        local3_q  <= local_next;
+        to_go3_q  <= carry3 ? count3_q : to_go3_q - 16'd1;
+      end
+      if (carry3) begin
+        global4_q <= global_next;
+        local4_q  <= local_next;
+        to_go4_q  <= to_go4_q - 16'd1;
+      end
+    end
+  end
+
+  if (WithBounds) begin : gen_bounds
+    logic signed [31:0] start0_q;
+    logic        [31:0] extent0_q;
+    logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
+    logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
+    logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    logic signed [33:0] in_range;                  // bytes inside as far as one end goes
+    logic        [31:0] at_most;                 // the other end's limit
+
+    // One addition serves both cases: start before 0 (the run's end counts) and not (the extent's).
+    assign in_range = start0_q[31] ? 34'(size_q) + 34'(start0_q) : 34'(extent0_q) - 34'(start0_q);
+    assign at_most  = start0_q[31] ? extent0_q : 32'(size_q);
+    assign left_all = (bounds_q && start0_q[31]) ? 32'(-start0_q) : '0;
+    assign copied   = !bounds_q ? size_q : in_range[33] ? '0 :
+                      (in_range[32:0] < 33'(at_most)) ? in_range[23:0] : at_most[23:0];
+
+    // A coordinate is inside when it is not negative and below the extent.
+    assign outside = bounds_q &&
+        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} || x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
+         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} || x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
+
+    always_ff @(posedge clk_i) begin
+      if (take) begin
+        start0_q  <= cmd.start0;
+        start1_q  <= cmd.start1;
+        start2_q  <= cmd.start2;
+        start3_q  <= cmd.start3;
+        start4_q  <= cmd.start4;
+        extent0_q <= cmd.extent0;
+        extent1_q <= cmd.extent1;
+        extent2_q <= cmd.extent2;
+        extent3_q <= cmd.extent3;
+        extent4_q <= cmd.extent4;
+      end
+      if (setup_q) begin
+        x1_q <= 18'(start1_q);
+        x2_q <= 18'(start2_q);
+        x3_q <= 18'(start3_q);
+        x4_q <= 18'(start4_q);
+      end
+      if (step) begin
+        x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
+        if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
+        if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
+        if (carry3) x4_q <= x4_q + 18'sd1;
+      end
+    end
+  end else begin : gen_no_bounds
+    assign left_all = '0;
+    assign copied   = size_q;
+    assign outside  = 1'b0;
+  end
+
+  logic unused_fields;
+  assign unused_fields = ^{cmd, bounds_q, 1'b0};
+
+  assign cmd_ready_o   = !setup_q && !valid_q;
+  assign size_o        = size_q;
+  assign left_o        = left_q;
+  assign copied_o      = copied_q;
+  assign run_valid_o   = valid_q;
+  assign run_first_o   = first_q;
+  assign run_last_o    = last;
+  assign run_outside_o = outside || copied_q == '0;
+  assign run_global_o  = global1_q;
+  assign run_local_o   = local1_q;
+endmodule : npu_dma_runs
+`default_nettype wire

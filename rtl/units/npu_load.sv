@@ -1,0 +1,508 @@
+`default_nettype none
+// The tensor LOAD engine: boxes from bus memory (or PE memory) to PE and core memories, with fill outside
+// the source's bounds.
+//
+//   command -> npu_dma_runs -> check -+-> bursts -> AR      R -> staging buffer -+
+//                              (C)    +-> run queue ------------------> npu_dma_realign -> memory write
+//
+// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the next one is
+// taken when the last run of the present one is listed, and up to ContextDepth + 2 are in flight; their words
+// are written, and their signals raised, strictly in order. An error is reported when everything before
+// the failing run is written. A command with local_source reads what commands before it wrote, so it runs
+// alone. The R channel may wait for the staging buffers, which need nothing but the memories to drain.
+module npu_load #(
+  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
+  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned Outstanding      = 8,       //@ = npu.axi.outstanding  -- bursts in flight
+  parameter int unsigned GridX            = 4,       //@ = npu.grid.x  -- PE columns
+  parameter int unsigned GridY            = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
+  parameter int unsigned Cores            = 4,       //@ = pe.cores  -- cores per PE, 1..16
+  parameter int unsigned PeMemBytes       = 131072,  //@ = pe.memory  -- bytes of a PE memory
+  parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
+  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats, at least 2
+  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats, at least 2
+  parameter int unsigned MaxBurst         = 32,      // beats of a burst, 1..256
+  localparam int unsigned NumPes = GridX * GridY
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,              // as reset; only while quiet_o
+  // command queue
+  input  wire                   cmd_valid_i,
+  output wire                   cmd_ready_o,
+  input  wire  [28*32-1:0]      cmd_i,                // npu_isa_pkg::dma_command_t
+  // control and state
+  input  wire                   halt_i,               // issue no new burst, discard what still comes
+  output wire                   quiet_o,              // no burst outstanding
+  output wire                   busy_o,               // from the cycle after a command is taken
+  output wire                   signal_valid_o,
+  output wire  [4:0]            signal_id_o,
+  output wire  [23:0]           signal_amount_o,
+  output wire                   error_valid_o,        // once, then the engine waits for clear_i
+  output wire  [7:0]            error_code_o,
+  output wire  [15:0]           error_tag_o,
+  output wire  [AddrW-1:0]      error_address_o,      // of the run (bounds) or the burst (bus error)
+  // memory windows
+  input  wire  [4*64-1:0]       window_base_i,
+  input  wire  [4*32-1:0]       window_size_i,
+  input  wire  [4*32-1:0]       window_flags_i,       // bit 0: read
+  // bus, to npu_axi_read_mux
+  output wire                   ar_valid_o,
+  input  wire                   ar_ready_i,
+  output wire  [AddrW-1:0]      ar_addr_o,
+  output wire  [7:0]            ar_len_o,
+  input  wire                   r_valid_i,
+  output wire                   r_ready_o,
+  input  wire  [8*BusBytes-1:0] r_data_i,
+  input  wire  [1:0]            r_resp_i,
+  input  wire                   r_last_i,
+  // memory read of a local source, PE 0; responses in order, never stalled
+  output wire                   mem_rd_valid_o,
+  input  wire                   mem_rd_ready_i,
+  output wire  [23:0]           mem_rd_addr_o,        // aligned
+  input  wire                   mem_rd_rvalid_i,
+  input  wire  [8*BusBytes-1:0] mem_rd_rdata_i,
+  // memory write
+  output wire                   mem_wr_valid_o,
+  input  wire                   mem_wr_ready_i,
+  output wire                   mem_wr_core_o,        // 1: core memory
+  output wire  [23:0]           mem_wr_addr_o,        // aligned
+  output wire  [8*BusBytes-1:0] mem_wr_data_o,
+  output wire  [BusBytes-1:0]   mem_wr_strb_o,
+  output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
+  output wire  [15:0]           mem_wr_core_mask_o
+);
+  localparam int unsigned ByteW        = $clog2(BusBytes);
+  localparam int unsigned PosW         = 51;         // as in npu_dma_runs
+  localparam int unsigned BeatsW       = 25 - ByteW; // beats of a run
+  localparam int unsigned PageBeats    = 4096 / BusBytes;
+  localparam int unsigned PageW        = $clog2(PageBeats);
+  localparam int unsigned ContextDepth = 4;
+  localparam int unsigned StageDepth   =
+      (ParameterBuffer < ActivationBuffer) ? ParameterBuffer : ActivationBuffer;
+  localparam int unsigned CreditW      = $clog2(StageDepth + 1);
+
+  if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
+    $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
+  end
+  if (NumPes < 1 || NumPes > 32 || Cores < 1 || Cores > 16) begin : gen_bad_grid
+    $error("npu_load: 1..32 PEs of 1..16 cores");
+  end
+  if (PeMemBytes > 8388608 || CoreMemBytes > 8388608) begin : gen_bad_memory
+    $error("npu_load: memories have at most 8 MiB");
+  end
+  if (AddrW < 32 || AddrW > 64 || Outstanding < 1 || MaxBurst < 1 || MaxBurst > 256 ||
+      ParameterBuffer < 2 || ActivationBuffer < 2) begin : gen_bad_bursts
+    $error("npu_load: AddrW 32..64, Outstanding >= 1, MaxBurst 1..256, buffers of 2 beats or more");
+  end
+
+  localparam int unsigned UserW    = 9 + NumPes + Cores;
+  localparam int unsigned ContextW = 3 * 24 + 8 + UserW - 1;
+
+  // Command
+  npu_isa_pkg::dma_command_t cmd;
+  logic                     stop, stopped_q;  // an error here or anywhere
+  logic                     take, runs_ready;
+  logic        [1:0]        window_q;
+  logic                     core_q;
+  logic                     bad_field_q;
+  logic        [15:0]       tag_q;
+  logic        [7:0]        fill_q;
+  logic        [NumPes-1:0] pe_mask_q;
+  logic        [Cores-1:0]  core_mask_q;
+  logic                     signal_en_q, signal_bytes_q;
+  logic        [4:0]        signal_id_q;
+  logic                     alone_q;          // the command in flight has a local source
+  logic                     context_ready, context_valid;
+  logic                     run_valid, run_ready, run_first, run_last, run_outside;
+  logic        [23:0]       size, left, copied;
+  logic signed [PosW-1:0]   run_global, run_local;
+
+  // Check
+  logic                     check_valid_q, check_first_q;  // first: not yet in the run queue
+  logic                     check_copies_q, check_core_q, check_last_q;
+  logic        [7:0]        check_error_q;
+  logic        [15:0]       check_tag_q;
+  logic        [AddrW-1:0]  check_addr_q;                  // next source byte
+  logic        [BeatsW-1:0] check_beats_q;                 // still to request
+  logic        [23:0]       check_dest_q;
+  logic                     check_done, check_ok;
+  logic        [63:0]       base;
+  logic        [31:0]       source_bytes;
+  logic                     source_bad, dest_bad, may_read;
+  logic        [AddrW-1:0]  run_addr;
+  logic signed [PosW:0]     global_end, local_end;
+  logic        [24:0]       span;
+
+  // Requests
+  logic                 queue_ready;  // room for the run
+  logic                 issue;        // a burst enters the AR register
+  logic [8:0]           burst;        // its beats
+  logic [PageW:0]       page_left;    // beats to the next 4 KiB boundary
+  logic [8:0]           burst_limit;
+  logic                 burst_ready, burst_valid;
+  logic                 ar_valid_q;
+  logic [AddrW-1:0]     ar_addr_q;
+  logic [7:0]           ar_len_q;
+  logic [CreditW-1:0]   credit_q;     // local words requested and not yet realigned
+  logic                 requested;    // a request of this run is made, or it needs none
+  logic                 enqueue;
+  logic [AddrW-1:ByteW] burst_addr;
+  logic [15:0]          burst_tag;
+  logic                 burst_core;
+  logic                 r_accept;
+
+  // Staging
+  logic                  parameter_ready, activation_ready, parameter_valid, activation_valid;
+  logic [8*BusBytes-1:0] parameter_data, activation_data, stage_data;
+  logic                  stage_valid, beat_ready;
+  logic                  to_core;  // of the run being realigned
+  logic                  beat_valid, stage_core, pop;
+
+  // Realignment
+  logic             queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
+  logic [23:0]      queue_dest;
+  logic [ByteW-1:0] queue_source_low;
+  logic [23:0]      context_first, context_last, context_end;
+  logic [7:0]       context_fill;
+  logic [UserW-2:0] context_user;
+  logic             word_valid, word_last, word_accept;
+  logic [ByteW:0]   word_bytes;
+  logic             word_last_run, word_signal_en, word_signal_bytes;
+  logic [4:0]       word_signal_id;
+  logic [Cores-1:0] word_core_mask;
+  logic [UserW-1:0] beat_user;
+
+  // Completion and errors
+  logic             done_q, signal_valid_q, error_valid_q;
+  logic [4:0]       signal_id_q2;
+  logic [ByteW:0]   signal_amount_q;
+  logic [7:0]       error_code_q;
+  logic [15:0]      error_tag_q;
+  logic [AddrW-1:0] error_address_q;
+  logic             r_error, check_failed;
+  logic [$clog2(Outstanding + 1)-1:0] unused_burst_count;
+  logic [$clog2(Outstanding + 5)-1:0] unused_queue_count;
+  logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
+  logic             unused_parameter_empty, unused_activation_empty, unused_ok;
+
+  // ---- Command: what all its runs share ----
+  assign cmd         = cmd_i;
+  assign cmd_ready_o = runs_ready && context_ready && !alone_q && !stop &&
+                       (!cmd.local_source || !busy_o);
+  assign take        = cmd_valid_i && cmd_ready_o;
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      window_q       <= cmd.window;
+      core_q         <= cmd.core_memory;
+      tag_q          <= cmd.tag;
+      fill_q         <= cmd.fill;
+      pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
+      core_mask_q    <= cmd.core_mask[Cores-1:0];
+      signal_en_q    <= cmd.signal_en;
+      signal_bytes_q <= cmd.signal_bytes;
+      signal_id_q    <= cmd.signal_id;
+      bad_field_q    <= cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
+                        (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0);
+    end
+  end
+
+  npu_dma_runs u_runs (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_valid_i  (take),
+    .cmd_ready_o  (runs_ready),
+    .cmd_i,
+    .size_o       (size),
+    .left_o       (left),
+    .copied_o     (copied),
+    .run_valid_o  (run_valid),
+    .run_ready_i  (run_ready),
+    .run_first_o  (run_first),
+    .run_last_o   (run_last),
+    .run_outside_o(run_outside),
+    .run_global_o (run_global),
+    .run_local_o  (run_local)
+  );
+
+  // ---- Check: one run, with bus addresses ----
+  assign base         = alone_q ? '0 : window_base_i[{window_q, 6'd0}+:64];
+  assign source_bytes = alone_q ? PeMemBytes : window_size_i[{window_q, 5'd0}+:32];
+  assign may_read     = alone_q || window_flags_i[{window_q, 5'd0}];
+  assign run_addr     = base[AddrW-1:0] + AddrW'(run_global);
+  assign global_end   = (PosW + 1)'(run_global) + (PosW + 1)'({1'b0, copied});
+  assign local_end    = (PosW + 1)'(run_local) + (PosW + 1)'({1'b0, size});
+  assign source_bad   = !run_outside && (!may_read || run_global[PosW-1] ||
+                                         global_end[PosW-1:0] > PosW'(source_bytes));
+  assign dest_bad     = run_local[PosW-1] ||
+                        local_end[PosW-1:0] > (core_q ? PosW'(CoreMemBytes) : PosW'(PeMemBytes));
+  assign span         = 25'(copied) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
+  assign run_ready    = !check_valid_q || check_done;
+
+  always_ff @(posedge clk_i) begin
+    if (run_valid && run_ready) begin
+      check_copies_q <= !run_outside;
+      check_core_q   <= core_q;
+      check_last_q   <= run_last;
+      check_tag_q    <= tag_q;
+      check_dest_q   <= run_local[23:0];
+      check_error_q  <= bad_field_q ? npu_isa_pkg::ErrBadField :
+                        source_bad ? (alone_q ? npu_isa_pkg::ErrLocalBounds :
+                                                npu_isa_pkg::ErrWindowBounds) :
+                        dest_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
+      check_addr_q   <= bad_field_q ? '0 : (dest_bad && !source_bad) ? AddrW'(run_local) : run_addr;
+      check_beats_q  <= span[24:ByteW];
+    end else if (check_ok && check_copies_q) begin
+      if (alone_q) begin
+        if (mem_rd_valid_o && mem_rd_ready_i) begin
+          check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(1), {ByteW{1'b0}}};
+          check_beats_q <= check_beats_q - BeatsW'(1);
+        end
+      end else if (issue) begin
+        check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(burst), {ByteW{1'b0}}};
+        check_beats_q <= check_beats_q - BeatsW'(burst);
+      end
+    end
+  end
+
+  // ---- Requests: bursts, or reads of PE memory ----
+  assign check_ok    = check_valid_q && check_error_q == npu_isa_pkg::ErrNone && !stop &&
+                       (!check_first_q || queue_ready);
+  assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(check_addr_q[11:ByteW]);
+  assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
+  assign burst       = (32'(check_beats_q) < 32'(burst_limit)) ? 9'(check_beats_q) : burst_limit;
+  assign issue       = check_ok && check_copies_q && !alone_q && burst_ready &&
+                       (!ar_valid_q || ar_ready_i);
+
+  assign mem_rd_valid_o = check_ok && check_copies_q && alone_q &&
+                          credit_q != CreditW'(StageDepth);
+  assign mem_rd_addr_o  = {check_addr_q[23:ByteW], {ByteW{1'b0}}};
+
+  assign requested  = issue || (mem_rd_valid_o && mem_rd_ready_i) || (check_ok && !check_copies_q);
+  assign enqueue    = requested && check_first_q;
+  assign check_done = requested && (!check_copies_q ||
+                                    check_beats_q == (alone_q ? BeatsW'(1) : BeatsW'(burst)));
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      check_valid_q <= 1'b0;
+      check_first_q <= 1'b0;
+      ar_valid_q    <= 1'b0;
+      alone_q       <= 1'b0;
+    end else begin
+      if (run_ready) check_valid_q <= run_valid;
+      if (run_ready) check_first_q <= 1'b1;
+      else if (requested) check_first_q <= 1'b0;
+      if (issue) ar_valid_q <= 1'b1;
+      else if (ar_ready_i) ar_valid_q <= 1'b0;
+      if (take) alone_q <= cmd.local_source;
+      else if (done_q) alone_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (issue) begin
+      ar_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
+      ar_len_q  <= 8'(burst - 9'd1);
+    end
+  end
+
+  assign ar_valid_o = ar_valid_q;
+  assign ar_addr_o  = ar_addr_q;
+  assign ar_len_o   = ar_len_q;
+
+  // Bursts under way, in order.
+  npu_fifo #(
+    .Width(AddrW - ByteW + 17),
+    .Depth(Outstanding)
+  ) u_bursts (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(issue),
+    .ready_o(burst_ready),
+    .data_i ({check_addr_q[AddrW-1:ByteW], check_tag_q, check_core_q}),
+    .valid_o(burst_valid),
+    .ready_i(r_accept && r_last_i),
+    .data_o ({burst_addr, burst_tag, burst_core}),
+    .count_o(unused_burst_count)
+  );
+
+  // ---- Staging: beats on the way to core memory and to PE memory ----
+  assign r_ready_o   = stop || (burst_core ? parameter_ready : activation_ready);
+  assign r_accept    = r_valid_i && r_ready_o;
+  assign stage_valid = (mem_rd_rvalid_i || r_accept) && !stop;
+  assign stage_data  = alone_q ? mem_rd_rdata_i : r_data_i;
+
+  npu_ram_fifo #(
+    .Width(8 * BusBytes),
+    .Depth(ParameterBuffer)
+  ) u_parameter_buffer (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(stage_valid && stage_core),
+    .ready_o(parameter_ready),
+    .data_i (stage_data),
+    .valid_o(parameter_valid),
+    .ready_i(beat_ready && to_core),
+    .data_o (parameter_data),
+    .empty_o(unused_parameter_empty)
+  );
+
+  npu_ram_fifo #(
+    .Width(8 * BusBytes),
+    .Depth(ActivationBuffer)
+  ) u_activation_buffer (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(stage_valid && !stage_core),
+    .ready_o(activation_ready),
+    .data_i (stage_data),
+    .valid_o(activation_valid),
+    .ready_i(beat_ready && !to_core),
+    .data_o (activation_data),
+    .empty_o(unused_activation_empty)
+  );
+
+  assign stage_core = alone_q ? core_q : burst_core;
+  assign beat_valid = to_core ? parameter_valid : activation_valid;
+  assign pop        = beat_valid && beat_ready;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || !alone_q) begin
+      credit_q <= '0;
+    end else begin
+      if (mem_rd_valid_o && mem_rd_ready_i && !pop) credit_q <= credit_q + CreditW'(1);
+      if (pop && !(mem_rd_valid_o && mem_rd_ready_i)) credit_q <= credit_q - CreditW'(1);
+    end
+  end
+
+  // ---- Realignment: runs and what their commands say about them ----
+  npu_fifo #(
+    .Width(24 + ByteW + 2),
+    .Depth(Outstanding + 4)
+  ) u_run_queue (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(enqueue),
+    .ready_o(queue_ready),
+    .data_i ({check_dest_q, check_addr_q[ByteW-1:0], check_copies_q, check_last_q}),
+    .valid_o(queue_valid),
+    .ready_i(realign_ready),
+    .data_o ({queue_dest, queue_source_low, queue_copies, queue_last}),
+    .count_o(unused_queue_count)
+  );
+
+  // One entry per command, from its first run listed to its last run realigned. Room was checked when
+  // the command was taken.
+  npu_fifo #(
+    .Width(ContextW),
+    .Depth(ContextDepth)
+  ) u_contexts (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(run_valid && run_ready && run_first),
+    .ready_o(context_ready),
+    .data_i ({left, left + copied - 24'd1, size - 24'd1, fill_q, core_q, signal_en_q, signal_bytes_q,
+              signal_id_q, core_mask_q, pe_mask_q}),
+    .valid_o(context_valid),
+    .ready_i(queue_valid && realign_ready && queue_last),
+    .data_o ({context_first, context_last, context_end, context_fill, context_user}),
+    .count_o(unused_context_count)
+  );
+
+  npu_dma_realign #(
+    .BusBytes(BusBytes),
+    .UserW   (UserW)
+  ) u_realign (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .run_valid_i     (queue_valid),
+    .run_ready_o     (realign_ready),
+    .run_addr_i      (queue_dest),
+    .run_source_low_i(queue_source_low),
+    .run_copies_i    (queue_copies),
+    .run_copy_first_i(context_first),
+    .run_copy_last_i (context_last),
+    .run_last_byte_i (context_end),
+    .run_fill_i      (context_fill),
+    .run_user_i      ({context_user, queue_last}),
+    .beat_valid_i    (beat_valid),
+    .beat_ready_o    (beat_ready),
+    .beat_data_i     (to_core ? parameter_data : activation_data),
+    .beat_user_o     (beat_user),
+    .word_valid_o    (word_valid),
+    .word_ready_i    (mem_wr_ready_i),
+    .word_addr_o     (mem_wr_addr_o),
+    .word_data_o     (mem_wr_data_o),
+    .word_strb_o     (mem_wr_strb_o),
+    .word_bytes_o    (word_bytes),
+    .word_last_o     (word_last),
+    .word_user_o     ({mem_wr_core_o, word_signal_en, word_signal_bytes, word_signal_id, word_core_mask,
+                       mem_wr_pe_mask_o, word_last_run}),
+    .idle_o          (realign_idle)
+  );
+
+  assign to_core            = beat_user[UserW-1];
+  assign word_accept        = word_valid && mem_wr_ready_i;
+  assign mem_wr_valid_o     = word_valid;
+  assign mem_wr_core_mask_o = 16'(word_core_mask);
+
+  // ---- Completion and errors ----
+  assign stop = halt_i || stopped_q;
+  assign r_error = r_accept && r_resp_i[1] && !stop;
+  // A run that fails is reported when everything before it is written.
+  assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop &&
+                        quiet_o && !queue_valid && realign_idle;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      done_q         <= 1'b0;
+      signal_valid_q <= 1'b0;
+      error_valid_q  <= 1'b0;
+      stopped_q      <= 1'b0;
+    end else begin
+      done_q         <= word_accept && word_last && word_last_run;
+      signal_valid_q <= word_accept && word_signal_en &&
+                        (word_signal_bytes || (word_last && word_last_run));
+      error_valid_q  <= r_error || check_failed;
+      if (r_error || check_failed) stopped_q <= 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (word_accept) begin
+      signal_id_q2    <= word_signal_id;
+      signal_amount_q <= word_signal_bytes ? word_bytes : (ByteW + 1)'(1);
+    end
+    if (r_error) begin
+      error_code_q    <= npu_isa_pkg::ErrAxiRead;
+      error_tag_q     <= burst_tag;
+      error_address_q <= {burst_addr, {ByteW{1'b0}}};
+    end else if (check_failed) begin
+      error_code_q    <= check_error_q;
+      error_tag_q     <= check_tag_q;
+      error_address_q <= check_addr_q;
+    end
+  end
+
+  assign quiet_o         = !ar_valid_q && !burst_valid;
+  assign busy_o          = !runs_ready || check_valid_q || context_valid || !realign_idle || done_q;
+  assign signal_valid_o  = signal_valid_q;
+  assign signal_id_o     = signal_id_q2;
+  assign signal_amount_o = 24'(signal_amount_q);
+  assign error_valid_o   = error_valid_q;
+  assign error_code_o    = error_code_q;
+  assign error_tag_o     = error_tag_q;
+  assign error_address_o = error_address_q;
+
+  assign unused_ok = ^{cmd, base, window_flags_i, r_resp_i[0], global_end, local_end, span};
+endmodule : npu_load
+`default_nettype wire

@@ -1,0 +1,459 @@
+`default_nettype none
+// The tensor STORE engine: boxes from one PE's memory to bus memory.
+//
+//   command -> npu_dma_runs -> check -+-> bursts -> AW                  B -> completion
+//                              (C)    +-> memory reads -> staging -> npu_dma_realign -> W
+//
+// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the next one
+// is taken when the last run of the present one is listed. A command is complete when all its bursts are
+// answered. An error is reported when everything before the failing run is answered. When halted, bursts
+// whose address was issued get their data all the same.
+module npu_store #(
+  parameter int unsigned BusBytes    = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
+  parameter int unsigned AddrW       = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned Outstanding = 8,       //@ = npu.axi.outstanding  -- bursts in flight
+  parameter int unsigned GridX       = 4,       //@ = npu.grid.x  -- PE columns
+  parameter int unsigned GridY       = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
+  parameter int unsigned PeMemBytes  = 131072,  //@ = pe.memory  -- bytes of a PE memory
+  parameter int unsigned MaxBurst    = 32,      // beats of a burst, 1..256
+  parameter int unsigned StageDepth  = 16,      // words staged; the read latency and some
+  localparam int unsigned NumPes = GridX * GridY,
+  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,          // as reset; only while quiet_o
+  // command queue
+  input  wire                   cmd_valid_i,
+  output wire                   cmd_ready_o,
+  input  wire  [28*32-1:0]      cmd_i,            // npu_isa_pkg::dma_command_t
+  // control and state
+  input  wire                   halt_i,           // issue no new burst, finish those under way
+  output wire                   quiet_o,          // no burst outstanding
+  output wire                   busy_o,           // from the cycle after a command is taken
+  output wire                   signal_valid_o,
+  output wire  [4:0]            signal_id_o,
+  output wire  [23:0]           signal_amount_o,
+  output wire                   error_valid_o,    // once, then the engine waits for clear_i
+  output wire  [7:0]            error_code_o,
+  output wire  [15:0]           error_tag_o,
+  output wire  [AddrW-1:0]      error_address_o,  // of the run (bounds) or the burst (bus error)
+  // memory windows
+  input  wire  [4*64-1:0]       window_base_i,
+  input  wire  [4*32-1:0]       window_size_i,
+  input  wire  [4*32-1:0]       window_flags_i,   // bit 1: write
+  // memory read; responses in order, never stalled
+  output wire                   mem_rd_valid_o,
+  input  wire                   mem_rd_ready_i,
+  output wire  [23:0]           mem_rd_addr_o,    // aligned
+  output wire  [PeW-1:0]        mem_rd_pe_o,
+  input  wire                   mem_rd_rvalid_i,
+  input  wire  [8*BusBytes-1:0] mem_rd_rdata_i,
+  // bus, id 0
+  output wire                   m_axi_awvalid_o,
+  input  wire                   m_axi_awready_i,
+  output wire                   m_axi_awid_o,
+  output wire  [AddrW-1:0]      m_axi_awaddr_o,
+  output wire  [7:0]            m_axi_awlen_o,
+  output wire  [2:0]            m_axi_awsize_o,
+  output wire  [1:0]            m_axi_awburst_o,
+  output wire                   m_axi_wvalid_o,
+  input  wire                   m_axi_wready_i,
+  output wire  [8*BusBytes-1:0] m_axi_wdata_o,
+  output wire  [BusBytes-1:0]   m_axi_wstrb_o,
+  output wire                   m_axi_wlast_o,
+  input  wire                   m_axi_bvalid_i,
+  output wire                   m_axi_bready_o,
+  input  wire  [1:0]            m_axi_bresp_i,
+  // strobed bytes of the beat accepted in this cycle
+  output wire  [7:0]            write_bytes_o
+);
+  localparam int unsigned ByteW     = $clog2(BusBytes);
+  localparam int unsigned PosW      = 51;         // as in npu_dma_runs
+  localparam int unsigned BeatsW    = 25 - ByteW; // beats or words of a run
+  localparam int unsigned PageBeats = 4096 / BusBytes;
+  localparam int unsigned PageW     = $clog2(PageBeats);
+  localparam int unsigned CreditW   = $clog2(StageDepth + 1);
+
+  if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
+    $error("npu_store: BusBytes must be 4, 8, 16, 32 or 64");
+  end
+  if (NumPes < 1 || NumPes > 32 || PeMemBytes > 8388608) begin : gen_bad_grid
+    $error("npu_store: 1..32 PEs of at most 8 MiB");
+  end
+  if (AddrW < 32 || AddrW > 64 || Outstanding < 1 || MaxBurst < 1 || MaxBurst > 256 ||
+      StageDepth < 2) begin : gen_bad_bursts
+    $error("npu_store: AddrW 32..64, Outstanding >= 1, MaxBurst 1..256, StageDepth >= 2");
+  end
+
+  // Command
+  npu_isa_pkg::dma_command_t cmd;
+  logic                   stop, stopped_q;  // an error here or anywhere
+  logic                   take, runs_ready;
+  logic                   bad_field_q;
+  logic [1:0]             window_q;
+  logic [15:0]            tag_q;
+  logic [PeW-1:0]         pe, pe_q;
+  logic                   signal_en_q;
+  logic [4:0]             signal_id_q;
+  logic [NumPes-1:0]      mask;
+  logic                   run_valid, run_ready, run_first, run_last, run_outside;
+  logic [23:0]            size, left, copied;
+  logic signed [PosW-1:0] run_global, run_local;
+
+  // Check
+  logic                 check_valid_q;
+  logic                 check_first_q;      // not yet in the run queue
+  logic                 check_last_q;       // last run of its command
+  logic [7:0]           check_error_q;
+  logic [15:0]          check_tag_q;
+  logic [AddrW-1:0]     check_addr_q;       // next bus byte
+  logic [BeatsW-1:0]    check_beats_q;      // bus beats without address so far
+  logic [23:0]          check_source_q;     // next byte in PE memory
+  logic [BeatsW-1:0]    check_words_q;      // words still to read
+  logic [PeW-1:0]       check_pe_q;
+  logic [23:0]          check_end_q;        // size - 1
+  logic                 check_signal_en_q;
+  logic [4:0]           check_signal_id_q;
+  logic                 check_ok, check_done, beats_done, words_done;
+  logic [63:0]          base;
+  logic [31:0]          window_size;
+  logic                 may_write, global_bad, local_bad;
+  logic [AddrW-1:0]     run_addr;
+  logic signed [PosW:0] global_end, local_end;
+  logic [24:0]          bus_span, local_span;
+
+  // Bursts
+  logic                 issue;              // a burst enters the AW register
+  logic [8:0]           burst;              // its beats
+  logic [PageW:0]       page_left;          // beats to the next 4 KiB boundary
+  logic [8:0]           burst_limit;
+  logic                 aw_valid_q;
+  logic [AddrW-1:0]     aw_addr_q;
+  logic [7:0]           aw_len_q;
+  logic                 write_ready, write_valid, answer_ready, answer_valid;
+  logic [7:0]           write_len;
+  logic [7:0]           beat_q;             // of the burst that is written
+  logic                 w_accept;
+  logic [AddrW-1:ByteW] answer_addr;
+  logic [15:0]          answer_tag;
+  logic                 answer_last;        // last burst of its command
+  logic                 answer_signal_en;
+  logic [4:0]           answer_signal_id;
+
+  // Reads and realignment
+  logic                  read_accept, queue_ready, enqueue, queue_valid, realign_ready;
+  logic [CreditW-1:0]    credit_q;          // words requested and not yet realigned
+  logic                  stage_valid, beat_ready;
+  logic [8*BusBytes-1:0] stage_data;
+  logic [ByteW-1:0]      queue_low, queue_source_low;
+  logic [23:0]           queue_end;
+  logic                  word_valid, word_ready;
+  logic [ByteW:0]        word_bytes;
+
+  // Completion and errors
+  logic             b_error, check_failed;
+  logic             done_q, signal_valid_q, error_valid_q;
+  logic [4:0]       signal_id_q2;
+  logic [7:0]       error_code_q;
+  logic [15:0]      error_tag_q;
+  logic [AddrW-1:0] error_address_q;
+
+  logic [$clog2(Outstanding + 1)-1:0] unused_write_count, unused_answer_count;
+  logic [$clog2(4 + 1)-1:0]           unused_queue_count;
+  logic                               unused_stage_ready, unused_stage_empty, unused_ok;
+  logic                               unused_beat_user, unused_word_user, unused_word_last, unused_idle;
+  logic [23:0]                        unused_word_addr;
+
+  // ---- Command: what all its runs share ----
+  assign cmd         = cmd_i;
+  assign cmd_ready_o = runs_ready && !stop;
+  assign take        = cmd_valid_i && cmd_ready_o;
+  assign mask        = cmd.pe_mask[NumPes-1:0];
+
+  always_comb begin
+    pe = '0;
+    for (int unsigned i = 0; i < NumPes; i++) begin
+      if (mask[i]) pe = pe | PeW'(i);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (take) begin
+      window_q    <= cmd.window;
+      tag_q       <= cmd.tag;
+      pe_q        <= pe;
+      signal_en_q <= cmd.signal_en;
+      signal_id_q <= cmd.signal_id;
+      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
+    end
+  end
+
+  npu_dma_runs #(
+    .WithBounds(1'b0)
+  ) u_runs (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_valid_i  (take),
+    .cmd_ready_o  (runs_ready),
+    .cmd_i,
+    .size_o       (size),
+    .left_o       (left),
+    .copied_o     (copied),
+    .run_valid_o  (run_valid),
+    .run_ready_i  (run_ready),
+    .run_first_o  (run_first),
+    .run_last_o   (run_last),
+    .run_outside_o(run_outside),
+    .run_global_o (run_global),
+    .run_local_o  (run_local)
+  );
+
+  // ---- Check: one run, with bus addresses ----
+  assign base        = window_base_i[{window_q, 6'd0}+:64];
+  assign window_size = window_size_i[{window_q, 5'd0}+:32];
+  assign may_write   = window_flags_i[{window_q, 5'd1}];
+  assign run_addr    = base[AddrW-1:0] + AddrW'(run_global);
+  assign global_end  = (PosW + 1)'(run_global) + (PosW + 1)'({1'b0, size});
+  assign local_end   = (PosW + 1)'(run_local) + (PosW + 1)'({1'b0, size});
+  assign global_bad  = !may_write || run_global[PosW-1] ||
+                       global_end[PosW-1:0] > PosW'(window_size);
+  assign local_bad   = run_local[PosW-1] || local_end[PosW-1:0] > PosW'(PeMemBytes);
+  assign bus_span    = 25'(size) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
+  assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
+  assign run_ready   = !check_valid_q || check_done;
+
+  always_ff @(posedge clk_i) begin
+    if (run_valid && run_ready) begin
+      check_last_q      <= run_last;
+      check_tag_q       <= tag_q;
+      check_pe_q        <= pe_q;
+      check_signal_en_q <= signal_en_q;
+      check_signal_id_q <= signal_id_q;
+      check_error_q     <= bad_field_q ? npu_isa_pkg::ErrBadField :
+                           global_bad ? npu_isa_pkg::ErrWindowBounds :
+                           local_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
+      check_addr_q      <= bad_field_q ? '0 :
+                           (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
+      check_beats_q     <= bus_span[24:ByteW];
+      check_source_q    <= run_local[23:0];
+      check_words_q     <= local_span[24:ByteW];
+      check_end_q       <= size - 24'd1;
+    end else begin
+      if (issue) begin
+        check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(burst), {ByteW{1'b0}}};
+        check_beats_q <= check_beats_q - BeatsW'(burst);
+      end
+      if (read_accept) begin
+        check_source_q <= {check_source_q[23:ByteW] + (24 - ByteW)'(1), {ByteW{1'b0}}};
+        check_words_q  <= check_words_q - BeatsW'(1);
+      end
+    end
+  end
+
+  // ---- Bursts, and reads of PE memory ----
+  assign check_ok    = check_valid_q && check_error_q == npu_isa_pkg::ErrNone &&
+                       (!check_first_q || (queue_ready && !stop));
+  assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(check_addr_q[11:ByteW]);
+  assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
+  assign burst       = (32'(check_beats_q) < 32'(burst_limit)) ? 9'(check_beats_q) : burst_limit;
+  assign issue       = check_ok && check_beats_q != '0 && !stop && write_ready && answer_ready &&
+                       (!aw_valid_q || m_axi_awready_i);
+
+  assign mem_rd_valid_o = check_ok && check_words_q != '0 && credit_q != CreditW'(StageDepth);
+  assign mem_rd_addr_o  = {check_source_q[23:ByteW], {ByteW{1'b0}}};
+  assign mem_rd_pe_o    = check_pe_q;
+  assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
+
+  assign enqueue    = check_first_q && (issue || read_accept);
+  assign beats_done = check_beats_q == '0 || (issue && check_beats_q == BeatsW'(burst));
+  assign words_done = check_words_q == '0 || (read_accept && check_words_q == BeatsW'(1));
+  assign check_done = check_ok && beats_done && words_done;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      check_valid_q <= 1'b0;
+      check_first_q <= 1'b0;
+      aw_valid_q    <= 1'b0;
+      beat_q        <= '0;
+      credit_q      <= '0;
+    end else begin
+      if (run_ready) check_valid_q <= run_valid;
+      if (run_ready) check_first_q <= 1'b1;
+      else if (enqueue) check_first_q <= 1'b0;
+      if (issue) aw_valid_q <= 1'b1;
+      else if (m_axi_awready_i) aw_valid_q <= 1'b0;
+      if (w_accept) beat_q <= m_axi_wlast_o ? '0 : beat_q + 8'd1;
+      if (read_accept && !(stage_valid && beat_ready)) credit_q <= credit_q + CreditW'(1);
+      if (!read_accept && stage_valid && beat_ready) credit_q <= credit_q - CreditW'(1);
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (issue) begin
+      aw_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
+      aw_len_q  <= 8'(burst - 9'd1);
+    end
+  end
+
+  // Bursts whose data is not all written.
+  npu_fifo #(
+    .Width(8),
+    .Depth(Outstanding)
+  ) u_writes (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(issue),
+    .ready_o(write_ready),
+    .data_i (8'(burst - 9'd1)),
+    .valid_o(write_valid),
+    .ready_i(w_accept && m_axi_wlast_o),
+    .data_o (write_len),
+    .count_o(unused_write_count)
+  );
+
+  // Bursts that are not answered.
+  npu_fifo #(
+    .Width(AddrW - ByteW + 23),
+    .Depth(Outstanding)
+  ) u_answers (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(issue),
+    .ready_o(answer_ready),
+    .data_i ({check_addr_q[AddrW-1:ByteW], check_tag_q, check_signal_id_q, check_signal_en_q,
+              check_last_q && check_beats_q == BeatsW'(burst)}),
+    .valid_o(answer_valid),
+    .ready_i(m_axi_bvalid_i),
+    .data_o ({answer_addr, answer_tag, answer_signal_id, answer_signal_en, answer_last}),
+    .count_o(unused_answer_count)
+  );
+
+  npu_fifo #(
+    .Width(2 * ByteW + 24),
+    .Depth(4)
+  ) u_run_queue (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(enqueue),
+    .ready_o(queue_ready),
+    .data_i ({check_addr_q[ByteW-1:0], check_source_q[ByteW-1:0], check_end_q}),
+    .valid_o(queue_valid),
+    .ready_i(realign_ready),
+    .data_o ({queue_low, queue_source_low, queue_end}),
+    .count_o(unused_queue_count)
+  );
+
+  npu_ram_fifo #(
+    .Width(8 * BusBytes),
+    .Depth(StageDepth)
+  ) u_stage (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(mem_rd_rvalid_i),
+    .ready_o(unused_stage_ready),
+    .data_i (mem_rd_rdata_i),
+    .valid_o(stage_valid),
+    .ready_i(beat_ready),
+    .data_o (stage_data),
+    .empty_o(unused_stage_empty)
+  );
+
+  npu_dma_realign #(
+    .BusBytes(BusBytes),
+    .UserW   (1)
+  ) u_realign (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .run_valid_i     (queue_valid),
+    .run_ready_o     (realign_ready),
+    .run_addr_i      (24'(queue_low)),
+    .run_source_low_i(queue_source_low),
+    .run_copies_i    (1'b1),
+    .run_copy_first_i(24'd0),
+    .run_copy_last_i (queue_end),
+    .run_last_byte_i (queue_end),
+    .run_fill_i      (8'd0),
+    .run_user_i      (1'b0),
+    .beat_valid_i    (stage_valid),
+    .beat_ready_o    (beat_ready),
+    .beat_data_i     (stage_data),
+    .beat_user_o     (unused_beat_user),
+    .word_valid_o    (word_valid),
+    .word_ready_i    (word_ready),
+    .word_addr_o     (unused_word_addr),
+    .word_data_o     (m_axi_wdata_o),
+    .word_strb_o     (m_axi_wstrb_o),
+    .word_bytes_o    (word_bytes),
+    .word_last_o     (unused_word_last),
+    .word_user_o     (unused_word_user),
+    .idle_o          (unused_idle)
+  );
+
+  // Data follows the address of its burst.
+  assign word_ready      = write_valid && m_axi_wready_i;
+  assign w_accept        = word_valid && word_ready;
+  assign m_axi_wvalid_o  = word_valid && write_valid;
+  assign m_axi_wlast_o   = beat_q == write_len;
+  assign m_axi_awvalid_o = aw_valid_q;
+  assign m_axi_awid_o    = 1'b0;
+  assign m_axi_awaddr_o  = aw_addr_q;
+  assign m_axi_awlen_o   = aw_len_q;
+  assign m_axi_awsize_o  = 3'(ByteW);
+  assign m_axi_awburst_o = 2'b01;
+  assign m_axi_bready_o  = 1'b1;
+  assign write_bytes_o   = w_accept ? 8'(word_bytes) : '0;
+
+  // ---- Completion and errors ----
+  assign stop    = halt_i || stopped_q;
+  assign b_error = m_axi_bvalid_i && m_axi_bresp_i[1] && !stop;
+  // A run that fails is reported when everything before it is answered.
+  assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop && quiet_o;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      done_q         <= 1'b0;
+      signal_valid_q <= 1'b0;
+      error_valid_q  <= 1'b0;
+      stopped_q      <= 1'b0;
+    end else begin
+      done_q         <= m_axi_bvalid_i && answer_last;
+      signal_valid_q <= m_axi_bvalid_i && answer_last && answer_signal_en && !m_axi_bresp_i[1];
+      error_valid_q  <= b_error || check_failed;
+      if (b_error || check_failed) stopped_q <= 1'b1;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (m_axi_bvalid_i) signal_id_q2 <= answer_signal_id;
+    if (b_error) begin
+      error_code_q    <= npu_isa_pkg::ErrAxiWrite;
+      error_tag_q     <= answer_tag;
+      error_address_q <= {answer_addr, {ByteW{1'b0}}};
+    end else if (check_failed) begin
+      error_code_q    <= check_error_q;
+      error_tag_q     <= check_tag_q;
+      error_address_q <= check_addr_q;
+    end
+  end
+
+  assign quiet_o         = !aw_valid_q && !answer_valid;
+  assign busy_o          = !runs_ready || check_valid_q || answer_valid || done_q;
+  assign signal_valid_o  = signal_valid_q;
+  assign signal_id_o     = signal_id_q2;
+  assign signal_amount_o = 24'd1;
+  assign error_valid_o   = error_valid_q;
+  assign error_code_o    = error_code_q;
+  assign error_tag_o     = error_tag_q;
+  assign error_address_o = error_address_q;
+
+  assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], global_end, local_end, bus_span, local_span,
+                       left, copied, run_first, run_outside};
+endmodule : npu_store
+`default_nettype wire
