@@ -1,0 +1,452 @@
+// npu_pe against the functional model: random compute commands, every byte of PE memory compared.
+//
+// Memories are loaded and read through the bus ports and commands enter through the queue, as in the NPU;
+// random bus traffic runs beside the commands in a part of PE memory that they do not use.
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "Vdut.h"
+#include "generator/arch/command_set.h"
+#include "generator/config/npu_config.h"
+#include "verif/functional/functional_model.h"
+
+namespace npugen {
+namespace {
+
+constexpr uint32_t kPeBytes = PARAM_PeMemBytes;
+constexpr uint32_t kCoreBytes = PARAM_CoreMemBytes;
+constexpr uint32_t kBus = PARAM_BusBytes;
+
+NpuConfig MakeConfig() {
+  NpuConfig config;
+  config.axi_data_bits = 8 * kBus;
+  config.pe_memory_bytes = kPeBytes;
+  config.pe_banks = PARAM_PeBanks;
+  config.pe_bank_bytes = PARAM_PeWordBytes;
+  config.cores = PARAM_Cores;
+  config.core_memory_bytes = kCoreBytes;
+  config.core_banks = PARAM_CoreBanks;
+  config.core_bank_bytes = PARAM_CoreBankBytes;
+  config.lanes = PARAM_Lanes;
+  config.simd = PARAM_Simd;
+  config.accumulators = PARAM_Accumulators;
+  config.post_width = PARAM_PostWidth;
+  config.lookup_ports = PARAM_LookupPorts;
+  return config;
+}
+
+/// The verilated PE with its bus side.
+class Pe {
+ public:
+  Pe() {
+    dut_.rst_ni = 0;
+    for (int i = 0; i < 3; ++i) Tick();
+    dut_.rst_ni = 1;
+  }
+
+  void Tick() {
+    dut_.clk_i = 0;
+    dut_.eval();
+    signals_ += dut_.signal_valid_o ? dut_.signal_amount_o : 0;
+    if (dut_.error_valid_o && error_code_ == 0) {
+      error_code_ = dut_.error_code_o;
+      error_address_ = dut_.error_address_o;
+    }
+    dut_.clk_i = 1;
+    dut_.eval();
+    ++cycles_;
+  }
+
+  void Write(bool core, uint32_t core_mask, uint32_t address, const uint8_t* data) {
+    dut_.bus_write_valid_i = 1;
+    dut_.bus_write_core_i = core;
+    dut_.bus_write_core_mask_i = core_mask;
+    dut_.bus_write_addr_i = address;
+    SetBus(data);
+    dut_.bus_write_strb_i = ~0ull >> (64 - kBus);
+    while (true) {
+      dut_.clk_i = 0;
+      dut_.eval();
+      const bool ready = dut_.bus_write_ready_o;
+      Tick();
+      if (ready) break;
+    }
+    dut_.bus_write_valid_i = 0;
+  }
+
+  void Read(uint32_t address, uint8_t* data) {
+    dut_.bus_read_valid_i = 1;
+    dut_.bus_read_addr_i = address;
+    while (true) {
+      dut_.clk_i = 0;
+      dut_.eval();
+      const bool ready = dut_.bus_read_ready_o;
+      Tick();
+      if (ready) break;
+    }
+    dut_.bus_read_valid_i = 0;
+    dut_.eval();
+    EXPECT_TRUE(dut_.bus_read_rvalid_o);
+    GetBus(data);
+  }
+
+  void Push(const Command& command) {
+    for (uint32_t entry = 0; entry < command.entries(); ++entry) {
+      for (uint32_t w = 0; w < 4; ++w) dut_.push_entry_i[w] = command.words()[4 * entry + w];
+      dut_.push_valid_i = 1;
+      dut_.push_last_i = entry + 1 == command.entries();
+      while (true) {
+        dut_.clk_i = 0;
+        dut_.eval();
+        const bool ready = dut_.push_ready_o;
+        Tick();
+        if (ready) break;
+      }
+    }
+    dut_.push_valid_i = 0;
+  }
+
+  /// Runs until all commands are done or an error occurs. `traffic` reads and rewrites words of the last
+  /// quarter of PE memory meanwhile. Returns false after `limit` cycles.
+  bool Finish(std::mt19937_64* traffic, std::vector<uint8_t>& image, uint64_t limit) {
+    for (uint64_t i = 0; i < limit; ++i) {
+      if (traffic != nullptr && (*traffic)() % 2 == 0) {
+        const uint32_t words = kPeBytes / 4 / kBus;
+        const uint32_t address = kPeBytes / 4 * 3 + static_cast<uint32_t>((*traffic)() % words) * kBus;
+        if ((*traffic)() % 2 == 0) {
+          std::vector<uint8_t> data(kBus);
+          for (uint8_t& byte : data) byte = static_cast<uint8_t>((*traffic)());
+          Write(false, 1, address, data.data());
+          std::copy(data.begin(), data.end(), image.begin() + address);
+        } else {
+          std::vector<uint8_t> data(kBus);
+          Read(address, data.data());
+          EXPECT_EQ(0, std::memcmp(data.data(), image.data() + address, kBus));
+        }
+      } else {
+        Tick();
+      }
+      dut_.clk_i = 0;
+      dut_.eval();
+      if (error_code_ != 0) return true;
+      if (!dut_.busy_o && dut_.empty_o) return true;
+    }
+    return false;
+  }
+
+  void Clear() {
+    dut_.clear_i = 1;
+    Tick();
+    dut_.clear_i = 0;
+    error_code_ = 0;
+  }
+
+  uint64_t cycles() const { return cycles_; }
+  uint64_t signals() const { return signals_; }
+  uint8_t error_code() const { return error_code_; }
+  uint32_t error_address() const { return error_address_; }
+
+ private:
+  void SetBus(const uint8_t* data) { std::memcpy(&dut_.bus_write_data_i, data, kBus); }
+  void GetBus(uint8_t* data) { std::memcpy(data, &dut_.bus_read_data_o, kBus); }
+
+  Vdut dut_;
+  uint64_t cycles_ = 0;
+  uint64_t signals_ = 0;
+  uint8_t error_code_ = 0;
+  uint32_t error_address_ = 0;
+};
+
+/// Makes random commands and the core memory contents they need.
+class CommandMaker {
+ public:
+  CommandMaker(const NpuConfig& config, uint64_t seed) : config_(config), random_(seed) {}
+
+  uint32_t Uniform(uint32_t low, uint32_t high) {
+    return low + static_cast<uint32_t>(random_() % (uint64_t{high} - low + 1));
+  }
+
+  void Set(Command& command, std::string_view field, int64_t value) {
+    ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+  }
+
+  std::vector<uint8_t> Bytes(size_t count) {
+    std::vector<uint8_t> bytes(count);
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
+    return bytes;
+  }
+
+  /// Fills parameter records: sensible multipliers and shifts.
+  void Records(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups, bool average) {
+    for (auto& core : cores) {
+      for (uint32_t g = 0; g < groups; ++g) {
+        for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
+          uint8_t* record = core.data() + (row + g * config_.param_rows()) * config_.core_row_bytes() +
+                            lane * kParameterRecordBytes;
+          const int32_t bias = average ? static_cast<int32_t>(Uniform(0, 20))
+                                       : static_cast<int32_t>(random_()) >> Uniform(8, 20);
+          const uint32_t multiplier = Uniform(1u << 30, 0x7fffffff);
+          const int8_t shift = average ? static_cast<int8_t>(-static_cast<int>(Uniform(0, 12)))
+                                       : static_cast<int8_t>(2 - static_cast<int>(Uniform(0, 14)));
+          std::memcpy(record, &bias, 4);
+          std::memcpy(record + 4, &multiplier, 4);
+          record[8] = static_cast<uint8_t>(shift);
+        }
+      }
+    }
+  }
+
+  void Common(Command& command, uint32_t out_w, uint32_t out_h) {
+    Set(command, "pe_mask", 1);
+    Set(command, "fill", Uniform(0, 255));
+    const int low = static_cast<int>(Uniform(0, 255)) - 128;
+    Set(command, "act_min", random_() % 2 ? -128 : low);
+    Set(command, "act_max", random_() % 2 ? 127 : low + static_cast<int>(Uniform(0, 127 - low)));
+    Set(command, "out_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+    Set(command, "out_w", out_w);
+    Set(command, "out_h", out_h);
+    Set(command, "signal_en", 1);
+  }
+
+  /// MATMUL as a convolution with dense rows, or WINDOW as a depthwise convolution, or MAXPOOL.
+  Command Convolution(Opcode opcode, std::vector<std::vector<uint8_t>>& cores) {
+    while (true) {
+      const bool matmul = opcode == Opcode::kMatmul, pool = opcode == Opcode::kMaxPool;
+      const uint32_t in_w = Uniform(1, 9), in_h = Uniform(1, 7);
+      const uint32_t group_limit = matmul  ? config_.pe_lanes()
+                                   : pool ? config_.post_width
+                                          : config_.window_channels();
+      const uint32_t group_channels = random_() % 3 ? group_limit : Uniform(1, group_limit);
+      const uint32_t groups = Uniform(1, 3);
+      const uint32_t out_channels = (groups - 1) * group_channels + Uniform(1, group_channels);
+      const uint32_t in_channels = matmul ? Uniform(1, 3 * config_.simd) : out_channels;
+      const uint32_t dilation = Uniform(1, 2), stride_x = Uniform(1, 3), stride_y = Uniform(1, 2);
+      const uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
+      uint32_t rows = Uniform(1, 3), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
+      if (!matmul && !pool) {
+        if (rows * cols > config_.simd) continue;
+        chunks_x = Uniform(1, 2);
+        chunks_y = Uniform(1, 2);
+      }
+      const uint32_t bytes_in = in_w * in_h * in_channels, bytes_out = out_w * out_h * out_channels;
+      if (bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4) continue;
+      const bool dense_rows = matmul && random_() % 3 != 0;
+      const uint32_t k0 = matmul ? ((dense_rows ? cols * in_channels : in_channels) + config_.simd - 1) / config_.simd : 1;
+      const uint32_t k1 = matmul ? (dense_rows ? 1 : cols) : chunks_x;
+      const uint32_t k2 = matmul ? rows : chunks_y;
+      const uint32_t slices = pool ? 0 : k0 * k1 * k2;
+      const uint32_t weight_rows = groups * slices * config_.slice_rows();
+      const uint32_t param_rows = groups * config_.param_rows();
+      if (!pool && weight_rows + param_rows > config_.core_rows()) continue;
+      const uint32_t slack = pool ? 0 : config_.core_rows() - weight_rows - param_rows;
+      const uint32_t weight_row = pool ? 0 : Uniform(0, slack);
+      const uint32_t param_row = weight_row + weight_rows;
+      const bool average = opcode == Opcode::kWindow && random_() % 3 == 0;
+
+      Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries, Uniform(0, 65535));
+      Common(command, out_w, out_h);
+      const uint32_t pitch = in_w * in_channels;
+      const int y0 = -static_cast<int>(Uniform(0, 2)), x0 = -static_cast<int>(Uniform(0, 2));
+      const int64_t base = Uniform(0, kPeBytes / 4 - bytes_in);
+      Set(command, "acc_init", 1);
+      Set(command, "drain", 1);
+      Set(command, "average", average);
+      Set(command, "act_base", base + y0 * static_cast<int64_t>(pitch));
+      Set(command, "x_step", stride_x * in_channels);
+      Set(command, "row_step", stride_y * pitch);
+      Set(command, "y_start", y0);
+      Set(command, "y_step", stride_y);
+      Set(command, "x_start", x0 * static_cast<int>(in_channels));
+      Set(command, "row_bytes", pitch);
+      Set(command, "in_h", in_h);
+      Set(command, "k0_count", k0);
+      Set(command, "k1_count", k1);
+      Set(command, "k2_count", k2);
+      const uint32_t window_y = matmul ? dilation : rows * dilation;
+      Set(command, "k2_y_step", window_y);
+      Set(command, "k2_row_step", window_y * pitch);
+      Set(command, "k1_step", (matmul ? dilation : cols * dilation) * in_channels);
+      Set(command, "groups", groups);
+      Set(command, "tiles", (out_w * out_h + config_.accumulators - 1) / config_.accumulators);
+      Set(command, "group_step", matmul ? 0 : group_channels);
+      Set(command, "weight_row", weight_row);
+      Set(command, "weight_group_rows", slices * config_.slice_rows());
+      Set(command, "param_row", param_row);
+      Set(command, "param_group_rows", config_.param_rows());
+      Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
+      Set(command, "out_x_step", out_channels);
+      Set(command, "out_row_step", out_w * out_channels);
+      Set(command, "out_group_step", group_channels);
+      Set(command, "channels", out_channels);
+      Set(command, "group_channels", group_channels);
+      Set(command, "positions", out_w * out_h);
+      if (!matmul) {
+        Set(command, "win_rows", rows);
+        Set(command, "win_cols", cols);
+        const bool slides = !pool && stride_x % dilation == 0;
+        Set(command, "win_new_cols", slides ? std::min(cols, stride_x / dilation) : cols);
+        Set(command, "win_y_step", dilation);
+        Set(command, "win_row_step", dilation * pitch);
+        Set(command, "win_col_step", dilation * in_channels);
+      }
+      if (!pool) Records(cores, param_row, groups, average);
+      if (!matmul && !pool) {
+        const uint32_t unused = config_.simd - rows * cols;
+        for (auto& core : cores) {
+          for (uint32_t s = 0; s < groups * slices; ++s) {
+            uint8_t* slice = core.data() + (weight_row + s * config_.slice_rows()) * config_.core_row_bytes();
+            for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
+              std::fill_n(slice + lane * config_.simd, unused, 0);
+            }
+          }
+        }
+      }
+      return command;
+    }
+  }
+
+  Command Linear(Opcode opcode) {
+    const uint32_t row_bytes = Uniform(1, std::min(5 * config_.post_width, kPeBytes / 64));
+    const uint32_t vectors = (row_bytes + config_.post_width - 1) / config_.post_width;
+    const uint32_t out_h = Uniform(1, 4);
+    Command command(opcode, 10, 7);
+    Common(command, vectors, out_h);
+    Set(command, "act_base", Uniform(0, kPeBytes / 16));
+    Set(command, "row_step", row_bytes + Uniform(0, 9));
+    Set(command, "row_bytes", row_bytes);
+    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    Set(command, "out_row_step", row_bytes + Uniform(0, 9));
+    Set(command, "positions", vectors * out_h);
+    if (opcode == Opcode::kLookup) {
+      const uint32_t table_rows = (256 + config_.core_row_bytes() - 1) / config_.core_row_bytes();
+      Set(command, "b_base", Uniform(0, config_.core_rows() - table_rows));
+    } else {
+      Set(command, "b_base", kPeBytes / 4 + Uniform(0, kPeBytes / 16));
+      Set(command, "b_row_step", row_bytes + Uniform(0, 9));
+      Set(command, "a_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      Set(command, "b_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      Set(command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
+      Set(command, "b_shift", -static_cast<int>(Uniform(0, 10)));
+      Set(command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
+      Set(command, "out_shift", -static_cast<int>(Uniform(15, 22)));
+      Set(command, "a_subtract", random_() % 4 == 0);
+      Set(command, "b_subtract", random_() % 4 == 0);
+    }
+    return command;
+  }
+
+  Command Softmax(std::vector<std::vector<uint8_t>>& cores) {
+    const uint32_t depth = Uniform(1, 40), rows = Uniform(1, 3);
+    Command command(Opcode::kSoftmax, 10, 9);
+    Common(command, 1, rows);
+    Set(command, "act_base", Uniform(0, kPeBytes / 16));
+    Set(command, "row_step", depth);
+    Set(command, "row_bytes", depth);
+    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    Set(command, "out_row_step", depth);
+    const uint32_t table_rows = (1024 + config_.core_row_bytes() - 1) / config_.core_row_bytes();
+    const uint32_t row = Uniform(0, config_.core_rows() - table_rows);
+    Set(command, "b_base", row);
+    double value = 2147483647.0;
+    const double ratio = 1.0 - Uniform(1, 900) / 1000.0;
+    for (uint32_t d = 0; d < 256; ++d) {
+      const uint32_t entry = static_cast<uint32_t>(value);
+      std::memcpy(cores[0].data() + row * config_.core_row_bytes() + 4 * d, &entry, 4);
+      value *= ratio;
+    }
+    return command;
+  }
+
+ private:
+  const NpuConfig& config_;
+  std::mt19937_64 random_;
+};
+
+/// A stream of one command and END.
+std::vector<uint8_t> Stream(const NpuConfig& config, const Command& command) {
+  std::vector<uint32_t> words = {kStreamMagic, kCommandSetVersion, static_cast<uint32_t>(config.hash),
+                                 static_cast<uint32_t>(config.hash >> 32),
+                                 kStreamHeaderEntries + command.entries() + 1, 0, 0, 0};
+  words.insert(words.end(), command.words().begin(), command.words().end());
+  const Command end(Opcode::kEnd, 1, 0);
+  words.insert(words.end(), end.words().begin(), end.words().end());
+  std::vector<uint8_t> bytes(words.size() * 4);
+  std::memcpy(bytes.data(), words.data(), bytes.size());
+  return bytes;
+}
+
+class PeTest : public ::testing::Test {
+ protected:
+  PeTest() : config_(MakeConfig()), model_(config_) {}
+
+  void RunOne(CommandMaker& maker, Opcode opcode, std::mt19937_64* traffic) {
+    std::vector<uint8_t> pe_image = maker.Bytes(kPeBytes);
+    std::vector<std::vector<uint8_t>> cores;
+    for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
+    const Command command = opcode == Opcode::kMatmul || opcode == Opcode::kWindow ||
+                                    opcode == Opcode::kMaxPool
+                                ? maker.Convolution(opcode, cores)
+                            : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
+                                                         : maker.Linear(opcode);
+    if (::testing::Test::HasFatalFailure()) return;
+    for (uint32_t a = 0; a < kPeBytes; a += kBus) pe_.Write(false, 1, a, pe_image.data() + a);
+    for (uint32_t c = 0; c < config_.cores; ++c) {
+      for (uint32_t a = 0; a < kCoreBytes; a += kBus) pe_.Write(true, 1u << c, a, cores[c].data() + a);
+    }
+    std::copy(pe_image.begin(), pe_image.end(), model_.pe_memory(0).begin());
+    for (uint32_t c = 0; c < config_.cores; ++c) {
+      std::copy(cores[c].begin(), cores[c].end(), model_.core_memory(0, c).begin());
+    }
+    std::vector<uint8_t> stream = Stream(config_, command);
+    std::array<FunctionalWindow, kWindowCount> windows;
+    windows[0].memory = stream;
+    const FunctionalJobResult expected = model_.Run(windows, 0);
+    ASSERT_EQ(expected.error_code, 0) << expected.detail;
+
+    const uint64_t signals = pe_.signals();
+    pe_.Push(command);
+    ASSERT_TRUE(pe_.Finish(traffic, pe_image, 2'000'000)) << "the command does not end";
+    ASSERT_EQ(pe_.error_code(), 0) << "address " << pe_.error_address();
+    ASSERT_EQ(pe_.signals(), signals + 1);
+    std::vector<uint8_t> result(kPeBytes);
+    for (uint32_t a = 0; a < kPeBytes; a += kBus) pe_.Read(a, result.data() + a);
+    for (uint32_t a = 0; a < kPeBytes; ++a) {
+      const uint8_t want = a < kPeBytes / 4 * 3 ? model_.pe_memory(0)[a] : pe_image[a];
+      ASSERT_EQ(int{static_cast<int8_t>(result[a])}, int{static_cast<int8_t>(want)})
+          << "address " << a << ", out_base " << command.Get("out_base");
+    }
+  }
+
+  void RunMany(Opcode opcode, int count, bool traffic) {
+    for (int seed = 1; seed <= count; ++seed) {
+      CommandMaker maker(config_, static_cast<uint64_t>(seed) * 1000 + static_cast<uint64_t>(opcode));
+      std::mt19937_64 bus(static_cast<uint64_t>(seed));
+      RunOne(maker, opcode, traffic ? &bus : nullptr);
+      if (HasFatalFailure()) FAIL() << "seed " << seed << ", opcode " << int(opcode);
+    }
+  }
+
+  NpuConfig config_;
+  FunctionalModel model_;
+  Pe pe_;
+};
+
+TEST_F(PeTest, Matmul) { RunMany(Opcode::kMatmul, 60, false); }
+TEST_F(PeTest, MatmulBesideBusTraffic) { RunMany(Opcode::kMatmul, 30, true); }
+TEST_F(PeTest, Window) { RunMany(Opcode::kWindow, 60, false); }
+TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
+TEST_F(PeTest, MaxPool) { RunMany(Opcode::kMaxPool, 40, true); }
+TEST_F(PeTest, Add) { RunMany(Opcode::kAdd, 40, false); }
+TEST_F(PeTest, AddBesideBusTraffic) { RunMany(Opcode::kAdd, 40, true); }
+TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
+TEST_F(PeTest, Softmax) { RunMany(Opcode::kSoftmax, 20, true); }
+
+}  // namespace
+}  // namespace npugen
