@@ -1,29 +1,42 @@
-// A quantized network as the compiler and the golden model see it: tensors and operators, already checked.
+// A quantized network as the compiler and the golden model see it: tensors and operators, already
+// checked.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace npugen {
 
-enum class TensorType : uint8_t { kInt8, kUint8, kInt16, kInt32, kInt64, kFloat32, kInt4, kBool, kOther };
+enum class TensorType : uint8_t {
+  kInt8,
+  kUint8,
+  kInt16,
+  kInt32,
+  kInt64,
+  kFloat32,
+  kInt4,
+  kBool,
+  kOther
+};
 
 /// Bytes of one element (kInt4 counts as 1 once unpacked; kOther is 0).
 size_t ElementBytes(TensorType type);
 
-/// One tensor. `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0 and the
-/// element count is below 2^31.
+/// One tensor. `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0
+/// and the element count is below 2^31.
 struct Tensor {
   std::string name;
   TensorType type = TensorType::kInt8;
   std::vector<int32_t> shape;
-  std::vector<float> scales;          ///< 1 or one per channel; empty: not quantized; all finite, > 0
-  std::vector<int32_t> zero_points;   ///< same length as scales
+  std::vector<float> scales;  ///< 1 or one per channel; empty: not quantized; all finite, > 0
+  std::vector<int32_t> zero_points;  ///< same length as scales
   int32_t quantized_dimension = 0;
   bool is_constant = false;
-  std::vector<uint8_t> data;          ///< little endian bytes of a constant
+  std::vector<uint8_t> data;  ///< little endian bytes of a constant
   int64_t elements() const;
   size_t bytes() const { return static_cast<size_t>(elements()) * ElementBytes(type); }
   float scale() const { return scales.empty() ? 0.0f : scales[0]; }
@@ -31,7 +44,15 @@ struct Tensor {
 };
 
 enum class OperatorType : uint8_t {
-  kConv2d, kDepthwiseConv2d, kFullyConnected, kAdd, kMaxPool2d, kAveragePool2d, kMean, kReshape, kPad,
+  kConv2d,
+  kDepthwiseConv2d,
+  kFullyConnected,
+  kAdd,
+  kMaxPool2d,
+  kAveragePool2d,
+  kMean,
+  kReshape,
+  kPad,
   kSoftmax,
 };
 
@@ -41,8 +62,8 @@ const char* OperatorName(OperatorType type);
 enum class Activation : uint8_t { kNone, kRelu, kReluN1To1, kRelu6 };
 enum class Padding : uint8_t { kSame, kValid };
 
-/// CONV_2D and DEPTHWISE_CONV_2D. Inputs: data [N,H,W,C], filter ([O,KH,KW,I] or [1,KH,KW,O]), bias [O]
-/// (may be absent: -1).
+/// CONV_2D and DEPTHWISE_CONV_2D. Inputs: data [N,H,W,C], filter ([O,KH,KW,I] or [1,KH,KW,O]), bias
+/// [O] (may be absent: -1).
 struct ConvOptions {
   Padding padding = Padding::kSame;
   int32_t stride_h = 1, stride_w = 1;
@@ -68,7 +89,8 @@ struct MeanOptions {
   bool keep_dims = false;
 };
 struct PadOptions {
-  std::vector<std::pair<int32_t, int32_t>> paddings;  ///< before, after for each dimension of the input
+  std::vector<std::pair<int32_t, int32_t>>
+      paddings;  ///< before, after for each dimension of the input
 };
 struct SoftmaxOptions {
   float beta = 1.0f;
@@ -78,7 +100,10 @@ struct ReshapeOptions {};
 using OperatorOptions = std::variant<ConvOptions, PoolOptions, FullyConnectedOptions, AddOptions,
                                      MeanOptions, PadOptions, SoftmaxOptions, ReshapeOptions>;
 
-/// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input.
+/// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. The inputs
+/// always have their full number: conv, depthwise and fully connected 3 (data, filter, bias or -1),
+/// add 2, reshape 2 (data, shape or -1), mean and pad 2 (data, constant list, already in the
+/// options).
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list
