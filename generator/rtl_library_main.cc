@@ -7,6 +7,7 @@
 
 #include "generator/emit/isa_package.h"
 #include "generator/emit/register_block.h"
+#include "generator/emit/register_header.h"
 
 namespace {
 
@@ -29,6 +30,7 @@ int main(int argc, char** argv) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   const bool written = Write(folder / "npu_isa_pkg.sv", npugen::EmitIsaPackage()) &&
-                       Write(folder / "npu_regs.sv", npugen::EmitRegisterBlock());
+                       Write(folder / "npu_regs.sv", npugen::EmitRegisterBlock()) &&
+                       Write(folder / "npu_registers.h", npugen::EmitRegisterHeader());
   return written ? 0 : 2;
 }

@@ -1,4 +1,5 @@
-// The configuration object: everything that the generator, compiler, models and driver know about one NPU.
+// The configuration object: everything that the generator, compiler, models and driver know about
+// one NPU.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +17,9 @@ struct NpuConfig {
   uint32_t grid_x = 1;  ///< PE columns, 1..8
   uint32_t grid_y = 1;  ///< PE rows, 1..8; grid_x * grid_y <= 32
   uint64_t clock_hz = 200'000'000;
-  uint32_t axi_data_bits = 128;   ///< 32, 64, ... 512
-  uint32_t axi_address_bits = 40; ///< 32..64
-  uint32_t axi_outstanding = 8;   ///< bursts in flight per direction, 1..32 (power of two)
+  uint32_t axi_data_bits = 128;      ///< 32, 64, ... 512
+  uint32_t axi_address_bits = 40;    ///< 32..64
+  uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..32 (power of two)
   uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
 
   // pe:
@@ -50,18 +51,18 @@ struct NpuConfig {
 
   // Derived numbers.
   uint32_t pes() const { return grid_x * grid_y; }
-  uint32_t axi_bytes() const { return axi_data_bits / 8; }           ///< "B"
+  uint32_t axi_bytes() const { return axi_data_bits / 8; }                  ///< "B"
   uint32_t core_row_bytes() const { return core_banks * core_bank_bytes; }  ///< "W"
   uint32_t core_rows() const { return core_memory_bytes / core_row_bytes(); }
-  uint32_t pe_lanes() const { return cores * lanes; }                ///< output channels of a group
+  uint32_t pe_lanes() const { return cores * lanes; }  ///< output channels of a group
   /// Core memory rows of one weight slice: lanes * simd bytes, padded to rows.
-  uint32_t slice_rows() const {
-    return (lanes * simd + core_row_bytes() - 1) / core_row_bytes();
-  }
+  uint32_t slice_rows() const { return (lanes * simd + core_row_bytes() - 1) / core_row_bytes(); }
   /// Core memory rows of one core's parameter records for a group: lanes * 9 bytes, padded to rows.
   uint32_t param_rows() const { return (lanes * 9 + core_row_bytes() - 1) / core_row_bytes(); }
   /// Channels of a WINDOW group: one vector read delivers at most a bank word.
-  uint32_t window_channels() const { return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes; }
+  uint32_t window_channels() const {
+    return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
+  }
   uint64_t macs_per_cycle() const { return uint64_t{pes()} * pe_lanes() * simd; }
 };
 

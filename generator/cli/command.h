@@ -1,0 +1,38 @@
+// How subcommands join the program, and how they report errors.
+//
+// A command is a function that adds itself to the application; its action returns the exit status:
+//
+//     void AddRunCommand(CLI::App& app) {
+//       auto options = std::make_shared<RunOptions>();
+//       CLI::App* command = app.add_subcommand("run", "Run a program on the hardware model");
+//       command->add_option("SPEC", options->spec, "spec file")->required();
+//       OnRun(*command, [options] { return Run(*options); });
+//     }
+//
+// Declare it below and list it in main.cc.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+
+#include "generator/support/diagnostic.h"
+
+namespace npugen {
+
+/// Makes `action` what the subcommand does. Its result becomes the exit status of the program.
+void OnRun(CLI::App& command, std::function<int()> action);
+
+/// Prints errors to stderr, coloured on a terminal, and gives the exit status of the first one.
+int Report(const Diagnostics& errors);
+/// The same errors as a JSON object, for editors and scripts.
+std::string DiagnosticsJson(const Diagnostics& errors);
+
+/// The text of the exit statuses, for the help.
+std::string ExitStatusHelp();
+
+void AddCheckCommand(CLI::App& app);
+void AddEmitCommand(CLI::App& app);
+void AddSpecReferenceCommand(CLI::App& app);
+
+}  // namespace npugen

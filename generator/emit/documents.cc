@@ -1,0 +1,113 @@
+// Prints the reference documents of an emitted NPU, in Markdown.
+#include "generator/emit/documents.h"
+
+#include <fmt/format.h>
+
+#include "generator/arch/command_set.h"
+#include "generator/arch/register_map.h"
+#include "generator/emit/sv_writer.h"
+
+namespace npugen {
+namespace {
+
+/// Wraps with a hanging indent below a list mark.
+std::string Item(std::string_view text) {
+  std::string out;
+  for (const std::string& line : WrapText(text, kLineColumns - 2)) {
+    out += (out.empty() ? "- " : "  ") + line + '\n';
+  }
+  return out;
+}
+
+std::string Paragraph(std::string_view text) {
+  std::string out;
+  for (const std::string& line : WrapText(text, kLineColumns)) out += line + '\n';
+  return out;
+}
+
+std::string Bits(uint32_t lsb, uint32_t width) {
+  return width == 1 ? fmt::format("{}", lsb) : fmt::format("{}:{}", lsb + width - 1, lsb);
+}
+
+std::string_view AccessText(RegisterAccess access) {
+  switch (access) {
+    case RegisterAccess::kReadOnly:
+      return "read only";
+    case RegisterAccess::kReadWrite:
+      return "read and write";
+    case RegisterAccess::kWriteOnly:
+      return "write only, reads as 0";
+    case RegisterAccess::kWriteOneClear:
+      return "read; writing 1 clears";
+  }
+  return {};
+}
+
+std::string Title(const Plan& plan, std::string_view title) {
+  return fmt::format("# {}\n\n", title) +
+         Paragraph(GeneratedBanner(Origin(plan.config.name, plan.config.hash)));
+}
+
+}  // namespace
+
+std::string EmitRegisterDocument(const Plan& plan) {
+  std::string out = Title(plan, fmt::format("Registers of {}", plan.config.name)) + '\n';
+  out += Paragraph(fmt::format(
+      "The register space has {} bytes on an AXI4-Lite bus. Registers have 32 bits; byte strobes "
+      "are "
+      "honoured. An address without a register answers with a bus error (SLVERR). Offsets are in "
+      "bytes. After reset all registers that can be written are 0.",
+      kRegisterSpaceBytes));
+  for (const RegisterInfo& reg : AllRegisters()) {
+    const std::string offset = reg.count == 1 ? fmt::format("0x{:03x}", reg.offset)
+                                              : fmt::format("0x{:03x} + {} * index, index 0..{}",
+                                                            reg.offset, reg.stride, reg.count - 1);
+    out += fmt::format("\n## {} - {}\n\n", reg.name, offset);
+    out += Paragraph(fmt::format("{} ({})", reg.description, AccessText(reg.access)));
+    if (!reg.fields.empty()) out += '\n';
+    for (const RegisterField& field : reg.fields) {
+      out += Item(fmt::format("`{}` [{}]: {}", field.name, Bits(field.lsb, field.width),
+                              field.description));
+    }
+  }
+  return out;
+}
+
+std::string EmitCommandDocument(const Plan& plan) {
+  std::string out = Title(plan, fmt::format("Commands of {}", plan.config.name)) + '\n';
+  out +=
+      Paragraph(fmt::format("Version {} of the command set. A stream is a header of {} entries and "
+                            "then commands; an entry "
+                            "is {} bytes, four little-endian words. Fields are given as "
+                            "word[bits]. Commands of the short "
+                            "form leave out the last words, which then read as 0.",
+                            kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
+  out += "\n## Opcodes\n\n";
+  for (const OpcodeInfo& info : AllOpcodes()) {
+    const std::string entries = info.min_entries == info.max_entries
+                                    ? fmt::format("{}", info.min_entries)
+                                    : fmt::format("{} to {}", info.min_entries, info.max_entries);
+    out += Item(fmt::format("0x{:02x} `{}`, {} entries, layout `{}`: {}",
+                            static_cast<uint8_t>(info.opcode), info.name, entries,
+                            info.layout->name, info.description));
+  }
+  for (const CommandLayout* layout : AllCommandLayouts()) {
+    out += fmt::format("\n## Layout {}: {}\n\n", layout->name, layout->description);
+    for (const CommandField& field : layout->fields) {
+      out += Item(fmt::format("`{}` {}[{}]{}: {}", field.name, field.word,
+                              Bits(field.lsb, field.width), field.is_signed ? " signed" : "",
+                              field.description));
+    }
+  }
+  out += "\n## Hardware errors\n\n";
+  for (const HardwareError& error : AllHardwareErrors()) {
+    out += Item(fmt::format("{} `{}`: {}", error.code, error.name, error.description));
+  }
+  out += "\n## Causes of cycles\n\n";
+  for (const CycleCause& cause : AllCycleCauses()) {
+    out += Item(fmt::format("{} `{}`: {}", cause.code, cause.json_name, cause.description));
+  }
+  return out;
+}
+
+}  // namespace npugen

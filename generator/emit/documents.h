@@ -1,0 +1,15 @@
+// Prints the reference documents of an emitted NPU, in Markdown.
+#pragma once
+
+#include <string>
+
+#include "generator/plan/plan.h"
+
+namespace npugen {
+
+/// registers.md: every register and field.
+std::string EmitRegisterDocument(const Plan& plan);
+/// commands.md: every command, field, hardware error and cycle cause.
+std::string EmitCommandDocument(const Plan& plan);
+
+}  // namespace npugen

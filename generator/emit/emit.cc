@@ -1,0 +1,94 @@
+// Prints all files of an emission.
+#include "generator/emit/emit.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "generator/arch/command_set.h"
+#include "generator/emit/config_header.h"
+#include "generator/emit/config_package.h"
+#include "generator/emit/constraints.h"
+#include "generator/emit/documents.h"
+#include "generator/emit/isa_package.h"
+#include "generator/emit/register_block.h"
+#include "generator/emit/register_header.h"
+#include "generator/emit/specialize.h"
+#include "generator/emit/sv_writer.h"
+#include "generator/support/text.h"
+#include "generator/support/version.h"
+
+namespace npugen {
+namespace {
+
+/// Packages first, as every tool needs them; then modules by name. Headers are found by path.
+std::string FileList(const Plan& plan, const FileSet& files) {
+  std::string packages;
+  std::string modules;
+  bool has_headers = false;
+  for (const auto& [path, text] : files) {
+    if (path.ends_with("_pkg.sv")) {
+      packages += path + '\n';
+    } else if (path.ends_with(".sv")) {
+      modules += path + '\n';
+    }
+    has_headers |= path.ends_with(".svh");
+  }
+  return fmt::format(
+      "// {}\n// Use: verilator --lint-only -Wall -f filelist.f\n"
+      "--top-module {}\n{}{}{}",
+      GeneratedBanner(Origin(plan.config.name, plan.config.hash)), kTopModule,
+      has_headers ? "+incdir+rtl\n" : "", packages, modules);
+}
+
+std::string Manifest(const Plan& plan, const FileSet& files) {
+  nlohmann::ordered_json manifest;
+  manifest["generator"] = "npugen";
+  manifest["version"] = kToolVersion;
+  manifest["command_set"] = kCommandSetVersion;
+  manifest["name"] = plan.config.name;
+  manifest["config_hash"] = fmt::format("{:016x}", plan.config.hash);
+  manifest["top_module"] = kTopModule;
+  for (const ConfigValue& value : plan.values) {
+    manifest["values"][std::string(value.key)] = value.value;
+  }
+  for (const auto& [path, text] : files) {
+    nlohmann::ordered_json file;
+    file["path"] = path;
+    file["bytes"] = text.size();
+    file["fnv1a64"] = fmt::format("{:016x}", Fnv1a64(text));
+    manifest["files"].push_back(std::move(file));
+  }
+  return manifest.dump(2) + '\n';
+}
+
+}  // namespace
+
+Result<FileSet> Emit(const Plan& plan) {
+  const std::string banner = GeneratedBanner(Origin(plan.config.name, plan.config.hash));
+  FileSet files;
+  std::vector<std::string> problems;
+  for (const RtlSource* source : plan.rtl) {
+    files[fmt::format("rtl/{}", source->name)] = Specialize(*source, plan.values, banner, problems);
+  }
+  if (!problems.empty()) {
+    Diagnostics errors;
+    for (const std::string& problem : problems) {
+      errors.push_back({DiagnosticCode::kInternal, SourceLocation(), problem, "report this"});
+    }
+    return errors;
+  }
+  files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage();
+  files["rtl/npu_cfg_pkg.sv"] = EmitConfigPackage(plan);
+  files["rtl/npu_regs.sv"] = EmitRegisterBlock();
+  files["include/npu_registers.h"] = EmitRegisterHeader();
+  files["include/npu_config.h"] = EmitConfigHeader(plan);
+  files["constraints/npu.sdc"] = EmitConstraints(plan);
+  files["docs/registers.md"] = EmitRegisterDocument(plan);
+  files["docs/commands.md"] = EmitCommandDocument(plan);
+  files["filelist.f"] = FileList(plan, files);
+  files[std::string(kManifestName)] = Manifest(plan, files);
+  return files;
+}
+
+}  // namespace npugen

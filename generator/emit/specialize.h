@@ -1,0 +1,27 @@
+// Makes a file of the RTL library the file of one configuration.
+//
+// Two comment directives exist:
+//     parameter int unsigned Lanes = 16,  //@ = core.lanes  -- per core
+// replaces the default by the configuration's value (the text after `--` stays as remark), and
+//     //@ if units.bnn.enabled
+//     ...
+//     //@ endif
+// removes the region when the feature is off. Keys are those of ConfigValues(), features the flags
+// of the schema. So the unprocessed file is itself legal SystemVerilog.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/plan/config_values.h"
+#include "generator/plan/rtl_library.h"
+
+namespace npugen {
+
+/// The specialized text with `banner` (a sentence) behind the opening comment. What is wrong with
+/// the file's directives is appended to `problems`, as `file:line: what`.
+std::string Specialize(const RtlSource& source, const std::vector<ConfigValue>& values,
+                       std::string_view banner, std::vector<std::string>& problems);
+
+}  // namespace npugen

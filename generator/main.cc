@@ -1,0 +1,54 @@
+// npugen: from one YAML spec to a working neural processing unit.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "generator/arch/command_set.h"
+#include "generator/cli/command.h"
+#include "generator/support/version.h"
+
+namespace {
+
+constexpr int kUsageStatus = 2;
+constexpr int kInternalStatus = 70;
+
+int Run(int argc, char** argv) {
+  CLI::App app{"npugen turns a template spec (YAML) into a working neural processing unit.",
+               "npugen"};
+  app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("npugen {} (command set {})", npugen::kToolVersion,
+                                                npugen::kCommandSetVersion));
+  app.footer(
+      "Examples:\n"
+      "  npugen check specs/edge.yaml         what NPU is this, and is the spec legal?\n"
+      "  npugen emit specs/edge.yaml -o out   its RTL, headers, constraints, documents\n"
+      "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec.\n\n" +
+      npugen::ExitStatusHelp());
+
+  npugen::AddCheckCommand(app);
+  npugen::AddEmitCommand(app);
+  npugen::AddSpecReferenceCommand(app);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::RuntimeError& status) {
+    return status.get_exit_code();
+  } catch (const CLI::ParseError& error) {
+    // Help and version come this way too, with status 0.
+    return app.exit(error) == 0 ? 0 : kUsageStatus;
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "error X001: %s\n    hint: this is a fault of npugen, please report it\n",
+                 error.what());
+    return kInternalStatus;
+  }
+}

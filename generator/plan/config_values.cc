@@ -1,0 +1,61 @@
+// The names under which configuration values appear in every view.
+#include "generator/plan/config_values.h"
+
+#include <algorithm>
+
+#include "generator/spec/schema.h"
+#include "generator/support/text.h"
+
+namespace npugen {
+namespace {
+
+std::string Underscored(std::string_view key) {
+  std::string out(key);
+  std::replace(out.begin(), out.end(), '.', '_');
+  return out;
+}
+
+}  // namespace
+
+std::string ConfigValue::SvName() const { return UpperCamel(Underscored(key)); }
+
+std::string ConfigValue::CName() const {
+  // The header is about one NPU, so its own prefix says enough.
+  constexpr std::string_view kNpu = "npu.";
+  return UpperSnake(Underscored(key.starts_with(kNpu) ? key.substr(kNpu.size()) : key));
+}
+
+std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
+  std::vector<ConfigValue> values;
+  for (const KeyInfo& key : AllKeys()) {
+    if (key.member == nullptr) continue;
+    values.push_back({key.path, config.*key.member,
+                      key.kind == KeyKind::kBytes ? std::string_view("bytes") : key.unit});
+  }
+  const auto derived = [&](std::string_view key, uint64_t value, std::string_view remark) {
+    values.push_back({key, value, remark});
+  };
+  derived("npu.clock_hz", config.clock_hz, "clock target in hertz");
+  derived("npu.pes", config.pes(), "PEs");
+  derived("npu.macs_per_cycle", config.macs_per_cycle(), "multiply-accumulates per cycle");
+  derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
+  derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");
+  derived("pe.bank_words",
+          config.pe_memory_bytes / (uint64_t{config.pe_banks} * config.pe_bank_bytes),
+          "words of a PE memory bank");
+  derived("pe.window_channels", config.window_channels(), "channels of a WINDOW group");
+  derived("core.row_bytes", config.core_row_bytes(), "bytes of a core memory row");
+  derived("core.rows", config.core_rows(), "core memory rows");
+  derived("core.slice_rows", config.slice_rows(), "rows of a weight slice");
+  derived("core.param_rows", config.param_rows(), "rows of a group's parameters");
+  return values;
+}
+
+std::optional<bool> FeatureEnabled(std::string_view path) {
+  const KeyInfo* key = FindKey(path);
+  if (key == nullptr || key->kind != KeyKind::kFlag) return std::nullopt;
+  // Every flag has one legal value today, so the configuration does not carry it.
+  return key->default_value != 0;
+}
+
+}  // namespace npugen

@@ -1,0 +1,70 @@
+// Decides what an emission consists of.
+#include "generator/plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <map>
+#include <set>
+#include <string>
+
+namespace npugen {
+namespace {
+
+/// The identifiers of a file outside of line comments.
+std::set<std::string_view> Identifiers(std::string_view text) {
+  std::set<std::string_view> words;
+  const auto is_word = [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+  };
+  for (size_t i = 0; i < text.size();) {
+    if (text.substr(i, 2) == "//") {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (is_word(text[i])) {
+      size_t end = i;
+      while (end < text.size() && is_word(text[end])) ++end;
+      words.insert(text.substr(i, end - i));
+      i = end;
+    } else {
+      ++i;
+    }
+  }
+  return words;
+}
+
+std::string_view Stem(std::string_view file) { return file.substr(0, file.rfind('.')); }
+
+}  // namespace
+
+Result<Plan> MakePlan(const NpuConfig& config, std::span<const RtlSource> library) {
+  std::map<std::string_view, const RtlSource*> modules;
+  std::map<std::string_view, const RtlSource*> reached;
+  std::vector<const RtlSource*> open;
+  for (const RtlSource& source : library) {
+    modules[Stem(source.name)] = &source;
+    // Headers are no modules: they always go along.
+    if (source.name.ends_with(".svh")) reached[source.name] = &source;
+    if (Stem(source.name) == kTopModule) open.push_back(&source);
+  }
+  if (open.empty()) {
+    return Diagnostic{DiagnosticCode::kInternal,
+                      SourceLocation(),
+                      fmt::format("this npugen was built without rtl/**/{}.sv", kTopModule),
+                      "build it from a complete source tree"};
+  }
+  while (!open.empty()) {
+    const RtlSource* source = open.back();
+    open.pop_back();
+    if (!reached.emplace(source->name, source).second) continue;
+    for (const std::string_view word : Identifiers(source->text)) {
+      const auto module = modules.find(word);
+      if (module != modules.end()) open.push_back(module->second);
+    }
+  }
+  Plan plan{config, ConfigValues(config), {}};
+  for (const auto& [name, source] : reached) plan.rtl.push_back(source);
+  return plan;
+}
+
+}  // namespace npugen
