@@ -18,7 +18,7 @@ module npu_dma #(
   input  wire                   rst_ni,
   input  wire                   clear_i,               // as reset; only while quiet_o
   input  wire                   halt_i,                // issue no new burst, finish those under way
-  output wire                   quiet_o,               // no burst outstanding
+  output wire                   quiet_o,               // no burst and no memory read outstanding
   // command queues
   input  wire                   load_cmd_valid_i,
   output wire                   load_cmd_ready_o,
@@ -103,7 +103,7 @@ module npu_dma #(
   logic           last_q;       // granted last
   logic           owner;        // of the next response
   logic           room, granted;
-  logic           unused_owner_valid;
+  logic           owner_valid;  // reads are under way
   logic [$clog2(ReadsInFlight + 1)-1:0] unused_owner_count;
 
   npu_load #(
@@ -223,7 +223,7 @@ module npu_dma #(
     .valid_i(granted),
     .ready_o(room),
     .data_i (choice),
-    .valid_o(unused_owner_valid),
+    .valid_o(owner_valid),
     .ready_i(mem_rd_rvalid_i),
     .data_o (owner),
     .count_o(unused_owner_count)
@@ -240,7 +240,7 @@ module npu_dma #(
     else if (granted) last_q <= choice;
   end
 
-  assign quiet_o     = load_quiet && store_quiet;
+  assign quiet_o     = load_quiet && store_quiet && !owner_valid;
   assign read_beat_o = load_r_valid_i && load_r_ready_o;
 endmodule : npu_dma
 `default_nettype wire

@@ -2,11 +2,10 @@
 // Lists the runs of a DMA box: size1*size2*size3*size4 of them, dimension 1 innermost, one per cycle.
 //
 // Positions are kept for the start of every dimension, so a step is one addition per side whichever
-// dimension moves. They are wide enough to be exact for any legal field values: a box cannot wrap into a
-// window. The first run is shown two cycles after the command is taken.
+// dimension moves. They are modulo 2^32: a box that starts before its source (with bounds) has a
+// "negative" global_offset. The first run is shown two cycles after the command is taken.
 module npu_dma_runs #(
-  parameter bit WithBounds = 1'b1,  // 0: the command's bounds are ignored (STORE)
-  localparam int unsigned PosW = 51
+  parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
   input  wire                      clk_i,
   input  wire                      rst_ni,
@@ -25,8 +24,8 @@ module npu_dma_runs #(
   output wire                      run_first_o,    // of the command
   output wire                      run_last_o,
   output wire                      run_outside_o,  // all of it is fill
-  output wire signed [PosW-1:0]    run_global_o,   // global side: offset of the first copied byte
-  output wire signed [PosW-1:0]    run_local_o     // local side: address of the first byte
+  output wire  [31:0]              run_global_o,   // global side: offset of the first copied byte
+  output wire  [31:0]              run_local_o     // local side: address of the first byte
 );
   npu_isa_pkg::dma_command_t cmd;
 
@@ -38,13 +37,13 @@ module npu_dma_runs #(
   logic        [23:0]     size_q, left_q, copied_q;
   logic        [15:0]     count1_q, count2_q, count3_q, count4_q;  // runs - 1
   logic        [15:0]     to_go1_q, to_go2_q, to_go3_q, to_go4_q;  // runs to come after this one
-  logic signed [31:0]     gstride1_q, gstride2_q, gstride3_q, gstride4_q;
-  logic signed [31:0]     lstride1_q, lstride2_q, lstride3_q, lstride4_q;
-  logic signed [PosW-1:0] global1_q, global2_q, global3_q, global4_q;
-  logic signed [PosW-1:0] local1_q, local2_q, local3_q, local4_q;
+  logic        [31:0]     gstride1_q, gstride2_q, gstride3_q, gstride4_q;
+  logic        [31:0]     lstride1_q, lstride2_q, lstride3_q, lstride4_q;
+  logic        [31:0] global1_q, global2_q, global3_q, global4_q;
+  logic        [31:0] local1_q, local2_q, local3_q, local4_q;
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
-  logic signed [PosW-1:0] global_from, local_from, global_next, local_next;
-  logic signed [31:0]     gstride, lstride;
+  logic        [31:0] global_from, local_from, global_next, local_next;
+  logic        [31:0]     gstride, lstride;
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -62,8 +61,8 @@ module npu_dma_runs #(
   assign local_from  = carry3 ? local4_q : carry2 ? local3_q : carry1 ? local2_q : local1_q;
   assign gstride     = carry3 ? gstride4_q : carry2 ? gstride3_q : carry1 ? gstride2_q : gstride1_q;
   assign lstride     = carry3 ? lstride4_q : carry2 ? lstride3_q : carry1 ? lstride2_q : lstride1_q;
-  assign global_next = global_from + PosW'(gstride);
-  assign local_next  = local_from + PosW'(lstride);
+  assign global_next = global_from + gstride;
+  assign local_next  = local_from + lstride;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -92,17 +91,17 @@ module npu_dma_runs #(
       lstride2_q <= cmd.local_stride2;
       lstride3_q <= cmd.local_stride3;
       lstride4_q <= cmd.local_stride4;
-      global1_q  <= PosW'(cmd.global_offset);
-      local1_q   <= PosW'(cmd.local_address);
+      global1_q  <= cmd.global_offset;
+      local1_q   <= 32'(cmd.local_address);
     end
     if (setup_q) begin
       left_q    <= left_all[23:0];
       copied_q  <= copied;
       first_q   <= 1'b1;
-      global1_q <= global1_q + PosW'(left_all);
-      global2_q <= global1_q + PosW'(left_all);
-      global3_q <= global1_q + PosW'(left_all);
-      global4_q <= global1_q + PosW'(left_all);
+      global1_q <= global1_q + left_all;
+      global2_q <= global1_q + left_all;
+      global3_q <= global1_q + left_all;
+      global4_q <= global1_q + left_all;
       local2_q  <= local1_q;
       local3_q  <= local1_q;
       local4_q  <= local1_q;

@@ -73,7 +73,6 @@ module npu_load #(
   output wire  [15:0]           mem_wr_core_mask_o
 );
   localparam int unsigned ByteW        = $clog2(BusBytes);
-  localparam int unsigned PosW         = 51;         // as in npu_dma_runs
   localparam int unsigned BeatsW       = 25 - ByteW; // beats of a run
   localparam int unsigned PageBeats    = 4096 / BusBytes;
   localparam int unsigned PageW        = $clog2(PageBeats);
@@ -116,7 +115,7 @@ module npu_load #(
   logic                     context_ready, context_valid;
   logic                     run_valid, run_ready, run_first, run_last, run_outside;
   logic        [23:0]       size, left, copied;
-  logic signed [PosW-1:0]   run_global, run_local;
+  logic [31:0]            run_global, run_local;
 
   // Check
   logic                     check_valid_q, check_first_q;  // first: not yet in the run queue
@@ -131,7 +130,7 @@ module npu_load #(
   logic        [31:0]       source_bytes;
   logic                     source_bad, dest_bad, may_read;
   logic        [AddrW-1:0]  run_addr;
-  logic signed [PosW:0]     global_end, local_end;
+  logic [32:0] global_end, local_end;
   logic        [24:0]       span;
 
   // Requests
@@ -232,12 +231,10 @@ module npu_load #(
   assign source_bytes = alone_q ? PeMemBytes : window_size_i[{window_q, 5'd0}+:32];
   assign may_read     = alone_q || window_flags_i[{window_q, 5'd0}];
   assign run_addr     = base[AddrW-1:0] + AddrW'(run_global);
-  assign global_end   = (PosW + 1)'(run_global) + (PosW + 1)'({1'b0, copied});
-  assign local_end    = (PosW + 1)'(run_local) + (PosW + 1)'({1'b0, size});
-  assign source_bad   = !run_outside && (!may_read || run_global[PosW-1] ||
-                                         global_end[PosW-1:0] > PosW'(source_bytes));
-  assign dest_bad     = run_local[PosW-1] ||
-                        local_end[PosW-1:0] > (core_q ? PosW'(CoreMemBytes) : PosW'(PeMemBytes));
+  assign global_end   = 33'(run_global) + 33'(copied);
+  assign local_end    = 33'(run_local) + 33'(size);
+  assign source_bad   = !run_outside && (!may_read || global_end > 33'(source_bytes));
+  assign dest_bad     = local_end > (core_q ? 33'(CoreMemBytes) : 33'(PeMemBytes));
   assign span         = 25'(copied) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
   assign run_ready    = !check_valid_q || check_done;
 
@@ -503,6 +500,6 @@ module npu_load #(
   assign error_tag_o     = error_tag_q;
   assign error_address_o = error_address_q;
 
-  assign unused_ok = ^{cmd, base, window_flags_i, r_resp_i[0], global_end, local_end, span};
+  assign unused_ok = ^{cmd, base, window_flags_i, r_resp_i[0], span};
 endmodule : npu_load
 `default_nettype wire

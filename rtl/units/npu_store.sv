@@ -7,7 +7,7 @@
 // The checks are made run by run, so a run that fails has no access at all. Commands overlap: the next one
 // is taken when the last run of the present one is listed. A command is complete when all its bursts are
 // answered. An error is reported when everything before the failing run is answered. When halted, bursts
-// whose address was issued get their data all the same.
+// whose address was issued get their data all the same; then nothing is read any more.
 module npu_store #(
   parameter int unsigned BusBytes    = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
   parameter int unsigned AddrW       = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
@@ -69,7 +69,6 @@ module npu_store #(
   output wire  [7:0]            write_bytes_o
 );
   localparam int unsigned ByteW     = $clog2(BusBytes);
-  localparam int unsigned PosW      = 51;         // as in npu_dma_runs
   localparam int unsigned BeatsW    = 25 - ByteW; // beats or words of a run
   localparam int unsigned PageBeats = 4096 / BusBytes;
   localparam int unsigned PageW     = $clog2(PageBeats);
@@ -99,7 +98,7 @@ module npu_store #(
   logic [NumPes-1:0]      mask;
   logic                   run_valid, run_ready, run_first, run_last, run_outside;
   logic [23:0]            size, left, copied;
-  logic signed [PosW-1:0] run_global, run_local;
+  logic [31:0]            run_global, run_local;
 
   // Check
   logic                 check_valid_q;
@@ -120,7 +119,7 @@ module npu_store #(
   logic [31:0]          window_size;
   logic                 may_write, global_bad, local_bad;
   logic [AddrW-1:0]     run_addr;
-  logic signed [PosW:0] global_end, local_end;
+  logic [32:0] global_end, local_end;
   logic [24:0]          bus_span, local_span;
 
   // Bursts
@@ -215,11 +214,10 @@ module npu_store #(
   assign window_size = window_size_i[{window_q, 5'd0}+:32];
   assign may_write   = window_flags_i[{window_q, 5'd1}];
   assign run_addr    = base[AddrW-1:0] + AddrW'(run_global);
-  assign global_end  = (PosW + 1)'(run_global) + (PosW + 1)'({1'b0, size});
-  assign local_end   = (PosW + 1)'(run_local) + (PosW + 1)'({1'b0, size});
-  assign global_bad  = !may_write || run_global[PosW-1] ||
-                       global_end[PosW-1:0] > PosW'(window_size);
-  assign local_bad   = run_local[PosW-1] || local_end[PosW-1:0] > PosW'(PeMemBytes);
+  assign global_end  = 33'(run_global) + 33'(size);
+  assign local_end   = 33'(run_local) + 33'(size);
+  assign global_bad  = !may_write || global_end > 33'(window_size);
+  assign local_bad   = local_end > 33'(PeMemBytes);
   assign bus_span    = 25'(size) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
   assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
   assign run_ready   = !check_valid_q || check_done;
@@ -261,7 +259,8 @@ module npu_store #(
   assign issue       = check_ok && check_beats_q != '0 && !stop && write_ready && answer_ready &&
                        (!aw_valid_q || m_axi_awready_i);
 
-  assign mem_rd_valid_o = check_ok && check_words_q != '0 && credit_q != CreditW'(StageDepth);
+  assign mem_rd_valid_o = check_ok && check_words_q != '0 && credit_q != CreditW'(StageDepth) &&
+                          !(stop && quiet_o);
   assign mem_rd_addr_o  = {check_source_q[23:ByteW], {ByteW{1'b0}}};
   assign mem_rd_pe_o    = check_pe_q;
   assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
@@ -424,7 +423,7 @@ module npu_store #(
       stopped_q      <= 1'b0;
     end else begin
       done_q         <= m_axi_bvalid_i && answer_last;
-      signal_valid_q <= m_axi_bvalid_i && answer_last && answer_signal_en && !m_axi_bresp_i[1];
+      signal_valid_q <= m_axi_bvalid_i && answer_last && answer_signal_en && !b_error && !stopped_q;
       error_valid_q  <= b_error || check_failed;
       if (b_error || check_failed) stopped_q <= 1'b1;
     end
@@ -453,7 +452,7 @@ module npu_store #(
   assign error_tag_o     = error_tag_q;
   assign error_address_o = error_address_q;
 
-  assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], global_end, local_end, bus_span, local_span,
+  assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], bus_span, local_span,
                        left, copied, run_first, run_outside};
 endmodule : npu_store
 `default_nettype wire

@@ -1,0 +1,856 @@
+// The DMA engines against a byte-by-byte reference: random boxes with strides, alignments, bounds and
+// multicast, under random latencies and back pressure, with errors injected; and their throughput.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <deque>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "Vdut.h"
+#include "verif/sim/axi_memory.h"
+
+namespace npugen {
+namespace {
+
+#ifndef PARAM_GridX
+#define PARAM_GridX 2
+#define PARAM_GridY 2
+#endif
+#ifndef PARAM_Cores
+#define PARAM_Cores 3
+#endif
+
+constexpr uint32_t kBus = PARAM_BusBytes;
+constexpr uint32_t kPes = PARAM_GridX * PARAM_GridY;
+constexpr uint32_t kCores = PARAM_Cores;
+constexpr uint32_t kPeBytes = 32768;
+constexpr uint32_t kCoreBytes = 8192;
+constexpr uint64_t kBase = 0x12'3456'0000;  // of the bus memory
+constexpr uint32_t kBusBytes = 65536;
+
+enum HardwareErrorCode : uint8_t {
+  kNone = 0,
+  kWindowBounds = 8,
+  kAxiRead = 9,
+  kAxiWrite = 10,
+  kLocalBounds = 11,
+  kBadField = 12,
+};
+
+struct Window {
+  uint64_t base;
+  uint32_t size;
+  uint32_t flags;
+};
+
+// Two windows for reads and writes, one read-only, one write-only; odd addresses on purpose.
+constexpr Window kWindows[4] = {{kBase + 0x105, 30000, 3},
+                                {kBase + 0x8000, 20000, 3},
+                                {kBase + 0xd003, 8000, 1},
+                                {kBase + 0xf000, 4000, 2}};
+
+// The fields of a LOAD or STORE, as in machine.md.
+struct Box {
+  bool store = false;
+  uint32_t tag = 0, signal_id = 0;
+  bool signal_en = true, signal_bytes = false;
+  uint32_t window = 0;
+  bool local_source = false, core_memory = false, bounds = false;
+  uint8_t fill = 0;
+  uint32_t core_mask = 1, pe_mask = 1;
+  uint32_t global_offset = 0, local_address = 0;
+  uint32_t size[5] = {1, 1, 1, 1, 1};
+  int32_t global_stride[5] = {}, local_stride[5] = {};  // 1..4 used
+  int32_t start[5] = {};
+  uint32_t extent[5] = {};
+
+  std::array<uint32_t, 28> Words() const {
+    std::array<uint32_t, 28> w{};
+    w[0] = (store ? 0x20u : 0x10u) | 7u << 8 | tag << 16;
+    w[1] = signal_id << 16 | uint32_t{signal_en} << 21 | uint32_t{signal_bytes} << 22;
+    w[4] = window | uint32_t{local_source} << 2 | uint32_t{core_memory} << 3 | uint32_t{bounds} << 4 |
+           uint32_t{fill} << 8 | core_mask << 16;
+    w[5] = global_offset;
+    w[6] = local_address;
+    w[7] = pe_mask;
+    w[8] = size[0];
+    w[9] = size[1] | size[2] << 16;
+    w[10] = size[3] | size[4] << 16;
+    for (int d = 1; d < 5; ++d) {
+      w[11 + d] = static_cast<uint32_t>(global_stride[d]);
+      w[15 + d] = static_cast<uint32_t>(local_stride[d]);
+    }
+    w[20] = static_cast<uint32_t>(start[0]);
+    w[21] = extent[0];
+    w[22] = (start[1] & 0xffff) | static_cast<uint32_t>(start[2]) << 16;
+    w[23] = (start[3] & 0xffff) | static_cast<uint32_t>(start[4]) << 16;
+    w[24] = extent[1] | extent[2] << 16;
+    w[25] = extent[3] | extent[4] << 16;
+    return w;
+  }
+};
+
+struct Error {
+  uint8_t code = kNone;
+  uint32_t tag = 0;
+  uint64_t address = 0;
+  bool operator==(const Error&) const = default;
+};
+
+void PrintTo(const Error& error, std::ostream* out) {
+  *out << "code " << int{error.code} << " tag " << error.tag << " address 0x" << std::hex
+       << error.address << std::dec;
+}
+
+// All memories.
+struct Memories {
+  std::vector<uint8_t> bus = std::vector<uint8_t>(kBusBytes);
+  std::vector<std::vector<uint8_t>> pe{kPes, std::vector<uint8_t>(kPeBytes)};
+  std::vector<std::vector<uint8_t>> core{kPes * kCores, std::vector<uint8_t>(kCoreBytes)};
+  bool operator==(const Memories&) const = default;
+
+  void Randomize(std::mt19937_64& random) {
+    for (uint8_t& byte : bus) byte = random();
+    for (auto& memory : pe) for (uint8_t& byte : memory) byte = random();
+    for (auto& memory : core) for (uint8_t& byte : memory) byte = random();
+  }
+
+  std::string Difference(const Memories& other) const {
+    auto find = [](const char* name, size_t index, const auto& a, const auto& b) -> std::string {
+      for (size_t i = 0; i < a.size(); ++i) {
+        if (a[i] != b[i]) {
+          return std::string(name) + " " + std::to_string(index) + " byte " + std::to_string(i) +
+                 ": " + std::to_string(a[i]) + " instead of " + std::to_string(b[i]);
+        }
+      }
+      return "";
+    };
+    std::string text = find("bus", 0, bus, other.bus);
+    for (size_t i = 0; i < pe.size() && text.empty(); ++i) text = find("PE", i, pe[i], other.pe[i]);
+    for (size_t i = 0; i < core.size() && text.empty(); ++i) {
+      text = find("core", i, core[i], other.core[i]);
+    }
+    return text;
+  }
+};
+
+// Does a box on the memories; stops before the first run that is not allowed. `bytes` counts the box.
+// `overlaps` is set when a byte of PE 0 is both read and written.
+Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps = nullptr) {
+  std::vector<uint8_t> use(overlaps ? kPeBytes : 0);  // 1: read, 2: written
+  const uint32_t pes = box.pe_mask & ((uint64_t{1} << kPes) - 1);
+  const uint32_t cores = box.core_mask & ((1u << kCores) - 1);
+  if (box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
+      (box.store && (pes & (pes - 1)) != 0)) {
+    return {kBadField, box.tag, 0};
+  }
+  uint32_t count[5];
+  for (int d = 1; d < 5; ++d) count[d] = std::max(box.size[d], 1u);
+  const Window& window = kWindows[box.window];
+  const bool bounds = box.bounds && !box.store;
+  const bool local_source = box.local_source && !box.store;
+  const uint64_t source_size = local_source ? kPeBytes : window.size;
+  const uint64_t base = local_source ? 0 : window.base;
+  const uint32_t local_size = box.core_memory && !box.store ? kCoreBytes : kPeBytes;
+  uint32_t i[5];
+  for (i[4] = 0; i[4] < count[4]; ++i[4])
+    for (i[3] = 0; i[3] < count[3]; ++i[3])
+      for (i[2] = 0; i[2] < count[2]; ++i[2])
+        for (i[1] = 0; i[1] < count[1]; ++i[1]) {
+          uint32_t global = box.global_offset, local = box.local_address;
+          bool outside = false;
+          for (int d = 1; d < 5; ++d) {
+            global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
+            local += i[d] * static_cast<uint32_t>(box.local_stride[d]);
+            const int64_t x = int64_t{box.start[d]} + i[d];
+            if (bounds && (x < 0 || x >= box.extent[d])) outside = true;
+          }
+          auto in_bounds = [&](uint32_t byte) {
+            const int64_t x = int64_t{box.start[0]} + byte;
+            return !bounds || (!outside && x >= 0 && x < box.extent[0]);
+          };
+          uint32_t first = box.size[0], last = 0;  // bytes that are read
+          for (uint32_t byte = 0; byte < box.size[0]; ++byte) {
+            if (!in_bounds(byte)) continue;
+            first = std::min(first, byte);
+            last = byte;
+          }
+          if (first <= last && first < box.size[0]) {
+            const uint32_t from = global + first;
+            const bool allowed = local_source || (window.flags & (box.store ? 2 : 1)) != 0;
+            if (!allowed || uint64_t{from} + (last - first + 1) > source_size) {
+              return {local_source ? kLocalBounds : kWindowBounds, box.tag, base + from};
+            }
+          }
+          if (uint64_t{local} + box.size[0] > local_size) return {kLocalBounds, box.tag, local};
+          *bytes += box.size[0];
+          for (uint32_t byte = 0; byte < box.size[0]; ++byte) {
+            const uint64_t bus = window.base - kBase + static_cast<uint32_t>(global + byte);
+            if (box.store) {
+              uint32_t pe = 0;
+              while ((pes >> pe & 1) == 0) ++pe;
+              memories.bus[bus] = memories.pe[pe][local + byte];
+              continue;
+            }
+            const uint8_t value = !in_bounds(byte) ? box.fill
+                                  : local_source   ? memories.pe[0][global + byte]
+                                                   : memories.bus[bus];
+            if (overlaps && local_source && in_bounds(byte)) use[global + byte] |= 1;
+            if (overlaps && !box.core_memory && (pes & 1)) use[local + byte] |= 2;
+            if (overlaps && use[local + byte] == 3) *overlaps = true;
+            if (overlaps && local_source && in_bounds(byte) && use[global + byte] == 3) *overlaps = true;
+            for (uint32_t pe = 0; pe < kPes; ++pe) {
+              if ((pes >> pe & 1) == 0) continue;
+              if (!box.core_memory) memories.pe[pe][local + byte] = value;
+              for (uint32_t core = 0; box.core_memory && core < kCores; ++core) {
+                if (cores >> core & 1) memories.core[pe * kCores + core][local + byte] = value;
+              }
+            }
+          }
+        }
+  return {};
+}
+
+struct Signal {
+  uint64_t cycle;
+  uint32_t id, amount;
+};
+
+// The engines in the middle of simulated memories, one cycle at a time.
+class Bench {
+ public:
+  struct Options {
+    AxiMemoryOptions axi;
+    uint32_t write_stall = 0;  // per cent of the cycles in which a memory write waits
+    uint32_t read_stall = 0;
+    uint32_t read_delay = 0;   // at most, beyond one cycle
+    bool fetch = false;        // random traffic of the command fetch
+    uint64_t seed = 1;
+  };
+
+  explicit Bench(const Options& options)
+      : options_(options),
+        random_(options.seed),
+        axi_(memories.bus.data(), kBase, kBusBytes, WithBus(options.axi)) {
+    memories.Randomize(random_);
+    dut_.rst_ni = 0;
+    dut_.clear_i = 0;
+    dut_.halt_i = 0;
+    for (int w = 0; w < 4; ++w) {
+      dut_.window_base_i[2 * w] = static_cast<uint32_t>(kWindows[w].base);
+      dut_.window_base_i[2 * w + 1] = kWindows[w].base >> 32;
+      dut_.window_size_i[w] = kWindows[w].size;
+      dut_.window_flags_i[w] = kWindows[w].flags;
+    }
+    Cycle();
+    Cycle();
+    dut_.rst_ni = 1;
+    axi_.Reset();
+  }
+
+  void Push(const Box& box) { (box.store ? stores_ : loads_).push_back(box.Words()); }
+
+  // Runs until both engines are idle, or stand after an error and the bus is quiet.
+  void Drain(uint64_t limit = 2'000'000) {
+    const uint64_t end = cycle + limit;
+    do {
+      Cycle();
+      ASSERT_LT(cycle, end) << "the engines do not finish";
+    } while ((error ? !dut_.quiet_o : !loads_.empty() || !stores_.empty() || busy_) || fetch_beats_ != 0);
+    ASSERT_EQ(axi_.counts().violations, 0u) << axi_.violations()[0];
+    ASSERT_EQ(problem, "");
+    ASSERT_EQ(read_beats_shown_, read_beats_);
+  }
+
+  void Clear() {
+    dut_.clear_i = 1;
+    Cycle();
+    dut_.clear_i = 0;
+    dut_.halt_i = 0;
+    error.reset();
+    loads_.clear();
+    stores_.clear();
+    reads_.clear();
+    held_write_ = false;
+  }
+
+  void Halt() { dut_.halt_i = 1; }
+  bool quiet() const { return dut_.quiet_o; }
+  AxiMemory& axi() { return axi_; }
+
+  void Cycle() {
+    dut_.clk_i = 0;
+    DriveCommand(loads_, dut_.load_cmd_valid_i, dut_.load_cmd_i);
+    DriveCommand(stores_, dut_.store_cmd_valid_i, dut_.store_cmd_i);
+    dut_.mem_wr_ready_i = random_() % 100 >= options_.write_stall;
+    dut_.mem_rd_ready_i = random_() % 100 >= options_.read_stall;
+    dut_.mem_rd_rvalid_i = !reads_.empty() && reads_.front().due <= cycle;
+    if (dut_.mem_rd_rvalid_i) std::memcpy(&dut_.mem_rd_rdata_i, reads_.front().data, kBus);
+    DriveFetch();
+    const AxiResponseSignals& response = axi_.response();
+    dut_.m_axi_arready_i = response.ar_ready;
+    dut_.m_axi_rvalid_i = response.r_valid;
+    dut_.m_axi_rid_i = response.r_id;
+    dut_.m_axi_rresp_i = response.r_resp;
+    dut_.m_axi_rlast_i = response.r_last;
+    std::memcpy(&dut_.m_axi_rdata_i, response.r_data, kBus);
+    dut_.m_axi_awready_i = response.aw_ready;
+    dut_.m_axi_wready_i = response.w_ready;
+    dut_.m_axi_bvalid_i = response.b_valid;
+    dut_.m_axi_bresp_i = response.b_resp;
+    dut_.eval();
+
+    if (dut_.rst_ni) Observe();
+    AxiRequestSignals request;
+    request.ar_valid = dut_.m_axi_arvalid_o;
+    request.ar_addr = dut_.m_axi_araddr_o;
+    request.ar_id = dut_.m_axi_arid_o;
+    request.ar_len = dut_.m_axi_arlen_o;
+    request.ar_size = dut_.m_axi_arsize_o;
+    request.ar_burst = dut_.m_axi_arburst_o;
+    request.r_ready = dut_.m_axi_rready_o;
+    request.aw_valid = dut_.m_axi_awvalid_o;
+    request.aw_addr = dut_.m_axi_awaddr_o;
+    request.aw_id = dut_.m_axi_awid_o;
+    request.aw_len = dut_.m_axi_awlen_o;
+    request.aw_size = dut_.m_axi_awsize_o;
+    request.aw_burst = dut_.m_axi_awburst_o;
+    request.w_valid = dut_.m_axi_wvalid_o;
+    request.w_last = dut_.m_axi_wlast_o;
+    request.w_strb = dut_.m_axi_wstrb_o;
+    request.w_data = reinterpret_cast<const uint8_t*>(&dut_.m_axi_wdata_o);
+    request.b_ready = dut_.m_axi_bready_o;
+    if (dut_.rst_ni) axi_.Tick(request);
+    dut_.clk_i = 1;
+    dut_.eval();
+    ++cycle;
+  }
+
+  Memories memories;
+  uint64_t cycle = 0;
+  uint64_t load_taken = 0, first_read = 0, last_read = 0;  // cycles
+  uint64_t store_taken = 0, first_write = 0, last_answer = 0;
+  uint64_t written = 0;                                    // bytes, as write_bytes_o says
+  std::vector<Signal> load_signals, store_signals;
+  std::optional<Error> error;
+  bool error_of_store = false;
+  std::string problem;
+
+ private:
+  struct Read {
+    uint64_t due;
+    uint8_t data[64];
+  };
+
+  static AxiMemoryOptions WithBus(AxiMemoryOptions options) {
+    options.bus_bytes = kBus;
+    return options;
+  }
+
+  template <typename Valid, typename Words>
+  void DriveCommand(const std::deque<std::array<uint32_t, 28>>& queue, Valid& valid, Words& words) {
+    valid = !queue.empty() && dut_.rst_ni;
+    if (!queue.empty()) for (int i = 0; i < 28; ++i) words[i] = queue.front()[i];
+  }
+
+  void DriveFetch() {
+    if (fetch_beats_ == 0 && options_.fetch && !error && random_() % 64 == 0) {
+      fetch_beats_ = 1 + random_() % 16;
+      fetch_address_ = random_() % (kBusBytes - 16 * kBus) / (16 * kBus) * (16 * kBus);
+      fetch_asked_ = false;
+      dut_.fetch_ar_addr_i = kBase + fetch_address_;
+      dut_.fetch_ar_len_i = fetch_beats_ - 1;
+    }
+    dut_.fetch_ar_valid_i = fetch_beats_ != 0 && !fetch_asked_;
+    dut_.fetch_r_ready_i = random_() % 4 != 0;
+  }
+
+  // What the coming edge does.
+  void Observe() {
+    busy_ = dut_.load_busy_o || dut_.store_busy_o;
+    if (dut_.load_cmd_valid_i && dut_.load_cmd_ready_o) {
+      busy_ = true;
+      loads_.pop_front();
+      load_taken = cycle;
+    }
+    if (dut_.store_cmd_valid_i && dut_.store_cmd_ready_o) {
+      busy_ = true;
+      stores_.pop_front();
+      store_taken = cycle;
+    }
+    if (dut_.m_axi_arvalid_o && first_read == 0) first_read = cycle;
+    if (dut_.m_axi_awvalid_o && first_write == 0) first_write = cycle;
+    if (dut_.m_axi_bvalid_i) last_answer = cycle;
+    read_beats_shown_ += dut_.read_beat_o;
+    if (dut_.m_axi_rvalid_i && dut_.m_axi_rready_o && dut_.m_axi_rid_i) {
+      ++read_beats_;
+      last_read = cycle;
+    }
+    written += dut_.write_bytes_o;
+    if (dut_.load_signal_valid_o) {
+      load_signals.push_back({cycle, dut_.load_signal_id_o, dut_.load_signal_amount_o});
+      if (!dut_.load_busy_o) problem = "signal while the load engine is idle";
+    }
+    if (dut_.store_signal_valid_o) {
+      store_signals.push_back({cycle, dut_.store_signal_id_o, dut_.store_signal_amount_o});
+      if (!dut_.store_busy_o) problem = "signal while the store engine is idle";
+    }
+    if (dut_.load_error_valid_o || dut_.store_error_valid_o) {
+      if (error) problem = "a second error";
+      error_of_store = dut_.store_error_valid_o;
+      error = error_of_store ? Error{static_cast<uint8_t>(dut_.store_error_code_o),
+                                     dut_.store_error_tag_o, dut_.store_error_address_o}
+                             : Error{static_cast<uint8_t>(dut_.load_error_code_o),
+                                     dut_.load_error_tag_o, dut_.load_error_address_o};
+    }
+    ObserveWrite();
+    ObserveRead();
+    if (dut_.fetch_ar_valid_i && dut_.fetch_ar_ready_o) fetch_asked_ = true;
+    if (dut_.fetch_r_valid_o && dut_.fetch_r_ready_i) {
+      --fetch_beats_;
+      if (dut_.fetch_r_last_o != (fetch_beats_ == 0)) problem = "wrong last beat of a fetch";
+      if (std::memcmp(&dut_.fetch_r_data_o, memories.bus.data() + fetch_address_, kBus) != 0 &&
+          stores_.empty() && !dut_.store_busy_o) {
+        problem = "wrong data of a fetch";
+      }
+      fetch_address_ += kBus;
+    }
+  }
+
+  void ObserveWrite() {
+    if (held_write_ && !(dut_.mem_wr_valid_o && dut_.mem_wr_addr_o == held_address_)) {
+      problem = "memory write changed before it was accepted";
+    }
+    held_write_ = dut_.mem_wr_valid_o && !dut_.mem_wr_ready_i;
+    held_address_ = dut_.mem_wr_addr_o;
+    if (!dut_.mem_wr_valid_o || !dut_.mem_wr_ready_i) return;
+    const auto* data = reinterpret_cast<const uint8_t*>(&dut_.mem_wr_data_o);
+    const uint32_t size = dut_.mem_wr_core_o ? kCoreBytes : kPeBytes;
+    const uint32_t address = dut_.mem_wr_addr_o;
+    if (address % kBus != 0 || address + kBus > size || dut_.mem_wr_strb_o == 0) {
+      problem = "bad memory write";
+      return;
+    }
+    for (uint32_t pe = 0; pe < kPes; ++pe) {
+      if ((dut_.mem_wr_pe_mask_o >> pe & 1) == 0) continue;
+      for (uint32_t core = 0; core < (dut_.mem_wr_core_o ? kCores : 1); ++core) {
+        if (dut_.mem_wr_core_o && (dut_.mem_wr_core_mask_o >> core & 1) == 0) continue;
+        auto& memory = dut_.mem_wr_core_o ? memories.core[pe * kCores + core] : memories.pe[pe];
+        for (uint32_t i = 0; i < kBus; ++i) {
+          if (dut_.mem_wr_strb_o >> i & 1) memory[address + i] = data[i];
+        }
+      }
+    }
+  }
+
+  void ObserveRead() {
+    if (dut_.mem_rd_rvalid_i) reads_.pop_front();
+    if (!dut_.mem_rd_valid_o || !dut_.mem_rd_ready_i) return;
+    const uint32_t address = dut_.mem_rd_addr_o;
+    if (address % kBus != 0 || address + kBus > kPeBytes || dut_.mem_rd_pe_o >= kPes) {
+      problem = "bad memory read";
+      return;
+    }
+    Read read;
+    read.due = cycle + 1 + (options_.read_delay ? random_() % (options_.read_delay + 1) : 0);
+    std::memcpy(read.data, memories.pe[dut_.mem_rd_pe_o].data() + address, kBus);
+    reads_.push_back(read);
+  }
+
+  Options options_;
+  std::mt19937_64 random_;
+  Vdut dut_;
+  AxiMemory axi_;
+  std::deque<std::array<uint32_t, 28>> loads_, stores_;
+  std::deque<Read> reads_;
+  bool busy_ = false;
+  bool held_write_ = false;
+  uint32_t held_address_ = 0;
+  uint64_t read_beats_ = 0, read_beats_shown_ = 0;
+  uint32_t fetch_beats_ = 0, fetch_address_ = 0;
+  bool fetch_asked_ = false;
+};
+
+// A box that may leave windows and memories.
+Box RandomBox(std::mt19937_64& random, bool store) {
+  Box box;
+  auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+  box.store = store;
+  box.tag = below(65536);
+  box.signal_id = below(16);
+  box.signal_en = below(8) != 0;
+  box.signal_bytes = !store && below(3) == 0;
+  box.window = below(8) == 0 ? (store ? 3 : 2) : below(2);
+  box.fill = random();
+  box.core_mask = random() & 0xffff;
+  box.pe_mask = store ? 1u << below(kPes) : static_cast<uint32_t>(random());
+  box.core_memory = !store && below(3) == 0;
+  box.local_source = !store && below(4) == 0;
+  box.bounds = !store && below(2) == 0;
+  const uint32_t rank = below(5);
+  box.size[0] = 1 + (below(3) == 0 ? below(5 * kBus) : below(4) == 0 ? below(1500) : below(kBus + 4));
+  uint32_t volume = box.size[0];
+  for (uint32_t d = 1; d < 5; ++d) {
+    box.size[d] = d <= rank && volume < 3000 ? below(6) : below(2);
+    volume *= std::max(box.size[d], 1u);
+    const bool dense = below(3) == 0;
+    box.global_stride[d] = dense ? box.size[0] : static_cast<int32_t>(below(600)) - 200;
+    box.local_stride[d] = below(3) == 0 ? box.size[0] : static_cast<int32_t>(below(600)) - 200;
+    if (below(8) == 0) box.global_stride[d] = 0;
+  }
+  for (uint32_t d = 0; d < 5; ++d) {
+    const int32_t size = std::max(box.size[d], 1u);
+    box.start[d] = below(2) ? 0 : static_cast<int32_t>(below(2 * size + 1)) - size;
+    box.extent[d] = std::max<int32_t>(0, box.start[d] + size + static_cast<int32_t>(below(size + 2)) -
+                                             static_cast<int32_t>(below(2) ? 0 : size));
+  }
+  const uint32_t source = box.local_source ? kPeBytes : kWindows[box.window].size;
+  box.global_offset = below(source);
+  if (box.bounds && below(4) == 0) box.global_offset -= below(2000);
+  box.local_address = below(box.core_memory ? kCoreBytes : kPeBytes);
+  return box;
+}
+
+// A box that is allowed on the given memories and then done on them.
+Box ValidBox(std::mt19937_64& random, bool store, Memories& memories, uint64_t* bytes) {
+  for (;;) {
+    const Box box = RandomBox(random, store);
+    Memories after = memories;
+    uint64_t moved = 0;
+    bool overlaps = false;
+    if (Apply(box, after, &moved, &overlaps).code != kNone || (box.local_source && overlaps)) continue;
+    memories = after;
+    *bytes = moved;
+    return box;
+  }
+}
+
+Bench::Options RandomOptions(uint64_t seed) {
+  std::mt19937_64 random(seed);
+  auto chance = [&]() { return random() % 3 == 0 ? 0u : static_cast<uint32_t>(random() % 40000); };
+  Bench::Options options;
+  options.seed = seed;
+  options.axi.seed = seed;
+  options.axi.read_latency = 1 + random() % 60;
+  options.axi.write_latency = 1 + random() % 60;
+  options.axi.interleave = random() % 2;
+  options.axi.max_outstanding = random() % 2 ? 64 : 1 + random() % 4;
+  options.axi.ar_stall = chance();
+  options.axi.r_stall = chance();
+  options.axi.aw_stall = chance();
+  options.axi.w_stall = chance();
+  options.axi.b_stall = chance();
+  options.write_stall = random() % 2 ? 0 : random() % 80;
+  options.read_stall = random() % 2 ? 0 : random() % 80;
+  options.read_delay = random() % 4;
+  options.fetch = random() % 2;
+  return options;
+}
+
+TEST(Dma, MovesRandomBoxesInOrder) {
+  for (uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Bench bench(RandomOptions(seed));
+    std::mt19937_64 random(1000 + seed);
+    for (int round = 0; round < 10; ++round) {
+      // Several commands of one kind overlap in an engine; loads and stores alternate by round.
+      const bool store = round % 2 != 0;
+      Memories expected = bench.memories;
+      std::vector<std::pair<Box, uint64_t>> boxes;
+      bench.load_signals.clear();
+      bench.store_signals.clear();
+      bench.written = 0;
+      uint64_t total = 0;
+      for (int i = 0; i < 12; ++i) {
+        uint64_t bytes = 0;
+        boxes.emplace_back(ValidBox(random, store, expected, &bytes), 0);
+        boxes.back().second = bytes;
+        total += bytes;
+        bench.Push(boxes.back().first);
+      }
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_FALSE(bench.error) << ::testing::PrintToString(*bench.error);
+      ASSERT_TRUE(bench.memories == expected) << "round " << round << ": "
+                                              << bench.memories.Difference(expected);
+      const std::vector<Signal>& signals = store ? bench.store_signals : bench.load_signals;
+      size_t next = 0;
+      for (const auto& [box, bytes] : boxes) {
+        if (!box.signal_en) continue;
+        uint64_t amount = 0;
+        do {
+          ASSERT_LT(next, signals.size());
+          ASSERT_EQ(signals[next].id, box.signal_id);
+          amount += signals[next++].amount;
+        } while (box.signal_bytes && amount < bytes);
+        ASSERT_EQ(amount, box.signal_bytes ? bytes : 1);
+      }
+      ASSERT_EQ(next, signals.size());
+      ASSERT_EQ(bench.written, store ? total : 0);
+    }
+  }
+}
+
+TEST(Dma, RunsLoadsAndStoresTogether) {
+  // Loads fill the upper halves of the memories while stores (of PE 0's lower half) go to window 1.
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Bench bench(RandomOptions(100 + seed));
+    std::mt19937_64 random(seed);
+    Memories expected = bench.memories;
+    for (int i = 0; i < 30; ++i) {
+      Box load;
+      load.window = 0;
+      load.local_source = random() % 2;
+      load.size[0] = 1 + random() % 300;
+      load.size[1] = random() % 5;
+      load.global_stride[1] = random() % 400;
+      load.local_stride[1] = load.size[0];
+      load.global_offset = random() % 8000;
+      load.local_address = 16384 + random() % 8000;
+      Box store;
+      store.store = true;
+      store.window = 1;
+      store.size[0] = 1 + random() % 300;
+      store.size[1] = random() % 5;
+      store.local_stride[1] = random() % 400;
+      store.global_stride[1] = store.size[0];
+      store.global_offset = random() % 8000;
+      store.local_address = random() % 8000;
+      uint64_t bytes = 0;
+      ASSERT_EQ(Apply(load, expected, &bytes), Error{});
+      ASSERT_EQ(Apply(store, expected, &bytes), Error{});
+      bench.Push(load);
+      bench.Push(store);
+    }
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_FALSE(bench.error);
+    ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    ASSERT_EQ(bench.load_signals.size(), 30u);
+    ASSERT_EQ(bench.store_signals.size(), 30u);
+  }
+}
+
+TEST(Dma, RefusesAccessesThatAreNotAllowed) {
+  std::mt19937_64 random(5);
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    const bool store = seed % 2;
+    Bench bench(RandomOptions(seed));
+    Memories expected = bench.memories;
+    uint64_t bytes = 0;
+    bench.Push(ValidBox(random, store, expected, &bytes));
+    const uint8_t wanted[] = {kWindowBounds, kLocalBounds, kBadField};
+    Error error;
+    while (error.code != wanted[seed / 2 % 3]) {
+      Box box = RandomBox(random, store);
+      if (box.local_source) continue;  // may overlap
+      box.window = random() % 4;
+      switch (random() % 8) {
+        case 0: box.size[0] = 0; break;
+        case 1: box.pe_mask = 0; break;
+        case 2: box.core_mask = 0; break;
+        case 3: box.pe_mask = 0xffffffff; break;
+        default: break;
+      }
+      Memories after = expected;
+      error = Apply(box, after, &bytes);
+      if (error.code != wanted[seed / 2 % 3]) continue;
+      expected = after;
+      bench.Push(box);
+    }
+    Memories never = expected;
+    bench.Push(ValidBox(random, store, never, &bytes));
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_TRUE(bench.error);
+    EXPECT_EQ(*bench.error, error);
+    EXPECT_EQ(bench.error_of_store, store);
+    // Everything before the failing run is done, nothing after it.
+    EXPECT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+  }
+}
+
+Box Straight(bool store, uint32_t offset, uint32_t local, uint32_t bytes) {
+  Box box;
+  box.store = store;
+  box.tag = 77;
+  box.window = 1;
+  box.global_offset = offset;
+  box.local_address = local;
+  box.size[0] = bytes;
+  return box;
+}
+
+TEST(Dma, ReportsBusErrorsAndGoesOnAfterClear) {
+  for (const bool store : {false, true}) {
+    for (uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE("seed " + std::to_string(seed));
+      Bench bench(RandomOptions(seed));
+      const uint64_t bad = kWindows[1].base + 1000 + 37 * seed;
+      bench.axi().AddErrorRange(bad, 1, seed % 2 ? AxiResponseCode::kSlaveError
+                                                 : AxiResponseCode::kDecodeError);
+      bench.Push(Straight(store, 0, 0, 900));
+      bench.Push(Straight(store, 960, 1000, 3000));
+      bench.Push(Straight(store, 8000, 4000, 3000));
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_TRUE(bench.error);
+      EXPECT_EQ(bench.error->code, store ? kAxiWrite : kAxiRead);
+      EXPECT_EQ(bench.error->tag, 77u);
+      EXPECT_LE(bench.error->address, bad);
+      EXPECT_GT(bench.error->address + 32 * kBus, bad);
+      EXPECT_EQ((store ? bench.store_signals : bench.load_signals).size(), 1u);
+      ASSERT_TRUE(bench.quiet());
+      bench.Clear();
+      bench.axi().ClearErrorRanges();
+      Memories expected = bench.memories;
+      const Box again = Straight(store, 960, 1000, 3000);
+      uint64_t bytes = 0;
+      Apply(again, expected, &bytes);
+      bench.Push(again);
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_FALSE(bench.error);
+      ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    }
+  }
+}
+
+TEST(Dma, HaltFinishesWhatIsUnderWayAndClears) {
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Bench bench(RandomOptions(seed));
+    std::mt19937_64 random(seed);
+    for (int i = 0; i < 4; ++i) {
+      bench.Push(Straight(false, random() % 5000, 16384 + random() % 100, 4000));
+      bench.Push(Straight(true, 10000 + random() % 1000, random() % 100, 4000));
+    }
+    for (uint64_t i = random() % 400; i > 0; --i) bench.Cycle();
+    bench.Halt();
+    for (int i = 0; i < 20000 && !(bench.quiet() && i > 2); ++i) bench.Cycle();
+    ASSERT_TRUE(bench.quiet());
+    const uint64_t bursts = bench.axi().counts().read_bursts;
+    for (int i = 0; i < 200; ++i) bench.Cycle();
+    ASSERT_TRUE(bench.quiet());
+    if (!RandomOptions(seed).fetch) {
+      ASSERT_EQ(bench.axi().counts().read_bursts, bursts);
+    }
+    ASSERT_EQ(bench.axi().outstanding() != 0 && !RandomOptions(seed).fetch, false);
+    bench.Clear();
+    Memories expected = bench.memories;
+    uint64_t bytes = 0;
+    for (const bool store : {false, true}) {
+      const Box box = Straight(store, store ? 9001 : 3, 16384 * !store + 7, 3000);
+      Apply(box, expected, &bytes);
+      bench.Push(box);
+    }
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+  }
+}
+
+// Cycles from the cycle in which the first command is taken to the last signal.
+uint64_t Measure(Bench& bench, const std::vector<Box>& boxes, const char* what) {
+  const uint64_t begin = bench.cycle;
+  uint64_t bytes = 0;
+  Memories expected = bench.memories;
+  for (const Box& box : boxes) {
+    EXPECT_EQ(Apply(box, expected, &bytes), Error{});
+    bench.Push(box);
+  }
+  bench.Drain();
+  EXPECT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+  const bool store = boxes[0].store;
+  const uint64_t end = (store ? bench.store_signals : bench.load_signals).back().cycle;
+  std::printf("  %-44s %7llu bytes in %5llu cycles, %.3f beats per cycle\n", what,
+              static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(end - begin),
+              static_cast<double>(bytes) / kBus / (end - begin));
+  return end - begin;
+}
+
+Bench::Options Fast(uint32_t latency) {
+  Bench::Options options;
+  options.axi.read_latency = options.axi.write_latency = latency;
+  return options;
+}
+
+TEST(Dma, ReachesTheBusRate) {
+  constexpr bool kEnoughOutstanding = kBus == 4 || kBus == 16;  // 8 bursts in these variants
+  const uint32_t beats = 16384 / kBus;
+  const uint64_t limit = beats * 115 / 100 + 150;
+  {
+    Bench bench(Fast(100));
+    const uint64_t cycles = Measure(bench, {Straight(false, 0, 0, 16384)}, "load, aligned, latency 100");
+    std::printf("  load: command taken -> first AR %llu cycles, last R -> signal %llu cycles\n",
+                static_cast<unsigned long long>(bench.first_read - bench.load_taken),
+                static_cast<unsigned long long>(bench.load_signals.back().cycle - bench.last_read));
+    if (kEnoughOutstanding) {
+      EXPECT_LT(cycles, limit);
+    }
+  }
+  {
+    Bench bench(Fast(100));
+    const uint64_t cycles = Measure(bench, {Straight(false, 3, 5, 16384)}, "load, unaligned, latency 100");
+    if (kEnoughOutstanding) {
+      EXPECT_LT(cycles, limit);
+    }
+  }
+  {
+    Bench bench(Fast(100));
+    const uint64_t cycles = Measure(bench, {Straight(true, 3, 5, 16384)}, "store, unaligned, latency 100");
+    std::printf("  store: command taken -> first AW %llu cycles, last B -> signal %llu cycles\n",
+                static_cast<unsigned long long>(bench.first_write - bench.store_taken),
+                static_cast<unsigned long long>(bench.store_signals.back().cycle - bench.last_answer));
+    if (kEnoughOutstanding) {
+      EXPECT_LT(cycles, limit);
+    }
+  }
+  {
+    Bench bench(Fast(100));
+    Box box = Straight(false, 3, 16384, 15000);
+    box.local_source = true;
+    EXPECT_LT(Measure(bench, {box}, "local copy, unaligned"), 15000 / kBus * 115 / 100 + 50);
+  }
+  {
+    // 512 runs of one beat from PE memory: bound by the engine alone.
+    Bench bench(Fast(100));
+    Box box = Straight(false, 0, 16384, kBus);
+    box.local_source = true;
+    box.size[1] = 128;
+    box.global_stride[1] = 64;
+    box.local_stride[1] = kBus;
+    EXPECT_LT(Measure(bench, {box}, "local copy, 128 runs of one beat, aligned"), 128u * 2 + 50);
+  }
+  {
+    Bench bench(Fast(50));
+    Box box = Straight(false, 1, 0, kBus);
+    box.size[1] = 128;
+    box.global_stride[1] = 100;
+    box.local_stride[1] = kBus;
+    Measure(bench, {box}, "load, 128 runs of one beat, unaligned");
+  }
+  {
+    // Small commands overlap: far less than a latency each.
+    Bench bench(Fast(50));
+    std::vector<Box> boxes;
+    for (uint32_t i = 0; i < 32; ++i) boxes.push_back(Straight(false, 256 * i, 128 * i, 2 * kBus));
+    const uint64_t cycles = Measure(bench, boxes, "load, 32 commands of two beats, latency 50");
+    if (kEnoughOutstanding) {
+      EXPECT_LT(cycles, 32u * 20 + 100);
+    }
+  }
+  {
+    Bench bench(Fast(50));
+    std::vector<Box> boxes;
+    for (uint32_t i = 0; i < 32; ++i) boxes.push_back(Straight(true, 256 * i, 128 * i, 2 * kBus));
+    const uint64_t cycles = Measure(bench, boxes, "store, 32 commands of two beats, latency 50");
+    if (kEnoughOutstanding) {
+      EXPECT_LT(cycles, 32u * 20 + 100);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace npugen
