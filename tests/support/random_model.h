@@ -1,0 +1,48 @@
+// Small random networks with awkward shapes, the same for the same seed on every machine.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sw/model/model.h"
+
+namespace npugen::testing {
+
+/// Reproducible random numbers (splitmix64).
+class RandomSource {
+ public:
+  explicit RandomSource(uint64_t seed) : state_(seed) {}
+  uint64_t Next();
+  /// Uniform in low..high, both included.
+  int32_t Integer(int32_t low, int32_t high);
+  /// Uniform in [low, high).
+  double Real(double low, double high);
+  /// True with probability 1 / `one_in`.
+  bool Chance(int32_t one_in) { return Integer(1, one_in) == 1; }
+  /// One of the list.
+  int32_t Pick(const std::vector<int32_t>& values);
+
+ private:
+  uint64_t state_;
+};
+
+/// A network in every form that tests need.
+struct RandomModel {
+  std::string name;             ///< such as "conv_2d_17"
+  Model model;                  ///< as assembled, not as read
+  std::vector<uint8_t> tflite;  ///< the file
+};
+
+/// One operator of kind `type`; its output scale is such that results use much of the int8 range
+/// (sometimes too much: saturation is wanted as well). All are accepted by the reader.
+RandomModel MakeRandomOperator(OperatorType type, uint64_t seed);
+
+/// A chain of 3 to 9 operators with residual additions, often closed by a fully connected layer and
+/// softmax.
+RandomModel MakeRandomNetwork(uint64_t seed);
+
+/// One random tensor's bytes for each input of `model`: full range, or all the same, or near zero.
+std::vector<std::vector<uint8_t>> MakeRandomInputs(const Model& model, uint64_t seed);
+
+}  // namespace npugen::testing

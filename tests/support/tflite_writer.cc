@@ -1,0 +1,410 @@
+// The .tflite writer: tables by field number on top of the FlatBuffers builder.
+#include "tests/support/tflite_writer.h"
+
+#include <flatbuffers/flatbuffers.h>
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "sw/model/tflite_schema.h"
+
+namespace npugen::testing {
+namespace {
+
+using flatbuffers::FlatBufferBuilder;
+using flatbuffers::Offset;
+using flatbuffers::uoffset_t;
+using AnyOffset = Offset<void>;
+
+flatbuffers::voffset_t Field(int number) {
+  return static_cast<flatbuffers::voffset_t>(4 + 2 * number);
+}
+
+// Writes one table: scalars and offsets by field number.
+class TableWriter {
+ public:
+  explicit TableWriter(FlatBufferBuilder& builder)
+      : builder_(builder), start_(builder.StartTable()) {}
+  template <typename T>
+  TableWriter& Scalar(int field, T value) {
+    // Every field is stored, even one that equals its default.
+    builder_.ForceDefaults(true);
+    builder_.AddElement<T>(Field(field), value, T{});
+    return *this;
+  }
+  template <typename T>
+  TableWriter& Reference(int field, Offset<T> offset) {
+    if (!offset.IsNull()) builder_.AddOffset(Field(field), offset);
+    return *this;
+  }
+  AnyOffset End() { return AnyOffset(builder_.EndTable(start_)); }
+
+ private:
+  FlatBufferBuilder& builder_;
+  uoffset_t start_;
+};
+
+int8_t SchemaType(TensorType type) {
+  switch (type) {
+    case TensorType::kInt8:
+      return tflite::kInt8;
+    case TensorType::kUint8:
+      return tflite::kUint8;
+    case TensorType::kInt16:
+      return tflite::kInt16;
+    case TensorType::kInt32:
+      return tflite::kInt32;
+    case TensorType::kInt64:
+      return tflite::kInt64;
+    case TensorType::kInt4:
+      return tflite::kInt4;
+    case TensorType::kBool:
+      return tflite::kBool;
+    case TensorType::kFloat32:
+    case TensorType::kOther:
+      break;
+  }
+  return tflite::kFloat32;
+}
+
+int32_t BuiltinCode(OperatorType type) {
+  switch (type) {
+    case OperatorType::kConv2d:
+      return tflite::kOpConv2d;
+    case OperatorType::kDepthwiseConv2d:
+      return tflite::kOpDepthwiseConv2d;
+    case OperatorType::kFullyConnected:
+      return tflite::kOpFullyConnected;
+    case OperatorType::kAdd:
+      return tflite::kOpAdd;
+    case OperatorType::kMaxPool2d:
+      return tflite::kOpMaxPool2d;
+    case OperatorType::kAveragePool2d:
+      return tflite::kOpAveragePool2d;
+    case OperatorType::kMean:
+      return tflite::kOpMean;
+    case OperatorType::kReshape:
+      return tflite::kOpReshape;
+    case OperatorType::kPad:
+      return tflite::kOpPad;
+    case OperatorType::kSoftmax:
+      return tflite::kOpSoftmax;
+  }
+  return tflite::kOpCustom;
+}
+
+class FileWriter {
+ public:
+  FileWriter(const Model& model, const TfliteForm& form) : model_(model), form_(form) {}
+
+  std::vector<uint8_t> Write() {
+    std::vector<AnyOffset> codes;
+    std::vector<AnyOffset> operators;
+    for (size_t i = 0; i < model_.operators.size(); ++i) {
+      codes.push_back(WriteCode(static_cast<int32_t>(i)));
+      operators.push_back(WriteOperator(static_cast<int32_t>(i)));
+    }
+    std::vector<AnyOffset> buffers{TableWriter(builder_).End()};  // buffer 0 is always empty
+    std::vector<AnyOffset> tensors;
+    for (size_t i = 0; i < model_.tensors.size(); ++i) {
+      tensors.push_back(WriteTensor(static_cast<int32_t>(i), buffers));
+    }
+    const auto tensor_list = builder_.CreateVector(tensors);
+    const auto input_list = builder_.CreateVector(model_.inputs);
+    const auto output_list = builder_.CreateVector(model_.outputs);
+    const auto operator_list = builder_.CreateVector(operators);
+    const AnyOffset graph = TableWriter(builder_)
+                                .Reference(tflite::SubgraphField::kTensors, tensor_list)
+                                .Reference(tflite::SubgraphField::kInputs, input_list)
+                                .Reference(tflite::SubgraphField::kOutputs, output_list)
+                                .Reference(tflite::SubgraphField::kOperators, operator_list)
+                                .End();
+    const auto code_list = builder_.CreateVector(codes);
+    const auto graph_list = builder_.CreateVector(std::vector<AnyOffset>(form_.subgraphs, graph));
+    const auto buffer_list = builder_.CreateVector(buffers);
+    const AnyOffset root = TableWriter(builder_)
+                               .Scalar<uint32_t>(tflite::ModelField::kVersion, form_.version)
+                               .Reference(tflite::ModelField::kOperatorCodes, code_list)
+                               .Reference(tflite::ModelField::kSubgraphs, graph_list)
+                               .Reference(tflite::ModelField::kBuffers, buffer_list)
+                               .End();
+    builder_.Finish(root, form_.identifier.c_str());
+    return {builder_.GetBufferPointer(), builder_.GetBufferPointer() + builder_.GetSize()};
+  }
+
+ private:
+  AnyOffset WriteCode(int32_t index) {
+    int32_t code = BuiltinCode(model_.operators[index].type);
+    if (const auto it = form_.builtin_code.find(index); it != form_.builtin_code.end())
+      code = it->second;
+    Offset<flatbuffers::String> custom;
+    if (code == tflite::kOpCustom) custom = builder_.CreateString(form_.custom_code);
+    return TableWriter(builder_)
+        .Scalar<int8_t>(tflite::OperatorCodeField::kDeprecatedBuiltinCode,
+                        static_cast<int8_t>(std::min(code, 127)))
+        .Reference(tflite::OperatorCodeField::kCustomCode, custom)
+        .Scalar<int32_t>(tflite::OperatorCodeField::kVersion, 1)
+        .Scalar<int32_t>(tflite::OperatorCodeField::kBuiltinCode, code)
+        .End();
+  }
+
+  int8_t ActivationCode(int32_t index, npugen::Activation activation) const {
+    const auto it = form_.activation.find(index);
+    return static_cast<int8_t>(it != form_.activation.end() ? it->second
+                                                            : static_cast<int>(activation));
+  }
+
+  static int8_t PaddingCode(Padding padding) { return padding == Padding::kSame ? 0 : 1; }
+
+  // The options table and, in `kind`, the member of the union that it is.
+  AnyOffset WriteOptions(int32_t index, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    if (const auto* conv = std::get_if<ConvOptions>(&op.options)) {
+      if (op.type == OperatorType::kDepthwiseConv2d) {
+        using F = tflite::DepthwiseField;
+        kind = tflite::kOptionsDepthwise;
+        return TableWriter(builder_)
+            .Scalar<int8_t>(F::kPadding, PaddingCode(conv->padding))
+            .Scalar<int32_t>(F::kStrideW, conv->stride_w)
+            .Scalar<int32_t>(F::kStrideH, conv->stride_h)
+            .Scalar<int32_t>(F::kDepthMultiplier, conv->depth_multiplier)
+            .Scalar<int8_t>(F::kActivation, ActivationCode(index, conv->activation))
+            .Scalar<int32_t>(F::kDilationW, conv->dilation_w)
+            .Scalar<int32_t>(F::kDilationH, conv->dilation_h)
+            .End();
+      }
+      using F = tflite::Conv2dField;
+      kind = tflite::kOptionsConv2d;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(F::kPadding, PaddingCode(conv->padding))
+          .Scalar<int32_t>(F::kStrideW, conv->stride_w)
+          .Scalar<int32_t>(F::kStrideH, conv->stride_h)
+          .Scalar<int8_t>(F::kActivation, ActivationCode(index, conv->activation))
+          .Scalar<int32_t>(F::kDilationW, conv->dilation_w)
+          .Scalar<int32_t>(F::kDilationH, conv->dilation_h)
+          .End();
+    }
+    if (const auto* pool = std::get_if<PoolOptions>(&op.options)) {
+      using F = tflite::PoolField;
+      kind = tflite::kOptionsPool;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(F::kPadding, PaddingCode(pool->padding))
+          .Scalar<int32_t>(F::kStrideW, pool->stride_w)
+          .Scalar<int32_t>(F::kStrideH, pool->stride_h)
+          .Scalar<int32_t>(F::kFilterW, pool->filter_w)
+          .Scalar<int32_t>(F::kFilterH, pool->filter_h)
+          .Scalar<int8_t>(F::kActivation, ActivationCode(index, pool->activation))
+          .End();
+    }
+    if (const auto* full = std::get_if<FullyConnectedOptions>(&op.options)) {
+      using F = tflite::FullyConnectedField;
+      kind = tflite::kOptionsFullyConnected;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(F::kActivation, ActivationCode(index, full->activation))
+          .Scalar<uint8_t>(F::kKeepNumDims, full->keep_num_dims)
+          .End();
+    }
+    if (const auto* add = std::get_if<AddOptions>(&op.options)) {
+      kind = tflite::kOptionsAdd;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, add->activation))
+          .End();
+    }
+    if (const auto* mean = std::get_if<MeanOptions>(&op.options)) {
+      kind = tflite::kOptionsReducer;
+      return TableWriter(builder_)
+          .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, mean->keep_dims)
+          .End();
+    }
+    if (const auto* softmax = std::get_if<SoftmaxOptions>(&op.options)) {
+      kind = tflite::kOptionsSoftmax;
+      return TableWriter(builder_).Scalar<float>(tflite::SoftmaxField::kBeta, softmax->beta).End();
+    }
+    kind = std::holds_alternative<PadOptions>(op.options) ? tflite::kOptionsPad
+                                                          : tflite::kOptionsReshape;
+    return TableWriter(builder_).End();
+  }
+
+  AnyOffset WriteOperator(int32_t index) {
+    const Operator& op = model_.operators[index];
+    uint8_t kind = tflite::kOptionsNone;
+    AnyOffset options;
+    if (!form_.no_options.contains(index)) options = WriteOptions(index, kind);
+    const auto inputs = builder_.CreateVector(op.inputs);
+    const auto outputs = builder_.CreateVector(op.outputs);
+    return TableWriter(builder_)
+        .Scalar<uint32_t>(tflite::OperatorField::kOpcodeIndex, index)
+        .Reference(tflite::OperatorField::kInputs, inputs)
+        .Reference(tflite::OperatorField::kOutputs, outputs)
+        .Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, kind)
+        .Reference(tflite::OperatorField::kBuiltinOptions, options)
+        .End();
+  }
+
+  AnyOffset WriteTensor(int32_t index, std::vector<AnyOffset>& buffers) {
+    const Tensor& tensor = model_.tensors[index];
+    uint32_t buffer = 0;
+    if (const auto it = form_.external_data.find(index); it != form_.external_data.end()) {
+      buffer = static_cast<uint32_t>(buffers.size());
+      buffers.push_back(TableWriter(builder_)
+                            .Scalar<uint64_t>(tflite::BufferField::kOffset, it->second)
+                            .Scalar<uint64_t>(tflite::BufferField::kSize, tensor.data.size())
+                            .End());
+    } else if (tensor.is_constant) {
+      buffer = static_cast<uint32_t>(buffers.size());
+      builder_.ForceVectorAlignment(tensor.data.size(), 1, 16);
+      const auto data = builder_.CreateVector(tensor.data);
+      buffers.push_back(TableWriter(builder_).Reference(tflite::BufferField::kData, data).End());
+    }
+    if (const auto it = form_.buffer.find(index); it != form_.buffer.end()) buffer = it->second;
+    int8_t type = SchemaType(tensor.type);
+    if (const auto it = form_.tensor_type.find(index); it != form_.tensor_type.end()) {
+      type = static_cast<int8_t>(it->second);
+    }
+    AnyOffset quantization;
+    if (!tensor.scales.empty()) {
+      const auto scales = builder_.CreateVector(tensor.scales);
+      const auto zero_points = builder_.CreateVector(
+          std::vector<int64_t>(tensor.zero_points.begin(), tensor.zero_points.end()));
+      quantization = TableWriter(builder_)
+                         .Reference(tflite::QuantizationField::kScale, scales)
+                         .Reference(tflite::QuantizationField::kZeroPoint, zero_points)
+                         .Scalar<int32_t>(tflite::QuantizationField::kQuantizedDimension,
+                                          tensor.quantized_dimension)
+                         .End();
+    }
+    const auto shape = builder_.CreateVector(tensor.shape);
+    const auto name = builder_.CreateString(tensor.name);
+    return TableWriter(builder_)
+        .Reference(tflite::TensorField::kShape, shape)
+        .Scalar<int8_t>(tflite::TensorField::kType, type)
+        .Scalar<uint32_t>(tflite::TensorField::kBuffer, buffer)
+        .Reference(tflite::TensorField::kName, name)
+        .Reference(tflite::TensorField::kQuantization, quantization)
+        .End();
+  }
+
+  const Model& model_;
+  const TfliteForm& form_;
+  FlatBufferBuilder builder_;
+};
+
+}  // namespace
+
+std::vector<uint8_t> WriteTflite(const Model& model, const TfliteForm& form) {
+  return FileWriter(model, form).Write();
+}
+
+TfliteWriter::TfliteWriter(std::string name) { model_.name = std::move(name); }
+
+int32_t TfliteWriter::AddTensor(Tensor tensor) {
+  const auto number = static_cast<int32_t>(model_.tensors.size());
+  tensor.name = fmt::format("t{}", number);
+  model_.tensors.push_back(std::move(tensor));
+  return number;
+}
+
+int32_t TfliteWriter::Activation(std::vector<int32_t> shape, float scale, int32_t zero_point) {
+  Tensor tensor;
+  tensor.shape = std::move(shape);
+  tensor.scales = {scale};
+  tensor.zero_points = {zero_point};
+  return AddTensor(std::move(tensor));
+}
+
+int32_t TfliteWriter::Input(std::vector<int32_t> shape, float scale, int32_t zero_point) {
+  const int32_t tensor = Activation(std::move(shape), scale, zero_point);
+  model_.inputs.push_back(tensor);
+  return tensor;
+}
+
+int32_t TfliteWriter::Weights(std::vector<int32_t> shape, const std::vector<int8_t>& values,
+                              std::vector<float> scales, int32_t quantized_dimension) {
+  Tensor tensor;
+  tensor.shape = std::move(shape);
+  tensor.zero_points.assign(scales.size(), 0);
+  tensor.scales = std::move(scales);
+  tensor.quantized_dimension = quantized_dimension;
+  tensor.is_constant = true;
+  tensor.data.resize(values.size());
+  if (!values.empty()) std::memcpy(tensor.data.data(), values.data(), values.size());
+  return AddTensor(std::move(tensor));
+}
+
+int32_t TfliteWriter::Integers(std::vector<int32_t> shape, const std::vector<int32_t>& values) {
+  Tensor tensor;
+  tensor.type = TensorType::kInt32;
+  tensor.shape = std::move(shape);
+  tensor.is_constant = true;
+  tensor.data.resize(values.size() * sizeof(int32_t));
+  if (!values.empty()) std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
+  return AddTensor(std::move(tensor));
+}
+
+void TfliteWriter::AddOperator(OperatorType type, std::vector<int32_t> inputs, int32_t output,
+                               OperatorOptions options) {
+  Operator op;
+  op.type = type;
+  op.index = static_cast<int32_t>(model_.operators.size());
+  op.inputs = std::move(inputs);
+  op.outputs = {output};
+  op.options = std::move(options);
+  model_.operators.push_back(std::move(op));
+}
+
+void TfliteWriter::Conv2d(int32_t input, int32_t filter, int32_t bias, int32_t output,
+                          const ConvOptions& options) {
+  AddOperator(OperatorType::kConv2d, {input, filter, bias}, output, options);
+}
+
+void TfliteWriter::DepthwiseConv2d(int32_t input, int32_t filter, int32_t bias, int32_t output,
+                                   const ConvOptions& options) {
+  AddOperator(OperatorType::kDepthwiseConv2d, {input, filter, bias}, output, options);
+}
+
+void TfliteWriter::FullyConnected(int32_t input, int32_t filter, int32_t bias, int32_t output,
+                                  const FullyConnectedOptions& options) {
+  AddOperator(OperatorType::kFullyConnected, {input, filter, bias}, output, options);
+}
+
+void TfliteWriter::Add(int32_t first, int32_t second, int32_t output, const AddOptions& options) {
+  AddOperator(OperatorType::kAdd, {first, second}, output, options);
+}
+
+void TfliteWriter::MaxPool2d(int32_t input, int32_t output, const PoolOptions& options) {
+  AddOperator(OperatorType::kMaxPool2d, {input}, output, options);
+}
+
+void TfliteWriter::AveragePool2d(int32_t input, int32_t output, const PoolOptions& options) {
+  AddOperator(OperatorType::kAveragePool2d, {input}, output, options);
+}
+
+void TfliteWriter::Mean(int32_t input, const std::vector<int32_t>& axes, int32_t output,
+                        bool keep_dims) {
+  const int32_t list = Integers({static_cast<int32_t>(axes.size())}, axes);
+  MeanOptions options;
+  options.keep_dims = keep_dims;
+  AddOperator(OperatorType::kMean, {input, list}, output, options);
+}
+
+void TfliteWriter::Reshape(int32_t input, int32_t output) {
+  const std::vector<int32_t> shape = model_.tensors[output].shape;
+  const int32_t list = Integers({static_cast<int32_t>(shape.size())}, shape);
+  AddOperator(OperatorType::kReshape, {input, list}, output, ReshapeOptions{});
+}
+
+void TfliteWriter::Pad(int32_t input, const std::vector<std::pair<int32_t, int32_t>>& paddings,
+                       int32_t output) {
+  std::vector<int32_t> values;
+  for (const auto& [before, after] : paddings) values.insert(values.end(), {before, after});
+  const int32_t list = Integers({static_cast<int32_t>(paddings.size()), 2}, values);
+  AddOperator(OperatorType::kPad, {input, list}, output, PadOptions{});
+}
+
+void TfliteWriter::Softmax(int32_t input, int32_t output, float beta) {
+  AddOperator(OperatorType::kSoftmax, {input}, output, SoftmaxOptions{beta});
+}
+
+void TfliteWriter::Output(int32_t tensor) { model_.outputs.push_back(tensor); }
+
+}  // namespace npugen::testing

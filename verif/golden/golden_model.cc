@@ -1,0 +1,583 @@
+// Reference kernels in integer arithmetic; loops are arranged so that compilers vectorize them.
+#include "verif/golden/golden_model.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "sw/model/quantization.h"
+
+namespace npugen {
+namespace {
+
+using golden::MultiplyByQuantizedMultiplier;
+
+constexpr int64_t kMostActivationBytes = int64_t{1} << 32;
+constexpr int64_t kDotBlock = 32768;  // 32768 * 255 * 128 < 2^31: no overflow within a block
+
+// What an operator needs besides its options, computed once.
+struct Layer {
+  std::vector<int16_t> weights;                  // filter, widened
+  std::vector<int32_t> bias;                     // one per output channel
+  std::vector<QuantizedMultiplier> multipliers;  // one per output channel
+  ActivationRange range;
+  AddMultipliers add;
+  QuantizedMultiplier mean;
+  SoftmaxParameters softmax;
+};
+
+const int8_t* AsInt8(const std::vector<uint8_t>& bytes) {
+  return reinterpret_cast<const int8_t*>(bytes.data());
+}
+int8_t* AsInt8(std::vector<uint8_t>& bytes) { return reinterpret_cast<int8_t*>(bytes.data()); }
+
+int8_t Clamp(int64_t value, const ActivationRange& range) {
+  return static_cast<int8_t>(std::clamp<int64_t>(value, range.min, range.max));
+}
+
+int32_t DotBlock(const int16_t* a, const int16_t* b, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t i = 0; i < count; ++i) sum += int32_t{a[i]} * b[i];
+  return sum;
+}
+
+// Sum of products modulo 2^32.
+uint32_t Dot(const int16_t* a, const int16_t* b, int64_t count) {
+  uint32_t sum = 0;
+  for (int64_t i = 0; i < count; i += kDotBlock) {
+    sum += static_cast<uint32_t>(DotBlock(a + i, b + i, std::min(kDotBlock, count - i)));
+  }
+  return sum;
+}
+
+// Where a window lies along one dimension: positions start + tap * dilation for tap in [first,
+// last).
+struct WindowSpan {
+  int64_t start;
+  int64_t first;
+  int64_t last;
+};
+
+WindowSpan PlaceWindow(int64_t output, int64_t stride, int64_t padding, int64_t filter,
+                       int64_t dilation, int64_t size) {
+  WindowSpan span;
+  span.start = output * stride - padding;
+  span.first = span.start < 0 ? (-span.start + dilation - 1) / dilation : 0;
+  span.last = span.start >= size ? 0 : (size - 1 - span.start) / dilation + 1;
+  span.last = std::min(span.last, filter);
+  span.first = std::min(span.first, span.last);
+  return span;
+}
+
+class Executor {
+ public:
+  Executor(const Model& model, Rounding rounding, TensorBytes& bytes)
+      : model_(model), rounding_(rounding), bytes_(bytes) {}
+
+  void Execute(const Operator& op, const Layer& layer) {
+    const Tensor& input = model_.tensors[op.inputs[0]];
+    const Tensor& output = model_.tensors[op.outputs[0]];
+    const std::vector<uint8_t>& in = bytes_[op.inputs[0]];
+    std::vector<uint8_t>& out = bytes_[op.outputs[0]];
+    out.resize(output.bytes());
+    switch (op.type) {
+      case OperatorType::kConv2d:
+        Conv(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kDepthwiseConv2d:
+        Depthwise(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kFullyConnected:
+        FullyConnected(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kAdd:
+        Add(op, layer, AsInt8(in), AsInt8(bytes_[op.inputs[1]]), AsInt8(out));
+        break;
+      case OperatorType::kMaxPool2d:
+      case OperatorType::kAveragePool2d:
+        Pool(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kMean:
+        Mean(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kReshape:
+        out = in;
+        break;
+      case OperatorType::kPad:
+        Pad(std::get<PadOptions>(op.options), input, output, in, out);
+        break;
+      case OperatorType::kSoftmax:
+        Softmax(layer, input, AsInt8(in), AsInt8(out));
+        break;
+    }
+  }
+
+ private:
+  int8_t Requantize(uint32_t sum, int32_t channel, const Layer& layer, int32_t zero_point) const {
+    const auto biased = static_cast<int32_t>(sum + static_cast<uint32_t>(layer.bias[channel]));
+    const QuantizedMultiplier& factor = layer.multipliers[channel];
+    return Clamp(
+        int64_t{MultiplyByQuantizedMultiplier(biased, factor.multiplier, factor.shift, rounding_)} +
+            zero_point,
+        layer.range);
+  }
+
+  // Every window is gathered into a row (zero outside of the image), group by group, and multiplied
+  // with each filter.
+  void Conv(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
+            const int8_t* in, int8_t* out) {
+    const auto& options = std::get<ConvOptions>(op.options);
+    const Tensor& filter = model_.tensors[op.inputs[1]];
+    const int64_t in_h = input.shape[1], in_w = input.shape[2], in_c = input.shape[3];
+    const int64_t out_h = output.shape[1], out_w = output.shape[2], out_c = output.shape[3];
+    const int64_t filter_h = filter.shape[1], filter_w = filter.shape[2], depth = filter.shape[3];
+    const int64_t groups = in_c / depth, group_filters = out_c / groups;
+    const int64_t taps = filter_h * filter_w * depth;
+    const int32_t pad_h = PaddingBefore(options.padding, input.shape[1], output.shape[1],
+                                        filter.shape[1], options.stride_h, options.dilation_h);
+    const int32_t pad_w = PaddingBefore(options.padding, input.shape[2], output.shape[2],
+                                        filter.shape[2], options.stride_w, options.dilation_w);
+    const int32_t zero_in = input.zero_point();
+    const int32_t zero_out = output.zero_point();
+    std::vector<int16_t> window(taps);
+    for (int64_t n = 0; n < input.shape[0]; ++n) {
+      for (int64_t y = 0; y < out_h; ++y) {
+        const WindowSpan rows =
+            PlaceWindow(y, options.stride_h, pad_h, filter_h, options.dilation_h, in_h);
+        for (int64_t x = 0; x < out_w; ++x) {
+          const WindowSpan columns =
+              PlaceWindow(x, options.stride_w, pad_w, filter_w, options.dilation_w, in_w);
+          for (int64_t g = 0; g < groups; ++g) {
+            std::fill(window.begin(), window.end(), int16_t{0});
+            for (int64_t ky = rows.first; ky < rows.last; ++ky) {
+              for (int64_t kx = columns.first; kx < columns.last; ++kx) {
+                const int64_t iy = rows.start + ky * options.dilation_h;
+                const int64_t ix = columns.start + kx * options.dilation_w;
+                const int8_t* source = in + ((n * in_h + iy) * in_w + ix) * in_c + g * depth;
+                int16_t* target = window.data() + (ky * filter_w + kx) * depth;
+                for (int64_t c = 0; c < depth; ++c)
+                  target[c] = static_cast<int16_t>(source[c] - zero_in);
+              }
+            }
+            for (int64_t f = g * group_filters; f < (g + 1) * group_filters; ++f) {
+              const uint32_t sum = Dot(window.data(), layer.weights.data() + f * taps, taps);
+              out[((n * out_h + y) * out_w + x) * out_c + f] =
+                  Requantize(sum, static_cast<int32_t>(f), layer, zero_out);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  void Depthwise(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
+                 const int8_t* in, int8_t* out) {
+    const auto& options = std::get<ConvOptions>(op.options);
+    const Tensor& filter = model_.tensors[op.inputs[1]];
+    const int64_t in_h = input.shape[1], in_w = input.shape[2], in_c = input.shape[3];
+    const int64_t out_h = output.shape[1], out_w = output.shape[2], out_c = output.shape[3];
+    const int64_t filter_h = filter.shape[1], filter_w = filter.shape[2];
+    const int64_t multiplier = out_c / in_c;
+    const int32_t pad_h = PaddingBefore(options.padding, input.shape[1], output.shape[1],
+                                        filter.shape[1], options.stride_h, options.dilation_h);
+    const int32_t pad_w = PaddingBefore(options.padding, input.shape[2], output.shape[2],
+                                        filter.shape[2], options.stride_w, options.dilation_w);
+    const int32_t zero_in = input.zero_point();
+    const int32_t zero_out = output.zero_point();
+    std::vector<uint32_t> sums(out_c);
+    for (int64_t n = 0; n < input.shape[0]; ++n) {
+      for (int64_t y = 0; y < out_h; ++y) {
+        const WindowSpan rows =
+            PlaceWindow(y, options.stride_h, pad_h, filter_h, options.dilation_h, in_h);
+        for (int64_t x = 0; x < out_w; ++x) {
+          const WindowSpan columns =
+              PlaceWindow(x, options.stride_w, pad_w, filter_w, options.dilation_w, in_w);
+          std::fill(sums.begin(), sums.end(), 0u);
+          for (int64_t ky = rows.first; ky < rows.last; ++ky) {
+            for (int64_t kx = columns.first; kx < columns.last; ++kx) {
+              const int64_t iy = rows.start + ky * options.dilation_h;
+              const int64_t ix = columns.start + kx * options.dilation_w;
+              const int8_t* source = in + ((n * in_h + iy) * in_w + ix) * in_c;
+              const int16_t* weights = layer.weights.data() + (ky * filter_w + kx) * out_c;
+              if (multiplier == 1) {
+                for (int64_t c = 0; c < in_c; ++c) {
+                  sums[c] += static_cast<uint32_t>((source[c] - zero_in) * weights[c]);
+                }
+                continue;
+              }
+              for (int64_t c = 0; c < in_c; ++c) {
+                const int32_t value = source[c] - zero_in;
+                for (int64_t m = c * multiplier; m < (c + 1) * multiplier; ++m) {
+                  sums[m] += static_cast<uint32_t>(value * weights[m]);
+                }
+              }
+            }
+          }
+          int8_t* target = out + ((n * out_h + y) * out_w + x) * out_c;
+          for (int64_t c = 0; c < out_c; ++c) {
+            target[c] = Requantize(sums[c], static_cast<int32_t>(c), layer, zero_out);
+          }
+        }
+      }
+    }
+  }
+
+  void FullyConnected(const Operator& op, const Layer& layer, const Tensor& input,
+                      const Tensor& output, const int8_t* in, int8_t* out) {
+    const Tensor& filter = model_.tensors[op.inputs[1]];
+    const int64_t units = filter.shape[0], depth = filter.shape[1];
+    const int64_t rows = input.elements() / depth;
+    const int32_t zero_in = input.zero_point();
+    const int32_t zero_out = output.zero_point();
+    std::vector<int16_t> row(depth);
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t i = 0; i < depth; ++i)
+        row[i] = static_cast<int16_t>(in[r * depth + i] - zero_in);
+      for (int64_t u = 0; u < units; ++u) {
+        const uint32_t sum = Dot(row.data(), layer.weights.data() + u * depth, depth);
+        out[r * units + u] = Requantize(sum, static_cast<int32_t>(u), layer, zero_out);
+      }
+    }
+  }
+
+  void Add(const Operator& op, const Layer& layer, const int8_t* first, const int8_t* second,
+           int8_t* out) {
+    const Tensor& output = model_.tensors[op.outputs[0]];
+    const auto scaled = [&](int32_t value, int32_t zero_point, const QuantizedMultiplier& factor) {
+      return MultiplyByQuantizedMultiplier((value - zero_point) * (1 << kAddLeftShift),
+                                           factor.multiplier, factor.shift, rounding_);
+    };
+    const int32_t zero1 = model_.tensors[op.inputs[0]].zero_point();
+    const int32_t zero2 = model_.tensors[op.inputs[1]].zero_point();
+    const int64_t count = output.elements();
+    for (int64_t i = 0; i < count; ++i) {
+      const int32_t sum =
+          scaled(first[i], zero1, layer.add.input1) + scaled(second[i], zero2, layer.add.input2);
+      out[i] = Clamp(int64_t{MultiplyByQuantizedMultiplier(sum, layer.add.output.multiplier,
+                                                           layer.add.output.shift, rounding_)} +
+                         output.zero_point(),
+                     layer.range);
+    }
+  }
+
+  void Pool(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
+            const int8_t* in, int8_t* out) {
+    const auto& options = std::get<PoolOptions>(op.options);
+    const bool average = op.type == OperatorType::kAveragePool2d;
+    const int64_t in_h = input.shape[1], in_w = input.shape[2], depth = input.shape[3];
+    const int64_t out_h = output.shape[1], out_w = output.shape[2];
+    const int32_t pad_h = PaddingBefore(options.padding, input.shape[1], output.shape[1],
+                                        options.filter_h, options.stride_h, 1);
+    const int32_t pad_w = PaddingBefore(options.padding, input.shape[2], output.shape[2],
+                                        options.filter_w, options.stride_w, 1);
+    std::vector<int64_t> values(depth);
+    for (int64_t n = 0; n < input.shape[0]; ++n) {
+      for (int64_t y = 0; y < out_h; ++y) {
+        const WindowSpan rows = PlaceWindow(y, options.stride_h, pad_h, options.filter_h, 1, in_h);
+        for (int64_t x = 0; x < out_w; ++x) {
+          const WindowSpan columns =
+              PlaceWindow(x, options.stride_w, pad_w, options.filter_w, 1, in_w);
+          std::fill(values.begin(), values.end(), average ? 0 : -128);
+          for (int64_t iy = rows.start + rows.first; iy < rows.start + rows.last; ++iy) {
+            for (int64_t ix = columns.start + columns.first; ix < columns.start + columns.last;
+                 ++ix) {
+              const int8_t* source = in + ((n * in_h + iy) * in_w + ix) * depth;
+              for (int64_t c = 0; c < depth; ++c) {
+                values[c] =
+                    average ? values[c] + source[c] : std::max<int64_t>(values[c], source[c]);
+              }
+            }
+          }
+          const int64_t count = (rows.last - rows.first) * (columns.last - columns.first);
+          int8_t* target = out + ((n * out_h + y) * out_w + x) * depth;
+          for (int64_t c = 0; c < depth; ++c) {
+            int64_t value = values[c];
+            // The mean over the cells inside of the image, halves away from zero.
+            if (average)
+              value = value > 0 ? (value + count / 2) / count : (value - count / 2) / count;
+            target[c] = Clamp(value, layer.range);
+          }
+        }
+      }
+    }
+  }
+
+  void Mean(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
+            const int8_t* in, int8_t* out) {
+    const auto& axes = std::get<MeanOptions>(op.options).axes;
+    const size_t rank = input.shape.size();
+    // Steps in the output for a step in each dimension of the input; 0 along reduced ones.
+    std::vector<int64_t> steps(rank, 0);
+    int64_t step = 1;
+    int64_t count = 1;
+    for (size_t i = rank; i-- > 0;) {
+      if (std::find(axes.begin(), axes.end(), static_cast<int32_t>(i)) != axes.end()) {
+        count *= input.shape[i];
+        continue;
+      }
+      steps[i] = step;
+      step *= input.shape[i];
+    }
+    std::vector<uint32_t> sums(output.elements(), 0);
+    std::vector<int32_t> position(rank, 0);
+    int64_t target = 0;
+    const int64_t elements = input.elements();
+    for (int64_t i = 0; i < elements; ++i) {
+      sums[target] += static_cast<uint32_t>(int32_t{in[i]});
+      for (size_t d = rank; d-- > 0;) {  // the next position, last dimension fastest
+        target += steps[d];
+        if (++position[d] < input.shape[d]) break;
+        target -= steps[d] * input.shape[d];
+        position[d] = 0;
+      }
+    }
+    const auto zero_sum = static_cast<uint32_t>(input.zero_point() * count);
+    for (size_t i = 0; i < sums.size(); ++i) {
+      const auto sum = static_cast<int32_t>(sums[i] - zero_sum);
+      out[i] = Clamp(int64_t{MultiplyByQuantizedMultiplier(sum, layer.mean.multiplier,
+                                                           layer.mean.shift, rounding_)} +
+                         output.zero_point(),
+                     ActivationRange{});
+    }
+  }
+
+  void Pad(const PadOptions& options, const Tensor& input, const Tensor& output,
+           const std::vector<uint8_t>& in, std::vector<uint8_t>& out) {
+    std::fill(out.begin(), out.end(), static_cast<uint8_t>(output.zero_point()));
+    const size_t rank = input.shape.size();
+    if (rank == 0) {
+      out = in;
+      return;
+    }
+    std::vector<int32_t> position(rank, 0);
+    const int64_t row = input.shape[rank - 1];
+    const int64_t rows = input.elements() / row;
+    for (int64_t r = 0; r < rows; ++r) {
+      int64_t target = 0;
+      for (size_t d = 0; d < rank; ++d) {
+        target = target * output.shape[d] + position[d] + options.paddings[d].first;
+      }
+      std::copy_n(in.begin() + r * row, row, out.begin() + target);
+      for (size_t d = rank - 1; d-- > 0;) {
+        if (++position[d] < input.shape[d]) break;
+        position[d] = 0;
+      }
+    }
+  }
+
+  void Softmax(const Layer& layer, const Tensor& input, const int8_t* in, int8_t* out) {
+    constexpr int32_t kSumIntegerBits = 12;  // the sum is Q12.19
+    constexpr int32_t kOutputBits = 8;
+    const SoftmaxParameters& parameters = layer.softmax;
+    // Exponentials of all differences to the maximum; 0 where they are left out.
+    std::vector<int32_t> exponentials(256, 0);
+    for (int32_t difference = 0; difference >= -255; --difference) {
+      if (difference < parameters.diff_min) break;
+      const auto shifted =
+          static_cast<int32_t>(static_cast<uint32_t>(difference) << parameters.left_shift);
+      exponentials[-difference] =
+          golden::ExpOnNegativeValues(golden::DoublingHighMultiply(shifted, parameters.multiplier));
+    }
+    const int64_t depth = input.shape.back();
+    const int64_t rows = input.elements() / depth;
+    for (int64_t r = 0; r < rows; ++r, in += depth, out += depth) {
+      const int32_t largest = *std::max_element(in, in + depth);
+      uint32_t sum = 0;
+      for (int64_t i = 0; i < depth; ++i) {
+        if (in[i] - largest < parameters.diff_min) continue;
+        sum += static_cast<uint32_t>(
+            golden::RoundingShiftRight(exponentials[largest - in[i]], kSumIntegerBits));
+      }
+      const int32_t headroom = std::countl_zero(sum);
+      const int32_t bits_over_unit = kSumIntegerBits - headroom;
+      const auto fraction = static_cast<int32_t>((sum << headroom) - (uint32_t{1} << 31));
+      const int32_t reciprocal = golden::OneOverOnePlus(fraction);
+      for (int64_t i = 0; i < depth; ++i) {
+        if (in[i] - largest < parameters.diff_min) {
+          out[i] = -128;
+          continue;
+        }
+        const int32_t product =
+            golden::DoublingHighMultiply(reciprocal, exponentials[largest - in[i]]);
+        const int32_t probability =
+            golden::RoundingShiftRight(product, bits_over_unit + 31 - kOutputBits);
+        out[i] = Clamp(int64_t{probability} - 128, ActivationRange{});
+      }
+    }
+  }
+
+  const Model& model_;
+  const Rounding rounding_;
+  TensorBytes& bytes_;
+};
+
+Layer Prepare(const Model& model, const Operator& op) {
+  Layer layer;
+  const Tensor& input = model.tensors[op.inputs[0]];
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const auto set_range = [&](Activation activation) {
+    layer.range = ComputeActivationRange(activation, output.scale(), output.zero_point()).value();
+  };
+  const auto set_weights = [&] {
+    const std::vector<uint8_t>& filter = model.tensors[op.inputs[1]].data;
+    layer.weights.reserve(filter.size());
+    for (uint8_t weight : filter) layer.weights.push_back(static_cast<int8_t>(weight));
+    layer.multipliers = OutputMultipliers(model, op);
+    layer.bias.assign(layer.multipliers.size(), 0);
+    if (op.inputs[2] >= 0) {
+      const std::vector<uint8_t>& bias = model.tensors[op.inputs[2]].data;
+      std::memcpy(layer.bias.data(), bias.data(), bias.size());
+    }
+  };
+  switch (op.type) {
+    case OperatorType::kConv2d:
+    case OperatorType::kDepthwiseConv2d:
+      set_weights();
+      set_range(std::get<ConvOptions>(op.options).activation);
+      break;
+    case OperatorType::kFullyConnected:
+      set_weights();
+      set_range(std::get<FullyConnectedOptions>(op.options).activation);
+      break;
+    case OperatorType::kAdd:
+      layer.add =
+          ComputeAddMultipliers(input.scale(), model.tensors[op.inputs[1]].scale(), output.scale())
+              .value();
+      set_range(std::get<AddOptions>(op.options).activation);
+      break;
+    case OperatorType::kMaxPool2d:
+    case OperatorType::kAveragePool2d:
+      set_range(std::get<PoolOptions>(op.options).activation);
+      break;
+    case OperatorType::kMean: {
+      int64_t count = 1;
+      for (int32_t axis : std::get<MeanOptions>(op.options).axes) count *= input.shape[axis];
+      layer.mean = MeanMultiplier(input.scale(), output.scale(), count);
+      break;
+    }
+    case OperatorType::kSoftmax:
+      layer.softmax =
+          ComputeSoftmaxParameters(std::get<SoftmaxOptions>(op.options).beta, input.scale())
+              .value();
+      break;
+    case OperatorType::kReshape:
+    case OperatorType::kPad:
+      break;
+  }
+  return layer;
+}
+
+}  // namespace
+
+struct GoldenModel::Prepared {
+  Model model;
+  Rounding rounding;
+  std::vector<Layer> layers;
+};
+
+GoldenModel::GoldenModel(const Model& model, Rounding rounding)
+    : prepared_(std::make_unique<Prepared>(Prepared{model, rounding, {}})) {
+  for (const Operator& op : model.operators) prepared_->layers.push_back(Prepare(model, op));
+}
+
+GoldenModel::~GoldenModel() = default;
+GoldenModel::GoldenModel(GoldenModel&&) noexcept = default;
+
+Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& inputs) const {
+  const Model& model = prepared_->model;
+  const auto refuse = [&](DiagnosticCode code, std::string message) {
+    Diagnostic error;
+    error.code = code;
+    error.location.file = model.name;
+    error.message = std::move(message);
+    return error;
+  };
+  if (inputs.size() != model.inputs.size()) {
+    return refuse(DiagnosticCode::kModelInput,
+                  fmt::format("{} inputs given, {} needed", inputs.size(), model.inputs.size()));
+  }
+  int64_t total = 0;
+  for (const Tensor& tensor : model.tensors) total += tensor.is_constant ? 0 : tensor.bytes();
+  if (total > kMostActivationBytes) {
+    return refuse(DiagnosticCode::kModelTooLarge,
+                  fmt::format("all tensors together have {} bytes, more than {}", total,
+                              kMostActivationBytes));
+  }
+  TensorBytes bytes(model.tensors.size());
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& tensor = model.tensors[model.inputs[i]];
+    if (inputs[i].size() != tensor.bytes()) {
+      return refuse(DiagnosticCode::kModelInput, fmt::format("input {} has {} bytes, {} needed", i,
+                                                             inputs[i].size(), tensor.bytes()));
+    }
+    bytes[model.inputs[i]] = inputs[i];
+  }
+  Executor executor(model, prepared_->rounding, bytes);
+  for (size_t i = 0; i < model.operators.size(); ++i)
+    executor.Execute(model.operators[i], prepared_->layers[i]);
+  return bytes;
+}
+
+Result<TensorBytes> RunGolden(const Model& model, const std::vector<std::vector<uint8_t>>& inputs,
+                              Rounding rounding) {
+  return GoldenModel(model, rounding).Run(inputs);
+}
+
+Comparison CompareTensors(const Model& model, const TensorBytes& expected,
+                          const TensorBytes& actual) {
+  Comparison result;
+  const auto compare = [&](int32_t tensor, const Operator* op) {
+    const std::vector<uint8_t>& want = expected[tensor];
+    const std::vector<uint8_t>& have = actual[tensor];
+    if (have.empty()) return;
+    ++result.tensors;
+    result.elements += static_cast<int64_t>(want.size());
+    Mismatch mismatch;
+    bool found = false;
+    for (size_t i = 0; i < want.size(); ++i) {
+      if (i < have.size() && want.size() == have.size() && want[i] == have[i]) continue;
+      ++mismatch.differing;
+      if (found) continue;
+      found = true;
+      mismatch.element = static_cast<int64_t>(i);
+      mismatch.expected = static_cast<int8_t>(want[i]);
+      mismatch.actual = i < have.size() ? static_cast<int8_t>(have[i]) : 0;
+    }
+    if (!found) return;
+    ++result.differing_tensors;
+    result.differing_elements += mismatch.differing;
+    if (result.first) return;
+    mismatch.tensor = tensor;
+    mismatch.tensor_name = model.tensors[tensor].name;
+    mismatch.elements = static_cast<int64_t>(want.size());
+    if (op != nullptr) {
+      mismatch.operator_index = op->index;
+      mismatch.operator_name = OperatorName(op->type);
+    }
+    int64_t rest = mismatch.element;
+    const std::vector<int32_t>& shape = model.tensors[tensor].shape;
+    mismatch.position.resize(shape.size());
+    for (size_t d = shape.size(); d-- > 0; rest /= shape[d]) {
+      mismatch.position[d] = static_cast<int32_t>(rest % shape[d]);
+    }
+    result.first = std::move(mismatch);
+  };
+  for (int32_t tensor : model.inputs) compare(tensor, nullptr);
+  for (const Operator& op : model.operators) {
+    for (int32_t tensor : op.outputs) compare(tensor, &op);
+  }
+  return result;
+}
+
+std::string DescribeMismatch(const Mismatch& m) {
+  return fmt::format(
+      "operator {} {}, tensor {} \"{}\": element {} at [{}] is {} instead of {}; {} of {} elements "
+      "differ",
+      m.operator_index, m.operator_name, m.tensor, m.tensor_name, m.element,
+      fmt::join(m.position, ","), m.actual, m.expected, m.differing, m.elements);
+}
+
+}  // namespace npugen
