@@ -1,10 +1,11 @@
 `default_nettype none
 // Lets two requesters share one AXI read channel: id 0 is the command fetch, id 1 the tensor load.
 //
-// Addresses alternate when both ask; one that was shown to the bus stays until it is accepted. Beats are
-// routed by id and may come mixed. Nothing leads from the R channel back to the AR channel.
+// Addresses alternate when both ask; one that was shown to the bus stays until it is accepted.
+// Beats are routed by id and may come mixed. Nothing leads from the R channel back to the AR
+// channel.
 module npu_axi_read_mux #(
-  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
+  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW    = 40   //@ = npu.axi.address_width  -- address bits
 ) (
   input  wire                   clk_i,

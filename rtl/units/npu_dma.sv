@@ -1,16 +1,17 @@
 `default_nettype none
-// The two DMA engines and what they share: the read port of the PE memories (LOAD with a local source, STORE).
+// The two DMA engines and what they share: the read port of the PE memories (LOAD with a local
+// source, STORE).
 module npu_dma #(
-  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
-  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
+  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- 32..64 bits
   parameter int unsigned Outstanding      = 8,       //@ = npu.axi.outstanding  -- bursts in flight
   parameter int unsigned GridX            = 4,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY            = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
   parameter int unsigned Cores            = 4,       //@ = pe.cores  -- cores per PE, 1..16
   parameter int unsigned PeMemBytes       = 131072,  //@ = pe.memory  -- bytes of a PE memory
   parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
-  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats, at least 2
-  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats, at least 2
+  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
+  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
   localparam int unsigned NumPes = GridX * GridY,
   localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
 ) (

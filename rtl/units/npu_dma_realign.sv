@@ -1,12 +1,12 @@
 `default_nettype none
 // Turns the aligned beats of a source into the aligned words of a destination, run by run.
 //
-// A run is `size` bytes at any destination address. Its bytes are fill, then bytes of the source, then fill.
-// Beats are rotated by the difference of the alignments; a word takes its low bytes from the beat before
-// (held) and its high bytes from the present one. A run of n words takes n cycles, and one more when its
-// first word needs two beats. The next run follows without a gap.
+// A run is `size` bytes at any destination address. Its bytes are fill, then bytes of the source,
+// then fill. Beats are rotated by the difference of the alignments; a word takes its low bytes
+// from the beat before (held) and its high bytes from the present one. A run of n words takes n
+// cycles, and one more when its first word needs two beats. The next run follows without a gap.
 module npu_dma_realign #(
-  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- bytes per beat and word: 4, 8, ... 64
+  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned UserW    = 1,   // bits that travel with a run
   localparam int unsigned ByteW = $clog2(BusBytes)
 ) (

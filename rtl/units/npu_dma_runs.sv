@@ -1,9 +1,11 @@
 `default_nettype none
-// Lists the runs of a DMA box: size1*size2*size3*size4 of them, dimension 1 innermost, one per cycle.
+// Lists the runs of a DMA box: size1*size2*size3*size4 of them, dimension 1 innermost, one per
+// cycle.
 //
-// Positions are kept for the start of every dimension, so a step is one addition per side whichever
-// dimension moves. They are modulo 2^32: a box that starts before its source (with bounds) has a
-// "negative" global_offset. The first run is shown two cycles after the command is taken.
+// Positions are kept for the start of every dimension, so a step is one addition per side
+// whichever dimension moves. They are modulo 2^32: a box that starts before its source (with
+// bounds) has a "negative" global_offset. The first run is shown two cycles after the command is
+// taken.
 module npu_dma_runs #(
   parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
@@ -152,8 +154,10 @@ module npu_dma_runs #(
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
-        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} || x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
-         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} || x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
+        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
+         x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
+         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
+         x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
 
     always_ff @(posedge clk_i) begin
       if (take) begin

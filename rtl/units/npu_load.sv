@@ -1,26 +1,27 @@
 `default_nettype none
-// The tensor LOAD engine: boxes from bus memory (or PE memory) to PE and core memories, with fill outside
-// the source's bounds.
+// The tensor LOAD engine: boxes from bus memory (or PE memory) to PE and core memories, with fill
+// outside the source's bounds.
 //
 //   command -> npu_dma_runs -> check -+-> bursts -> AR      R -> staging buffer -+
-//                              (C)    +-> run queue ------------------> npu_dma_realign -> memory write
+//                                     +-> run queue ---------------> npu_dma_realign -> memory
 //
-// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the next one is
-// taken when the last run of the present one is listed, and up to ContextDepth + 2 are in flight; their words
-// are written, and their signals raised, strictly in order. An error is reported when everything before
-// the failing run is written. A command with local_source reads what commands before it wrote, so it runs
-// alone. The R channel may wait for the staging buffers, which need nothing but the memories to drain.
+// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the
+// next one is taken when the last run of the present one is listed, and up to ContextDepth + 2 are
+// in flight; their words are written, and their signals raised, strictly in order. An error is
+// reported when everything before the failing run is written. A command with local_source reads
+// what commands before it wrote, so it runs alone. The R channel may wait for the staging buffers,
+// which need nothing but the memories to drain.
 module npu_load #(
-  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
-  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
+  parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- 32..64 bits
   parameter int unsigned Outstanding      = 8,       //@ = npu.axi.outstanding  -- bursts in flight
   parameter int unsigned GridX            = 4,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY            = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
   parameter int unsigned Cores            = 4,       //@ = pe.cores  -- cores per PE, 1..16
   parameter int unsigned PeMemBytes       = 131072,  //@ = pe.memory  -- bytes of a PE memory
   parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
-  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats, at least 2
-  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats, at least 2
+  parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
+  parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
   parameter int unsigned MaxBurst         = 32,      // beats of a burst, 1..256
   localparam int unsigned NumPes = GridX * GridY
 ) (
@@ -32,7 +33,7 @@ module npu_load #(
   output wire                   cmd_ready_o,
   input  wire  [28*32-1:0]      cmd_i,                // npu_isa_pkg::dma_command_t
   // control and state
-  input  wire                   halt_i,               // issue no new burst, discard what still comes
+  input  wire                   halt_i,               // issue no burst, discard what still comes
   output wire                   quiet_o,              // no burst outstanding
   output wire                   busy_o,               // from the cycle after a command is taken
   output wire                   signal_valid_o,
@@ -41,7 +42,7 @@ module npu_load #(
   output wire                   error_valid_o,        // once, then the engine waits for clear_i
   output wire  [7:0]            error_code_o,
   output wire  [15:0]           error_tag_o,
-  output wire  [AddrW-1:0]      error_address_o,      // of the run (bounds) or the burst (bus error)
+  output wire  [AddrW-1:0]      error_address_o,      // of the run (bounds) or burst (bus error)
   // memory windows
   input  wire  [4*64-1:0]       window_base_i,
   input  wire  [4*32-1:0]       window_size_i,
@@ -395,8 +396,8 @@ module npu_load #(
     .count_o(unused_queue_count)
   );
 
-  // One entry per command, from its first run listed to its last run realigned. Room was checked when
-  // the command was taken.
+  // One entry per command, from its first run listed to its last run realigned. Room was checked
+  // when the command was taken.
   npu_fifo #(
     .Width(ContextW),
     .Depth(ContextDepth)
@@ -406,8 +407,8 @@ module npu_load #(
     .clear_i,
     .valid_i(run_valid && run_ready && run_first),
     .ready_o(context_ready),
-    .data_i ({left, left + copied - 24'd1, size - 24'd1, fill_q, core_q, signal_en_q, signal_bytes_q,
-              signal_id_q, core_mask_q, pe_mask_q}),
+    .data_i ({left, left + copied - 24'd1, size - 24'd1, fill_q, core_q, signal_en_q,
+              signal_bytes_q, signal_id_q, core_mask_q, pe_mask_q}),
     .valid_o(context_valid),
     .ready_i(queue_valid && realign_ready && queue_last),
     .data_o ({context_first, context_last, context_end, context_fill, context_user}),
@@ -442,8 +443,8 @@ module npu_load #(
     .word_strb_o     (mem_wr_strb_o),
     .word_bytes_o    (word_bytes),
     .word_last_o     (word_last),
-    .word_user_o     ({mem_wr_core_o, word_signal_en, word_signal_bytes, word_signal_id, word_core_mask,
-                       mem_wr_pe_mask_o, word_last_run}),
+    .word_user_o     ({mem_wr_core_o, word_signal_en, word_signal_bytes, word_signal_id,
+                       word_core_mask, mem_wr_pe_mask_o, word_last_run}),
     .idle_o          (realign_idle)
   );
 

@@ -2,15 +2,16 @@
 // The tensor STORE engine: boxes from one PE's memory to bus memory.
 //
 //   command -> npu_dma_runs -> check -+-> bursts -> AW                  B -> completion
-//                              (C)    +-> memory reads -> staging -> npu_dma_realign -> W
+//                                     +-> memory reads -> staging -> npu_dma_realign -> W
 //
-// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the next one
-// is taken when the last run of the present one is listed. A command is complete when all its bursts are
-// answered. An error is reported when everything before the failing run is answered. When halted, bursts
-// whose address was issued get their data all the same; then nothing is read any more.
+// The checks are made run by run, so a run that fails has no access at all. Commands overlap: the
+// next one is taken when the last run of the present one is listed. A command is complete when all
+// its bursts are answered. An error is reported when everything before the failing run is
+// answered. When halted, bursts whose address was issued get their data all the same; then nothing
+// is read any more.
 module npu_store #(
-  parameter int unsigned BusBytes    = 16,      //@ = npu.axi.bytes  -- bytes per beat: 4, 8, ... 64
-  parameter int unsigned AddrW       = 40,      //@ = npu.axi.address_width  -- address bits, 32..64
+  parameter int unsigned BusBytes    = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
+  parameter int unsigned AddrW       = 40,      //@ = npu.axi.address_width  -- 32..64 bits
   parameter int unsigned Outstanding = 8,       //@ = npu.axi.outstanding  -- bursts in flight
   parameter int unsigned GridX       = 4,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY       = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
@@ -37,7 +38,7 @@ module npu_store #(
   output wire                   error_valid_o,    // once, then the engine waits for clear_i
   output wire  [7:0]            error_code_o,
   output wire  [15:0]           error_tag_o,
-  output wire  [AddrW-1:0]      error_address_o,  // of the run (bounds) or the burst (bus error)
+  output wire  [AddrW-1:0]      error_address_o,  // of the run (bounds) or burst (bus error)
   // memory windows
   input  wire  [4*64-1:0]       window_base_i,
   input  wire  [4*32-1:0]       window_size_i,
@@ -160,8 +161,9 @@ module npu_store #(
 
   logic [$clog2(Outstanding + 1)-1:0] unused_write_count, unused_answer_count;
   logic [$clog2(4 + 1)-1:0]           unused_queue_count;
-  logic                               unused_stage_ready, unused_stage_empty, unused_ok;
-  logic                               unused_beat_user, unused_word_user, unused_word_last, unused_idle;
+  logic                               unused_stage_ready, unused_stage_empty, unused_idle;
+  logic                               unused_beat_user, unused_word_user, unused_word_last;
+  logic                               unused_ok;
   logic [23:0]                        unused_word_addr;
 
   // ---- Command: what all its runs share ----

@@ -9,7 +9,8 @@
 
 namespace npugen {
 
-AxiMemory::AxiMemory(uint8_t* storage, uint64_t base, uint64_t size, const AxiMemoryOptions& options)
+AxiMemory::AxiMemory(uint8_t* storage, uint64_t base, uint64_t size,
+                     const AxiMemoryOptions& options)
     : storage_(storage), base_(base), size_(size), options_(options) {
   options_.read_latency = std::max(options_.read_latency, 1u);
   options_.write_latency = std::max(options_.write_latency, 1u);
@@ -31,7 +32,8 @@ void AxiMemory::Reset() {
 }
 
 void AxiMemory::AddErrorRange(uint64_t address, uint64_t bytes, AxiResponseCode code) {
-  if (bytes != 0) error_ranges_.push_back({address, address + bytes - 1, static_cast<uint8_t>(code)});
+  if (bytes != 0)
+    error_ranges_.push_back({address, address + bytes - 1, static_cast<uint8_t>(code)});
 }
 
 uint8_t AxiMemory::CodeFor(uint64_t address) const {
@@ -39,7 +41,7 @@ uint8_t AxiMemory::CodeFor(uint64_t address) const {
     if (address <= range.last && address + options_.bus_bytes - 1 >= range.first) return range.code;
   }
   return static_cast<uint8_t>(Inside(address, options_.bus_bytes) ? AxiResponseCode::kOkay
-                                                                   : AxiResponseCode::kDecodeError);
+                                                                  : AxiResponseCode::kDecodeError);
 }
 
 void AxiMemory::Violation(const char* format, ...) {
@@ -58,7 +60,8 @@ void AxiMemory::AcceptAddress(const char* channel, uint64_t address, uint32_t be
   const uint32_t bus = options_.bus_bytes;
   const unsigned long long shown = address;
   if (burst != 1) Violation("%s 0x%llx: burst type %u is not INCR", channel, shown, burst);
-  if ((1u << size) != bus) Violation("%s 0x%llx: size %u is not the bus width", channel, shown, size);
+  if ((1u << size) != bus)
+    Violation("%s 0x%llx: size %u is not the bus width", channel, shown, size);
   if (address % bus != 0) Violation("%s 0x%llx: not aligned to the bus width", channel, shown);
   if (address / 4096 != (address + uint64_t{beats} * bus - 1) / 4096) {
     Violation("%s 0x%llx: %u beats cross a 4 KiB boundary", channel, shown, beats);
@@ -140,9 +143,9 @@ void AxiMemory::CheckStable(const AxiRequestSignals& request) {
                    request.aw_len != held_.aw_len || request.aw_id != held_.aw_id)) {
     Violation("AW changed before it was accepted");
   }
-  if (w_held_ && (!request.w_valid || request.w_strb != held_.w_strb ||
-                  request.w_last != held_.w_last ||
-                  std::memcmp(request.w_data, held_data_, options_.bus_bytes) != 0)) {
+  if (w_held_ &&
+      (!request.w_valid || request.w_strb != held_.w_strb || request.w_last != held_.w_last ||
+       std::memcmp(request.w_data, held_data_, options_.bus_bytes) != 0)) {
     Violation("W changed before it was accepted");
   }
 }

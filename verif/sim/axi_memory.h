@@ -2,12 +2,13 @@
 //
 // All its outputs are registers, as those of a slave with register slices. One simulated cycle is:
 //
-//     dut.clk = 0; <copy memory.response() to the inputs>; dut.eval();   // outputs of the cycle settle
-//     memory.Tick(<outputs of dut>);                                     // what the coming edge does
-//     dut.clk = 1; dut.eval();                                           // the edge, with the old inputs
+//     dut.clk = 0; <copy memory.response() to the inputs>; dut.eval();  // outputs settle
+//     memory.Tick(<outputs of dut>);                                    // what the edge will do
+//     dut.clk = 1; dut.eval();                                          // with the old inputs
 //
-// so response() must be copied before Tick() or only after the edge. A cycle without traffic costs a few
-// instructions (the fast path of Tick), a cycle with traffic some ten nanoseconds; nothing is allocated.
+// so response() must be copied before Tick() or only after the edge. A cycle without traffic costs
+// a few instructions (the fast path of Tick), a cycle with traffic some ten nanoseconds; nothing is
+// allocated.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +19,20 @@
 namespace npugen {
 
 /// AXI response codes.
-enum class AxiResponseCode : uint8_t { kOkay = 0, kExclusive = 1, kSlaveError = 2, kDecodeError = 3 };
+enum class AxiResponseCode : uint8_t {
+  kOkay = 0,
+  kExclusive = 1,
+  kSlaveError = 2,
+  kDecodeError = 3
+};
 
 /// What the master drives. Data is a pointer to bytes in bus order (little endian), so a Verilator
 /// IData, QData or VlWide port serves directly; it is read during Tick() only.
 struct AxiRequestSignals {
   uint64_t ar_addr = 0;
   uint64_t aw_addr = 0;
-  uint64_t w_strb = 0;                ///< one bit per byte of the bus
-  const uint8_t* w_data = nullptr;    ///< bus_bytes bytes; may be null while w_valid is false
+  uint64_t w_strb = 0;              ///< one bit per byte of the bus
+  const uint8_t* w_data = nullptr;  ///< bus_bytes bytes; may be null while w_valid is false
   uint8_t ar_id = 0, ar_len = 0, ar_size = 0, ar_burst = 1;
   uint8_t aw_id = 0, aw_len = 0, aw_size = 0, aw_burst = 1;
   bool ar_valid = false;
@@ -52,12 +58,12 @@ struct AxiResponseSignals {
 
 /// Settings of an AxiMemory.
 struct AxiMemoryOptions {
-  uint32_t bus_bytes = 16;       ///< 4, 8, ... 64
-  uint32_t read_latency = 50;    ///< cycles from the accepted address to the first beat, at least 1
-  uint32_t write_latency = 50;   ///< cycles from the accepted last beat to the response, at least 1
-  uint32_t max_outstanding = 64; ///< bursts per direction, 1..64; no address is accepted beyond
+  uint32_t bus_bytes = 16;      ///< 4, 8, ... 64
+  uint32_t read_latency = 50;   ///< cycles from the accepted address to the first beat, at least 1
+  uint32_t write_latency = 50;  ///< cycles from the accepted last beat to the response, at least 1
+  uint32_t max_outstanding = 64;   ///< bursts per direction, 1..64; no address is accepted beyond
   uint32_t max_burst_beats = 256;  ///< longer bursts are a protocol violation
-  bool interleave = false;       ///< beats of different read ids come mixed (in order within an id)
+  bool interleave = false;  ///< beats of different read ids come mixed (in order within an id)
   // Probabilities in 1/65536 per cycle that a channel pauses.
   uint32_t ar_stall = 0, r_stall = 0, aw_stall = 0, w_stall = 0, b_stall = 0;
   uint64_t seed = 1;
@@ -90,8 +96,8 @@ class AxiMemory {
 
   const AxiResponseSignals& response() const { return response_; }
 
-  /// True while transfers are under way or a channel may pause at random. While false, Tick() with no valid
-  /// request changes nothing but the time, so response() need not be copied again.
+  /// True while transfers are under way or a channel may pause at random. While false, Tick() with
+  /// no valid request changes nothing but the time, so response() need not be copied again.
   bool active() const { return active_; }
 
   /// Beats that touch [address, address + bytes) answer with `code`; such writes have no effect.
@@ -99,7 +105,8 @@ class AxiMemory {
   void AddErrorRange(uint64_t address, uint64_t bytes, AxiResponseCode code);
   void ClearErrorRanges() { error_ranges_.clear(); }
 
-  /// The host's view of the bytes at a bus address; null where [address, address + bytes) is not inside.
+  /// The host's view of the bytes at a bus address; null where [address, address + bytes) is not
+  /// inside.
   uint8_t* Pointer(uint64_t address, uint64_t bytes) {
     return Inside(address, bytes) ? storage_ + (address - base_) : nullptr;
   }
@@ -109,7 +116,8 @@ class AxiMemory {
   /// Bursts accepted whose last beat (read) or response (write) has not been taken by the master.
   uint32_t outstanding() const { return reads_.count + writes_.count + replies_.count; }
 
-  /// The first violations of the protocol in words, at most 16; counts().violations has their number.
+  /// The first violations of the protocol in words, at most 16; counts().violations has their
+  /// number.
   const std::vector<std::string>& violations() const { return violations_; }
 
  private:
@@ -120,7 +128,7 @@ class AxiMemory {
     uint64_t due;      ///< first cycle in which an answer may be seen
     uint32_t left;     ///< beats
     uint8_t id;
-    uint8_t code;      ///< worst answer so far (writes)
+    uint8_t code;  ///< worst answer so far (writes)
   };
 
   /// Bursts in the order of acceptance.
@@ -146,7 +154,8 @@ class AxiMemory {
   };
 
   void Advance(const AxiRequestSignals& request);
-  void AcceptAddress(const char* channel, uint64_t address, uint32_t beats, uint8_t size, uint8_t burst);
+  void AcceptAddress(const char* channel, uint64_t address, uint32_t beats, uint8_t size,
+                     uint8_t burst);
   void AcceptWriteBeat(const AxiRequestSignals& request);
   void PresentRead();
   void CheckStable(const AxiRequestSignals& request);
@@ -178,7 +187,8 @@ class AxiMemory {
   BurstRing reads_;    ///< read bursts with beats to come
   BurstRing writes_;   ///< write bursts with beats to come
   BurstRing replies_;  ///< write bursts waiting for their answer to be taken
-  bool ar_held_ = false, aw_held_ = false, w_held_ = false;  ///< valid and not accepted in the last cycle
+  bool ar_held_ = false, aw_held_ = false,
+       w_held_ = false;  ///< valid and not accepted in the last cycle
   AxiRequestSignals held_;
   uint8_t held_data_[64];
   AxiMemoryCounts counts_;
