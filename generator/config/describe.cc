@@ -36,7 +36,7 @@ std::string DescribeConfig(const NpuConfig& config) {
                   config.core_rows(), config.core_row_bytes(),
                   FormatBytes(cores * config.core_memory_bytes)));
   row("weight slice",
-      fmt::format("{} B in {} rows: one per {} positions at most", config.lanes * config.simd,
+      fmt::format("{} B in {} rows, used for up to {} positions", config.lanes * config.simd,
                   config.slice_rows(), config.accumulators));
   row("parameters", fmt::format("{} B per channel group and core, {} rows", config.lanes * 9,
                                 config.param_rows()));

@@ -121,9 +121,10 @@ const std::vector<ConfigRule>& Rules() {
                             c.lookup_ports, c.post_width);
        },
        [](const NpuConfig& c) {
-         return fmt::format(
-             "set units.lookup_ports to {} or less, or units.postprocess_width to {} or more",
-             c.post_width, c.lookup_ports);
+         const std::string first =
+             fmt::format("set units.lookup_ports to {} or less", c.post_width);
+         if (c.lookup_ports > c.pe_lanes()) return first;
+         return fmt::format("{}, or units.postprocess_width to {} or more", first, c.lookup_ports);
        }},
       {DiagnosticCode::kSpecPeMemoryShape,
        {"pe.memory", "pe.banks", "pe.bank_width"},

@@ -20,12 +20,16 @@ std::string EmitConfigHeader(const Plan& plan) {
                        HeaderWriter::Hex(static_cast<uint32_t>(config.hash)));
   HeaderWriter::Define(table, "NPU_CONFIG_HASH_HI",
                        HeaderWriter::Hex(static_cast<uint32_t>(config.hash >> 32)));
+  out.Group("Identity", table);
+
+  table = HeaderWriter::NewTable();
   for (const ConfigValue& value : plan.values) {
     HeaderWriter::Define(table, "NPU_CONFIG_" + value.CName(),
                          fmt::format("{}{}", value.value, value.value > 0xffffffff ? "ull" : "u"),
-                         fmt::format("{}: {}", value.key, value.remark));
+                         value.remark);
   }
-  out.Group("Values; the key in the spec stands before the colon", table);
+  out.Group("Values, named after their keys in the spec: core.lanes is NPU_CONFIG_CORE_LANES",
+            table);
   return out.Finish();
 }
 

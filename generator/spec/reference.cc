@@ -52,7 +52,7 @@ std::string SpecReference() {
   out += "\n## Keys\n";
   for (const KeyInfo& key : AllKeys()) {
     if (key.kind == KeyKind::kBlock) {
-      out += '\n';
+      if (!out.ends_with("\n\n")) out += '\n';
       out += Wrapped(fmt::format("**`{}`** - {}", key.path, key.summary), "", "");
       out += '\n';
       continue;

@@ -16,7 +16,7 @@ namespace {
 std::string_view Describe(const YamlNode& node) {
   switch (node.kind) {
     case YamlNode::Kind::kNull:
-      return "nothing";
+      return "empty";
     case YamlNode::Kind::kScalar:
       return "a single value";
     case YamlNode::Kind::kList:

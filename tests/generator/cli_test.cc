@@ -1,0 +1,78 @@
+// The program as users call it: exit statuses, streams, help.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/generator/support.h"
+
+namespace npugen {
+namespace {
+
+using testing::kSourceDir;
+using testing::ProgramResult;
+
+ProgramResult Npugen(const std::string& arguments) {
+  return testing::RunShell(fmt::format("{} {}", NPUGEN_PROGRAM, arguments));
+}
+
+std::string Spec(std::string_view path) { return (kSourceDir / path).string(); }
+
+TEST(Cli, Check) {
+  const ProgramResult good = Npugen("check " + Spec("specs/edge.yaml"));
+  EXPECT_EQ(good.status, 0);
+  EXPECT_NE(good.out.find("256 MACs/cycle"), std::string::npos);
+  EXPECT_EQ(good.err, "");
+
+  const ProgramResult bad = Npugen("check " + Spec("tests/bad_specs/several_errors.yaml"));
+  EXPECT_EQ(bad.status, 3);
+  EXPECT_EQ(bad.out, "");
+  EXPECT_NE(bad.err.find("6 errors"), std::string::npos) << bad.err;
+  EXPECT_EQ(bad.err.find('\033'), std::string::npos) << "colour without a terminal";
+
+  EXPECT_EQ(Npugen("check /nowhere.yaml").status, 2);
+}
+
+TEST(Cli, CheckJson) {
+  const ProgramResult good = Npugen("check --json " + Spec("specs/nano.yaml"));
+  EXPECT_EQ(nlohmann::json::parse(good.out)["values"]["lane.simd"], 4);
+  const ProgramResult bad = Npugen("check --json " + Spec("tests/bad_specs/unknown_key.yaml"));
+  EXPECT_EQ(bad.status, 3);
+  const nlohmann::json errors = nlohmann::json::parse(bad.out)["errors"];
+  ASSERT_EQ(errors.size(), 2u);
+  EXPECT_EQ(errors[1]["code"], "S110");
+  EXPECT_EQ(errors[1]["line"], 6);
+  EXPECT_EQ(errors[1]["column"], 3);
+}
+
+TEST(Cli, UsageAndHelp) {
+  EXPECT_EQ(Npugen("").status, 2);
+  EXPECT_EQ(Npugen("frobnicate").status, 2);
+  EXPECT_EQ(Npugen("check").status, 2);
+  EXPECT_EQ(Npugen("emit " + Spec("specs/nano.yaml")).status, 2);
+  const ProgramResult help = Npugen("--help");
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.out.find("Exit status"), std::string::npos);
+  for (const std::string_view command : {"check", "emit", "spec-reference"}) {
+    const ProgramResult command_help = Npugen(fmt::format("{} --help", command));
+    EXPECT_EQ(command_help.status, 0);
+    EXPECT_NE(command_help.out.find("Example: npugen"), std::string::npos) << command;
+  }
+  const ProgramResult version = Npugen("--version");
+  EXPECT_EQ(version.status, 0);
+  EXPECT_TRUE(version.out.starts_with("npugen ")) << version.out;
+}
+
+TEST(Cli, SpecReference) {
+  EXPECT_EQ(Npugen("spec-reference").out, testing::ReadFile(kSourceDir / "docs/spec.md"));
+}
+
+TEST(Cli, NothingIsWrittenOnError) {
+  const testing::TemporaryFolder folder;
+  const std::string out = folder.path() / "out";
+  EXPECT_EQ(Npugen("emit " + Spec("tests/bad_specs/unknown_key.yaml") + " -o " + out).status, 3);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace
+}  // namespace npugen
