@@ -9,6 +9,7 @@
 #include "generator/arch/register_map.h"
 #include "generator/emit/isa_package.h"
 #include "generator/emit/register_block.h"
+#include "generator/emit/register_header.h"
 #include "tests/generator/support.h"
 
 namespace npugen {
@@ -113,6 +114,21 @@ TEST(RegisterBlock, IsTidyAndReadableByYosys) {
       "cd {} && yosys -q -p 'read_verilog -sv npu_regs.sv; hierarchy -check -top npu_regs; "
       "proc; check -assert; select -assert-none t:$dlatch'",
       folder.path().string()));
+  EXPECT_EQ(result.status, 0) << result.out << result.err;
+}
+
+TEST(RegisterBlock, BehavesOnTheBus) {
+  if (RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
+  const testing::TemporaryFolder folder;
+  WriteFile(folder.path() / "npu_regs.sv", EmitRegisterBlock());
+  WriteFile(folder.path() / "npu_registers.h", EmitRegisterHeader());
+  const testing::ProgramResult result = RunShell(fmt::format(
+      "cd {} && OBJCACHE=$(command -v ccache) verilator --cc --exe --build -Wall --x-initial "
+      "unique "
+      "-Mdir obj -CFLAGS '-I.. -O1' -MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' npu_regs.sv {} && "
+      "obj/Vnpu_regs",
+      folder.path().string(),
+      (testing::kSourceDir / "tests/generator/npu_regs_bench.cc").string()));
   EXPECT_EQ(result.status, 0) << result.out << result.err;
 }
 
