@@ -1,0 +1,386 @@
+// The driver: identity check, program check, submit, wait, errors, reset.
+#include "sw/driver/npu_driver.h"
+
+#include <stddef.h>
+
+#include "npu_registers.h"
+
+#define FIELD(value, field) (((value)&field##_MASK) >> field##_SHIFT)
+
+/// Numbers of the windows.
+enum { WINDOW_PROGRAM = 0, WINDOW_SCRATCH = 1, WINDOW_INPUT = 2, WINDOW_OUTPUT = 3 };
+
+/// Bytes of a stream's header.
+enum { STREAM_HEADER_BYTES = 32 };
+
+static uint32_t read_register(const struct npu_device* device, uint32_t offset) {
+  return device->platform->read32(device->platform->context, offset);
+}
+
+static void write_register(const struct npu_device* device, uint32_t offset, uint32_t value) {
+  device->platform->write32(device->platform->context, offset, value);
+}
+
+static uint64_t read_register_pair(const struct npu_device* device, uint32_t lo, uint32_t hi) {
+  return (uint64_t)read_register(device, hi) << 32 | read_register(device, lo);
+}
+
+static void memory_barrier(const struct npu_device* device) {
+  if (device->platform->memory_barrier != NULL) {
+    device->platform->memory_barrier(device->platform->context);
+  }
+}
+
+static uint64_t now(const struct npu_device* device) {
+  return device->platform->time(device->platform->context);
+}
+
+static void read_capabilities(struct npu_device* device) {
+  struct npu_capabilities* capabilities = &device->capabilities;
+  const uint32_t shape0 = read_register(device, NPU_REG_SHAPE0_OFFSET);
+  const uint32_t shape1 = read_register(device, NPU_REG_SHAPE1_OFFSET);
+  const uint32_t shape2 = read_register(device, NPU_REG_SHAPE2_OFFSET);
+  capabilities->lanes = FIELD(shape0, NPU_SHAPE0_LANES);
+  capabilities->simd = FIELD(shape0, NPU_SHAPE0_SIMD);
+  capabilities->cores = FIELD(shape0, NPU_SHAPE0_CORES);
+  capabilities->post_width = FIELD(shape0, NPU_SHAPE0_POST_WIDTH);
+  capabilities->grid_x = FIELD(shape1, NPU_SHAPE1_GRID_X);
+  capabilities->grid_y = FIELD(shape1, NPU_SHAPE1_GRID_Y);
+  capabilities->accumulators = FIELD(shape1, NPU_SHAPE1_ACCUMULATORS);
+  capabilities->axi_bytes = FIELD(shape2, NPU_SHAPE2_AXI_BYTES);
+  capabilities->address_bits = FIELD(shape2, NPU_SHAPE2_ADDRESS_BITS);
+  capabilities->pe_memory_bytes = read_register(device, NPU_REG_PE_MEMORY_BYTES_OFFSET);
+  capabilities->core_memory_bytes = read_register(device, NPU_REG_CORE_MEMORY_BYTES_OFFSET);
+}
+
+enum npu_result npu_init(struct npu_device* device, const struct npu_platform* platform,
+                         uint64_t expected_config_hash) {
+  if (device == NULL || platform == NULL || platform->read32 == NULL || platform->write32 == NULL ||
+      platform->time == NULL) {
+    return NPU_BAD_ARGUMENT;
+  }
+  device->platform = platform;
+  device->pending_token = 0;
+  device->use_interrupt = 0;
+  device->job_started = 0;
+  device->interrupts = 0;
+  if (read_register(device, NPU_REG_ID_OFFSET) != NPU_IDENTITY) return NPU_NO_DEVICE;
+  if (read_register(device, NPU_REG_VERSION_OFFSET) != NPU_DRIVER_INTERFACE_VERSION) {
+    return NPU_BAD_VERSION;
+  }
+  device->config_hash =
+      read_register_pair(device, NPU_REG_CONFIG_HASH_LO_OFFSET, NPU_REG_CONFIG_HASH_HI_OFFSET);
+  if (device->config_hash != expected_config_hash) return NPU_WRONG_HARDWARE;
+  read_capabilities(device);
+  write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
+  return NPU_OK;
+}
+
+/// True when `count` items of `size` bytes from `offset` lie within `bytes`.
+static uint32_t lies_inside(uint32_t offset, uint32_t count, uint32_t size, uint32_t bytes) {
+  return offset <= bytes && (uint64_t)count * size <= bytes - offset;
+}
+
+/// Checks the header of the stream at byte `offset` of the image.
+static enum npu_result check_stream(const struct npu_device* device,
+                                    const struct npu_program_header* header, uint32_t offset) {
+  if (offset % 16 != 0 || !lies_inside(offset, 1, STREAM_HEADER_BYTES, header->image_bytes)) {
+    return NPU_BAD_PROGRAM;
+  }
+  const uint32_t* words =
+      (const uint32_t*)(const void*)((const char*)header + header->image_offset + offset);
+  if (words[0] != NPU_STREAM_MAGIC || words[1] != NPU_COMMAND_SET_VERSION) return NPU_BAD_PROGRAM;
+  if (words[4] < 3 || !lies_inside(offset, words[4], 16, header->image_bytes)) {
+    return NPU_BAD_PROGRAM;
+  }
+  const uint64_t hash = (uint64_t)words[3] << 32 | words[2];
+  return hash == device->config_hash ? NPU_OK : NPU_WRONG_PROGRAM;
+}
+
+/// Checks the rows of the tensor table.
+static enum npu_result check_tensors(const struct npu_program_header* header) {
+  const uint32_t count = header->input_count + header->output_count + header->kept_count;
+  const npu_program_tensor* tensors =
+      (const npu_program_tensor*)(const void*)((const char*)header + header->tensors_offset);
+  for (uint32_t i = 0; i < count; ++i) {
+    uint32_t window = NPU_PROGRAM_WINDOW_SCRATCH;
+    uint32_t size = header->scratch_bytes;
+    if (i < header->input_count) {
+      window = NPU_PROGRAM_WINDOW_INPUT;
+      size = header->input_bytes;
+    } else if (i - header->input_count < header->output_count) {
+      window = NPU_PROGRAM_WINDOW_OUTPUT;
+      size = header->output_bytes;
+    } else if (tensors[i].window != NPU_PROGRAM_WINDOW_SCRATCH) {
+      // A kept tensor may be the content of any window.
+      window = tensors[i].window;
+      if (window == NPU_PROGRAM_WINDOW_INPUT) {
+        size = header->input_bytes;
+      } else if (window == NPU_PROGRAM_WINDOW_OUTPUT) {
+        size = header->output_bytes;
+      } else {
+        return NPU_BAD_PROGRAM;
+      }
+    }
+    if (tensors[i].window != window || tensors[i].rank > NPU_PROGRAM_MAX_RANK ||
+        tensors[i].name >= header->names_bytes ||
+        !lies_inside(tensors[i].offset, 1, tensors[i].bytes, size)) {
+      return NPU_BAD_PROGRAM;
+    }
+  }
+  return NPU_OK;
+}
+
+enum npu_result npu_program_check(const struct npu_device* device, const void* file, uint32_t bytes,
+                                  struct npu_program* program) {
+  if (device == NULL || file == NULL || program == NULL || (uintptr_t)file % 8 != 0) {
+    return NPU_BAD_ARGUMENT;
+  }
+  const struct npu_program_header* header = (const struct npu_program_header*)file;
+  if (bytes < sizeof *header || header->magic != NPU_PROGRAM_MAGIC ||
+      header->version != NPU_PROGRAM_VERSION || header->command_set != NPU_COMMAND_SET_VERSION) {
+    return NPU_BAD_PROGRAM;
+  }
+  if (header->config_hash != device->config_hash) return NPU_WRONG_PROGRAM;
+  const uint32_t total = header->file_bytes;
+  const uint64_t tensors =
+      (uint64_t)header->input_count + header->output_count + header->kept_count;
+  if (total > bytes || tensors > total || header->image_offset % NPU_PROGRAM_ALIGNMENT != 0 ||
+      header->tensors_offset % 8 != 0 || header->layers_offset % 8 != 0 ||
+      !lies_inside(header->image_offset, 1, header->image_bytes, total) ||
+      !lies_inside(header->tensors_offset, (uint32_t)tensors, sizeof(npu_program_tensor), total) ||
+      !lies_inside(header->layers_offset, header->layer_count, sizeof(npu_program_layer), total) ||
+      !lies_inside(header->names_offset, 1, header->names_bytes, total)) {
+    return NPU_BAD_PROGRAM;
+  }
+  const char* names = (const char*)file + header->names_offset;
+  if (header->names_bytes != 0 && names[header->names_bytes - 1] != 0) return NPU_BAD_PROGRAM;
+  enum npu_result result = check_tensors(header);
+  if (result == NPU_OK) result = check_stream(device, header, header->cold_offset);
+  if (result == NPU_OK) result = check_stream(device, header, header->warm_offset);
+  if (result != NPU_OK) return result;
+  program->file = file;
+  program->header = header;
+  return NPU_OK;
+}
+
+/// True when the buffer has `needed` bytes that the bus can address, suitably aligned.
+static uint32_t buffer_fits(const struct npu_device* device, const struct npu_buffer* buffer,
+                            uint32_t needed) {
+  if (needed == 0) return 1;
+  const uint32_t bits = device->capabilities.address_bits;
+  const uint64_t last = buffer->address + (needed - 1);
+  return buffer->bytes >= needed && buffer->address % NPU_PROGRAM_ALIGNMENT == 0 &&
+         last >= buffer->address && (bits >= 64 || last >> bits == 0);
+}
+
+static void set_window(const struct npu_device* device, uint32_t window, uint64_t base,
+                       uint32_t size, uint32_t flags) {
+  const uint32_t shift = window * NPU_REG_WINDOW_BASE_LO_STRIDE;
+  write_register(device, NPU_REG_WINDOW_BASE_LO_OFFSET + shift, (uint32_t)base);
+  write_register(device, NPU_REG_WINDOW_BASE_HI_OFFSET + shift, (uint32_t)(base >> 32));
+  write_register(device, NPU_REG_WINDOW_SIZE_OFFSET + shift, size);
+  write_register(device, NPU_REG_WINDOW_FLAGS_OFFSET + shift, flags);
+}
+
+static uint64_t read_token(const struct npu_device* device) {
+  return read_register_pair(device, NPU_REG_CACHE_TOKEN_LO_OFFSET, NPU_REG_CACHE_TOKEN_HI_OFFSET);
+}
+
+static void write_token(const struct npu_device* device, uint64_t token) {
+  write_register(device, NPU_REG_CACHE_TOKEN_LO_OFFSET, (uint32_t)token);
+  write_register(device, NPU_REG_CACHE_TOKEN_HI_OFFSET, (uint32_t)(token >> 32));
+}
+
+enum npu_result npu_submit(struct npu_device* device, const struct npu_program* program,
+                           const struct npu_buffers* buffers, enum npu_wait_mode mode) {
+  if (device == NULL || program == NULL || program->header == NULL || buffers == NULL) {
+    return NPU_BAD_ARGUMENT;
+  }
+  const struct npu_program_header* header = program->header;
+  if (!buffer_fits(device, &buffers->program, header->file_bytes) ||
+      !buffer_fits(device, &buffers->scratch, header->scratch_bytes) ||
+      !buffer_fits(device, &buffers->input, header->input_bytes) ||
+      !buffer_fits(device, &buffers->output, header->output_bytes)) {
+    return NPU_BUFFER_TOO_SMALL;
+  }
+  const uint32_t status = read_register(device, NPU_REG_STATUS_OFFSET);
+  if ((status & NPU_STATUS_ERROR_MASK) != 0) return NPU_NEEDS_RESET;
+  if ((status & (NPU_STATUS_BUSY_MASK | NPU_STATUS_RESETTING_MASK)) != 0) return NPU_BUSY;
+
+  const uint32_t read = NPU_WINDOW_FLAGS_READ_MASK;
+  const uint32_t write = NPU_WINDOW_FLAGS_WRITE_MASK;
+  set_window(device, WINDOW_PROGRAM, buffers->program.address + header->image_offset,
+             header->image_bytes, read);
+  set_window(device, WINDOW_SCRATCH, buffers->scratch.address, header->scratch_bytes, read | write);
+  set_window(device, WINDOW_INPUT, buffers->input.address, header->input_bytes, read);
+  // Outputs may be inputs of later layers.
+  set_window(device, WINDOW_OUTPUT, buffers->output.address, header->output_bytes, read | write);
+
+  const uint64_t token = header->cache_token;
+  const uint32_t warm = token != 0 && read_token(device) == token;
+  // Until the job has ended well nobody may rely on what it leaves in core memory.
+  if (!warm) write_token(device, 0);
+  device->pending_token = token;
+  device->use_interrupt = mode == NPU_WAIT_INTERRUPT;
+  device->interrupts = 0;
+  device->job_started = 1;
+  write_register(device, NPU_REG_IRQ_STATUS_OFFSET,
+                 NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
+  write_register(
+      device, NPU_REG_IRQ_ENABLE_OFFSET,
+      device->use_interrupt != 0 ? NPU_IRQ_ENABLE_DONE_MASK | NPU_IRQ_ENABLE_ERROR_MASK : 0);
+  memory_barrier(device);
+  write_register(device, NPU_REG_DOORBELL_OFFSET, warm ? header->warm_offset : header->cold_offset);
+  return NPU_OK;
+}
+
+/// Ends a job that the status register calls finished.
+static enum npu_result finish(struct npu_device* device, uint32_t status) {
+  device->job_started = 0;
+  write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
+  write_register(device, NPU_REG_IRQ_STATUS_OFFSET,
+                 NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
+  memory_barrier(device);
+  if ((status & NPU_STATUS_ERROR_MASK) != 0) return NPU_HARDWARE_ERROR;
+  write_token(device, device->pending_token);
+  return NPU_OK;
+}
+
+enum npu_result npu_wait(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->job_started == 0) return NPU_BAD_ARGUMENT;
+  const uint64_t start = now(device);
+  for (;;) {
+    // The time is taken before the status, so that a job that ended in time is never called late.
+    const uint64_t elapsed = now(device) - start;
+    const uint32_t status = read_register(device, NPU_REG_STATUS_OFFSET);
+    if ((status & (NPU_STATUS_DONE_MASK | NPU_STATUS_ERROR_MASK)) != 0 &&
+        (status & NPU_STATUS_BUSY_MASK) == 0) {
+      return finish(device, status);
+    }
+    if (elapsed >= timeout) return NPU_TIMEOUT;
+    if (device->use_interrupt != 0 && device->platform->wait_for_interrupt != NULL) {
+      device->platform->wait_for_interrupt(device->platform->context);
+    }
+  }
+}
+
+void npu_interrupt(struct npu_device* device) {
+  if (device == NULL) return;
+  write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
+  write_register(device, NPU_REG_IRQ_STATUS_OFFSET,
+                 NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
+  device->interrupts = device->interrupts + 1;
+}
+
+enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+  write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
+  write_register(device, NPU_REG_CONTROL_OFFSET, NPU_CONTROL_RESET_MASK);
+  device->job_started = 0;
+  device->pending_token = 0;
+  const uint64_t start = now(device);
+  for (;;) {
+    const uint64_t elapsed = now(device) - start;
+    const uint32_t status = read_register(device, NPU_REG_STATUS_OFFSET);
+    if ((status & (NPU_STATUS_RESETTING_MASK | NPU_STATUS_BUSY_MASK | NPU_STATUS_ERROR_MASK)) ==
+        0) {
+      break;
+    }
+    if (elapsed >= timeout) return NPU_TIMEOUT;
+  }
+  write_register(device, NPU_REG_IRQ_STATUS_OFFSET,
+                 NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
+  write_token(device, 0);
+  memory_barrier(device);
+  return NPU_OK;
+}
+
+void npu_error(const struct npu_device* device, struct npu_error_report* report) {
+  const uint32_t info = read_register(device, NPU_REG_ERROR_INFO_OFFSET);
+  report->code = FIELD(info, NPU_ERROR_INFO_CODE);
+  report->engine = FIELD(info, NPU_ERROR_INFO_ENGINE);
+  report->tag = FIELD(info, NPU_ERROR_INFO_TAG);
+  report->address =
+      read_register_pair(device, NPU_REG_ERROR_ADDRESS_LO_OFFSET, NPU_REG_ERROR_ADDRESS_HI_OFFSET);
+}
+
+void npu_read_counters(const struct npu_device* device, struct npu_counters* counters) {
+  counters->cycles = read_register(device, NPU_REG_PERF_CYCLES_OFFSET);
+  counters->bytes_read = read_register(device, NPU_REG_PERF_BYTES_READ_OFFSET);
+  counters->bytes_written = read_register(device, NPU_REG_PERF_BYTES_WRITTEN_OFFSET);
+  counters->commands = read_register(device, NPU_REG_PERF_COMMANDS_OFFSET);
+  for (uint32_t i = 0; i < NPU_CAUSE_COUNT; ++i) {
+    counters->cause[i] =
+        read_register(device, NPU_REG_PERF_CAUSE_OFFSET + i * NPU_REG_PERF_CAUSE_STRIDE);
+  }
+}
+
+void npu_forget_parameters(struct npu_device* device) {
+  device->pending_token = 0;
+  write_token(device, 0);
+}
+
+const char* npu_error_text(uint32_t code) {
+  switch (code) {
+    case NPU_ERROR_NONE:
+      return "no error";
+    case NPU_ERROR_BAD_MAGIC:
+      return "the stream does not begin with the magic word";
+    case NPU_ERROR_BAD_VERSION:
+      return "the stream is of another command set version";
+    case NPU_ERROR_BAD_HASH:
+      return "the stream was compiled for another configuration";
+    case NPU_ERROR_BAD_OPCODE:
+      return "unknown opcode";
+    case NPU_ERROR_BAD_LENGTH:
+      return "a command's length does not fit its opcode or the stream";
+    case NPU_ERROR_BAD_BARRIER:
+      return "a barrier number is out of range";
+    case NPU_ERROR_DEADLOCK:
+      return "every engine waits for a barrier that nothing can reach any more";
+    case NPU_ERROR_WINDOW_BOUNDS:
+      return "an access outside the memory windows, or against their permissions";
+    case NPU_ERROR_AXI_READ:
+      return "the bus answered a read with an error";
+    case NPU_ERROR_AXI_WRITE:
+      return "the bus answered a write with an error";
+    case NPU_ERROR_LOCAL_BOUNDS:
+      return "an access outside PE or core memory";
+    case NPU_ERROR_BAD_FIELD:
+      return "a command field has an illegal value";
+    default:
+      return "an unknown error";
+  }
+}
+
+const char* npu_result_text(enum npu_result result) {
+  switch (result) {
+    case NPU_OK:
+      return "success";
+    case NPU_BAD_ARGUMENT:
+      return "a null or misaligned argument, or a call out of order";
+    case NPU_NO_DEVICE:
+      return "there is no NPU at this address";
+    case NPU_BAD_VERSION:
+      return "the NPU has another version of the register interface";
+    case NPU_WRONG_HARDWARE:
+      return "the NPU has another configuration than expected";
+    case NPU_BAD_PROGRAM:
+      return "the program is damaged or of another version";
+    case NPU_WRONG_PROGRAM:
+      return "the program was compiled for another configuration";
+    case NPU_BUFFER_TOO_SMALL:
+      return "a buffer is too small, misaligned or beyond the bus addresses";
+    case NPU_BUSY:
+      return "a job runs";
+    case NPU_NEEDS_RESET:
+      return "an earlier job failed and the NPU was not reset";
+    case NPU_TIMEOUT:
+      return "no end within the time given";
+    case NPU_HARDWARE_ERROR:
+      return "the NPU stopped the job with an error";
+    default:
+      return "an unknown result";
+  }
+}
