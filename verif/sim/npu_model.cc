@@ -1,0 +1,311 @@
+// The simulated NPU behind npu_model_abi.h: clock, reset, AXI4-Lite master, AXI memory, trace
+// sampling.
+//
+// Compiled once per configuration together with the verilated class; the clock loop is here so that
+// a cycle costs no call across the shared object's border.
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "Vnpu_top.h"
+#include "verif/sim/axi_memory.h"
+#include "verif/sim/npu_model_abi.h"
+#include "verilated.h"
+#ifdef NPU_MODEL_WAVES
+#include "verilated_fst_c.h"
+#endif
+
+double sc_time_stamp() { return 0; }
+
+namespace {
+
+constexpr uint32_t kResetCycles = 8;
+constexpr uint32_t kRegisterTimeout = 10'000;
+constexpr uint32_t kNoAnswer = 255;
+constexpr uint32_t kTags = 65536;
+
+npugen::AxiMemoryOptions MemoryOptions(const npu_model_settings& settings, uint32_t bus_bytes) {
+  npugen::AxiMemoryOptions options;
+  options.bus_bytes = bus_bytes;
+  options.read_latency = settings.read_latency;
+  options.write_latency = settings.write_latency;
+  options.interleave = settings.interleave != 0;
+  options.ar_stall = options.r_stall = options.aw_stall = options.w_stall = options.b_stall =
+      settings.stall;
+  options.seed = settings.seed;
+  return options;
+}
+
+}  // namespace
+
+struct npu_model {
+ public:
+  explicit npu_model(const npu_model_settings& settings)
+      : memory_(settings.memory, settings.memory_base, settings.memory_bytes,
+                MemoryOptions(settings, kBusBytes)),
+        trace_(static_cast<uint64_t*>(std::calloc(kTags * NPU_MODEL_CAUSES, sizeof(uint64_t)))) {
+#ifdef NPU_MODEL_WAVES
+    if (settings.waves != nullptr) {
+      context_.traceEverOn(true);
+      waves_ = std::make_unique<VerilatedFstC>();
+      top_.trace(waves_.get(), 99);
+      waves_->open(settings.waves);
+    }
+#endif
+    HardwareReset();
+  }
+
+  ~npu_model() {
+#ifdef NPU_MODEL_WAVES
+    if (waves_) waves_->close();
+#endif
+    top_.final();
+  }
+
+  bool ok() const {
+#ifdef NPU_MODEL_WAVES
+    if (waves_ && !waves_->isOpen()) return false;
+#endif
+    return trace_ != nullptr;
+  }
+
+  void HardwareReset() {
+    top_.rst_ni = 0;
+    top_.s_axil_awvalid_i = 0;
+    top_.s_axil_wvalid_i = 0;
+    top_.s_axil_arvalid_i = 0;
+    top_.s_axil_bready_i = 1;
+    top_.s_axil_rready_i = 1;
+    in_reset_ = true;
+    for (uint32_t i = 0; i < kResetCycles; ++i) Step();
+    memory_.Reset();
+    CopyResponse();
+    in_reset_ = false;
+    top_.rst_ni = 1;
+    Step();
+  }
+
+  uint32_t ReadRegister(uint32_t offset, uint32_t* value) {
+    top_.s_axil_araddr_i = offset;
+    top_.s_axil_arvalid_i = 1;
+    *value = 0;
+    bool accepted = false;
+    for (uint32_t i = 0; i < kRegisterTimeout; ++i) {
+      BeginCycle();
+      const bool accept_now = !accepted && top_.s_axil_arready_o;
+      const bool answer = top_.s_axil_rvalid_o;
+      const uint32_t data = top_.s_axil_rdata_o;
+      const uint32_t response = top_.s_axil_rresp_o;
+      EndCycle();
+      if (accept_now) {
+        accepted = true;
+        top_.s_axil_arvalid_i = 0;
+      }
+      if (answer) {
+        *value = data;
+        return response;
+      }
+    }
+    top_.s_axil_arvalid_i = 0;
+    return kNoAnswer;
+  }
+
+  uint32_t WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe) {
+    top_.s_axil_awaddr_i = offset;
+    top_.s_axil_wdata_i = value;
+    top_.s_axil_wstrb_i = strobe & 0xf;
+    top_.s_axil_awvalid_i = 1;
+    top_.s_axil_wvalid_i = 1;
+    for (uint32_t i = 0; i < kRegisterTimeout; ++i) {
+      BeginCycle();
+      const bool address_now = top_.s_axil_awvalid_i && top_.s_axil_awready_o;
+      const bool data_now = top_.s_axil_wvalid_i && top_.s_axil_wready_o;
+      const bool answer = top_.s_axil_bvalid_o;
+      const uint32_t response = top_.s_axil_bresp_o;
+      EndCycle();
+      if (address_now) top_.s_axil_awvalid_i = 0;
+      if (data_now) top_.s_axil_wvalid_i = 0;
+      if (answer) return response;
+    }
+    top_.s_axil_awvalid_i = 0;
+    top_.s_axil_wvalid_i = 0;
+    return kNoAnswer;
+  }
+
+  uint64_t Run(uint64_t cycles, bool until_irq) {
+    if (until_irq) {
+      uint64_t i = 0;
+      while (i < cycles && !top_.irq_o) {
+        Step();
+        ++i;
+      }
+      return i;
+    }
+    for (uint64_t i = 0; i < cycles; ++i) Step();
+    return cycles;
+  }
+
+  void ReadCounters(npu_model_counters* counters) const {
+    const npugen::AxiMemoryCounts& counts = memory_.counts();
+    counters->cycles = cycles_;
+    counters->read_bursts = counts.read_bursts;
+    counters->read_beats = counts.read_beats;
+    counters->write_bursts = counts.write_bursts;
+    counters->write_beats = counts.write_beats;
+    counters->violations = counts.violations;
+    counters->bus_bytes = kBusBytes;
+    counters->irq = top_.irq_o;
+  }
+
+  npugen::AxiMemory& memory() { return memory_; }
+  const uint64_t* trace() const { return trace_.get(); }
+  void ClearTrace() {
+    std::memset(trace_.get(), 0, (last_tag_ + 1) * NPU_MODEL_CAUSES * sizeof(uint64_t));
+    last_tag_ = 0;
+  }
+
+ private:
+  static constexpr uint32_t kBusBytes = sizeof(Vnpu_top::m_axi_rdata_i);
+
+  void Step() {
+    BeginCycle();
+    EndCycle();
+  }
+
+  /// The low half of a cycle: inputs are applied and all outputs settle.
+  void BeginCycle() {
+    top_.clk_i = 0;
+    if (copy_response_) CopyResponse();
+    top_.eval();
+#ifdef NPU_MODEL_WAVES
+    if (waves_) waves_->dump(cycles_ * 2);
+#endif
+  }
+
+  /// The rising edge, with what the memory and the trace see of the cycle that ends.
+  void EndCycle() {
+    if (!in_reset_) TickMemory();
+    if (top_.trace_active_o) {
+      const uint32_t tag = top_.trace_tag_o;
+      ++trace_.get()[tag * NPU_MODEL_CAUSES + top_.trace_cause_o];
+      if (tag > last_tag_) last_tag_ = tag;
+    }
+    top_.clk_i = 1;
+    top_.eval();
+#ifdef NPU_MODEL_WAVES
+    if (waves_) waves_->dump(cycles_ * 2 + 1);
+#endif
+    ++cycles_;
+  }
+
+  void TickMemory() {
+    if (!memory_.active() && !top_.m_axi_arvalid_o && !top_.m_axi_awvalid_o &&
+        !top_.m_axi_wvalid_o) {
+      memory_.Tick(npugen::AxiRequestSignals());
+      copy_response_ = false;
+      return;
+    }
+    npugen::AxiRequestSignals request;
+    request.ar_addr = top_.m_axi_araddr_o;
+    request.ar_id = top_.m_axi_arid_o;
+    request.ar_len = top_.m_axi_arlen_o;
+    request.ar_size = top_.m_axi_arsize_o;
+    request.ar_burst = top_.m_axi_arburst_o;
+    request.ar_valid = top_.m_axi_arvalid_o;
+    request.r_ready = top_.m_axi_rready_o;
+    request.aw_addr = top_.m_axi_awaddr_o;
+    request.aw_id = top_.m_axi_awid_o;
+    request.aw_len = top_.m_axi_awlen_o;
+    request.aw_size = top_.m_axi_awsize_o;
+    request.aw_burst = top_.m_axi_awburst_o;
+    request.aw_valid = top_.m_axi_awvalid_o;
+    request.w_data = reinterpret_cast<const uint8_t*>(&top_.m_axi_wdata_o);
+    request.w_strb = top_.m_axi_wstrb_o;
+    request.w_last = top_.m_axi_wlast_o;
+    request.w_valid = top_.m_axi_wvalid_o;
+    request.b_ready = top_.m_axi_bready_o;
+    memory_.Tick(request);
+    copy_response_ = true;
+  }
+
+  void CopyResponse() {
+    const npugen::AxiResponseSignals& response = memory_.response();
+    top_.m_axi_arready_i = response.ar_ready;
+    top_.m_axi_awready_i = response.aw_ready;
+    top_.m_axi_wready_i = response.w_ready;
+    top_.m_axi_rvalid_i = response.r_valid;
+    top_.m_axi_rlast_i = response.r_last;
+    top_.m_axi_rid_i = response.r_id;
+    top_.m_axi_rresp_i = response.r_resp;
+    if (response.r_valid) std::memcpy(&top_.m_axi_rdata_i, response.r_data, kBusBytes);
+    top_.m_axi_bvalid_i = response.b_valid;
+    top_.m_axi_bid_i = response.b_id;
+    top_.m_axi_bresp_i = response.b_resp;
+  }
+
+  struct Free {
+    void operator()(void* pointer) const { std::free(pointer); }
+  };
+
+  VerilatedContext context_;
+  Vnpu_top top_{&context_};
+  npugen::AxiMemory memory_;
+  std::unique_ptr<uint64_t, Free> trace_;
+#ifdef NPU_MODEL_WAVES
+  std::unique_ptr<VerilatedFstC> waves_;
+#endif
+  uint64_t cycles_ = 0;
+  uint32_t last_tag_ = 0;
+  bool copy_response_ = true;
+  bool in_reset_ = true;
+};
+
+namespace {
+
+npu_model* Create(const npu_model_settings* settings) {
+  auto model = std::make_unique<npu_model>(*settings);
+  return model->ok() ? model.release() : nullptr;
+}
+
+void AddErrorRange(npu_model* model, uint64_t address, uint64_t bytes, uint32_t response) {
+  model->memory().AddErrorRange(address, bytes, static_cast<npugen::AxiResponseCode>(response & 3));
+}
+
+const char* Violation(npu_model* model, uint32_t index) {
+  const std::vector<std::string>& texts = model->memory().violations();
+  return index < texts.size() ? texts[index].c_str() : nullptr;
+}
+
+constexpr npu_model_interface kInterface = {
+    .abi_version = NPU_MODEL_ABI_VERSION,
+#ifdef NPU_MODEL_WAVES
+    .has_waves = 1,
+#else
+    .has_waves = 0,
+#endif
+    .create = Create,
+    .destroy = [](npu_model* model) { delete model; },
+    .read_register = [](npu_model* model, uint32_t offset,
+                        uint32_t* value) { return model->ReadRegister(offset, value); },
+    .write_register = [](npu_model* model, uint32_t offset, uint32_t value,
+                         uint32_t strobe) { return model->WriteRegister(offset, value, strobe); },
+    .run = [](npu_model* model, uint64_t cycles,
+              uint32_t until_irq) { return model->Run(cycles, until_irq != 0); },
+    .hardware_reset = [](npu_model* model) { model->HardwareReset(); },
+    .add_error_range = AddErrorRange,
+    .clear_errors = [](npu_model* model) { model->memory().ClearErrorRanges(); },
+    .read_counters = [](npu_model* model,
+                        npu_model_counters* counters) { model->ReadCounters(counters); },
+    .trace = [](npu_model* model) { return model->trace(); },
+    .clear_trace = [](npu_model* model) { model->ClearTrace(); },
+    .violation = Violation,
+};
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) const npu_model_interface*
+npu_model_get_interface(void) {
+  return &kInterface;
+}

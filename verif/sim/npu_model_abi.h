@@ -1,0 +1,92 @@
+// The C interface of a verilated NPU in a shared object: registers, memory, time, counters.
+//
+// `npugen build` compiles one such object for each configuration; everything that drives an NPU on
+// a host (runtime, tests, firmware under emulation) sees only this file. The one exported symbol is
+// npu_model_get_interface().
+#ifndef NPUGEN_VERIF_SIM_NPU_MODEL_ABI_H_
+#define NPUGEN_VERIF_SIM_NPU_MODEL_ABI_H_
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// Changes with every incompatible change of this file.
+#define NPU_MODEL_ABI_VERSION 1u
+
+/// Causes that a cycle can be charged to (4-bit codes of the trace port).
+#define NPU_MODEL_CAUSES 16u
+
+struct npu_model;  // one simulated NPU with its memory
+
+/// Settings of a model. Zero-initialize, then set what matters.
+struct npu_model_settings {
+  uint8_t* memory;       ///< host memory behind the bus, owned by the caller, outlives the model
+  uint64_t memory_base;  ///< its bus address
+  uint64_t memory_bytes;
+  uint32_t read_latency;   ///< cycles from an accepted address to the first beat, at least 1
+  uint32_t write_latency;  ///< cycles from the last beat to the response, at least 1
+  uint32_t stall;          ///< probability in 1/65536 that a bus channel pauses in a cycle
+  uint32_t interleave;     ///< 1: beats of different read ids come mixed
+  uint64_t seed;           ///< of the random pauses
+  const char* waves;       ///< FST file to write, or null; only in models built with waves
+};
+
+/// What the memory and the trace port saw since npu_model_interface::clear_trace.
+struct npu_model_counters {
+  uint64_t cycles;                     ///< clock cycles since the model was made
+  uint64_t read_bursts, read_beats;    ///< on the bus, since the model was made
+  uint64_t write_bursts, write_beats;  ///< likewise
+  uint64_t violations;                 ///< of the AXI protocol by the NPU
+  uint32_t bus_bytes;                  ///< bytes per beat
+  uint32_t irq;                        ///< level of the interrupt line
+};
+
+/// Function table. No function is thread safe for one model; models are independent.
+struct npu_model_interface {
+  uint32_t abi_version;  ///< NPU_MODEL_ABI_VERSION
+  uint32_t has_waves;    ///< 1: settings.waves is honoured
+
+  /// A model just after reset. Null when memory is short or the wave file cannot be written.
+  struct npu_model* (*create)(const struct npu_model_settings* settings);
+  void (*destroy)(struct npu_model* model);
+
+  /// One AXI4-Lite access at byte `offset`; a few cycles pass. Return the AXI response (0: okay),
+  /// or 255 when the NPU did not answer within 10 000 cycles. `strobe` has one bit per byte.
+  uint32_t (*read_register)(struct npu_model* model, uint32_t offset, uint32_t* value);
+  uint32_t (*write_register)(struct npu_model* model, uint32_t offset, uint32_t value,
+                             uint32_t strobe);
+
+  /// Runs for `cycles` cycles, with `until_irq` at most until the interrupt line is high. Returns
+  /// the cycles run.
+  uint64_t (*run)(struct npu_model* model, uint64_t cycles, uint32_t until_irq);
+
+  /// Holds the hardware reset for a few cycles; memory keeps its content.
+  void (*hardware_reset)(struct npu_model* model);
+
+  /// Bus beats that touch [address, address + bytes) answer with `response` (2: slave error, 3:
+  /// decode error). clear_errors removes all such ranges.
+  void (*add_error_range)(struct npu_model* model, uint64_t address, uint64_t bytes,
+                          uint32_t response);
+  void (*clear_errors)(struct npu_model* model);
+
+  void (*read_counters)(struct npu_model* model, struct npu_model_counters* counters);
+
+  /// Cycles with a job running, by layer tag (0..65535) and cause: element tag * NPU_MODEL_CAUSES +
+  /// cause. The array lives as long as the model.
+  const uint64_t* (*trace)(struct npu_model* model);
+  void (*clear_trace)(struct npu_model* model);
+
+  /// Text of the `index`-th recorded violation of the AXI protocol, or null beyond the last.
+  const char* (*violation)(struct npu_model* model, uint32_t index);
+};
+
+/// The table of this model.
+const struct npu_model_interface* npu_model_get_interface(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif  // NPUGEN_VERIF_SIM_NPU_MODEL_ABI_H_
