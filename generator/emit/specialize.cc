@@ -124,7 +124,10 @@ class Specializer {
       for (; first < last; ++first) {
         std::string& line = out_[remarks_[first].line];
         line.resize(column, ' ');
-        line += "// " + remarks_[first].text;
+        const Remark& remark = remarks_[first];
+        // The key is what a reader needs most.
+        const bool fits = column + 3 + remark.text.size() <= kLineColumns;
+        line += "// " + (fits ? remark.text : remark.text.substr(0, remark.text.find(':')));
       }
     }
   }

@@ -39,6 +39,12 @@ TEST(Specialize, ReplacesDefaultsAndKeepsColumns) {
       ") (\n");
 }
 
+TEST(Specialize, DropsARemarkThatDoesNotFit) {
+  const std::string code = "  parameter int unsigned Lanes = 16,";
+  EXPECT_EQ(SpecializeClean(code + "  //@ = core.lanes  -- " + std::string(60, 'x') + '\n'),
+            "  parameter int unsigned Lanes = 4,   // core.lanes\n// Banner.\n");
+}
+
 TEST(Specialize, RemovesRegions) {
   EXPECT_EQ(SpecializeClean("a\n\n//@ if units.bnn.enabled\nb\n//@ endif\n\nc\n"),
             "a\n// Banner.\n\nc\n");
