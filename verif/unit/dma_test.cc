@@ -708,7 +708,7 @@ TEST(Dma, ReportsBusErrorsAndGoesOnAfterClear) {
     for (uint64_t seed = 1; seed <= 20; ++seed) {
       SCOPED_TRACE("seed " + std::to_string(seed));
       Bench bench(RandomOptions(seed));
-      const uint64_t bad = kWindows[1].base + 1000 + 37 * seed;
+      const uint64_t bad = kWindows[1].base + 1000 + 37 * (seed % 64);
       bench.axi().AddErrorRange(
           bad, 1, seed % 2 ? AxiResponseCode::kSlaveError : AxiResponseCode::kDecodeError);
       bench.Push(Straight(store, 0, 0, 900));
@@ -720,7 +720,12 @@ TEST(Dma, ReportsBusErrorsAndGoesOnAfterClear) {
       EXPECT_EQ(bench.error->tag, 77u);
       EXPECT_LE(bench.error->address, bad);
       EXPECT_GT(bench.error->address + 32 * kBus, bad);
-      EXPECT_EQ((store ? bench.store_signals : bench.load_signals).size(), 1u);
+      // The first command is complete, but the last words of a LOAD may still be on their way.
+      if (store) {
+        EXPECT_EQ(bench.store_signals.size(), 1u);
+      } else {
+        EXPECT_LE(bench.load_signals.size(), 1u);
+      }
       ASSERT_TRUE(bench.quiet());
       bench.Clear();
       bench.axi().ClearErrorRanges();
