@@ -71,6 +71,9 @@ typedef struct npu_program_layer {
   uint32_t name;          /*  8: offset in the names: operator type, such as CONV_2D */
   uint32_t output_tensor; /* 12 */
   uint64_t macs;          /* 16: multiplications of the definition of the operator */
-} npu_program_layer;      /* 24 bytes */
+  uint32_t rank;          /* 24: of the output, 0..NPU_PROGRAM_MAX_RANK */
+  uint32_t shape[8];      /* 28 */
+  uint32_t reserved;      /* 60: 0 */
+} npu_program_layer;      /* 64 bytes */
 
 #endif /* NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_ */

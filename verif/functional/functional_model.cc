@@ -138,6 +138,8 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
       const int64_t size = local_source ? int64_t{config.pe_memory_bytes}
                                         : static_cast<int64_t>(window.memory.size());
       const bool permitted = local_source || (load ? window.readable : window.writable);
+      // Offsets count modulo 2^32.
+      if (!local_source) global = static_cast<uint32_t>(global + first) - first;
       if (!permitted || global + first < 0 || global + last > size) {
         if (local_source) {
           return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(global + first),

@@ -180,7 +180,7 @@ bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, i
     const int64_t bx = f.x_start + ox * f.x_step + k1 * f.k1_step + k0 * simd;
     const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + bx;
     for (int64_t i = 0; i < simd; ++i) {
-      uint8_t byte;
+      uint8_t byte = 0;
       if (!ReadOperand(f, y, bx + i, a + i, &byte)) return false;
       vector[i] = static_cast<int8_t>(byte);
     }
@@ -290,7 +290,7 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
               const int64_t bx =
                   f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step + j;
               const int64_t a = f.act_base + oy * f.row_step + r * f.win_row_step + bx;
-              uint8_t byte;
+              uint8_t byte = 0;
               if (!ReadOperand(f, y, bx, a, &byte)) return false;
               largest = std::max<int64_t>(largest, static_cast<int8_t>(byte));
             }
@@ -311,7 +311,8 @@ bool ProcessingElement::RunAdd(const ComputeFields& f) {
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
     const int64_t bytes = std::min(f.out_w * width, f.row_bytes);
     for (int64_t i = 0; i < bytes; ++i) {
-      uint8_t a, b;
+      uint8_t a = 0;
+      uint8_t b = 0;
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
       if (!ReadMemory(f.b_base + oy * f.b_row_step + i, &b)) return false;
       const int32_t u = Wrap((static_cast<int8_t>(a) - f.a_zero_point) * (int64_t{1} << 19));
@@ -338,7 +339,7 @@ bool ProcessingElement::RunLookup(const ComputeFields& f) {
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
     const int64_t bytes = std::min(f.out_w * int64_t{config_.post_width}, f.row_bytes);
     for (int64_t i = 0; i < bytes; ++i) {
-      uint8_t a;
+      uint8_t a = 0;
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
       if (!WriteMemory(f.out_base + oy * f.out_row_step + i, table[a])) return false;
     }
@@ -353,7 +354,7 @@ bool ProcessingElement::RunSoftmax(const ComputeFields& f) {
   std::vector<int32_t> row(static_cast<size_t>(f.row_bytes));
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
     for (int64_t i = 0; i < f.row_bytes; ++i) {
-      uint8_t byte;
+      uint8_t byte = 0;
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &byte)) return false;
       row[i] = static_cast<int8_t>(byte);
     }

@@ -1,0 +1,21 @@
+// The compiler: a checked model and a configuration become a program for the NPU.
+#pragma once
+
+#include "generator/config/npu_config.h"
+#include "generator/support/diagnostic.h"
+#include "sw/compiler/program.h"
+#include "sw/model/model.h"
+
+namespace npugen {
+
+struct CompileOptions {
+  /// Every operator's output is also stored to the scratch window (Program::kept), so that all tensors can be
+  /// compared after a job. Costs time and memory; for checking only.
+  bool keep_tensors = false;
+};
+
+/// Compiles `model` for `config`. All operators run on the NPU; those that cannot are reported together.
+Result<Program> Compile(const Model& model, const NpuConfig& config,
+                        const CompileOptions& options = {});
+
+}  // namespace npugen

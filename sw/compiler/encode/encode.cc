@@ -1,0 +1,342 @@
+// Fields of compute and DMA commands.
+#include "sw/compiler/encode/encode.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+
+namespace npugen::compiler {
+namespace {
+
+/// Sets fields and remembers those that do not fit.
+class FieldWriter {
+ public:
+  FieldWriter(Command* command, FieldErrors* errors) : command_(command), errors_(errors) {}
+  void Set(std::string_view field, int64_t value) {
+    if (command_->Set(field, value)) return;
+    if (errors_ != nullptr) {
+      errors_->push_back(fmt::format("{} = {}", field, value));
+    } else {
+      assert(false && "field out of range");
+    }
+  }
+
+ private:
+  Command* command_;
+  FieldErrors* errors_;
+};
+
+Opcode OpcodeOf(LayerKind kind) {
+  switch (kind) {
+    case LayerKind::kMatmul:
+      return Opcode::kMatmul;
+    case LayerKind::kWindow:
+      return Opcode::kWindow;
+    case LayerKind::kMaxPool:
+      return Opcode::kMaxPool;
+    case LayerKind::kAdd:
+      return Opcode::kAdd;
+    case LayerKind::kSoftmax:
+      return Opcode::kSoftmax;
+    case LayerKind::kCopy:
+      break;
+  }
+  assert(false && "copies are DMA commands");
+  return Opcode::kEnd;
+}
+
+uint32_t EntriesOf(Opcode opcode) {
+  return FindOpcode(static_cast<uint8_t>(opcode))->max_entries;
+}
+
+/// One axis of positions as the hardware sees it: the image's columns, or its rows in swapped WINDOWs.
+struct Axis {
+  int64_t first;     ///< operand coordinate of the first position's first tap
+  int64_t stride;    ///< operand elements from position to position
+  int64_t dilation;  ///< operand elements from tap to tap
+  int64_t pitch;     ///< bytes from element to element
+  int64_t count;     ///< positions
+  int64_t out_pitch;  ///< output bytes from position to position
+};
+
+void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  const bool matmul = layer.kind == LayerKind::kMatmul;
+  const bool swap = layer.window.swap;
+  const KernelPart& part = request.part;
+  const int64_t in_row = g.FirstInputRow(request.row_begin);
+  const int64_t in_rows = g.EndInputRow(request.row_end) - in_row;
+  const Axis image_rows{request.row_begin * g.stride_h - g.pad_top - in_row,
+                        g.stride_h,
+                        g.dilation_h,
+                        g.in_row_bytes(),
+                        request.row_end - request.row_begin,
+                        g.out_row_bytes()};
+  const Axis image_columns{request.column_begin * g.stride_w - g.pad_left,
+                           g.stride_w,
+                           g.dilation_w,
+                           g.in_c,
+                           request.column_end - request.column_begin,
+                           g.out_c};
+  const Axis& y = swap ? image_columns : image_rows;
+  const Axis& x = swap ? image_rows : image_columns;
+
+  // Taps in one step of k1 and k2: WINDOW fetches several at once.
+  const int64_t k1_taps = matmul ? 1 : layer.window.columns;
+  const int64_t k2_taps = matmul ? 1 : layer.window.rows;
+  const int64_t k1_step = k1_taps * x.dilation * x.pitch;
+  const int64_t k2_rows = k2_taps * y.dilation;
+  const int64_t group_step = matmul ? 0 : layer.group_channels;
+  const int64_t groups = request.group_end - request.group_begin;
+
+  const int64_t y_start = y.first + part.k2_begin * k2_rows;
+  const int64_t x_start = x.first * x.pitch + part.k1_begin * k1_step +
+                          part.k0_begin * config.simd + request.group_begin * group_step;
+  fields->Set("act_base", request.in_address[0] + y_start * y.pitch);
+  fields->Set("y_start", y_start);
+  fields->Set("x_start", x_start);
+  fields->Set("out_w", x.count);
+  fields->Set("out_h", y.count);
+  fields->Set("positions", x.count * y.count);
+  // In a swapped operand a row is a column of the image: its last byte is that of the last image row.
+  fields->Set("row_bytes", swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_row_bytes());
+  fields->Set("in_h", swap ? g.in_w : in_rows);
+  // Steps that are never taken stay 0, so that they need not fit.
+  if (x.count > 1) {
+    fields->Set("x_step", x.stride * x.pitch);
+    fields->Set("out_x_step", x.out_pitch);
+  }
+  if (y.count > 1) {
+    fields->Set("y_step", y.stride);
+    fields->Set("row_step", y.stride * y.pitch);
+    fields->Set("out_row_step", y.out_pitch);
+  }
+  fields->Set("k0_count", part.k0_count);
+  fields->Set("k1_count", part.k1_count);
+  fields->Set("k2_count", part.k2_count);
+  if (part.k1_count > 1) fields->Set("k1_step", k1_step);
+  if (part.k2_count > 1) {
+    fields->Set("k2_y_step", k2_rows);
+    fields->Set("k2_row_step", k2_rows * y.pitch);
+  }
+  if (!matmul) {
+    const WindowShape& window = layer.window;
+    fields->Set("win_rows", window.rows);
+    fields->Set("win_cols", window.columns);
+    fields->Set("win_new_cols", window.new_columns);
+    if (window.rows > 1) {
+      fields->Set("win_y_step", y.dilation);
+      fields->Set("win_row_step", y.dilation * y.pitch);
+    }
+    if (window.columns > 1) fields->Set("win_col_step", x.dilation * x.pitch);
+  }
+
+  const int64_t tile = config.accumulators;
+  fields->Set("tiles", CeilDiv(x.count * y.count, tile));
+  fields->Set("groups", groups);
+  fields->Set("group_channels", layer.group_channels);
+  fields->Set("channels", std::min(request.group_end * layer.group_channels, g.out_c) -
+                              request.group_begin * layer.group_channels);
+  fields->Set("out_base", request.out_address + request.column_begin * g.out_c +
+                              request.group_begin * layer.group_channels);
+  if (groups > 1) {
+    if (!matmul) fields->Set("group_step", group_step);
+    fields->Set("out_group_step", layer.group_channels);
+    if (layer.kind != LayerKind::kMaxPool && !layer.parameters.shared) {
+      const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
+      fields->Set("weight_group_rows", slices * config.slice_rows());
+      fields->Set("param_group_rows", config.param_rows());
+    }
+  }
+  fields->Set("acc_init", request.first_part ? 1 : 0);
+  fields->Set("drain", request.last_part ? 1 : 0);
+  fields->Set("average", layer.average ? 1 : 0);
+}
+
+/// Element-wise commands see the rows of a tile as one long row where its vectors can be counted.
+void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  int64_t rows = request.row_end - request.row_begin;
+  int64_t row_bytes = g.in_row_bytes();
+  if (layer.kind == LayerKind::kAdd && CeilDiv(rows * row_bytes, config.post_width) <= 0xffff) {
+    row_bytes *= rows;
+    rows = 1;
+  }
+  const int64_t vectors = CeilDiv(row_bytes, config.post_width);
+  fields->Set("act_base", request.in_address[0]);
+  fields->Set("out_base", request.out_address);
+  fields->Set("out_w", vectors);
+  fields->Set("out_h", rows);
+  fields->Set("positions", vectors * rows);
+  fields->Set("row_bytes", row_bytes);
+  fields->Set("in_h", rows);
+  fields->Set("groups", 1);
+  fields->Set("tiles", 1);
+  fields->Set("k0_count", 1);
+  fields->Set("k1_count", 1);
+  fields->Set("k2_count", 1);
+  fields->Set("x_step", config.post_width);
+  fields->Set("out_x_step", config.post_width);
+  if (rows > 1) {
+    fields->Set("row_step", row_bytes);
+    fields->Set("out_row_step", row_bytes);
+  }
+  if (layer.kind != LayerKind::kAdd) return;
+  fields->Set("b_base", request.in_address[1]);
+  fields->Set("b_x_step", config.post_width);
+  if (rows > 1) fields->Set("b_row_step", row_bytes);
+  fields->Set("a_zero_point", layer.a_zero_point);
+  fields->Set("b_zero_point", layer.b_zero_point);
+  fields->Set("b_shift", layer.b_shift);
+  fields->Set("b_multiplier", layer.b_multiplier);
+  fields->Set("out_shift", layer.out_shift);
+  fields->Set("out_multiplier", layer.out_multiplier);
+}
+
+Step RunStep(Opcode opcode, Window window, int64_t offset, int64_t address, int64_t bytes,
+             uint32_t tag, FieldErrors* errors) {
+  const StepEngine engine = opcode == Opcode::kLoad ? StepEngine::kLoad : StepEngine::kStore;
+  Step step{engine, Command(opcode, 3, tag), {}, {}, -1, 0};
+  FieldWriter fields(&step.command, errors);
+  fields.Set("window", static_cast<int64_t>(window));
+  fields.Set("global_offset", offset);
+  fields.Set("local_address", address);
+  fields.Set("pe_mask", 1);
+  fields.Set("size0", bytes);
+  const Access local{Space::kPeMemory, address, address + bytes};
+  const Access scratch{Space::kScratch, offset, offset + bytes};
+  (engine == StepEngine::kLoad ? step.writes : step.reads).push_back(local);
+  if (window == Window::kScratch) {
+    (engine == StepEngine::kLoad ? step.reads : step.writes).push_back(scratch);
+  }
+  return step;
+}
+
+}  // namespace
+
+Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, FieldErrors* errors) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  const Opcode opcode = OpcodeOf(layer.kind);
+  Step step{StepEngine::kCompute,
+            Command(opcode, EntriesOf(opcode), static_cast<uint32_t>(layer.tag)),
+            {},
+            {},
+            -1,
+            0};
+  FieldWriter fields(&step.command, errors);
+  fields.Set("pe_mask", 1);
+  fields.Set("fill", layer.fill);
+  fields.Set("act_min", layer.act_min);
+  fields.Set("act_max", layer.act_max);
+  fields.Set("out_zero_point", layer.out_zero_point);
+  if (layer.kind == LayerKind::kAdd || layer.kind == LayerKind::kSoftmax) {
+    SetVectorFields(config, request, &fields);
+  } else {
+    SetArrayFields(config, request, &fields);
+  }
+  const int64_t in_bytes =
+      (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();
+  for (size_t i = 0; i < layer.inputs.size(); ++i) {
+    step.reads.push_back(
+        {Space::kPeMemory, request.in_address[i], request.in_address[i] + in_bytes});
+  }
+  if (request.last_part) {
+    step.writes.push_back(
+        {Space::kPeMemory, request.out_address,
+         request.out_address + (request.row_end - request.row_begin) * g.out_row_bytes()});
+  }
+  return step;
+}
+
+void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
+  FieldWriter fields(&step->command, nullptr);
+  if (step->command.opcode() == Opcode::kSoftmax) {
+    fields.Set("b_base", weight_row);
+    return;
+  }
+  fields.Set("weight_row", weight_row);
+  fields.Set("param_row", param_row);
+}
+
+Step EncodeParameterLoad(int64_t program_offset, int64_t core_address, int64_t bytes, int64_t core,
+                         uint32_t tag) {
+  Step step{StepEngine::kLoad, Command(Opcode::kLoad, 3, tag), {}, {}, -1, 0};
+  FieldWriter fields(&step.command, nullptr);
+  fields.Set("window", static_cast<int64_t>(Window::kProgram));
+  fields.Set("core_memory", 1);
+  fields.Set("core_mask", int64_t{1} << core);
+  fields.Set("pe_mask", 1);
+  fields.Set("global_offset", program_offset);
+  fields.Set("local_address", core_address);
+  fields.Set("size0", bytes);
+  return step;
+}
+
+Step EncodeLoadRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
+                   FieldErrors* errors) {
+  return RunStep(Opcode::kLoad, window, offset, address, bytes, tag, errors);
+}
+
+Step EncodeStoreRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
+                    FieldErrors* errors) {
+  return RunStep(Opcode::kStore, window, offset, address, bytes, tag, errors);
+}
+
+Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool local_source,
+                Window window, int64_t source_offset, int64_t address, FieldErrors* errors) {
+  static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
+  const std::vector<CopyDimension>& box = layer.copy;
+  bool padded = false;
+  for (const CopyDimension& d : box) padded = padded || d.before != 0 || d.in_size != d.out_size;
+  const bool strided = box.size() > 1;
+  Step step{StepEngine::kLoad,
+            Command(Opcode::kLoad, padded ? 7 : strided ? 5 : 3, static_cast<uint32_t>(layer.tag)),
+            {},
+            {},
+            -1,
+            0};
+  FieldWriter fields(&step.command, errors);
+  fields.Set("window", static_cast<int64_t>(window));
+  fields.Set("local_source", local_source ? 1 : 0);
+  fields.Set("pe_mask", 1);
+  fields.Set("local_address", address);
+  fields.Set("bounds", padded ? 1 : 0);
+  if (padded) fields.Set("fill", layer.fill);
+  int64_t global = source_offset;
+  int64_t local_stride = 1;
+  int64_t source_bytes = 1;
+  for (size_t d = 0; d < box.size(); ++d) {
+    const bool outermost = d > 0 && d + 1 == box.size();
+    const int64_t begin = outermost ? row_begin : 0;
+    const int64_t size = outermost ? row_end - row_begin : box[d].out_size;
+    const int64_t start = begin - box[d].before;
+    const std::string digit = kDigits[d];
+    fields.Set("size" + digit, size);
+    if (d > 0) {
+      fields.Set("global_stride" + digit, box[d].in_stride);
+      fields.Set("local_stride" + digit, local_stride);
+    }
+    if (padded) {
+      fields.Set("start" + digit, start);
+      fields.Set("extent" + digit, box[d].in_size);
+    }
+    global += start * box[d].in_stride;
+    local_stride *= size;
+    if (box[d].in_stride > 0) source_bytes = std::max(source_bytes, box[d].in_stride * box[d].in_size);
+  }
+  // Offsets count modulo 2^32: the first byte of the box may be padding in front of the source.
+  fields.Set("global_offset", static_cast<int64_t>(static_cast<uint32_t>(global)));
+  step.writes.push_back({Space::kPeMemory, address, address + local_stride});
+  if (local_source) {
+    step.reads.push_back({Space::kPeMemory, source_offset, source_offset + source_bytes});
+  } else if (window == Window::kScratch) {
+    step.reads.push_back({Space::kScratch, source_offset, source_offset + source_bytes});
+  }
+  return step;
+}
+
+}  // namespace npugen::compiler

@@ -1,0 +1,297 @@
+// Convolutions and fully connected layers as MATMUL; depthwise convolutions as WINDOW.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "sw/compiler/lower/lower_operators.h"
+#include "sw/model/quantization.h"
+
+namespace npugen::compiler {
+namespace {
+
+/// The left shift of post-processing is a three-bit number.
+constexpr int32_t kLargestLeftShift = 7;
+/// Parameters of one layer, packed; a guard against models that expand beyond reason.
+constexpr int64_t kLargestParameters = int64_t{1} << 30;
+
+/// Weight of output channel `o` at kernel row, kernel column and input channel.
+using WeightFunction =
+    std::function<int8_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;
+
+int32_t Word(const std::vector<uint8_t>& bytes, size_t index) {
+  const uint8_t* b = bytes.data() + index * 4;
+  return static_cast<int32_t>(uint32_t{b[0]} | uint32_t{b[1]} << 8 | uint32_t{b[2]} << 16 |
+                              uint32_t{b[3]} << 24);
+}
+
+/// Fills what all weighted layers share: filler, clamping, channel groups and parameter records with the
+/// input's zero point folded into the bias (padding reads as the zero point, so it adds nothing).
+LowerResult SetChannels(const LoweringContext& context, int32_t op, Layer* layer,
+                        int64_t group_channels, Activation activation,
+                        const WeightFunction& weight) {
+  const Model& model = context.model;
+  const Operator& node = model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const Geometry& g = layer->geometry;
+
+  const std::optional<ActivationRange> range =
+      ComputeActivationRange(activation, output.scale(), output.zero_point());
+  if (!range) return Refusal{DiagnosticCode::kCompileLimit, "the activation's limits overflow", ""};
+  layer->act_min = range->min;
+  layer->act_max = range->max;
+  layer->out_zero_point = output.zero_point();
+  layer->fill = static_cast<uint8_t>(input.zero_point());
+  layer->group_channels = std::min(group_channels, g.out_c);
+  layer->groups = CeilDiv(g.out_c, layer->group_channels);
+
+  const std::vector<QuantizedMultiplier> multipliers = OutputMultipliers(model, node);
+  if (static_cast<int64_t>(multipliers.size()) != g.out_c) {
+    return Refusal{DiagnosticCode::kCompileOperator, "scales and channels disagree", ""};
+  }
+  for (int32_t zero_point : filter.zero_points) {
+    if (zero_point != 0) {
+      return Refusal{DiagnosticCode::kCompileOperator, "the weights have a zero point", ""};
+    }
+  }
+  const Tensor* bias = nullptr;
+  if (node.inputs.size() > 2 && node.inputs[2] >= 0) bias = &context.tensor(node.inputs[2]);
+  if (bias != nullptr && (bias->type != TensorType::kInt32 || bias->elements() != g.out_c ||
+                          bias->data.size() != bias->bytes())) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the bias is not an int32 constant", ""};
+  }
+
+  const int64_t lanes = context.config.pe_lanes();
+  Parameters& parameters = layer->parameters;
+  parameters.groups = parameters.blocks = layer->groups;
+  parameters.records.resize(static_cast<size_t>(layer->groups * lanes));
+  for (int64_t o = 0; o < g.out_c; ++o) {
+    const QuantizedMultiplier& multiplier = multipliers[o];
+    if (multiplier.shift > kLargestLeftShift) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("output channel {} is scaled up by 2^{}; post-processing shifts "
+                                 "left by at most {}",
+                                 o, multiplier.shift, kLargestLeftShift),
+                     "its output scale is far too small for its input and weight scales"};
+    }
+    int64_t sum = 0;
+    const int64_t channels = layer->kind == LayerKind::kWindow ? 1 : g.in_c;
+    for (int64_t r = 0; r < g.kernel_h; ++r) {
+      for (int64_t k = 0; k < g.kernel_w; ++k) {
+        for (int64_t c = 0; c < channels; ++c) sum += weight(o, r, k, c);
+      }
+    }
+    const int64_t folded =
+        (bias ? int64_t{Word(bias->data, static_cast<size_t>(o))} : 0) - input.zero_point() * sum;
+    const int64_t group = o / layer->group_channels;
+    const int64_t lane = o % layer->group_channels;
+    // Sums wrap at 32 bits in TFLite as well, so a bias beyond them only wraps once more.
+    parameters.records[group * lanes + lane] = {static_cast<int32_t>(static_cast<uint64_t>(folded)),
+                                                multiplier.multiplier, multiplier.shift};
+  }
+  layer->regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  return std::nullopt;
+}
+
+LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
+  const int64_t slice = int64_t{config.pe_lanes()} * config.simd;
+  if (layer.slices() > kLargestParameters / slice / layer.groups) {
+    return Refusal{DiagnosticCode::kCompileLimit, "the packed weights exceed 1 GiB", ""};
+  }
+  return std::nullopt;
+}
+
+/// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is cut into
+/// slices without regard to taps: few input channels waste little. (Hook: several kernel rows of few bytes,
+/// such as 10x4x1, would pack better after an im2col by the DMA.)
+LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight) {
+  const Geometry& g = layer->geometry;
+  const int64_t simd = config.simd;
+  const int64_t lanes = config.pe_lanes();
+  const bool dense_rows = g.dilation_w == 1 || g.kernel_w == 1;
+  const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
+  layer->k0_count = CeilDiv(run, simd);
+  layer->k1_count = dense_rows ? 1 : g.kernel_w;
+  layer->k2_count = g.kernel_h;
+  if (LowerResult refusal = CheckSize(*layer, config)) return refusal;
+  const int64_t slices = layer->slices();
+  std::vector<int8_t>& packed = layer->parameters.weights;
+  packed.assign(static_cast<size_t>(layer->groups * slices * lanes * simd), 0);
+  for (int64_t o = 0; o < g.out_c; ++o) {
+    const int64_t group = o / layer->group_channels;
+    const int64_t lane = o % layer->group_channels;
+    for (int64_t k2 = 0; k2 < layer->k2_count; ++k2) {
+      for (int64_t k1 = 0; k1 < layer->k1_count; ++k1) {
+        for (int64_t i = 0; i < run; ++i) {
+          const int64_t slice = (k2 * layer->k1_count + k1) * layer->k0_count + i / simd;
+          const int64_t column = dense_rows ? i / g.in_c : k1;
+          packed[((group * slices + slice) * lanes + lane) * simd + i % simd] =
+              weight(o, k2, column, dense_rows ? i % g.in_c : i);
+        }
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+/// Slices for WINDOW; column-major taps of a window end in the last slot.
+LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight) {
+  if (LowerResult refusal = CheckSize(*layer, config)) return refusal;
+  const Geometry& g = layer->geometry;
+  const WindowShape& window = layer->window;
+  const int64_t simd = config.simd;
+  const int64_t lanes = config.pe_lanes();
+  const int64_t slices = layer->slices();
+  std::vector<int8_t>& packed = layer->parameters.weights;
+  packed.assign(static_cast<size_t>(layer->parameters.groups * slices * lanes * simd), 0);
+  const int64_t kernel_rows = window.swap ? g.kernel_w : g.kernel_h;
+  const int64_t kernel_columns = window.swap ? g.kernel_h : g.kernel_w;
+  for (int64_t o = 0; o < layer->parameters.groups * layer->group_channels && o < g.out_c; ++o) {
+    const int64_t group = o / layer->group_channels;
+    const int64_t lane = o % layer->group_channels;
+    for (int64_t row = 0; row < kernel_rows; ++row) {
+      for (int64_t column = 0; column < kernel_columns; ++column) {
+        const int64_t slice = (row / window.rows) * layer->k1_count + column / window.columns;
+        const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
+        const int64_t slot = simd - window.rows * window.columns + fetch;
+        packed[((group * slices + slice) * lanes + lane) * simd + slot] =
+            window.swap ? weight(o, column, row, 0) : weight(o, row, column, 0);
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, Geometry* g) {
+  const Operator& node = context.model.operators[op];
+  const ConvOptions& options = std::get<ConvOptions>(node.options);
+  const std::vector<int32_t>& in = context.tensor(node.inputs[0]).shape;
+  const std::vector<int32_t>& out = context.tensor(node.outputs[0]).shape;
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  if (in.size() != 4 || out.size() != 4 || filter.shape.size() != 4) {
+    return Refusal{DiagnosticCode::kCompileOperator, "data or filter is not of rank 4", ""};
+  }
+  if (static_cast<int64_t>(filter.data.size()) != filter.elements()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the weights are not an int8 constant", ""};
+  }
+  g->images = in[0];
+  g->in_h = in[1];
+  g->in_w = in[2];
+  g->in_c = in[3];
+  g->out_h = out[1];
+  g->out_w = out[2];
+  g->out_c = out[3];
+  g->kernel_h = filter.shape[1];
+  g->kernel_w = filter.shape[2];
+  g->stride_h = options.stride_h;
+  g->stride_w = options.stride_w;
+  g->dilation_h = options.dilation_h;
+  g->dilation_w = options.dilation_w;
+  g->pad_top = PaddingBefore(options.padding, in[1], out[1], filter.shape[1], options.stride_h,
+                             options.dilation_h);
+  g->pad_left = PaddingBefore(options.padding, in[2], out[2], filter.shape[2], options.stride_w,
+                              options.dilation_w);
+  return std::nullopt;
+}
+
+Layer NewLayer(LoweringContext& context, int32_t op, LayerKind kind) {
+  const Operator& node = context.model.operators[op];
+  Layer layer;
+  layer.kind = kind;
+  layer.inputs = {context.StorageOf(node.inputs[0])};
+  layer.output = context.StorageOf(node.outputs[0]);
+  return layer;
+}
+
+LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activation activation,
+                        const WeightFunction& weight) {
+  LowerResult refusal =
+      SetChannels(context, op, &layer, context.config.pe_lanes(), activation, weight);
+  if (!refusal) refusal = SetDenseWeights(context.config, &layer, weight);
+  if (!refusal) context.lowered.layers.push_back(std::move(layer));
+  return refusal;
+}
+
+}  // namespace
+
+LowerResult LowerConvolution(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+  if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
+  const Geometry g = layer.geometry;
+  const int64_t filter_c = filter.shape[3];
+  if (filter_c == 0 || g.in_c % filter_c != 0 || g.out_c % (g.in_c / filter_c) != 0) {
+    return Refusal{DiagnosticCode::kCompileOperator, "groups do not divide the channels", ""};
+  }
+  // A grouped convolution is a dense one whose weights between groups are zero.
+  const int64_t channels_of_group = g.out_c / (g.in_c / filter_c);
+  const WeightFunction weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
+    if (c / filter_c != o / channels_of_group) return int8_t{0};
+    const int64_t index = ((o * g.kernel_h + row) * g.kernel_w + column) * filter_c + c % filter_c;
+    return static_cast<int8_t>(filter.data[index]);
+  };
+  return FinishDense(context, op, std::move(layer), std::get<ConvOptions>(node.options).activation,
+                     weight);
+}
+
+LowerResult LowerDepthwise(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const ConvOptions& options = std::get<ConvOptions>(node.options);
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  Layer layer = NewLayer(context, op, LayerKind::kWindow);
+  if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
+  const Geometry g = layer.geometry;
+  if (g.out_c % g.in_c != 0) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the depth multiplier is not whole", ""};
+  }
+  const int64_t multiplier = g.out_c / g.in_c;
+  const auto value = [=, &filter](int64_t o, int64_t row, int64_t column) {
+    return static_cast<int8_t>(filter.data[(row * g.kernel_w + column) * g.out_c + o]);
+  };
+  if (multiplier != 1 || g.in_c == 1 || !ChooseWindow(context.config, &layer)) {
+    // Lanes of WINDOW work on channels of their own; otherwise a convolution with zeros between channels
+    // does, and with one input channel there are none.
+    layer.kind = LayerKind::kMatmul;
+    return FinishDense(context, op, std::move(layer), options.activation,
+                       [=](int64_t o, int64_t row, int64_t column, int64_t c) {
+                         return o / multiplier == c ? value(o, row, column) : int8_t{0};
+                       });
+  }
+  const WeightFunction weight = [=](int64_t o, int64_t row, int64_t column, int64_t) {
+    return value(o, row, column);
+  };
+  LowerResult refusal = SetChannels(context, op, &layer, context.config.window_channels(),
+                                    options.activation, weight);
+  if (!refusal) refusal = SetWindowWeights(context.config, &layer, weight);
+  if (!refusal) context.lowered.layers.push_back(std::move(layer));
+  return refusal;
+}
+
+LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  if (filter.shape.size() != 2 ||
+      static_cast<int64_t>(filter.data.size()) != filter.elements()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the weights are not a constant matrix", ""};
+  }
+  Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+  Geometry& g = layer.geometry;
+  g.in_c = filter.shape[1];
+  g.out_c = filter.shape[0];
+  g.in_h = g.out_h = context.tensor(node.inputs[0]).elements() / std::max<int64_t>(g.in_c, 1);
+  if (g.in_c < 1 || g.in_h * g.in_c != context.tensor(node.inputs[0]).elements() ||
+      g.out_h * g.out_c != context.tensor(node.outputs[0]).elements()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "data and matrix disagree", ""};
+  }
+  const int64_t depth = g.in_c;
+  return FinishDense(context, op, std::move(layer),
+                     std::get<FullyConnectedOptions>(node.options).activation,
+                     [&filter, depth](int64_t o, int64_t, int64_t, int64_t c) {
+                       return static_cast<int8_t>(filter.data[o * depth + c]);
+                     });
+}
+
+}  // namespace npugen::compiler

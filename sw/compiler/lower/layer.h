@@ -1,0 +1,128 @@
+// Layers: what an operator becomes on the NPU, independent of where its tensors and parameters stand.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "generator/config/npu_config.h"
+#include "generator/support/diagnostic.h"
+#include "sw/model/model.h"
+
+namespace npugen::compiler {
+
+/// Bytes that one tensor, or several that are reshapes of each other, occupy.
+struct Storage {
+  int64_t bytes = 0;
+  int32_t input = -1;             ///< position in Model::inputs, or -1
+  std::vector<int32_t> outputs;   ///< positions in Model::outputs
+  std::vector<uint8_t> constant;  ///< contents, for operands that are constants
+  std::vector<int32_t> tensors;   ///< outputs of operators that stand here
+  int32_t first_layer = -1;       ///< that writes it (or reads it: inputs, constants); -1: unused
+  int32_t last_layer = -1;        ///< that uses it
+};
+
+enum class LayerKind : uint8_t { kMatmul, kWindow, kMaxPool, kAdd, kSoftmax, kCopy };
+
+/// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k * dilation_h,
+/// and the same for columns. Sizes are elements (one byte each). ADD and SOFTMAX are rows of in_w elements.
+struct Geometry {
+  int64_t images = 1;
+  int64_t in_h = 1, in_w = 1, in_c = 1;
+  int64_t out_h = 1, out_w = 1, out_c = 1;
+  int64_t kernel_h = 1, kernel_w = 1;
+  int64_t stride_h = 1, stride_w = 1;
+  int64_t dilation_h = 1, dilation_w = 1;
+  int64_t pad_top = 0, pad_left = 0;
+
+  int64_t in_row_bytes() const { return in_w * in_c; }
+  int64_t out_row_bytes() const { return out_w * out_c; }
+  /// First and one past the last input row that output rows [begin, end) read; within the image.
+  int64_t FirstInputRow(int64_t begin) const;
+  int64_t EndInputRow(int64_t end) const;
+};
+
+/// One channel's record in core memory.
+struct ParameterRecord {
+  int32_t bias = 0;
+  int32_t multiplier = 0;
+  int32_t shift = 0;
+};
+
+/// Weight slices in the order of use, and parameter records.
+struct Parameters {
+  int64_t groups = 0;  ///< that have slices of their own; 1 with `shared`
+  bool shared = false;  ///< all groups use the same slices, and records are chosen by region
+  std::vector<int8_t> weights;           ///< [group][slice][lane of PE][slot]
+  int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region
+  std::vector<ParameterRecord> records;  ///< [block][lane of PE]
+  std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes for core 0
+  bool empty() const { return blocks == 0 && table.empty(); }
+};
+
+/// A rectangle of output positions that shares one block of records (average pooling near borders).
+struct Region {
+  int64_t row_begin, row_end, column_begin, column_end;
+  int64_t block;
+};
+
+/// A window of WINDOW: kernel taps in chunks of rows x columns.
+struct WindowShape {
+  bool swap = false;  ///< rows of the hardware are columns of the image
+  int64_t rows = 1, columns = 1, new_columns = 1;
+};
+
+/// A box for the tensor DMA, from the innermost dimension (bytes) outwards.
+struct CopyDimension {
+  int64_t out_size = 1;
+  int64_t in_size = 1;    ///< coordinates below 0 or from here on are filled
+  int64_t before = 0;     ///< elements of padding in front
+  int64_t in_stride = 1;  ///< bytes; 0 repeats the source
+};
+
+/// One macro-operation, before tiling.
+struct Layer {
+  int32_t op = 0;   ///< position in Model::operators
+  int32_t tag = 0;  ///< of its commands: position in the model file
+  LayerKind kind = LayerKind::kMatmul;
+  std::vector<int32_t> inputs;  ///< storages; ADD: first and second operand of the hardware
+  int32_t output = 0;           ///< storage
+  Geometry geometry;
+
+  // Loops over the kernel: slices per group = k0_count * k1_count * k2_count.
+  int64_t k0_count = 1, k1_count = 1, k2_count = 1;
+  WindowShape window;
+  int64_t group_channels = 1;
+  int64_t groups = 1;
+  Parameters parameters;
+  std::vector<Region> regions;
+
+  uint8_t fill = 0;
+  bool average = false;
+  int32_t act_min = -128, act_max = 127;
+  int32_t out_zero_point = 0;
+
+  // ADD.
+  int32_t a_zero_point = 0, b_zero_point = 0;
+  int32_t b_multiplier = 0, b_shift = 0, out_multiplier = 0, out_shift = 0;
+
+  // Copies: PAD, broadcasts; `fill` is the padding.
+  std::vector<CopyDimension> copy;
+
+  int64_t slices() const { return k0_count * k1_count * k2_count; }
+};
+
+/// A model as layers.
+struct LoweredModel {
+  std::vector<Storage> storages;
+  std::vector<Layer> layers;
+  std::vector<int32_t> tensor_storage;  ///< of each tensor, or -1
+};
+
+/// The diagnostic for operator `op` of `model`.
+Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
+                         const std::string& reason, const std::string& hint = "");
+
+int64_t CeilDiv(int64_t a, int64_t b);
+
+}  // namespace npugen::compiler

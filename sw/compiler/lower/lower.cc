@@ -1,0 +1,166 @@
+// Order of lowering, storages and aliases.
+#include "sw/compiler/lower/lower.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sw/compiler/lower/lower_operators.h"
+
+namespace npugen::compiler {
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+int64_t Geometry::FirstInputRow(int64_t begin) const {
+  return std::clamp<int64_t>(begin * stride_h - pad_top, 0, in_h);
+}
+
+int64_t Geometry::EndInputRow(int64_t end) const {
+  return std::clamp<int64_t>((end - 1) * stride_h - pad_top + (kernel_h - 1) * dilation_h + 1, 0,
+                             in_h);
+}
+
+Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
+                         const std::string& reason, const std::string& hint) {
+  const Operator& node = model.operators[op];
+  std::string output;
+  if (!node.outputs.empty() && node.outputs[0] >= 0) {
+    output = fmt::format(" (output \"{}\")", model.tensors[node.outputs[0]].name);
+  }
+  return Diagnostic{code, SourceLocation{model.name, 0, 0},
+                    fmt::format("operator {} {}{}: {}", node.index, OperatorName(node.type), output,
+                                reason),
+                    hint};
+}
+
+int32_t LoweringContext::NewStorage(int64_t bytes) {
+  lowered.storages.emplace_back();
+  lowered.storages.back().bytes = bytes;
+  return static_cast<int32_t>(lowered.storages.size()) - 1;
+}
+
+int32_t LoweringContext::StorageOf(int32_t number) {
+  int32_t& storage = lowered.tensor_storage[number];
+  if (storage < 0) {
+    storage = NewStorage(static_cast<int64_t>(tensor(number).bytes()));
+    if (tensor(number).is_constant) lowered.storages[storage].constant = tensor(number).data;
+  }
+  return storage;
+}
+
+namespace {
+
+LowerResult LowerOperator(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  switch (node.type) {
+    case OperatorType::kConv2d:
+      return LowerConvolution(context, op);
+    case OperatorType::kDepthwiseConv2d:
+      return LowerDepthwise(context, op);
+    case OperatorType::kFullyConnected:
+      return LowerFullyConnected(context, op);
+    case OperatorType::kAdd:
+      return LowerAdd(context, op);
+    case OperatorType::kMaxPool2d:
+      return LowerMaxPool(context, op);
+    case OperatorType::kAveragePool2d:
+      return LowerAveragePool(context, op);
+    case OperatorType::kMean:
+      return LowerMean(context, op);
+    case OperatorType::kPad:
+      return LowerPad(context, op);
+    case OperatorType::kSoftmax:
+      return LowerSoftmax(context, op);
+    case OperatorType::kReshape:
+      // The bytes stay where they are.
+      context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
+      return std::nullopt;
+  }
+  return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
+}
+
+/// Operators without elements, or with types that the NPU does not have, never reach the lowering functions.
+LowerResult CheckTensors(const Model& model, const Operator& node) {
+  for (int32_t number : {node.inputs.at(0), node.outputs.at(0)}) {
+    const Tensor& tensor = model.tensors[number];
+    if (tensor.type != TensorType::kInt8) {
+      return Refusal{DiagnosticCode::kCompileOperator,
+                     fmt::format("tensor {} \"{}\" is not int8", number, tensor.name), ""};
+    }
+    if (tensor.elements() <= 0) {
+      return Refusal{DiagnosticCode::kCompileOperator,
+                     fmt::format("tensor {} \"{}\" has no elements", number, tensor.name), ""};
+    }
+  }
+  return std::nullopt;
+}
+
+/// Outputs that are inputs or constants in another shape need bytes of their own.
+void SeparateOutputs(LoweringContext& context) {
+  const Model& model = context.model;
+  LoweredModel& lowered = context.lowered;
+  for (size_t i = 0; i < model.outputs.size(); ++i) {
+    int32_t storage = context.StorageOf(model.outputs[i]);
+    const Storage& source = lowered.storages[storage];
+    if (source.input >= 0 || !source.constant.empty()) {
+      int32_t op = 0;
+      for (size_t o = 0; o < model.operators.size(); ++o) {
+        if (model.operators[o].outputs[0] == model.outputs[i]) op = static_cast<int32_t>(o);
+      }
+      const int32_t target = context.NewStorage(source.bytes);
+      LowerCopy(context, op, storage, target);
+      storage = target;
+    }
+    lowered.storages[storage].outputs.push_back(static_cast<int32_t>(i));
+  }
+}
+
+void FindLifetimes(LoweredModel* lowered) {
+  for (size_t i = 0; i < lowered->layers.size(); ++i) {
+    const int32_t layer = static_cast<int32_t>(i);
+    const auto use = [&](int32_t number) {
+      Storage& storage = lowered->storages[number];
+      if (storage.first_layer < 0) storage.first_layer = layer;
+      storage.last_layer = layer;
+    };
+    for (int32_t input : lowered->layers[i].inputs) use(input);
+    use(lowered->layers[i].output);
+  }
+}
+
+}  // namespace
+
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
+  LoweredModel lowered;
+  lowered.tensor_storage.assign(model.tensors.size(), -1);
+  LoweringContext context{model, config, lowered};
+  Diagnostics errors;
+  for (size_t i = 0; i < model.inputs.size(); ++i) {
+    const int32_t storage = context.StorageOf(model.inputs[i]);
+    lowered.storages[storage].input = static_cast<int32_t>(i);
+    lowered.storages[storage].constant.clear();
+  }
+  for (size_t i = 0; i < model.operators.size(); ++i) {
+    const int32_t op = static_cast<int32_t>(i);
+    const Operator& node = model.operators[i];
+    LowerResult refusal = CheckTensors(model, node);
+    const size_t first_layer = lowered.layers.size();
+    if (!refusal) refusal = LowerOperator(context, op);
+    if (refusal) {
+      errors.push_back(OperatorError(model, op, refusal->code, refusal->reason, refusal->hint));
+      continue;
+    }
+    for (size_t l = first_layer; l < lowered.layers.size(); ++l) {
+      lowered.layers[l].op = op;
+      lowered.layers[l].tag = node.index & 0xffff;
+    }
+    const int32_t output = node.outputs[0];
+    lowered.storages[context.StorageOf(output)].tensors.push_back(output);
+  }
+  if (!errors.empty()) return errors;
+  SeparateOutputs(context);
+  FindLifetimes(&lowered);
+  return lowered;
+}
+
+}  // namespace npugen::compiler

@@ -1,0 +1,14 @@
+// Stage 1: operators become layers of abstract NPU operations; all numbers become integers.
+#pragma once
+
+#include "generator/config/npu_config.h"
+#include "generator/support/diagnostic.h"
+#include "sw/compiler/lower/layer.h"
+#include "sw/model/model.h"
+
+namespace npugen::compiler {
+
+/// Lowers all operators; reports every operator that cannot run on the NPU, not just the first.
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config);
+
+}  // namespace npugen::compiler

@@ -1,0 +1,49 @@
+// Lowering of single operators. Each function appends layers to the model or explains why it cannot.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "sw/compiler/lower/layer.h"
+
+namespace npugen::compiler {
+
+/// What the functions share: the model, the NPU, and the result under construction.
+struct LoweringContext {
+  const Model& model;
+  const NpuConfig& config;
+  LoweredModel& lowered;
+
+  const Tensor& tensor(int32_t number) const { return model.tensors[number]; }
+  /// Storage of a tensor that an operator reads; constants get one at first use.
+  int32_t StorageOf(int32_t tensor);
+  /// A new storage of `bytes` bytes.
+  int32_t NewStorage(int64_t bytes);
+};
+
+/// Why an operator cannot be lowered.
+struct Refusal {
+  DiagnosticCode code;
+  std::string reason;
+  std::string hint;
+};
+using LowerResult = std::optional<Refusal>;  ///< empty: done
+
+LowerResult LowerConvolution(LoweringContext& context, int32_t op);
+LowerResult LowerDepthwise(LoweringContext& context, int32_t op);
+LowerResult LowerFullyConnected(LoweringContext& context, int32_t op);
+LowerResult LowerMaxPool(LoweringContext& context, int32_t op);
+LowerResult LowerAveragePool(LoweringContext& context, int32_t op);
+LowerResult LowerMean(LoweringContext& context, int32_t op);
+LowerResult LowerAdd(LoweringContext& context, int32_t op);
+LowerResult LowerSoftmax(LoweringContext& context, int32_t op);
+LowerResult LowerPad(LoweringContext& context, int32_t op);
+/// A plain copy of `source` to `target`, both storages of the same size.
+void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target);
+
+/// Sets window shape and kernel loops of a WINDOW layer for the fewest fetches. False: no legal split.
+bool ChooseWindow(const NpuConfig& config, Layer* layer);
+/// Rough cycles of a WINDOW layer, for the comparison of alternatives.
+int64_t WindowCost(const NpuConfig& config, const Layer& layer);
+
+}  // namespace npugen::compiler

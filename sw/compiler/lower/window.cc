@@ -1,0 +1,381 @@
+// Pools, means, and the choice of the window that WINDOW commands fetch.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "sw/compiler/lower/lower_operators.h"
+#include "sw/model/quantization.h"
+
+namespace npugen::compiler {
+namespace {
+
+constexpr int64_t kLargestLoopCount = 255;  // k1_count, k2_count, win_rows, win_cols: 8 bits
+
+struct WindowChoice {
+  WindowShape shape;
+  int64_t k1_count, k2_count;
+  int64_t cost;
+};
+
+/// Fetches of the whole layer for one way to cut the kernel.
+int64_t FetchCost(const Geometry& g, const WindowChoice& choice, int64_t groups) {
+  const int64_t lines = choice.shape.swap ? g.out_w : g.out_h;
+  const int64_t line_positions = choice.shape.swap ? g.out_h : g.out_w;
+  const int64_t window = choice.shape.rows * choice.shape.columns;
+  const int64_t slide = choice.shape.rows * choice.shape.new_columns;
+  const int64_t line = window + (line_positions - 1) * slide;
+  return groups * g.images * lines * line * choice.k1_count * choice.k2_count;
+}
+
+}  // namespace
+
+int64_t WindowCost(const NpuConfig& config, const Layer& layer) {
+  const int64_t groups = CeilDiv(layer.geometry.out_c, config.window_channels());
+  return FetchCost(layer.geometry,
+                   WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0}, groups);
+}
+
+bool ChooseWindow(const NpuConfig& config, Layer* layer) {
+  const Geometry& g = layer->geometry;
+  bool found = false;
+  WindowChoice best{};
+  for (bool swap : {false, true}) {
+    const int64_t kernel_rows = swap ? g.kernel_w : g.kernel_h;
+    const int64_t kernel_columns = swap ? g.kernel_h : g.kernel_w;
+    const int64_t stride = swap ? g.stride_h : g.stride_w;
+    const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
+    for (int64_t rows = 1; rows <= std::min<int64_t>(kernel_rows, config.simd); ++rows) {
+      for (int64_t columns = 1;
+           columns <= std::min<int64_t>(kernel_columns, config.simd / rows); ++columns) {
+        if (rows > kLargestLoopCount || columns > kLargestLoopCount) continue;
+        WindowChoice choice;
+        choice.shape = {swap, rows, columns, columns};
+        choice.k1_count = CeilDiv(kernel_columns, columns);
+        choice.k2_count = CeilDiv(kernel_rows, rows);
+        if (choice.k1_count > kLargestLoopCount || choice.k2_count > kLargestLoopCount) continue;
+        if (stride % dilation == 0) {
+          choice.shape.new_columns = std::min(columns, stride / dilation);
+        }
+        choice.cost = FetchCost(g, choice, 1);
+        const auto slices = [](const WindowChoice& c) { return c.k1_count * c.k2_count; };
+        if (!found || choice.cost < best.cost ||
+            (choice.cost == best.cost && slices(choice) < slices(best))) {
+          best = choice;
+          found = true;
+        }
+      }
+    }
+  }
+  if (!found) return false;
+  layer->window = best.shape;
+  layer->k0_count = 1;
+  layer->k1_count = best.k1_count;
+  layer->k2_count = best.k2_count;
+  return true;
+}
+
+namespace {
+
+/// Parameters of a sum over the kernel: slices of ones that all groups share, and the given records.
+void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterRecord>& blocks) {
+  const Geometry& g = layer->geometry;
+  const WindowShape& window = layer->window;
+  const int64_t simd = config.simd;
+  const int64_t lanes = config.pe_lanes();
+  Parameters& parameters = layer->parameters;
+  parameters.groups = 1;
+  parameters.shared = true;
+  parameters.blocks = static_cast<int64_t>(blocks.size());
+  for (const ParameterRecord& block : blocks) {
+    parameters.records.insert(parameters.records.end(), static_cast<size_t>(lanes), block);
+  }
+  parameters.weights.assign(static_cast<size_t>(layer->slices() * lanes * simd), 0);
+  const int64_t kernel_rows = window.swap ? g.kernel_w : g.kernel_h;
+  const int64_t kernel_columns = window.swap ? g.kernel_h : g.kernel_w;
+  for (int64_t row = 0; row < kernel_rows; ++row) {
+    for (int64_t column = 0; column < kernel_columns; ++column) {
+      const int64_t slice = (row / window.rows) * layer->k1_count + column / window.columns;
+      const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
+      const int64_t slot = simd - window.rows * window.columns + fetch;
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        parameters.weights[(slice * lanes + lane) * simd + slot] = 1;
+      }
+    }
+  }
+  layer->group_channels = std::min<int64_t>(config.window_channels(), g.out_c);
+  layer->groups = CeilDiv(g.out_c, layer->group_channels);
+}
+
+/// Bias, multiplier and shift with which `average` post-processing divides sums of `count` int8 values by
+/// `count`, rounding halves away from zero. Exact: the multiplier is 2^s / count rounded up, and its error
+/// times the largest sum stays below 2^s.
+std::optional<ParameterRecord> AverageRecord(int64_t count) {
+  if (count == 1) return ParameterRecord{1, 0x7fffffff, 0};  // (x + 1) * (1 - 2^-31) rounds down to x
+  int s = 31;
+  const auto multiplier = [&](int shift) { return ((int64_t{1} << shift) + count - 1) / count; };
+  while (s < 61 && multiplier(s + 1) < (int64_t{1} << 31)) ++s;
+  const int64_t error = multiplier(s) * count - (int64_t{1} << s);
+  const int64_t largest = 128 * count + count / 2;
+  if (count >= int64_t{1} << 23 || largest * error >= int64_t{1} << s) return std::nullopt;
+  return ParameterRecord{static_cast<int32_t>(count / 2), static_cast<int32_t>(multiplier(s)),
+                         31 - s};
+}
+
+/// A stretch of output positions whose windows have `taps` rows (or columns) inside the input.
+struct Stretch {
+  int64_t begin, end, taps;
+};
+
+std::vector<Stretch> Stretches(int64_t out, int64_t in, int64_t kernel, int64_t stride,
+                               int64_t pad) {
+  std::vector<Stretch> stretches;
+  for (int64_t position = 0; position < out; ++position) {
+    const int64_t first = position * stride - pad;
+    const int64_t taps = std::min(in, first + kernel) - std::max<int64_t>(0, first);
+    if (stretches.empty() || stretches.back().taps != taps) {
+      stretches.push_back({position, position, taps});
+    }
+    stretches.back().end = position + 1;
+  }
+  return stretches;
+}
+
+LowerResult SetPoolGeometry(LoweringContext& context, int32_t op, Layer* layer) {
+  const Operator& node = context.model.operators[op];
+  const PoolOptions& options = std::get<PoolOptions>(node.options);
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  if (input.shape.size() != 4 || output.shape.size() != 4) {
+    return Refusal{DiagnosticCode::kCompileOperator, "data is not of rank 4", ""};
+  }
+  const std::optional<ActivationRange> range =
+      ComputeActivationRange(options.activation, output.scale(), output.zero_point());
+  if (!range) return Refusal{DiagnosticCode::kCompileLimit, "the activation's limits overflow", ""};
+  layer->act_min = range->min;
+  layer->act_max = range->max;
+  Geometry& g = layer->geometry;
+  g.images = input.shape[0];
+  g.in_h = input.shape[1];
+  g.in_w = input.shape[2];
+  g.in_c = g.out_c = input.shape[3];
+  g.out_h = output.shape[1];
+  g.out_w = output.shape[2];
+  g.kernel_h = options.filter_h;
+  g.kernel_w = options.filter_w;
+  g.stride_h = options.stride_h;
+  g.stride_w = options.stride_w;
+  g.pad_top = PaddingBefore(options.padding, static_cast<int32_t>(g.in_h),
+                            static_cast<int32_t>(g.out_h), options.filter_h, options.stride_h, 1);
+  g.pad_left = PaddingBefore(options.padding, static_cast<int32_t>(g.in_w),
+                             static_cast<int32_t>(g.out_w), options.filter_w, options.stride_w, 1);
+  layer->inputs = {context.StorageOf(node.inputs[0])};
+  layer->regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  // A single window is clipped to the input: whole rows then make it one run of taps (FlattenKernel).
+  if (g.out_h == 1) {
+    const int64_t first = std::max<int64_t>(0, -g.pad_top);
+    const int64_t end = std::min(g.in_h, g.kernel_h - g.pad_top);
+    g.kernel_h = end - first;
+    g.pad_top = -first;
+    g.stride_h = 1;
+  }
+  if (g.out_w == 1) {
+    const int64_t first = std::max<int64_t>(0, -g.pad_left);
+    const int64_t end = std::min(g.in_w, g.kernel_w - g.pad_left);
+    g.kernel_w = end - first;
+    g.pad_left = -first;
+    g.stride_w = 1;
+  }
+  return std::nullopt;
+}
+
+/// The same sum with whole rows strung together, if the kernel covers them: more taps in a window.
+std::optional<Geometry> FlattenKernel(const Geometry& g) {
+  if (g.out_h != 1 || g.out_w != 1 || g.kernel_w != g.in_w || g.dilation_h != 1 ||
+      g.dilation_w != 1) {
+    return std::nullopt;
+  }
+  Geometry flat = g;
+  flat.in_h = flat.kernel_h = 1;
+  flat.in_w = g.in_h * g.in_w;
+  flat.kernel_w = g.kernel_h * g.kernel_w;
+  flat.pad_top = 0;
+  flat.pad_left = g.pad_top * g.in_w;
+  return flat;
+}
+
+/// Chooses window and geometry for a sum over the kernel.
+bool ChooseSum(const NpuConfig& config, Layer* layer) {
+  bool found = ChooseWindow(config, layer);
+  if (std::optional<Geometry> flat = FlattenKernel(layer->geometry)) {
+    Layer candidate = *layer;
+    candidate.geometry = *flat;
+    if (ChooseWindow(config, &candidate) &&
+        (!found || WindowCost(config, candidate) < WindowCost(config, *layer))) {
+      *layer = std::move(candidate);
+      found = true;
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+LowerResult LowerMaxPool(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  Layer layer;
+  layer.kind = LayerKind::kMaxPool;
+  if (LowerResult refusal = SetPoolGeometry(context, op, &layer)) return refusal;
+  const Geometry& g = layer.geometry;
+  if (g.kernel_h > kLargestLoopCount || g.kernel_w > kLargestLoopCount) {
+    return Refusal{DiagnosticCode::kCompileLimit,
+                   fmt::format("a window of {} x {}; the limit is 255", g.kernel_h, g.kernel_w), ""};
+  }
+  layer.output = context.StorageOf(node.outputs[0]);
+  layer.fill = 0x80;
+  layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
+  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+LowerResult LowerAveragePool(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  Layer layer;
+  layer.kind = LayerKind::kWindow;
+  layer.average = true;
+  if (LowerResult refusal = SetPoolGeometry(context, op, &layer)) return refusal;
+  layer.output = context.StorageOf(node.outputs[0]);
+  // The divisor is the number of taps inside the input: near borders it differs.
+  const Geometry& g = layer.geometry;
+  std::vector<ParameterRecord> blocks;
+  std::map<int64_t, int64_t> block_of_count;
+  layer.regions.clear();
+  for (const Stretch& rows : Stretches(g.out_h, g.in_h, g.kernel_h, g.stride_h, g.pad_top)) {
+    for (const Stretch& columns : Stretches(g.out_w, g.in_w, g.kernel_w, g.stride_w, g.pad_left)) {
+      const int64_t count = rows.taps * columns.taps;
+      if (block_of_count.count(count) == 0) {
+        const std::optional<ParameterRecord> record = AverageRecord(count);
+        if (!record) {
+          return Refusal{DiagnosticCode::kCompileLimit,
+                         fmt::format("an average over {} elements", count), ""};
+        }
+        block_of_count[count] = static_cast<int64_t>(blocks.size());
+        blocks.push_back(*record);
+      }
+      layer.regions.push_back(
+          {rows.begin, rows.end, columns.begin, columns.end, block_of_count[count]});
+    }
+  }
+  if (!ChooseSum(context.config, &layer)) {
+    return Refusal{DiagnosticCode::kCompileLimit,
+                   fmt::format("a window of {} x {} needs more than 255 slices in a row",
+                               g.kernel_h, g.kernel_w),
+                   ""};
+  }
+  SetOnes(context.config, &layer, blocks);
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+LowerResult LowerMean(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const std::vector<int32_t>& axes = std::get<MeanOptions>(node.options).axes;
+  // Neighbouring dimensions of the same kind are one: sizes alternate between kept and reduced, and a mean
+  // is a pool over an image [kept * reduced, kept * reduced, kept].
+  std::vector<std::pair<bool, int64_t>> runs;
+  int64_t count = 1;
+  for (size_t d = 0; d < input.shape.size(); ++d) {
+    if (input.shape[d] == 1) continue;
+    const bool reduced = std::find(axes.begin(), axes.end(), static_cast<int32_t>(d)) != axes.end();
+    if (reduced) count *= input.shape[d];
+    if (runs.empty() || runs.back().first != reduced) runs.push_back({reduced, 1});
+    runs.back().second *= input.shape[d];
+  }
+  // Right to left: channels, then columns, then rows.
+  int64_t kept[3] = {1, 1, 1};     // rows, columns, channels
+  int64_t reduced[2] = {1, 1};     // rows, columns
+  size_t left = runs.size();
+  if (left > 0 && !runs[left - 1].first) kept[2] = runs[--left].second;
+  for (int level = 1; level >= 0; --level) {
+    if (left > 0 && runs[left - 1].first) reduced[level] = runs[--left].second;
+    if (left > 0 && !runs[left - 1].first) kept[level] = runs[--left].second;
+  }
+  if (left > 0) {
+    return Refusal{DiagnosticCode::kCompileOperator,
+                   "its axes form more than two separate runs of dimensions", ""};
+  }
+  const auto set_geometry = [&](Geometry* g, int64_t rows, int64_t columns) {
+    g->in_h = kept[0] * rows;
+    g->in_w = kept[1] * columns;
+    g->in_c = g->out_c = kept[2];
+    g->out_h = kept[0];
+    g->out_w = kept[1];
+    g->kernel_h = g->stride_h = rows;
+    g->kernel_w = g->stride_w = columns;
+  };
+  Layer layer;
+  layer.inputs = {context.StorageOf(node.inputs[0])};
+  layer.output = context.StorageOf(node.outputs[0]);
+  layer.out_zero_point = output.zero_point();
+  const QuantizedMultiplier multiplier = MeanMultiplier(input.scale(), output.scale(), count);
+  if (multiplier.shift > 7 || multiplier.shift < -31) {
+    return Refusal{DiagnosticCode::kCompileLimit,
+                   fmt::format("its sum is scaled by 2^{}; post-processing shifts left by at most "
+                               "7 and right by at most 31",
+                               multiplier.shift),
+                   ""};
+  }
+  const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * count),
+                               multiplier.multiplier, multiplier.shift};
+  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the best.
+  Geometry& g = layer.geometry;
+  bool found = false;
+  layer.kind = kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
+  for (int64_t rows = 1; rows <= kLargestLoopCount * context.config.simd && !found; ++rows) {
+    if (reduced[0] > 1 || kept[1] > 1) {
+      set_geometry(&g, reduced[0], reduced[1]);
+      rows = kLargestLoopCount * context.config.simd;  // rows are taken: no other cut
+    } else {
+      if (reduced[1] % rows != 0) continue;
+      set_geometry(&g, rows, reduced[1] / rows);
+    }
+    if (layer.kind == LayerKind::kWindow) {
+      found = ChooseWindow(context.config, &layer);
+    } else {
+      layer.window = {};
+      layer.k0_count = CeilDiv(g.kernel_w, context.config.simd);
+      layer.k1_count = 1;
+      layer.k2_count = g.kernel_h;
+      found = layer.k0_count <= 0xffff && layer.k2_count <= kLargestLoopCount;
+    }
+  }
+  if (!found) {
+    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a mean over {} elements", count), ""};
+  }
+  if (layer.kind == LayerKind::kWindow) {
+    SetOnes(context.config, &layer, {record});
+  } else {
+    // One output channel: a dense product with ones.
+    const int64_t simd = context.config.simd;
+    const int64_t lanes = context.config.pe_lanes();
+    Parameters& parameters = layer.parameters;
+    parameters.groups = parameters.blocks = 1;
+    parameters.records.assign(static_cast<size_t>(lanes), record);
+    parameters.weights.assign(static_cast<size_t>(layer.slices() * lanes * simd), 0);
+    for (int64_t k2 = 0; k2 < layer.k2_count; ++k2) {
+      for (int64_t i = 0; i < g.kernel_w; ++i) {
+        const int64_t slice = k2 * layer.k0_count + i / simd;
+        parameters.weights[slice * lanes * simd + i % simd] = 1;
+      }
+    }
+  }
+  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+}  // namespace npugen::compiler

@@ -1,0 +1,132 @@
+// Compile, run, compare.
+#include "tests/compiler/harness.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "generator/config/load.h"
+#include "tests/support/files.h"
+#include "verif/functional/functional_model.h"
+#include "verif/golden/golden_model.h"
+
+namespace npugen::testing {
+namespace {
+
+uint32_t PowerOfTwoAtLeast(uint32_t value) {
+  uint32_t power = 1;
+  while (power < value) power *= 2;
+  return power;
+}
+
+uint32_t LargestPowerOfTwoUpTo(uint32_t value) {
+  uint32_t power = 1;
+  while (power * 2 <= value) power *= 2;
+  return power;
+}
+
+}  // namespace
+
+NpuConfig WithHash(NpuConfig config) {
+  config.hash = ConfigHash(config);
+  return config;
+}
+
+NpuConfig ConfigOfShape(const CoreShape& shape) {
+  NpuConfig config;
+  config.axi_data_bits = 64;
+  config.cores = shape.cores;
+  config.lanes = shape.lanes;
+  config.simd = shape.simd;
+  config.accumulators = shape.accumulators;
+  config.post_width = std::min<uint32_t>(16, LargestPowerOfTwoUpTo(config.pe_lanes()));
+  config.lookup_ports = 1;
+  config.pe_bank_bytes = PowerOfTwoAtLeast(std::max({8u, shape.simd, config.post_width}));
+  config.pe_banks = 4;
+  config.pe_memory_bytes = 64 * 1024;
+  config.core_bank_bytes = 8;
+  config.core_banks = 2;
+  config.core_memory_bytes = 32 * 1024;
+  return WithHash(config);
+}
+
+NpuConfig PresetConfig(const std::string& name) {
+  Result<NpuConfig> config = LoadSpec(SourcePath("specs/" + name + ".yaml"));
+  if (!config) {
+    ADD_FAILURE() << ErrorText(config.errors());
+    return WithHash(NpuConfig{});
+  }
+  return *config;
+}
+
+std::string ErrorText(const Diagnostics& errors) {
+  std::string text;
+  for (const Diagnostic& error : errors) text += FormatDiagnostic(error, false);
+  return text;
+}
+
+std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
+                               const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
+                               const CheckOptions& options) {
+  const Result<Program> program =
+      Compile(model, config, CompileOptions{.keep_tensors = options.keep_tensors});
+  if (!program) return "compile: " + ErrorText(program.errors());
+  for (uint32_t stream : {program->cold_offset, program->warm_offset}) {
+    const StreamReport report = CheckStream(config, program->image, stream);
+    if (!report.problems.empty()) return "stream: " + report.problems.front();
+  }
+  const GoldenModel golden(model);
+  FunctionalModel npu(config);
+  npu.Poison(options.seed * 7919 + 1);
+  std::vector<uint8_t> image = program->image;
+  uint64_t seed = options.seed;
+  int warm_runs = -1;  // the first run is cold
+  for (size_t run = 0; run < inputs.size(); ++run) {
+    const Result<TensorBytes> expected = golden.Run(inputs[run]);
+    if (!expected) return "golden: " + ErrorText(expected.errors());
+    std::vector<uint8_t> scratch(program->scratch_bytes, 0xa5);
+    std::vector<uint8_t> input(program->input_bytes, 0x5a);
+    std::vector<uint8_t> output(program->output_bytes, 0xc3);
+    for (size_t i = 0; i < program->inputs.size(); ++i) {
+      std::copy(inputs[run][i].begin(), inputs[run][i].end(),
+                input.begin() + program->inputs[i].offset);
+    }
+    const bool cold = warm_runs < 0 || warm_runs >= options.warm_runs;
+    warm_runs = cold ? 0 : warm_runs + 1;
+    npu.Poison(seed * 31 + 5, /*keep_core_memory=*/!cold);
+    const std::array<FunctionalWindow, kWindowCount> windows = {
+        FunctionalWindow{image, 0x1000, true, false}, FunctionalWindow{scratch, 0x100000, true, true},
+        FunctionalWindow{input, 0x200000, true, false},
+        FunctionalWindow{output, 0x300000, false, true}};
+    const FunctionalJobResult result =
+        npu.Run(windows, cold ? program->cold_offset : program->warm_offset,
+                FunctionalJobOptions{.seed = seed++});
+    const std::string where = fmt::format("{} run {}: ", cold ? "cold" : "warm", run);
+    if (!result.ok()) {
+      return where + fmt::format("error {} at 0x{:x}, tag {}: {}",
+                                 AllHardwareErrors()[result.error_code].name, result.error_address,
+                                 result.error_tag, result.detail);
+    }
+    TensorBytes actual(model.tensors.size());
+    const auto take = [&](const std::vector<ProgramTensor>& table,
+                          const std::vector<uint8_t>& window) {
+      for (const ProgramTensor& tensor : table) {
+        actual[tensor.tensor].assign(window.begin() + tensor.offset,
+                                     window.begin() + tensor.offset + tensor.bytes);
+      }
+    };
+    take(program->kept, scratch);
+    Comparison comparison = CompareTensors(model, *expected, actual);
+    if (!comparison.equal()) return where + DescribeMismatch(*comparison.first);
+    take(program->outputs, output);
+    comparison = CompareTensors(model, *expected, actual);
+    if (!comparison.equal()) return where + "output: " + DescribeMismatch(*comparison.first);
+    if (comparison.tensors == 0) return where + "nothing was compared";
+  }
+  return "";
+}
+
+}  // namespace npugen::testing

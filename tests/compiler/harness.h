@@ -1,0 +1,41 @@
+// Compiles a model, runs it on the functional model and compares every tensor with the golden model.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "generator/config/npu_config.h"
+#include "sw/compiler/compiler.h"
+#include "sw/model/model.h"
+
+namespace npugen::testing {
+
+/// A configuration with the given array; the other values are small and legal, and the hash is set.
+struct CoreShape {
+  uint32_t lanes, simd;
+  uint32_t cores = 1;
+  uint32_t accumulators = 16;
+};
+NpuConfig ConfigOfShape(const CoreShape& shape);
+/// specs/edge.yaml or specs/nano.yaml.
+NpuConfig PresetConfig(const std::string& name);
+/// Recomputes the hash after changes.
+NpuConfig WithHash(NpuConfig config);
+
+struct CheckOptions {
+  uint64_t seed = 1;        ///< of poison and interleaving
+  bool keep_tensors = true;  ///< compare every operator's output, else only the model's outputs
+  int warm_runs = 1;
+};
+
+/// Runs cold and then warm on each set of inputs; compares with the golden model. Returns a text that says what
+/// is wrong, or an empty one. `inputs` holds for each run the bytes of each input.
+std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
+                               const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
+                               const CheckOptions& options = {});
+
+/// All errors as text.
+std::string ErrorText(const Diagnostics& errors);
+
+}  // namespace npugen::testing
