@@ -1,0 +1,126 @@
+`default_nettype none
+// Command queue of one engine: entries wait in a memory, the oldest command in a register of its own.
+//
+// The next-command register fills, one entry per cycle, while the engine runs the command before; an
+// entry that meets an empty queue goes straight into it. The command is offered in the cycle after its
+// last entry arrived, or after the arrival that satisfies its last wait became visible in the counts.
+// Lengths have been checked by the dispatcher (2 entries at least, Entries at most).
+module npu_command_queue #(
+  parameter int unsigned Entries = 10,  // entries of the engine's longest command, at least 2
+  parameter int unsigned Depth   = 16,  //@ = npu.command_queue  -- commands held behind the next one, 1..16
+  localparam int unsigned Count = npu_isa_pkg::BarrierCount,
+  localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
+) (
+  input  wire                    clk_i,
+  input  wire                    rst_ni,
+  input  wire                    clear_i,           // drop everything
+  input  wire                    halt_i,            // offer no command
+  // entries from the dispatcher
+  input  wire                    push_valid_i,
+  output wire                    push_ready_o,      // depends on state only
+  input  wire [127:0]            push_entry_i,
+  input  wire                    push_last_i,       // last entry of its command (the length says it too)
+  // counts of the barriers, barrier 0 in the low bits
+  input  wire [Count*CountW-1:0] barrier_counts_i,
+  // next command: whole, and its waits hold
+  output wire                    cmd_valid_o,
+  input  wire                    cmd_ready_i,
+  output wire [Entries*128-1:0]  cmd_o,             // words beyond the command's length are 0
+  // state, for controller and trace
+  output wire                    waiting_o,         // a whole command is loaded, its waits do not hold
+  output wire                    blocked_o,         // nothing moves without an arrival or a push
+  output wire                    empty_o,           // nothing held at all
+  output wire [15:0]             tag_o,             // tag of the loaded command
+  output wire [15:0]             running_tag_o      // tag of the command that the engine took last
+);
+  if (Entries < 2 || Entries > 255 || Depth < 1) begin : gen_bad
+    $error("npu_command_queue: Entries must be 2..255 and Depth at least 1");
+  end
+
+  localparam int unsigned IndexW = $clog2(Entries + 1);
+
+  // entries behind the next-command register
+  logic         fifo_ready, fifo_valid, fifo_empty, fifo_push, fifo_pop;
+  logic [127:0] fifo_entry;
+  // next-command register
+  logic [Entries*128-1:0] cmd_q;
+  logic [IndexW-1:0]      index_q;  // entries loaded
+  logic                   full_q;   // the command is whole
+  logic [15:0]            running_tag_q;
+  logic                   straight, load, last, take;
+  logic [127:0]           entry;
+  logic [7:0]             length;
+  // waits
+  npu_isa_pkg::control_command_t header;
+  logic [CountW-1:0]             count0, count1;
+  logic                          released;
+  logic                          unused_bits;
+
+  assign fifo_pop  = fifo_valid && !full_q;
+  assign straight  = fifo_empty && push_valid_i && !full_q;
+  assign fifo_push = push_valid_i && !straight;
+  assign load      = fifo_pop || straight;
+  assign entry     = fifo_valid ? fifo_entry : push_entry_i;
+  assign length    = (index_q == '0) ? entry[15:8] : header.length;
+  assign last      = 8'(index_q) + 8'd1 == length;
+  assign take      = cmd_valid_o && cmd_ready_i;
+
+  assign header   = cmd_q[127:0];
+  assign count0   = barrier_counts_i[32'(header.wait0_id[3:0])*CountW+:CountW];
+  assign count1   = barrier_counts_i[32'(header.wait1_id[3:0])*CountW+:CountW];
+  assign released = (!header.wait0_en || count0 >= header.wait0_count) &&
+                    (!header.wait1_en || count1 >= header.wait1_count);
+
+  npu_ram_fifo #(
+    .Width (128),
+    .Depth (Depth * Entries),
+    .Bypass(1'b0)
+  ) u_entries (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(fifo_push),
+    .ready_o(fifo_ready),
+    .data_i (push_entry_i),
+    .valid_o(fifo_valid),
+    .ready_i(fifo_pop),
+    .data_o (fifo_entry),
+    .empty_o(fifo_empty)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      index_q       <= '0;
+      full_q        <= 1'b0;
+      running_tag_q <= '0;
+    end else if (take) begin
+      index_q       <= '0;
+      full_q        <= 1'b0;
+      running_tag_q <= tag_o;
+    end else if (load) begin
+      index_q <= index_q + IndexW'(1);
+      full_q  <= last;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (load && index_q == '0) begin
+      cmd_q <= (Entries * 128)'(entry);
+    end else if (load) begin
+      for (int unsigned i = 1; i < Entries; i++) begin
+        if (index_q == IndexW'(i)) cmd_q[128*i+:128] <= entry;
+      end
+    end
+  end
+
+  assign push_ready_o  = fifo_ready;
+  assign cmd_valid_o   = full_q && released && !halt_i;
+  assign cmd_o         = cmd_q;
+  assign waiting_o     = full_q && !released;
+  assign blocked_o     = waiting_o || (fifo_empty && !full_q && index_q != '0);
+  assign empty_o       = fifo_empty && !full_q && index_q == '0;
+  assign tag_o         = header.tag;
+  assign running_tag_o = running_tag_q;
+  assign unused_bits   = ^{push_last_i, header};
+endmodule : npu_command_queue
+`default_nettype wire

@@ -1,0 +1,242 @@
+`default_nettype none
+// Command dispatcher: checks commands in stream order and copies them to the queues of their engines.
+//
+// One entry per cycle; an entry goes to all of its targets in the same cycle or to none. Word 4 of a
+// compute command names its PEs, so its first entry is held until the second one is there (one cycle).
+// FENCE and END stay at the head of the stream until everything before them is complete.
+module npu_dispatch #(
+  parameter int unsigned GridX = 8,  //@ = npu.grid.x  -- PE columns
+  parameter int unsigned GridY = 4,  //@ = npu.grid.y  -- PE rows; at most 32 PEs
+  localparam int unsigned NumPes = GridX * GridY
+) (
+  input  wire              clk_i,
+  input  wire              rst_ni,
+  input  wire              clear_i,        // forget the command under way, start a new stream
+  input  wire              run_i,          // 0: do nothing
+  // entries from the fetch unit
+  input  wire              entry_valid_i,
+  output wire              entry_ready_o,
+  input  wire [127:0]      entry_i,
+  input  wire [27:0]       entry_left_i,   // entries up to the end of the stream, this one included
+  // entries to the queues
+  output wire              load_valid_o,
+  input  wire              load_ready_i,
+  output wire              store_valid_o,
+  input  wire              store_ready_i,
+  output wire [NumPes-1:0] pe_valid_o,
+  input  wire [NumPes-1:0] pe_ready_i,
+  output wire [127:0]      push_entry_o,   // of all queues
+  output wire              push_last_o,    // last entry of its command
+  // synchronization
+  input  wire              idle_i,         // all engines idle, all queues empty
+  input  wire              fetch_quiet_i,  // nothing of the stream is still to come
+  output wire              blocked_o,      // waits for idle_i or for a full queue
+  output wire              command_o,      // pulse: a command is dispatched or a FENCE or END complete
+  output wire              done_o,         // pulse: END is complete
+  // errors
+  output wire              error_valid_o,  // pulse; then stopped until clear_i
+  output wire [7:0]        error_code_o,
+  output wire [15:0]       error_tag_o
+);
+  if (NumPes < 1 || NumPes > 32) begin : gen_bad
+    $error("npu_dispatch: the array has 1 to 32 PEs");
+  end
+
+  localparam logic [31:0] AllPes = 32'((64'd1 << NumPes) - 64'd1);
+
+  // the entry at the head, read as a command header
+  npu_isa_pkg::control_command_t header;
+  logic [7:0] min_entries, max_entries;
+  logic       known, is_end, is_fence, is_load, is_store, is_compute;
+  logic       bad_length, bad_barrier;
+  logic       unused_header;
+  // the entry at the head, read as the second one of a compute command
+  npu_isa_pkg::compute_command_t compute;
+  logic                          bad_mask;
+  logic                          unused_compute;
+  // the command under way
+  logic [7:0]        body_q;       // entries still to come, 0: the head is a header
+  logic              held_q;       // held_entry_q is to be pushed as soon as its targets are known
+  logic [127:0]      held_entry_q;
+  logic              to_load_q, to_store_q;
+  logic [NumPes-1:0] to_pe_q;
+  // what happens in this cycle
+  logic              head, synchronized, push_held, accept;
+  logic              to_load, to_store;
+  logic [NumPes-1:0] to_pe;
+  logic              push, push_ready, pushed;
+  logic              fail;
+  logic [7:0]        fail_code;
+  logic              stopped_q, error_valid_q;
+  logic [7:0]        error_code_q;
+  logic [15:0]       error_tag_q;
+
+  // Checks of the header.
+  assign header        = entry_i;
+  assign unused_header = ^header;
+
+  always_comb begin
+    known       = 1'b1;
+    is_end      = 1'b0;
+    is_fence    = 1'b0;
+    is_load     = 1'b0;
+    is_store    = 1'b0;
+    is_compute  = 1'b0;
+    min_entries = 8'd1;
+    max_entries = 8'd1;
+    case (header.opcode)
+      npu_isa_pkg::OpEnd: begin
+        is_end      = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesEnd);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesEnd);
+      end
+      npu_isa_pkg::OpFence: begin
+        is_fence    = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesFence);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesFence);
+      end
+      npu_isa_pkg::OpLoad: begin
+        is_load     = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesLoad);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesLoad);
+      end
+      npu_isa_pkg::OpStore: begin
+        is_store    = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesStore);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesStore);
+      end
+      npu_isa_pkg::OpMatmul: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesMatmul);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesMatmul);
+      end
+      npu_isa_pkg::OpWindow: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesWindow);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesWindow);
+      end
+      npu_isa_pkg::OpMaxPool: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesMaxPool);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesMaxPool);
+      end
+      npu_isa_pkg::OpAdd: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesAdd);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesAdd);
+      end
+      npu_isa_pkg::OpLookup: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesLookup);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesLookup);
+      end
+      npu_isa_pkg::OpSoftmax: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesSoftmax);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesSoftmax);
+      end
+      default: known = 1'b0;
+    endcase
+  end
+
+  // The short forms of LOAD and STORE leave out two entries at a time. The stream ends with END and
+  // nowhere else.
+  assign bad_length =
+      header.length < min_entries || header.length > max_entries ||
+      ((is_load || is_store) && !header.length[0]) ||
+      (is_end ? entry_left_i != 28'(header.length) : entry_left_i <= 28'(header.length));
+  assign bad_barrier =
+      (header.wait0_en && 32'(header.wait0_id) >= 32'(npu_isa_pkg::BarrierCount)) ||
+      (header.wait1_en && 32'(header.wait1_id) >= 32'(npu_isa_pkg::BarrierCount)) ||
+      (header.signal_en && 32'(header.signal_id) >= 32'(npu_isa_pkg::BarrierCount));
+
+  assign compute        = {1024'b0, entry_i, 128'b0};
+  assign unused_compute = ^compute;
+  assign bad_mask       = compute.pe_mask == '0 || (compute.pe_mask & ~AllPes) != '0;
+
+  always_comb begin
+    fail      = 1'b0;
+    fail_code = npu_isa_pkg::ErrBadOpcode;
+    if (head) begin
+      fail = !known || bad_length || bad_barrier;
+      if (!known) fail_code = npu_isa_pkg::ErrBadOpcode;
+      else if (bad_length) fail_code = npu_isa_pkg::ErrBadLength;
+      else fail_code = npu_isa_pkg::ErrBadBarrier;
+    end else if (push_held) begin
+      fail      = bad_mask;
+      fail_code = npu_isa_pkg::ErrBadField;
+    end
+  end
+
+  // What to do with the head of the stream.
+  assign accept       = run_i && !stopped_q && entry_valid_i;
+  assign head         = accept && body_q == '0;
+  assign push_held    = accept && held_q;
+  assign synchronized = idle_i && (is_fence || fetch_quiet_i);
+
+  always_comb begin
+    to_load  = to_load_q;
+    to_store = to_store_q;
+    to_pe    = to_pe_q;
+    if (body_q == '0) begin
+      to_load  = is_load;
+      to_store = is_store;
+      to_pe    = '0;
+    end else if (held_q) begin
+      to_load  = 1'b0;
+      to_store = 1'b0;
+      to_pe    = compute.pe_mask[NumPes-1:0];
+    end
+  end
+
+  assign push       = accept && !fail && (to_load || to_store || to_pe != '0);
+  assign push_ready = (!to_load || load_ready_i) && (!to_store || store_ready_i) &&
+                      (pe_ready_i | ~to_pe) == '1;
+  assign pushed     = push && push_ready;
+
+  assign load_valid_o  = pushed && to_load;
+  assign store_valid_o = pushed && to_store;
+  assign pe_valid_o    = pushed ? to_pe : '0;
+  assign push_entry_o  = held_q ? held_entry_q : entry_i;
+  assign push_last_o   = body_q == 8'd1 && !held_q;
+
+  assign done_o        = head && !fail && is_end && synchronized;
+  assign command_o     = head && !fail && (pushed || is_compute || (!push && synchronized));
+  assign entry_ready_o = command_o || (pushed && !held_q);
+  assign blocked_o     = (push && !push_ready) ||
+                         (head && !fail && (is_end || is_fence) && !synchronized);
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      body_q        <= '0;
+      held_q        <= 1'b0;
+      stopped_q     <= 1'b0;
+      error_valid_q <= 1'b0;
+    end else begin
+      error_valid_q <= fail;
+      stopped_q     <= stopped_q || fail || done_o;
+      if (command_o) body_q <= header.length - 8'd1;
+      else if (pushed && !held_q) body_q <= body_q - 8'd1;
+      if (command_o) held_q <= is_compute;
+      else if (pushed) held_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (command_o) held_entry_q <= entry_i;
+    if (pushed) begin
+      to_load_q  <= to_load;
+      to_store_q <= to_store;
+      to_pe_q    <= to_pe;
+    end
+    if (fail) begin
+      error_code_q <= fail_code;
+      error_tag_q  <= held_q ? held_entry_q[31:16] : header.tag;
+    end
+  end
+
+  assign error_valid_o = error_valid_q;
+  assign error_code_o  = error_code_q;
+  assign error_tag_o   = error_tag_q;
+endmodule : npu_dispatch
+`default_nettype wire
