@@ -1,0 +1,66 @@
+// Fixed-point arithmetic of the golden model against hand-computed and exact values.
+#include "verif/golden/fixed_point.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sw/model/quantization.h"
+
+namespace npugen::golden {
+namespace {
+
+int32_t Scale(double factor, int32_t x, Rounding rounding) {
+  const QuantizedMultiplier q = QuantizeMultiplier(factor);
+  return MultiplyByQuantizedMultiplier(x, q.multiplier, q.shift, rounding);
+}
+
+TEST(FixedPointTest, TwoRoundingsDifferFromOneWhereTheyShould) {
+  EXPECT_EQ(QuantizeMultiplier(0.3), (QuantizedMultiplier{1288490189, -1}));
+  EXPECT_EQ(Scale(0.3, -1998, Rounding::kDouble), -600);
+  EXPECT_EQ(Scale(0.3, -1998, Rounding::kSingle), -599);
+  EXPECT_EQ(Scale(0.3, 8, Rounding::kDouble), 3);
+  EXPECT_EQ(Scale(0.3, 8, Rounding::kSingle), 2);
+  EXPECT_EQ(Scale(0.3, 1, Rounding::kDouble), 1);
+  EXPECT_EQ(Scale(0.3, 1, Rounding::kSingle), 0);
+  EXPECT_EQ(QuantizeMultiplier(0.0123456), (QuantizedMultiplier{1696766344, -6}));
+  EXPECT_EQ(Scale(0.0123456, -1984, Rounding::kDouble), -25);
+  EXPECT_EQ(Scale(0.0123456, -1984, Rounding::kSingle), -24);
+}
+
+TEST(FixedPointTest, DoublingHighMultiplyRoundsHalvesUpAndSaturates) {
+  EXPECT_EQ(DoublingHighMultiply(1, 1 << 30), 1);    // 0.5
+  EXPECT_EQ(DoublingHighMultiply(-1, 1 << 30), 0);   // -0.5
+  EXPECT_EQ(DoublingHighMultiply(-3, 1 << 30), -1);  // -1.5
+  EXPECT_EQ(DoublingHighMultiply(INT32_MIN, INT32_MIN), INT32_MAX);
+  EXPECT_EQ(DoublingHighMultiply(INT32_MIN, INT32_MAX), -INT32_MAX);
+}
+
+TEST(FixedPointTest, ShiftRightRoundsHalvesAwayFromZero) {
+  EXPECT_EQ(RoundingShiftRight(5, 1), 3);
+  EXPECT_EQ(RoundingShiftRight(-5, 1), -3);
+  EXPECT_EQ(RoundingShiftRight(-6, 2), -2);
+  EXPECT_EQ(RoundingShiftRight(6, 2), 2);
+  EXPECT_EQ(RoundingShiftRight(7, 0), 7);
+  EXPECT_EQ(RoundingShiftRight(INT32_MIN, 31), -1);
+  EXPECT_EQ(RoundingShiftRight(INT32_MAX, 31), 1);
+  EXPECT_EQ(RoundingShiftRight(INT32_MAX, 32), 0);
+}
+
+TEST(FixedPointTest, ExponentialIsClose) {
+  EXPECT_EQ(ExpOnNegativeValues(0), INT32_MAX);
+  for (int32_t a = -(31 << 26); a < 0; a += 999'983) {
+    const double exact = std::exp(a / 67108864.0);
+    EXPECT_NEAR(ExpOnNegativeValues(a) / 2147483648.0, exact, 1e-6) << a;
+  }
+}
+
+TEST(FixedPointTest, ReciprocalIsClose) {
+  for (int64_t x = 0; x <= INT32_MAX; x += 999'983) {
+    const double exact = 1.0 / (1.0 + static_cast<double>(x) / 2147483648.0);
+    EXPECT_NEAR(OneOverOnePlus(static_cast<int32_t>(x)) / 2147483648.0, exact, 1e-7) << x;
+  }
+}
+
+}  // namespace
+}  // namespace npugen::golden
