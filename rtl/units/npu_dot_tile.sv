@@ -6,8 +6,9 @@
 // the last one (one window per channel). A swap takes over the next weights. The sums follow the
 // registers combinationally in the cycle in which fire_i is set.
 //
-// This leaf costs nearly all area and simulation time. The generator prints it with each lane's sum as one
-// expression, which simulates several times faster; this file is the same module with a loop.
+// This leaf costs nearly all area and simulation time, so it has two views with the same behaviour: one
+// instance per lane for synthesis, and one loop under fire_i, which Verilator unrolls and skips in idle
+// cycles, for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16   //@ = lane.simd  -- products per lane and cycle, 1..64
@@ -22,7 +23,7 @@ module npu_dot_tile #(
   input  wire                     swap_i,
   input  wire  [8*Lanes*Simd-1:0] weights_i,
   // sums
-  input  wire                     fire_i,    // sum_o is used in this cycle, else 0
+  input  wire                     fire_i,    // sum_o is used in this cycle
   input  wire                     clear_i,   // start from 0 instead of sum_i
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
@@ -49,6 +50,22 @@ module npu_dot_tile #(
     else if (shift_i) slots_q <= slots_shifted;
   end
 
+`ifdef SYNTHESIS
+  logic [32*Lanes-1:0] from;
+  assign from = clear_i ? '0 : sum_i;
+  for (genvar l = 0; l < Lanes; l++) begin : gen_sum
+    npu_dot_lane #(
+      .Simd(Simd)
+    ) u_lane (
+      .slots_i  (slots_q[8*Simd*l+:8*Simd]),
+      .weights_i(weights_q[8*Simd*l+:8*Simd]),
+      .sum_i    (from[32*l+:32]),
+      .sum_o    (sum_o[32*l+:32])
+    );
+  end
+  logic unused_fire;
+  assign unused_fire = fire_i;
+`else
   always_comb begin
     sum_o = '0;
     if (fire_i) begin
@@ -62,5 +79,6 @@ module npu_dot_tile #(
       end
     end
   end
+`endif
 endmodule : npu_dot_tile
 `default_nettype wire

@@ -1,0 +1,54 @@
+// fork and exec with the child's output in a log file.
+#include "generator/support/process.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+namespace npugen {
+namespace {
+
+// Exit status by which the child says that the program was not found; shells use the same.
+constexpr int kNotFound = 127;
+
+}  // namespace
+
+Result<int> RunProcess(const std::vector<std::string>& arguments, const std::string& folder,
+                       const std::string& log) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const pid_t child = fork();
+  if (child < 0) {
+    return Diagnostic{DiagnosticCode::kToolFailed, {},
+                      fmt::format("no process can be started: {}", std::strerror(errno)), ""};
+  }
+  if (child == 0) {
+    const int file = open(log.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
+    const int null = open("/dev/null", O_RDONLY);
+    if (file < 0 || null < 0 || dup2(null, 0) < 0 || dup2(file, 1) < 0 || dup2(file, 2) < 0 ||
+        (!folder.empty() && chdir(folder.c_str()) != 0)) {
+      _exit(126);
+    }
+    execvp(argv[0], argv.data());
+    _exit(kNotFound);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return 128;
+  }
+  if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
+  if (WEXITSTATUS(status) == kNotFound) {
+    return Diagnostic{DiagnosticCode::kToolMissing, {},
+                      fmt::format("`{}` is not installed", arguments.front()),
+                      "run `make setup`, which installs every tool that npugen uses"};
+  }
+  return WEXITSTATUS(status);
+}
+
+}  // namespace npugen

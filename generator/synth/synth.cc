@@ -1,0 +1,322 @@
+// Runs Yosys on an emission and turns its statistics into areas per module.
+#include "generator/synth/synth.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "generator/emit/emit.h"
+#include "generator/emit/files.h"
+#include "generator/plan/plan.h"
+#include "generator/support/process.h"
+
+namespace npugen {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+Diagnostic Error(DiagnosticCode code, const std::string& file, std::string message,
+                 std::string hint = "") {
+  return {code, {file, 0, 0}, std::move(message), std::move(hint)};
+}
+
+std::string ReadText(const fs::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// A folder that disappears with its owner unless it is to stay.
+class WorkFolder {
+ public:
+  explicit WorkFolder(const std::string& keep) : keep_(!keep.empty()) {
+    if (keep_) {
+      path_ = keep;
+      std::error_code ignored;
+      fs::create_directories(path_, ignored);
+    } else {
+      std::string name = (fs::temp_directory_path() / "npugen-synth-XXXXXX").string();
+      if (mkdtemp(name.data()) != nullptr) path_ = name;
+    }
+  }
+  ~WorkFolder() {
+    std::error_code ignored;
+    if (!keep_ && !path_.empty()) fs::remove_all(path_, ignored);
+  }
+  WorkFolder(const WorkFolder&) = delete;
+  WorkFolder& operator=(const WorkFolder&) = delete;
+  const fs::path& path() const { return path_; }
+  void Keep() { keep_ = true; }
+
+ private:
+  bool keep_;
+  fs::path path_;
+};
+
+/// Cell name -> area, from the `cell (...) { ... area : x;` groups of a liberty file.
+std::map<std::string, double> LibertyAreas(const std::string& text) {
+  std::map<std::string, double> areas;
+  static const std::regex kItem(R"(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))");
+  std::string cell;
+  for (std::sregex_iterator it(text.begin(), text.end(), kItem), end; it != end; ++it) {
+    if ((*it)[1].matched) {
+      cell = (*it)[1];
+    } else if (!cell.empty()) {
+      areas.emplace(cell, std::strtod((*it)[2].str().c_str(), nullptr));
+      cell.clear();
+    }
+  }
+  return areas;
+}
+
+/// The smallest cell whose name says two-input NAND.
+double Nand2Area(const std::map<std::string, double>& areas) {
+  static const std::regex kName("(.*_)?NAND2.*|(.*_)?ND2.*|nand2.*", std::regex::icase);
+  double smallest = 0;
+  for (const auto& [name, area] : areas) {
+    if (area > 0 && std::regex_match(name, kName) && (smallest == 0 || area < smallest)) smallest = area;
+  }
+  return smallest;
+}
+
+/// RTL name of a Yosys module: `\npu_x`, `$paramod\npu_x\P=1`, `$paramod$hash\npu_x`.
+std::string BaseName(const std::string& module) {
+  static const std::regex kName(R"((npu_[a-z0-9_]+))");
+  std::smatch match;
+  return std::regex_search(module, match, kName) ? match[1].str() : module;
+}
+
+std::string Script(const std::string& files, const std::string& liberty) {
+  return fmt::format(
+      "read_verilog -sv -DSYNTHESIS {0}\n"
+      "hierarchy -check -top npu_top\n"
+      "blackbox *npu_ram_1rw* *npu_ram_1r1w*\n"
+      "tee -q -o memories.txt dump -m =*npu_ram_1rw* =*npu_ram_1r1w*\n"
+      "synth -top npu_top -noalumacc\n"
+      "dfflibmap -liberty {1}\n"
+      "abc -liberty {1}\n"
+      "opt_clean\n"
+      "tee -q -o stat.json stat -json\n",
+      files, liberty);
+}
+
+/// Module name -> parameters of the black boxes that `dump -m` printed.
+std::map<std::string, std::map<std::string, uint64_t>> MemoryParameters(const std::string& dump) {
+  std::map<std::string, std::map<std::string, uint64_t>> result;
+  static const std::regex kLine(R"((?:^|\n)\s*(?:module (\S+)|parameter \\(\w+) (\d+)))");
+  std::string module;
+  for (std::sregex_iterator it(dump.begin(), dump.end(), kLine), end; it != end; ++it) {
+    if ((*it)[1].matched) {
+      module = (*it)[1];
+    } else {
+      result[module][(*it)[2]] = std::strtoull((*it)[3].str().c_str(), nullptr, 10);
+    }
+  }
+  return result;
+}
+
+}  // namespace
+
+double AreaReport::TotalGateEquivalents() const {
+  double total = 0;
+  for (const ModuleArea& module : modules) total += GateEquivalents(module);
+  return total;
+}
+
+double AreaReport::TileGateEquivalentsPerMac(const NpuConfig& config) const {
+  double total = 0;
+  for (const ModuleArea& module : modules) {
+    if (module.name.starts_with("npu_dot_")) total += GateEquivalents(module);
+  }
+  return total / static_cast<double>(config.macs_per_cycle());
+}
+
+Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
+  std::error_code code;
+  const fs::path liberty = fs::absolute(options.liberty, code);
+  if (!fs::is_regular_file(liberty, code)) {
+    return Error(DiagnosticCode::kFileRead, options.liberty, "the cell library cannot be read",
+                 "install qflow-tech-osu018 (make setup), or name a liberty file with --liberty");
+  }
+  const std::map<std::string, double> cell_areas = LibertyAreas(ReadText(liberty));
+  AreaReport report;
+  report.liberty = options.liberty;
+  report.nand2_area = Nand2Area(cell_areas);
+  if (report.nand2_area <= 0) {
+    return Error(DiagnosticCode::kFileRead, options.liberty,
+                 "the cell library has no two-input NAND cell with an area",
+                 "gate equivalents need a cell whose name contains NAND2 or ND2");
+  }
+
+  Result<Plan> plan = MakePlan(config);
+  if (!plan) return plan.errors();
+  Result<FileSet> files = Emit(*plan);
+  if (!files) return files.errors();
+  WorkFolder folder(options.keep_folder);
+  if (folder.path().empty()) {
+    return Error(DiagnosticCode::kFileWrite, "", "no temporary folder can be made");
+  }
+  const fs::path emission = folder.path() / "emission";
+  const Status written = WriteFolder(*files, emission.string(), true);
+  if (!written) {
+    folder.Keep();
+    return written.errors();
+  }
+
+  std::string sources;
+  std::istringstream list(ReadText(emission / "filelist.f"));
+  for (std::string line; std::getline(list, line);) {
+    if (line.ends_with(".sv")) sources += " emission/" + line;
+  }
+  std::ofstream(folder.path() / "synth.ys") << Script(sources, liberty.string());
+  const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
+                                        (folder.path() / "yosys.log").string());
+  if (!status) return status.errors();
+  json stat = json::parse(ReadText(folder.path() / "stat.json"), nullptr, false);
+  if (*status != 0 || stat.is_discarded() || !stat.contains("modules")) {
+    folder.Keep();
+    return Error(DiagnosticCode::kToolFailed, (folder.path() / "yosys.log").string(),
+                 fmt::format("yosys ended with status {}", *status), "its log says why");
+  }
+
+  // Own cells and children of every module, then the number of instances from the top down.
+  struct Node {
+    uint64_t cells = 0;
+    double area = 0;
+    std::map<std::string, uint64_t> children;
+  };
+  std::map<std::string, Node> nodes;
+  for (const auto& [name, module] : stat["modules"].items()) {
+    Node& node = nodes[name];
+    for (const auto& [type, count] : module["num_cells_by_type"].items()) {
+      const auto cell = cell_areas.find(type);
+      if (cell != cell_areas.end()) {
+        node.cells += count.get<uint64_t>();
+        node.area += cell->second * count.get<double>();
+      } else {
+        node.children[type] += count.get<uint64_t>();
+      }
+    }
+  }
+  std::map<std::string, uint64_t> instances;
+  auto count = [&](auto&& self, const std::string& name, uint64_t times) -> void {
+    instances[name] += times;
+    const auto node = nodes.find(name);
+    if (node == nodes.end()) return;
+    for (const auto& [child, each] : node->second.children) self(self, child, times * each);
+  };
+  count(count, "\\npu_top", 1);
+
+  std::map<std::string, int> variants;
+  for (const auto& [name, times] : instances) ++variants[BaseName(name)];
+  const auto memories = MemoryParameters(ReadText(folder.path() / "memories.txt"));
+  for (const auto& [name, times] : instances) {
+    const std::string base = BaseName(name);
+    auto node = nodes.find(name);
+    if (node == nodes.end()) {
+      // Names of children in the statistics lack nothing but, for black boxes, their module.
+      auto memory = memories.find(name);
+      if (memory == memories.end()) {
+        folder.Keep();
+        return Error(DiagnosticCode::kToolFailed, (folder.path() / "stat.json").string(),
+                     fmt::format("cell `{}` is neither in the library nor a memory", name));
+      }
+      MemoryArea area;
+      area.cell = base;
+      area.instances = times;
+      area.words = memory->second.at("Depth");
+      area.bits_per_word = memory->second.contains("Bytes") ? 8 * memory->second.at("Bytes")
+                                                            : memory->second.at("Width");
+      report.memories.push_back(area);
+      continue;
+    }
+    ModuleArea area;
+    area.name = base;
+    area.instances = times;
+    area.cells = node->second.cells;
+    area.area = node->second.area;
+    report.modules.push_back(area);
+  }
+  // Several variants of one module get a number.
+  std::map<std::string, int> seen;
+  for (ModuleArea& module : report.modules) {
+    const std::string base = module.name;
+    if (variants[base] > 1) module.name = fmt::format("{} #{}", base, ++seen[base]);
+  }
+  std::stable_sort(report.modules.begin(), report.modules.end(),
+                   [&](const ModuleArea& a, const ModuleArea& b) {
+                     return report.GateEquivalents(a) > report.GateEquivalents(b);
+                   });
+  std::stable_sort(report.memories.begin(), report.memories.end(),
+                   [](const MemoryArea& a, const MemoryArea& b) {
+                     return a.instances * a.words * a.bits_per_word >
+                            b.instances * b.words * b.bits_per_word;
+                   });
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return report;
+}
+
+std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
+  std::string text = fmt::format("Area of {} ({}; 1 GE = {:g} area units)\n\n", config.name,
+                                 fs::path(report.liberty).filename().string(), report.nand2_area);
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12} {:>6}\n", "module (own cells)", "instances",
+                      "cells each", "GE each", "GE in all", "%");
+  const double total = report.TotalGateEquivalents();
+  for (const ModuleArea& module : report.modules) {
+    const double all = report.GateEquivalents(module);
+    text += fmt::format("{:<28} {:>9} {:>10} {:>12.0f} {:>12.0f} {:>6.1f}\n", module.name,
+                        module.instances, module.cells, module.area / report.nand2_area, all,
+                        total > 0 ? 100 * all / total : 0);
+  }
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12.0f}\n", "total without memories", "", "", "",
+                      total);
+  text += fmt::format("MAC tiles: {:.0f} GE per MAC\n\n", report.TileGateEquivalentsPerMac(config));
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12}\n", "memory (black box)", "instances", "words",
+                      "bits a word", "KiB in all");
+  for (const MemoryArea& memory : report.memories) {
+    const double bits = static_cast<double>(memory.instances * memory.words * memory.bits_per_word);
+    text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12.2f}\n", memory.cell, memory.instances,
+                        memory.words, memory.bits_per_word, bits / 8192);
+  }
+  return text;
+}
+
+std::string AreaJson(const NpuConfig& config, const AreaReport& report) {
+  nlohmann::ordered_json out;
+  out["spec"] = config.name;
+  out["config_hash"] = fmt::format("{:016x}", config.hash);
+  out["liberty"] = fs::path(report.liberty).filename().string();
+  out["nand2_area"] = report.nand2_area;
+  out["total_ge"] = report.TotalGateEquivalents();
+  out["tile_ge_per_mac"] = report.TileGateEquivalentsPerMac(config);
+  out["modules"] = nlohmann::ordered_json::array();
+  for (const ModuleArea& module : report.modules) {
+    out["modules"].push_back({{"name", module.name},
+                              {"instances", module.instances},
+                              {"cells", module.cells},
+                              {"area", module.area},
+                              {"ge", report.GateEquivalents(module)}});
+  }
+  out["memories"] = nlohmann::ordered_json::array();
+  for (const MemoryArea& memory : report.memories) {
+    out["memories"].push_back({{"cell", memory.cell},
+                               {"instances", memory.instances},
+                               {"words", memory.words},
+                               {"bits_per_word", memory.bits_per_word}});
+  }
+  out["seconds"] = report.seconds;
+  return out.dump(2) + "\n";
+}
+
+}  // namespace npugen
