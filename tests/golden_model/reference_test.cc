@@ -1,6 +1,8 @@
 // The golden model against TFLM's results for whole networks and single operators, every tensor.
+#include <fmt/printf.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -8,6 +10,7 @@
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/sha256.h"
+#include "tests/support/tflite_cut.h"
 #include "verif/golden/golden_model.h"
 
 namespace npugen {
@@ -104,6 +107,76 @@ TEST_P(NetworkTest, EveryTensorOfEveryCaseAgrees) {
   EXPECT_GT(tensors, 0);
   std::printf("%d tensors of %d cases agree\n", tensors, cases);
 }
+
+class PartialNetworkTest : public ReferenceTest,
+                           public ::testing::WithParamInterface<const char*> {};
+
+// Networks with unsupported operators: every stretch of supported ones, fed with reference tensors.
+TEST_P(PartialNetworkTest, EveryTensorOfTheSupportedStretchesAgrees) {
+  const std::string folder = folder_ + "/" + GetParam() + "/";
+  const json index = ReadJson(folder + "index.json");
+  const std::vector<uint8_t> file = ReadBytes(folder + "model.tflite");
+  const json& ops = index["ops"];
+  int tensors = 0;
+  int stretches = 0;
+  double seconds = 0;
+  for (const json& entry : index["cases"]) {
+    if (!entry.contains("layers")) continue;
+    for (size_t first = 0; first < ops.size();) {
+      size_t end = first;
+      while (end < ops.size() && SupportedOperators().contains(ops[end]["op"])) ++end;
+      if (end == first) {
+        ++first;
+        continue;
+      }
+      std::set<int32_t> known;  // constants and what the stretch produces
+      for (const json& tensor : index["tensors"]) {
+        if (tensor["kind"] == "const") known.insert(tensor["index"].get<int32_t>());
+      }
+      std::vector<int32_t> inputs;
+      for (size_t i = first; i < end; ++i) {
+        for (int32_t tensor : ops[i]["inputs"]) {
+          if (tensor >= 0 && known.insert(tensor).second) inputs.push_back(tensor);
+        }
+        for (int32_t tensor : ops[i]["outputs"]) known.insert(tensor);
+      }
+      const std::vector<int32_t> outputs = ops[end - 1]["outputs"];
+      const Result<Model> model =
+          ReadTflite(testing::CutTflite(file, static_cast<int32_t>(first),
+                                        static_cast<int32_t>(end - first), inputs, outputs),
+                     GetParam());
+      ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
+      std::vector<std::vector<uint8_t>> data;
+      for (int32_t tensor : inputs) {
+        const bool given = entry["inputs"][0]["tensor"] == tensor;
+        data.push_back(
+            ReadBytes(folder + (given ? entry["inputs"][0]["file"].get<std::string>()
+                                      : fmt::sprintf(entry["layers"].get<std::string>(), tensor))));
+      }
+      const GoldenModel golden(*model);
+      const auto start = std::chrono::steady_clock::now();
+      const Result<TensorBytes> run = golden.Run(data);
+      seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      ASSERT_TRUE(run.ok()) << FormatDiagnostic(run.errors()[0], false);
+      for (const Operator& op : model->operators) {
+        const int32_t tensor = op.outputs[0];
+        EXPECT_EQ(Sha256((*run)[tensor]).substr(0, kShortDigest),
+                  entry["tensor_sha256_16"][std::to_string(tensor)])
+            << "operator " << first + op.index << ", tensor " << tensor;
+        ++tensors;
+      }
+      ++stretches;
+      first = end;
+    }
+  }
+  EXPECT_GT(tensors, 50);
+  std::printf("%d tensors in %d stretches agree (%.2f s)\n", tensors, stretches, seconds);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shared, PartialNetworkTest,
+                         ::testing::Values("mobilenet_v2_160_035", "mobilenet_v2_224",
+                                           "hps_320x240"),
+                         [](const auto& info) { return std::string(info.param); });
 
 INSTANTIATE_TEST_SUITE_P(Shared, NetworkTest,
                          ::testing::Values("resnet8_cifar10", "kws_dscnn", "vww_mobilenet",
