@@ -62,6 +62,7 @@ enum npu_result npu_init(struct npu_device* device, const struct npu_platform* p
   device->platform = platform;
   device->pending_token = 0;
   device->use_interrupt = 0;
+  device->warm = 0;
   device->job_started = 0;
   device->interrupts = 0;
   if (read_register(device, NPU_REG_ID_OFFSET) != NPU_IDENTITY) return NPU_NO_DEVICE;
@@ -111,16 +112,6 @@ static enum npu_result check_tensors(const struct npu_program_header* header) {
     } else if (i - header->input_count < header->output_count) {
       window = NPU_PROGRAM_WINDOW_OUTPUT;
       size = header->output_bytes;
-    } else if (tensors[i].window != NPU_PROGRAM_WINDOW_SCRATCH) {
-      // A kept tensor may be the content of any window.
-      window = tensors[i].window;
-      if (window == NPU_PROGRAM_WINDOW_INPUT) {
-        size = header->input_bytes;
-      } else if (window == NPU_PROGRAM_WINDOW_OUTPUT) {
-        size = header->output_bytes;
-      } else {
-        return NPU_BAD_PROGRAM;
-      }
     }
     if (tensors[i].window != window || tensors[i].rank > NPU_PROGRAM_MAX_RANK ||
         tensors[i].name >= header->names_bytes ||
@@ -218,9 +209,9 @@ enum npu_result npu_submit(struct npu_device* device, const struct npu_program* 
   set_window(device, WINDOW_OUTPUT, buffers->output.address, header->output_bytes, read | write);
 
   const uint64_t token = header->cache_token;
-  const uint32_t warm = token != 0 && read_token(device) == token;
+  device->warm = token != 0 && read_token(device) == token;
   // Until the job has ended well nobody may rely on what it leaves in core memory.
-  if (!warm) write_token(device, 0);
+  if (device->warm == 0) write_token(device, 0);
   device->pending_token = token;
   device->use_interrupt = mode == NPU_WAIT_INTERRUPT;
   device->interrupts = 0;
@@ -231,7 +222,8 @@ enum npu_result npu_submit(struct npu_device* device, const struct npu_program* 
       device, NPU_REG_IRQ_ENABLE_OFFSET,
       device->use_interrupt != 0 ? NPU_IRQ_ENABLE_DONE_MASK | NPU_IRQ_ENABLE_ERROR_MASK : 0);
   memory_barrier(device);
-  write_register(device, NPU_REG_DOORBELL_OFFSET, warm ? header->warm_offset : header->cold_offset);
+  write_register(device, NPU_REG_DOORBELL_OFFSET,
+                 device->warm != 0 ? header->warm_offset : header->cold_offset);
   return NPU_OK;
 }
 

@@ -88,6 +88,7 @@ struct npu_device {
   struct npu_capabilities capabilities;
   uint64_t pending_token;        ///< cache token to set when the running job ends well
   uint32_t use_interrupt;        ///< of the running job
+  uint32_t warm;                 ///< the last job submitted found its parameters in core memory
   uint32_t job_started;          ///< npu_submit() succeeded and npu_wait() has not seen the end
   volatile uint32_t interrupts;  ///< interrupts taken by npu_interrupt()
 };

@@ -160,7 +160,10 @@ struct npu_model {
   }
 
   npugen::AxiMemory& memory() { return memory_; }
-  const uint64_t* trace() const { return trace_.get(); }
+  const uint64_t* Trace(uint32_t* tags) const {
+    *tags = last_tag_ + 1;
+    return trace_.get();
+  }
   void ClearTrace() {
     std::memset(trace_.get(), 0, (last_tag_ + 1) * NPU_MODEL_CAUSES * sizeof(uint64_t));
     last_tag_ = 0;
@@ -298,7 +301,7 @@ constexpr npu_model_interface kInterface = {
     .clear_errors = [](npu_model* model) { model->memory().ClearErrorRanges(); },
     .read_counters = [](npu_model* model,
                         npu_model_counters* counters) { model->ReadCounters(counters); },
-    .trace = [](npu_model* model) { return model->trace(); },
+    .trace = [](npu_model* model, uint32_t* tags) { return model->Trace(tags); },
     .clear_trace = [](npu_model* model) { model->ClearTrace(); },
     .violation = Violation,
 };

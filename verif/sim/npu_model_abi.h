@@ -73,9 +73,9 @@ struct npu_model_interface {
 
   void (*read_counters)(struct npu_model* model, struct npu_model_counters* counters);
 
-  /// Cycles with a job running, by layer tag (0..65535) and cause: element tag * NPU_MODEL_CAUSES +
-  /// cause. The array lives as long as the model.
-  const uint64_t* (*trace)(struct npu_model* model);
+  /// Cycles with a job running, by layer tag and cause: element tag * NPU_MODEL_CAUSES + cause, for
+  /// tags 0..*tags - 1 (the largest seen, at most 65535). The array lives as long as the model.
+  const uint64_t* (*trace)(struct npu_model* model, uint32_t* tags);
   void (*clear_trace)(struct npu_model* model);
 
   /// Text of the `index`-th recorded violation of the AXI protocol, or null beyond the last.

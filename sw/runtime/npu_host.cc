@@ -1,0 +1,205 @@
+// The platform shim under the C driver, memory placement, and one job after the other.
+#include "sw/runtime/npu_host.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "generator/arch/command_set.h"
+
+namespace npugen {
+namespace {
+
+/// Sleeps end after this many cycles so that progress can be shown.
+constexpr uint64_t kSleepCycles = 400'000;
+constexpr uint64_t kResetTimeoutCycles = 1'000'000;
+/// What scratch and outputs hold before a job: a byte that is never written shows.
+constexpr uint8_t kStaleByte = 0xa5;
+
+uint64_t RoundUp(uint64_t bytes) {
+  return (bytes + NPU_PROGRAM_ALIGNMENT - 1) / NPU_PROGRAM_ALIGNMENT * NPU_PROGRAM_ALIGNMENT;
+}
+
+Diagnostic DriverRefusal(const char* call, npu_result result) {
+  return {DiagnosticCode::kDriver, {}, fmt::format("{}: {}", call, npu_result_text(result)), ""};
+}
+
+Diagnostic HardwareDiagnostic(DiagnosticCode code, std::string message) {
+  return {code, {}, std::move(message), ""};
+}
+
+}  // namespace
+
+uint64_t MemoryNeeded(const Program& program) {
+  return RoundUp(WriteProgram(program).size()) + RoundUp(program.scratch_bytes) +
+         RoundUp(program.input_bytes) + RoundUp(program.output_bytes);
+}
+
+NpuHost::NpuHost(Machine& machine) : machine_(machine) {
+  platform_.context = this;
+  platform_.read32 = [](void* context, uint32_t offset) {
+    return static_cast<NpuHost*>(context)->machine_.ReadRegister(offset);
+  };
+  platform_.write32 = [](void* context, uint32_t offset, uint32_t value) {
+    static_cast<NpuHost*>(context)->machine_.WriteRegister(offset, value);
+  };
+  platform_.time = [](void* context) { return static_cast<NpuHost*>(context)->machine_.Cycles(); };
+  platform_.wait_for_interrupt = [](void* context) {
+    NpuHost& host = *static_cast<NpuHost*>(context);
+    const uint64_t now = host.machine_.Cycles();
+    const uint64_t left = host.wait_until_ > now ? host.wait_until_ - now : 1;
+    host.machine_.RunUntilInterrupt(std::min(left, kSleepCycles));
+    if (host.progress_ != nullptr && *host.progress_) {
+      (*host.progress_)(host.machine_.Cycles() - host.job_start_);
+    }
+  };
+  platform_.memory_barrier = nullptr;  // the simulated memory is coherent
+}
+
+Result<std::unique_ptr<NpuHost>> NpuHost::Open(Machine& machine, const NpuConfig& config) {
+  std::unique_ptr<NpuHost> host(new NpuHost(machine));
+  const npu_result result = npu_init(&host->device_, &host->platform_, config.hash);
+  if (result != NPU_OK) return DriverRefusal("npu_init", result);
+  return host;
+}
+
+Result<npu_buffer> NpuHost::Allocate(uint64_t bytes) {
+  const uint64_t rounded = RoundUp(bytes);
+  if (bytes > 0xffffffffu || rounded > machine_.Memory().size() - allocated_) {
+    return HardwareDiagnostic(
+        DiagnosticCode::kDriver,
+        fmt::format("the machine has {} bytes of memory, {} are in use and {} more are needed",
+                    machine_.Memory().size(), allocated_, rounded));
+  }
+  const npu_buffer buffer = {machine_.MemoryBase() + allocated_, static_cast<uint32_t>(bytes)};
+  allocated_ += rounded;
+  return buffer;
+}
+
+std::span<uint8_t> NpuHost::Bytes(const npu_buffer& buffer) const {
+  return machine_.Memory().subspan(buffer.address - machine_.MemoryBase(), buffer.bytes);
+}
+
+Result<PlacedProgram> NpuHost::Place(const Program& program) {
+  PlacedProgram placed;
+  placed.program = program;
+  const std::vector<uint8_t> file = WriteProgram(program);
+  const std::pair<npu_buffer*, uint64_t> parts[] = {
+      {&placed.buffers.program, file.size()},
+      {&placed.buffers.scratch, program.scratch_bytes},
+      {&placed.buffers.input, program.input_bytes},
+      {&placed.buffers.output, program.output_bytes}};
+  for (const auto& [buffer, bytes] : parts) {
+    Result<npu_buffer> allocated = Allocate(bytes);
+    if (!allocated) return allocated.errors();
+    *buffer = *allocated;
+  }
+  const std::span<uint8_t> memory = Bytes(placed.buffers.program);
+  std::copy(file.begin(), file.end(), memory.begin());
+  placed.bytes_at = placed.buffers.program.address - machine_.MemoryBase();
+  const npu_result result = npu_program_check(
+      &device_, memory.data(), static_cast<uint32_t>(memory.size()), &placed.checked);
+  if (result != NPU_OK) return DriverRefusal("npu_program_check", result);
+  return placed;
+}
+
+Diagnostic NpuHost::HardwareFailure() {
+  npu_error_report report = {};
+  npu_error(&device_, &report);
+  static constexpr const char* kEngines[] = {"controller", "load engine", "store engine", "PE"};
+  std::string name = "unknown";
+  for (const HardwareError& error : AllHardwareErrors()) {
+    if (error.code == report.code) name = error.name;
+  }
+  return HardwareDiagnostic(
+      DiagnosticCode::kHardwareError,
+      fmt::format("{} (code {}, {}), {}, layer tag {}, address 0x{:x}", npu_error_text(report.code),
+                  report.code, name, report.engine < 4 ? kEngines[report.engine] : "unknown engine",
+                  report.tag, report.address));
+}
+
+Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
+                               const std::vector<std::vector<uint8_t>>& inputs,
+                               const JobOptions& options) {
+  const Program& program = placed.program;
+  const std::span<uint8_t> input = Bytes(placed.buffers.input);
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const ProgramTensor& tensor = program.inputs[i];
+    if (i >= inputs.size() || inputs[i].size() != tensor.bytes) {
+      return HardwareDiagnostic(DiagnosticCode::kDriver,
+                                fmt::format("input {} must have {} bytes", i, tensor.bytes));
+    }
+    std::copy(inputs[i].begin(), inputs[i].end(), input.begin() + tensor.offset);
+  }
+  for (const npu_buffer& buffer : {placed.buffers.scratch, placed.buffers.output}) {
+    const std::span<uint8_t> bytes = Bytes(buffer);
+    std::fill(bytes.begin(), bytes.end(), kStaleByte);
+  }
+
+  JobReport report;
+  machine_.ClearTrace();
+  const auto start = std::chrono::steady_clock::now();
+  job_start_ = machine_.Cycles();
+  wait_until_ = job_start_ + options.timeout_cycles;
+  progress_ = &options.progress;
+  npu_result result = npu_submit(&device_, &placed.checked, &placed.buffers,
+                                 options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
+  if (result != NPU_OK) return DriverRefusal("npu_submit", result);
+  result = npu_wait(&device_, options.timeout_cycles);
+  progress_ = nullptr;
+  report.warm = device_.warm != 0;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  report.simulated_cycles = machine_.Cycles() - job_start_;
+
+  if (result == NPU_HARDWARE_ERROR || result == NPU_TIMEOUT) {
+    Diagnostics errors = {
+        result == NPU_HARDWARE_ERROR
+            ? HardwareFailure()
+            : HardwareDiagnostic(
+                  DiagnosticCode::kHardwareTimeout,
+                  fmt::format("the job did not end within {} cycles", options.timeout_cycles))};
+    const npu_result reset = npu_reset(&device_, kResetTimeoutCycles);
+    if (reset != NPU_OK) errors.push_back(DriverRefusal("npu_reset", reset));
+    return errors;
+  }
+  if (result != NPU_OK) return DriverRefusal("npu_wait", result);
+  if (machine_.Bus().violations != 0) {
+    Diagnostics errors;
+    for (const std::string& text : machine_.Violations()) {
+      errors.push_back(HardwareDiagnostic(DiagnosticCode::kBusProtocol, text));
+    }
+    return errors;
+  }
+
+  npu_read_counters(&device_, &report.counters);
+  report.layers.resize(program.layers.size());
+  const std::span<const uint64_t> trace = machine_.Trace();
+  std::vector<int32_t> layer_of_tag(trace.size() / kTraceCauses, -1);
+  for (size_t i = 0; i < program.layers.size(); ++i) {
+    if (program.layers[i].tag < layer_of_tag.size()) {
+      layer_of_tag[program.layers[i].tag] = static_cast<int32_t>(i);
+    }
+  }
+  for (size_t tag = 0; tag < layer_of_tag.size(); ++tag) {
+    CauseCycles& row = layer_of_tag[tag] < 0
+                           ? report.other
+                           : report.layers[static_cast<size_t>(layer_of_tag[tag])];
+    for (uint32_t cause = 0; cause < kTraceCauses; ++cause) {
+      row[cause] += trace[tag * kTraceCauses + cause];
+    }
+  }
+  return report;
+}
+
+std::vector<uint8_t> NpuHost::ReadTensor(const PlacedProgram& placed,
+                                         const ProgramTensor& tensor) const {
+  const npu_buffer& buffer = tensor.window == Window::kInput    ? placed.buffers.input
+                             : tensor.window == Window::kOutput ? placed.buffers.output
+                                                                : placed.buffers.scratch;
+  const std::span<uint8_t> bytes = Bytes(buffer).subspan(tensor.offset, tensor.bytes);
+  return {bytes.begin(), bytes.end()};
+}
+
+}  // namespace npugen

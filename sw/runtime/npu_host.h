@@ -1,0 +1,88 @@
+// Runs compiled programs on a machine, through the C driver and nothing else.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "generator/config/npu_config.h"
+#include "generator/support/diagnostic.h"
+#include "sw/compiler/program.h"
+#include "sw/driver/npu_driver.h"
+#include "sw/runtime/machine.h"
+
+namespace npugen {
+
+/// Cycles by cause, by the codes of AllCycleCauses().
+using CauseCycles = std::array<uint64_t, kTraceCauses>;
+
+/// One job, as hardware counters and trace saw it.
+struct JobReport {
+  bool warm = false;                ///< parameters were in core memory already
+  npu_counters counters = {};       ///< read through the driver
+  std::vector<CauseCycles> layers;  ///< by Program::layers; all 0 where the machine has no trace
+  CauseCycles other = {};           ///< cycles that belong to no layer
+  double seconds = 0;               ///< of host time from doorbell to interrupt
+  uint64_t simulated_cycles = 0;    ///< machine cycles in that time
+};
+
+/// Bytes of memory that RunModel-like use of a program needs: file, scratch, inputs and outputs.
+uint64_t MemoryNeeded(const Program& program);
+
+/// A program placed in a machine's memory.
+struct PlacedProgram {
+  Program program;
+  npu_program checked = {};
+  npu_buffers buffers = {};
+  uint64_t bytes_at = 0;  ///< offset of the file in the machine's memory
+};
+
+/// The host side of one NPU.
+class NpuHost {
+ public:
+  /// Connects to the NPU of `machine`, which must outlive the host. Error: kDriver.
+  static Result<std::unique_ptr<NpuHost>> Open(Machine& machine, const NpuConfig& config);
+
+  /// Places `program` behind those placed before, with its own scratch, input and output memory.
+  /// Errors: kDriver when the driver refuses it or memory is short.
+  Result<PlacedProgram> Place(const Program& program);
+
+  /// Limits and hooks of jobs.
+  struct JobOptions {
+    uint64_t timeout_cycles = 1'000'000'000;
+    bool poll = false;  ///< poll the status register instead of sleeping until the interrupt
+    /// Told the cycles of the job so far every few hundred thousand; may be null.
+    std::function<void(uint64_t)> progress;
+  };
+
+  /// Copies `inputs` (in the order of Program::inputs, of the right sizes) to memory, runs the
+  /// program and waits. After an error of the NPU it is reset and ready for the next job. Errors:
+  /// kHardwareError, kHardwareTimeout, kDriver, kBusProtocol.
+  Result<JobReport> Run(const PlacedProgram& placed,
+                        const std::vector<std::vector<uint8_t>>& inputs, const JobOptions& options);
+
+  /// A tensor of the last job of `placed`.
+  std::vector<uint8_t> ReadTensor(const PlacedProgram& placed, const ProgramTensor& tensor) const;
+
+  npu_device& device() { return device_; }
+  Machine& machine() { return machine_; }
+
+ private:
+  explicit NpuHost(Machine& machine);
+  Result<npu_buffer> Allocate(uint64_t bytes);
+  std::span<uint8_t> Bytes(const npu_buffer& buffer) const;
+  Diagnostic HardwareFailure();
+
+  Machine& machine_;
+  npu_platform platform_;
+  npu_device device_ = {};
+  uint64_t allocated_ = 0;
+  const std::function<void(uint64_t)>* progress_ = nullptr;
+  uint64_t job_start_ = 0;
+  uint64_t wait_until_ = 0;
+};
+
+}  // namespace npugen

@@ -1,0 +1,144 @@
+// The checking run, the measured runs, and the comparison of their tensors with the golden model.
+#include "sw/runtime/run_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "sw/compiler/compiler.h"
+
+namespace npugen {
+namespace {
+
+Diagnostic CannotWrite(const std::string& path) {
+  return {DiagnosticCode::kFileWrite, SourceLocation{path, 0, 0}, "it cannot be written", ""};
+}
+
+/// Adds a comparison to the report; `compared` is the machine's view of the tensors.
+Status AddComparison(const Model& model, const TensorBytes& expected, const TensorBytes& actual,
+                     const std::string& dump_folder, RunReport* report) {
+  const Comparison comparison = CompareTensors(model, expected, actual);
+  report->tensors_checked += static_cast<uint64_t>(comparison.tensors);
+  report->elements_checked += static_cast<uint64_t>(comparison.elements);
+  report->mismatches += static_cast<uint64_t>(comparison.differing_elements);
+  if (!comparison.first || report->first_mismatch) return Unit{};
+  report->first_mismatch = comparison.first;
+  if (dump_folder.empty()) return Unit{};
+  const size_t tensor = static_cast<size_t>(comparison.first->tensor);
+  std::error_code error;
+  std::filesystem::create_directories(dump_folder, error);
+  for (const auto& [kind, bytes] :
+       {std::pair{"expected", &expected[tensor]}, std::pair{"actual", &actual[tensor]}}) {
+    const std::string path = fmt::format("{}/tensor{}_{}.bin", dump_folder, tensor, kind);
+    std::ofstream file(path, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes->data()),
+               static_cast<std::streamsize>(bytes->size()));
+    file.close();
+    if (file.fail()) {
+      return CannotWrite(path);
+    }
+    report->dumps.push_back(path);
+  }
+  return Unit{};
+}
+
+/// Tensors of the last job of `placed`, by number in the model.
+TensorBytes CollectTensors(const Model& model, const NpuHost& host, const PlacedProgram& placed) {
+  TensorBytes tensors(model.tensors.size());
+  for (const std::vector<ProgramTensor>* list : {&placed.program.kept, &placed.program.outputs}) {
+    for (const ProgramTensor& tensor : *list) {
+      tensors[static_cast<size_t>(tensor.tensor)] = host.ReadTensor(placed, tensor);
+    }
+  }
+  return tensors;
+}
+
+}  // namespace
+
+Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config) {
+  Result<Program> plain = Compile(model, config, {});
+  if (!plain) return plain.errors();
+  CompileOptions keep;
+  keep.keep_tensors = true;
+  Result<Program> checking = Compile(model, config, keep);
+  if (!checking) return checking.errors();
+  return CompiledModel{std::move(*plain), std::move(*checking)};
+}
+
+uint64_t RunMemoryBytes(const CompiledModel& compiled) {
+  return MemoryNeeded(compiled.plain) + MemoryNeeded(compiled.checking);
+}
+
+uint64_t TimeoutCycles(const NpuConfig& config, uint64_t macs) {
+  return 100'000'000 + 1000 * (macs / config.macs_per_cycle());
+}
+
+Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
+                           const CompiledModel& compiled, Machine& machine,
+                           const std::vector<std::vector<uint8_t>>& inputs,
+                           const RunModelOptions& options,
+                           std::vector<std::vector<uint8_t>>* outputs) {
+  const auto progress = [&options](const std::string& text) {
+    if (options.progress) options.progress(text);
+  };
+  progress("golden model");
+  Result<TensorBytes> golden = RunGolden(model, inputs);
+  if (!golden) return golden.errors();
+  Result<std::unique_ptr<NpuHost>> opened = NpuHost::Open(machine, config);
+  if (!opened) return opened.errors();
+  NpuHost& host = **opened;
+
+  RunReport report;
+  report.spec = config.name;
+  report.config_hash = config.hash;
+  report.model = model.name;
+  uint64_t macs = 0;
+  for (const ProgramLayer& layer : compiled.plain.layers) macs += layer.macs;
+  NpuHost::JobOptions job_options;
+  job_options.timeout_cycles =
+      options.timeout_cycles != 0 ? options.timeout_cycles : TimeoutCycles(config, macs);
+  std::string what;
+  job_options.progress = [&](uint64_t cycles) {
+    progress(fmt::format("{}: {:.1f} M cycles", what, static_cast<double>(cycles) / 1e6));
+  };
+
+  if (options.check_tensors) {
+    what = "checking run";
+    Result<PlacedProgram> placed = host.Place(compiled.checking);
+    if (!placed) return placed.errors();
+    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    if (!job) return job.errors();
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+                                          options.dump_folder, &report);
+    if (!compared) return compared.errors();
+  }
+
+  Result<PlacedProgram> placed = host.Place(compiled.plain);
+  if (!placed) return placed.errors();
+  npu_forget_parameters(&host.device());
+  double seconds = 0;
+  uint64_t cycles = 0;
+  for (uint32_t i = 0; i < std::max(options.repeat, 1u); ++i) {
+    what = fmt::format("measured run {} of {}", i + 1, std::max(options.repeat, 1u));
+    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    if (!job) return job.errors();
+    AddJob(config, compiled.plain, *job, &report);
+    seconds += job->seconds;
+    cycles += job->simulated_cycles;
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+                                          options.dump_folder, &report);
+    if (!compared) return compared.errors();
+  }
+  report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;
+  if (outputs != nullptr) {
+    outputs->clear();
+    for (const ProgramTensor& tensor : compiled.plain.outputs) {
+      outputs->push_back(host.ReadTensor(*placed, tensor));
+    }
+  }
+  return report;
+}
+
+}  // namespace npugen

@@ -1,0 +1,194 @@
+// Layer rows, totals, table and JSON of a run.
+#include "sw/runtime/run_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "generator/arch/command_set.h"
+
+namespace npugen {
+namespace {
+
+uint64_t Sum(const CauseCycles& causes) {
+  return std::accumulate(causes.begin(), causes.end(), uint64_t{0});
+}
+
+void Add(const CauseCycles& from, CauseCycles* to) {
+  for (size_t i = 0; i < from.size(); ++i) (*to)[i] += from[i];
+}
+
+double Utilization(const NpuConfig& config, uint64_t macs, uint64_t cycles) {
+  if (cycles == 0) return 0;
+  return static_cast<double>(macs) /
+         (static_cast<double>(cycles) * static_cast<double>(config.macs_per_cycle()));
+}
+
+std::string ShapeText(const std::vector<int32_t>& shape) {
+  return fmt::format("{}", fmt::join(shape, "x"));
+}
+
+nlohmann::ordered_json CausesJson(const CauseCycles& causes) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const CycleCause& cause : AllCycleCauses()) {
+    json[std::string(cause.json_name)] = causes[cause.code];
+  }
+  return json;
+}
+
+/// Columns that are padded to the widest cell; the first ones to the left, numbers to the right.
+class Table {
+ public:
+  explicit Table(size_t left_columns) : left_columns_(left_columns) {}
+  void Row(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+  std::string Print() const {
+    std::vector<size_t> widths;
+    for (const std::vector<std::string>& row : rows_) {
+      widths.resize(std::max(widths.size(), row.size()));
+      for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+    }
+    std::string text;
+    for (const std::vector<std::string>& row : rows_) {
+      std::string line;
+      for (size_t i = 0; i < row.size(); ++i) {
+        line += i < left_columns_ ? fmt::format("{:<{}}  ", row[i], widths[i])
+                                  : fmt::format("{:>{}}  ", row[i], widths[i]);
+      }
+      line.erase(line.find_last_not_of(' ') + 1);
+      text += line + '\n';
+    }
+    return text;
+  }
+
+ private:
+  size_t left_columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+}  // namespace
+
+void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
+            RunReport* report) {
+  report->layers.clear();
+  report->causes = {};
+  report->macs = 0;
+  for (size_t i = 0; i < program.layers.size(); ++i) {
+    const ProgramLayer& layer = program.layers[i];
+    LayerReport row;
+    row.index = layer.operator_index;
+    row.op = layer.name;
+    row.shape = layer.output_shape;
+    row.macs = layer.macs;
+    row.causes = job.layers[i];
+    row.cycles = Sum(row.causes);
+    row.utilization = Utilization(config, row.macs, row.cycles);
+    report->macs += row.macs;
+    Add(row.causes, &report->causes);
+    report->layers.push_back(std::move(row));
+  }
+  report->other = job.other;
+  Add(job.other, &report->causes);
+  report->cycles = job.counters.cycles;
+  if (report->repetitions == 0) report->cycles_first = job.counters.cycles;
+  ++report->repetitions;
+  report->warm = job.warm;
+  report->bytes_read = job.counters.bytes_read;
+  report->bytes_written = job.counters.bytes_written;
+  report->utilization = Utilization(config, report->macs, report->cycles);
+}
+
+std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
+  // Causes that took no cycle get no column.
+  std::vector<const CycleCause*> causes;
+  for (const CycleCause& cause : AllCycleCauses()) {
+    if (report.causes[cause.code] != 0) causes.push_back(&cause);
+  }
+  Table table(3);
+  std::vector<std::string> header = {"layer", "operator", "output", "MACs", "cycles", "use"};
+  for (const CycleCause* cause : causes) header.emplace_back(cause->json_name);
+  table.Row(header);
+  const auto add = [&](std::string index, std::string op, std::string shape, uint64_t macs,
+                       uint64_t cycles, double utilization, const CauseCycles& by_cause) {
+    std::vector<std::string> cells = {
+        std::move(index),          std::move(op),
+        std::move(shape),          macs == 0 ? "-" : fmt::format("{}", macs),
+        fmt::format("{}", cycles), macs == 0 ? "-" : fmt::format("{:.1f}%", 100 * utilization)};
+    for (const CycleCause* cause : causes) {
+      cells.push_back(by_cause[cause->code] == 0 ? "." : fmt::format("{}", by_cause[cause->code]));
+    }
+    table.Row(std::move(cells));
+  };
+  for (const LayerReport& layer : report.layers) {
+    add(fmt::format("{}", layer.index), layer.op, ShapeText(layer.shape), layer.macs, layer.cycles,
+        layer.utilization, layer.causes);
+  }
+  if (Sum(report.other) != 0) add("-", "(no layer)", "", 0, Sum(report.other), 0, report.other);
+  add("", "total", "", report.macs, report.cycles, report.utilization, report.causes);
+
+  std::string text = table.Print();
+  text +=
+      fmt::format("{} cycles{}, {:.3f} ms at {:.0f} MHz", report.cycles,
+                  report.warm ? " with cached parameters" : "",
+                  1e3 * static_cast<double>(report.cycles) / static_cast<double>(config.clock_hz),
+                  static_cast<double>(config.clock_hz) / 1e6);
+  if (report.repetitions > 1) text += fmt::format("; first run {} cycles", report.cycles_first);
+  text += fmt::format("; {} bytes read, {} written; simulated at {:.2f} MHz\n", report.bytes_read,
+                      report.bytes_written, report.sim_hz / 1e6);
+  if (report.mismatches == 0) {
+    text += fmt::format("bit-exact: {} elements of {} tensors equal the golden model\n",
+                        report.elements_checked, report.tensors_checked);
+  }
+  return text;
+}
+
+std::string RunReportJson(const RunReport& report) {
+  nlohmann::ordered_json json;
+  json["spec"] = report.spec;
+  json["config_hash"] = fmt::format("{:016x}", report.config_hash);
+  json["model"] = report.model;
+  json["layers"] = nlohmann::ordered_json::array();
+  for (const LayerReport& layer : report.layers) {
+    nlohmann::ordered_json row;
+    row["index"] = layer.index;
+    row["op"] = layer.op;
+    row["shape"] = layer.shape;
+    row["macs"] = layer.macs;
+    row["cycles"] = layer.cycles;
+    row["utilization"] = layer.utilization;
+    row["causes"] = CausesJson(layer.causes);
+    json["layers"].push_back(std::move(row));
+  }
+  json["other"] = {{"cycles", Sum(report.other)}, {"causes", CausesJson(report.other)}};
+  json["causes"] = CausesJson(report.causes);
+  json["cycles"] = report.cycles;
+  json["cycles_first"] = report.cycles_first;
+  json["repetitions"] = report.repetitions;
+  json["warm"] = report.warm;
+  json["macs"] = report.macs;
+  json["utilization"] = report.utilization;
+  json["tensors_checked"] = report.tensors_checked;
+  json["elements_checked"] = report.elements_checked;
+  json["mismatches"] = report.mismatches;
+  if (report.first_mismatch) {
+    const Mismatch& mismatch = *report.first_mismatch;
+    nlohmann::ordered_json first;
+    first["layer"] = mismatch.operator_index;
+    first["op"] = mismatch.operator_name;
+    first["tensor"] = mismatch.tensor;
+    first["position"] = mismatch.position;
+    first["expected"] = mismatch.expected;
+    first["actual"] = mismatch.actual;
+    first["dumps"] = report.dumps;
+    json["first_mismatch"] = std::move(first);
+  } else {
+    json["first_mismatch"] = nullptr;
+  }
+  json["bytes_read"] = report.bytes_read;
+  json["bytes_written"] = report.bytes_written;
+  json["sim_hz"] = report.sim_hz;
+  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+}  // namespace npugen

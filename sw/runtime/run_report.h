@@ -1,0 +1,59 @@
+// What a run of a model came to: tensors against the golden model, cycles of each layer and where
+// they went.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/config/npu_config.h"
+#include "sw/runtime/npu_host.h"
+#include "verif/golden/golden_model.h"
+
+namespace npugen {
+
+/// One operator in the last measured run.
+struct LayerReport {
+  uint32_t index = 0;          ///< position in the model file
+  std::string op;              ///< such as CONV_2D
+  std::vector<int32_t> shape;  ///< of the output
+  uint64_t macs = 0;
+  uint64_t cycles = 0;
+  double utilization = 0;  ///< macs / (cycles * MACs per cycle of the array), 0..1
+  CauseCycles causes = {};
+};
+
+struct RunReport {
+  std::string spec;
+  uint64_t config_hash = 0;
+  std::string model;
+  std::vector<LayerReport> layers;
+  CauseCycles other = {};     ///< cycles of the last run that belong to no layer
+  CauseCycles causes = {};    ///< all cycles of the last run
+  uint64_t cycles = 0;        ///< of the last measured run, doorbell to interrupt
+  uint64_t cycles_first = 0;  ///< of the first one, which loads everything from memory
+  uint32_t repetitions = 0;   ///< measured runs
+  bool warm = false;          ///< the last run found its parameters in core memory
+  uint64_t macs = 0;
+  double utilization = 0;
+  uint64_t bytes_read = 0;  ///< by the last run
+  uint64_t bytes_written = 0;
+  double sim_hz = 0;  ///< simulated cycles per second of host time, over the measured runs
+  uint64_t tensors_checked = 0;
+  uint64_t elements_checked = 0;
+  uint64_t mismatches = 0;  ///< elements that differ from the golden model, over all runs
+  std::optional<Mismatch> first_mismatch;
+  std::vector<std::string> dumps;  ///< files with the first mismatching tensor, expected and actual
+};
+
+/// Fills the layer rows and totals from one job.
+void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
+            RunReport* report);
+
+/// The table that `npugen run` prints.
+std::string FormatRunReport(const NpuConfig& config, const RunReport& report);
+/// The object that docs/run-json.md describes.
+std::string RunReportJson(const RunReport& report);
+
+}  // namespace npugen

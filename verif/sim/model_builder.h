@@ -1,0 +1,39 @@
+// Verilates an emission and compiles it into a shared object, once: results live in a cache keyed
+// by everything that goes into them.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "generator/emit/files.h"
+#include "generator/support/diagnostic.h"
+
+namespace npugen {
+
+/// How to build a simulation model.
+struct ModelBuildOptions {
+  std::string cache_folder;  ///< empty: DefaultCacheFolder()
+  bool waves = false;        ///< a variant that can write waveforms; slower to build and run
+  int jobs = 0;              ///< compilers at a time; 0: one for each CPU
+  /// Told what is under way, such as "compiling 3 of 7"; may be null. Called from one thread at a
+  /// time.
+  std::function<void(const std::string&)> progress;
+};
+
+/// A model in the cache.
+struct BuiltModel {
+  std::string library;  ///< path of npu_model.so, see npu_model_abi.h
+  std::string key;      ///< 32 hexadecimal digits: what the cache knows it by
+  bool built = false;   ///< false: it was there already
+  double seconds = 0;   ///< that the build took
+};
+
+/// $NPUGEN_CACHE, else $XDG_CACHE_HOME/npugen, else $HOME/.cache/npugen, else a folder in /tmp.
+std::string DefaultCacheFolder();
+
+/// Gives the model of `files` (an emission), building it if the cache lacks it. Two processes that
+/// want the same model do not build it twice; a build that fails or is killed leaves no entry, only
+/// a log. Errors: kToolMissing, kToolFailed (with the path of the log), kFileWrite.
+Result<BuiltModel> BuildModel(const FileSet& files, const ModelBuildOptions& options);
+
+}  // namespace npugen
