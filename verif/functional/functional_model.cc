@@ -139,7 +139,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
                                         : static_cast<int64_t>(window.memory.size());
       const bool permitted = local_source || (load ? window.readable : window.writable);
       // Offsets count modulo 2^32.
-      if (!local_source) global = static_cast<uint32_t>(global + first) - first;
+      global = static_cast<uint32_t>(global + first) - first;
       if (!permitted || global + first < 0 || global + last > size) {
         if (local_source) {
           return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(global + first),
@@ -246,10 +246,11 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     }
     return true;
   };
-  uint64_t steps = 0;
+  uint64_t steps = 0;  // until the weights change
   while (!ended) {
-    if (steps++ % 8 == 0) {
-      for (uint32_t& weight : weights) weight = uint32_t{1} << (random() % 8);
+    if (steps-- == 0) {
+      steps = random() % 32;
+      for (uint32_t& weight : weights) weight = uint32_t{1} << (random() % 14);
     }
     std::vector<size_t> ready;
     uint64_t total = 0;

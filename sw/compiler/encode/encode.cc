@@ -328,6 +328,10 @@ Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool loc
     local_stride *= size;
     if (box[d].in_stride > 0) source_bytes = std::max(source_bytes, box[d].in_stride * box[d].in_size);
   }
+  // Dimensions that the box does not have lie inside as well.
+  for (size_t d = box.size(); padded && d < 5; ++d) {
+    fields.Set(std::string("extent") + kDigits[d], 1);
+  }
   // Offsets count modulo 2^32: the first byte of the box may be padding in front of the source.
   fields.Set("global_offset", static_cast<int64_t>(static_cast<uint32_t>(global)));
   step.writes.push_back({Space::kPeMemory, address, address + local_stride});

@@ -162,7 +162,7 @@ void ParameterPlanner::FormUnits() {
       Chunk& chunk = plan_.chunks[number];
       const bool alone = chunks.size() > 1;
       const bool fits =
-          open && !alone && plan_.units.back().rows + chunk.rows <= most_rows;
+          open && !alone && plan_.units.back().rows + chunk.rows <= std::min(most_rows, wanted);
       if (!fits) plan_.units.emplace_back();
       LoadUnit& unit = plan_.units.back();
       chunk.unit = static_cast<int32_t>(plan_.units.size()) - 1;

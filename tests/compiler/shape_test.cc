@@ -1,0 +1,180 @@
+// Networks written by hand for corners of the compiler: tiling, splits, broadcasts, aliases, limits, refusals.
+#include <gtest/gtest.h>
+
+#include "sw/model/tflite_reader.h"
+#include "tests/compiler/harness.h"
+#include "tests/support/random_model.h"
+#include "tests/support/tflite_writer.h"
+
+namespace npugen::testing {
+namespace {
+
+std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count) {
+  std::vector<int8_t> values(static_cast<size_t>(count));
+  for (int8_t& value : values) value = static_cast<int8_t>(random->Integer(-127, 127));
+  return values;
+}
+
+/// Reads the written file back, so that the model is a checked one, and compares with the golden model.
+std::string Check(const TfliteWriter& writer, const NpuConfig& config,
+                  const CheckOptions& options = {}) {
+  Result<Model> model = ReadTflite(writer.Write(), "test.tflite");
+  if (!model) return ErrorText(model.errors());
+  return CheckAgainstGolden(*model, config,
+                            {MakeRandomInputs(*model, 1), MakeRandomInputs(*model, 2)}, options);
+}
+
+/// Codes of the errors, one after the other; or "ok".
+std::string Codes(const TfliteWriter& writer, const NpuConfig& config, std::string* text = nullptr) {
+  Result<Model> model = ReadTflite(writer.Write(), "test.tflite");
+  if (!model) return ErrorText(model.errors());
+  const Result<Program> program = Compile(*model, config);
+  if (program) return "ok";
+  std::string codes;
+  for (const Diagnostic& error : program.errors()) codes += std::string(CodeText(error.code)) + " ";
+  if (text != nullptr) *text = ErrorText(program.errors());
+  return codes;
+}
+
+TfliteWriter FullyConnected(int32_t rows, int32_t depth, int32_t units) {
+  RandomSource random(5);
+  TfliteWriter writer;
+  const int32_t input = writer.Input({rows, depth}, 0.05f, 3);
+  const int32_t filter =
+      writer.Weights({units, depth}, RandomWeights(&random, int64_t{units} * depth), {0.01f});
+  const int32_t output = writer.Activation({rows, units}, 0.01f * depth, -5);
+  writer.FullyConnected(input, filter, -1, output);
+  writer.Output(output);
+  return writer;
+}
+
+TEST(Tiling, LargeMatrixProductOnEdge) {
+  EXPECT_EQ(Check(FullyConnected(512, 512, 512), PresetConfig("edge")), "");
+}
+
+TEST(Tiling, LongSumsAreSplit) {
+  // A group's weights are far larger than core memory: parts of the kernel pass by.
+  NpuConfig config = ConfigOfShape({4, 4});
+  config.core_memory_bytes = 1024;
+  config = WithHash(config);
+  EXPECT_EQ(Check(FullyConnected(1, 3001, 9), config), "");
+  EXPECT_EQ(Check(FullyConnected(7, 1000, 5), config), "");
+  EXPECT_EQ(Check(FullyConnected(40, 600, 6), config), "");
+}
+
+TEST(Tiling, ConvolutionThroughSmallMemory) {
+  for (int32_t dilation : {1, 2}) {
+    for (int32_t stride : {1, 2, 3}) {
+      if (dilation > 1 && stride > 1) continue;
+      RandomSource random(static_cast<uint64_t>(stride));
+      TfliteWriter writer;
+      const int32_t out = (24 + stride - 1) / stride;
+      const int32_t input = writer.Input({2, 24, 24, 12}, 0.05f, -7);
+      const int32_t filter =
+          writer.Weights({20, 5, 3, 12}, RandomWeights(&random, 20 * 15 * 12), {0.01f});
+      const int32_t middle = writer.Activation({2, out, out, 20}, 0.5f, 4);
+      const int32_t depthwise =
+          writer.Weights({1, 3, 5, 20}, RandomWeights(&random, 15 * 20), {0.02f});
+      const int32_t output = writer.Activation({2, out, out, 20}, 0.4f, 4);
+      ConvOptions options;
+      options.stride_h = options.stride_w = stride;
+      options.dilation_h = options.dilation_w = dilation;
+      writer.Conv2d(input, filter, -1, middle, options);
+      options.stride_h = options.stride_w = 1;
+      const int32_t bias = writer.Integers({20}, std::vector<int32_t>(20, 100));
+      writer.DepthwiseConv2d(middle, depthwise, bias, output, options);
+      writer.Output(output);
+      NpuConfig config = ConfigOfShape({4, 8});
+      config.pe_memory_bytes = 8 * 1024;
+      config.core_memory_bytes = 1024;
+      EXPECT_EQ(Check(writer, WithHash(config)), "") << "stride " << stride;
+    }
+  }
+}
+
+TEST(Outputs, OfOperatorsInTheMiddleAndOfReshapesOfInputs) {
+  TfliteWriter writer;
+  const int32_t input = writer.Input({1, 4, 6, 3}, 0.1f, 0);
+  const int32_t flat = writer.Activation({1, 72}, 0.1f, 0);
+  const int32_t sum = writer.Activation({1, 72}, 0.3f, 5);
+  const int32_t again = writer.Activation({1, 72}, 0.4f, -5);
+  writer.Reshape(input, flat);
+  writer.Add(flat, flat, sum);
+  writer.Add(sum, flat, again);
+  writer.Output(flat);
+  writer.Output(sum);
+  writer.Output(again);
+  EXPECT_EQ(Check(writer, PresetConfig("edge")), "");
+  EXPECT_EQ(Check(writer, PresetConfig("nano")), "");
+}
+
+TEST(Pools, GlobalAndLarge) {
+  for (int32_t size : {1, 3, 20, 70}) {
+    TfliteWriter writer;
+    const int32_t input = writer.Input({1, size, size, 5}, 0.1f, 17);
+    const int32_t average = writer.Activation({1, 1, 1, 5}, 0.1f, 17);
+    const int32_t mean = writer.Activation({1, 5}, 0.07f, -9);
+    const int32_t largest = writer.Activation({1, 1, 1, 5}, 0.1f, 17);
+    PoolOptions options;
+    options.filter_h = options.filter_w = size;
+    writer.AveragePool2d(input, average, options);
+    writer.MaxPool2d(input, largest, options);
+    writer.Mean(input, {1, 2}, mean, false);
+    writer.Output(average);
+    writer.Output(mean);
+    writer.Output(largest);
+    EXPECT_EQ(Check(writer, PresetConfig("edge")), "") << size;
+    EXPECT_EQ(Check(writer, ConfigOfShape({3, 5, 2, 4})), "") << size;
+  }
+}
+
+TEST(Interleavings, ManySeedsGiveTheSameResult) {
+  NpuConfig config = ConfigOfShape({4, 8});
+  config.pe_memory_bytes = 4 * 1024;
+  config.core_memory_bytes = 1024;
+  config = WithHash(config);
+  const TfliteWriter writer = FullyConnected(60, 100, 30);
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    ASSERT_EQ(Check(writer, config, CheckOptions{.seed = seed, .keep_tensors = false}), "") << seed;
+  }
+}
+
+TEST(Refusals, NameEveryOperator) {
+  TfliteWriter writer;
+  // Two convolutions that scale up by far more than post-processing shifts.
+  int32_t current = writer.Input({1, 4, 4, 2}, 100.0f, 0);
+  for (int i = 0; i < 2; ++i) {
+    const int32_t filter = writer.Weights({2, 1, 1, 2}, {1, 2, 3, 4}, {100.0f});
+    const int32_t output = writer.Activation({1, 4, 4, 2}, 1.0f, 0);
+    writer.Conv2d(current, filter, -1, output, ConvOptions{});
+    current = output;
+  }
+  writer.Output(current);
+  std::string text;
+  EXPECT_EQ(Codes(writer, PresetConfig("edge"), &text), "C102 ") << text;
+  EXPECT_NE(text.find("operator 0 CONV_2D"), std::string::npos) << text;
+  EXPECT_NE(text.find("2^14"), std::string::npos) << text;
+}
+
+TEST(Refusals, MemoriesTooSmall) {
+  NpuConfig config = ConfigOfShape({4, 4});
+  config.pe_memory_bytes = 1024;
+  std::string text;
+  EXPECT_EQ(Codes(FullyConnected(2, 3000, 8), WithHash(config), &text), "C103 ");
+  EXPECT_NE(text.find("operator 0 FULLY_CONNECTED"), std::string::npos) << text;
+  EXPECT_EQ(Codes(FullyConnected(2, 300, 8), WithHash(config)), "ok");
+}
+
+TEST(Refusals, SoftmaxTableLargerThanCoreMemory) {
+  NpuConfig config = ConfigOfShape({1, 1});
+  config.core_memory_bytes = 512;
+  TfliteWriter writer;
+  const int32_t input = writer.Input({1, 10}, 0.1f, 0);
+  const int32_t output = writer.Activation({1, 10}, 1.0f / 256, -128);
+  writer.Softmax(input, output);
+  writer.Output(output);
+  EXPECT_EQ(Codes(writer, WithHash(config)), "C104 ");
+}
+
+}  // namespace
+}  // namespace npugen::testing
