@@ -7,7 +7,7 @@
 module npu_ram_fifo #(
   parameter int unsigned Width  = 128,  // bits per word, at least 1
   parameter int unsigned Depth  = 16,   // words of the memory, at least 1
-  parameter bit          Bypass = 1'b1  // 1: latency of one cycle, for Width more flip-flops; 0: two cycles
+  parameter int unsigned Bypass = 1     // 1: latency of one cycle for Width flip-flops; 0: two cycles
 ) (
   input  wire             clk_i,
   input  wire             rst_ni,
@@ -23,8 +23,8 @@ module npu_ram_fifo #(
   // nothing held, neither in the memory nor at the output
   output wire             empty_o
 );
-  if (Width < 1 || Depth < 1) begin : gen_bad
-    $error("npu_ram_fifo: Width and Depth must be at least 1");
+  if (Width < 1 || Depth < 1 || Bypass > 1) begin : gen_bad
+    $error("npu_ram_fifo: Width and Depth must be at least 1, Bypass 0 or 1");
   end
 
   localparam int unsigned PtrW = (Depth > 1) ? $clog2(Depth) : 1;
@@ -39,7 +39,7 @@ module npu_ram_fifo #(
   assign push      = valid_i && ready_o;
   assign ram_empty = count_q == '0;
   assign out_free  = !valid_q || ready_i;
-  assign around    = Bypass && push && ram_empty && out_free;
+  assign around    = Bypass == 1 && push && ram_empty && out_free;
   assign ram_write = push && !around;
   assign ram_read  = !ram_empty && out_free;
 
@@ -71,7 +71,7 @@ module npu_ram_fifo #(
     .rdata_o(ram_data)
   );
 
-  if (Bypass) begin : gen_bypass
+  if (Bypass == 1) begin : gen_bypass
     logic [Width-1:0] around_data_q;
     logic             from_ram_q;
 

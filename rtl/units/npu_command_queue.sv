@@ -74,7 +74,7 @@ module npu_command_queue #(
   npu_ram_fifo #(
     .Width (128),
     .Depth (Depth * Entries),
-    .Bypass(1'b0)
+    .Bypass(0)
   ) u_entries (
     .clk_i,
     .rst_ni,
