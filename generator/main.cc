@@ -23,11 +23,17 @@ int Run(int argc, char** argv) {
       "Examples:\n"
       "  npugen check specs/edge.yaml         what NPU is this, and is the spec legal?\n"
       "  npugen emit specs/edge.yaml -o out   its RTL, headers, constraints, documents\n"
+      "  npugen run specs/edge.yaml model.tflite   a network on it, cycle by cycle, bit-exact\n"
       "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec.\n\n" +
       npugen::ExitStatusHelp());
 
   npugen::AddCheckCommand(app);
   npugen::AddEmitCommand(app);
+  npugen::AddBuildCommand(app);
+  npugen::AddCompileCommand(app);
+  npugen::AddRunCommand(app);
+  npugen::AddDemoCommand(app);
+  npugen::AddSynthCommand(app);
   npugen::AddSpecReferenceCommand(app);
 
   try {

@@ -34,5 +34,10 @@ std::string ExitStatusHelp();
 void AddCheckCommand(CLI::App& app);
 void AddEmitCommand(CLI::App& app);
 void AddSpecReferenceCommand(CLI::App& app);
+void AddSynthCommand(CLI::App& app);
+void AddBuildCommand(CLI::App& app);
+void AddCompileCommand(CLI::App& app);
+void AddRunCommand(CLI::App& app);
+void AddDemoCommand(CLI::App& app);
 
 }  // namespace npugen

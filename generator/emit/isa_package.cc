@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
 
 namespace npugen {
@@ -72,6 +73,8 @@ std::string EmitIsaPackage() {
   streams.Row(
       {"localparam logic [31:0]", "StreamMagic", fmt::format("= 32'h{:08x};", kStreamMagic)},
       "first word of a stream");
+  streams.Row({"localparam logic [31:0]", "Identity", fmt::format("= 32'h{:08x};", kIdentity)},
+              "value of the register id");
   out.Table(streams).Blank();
 
   out.Comment("Opcodes");

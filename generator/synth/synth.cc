@@ -66,7 +66,7 @@ class WorkFolder {
 /// Cell name -> area, from the `cell (...) { ... area : x;` groups of a liberty file.
 std::map<std::string, double> LibertyAreas(const std::string& text) {
   std::map<std::string, double> areas;
-  static const std::regex kItem(R"(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))");
+  static const std::regex kItem(R"re(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))re");
   std::string cell;
   for (std::sregex_iterator it(text.begin(), text.end(), kItem), end; it != end; ++it) {
     if ((*it)[1].matched) {

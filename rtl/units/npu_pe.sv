@@ -39,10 +39,9 @@ module npu_pe #(
   output wire                   empty_o,          // nothing in the queue
   output wire  [15:0]           tag_o,            // of the running or next command
   output wire  [3:0]            cause_o,          // what a busy cycle is spent on
-  // arrival and error (pulses)
+  // arrival (counts 1) and error, pulses
   output wire                   signal_valid_o,
   output wire  [4:0]            signal_id_o,
-  output wire  [23:0]           signal_amount_o,
   output wire                   error_valid_o,
   output wire  [7:0]            error_code_o,
   output wire  [15:0]           error_tag_o,
@@ -823,7 +822,6 @@ module npu_pe #(
   assign cause_o         = cause;
   assign signal_valid_o  = finished && cmd_q.signal_en;
   assign signal_id_o     = cmd_q.signal_id;
-  assign signal_amount_o = 24'd1;
   assign error_valid_o   = error;
   assign error_code_o    = error_code;
   assign error_tag_o     = cmd_q.tag;

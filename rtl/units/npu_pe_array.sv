@@ -21,6 +21,7 @@ module npu_pe_array #(
   parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
   parameter int unsigned QueueDepth   = 4,       //@ = npu.command_queue
   localparam int unsigned Pes         = GridX * GridY,
+  localparam int unsigned PeW         = (Pes > 1) ? $clog2(Pes) : 1,
   localparam int unsigned CountsW     = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                   clk_i,
@@ -43,12 +44,11 @@ module npu_pe_array #(
   // arrivals of each PE
   output wire  [Pes-1:0]        signal_valid_o,
   output wire  [5*Pes-1:0]      signal_id_o,
-  output wire  [24*Pes-1:0]     signal_amount_o,
-  // error of the lowest-numbered PE that has one
-  output logic                  error_valid_o,
-  output logic [7:0]            error_code_o,
-  output logic [15:0]           error_tag_o,
-  output logic [24:0]           error_address_o,
+  // errors of each PE
+  output wire  [Pes-1:0]        error_valid_o,
+  output wire  [8*Pes-1:0]      error_code_o,
+  output wire  [16*Pes-1:0]     error_tag_o,
+  output wire  [25*Pes-1:0]     error_address_o,
   // bus side
   input  wire                   bus_write_valid_i,
   output wire                   bus_write_ready_o,
@@ -61,7 +61,7 @@ module npu_pe_array #(
   input  wire                   bus_read_valid_i,
   output wire                   bus_read_ready_o,
   input  wire  [23:0]           bus_read_addr_i,
-  input  wire  [4:0]            bus_read_pe_i,
+  input  wire  [PeW-1:0]        bus_read_pe_i,
   output wire                   bus_read_rvalid_o,
   output logic [8*BusBytes-1:0] bus_read_data_o
 );
@@ -69,10 +69,7 @@ module npu_pe_array #(
     $error("npu_pe_array: the grid must have 1 to 32 PEs");
   end
 
-  logic [Pes-1:0]            write_valid, write_ready, read_valid, read_ready, read_rvalid, error_valid;
-  logic [8*Pes-1:0]          error_code;
-  logic [16*Pes-1:0]         error_tag;
-  logic [25*Pes-1:0]         error_address;
+  logic [Pes-1:0]            write_valid, write_ready, read_valid, read_ready, read_rvalid;
   logic [8*BusBytes*Pes-1:0] read_data;
 
   // Which targets have taken the present write already.
@@ -93,23 +90,8 @@ module npu_pe_array #(
     end
   end
 
-  always_comb begin
-    error_valid_o   = 1'b0;
-    error_code_o    = '0;
-    error_tag_o     = '0;
-    error_address_o = '0;
-    for (int unsigned p = 0; p < Pes; p++) begin
-      if (error_valid[p] && !error_valid_o) begin
-        error_valid_o   = 1'b1;
-        error_code_o    = error_code[8*p+:8];
-        error_tag_o     = error_tag[16*p+:16];
-        error_address_o = error_address[25*p+:25];
-      end
-    end
-  end
-
   for (genvar p = 0; p < Pes; p++) begin : gen_pe
-    assign read_valid[p] = bus_read_valid_i && bus_read_pe_i == 5'(p);
+    assign read_valid[p] = bus_read_valid_i && bus_read_pe_i == PeW'(p);
 
     npu_pe #(
       .PeMemBytes   (PeMemBytes),
@@ -144,11 +126,10 @@ module npu_pe_array #(
       .cause_o          (cause_o[4*p+:4]),
       .signal_valid_o   (signal_valid_o[p]),
       .signal_id_o      (signal_id_o[5*p+:5]),
-      .signal_amount_o  (signal_amount_o[24*p+:24]),
-      .error_valid_o    (error_valid[p]),
-      .error_code_o     (error_code[8*p+:8]),
-      .error_tag_o      (error_tag[16*p+:16]),
-      .error_address_o  (error_address[25*p+:25]),
+      .error_valid_o    (error_valid_o[p]),
+      .error_code_o     (error_code_o[8*p+:8]),
+      .error_tag_o      (error_tag_o[16*p+:16]),
+      .error_address_o  (error_address_o[25*p+:25]),
       .bus_write_valid_i(write_valid[p]),
       .bus_write_ready_o(write_ready[p]),
       .bus_write_core_i,

@@ -54,7 +54,7 @@ class Pe {
   void Tick() {
     dut_.clk_i = 0;
     dut_.eval();
-    signals_ += dut_.signal_valid_o ? dut_.signal_amount_o : 0;
+    signals_ += dut_.signal_valid_o;
     if (dut_.error_valid_o && error_code_ == 0) {
       error_code_ = dut_.error_code_o;
       error_address_ = dut_.error_address_o;
