@@ -21,7 +21,9 @@ namespace {
 
 constexpr size_t kImageAlignment = 64;
 
-size_t Align(size_t value) { return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment; }
+size_t Align(size_t value) {
+  return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
+}
 
 /// Appends bytes to the image at the next aligned offset, which it returns.
 uint32_t Append(std::vector<uint8_t>* image, const std::vector<uint8_t>& bytes) {

@@ -9,12 +9,13 @@
 namespace npugen {
 
 struct CompileOptions {
-  /// Every operator's output is also stored to the scratch window (Program::kept), so that all tensors can be
-  /// compared after a job. Costs time and memory; for checking only.
+  /// Every operator's output is also stored to the scratch window (Program::kept), so that all
+  /// tensors can be compared after a job. Costs time and memory; for checking only.
   bool keep_tensors = false;
 };
 
-/// Compiles `model` for `config`. All operators run on the NPU; those that cannot are reported together.
+/// Compiles `model` for `config`. All operators run on the NPU; those that cannot are reported
+/// together.
 Result<Program> Compile(const Model& model, const NpuConfig& config,
                         const CompileOptions& options = {});
 

@@ -116,9 +116,9 @@ std::vector<uint8_t> WriteProgram(const Program& program) {
   const uint32_t tensors_offset = sizeof(npu_program_header);
   const uint32_t layers_offset = tensors_offset + static_cast<uint32_t>(tensors.bytes().size());
   const uint32_t names_offset = layers_offset + static_cast<uint32_t>(layers.bytes().size());
-  const uint32_t image_offset = (names_offset + static_cast<uint32_t>(names.size()) +
-                                 NPU_PROGRAM_ALIGNMENT - 1) /
-                                NPU_PROGRAM_ALIGNMENT * NPU_PROGRAM_ALIGNMENT;
+  const uint32_t image_offset =
+      (names_offset + static_cast<uint32_t>(names.size()) + NPU_PROGRAM_ALIGNMENT - 1) /
+      NPU_PROGRAM_ALIGNMENT * NPU_PROGRAM_ALIGNMENT;
   const uint32_t image_bytes = static_cast<uint32_t>(program.image.size());
   Writer file;
   file.U32(NPU_PROGRAM_MAGIC);
@@ -195,7 +195,8 @@ Result<Program> ReadProgram(std::span<const uint8_t> bytes) {
   bool ok = true;
   const auto name_at = [&](uint32_t offset) {
     std::string name;
-    while (offset < names.size() && names[offset] != 0) name.push_back(static_cast<char>(names[offset++]));
+    while (offset < names.size() && names[offset] != 0)
+      name.push_back(static_cast<char>(names[offset++]));
     if (offset >= names.size()) ok = false;
     return name;
   };

@@ -38,7 +38,7 @@ struct ProgramLayer {
 /// A program for one NPU configuration.
 struct Program {
   uint64_t config_hash = 0;
-  uint64_t cache_token = 0;  ///< 0: nothing stays in core memory, and warm_offset == cold_offset
+  uint64_t cache_token = 0;    ///< 0: nothing stays in core memory, and warm_offset == cold_offset
   std::vector<uint8_t> image;  ///< contents of window 0
   uint32_t cold_offset = 0;    ///< stream in the image that loads all parameters
   uint32_t warm_offset = 0;    ///< stream that finds them in core memory

@@ -67,7 +67,7 @@ typedef struct npu_program_tensor {
 
 typedef struct npu_program_layer {
   uint32_t tag;           /*  0: tag of its commands, in trace and error registers */
-  uint32_t operator_index;/*  4: position in the model file */
+  uint32_t operator_index; /*  4: position in the model file */
   uint32_t name;          /*  8: offset in the names: operator type, such as CONV_2D */
   uint32_t output_tensor; /* 12 */
   uint64_t macs;          /* 16: multiplications of the definition of the operator */

@@ -1,4 +1,6 @@
 // The functional model reports what the hardware reports, and shows missing barriers.
+#include "verif/functional/functional_model.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 #include "tests/compiler/harness.h"
 #include "tests/support/files.h"
 #include "verif/functional/fixed_point.h"
-#include "verif/functional/functional_model.h"
 
 namespace npugen::testing {
 namespace {
@@ -83,26 +84,33 @@ TEST(FunctionalModel, ReportsBounds) {
     return Make(Opcode::kLoad, 3, fields);
   };
   Outcome outcome = RunStream(
-      config, Stream(config, {load({{"window", 2}, {"global_offset", 200}, {"size0", 57}}), kEndCommand}));
+      config,
+      Stream(config, {load({{"window", 2}, {"global_offset", 200}, {"size0", 57}}), kEndCommand}));
   EXPECT_EQ(outcome.error, "WindowBounds");
   EXPECT_EQ(outcome.result.error_address, 0x4000u + 200);
   EXPECT_EQ(outcome.result.error_tag, 7);
-  EXPECT_EQ(RunStream(config, Stream(config, {load({{"window", 3}, {"size0", 1}}), kEndCommand})).error,
-            "WindowBounds");
-  EXPECT_EQ(RunStream(config, Stream(config, {load({{"window", 2},
-                                                    {"local_address", 64 * 1024 - 1},
-                                                    {"size0", 2}}),
-                                              kEndCommand}))
+  EXPECT_EQ(
+      RunStream(config, Stream(config, {load({{"window", 3}, {"size0", 1}}), kEndCommand})).error,
+      "WindowBounds");
+  EXPECT_EQ(RunStream(config,
+                      Stream(config,
+                             {load({{"window", 2}, {"local_address", 64 * 1024 - 1}, {"size0", 2}}),
+                              kEndCommand}))
                 .error,
             "LocalBounds");
-  EXPECT_EQ(RunStream(config, Stream(config, {load({{"window", 2}}), kEndCommand})).error, "BadField");
+  EXPECT_EQ(RunStream(config, Stream(config, {load({{"window", 2}}), kEndCommand})).error,
+            "BadField");
 }
 
 TEST(FunctionalModel, ReportsDeadlock) {
   const NpuConfig config = ConfigOfShape({4, 4});
-  const Command stuck = Make(
-      Opcode::kLoad, 3,
-      {{"window", 2}, {"size0", 1}, {"pe_mask", 1}, {"wait0_en", 1}, {"wait0_id", 3}, {"wait0_count", 1}});
+  const Command stuck = Make(Opcode::kLoad, 3,
+                             {{"window", 2},
+                              {"size0", 1},
+                              {"pe_mask", 1},
+                              {"wait0_en", 1},
+                              {"wait0_id", 3},
+                              {"wait0_count", 1}});
   const std::vector<uint8_t> bytes = Stream(config, {stuck, kEndCommand});
   EXPECT_EQ(RunStream(config, bytes).error, "Deadlock");
   EXPECT_FALSE(CheckStream(config, bytes, 0).problems.empty());

@@ -98,7 +98,8 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
     warm_runs = cold ? 0 : warm_runs + 1;
     npu.Poison(seed * 31 + 5, /*keep_core_memory=*/!cold);
     const std::array<FunctionalWindow, kWindowCount> windows = {
-        FunctionalWindow{image, 0x1000, true, false}, FunctionalWindow{scratch, 0x100000, true, true},
+        FunctionalWindow{image, 0x1000, true, false},
+        FunctionalWindow{scratch, 0x100000, true, true},
         FunctionalWindow{input, 0x200000, true, false},
         FunctionalWindow{output, 0x300000, false, true}};
     const FunctionalJobResult result =

@@ -1,4 +1,5 @@
-// Compiles a model, runs it on the functional model and compares every tensor with the golden model.
+// Compiles a model, runs it on the functional model and compares every tensor with the golden
+// model.
 #pragma once
 
 #include <cstdint>
@@ -24,13 +25,13 @@ NpuConfig PresetConfig(const std::string& name);
 NpuConfig WithHash(NpuConfig config);
 
 struct CheckOptions {
-  uint64_t seed = 1;        ///< of poison and interleaving
+  uint64_t seed = 1;         ///< of poison and interleaving
   bool keep_tensors = true;  ///< compare every operator's output, else only the model's outputs
   int warm_runs = 1;
 };
 
-/// Runs cold and then warm on each set of inputs; compares with the golden model. Returns a text that says what
-/// is wrong, or an empty one. `inputs` holds for each run the bytes of each input.
+/// Runs cold and then warm on each set of inputs; compares with the golden model. Returns a text
+/// that says what is wrong, or an empty one. `inputs` holds for each run the bytes of each input.
 std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
                                const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
                                const CheckOptions& options = {});

@@ -45,12 +45,12 @@ TEST_P(DigitsShape, MatchesGolden) {
   EXPECT_EQ(CheckAgainstGolden(Digits(), config, DigitImages(3)), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cores, DigitsShape,
-    ::testing::Values(CoreShape{1, 4}, CoreShape{4, 4}, CoreShape{8, 8}, CoreShape{16, 16},
-                      CoreShape{16, 4}, CoreShape{32, 8}, CoreShape{3, 5, 1, 7},
-                      CoreShape{1, 1, 1, 2}, CoreShape{4, 4, 2}, CoreShape{5, 8, 3, 9},
-                      CoreShape{16, 64, 1, 256}, CoreShape{128, 4, 1, 5}));
+INSTANTIATE_TEST_SUITE_P(Cores, DigitsShape,
+                         ::testing::Values(CoreShape{1, 4}, CoreShape{4, 4}, CoreShape{8, 8},
+                                           CoreShape{16, 16}, CoreShape{16, 4}, CoreShape{32, 8},
+                                           CoreShape{3, 5, 1, 7}, CoreShape{1, 1, 1, 2},
+                                           CoreShape{4, 4, 2}, CoreShape{5, 8, 3, 9},
+                                           CoreShape{16, 64, 1, 256}, CoreShape{128, 4, 1, 5}));
 
 struct SharedNetwork {
   const char* folder;
@@ -71,16 +71,15 @@ TEST_P(SharedNetworks, EdgeMatchesGolden) {
   EXPECT_EQ(CheckAgainstGolden(*model, PresetConfig("edge"), inputs), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, SharedNetworks,
-    ::testing::Values(SharedNetwork{"resnet8_cifar10", "in_airplane.bin"},
-                      SharedNetwork{"kws_dscnn", "in_no_3.bin"},
-                      SharedNetwork{"vww_mobilenet", "in_yes_0.bin"},
-                      SharedNetwork{"ad_autoencoder", "in_normal_0.bin"},
-                      SharedNetwork{"streaming_ww", "in_cal00.bin"},
-                      SharedNetwork{"micro_speech", "in_yes.bin"},
-                      SharedNetwork{"hello_world", "in_xm032.bin"}),
-    [](const auto& info) { return std::string(info.param.folder); });
+INSTANTIATE_TEST_SUITE_P(Models, SharedNetworks,
+                         ::testing::Values(SharedNetwork{"resnet8_cifar10", "in_airplane.bin"},
+                                           SharedNetwork{"kws_dscnn", "in_no_3.bin"},
+                                           SharedNetwork{"vww_mobilenet", "in_yes_0.bin"},
+                                           SharedNetwork{"ad_autoencoder", "in_normal_0.bin"},
+                                           SharedNetwork{"streaming_ww", "in_cal00.bin"},
+                                           SharedNetwork{"micro_speech", "in_yes.bin"},
+                                           SharedNetwork{"hello_world", "in_xm032.bin"}),
+                         [](const auto& info) { return std::string(info.param.folder); });
 
 }  // namespace
 }  // namespace npugen::testing

@@ -44,7 +44,8 @@ TEST_P(OperatorFamilies, MatchGolden) {
       const Result<Program> program = Compile(*model, config);
       if (!program) {
         // Only limits may refuse a model that the reader accepts.
-        EXPECT_EQ(CodeText(program.errors()[0].code).substr(0, 3), "C10") << ErrorText(program.errors());
+        EXPECT_EQ(CodeText(program.errors()[0].code).substr(0, 3), "C10")
+            << ErrorText(program.errors());
         std::printf("%s: refused: %s", name.c_str(), ErrorText(program.errors()).c_str());
         continue;
       }
@@ -90,14 +91,16 @@ TEST_P(RandomOperators, MatchGolden) {
     const Result<Program> program = Compile(*model, config);
     if (!program) {
       const std::string code(CodeText(program.errors()[0].code));
-      EXPECT_TRUE(code == "C103" || code == "C104" || code == "C102") << ErrorText(program.errors());
+      EXPECT_TRUE(code == "C103" || code == "C104" || code == "C102")
+          << ErrorText(program.errors());
       continue;
     }
     SCOPED_TRACE(network.name);
-    EXPECT_EQ(CheckAgainstGolden(*model, config,
-                                 {MakeRandomInputs(*model, seed), MakeRandomInputs(*model, seed + 1)},
-                                 CheckOptions{.seed = seed, .keep_tensors = seed % 2 == 0}),
-              "");
+    EXPECT_EQ(
+        CheckAgainstGolden(*model, config,
+                           {MakeRandomInputs(*model, seed), MakeRandomInputs(*model, seed + 1)},
+                           CheckOptions{.seed = seed, .keep_tensors = seed % 2 == 0}),
+        "");
     ++ran;
   }
   EXPECT_GE(ran, 30);
@@ -111,7 +114,8 @@ INSTANTIATE_TEST_SUITE_P(Types, RandomOperators,
                                            OperatorType::kPad, OperatorType::kSoftmax),
                          [](const auto& info) { return std::string(OperatorName(info.param)); });
 
-/// Networks on NPUs with little memory: row tiles, chunks, parts of kernels, and every barrier they need.
+/// Networks on NPUs with little memory: row tiles, chunks, parts of kernels, and every barrier they
+/// need.
 TEST(RandomNetworks, MatchGoldenOnSmallMemories) {
   RandomSource random(77);
   int ran = 0;
@@ -123,10 +127,11 @@ TEST(RandomNetworks, MatchGoldenOnSmallMemories) {
     const Result<Program> program = Compile(*model, config);
     if (!program) continue;
     SCOPED_TRACE(network.name);
-    EXPECT_EQ(CheckAgainstGolden(*model, config,
-                                 {MakeRandomInputs(*model, seed), MakeRandomInputs(*model, seed + 1)},
-                                 CheckOptions{.seed = seed, .keep_tensors = seed % 3 != 0}),
-              "");
+    EXPECT_EQ(
+        CheckAgainstGolden(*model, config,
+                           {MakeRandomInputs(*model, seed), MakeRandomInputs(*model, seed + 1)},
+                           CheckOptions{.seed = seed, .keep_tensors = seed % 3 != 0}),
+        "");
     ++ran;
   }
   EXPECT_GE(ran, 75);

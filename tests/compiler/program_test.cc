@@ -1,7 +1,8 @@
 // The program file: round trip, determinism, and files that were damaged or forged.
+#include "sw/compiler/program.h"
+
 #include <gtest/gtest.h>
 
-#include "sw/compiler/program.h"
 #include "sw/compiler/program_format.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
@@ -66,7 +67,8 @@ TEST(ProgramFile, TruncationIsRefused) {
 
 TEST(ProgramFile, ForgedHeadersAreRefused) {
   const std::vector<uint8_t> good = WriteProgram(DigitsProgram(true));
-  // Every header word but the hash, the token, the window sizes and the number of outputs must hold exactly.
+  // Every header word but the hash, the token, the window sizes and the number of outputs must hold
+  // exactly.
   for (size_t offset : {0, 4, 24, 28, 32, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92}) {
     for (uint32_t value : {0xffffffffu, 0x80000000u, 0x7ffffff0u}) {
       std::vector<uint8_t> bad = good;

@@ -1,4 +1,5 @@
-// Networks written by hand for corners of the compiler: tiling, splits, broadcasts, aliases, limits, refusals.
+// Networks written by hand for corners of the compiler: tiling, splits, broadcasts, aliases,
+// limits, refusals.
 #include <gtest/gtest.h>
 
 #include "sw/model/tflite_reader.h"
@@ -15,7 +16,8 @@ std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count) {
   return values;
 }
 
-/// Reads the written file back, so that the model is a checked one, and compares with the golden model.
+/// Reads the written file back, so that the model is a checked one, and compares with the golden
+/// model.
 std::string Check(const TfliteWriter& writer, const NpuConfig& config,
                   const CheckOptions& options = {}) {
   Result<Model> model = ReadTflite(writer.Write(), "test.tflite");
@@ -25,7 +27,8 @@ std::string Check(const TfliteWriter& writer, const NpuConfig& config,
 }
 
 /// Codes of the errors, one after the other; or "ok".
-std::string Codes(const TfliteWriter& writer, const NpuConfig& config, std::string* text = nullptr) {
+std::string Codes(const TfliteWriter& writer, const NpuConfig& config,
+                  std::string* text = nullptr) {
   Result<Model> model = ReadTflite(writer.Write(), "test.tflite");
   if (!model) return ErrorText(model.errors());
   const Result<Program> program = Compile(*model, config);

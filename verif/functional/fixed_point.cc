@@ -45,9 +45,9 @@ int32_t ShiftLeftSaturating(int32_t value, int amount) {
 }  // namespace
 
 int32_t OneOverOnePlus(int32_t x) {
-  constexpr int32_t kFortyEightOver17 = 1515870810;     // Q2.29
+  constexpr int32_t kFortyEightOver17 = 1515870810;       // Q2.29
   constexpr int32_t kMinusThirtyTwoOver17 = -1010580540;  // Q2.29
-  constexpr int32_t kOne = 1 << 29;                     // Q2.29
+  constexpr int32_t kOne = 1 << 29;                       // Q2.29
   const int64_t sum = int64_t{x} + std::numeric_limits<int32_t>::max();
   const int32_t half_denominator = static_cast<int32_t>((sum + (sum >= 0 ? 1 : -1)) / 2);
   int32_t estimate = kFortyEightOver17 + HighMultiply(half_denominator, kMinusThirtyTwoOver17);

@@ -1,7 +1,7 @@
 // The arithmetic of the post-processing and vector units, as docs/machine.md 4.3-4.6 defines it.
 //
-// Deliberately independent of sw/model/quantization.h: the golden model and the compiler use that one, so a
-// slip on either side shows as a difference.
+// Deliberately independent of sw/model/quantization.h: the golden model and the compiler use that
+// one, so a slip on either side shows as a difference.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,8 @@ namespace npugen::functional {
 int32_t HighMultiply(int32_t a, int32_t b);
 /// Division by 2^exponent to the nearest, halves away from zero. `exponent` 0..62.
 int32_t RoundingShift(int64_t value, int exponent);
-/// Two roundings: HighMultiply of (value << left) and then RoundingShift. Left shifts wrap at 32 bits.
+/// Two roundings: HighMultiply of (value << left) and then RoundingShift. Left shifts wrap at 32
+/// bits.
 int32_t MultiplyByQuantized(int32_t value, int32_t multiplier, int shift);
 /// sign(sum) * floor((|sum| + bias) * multiplier / 2^(31 - shift)), shift <= 0.
 int32_t DivideForAverage(int32_t sum, int32_t bias, int32_t multiplier, int shift);

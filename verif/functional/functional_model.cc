@@ -153,7 +153,8 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
     if (load) {
       std::fill(run.begin(), run.end(), fill);
       const uint8_t* source = local_source ? pes[0].memory.data() : window.memory.data();
-      if (first < last) std::copy(source + global + first, source + global + last, run.begin() + first);
+      if (first < last)
+        std::copy(source + global + first, source + global + last, run.begin() + first);
       for (std::vector<uint8_t>* target : targets) {
         std::copy(run.begin(), run.end(), target->begin() + local);
       }
@@ -199,8 +200,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   state.windows = windows;
   std::fill(std::begin(state.barriers), std::end(state.barriers), 0);
   FunctionalJobResult result;
-  const DecodedStream stream =
-      functional::DecodeStream(state.config, windows[0].memory, doorbell);
+  const DecodedStream stream = functional::DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
     result.error_code = fault.code;
     result.error_engine = engine;
@@ -210,8 +210,9 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     return result;
   };
   if (!windows[0].readable) {
-    return fail(Engine::kController, 0, Fault{ErrorCode("WindowBounds"), windows[0].base + doorbell,
-                                              "the program window is not readable"});
+    return fail(Engine::kController, 0,
+                Fault{ErrorCode("WindowBounds"), windows[0].base + doorbell,
+                      "the program window is not readable"});
   }
 
   const size_t queue_count = 2 + state.pes.size();
@@ -220,8 +221,8 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   size_t next = 0;  // command at the dispatcher
   bool ended = false;
   std::mt19937_64 random(options.seed);
-  // Agents: the dispatcher (number queue_count) and one for each queue. Weights that change now and then
-  // let some engines run far ahead of others; equal weights would hardly ever do that.
+  // Agents: the dispatcher (number queue_count) and one for each queue. Weights that change now and
+  // then let some engines run far ahead of others; equal weights would hardly ever do that.
   std::vector<uint32_t> weights(queue_count + 1, 1);
   const auto queues_of = [&](const Command& command) {
     std::vector<size_t> targets;
@@ -235,7 +236,8 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     return targets;
   };
   const auto all_empty = [&] {
-    return std::all_of(queues.begin(), queues.end(), [](const auto& queue) { return queue.empty(); });
+    return std::all_of(queues.begin(), queues.end(),
+                       [](const auto& queue) { return queue.empty(); });
   };
   const auto dispatcher_ready = [&] {
     if (ended || next >= stream.commands.size()) return false;

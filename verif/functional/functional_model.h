@@ -1,8 +1,9 @@
-// Executes command streams exactly as docs/machine.md defines them, byte by byte and without timing.
+// Executes command streams exactly as docs/machine.md defines them, byte by byte and without
+// timing.
 //
-// The functional model is the middle of the chain golden model = functional model = RTL. Engines run
-// concurrently: after each command a seeded random choice decides which engine goes next, as far as
-// queues and barriers allow, so that a missing barrier shows as a wrong result.
+// The functional model is the middle of the chain golden model = functional model = RTL. Engines
+// run concurrently: after each command a seeded random choice decides which engine goes next, as
+// far as queues and barriers allow, so that a missing barrier shows as a wrong result.
 #pragma once
 
 #include <array>
@@ -37,11 +38,11 @@ struct FunctionalJobResult {
   uint8_t error_code = 0;
   Engine error_engine = Engine::kController;
   uint16_t error_tag = 0;
-  uint64_t error_address = 0;  ///< bus address, or PE or core memory address for LocalBounds
-  std::string detail;          ///< for humans: what was wrong
-  uint64_t commands = 0;       ///< commands completed
-  uint64_t bytes_read = 0;     ///< by LOADs from windows
-  uint64_t bytes_written = 0;  ///< by STOREs
+  uint64_t error_address = 0;    ///< bus address, or PE or core memory address for LocalBounds
+  std::string detail;            ///< for humans: what was wrong
+  uint64_t commands = 0;         ///< commands completed
+  uint64_t bytes_read = 0;       ///< by LOADs from windows
+  uint64_t bytes_written = 0;    ///< by STOREs
   uint64_t multiplications = 0;  ///< products of all lanes, padding included
   bool ok() const { return error_code == 0; }
 };
@@ -54,8 +55,8 @@ class FunctionalModel {
   FunctionalModel(const FunctionalModel&) = delete;
   FunctionalModel& operator=(const FunctionalModel&) = delete;
 
-  /// Fills PE memories, core memories and accumulators with pseudo-random bytes. `keep_core_memory` spares
-  /// the core memories, whose contents a warm job relies on.
+  /// Fills PE memories, core memories and accumulators with pseudo-random bytes. `keep_core_memory`
+  /// spares the core memories, whose contents a warm job relies on.
   void Poison(uint64_t seed, bool keep_core_memory = false);
 
   /// Runs the stream at byte `doorbell` of window 0 until END or the first error.
@@ -77,8 +78,9 @@ struct StreamReport {
   uint32_t bytes = 0;
 };
 
-/// Static check of the stream at byte `offset` of `program`: header, hash, lengths, opcodes, barrier numbers,
-/// consistency of fields, and deadlock by running the barrier counts alone.
-StreamReport CheckStream(const NpuConfig& config, std::span<const uint8_t> program, uint32_t offset);
+/// Static check of the stream at byte `offset` of `program`: header, hash, lengths, opcodes,
+/// barrier numbers, consistency of fields, and deadlock by running the barrier counts alone.
+StreamReport CheckStream(const NpuConfig& config, std::span<const uint8_t> program,
+                         uint32_t offset);
 
 }  // namespace npugen

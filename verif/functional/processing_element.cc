@@ -108,11 +108,10 @@ const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t b
 }
 
 bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
-  const bool counts = f.groups > 0 && f.tiles > 0 && f.positions > 0 && f.out_w > 0 && f.out_h > 0 &&
-                      f.k0_count > 0 && f.k1_count > 0 && f.k2_count > 0;
+  const bool counts = f.groups > 0 && f.tiles > 0 && f.positions > 0 && f.out_w > 0 &&
+                      f.out_h > 0 && f.k0_count > 0 && f.k1_count > 0 && f.k2_count > 0;
   if (!counts) return Fail("BadField", 0, "a count is 0");
-  const int64_t most =
-      window ? int64_t{config_.window_channels()} : int64_t{config_.pe_lanes()};
+  const int64_t most = window ? int64_t{config_.window_channels()} : int64_t{config_.pe_lanes()};
   if (f.group_channels < 1 || f.group_channels > most) {
     return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
   }
@@ -210,13 +209,15 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
     for (int64_t c = slides ? f.win_cols - f.win_new_cols : 0; c < f.win_cols; ++c) {
       for (int64_t r = 0; r < f.win_rows; ++r) {
         const int64_t y = f.y_start + oy * f.y_step + k2 * f.k2_y_step + r * f.win_y_step;
-        const int64_t bx = f.x_start + ox * f.x_step + k1 * f.k1_step + c * f.win_col_step +
-                           group * f.group_step;
-        const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + r * f.win_row_step + bx;
+        const int64_t bx =
+            f.x_start + ox * f.x_step + k1 * f.k1_step + c * f.win_col_step + group * f.group_step;
+        const int64_t a =
+            f.act_base + oy * f.row_step + k2 * f.k2_row_step + r * f.win_row_step + bx;
         for (int64_t lane = 0; lane < fetched_lanes; ++lane) {
           // Lanes beyond the group's channels fetch as well; only the group's bytes must exist.
           uint8_t byte = 0;
-          if (lane < f.group_channels && !ReadOperand(f, y, bx + lane, a + lane, &byte)) return false;
+          if (lane < f.group_channels && !ReadOperand(f, y, bx + lane, a + lane, &byte))
+            return false;
           int8_t* slots = &slots_[lane * simd];
           std::copy(slots + 1, slots + simd, slots);
           slots[simd - 1] = static_cast<int8_t>(byte);
@@ -295,8 +296,8 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
               largest = std::max<int64_t>(largest, static_cast<int8_t>(byte));
             }
           }
-          const int64_t out = f.out_base + group * f.out_group_step + oy * f.out_row_step +
-                              ox * f.out_x_step + j;
+          const int64_t out =
+              f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * f.out_x_step + j;
           if (!WriteMemory(out, Clamp(largest, f))) return false;
         }
       }
@@ -316,9 +317,9 @@ bool ProcessingElement::RunAdd(const ComputeFields& f) {
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
       if (!ReadMemory(f.b_base + oy * f.b_row_step + i, &b)) return false;
       const int32_t u = Wrap((static_cast<int8_t>(a) - f.a_zero_point) * (int64_t{1} << 19));
-      const int32_t w = MultiplyByQuantized(
-          Wrap((static_cast<int8_t>(b) - f.b_zero_point) * (int64_t{1} << 20)),
-          static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
+      const int32_t w =
+          MultiplyByQuantized(Wrap((static_cast<int8_t>(b) - f.b_zero_point) * (int64_t{1} << 20)),
+                              static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
       const int32_t sum = Wrap((f.a_subtract ? -int64_t{u} : int64_t{u}) +
                                (f.b_subtract ? -int64_t{w} : int64_t{w}));
       const int32_t value = MultiplyByQuantized(sum, static_cast<int32_t>(f.out_multiplier),

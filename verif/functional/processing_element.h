@@ -20,15 +20,18 @@ struct Fault {
 
 /// Fields of a compute command, decoded once. Names as in the command set.
 struct ComputeFields {
-#define NPUGEN_COMPUTE_FIELDS(X)                                                                  \
-  X(acc_init) X(drain) X(average) X(fill) X(act_min) X(act_max) X(act_base) X(b_base) X(out_w)    \
-  X(out_h) X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step) X(x_start) X(row_bytes)        \
-  X(in_h) X(k0_count) X(k1_count) X(k2_count) X(k1_step) X(k2_row_step) X(groups) X(tiles)        \
-  X(group_step) X(weight_row) X(weight_group_rows) X(param_row) X(param_group_rows) X(out_base)   \
-  X(out_x_step) X(out_row_step) X(out_group_step) X(out_zero_point) X(channels)                   \
-  X(group_channels) X(positions) X(win_rows) X(win_cols) X(win_new_cols) X(win_y_step)            \
-  X(win_row_step) X(win_col_step) X(b_row_step) X(a_zero_point) X(b_zero_point) X(b_shift)        \
-  X(out_shift) X(b_multiplier) X(out_multiplier) X(b_subtract) X(a_subtract)
+#define NPUGEN_COMPUTE_FIELDS(X)                                                                \
+  X(acc_init)                                                                                   \
+  X(drain) X(average) X(fill) X(act_min) X(act_max) X(act_base) X(b_base) X(out_w) X(out_h)     \
+      X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step) X(x_start) X(row_bytes) X(in_h)   \
+          X(k0_count) X(k1_count) X(k2_count) X(k1_step) X(k2_row_step) X(groups) X(tiles)      \
+              X(group_step) X(weight_row) X(weight_group_rows) X(param_row) X(param_group_rows) \
+                  X(out_base) X(out_x_step) X(out_row_step) X(out_group_step) X(out_zero_point) \
+                      X(channels) X(group_channels) X(positions) X(win_rows) X(win_cols)        \
+                          X(win_new_cols) X(win_y_step) X(win_row_step) X(win_col_step)         \
+                              X(b_row_step) X(a_zero_point) X(b_zero_point) X(b_shift)          \
+                                  X(out_shift) X(b_multiplier) X(out_multiplier) X(b_subtract)  \
+                                      X(a_subtract)
 #define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
   NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
 #undef NPUGEN_DECLARE_FIELD
@@ -43,18 +46,19 @@ class ProcessingElement {
   /// Runs one compute command to its end, or to the first fault.
   std::optional<Fault> Execute(const Command& command);
 
-  std::vector<uint8_t> memory;                     ///< PE memory
-  std::vector<std::vector<uint8_t>> core_memory;   ///< of each core
-  std::vector<int32_t> accumulators;               ///< [position of tile][lane of PE]
+  std::vector<uint8_t> memory;                    ///< PE memory
+  std::vector<std::vector<uint8_t>> core_memory;  ///< of each core
+  std::vector<int32_t> accumulators;              ///< [position of tile][lane of PE]
   uint64_t multiplications = 0;
 
  private:
   struct Position {
-    int64_t x, y;   ///< output column and row
+    int64_t x, y;  ///< output column and row
   };
 
   bool Fail(std::string_view code, int64_t address, std::string detail);
-  /// Reads operand byte `bx` of row `y` at `address`, or `fill` outside the tensor. False: LocalBounds.
+  /// Reads operand byte `bx` of row `y` at `address`, or `fill` outside the tensor. False:
+  /// LocalBounds.
   bool ReadOperand(const ComputeFields& f, int64_t y, int64_t bx, int64_t address, uint8_t* byte);
   bool ReadMemory(int64_t address, uint8_t* byte);
   bool WriteMemory(int64_t address, uint8_t byte);

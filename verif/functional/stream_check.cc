@@ -39,8 +39,8 @@ int64_t BoxBytes(const Command& command) {
   return bytes;
 }
 
-/// Runs barrier counts and queues alone. Since counts only grow, any order of execution gives the same
-/// answer, so one order decides.
+/// Runs barrier counts and queues alone. Since counts only grow, any order of execution gives the
+/// same answer, so one order decides.
 void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamReport* report) {
   std::vector<std::deque<size_t>> queues(2 + config.pes());
   int64_t barriers[kBarrierCount] = {};
@@ -57,8 +57,7 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
         if (!holds(command, "wait0") || !holds(command, "wait1")) break;
         if (command.Get("signal_en") != 0) {
           int64_t& count = barriers[command.Get("signal_id")];
-          const bool bytes =
-              command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
+          const bool bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
           count += bytes ? BoxBytes(command) : 1;
           if (count >= int64_t{1} << kBarrierCountBits) {
             report->problems.push_back(
@@ -91,7 +90,8 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
       if (empty) return;
     }
     if (!moved) {
-      report->problems.push_back(fmt::format("deadlock: the dispatcher stands at command {}", next));
+      report->problems.push_back(
+          fmt::format("deadlock: the dispatcher stands at command {}", next));
       return;
     }
   }
@@ -120,8 +120,7 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
     if (command.Get("bounds") != 0 && command.entries() < 7) problem("bounds need 7 entries");
     return;
   }
-  const bool array =
-      command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
+  const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
   if (array || command.opcode() == Opcode::kMaxPool) {
     const int64_t positions = command.Get("out_w") * command.Get("out_h");
     if (positions == 0 || command.Get("groups") == 0) problem("a count is 0");
@@ -130,8 +129,8 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
         (command.Get("groups") - 1) * command.Get("group_channels") >= command.Get("channels")) {
       problem("groups do not cover the channels");
     }
-    if (array && command.Get("tiles") !=
-                     (positions + config.accumulators - 1) / config.accumulators) {
+    if (array &&
+        command.Get("tiles") != (positions + config.accumulators - 1) / config.accumulators) {
       problem("tiles is not ceil(positions / T)");
     }
     if (array && (command.Get("acc_init") == 0 || command.Get("drain") == 0) &&

@@ -41,8 +41,7 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
   if (Word(program, offset + 4) != kCommandSetVersion) {
     return fail("BadVersion", offset, 0, "another command set version");
   }
-  const uint64_t hash =
-      Word(program, offset + 8) | uint64_t{Word(program, offset + 12)} << 32;
+  const uint64_t hash = Word(program, offset + 8) | uint64_t{Word(program, offset + 12)} << 32;
   if (hash != config.hash) return fail("BadHash", offset, 0, "another configuration");
   const uint64_t entries = Word(program, offset + 16);
   if (entries <= kStreamHeaderEntries) return fail("BadLength", offset, 0, "an empty stream");

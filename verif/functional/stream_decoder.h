@@ -11,8 +11,8 @@
 
 namespace npugen::functional {
 
-/// A stream as far as it could be decoded. When `error_code` is not 0 the commands before the offending
-/// one are valid; the hardware would dispatch them before it reports the error.
+/// A stream as far as it could be decoded. When `error_code` is not 0 the commands before the
+/// offending one are valid; the hardware would dispatch them before it reports the error.
 struct DecodedStream {
   std::vector<Command> commands;
   uint8_t error_code = 0;

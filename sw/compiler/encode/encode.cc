@@ -46,17 +46,16 @@ Opcode OpcodeOf(LayerKind kind) {
   return Opcode::kEnd;
 }
 
-uint32_t EntriesOf(Opcode opcode) {
-  return FindOpcode(static_cast<uint8_t>(opcode))->max_entries;
-}
+uint32_t EntriesOf(Opcode opcode) { return FindOpcode(static_cast<uint8_t>(opcode))->max_entries; }
 
-/// One axis of positions as the hardware sees it: the image's columns, or its rows in swapped WINDOWs.
+/// One axis of positions as the hardware sees it: the image's columns, or its rows in swapped
+/// WINDOWs.
 struct Axis {
-  int64_t first;     ///< operand coordinate of the first position's first tap
-  int64_t stride;    ///< operand elements from position to position
-  int64_t dilation;  ///< operand elements from tap to tap
-  int64_t pitch;     ///< bytes from element to element
-  int64_t count;     ///< positions
+  int64_t first;      ///< operand coordinate of the first position's first tap
+  int64_t stride;     ///< operand elements from position to position
+  int64_t dilation;   ///< operand elements from tap to tap
+  int64_t pitch;      ///< bytes from element to element
+  int64_t count;      ///< positions
   int64_t out_pitch;  ///< output bytes from position to position
 };
 
@@ -74,12 +73,9 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
                         g.in_row_bytes(),
                         request.row_end - request.row_begin,
                         g.out_row_bytes()};
-  const Axis image_columns{request.column_begin * g.stride_w - g.pad_left,
-                           g.stride_w,
-                           g.dilation_w,
-                           g.in_c,
-                           request.column_end - request.column_begin,
-                           g.out_c};
+  const Axis image_columns{
+      request.column_begin * g.stride_w - g.pad_left, g.stride_w, g.dilation_w, g.in_c,
+      request.column_end - request.column_begin,      g.out_c};
   const Axis& y = swap ? image_columns : image_rows;
   const Axis& x = swap ? image_rows : image_columns;
 
@@ -100,7 +96,8 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("out_w", x.count);
   fields->Set("out_h", y.count);
   fields->Set("positions", x.count * y.count);
-  // In a swapped operand a row is a column of the image: its last byte is that of the last image row.
+  // In a swapped operand a row is a column of the image: its last byte is that of the last image
+  // row.
   fields->Set("row_bytes", swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_row_bytes());
   fields->Set("in_h", swap ? g.in_w : in_rows);
   // Steps that are never taken stay 0, so that they need not fit.
@@ -294,7 +291,11 @@ Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool loc
   for (const CopyDimension& d : box) padded = padded || d.before != 0 || d.in_size != d.out_size;
   const bool strided = box.size() > 1;
   Step step{StepEngine::kLoad,
-            Command(Opcode::kLoad, padded ? 7 : strided ? 5 : 3, static_cast<uint32_t>(layer.tag)),
+            Command(Opcode::kLoad,
+                    padded    ? 7
+                    : strided ? 5
+                              : 3,
+                    static_cast<uint32_t>(layer.tag)),
             {},
             {},
             -1,
@@ -326,7 +327,8 @@ Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool loc
     }
     global += start * box[d].in_stride;
     local_stride *= size;
-    if (box[d].in_stride > 0) source_bytes = std::max(source_bytes, box[d].in_stride * box[d].in_size);
+    if (box[d].in_stride > 0)
+      source_bytes = std::max(source_bytes, box[d].in_stride * box[d].in_size);
   }
   // Dimensions that the box does not have lie inside as well.
   for (size_t d = box.size(); padded && d < 5; ++d) {

@@ -13,7 +13,8 @@
 
 namespace npugen::compiler {
 
-/// A rectangle of output positions of one layer and image, for some groups and a part of the kernel.
+/// A rectangle of output positions of one layer and image, for some groups and a part of the
+/// kernel.
 struct ComputeRequest {
   const Layer* layer;
   int64_t row_begin, row_end;        ///< output rows
@@ -42,8 +43,9 @@ Step EncodeLoadRun(Window window, int64_t offset, int64_t address, int64_t bytes
 /// STORE of a contiguous run.
 Step EncodeStoreRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
                     FieldErrors* errors);
-/// LOAD of rows [row_begin, row_end) of a copy layer. `source_offset` is the first byte of the whole source in
-/// `window`, or in PE memory when `local_source`; `address` is where row `row_begin` goes.
+/// LOAD of rows [row_begin, row_end) of a copy layer. `source_offset` is the first byte of the
+/// whole source in `window`, or in PE memory when `local_source`; `address` is where row
+/// `row_begin` goes.
 Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool local_source,
                 Window window, int64_t source_offset, int64_t address, FieldErrors* errors);
 

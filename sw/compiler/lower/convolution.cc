@@ -25,8 +25,9 @@ int32_t Word(const std::vector<uint8_t>& bytes, size_t index) {
                               uint32_t{b[3]} << 24);
 }
 
-/// Fills what all weighted layers share: filler, clamping, channel groups and parameter records with the
-/// input's zero point folded into the bias (padding reads as the zero point, so it adds nothing).
+/// Fills what all weighted layers share: filler, clamping, channel groups and parameter records
+/// with the input's zero point folded into the bias (padding reads as the zero point, so it adds
+/// nothing).
 LowerResult SetChannels(const LoweringContext& context, int32_t op, Layer* layer,
                         int64_t group_channels, Activation activation,
                         const WeightFunction& weight) {
@@ -103,9 +104,9 @@ LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
   return std::nullopt;
 }
 
-/// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is cut into
-/// slices without regard to taps: few input channels waste little. (Hook: several kernel rows of few bytes,
-/// such as 10x4x1, would pack better after an im2col by the DMA.)
+/// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
+/// cut into slices without regard to taps: few input channels waste little. (Hook: several kernel
+/// rows of few bytes, such as 10x4x1, would pack better after an im2col by the DMA.)
 LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight) {
   const Geometry& g = layer->geometry;
   const int64_t simd = config.simd;
@@ -252,8 +253,8 @@ LowerResult LowerDepthwise(LoweringContext& context, int32_t op) {
     return static_cast<int8_t>(filter.data[(row * g.kernel_w + column) * g.out_c + o]);
   };
   if (multiplier != 1 || g.in_c == 1 || !ChooseWindow(context.config, &layer)) {
-    // Lanes of WINDOW work on channels of their own; otherwise a convolution with zeros between channels
-    // does, and with one input channel there are none.
+    // Lanes of WINDOW work on channels of their own; otherwise a convolution with zeros between
+    // channels does, and with one input channel there are none.
     layer.kind = LayerKind::kMatmul;
     return FinishDense(context, op, std::move(layer), options.activation,
                        [=](int64_t o, int64_t row, int64_t column, int64_t c) {
@@ -273,8 +274,7 @@ LowerResult LowerDepthwise(LoweringContext& context, int32_t op) {
 LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& filter = context.tensor(node.inputs[1]);
-  if (filter.shape.size() != 2 ||
-      static_cast<int64_t>(filter.data.size()) != filter.elements()) {
+  if (filter.shape.size() != 2 || static_cast<int64_t>(filter.data.size()) != filter.elements()) {
     return Refusal{DiagnosticCode::kCompileOperator, "the weights are not a constant matrix", ""};
   }
   Layer layer = NewLayer(context, op, LayerKind::kMatmul);

@@ -1,4 +1,5 @@
-// Layers: what an operator becomes on the NPU, independent of where its tensors and parameters stand.
+// Layers: what an operator becomes on the NPU, independent of where its tensors and parameters
+// stand.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +25,9 @@ struct Storage {
 
 enum class LayerKind : uint8_t { kMatmul, kWindow, kMaxPool, kAdd, kSoftmax, kCopy };
 
-/// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k * dilation_h,
-/// and the same for columns. Sizes are elements (one byte each). ADD and SOFTMAX are rows of in_w elements.
+/// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k *
+/// dilation_h, and the same for columns. Sizes are elements (one byte each). ADD and SOFTMAX are
+/// rows of in_w elements.
 struct Geometry {
   int64_t images = 1;
   int64_t in_h = 1, in_w = 1, in_c = 1;
@@ -51,7 +53,7 @@ struct ParameterRecord {
 
 /// Weight slices in the order of use, and parameter records.
 struct Parameters {
-  int64_t groups = 0;  ///< that have slices of their own; 1 with `shared`
+  int64_t groups = 0;   ///< that have slices of their own; 1 with `shared`
   bool shared = false;  ///< all groups use the same slices, and records are chosen by region
   std::vector<int8_t> weights;           ///< [group][slice][lane of PE][slot]
   int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region

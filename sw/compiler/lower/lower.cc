@@ -27,10 +27,10 @@ Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
   if (!node.outputs.empty() && node.outputs[0] >= 0) {
     output = fmt::format(" (output \"{}\")", model.tensors[node.outputs[0]].name);
   }
-  return Diagnostic{code, SourceLocation{model.name, 0, 0},
-                    fmt::format("operator {} {}{}: {}", node.index, OperatorName(node.type), output,
-                                reason),
-                    hint};
+  return Diagnostic{
+      code, SourceLocation{model.name, 0, 0},
+      fmt::format("operator {} {}{}: {}", node.index, OperatorName(node.type), output, reason),
+      hint};
 }
 
 int32_t LoweringContext::NewStorage(int64_t bytes) {
@@ -79,7 +79,8 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
   return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
 }
 
-/// Operators without elements, or with types that the NPU does not have, never reach the lowering functions.
+/// Operators without elements, or with types that the NPU does not have, never reach the lowering
+/// functions.
 LowerResult CheckTensors(const Model& model, const Operator& node) {
   for (int32_t number : {node.inputs.at(0), node.outputs.at(0)}) {
     const Tensor& tensor = model.tensors[number];

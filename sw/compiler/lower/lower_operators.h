@@ -1,4 +1,5 @@
-// Lowering of single operators. Each function appends layers to the model or explains why it cannot.
+// Lowering of single operators. Each function appends layers to the model or explains why it
+// cannot.
 #pragma once
 
 #include <optional>
@@ -41,7 +42,8 @@ LowerResult LowerPad(LoweringContext& context, int32_t op);
 /// A plain copy of `source` to `target`, both storages of the same size.
 void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target);
 
-/// Sets window shape and kernel loops of a WINDOW layer for the fewest fetches. False: no legal split.
+/// Sets window shape and kernel loops of a WINDOW layer for the fewest fetches. False: no legal
+/// split.
 bool ChooseWindow(const NpuConfig& config, Layer* layer);
 /// Rough cycles of a WINDOW layer, for the comparison of alternatives.
 int64_t WindowCost(const NpuConfig& config, const Layer& layer);

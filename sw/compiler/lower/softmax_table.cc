@@ -15,7 +15,8 @@ int32_t HighMultiply(int32_t a, int32_t b) {
 }
 
 int32_t DivideByPowerOfTwo(int32_t value, int exponent) {
-  const int64_t magnitude = (std::llabs(int64_t{value}) + (int64_t{1} << (exponent - 1))) >> exponent;
+  const int64_t magnitude =
+      (std::llabs(int64_t{value}) + (int64_t{1} << (exponent - 1))) >> exponent;
   return static_cast<int32_t>(value < 0 ? -magnitude : magnitude);
 }
 

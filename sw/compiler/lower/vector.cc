@@ -11,8 +11,8 @@
 namespace npugen::compiler {
 namespace {
 
-/// Drops dimensions of one element and joins those that the DMA can walk as one. `dimensions` is innermost
-/// first; the first one must be contiguous bytes.
+/// Drops dimensions of one element and joins those that the DMA can walk as one. `dimensions` is
+/// innermost first; the first one must be contiguous bytes.
 std::vector<CopyDimension> MergeDimensions(const std::vector<CopyDimension>& dimensions) {
   std::vector<CopyDimension> merged;
   for (const CopyDimension& next : dimensions) {
@@ -182,8 +182,7 @@ LowerResult LowerAdd(LoweringContext& context, int32_t op) {
   layer.inputs.resize(2);
   const int32_t operands[2] = {first, second};
   for (int i = 0; i < 2; ++i) {
-    if (LowerResult refusal =
-            Broadcast(context, operands[i], output.shape, &layer.inputs[i])) {
+    if (LowerResult refusal = Broadcast(context, operands[i], output.shape, &layer.inputs[i])) {
       return refusal;
     }
   }

@@ -32,8 +32,8 @@ int64_t FetchCost(const Geometry& g, const WindowChoice& choice, int64_t groups)
 
 int64_t WindowCost(const NpuConfig& config, const Layer& layer) {
   const int64_t groups = CeilDiv(layer.geometry.out_c, config.window_channels());
-  return FetchCost(layer.geometry,
-                   WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0}, groups);
+  return FetchCost(layer.geometry, WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0},
+                   groups);
 }
 
 bool ChooseWindow(const NpuConfig& config, Layer* layer) {
@@ -46,8 +46,8 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
     const int64_t stride = swap ? g.stride_h : g.stride_w;
     const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
     for (int64_t rows = 1; rows <= std::min<int64_t>(kernel_rows, config.simd); ++rows) {
-      for (int64_t columns = 1;
-           columns <= std::min<int64_t>(kernel_columns, config.simd / rows); ++columns) {
+      for (int64_t columns = 1; columns <= std::min<int64_t>(kernel_columns, config.simd / rows);
+           ++columns) {
         if (rows > kLargestLoopCount || columns > kLargestLoopCount) continue;
         WindowChoice choice;
         choice.shape = {swap, rows, columns, columns};
@@ -77,7 +77,8 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
 
 namespace {
 
-/// Parameters of a sum over the kernel: slices of ones that all groups share, and the given records.
+/// Parameters of a sum over the kernel: slices of ones that all groups share, and the given
+/// records.
 void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterRecord>& blocks) {
   const Geometry& g = layer->geometry;
   const WindowShape& window = layer->window;
@@ -107,11 +108,12 @@ void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterR
   layer->groups = CeilDiv(g.out_c, layer->group_channels);
 }
 
-/// Bias, multiplier and shift with which `average` post-processing divides sums of `count` int8 values by
-/// `count`, rounding halves away from zero. Exact: the multiplier is 2^s / count rounded up, and its error
-/// times the largest sum stays below 2^s.
+/// Bias, multiplier and shift with which `average` post-processing divides sums of `count` int8
+/// values by `count`, rounding halves away from zero. Exact: the multiplier is 2^s / count rounded
+/// up, and its error times the largest sum stays below 2^s.
 std::optional<ParameterRecord> AverageRecord(int64_t count) {
-  if (count == 1) return ParameterRecord{1, 0x7fffffff, 0};  // (x + 1) * (1 - 2^-31) rounds down to x
+  if (count == 1)
+    return ParameterRecord{1, 0x7fffffff, 0};  // (x + 1) * (1 - 2^-31) rounds down to x
   int s = 31;
   const auto multiplier = [&](int shift) { return ((int64_t{1} << shift) + count - 1) / count; };
   while (s < 61 && multiplier(s + 1) < (int64_t{1} << 31)) ++s;
@@ -171,7 +173,8 @@ LowerResult SetPoolGeometry(LoweringContext& context, int32_t op, Layer* layer) 
                              static_cast<int32_t>(g.out_w), options.filter_w, options.stride_w, 1);
   layer->inputs = {context.StorageOf(node.inputs[0])};
   layer->regions = {Region{0, g.out_h, 0, g.out_w, 0}};
-  // A single window is clipped to the input: whole rows then make it one run of taps (FlattenKernel).
+  // A single window is clipped to the input: whole rows then make it one run of taps
+  // (FlattenKernel).
   if (g.out_h == 1) {
     const int64_t first = std::max<int64_t>(0, -g.pad_top);
     const int64_t end = std::min(g.in_h, g.kernel_h - g.pad_top);
@@ -229,7 +232,8 @@ LowerResult LowerMaxPool(LoweringContext& context, int32_t op) {
   const Geometry& g = layer.geometry;
   if (g.kernel_h > kLargestLoopCount || g.kernel_w > kLargestLoopCount) {
     return Refusal{DiagnosticCode::kCompileLimit,
-                   fmt::format("a window of {} x {}; the limit is 255", g.kernel_h, g.kernel_w), ""};
+                   fmt::format("a window of {} x {}; the limit is 255", g.kernel_h, g.kernel_w),
+                   ""};
   }
   layer.output = context.StorageOf(node.outputs[0]);
   layer.fill = 0x80;
@@ -284,8 +288,8 @@ LowerResult LowerMean(LoweringContext& context, int32_t op) {
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
   const std::vector<int32_t>& axes = std::get<MeanOptions>(node.options).axes;
-  // Neighbouring dimensions of the same kind are one: sizes alternate between kept and reduced, and a mean
-  // is a pool over an image [kept * reduced, kept * reduced, kept].
+  // Neighbouring dimensions of the same kind are one: sizes alternate between kept and reduced, and
+  // a mean is a pool over an image [kept * reduced, kept * reduced, kept].
   std::vector<std::pair<bool, int64_t>> runs;
   int64_t count = 1;
   for (size_t d = 0; d < input.shape.size(); ++d) {
@@ -296,8 +300,8 @@ LowerResult LowerMean(LoweringContext& context, int32_t op) {
     runs.back().second *= input.shape[d];
   }
   // Right to left: channels, then columns, then rows.
-  int64_t kept[3] = {1, 1, 1};     // rows, columns, channels
-  int64_t reduced[2] = {1, 1};     // rows, columns
+  int64_t kept[3] = {1, 1, 1};  // rows, columns, channels
+  int64_t reduced[2] = {1, 1};  // rows, columns
   size_t left = runs.size();
   if (left > 0 && !runs[left - 1].first) kept[2] = runs[--left].second;
   for (int level = 1; level >= 0; --level) {
@@ -331,7 +335,8 @@ LowerResult LowerMean(LoweringContext& context, int32_t op) {
   }
   const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * count),
                                multiplier.multiplier, multiplier.shift};
-  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the best.
+  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the
+  // best.
   Geometry& g = layer.geometry;
   bool found = false;
   layer.kind = kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
@@ -354,7 +359,8 @@ LowerResult LowerMean(LoweringContext& context, int32_t op) {
     }
   }
   if (!found) {
-    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a mean over {} elements", count), ""};
+    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a mean over {} elements", count),
+                   ""};
   }
   if (layer.kind == LayerKind::kWindow) {
     SetOnes(context.config, &layer, {record});

@@ -14,8 +14,8 @@ constexpr int64_t kWindowAlignment = 64;
 
 int64_t Align(int64_t value, int64_t alignment) { return CeilDiv(value, alignment) * alignment; }
 
-/// Storages of a layer: inputs 0 and 1, output 2; -1 where there is none. The source of a copy needs no
-/// buffer of its own: the DMA reads it where it is.
+/// Storages of a layer: inputs 0 and 1, output 2; -1 where there is none. The source of a copy
+/// needs no buffer of its own: the DMA reads it where it is.
 std::array<int32_t, 3> Operands(const Layer& layer) {
   std::array<int32_t, 3> operands{-1, -1, layer.output};
   if (layer.kind == LayerKind::kCopy) return operands;
@@ -42,7 +42,8 @@ class Planner {
   Result<ActivationPlan> Run(bool keep_tensors);
 
  private:
-  /// Places residents and smallest tile buffers. False: `victim_` names the storage to move to memory, or -1.
+  /// Places residents and smallest tile buffers. False: `victim_` names the storage to move to
+  /// memory, or -1.
   bool PlaceAll();
   bool LayerIsTiled(const Layer& layer) const;
   void GrowTiles();
@@ -53,7 +54,7 @@ class Planner {
   int64_t alignment_;
   int64_t capacity_;
   ActivationPlan plan_;
-  std::vector<Lifetime> blocks_;         ///< everything placed, for GrowTiles
+  std::vector<Lifetime> blocks_;  ///< everything placed, for GrowTiles
   std::vector<int64_t> block_address_;
   int32_t victim_ = -1;
   int32_t failed_layer_ = -1;
@@ -203,7 +204,8 @@ void Planner::AssignWindows(bool keep_tensors) {
     for (int32_t output : lowered_.storages[s].outputs) by_output[output] = static_cast<int32_t>(s);
   }
   for (int32_t s : by_input) {
-    if (s >= 0) plan_.placements[s].input_offset = place(&plan_.input_bytes, lowered_.storages[s].bytes);
+    if (s >= 0)
+      plan_.placements[s].input_offset = place(&plan_.input_bytes, lowered_.storages[s].bytes);
   }
   for (int32_t s : by_output) {
     if (s < 0) continue;
@@ -220,9 +222,9 @@ void Planner::AssignWindows(bool keep_tensors) {
     placement.kept = keep_tensors && !storage.tensors.empty();
     const bool read_again = storage.last_layer > storage.first_layer;
     if (!placement.kept && (placement.resident || !read_again)) continue;
-    const Lifetime life = placement.kept ? Lifetime{storage.bytes, 0, layers}
-                                         : Lifetime{storage.bytes, storage.first_layer,
-                                                    storage.last_layer};
+    const Lifetime life = placement.kept
+                              ? Lifetime{storage.bytes, 0, layers}
+                              : Lifetime{storage.bytes, storage.first_layer, storage.last_layer};
     placement.scratch_offset = *scratch.Place(life);
   }
   plan_.scratch_bytes = scratch.used();
@@ -250,11 +252,11 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
         if (operands[i] >= 0) bytes += Align(TileBytes(layer, i, 1), alignment_);
       }
       if (bytes <= capacity_) continue;
-      errors.push_back(OperatorError(
-          model_, layer.op, DiagnosticCode::kCompilePeMemory,
-          fmt::format("one row of output needs {} bytes of PE memory; there are {}", bytes,
-                      capacity_),
-          "a larger pe.memory"));
+      errors.push_back(
+          OperatorError(model_, layer.op, DiagnosticCode::kCompilePeMemory,
+                        fmt::format("one row of output needs {} bytes of PE memory; there are {}",
+                                    bytes, capacity_),
+                        "a larger pe.memory"));
     }
     return errors;
   }

@@ -15,21 +15,21 @@ namespace npugen::compiler {
 /// Where a storage stands.
 struct Placement {
   bool resident = true;
-  int64_t address = 0;          ///< PE memory, when resident
-  int64_t scratch_offset = -1;  ///< window 1, or -1
-  int64_t input_offset = -1;    ///< window 2, or -1
+  int64_t address = 0;                  ///< PE memory, when resident
+  int64_t scratch_offset = -1;          ///< window 1, or -1
+  int64_t input_offset = -1;            ///< window 2, or -1
   std::vector<int64_t> output_offsets;  ///< window 3
-  int64_t constant_offset = -1;  ///< window 0, or -1
-  bool kept = false;             ///< stored to scratch_offset for checking
+  int64_t constant_offset = -1;         ///< window 0, or -1
+  bool kept = false;                    ///< stored to scratch_offset for checking
 };
 
-/// Buffers in PE memory for the tiles of one layer. Operands 0 and 1 are inputs, 2 is the output; those that
-/// are resident have no buffer.
+/// Buffers in PE memory for the tiles of one layer. Operands 0 and 1 are inputs, 2 is the output;
+/// those that are resident have no buffer.
 struct TilePlan {
   int64_t rows = 0;     ///< output rows of a tile
   int64_t buffers = 1;  ///< 2: loads, compute and stores of neighbouring tiles overlap
   std::array<int64_t, 3> buffer_bytes{};  ///< of one buffer; 0: resident
-  std::array<int64_t, 3> address{};       ///< of the first buffer; the second follows at buffer_bytes
+  std::array<int64_t, 3> address{};  ///< of the first buffer; the second follows at buffer_bytes
 };
 
 struct ActivationPlan {
@@ -40,8 +40,8 @@ struct ActivationPlan {
   int64_t output_bytes = 0;
 };
 
-/// Plans PE memory and the scratch, input and output windows. `keep_tensors` gives every operator's output a
-/// place of its own in the scratch window.
+/// Plans PE memory and the scratch, input and output windows. `keep_tensors` gives every operator's
+/// output a place of its own in the scratch window.
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const NpuConfig& config, bool keep_tensors);
 

@@ -15,9 +15,10 @@ std::optional<int64_t> FirstFit::Place(const Lifetime& block) {
   }
   if (begin + block.bytes > capacity_) return std::nullopt;
   const Placed placed{begin, begin + block.bytes, block.first_step, block.last_step};
-  placed_.insert(std::upper_bound(placed_.begin(), placed_.end(), placed,
-                                  [](const Placed& a, const Placed& b) { return a.begin < b.begin; }),
-                 placed);
+  placed_.insert(
+      std::upper_bound(placed_.begin(), placed_.end(), placed,
+                       [](const Placed& a, const Placed& b) { return a.begin < b.begin; }),
+      placed);
   used_ = std::max(used_, placed.end);
   return begin;
 }

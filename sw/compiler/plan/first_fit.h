@@ -13,7 +13,8 @@ struct Lifetime {
   int64_t first_step, last_step;
 };
 
-/// Places blocks one after the other at the lowest address where they meet no other block of their time.
+/// Places blocks one after the other at the lowest address where they meet no other block of their
+/// time.
 class FirstFit {
  public:
   /// `capacity` bytes; addresses are multiples of `alignment`.

@@ -13,24 +13,24 @@ namespace npugen::compiler {
 namespace {
 
 constexpr int64_t kImageAlignment = 64;
-/// Small layers are loaded together until a LOAD has this many bytes: its latency is then hidden, and the
-/// compute engine does not wait long for the first of them.
+/// Small layers are loaded together until a LOAD has this many bytes: its latency is then hidden,
+/// and the compute engine does not wait long for the first of them.
 constexpr int64_t kUnitBytes = 4096;
 
 KernelPart WholeKernel(const Layer& layer) {
   return {0, layer.k0_count, 0, layer.k1_count, 0, layer.k2_count};
 }
 
-int64_t PartSlices(const KernelPart& part) {
-  return part.k0_count * part.k1_count * part.k2_count;
-}
+int64_t PartSlices(const KernelPart& part) { return part.k0_count * part.k1_count * part.k2_count; }
 
-/// Cuts the kernel loops into parts of at most `most` slices that are contiguous in the order of use.
+/// Cuts the kernel loops into parts of at most `most` slices that are contiguous in the order of
+/// use.
 std::vector<KernelPart> SplitKernel(const Layer& layer, int64_t most) {
   std::vector<KernelPart> parts;
   const auto cut = [most](int64_t count, int64_t slices_each, auto&& emit) {
     const int64_t step = std::max<int64_t>(1, most / slices_each);
-    for (int64_t begin = 0; begin < count; begin += step) emit(begin, std::min(step, count - begin));
+    for (int64_t begin = 0; begin < count; begin += step)
+      emit(begin, std::min(step, count - begin));
   };
   const int64_t row = layer.k0_count * layer.k1_count;
   if (row <= most) {
@@ -99,15 +99,14 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   chunk.last_part = last;
   const int64_t groups = group_end - group_begin;
   chunk.rows = Rows(layer, groups, PartSlices(part));
-  chunk.weight_rows = layer.parameters.table.empty()
-                          ? groups * PartSlices(part) * config_.slice_rows()
-                          : 0;
+  chunk.weight_rows =
+      layer.parameters.table.empty() ? groups * PartSlices(part) * config_.slice_rows() : 0;
   plan_.layer_chunks[number].push_back(static_cast<int32_t>(plan_.chunks.size()));
   plan_.chunks.push_back(chunk);
 }
 
-/// Streaming: pieces of at most a third of core memory, so that two more can be loaded or wait while one is
-/// in use. False: not even one slice fits.
+/// Streaming: pieces of at most a third of core memory, so that two more can be loaded or wait
+/// while one is in use. False: not even one slice fits.
 bool ParameterPlanner::CutLayer(int32_t number) {
   const Layer& layer = lowered_.layers[number];
   const int64_t groups = layer.parameters.table.empty() ? layer.parameters.groups : 1;
@@ -125,8 +124,8 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     if (!layer.parameters.table.empty()) return false;
   }
   const int64_t one = Rows(layer, 1, slices);
-  // One position tile reads each part once, so parts cost nothing there; else a whole group is better even
-  // if it cannot be loaded ahead.
+  // One position tile reads each part once, so parts cost nothing there; else a whole group is
+  // better even if it cannot be loaded ahead.
   const Geometry& g = layer.geometry;
   const bool single_tile = g.images * g.out_h * g.out_w <= config_.accumulators;
   if (!layer.parameters.shared && (one <= core_rows_ / 2 || (one <= core_rows_ && !single_tile))) {
@@ -174,8 +173,8 @@ void ParameterPlanner::FormUnits() {
     }
   }
   for (LoadUnit& unit : plan_.units) {
-    unit.image_offset = CeilDiv(static_cast<int64_t>(plan_.image.size()), kImageAlignment) *
-                        kImageAlignment;
+    unit.image_offset =
+        CeilDiv(static_cast<int64_t>(plan_.image.size()), kImageAlignment) * kImageAlignment;
     const int64_t cores = unit.all_cores ? config_.cores : 1;
     plan_.image.resize(static_cast<size_t>(unit.image_offset + cores * unit.rows * row_bytes));
   }
@@ -205,8 +204,7 @@ void ParameterPlanner::WriteImage() {
           const int64_t source =
               ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) *
               config_.simd;
-          const int64_t row =
-              ((group - chunk.group_begin) * slices + slice) * config_.slice_rows();
+          const int64_t row = ((group - chunk.group_begin) * slices + slice) * config_.slice_rows();
           std::copy_n(parameters.weights.begin() + source, slice_bytes, base + row * row_bytes);
         }
       }
@@ -218,7 +216,8 @@ void ParameterPlanner::WriteImage() {
           const ParameterRecord& r =
               parameters.records[(first_block + block) * pe_lanes + core * lanes + lane];
           for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
-          for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
+          for (int i = 0; i < 4; ++i)
+            *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
           *record++ = static_cast<uint8_t>(r.shift);
         }
       }
@@ -233,8 +232,8 @@ Result<ParameterPlan> ParameterPlanner::Run() {
   int64_t total = 0;
   for (const Layer& layer : lowered_.layers) {
     if (layer.parameters.empty()) continue;
-    total += Rows(layer, layer.parameters.table.empty() ? layer.parameters.groups : 1,
-                  layer.slices());
+    total +=
+        Rows(layer, layer.parameters.table.empty() ? layer.parameters.groups : 1, layer.slices());
   }
   plan_.cached = total <= core_rows_;
   for (size_t l = 0; l < layers; ++l) {
@@ -278,18 +277,19 @@ class CoreMemory {
     }
   }
 
-  /// Makes room: among all places that begin at 0 or behind another unit, first one that evicts nothing needed
-  /// again, else one whose victims are needed last; then the one that has been idle longest, so that the LOAD
-  /// can run ahead.
-  void Place(int32_t unit) {
+  /// Makes room for the unit of use number `use`. Among all places next to other units, those are
+  /// best that the previous command does not use, since the LOAD then overlaps with it; then those
+  /// that evict nothing needed again, or else what is needed last; then the one that has been idle
+  /// longest, so that the LOAD can run ahead.
+  void Place(int32_t unit, int64_t use) {
     const int64_t size = plan_.units[unit].rows;
     std::vector<int64_t> candidates{0};
     for (const Segment& segment : segments_) {
       candidates.push_back(segment.end);
       candidates.push_back(segment.begin - size);
     }
-    using Key = std::tuple<bool, int64_t, int64_t, int64_t>;
-    Key best{true, std::numeric_limits<int64_t>::max(), 0, 0};
+    using Key = std::tuple<bool, bool, int64_t, int64_t, int64_t>;
+    Key best{};
     bool found = false;
     for (int64_t begin : candidates) {
       if (begin < 0 || begin + size > rows_) continue;
@@ -303,11 +303,12 @@ class CoreMemory {
         needed = true;
         soonest = std::min(soonest, next_use_[segment.unit].back());
       }
-      const Key key{needed, needed ? -soonest : 0, last_use, begin};
+      const bool busy = last_use >= 0 && last_use + 1 >= use;
+      const Key key{busy, needed, needed ? -soonest : 0, last_use, begin};
       if (!found || key < best) best = key;
       found = true;
     }
-    const int64_t begin = std::get<3>(best);
+    const int64_t begin = std::get<4>(best);
     std::vector<Segment> kept;
     for (const Segment& segment : segments_) {
       if (segment.end <= begin || segment.begin >= begin + size) {
@@ -316,7 +317,8 @@ class CoreMemory {
       }
       if (row_[segment.unit] == segment.begin) row_[segment.unit] = -1;
       // What is left and right of the new unit remembers its last use, but holds nothing.
-      if (segment.begin < begin) kept.push_back({segment.unit, segment.begin, begin, segment.last_use});
+      if (segment.begin < begin)
+        kept.push_back({segment.unit, segment.begin, begin, segment.last_use});
       if (segment.end > begin + size) {
         kept.push_back({segment.unit, begin + size, segment.end, segment.last_use});
       }
@@ -369,7 +371,7 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
       const LoadUnit& unit = plan.units[chunk.unit];
       const bool present = plan.cached ? (warm || loaded[chunk.unit]) : memory.Holds(chunk.unit);
       if (!present) {
-        if (!plan.cached) memory.Place(chunk.unit);
+        if (!plan.cached) memory.Place(chunk.unit, use);
         loaded[chunk.unit] = true;
         const int64_t row = plan.cached ? cached_row[chunk.unit] : memory.row(chunk.unit);
         const int64_t cores = unit.all_cores ? config.cores : 1;
@@ -383,7 +385,8 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
       }
       const int64_t unit_row = plan.cached ? cached_row[chunk.unit] : memory.row(chunk.unit);
       const int64_t first = unit_row + chunk.unit_row;
-      SetParameterRows(&step, first, first + chunk.weight_rows + step.param_block * config.param_rows());
+      SetParameterRows(&step, first,
+                       first + chunk.weight_rows + step.param_block * config.param_rows());
       step.reads.push_back({Space::kCoreRows, first, first + chunk.rows});
       if (!plan.cached) memory.Use(chunk.unit, use);
       ++use;

@@ -41,8 +41,9 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
       others.push_back(std::move(step));
     }
   }
-  // The dispatcher is in order: a LOAD in the stream before a compute command delays it until the load queue
-  // has room. So no more LOADs than the queue holds go ahead of the one that the command waits for.
+  // The dispatcher is in order: a LOAD in the stream before a compute command delays it until the
+  // load queue has room. So no more LOADs than the queue holds go ahead of the one that the command
+  // waits for.
   const int64_t ahead = std::max<uint32_t>(1, config.command_queue_depth);
   std::vector<int64_t> place(loads.size());
   for (size_t j = 0; j < loads.size(); ++j) {
@@ -92,7 +93,8 @@ void AddBarriers(std::vector<Step>* steps) {
     const auto implied = [&](const Wait& wait) {
       for (const Wait& by : waits) {
         if (by.engine == wait.engine) continue;
-        if (clock_at_start[history[by.engine][by.count - 1]][wait.engine] >= wait.count) return true;
+        if (clock_at_start[history[by.engine][by.count - 1]][wait.engine] >= wait.count)
+          return true;
       }
       return false;
     };

@@ -11,7 +11,8 @@ namespace npugen::compiler {
 enum class StepEngine : uint8_t { kLoad = 0, kCompute = 1, kStore = 2 };
 inline constexpr int kStepEngines = 3;
 
-/// What an access range counts in: bytes of PE memory, rows of core memory, bytes of the scratch window.
+/// What an access range counts in: bytes of PE memory, rows of core memory, bytes of the scratch
+/// window.
 enum class Space : uint8_t { kPeMemory, kCoreRows, kScratch };
 
 /// Addresses [begin, end). Strided accesses are given by their hull.
@@ -20,8 +21,8 @@ struct Access {
   int64_t begin, end;
 };
 
-/// One command. Executing steps one after the other gives the right result; the schedule keeps that result
-/// while engines overlap.
+/// One command. Executing steps one after the other gives the right result; the schedule keeps that
+/// result while engines overlap.
 struct Step {
   StepEngine engine;
   Command command;

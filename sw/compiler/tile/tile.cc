@@ -82,8 +82,8 @@ void Tiler::StoreRange(int32_t storage, int64_t offset, int64_t address, int64_t
                                     tag, &field_errors_));
   }
   for (int64_t output : place.output_offsets) {
-    steps_.push_back(EncodeStoreRun(Window::kOutput, output + offset, address, bytes, tag,
-                                    &field_errors_));
+    steps_.push_back(
+        EncodeStoreRun(Window::kOutput, output + offset, address, bytes, tag, &field_errors_));
   }
 }
 
@@ -212,12 +212,13 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
   const int64_t rows = target.resident ? g.out_h : tile.rows;
   for (int64_t row = 0, count = 0; row < g.out_h; row += rows, ++count) {
     const int64_t end = std::min(row + rows, g.out_h);
-    const int64_t address =
-        target.resident ? target.address + row * g.out_row_bytes()
-                        : tile.address[2] + (count % tile.buffers) * tile.buffer_bytes[2];
+    const int64_t address = target.resident
+                                ? target.address + row * g.out_row_bytes()
+                                : tile.address[2] + (count % tile.buffers) * tile.buffer_bytes[2];
     steps_.push_back(EncodeCopy(layer, row, end, source.resident, window, source_offset, address,
                                 &field_errors_));
-    StoreRange(layer.output, row * g.out_row_bytes(), address, (end - row) * g.out_row_bytes(), tag);
+    StoreRange(layer.output, row * g.out_row_bytes(), address, (end - row) * g.out_row_bytes(),
+               tag);
   }
 }
 
@@ -276,9 +277,8 @@ void Tiler::EmitTiles(int32_t number) {
                                        &field_errors_));
       }
       const int64_t out_offset = (image * g.out_h + row) * g.out_row_bytes();
-      const int64_t out_address = out_resident
-                                      ? PlaceOf(layer.output).address + out_offset
-                                      : tile.address[2] + buffer * tile.buffer_bytes[2];
+      const int64_t out_address = out_resident ? PlaceOf(layer.output).address + out_offset
+                                               : tile.address[2] + buffer * tile.buffer_bytes[2];
       EmitRows(number, row, end, in_address, out_address);
       StoreRange(layer.output, out_offset, out_address, (end - row) * g.out_row_bytes(), tag);
     }
