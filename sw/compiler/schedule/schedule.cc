@@ -42,9 +42,9 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
     }
   }
   // The dispatcher is in order: a LOAD in the stream before a compute command delays it until the
-  // load queue has room. So no more LOADs than the queue holds go ahead of the one that the command
-  // waits for.
-  const int64_t ahead = std::max<uint32_t>(1, config.command_queue_depth);
+  // load queue has room. So the LOAD that the command waits for and those ahead of it fit in the queue
+  // together, and the command is in place when its data are.
+  const int64_t ahead = std::max<int64_t>(1, int64_t{config.command_queue_depth} - 1);
   std::vector<int64_t> place(loads.size());
   for (size_t j = 0; j < loads.size(); ++j) {
     int64_t lowest = j > 0 ? place[j - 1] : 0;
