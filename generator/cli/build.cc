@@ -1,0 +1,48 @@
+// npugen build: verilate a spec into a simulation model.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "generator/cli/command.h"
+#include "generator/cli/simulate.h"
+#include "generator/config/load.h"
+
+namespace npugen {
+namespace {
+
+struct BuildOptions {
+  std::string spec;
+  BuildFlags build;
+  bool waves = false;
+};
+
+int Build(const BuildOptions& options) {
+  const Result<NpuConfig> config = LoadSpec(options.spec);
+  if (!config) return Report(config.errors());
+  ProgressLine progress;
+  const Result<BuiltModel> model = BuildForConfig(*config, options.build, options.waves, &progress);
+  if (!model) return Report(model.errors());
+  if (model->built) {
+    fmt::print("{}: built in {:.1f} s: {}\n", config->name, model->seconds, model->library);
+  } else {
+    fmt::print("{}: up to date: {}\n", config->name, model->library);
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddBuildCommand(CLI::App& app) {
+  auto options = std::make_shared<BuildOptions>();
+  CLI::App* command = app.add_subcommand(
+      "build", "Verilate the NPU of a spec into a simulation model, kept in a cache");
+  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
+  AddBuildFlags(*command, &options->build);
+  command->add_flag("--waves", options->waves, "the variant that can write waveforms");
+  command->footer(
+      "Needs Verilator and g++. `npugen run` does this by itself.\n"
+      "Example: npugen build specs/edge.yaml");
+  OnRun(*command, [options] { return Build(*options); });
+}
+
+}  // namespace npugen

@@ -1,0 +1,172 @@
+// npugen run: a model on the cycle-accurate NPU, compared with the golden model, layer by layer.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "generator/cli/command.h"
+#include "generator/cli/simulate.h"
+#include "generator/config/load.h"
+#include "sw/model/tflite_reader.h"
+#include "sw/runtime/run_model.h"
+
+namespace npugen {
+namespace {
+
+struct RunOptions {
+  std::string spec;
+  std::string model;
+  std::vector<std::string> inputs;
+  std::vector<std::string> outputs;
+  uint64_t random_seed = 1;
+  uint32_t repeat = 1;
+  uint64_t timeout = 0;
+  std::string json;
+  std::string dump = "npugen-mismatch";
+  BuildFlags build;
+  SimulationFlags simulation;
+};
+
+Diagnostic Usage(std::string message, std::string hint) {
+  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
+}
+
+Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor) {
+  return {DiagnosticCode::kModelInput,
+          {path, 0, 0},
+          fmt::format("it has {} bytes", size),
+          fmt::format("the input `{}` has {} bytes ({} of int8)", tensor.name, tensor.bytes(),
+                      fmt::join(tensor.shape, "x"))};
+}
+
+/// Reproducible bytes (splitmix64).
+std::vector<uint8_t> RandomBytes(size_t count, uint64_t* state) {
+  std::vector<uint8_t> bytes(count);
+  for (uint8_t& byte : bytes) {
+    uint64_t z = *state += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    byte = static_cast<uint8_t>(z >> 40);
+  }
+  return bytes;
+}
+
+Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
+                                                     const Model& model) {
+  std::vector<std::vector<uint8_t>> inputs;
+  if (!options.inputs.empty() && options.inputs.size() != model.inputs.size()) {
+    return Usage(
+        fmt::format("{} input files are given", options.inputs.size()),
+        fmt::format("{} has {} inputs: give one --input for each, or none for random bytes",
+                    model.name, model.inputs.size()));
+  }
+  uint64_t state = options.random_seed;
+  for (size_t i = 0; i < model.inputs.size(); ++i) {
+    const Tensor& tensor = model.tensors[static_cast<size_t>(model.inputs[i])];
+    if (options.inputs.empty()) {
+      inputs.push_back(RandomBytes(tensor.bytes(), &state));
+      continue;
+    }
+    Result<std::vector<uint8_t>> bytes = ReadFileBytes(options.inputs[i]);
+    if (!bytes) return bytes.errors();
+    if (bytes->size() != tensor.bytes()) {
+      return WrongSize(options.inputs[i], bytes->size(), tensor);
+    }
+    inputs.push_back(std::move(*bytes));
+  }
+  return inputs;
+}
+
+int Run(const RunOptions& options) {
+  const Result<NpuConfig> config = LoadSpec(options.spec);
+  if (!config) return Report(config.errors());
+  const Result<Model> model = LoadTflite(options.model);
+  if (!model) return Report(model.errors());
+  const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
+  if (!inputs) return Report(inputs.errors());
+  if (options.outputs.size() > model->outputs.size()) {
+    return Report({Usage(fmt::format("{} output files are given", options.outputs.size()),
+                         fmt::format("{} has {} outputs", model->name, model->outputs.size()))});
+  }
+  const Result<CompiledModel> compiled = CompileForRun(*model, *config);
+  if (!compiled) return Report(compiled.errors());
+
+  ProgressLine progress;
+  const Result<BuiltModel> built =
+      BuildForConfig(*config, options.build, !options.simulation.waves.empty(), &progress);
+  if (!built) return Report(built.errors());
+  Result<std::unique_ptr<SimulatedNpu>> npu =
+      OpenSimulation(*config, *built, options.simulation, RunMemoryBytes(*compiled));
+  if (!npu) return Report(npu.errors());
+
+  RunModelOptions run;
+  run.repeat = options.repeat;
+  run.timeout_cycles = options.timeout;
+  run.dump_folder = options.dump;
+  run.progress = [&progress](const std::string& text) { progress.Show(text); };
+  std::vector<std::vector<uint8_t>> outputs;
+  Result<RunReport> report = RunModel(*config, *model, *compiled, **npu, *inputs, run, &outputs);
+  progress.Clear();
+  if (!report) return Report(report.errors());
+
+  std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
+  std::fflush(stdout);
+  if (!options.json.empty()) {
+    const std::string json = RunReportJson(*report);
+    const Status written = WriteFileBytes(options.json, json.data(), json.size());
+    if (!written) return Report(written.errors());
+  }
+  for (size_t i = 0; i < options.outputs.size(); ++i) {
+    const Status written = WriteFileBytes(options.outputs[i], outputs[i].data(), outputs[i].size());
+    if (!written) return Report(written.errors());
+  }
+  if (report->mismatches != 0) {
+    return Report(
+        {{DiagnosticCode::kMismatch,
+          {options.model, 0, 0},
+          fmt::format("{} of {} elements differ; first: {}", report->mismatches,
+                      report->elements_checked, DescribeMismatch(*report->first_mismatch)),
+          fmt::format("both tensors are in {}", fmt::join(report->dumps, " and "))}});
+  }
+  return 0;
+}
+
+}  // namespace
+
+void AddRunCommand(CLI::App& app) {
+  auto options = std::make_shared<RunOptions>();
+  CLI::App* command = app.add_subcommand(
+      "run", "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer");
+  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
+  command->add_option("MODEL", options->model, "model file (.tflite, int8)")->required();
+  command
+      ->add_option("--input", options->inputs,
+                   "bytes of an input tensor; once for each input (default: random bytes)")
+      ->allow_extra_args(false);
+  command->add_option("--random", options->random_seed, "seed of random inputs")
+      ->capture_default_str();
+  command
+      ->add_option("--output", options->outputs,
+                   "file for the bytes of an output tensor; once for each output")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--repeat", options->repeat,
+                   "measured runs; the later ones find cached parameters")
+      ->capture_default_str()
+      ->check(CLI::Range(1u, 1000000u));
+  command->add_option("--json", options->json, "write the report to this file (docs/run-json.md)");
+  command->add_option("--dump", options->dump, "folder for the tensors of a mismatch")
+      ->capture_default_str();
+  command->add_option("--timeout", options->timeout,
+                      "most cycles of one job (default: far more than any job should take)");
+  AddBuildFlags(*command, &options->build);
+  AddSimulationFlags(*command, &options->simulation);
+  command->footer(
+      "First a run that stores every tensor and compares all of them with the golden model, then "
+      "the\n"
+      "measured runs. Cycles are charged to exactly one cause each; \"use\" is MACs per MAC slot.\n"
+      "Example: npugen run specs/edge.yaml models/digits/digits_cnn_int8.tflite --repeat 2");
+  OnRun(*command, [options] { return Run(*options); });
+}
+
+}  // namespace npugen

@@ -1,0 +1,125 @@
+// Shared parts of `npugen build`, `run` and `demo`.
+#include "generator/cli/simulate.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+#include "generator/emit/emit.h"
+#include "generator/plan/plan.h"
+
+namespace npugen {
+namespace {
+
+constexpr std::chrono::milliseconds kRefresh(100);
+
+Diagnostic CannotRead(const std::string& path) {
+  return {DiagnosticCode::kFileRead, {path, 0, 0}, "it cannot be read", ""};
+}
+
+Diagnostic CannotWrite(const std::string& path) {
+  return {DiagnosticCode::kFileWrite, {path, 0, 0}, "it cannot be written", ""};
+}
+
+}  // namespace
+
+ProgressLine::ProgressLine() : terminal_(isatty(STDERR_FILENO) != 0) {}
+
+ProgressLine::~ProgressLine() { Clear(); }
+
+void ProgressLine::Show(const std::string& text) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!terminal_ || (shown_ && now - last_ < kRefresh)) return;
+  std::fputs(fmt::format("\r\x1b[K{}", text).c_str(), stderr);
+  std::fflush(stderr);
+  shown_ = true;
+  last_ = now;
+}
+
+void ProgressLine::Clear() {
+  if (!shown_) return;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
+  shown_ = false;
+}
+
+void AddBuildFlags(CLI::App& command, BuildFlags* flags) {
+  command.add_option("--cache", flags->cache_folder,
+                     "folder of built models (default: $NPUGEN_CACHE, $XDG_CACHE_HOME/npugen or "
+                     "~/.cache/npugen)");
+  command.add_option("--jobs", flags->jobs, "compilers at a time (default: one for each CPU)")
+      ->check(CLI::Range(1, 256));
+}
+
+void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
+  command.add_option("--latency", flags->latency, "cycles from a bus request to its answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  command
+      .add_option("--stalls", flags->stalls,
+                  "probability that a bus channel pauses in a cycle, 0 to 0.95")
+      ->check(CLI::Range(0.0, 0.95));
+  command.add_option("--stall-seed", flags->stall_seed, "seed of the pauses")
+      ->capture_default_str();
+  command.add_flag("--interleave", flags->interleave, "mix the answers to different bus ids");
+  command.add_option("--waves", flags->waves,
+                     "write all signals to this FST file (a model of its own, far slower)");
+}
+
+Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
+                                  ProgressLine* progress) {
+  const Result<Plan> plan = MakePlan(config);
+  if (!plan) return plan.errors();
+  const Result<FileSet> files = Emit(*plan);
+  if (!files) return files.errors();
+  ModelBuildOptions options;
+  options.cache_folder = flags.cache_folder;
+  options.waves = waves;
+  options.jobs = flags.jobs;
+  options.progress = [progress, &config](const std::string& text) {
+    progress->Show(fmt::format("building the model of {}: {}", config.name, text));
+  };
+  Result<BuiltModel> model = BuildModel(*files, options);
+  progress->Clear();
+  return model;
+}
+
+Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
+                                                     const BuiltModel& model,
+                                                     const SimulationFlags& flags,
+                                                     uint64_t memory_bytes) {
+  SimulationOptions options;
+  options.memory_base = config.axi_address_bits >= 36 ? 0x8'0000'0000 : 0x1000'0000;
+  options.memory_bytes = memory_bytes;
+  options.latency = flags.latency;
+  options.stalls = flags.stalls;
+  options.stall_seed = flags.stall_seed;
+  options.interleave = flags.interleave;
+  options.waves = flags.waves;
+  return SimulatedNpu::Open(model.library, options);
+}
+
+Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path) {
+  // A stream opens a folder and calls it empty.
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode)) return CannotRead(path);
+  std::ifstream file(path, std::ios::binary);
+  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file),
+                             std::istreambuf_iterator<char>()};
+  if (!file) return CannotRead(path);
+  return bytes;
+}
+
+Status WriteFileBytes(const std::string& path, const void* bytes, size_t count) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
+  file.close();
+  if (file.fail()) return CannotWrite(path);
+  return Unit{};
+}
+
+}  // namespace npugen

@@ -1,0 +1,66 @@
+// What the commands that simulate share: options, the build of the model, files, the progress line.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "generator/config/npu_config.h"
+#include "generator/support/diagnostic.h"
+#include "verif/sim/model_builder.h"
+#include "verif/sim/simulated_npu.h"
+
+namespace npugen {
+
+/// One line on the terminal that says what takes so long; nothing where stderr is no terminal.
+class ProgressLine {
+ public:
+  ProgressLine();
+  ~ProgressLine();
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+  void Show(const std::string& text);
+  /// Removes the line, so that other output can follow.
+  void Clear();
+
+ private:
+  bool terminal_;
+  bool shown_ = false;
+  std::chrono::steady_clock::time_point last_;
+};
+
+/// Where and how simulation models are built.
+struct BuildFlags {
+  std::string cache_folder;
+  int jobs = 0;
+};
+void AddBuildFlags(CLI::App& command, BuildFlags* flags);
+
+/// How the simulated memory behaves.
+struct SimulationFlags {
+  uint32_t latency = 50;
+  double stalls = 0;
+  uint64_t stall_seed = 1;
+  bool interleave = false;
+  std::string waves;
+};
+void AddSimulationFlags(CLI::App& command, SimulationFlags* flags);
+
+/// Emits `config` and builds its simulation model, or finds it in the cache.
+Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
+                                  ProgressLine* progress);
+
+/// Opens a built model with `memory_bytes` of memory at a bus address that uses the upper address
+/// bits too.
+Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
+                                                     const BuiltModel& model,
+                                                     const SimulationFlags& flags,
+                                                     uint64_t memory_bytes);
+
+/// The contents of a file (kFileRead), and the way back (kFileWrite).
+Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path);
+Status WriteFileBytes(const std::string& path, const void* bytes, size_t count);
+
+}  // namespace npugen
