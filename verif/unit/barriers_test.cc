@@ -1,9 +1,9 @@
 // npu_barriers against plain numbers: simultaneous arrivals, saturation, clear.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "Vdut.h"
 #include "verif/unit/bits.h"

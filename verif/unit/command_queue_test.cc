@@ -1,10 +1,10 @@
 // npu_command_queue: whole commands in order, waits, padding, overlap, state outputs.
+#include <gtest/gtest.h>
+
 #include <array>
 #include <deque>
 #include <random>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "Vdut.h"
 #include "verif/unit/bits.h"
@@ -28,8 +28,8 @@ Entries MakeCommand(std::mt19937& random, unsigned length, unsigned tag, Wait wa
     for (uint32_t& word : entry) word = random();
   }
   entries[0][0] = 0x30 | length << 8 | tag << 16;
-  entries[0][1] = (random() & 0xffff0000) | wait0.id | wait0.enabled << 5 | wait1.id << 8 |
-                  wait1.enabled << 13;
+  entries[0][1] =
+      (random() & 0xffff0000) | wait0.id | wait0.enabled << 5 | wait1.id << 8 | wait1.enabled << 13;
   entries[0][2] = wait0.count;
   entries[0][3] = wait1.count;
   return entries;
@@ -90,16 +90,19 @@ struct Bench {
 TEST(CommandQueue, KeepsOrderUnderRandomTraffic) {
   Bench bench;
   std::mt19937 random(3);
-  std::deque<Entries> held;   // commands whose first entry was accepted
-  Entries pushing;            // command under way
-  size_t pushed = 0;          // entries of it accepted
+  std::deque<Entries> held;  // commands whose first entry was accepted
+  Entries pushing;           // command under way
+  size_t pushed = 0;         // entries of it accepted
   unsigned tag = 0, last_tag = 0, taken = 0, whole = 0;
   for (int cycle = 0; cycle < 60000; ++cycle) {
     if (pushed == pushing.size()) {
       const unsigned id0 = random() % 16, id1 = random() % 16;
-      const Wait wait0 = {random() % 2 == 0, id0, bench.counts[id0] + static_cast<unsigned>(random() % 4)};
-      const Wait wait1 = {random() % 2 == 0, id1, bench.counts[id1] + static_cast<unsigned>(random() % 4)};
-      pushing = MakeCommand(random, 2 + random() % (PARAM_Entries - 1), ++tag & 0xffff, wait0, wait1);
+      const Wait wait0 = {random() % 2 == 0, id0,
+                          bench.counts[id0] + static_cast<unsigned>(random() % 4)};
+      const Wait wait1 = {random() % 2 == 0, id1,
+                          bench.counts[id1] + static_cast<unsigned>(random() % 4)};
+      pushing =
+          MakeCommand(random, 2 + random() % (PARAM_Entries - 1), ++tag & 0xffff, wait0, wait1);
       pushed = 0;
     }
     for (uint32_t& count : bench.counts) count += random() % 16 == 0;

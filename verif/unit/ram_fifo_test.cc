@@ -1,8 +1,8 @@
 // npu_ram_fifo: order, room, latency and full throughput.
+#include <gtest/gtest.h>
+
 #include <deque>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "Vdut.h"
 
