@@ -55,6 +55,18 @@ TEST(FixedPointTest, ExponentialIsClose) {
   }
 }
 
+// Beyond e^(-1/4) the function multiplies by e^-(2^i): each factor must be the nearest number.
+TEST(FixedPointTest, ExponentialsFactorsAreExact) {
+  constexpr int32_t kQuarter = 1 << 24;
+  const int32_t start = ExpOnNegativeValues(-kQuarter);
+  for (int i = 0; i < 7; ++i) {
+    const auto factor =
+        static_cast<int32_t>(std::llround(std::exp(-std::ldexp(1.0, i - 2)) * 2147483648.0));
+    EXPECT_EQ(ExpOnNegativeValues(-kQuarter - (kQuarter << i)),
+              DoublingHighMultiply(start, factor));
+  }
+}
+
 TEST(FixedPointTest, ReciprocalIsClose) {
   for (int64_t x = 0; x <= INT32_MAX; x += 999'983) {
     const double exact = 1.0 / (1.0 + static_cast<double>(x) / 2147483648.0);

@@ -159,6 +159,22 @@ TEST(GoldenModelTest, ConvolutionsOfRandomShapesAgreeWithPlainLoops) {
   EXPECT_GT(compared, 40'000);
 }
 
+// A scale so coarse that only the maxima count: they share the probability.
+TEST(GoldenModelTest, CoarseSoftmaxGivesAllToTheMaxima) {
+  TfliteWriter writer;
+  const int32_t input = writer.Input({1, 4}, 1000.0f, 0);
+  const int32_t output = writer.Activation({1, 4}, 1.0f / 256.0f, -128);
+  writer.Softmax(input, output);
+  writer.Output(output);
+  const Result<Model> model = ReadTflite(writer.Write(), "coarse");
+  ASSERT_TRUE(model.ok());
+  const auto run = RunGolden(*model, {{5, 4, 5, 0}});
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ((*run)[output], (std::vector<uint8_t>{0, 128, 0, 128}));
+  const auto single = RunGolden(*model, {{5, 4, 6, 0}});
+  EXPECT_EQ((*single)[output], (std::vector<uint8_t>{128, 128, 127, 128}));
+}
+
 TEST(GoldenModelTest, OneRoundingDiffersFromTwoButNotByMuch) {
   int64_t differing = 0;
   int64_t elements = 0;

@@ -219,6 +219,8 @@ TEST(TfliteReaderTest, RefusesEachThingThatIsWrongWithAConvolution) {
        Code::kModelTensor, "scale -1"},
       {"zero point", [](auto& c, auto&) { c.tensor(0).zero_points = {128}; }, Code::kModelTensor,
        "zero point 128"},
+      {"zero point below", [](auto& c, auto&) { c.tensor(0).zero_points = {-129}; },
+       Code::kModelTensor, "zero point -129"},
       {"zero point count",
        [](auto& c, auto&) {
          c.tensor(1).zero_points = {0, 0, 0};
@@ -311,6 +313,15 @@ TEST(TfliteReaderTest, RefusesEachThingThatIsWrongWithAConvolution) {
       {"filter channels",
        [](auto& c, auto&) {
          c.tensor(1).shape = {2, 3, 4, 3};
+       },
+       Code::kOperatorShape, "do not form groups"},
+      {"groups of filters",
+       [](auto& c, auto&) {
+         c.tensor(1).shape = {3, 3, 4, 2};
+         c.tensor(1).scales = {1};
+         c.tensor(1).zero_points = {0};
+         c.op().inputs[2] = -1;
+         c.tensor(3).shape[3] = 3;
        },
        Code::kOperatorShape, "do not form groups"},
       {"tanh", [](auto&, auto& f) { f.activation[0] = 4; }, Code::kOperatorOptions, "activation 4"},
@@ -473,6 +484,9 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     writer.model().tensors[2].data[1] = writer.model().tensors[2].data[2] =
         writer.model().tensors[2].data[3] = 0;
     ExpectRefused(writer.Write(), Code::kOperatorShape, "axis 4");
+    const int32_t below = -5;
+    std::memcpy(writer.model().tensors[2].data.data(), &below, 4);
+    ExpectRefused(writer.Write(), Code::kOperatorShape, "axis -5");
   }
   {  // pad: counts and results
     TfliteWriter writer;
@@ -498,6 +512,11 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     writer.Reshape(in, out);
     writer.Output(out);
     EXPECT_TRUE(ReadTflite(writer.Write(), "test.tflite").ok());
+    TfliteWriter stretched = writer;
+    std::memset(stretched.model().tensors[2].data.data(), 0xff, 4);
+    EXPECT_TRUE(ReadTflite(stretched.Write(), "test.tflite").ok());
+    std::memset(stretched.model().tensors[2].data.data(), 0xff, 8);
+    ExpectRefused(stretched.Write(), Code::kOperatorShape, "requested shape [-1,-1]");
     writer.model().tensors[out].shape = {4, 3};
     ExpectRefused(writer.Write(), Code::kOperatorShape, "requested shape [3,4]");
     writer.model().tensors[out].shape = {4, 4};
@@ -521,6 +540,17 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     std::get<SoftmaxOptions>(writer.model().operators[0].options).beta = 1.0f;
     writer.model().tensors[in].shape = writer.model().tensors[out].shape = {1, 4096};
     ExpectRefused(writer.Write(), Code::kOperatorShape, "4096 classes");
+  }
+}
+
+TEST(TfliteReaderTest, ScalesOfBiasesHaveNoEffect) {
+  for (float scale : {0.0f, -1.0f, std::numeric_limits<float>::quiet_NaN()}) {
+    ConvCase c;
+    c.tensor(c.bias).scales = {scale, 1.0f};
+    c.tensor(c.bias).zero_points = {1000, 5};
+    const Result<Model> read = ReadTflite(c.writer.Write(), "test.tflite");
+    ASSERT_TRUE(read.ok()) << AllErrors(read);
+    EXPECT_TRUE(read->tensors[c.bias].scales.empty());
   }
 }
 
