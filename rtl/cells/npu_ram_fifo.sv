@@ -2,12 +2,12 @@
 // First-in first-out queue in a memory cell, for more words than npu_fifo should hold in registers.
 //
 // One push and one pop per cycle (from Depth 2 on). The oldest word waits in the memory's output
-// register, so the queue holds Depth words and one more. With Bypass a word that meets an empty queue
-// goes around the memory and is visible in the next cycle; without, one cycle later.
+// register, so the queue holds Depth words and one more. With Bypass a word that meets an empty
+// queue goes around the memory and is visible in the next cycle; without, one cycle later.
 module npu_ram_fifo #(
   parameter int unsigned Width  = 128,  // bits per word, at least 1
   parameter int unsigned Depth  = 16,   // words of the memory, at least 1
-  parameter int unsigned Bypass = 1     // 1: latency of one cycle for Width flip-flops; 0: two cycles
+  parameter int unsigned Bypass = 1     // 1: latency 1 for Width flip-flops; 0: latency 2
 ) (
   input  wire             clk_i,
   input  wire             rst_ni,

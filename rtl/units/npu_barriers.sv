@@ -1,10 +1,10 @@
 `default_nettype none
 // The barriers: counters that only grow, read by every command queue.
 //
-// Any number of ports may arrive in one cycle, also at the same barrier; all count. An arrival shows
-// in counts_o in the next cycle. A counter stops at its largest value.
+// Any number of ports may arrive in one cycle, also at the same barrier; all count. An arrival
+// shows in counts_o in the next cycle. A counter stops at its largest value.
 module npu_barriers #(
-  parameter int unsigned UnitPorts = 33,  // ports whose arrivals count 1 (STORE and PEs), at least 1
+  parameter int unsigned UnitPorts = 33,  // ports whose arrivals count 1: STORE and PEs
   localparam int unsigned Count = npu_isa_pkg::BarrierCount,
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (

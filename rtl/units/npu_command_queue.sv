@@ -1,13 +1,15 @@
 `default_nettype none
-// Command queue of one engine: entries wait in a memory, the oldest command in a register of its own.
+// Command queue of one engine: entries wait in a memory, the oldest command in a register of its
+// own.
 //
-// The next-command register fills, one entry per cycle, while the engine runs the command before; an
-// entry that meets an empty queue goes straight into it. The command is offered in the cycle after its
-// last entry arrived, or after the arrival that satisfies its last wait became visible in the counts.
-// Lengths have been checked by the dispatcher (2 entries at least, Entries at most).
+// The next-command register fills, one entry per cycle, while the engine runs the command before;
+// an entry that meets an empty queue goes straight into it. The command is offered in the cycle
+// after its last entry arrived, or after the arrival that satisfies its last wait became visible
+// in the counts. Lengths have been checked by the dispatcher (2 entries at least, Entries at
+// most).
 module npu_command_queue #(
   parameter int unsigned Entries = 10,  // entries of the engine's longest command, at least 2
-  parameter int unsigned Depth   = 16,  //@ = npu.command_queue  -- commands held behind the next one, 1..16
+  parameter int unsigned Depth   = 16,  //@ = npu.command_queue  -- commands held, 1..16
   localparam int unsigned Count = npu_isa_pkg::BarrierCount,
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
@@ -19,7 +21,7 @@ module npu_command_queue #(
   input  wire                    push_valid_i,
   output wire                    push_ready_o,      // depends on state only
   input  wire [127:0]            push_entry_i,
-  input  wire                    push_last_i,       // last entry of its command (the length says it too)
+  input  wire                    push_last_i,       // last entry of its command
   // counts of the barriers, barrier 0 in the low bits
   input  wire [Count*CountW-1:0] barrier_counts_i,
   // next command: whole, and its waits hold
@@ -27,7 +29,7 @@ module npu_command_queue #(
   input  wire                    cmd_ready_i,
   output wire [Entries*128-1:0]  cmd_o,             // words beyond the command's length are 0
   // state, for controller and trace
-  output wire                    waiting_o,         // a whole command is loaded, its waits do not hold
+  output wire                    waiting_o,         // a whole command is loaded but must wait
   output wire                    blocked_o,         // nothing moves without an arrival or a push
   output wire                    empty_o,           // nothing held at all
   output wire [15:0]             tag_o,             // tag of the loaded command

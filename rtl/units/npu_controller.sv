@@ -1,19 +1,22 @@
 `default_nettype none
-// The controller: runs jobs. Command fetch, dispatcher, barriers, errors, reset, counters and trace.
+// The controller: runs jobs. Command fetch, dispatcher, barriers, errors, reset, counters and
+// trace.
 //
-// A doorbell write starts a job when none runs and no error stands. The job ends when END is complete
-// and the bus is quiet, or with the first error: then halt_o stops all engines, the bus masters finish
-// what they have begun, and the error is reported. A reset halts in the same way, then holds clear_o
-// for some cycles and leaves the machine as after power-up, windows and counters excepted.
+// A doorbell write starts a job when none runs and no error stands. The job ends when END is
+// complete and the bus is quiet, or with the first error: then halt_o stops all engines, the bus
+// masters finish what they have begun, and the error is reported. A reset halts in the same way,
+// then holds clear_o for some cycles and leaves the machine as after power-up, windows and
+// counters excepted.
 //
-// Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the end,
-// each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles, one later.
+// Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
+// end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
+// one later.
 module npu_controller #(
   parameter int unsigned BusBytes           = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW              = 64,     //@ = npu.axi.address_width  -- 32..64 bits
   parameter int unsigned GridX              = 8,      //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY              = 4,      //@ = npu.grid.y  -- PE rows; at most 32 PEs
-  parameter int unsigned InstructionEntries = 16384,  //@ = controller.instruction_memory  -- entries
+  parameter int unsigned InstructionEntries = 16384,  //@ = controller.instruction_memory
   localparam int unsigned NumPes   = GridX * GridY,
   localparam int unsigned CountsW  = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits,
   localparam int unsigned CausesW  = npu_isa_pkg::CauseCount * 32
@@ -92,7 +95,7 @@ module npu_controller #(
   input  wire [16*NumPes-1:0]  pe_error_tag_i,
   input  wire [25*NumPes-1:0]  pe_error_address_i,
   // DMA
-  input  wire                  dma_quiet_i,           // no bus transaction of LOAD and STORE outstanding
+  input  wire                  dma_quiet_i,           // no bus transaction outstanding
   input  wire                  dma_read_beat_i,       // a beat was read
   input  wire [7:0]            dma_write_bytes_i,     // strobed bytes written in this cycle
   // bus reads of the command fetch, to npu_axi_read_mux

@@ -1,9 +1,11 @@
 `default_nettype none
-// Command dispatcher: checks commands in stream order and copies them to the queues of their engines.
+// Command dispatcher: checks commands in stream order and copies them to the queues of their
+// engines.
 //
-// One entry per cycle; an entry goes to all of its targets in the same cycle or to none. Word 4 of a
-// compute command names its PEs, so its first entry is held until the second one is there (one cycle).
-// FENCE and END stay at the head of the stream until everything before them is complete.
+// One entry per cycle; an entry goes to all of its targets in the same cycle or to none. Word 4
+// of a compute command names its PEs, so its first entry is held until the second one is there
+// (one cycle). FENCE and END stay at the head of the stream until everything before them is
+// complete.
 module npu_dispatch #(
   parameter int unsigned GridX = 8,  //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY = 4,  //@ = npu.grid.y  -- PE rows; at most 32 PEs
@@ -31,7 +33,7 @@ module npu_dispatch #(
   input  wire              idle_i,         // all engines idle, all queues empty
   input  wire              fetch_quiet_i,  // nothing of the stream is still to come
   output wire              blocked_o,      // waits for idle_i or for a full queue
-  output wire              command_o,      // pulse: a command is dispatched or a FENCE or END complete
+  output wire              command_o,      // pulse: a command dispatched, a FENCE or END complete
   output wire              done_o,         // pulse: END is complete
   // errors
   output wire              error_valid_o,  // pulse; then stopped until clear_i

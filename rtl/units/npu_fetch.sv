@@ -1,11 +1,12 @@
 `default_nettype none
-// Command fetch: reads a stream from memory window 0, checks its header and delivers its entries in order.
+// Command fetch: reads a stream from memory window 0, checks its header, delivers its entries.
 //
-// The first burst is on the bus in the cycle after start_i. Up to SpecEntries entries are read before
-// the header is known, inside the window but perhaps behind the end of the stream; those are dropped.
-// The instruction memory holds whole bus beats (or entries, where beats are smaller), and a burst is
-// issued only when it has room for it, so r_ready_o is always high. A stream that is not inside the
-// window as a whole is refused before its first command is delivered.
+// The first burst is on the bus in the cycle after start_i. Up to SpecEntries entries are read
+// before the header is known, inside the window but perhaps behind the end of the stream; those
+// are dropped. The instruction memory holds whole bus beats (or entries, where beats are
+// smaller), and a burst is issued only when it has room for it, so r_ready_o is always high. A
+// stream that is not inside the window as a whole is refused before its first command is
+// delivered.
 module npu_fetch #(
   parameter int unsigned BusBytes    = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW       = 64,     //@ = npu.axi.address_width  -- 32..64 bits
@@ -30,7 +31,7 @@ module npu_fetch #(
   output wire                  entry_valid_o,
   input  wire                  entry_ready_i,
   output wire [127:0]          entry_o,
-  output wire [27:0]           entry_left_o,      // entries up to the end of the stream, this one included
+  output wire [27:0]           entry_left_o,      // entries to the end, this one included
   // bus, to npu_axi_read_mux
   output wire                  ar_valid_o,
   input  wire                  ar_ready_i,
@@ -46,7 +47,7 @@ module npu_fetch #(
   output wire [7:0]            error_code_o,
   output wire [AddrW-1:0]      error_address_o    // of the burst (AxiRead) or of the stream
 );
-  // A word of the instruction memory is BeatsPerWord beats (narrow bus) or WordEntries entries (wide).
+  // A word of the instruction memory is BeatsPerWord beats or WordEntries entries; one is 1.
   localparam int unsigned BeatsPerWord = (BusBytes < 16) ? 16 / BusBytes : 1;
   localparam int unsigned WordEntries  = (BusBytes > 16) ? BusBytes / 16 : 1;
   localparam int unsigned WordW        = 128 * WordEntries;
@@ -58,7 +59,8 @@ module npu_fetch #(
   localparam int unsigned RoomW        = $clog2(Words + 1);
   // A burst fills at most half of the instruction memory and has at most 16 beats.
   localparam int unsigned HalfWords    = (Words > 1) ? Words / 2 : 1;
-  localparam int unsigned BurstWords   = (HalfWords * BeatsPerWord > 16) ? 16 / BeatsPerWord : HalfWords;
+  localparam int unsigned BurstWords   =
+      (HalfWords * BeatsPerWord > 16) ? 16 / BeatsPerWord : HalfWords;
   localparam int unsigned MaxBurst     = BurstWords * BeatsPerWord;
   localparam int unsigned PageBeats    = 4096 / BusBytes;
   localparam int unsigned PageW        = $clog2(PageBeats + 1);
@@ -98,7 +100,7 @@ module npu_fetch #(
   logic [AddrW-1:0]   addr_q;            // next burst
   logic [BeatsW-1:0]  left_q;            // beats still to request
   logic [7:0]         requested_q;       // beats requested before the length is known
-  logic               active_q, known_q; // requests go on; the length is known
+  logic               active_q, known_q;  // requests go on; the length is known
   logic [RoomW-1:0]   room_q;            // words that are neither filled nor requested
   logic [FlightW-1:0] flight_q;          // bursts
   logic               ar_valid_q;
@@ -148,7 +150,7 @@ module npu_fetch #(
   assign burst       = (next_left < BeatsW'(burst_page)) ? 5'(next_left) : burst_page;
   assign burst_words = RoomW'(32'(burst) >> LogBeats);
   assign after_addr  = next_addr + (AddrW'(burst) << LogBus);
-  // The address space ends on a page boundary, so a burst cannot run over its end, only the stream can.
+  // The address space ends with a page, so a burst cannot run over its end, only the stream can.
   assign wrapped     = after_addr == '0 && next_left != BeatsW'(burst);
   assign issue       = start || (active_q && !halt_i && left_q != '0 && !at_length &&
                                  (!ar_valid_q || ar_ready_i) && room_q >= burst_words &&
@@ -207,7 +209,7 @@ module npu_fetch #(
   if (BeatsPerWord > 1) begin : gen_narrow
     localparam int unsigned PartW = 128 - 8 * BusBytes;
 
-    logic [PartW-1:0]    part_q;   // beats of the entry so far, the oldest in the low bits at the end
+    logic [PartW-1:0]    part_q;   // beats of the entry so far
     logic [LogBeats-1:0] index_q;  // beats in part_q
 
     always_ff @(posedge clk_i) begin
@@ -291,8 +293,9 @@ module npu_fetch #(
     end else if (fifo_valid && state_q == StHeader0) begin
       fail = 1'b1;
       if (entry[31:0] != npu_isa_pkg::StreamMagic) fail_code = npu_isa_pkg::ErrBadMagic;
-      else if (entry[63:32] != npu_isa_pkg::CommandSetVersion) fail_code = npu_isa_pkg::ErrBadVersion;
-      else if (entry[127:64] != config_hash_i) fail_code = npu_isa_pkg::ErrBadHash;
+      else if (entry[63:32] != npu_isa_pkg::CommandSetVersion) begin
+        fail_code = npu_isa_pkg::ErrBadVersion;
+      end else if (entry[127:64] != config_hash_i) fail_code = npu_isa_pkg::ErrBadHash;
       else fail = 1'b0;
     end else if (at_length) begin
       fail = 1'b1;
