@@ -7,20 +7,25 @@
 namespace npugen {
 namespace {
 
-#define NPUGEN_HEADER_FIELDS                                                                       \
-  {"opcode", 0, 0, 8, false, "what to do"},                                                        \
-      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                        \
-      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},               \
-      {"wait0_id", 1, 0, 5, false, "first barrier to wait for"},                                   \
-      {"wait0_en", 1, 5, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},      \
-      {"wait1_id", 1, 8, 5, false, "second barrier to wait for"},                                  \
-      {"wait1_en", 1, 13, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},     \
-      {"signal_id", 1, 16, 5, false, "barrier to arrive at"},                                      \
-      {"signal_en", 1, 21, 1, false, "1: arrive at barrier signal_id"},                            \
-      {"signal_bytes", 1, 22, 1, false,                                                            \
-       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                 \
-      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"},    \
-      {"wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"}
+#define NPUGEN_HEADER_FIELDS                                                                      \
+  {"opcode", 0, 0, 8, false, "what to do"},                                                       \
+      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                       \
+      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},              \
+      {"wait0_id", 1, 0, 5, false, "first barrier to wait for"},                                  \
+      {"wait0_en", 1, 5, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},     \
+      {"wait1_id", 1, 8, 5, false, "second barrier to wait for"},                                 \
+      {"wait1_en", 1, 13, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},    \
+      {"signal_id", 1, 16, 5, false, "barrier to arrive at"},                                     \
+      {"signal_en", 1, 21, 1, false, "1: arrive at barrier signal_id"},                           \
+      {"signal_bytes",                                                                            \
+       1,                                                                                         \
+       22,                                                                                        \
+       1,                                                                                         \
+       false,                                                                                     \
+       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                \
+      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"}, { \
+    "wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"        \
+  }
 
 constexpr CommandField kControlFields[] = {NPUGEN_HEADER_FIELDS};
 
@@ -66,16 +71,20 @@ constexpr CommandField kComputeFields[] = {
     {"pe_mask", 4, 0, 32, false, "PEs that run the command"},
     {"acc_init", 5, 0, 1, false, "1: the first slice overwrites the accumulators"},
     {"drain", 5, 1, 1, false, "1: results leave the accumulators when the last slice is done"},
-    {"average", 5, 2, 1, false, "1: post-processing divides (see machine.md) instead of requantizing"},
+    {"average", 5, 2, 1, false,
+     "1: post-processing divides (see machine.md) instead of requantizing"},
     {"fill", 5, 8, 8, false, "byte read where the window lies outside the tensor"},
     {"act_min", 5, 16, 8, true, "smallest output value"},
     {"act_max", 5, 24, 8, true, "largest output value"},
     {"act_base", 6, 0, 25, true, "PE memory address of row 0, byte 0 of the (first) operand"},
-    {"b_base", 7, 0, 25, true, "ADD: address of the second operand; LOOKUP, SOFTMAX: table's core row"},
-    {"out_w", 8, 0, 16, false, "positions in a row of the output (vectors in a row for ADD, LOOKUP)"},
+    {"b_base", 7, 0, 25, true,
+     "ADD: address of the second operand; LOOKUP, SOFTMAX: table's core row"},
+    {"out_w", 8, 0, 16, false,
+     "positions in a row of the output (vectors in a row for ADD, LOOKUP)"},
     {"out_h", 8, 16, 16, false, "rows of the output"},
     {"x_step", 9, 0, 24, false, "bytes in the row from position to position"},
-    {"row_step", 10, 0, 24, false, "bytes from the operand row of one output row to the next one's"},
+    {"row_step", 10, 0, 24, false,
+     "bytes from the operand row of one output row to the next one's"},
     {"y_start", 11, 0, 16, true, "operand row of the first position's first tap"},
     {"y_step", 11, 16, 8, false, "operand rows from output row to output row"},
     {"k2_y_step", 11, 24, 8, false, "operand rows from k2 to k2"},
@@ -106,7 +115,8 @@ constexpr CommandField kComputeFields[] = {
     {"win_cols", 30, 8, 8, false, "columns of the window that are fetched"},
     {"win_new_cols", 30, 16, 8, false, "columns to fetch when the window slides by one position"},
     {"win_y_step", 30, 24, 8, false, "operand rows from window row to window row"},
-    {"win_row_step", 31, 0, 24, false, "bytes from window row to window row (win_y_step operand rows)"},
+    {"win_row_step", 31, 0, 24, false,
+     "bytes from window row to window row (win_y_step operand rows)"},
     {"win_col_step", 32, 0, 24, false, "bytes in the row from window column to window column"},
     {"b_x_step", 33, 0, 24, false, "second operand: bytes from vector to vector"},
     {"b_row_step", 34, 0, 24, false, "second operand: bytes from row to row"},
@@ -151,9 +161,11 @@ constexpr HardwareError kHardwareErrors[] = {
 
 constexpr CycleCause kCycleCauses[] = {
     {0, "Idle", "idle", "no command in the compute engine and no transfer under way"},
-    {1, "Compute", "compute", "the array works on a new activation vector, or a vector unit on its operands"},
+    {1, "Compute", "compute",
+     "the array works on a new activation vector, or a vector unit on its operands"},
     {2, "WeightPort", "weight_port", "waiting for a weight slice from core memory"},
-    {3, "ActivationPort", "activation_port", "fetching window vectors, or waiting for a bank conflict"},
+    {3, "ActivationPort", "activation_port",
+     "fetching window vectors, or waiting for a bank conflict"},
     {4, "Barrier", "barrier", "the next compute command waits for a barrier"},
     {5, "Drain", "drain", "waiting for post-processing or the output write"},
     {6, "Dma", "dma", "no compute command; a transfer is under way"},

@@ -1,9 +1,9 @@
-// The command set: one table of fields from which SystemVerilog structs, documentation, the compiler's
-// encoder and the functional model's decoder are all derived.
+// The command set: one table of fields from which SystemVerilog structs, documentation, the
+// compiler's encoder and the functional model's decoder are all derived.
 //
-// A command is a sequence of 16-byte entries (four little-endian 32-bit words each). Word 0 of every
-// command is the header; words 1..3 say which barriers it waits for and which one it arrives at.
-// docs/machine.md explains what the engines do with the fields.
+// A command is a sequence of 16-byte entries (four little-endian 32-bit words each). Word 0 of
+// every command is the header; words 1..3 say which barriers it waits for and which one it arrives
+// at. docs/machine.md explains what the engines do with the fields.
 #pragma once
 
 #include <cstdint>
@@ -59,8 +59,8 @@ struct CommandField {
 
 /// A family of commands that share one layout.
 struct CommandLayout {
-  std::string_view name;         ///< for SystemVerilog: npu_isa_pkg::<name>_t
-  uint8_t words;                 ///< words of the full form
+  std::string_view name;  ///< for SystemVerilog: npu_isa_pkg::<name>_t
+  uint8_t words;          ///< words of the full form
   std::string_view description;
   std::span<const CommandField> fields;  ///< ascending by (word, lsb), header fields included
 };
@@ -75,7 +75,7 @@ std::span<const CommandLayout* const> AllCommandLayouts();
 /// One opcode's row: layout and the numbers of entries that the dispatcher accepts for it.
 struct OpcodeInfo {
   Opcode opcode;
-  std::string_view name;        ///< UpperCamel, e.g. "Matmul"
+  std::string_view name;  ///< UpperCamel, e.g. "Matmul"
   const CommandLayout* layout;
   uint8_t min_entries;
   uint8_t max_entries;

@@ -1,4 +1,5 @@
-// The register map: one table from which the register block, the C header and the documentation are made.
+// The register map: one table from which the register block, the C header and the documentation are
+// made.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +9,10 @@
 namespace npugen {
 
 enum class RegisterAccess : uint8_t {
-  kReadOnly,        ///< value comes from the hardware
-  kReadWrite,       ///< stored in the register block
-  kWriteOnly,       ///< a write gives a one-cycle strobe with the data; reads as 0
-  kWriteOneClear,   ///< the hardware sets bits, writing 1 clears them
+  kReadOnly,       ///< value comes from the hardware
+  kReadWrite,      ///< stored in the register block
+  kWriteOnly,      ///< a write gives a one-cycle strobe with the data; reads as 0
+  kWriteOneClear,  ///< the hardware sets bits, writing 1 clears them
 };
 
 struct RegisterField {

@@ -1,11 +1,12 @@
 // npugen synth: area per module with Yosys.
+#include "generator/synth/synth.h"
+
 #include <cstdio>
 #include <fstream>
 #include <memory>
 
 #include "generator/cli/command.h"
 #include "generator/config/load.h"
-#include "generator/synth/synth.h"
 
 namespace npugen {
 namespace {
@@ -25,7 +26,8 @@ int Synth(const SynthCommandOptions& options) {
   if (!options.json.empty()) {
     std::ofstream out(options.json);
     if (!(out << AreaJson(*config, *report)) || !out.flush()) {
-      return Report({{DiagnosticCode::kFileWrite, {options.json, 0, 0}, "the file cannot be written", ""}});
+      return Report(
+          {{DiagnosticCode::kFileWrite, {options.json, 0, 0}, "the file cannot be written", ""}});
     }
   }
   return 0;
@@ -36,7 +38,8 @@ int Synth(const SynthCommandOptions& options) {
 void AddSynthCommand(CLI::App& app) {
   auto options = std::make_shared<SynthCommandOptions>();
   CLI::App* command = app.add_subcommand(
-      "synth", "Area per module: Yosys maps the emission to a cell library, memories stay black boxes");
+      "synth",
+      "Area per module: Yosys maps the emission to a cell library, memories stay black boxes");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
   command->add_option("--liberty", options->synth.liberty, "cell library in liberty format")
       ->capture_default_str();
@@ -44,7 +47,8 @@ void AddSynthCommand(CLI::App& app) {
   command->add_option("--keep", options->synth.keep_folder,
                       "leave emission, Yosys script, log and statistics in this folder");
   command->footer(
-      "Prints cells and gate equivalents (area / area of a two-input NAND) of every module, and the memories\n"
+      "Prints cells and gate equivalents (area / area of a two-input NAND) of every module, and "
+      "the memories\n"
       "with their sizes. Example: npugen synth specs/edge.yaml --json build/edge_area.json");
   OnRun(*command, [options] { return Synth(*options); });
 }

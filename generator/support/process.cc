@@ -2,13 +2,12 @@
 #include "generator/support/process.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace npugen {
 namespace {
@@ -25,8 +24,10 @@ Result<int> RunProcess(const std::vector<std::string>& arguments, const std::str
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child < 0) {
-    return Diagnostic{DiagnosticCode::kToolFailed, {},
-                      fmt::format("no process can be started: {}", std::strerror(errno)), ""};
+    return Diagnostic{DiagnosticCode::kToolFailed,
+                      {},
+                      fmt::format("no process can be started: {}", std::strerror(errno)),
+                      ""};
   }
   if (child == 0) {
     const int file = open(log.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
@@ -44,7 +45,8 @@ Result<int> RunProcess(const std::vector<std::string>& arguments, const std::str
   }
   if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
   if (WEXITSTATUS(status) == kNotFound) {
-    return Diagnostic{DiagnosticCode::kToolMissing, {},
+    return Diagnostic{DiagnosticCode::kToolMissing,
+                      {},
                       fmt::format("`{}` is not installed", arguments.front()),
                       "run `make setup`, which installs every tool that npugen uses"};
   }

@@ -1,17 +1,17 @@
 // Runs Yosys on an emission and turns its statistics into areas per module.
 #include "generator/synth/synth.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 #include <regex>
 #include <sstream>
-
-#include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "generator/emit/emit.h"
 #include "generator/emit/files.h"
@@ -66,7 +66,8 @@ class WorkFolder {
 /// Cell name -> area, from the `cell (...) { ... area : x;` groups of a liberty file.
 std::map<std::string, double> LibertyAreas(const std::string& text) {
   std::map<std::string, double> areas;
-  static const std::regex kItem(R"re(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))re");
+  static const std::regex kItem(
+      R"re(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))re");
   std::string cell;
   for (std::sregex_iterator it(text.begin(), text.end(), kItem), end; it != end; ++it) {
     if ((*it)[1].matched) {
@@ -84,7 +85,8 @@ double Nand2Area(const std::map<std::string, double>& areas) {
   static const std::regex kName("(.*_)?NAND2.*|(.*_)?ND2.*|nand2.*", std::regex::icase);
   double smallest = 0;
   for (const auto& [name, area] : areas) {
-    if (area > 0 && std::regex_match(name, kName) && (smallest == 0 || area < smallest)) smallest = area;
+    if (area > 0 && std::regex_match(name, kName) && (smallest == 0 || area < smallest))
+      smallest = area;
   }
   return smallest;
 }
@@ -258,11 +260,10 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
                    [&](const ModuleArea& a, const ModuleArea& b) {
                      return report.GateEquivalents(a) > report.GateEquivalents(b);
                    });
-  std::stable_sort(report.memories.begin(), report.memories.end(),
-                   [](const MemoryArea& a, const MemoryArea& b) {
-                     return a.instances * a.words * a.bits_per_word >
-                            b.instances * b.words * b.bits_per_word;
-                   });
+  std::stable_sort(
+      report.memories.begin(), report.memories.end(), [](const MemoryArea& a, const MemoryArea& b) {
+        return a.instances * a.words * a.bits_per_word > b.instances * b.words * b.bits_per_word;
+      });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return report;
 }
@@ -270,8 +271,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
 std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
   std::string text = fmt::format("Area of {} ({}; 1 GE = {:g} area units)\n\n", config.name,
                                  fs::path(report.liberty).filename().string(), report.nand2_area);
-  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12} {:>6}\n", "module (own cells)", "instances",
-                      "cells each", "GE each", "GE in all", "%");
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12} {:>6}\n", "module (own cells)",
+                      "instances", "cells each", "GE each", "GE in all", "%");
   const double total = report.TotalGateEquivalents();
   for (const ModuleArea& module : report.modules) {
     const double all = report.GateEquivalents(module);
@@ -279,11 +280,11 @@ std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
                         module.instances, module.cells, module.area / report.nand2_area, all,
                         total > 0 ? 100 * all / total : 0);
   }
-  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12.0f}\n", "total without memories", "", "", "",
-                      total);
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12.0f}\n", "total without memories", "", "",
+                      "", total);
   text += fmt::format("MAC tiles: {:.0f} GE per MAC\n\n", report.TileGateEquivalentsPerMac(config));
-  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12}\n", "memory (black box)", "instances", "words",
-                      "bits a word", "KiB in all");
+  text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12}\n", "memory (black box)", "instances",
+                      "words", "bits a word", "KiB in all");
   for (const MemoryArea& memory : report.memories) {
     const double bits = static_cast<double>(memory.instances * memory.words * memory.bits_per_word);
     text += fmt::format("{:<28} {:>9} {:>10} {:>12} {:>12.2f}\n", memory.cell, memory.instances,

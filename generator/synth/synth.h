@@ -11,8 +11,7 @@
 namespace npugen {
 
 /// The OSU 0.18 um library of Debian's qflow-tech-osu018.
-inline constexpr const char* kDefaultLiberty =
-    "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
+inline constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
 
 struct SynthOptions {
   std::string liberty = kDefaultLiberty;
@@ -24,12 +23,12 @@ struct ModuleArea {
   std::string name;        ///< RTL module, with its parameters where several variants occur
   uint64_t instances = 0;  ///< in the whole design
   uint64_t cells = 0;
-  double area = 0;         ///< in the library's units
+  double area = 0;  ///< in the library's units
 };
 
 /// One kind of memory cell that was left out.
 struct MemoryArea {
-  std::string cell;        ///< npu_ram_1rw or npu_ram_1r1w
+  std::string cell;  ///< npu_ram_1rw or npu_ram_1r1w
   uint64_t instances = 0;
   uint64_t words = 0;
   uint64_t bits_per_word = 0;

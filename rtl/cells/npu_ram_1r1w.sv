@@ -1,8 +1,9 @@
 `default_nettype none
-// One-read one-write memory with registered read: the single place where a memory macro replaces this cell.
+// One-read one-write memory with registered read: the single place where a memory macro replaces
+// this cell.
 //
-// A read of the word that is written in the same cycle returns the old content. The output holds its
-// value while re_i is low. Contents are not reset.
+// A read of the word that is written in the same cycle returns the old content. The output holds
+// its value while re_i is low. Contents are not reset.
 module npu_ram_1r1w #(
   parameter int unsigned Width = 32,  // bits per word, at least 1
   parameter int unsigned Depth = 16,  // words, at least 1

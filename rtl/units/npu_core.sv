@@ -1,17 +1,18 @@
 `default_nettype none
-// Core: parameter memory, lanes of SIMD MACs with a weight shadow register, and accumulators in two halves.
+// Core: parameter memory, lanes of SIMD MACs with a weight shadow register, and accumulators in two
+// halves.
 //
-// The core only obeys: the PE's sequencer, weight loader and drain drive every port, all cores of a PE
-// alike. Timing: row_data_o follows row_read_i by one cycle; slots and weights written at the end of a cycle
-// are used in the next; acc_read_i comes one cycle before fire_i for the same entry; an entry written by a
-// fire may be read from the next cycle on.
+// The core only obeys: the PE's sequencer, weight loader and drain drive every port, all cores of a
+// PE alike. Timing: row_data_o follows row_read_i by one cycle; slots and weights written at the
+// end of a cycle are used in the next; acc_read_i comes one cycle before fire_i for the same entry;
+// an entry written by a fire may be read from the next cycle on.
 module npu_core #(
-  parameter int unsigned MemBytes     = 65536,  //@ = core.memory  -- bytes, multiple of Banks * BankBytes
+  parameter int unsigned MemBytes     = 65536,  //@ = core.memory  -- bytes, whole rows
   parameter int unsigned Banks        = 4,      //@ = core.banks  -- read side by side as one row
   parameter int unsigned BankBytes    = 16,     //@ = core.bank_width  -- bytes per bank word
   parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- 1..128
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
-  parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per lane and half
+  parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
   parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes  -- at most a row
   localparam int unsigned RowBytes    = Banks * BankBytes,
   localparam int unsigned Rows        = MemBytes / RowBytes,
@@ -70,7 +71,7 @@ module npu_core #(
   end
   if ((RowBytes & (RowBytes - 1)) != 0 || RowBytes < BusBytes || MemBytes % RowBytes != 0 ||
       MemBytes > 8388608 || RowBytes < 2) begin : gen_bad_memory
-    $error("npu_core: rows must be a power of two of bytes, at least a bus beat, and fill the memory");
+    $error("npu_core: rows must be a power of two, at least a bus beat, and fill the memory");
   end
 
   // Core memory.

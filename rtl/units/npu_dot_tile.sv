@@ -1,14 +1,14 @@
 `default_nettype none
 // Dot-product tile: Lanes dot products of Simd int8 pairs, each added to a 32-bit sum.
 //
-// Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the slots of all
-// lanes (dense dot products); a shift moves each lane's slots down by one and puts the lane's own byte into
-// the last one (one window per channel). A swap takes over the next weights. The sums follow the
-// registers combinationally in the cycle in which fire_i is set.
+// Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the
+// slots of all lanes (dense dot products); a shift moves each lane's slots down by one and puts the
+// lane's own byte into the last one (one window per channel). A swap takes over the next weights.
+// The sums follow the registers combinationally in the cycle in which fire_i is set.
 //
-// This leaf costs nearly all area and simulation time, so it has two views with the same behaviour: one
-// instance per lane for synthesis, and one loop under fire_i, which Verilator unrolls and skips in idle
-// cycles, for simulation.
+// This leaf costs nearly all area and simulation time, so it has two views with the same behaviour:
+// one instance per lane for synthesis, and one loop under fire_i, which Verilator unrolls and skips
+// in idle cycles, for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16   //@ = lane.simd  -- products per lane and cycle, 1..64

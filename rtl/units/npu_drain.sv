@@ -1,9 +1,9 @@
 `default_nettype none
-// Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each group's
-// parameter records before its first result.
+// Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each
+// group's parameter records before its first result.
 //
-// A tile is announced with its last grant; the sums are complete three cycles later. A half is busy from
-// the announcement until its last result has been read.
+// A tile is announced with its last grant; the sums are complete three cycles later. A half is busy
+// from the announcement until its last result has been read.
 module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE
   parameter int unsigned PostWidth    = 16,    //@ = units.postprocess_width  -- results per cycle

@@ -1,11 +1,12 @@
 `default_nettype none
 // Table look-up: replaces each byte of a vector by the byte that a 256-entry table holds for it.
 //
-// The table stands in Ports memories of 256 bytes with the same content, so Ports bytes are looked up per
-// cycle and a vector takes Width / Ports cycles (and one to leave). It is loaded byte by byte.
+// The table stands in Ports memories of 256 bytes with the same content, so Ports bytes are looked
+// up per cycle and a vector takes Width / Ports cycles (and one to leave). It is loaded byte by
+// byte.
 module npu_lookup #(
-  parameter int unsigned Width = 16,  //@ = units.postprocess_width  -- bytes of a vector, power of two
-  parameter int unsigned Ports = 4    //@ = units.lookup_ports  -- look-ups per cycle, power of two, at most Width
+  parameter int unsigned Width = 16,  //@ = units.postprocess_width  -- bytes of a vector
+  parameter int unsigned Ports = 4    //@ = units.lookup_ports  -- look-ups per cycle, divides Width
 ) (
   input  wire                clk_i,
   input  wire                rst_ni,

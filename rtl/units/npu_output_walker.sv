@@ -1,7 +1,7 @@
 `default_nettype none
 // Output walker: the PE memory address of each result position, in row-major order, group by group.
 module npu_output_walker #(
-  parameter int unsigned PostWidth = 16  //@ = units.postprocess_width  -- bytes per vector of ADD, LOOKUP
+  parameter int unsigned PostWidth = 16  //@ = units.postprocess_width  -- bytes per vector
 ) (
   input  wire         clk_i,
   // the running command; start_i goes to its first position

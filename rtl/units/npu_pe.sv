@@ -1,11 +1,12 @@
 `default_nettype none
-// Processing element: PE memory, one sequencer, cores in lockstep, post-processing and vector units.
+// Processing element: PE memory, one sequencer, cores in lockstep, post-processing and vector
+// units.
 //
-// One compute command runs at a time, from its start to the last byte written to PE memory. Operand path:
-// the sequencer grants a vector (cycle n), PE memory delivers it (n+1: bytes outside the tensor are
-// replaced, operand slots load at the end), the lanes add their sums (n+2). Results of the array leave
-// through the drain, results of vector operations through the vector buffer; both pass the
-// post-processing and the write queue.
+// One compute command runs at a time, from its start to the last byte written to PE memory. Operand
+// path: the sequencer grants a vector (cycle n), PE memory delivers it (n+1: bytes outside the
+// tensor are replaced, operand slots load at the end), the lanes add their sums (n+2). Results of
+// the array leave through the drain, results of vector operations through the vector buffer; both
+// pass the post-processing and the write queue.
 module npu_pe #(
   parameter int unsigned PeMemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory
   parameter int unsigned PeBanks      = 8,       //@ = pe.banks
@@ -76,9 +77,9 @@ module npu_pe #(
   localparam int unsigned ByteW      = $clog2(PeWordBytes) + 1;
   localparam int unsigned WinBytes   = (PeLanes < PeWordBytes) ? PeLanes : PeWordBytes;
   localparam int unsigned VecW       = 8 * PeWordBytes;
-  localparam int unsigned WriteDepth = 10;  // results between the post-processing's entry and PE memory
+  localparam int unsigned WriteDepth = 10;  // results from post-processing to PE memory
   localparam int unsigned FlightW    = $clog2(WriteDepth + 1);
-  localparam int unsigned MaxWait    = 8;   // refusals after which a bus write goes before row reads
+  localparam int unsigned MaxWait    = 8;   // refusals until a bus write goes before row reads
   localparam int unsigned Entries    = (npu_isa_pkg::ComputeCommandWords + 3) / 4;
 
   if (Cores < 1 || Cores > 16) begin : gen_bad_cores
@@ -102,7 +103,8 @@ module npu_pe #(
   state_e                        state_q;
   npu_isa_pkg::compute_command_t cmd_q, next_cmd;
   logic                          cmd_valid, cmd_ready, finished, start, fields_bad;
-  logic                          is_matmul, is_window, is_pool, is_add, is_lookup, is_softmax, is_array;
+  logic                          is_matmul, is_window, is_pool, is_add, is_lookup, is_softmax;
+  logic                          is_array;
   logic [15:0]                   queue_tag;
   logic [15:0]                   unused_running_tag;
 
@@ -526,7 +528,8 @@ module npu_pe #(
     .busy_o          (post_busy)
   );
 
-  // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads words.
+  // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
+  // words.
   logic                   soft_start, soft_busy, soft_read_valid, soft_read_ready, soft_table_valid;
   logic                   soft_out_valid, soft_out_ready, soft_rvalid1_q, soft_rvalid2_q;
   logic                   soft_table_rvalid_q;
@@ -686,8 +689,8 @@ module npu_pe #(
     .count_o(unused_write_count)
   );
 
-  // Results that entered the post-processing and have not reached PE memory: never more than the queue
-  // holds. The drain issues one cycle before its result enters.
+  // Results that entered the post-processing and have not reached PE memory: never more than the
+  // queue holds. The drain issues one cycle before its result enters.
   assign flight_in   = drain_result || (buffer_go && !is_lookup);
   assign drain_room  = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
   assign vector_room = flight_q < FlightW'(WriteDepth);

@@ -1,8 +1,8 @@
 `default_nettype none
 // PE array: a grid of processing elements on one command broadcast and one bus side.
 //
-// A bus write goes to every PE of its mask; each takes it when its memory is free, and the write completes
-// when the last one has. PE p is in column p mod GridX, row p / GridX.
+// A bus write goes to every PE of its mask; each takes it when its memory is free, and the write
+// completes when the last one has. PE p is in column p mod GridX, row p / GridX.
 module npu_pe_array #(
   parameter int unsigned GridX        = 1,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY        = 1,       //@ = npu.grid.y  -- PE rows

@@ -1,17 +1,18 @@
 `default_nettype none
-// PE memory: banked, byte-addressed activation memory with an unaligned vector port for compute and an
-// aligned port for the bus side.
+// PE memory: banked, byte-addressed activation memory with an unaligned vector port for compute and
+// an aligned port for the bus side.
 //
-// Word w (address / WordBytes) is in bank w mod Banks. A vector access touches the bank of its first word
-// and, when it crosses a word, the next one. Each bank serves one access per cycle, in this order: compute
-// write, compute read, bus write, bus read. A bus access refused MaxWait times goes first. Every access is
-// granted whole or not at all. Word numbers beyond the memory wrap; the requesters check bounds.
+// Word w (address / WordBytes) is in bank w mod Banks. A vector access touches the bank of its
+// first word and, when it crosses a word, the next one. Each bank serves one access per cycle, in
+// this order: compute write, compute read, bus write, bus read. A bus access refused MaxWait times
+// goes first. Every access is granted whole or not at all. Word numbers beyond the memory wrap; the
+// requesters check bounds.
 module npu_pe_memory #(
-  parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes, multiple of Banks * WordBytes
+  parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
   parameter int unsigned Banks     = 8,       //@ = pe.banks  -- power of two, at least 2
-  parameter int unsigned WordBytes = 16,      //@ = pe.bank_width  -- bytes per bank word, power of two
-  parameter int unsigned BusBytes  = 16,      //@ = npu.axi.bytes  -- power of two, at most WordBytes
-  parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- bytes written by compute
+  parameter int unsigned WordBytes = 16,      //@ = pe.bank_width  -- bytes per bank word
+  parameter int unsigned BusBytes  = 16,      //@ = npu.axi.bytes  -- at most WordBytes
+  parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- bytes of a write
   parameter int unsigned MaxWait   = 8        // refusals after which a bus access goes first
 ) (
   input  wire                     clk_i,
@@ -125,7 +126,7 @@ module npu_pe_memory #(
       bus_read_wait_q  <= '0;
     end else begin
       if (!bus_write_valid_i || grant_bus_write) bus_write_wait_q <= '0;
-      else if (bus_write_wait_q != WaitW'(MaxWait)) bus_write_wait_q <= bus_write_wait_q + WaitW'(1);
+      else if (!bus_write_first) bus_write_wait_q <= bus_write_wait_q + WaitW'(1);
       if (!bus_read_valid_i || grant_bus_read) bus_read_wait_q <= '0;
       else if (bus_read_wait_q != WaitW'(MaxWait)) bus_read_wait_q <= bus_read_wait_q + WaitW'(1);
     end
@@ -170,7 +171,8 @@ module npu_pe_memory #(
       end else if (hit_write || hit_write2) begin
         en    = 1'b1;
         row   = hit_write ? write_row : write_row2;
-        be    = hit_write ? write_strb_wide[WordBytes-1:0] : write_strb_wide[2*WordBytes-1:WordBytes];
+        be    = hit_write ? write_strb_wide[WordBytes-1:0]
+                          : write_strb_wide[2*WordBytes-1:WordBytes];
         wdata = hit_write ? write_wide[WordW-1:0] : write_wide[2*WordW-1:WordW];
         if (be == '0) en = 1'b0;
       end else if (hit_bus_write) begin

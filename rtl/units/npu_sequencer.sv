@@ -1,11 +1,11 @@
 `default_nettype none
 // Sequencer: walks the loops of a compute command and grants one vector fetch per cycle.
 //
-// Loops, innermost first: fetches of one position (window columns and rows, or the two operands of ADD),
-// positions of a tile, slices (k0, k1, k2), tiles, groups (docs/machine.md section 4). All of them advance
-// in the cycle of a grant, so there is no bubble at any loop end. A grant needs the memory port (when any
-// byte is inside the tensor), a loaded weight slice at the start of a slice, a free accumulator half at the
-// start of a tile, and room for the result of a vector operation.
+// Loops, innermost first: fetches of one position (window columns and rows, or the two operands of
+// ADD), positions of a tile, slices (k0, k1, k2), tiles, groups (docs/machine.md section 4). All of
+// them advance in the cycle of a grant, so there is no bubble at any loop end. A grant needs the
+// memory port (when any byte is inside the tensor), a loaded weight slice at the start of a slice,
+// a free accumulator half at the start of a tile, and room for the result of a vector operation.
 //
 // The outputs stage_* describe the vector that PE memory delivers in the cycle after its grant.
 module npu_sequencer #(
@@ -14,7 +14,7 @@ module npu_sequencer #(
   parameter int unsigned PeLanes      = 16,      // lanes of all cores of the PE
   parameter int unsigned Simd         = 16,      //@ = lane.simd  -- bytes of a dense vector
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
-  parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- bytes of ADD, LOOKUP, MAXPOOL
+  parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
   localparam int unsigned ByteW       = $clog2(WordBytes) + 1
@@ -84,7 +84,7 @@ module npu_sequencer #(
   logic signed [17:0]      y_q, tile_y_q;                        // y_start + oy*y_step
   logic signed [AddrW-1:0] x_q, tile_x_q, group_x_q;             // x_start + group + ox*x_step
   logic [23:0]             positions_left_q;                     // in the group, after this tile
-  logic [23:0]             tile_size_q, tile_left_q;             // positions of the tile, still to do
+  logic [23:0]             tile_size_q, tile_left_q;             // of the tile, still to do
   logic [IndexW-1:0]       index_q;                              // accumulator entry
   logic                    half_q;
   logic [15:0]             group_q;
@@ -139,8 +139,9 @@ module npu_sequencer #(
                          win_c_q + 8'd1 == cmd_i.win_cols);
   assign single_slice = cmd_i.k0_count == 16'd1 && cmd_i.k1_count == 8'd1 && cmd_i.k2_count == 8'd1;
   assign slice_first  = tile_left_q == tile_size_q && fetch_first;
-  assign k_last       = !is_array || (k0_q + 16'd1 == cmd_i.k0_count && k1_q + 8'd1 == cmd_i.k1_count &&
-                                      k2_q + 8'd1 == cmd_i.k2_count);
+  assign k_last       = !is_array ||
+                        (k0_q + 16'd1 == cmd_i.k0_count && k1_q + 8'd1 == cmd_i.k1_count &&
+                         k2_q + 8'd1 == cmd_i.k2_count);
   assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0;
 
   logic position_fresh_q;  // the position began with a full window
@@ -159,7 +160,8 @@ module npu_sequencer #(
   assign gate_result = is_array || !fetch_last || result_ready_i;
   assign open        = active_q && gate_slice && gate_half && gate_hazard && gate_result;
   assign grant       = open && (!any_inside || read_ready_i);
-  assign out_of_memory = any_inside && (first_address < 0 || last_address >= $signed(AddrW'(MemBytes)));
+  assign out_of_memory = any_inside &&
+                         (first_address < 0 || last_address >= $signed(AddrW'(MemBytes)));
 
   assign read_valid_o = open && any_inside && !out_of_memory;
   assign read_addr_o  = address[23:0];
@@ -195,7 +197,8 @@ module npu_sequencer #(
   assign next_group_x = start_i ? AddrW'($signed(cmd_i.x_start))
                                 : group_x_q + $signed({10'b0, cmd_i.group_step});
 
-  // A window slides when the next position is the right neighbour in the same pass of the same slice.
+  // A window slides when the next position is the right neighbour in the same pass of the same
+  // slice.
   assign column_start_fresh = row_last || is_pool || group_end || (pass_end && !single_slice);
 
   always_ff @(posedge clk_i) begin

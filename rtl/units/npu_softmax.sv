@@ -1,9 +1,9 @@
 `default_nettype none
 // Softmax over rows of int8 values, bit for bit TFLite's (docs/machine.md 4.6).
 //
-// Three passes over a row: the maximum, a vector at a time; the sum of the exponential terms, which a
-// 256-entry table gives for each distance from the maximum; the outputs, which the reciprocal of the sum
-// scales. The reciprocal takes three Newton steps on the one multiplier, as gemmlowp's
+// Three passes over a row: the maximum, a vector at a time; the sum of the exponential terms, which
+// a 256-entry table gives for each distance from the maximum; the outputs, which the reciprocal of
+// the sum scales. The reciprocal takes three Newton steps on the one multiplier, as gemmlowp's
 // one_over_one_plus_x_for_x_in_0_1 does.
 module npu_softmax #(
   parameter int unsigned ReadBytes = 16  //@ = pe.bank_width  -- bytes of a vector read
@@ -132,9 +132,10 @@ module npu_softmax #(
   assign x_next = x_q + corrected[31:0];
 
   // Output of the multiplier in the last pass: rounding shift, halves away from zero, then -128.
-  logic signed [63:0] rounded;
+  logic signed [63:0] nudged, rounded;
   logic [7:0]         out_byte;
-  assign rounded  = (64'(high) + (64'sd1 <<< (shift_q - 6'd1)) - $signed({63'd0, high[31]})) >>> shift_q;
+  assign nudged   = 64'(high) + (64'sd1 <<< (shift_q - 6'd1)) - $signed({63'd0, high[31]});
+  assign rounded  = nudged >>> shift_q;
   assign out_byte = (rounded > 64'sd255) ? 8'h7f : 8'(rounded) - 8'd128;
 
   logic               unused_out_ready;

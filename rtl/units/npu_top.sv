@@ -1,15 +1,17 @@
 `default_nettype none
-// The NPU: register block, controller, tensor DMA and PE array behind AXI4-Lite, AXI4 and an interrupt.
+// The NPU: register block, controller, tensor DMA and PE array behind AXI4-Lite, AXI4 and an
+// interrupt.
 //
-// One clock, one synchronous reset. Bus reads carry id 0 (command fetch) or 1 (LOAD), writes id 0. The trace
-// port only observes: it says for every cycle of a job what the cycle was spent on and for which command.
+// One clock, one synchronous reset. Bus reads carry id 0 (command fetch) or 1 (LOAD), writes id 0.
+// The trace port only observes: it says for every cycle of a job what the cycle was spent on and
+// for which command.
 module npu_top #(
   parameter int unsigned GridX              = 1,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY              = 1,       //@ = npu.grid.y  -- PE rows
   parameter int unsigned BusBytes           = 16,      //@ = npu.axi.bytes  -- bytes of a bus beat
   parameter int unsigned AddrW              = 40,      //@ = npu.axi.address_width  -- bits
-  parameter int unsigned Outstanding        = 8,       //@ = npu.axi.outstanding  -- bursts in flight
-  parameter int unsigned QueueDepth         = 4,       //@ = npu.command_queue  -- commands per engine
+  parameter int unsigned Outstanding        = 8,       //@ = npu.axi.outstanding  -- bursts
+  parameter int unsigned QueueDepth         = 4,       //@ = npu.command_queue  -- per engine
   parameter int unsigned PeMemBytes         = 131072,  //@ = pe.memory  -- bytes of a PE memory
   parameter int unsigned PeBanks            = 8,       //@ = pe.banks
   parameter int unsigned PeWordBytes        = 16,      //@ = pe.bank_width  -- bytes
@@ -20,7 +22,7 @@ module npu_top #(
   parameter int unsigned Lanes              = 16,      //@ = core.lanes  -- per core
   parameter int unsigned Accumulators       = 16,      //@ = core.accumulators  -- per lane and half
   parameter int unsigned Simd               = 16,      //@ = lane.simd  -- MACs per lane and cycle
-  parameter int unsigned InstructionEntries = 256,     //@ = controller.instruction_memory  -- entries
+  parameter int unsigned InstructionEntries = 256,     //@ = controller.instruction_memory
   parameter int unsigned ParameterBuffer    = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer   = 64,      //@ = controller.activation_buffer  -- beats
   parameter int unsigned PostWidth          = 16,      //@ = units.postprocess_width

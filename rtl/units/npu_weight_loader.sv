@@ -1,10 +1,11 @@
 `default_nettype none
-// Weight loader: brings the slices of a MATMUL or WINDOW command into the weight shadow registers, in the order
-// in which the sequencer uses them and one slice ahead of it.
+// Weight loader: brings the slices of a MATMUL or WINDOW command into the weight shadow registers,
+// in the order in which the sequencer uses them and one slice ahead of it.
 //
-// slice_ready_o says that all rows of the next slice have been requested. The sequencer may take it with the
-// first vector of the slice: vector and last row arrive together, and the loader's next row request, which
-// may come in the very cycle of slice_take_i, reaches the shadow register just when the slice has left it.
+// slice_ready_o says that all rows of the next slice have been requested. The sequencer may take it
+// with the first vector of the slice: vector and last row arrive together, and the loader's next
+// row request, which may come in the very cycle of slice_take_i, reaches the shadow register just
+// when the slice has left it.
 module npu_weight_loader #(
   parameter int unsigned SliceRows = 4,     // core memory rows per slice
   parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
@@ -36,10 +37,12 @@ module npu_weight_loader #(
   logic [23:0]       row_q, group_row_q;
   logic [15:0]       k0_q, tile_q, group_q;
   logic [7:0]        k1_q, k2_q;
-  logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last, out_of_memory;
+  logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
+  logic              out_of_memory;
 
   assign out_of_memory = row_q >= 24'(Rows);
-  assign row_valid_o   = active_q && !out_of_memory && (slice_row_q != '0 || !ready_q || slice_take_i);
+  assign row_valid_o   = active_q && !out_of_memory &&
+                         (slice_row_q != '0 || !ready_q || slice_take_i);
   assign row_addr_o    = row_q;
   assign grant         = row_valid_o && row_ready_i;
   assign row_last      = slice_row_q == SliceW'(SliceRows - 1);

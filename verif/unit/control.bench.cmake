@@ -1,4 +1,4 @@
-# The control path: command fetch, dispatcher, queues, barriers and the controller that ties them together.
+# The control path: command fetch, dispatcher, queues, barriers, and the controller around them.
 npugen_bench(NAME ram_fifo TOP npu_ram_fifo TEST ram_fifo_test.cc
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv
   VARIANTS w8_d1:Width=8,Depth=1,Bypass=1 w8_d1_direct:Width=8,Depth=1,Bypass=0

@@ -1,8 +1,8 @@
 // npu_fifo against std::deque under random pushes, pops and clears.
+#include <gtest/gtest.h>
+
 #include <deque>
 #include <random>
-
-#include <gtest/gtest.h>
 
 #include "Vdut.h"
 

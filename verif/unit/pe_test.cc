@@ -1,7 +1,9 @@
 // npu_pe against the functional model: random compute commands, every byte of PE memory compared.
 //
-// Memories are loaded and read through the bus ports and commands enter through the queue, as in the NPU;
-// random bus traffic runs beside the commands in a part of PE memory that they do not use.
+// Memories are loaded and read through the bus ports and commands enter through the queue, as in
+// the NPU; random bus traffic runs beside the commands in a part of PE memory that they do not use.
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -9,8 +11,6 @@
 #include <random>
 #include <string>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "Vdut.h"
 #include "generator/arch/command_set.h"
@@ -113,13 +113,14 @@ class Pe {
     dut_.push_valid_i = 0;
   }
 
-  /// Runs until all commands are done or an error occurs. `traffic` reads and rewrites words of the last
-  /// quarter of PE memory meanwhile. Returns false after `limit` cycles.
+  /// Runs until all commands are done or an error occurs. `traffic` reads and rewrites words of the
+  /// last quarter of PE memory meanwhile. Returns false after `limit` cycles.
   bool Finish(std::mt19937_64* traffic, std::vector<uint8_t>& image, uint64_t limit) {
     for (uint64_t i = 0; i < limit; ++i) {
       if (traffic != nullptr && (*traffic)() % 2 == 0) {
         const uint32_t words = kPeBytes / 4 / kBus;
-        const uint32_t address = kPeBytes / 4 * 3 + static_cast<uint32_t>((*traffic)() % words) * kBus;
+        const uint32_t address =
+            kPeBytes / 4 * 3 + static_cast<uint32_t>((*traffic)() % words) * kBus;
         if ((*traffic)() % 2 == 0) {
           std::vector<uint8_t> data(kBus);
           for (uint8_t& byte : data) byte = static_cast<uint8_t>((*traffic)());
@@ -184,11 +185,13 @@ class CommandMaker {
   }
 
   /// Fills parameter records: sensible multipliers and shifts.
-  void Records(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups, bool average) {
+  void Records(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups,
+               bool average) {
     for (auto& core : cores) {
       for (uint32_t g = 0; g < groups; ++g) {
         for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-          uint8_t* record = core.data() + (row + g * config_.param_rows()) * config_.core_row_bytes() +
+          uint8_t* record = core.data() +
+                            (row + g * config_.param_rows()) * config_.core_row_bytes() +
                             lane * kParameterRecordBytes;
           const int32_t bias = average ? static_cast<int32_t>(Uniform(0, 20))
                                        : static_cast<int32_t>(random_()) >> Uniform(8, 20);
@@ -220,7 +223,7 @@ class CommandMaker {
     while (true) {
       const bool matmul = opcode == Opcode::kMatmul, pool = opcode == Opcode::kMaxPool;
       const uint32_t in_w = Uniform(1, 9), in_h = Uniform(1, 7);
-      const uint32_t group_limit = matmul  ? config_.pe_lanes()
+      const uint32_t group_limit = matmul ? config_.pe_lanes()
                                    : pool ? config_.post_width
                                           : config_.window_channels();
       const uint32_t group_channels = random_() % 3 ? group_limit : Uniform(1, group_limit);
@@ -238,7 +241,10 @@ class CommandMaker {
       const uint32_t bytes_in = in_w * in_h * in_channels, bytes_out = out_w * out_h * out_channels;
       if (bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4) continue;
       const bool dense_rows = matmul && random_() % 3 != 0;
-      const uint32_t k0 = matmul ? ((dense_rows ? cols * in_channels : in_channels) + config_.simd - 1) / config_.simd : 1;
+      const uint32_t k0 =
+          matmul
+              ? ((dense_rows ? cols * in_channels : in_channels) + config_.simd - 1) / config_.simd
+              : 1;
       const uint32_t k1 = matmul ? (dense_rows ? 1 : cols) : chunks_x;
       const uint32_t k2 = matmul ? rows : chunks_y;
       const uint32_t slices = pool ? 0 : k0 * k1 * k2;
@@ -250,7 +256,8 @@ class CommandMaker {
       const uint32_t param_row = weight_row + weight_rows;
       const bool average = opcode == Opcode::kWindow && random_() % 3 == 0;
 
-      Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries, Uniform(0, 65535));
+      Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries,
+                      Uniform(0, 65535));
       Common(command, out_w, out_h);
       const uint32_t pitch = in_w * in_channels;
       const int y0 = -static_cast<int>(Uniform(0, 2)), x0 = -static_cast<int>(Uniform(0, 2));
@@ -301,7 +308,8 @@ class CommandMaker {
         const uint32_t unused = config_.simd - rows * cols;
         for (auto& core : cores) {
           for (uint32_t s = 0; s < groups * slices; ++s) {
-            uint8_t* slice = core.data() + (weight_row + s * config_.slice_rows()) * config_.core_row_bytes();
+            uint8_t* slice =
+                core.data() + (weight_row + s * config_.slice_rows()) * config_.core_row_bytes();
             for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
               std::fill_n(slice + lane * config_.simd, unused, 0);
             }
@@ -371,9 +379,14 @@ class CommandMaker {
 
 /// A stream of one command and END.
 std::vector<uint8_t> Stream(const NpuConfig& config, const Command& command) {
-  std::vector<uint32_t> words = {kStreamMagic, kCommandSetVersion, static_cast<uint32_t>(config.hash),
+  std::vector<uint32_t> words = {kStreamMagic,
+                                 kCommandSetVersion,
+                                 static_cast<uint32_t>(config.hash),
                                  static_cast<uint32_t>(config.hash >> 32),
-                                 kStreamHeaderEntries + command.entries() + 1, 0, 0, 0};
+                                 kStreamHeaderEntries + command.entries() + 1,
+                                 0,
+                                 0,
+                                 0};
   words.insert(words.end(), command.words().begin(), command.words().end());
   const Command end(Opcode::kEnd, 1, 0);
   words.insert(words.end(), end.words().begin(), end.words().end());
@@ -390,15 +403,16 @@ class PeTest : public ::testing::Test {
     std::vector<uint8_t> pe_image = maker.Bytes(kPeBytes);
     std::vector<std::vector<uint8_t>> cores;
     for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
-    const Command command = opcode == Opcode::kMatmul || opcode == Opcode::kWindow ||
-                                    opcode == Opcode::kMaxPool
-                                ? maker.Convolution(opcode, cores)
-                            : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
-                                                         : maker.Linear(opcode);
+    const Command command =
+        opcode == Opcode::kMatmul || opcode == Opcode::kWindow || opcode == Opcode::kMaxPool
+            ? maker.Convolution(opcode, cores)
+        : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
+                                     : maker.Linear(opcode);
     if (::testing::Test::HasFatalFailure()) return;
     for (uint32_t a = 0; a < kPeBytes; a += kBus) pe_.Write(false, 1, a, pe_image.data() + a);
     for (uint32_t c = 0; c < config_.cores; ++c) {
-      for (uint32_t a = 0; a < kCoreBytes; a += kBus) pe_.Write(true, 1u << c, a, cores[c].data() + a);
+      for (uint32_t a = 0; a < kCoreBytes; a += kBus)
+        pe_.Write(true, 1u << c, a, cores[c].data() + a);
     }
     std::copy(pe_image.begin(), pe_image.end(), model_.pe_memory(0).begin());
     for (uint32_t c = 0; c < config_.cores; ++c) {
@@ -426,7 +440,8 @@ class PeTest : public ::testing::Test {
 
   void RunMany(Opcode opcode, int count, bool traffic) {
     for (int seed = 1; seed <= count; ++seed) {
-      CommandMaker maker(config_, static_cast<uint64_t>(seed) * 1000 + static_cast<uint64_t>(opcode));
+      CommandMaker maker(config_,
+                         static_cast<uint64_t>(seed) * 1000 + static_cast<uint64_t>(opcode));
       std::mt19937_64 bus(static_cast<uint64_t>(seed));
       RunOne(maker, opcode, traffic ? &bus : nullptr);
       if (HasFatalFailure()) FAIL() << "seed " << seed << ", opcode " << int(opcode);
