@@ -1,0 +1,43 @@
+# The front door. `make help` lists what there is to do; CMake does the work under build/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+BUILD  ?= build
+JOBS   ?= $(shell nproc)
+NPUGEN := $(BUILD)/npugen
+# Verilated models live beside the build; the variable also reaches the tests.
+export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
+
+.PHONY: help setup configure build demo test lint golden format clean
+
+help:  ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## install the Debian packages that are missing (asks apt; does nothing when all is there)
+	@./setup.sh
+
+configure: setup
+	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release > $(BUILD)-configure.log 2>&1 \
+	  || { cat $(BUILD)-configure.log; exit 1; }
+	@rm -f $(BUILD)-configure.log
+
+build: configure  ## build the program, $(BUILD)/npugen
+	@cmake --build $(BUILD) --target npugen -j $(JOBS)
+
+demo: build  ## spec to running NPU: generate edge, simulate it, run the digits network on 360 images
+	@$(NPUGEN) demo --json $(BUILD)/demo.json
+
+test: configure  ## build and run all tests
+	@cmake --build $(BUILD) -j $(JOBS)
+	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+golden: configure  ## rewrite the checked-in emissions and docs/spec.md after an intended change
+	@cmake --build $(BUILD) --target npugen_generator_tests -j $(JOBS)
+	@NPUGEN_UPDATE_GOLDEN=1 $(BUILD)/npugen_generator_tests --gtest_brief=1
+	@git status --short tests/golden docs/spec.md
+
+format:  ## format the C and C++ sources
+	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i
+
+clean:  ## remove $(BUILD)/
+	@rm -rf $(BUILD)
