@@ -130,4 +130,33 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
   return "";
 }
 
+std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig& config,
+                                             const std::vector<std::vector<uint8_t>>& inputs,
+                                             std::string* error) {
+  Result<Program> program = Compile(model, config);
+  if (!program) {
+    *error = ErrorText(program.errors());
+    return {};
+  }
+  std::vector<uint8_t> scratch(program->scratch_bytes);
+  std::vector<uint8_t> input(program->input_bytes);
+  std::vector<uint8_t> output(program->output_bytes);
+  for (size_t i = 0; i < program->inputs.size(); ++i) {
+    std::copy(inputs[i].begin(), inputs[i].end(), input.begin() + program->inputs[i].offset);
+  }
+  FunctionalModel npu(config);
+  npu.Poison(1);
+  const FunctionalJobResult result =
+      npu.Run({FunctionalWindow{program->image}, FunctionalWindow{scratch}, FunctionalWindow{input},
+               FunctionalWindow{output}},
+              program->cold_offset);
+  if (!result.ok()) *error = result.detail;
+  std::vector<std::vector<uint8_t>> outputs;
+  for (const ProgramTensor& tensor : program->outputs) {
+    outputs.emplace_back(output.begin() + tensor.offset,
+                         output.begin() + tensor.offset + tensor.bytes);
+  }
+  return outputs;
+}
+
 }  // namespace npugen::testing

@@ -36,6 +36,12 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
                                const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
                                const CheckOptions& options = {});
 
+/// The outputs of one cold run, for models that the golden model does not take; empty with `error`
+/// set.
+std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig& config,
+                                             const std::vector<std::vector<uint8_t>>& inputs,
+                                             std::string* error);
+
 /// All errors as text.
 std::string ErrorText(const Diagnostics& errors);
 

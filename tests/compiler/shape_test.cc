@@ -131,6 +131,66 @@ TEST(Pools, GlobalAndLarge) {
   }
 }
 
+/// The reader does not take broadcasts and constant operands yet; the compiler does.
+TEST(Broadcasts, EqualTheSumOfFullTensors) {
+  const std::vector<std::vector<int32_t>> shapes = {
+      {1, 1, 1, 1}, {3}, {1, 1, 5, 1}, {1, 4, 1, 3}, {4, 5, 1}, {2, 1, 1, 3}, {1, 4, 5, 1}};
+  for (const std::vector<int32_t>& shape : shapes) {
+    for (bool constant : {false, true}) {
+      for (int32_t memory : {64 * 1024, 1024}) {
+        const auto sum = [](const std::vector<int32_t>& small) {
+          TfliteWriter writer;
+          const int32_t first = writer.Input({2, 4, 5, 3}, 0.1f, 4);
+          const int32_t second = writer.Input(small, 0.2f, -3);
+          const int32_t output = writer.Activation({2, 4, 5, 3}, 0.15f, 1);
+          writer.Add(first, second, output);
+          writer.Output(output);
+          return writer.model();
+        };
+        Model model = sum(shape);
+        const Model full_model = sum({2, 4, 5, 3});
+        std::vector<std::vector<uint8_t>> inputs = MakeRandomInputs(model, 3);
+        std::vector<uint8_t> full(2 * 4 * 5 * 3);
+        const int32_t sizes[4] = {2, 4, 5, 3};
+        for (size_t i = 0; i < full.size(); ++i) {
+          size_t rest = i;
+          size_t source = 0;
+          size_t stride = 1;
+          for (size_t d = 0; d < 4; ++d) {
+            const size_t index = rest % sizes[3 - d];
+            rest /= sizes[3 - d];
+            const size_t own = d < shape.size() ? shape[shape.size() - 1 - d] : 1;
+            if (own > 1) source += index * stride;
+            stride *= own;
+          }
+          full[i] = inputs[1][source];
+        }
+        NpuConfig config = ConfigOfShape({4, 4, 1, 8});
+        config.pe_memory_bytes = static_cast<uint32_t>(memory);
+        config = WithHash(config);
+        std::string error;
+        const auto expected = RunOutputs(full_model, config, {inputs[0], full}, &error);
+        if (constant) {
+          Tensor& tensor = model.tensors[model.inputs[1]];
+          tensor.is_constant = true;
+          tensor.data = inputs[1];
+          model.inputs.pop_back();
+          inputs.pop_back();
+        }
+        const auto actual = RunOutputs(model, config, inputs, &error);
+        EXPECT_EQ(error, "");
+        EXPECT_EQ(actual, expected) << shape.size() << " " << shape[0] << " " << constant;
+      }
+    }
+  }
+}
+
+TEST(Grid, EverythingRunsOnTheFirstPe) {
+  NpuConfig config = PresetConfig("edge");
+  config.grid_x = config.grid_y = 2;
+  EXPECT_EQ(Check(FullyConnected(20, 30, 40), WithHash(config)), "");
+}
+
 TEST(Interleavings, ManySeedsGiveTheSameResult) {
   NpuConfig config = ConfigOfShape({4, 8});
   config.pe_memory_bytes = 4 * 1024;
