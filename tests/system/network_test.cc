@@ -1,0 +1,249 @@
+// Whole networks on verilated hardware: digits, random operators and networks on several core
+// shapes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "sw/model/tflite_reader.h"
+#include "sw/runtime/run_model.h"
+#include "tests/support/files.h"
+#include "tests/support/random_model.h"
+#include "tests/system/simulation.h"
+
+namespace npugen::testing {
+namespace {
+
+constexpr uint64_t kMemoryBytes = uint64_t{64} << 20;
+
+/// A core shape to try, and how its bus behaves.
+struct Shape {
+  const char* name;
+  const char* spec;  ///< YAML, or null: the spec file of this name
+  uint32_t latency;
+  double stalls;
+  bool interleave;
+};
+
+const Shape kShapes[] = {
+    {"nano", nullptr, 20, 0.0, false},
+    {"odd",
+     "npu: {grid: {x: 2, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}, "
+     "command_queue: 2}\n"
+     "pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}\n"
+     "core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}\n"
+     "lane: {simd: 5}\n"
+     "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
+     "units: {postprocess_width: 2, lookup_ports: 1}\n",
+     7, 0.3, true},
+};
+
+class NetworkTest : public ::testing::TestWithParam<Shape> {
+ protected:
+  static NpuConfig Config(const Shape& shape) {
+    return shape.spec == nullptr ? SpecConfig(shape.name) : TextConfig(shape.name, shape.spec);
+  }
+  static SimulationOptions Options(const Shape& shape, uint64_t seed) {
+    SimulationOptions options;
+    options.memory_bytes = kMemoryBytes;
+    options.latency = shape.latency;
+    options.stalls = shape.stalls;
+    options.stall_seed = seed;
+    options.interleave = shape.interleave;
+    return options;
+  }
+
+  /// Compiles and runs one model; false when it does not fit the NPU.
+  static bool RunOne(const Shape& shape, const NpuConfig& config, const RandomModel& random,
+                     uint64_t seed) {
+    const Result<Model> model = ReadTflite(random.tflite, random.name);
+    EXPECT_TRUE(model.ok()) << ErrorText(model);
+    if (!model) return false;
+    const Result<CompiledModel> compiled = CompileForRun(*model, config);
+    if (!compiled) return false;
+    const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, Options(shape, seed));
+    RunModelOptions run;
+    run.repeat = 2;
+    run.timeout_cycles = 20'000'000;
+    const Result<RunReport> report =
+        RunModel(config, *model, *compiled, *npu, MakeRandomInputs(*model, seed), run, nullptr);
+    EXPECT_TRUE(report.ok()) << random.name << ": " << ErrorText(report);
+    if (!report) return true;
+    EXPECT_EQ(report->mismatches, 0u)
+        << random.name << " seed " << seed << ": " << DescribeMismatch(*report->first_mismatch);
+    EXPECT_EQ(npu->failed_accesses(), 0u);
+    return true;
+  }
+};
+
+TEST_P(NetworkTest, RandomOperators) {
+  const NpuConfig config = Config(GetParam());
+  uint32_t runs = 0;
+  for (int type = 0; type <= static_cast<int>(OperatorType::kSoftmax); ++type) {
+    for (uint64_t seed = 1; seed <= 6; ++seed) {
+      runs += RunOne(GetParam(), config, MakeRandomOperator(static_cast<OperatorType>(type), seed),
+                     seed);
+    }
+  }
+  EXPECT_GE(runs, 48u) << "most operators fit";
+}
+
+TEST_P(NetworkTest, RandomNetworks) {
+  const NpuConfig config = Config(GetParam());
+  uint32_t runs = 0;
+  for (uint64_t seed = 100; seed < 112; ++seed) {
+    runs += RunOne(GetParam(), config, MakeRandomNetwork(seed), seed);
+  }
+  EXPECT_GE(runs, 6u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, NetworkTest, ::testing::ValuesIn(kShapes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+/// 20 images of the digits, cold and warm, polled and with interrupts, against the reference
+/// results.
+TEST(DigitsTest, ImagesOnNanoAreBitExact) {
+  const NpuConfig config = SpecConfig("nano");
+  const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok()) << ErrorText(model);
+  const Result<CompiledModel> compiled = CompileForRun(*model, config);
+  ASSERT_TRUE(compiled.ok()) << ErrorText(compiled);
+  const std::vector<uint8_t> input = ReadBytes(SourcePath("models/digits/input.bin"));
+  const std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+  const Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(*npu, config);
+  ASSERT_TRUE(host.ok()) << ErrorText(host);
+  const Result<PlacedProgram> placed = (*host)->Place(compiled->plain);
+  ASSERT_TRUE(placed.ok()) << ErrorText(placed);
+  for (size_t i = 0; i < 20; ++i) {
+    NpuHost::JobOptions job;
+    job.timeout_cycles = 1'000'000;
+    job.poll = i % 2 == 1;
+    const Result<JobReport> report =
+        (*host)->Run(*placed,
+                     {{input.begin() + static_cast<ptrdiff_t>(64 * i),
+                       input.begin() + static_cast<ptrdiff_t>(64 * (i + 1))}},
+                     job);
+    ASSERT_TRUE(report.ok()) << ErrorText(report);
+    const std::vector<uint8_t> output = (*host)->ReadTensor(*placed, compiled->plain.outputs[0]);
+    EXPECT_TRUE(
+        std::equal(output.begin(), output.end(), golden.begin() + static_cast<ptrdiff_t>(10 * i)))
+        << "image " << i;
+
+    // The trace port and the counters tell the same story.
+    CauseCycles sums = report->other;
+    for (const CauseCycles& layer : report->layers) {
+      for (size_t cause = 0; cause < sums.size(); ++cause) sums[cause] += layer[cause];
+    }
+    uint64_t total = 0;
+    for (size_t cause = 0; cause < sums.size(); ++cause) {
+      const uint32_t counter = cause < NPU_CAUSE_COUNT ? report->counters.cause[cause] : 0;
+      EXPECT_EQ(sums[cause], counter) << "cause " << cause;
+      total += counter;
+    }
+    EXPECT_EQ(total, report->counters.cycles);
+    EXPECT_EQ(report->counters.bytes_written, 10u);
+  }
+}
+
+/// The same stream takes the same cycles: nothing depends on the host.
+TEST(DigitsTest, CyclesAreReproducible) {
+  const NpuConfig config = SpecConfig("nano");
+  const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok());
+  const Result<CompiledModel> compiled = CompileForRun(*model, config);
+  ASSERT_TRUE(compiled.ok());
+  uint64_t cycles[2] = {};
+  for (uint64_t& value : cycles) {
+    SimulationOptions options;
+    options.memory_bytes = kMemoryBytes;
+    options.stalls = 0.2;
+    options.stall_seed = 7;
+    const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+    const Result<RunReport> report = RunModel(
+        config, *model, *compiled, *npu, MakeRandomInputs(*model, 1), RunModelOptions(), nullptr);
+    ASSERT_TRUE(report.ok()) << ErrorText(report);
+    EXPECT_EQ(report->mismatches, 0u);
+    value = report->cycles;
+  }
+  EXPECT_EQ(cycles[0], cycles[1]);
+}
+
+/// What docs/run-json.md promises.
+TEST(ReportTest, JsonHasTheDocumentedKeys) {
+  const NpuConfig config = SpecConfig("nano");
+  const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok());
+  const Result<CompiledModel> compiled = CompileForRun(*model, config);
+  ASSERT_TRUE(compiled.ok());
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+  RunModelOptions run;
+  run.repeat = 2;
+  const Result<RunReport> report =
+      RunModel(config, *model, *compiled, *npu, MakeRandomInputs(*model, 1), run, nullptr);
+  ASSERT_TRUE(report.ok()) << ErrorText(report);
+  const nlohmann::json json = nlohmann::json::parse(RunReportJson(*report));
+  EXPECT_EQ(json["spec"], "nano");
+  EXPECT_EQ(json["config_hash"].get<std::string>().size(), 16u);
+  EXPECT_EQ(json["model"], "digits_cnn_int8.tflite");
+  ASSERT_EQ(json["layers"].size(), model->operators.size());
+  uint64_t cycles = json["other"]["cycles"];
+  for (const nlohmann::json& layer : json["layers"]) {
+    for (const char* key : {"index", "op", "shape", "macs", "cycles", "utilization", "causes"}) {
+      EXPECT_TRUE(layer.contains(key)) << key;
+    }
+    uint64_t sum = 0;
+    for (const auto& [name, value] : layer["causes"].items()) sum += value.get<uint64_t>();
+    EXPECT_EQ(sum, layer["cycles"]);
+    cycles += sum;
+    EXPECT_LE(layer["utilization"], 1.0);
+  }
+  EXPECT_EQ(json["cycles"], cycles);
+  EXPECT_EQ(json["macs"], 425088);
+  EXPECT_EQ(json["mismatches"], 0);
+  EXPECT_TRUE(json["first_mismatch"].is_null());
+  EXPECT_EQ(json["repetitions"], 2);
+  for (const char* key : {"cycles_first", "utilization", "bytes_read", "bytes_written", "sim_hz",
+                          "causes", "warm", "tensors_checked", "elements_checked"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+}
+
+/// A wrong golden value must show, with layer, element and dumps: here the model is changed after
+/// compiling.
+TEST(ReportTest, DifferencesAreFoundAndNamed) {
+  const NpuConfig config = SpecConfig("nano");
+  Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok());
+  const Result<CompiledModel> compiled = CompileForRun(*model, config);
+  ASSERT_TRUE(compiled.ok());
+  const Operator& changed = model->operators[4];
+  Tensor& weights = model->tensors[static_cast<size_t>(changed.inputs[1])];
+  for (uint8_t& weight : weights.data) weight ^= 0x40;
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+  RunModelOptions run;
+  run.dump_folder = ::testing::TempDir() + "npugen_dump";
+  const Result<RunReport> report =
+      RunModel(config, *model, *compiled, *npu, MakeRandomInputs(*model, 1), run, nullptr);
+  ASSERT_TRUE(report.ok()) << ErrorText(report);
+  EXPECT_GT(report->mismatches, 0u);
+  ASSERT_TRUE(report->first_mismatch.has_value());
+  EXPECT_EQ(report->first_mismatch->operator_index, changed.index);
+  EXPECT_EQ(report->first_mismatch->tensor, changed.outputs[0]);
+  ASSERT_EQ(report->dumps.size(), 2u);
+  const std::vector<uint8_t> expected = ReadBytes(report->dumps[0]);
+  const std::vector<uint8_t> actual = ReadBytes(report->dumps[1]);
+  const size_t element = static_cast<size_t>(report->first_mismatch->element);
+  ASSERT_LT(element, expected.size());
+  EXPECT_EQ(static_cast<int8_t>(expected[element]), report->first_mismatch->expected);
+  EXPECT_EQ(static_cast<int8_t>(actual[element]), report->first_mismatch->actual);
+}
+
+}  // namespace
+}  // namespace npugen::testing
