@@ -200,7 +200,7 @@ module npu_dispatch #(
   assign store_valid_o = pushed && to_store;
   assign pe_valid_o    = pushed ? to_pe : '0;
   assign push_entry_o  = held_q ? held_entry_q : entry_i;
-  assign push_last_o   = body_q == 8'd1 && !held_q;
+  assign push_last_o   = body_q == 8'd1;
 
   assign done_o        = head && !fail && is_end && synchronized;
   assign command_o     = head && !fail && (pushed || is_compute || (!push && synchronized));
@@ -216,7 +216,7 @@ module npu_dispatch #(
       error_valid_q <= 1'b0;
     end else begin
       error_valid_q <= fail;
-      stopped_q     <= stopped_q || fail || done_o;
+      stopped_q     <= stopped_q || fail;
       if (command_o) body_q <= header.length - 8'd1;
       else if (pushed && !held_q) body_q <= body_q - 8'd1;
       if (command_o) held_q <= is_compute;

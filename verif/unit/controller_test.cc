@@ -75,6 +75,8 @@ struct Bench {
   std::map<int, EngineError> errors_next;  // by engine, raised in the next cycle
   size_t queue_depth = 2;
   int linger = 0;
+  int take_percent = 100;  // of the cycles in which an engine could take a command
+  int forced_quiet = -1;   // 0, 1: dma_quiet_i regardless of the engines
   int cycle = 0;
 
   // seen
@@ -124,7 +126,8 @@ struct Bench {
       const bool waiting = whole && !Released(engine.queue.front());
       const bool blocked = waiting || (engine.queue.size() == 1 && !whole);
       const bool ready = engine.whole_commands() < queue_depth;
-      take[e] = whole && !waiting && !engine.busy && !dut.halt_o;
+      take[e] = whole && !waiting && !engine.busy && !dut.halt_o &&
+                static_cast<int>(random() % 100) < take_percent;
       // The last busy cycle arrives at the barrier.
       bool signal = engine.busy && engine.left == 0 && (engine.running[1] >> 21 & 1);
       const unsigned id = signal ? engine.running[1] >> 16 & 15 : random() % 16;
@@ -178,6 +181,7 @@ struct Bench {
     }
     errors_next.clear();
     dut.pe_cause_i = random() % 8;
+    if (forced_quiet >= 0) dma_quiet = forced_quiet != 0;
     dut.dma_quiet_i = dma_quiet;
     dut.dma_read_beat_i = !dma_quiet && engines[0].busy && random() % 2;
     dut.dma_write_bytes_i = !dma_quiet && engines[1].busy ? random() % (PARAM_BusBytes + 1) : 0;
@@ -453,6 +457,66 @@ TEST(Controller, ChargesAndTracesThePeBeforeTheDma) {
   EXPECT_EQ(tags.size(), 4u) << "0 before the first command";
 }
 
+TEST(Controller, TracesTheStoreBeforeTheLoad) {
+  Bench bench;
+  bench.bus.latency = 1;
+  bench.durations[1] = 300;
+  bench.durations[3] = 100;
+  bench.Load({Make(Opcode::kLoad, 1), Make(Opcode::kStore, 3), End()});
+  bench.Cycle(true);
+  std::map<int, int> tags;
+  while (bench.irqs_done == 0) {
+    bench.Cycle();
+    if (bench.dut.trace_active_o) ++tags[bench.dut.trace_tag_o];
+  }
+  EXPECT_EQ(tags[3], 101);
+  EXPECT_GT(tags[1], 150) << "before and after";
+  EXPECT_EQ(tags.size(), 3u) << "0 before the first command";
+}
+
+TEST(Controller, WaitsUntilTheBusStaysQuiet) {
+  for (unsigned pattern = 0; pattern < 256; ++pattern) {
+    Bench bench;
+    bench.durations[7] = 1000;
+    bench.Load({Make(Opcode::kStore, 7), End()});
+    bench.Cycle(true);
+    bench.Idle(150);
+    bench.errors_next[1] = {12, 7, 0};
+    bench.Cycle();
+    int quiet = 0;
+    for (int i = 0; i < 12; ++i) {
+      bench.forced_quiet = i >= 8 || (pattern >> i & 1);
+      quiet = bench.forced_quiet ? quiet + 1 : 0;
+      bench.Cycle();
+      ASSERT_EQ(bench.irqs_error, quiet >= 4) << pattern << " " << i;
+      if (quiet >= 4) break;
+    }
+    bench.Cycle();
+    EXPECT_EQ(bench.dut.status_o, static_cast<unsigned>(kError));
+  }
+}
+
+TEST(Controller, LetsAnErrorWinOverTheEndOfTheJob) {
+  int together = 0;
+  for (int when = 5; when < 160; ++when) {
+    Bench bench;
+    bench.durations[7] = 10;
+    bench.Load({Make(Opcode::kStore, 7), End()});
+    bench.Cycle(true);
+    bench.Idle(when);
+    const bool over = bench.irqs_done != 0;
+    bench.errors_next[0] = {12, 8, 0};
+    bench.Cycle();
+    ASSERT_EQ(bench.irqs_done, over ? 1 : 0);
+    together += !over;
+    bench.Idle(300);
+    ASSERT_EQ(bench.irqs_error, over ? 0 : 1);
+    EXPECT_EQ(bench.dut.status_o, static_cast<unsigned>(over ? kDone : kError));
+  }
+  EXPECT_GT(together, 0);
+  EXPECT_LT(together, 155) << "the range does not cover the end";
+}
+
 TEST(Controller, ReportsTheErrorOfEveryEngine) {
   for (int engine = 0; engine < kEngines; ++engine) {
     Bench bench;
@@ -589,7 +653,33 @@ TEST(Controller, FindsDeadlocksWithPartOfACommandInAQueue) {
   bench.ExpectError(kDeadlock, 0, 5, 0);
 }
 
+TEST(Controller, CallsNothingADeadlockWhileTheBusIsBusy) {
+  Bench bench;
+  bench.forced_quiet = 0;
+  EXPECT_FALSE(bench.Run({Wait(Make(Opcode::kStore, 5), 2, 1), End()}, 300));
+  EXPECT_FALSE(bench.dut.halt_o);
+  bench.forced_quiet = 1;
+  bench.Idle(20);
+  bench.ExpectError(kDeadlock, 0, 5, 0);
+}
+
 TEST(Controller, DoesNotMistakeSlowEnginesForADeadlock) {
+  for (const Opcode waiting : {Opcode::kLoad, Opcode::kStore, Opcode::kMatmul}) {
+    for (const Opcode late : {Opcode::kLoad, Opcode::kStore, Opcode::kAdd}) {
+      if (waiting == late || (waiting == Opcode::kMatmul && late == Opcode::kAdd)) continue;
+      // What releases the first command comes behind it, when all of the stream has been fetched.
+      const std::vector<Command> commands = {Make(Opcode::kStore, 4), Make(Opcode::kFence, 4),
+                                             Wait(Make(waiting, 5), 2, 1), Signal(Make(late, 6), 2),
+                                             End()};
+      Bench bench;
+      bench.durations[4] = 200;
+      for (const int percent : {1, 10, 100}) {
+        bench.take_percent = percent;
+        ASSERT_TRUE(bench.Run(commands));
+        bench.ExpectDone();
+      }
+    }
+  }
   for (const Opcode slow : {Opcode::kLoad, Opcode::kStore, Opcode::kMatmul}) {
     for (const Opcode waiting : {Opcode::kLoad, Opcode::kStore, Opcode::kMatmul}) {
       Bench bench;
@@ -635,6 +725,20 @@ TEST(Controller, ResetsInEveryState) {
         bench.Run({Signal(Make(Opcode::kLoad, 1), 0), Wait(Make(Opcode::kStore, 2), 0, 1), End()}));
     bench.ExpectDone();
   }
+  for (int when = 0; when < 12; ++when) {  // around the cycle of the error interrupt
+    Bench bench;
+    bench.durations[3] = 1000;
+    bench.Load({Make(Opcode::kStore, 3), End()});
+    bench.Cycle(true);
+    bench.Idle(150);
+    bench.errors_next[1] = {12, 3, 1};
+    bench.Cycle();
+    bench.Idle(when);
+    const int irqs = bench.irqs_error;
+    EXPECT_EQ(irqs, when > 3);
+    bench.Reset();
+    EXPECT_EQ(bench.irqs_error, irqs) << "no interrupt once a reset was asked for";
+  }
   Bench bench;  // idle, and a reset while an error is settled
   bench.Reset();
   ASSERT_TRUE(bench.Run({End()}));
@@ -664,10 +768,12 @@ TEST(Controller, IgnoresTheDoorbellUnlessItIsIdle) {
   while (bench.irqs_done == 0) bench.Cycle();
   bench.ExpectDone();
   EXPECT_EQ(bench.dut.perf_commands_o, 2u);
+  const size_t bursts = bench.bus.burst_addresses.size();
   bench.Cycle(true, true);  // reset wins
   EXPECT_EQ(bench.dut.status_o, static_cast<unsigned>(kResetting));
   for (int i = 0; i < 30; ++i) bench.Cycle(i < 4);
   EXPECT_EQ(bench.dut.status_o, 0u);
+  EXPECT_EQ(bench.bus.burst_addresses.size(), bursts);
 }
 
 }  // namespace

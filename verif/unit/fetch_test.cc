@@ -150,7 +150,7 @@ TEST(Fetch, DeliversStreamsOfAnyLengthAndAlignment) {
   Bench bench;
   std::mt19937 random(11);
   for (int round = 0; round < 250; ++round) {
-    const unsigned entries = 3 + random() % (round % 10 == 0 ? 1500 : 60);
+    const unsigned entries = 3 + random() % (round % 7 == 0 ? 1500 : 60);
     Job job = MakeJob(random, entries);
     job.base = (random() % 0x10000) * 16;
     // Half of the streams end exactly with their window.
@@ -363,13 +363,13 @@ TEST(Fetch, FallsSilentWhenHalted) {
       bench.dut.start_i = cycle == 0;
       bench.dut.halt_i = cycle > halt;
       bench.Drive();
-      if (cycle == halt)
+      if (cycle == halt + 1)
         bursts = bench.bus.burst_addresses.size() + (bench.dut.ar_valid_o && !bench.dut.ar_ready_i);
       if (cycle > halt) EXPECT_FALSE(bench.dut.entry_valid_o);
       bench.Edge();
     }
-    // A request that was decided in the cycle before may still show.
-    EXPECT_LE(bench.bus.burst_addresses.size(), bursts + 1);
+    // A request that was decided in the cycle before may still show, nothing else.
+    EXPECT_LE(bench.bus.burst_addresses.size(), bursts);
     EXPECT_TRUE(bench.dut.quiet_o);
     EXPECT_EQ(bench.bus.in_flight, 0u);
     bench.dut.clear_i = 1;
