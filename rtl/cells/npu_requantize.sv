@@ -1,73 +1,183 @@
 `default_nettype none
-// One result lane of the post-processing: TFLite's rescaling by a quantized multiplier, pipelined.
+// One lane of post-processing: adds the bias, multiplies by a 31-bit multiplier, shifts with
+// TFLite's rounding, adds the zero point and saturates to int8.
 //
-// Rescale: RDBPOT(SRDHM(x << left, multiplier), right), the two roundings of TFLite's
-// MultiplyByQuantizedMultiplier. SRDHM rounds halves up: floor((x * multiplier * 2^left + 2^30) / 2^31);
-// RDBPOT rounds halves away from zero: (y + 2^(right-1) - (y < 0)) >> right.
-// Average: x is a magnitude and its sign, the quotient floor(x * multiplier / 2^(31 + right)) takes the sign.
+// A pipeline of four stages; the enables and operations of each stage come from npu_postprocess,
+// which is the same for all lanes. An operation whose result is an operand again (ADD) enters
+// stage 1 from stage 4.
 //
-// result_o follows x_i by five cycles. Stage s loads when enable_i[s] is set; the owner keeps the enables
-// moving with the data.
+//   1  x = (acc + bias) << left;  average: x = |acc| + bias
+//   2  low = x * multiplier[15:0],  high = x * multiplier[30:16] + rounding
+//   3  q = (high * 2^16 + low) / 2^31, the coarse part of the right shift
+//   4  the fine part, rounding, sign, plus zero point or operand a of ADD, saturation
+//
+// Rounding: the first one, half up, is 2^30 in the product. The second one, halves away from zero,
+// is (q - (x < 0) + 2^(right-1)) >> right; the subtraction also goes into the product (x < 0 and q
+// = 0 gives -1 there, which rounds to 0 again), so that only the last bit shifted out has to be
+// added.
 module npu_requantize (
-  input  wire                clk_i,
-  input  wire  [4:0]         enable_i,      // load enables of the stages, [0]: the input registers
-  input  wire  signed [32:0] x_i,           // 32-bit value, or a magnitude up to 2^32 - 1
-  input  wire                average_i,
-  input  wire                negative_i,    // average: the quotient's sign
-  input  wire  [30:0]        multiplier_i,
-  input  wire  [7:0]         shift_i,       // signed: left 1..7, right 0..31 as 0..-31
-  output wire  signed [31:0] result_o
+  input  wire         clk_i,
+  // stage 1
+  input  wire         enter_i,         // take an operand
+  input  wire         sum_i,           // operand: acc_i + bias_i, of the record
+  input  wire         average_i,       // with sum_i: |acc_i| + bias
+  input  wire         second_i,        // operand: the result of stage 4
+  input  wire         rescale_i,       // operand: (b_i + b_offset_i) << 20; none of the three: 0
+  input  wire         keep_a_i,        // a_i is used
+  input  wire  [31:0] acc_i,
+  input  wire  [31:0] bias_i,
+  input  wire  [30:0] multiplier_i,    // of the record
+  input  wire  [5:0]  shift_i,         // of the record, signed: 1..7 left, 0..-31 right
+  input  wire  [30:0] common_multiplier_i,
+  input  wire  [5:0]  common_shift_i,
+  input  wire  [7:0]  a_i,
+  input  wire  [7:0]  b_i,
+  input  wire  [8:0]  b_offset_i,      // minus the zero point of b
+  // stage 2
+  input  wire         enter2_i,
+  input  wire         average2_i,
+  input  wire         keep_a2_i,
+  // stage 3
+  input  wire         enter3_i,
+  input  wire         keep_a3_i,
+  input  wire         a_negative3_i,   // subtract a
+  input  wire  [8:0]  a_offset3_i,     // added to a (minus its zero point)
+  // stage 4
+  input  wire         enter4_i,
+  input  wire         average4_i,      // the sign of the accumulator is applied, nothing is rounded
+  input  wire         rescaled4_i,     // add a << 19 (first pass of ADD)
+  input  wire         pass4_i,         // add a (nothing else was multiplied)
+  input  wire         negative4_i,     // subtract the product
+  input  wire  [7:0]  zero_point4_i,   // added otherwise
+  output wire  [7:0]  result_o         // valid in the cycle after enter4_i
 );
-  logic signed [32:0] x_q, high_q, rounded_q;
-  logic signed [64:0] product_q, scaled;
-  logic [30:0]        multiplier_q;
-  logic [2:0]         left_q, left2_q;
-  logic [4:0]         right_q, right2_q, right3_q;
-  logic               average_q, average2_q, average3_q, negative_q, negative2_q, negative3_q, negative4_q;
-  logic signed [31:0] result_q;
-  logic signed [33:0] nudged;
+  logic [32:0] x_q;
+  logic [30:0] multiplier_q;
+  logic [4:0]  right1_q, right2_q;
+  logic [2:0]  right3_q;
+  logic        sign1_q, sign2_q, sign3_q;
+  logic [7:0]  a1_q, a2_q, result_q;
+  logic [8:0]  a3_q;
+  logic [32:0] low_q;
+  logic [47:0] high_q;
+  logic [33:0] q_q;
 
-  // SRDHM: halves up; the average takes the floor.
-  assign scaled = (product_q <<< left2_q) + (average2_q ? 65'sd0 : 65'sh4000_0000);
-  // RDBPOT: halves away from zero.
-  assign nudged = 34'(high_q) + ((average3_q || right3_q == '0) ? 34'sd0
-                                 : (34'sd1 <<< (right3_q - 5'd1)) - $signed({33'd0, high_q[32]}));
+  // Functions, called under the enables: a lane that rests costs nothing to simulate.
+  function automatic logic [32:0] sum_of(input logic sum, input logic average, input logic rescale,
+                                         input logic [31:0] acc, input logic [31:0] bias,
+                                         input logic [7:0] b, input logic [8:0] b_offset);
+    logic        flip;
+    logic [32:0] term, other;
+    flip  = average && acc[31];
+    term  = '0;
+    other = '0;
+    if (sum) begin
+      term  = {acc[31] && !average, acc ^ {32{flip}}};
+      other = {bias[31], bias};
+    end else if (rescale) begin
+      term  = {{5{b[7]}}, b, 20'd0};
+      other = {{4{b_offset[8]}}, b_offset, 20'd0};
+    end
+    sum_of = term + other + 33'(flip && sum);
+  endfunction
 
-  logic signed [33:0] shifted;
-  assign shifted = nudged >>> right3_q;
+  function automatic logic [32:0] shifted_left(input logic [32:0] value, input logic [2:0] left,
+                                               input logic average);
+    logic [31:0] low;
+    low          = value[31:0] << left;
+    shifted_left = {average ? value[32] : low[31], low};
+  endfunction
+
+  function automatic logic [32:0] low_product(input logic [32:0] x, input logic [15:0] multiplier);
+    logic signed [48:0] product;
+    product     = $signed(x) * $signed({1'b0, multiplier});
+    low_product = 33'(product >>> 16);
+  endfunction
+
+  function automatic logic [47:0] high_product(input logic [32:0] x, input logic [14:0] multiplier,
+                                               input logic rounds, input logic shifts);
+    logic signed [47:0] product;
+    logic               minus;
+    minus        = rounds && shifts && x[32];
+    product      = $signed(x) * $signed({1'b0, multiplier});
+    high_product = product + {{33{minus}}, rounds, 14'd0};
+  endfunction
+
+  // One more bit at the bottom: the last one shifted out.
+  function automatic logic [33:0] coarse_shift(input logic [32:0] low, input logic [47:0] high,
+                                               input logic [1:0] right);
+    logic [47:0]        sum;
+    logic signed [33:0] wide;
+    sum          = high + {{15{low[32]}}, low};
+    wide         = {33'(sum >> 15), 1'b0};
+    coarse_shift = wide >>> {right, 3'b000};
+  endfunction
+
+  function automatic logic [33:0] result_of(input logic [33:0] q, input logic [2:0] right,
+                                            input logic sign, input logic average,
+                                            input logic rescaled, input logic pass,
+                                            input logic negative, input logic [8:0] a,
+                                            input logic [7:0] zero_point);
+    logic signed [33:0] wide;
+    logic               flip, carry;
+    logic [33:0]        value, addend;
+    flip  = average ? sign : negative && rescaled;
+    wide  = $signed(q) >>> right;
+    value = {wide[33], wide[33:1]} ^ {34{flip}};
+    if (rescaled) addend = {{6{a[8]}}, a, 19'd0};
+    else if (pass) addend = {{25{a[8]}}, a};
+    else addend = {{26{zero_point[7]}}, zero_point};
+    carry     = (wide[0] && !average) != flip;
+    result_of = value + addend + 34'(carry);
+  endfunction
+
+  function automatic logic [7:0] saturated(input logic [33:0] value);
+    if (value[33:7] == {27{value[33]}}) saturated = value[7:0];
+    else saturated = {value[33], {7{!value[33]}}};
+  endfunction
+
+  logic [5:0] shift;
+  logic [2:0] left;
+  logic [4:0] right;
+  assign shift = sum_i ? shift_i : common_shift_i;
+  assign left  = shift[5] ? 3'd0 : shift[2:0];
+  assign right = shift[5] ? 5'd0 - shift[4:0] : 5'd0;
 
   always_ff @(posedge clk_i) begin
-    if (enable_i[0]) begin
-      x_q          <= x_i;
-      multiplier_q <= multiplier_i;
-      left_q       <= shift_i[7] ? 3'd0 : shift_i[2:0];
-      right_q      <= shift_i[7] ? 5'(-$signed(shift_i)) : 5'd0;
-      average_q    <= average_i;
-      negative_q   <= negative_i;
+    if (enter_i) begin
+      if (second_i) begin
+        x_q <= shifted_left(33'(result_of(q_q, right3_q, sign3_q, average4_i, rescaled4_i, pass4_i,
+                                          negative4_i, a3_q, zero_point4_i)), left, 1'b0);
+      end else begin
+        x_q <= shifted_left(sum_of(sum_i, average_i, rescale_i, acc_i, bias_i, b_i, b_offset_i),
+                            left, average_i);
+      end
+      multiplier_q <= sum_i ? multiplier_i : common_multiplier_i;
+      right1_q     <= right;
+      sign1_q      <= acc_i[31];
+      if (keep_a_i) a1_q <= a_i;
     end
-    if (enable_i[1]) begin
-      product_q   <= 65'(x_q) * $signed({34'd0, multiplier_q});
-      left2_q     <= left_q;
-      right2_q    <= right_q;
-      average2_q  <= average_q;
-      negative2_q <= negative_q;
+    if (enter2_i) begin
+      low_q    <= low_product(x_q, multiplier_q[15:0]);
+      high_q   <= high_product(x_q, multiplier_q[30:16], !average2_i, right1_q != '0);
+      right2_q <= right1_q;
+      sign2_q  <= sign1_q;
+      if (keep_a2_i) a2_q <= a1_q;
     end
-    if (enable_i[2]) begin
-      high_q      <= scaled[63:31];
-      right3_q    <= right2_q;
-      average3_q  <= average2_q;
-      negative3_q <= negative2_q;
+    if (enter3_i) begin
+      q_q      <= coarse_shift(low_q, high_q, right2_q[4:3]);
+      right3_q <= right2_q[2:0];
+      sign3_q  <= sign2_q;
+      if (keep_a3_i) begin
+        a3_q <= ({a2_q[7], a2_q} ^ {9{a_negative3_i}}) + a_offset3_i + 9'(a_negative3_i);
+      end
     end
-    if (enable_i[3]) begin
-      rounded_q   <= shifted[32:0];
-      negative4_q <= negative3_q && average3_q;
+    if (enter4_i) begin
+      result_q <= saturated(result_of(q_q, right3_q, sign3_q, average4_i, rescaled4_i, pass4_i,
+                                      negative4_i, a3_q, zero_point4_i));
     end
-    if (enable_i[4]) result_q <= negative4_q ? -rounded_q[31:0] : rounded_q[31:0];
   end
 
   assign result_o = result_q;
-
-  logic unused_bits;
-  assign unused_bits = ^{scaled[64], scaled[30:0], shifted[33], rounded_q[32]};
 endmodule : npu_requantize
 `default_nettype wire

@@ -1,0 +1,473 @@
+// npu_postprocess against TFLite's arithmetic, written as its reference kernels do it.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <limits>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "Vdut.h"
+
+namespace {
+
+constexpr int kWidth = PARAM_Width;
+constexpr int kLatency = 4;
+constexpr int kAddLatency = 7;
+constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
+constexpr int32_t kHighest = std::numeric_limits<int32_t>::max();
+
+enum Mode { kRequantize, kAverage, kAdd, kPass };
+
+int32_t Wrap(int64_t value) { return static_cast<int32_t>(static_cast<uint32_t>(value)); }
+
+int32_t SaturatingRoundingDoublingHighMul(int32_t a, int32_t b) {
+  if (a == b && a == kLowest) return kHighest;
+  const int64_t product = int64_t{a} * b;
+  const int32_t nudge = product >= 0 ? (1 << 30) : (1 - (1 << 30));
+  return static_cast<int32_t>((product + nudge) / (int64_t{1} << 31));
+}
+
+int32_t RoundingDivideByPot(int32_t x, int exponent) {
+  const int32_t mask = static_cast<int32_t>((int64_t{1} << exponent) - 1);
+  const int32_t remainder = x & mask;
+  const int32_t threshold = (mask >> 1) + (x < 0 ? 1 : 0);
+  return (x >> exponent) + (remainder > threshold ? 1 : 0);
+}
+
+int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int shift) {
+  const int left = shift > 0 ? shift : 0;
+  const int right = shift > 0 ? 0 : -shift;
+  return RoundingDivideByPot(
+      SaturatingRoundingDoublingHighMul(Wrap(int64_t{x} * (1 << left)), multiplier), right);
+}
+
+struct Scalars {
+  int out_zero_point = 0, act_min = -128, act_max = 127, a_zero_point = 0, b_zero_point = 0;
+  int b_shift = 0, out_shift = 0;
+  int32_t b_multiplier = 0, out_multiplier = 0;
+  bool a_subtract = false, b_subtract = false;
+};
+
+struct Lane {
+  int32_t acc = 0, bias = 0, multiplier = 0;
+  int shift = 0;
+  int8_t a = 0, b = 0;
+};
+
+struct Vector {
+  Mode mode = kRequantize;
+  uint32_t address = 0;
+  uint32_t strobe = 0;
+  Lane lanes[kWidth];
+};
+
+int8_t Expected(const Scalars& s, Mode mode, const Lane& lane) {
+  int64_t value = 0;
+  switch (mode) {
+    case kRequantize:
+      value = MultiplyByQuantizedMultiplier(Wrap(int64_t{lane.acc} + lane.bias), lane.multiplier,
+                                            lane.shift) +
+              int64_t{s.out_zero_point};
+      break;
+    case kAverage: {
+      const int64_t magnitude = std::llabs(int64_t{lane.acc}) + lane.bias;
+      const int64_t quotient = (magnitude * lane.multiplier) >> (31 - lane.shift);
+      value = (lane.acc < 0 ? -quotient : quotient) + s.out_zero_point;
+      break;
+    }
+    case kAdd: {
+      const int32_t w = MultiplyByQuantizedMultiplier((lane.b - s.b_zero_point) * (1 << 20),
+                                                      s.b_multiplier, s.b_shift);
+      const int32_t u = (lane.a - s.a_zero_point) * (1 << 19);
+      const int32_t sum = Wrap((s.a_subtract ? -int64_t{u} : int64_t{u}) +
+                               (s.b_subtract ? -int64_t{w} : int64_t{w}));
+      value = MultiplyByQuantizedMultiplier(sum, s.out_multiplier, s.out_shift) +
+              int64_t{s.out_zero_point};
+      break;
+    }
+    case kPass:
+      value = lane.a;
+      break;
+  }
+  return static_cast<int8_t>(std::min<int64_t>(std::max<int64_t>(value, s.act_min), s.act_max));
+}
+
+class Postprocess : public testing::Test {
+ protected:
+  Postprocess() {
+    dut_.rst_ni = 0;
+    Tick();
+    dut_.rst_ni = 1;
+    SetScalars({});
+  }
+
+  ~Postprocess() override { dut_.final(); }
+
+  void SetScalars(const Scalars& s) {
+    scalars_ = s;
+    dut_.out_zero_point_i = s.out_zero_point & 0xff;
+    dut_.act_min_i = s.act_min & 0xff;
+    dut_.act_max_i = s.act_max & 0xff;
+    dut_.a_zero_point_i = s.a_zero_point & 0xff;
+    dut_.b_zero_point_i = s.b_zero_point & 0xff;
+    dut_.b_shift_i = s.b_shift & 0xff;
+    dut_.out_shift_i = s.out_shift & 0xff;
+    dut_.b_multiplier_i = s.b_multiplier;
+    dut_.out_multiplier_i = s.out_multiplier;
+    dut_.a_subtract_i = s.a_subtract;
+    dut_.b_subtract_i = s.b_subtract;
+  }
+
+  /// One cycle with `vector` offered (nullptr: nothing). Returns whether it was taken.
+  bool Cycle(const Vector* vector) {
+    dut_.clk_i = 0;
+    dut_.valid_i = vector != nullptr;
+    if (vector != nullptr) {
+      uint32_t acc[kWidth];
+      uint8_t record[9 * kWidth], a[kWidth], b[kWidth];
+      for (int i = 0; i < kWidth; ++i) {
+        const Lane& lane = vector->lanes[i];
+        acc[i] = static_cast<uint32_t>(lane.acc);
+        const uint32_t multiplier =
+            static_cast<uint32_t>(lane.multiplier) | (random_() % 2 ? 0x80000000u : 0);
+        std::memcpy(record + 9 * i, &lane.bias, 4);
+        std::memcpy(record + 9 * i + 4, &multiplier, 4);
+        record[9 * i + 8] = static_cast<uint8_t>(lane.shift);
+        a[i] = static_cast<uint8_t>(lane.a);
+        b[i] = static_cast<uint8_t>(lane.b);
+      }
+      std::memcpy(&dut_.acc_i, acc, sizeof acc);
+      std::memcpy(&dut_.record_i, record, sizeof record);
+      std::memcpy(&dut_.a_i, a, sizeof a);
+      std::memcpy(&dut_.b_i, b, sizeof b);
+      dut_.mode_i = vector->mode;
+      dut_.addr_i = vector->address;
+      dut_.strb_i = vector->strobe;
+    }
+    dut_.eval();
+    const bool taken = vector != nullptr && dut_.ready_o;
+    EXPECT_EQ(dut_.busy_o, !expected_.empty());
+    if (dut_.valid_o) CheckResult();
+    if (taken) {
+      Result result{cycle_ + (vector->mode == kAdd ? kAddLatency : kLatency),
+                    vector->address,
+                    vector->strobe,
+                    {}};
+      for (int i = 0; i < kWidth; ++i) {
+        result.bytes[i] = Expected(scalars_, vector->mode, vector->lanes[i]);
+      }
+      expected_.push_back(result);
+    }
+    Tick();
+    return taken;
+  }
+
+  /// Sends all vectors, with idle cycles in one of `gaps` cycles (0: none), and waits for their
+  /// results.
+  void Run(const std::vector<Vector>& vectors, unsigned gaps) {
+    for (const Vector& vector : vectors) {
+      while (gaps != 0 && random_() % gaps == 0) Cycle(nullptr);
+      int waited = 0;
+      while (!Cycle(&vector)) ASSERT_LT(++waited, 20);
+      if (HasFailure()) return;
+    }
+    Drain();
+  }
+
+  void Drain() {
+    for (int i = 0; i < kAddLatency + 1; ++i) Cycle(nullptr);
+    EXPECT_TRUE(expected_.empty());
+    EXPECT_FALSE(dut_.busy_o);
+  }
+
+  uint32_t AllLanes() const { return (1u << kWidth) - 1; }
+
+  std::mt19937_64 random_{kWidth};
+  Vdut dut_;
+  uint64_t cycle_ = 0;
+
+ private:
+  struct Result {
+    uint64_t cycle;
+    uint32_t address, strobe;
+    int8_t bytes[kWidth];
+  };
+
+  void Tick() {
+    dut_.clk_i = 0;
+    dut_.eval();
+    dut_.clk_i = 1;
+    dut_.eval();
+    ++cycle_;
+  }
+
+  void CheckResult() {
+    ASSERT_FALSE(expected_.empty());
+    const Result& result = expected_.front();
+    EXPECT_EQ(cycle_, result.cycle);
+    EXPECT_EQ(dut_.addr_o, result.address);
+    EXPECT_EQ(dut_.strb_o, result.strobe);
+    int8_t bytes[kWidth];
+    std::memcpy(bytes, &dut_.data_o, sizeof bytes);
+    for (int i = 0; i < kWidth; ++i) {
+      if ((result.strobe >> i & 1) != 0) {
+        EXPECT_EQ(bytes[i], result.bytes[i]) << "lane " << i;
+      }
+    }
+    expected_.pop_front();
+  }
+
+  Scalars scalars_;
+  std::deque<Result> expected_;
+};
+
+/// Accumulators, biases and multipliers that lie at the edges more often than not.
+class Corners {
+ public:
+  explicit Corners(std::mt19937_64& random) : random_(random) {}
+
+  int32_t Word() {
+    static constexpr int32_t kEdges[] = {kLowest,      kLowest + 1, -1,      0,         1,
+                                         kHighest - 1, kHighest,    1 << 30, -(1 << 30)};
+    switch (random_() % 4) {
+      case 0:
+        return kEdges[random_() % std::size(kEdges)];
+      case 1:
+        return static_cast<int32_t>(random_());
+      default:
+        return static_cast<int32_t>(random_()) >> (random_() % 32);
+    }
+  }
+
+  int32_t Multiplier() {
+    static constexpr int32_t kEdges[] = {0, 1, 1 << 30, kHighest, kHighest - 1, (1 << 30) + 1};
+    switch (random_() % 4) {
+      case 0:
+        return kEdges[random_() % std::size(kEdges)];
+      case 1:
+        return static_cast<int32_t>(random_() & kHighest);
+      default:
+        return static_cast<int32_t>((random_() & 0x3fffffff) | 0x40000000);
+    }
+  }
+
+  int Shift(int lowest, int highest) {
+    return lowest + static_cast<int>(random_() % static_cast<unsigned>(highest - lowest + 1));
+  }
+
+ private:
+  std::mt19937_64& random_;
+};
+
+Scalars RandomScalars(std::mt19937_64& random) {
+  Corners corners(random);
+  Scalars s;
+  const auto byte = [&] { return static_cast<int>(random() % 256) - 128; };
+  s.out_zero_point = random() % 4 == 0 ? -128 : byte();
+  s.act_min = byte();
+  s.act_max = byte();
+  if (s.act_min > s.act_max) std::swap(s.act_min, s.act_max);
+  if (random() % 2 == 0) s.act_min = -128, s.act_max = 127;
+  s.a_zero_point = random() % 4 == 0 ? -128 : byte();
+  s.b_zero_point = random() % 4 == 0 ? -128 : byte();
+  s.b_multiplier = corners.Multiplier();
+  s.out_multiplier = corners.Multiplier();
+  s.b_shift = corners.Shift(-12, 3);
+  s.out_shift = corners.Shift(-24, -14);
+  if (random() % 8 == 0) s.b_shift = corners.Shift(-31, 7), s.out_shift = corners.Shift(-31, 7);
+  s.a_subtract = random() % 3 == 0;
+  s.b_subtract = random() % 3 == 0;
+  return s;
+}
+
+Vector RandomVector(std::mt19937_64& random, Mode mode) {
+  Corners corners(random);
+  Vector vector;
+  vector.mode = mode;
+  vector.address = static_cast<uint32_t>(random() & 0xffffff);
+  vector.strobe = static_cast<uint32_t>(random() | random()) & ((1u << kWidth) - 1);
+  for (Lane& lane : vector.lanes) {
+    lane.acc = corners.Word();
+    lane.bias = corners.Word();
+    lane.multiplier = corners.Multiplier();
+    lane.shift = corners.Shift(-31, mode == kAverage ? 0 : 7);
+    lane.a = static_cast<int8_t>(random());
+    lane.b = static_cast<int8_t>(random());
+    if (random() % 2 == 0 && mode == kRequantize) {
+      // A shift with which the result lies around the range of the output.
+      const int64_t sum = std::llabs(int64_t{Wrap(int64_t{lane.acc} + lane.bias)});
+      int bits = 0;
+      while (sum >> bits != 0) ++bits;
+      lane.shift = std::clamp(8 - bits, -31, 7);
+    }
+  }
+  return vector;
+}
+
+/// Fills vectors with the lanes one after the other.
+std::vector<Vector> Pack(Mode mode, const std::vector<Lane>& lanes) {
+  std::vector<Vector> vectors;
+  for (size_t i = 0; i < lanes.size(); ++i) {
+    if (i % kWidth == 0) vectors.emplace_back().mode = mode;
+    vectors.back().strobe |= 1u << (i % kWidth);
+    vectors.back().lanes[i % kWidth] = lanes[i];
+  }
+  return vectors;
+}
+
+TEST_F(Postprocess, RequantizesAsTfliteOnRandomAndExtremeValues) {
+  for (int round = 0; round < 300; ++round) {
+    SetScalars(RandomScalars(random_));
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 1000; ++i) vectors.push_back(RandomVector(random_, kRequantize));
+    Run(vectors, round % 3 == 0 ? 0 : round % 3 + 1);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, RoundsTwiceAndTiesAwayFromZero) {
+  // The values at which one rounding, or ties upward, would give another result.
+  EXPECT_EQ(MultiplyByQuantizedMultiplier(-1998, 1288490189, -1), -600);
+  EXPECT_EQ(MultiplyByQuantizedMultiplier(-1984, 1696766344, -6), -25);
+  EXPECT_EQ(MultiplyByQuantizedMultiplier(8, 1288490189, -1), 3);
+  EXPECT_EQ(MultiplyByQuantizedMultiplier(1, 1288490189, -1), 1);
+  std::vector<Lane> lanes;
+  for (const auto& [multiplier, shift] : {std::pair{1288490189, -1},
+                                          {1696766344, -6},
+                                          {1 << 30, -1},
+                                          {1 << 30, -4},
+                                          {kHighest, -3}}) {
+    for (int x = -2000; x <= 2000; ++x) lanes.push_back({x, 0, multiplier, shift, 0, 0});
+  }
+  for (int zero_point : {0, 100, -100}) {
+    Scalars s;
+    s.out_zero_point = zero_point;
+    SetScalars(s);
+    Run(Pack(kRequantize, lanes), 0);
+  }
+}
+
+TEST_F(Postprocess, AveragesOnRandomAndExtremeValues) {
+  for (int round = 0; round < 100; ++round) {
+    SetScalars(RandomScalars(random_));
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 1000; ++i) vectors.push_back(RandomVector(random_, kAverage));
+    Run(vectors, round % 3 == 0 ? 0 : 2);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, DividesEverySumOfUpTo300BytesExactly) {
+  SetScalars({});
+  for (int n = 1; n <= 300; ++n) {
+    // 2^s / n rounded up, as the compiler does; 1 with a bias of 1 and (1 - 2^-31).
+    int s = 31;
+    const auto multiplier = [&](int exponent) { return ((int64_t{1} << exponent) + n - 1) / n; };
+    while (multiplier(s + 1) <= kHighest) ++s;
+    const int32_t m = n == 1 ? kHighest : static_cast<int32_t>(multiplier(s));
+    const int32_t bias = n == 1 ? 1 : n / 2;
+    const int shift = n == 1 ? 0 : 31 - s;
+    const int step = kWidth == 16 ? 1 : 1 + static_cast<int>(random_() % 16);
+    std::vector<Lane> lanes;
+    for (int sum = -128 * n; sum <= 127 * n; sum += step) {
+      lanes.push_back({sum, bias, m, shift, 0, 0});
+      const int quotient = sum > 0 ? (sum + n / 2) / n : (sum - n / 2) / n;
+      ASSERT_EQ(Expected({}, kAverage, lanes.back()), quotient) << sum << " / " << n;
+    }
+    Run(Pack(kAverage, lanes), 0);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, AddsAllPairsOfBytes) {
+  for (int set = 0; set < 12; ++set) {
+    SetScalars(RandomScalars(random_));
+    std::vector<Lane> lanes;
+    for (int a = -128; a < 128; ++a) {
+      for (int b = -128; b < 128; ++b) {
+        lanes.push_back({static_cast<int32_t>(random_()), static_cast<int32_t>(random_()), 77, -3,
+                         static_cast<int8_t>(a), static_cast<int8_t>(b)});
+      }
+    }
+    Run(Pack(kAdd, lanes), set % 2 == 0 ? 0 : 2);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, AddsUnderManyScalars) {
+  for (int round = 0; round < 2000; ++round) {
+    SetScalars(RandomScalars(random_));
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 50; ++i) vectors.push_back(RandomVector(random_, kAdd));
+    Run(vectors, round % 4 == 0 ? 0 : 1 + round % 4);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, AcceptsAVectorPerCycleAndAnAdditionEverySecondCycle) {
+  std::vector<Vector> vectors;
+  for (int i = 0; i < 60; ++i) vectors.push_back(RandomVector(random_, kRequantize));
+  uint64_t start = cycle_;
+  for (const Vector& vector : vectors) EXPECT_TRUE(Cycle(&vector));
+  EXPECT_EQ(cycle_ - start, 60u);
+  Drain();
+  // One operand every second cycle never waits.
+  for (Vector& vector : vectors) vector.mode = kAdd;
+  for (const Vector& vector : vectors) {
+    EXPECT_TRUE(Cycle(&vector));
+    Cycle(nullptr);
+  }
+  Drain();
+  // Operands in every cycle: half of the cycles are second passes.
+  start = cycle_;
+  for (const Vector& vector : vectors) {
+    while (!Cycle(&vector)) {
+    }
+  }
+  EXPECT_LE(cycle_ - start, 120u);
+  Drain();
+}
+
+TEST_F(Postprocess, KeepsTheOrderWhenModesChangeBackToBack) {
+  for (int round = 0; round < 200; ++round) {
+    SetScalars(RandomScalars(random_));
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 300; ++i) {
+      vectors.push_back(RandomVector(random_, static_cast<Mode>(random_() % 4)));
+    }
+    Run(vectors, round % 4 == 0 ? 0 : 1 + round % 4);
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, ClearDropsEverything) {
+  for (Mode mode : {kRequantize, kAdd}) {
+    Vector vector = RandomVector(random_, mode);
+    dut_.clk_i = 0;
+    dut_.mode_i = mode;
+    dut_.valid_i = 1;
+    for (int i = 0; i < 2; ++i) {
+      dut_.clk_i = 0;
+      dut_.eval();
+      dut_.clk_i = 1;
+      dut_.eval();
+    }
+    EXPECT_TRUE(dut_.busy_o);
+    dut_.clear_i = 1;
+    dut_.clk_i = 0;
+    dut_.eval();
+    dut_.clk_i = 1;
+    dut_.eval();
+    dut_.clear_i = 0;
+    dut_.valid_i = 0;
+    EXPECT_FALSE(dut_.busy_o);
+    Drain();
+  }
+}
+
+}  // namespace
