@@ -36,6 +36,22 @@ const Shape kShapes[] = {
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
      "units: {postprocess_width: 2, lookup_ports: 1}\n",
      7, 0.3, true},
+    {"one",
+     "npu: {grid: {x: 1, y: 1}, axi: {data_width: 32, outstanding: 1}, command_queue: 1}\n"
+     "pe: {memory: 16 KiB, banks: 2, bank_width: 4, cores: 1}\n"
+     "core: {memory: 4 KiB, banks: 1, bank_width: 4, lanes: 1, accumulators: 2}\n"
+     "lane: {simd: 1}\n"
+     "controller: {instruction_memory: 32, parameter_buffer: 16, activation_buffer: 16}\n"
+     "units: {postprocess_width: 1, lookup_ports: 1}\n",
+     1, 0.1, false},
+    {"wide",
+     "npu: {grid: {x: 2, y: 2}, axi: {data_width: 256, address_width: 64, outstanding: 16}}\n"
+     "pe: {memory: 128 KiB, banks: 8, bank_width: 32, cores: 2}\n"
+     "core: {memory: 64 KiB, banks: 4, bank_width: 16, lanes: 16, accumulators: 32}\n"
+     "lane: {simd: 8}\n"
+     "controller: {instruction_memory: 256, parameter_buffer: 64, activation_buffer: 64}\n"
+     "units: {postprocess_width: 16, lookup_ports: 4}\n",
+     100, 0.05, true},
 };
 
 class NetworkTest : public ::testing::TestWithParam<Shape> {

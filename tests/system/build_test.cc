@@ -1,0 +1,224 @@
+// The cache of simulation models: built once, never half, never by two at a time; the program
+// around it.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <thread>
+
+#include "generator/emit/emit.h"
+#include "generator/plan/plan.h"
+#include "tests/support/files.h"
+#include "tests/support/random_model.h"
+#include "tests/system/simulation.h"
+#include "verif/sim/model_builder.h"
+
+namespace npugen::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+FileSet NanoFiles() {
+  const Result<Plan> plan = MakePlan(SpecConfig("nano"));
+  EXPECT_TRUE(plan.ok());
+  const Result<FileSet> files = Emit(*plan);
+  EXPECT_TRUE(files.ok());
+  return *files;
+}
+
+size_t Entries(const fs::path& folder) {
+  size_t count = 0;
+  for ([[maybe_unused]] const fs::directory_entry& entry : fs::directory_iterator(folder)) ++count;
+  return count;
+}
+
+/// A fresh cache folder, and an environment variable that is restored.
+class BuildTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    cache_ = fs::path(::testing::TempDir()) /
+             ("npugen_cache_" +
+              std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(cache_);
+    options_.cache_folder = cache_.string();
+    options_.jobs = 1;
+  }
+  void TearDown() override {
+    unsetenv("CXX");
+    unsetenv("VERILATOR");
+    fs::remove_all(cache_);
+  }
+  fs::path cache_;
+  ModelBuildOptions options_;
+};
+
+TEST_F(BuildTest, SecondBuildDoesNothingAndParallelBuildsShare) {
+  const FileSet files = NanoFiles();
+  std::vector<Result<BuiltModel>> models(2, Diagnostics(1));
+  std::thread other([&] { models[1] = BuildModel(files, options_); });
+  models[0] = BuildModel(files, options_);
+  other.join();
+  ASSERT_TRUE(models[0].ok()) << ErrorText(models[0]);
+  ASSERT_TRUE(models[1].ok()) << ErrorText(models[1]);
+  EXPECT_NE(models[0]->built, models[1]->built) << "one builds, the other waits";
+  EXPECT_EQ(models[0]->library, models[1]->library);
+  const Result<BuiltModel> again = BuildModel(files, options_);
+  ASSERT_TRUE(again.ok());
+  EXPECT_FALSE(again->built);
+  EXPECT_EQ(again->key, models[0]->key);
+  EXPECT_EQ(Entries(cache_ / "tmp"), 0u);
+  EXPECT_EQ(Entries(cache_ / "logs"), 0u);
+
+  // Documents do not matter, RTL does.
+  FileSet changed = files;
+  changed["docs/registers.md"] += "more";
+  const Result<BuiltModel> same = BuildModel(changed, options_);
+  ASSERT_TRUE(same.ok());
+  EXPECT_FALSE(same->built);
+  changed["rtl/npu_top.sv"] += "syntax error";
+  const Result<BuiltModel> broken = BuildModel(changed, options_);
+  ASSERT_FALSE(broken.ok());
+}
+
+TEST_F(BuildTest, FailureLeavesALogAndNoEntry) {
+  FileSet files = NanoFiles();
+  files["rtl/npu_top.sv"] += "this is no SystemVerilog\n";
+  const Result<BuiltModel> model = BuildModel(files, options_);
+  ASSERT_FALSE(model.ok());
+  const Diagnostic& error = model.errors().front();
+  EXPECT_EQ(error.code, DiagnosticCode::kToolFailed);
+  EXPECT_EQ(ExitStatus(error.code), 6);
+  const size_t path = error.hint.find(cache_.string());
+  ASSERT_NE(path, std::string::npos) << error.hint;
+  std::ifstream log(error.hint.substr(path));
+  std::stringstream text;
+  text << log.rdbuf();
+  EXPECT_NE(text.str().find("npu_top.sv"), std::string::npos) << text.str();
+  EXPECT_EQ(Entries(cache_ / "models"), 0u);
+  EXPECT_EQ(Entries(cache_ / "tmp"), 0u);
+}
+
+TEST_F(BuildTest, MissingToolsAreNamed) {
+  const FileSet files = NanoFiles();
+  setenv("VERILATOR", "no-such-verilator", 1);
+  const Result<BuiltModel> model = BuildModel(files, options_);
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.errors().front().code, DiagnosticCode::kToolMissing);
+  EXPECT_NE(model.errors().front().message.find("no-such-verilator"), std::string::npos);
+  unsetenv("VERILATOR");
+  setenv("CXX", "no-such-compiler", 1);
+  const Result<BuiltModel> second = BuildModel(files, options_);
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.errors().front().code, DiagnosticCode::kToolMissing);
+}
+
+TEST_F(BuildTest, UnwritableCacheIsRefused) {
+  options_.cache_folder = "/proc/npugen";
+  const Result<BuiltModel> model = BuildModel(NanoFiles(), options_);
+  ASSERT_FALSE(model.ok());
+  EXPECT_EQ(model.errors().front().code, DiagnosticCode::kFileWrite);
+}
+
+/// The program itself, with the build folder's cache.
+class ProgramTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) /
+              ("npugen_run_" +
+               std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  /// Exit status; what it prints stands in output_.
+  int Npugen(const std::string& arguments, const std::string& cache = NPUGEN_TEST_CACHE) {
+    const std::string command = "cd '" + folder_.string() + "' && NPUGEN_CACHE='" + cache +
+                                "' '" NPUGEN_PROGRAM "' " + arguments + " > output 2>&1";
+    const int status = std::system(command.c_str());
+    std::ifstream file(folder_ / "output");
+    std::stringstream text;
+    text << file.rdbuf();
+    output_ = text.str();
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  void WriteFile(const std::string& name, const std::vector<uint8_t>& bytes) {
+    std::ofstream file(folder_ / name, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  }
+  const std::string nano_ = SourcePath("specs/nano.yaml");
+  const std::string digits_ = SourcePath("models/digits/digits_cnn_int8.tflite");
+  fs::path folder_;
+  std::string output_;
+};
+
+TEST_F(ProgramTest, RunWritesOutputAndReport) {
+  std::vector<uint8_t> input = ReadBytes(SourcePath("models/digits/input.bin"));
+  input.resize(64);
+  WriteFile("image", input);
+  ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ +
+                   " --input image --output prob --json report.json --repeat 2 --latency 5"
+                   " --stalls 0.1 --stall-seed 3"),
+            0)
+      << output_;
+  EXPECT_NE(output_.find("bit-exact"), std::string::npos) << output_;
+  std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
+  golden.resize(10);
+  EXPECT_EQ(ReadBytes((folder_ / "prob").string()), golden);
+  const std::vector<uint8_t> report = ReadBytes((folder_ / "report.json").string());
+  EXPECT_EQ(nlohmann::json::parse(report)["mismatches"], 0);
+  EXPECT_FALSE(fs::exists(folder_ / "npugen-mismatch"));
+}
+
+TEST_F(ProgramTest, WrongInputsAreRefused) {
+  WriteFile("short", std::vector<uint8_t>(63));
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --input short"), 4);
+  EXPECT_NE(output_.find("64 bytes"), std::string::npos) << output_;
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --input short --input short"), 2);
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --input missing"), 2);
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --output a --output b"), 2);
+  EXPECT_EQ(Npugen("run " + nano_ + " missing.tflite"), 2);
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --stalls 1.5"), 2);
+}
+
+TEST_F(ProgramTest, UnsupportedModelIsRefusedBeforeAnyBuild) {
+  WriteFile("bad.tflite", std::vector<uint8_t>(100, 7));
+  EXPECT_EQ(Npugen("run " + nano_ + " bad.tflite", (folder_ / "cache").string()), 4);
+  EXPECT_FALSE(fs::exists(folder_ / "cache"));
+}
+
+TEST_F(ProgramTest, HardwareErrorsExitWithSeven) {
+  EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --timeout 1000"), 7) << output_;
+  EXPECT_NE(output_.find("H102"), std::string::npos) << output_;
+}
+
+TEST_F(ProgramTest, CompileWritesAProgram) {
+  ASSERT_EQ(Npugen("compile " + nano_ + " " + digits_ + " -o digits.npu"), 0) << output_;
+  const std::vector<uint8_t> file = ReadBytes((folder_ / "digits.npu").string());
+  EXPECT_TRUE(ReadProgram(file).ok());
+}
+
+TEST_F(ProgramTest, DemoWritesItsReport) {
+  ASSERT_EQ(Npugen("demo --spec " + nano_ + " --images 5 --no-area --json demo.json"), 0)
+      << output_;
+  const nlohmann::json json = nlohmann::json::parse(ReadBytes((folder_ / "demo.json").string()));
+  EXPECT_EQ(json["images"], 5);
+  EXPECT_EQ(json["bit_exact"], 5);
+  EXPECT_GT(json["cycles_first"], 10000);
+  EXPECT_GT(json["cycles_per_image"], 10000);
+  EXPECT_GT(json["sim_hz"], 1000);
+  EXPECT_TRUE(json["area_ge"].is_null());
+}
+
+TEST_F(ProgramTest, WavesAreWritten) {
+  ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ + " --waves digits.fst"), 0) << output_;
+  EXPECT_GT(fs::file_size(folder_ / "digits.fst"), 10000u);
+}
+
+}  // namespace
+}  // namespace npugen::testing
