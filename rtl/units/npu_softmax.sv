@@ -11,7 +11,7 @@ module npu_softmax #(
   input  wire                    clk_i,
   input  wire                    rst_ni,
   input  wire                    clear_i,
-  // start_i takes the values below
+  // start_i begins with the values below, which stay until busy_o falls
   input  wire                    start_i,
   input  wire  [15:0]            rows_i,          // at least 1
   input  wire  [23:0]            depth_i,         // values per row, at least 1
@@ -112,7 +112,6 @@ module npu_softmax #(
   logic signed [31:0] half_q, x_q;
   logic [31:0]        normalized;
   logic [4:0]         zeros;
-  logic signed [33:0] corrected;
   logic signed [31:0] x_next;
 
   // Leading zeros of the sum (below 2^31; 0 counts as 31).
@@ -123,20 +122,15 @@ module npu_softmax #(
     end
   end
   assign normalized = sum_q << zeros;
-  // x + 4 * high, saturating the product at 32 bits as gemmlowp's Rescale does.
-  always_comb begin
-    corrected = 34'(high) <<< 2;
-    if (corrected > 34'sh7fff_ffff) corrected = 34'sh7fff_ffff;
-    if (corrected < -34'sh8000_0000) corrected = -34'sh8000_0000;
-  end
-  assign x_next = x_q + corrected[31:0];
+  // The error of x is small from the first guess on: gemmlowp's saturation never happens here.
+  assign x_next = x_q + (high <<< 2);
 
-  // Output of the multiplier in the last pass: rounding shift, halves away from zero, then -128.
-  logic signed [63:0] nudged, rounded;
-  logic [7:0]         out_byte;
-  assign nudged   = 64'(high) + (64'sd1 <<< (shift_q - 6'd1)) - $signed({63'd0, high[31]});
-  assign rounded  = nudged >>> shift_q;
-  assign out_byte = (rounded > 64'sd255) ? 8'h7f : 8'(rounded) - 8'd128;
+  // Output of the multiplier in the last pass, never negative: rounding shift, then -128.
+  logic [31:0] halves, rounded;
+  logic [7:0]  out_byte;
+  assign halves   = high >> shift_q;
+  assign rounded  = (halves + 32'd1) >> 1;
+  assign out_byte = (rounded > 32'd255) ? 8'h7f : 8'(rounded) - 8'd128;
 
   logic               unused_out_ready;
   logic [FlightW-1:0] unused_out_count;
@@ -246,7 +240,7 @@ module npu_softmax #(
           end else if (pass_q == PassSum) begin
             step_q      <= '0;
             step_wait_q <= 1'b0;
-            shift_q     <= 6'd35 - {1'b0, zeros};  // 12 - zeros + 23
+            shift_q     <= 6'd34 - {1'b0, zeros};  // 12 - zeros + 23, and 1 less
             half_q      <= {1'b0, normalized[31:1]};  // (x + 1) / 2 for x = normalized - 2^31
           end else begin
             pass_q      <= PassMaximum;
@@ -288,6 +282,6 @@ module npu_softmax #(
   assign busy_o = state_q != StIdle;
 
   logic unused_bits;
-  assign unused_bits = ^{normalized[0], corrected[33:32], rounded[63:8]};
+  assign unused_bits = normalized[0];
 endmodule : npu_softmax
 `default_nettype wire
