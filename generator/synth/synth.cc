@@ -2,6 +2,7 @@
 #include "generator/synth/synth.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -106,7 +107,7 @@ std::string Script(const std::string& files, const std::string& liberty) {
       "tee -q -o memories.txt dump -m =*npu_ram_1rw* =*npu_ram_1r1w*\n"
       "synth -top npu_top -noalumacc\n"
       "dfflibmap -liberty {1}\n"
-      "abc -liberty {1}\n"
+      "abc -liberty {1} -script +strash;ifraig;dc2;dch,-f;amap,-m\n"
       "opt_clean\n"
       "tee -q -o stat.json stat -json\n",
       files, liberty);
@@ -125,6 +126,52 @@ std::map<std::string, std::map<std::string, uint64_t>> MemoryParameters(const st
     }
   }
   return result;
+}
+
+/// The output of `stat -json`. Yosys 0.23 prints the tree of the design as plain text behind the
+/// modules, which alone matter here.
+json ParseStatistics(const std::string& text) {
+  json stat = json::parse(text, nullptr, false);
+  if (!stat.is_discarded()) return stat;
+  const size_t end = text.find("\n   },\n");
+  if (end == std::string::npos) return stat;
+  return json::parse(text.substr(0, end) + "\n   }\n}", nullptr, false);
+}
+
+/// FNV-1a over everything that decides the result.
+std::string CacheKey(const FileSet& files, const std::string& script, const std::string& liberty) {
+  uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&hash](std::string_view text) {
+    for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
+    hash = (hash ^ 0xff) * 0x100000001b3;
+  };
+  for (const auto& [path, text] : files) {
+    if (path.ends_with(".sv")) add(text);
+  }
+  add(script);
+  add(liberty);
+  return fmt::format("{:016x}", hash);
+}
+
+/// The inverse of AreaJson, as far as the report is stored there.
+bool ParseReport(const std::string& text, AreaReport* report) {
+  const json in = json::parse(text, nullptr, false);
+  if (in.is_discarded() || !in.is_object()) return false;
+  try {
+    report->nand2_area = in.at("nand2_area");
+    report->seconds = in.at("seconds");
+    for (const json& module : in.at("modules")) {
+      report->modules.push_back(
+          {module.at("name"), module.at("instances"), module.at("cells"), module.at("area")});
+    }
+    for (const json& memory : in.at("memories")) {
+      report->memories.push_back({memory.at("cell"), memory.at("instances"), memory.at("words"),
+                                  memory.at("bits_per_word")});
+    }
+  } catch (const json::exception&) {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -151,7 +198,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     return Error(DiagnosticCode::kFileRead, options.liberty, "the cell library cannot be read",
                  "install qflow-tech-osu018 (make setup), or name a liberty file with --liberty");
   }
-  const std::map<std::string, double> cell_areas = LibertyAreas(ReadText(liberty));
+  const std::string liberty_text = ReadText(liberty);
+  const std::map<std::string, double> cell_areas = LibertyAreas(liberty_text);
   AreaReport report;
   report.liberty = options.liberty;
   report.nand2_area = Nand2Area(cell_areas);
@@ -165,6 +213,18 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   if (!plan) return plan.errors();
   Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
+  const std::string script_key = Script("", "");
+  fs::path cached;
+  if (!options.cache_folder.empty()) {
+    cached = fs::path(options.cache_folder) / "area" /
+             (CacheKey(*files, script_key, liberty_text) + ".json");
+    AreaReport found;
+    if (fs::is_regular_file(cached, code) && ParseReport(ReadText(cached), &found)) {
+      found.liberty = options.liberty;
+      found.cached = true;
+      return found;
+    }
+  }
   WorkFolder folder(options.keep_folder);
   if (folder.path().empty()) {
     return Error(DiagnosticCode::kFileWrite, "", "no temporary folder can be made");
@@ -185,7 +245,7 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
                                         (folder.path() / "yosys.log").string());
   if (!status) return status.errors();
-  json stat = json::parse(ReadText(folder.path() / "stat.json"), nullptr, false);
+  json stat = ParseStatistics(ReadText(folder.path() / "stat.json"));
   if (*status != 0 || stat.is_discarded() || !stat.contains("modules")) {
     folder.Keep();
     return Error(DiagnosticCode::kToolFailed, (folder.path() / "yosys.log").string(),
@@ -265,6 +325,13 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
         return a.instances * a.words * a.bits_per_word > b.instances * b.words * b.bits_per_word;
       });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  if (!cached.empty()) {
+    // Without the cache the report is still good, so failures to write it are no errors.
+    fs::create_directories(cached.parent_path(), code);
+    const fs::path fresh = cached.string() + fmt::format(".{}", getpid());
+    std::ofstream(fresh) << AreaJson(config, report);
+    fs::rename(fresh, cached, code);
+  }
   return report;
 }
 

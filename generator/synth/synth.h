@@ -15,7 +15,9 @@ inline constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu
 
 struct SynthOptions {
   std::string liberty = kDefaultLiberty;
-  std::string keep_folder;  ///< where emission, script, log and netlist stay; empty: nothing stays
+  std::string keep_folder;   ///< where emission, script, log and statistics stay; empty: nowhere
+  std::string cache_folder;  ///< reports of equal emission, library and script are kept here;
+                             ///< empty: always synthesize
 };
 
 /// One module as it was mapped. Numbers are of one instance, without the modules inside it.
@@ -39,7 +41,8 @@ struct AreaReport {
   double nand2_area = 0;            ///< area of the library's NAND2 cell: 1 gate equivalent (GE)
   std::vector<ModuleArea> modules;  ///< largest total first
   std::vector<MemoryArea> memories;
-  double seconds = 0;
+  double seconds = 0;   ///< of the run that made the report
+  bool cached = false;  ///< taken from the cache
 
   double GateEquivalents(const ModuleArea& module) const {
     return nand2_area > 0 ? module.area * static_cast<double>(module.instances) / nand2_area : 0;

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Lints RTL with Verilator and reads it into Yosys.
+#
+#   lint.sh library NPUGEN SOURCE     unprocessed rtl/ with the printed files of the edge emission
+#   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
+#   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view
+#   lint.sh yosys NPUGEN SPEC         hierarchy and check of the emission
+set -euo pipefail
+mode=$1 npugen=$2 subject=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+case $mode in
+  library)
+    "$npugen" emit "$subject/specs/edge.yaml" -o "$work/edge" > /dev/null
+    verilator --lint-only -Wall --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
+      "$work/edge/rtl/npu_regs.sv" "$subject"/rtl/cells/*.sv "$subject"/rtl/units/*.sv
+    ;;
+  verilator)
+    "$npugen" emit "$subject" -o "$work/out" > /dev/null
+    cd "$work/out" && verilator --lint-only -Wall -f filelist.f
+    ;;
+  synthesis)
+    "$npugen" emit "$subject" -o "$work/out" > /dev/null
+    cd "$work/out" && verilator --lint-only -Wall -DSYNTHESIS -f filelist.f
+    ;;
+  yosys)
+    "$npugen" emit "$subject" -o "$work/out" > /dev/null
+    cd "$work/out"
+    yosys -q -p "read_verilog -sv $(grep '\.sv$' filelist.f | tr '\n' ' '); hierarchy -check -top npu_top; proc; check -assert"
+    ;;
+  *)
+    echo "lint.sh: unknown mode $mode" >&2
+    exit 2
+    ;;
+esac
