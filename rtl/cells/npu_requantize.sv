@@ -7,8 +7,8 @@
 // stage 1 from stage 4.
 //
 //   1  x = (acc + bias) << left;  average: x = |acc| + bias
-//   2  low = x * multiplier[15:0],  high = x * multiplier[30:16] + rounding
-//   3  q = (high * 2^16 + low) / 2^31, the coarse part of the right shift
+//   2  product = x * multiplier + rounding, for synthesis as two addends from npu_booth
+//   3  q = product / 2^31, the coarse part of the right shift
 //   4  the fine part, rounding, sign, plus zero point or operand a of ADD, saturation
 //
 // Rounding: the first one, half up, is 2^30 in the product. The second one, halves away from zero,
@@ -58,11 +58,10 @@ module npu_requantize (
   logic        sign1_q, sign2_q, sign3_q;
   logic [7:0]  a1_q, a2_q, result_q;
   logic [8:0]  a3_q;
-  logic [32:0] low_q;
-  logic [47:0] high_q;
   logic [33:0] q_q;
 
-  // Functions, called under the enables: a lane that rests costs nothing to simulate.
+  // Functions, called under the enables: a lane that rests costs nothing to simulate. Carries go into
+  // a bit below the lowest one, so that one adder does.
   function automatic logic [32:0] sum_of(input logic sum, input logic average, input logic rescale,
                                          input logic [31:0] acc, input logic [31:0] bias,
                                          input logic [7:0] b, input logic [8:0] b_offset);
@@ -78,7 +77,7 @@ module npu_requantize (
       term  = {{5{b[7]}}, b, 20'd0};
       other = {{4{b_offset[8]}}, b_offset, 20'd0};
     end
-    sum_of = term + other + 33'(flip && sum);
+    sum_of = 33'(({term, 1'b1} + {other, flip && sum}) >> 1);
   endfunction
 
   function automatic logic [32:0] shifted_left(input logic [32:0] value, input logic [2:0] left,
@@ -88,28 +87,11 @@ module npu_requantize (
     shifted_left = {average ? value[32] : low[31], low};
   endfunction
 
-  function automatic logic [32:0] low_product(input logic [32:0] x, input logic [15:0] multiplier);
-    logic signed [48:0] product;
-    product     = $signed(x) * $signed({1'b0, multiplier});
-    low_product = 33'(product >>> 16);
-  endfunction
-
-  function automatic logic [47:0] high_product(input logic [32:0] x, input logic [14:0] multiplier,
-                                               input logic rounds, input logic shifts);
-    logic signed [47:0] product;
-    logic               minus;
-    minus        = rounds && shifts && x[32];
-    product      = $signed(x) * $signed({1'b0, multiplier});
-    high_product = product + {{33{minus}}, rounds, 14'd0};
-  endfunction
-
-  // One more bit at the bottom: the last one shifted out.
-  function automatic logic [33:0] coarse_shift(input logic [32:0] low, input logic [47:0] high,
+  // With one more bit at the bottom: the last one shifted out.
+  function automatic logic [33:0] coarse_shift(input logic [32:0] quotient,
                                                input logic [1:0] right);
-    logic [47:0]        sum;
     logic signed [33:0] wide;
-    sum          = high + {{15{low[32]}}, low};
-    wide         = {33'(sum >> 15), 1'b0};
+    wide         = {quotient, 1'b0};
     coarse_shift = wide >>> {right, 3'b000};
   endfunction
 
@@ -128,13 +110,58 @@ module npu_requantize (
     else if (pass) addend = {{25{a[8]}}, a};
     else addend = {{26{zero_point[7]}}, zero_point};
     carry     = (wide[0] && !average) != flip;
-    result_of = value + addend + 34'(carry);
+    result_of = 34'(({value, 1'b1} + {addend, carry}) >> 1);
   endfunction
 
   function automatic logic [7:0] saturated(input logic [33:0] value);
     if (value[33:7] == {27{value[33]}}) saturated = value[7:0];
     else saturated = {value[33], {7{!value[33]}}};
   endfunction
+
+  // The quotient after stage 2.
+  logic        minus;
+  logic [32:0] quotient;
+  assign minus = !average2_i && right1_q != '0 && x_q[32];
+
+`ifdef SYNTHESIS
+  logic [47:0] sum, carry, sum_q, carry_q;
+  logic        low, low_q;
+
+  npu_booth u_booth (
+    .x_i         (x_q),
+    .multiplier_i(multiplier_q),
+    .rounds_i    (!average2_i),
+    .minus_i     (minus),
+    .sum_o       (sum),
+    .carry_o     (carry),
+    .low_o       (low)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (enter2_i) begin
+      sum_q   <= sum;
+      carry_q <= carry;
+      low_q   <= low;
+    end
+  end
+
+  assign quotient = 33'(({sum_q, 1'b1} + {carry_q, low_q}) >> 16);
+`else
+  function automatic logic [32:0] quotient_of(input logic [32:0] x, input logic [30:0] multiplier,
+                                              input logic rounds, input logic subtracts);
+    logic signed [63:0] product;
+    product     = $signed(x) * $signed({1'b0, multiplier});
+    quotient_of = 33'((product + {{32{subtracts}}, subtracts, rounds, 30'd0}) >> 31);
+  endfunction
+
+  logic [32:0] quotient_q;
+
+  always_ff @(posedge clk_i) begin
+    if (enter2_i) quotient_q <= quotient_of(x_q, multiplier_q, !average2_i, minus);
+  end
+
+  assign quotient = quotient_q;
+`endif
 
   logic [5:0] shift;
   logic [2:0] left;
@@ -158,18 +185,17 @@ module npu_requantize (
       if (keep_a_i) a1_q <= a_i;
     end
     if (enter2_i) begin
-      low_q    <= low_product(x_q, multiplier_q[15:0]);
-      high_q   <= high_product(x_q, multiplier_q[30:16], !average2_i, right1_q != '0);
       right2_q <= right1_q;
       sign2_q  <= sign1_q;
       if (keep_a2_i) a2_q <= a1_q;
     end
     if (enter3_i) begin
-      q_q      <= coarse_shift(low_q, high_q, right2_q[4:3]);
+      q_q      <= coarse_shift(quotient, right2_q[4:3]);
       right3_q <= right2_q[2:0];
       sign3_q  <= sign2_q;
       if (keep_a3_i) begin
-        a3_q <= ({a2_q[7], a2_q} ^ {9{a_negative3_i}}) + a_offset3_i + 9'(a_negative3_i);
+        a3_q <= 9'(({{a2_q[7], a2_q} ^ {9{a_negative3_i}}, 1'b1} +
+                    {a_offset3_i, a_negative3_i}) >> 1);
       end
     end
     if (enter4_i) begin

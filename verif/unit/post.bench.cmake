@@ -8,3 +8,4 @@ npugen_bench(NAME lookup TOP npu_lookup TEST lookup_test.cc
   RTL cells/npu_ram_1r1w.sv units/npu_lookup.sv
   VARIANTS r1p1:Width=1,Ports=1 r16p16:Width=16,Ports=16 r16p4:Width=16,Ports=4 r8p1:Width=8,Ports=1
            r4p2:Width=4,Ports=2)
+npugen_bench(NAME booth TOP npu_booth TEST booth_test.cc RTL cells/npu_booth.sv VARIANTS all:)
