@@ -2,20 +2,22 @@
 // Multiplier of the synthesis view of npu_requantize: 33 bits signed by 31 bits unsigned, radix-4
 // Booth rows added up to two.
 //
-//   sum_o + carry_o + low_o = floor((x * multiplier + rounds * 2^30 - minus * 2^31) / 2^16)
+//   sum_o + carry_o + low_o = floor((x * multiplier + rounds * 2^30 - minus * 2^31) / 2^31)
 //
-// modulo 2^48. Row i is d * x * 4^i with a digit d of -2..2; for -d the bits are inverted and a 1
-// is added in a free place of the next row. Instead of extending signs, the sign bit is inverted
-// and constants are added: with the two constants of the last row they come to a 1 above each sign
-// bit and, with `minus`, to four bits in one more row.
+// modulo 2^33. The lower bits are added here, as they are ready before the others.
+//
+// Row i is d * x * 4^i with a digit d of -2..2; for -d the bits are inverted and a 1 is added in a
+// free place of the next row. Instead of extending signs, the sign bit is inverted and constants
+// are added: they come to a 1 above each sign bit and, with `rounds` and `minus`, to four bits in
+// one more row.
 module npu_booth (
   input  wire [32:0] x_i,           // signed
   input  wire [30:0] multiplier_i,
   input  wire        rounds_i,
   input  wire        minus_i,
-  output wire [47:0] sum_o,
-  output wire [47:0] carry_o,
-  output wire        low_o          // carry out of the lowest 16 bits
+  output wire [32:0] sum_o,
+  output wire [32:0] carry_o,
+  output wire        low_o          // carry out of the 31 bits below
 );
   localparam int unsigned Digits = 16;
   localparam int unsigned Rows   = Digits + 1;
@@ -77,13 +79,13 @@ module npu_booth (
   wire [127:0] rows2;
   assign rows2 = queue[64*Total-1-:128];
 
-  wire [16:0] low;
-  assign low     = {1'b0, rows2[15:0]} + {1'b0, rows2[79:64]};
-  assign low_o   = low[16];
-  assign sum_o   = rows2[63:16];
-  assign carry_o = rows2[127:80];
+  wire [31:0] low;
+  assign low     = {1'b0, rows2[30:0]} + {1'b0, rows2[94:64]};
+  assign low_o   = low[31];
+  assign sum_o   = rows2[63:31];
+  assign carry_o = rows2[127:95];
 
   logic unused_low;
-  assign unused_low = ^low[15:0];
+  assign unused_low = ^low[30:0];
 endmodule : npu_booth
 `default_nettype wire

@@ -54,14 +54,14 @@ module npu_requantize (
   logic [32:0] x_q;
   logic [30:0] multiplier_q;
   logic [4:0]  right1_q, right2_q;
-  logic [2:0]  right3_q;
+  logic [1:0]  right3_q;
   logic        sign1_q, sign2_q, sign3_q;
   logic [7:0]  a1_q, a2_q, result_q;
   logic [8:0]  a3_q;
   logic [33:0] q_q;
 
-  // Functions, called under the enables: a lane that rests costs nothing to simulate. Carries go into
-  // a bit below the lowest one, so that one adder does.
+  // Functions, called under the enables: a lane that rests costs nothing to simulate. Carries go
+  // into a bit below the lowest one, so that one adder does.
   function automatic logic [32:0] sum_of(input logic sum, input logic average, input logic rescale,
                                          input logic [31:0] acc, input logic [31:0] bias,
                                          input logic [7:0] b, input logic [8:0] b_offset);
@@ -89,13 +89,13 @@ module npu_requantize (
 
   // With one more bit at the bottom: the last one shifted out.
   function automatic logic [33:0] coarse_shift(input logic [32:0] quotient,
-                                               input logic [1:0] right);
+                                               input logic [2:0] right);
     logic signed [33:0] wide;
     wide         = {quotient, 1'b0};
-    coarse_shift = wide >>> {right, 3'b000};
+    coarse_shift = wide >>> {right, 2'b00};
   endfunction
 
-  function automatic logic [33:0] result_of(input logic [33:0] q, input logic [2:0] right,
+  function automatic logic [33:0] result_of(input logic [33:0] q, input logic [1:0] right,
                                             input logic sign, input logic average,
                                             input logic rescaled, input logic pass,
                                             input logic negative, input logic [8:0] a,
@@ -124,7 +124,7 @@ module npu_requantize (
   assign minus = !average2_i && right1_q != '0 && x_q[32];
 
 `ifdef SYNTHESIS
-  logic [47:0] sum, carry, sum_q, carry_q;
+  logic [32:0] sum, carry, sum_q, carry_q;
   logic        low, low_q;
 
   npu_booth u_booth (
@@ -145,7 +145,7 @@ module npu_requantize (
     end
   end
 
-  assign quotient = 33'(({sum_q, 1'b1} + {carry_q, low_q}) >> 16);
+  assign quotient = 33'(({sum_q, 1'b1} + {carry_q, low_q}) >> 1);
 `else
   function automatic logic [32:0] quotient_of(input logic [32:0] x, input logic [30:0] multiplier,
                                               input logic rounds, input logic subtracts);
@@ -190,8 +190,8 @@ module npu_requantize (
       if (keep_a2_i) a2_q <= a1_q;
     end
     if (enter3_i) begin
-      q_q      <= coarse_shift(quotient, right2_q[4:3]);
-      right3_q <= right2_q[2:0];
+      q_q      <= coarse_shift(quotient, right2_q[4:2]);
+      right3_q <= right2_q[1:0];
       sign3_q  <= sign2_q;
       if (keep_a3_i) begin
         a3_q <= 9'(({{a2_q[7], a2_q} ^ {9{a_negative3_i}}, 1'b1} +
