@@ -1,6 +1,6 @@
 `default_nettype none
-// Multiplier of the synthesis view of npu_requantize: 33 bits signed by 31 bits unsigned, radix-4
-// Booth rows added up to two.
+// Multiplier of the synthesis views of npu_requantize and npu_softmax: 33 bits signed by 31 bits
+// unsigned, radix-4 Booth rows added up to two.
 //
 //   sum_o + carry_o + low_o = floor((x * multiplier + rounds * 2^30 - minus * 2^31) / 2^31)
 //

@@ -92,13 +92,45 @@ module npu_softmax #(
   assign table_go      = table_valid_o && table_ready_i;
 
   // ---------------------------------------------------------------------------------------------
-  // Multiplier: floor((a * b + 2^30) / 2^31), two cycles, for the Newton steps and the outputs.
+  // Multiplier: floor((a * b + 2^30) / 2^31) with b >= 0, two cycles, for the Newton steps and the
+  // outputs.
   // ---------------------------------------------------------------------------------------------
-  logic signed [31:0] mul_a_q, mul_b_q, high;
-  logic signed [63:0] product_q;
+  logic signed [31:0] mul_a_q, high;
+  logic [30:0]        mul_b_q;
   logic               mul_valid_q, product_valid_q;
 
+`ifdef SYNTHESIS
+  logic [32:0] sum, carry, product_sum_q, product_carry_q;
+  logic        low, product_low_q;
+
+  npu_booth u_booth (
+    .x_i         ({mul_a_q[31], mul_a_q}),
+    .multiplier_i(mul_b_q),
+    .rounds_i    (1'b1),
+    .minus_i     (1'b0),
+    .sum_o       (sum),
+    .carry_o     (carry),
+    .low_o       (low)
+  );
+
+  always_ff @(posedge clk_i) begin
+    if (mul_valid_q) begin
+      product_sum_q   <= sum;
+      product_carry_q <= carry;
+      product_low_q   <= low;
+    end
+  end
+
+  assign high = 32'(({product_sum_q, 1'b1} + {product_carry_q, product_low_q}) >> 1);
+`else
+  logic signed [63:0] product_q;
+
+  always_ff @(posedge clk_i) begin
+    if (mul_valid_q) product_q <= 64'(mul_a_q) * $signed({33'd0, mul_b_q});
+  end
+
   assign high = 32'((product_q + 64'sh4000_0000) >>> 31);
+`endif
 
   // ---------------------------------------------------------------------------------------------
   // Reciprocal: steps on the multiplier. x is Q2.29, the half denominator Q0.31.
@@ -196,10 +228,9 @@ module npu_softmax #(
   end
 
   always_ff @(posedge clk_i) begin
-    if (mul_valid_q) product_q <= 64'(mul_a_q) * 64'(mul_b_q);
     if (table_rvalid_i && pass_q == PassOutput) begin
       mul_a_q <= reciprocal_q;
-      mul_b_q <= table_data_i;
+      mul_b_q <= table_data_i[30:0];
     end
 
     unique case (state_q)
@@ -256,8 +287,8 @@ module npu_softmax #(
       StReciprocal: begin
         if (!step_wait_q) begin
           step_wait_q <= 1'b1;
-          mul_a_q     <= (step_q == '0 || step_q[0]) ? half_q : x_q;
-          mul_b_q     <= (step_q == '0) ? CMinus32Over17 : step_q[0] ? x_q : COne - high;
+          mul_a_q     <= (step_q == '0) ? CMinus32Over17 : step_q[0] ? half_q : COne - high;
+          mul_b_q     <= (step_q == '0) ? half_q[30:0] : x_q[30:0];
         end else if (product_valid_q) begin
           step_wait_q <= 1'b0;
           step_q      <= step_q + 3'd1;
