@@ -92,6 +92,11 @@ double Nand2Area(const std::map<std::string, double>& areas) {
   return smallest;
 }
 
+/// Yosys writes names with a leading backslash in some places and without in others.
+std::string Unescaped(const std::string& name) {
+  return name.starts_with('\\') ? name.substr(1) : name;
+}
+
 /// RTL name of a Yosys module: `\npu_x`, `$paramod\npu_x\P=1`, `$paramod$hash\npu_x`.
 std::string BaseName(const std::string& module) {
   static const std::regex kName(R"((npu_[a-z0-9_]+))");
@@ -120,7 +125,7 @@ std::map<std::string, std::map<std::string, uint64_t>> MemoryParameters(const st
   std::string module;
   for (std::sregex_iterator it(dump.begin(), dump.end(), kLine), end; it != end; ++it) {
     if ((*it)[1].matched) {
-      module = (*it)[1];
+      module = Unescaped((*it)[1]);
     } else {
       result[module][(*it)[2]] = std::strtoull((*it)[3].str().c_str(), nullptr, 10);
     }
@@ -260,14 +265,14 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   };
   std::map<std::string, Node> nodes;
   for (const auto& [name, module] : stat["modules"].items()) {
-    Node& node = nodes[name];
+    Node& node = nodes[Unescaped(name)];
     for (const auto& [type, count] : module["num_cells_by_type"].items()) {
       const auto cell = cell_areas.find(type);
       if (cell != cell_areas.end()) {
         node.cells += count.get<uint64_t>();
         node.area += cell->second * count.get<double>();
       } else {
-        node.children[type] += count.get<uint64_t>();
+        node.children[Unescaped(type)] += count.get<uint64_t>();
       }
     }
   }
@@ -278,7 +283,7 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     if (node == nodes.end()) return;
     for (const auto& [child, each] : node->second.children) self(self, child, times * each);
   };
-  count(count, "\\npu_top", 1);
+  count(count, "npu_top", 1);
 
   std::map<std::string, int> variants;
   for (const auto& [name, times] : instances) ++variants[BaseName(name)];
@@ -287,7 +292,6 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     const std::string base = BaseName(name);
     auto node = nodes.find(name);
     if (node == nodes.end()) {
-      // Names of children in the statistics lack nothing but, for black boxes, their module.
       auto memory = memories.find(name);
       if (memory == memories.end()) {
         folder.Keep();
