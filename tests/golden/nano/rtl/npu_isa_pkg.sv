@@ -17,6 +17,7 @@ package npu_isa_pkg;
   localparam int unsigned DmaCommandWords      = 28;            // words of the full form
   localparam int unsigned ComputeCommandWords  = 40;            // words of the full form
   localparam logic [31:0] StreamMagic          = 32'h4355504e;  // first word of a stream
+  localparam logic [31:0] Identity             = 32'h4755504e;  // value of the register id
 
   // Opcodes
   localparam logic [7:0] OpEnd     = 8'h01;  // wait for all engines, then raise the interrupt
