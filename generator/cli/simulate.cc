@@ -9,9 +9,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "generator/emit/emit.h"
-#include "generator/plan/plan.h"
-
 namespace npugen {
 namespace {
 
@@ -72,10 +69,6 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
 
 Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
                                   ProgressLine* progress) {
-  const Result<Plan> plan = MakePlan(config);
-  if (!plan) return plan.errors();
-  const Result<FileSet> files = Emit(*plan);
-  if (!files) return files.errors();
   ModelBuildOptions options;
   options.cache_folder = flags.cache_folder;
   options.waves = waves;
@@ -83,7 +76,7 @@ Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& fla
   options.progress = [progress, &config](const std::string& text) {
     progress->Show(fmt::format("building the model of {}: {}", config.name, text));
   };
-  Result<BuiltModel> model = BuildModel(*files, options);
+  Result<BuiltModel> model = BuildConfigModel(config, options);
   progress->Clear();
   return model;
 }

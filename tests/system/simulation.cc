@@ -5,8 +5,6 @@
 #include <cstdlib>
 
 #include "generator/config/load.h"
-#include "generator/emit/emit.h"
-#include "generator/plan/plan.h"
 #include "verif/sim/model_builder.h"
 
 namespace npugen::testing {
@@ -34,13 +32,11 @@ NpuConfig TextConfig(const std::string& name, const std::string& yaml) {
 }
 
 std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options) {
-  const Plan plan = Need(MakePlan(config));
-  const FileSet files = Need(Emit(plan));
   ModelBuildOptions build;
   build.cache_folder = NPUGEN_TEST_CACHE;
   build.jobs = 1;
   build.waves = !options.waves.empty();
-  const BuiltModel model = Need(BuildModel(files, build));
+  const BuiltModel model = Need(BuildConfigModel(config, build));
   return Need(SimulatedNpu::Open(model.library, options));
 }
 

@@ -18,6 +18,8 @@
 #include <thread>
 #include <vector>
 
+#include "generator/emit/emit.h"
+#include "generator/plan/plan.h"
 #include "generator/support/process.h"
 #include "verif/sim/harness_sources.h"
 
@@ -28,6 +30,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kLibraryName = "npu_model.so";
 constexpr const char* kClassName = "Vnpu_top";
+constexpr const char* kSharingName = "sharing.vlt";
 
 /// Options of verilator besides files and folders.
 std::vector<std::string> VerilatorFlags(bool waves) {
@@ -43,7 +46,7 @@ std::vector<std::string> VerilatorFlags(bool waves) {
 /// a short build.
 std::vector<std::string> CompilerFlags(bool waves, bool cold) {
   std::vector<std::string> flags = {"-std=c++20",
-                                    cold ? "-O1" : "-O3",
+                                    cold ? "-O0" : "-O3",
                                     "-march=native",
                                     "-fPIC",
                                     "-fvisibility=hidden",
@@ -280,6 +283,7 @@ class Builder {
     ContentHash hash;
     HashTools(hash);
     for (const std::string& flag : VerilatorFlags(options_.waves)) hash.Add(flag);
+    for (const std::string& module : options_.shared_modules) hash.Add(module);
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/")) continue;
       hash.Add(path);
@@ -322,10 +326,15 @@ class Builder {
     for (const HarnessSource& source : HarnessSources()) {
       if (!WriteAll(folder_ / source.path, source.text)) return CannotWrite(folder_ / source.path);
     }
+    std::string sharing = "`verilator_config\n";
+    for (const std::string& module : options_.shared_modules) {
+      sharing += fmt::format("no_inline -module \"{}\"\n", module);
+    }
+    if (!WriteAll(folder_ / kSharingName, sharing)) return CannotWrite(folder_ / kSharingName);
     Progress("verilating");
     std::vector<std::string> verilate = {verilator_};
     for (std::string& flag : VerilatorFlags(options_.waves)) verilate.push_back(std::move(flag));
-    verilate.insert(verilate.end(), {"--Mdir", "obj", "-f", "filelist.f"});
+    verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
     if (Status status = RunTool(verilate, "verilator"); !status) return status;
 
     Result<std::string> root = Ask({verilator_, "--getenv", "VERILATOR_ROOT"});
@@ -464,6 +473,15 @@ std::string DefaultCacheFolder() {
 
 Result<BuiltModel> BuildModel(const FileSet& files, const ModelBuildOptions& options) {
   return Builder(files, options).Run();
+}
+
+Result<BuiltModel> BuildConfigModel(const NpuConfig& config, ModelBuildOptions options) {
+  const Result<Plan> plan = MakePlan(config);
+  if (!plan) return plan.errors();
+  const Result<FileSet> files = Emit(*plan);
+  if (!files) return files.errors();
+  if (config.pes() > 1) options.shared_modules.push_back("npu_pe");
+  return BuildModel(*files, options);
 }
 
 }  // namespace npugen

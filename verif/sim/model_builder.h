@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "generator/config/npu_config.h"
 #include "generator/emit/files.h"
 #include "generator/support/diagnostic.h"
 
@@ -15,6 +17,9 @@ struct ModelBuildOptions {
   std::string cache_folder;  ///< empty: DefaultCacheFolder()
   bool waves = false;        ///< a variant that can write waveforms; slower to build and run
   int jobs = 0;              ///< compilers at a time; 0: one for each CPU
+  /// Modules that become classes of their own, compiled once for all instances: pays off for those
+  /// that occur several times and are large.
+  std::vector<std::string> shared_modules;
   /// Told what is under way, such as "compiling 3 of 7"; may be null. Called from one thread at a
   /// time.
   std::function<void(const std::string&)> progress;
@@ -35,5 +40,9 @@ std::string DefaultCacheFolder();
 /// want the same model do not build it twice; a build that fails or is killed leaves no entry, only
 /// a log. Errors: kToolMissing, kToolFailed (with the path of the log), kFileWrite.
 Result<BuiltModel> BuildModel(const FileSet& files, const ModelBuildOptions& options);
+
+/// Emits `config` and gives its model; chooses the shared modules. Errors also those of MakePlan()
+/// and Emit().
+Result<BuiltModel> BuildConfigModel(const NpuConfig& config, ModelBuildOptions options);
 
 }  // namespace npugen
