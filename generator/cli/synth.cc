@@ -26,8 +26,11 @@ int Synth(const SynthCommandOptions& options) {
   if (!options.json.empty()) {
     std::ofstream out(options.json);
     if (!(out << AreaJson(*config, *report)) || !out.flush()) {
-      return Report(
-          {{DiagnosticCode::kFileWrite, {options.json, 0, 0}, "the file cannot be written", ""}});
+      Diagnostic error;
+      error.code = DiagnosticCode::kFileWrite;
+      error.location.file = options.json;
+      error.message = "the file cannot be written";
+      return Report({error});
     }
   }
   return 0;

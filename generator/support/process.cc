@@ -8,12 +8,21 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace npugen {
 namespace {
 
 // Exit status by which the child says that the program was not found; shells use the same.
 constexpr int kNotFound = 127;
+
+Diagnostic Failure(DiagnosticCode code, std::string message, std::string hint) {
+  Diagnostic diagnostic;
+  diagnostic.code = code;
+  diagnostic.message = std::move(message);
+  diagnostic.hint = std::move(hint);
+  return diagnostic;
+}
 
 }  // namespace
 
@@ -24,10 +33,8 @@ Result<int> RunProcess(const std::vector<std::string>& arguments, const std::str
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child < 0) {
-    return Diagnostic{DiagnosticCode::kToolFailed,
-                      {},
-                      fmt::format("no process can be started: {}", std::strerror(errno)),
-                      ""};
+    return Failure(DiagnosticCode::kToolFailed,
+                   fmt::format("no process can be started: {}", std::strerror(errno)), "");
   }
   if (child == 0) {
     const int file = open(log.c_str(), O_CREAT | O_TRUNC | O_WRONLY, 0644);
@@ -45,10 +52,9 @@ Result<int> RunProcess(const std::vector<std::string>& arguments, const std::str
   }
   if (WIFSIGNALED(status)) return 128 + WTERMSIG(status);
   if (WEXITSTATUS(status) == kNotFound) {
-    return Diagnostic{DiagnosticCode::kToolMissing,
-                      {},
-                      fmt::format("`{}` is not installed", arguments.front()),
-                      "run `make setup`, which installs every tool that npugen uses"};
+    return Failure(DiagnosticCode::kToolMissing,
+                   fmt::format("`{}` is not installed", arguments.front()),
+                   "run `make setup`, which installs every tool that npugen uses");
   }
   return WEXITSTATUS(status);
 }
