@@ -14,7 +14,7 @@
 namespace npugen {
 
 /// Version of the command stream and of the register interface; the hardware refuses others.
-inline constexpr uint32_t kCommandSetVersion = 1;
+inline constexpr uint32_t kCommandSetVersion = 2;
 /// First word of a command stream: the bytes "NPUC".
 inline constexpr uint32_t kStreamMagic = 0x4355504E;
 /// Entries (of 16 bytes) in the header that precedes the first command of a stream.
@@ -32,16 +32,20 @@ inline constexpr uint32_t kParameterRecordBytes = 9;
 
 /// First byte of each command.
 enum class Opcode : uint8_t {
-  kEnd = 0x01,      ///< all earlier commands complete, then interrupt
-  kFence = 0x02,    ///< later commands are dispatched only when all engines are idle
-  kLoad = 0x10,     ///< memory window or PE memory -> PE memory or core memory
-  kStore = 0x20,    ///< PE memory -> memory window
-  kMatmul = 0x30,   ///< dense dot products: convolution, fully connected
-  kWindow = 0x31,   ///< one window per channel: depthwise convolution, average pooling, mean
-  kMaxPool = 0x32,  ///< largest element of a window per channel
-  kAdd = 0x33,      ///< rescaled sum of two tensors
-  kLookup = 0x34,   ///< 256-entry table look-up of each byte
-  kSoftmax = 0x35,  ///< softmax over rows
+  kEnd = 0x01,       ///< all earlier commands complete, then interrupt
+  kFence = 0x02,     ///< later commands are dispatched only when all engines are idle
+  kLoad = 0x10,      ///< memory window or PE memory -> PE memory or core memory
+  kStore = 0x20,     ///< PE memory -> memory window
+  kMatmul = 0x30,    ///< dense dot products: convolution, fully connected
+  kWindow = 0x31,    ///< one window per channel: depthwise convolution, average pooling, mean
+  kMaxPool = 0x32,   ///< largest element of a window per channel
+  kAdd = 0x33,       ///< rescaled sum of two tensors
+  kLookup = 0x34,    ///< 256-entry table look-up of each byte
+  kSoftmax = 0x35,   ///< softmax over rows
+  kMultiply = 0x36,  ///< rescaled product of two tensors
+  kMaximum = 0x37,   ///< byte-wise maximum or minimum of two tensors
+  kSquaredDifference = 0x38,  ///< rescaled square of a rescaled difference
+  kArgMax = 0x39,             ///< position of the largest or smallest byte of a row
 };
 
 /// The window numbers have fixed meanings.

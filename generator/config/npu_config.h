@@ -63,6 +63,8 @@ struct NpuConfig {
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
   }
+  /// Barriers: one for LOADs, one for STOREs, one for each PE; at least 16.
+  uint32_t barriers() const { return pes() + 2 < 16 ? 16 : pes() + 2; }
   uint64_t macs_per_cycle() const { return uint64_t{pes()} * pe_lanes() * simd; }
 };
 

@@ -51,9 +51,47 @@ enum class OperatorType : uint8_t {
   kMaxPool2d,
   kAveragePool2d,
   kMean,
-  kReshape,
-  kPad,
+  kReshape,  ///< also SQUEEZE and EXPAND_DIMS: the bytes stay as they are
+  kPad,      ///< also PADV2
   kSoftmax,
+  kTransposeConv,
+  kBatchMatMul,
+  kSub,
+  kMul,
+  kMaximum,
+  kMinimum,
+  kSquaredDifference,
+  kAddN,
+  kSum,
+  kReduceMax,
+  kReduceMin,
+  kArgMax,
+  kArgMin,
+  kLogistic,
+  kTanh,
+  kHardSwish,
+  kElu,
+  kLeakyRelu,
+  kPrelu,
+  kRelu,
+  kRelu6,
+  kAbs,
+  kRsqrt,
+  kQuantize,
+  kConcatenation,
+  kMirrorPad,
+  kTranspose,
+  kReverse,  ///< REVERSE_V2
+  kSlice,    ///< also STRIDED_SLICE
+  kSplit,    ///< also SPLIT_V
+  kPack,
+  kUnpack,
+  kSpaceToDepth,
+  kDepthToSpace,
+  kSpaceToBatch,  ///< SPACE_TO_BATCH_ND
+  kBatchToSpace,  ///< BATCH_TO_SPACE_ND
+  kResizeNearestNeighbor,
+  kResizeBilinear,
 };
 
 /// Name as in the TFLite schema, such as "CONV_2D".
@@ -81,29 +119,87 @@ struct FullyConnectedOptions {
   Activation activation = Activation::kNone;
   bool keep_num_dims = false;
 };
+/// ADD, SUB, MUL.
 struct AddOptions {
   Activation activation = Activation::kNone;
 };
-struct MeanOptions {
+/// MEAN, SUM, REDUCE_MAX, REDUCE_MIN.
+struct ReduceOptions {
   std::vector<int32_t> axes;  ///< normalized to 0..rank-1, ascending, unique
   bool keep_dims = false;
 };
 struct PadOptions {
   std::vector<std::pair<int32_t, int32_t>>
-      paddings;  ///< before, after for each dimension of the input
+      paddings;      ///< before, after for each dimension of the input
+  int8_t value = 0;  ///< what PAD (the zero point) and PADV2 (their constant) fill with
 };
 struct SoftmaxOptions {
   float beta = 1.0f;
 };
 struct ReshapeOptions {};
+/// TRANSPOSE_CONV. Inputs: data [N,H,W,C], filter [O,KH,KW,I], bias [O] or -1. The output shape is
+/// that of the output tensor.
+struct TransposeConvOptions {
+  Padding padding = Padding::kSame;
+  int32_t stride_h = 1, stride_w = 1;
+  Activation activation = Activation::kNone;
+};
+struct BatchMatMulOptions {
+  bool adjoint_x = false, adjoint_y = false;
+};
+/// ARG_MAX, ARG_MIN: the axis (0..rank-1); the output is int32.
+/// CONCATENATION, PACK, UNPACK, SPLIT: the axis along which tensors stand side by side.
+struct AxisOptions {
+  int32_t axis = 0;
+};
+struct LeakyReluOptions {
+  float alpha = 0.0f;
+};
+struct MirrorPadOptions {
+  std::vector<std::pair<int32_t, int32_t>> paddings;
+  bool symmetric = false;  ///< true: the border element is repeated
+};
+struct TransposeOptions {
+  std::vector<int32_t> permutation;  ///< output dimension d is input dimension permutation[d]
+};
+struct ReverseOptions {
+  std::vector<int32_t> axes;
+};
+/// SLICE and STRIDED_SLICE, one entry for each dimension of the input: output element i is input
+/// element begin + i * stride. Dimensions that STRIDED_SLICE drops have a size of 1.
+struct SliceOptions {
+  std::vector<int32_t> begin, stride, size;
+};
+struct BlockOptions {
+  int32_t block_size = 1;  ///< SPACE_TO_DEPTH, DEPTH_TO_SPACE
+};
+/// SPACE_TO_BATCH_ND, BATCH_TO_SPACE_ND: blocks of the spatial dimensions 1.., and paddings or
+/// crops of them.
+struct BatchSpaceOptions {
+  std::vector<int32_t> block;
+  std::vector<std::pair<int32_t, int32_t>> borders;
+};
+/// RESIZE_*: data [N,H,W,C]; the new size is that of the output tensor.
+struct ResizeOptions {
+  bool align_corners = false;
+  bool half_pixel_centers = false;
+};
+/// Operators without options.
+struct NoOptions {};
 
-using OperatorOptions = std::variant<ConvOptions, PoolOptions, FullyConnectedOptions, AddOptions,
-                                     MeanOptions, PadOptions, SoftmaxOptions, ReshapeOptions>;
+using OperatorOptions =
+    std::variant<ConvOptions, PoolOptions, FullyConnectedOptions, AddOptions, ReduceOptions,
+                 PadOptions, SoftmaxOptions, ReshapeOptions, TransposeConvOptions,
+                 BatchMatMulOptions, AxisOptions, LeakyReluOptions, MirrorPadOptions,
+                 TransposeOptions, ReverseOptions, SliceOptions, BlockOptions, BatchSpaceOptions,
+                 ResizeOptions, NoOptions>;
 
-/// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. The inputs
-/// always have their full number: conv, depthwise and fully connected 3 (data, filter, bias or -1),
-/// add 2, reshape 2 (data, shape or -1), mean and pad 2 (data, constant list, already in the
-/// options).
+/// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
+/// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
+/// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
+/// or -1), operators of two operands 2, ADD_N, CONCATENATION and PACK all, PRELU 2 (data, alpha),
+/// all others
+/// 1. SPLIT and UNPACK have several outputs, all others one.
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list
@@ -112,8 +208,11 @@ struct Operator {
   OperatorOptions options;
 };
 
-/// A checked network: operators are in execution order, every shape is consistent, every activation
-/// tensor is int8 with one scale and zero point, and only supported operators occur.
+/// A checked network: operators are in execution order, every shape is consistent, and only
+/// supported operators occur. Activation tensors are int8 with one scale and zero point, but for
+/// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
+/// (int32), and what operators that only move data pass on. Filters are int8, or kInt4 (unpacked to
+/// one value a byte).
 struct Model {
   std::string name;  ///< file name without folder
   std::vector<Tensor> tensors;

@@ -360,7 +360,7 @@ class Checker {
 
   void CheckMean() {
     if (!Operands(2, 2)) return;
-    auto& options = std::get<MeanOptions>(op_.options);
+    auto& options = std::get<ReduceOptions>(op_.options);
     Activation(op_.inputs[0], "input");
     Activation(op_.outputs[0], "output");
     const std::vector<int32_t> values = ConstantIntegers(1, "axis list");

@@ -592,7 +592,7 @@ class Reader {
       }
       case OperatorType::kMean:
         if (!expect(tflite::kOptionsReducer, false)) return false;
-        op.options = MeanOptions{.axes = {},
+        op.options = ReduceOptions{.axes = {},
                                  .keep_dims = table.Scalar<uint8_t>(tflite::ReducerField::kKeepDims,
                                                                     0, "an option") != 0};
         return true;

@@ -477,8 +477,8 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     writer.Output(out);
     const Result<Model> read = ReadTflite(writer.Write(), "test.tflite");
     ASSERT_TRUE(read.ok()) << AllErrors(read);
-    EXPECT_EQ(std::get<MeanOptions>(read->operators[0].options).axes, (std::vector<int32_t>{1, 2}));
-    std::get<MeanOptions>(writer.model().operators[0].options).keep_dims = true;
+    EXPECT_EQ(std::get<ReduceOptions>(read->operators[0].options).axes, (std::vector<int32_t>{1, 2}));
+    std::get<ReduceOptions>(writer.model().operators[0].options).keep_dims = true;
     ExpectRefused(writer.Write(), Code::kOperatorShape, "[1,1,1,2]");
     writer.model().tensors[2].data[0] = 4;
     writer.model().tensors[2].data[1] = writer.model().tensors[2].data[2] =

@@ -210,7 +210,7 @@ class FileWriter {
           .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, add->activation))
           .End();
     }
-    if (const auto* mean = std::get_if<MeanOptions>(&op.options)) {
+    if (const auto* mean = std::get_if<ReduceOptions>(&op.options)) {
       kind = tflite::kOptionsReducer;
       return TableWriter(builder_)
           .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, mean->keep_dims)
@@ -382,7 +382,7 @@ void TfliteWriter::AveragePool2d(int32_t input, int32_t output, const PoolOption
 void TfliteWriter::Mean(int32_t input, const std::vector<int32_t>& axes, int32_t output,
                         bool keep_dims) {
   const int32_t list = Integers({static_cast<int32_t>(axes.size())}, axes);
-  MeanOptions options;
+  ReduceOptions options;
   options.keep_dims = keep_dims;
   AddOperator(OperatorType::kMean, {input, list}, output, options);
 }

@@ -307,7 +307,7 @@ class Executor {
 
   void Mean(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
             const int8_t* in, int8_t* out) {
-    const auto& axes = std::get<MeanOptions>(op.options).axes;
+    const auto& axes = std::get<ReduceOptions>(op.options).axes;
     const size_t rank = input.shape.size();
     // Steps in the output for a step in each dimension of the input; 0 along reduced ones.
     std::vector<int64_t> steps(rank, 0);
@@ -454,7 +454,7 @@ Layer Prepare(const Model& model, const Operator& op) {
       break;
     case OperatorType::kMean: {
       int64_t count = 1;
-      for (int32_t axis : std::get<MeanOptions>(op.options).axes) count *= input.shape[axis];
+      for (int32_t axis : std::get<ReduceOptions>(op.options).axes) count *= input.shape[axis];
       layer.mean = MeanMultiplier(input.scale(), output.scale(), count);
       break;
     }

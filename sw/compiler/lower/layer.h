@@ -21,13 +21,28 @@ struct Storage {
   std::vector<int32_t> tensors;   ///< outputs of operators that stand here
   int32_t first_layer = -1;       ///< that writes it (or reads it: inputs, constants); -1: unused
   int32_t last_layer = -1;        ///< that uses it
+  bool in_memory = false;         ///< never stays in PE memory (Parameters::storage reads it)
 };
 
-enum class LayerKind : uint8_t { kMatmul, kWindow, kMaxPool, kAdd, kSoftmax, kCopy };
+/// The commands of docs/machine.md; kCopy is any rearrangement of bytes by the DMA.
+enum class LayerKind : uint8_t {
+  kMatmul,
+  kWindow,
+  kMaxPool,
+  kAdd,
+  kMultiply,
+  kMaximum,
+  kSquaredDifference,
+  kLookup,
+  kSoftmax,
+  kArgMax,
+  kCopy
+};
 
 /// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k *
-/// dilation_h, and the same for columns. Sizes are elements (one byte each). ADD and SOFTMAX are
-/// rows of in_w elements.
+/// dilation_h, and the same for columns. Sizes are elements (one byte each). Element-wise
+/// layers, SOFTMAX and ARGMAX are out_h rows of in_w elements (ARGMAX: out_c = 4 bytes a row); rows
+/// are what tiles and PEs share, so they should be many, and those of the image where there is one.
 struct Geometry {
   int64_t images = 1;
   int64_t in_h = 1, in_w = 1, in_c = 1;
@@ -58,7 +73,12 @@ struct Parameters {
   std::vector<int8_t> weights;           ///< [group][slice][lane of PE][slot]
   int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region
   std::vector<ParameterRecord> records;  ///< [block][lane of PE]
-  std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes for core 0
+  std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
+  bool packed = false;  ///< weights are within -8..7 and stay int4 in memory and core memory
+  /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
+  /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
+  /// after core slices() * slice_rows + param_rows rows of core memory. -1: they are constants.
+  int32_t storage = -1;
   bool empty() const { return blocks == 0 && table.empty(); }
 };
 
@@ -82,6 +102,17 @@ struct CopyDimension {
   int64_t in_stride = 1;  ///< bytes; 0 repeats the source
 };
 
+/// A box of bytes that a copy moves: nested loops, innermost dimension first; any number of them.
+struct CopyBox {
+  struct Dimension {
+    int64_t count = 1;
+    int64_t in_stride = 0, out_stride = 0;  ///< bytes; may be negative or (source) 0
+  };
+  int32_t input = 0;  ///< position in Layer::inputs; -1: writes Layer::fill, in_* are not used
+  int64_t in_offset = 0, out_offset = 0;  ///< bytes in the storages of the box's first byte
+  std::vector<Dimension> dimensions;
+};
+
 /// One macro-operation, before tiling.
 struct Layer {
   int32_t op = 0;   ///< position in Model::operators
@@ -101,6 +132,10 @@ struct Layer {
 
   uint8_t fill = 0;
   bool average = false;
+  bool minimum = false;     ///< MAXPOOL, MAXIMUM, ARGMAX
+  bool shift_sums = false;  ///< acc_shift: k2 counts digits; such kernels are never cut
+  int32_t out_type = 0;     ///< field of the command
+  int32_t out_byte = 0;
   int32_t act_min = -128, act_max = 127;
   int32_t out_zero_point = 0;
 
@@ -110,6 +145,8 @@ struct Layer {
 
   // Copies: PAD, broadcasts; `fill` is the padding.
   std::vector<CopyDimension> copy;
+  /// Copies in general: the boxes in order; together they write every byte of the output.
+  std::vector<CopyBox> boxes;
 
   int64_t slices() const { return k0_count * k1_count * k2_count; }
 };

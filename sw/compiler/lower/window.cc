@@ -287,7 +287,7 @@ LowerResult LowerMean(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
-  const std::vector<int32_t>& axes = std::get<MeanOptions>(node.options).axes;
+  const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.options).axes;
   // Neighbouring dimensions of the same kind are one: sizes alternate between kept and reduced, and
   // a mean is a pool over an image [kept * reduced, kept * reduced, kept].
   std::vector<std::pair<bool, int64_t>> runs;
