@@ -97,11 +97,11 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
 
 /// A stream from steps without parameter loads.
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,
+                                 const std::vector<Placement>& placements,
                                  const std::vector<Step>& steps, bool warm) {
-  std::vector<Step> placed = PlaceParameters(parameters, config, steps, 0, warm);
+  std::vector<Step> placed = PlaceParameters(parameters, config, placements, steps, warm);
   placed = HoistLoads(config, std::move(placed));
-  AddBarriers(&placed);
-  return WriteStream(config, placed);
+  return WriteStream(config, AddBarriers(config, std::move(placed)));
 }
 
 }  // namespace
@@ -111,9 +111,11 @@ Result<Program> Compile(const Model& model, const NpuConfig& config,
   Result<LoweredModel> lowered = Lower(model, config);
   if (!lowered) return lowered.errors();
   // Both plans are made before either's errors are reported: a model may be too large in two ways.
+  std::vector<Partition> partitions;
+  for (const Layer& layer : lowered->layers) partitions.push_back(PartitionLayer(layer, config));
   Result<ActivationPlan> activations =
-      PlanActivations(model, *lowered, config, options.keep_tensors);
-  Result<ParameterPlan> parameters = PlanParameters(model, *lowered, config);
+      PlanActivations(model, *lowered, partitions, config, options.keep_tensors);
+  Result<ParameterPlan> parameters = PlanParameters(model, *lowered, partitions, config);
   Diagnostics errors;
   if (!activations) errors = activations.errors();
   if (!parameters) {
@@ -129,7 +131,8 @@ Result<Program> Compile(const Model& model, const NpuConfig& config,
     activations->placements[s].constant_offset =
         Append(&program.image, lowered->storages[s].constant);
   }
-  Result<std::vector<Step>> steps = Tile(model, *lowered, config, *activations, *parameters);
+  Result<std::vector<Step>> steps =
+      Tile(model, *lowered, config, partitions, *activations, *parameters);
   if (!steps) return steps.errors();
 
   const int64_t limit = std::numeric_limits<uint32_t>::max();
@@ -142,7 +145,7 @@ Result<Program> Compile(const Model& model, const NpuConfig& config,
                       "to 2 million commands",
                       ""};
   }
-  const bool cached = parameters->cached && !parameters->units.empty();
+  const bool cached = parameters->cached_bytes > 0;
   if (cached) {
     std::string text(program.image.begin(), program.image.end());
     text += fmt::format(" {:016x}", config.hash);
@@ -150,10 +153,13 @@ Result<Program> Compile(const Model& model, const NpuConfig& config,
     if (program.cache_token == 0) program.cache_token = 1;
   }
   program.cold_offset =
-      Append(&program.image, BuildStream(config, *parameters, *steps, /*warm=*/false));
+      Append(&program.image, BuildStream(config, *parameters, activations->placements, *steps,
+                                         /*warm=*/false));
   program.warm_offset =
-      cached ? Append(&program.image, BuildStream(config, *parameters, *steps, /*warm=*/true))
-             : program.cold_offset;
+      cached
+          ? Append(&program.image, BuildStream(config, *parameters, activations->placements, *steps,
+                                               /*warm=*/true))
+          : program.cold_offset;
   program.scratch_bytes = static_cast<uint32_t>(activations->scratch_bytes);
   program.input_bytes = static_cast<uint32_t>(activations->input_bytes);
   program.output_bytes = static_cast<uint32_t>(activations->output_bytes);

@@ -1,15 +1,17 @@
-/* The file that `npugen compile` writes and that drivers read: a header with tables at fixed offsets.
+/* The file that `npugen compile` writes and that drivers read: a header with tables at fixed
+ * offsets.
  *
- * Plain C11 so that the bare-metal driver can include it. Every number is little endian and naturally
- * aligned within the file. Layout:
+ * Plain C11 so that the bare-metal driver can include it. Every number is little endian and
+ * naturally aligned within the file. Layout:
  *
  *   0                       npu_program_header
- *   tensors_offset          tensor_count  * npu_program_tensor   (inputs, then outputs, then kept ones)
- *   layers_offset           layer_count   * npu_program_layer
- *   names_offset            names_bytes of UTF-8 text, each name ended by a zero byte
- *   image_offset            image_bytes: the contents of window 0 (program), aligned to 64 bytes
+ *   tensors_offset          tensor_count  * npu_program_tensor   (inputs, then outputs, then kept
+ * ones) layers_offset           layer_count   * npu_program_layer names_offset names_bytes of UTF-8
+ * text, each name ended by a zero byte image_offset            image_bytes: the contents of window
+ * 0 (program), aligned to 64 bytes
  *
- * A reader accepts a file only when every offset + size lies within `file_bytes` and within the file.
+ * A reader accepts a file only when every offset + size lies within `file_bytes` and within the
+ * file.
  */
 #ifndef NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_
 #define NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_
@@ -66,14 +68,14 @@ typedef struct npu_program_tensor {
 } npu_program_tensor; /* 64 bytes */
 
 typedef struct npu_program_layer {
-  uint32_t tag;           /*  0: tag of its commands, in trace and error registers */
+  uint32_t tag;            /*  0: tag of its commands, in trace and error registers */
   uint32_t operator_index; /*  4: position in the model file */
-  uint32_t name;          /*  8: offset in the names: operator type, such as CONV_2D */
-  uint32_t output_tensor; /* 12 */
-  uint64_t macs;          /* 16: multiplications of the definition of the operator */
-  uint32_t rank;          /* 24: of the output, 0..NPU_PROGRAM_MAX_RANK */
-  uint32_t shape[8];      /* 28 */
-  uint32_t reserved;      /* 60: 0 */
-} npu_program_layer;      /* 64 bytes */
+  uint32_t name;           /*  8: offset in the names: operator type, such as CONV_2D */
+  uint32_t output_tensor;  /* 12 */
+  uint64_t macs;           /* 16: multiplications of the definition of the operator */
+  uint32_t rank;           /* 24: of the output, 0..NPU_PROGRAM_MAX_RANK */
+  uint32_t shape[8];       /* 28 */
+  uint32_t reserved;       /* 60: 0 */
+} npu_program_layer;       /* 64 bytes */
 
 #endif /* NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_ */

@@ -37,6 +37,16 @@ Opcode OpcodeOf(LayerKind kind) {
       return Opcode::kMaxPool;
     case LayerKind::kAdd:
       return Opcode::kAdd;
+    case LayerKind::kMultiply:
+      return Opcode::kMultiply;
+    case LayerKind::kMaximum:
+      return Opcode::kMaximum;
+    case LayerKind::kSquaredDifference:
+      return Opcode::kSquaredDifference;
+    case LayerKind::kLookup:
+      return Opcode::kLookup;
+    case LayerKind::kArgMax:
+      return Opcode::kArgMax;
     case LayerKind::kSoftmax:
       return Opcode::kSoftmax;
     case LayerKind::kCopy:
@@ -143,13 +153,28 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     fields->Set("out_group_step", layer.group_channels);
     if (layer.kind != LayerKind::kMaxPool && !layer.parameters.shared) {
       const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
-      fields->Set("weight_group_rows", slices * config.slice_rows());
+      fields->Set("weight_group_rows", slices * SliceRows(config, layer));
       fields->Set("param_group_rows", config.param_rows());
     }
   }
   fields->Set("acc_init", request.first_part ? 1 : 0);
   fields->Set("drain", request.last_part ? 1 : 0);
   fields->Set("average", layer.average ? 1 : 0);
+  fields->Set("acc_shift", layer.shift_sums ? 1 : 0);
+  fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
+  fields->Set("out_type", layer.out_type);
+  fields->Set("out_byte", layer.out_byte);
+}
+
+bool HasTwoOperands(LayerKind kind) {
+  return kind == LayerKind::kAdd || kind == LayerKind::kMultiply || kind == LayerKind::kMaximum ||
+         kind == LayerKind::kSquaredDifference;
+}
+
+/// Layers whose commands walk over rows of bytes.
+bool IsVector(LayerKind kind) {
+  return HasTwoOperands(kind) || kind == LayerKind::kLookup || kind == LayerKind::kSoftmax ||
+         kind == LayerKind::kArgMax;
 }
 
 /// Element-wise commands see the rows of a tile as one long row where its vectors can be counted.
@@ -158,7 +183,8 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   const Geometry& g = layer.geometry;
   int64_t rows = request.row_end - request.row_begin;
   int64_t row_bytes = g.in_row_bytes();
-  if (layer.kind == LayerKind::kAdd && CeilDiv(rows * row_bytes, config.post_width) <= 0xffff) {
+  const bool rows_matter = layer.kind == LayerKind::kSoftmax || layer.kind == LayerKind::kArgMax;
+  if (!rows_matter && CeilDiv(rows * row_bytes, config.post_width) <= 0xffff) {
     row_bytes *= rows;
     rows = 1;
   }
@@ -179,9 +205,9 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   fields->Set("out_x_step", config.post_width);
   if (rows > 1) {
     fields->Set("row_step", row_bytes);
-    fields->Set("out_row_step", row_bytes);
+    fields->Set("out_row_step", layer.kind == LayerKind::kArgMax ? g.out_row_bytes() : row_bytes);
   }
-  if (layer.kind != LayerKind::kAdd) return;
+  if (!HasTwoOperands(layer.kind)) return;
   fields->Set("b_base", request.in_address[1]);
   fields->Set("b_x_step", config.post_width);
   if (rows > 1) fields->Set("b_row_step", row_bytes);
@@ -193,23 +219,16 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   fields->Set("out_multiplier", layer.out_multiplier);
 }
 
-Step RunStep(Opcode opcode, Window window, int64_t offset, int64_t address, int64_t bytes,
-             uint32_t tag, FieldErrors* errors) {
-  const StepEngine engine = opcode == Opcode::kLoad ? StepEngine::kLoad : StepEngine::kStore;
-  Step step{engine, Command(opcode, 3, tag), {}, {}, -1, 0};
-  FieldWriter fields(&step.command, errors);
-  fields.Set("window", static_cast<int64_t>(window));
-  fields.Set("global_offset", offset);
-  fields.Set("local_address", address);
-  fields.Set("pe_mask", 1);
-  fields.Set("size0", bytes);
-  const Access local{Space::kPeMemory, address, address + bytes};
-  const Access scratch{Space::kScratch, offset, offset + bytes};
-  (engine == StepEngine::kLoad ? step.writes : step.reads).push_back(local);
-  if (window == Window::kScratch) {
-    (engine == StepEngine::kLoad ? step.reads : step.writes).push_back(scratch);
+/// Hull of the bytes that a side of a transfer touches, given the strides of that side.
+Access Hull(Space space, PeMask pes, int64_t first, int64_t run,
+            const std::vector<Transfer::Dimension>& dimensions,
+            int64_t Transfer::Dimension::*stride) {
+  Access access{space, first, first + run, pes};
+  for (const Transfer::Dimension& dimension : dimensions) {
+    const int64_t reach = (dimension.count - 1) * (dimension.*stride);
+    (reach < 0 ? access.begin : access.end) += reach;
   }
-  return step;
+  return access;
 }
 
 }  // namespace
@@ -218,19 +237,21 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   const Opcode opcode = OpcodeOf(layer.kind);
-  Step step{StepEngine::kCompute,
+  Step step{kFirstPeEngine + static_cast<int>(request.pe),
             Command(opcode, EntriesOf(opcode), static_cast<uint32_t>(layer.tag)),
             {},
             {},
             -1,
             0};
   FieldWriter fields(&step.command, errors);
-  fields.Set("pe_mask", 1);
+  const PeMask pes = PeBit(request.pe);
+  fields.Set("pe_mask", pes);
   fields.Set("fill", layer.fill);
+  fields.Set("minimum", layer.minimum ? 1 : 0);
   fields.Set("act_min", layer.act_min);
   fields.Set("act_max", layer.act_max);
   fields.Set("out_zero_point", layer.out_zero_point);
-  if (layer.kind == LayerKind::kAdd || layer.kind == LayerKind::kSoftmax) {
+  if (IsVector(layer.kind)) {
     SetVectorFields(config, request, &fields);
   } else {
     SetArrayFields(config, request, &fields);
@@ -239,19 +260,20 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
       (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();
   for (size_t i = 0; i < layer.inputs.size(); ++i) {
     step.reads.push_back(
-        {Space::kPeMemory, request.in_address[i], request.in_address[i] + in_bytes});
+        {Space::kPeMemory, request.in_address[i], request.in_address[i] + in_bytes, pes});
   }
   if (request.last_part) {
     step.writes.push_back(
         {Space::kPeMemory, request.out_address,
-         request.out_address + (request.row_end - request.row_begin) * g.out_row_bytes()});
+         request.out_address + (request.row_end - request.row_begin) * g.out_row_bytes(), pes});
   }
   return step;
 }
 
 void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
   FieldWriter fields(&step->command, nullptr);
-  if (step->command.opcode() == Opcode::kSoftmax) {
+  const Opcode opcode = step->command.opcode();
+  if (opcode == Opcode::kSoftmax || opcode == Opcode::kLookup) {
     fields.Set("b_base", weight_row);
     return;
   }
@@ -259,88 +281,55 @@ void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
   fields.Set("param_row", param_row);
 }
 
-Step EncodeParameterLoad(int64_t program_offset, int64_t core_address, int64_t bytes, int64_t core,
-                         uint32_t tag) {
-  Step step{StepEngine::kLoad, Command(Opcode::kLoad, 3, tag), {}, {}, -1, 0};
-  FieldWriter fields(&step.command, nullptr);
-  fields.Set("window", static_cast<int64_t>(Window::kProgram));
-  fields.Set("core_memory", 1);
-  fields.Set("core_mask", int64_t{1} << core);
-  fields.Set("pe_mask", 1);
-  fields.Set("global_offset", program_offset);
-  fields.Set("local_address", core_address);
-  fields.Set("size0", bytes);
-  return step;
-}
-
-Step EncodeLoadRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
-                   FieldErrors* errors) {
-  return RunStep(Opcode::kLoad, window, offset, address, bytes, tag, errors);
-}
-
-Step EncodeStoreRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
-                    FieldErrors* errors) {
-  return RunStep(Opcode::kStore, window, offset, address, bytes, tag, errors);
-}
-
-Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool local_source,
-                Window window, int64_t source_offset, int64_t address, FieldErrors* errors) {
+Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors) {
   static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
-  const std::vector<CopyDimension>& box = layer.copy;
-  bool padded = false;
-  for (const CopyDimension& d : box) padded = padded || d.before != 0 || d.in_size != d.out_size;
-  const bool strided = box.size() > 1;
-  Step step{StepEngine::kLoad,
-            Command(Opcode::kLoad,
-                    padded    ? 7
-                    : strided ? 5
-                              : 3,
-                    static_cast<uint32_t>(layer.tag)),
+  const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
+  assert(dimensions.size() <= kTransferDimensions);
+  const bool load = transfer.engine == kLoadEngine;
+  const uint32_t entries = transfer.fill_only ? 7 : dimensions.empty() ? 3 : 5;
+  Step step{transfer.engine,
+            Command(load ? Opcode::kLoad : Opcode::kStore, entries, transfer.tag),
             {},
             {},
             -1,
             0};
   FieldWriter fields(&step.command, errors);
-  fields.Set("window", static_cast<int64_t>(window));
-  fields.Set("local_source", local_source ? 1 : 0);
-  fields.Set("pe_mask", 1);
-  fields.Set("local_address", address);
-  fields.Set("bounds", padded ? 1 : 0);
-  if (padded) fields.Set("fill", layer.fill);
-  int64_t global = source_offset;
-  int64_t local_stride = 1;
-  int64_t source_bytes = 1;
-  for (size_t d = 0; d < box.size(); ++d) {
-    const bool outermost = d > 0 && d + 1 == box.size();
-    const int64_t begin = outermost ? row_begin : 0;
-    const int64_t size = outermost ? row_end - row_begin : box[d].out_size;
-    const int64_t start = begin - box[d].before;
-    const std::string digit = kDigits[d];
-    fields.Set("size" + digit, size);
-    if (d > 0) {
-      fields.Set("global_stride" + digit, box[d].in_stride);
-      fields.Set("local_stride" + digit, local_stride);
-    }
-    if (padded) {
-      fields.Set("start" + digit, start);
-      fields.Set("extent" + digit, box[d].in_size);
-    }
-    global += start * box[d].in_stride;
-    local_stride *= size;
-    if (box[d].in_stride > 0)
-      source_bytes = std::max(source_bytes, box[d].in_stride * box[d].in_size);
+  fields.Set("window", static_cast<int64_t>(transfer.window));
+  fields.Set("pe_mask", transfer.pes);
+  fields.Set("local_address", transfer.local_address);
+  fields.Set("size0", transfer.run);
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    fields.Set(std::string("size") + kDigits[d + 1], dimensions[d].count);
+    fields.Set(std::string("local_stride") + kDigits[d + 1], dimensions[d].local_stride);
+    if (transfer.fill_only) continue;
+    fields.Set(std::string("global_stride") + kDigits[d + 1], dimensions[d].global_stride);
   }
-  // Dimensions that the box does not have lie inside as well.
-  for (size_t d = box.size(); padded && d < 5; ++d) {
-    fields.Set(std::string("extent") + kDigits[d], 1);
+  if (transfer.fill_only) {
+    // A source without bytes: everything is out of bounds.
+    fields.Set("bounds", 1);
+    fields.Set("fill", transfer.fill);
+  } else {
+    fields.Set("global_offset", transfer.global_offset);
   }
-  // Offsets count modulo 2^32: the first byte of the box may be padding in front of the source.
-  fields.Set("global_offset", static_cast<int64_t>(static_cast<uint32_t>(global)));
-  step.writes.push_back({Space::kPeMemory, address, address + local_stride});
-  if (local_source) {
-    step.reads.push_back({Space::kPeMemory, source_offset, source_offset + source_bytes});
-  } else if (window == Window::kScratch) {
-    step.reads.push_back({Space::kScratch, source_offset, source_offset + source_bytes});
+  const Access local = Hull(Space::kPeMemory, transfer.pes, transfer.local_address, transfer.run,
+                            dimensions, &Transfer::Dimension::local_stride);
+  if (transfer.core_memory) {
+    fields.Set("core_memory", 1);
+    fields.Set("core_mask", transfer.core_mask);
+  } else {
+    (load ? step.writes : step.reads).push_back(local);
+  }
+  if (transfer.fill_only) return step;
+  const auto global = [&](Space space, PeMask pes) {
+    return Hull(space, pes, transfer.global_offset, transfer.run, dimensions,
+                &Transfer::Dimension::global_stride);
+  };
+  if (transfer.local_source) {
+    fields.Set("local_source", 1);
+    fields.Set("source_pe", transfer.source_pe);
+    step.reads.push_back(global(Space::kPeMemory, PeBit(transfer.source_pe)));
+  } else if (transfer.window == Window::kScratch) {
+    (load ? step.reads : step.writes).push_back(global(Space::kScratch, 1));
   }
   return step;
 }

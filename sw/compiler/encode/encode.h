@@ -24,6 +24,7 @@ struct ComputeRequest {
   bool first_part = true, last_part = true;
   std::array<int64_t, 2> in_address{};  ///< PE memory address of input row FirstInputRow(row_begin)
   int64_t out_address = 0;              ///< PE memory address of output row row_begin, column 0
+  int64_t pe = 0;                       ///< that runs the command
 };
 
 /// Fields that did not fit, such as "x_step = 16777216"; empty: all is well.
@@ -34,19 +35,33 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
 /// Rows of the first weight slice (or table) and of the first block of records.
 void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row);
 
-/// LOAD of `bytes` parameters from the program window into one core of PE 0.
-Step EncodeParameterLoad(int64_t program_offset, int64_t core_address, int64_t bytes, int64_t core,
-                         uint32_t tag);
-/// LOAD of a contiguous run from a window to PE memory.
-Step EncodeLoadRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
-                   FieldErrors* errors);
-/// STORE of a contiguous run.
-Step EncodeStoreRun(Window window, int64_t offset, int64_t address, int64_t bytes, uint32_t tag,
-                    FieldErrors* errors);
-/// LOAD of rows [row_begin, row_end) of a copy layer. `source_offset` is the first byte of the
-/// whole source in `window`, or in PE memory when `local_source`; `address` is where row
-/// `row_begin` goes.
-Step EncodeCopy(const Layer& layer, int64_t row_begin, int64_t row_end, bool local_source,
-                Window window, int64_t source_offset, int64_t address, FieldErrors* errors);
+/// What the DMA moves: a box of bytes between a window (or PE memory) and local memories.
+struct Transfer {
+  struct Dimension {
+    int64_t count = 1;
+    int64_t global_stride = 0, local_stride = 0;  ///< bytes
+  };
+  int engine = kLoadEngine;  ///< or kStoreEngine
+  bool fill_only = false;    ///< LOAD of `fill` bytes; there is no global side
+  uint8_t fill = 0;
+  bool local_source = false;  ///< LOAD: the global side is PE memory of `source_pe`
+  int64_t source_pe = 0;
+  Window window = Window::kProgram;
+  int64_t global_offset = 0;
+  PeMask pes = 1;            ///< LOAD: destinations; STORE: the one source
+  bool core_memory = false;  ///< LOAD: to the cores of core_mask; local addresses are theirs
+  uint32_t core_mask = 1;
+  int64_t local_address = 0;
+  int64_t run = 1;                    ///< contiguous bytes
+  std::vector<Dimension> dimensions;  ///< at most kTransferDimensions, innermost first
+  uint32_t tag = 0;
+};
+inline constexpr size_t kTransferDimensions = 4;
+inline constexpr int64_t kLargestTransferCount = 0xffff;  ///< of a dimension
+inline constexpr int64_t kLargestTransferRun = 0xffffff;  ///< bytes
+
+/// Encodes a LOAD or STORE in the shortest form; accesses of PE memory and the scratch window are
+/// derived from it.
+Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors);
 
 }  // namespace npugen::compiler

@@ -94,14 +94,6 @@ struct WindowShape {
   int64_t rows = 1, columns = 1, new_columns = 1;
 };
 
-/// A box for the tensor DMA, from the innermost dimension (bytes) outwards.
-struct CopyDimension {
-  int64_t out_size = 1;
-  int64_t in_size = 1;    ///< coordinates below 0 or from here on are filled
-  int64_t before = 0;     ///< elements of padding in front
-  int64_t in_stride = 1;  ///< bytes; 0 repeats the source
-};
-
 /// A box of bytes that a copy moves: nested loops, innermost dimension first; any number of them.
 struct CopyBox {
   struct Dimension {
@@ -143,9 +135,7 @@ struct Layer {
   int32_t a_zero_point = 0, b_zero_point = 0;
   int32_t b_multiplier = 0, b_shift = 0, out_multiplier = 0, out_shift = 0;
 
-  // Copies: PAD, broadcasts; `fill` is the padding.
-  std::vector<CopyDimension> copy;
-  /// Copies in general: the boxes in order; together they write every byte of the output.
+  /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;
 
   int64_t slices() const { return k0_count * k1_count * k2_count; }
@@ -163,5 +153,8 @@ Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
                          const std::string& reason, const std::string& hint = "");
 
 int64_t CeilDiv(int64_t a, int64_t b);
+
+/// Core memory rows of one weight slice of a layer.
+int64_t SliceRows(const NpuConfig& config, const Layer& layer);
 
 }  // namespace npugen::compiler

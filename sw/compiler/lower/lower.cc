@@ -11,6 +11,11 @@ namespace npugen::compiler {
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+int64_t SliceRows(const NpuConfig& config, const Layer& layer) {
+  if (!layer.parameters.packed) return config.slice_rows();
+  return CeilDiv(CeilDiv(int64_t{config.lanes} * config.simd, 2), config.core_row_bytes());
+}
+
 int64_t Geometry::FirstInputRow(int64_t begin) const {
   return std::clamp<int64_t>(begin * stride_h - pad_top, 0, in_h);
 }

@@ -11,71 +11,52 @@
 namespace npugen::compiler {
 namespace {
 
-/// Drops dimensions of one element and joins those that the DMA can walk as one. `dimensions` is
-/// innermost first; the first one must be contiguous bytes.
-std::vector<CopyDimension> MergeDimensions(const std::vector<CopyDimension>& dimensions) {
-  std::vector<CopyDimension> merged;
-  for (const CopyDimension& next : dimensions) {
-    if (merged.empty()) {
-      merged.push_back(next);
-      continue;
-    }
-    if (next.out_size == 1 && next.in_size == 1 && next.before == 0) continue;
-    CopyDimension& last = merged.back();
-    const bool whole = last.before == 0 && last.in_size == last.out_size;
-    if (whole && next.in_stride == last.in_stride * last.in_size && last.in_stride != 0) {
-      const int64_t factor = last.in_size;
-      last.out_size = next.out_size * factor;
-      last.in_size = next.in_size * factor;
-      last.before = next.before * factor;
-      continue;
-    }
-    merged.push_back(next);
-  }
-  return merged;
-}
+/// A dimension of a copy, elements of one byte.
+struct CopyDimension {
+  int64_t out_size = 1;
+  int64_t in_size = 1;    ///< coordinates below 0 or from here on are filled
+  int64_t before = 0;     ///< elements of padding in front
+  int64_t in_stride = 1;  ///< bytes; 0 repeats the source
+};
 
-/// Appends a copy layer; its rows are steps in the outermost dimension.
-LowerResult AppendCopy(LoweringContext& context, int32_t source, int32_t target, uint8_t fill,
-                       const std::vector<CopyDimension>& dimensions) {
+/// Appends a copy layer. `dimensions` is innermost first.
+void AppendCopy(LoweringContext& context, int32_t source, int32_t target, uint8_t fill,
+                const std::vector<CopyDimension>& dimensions) {
   Layer layer;
   layer.kind = LayerKind::kCopy;
   layer.inputs = {source};
   layer.output = target;
   layer.fill = fill;
-  layer.copy = MergeDimensions(dimensions);
-  if (layer.copy.size() > 5) {
-    return Refusal{DiagnosticCode::kCompileLimit,
-                   "it pads or repeats more than five separate dimensions", ""};
+  CopyBox copy;
+  std::vector<int64_t> strides;
+  int64_t stride = 1;
+  for (const CopyDimension& d : dimensions) {
+    strides.push_back(stride);
+    copy.out_offset += d.before * stride;
+    copy.dimensions.push_back({d.in_size, d.in_stride, stride});
+    stride *= d.out_size;
   }
-  for (size_t d = 1; d < layer.copy.size(); ++d) {
-    const CopyDimension& dimension = layer.copy[d];
-    if (dimension.out_size > 0x7fff || dimension.in_size > 0x7fff || dimension.before > 0x7fff) {
-      return Refusal{DiagnosticCode::kCompileLimit, "a dimension exceeds 32767", ""};
-    }
-  }
-  if (layer.copy.size() == 1) {
-    // A single run; cut it into rows so that it can be tiled if nothing is padded.
-    CopyDimension& run = layer.copy[0];
-    int64_t row = run.in_size;
-    if (run.before == 0 && run.in_size == run.out_size) {
-      for (int64_t size = std::min<int64_t>(row, 4096); size * 8 >= row && size >= 1; --size) {
-        if (row % size == 0) {
-          row = size;
-          break;
-        }
+  // What lies before and behind the source in one dimension: whole in those inside of it, and only
+  // beside the source in those outside of it.
+  for (size_t d = 0; d < dimensions.size(); ++d) {
+    const int64_t after = dimensions[d].out_size - dimensions[d].in_size - dimensions[d].before;
+    const std::pair<int64_t, int64_t> sides[2] = {
+        {0, dimensions[d].before}, {dimensions[d].before + dimensions[d].in_size, after}};
+    for (const auto& [begin, size] : sides) {
+      if (size == 0) continue;
+      CopyBox side;
+      side.input = -1;
+      side.out_offset = begin * strides[d];
+      for (size_t e = 0; e < dimensions.size(); ++e) {
+        const int64_t count = e < d ? dimensions[e].out_size : e > d ? dimensions[e].in_size : size;
+        if (e > d) side.out_offset += dimensions[e].before * strides[e];
+        side.dimensions.push_back({count, 0, strides[e]});
       }
-      const int64_t rows = run.in_size / row;
-      run.in_size = run.out_size = row;
-      if (rows > 1) layer.copy.push_back({rows, rows, 0, row});
+      layer.boxes.push_back(side);
     }
   }
-  Geometry& g = layer.geometry;
-  g.in_h = g.out_h = layer.copy.size() > 1 ? layer.copy.back().out_size : 1;
-  g.out_w = 1;
-  for (size_t d = 0; d + 1 < layer.copy.size() || d == 0; ++d) g.out_w *= layer.copy[d].out_size;
+  layer.boxes.push_back(copy);
   context.lowered.layers.push_back(std::move(layer));
-  return std::nullopt;
 }
 
 /// Numpy broadcasting of `tensor` to `shape`: returns its storage, or that of a copy in full size.
@@ -101,7 +82,8 @@ LowerResult Broadcast(LoweringContext& context, int32_t number, const std::vecto
   }
   const int32_t source = *storage;
   *storage = context.NewStorage(elements);
-  return AppendCopy(context, source, *storage, 0, dimensions);
+  AppendCopy(context, source, *storage, 0, dimensions);
+  return std::nullopt;
 }
 
 /// Rows of a flat element-wise operation: as long as the sizes allow, in pieces that tile well.
@@ -142,8 +124,9 @@ LowerResult LowerPad(LoweringContext& context, int32_t op) {
     stride *= size;
   }
   if (dimensions.empty()) dimensions.push_back({1, 1, 0, 1});
-  return AppendCopy(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
-                    static_cast<uint8_t>(output.zero_point()), dimensions);
+  AppendCopy(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
+             static_cast<uint8_t>(output.zero_point()), dimensions);
+  return std::nullopt;
 }
 
 LowerResult LowerAdd(LoweringContext& context, int32_t op) {

@@ -14,8 +14,8 @@ constexpr int64_t kWindowAlignment = 64;
 
 int64_t Align(int64_t value, int64_t alignment) { return CeilDiv(value, alignment) * alignment; }
 
-/// Storages of a layer: inputs 0 and 1, output 2; -1 where there is none. The source of a copy
-/// needs no buffer of its own: the DMA reads it where it is.
+/// Storages of a layer: inputs 0 and 1, output 2; -1 where there is none. The sources of a copy
+/// need no buffer of their own: the DMA reads them where they are.
 std::array<int32_t, 3> Operands(const Layer& layer) {
   std::array<int32_t, 3> operands{-1, -1, layer.output};
   if (layer.kind == LayerKind::kCopy) return operands;
@@ -23,9 +23,10 @@ std::array<int32_t, 3> Operands(const Layer& layer) {
   return operands;
 }
 
-/// Largest number of bytes that operand `operand` needs for tiles of `rows` output rows.
+/// Largest number of bytes that operand `operand` needs in a PE for tiles of `rows` output rows.
 int64_t TileBytes(const Layer& layer, int operand, int64_t rows) {
   const Geometry& g = layer.geometry;
+  if (layer.kind == LayerKind::kCopy) return rows * kCopyUnit;
   if (operand == 2) return std::min(rows, g.out_h) * g.out_row_bytes();
   const int64_t span = (rows - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
   return std::min(span, g.in_h) * g.in_row_bytes();
@@ -33,9 +34,12 @@ int64_t TileBytes(const Layer& layer, int operand, int64_t rows) {
 
 class Planner {
  public:
-  Planner(const Model& model, const LoweredModel& lowered, const NpuConfig& config)
+  Planner(const Model& model, const LoweredModel& lowered, const std::vector<Partition>& partitions,
+          const NpuConfig& config)
       : model_(model),
         lowered_(lowered),
+        partitions_(partitions),
+        config_(config),
         alignment_(std::max(config.pe_bank_bytes, config.axi_bytes())),
         capacity_(config.pe_memory_bytes) {}
 
@@ -44,22 +48,84 @@ class Planner {
  private:
   /// Places residents and smallest tile buffers. False: `victim_` names the storage to move to
   /// memory, or -1.
+  void Distribute();
   bool PlaceAll();
   bool LayerIsTiled(const Layer& layer) const;
+  int64_t MostRows(size_t layer) const;
+  int64_t BytesOf(size_t storage) const { return bytes_[storage]; }
   void GrowTiles();
   void AssignWindows(bool keep_tensors);
 
   const Model& model_;
   const LoweredModel& lowered_;
+  const std::vector<Partition>& partitions_;
+  const NpuConfig& config_;
   int64_t alignment_;
   int64_t capacity_;
+  std::vector<int64_t> bytes_;  ///< of each storage, in one PE
   ActivationPlan plan_;
-  std::vector<Lifetime> blocks_;  ///< everything placed, for GrowTiles
-  std::vector<int64_t> block_address_;
   int32_t victim_ = -1;
   int32_t failed_layer_ = -1;
   int64_t failed_bytes_ = 0;
 };
+
+/// Shares of all layers, and from them what each PE needs and stores of each storage.
+void Planner::Distribute() {
+  const size_t pes = config_.pes();
+  for (Placement& place : plan_.placements) {
+    place.needed.resize(pes);
+    place.stored.resize(pes);
+  }
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const Layer& layer = lowered_.layers[l];
+    const Partition& partition = partitions_[l];
+    for (int32_t input : layer.inputs) {
+      Placement& place = plan_.placements[input];
+      for (size_t pe = 0; pe < pes; ++pe) {
+        Range bytes = ShareInputBytes(layer, partition, static_cast<int64_t>(pe));
+        if (partition.split == Split::kCopy) {
+          bytes = pe == 0 ? Range{0, lowered_.storages[input].bytes} : Range{};
+        }
+        place.needed[pe] = Hull(place.needed[pe], bytes);
+      }
+    }
+  }
+  for (Placement& place : plan_.placements) place.stored = place.needed;
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const Layer& layer = lowered_.layers[l];
+    const Partition& partition = partitions_[l];
+    Placement& place = plan_.placements[layer.output];
+    for (size_t pe = 0; pe < pes; ++pe) {
+      if (partition.split == Split::kCopy) {
+        // The DMA writes whole copies at once.
+        if (pe == 0 || !place.needed[pe].empty()) {
+          place.stored[pe] = {0, lowered_.storages[layer.output].bytes};
+        }
+        continue;
+      }
+      place.stored[pe] =
+          Hull(place.stored[pe], ShareOutputBytes(layer, partition, static_cast<int64_t>(pe)));
+    }
+  }
+  for (const Placement& place : plan_.placements) {
+    int64_t most = 0;
+    for (const Range& range : place.stored) most = std::max(most, range.size());
+    bytes_.push_back(most);
+  }
+}
+
+/// Rows of the largest share of a layer within an image.
+int64_t Planner::MostRows(size_t number) const {
+  const Layer& layer = lowered_.layers[number];
+  if (layer.kind == LayerKind::kCopy) {
+    return CeilDiv(lowered_.storages[layer.output].bytes, kCopyUnit);
+  }
+  int64_t most = 1;
+  for (const Share& share : partitions_[number].shares) {
+    most = std::max(most, std::min(share.rows.size(), layer.geometry.out_h));
+  }
+  return most;
+}
 
 bool Planner::LayerIsTiled(const Layer& layer) const {
   for (int32_t storage : Operands(layer)) {
@@ -78,7 +144,7 @@ bool Planner::PlaceAll() {
       const Storage& storage = lowered_.storages[s];
       if (storage.first_layer < 0 || !plan_.placements[s].resident) continue;
       if (storage.last_layer < first || storage.first_layer > last) continue;
-      const int64_t weight = storage.bytes * (storage.last_layer - storage.first_layer + 1);
+      const int64_t weight = BytesOf(s) * (storage.last_layer - storage.first_layer + 1);
       if (weight > most) {
         most = weight;
         victim_ = static_cast<int32_t>(s);
@@ -92,7 +158,7 @@ bool Planner::PlaceAll() {
       const Storage& storage = lowered_.storages[s];
       if (storage.first_layer != step || !plan_.placements[s].resident) continue;
       const std::optional<int64_t> address =
-          memory.Place({storage.bytes, storage.first_layer, storage.last_layer});
+          memory.Place({BytesOf(s), storage.first_layer, storage.last_layer});
       if (!address) {
         choose_victim(storage.first_layer, storage.last_layer);
         return false;
@@ -102,7 +168,7 @@ bool Planner::PlaceAll() {
     const Layer& layer = lowered_.layers[l];
     TilePlan& tile = plan_.tiles[l];
     tile = TilePlan{};
-    tile.rows = layer.geometry.out_h;
+    tile.rows = MostRows(l);
     if (!LayerIsTiled(layer)) continue;
     tile.rows = 1;
     const std::array<int32_t, 3> operands = Operands(layer);
@@ -142,7 +208,7 @@ void Planner::GrowTiles() {
         const Storage& storage = lowered_.storages[s];
         if (storage.first_layer < 0 || !plan_.placements[s].resident) continue;
         if (storage.first_layer > step || storage.last_layer < step) continue;
-        taken.push_back({plan_.placements[s].address, plan_.placements[s].address + storage.bytes});
+        taken.push_back({plan_.placements[s].address, plan_.placements[s].address + BytesOf(s)});
       }
       std::sort(taken.begin(), taken.end());
       for (int i = 0; i < 3; ++i) {
@@ -161,8 +227,8 @@ void Planner::GrowTiles() {
       }
       return tile;
     };
-    const int64_t all = layer.geometry.out_h;
-    if (layer.geometry.images == 1) {
+    const int64_t all = MostRows(l);
+    if (layer.geometry.images == 1 && layer.kind != LayerKind::kCopy) {
       if (std::optional<TilePlan> tile = try_rows(all, 1)) {
         plan_.tiles[l] = *tile;
         continue;
@@ -233,9 +299,10 @@ void Planner::AssignWindows(bool keep_tensors) {
 Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   plan_.placements.resize(lowered_.storages.size());
   plan_.tiles.resize(lowered_.layers.size());
+  Distribute();
   // A storage that can never fit makes no sense as a resident.
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
-    plan_.placements[s].resident = lowered_.storages[s].bytes <= capacity_;
+    plan_.placements[s].resident = BytesOf(s) <= capacity_ && !lowered_.storages[s].in_memory;
   }
   Diagnostics errors;
   while (!PlaceAll()) {
@@ -268,8 +335,9 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
 }  // namespace
 
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
+                                       const std::vector<Partition>& partitions,
                                        const NpuConfig& config, bool keep_tensors) {
-  return Planner(model, lowered, config).Run(keep_tensors);
+  return Planner(model, lowered, partitions, config).Run(keep_tensors);
 }
 
 }  // namespace npugen::compiler

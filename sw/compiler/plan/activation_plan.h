@@ -8,29 +8,39 @@
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 #include "sw/compiler/lower/layer.h"
+#include "sw/compiler/plan/partition.h"
 #include "sw/model/model.h"
 
 namespace npugen::compiler {
 
 /// Where a storage stands.
 struct Placement {
-  bool resident = true;
-  int64_t address = 0;                  ///< PE memory, when resident
+  bool resident = true;  ///< in PE memory for as long as it lives
+  /// PE memory address, the same in all PEs, of the first byte that a PE stores. When resident.
+  int64_t address = 0;
+  std::vector<Range> needed;  ///< bytes that each PE's commands read
+  std::vector<Range> stored;  ///< bytes that each PE has room for: what it needs and what it writes
   int64_t scratch_offset = -1;          ///< window 1, or -1
   int64_t input_offset = -1;            ///< window 2, or -1
   std::vector<int64_t> output_offsets;  ///< window 3
   int64_t constant_offset = -1;         ///< window 0, or -1
   bool kept = false;                    ///< stored to scratch_offset for checking
+
+  /// PE memory address that byte `byte` has in PE `pe`.
+  int64_t AddressOf(int64_t pe, int64_t byte) const { return address + byte - stored[pe].begin; }
 };
 
-/// Buffers in PE memory for the tiles of one layer. Operands 0 and 1 are inputs, 2 is the output;
-/// those that are resident have no buffer.
+/// Buffers in PE memory for the tiles of one layer, the same in all PEs. Operands 0 and 1 are
+/// inputs, 2 is the output; those that are resident have no buffer. A copy to memory has one for
+/// bytes on their way, in PE 0.
 struct TilePlan {
-  int64_t rows = 0;     ///< output rows of a tile
+  int64_t rows = 0;     ///< output rows of a tile in one PE; copies: units of kCopyUnit bytes
   int64_t buffers = 1;  ///< 2: loads, compute and stores of neighbouring tiles overlap
   std::array<int64_t, 3> buffer_bytes{};  ///< of one buffer; 0: resident
   std::array<int64_t, 3> address{};  ///< of the first buffer; the second follows at buffer_bytes
 };
+
+inline constexpr int64_t kCopyUnit = 64;
 
 struct ActivationPlan {
   std::vector<Placement> placements;  ///< of each storage
@@ -43,6 +53,7 @@ struct ActivationPlan {
 /// Plans PE memory and the scratch, input and output windows. `keep_tensors` gives every operator's
 /// output a place of its own in the scratch window.
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
+                                       const std::vector<Partition>& partitions,
                                        const NpuConfig& config, bool keep_tensors);
 
 }  // namespace npugen::compiler

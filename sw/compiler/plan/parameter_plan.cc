@@ -57,12 +57,34 @@ std::vector<KernelPart> SplitKernel(const Layer& layer, int64_t most) {
 
 class ParameterPlanner {
  public:
-  ParameterPlanner(const Model& model, const LoweredModel& lowered, const NpuConfig& config)
-      : model_(model), lowered_(lowered), config_(config), core_rows_(config.core_rows()) {}
+  ParameterPlanner(const Model& model, const LoweredModel& lowered,
+                   const std::vector<Partition>& partitions, const NpuConfig& config)
+      : model_(model),
+        lowered_(lowered),
+        partitions_(partitions),
+        config_(config),
+        core_rows_(config.core_rows()) {}
 
   Result<ParameterPlan> Run();
 
  private:
+  /// Whether each PE has parameters of its own.
+  bool PerPe(int32_t layer) const {
+    const Parameters& parameters = lowered_.layers[layer].parameters;
+    return partitions_[layer].split == Split::kGroups && !parameters.shared &&
+           parameters.table.empty();
+  }
+  /// Groups with slices of their own in one PE.
+  int64_t LocalGroups(int32_t layer) const {
+    const Parameters& parameters = lowered_.layers[layer].parameters;
+    if (!parameters.table.empty()) return 1;
+    if (!PerPe(layer)) return parameters.groups;
+    int64_t most = 0;
+    for (const Share& share : partitions_[layer].shares) {
+      most = std::max(most, share.groups.size());
+    }
+    return most;
+  }
   int64_t RecordBlocks(const Layer& layer, int64_t groups) const {
     return layer.parameters.shared ? layer.parameters.blocks : groups;
   }
@@ -70,22 +92,88 @@ class ParameterPlanner {
     if (!layer.parameters.table.empty()) {
       return CeilDiv(static_cast<int64_t>(layer.parameters.table.size()), config_.core_row_bytes());
     }
-    return groups * slices * config_.slice_rows() +
+    return groups * slices * SliceRows(config_, layer) +
            RecordBlocks(layer, groups) * config_.param_rows();
   }
+  int64_t WholeRows(int32_t layer) const {
+    return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
+  }
+  void ChooseCached();
   void AddChunk(int32_t layer, int64_t group_begin, int64_t group_end, const KernelPart& part,
                 bool first, bool last);
   bool CutLayer(int32_t layer);
   void FormUnits();
   void WriteImage();
+  void WriteChunk(const Chunk& chunk, int64_t pe, int64_t core, uint8_t* base) const;
 
   const Model& model_;
   const LoweredModel& lowered_;
+  const std::vector<Partition>& partitions_;
   const NpuConfig& config_;
   int64_t core_rows_;
+  std::vector<bool> cached_;  ///< of each layer
   ParameterPlan plan_;
   Diagnostics errors_;
 };
+
+/// Everything where it fits. Else the better half of core memory streams, and the other half keeps
+/// the layers that use a row of parameters for the shortest time: their loads are the hardest to
+/// hide.
+void ParameterPlanner::ChooseCached() {
+  struct Candidate {
+    int32_t layer;
+    int64_t rows;
+    int64_t cycles;
+  };
+  std::vector<Candidate> candidates;
+  int64_t total = 0;
+  int64_t computed = 0;  // rows of the largest group that the NPU computes itself
+  cached_.assign(lowered_.layers.size(), false);
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const int32_t number = static_cast<int32_t>(l);
+    const Layer& layer = lowered_.layers[l];
+    if (layer.parameters.storage >= 0) {
+      computed = std::max(computed, Rows(layer, 1, layer.slices()));
+      continue;
+    }
+    if (layer.parameters.empty()) continue;
+    const int64_t rows = WholeRows(number);
+    total += rows;
+    const Geometry& g = layer.geometry;
+    const int64_t cycles = g.images * g.out_h * g.out_w * layer.groups * layer.slices();
+    candidates.push_back({number, rows, std::max<int64_t>(cycles, 1)});
+  }
+  if (total + 2 * computed <= core_rows_) {
+    for (const Candidate& candidate : candidates) cached_[candidate.layer] = true;
+    plan_.stream_rows = core_rows_ - total;
+    return;
+  }
+  std::stable_sort(
+      candidates.begin(), candidates.end(),
+      [](const Candidate& a, const Candidate& b) { return a.rows * b.cycles > b.rows * a.cycles; });
+  int64_t left = core_rows_ / 2;
+  for (const Candidate& candidate : candidates) {
+    // One group of every other layer must still fit into the streaming part.
+    if (candidate.rows > left) continue;
+    cached_[candidate.layer] = true;
+    left -= candidate.rows;
+  }
+  const auto needed = [this](const Layer& layer) {
+    return Rows(layer, 1, layer.parameters.shared ? layer.slices() : 1);
+  };
+  int64_t smallest = 0;
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const Layer& layer = lowered_.layers[l];
+    if (cached_[l] || (layer.parameters.empty() && layer.parameters.storage < 0)) continue;
+    smallest = std::max(
+        smallest, layer.parameters.storage >= 0 ? Rows(layer, 1, layer.slices()) : needed(layer));
+  }
+  plan_.stream_rows = core_rows_ / 2 + left;
+  if (smallest > plan_.stream_rows) {
+    cached_.assign(lowered_.layers.size(), false);
+    plan_.stream_rows = core_rows_;
+  }
+}
 
 void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t group_end,
                                 const KernelPart& part, bool first, bool last) {
@@ -94,30 +182,39 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   chunk.layer = number;
   chunk.group_begin = group_begin;
   chunk.group_end = group_end;
+  chunk.per_pe = PerPe(number);
   chunk.part = part;
   chunk.first_part = first;
   chunk.last_part = last;
   const int64_t groups = group_end - group_begin;
   chunk.rows = Rows(layer, groups, PartSlices(part));
   chunk.weight_rows =
-      layer.parameters.table.empty() ? groups * PartSlices(part) * config_.slice_rows() : 0;
+      layer.parameters.table.empty() ? groups * PartSlices(part) * SliceRows(config_, layer) : 0;
   plan_.layer_chunks[number].push_back(static_cast<int32_t>(plan_.chunks.size()));
   plan_.chunks.push_back(chunk);
 }
 
-/// Streaming: pieces of at most a third of core memory, so that two more can be loaded or wait
-/// while one is in use. False: not even one slice fits.
+/// Streaming: pieces of at most a third of the rows, so that two more can be loaded or wait while
+/// one is in use. False: not even one slice fits.
 bool ParameterPlanner::CutLayer(int32_t number) {
   const Layer& layer = lowered_.layers[number];
-  const int64_t groups = layer.parameters.table.empty() ? layer.parameters.groups : 1;
+  const int64_t groups = LocalGroups(number);
   const int64_t slices = layer.slices();
-  const int64_t third = core_rows_ / 3;
+  const int64_t rows = plan_.stream_rows;
+  const int64_t third = rows / 3;
+  if (layer.parameters.storage >= 0) {
+    if (Rows(layer, 1, slices) > rows) return false;
+    for (int64_t group = 0; group < groups; ++group) {
+      AddChunk(number, group, group + 1, WholeKernel(layer), true, true);
+    }
+    return true;
+  }
   if (Rows(layer, groups, slices) <= third) {
     AddChunk(number, 0, groups, WholeKernel(layer), true, true);
     return true;
   }
-  if (!layer.parameters.table.empty() || layer.parameters.shared) {
-    if (Rows(layer, groups, slices) <= core_rows_) {
+  if (!layer.parameters.table.empty() || layer.parameters.shared || layer.shift_sums) {
+    if (Rows(layer, groups, slices) <= rows) {
       AddChunk(number, 0, groups, WholeKernel(layer), true, true);
       return true;
     }
@@ -128,7 +225,8 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   // better even if it cannot be loaded ahead.
   const Geometry& g = layer.geometry;
   const bool single_tile = g.images * g.out_h * g.out_w <= config_.accumulators;
-  if (!layer.parameters.shared && (one <= core_rows_ / 2 || (one <= core_rows_ && !single_tile))) {
+  if (!layer.parameters.shared &&
+      (one <= rows / 2 || (one <= rows && (!single_tile || layer.shift_sums)))) {
     const int64_t most = std::max<int64_t>(1, third / one);
     const int64_t pieces = CeilDiv(groups, most);
     for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -137,9 +235,10 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     }
     return true;
   }
+  if (layer.shift_sums) return false;
   const int64_t records = RecordBlocks(layer, 1) * config_.param_rows();
-  int64_t most_slices = (third - records) / config_.slice_rows();
-  if (most_slices < 1) most_slices = (core_rows_ - records) / config_.slice_rows();
+  int64_t most_slices = (third - records) / SliceRows(config_, layer);
+  if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) return false;
   plan_.split_kernel[number] = true;
   const std::vector<KernelPart> parts = SplitKernel(layer, most_slices);
@@ -153,73 +252,117 @@ bool ParameterPlanner::CutLayer(int32_t number) {
 
 void ParameterPlanner::FormUnits() {
   const int64_t row_bytes = config_.core_row_bytes();
-  const int64_t most_rows = plan_.cached ? core_rows_ : std::max<int64_t>(1, core_rows_ / 3);
   const int64_t wanted = std::max<int64_t>(1, kUnitBytes / row_bytes);
   bool open = false;  // the last unit takes more chunks
-  for (const std::vector<int32_t>& chunks : plan_.layer_chunks) {
+  bool open_cached = false;
+  int64_t next_cached = plan_.stream_rows;
+  for (size_t l = 0; l < plan_.layer_chunks.size(); ++l) {
+    const std::vector<int32_t>& chunks = plan_.layer_chunks[l];
+    const Parameters& parameters = lowered_.layers[l].parameters;
+    const int64_t most_rows = cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / 3);
     for (int32_t number : chunks) {
       Chunk& chunk = plan_.chunks[number];
-      const bool alone = chunks.size() > 1;
-      const bool fits =
-          open && !alone && plan_.units.back().rows + chunk.rows <= std::min(most_rows, wanted);
+      const bool alone = chunks.size() > 1 || parameters.storage >= 0;
+      const bool fits = open && !alone && open_cached == cached_[l] &&
+                        plan_.units.back().per_pe == chunk.per_pe &&
+                        plan_.units.back().rows + chunk.rows <= std::min(most_rows, wanted);
       if (!fits) plan_.units.emplace_back();
       LoadUnit& unit = plan_.units.back();
+      unit.per_pe = chunk.per_pe;
+      unit.storage = parameters.storage;
       chunk.unit = static_cast<int32_t>(plan_.units.size()) - 1;
       chunk.unit_row = unit.rows;
       unit.rows += chunk.rows;
-      if (lowered_.layers[chunk.layer].parameters.table.empty()) unit.all_cores = true;
+      if (parameters.table.empty()) unit.all_cores = true;
+      if (cached_[l]) {
+        if (!fits) unit.cached_row = next_cached;
+        next_cached += chunk.rows;
+      }
       // The first layer waits for nothing but its own parameters.
       open = !alone && chunk.unit > 0 && unit.rows < wanted;
+      open_cached = cached_[l];
     }
   }
+  std::vector<int64_t> storage_bytes(lowered_.storages.size(), 0);
   for (LoadUnit& unit : plan_.units) {
+    const int64_t cores = unit.all_cores ? config_.cores : 1;
+    const int64_t bytes = cores * unit.rows * row_bytes;
+    if (unit.storage >= 0) {
+      unit.image_offset = storage_bytes[unit.storage];
+      storage_bytes[unit.storage] += bytes;
+      continue;
+    }
+    const int64_t all = bytes * (unit.per_pe ? config_.pes() : 1);
     unit.image_offset =
         CeilDiv(static_cast<int64_t>(plan_.image.size()), kImageAlignment) * kImageAlignment;
-    const int64_t cores = unit.all_cores ? config_.cores : 1;
-    plan_.image.resize(static_cast<size_t>(unit.image_offset + cores * unit.rows * row_bytes));
+    plan_.image.resize(static_cast<size_t>(unit.image_offset + all));
+    if (unit.cached_row >= 0) plan_.cached_bytes += all;
+  }
+}
+
+/// Slices and records of one core at `base`.
+void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
+                                  uint8_t* base) const {
+  const Layer& layer = lowered_.layers[chunk.layer];
+  const Parameters& parameters = layer.parameters;
+  const int64_t row_bytes = config_.core_row_bytes();
+  const int64_t lanes = config_.lanes;
+  const int64_t pe_lanes = config_.pe_lanes();
+  const int64_t slice_bytes = lanes * config_.simd;
+  if (!parameters.table.empty()) {
+    if (core == 0) std::copy(parameters.table.begin(), parameters.table.end(), base);
+    return;
+  }
+  Range groups{chunk.group_begin, chunk.group_end};
+  if (chunk.per_pe) {
+    const Range& share = partitions_[chunk.layer].shares[pe].groups;
+    groups = {share.begin + chunk.group_begin, std::min(share.begin + chunk.group_end, share.end)};
+  }
+  const int64_t first_slice =
+      (chunk.part.k2_begin * layer.k1_count + chunk.part.k1_begin) * layer.k0_count +
+      chunk.part.k0_begin;
+  const int64_t slices = PartSlices(chunk.part);
+  for (int64_t group = groups.begin; group < groups.end; ++group) {
+    for (int64_t slice = 0; slice < slices; ++slice) {
+      const int8_t* source =
+          parameters.weights.data() +
+          ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) * config_.simd;
+      uint8_t* target =
+          base + ((group - groups.begin) * slices + slice) * SliceRows(config_, layer) * row_bytes;
+      if (!parameters.packed) {
+        std::copy_n(source, slice_bytes, target);
+        continue;
+      }
+      for (int64_t i = 0; i < slice_bytes; ++i) {
+        target[i / 2] = static_cast<uint8_t>(target[i / 2] | (source[i] & 0xf) << 4 * (i % 2));
+      }
+    }
+  }
+  const Range blocks = parameters.shared ? Range{0, parameters.blocks} : groups;
+  for (int64_t block = blocks.begin; block < blocks.end; ++block) {
+    uint8_t* record =
+        base + (chunk.weight_rows + (block - blocks.begin) * config_.param_rows()) * row_bytes;
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const ParameterRecord& r = parameters.records[block * pe_lanes + core * lanes + lane];
+      for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
+      for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
+      *record++ = static_cast<uint8_t>(r.shift);
+    }
   }
 }
 
 void ParameterPlanner::WriteImage() {
   const int64_t row_bytes = config_.core_row_bytes();
-  const int64_t lanes = config_.lanes;
-  const int64_t pe_lanes = config_.pe_lanes();
-  const int64_t slice_bytes = lanes * config_.simd;
   for (const Chunk& chunk : plan_.chunks) {
-    const Layer& layer = lowered_.layers[chunk.layer];
-    const Parameters& parameters = layer.parameters;
     const LoadUnit& unit = plan_.units[chunk.unit];
-    for (int64_t core = 0; core < config_.cores; ++core) {
-      if (core > 0 && !parameters.table.empty()) break;
-      uint8_t* base =
-          plan_.image.data() + unit.image_offset + (core * unit.rows + chunk.unit_row) * row_bytes;
-      std::copy(parameters.table.begin(), parameters.table.end(), base);
-      if (!parameters.table.empty()) continue;
-      const int64_t first_slice =
-          (chunk.part.k2_begin * layer.k1_count + chunk.part.k1_begin) * layer.k0_count +
-          chunk.part.k0_begin;
-      const int64_t slices = PartSlices(chunk.part);
-      for (int64_t group = chunk.group_begin; group < chunk.group_end; ++group) {
-        for (int64_t slice = 0; slice < slices; ++slice) {
-          const int64_t source =
-              ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) *
-              config_.simd;
-          const int64_t row = ((group - chunk.group_begin) * slices + slice) * config_.slice_rows();
-          std::copy_n(parameters.weights.begin() + source, slice_bytes, base + row * row_bytes);
-        }
-      }
-      const int64_t blocks = RecordBlocks(layer, chunk.group_end - chunk.group_begin);
-      const int64_t first_block = parameters.shared ? 0 : chunk.group_begin;
-      for (int64_t block = 0; block < blocks; ++block) {
-        uint8_t* record = base + (chunk.weight_rows + block * config_.param_rows()) * row_bytes;
-        for (int64_t lane = 0; lane < lanes; ++lane) {
-          const ParameterRecord& r =
-              parameters.records[(first_block + block) * pe_lanes + core * lanes + lane];
-          for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
-          for (int i = 0; i < 4; ++i)
-            *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
-          *record++ = static_cast<uint8_t>(r.shift);
-        }
+    if (unit.storage >= 0) continue;
+    const int64_t cores = unit.all_cores ? config_.cores : 1;
+    const int64_t pes = unit.per_pe ? config_.pes() : 1;
+    for (int64_t pe = 0; pe < pes; ++pe) {
+      for (int64_t core = 0; core < cores; ++core) {
+        WriteChunk(chunk, pe, core,
+                   plan_.image.data() + unit.image_offset +
+                       ((pe * cores + core) * unit.rows + chunk.unit_row) * row_bytes);
       }
     }
   }
@@ -229,20 +372,13 @@ Result<ParameterPlan> ParameterPlanner::Run() {
   const size_t layers = lowered_.layers.size();
   plan_.layer_chunks.resize(layers);
   plan_.split_kernel.assign(layers, false);
-  int64_t total = 0;
-  for (const Layer& layer : lowered_.layers) {
-    if (layer.parameters.empty()) continue;
-    total +=
-        Rows(layer, layer.parameters.table.empty() ? layer.parameters.groups : 1, layer.slices());
-  }
-  plan_.cached = total <= core_rows_;
+  ChooseCached();
   for (size_t l = 0; l < layers; ++l) {
     const Layer& layer = lowered_.layers[l];
     const int32_t number = static_cast<int32_t>(l);
-    if (layer.parameters.empty()) continue;
-    if (plan_.cached) {
-      AddChunk(number, 0, layer.parameters.table.empty() ? layer.parameters.groups : 1,
-               WholeKernel(layer), true, true);
+    if (layer.parameters.empty() && layer.parameters.storage < 0) continue;
+    if (cached_[l]) {
+      AddChunk(number, 0, LocalGroups(number), WholeKernel(layer), true, true);
     } else if (!CutLayer(number)) {
       errors_.push_back(OperatorError(
           model_, layer.op, DiagnosticCode::kCompileCoreMemory,
@@ -344,52 +480,86 @@ class CoreMemory {
 }  // namespace
 
 Result<ParameterPlan> PlanParameters(const Model& model, const LoweredModel& lowered,
+                                     const std::vector<Partition>& partitions,
                                      const NpuConfig& config) {
-  return ParameterPlanner(model, lowered, config).Run();
+  return ParameterPlanner(model, lowered, partitions, config).Run();
 }
 
+namespace {
+
+/// LOADs of a unit to core memory from row `row` on: one for each core, and PE where they differ.
+void LoadCores(const LoadUnit& unit, const NpuConfig& config,
+               const std::vector<Placement>& placements, int64_t row, uint32_t tag,
+               std::vector<Step>* steps) {
+  const PeMask all = static_cast<PeMask>((uint64_t{1} << config.pes()) - 1);
+  const int64_t cores = unit.all_cores ? config.cores : 1;
+  const int64_t pes = unit.per_pe ? config.pes() : 1;
+  Transfer transfer;
+  transfer.core_memory = true;
+  transfer.tag = tag;
+  transfer.local_address = row * config.core_row_bytes();
+  transfer.run = unit.rows * config.core_row_bytes();
+  transfer.global_offset = unit.image_offset;
+  if (unit.storage >= 0) {
+    transfer.window = Window::kScratch;
+    transfer.global_offset += placements[unit.storage].scratch_offset;
+  }
+  for (int64_t pe = 0; pe < pes; ++pe) {
+    for (int64_t core = 0; core < cores; ++core) {
+      transfer.pes = unit.per_pe ? PeBit(pe) : all;
+      transfer.core_mask = uint32_t{1} << core;
+      steps->push_back(EncodeTransfer(transfer, nullptr));
+      steps->back().writes.push_back({Space::kCoreRows, row, row + unit.rows, transfer.pes});
+      transfer.global_offset += transfer.run;
+    }
+  }
+}
+
+}  // namespace
+
 std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& config,
-                                  const std::vector<Step>& steps, int64_t image_base, bool warm) {
+                                  const std::vector<Placement>& placements,
+                                  const std::vector<Step>& steps, bool warm) {
+  // Uses of streamed units in order; neighbouring commands with the same unit are one use.
   std::vector<int32_t> uses;
   for (const Step& step : steps) {
-    if (step.chunk >= 0) uses.push_back(plan.chunks[step.chunk].unit);
+    if (step.chunk < 0) continue;
+    const int32_t unit = plan.chunks[step.chunk].unit;
+    if (plan.units[unit].cached_row >= 0) continue;
+    if (uses.empty() || uses.back() != unit) uses.push_back(unit);
   }
-  CoreMemory memory(plan, config.core_rows(), uses);
-  std::vector<int64_t> cached_row(plan.units.size());
-  int64_t next_row = 0;
-  for (size_t u = 0; u < plan.units.size(); ++u) {
-    cached_row[u] = next_row;
-    next_row += plan.units[u].rows;
-  }
-  std::vector<bool> loaded(plan.units.size(), false);
+  CoreMemory memory(plan, plan.stream_rows, uses);
+  std::vector<bool> loaded(plan.units.size(), warm);  // cached units
   std::vector<Step> placed;
-  int64_t use = 0;
+  int64_t use = -1;
+  int32_t last_unit = -1;
   for (const Step& original : steps) {
     Step step = original;
     if (step.chunk >= 0) {
       const Chunk& chunk = plan.chunks[step.chunk];
       const LoadUnit& unit = plan.units[chunk.unit];
-      const bool present = plan.cached ? (warm || loaded[chunk.unit]) : memory.Holds(chunk.unit);
-      if (!present) {
-        if (!plan.cached) memory.Place(chunk.unit, use);
+      const uint32_t tag = step.command.tag();
+      int64_t row = unit.cached_row;
+      if (row >= 0) {
+        if (!loaded[chunk.unit]) LoadCores(unit, config, placements, row, tag, &placed);
         loaded[chunk.unit] = true;
-        const int64_t row = plan.cached ? cached_row[chunk.unit] : memory.row(chunk.unit);
-        const int64_t cores = unit.all_cores ? config.cores : 1;
-        for (int64_t core = 0; core < cores; ++core) {
-          const int64_t bytes = unit.rows * config.core_row_bytes();
-          placed.push_back(EncodeParameterLoad(image_base + unit.image_offset + core * bytes,
-                                               row * config.core_row_bytes(), bytes, core,
-                                               step.command.tag()));
-          placed.back().writes.push_back({Space::kCoreRows, row, row + unit.rows});
+      } else {
+        if (chunk.unit != last_unit) {
+          ++use;
+          last_unit = chunk.unit;
+          if (!memory.Holds(chunk.unit)) {
+            memory.Place(chunk.unit, use);
+            LoadCores(unit, config, placements, memory.row(chunk.unit), tag, &placed);
+          }
+          memory.Use(chunk.unit, use);
         }
+        row = memory.row(chunk.unit);
       }
-      const int64_t unit_row = plan.cached ? cached_row[chunk.unit] : memory.row(chunk.unit);
-      const int64_t first = unit_row + chunk.unit_row;
+      const int64_t first = row + chunk.unit_row;
       SetParameterRows(&step, first,
                        first + chunk.weight_rows + step.param_block * config.param_rows());
-      step.reads.push_back({Space::kCoreRows, first, first + chunk.rows});
-      if (!plan.cached) memory.Use(chunk.unit, use);
-      ++use;
+      step.reads.push_back(
+          {Space::kCoreRows, first, first + chunk.rows, PeBit(step.engine - kFirstPeEngine)});
     }
     placed.push_back(std::move(step));
   }

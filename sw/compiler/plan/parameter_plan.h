@@ -8,6 +8,7 @@
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 #include "sw/compiler/lower/layer.h"
+#include "sw/compiler/plan/activation_plan.h"
 #include "sw/compiler/schedule/step.h"
 #include "sw/model/model.h"
 
@@ -20,10 +21,13 @@ struct KernelPart {
   int64_t k2_begin = 0, k2_count = 1;
 };
 
-/// Parameters that one compute command uses: slices and records of some groups of one layer.
+/// Parameters that one compute command uses: slices and records of some groups of one layer. Where
+/// PEs share the groups (`per_pe`), groups count within each PE's share, and a PE with fewer groups
+/// than others has nothing in the last rows.
 struct Chunk {
   int32_t layer = 0;
   int64_t group_begin = 0, group_end = 0;
+  bool per_pe = false;
   KernelPart part;
   bool first_part = true, last_part = true;
   int64_t weight_rows = 0;  ///< core memory rows before the records
@@ -32,12 +36,15 @@ struct Chunk {
   int64_t unit_row = 0;  ///< of its first row within the unit
 };
 
-/// Chunks that are loaded together; contiguous in the image, one block of `rows` rows for each
-/// core.
+/// Chunks that are loaded together: one contiguous block of `rows` rows for each core, and with
+/// `per_pe` for each core of each PE.
 struct LoadUnit {
   int64_t rows = 0;
-  int64_t image_offset = 0;
-  bool all_cores = false;  ///< false: only core 0 needs it
+  int64_t image_offset = 0;  ///< in the image, or in `storage`
+  bool all_cores = false;    ///< false: only core 0 needs it
+  bool per_pe = false;       ///< false: all PEs get the same
+  int32_t storage = -1;     ///< storage in memory that holds it, computed by the NPU; -1: the image
+  int64_t cached_row = -1;  ///< stays in core memory from this row on; -1: it is streamed
 };
 
 struct ParameterPlan {
@@ -46,17 +53,23 @@ struct ParameterPlan {
       layer_chunks;                ///< of each layer, groups outermost, parts inside
   std::vector<bool> split_kernel;  ///< of each layer: chunks are parts of a kernel
   std::vector<LoadUnit> units;     ///< in the order of first use
-  bool cached = false;             ///< everything fits in core memory at once
-  std::vector<uint8_t> image;      ///< all units
+  int64_t stream_rows = 0;         ///< core memory rows [0, stream_rows) are for streaming
+  int64_t cached_bytes = 0;        ///< of the image that a warm run does not load
+  std::vector<uint8_t> image;      ///< all units but those with a storage
 };
 
+/// Decides which layers' parameters stay in core memory over inferences (as many as fit, those
+/// first whose loading would cost most time) and how the others are streamed. Cached ones stand
+/// above the streamed ones.
 Result<ParameterPlan> PlanParameters(const Model& model, const LoweredModel& lowered,
+                                     const std::vector<Partition>& partitions,
                                      const NpuConfig& config);
 
-/// Walks `steps` (without parameter loads), gives every unit a place in core memory, fills in the
-/// rows of the compute commands and inserts LOADs before the first use. `warm` omits the LOADs of a
-/// cached plan.
+/// Walks `steps` (without parameter loads), gives every streamed unit a place in core memory, fills
+/// in the rows of the compute commands and inserts LOADs before the first use. `placements` say
+/// where storages are. `warm` omits the LOADs of cached units.
 std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& config,
-                                  const std::vector<Step>& steps, int64_t image_base, bool warm);
+                                  const std::vector<Placement>& placements,
+                                  const std::vector<Step>& steps, bool warm);
 
 }  // namespace npugen::compiler

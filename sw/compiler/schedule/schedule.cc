@@ -2,7 +2,6 @@
 #include "sw/compiler/schedule/schedule.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 namespace npugen::compiler {
@@ -11,7 +10,9 @@ namespace {
 bool Meets(const std::vector<Access>& a, const std::vector<Access>& b) {
   for (const Access& x : a) {
     for (const Access& y : b) {
-      if (x.space == y.space && x.begin < y.end && y.begin < x.end) return true;
+      if (x.space == y.space && (x.pes & y.pes) != 0 && x.begin < y.end && y.begin < x.end) {
+        return true;
+      }
     }
   }
   return false;
@@ -28,13 +29,139 @@ void Set(Command* command, std::string_view field, int64_t value) {
   (void)ok;
 }
 
+bool ReadsScratch(const Step& step) {
+  return std::any_of(step.reads.begin(), step.reads.end(),
+                     [](const Access& access) { return access.space == Space::kScratch; });
+}
+
+bool ReadsPeMemory(const Step& step) {
+  return std::any_of(step.reads.begin(), step.reads.end(),
+                     [](const Access& access) { return access.space == Space::kPeMemory; });
+}
+
+/// Completed steps of each engine that are known.
+using Clock = std::vector<int64_t>;
+
+void Advance(Clock* clock, const Clock& by) {
+  for (size_t e = 0; e < clock->size(); ++e) (*clock)[e] = std::max((*clock)[e], by[e]);
+}
+
+struct Wait {
+  int engine;
+  int64_t count;
+};
+
+void SetWaits(Command* command, const std::vector<Wait>& waits, size_t first) {
+  static constexpr const char* kNames[2] = {"wait0", "wait1"};
+  for (size_t w = first; w < waits.size() && w < first + 2; ++w) {
+    const std::string name = kNames[w - first];
+    Set(command, name + "_en", 1);
+    Set(command, name + "_id", waits[w].engine);
+    Set(command, name + "_count", waits[w].count);
+  }
+}
+
+/// Walks the steps in program order and keeps what every engine knows of the others.
+class BarrierWriter {
+ public:
+  explicit BarrierWriter(const NpuConfig& config)
+      : engines_(kFirstPeEngine + static_cast<int>(config.pes())),
+        history_(static_cast<size_t>(engines_)),
+        known_(static_cast<size_t>(engines_), Clock(static_cast<size_t>(engines_), 0)),
+        known_to_reads_(static_cast<size_t>(engines_), 0) {}
+
+  void Add(Step step);
+  std::vector<Step> Take() { return std::move(steps_); }
+
+ private:
+  /// Number of the last step of `other` beyond `known` that `step` must come after, or 0.
+  int64_t LastConflict(const Step& step, int other, int64_t known) const {
+    const std::vector<size_t>& history = history_[other];
+    for (int64_t count = static_cast<int64_t>(history.size()); count > known; --count) {
+      if (Conflicts(step, steps_[history[count - 1]])) return count;
+    }
+    return 0;
+  }
+  /// Whether waiting for one of `waits` implies `wait`: whoever finished had waited itself.
+  bool Implied(const Wait& wait, const std::vector<Wait>& waits) const {
+    return std::any_of(waits.begin(), waits.end(), [&](const Wait& by) {
+      return by.engine != wait.engine && ClockOf(by)[wait.engine] >= wait.count;
+    });
+  }
+  /// What is known when step number `wait.count` of its engine is complete.
+  const Clock& ClockOf(const Wait& wait) const {
+    return clocks_[history_[wait.engine][wait.count - 1]];
+  }
+  void Append(Step step, const Clock& clock) {
+    Set(&step.command, "signal_en", 1);
+    // PE p arrives at the barrier p places above the one that the command names.
+    Set(&step.command, "signal_id", std::min(step.engine, kFirstPeEngine));
+    history_[step.engine].push_back(steps_.size());
+    steps_.push_back(std::move(step));
+    clocks_.push_back(clock);
+  }
+
+  int engines_;
+  std::vector<Step> steps_;
+  std::vector<Clock> clocks_;                 ///< of each step: what holds when it starts
+  std::vector<std::vector<size_t>> history_;  ///< steps of each engine
+  std::vector<Clock> known_;                  ///< what the last step of each engine knew
+  Clock known_to_reads_;  ///< what holds before a LOAD begins to read: waits of LOADs not `ahead`
+};
+
+void BarrierWriter::Add(Step step) {
+  const int engine = step.engine;
+  Clock& clock = known_[engine];
+  clock[engine] = static_cast<int64_t>(history_[engine].size());
+  // A LOAD begins to read before those in front of it, if they may read ahead, have waited.
+  const bool reads_scratch = step.is_load() && ReadsScratch(step);
+  const bool ahead = step.is_load() && !reads_scratch && !ReadsPeMemory(step);
+  std::vector<Wait> found;
+  for (int other = 0; other < engines_; ++other) {
+    if (other == engine) continue;
+    const int64_t known =
+        reads_scratch ? std::min(clock[other], known_to_reads_[other]) : clock[other];
+    if (const int64_t count = LastConflict(step, other, known)) found.push_back({other, count});
+  }
+  std::vector<Wait> waits;
+  for (const Wait& wait : found) {
+    if (!Implied(wait, found)) waits.push_back(wait);
+  }
+  for (const Wait& wait : waits) {
+    Advance(&clock, ClockOf(wait));
+    clock[wait.engine] = std::max(clock[wait.engine], wait.count);
+  }
+  if (step.is_load()) {
+    if (ahead) {
+      Set(&step.command, "ahead", 1);
+    } else {
+      for (const Wait& wait : waits) {
+        Advance(&known_to_reads_, ClockOf(wait));
+        known_to_reads_[wait.engine] = std::max(known_to_reads_[wait.engine], wait.count);
+      }
+    }
+  }
+  // Two waits fit into a command. Only LOADs depend on more than two engines.
+  size_t first = 0;
+  for (; waits.size() - first > 2; first += 2) {
+    assert(step.is_load());
+    Step waiting{kLoadEngine, Command(Opcode::kLoad, 1, step.command.tag()), {}, {}, -1, 0};
+    if (ahead) Set(&waiting.command, "ahead", 1);
+    SetWaits(&waiting.command, waits, first);
+    Append(std::move(waiting), clock);
+    ++clock[engine];
+  }
+  SetWaits(&step.command, waits, first);
+  Append(std::move(step), clock);
+}
+
 }  // namespace
 
 std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   std::vector<Step> loads, others;
   std::vector<int64_t> need;  // of each load: steps of the other engines that precede its place
   for (Step& step : steps) {
-    if (step.engine == StepEngine::kLoad) {
+    if (step.is_load()) {
       need.push_back(static_cast<int64_t>(others.size()));
       loads.push_back(std::move(step));
     } else {
@@ -42,8 +169,8 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
     }
   }
   // The dispatcher is in order: a LOAD in the stream before a compute command delays it until the
-  // load queue has room. So the LOAD that the command waits for and those ahead of it fit in the queue
-  // together, and the command is in place when its data are.
+  // load queue has room. So the LOAD that the command waits for and those ahead of it fit in the
+  // queue together, and the command is in place when its data are.
   const int64_t ahead = std::max<int64_t>(1, int64_t{config.command_queue_depth} - 1);
   std::vector<int64_t> place(loads.size());
   for (size_t j = 0; j < loads.size(); ++j) {
@@ -65,57 +192,10 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   return ordered;
 }
 
-void AddBarriers(std::vector<Step>* steps) {
-  using Clock = std::array<int64_t, kStepEngines>;  // completed steps of each engine that are known
-  std::array<std::vector<size_t>, kStepEngines> history;
-  std::vector<Clock> clock_at_start(steps->size());
-  std::array<Clock, kStepEngines> known{};
-  for (size_t i = 0; i < steps->size(); ++i) {
-    Step& step = (*steps)[i];
-    const int engine = static_cast<int>(step.engine);
-    Clock& clock = known[engine];
-    clock[engine] = static_cast<int64_t>(history[engine].size());
-    struct Wait {
-      int engine;
-      int64_t count;
-    };
-    std::vector<Wait> waits;
-    for (int other = 0; other < kStepEngines; ++other) {
-      if (other == engine) continue;
-      for (int64_t count = static_cast<int64_t>(history[other].size()); count > clock[other];
-           --count) {
-        if (!Conflicts(step, (*steps)[history[other][count - 1]])) continue;
-        waits.push_back({other, count});
-        break;
-      }
-    }
-    // One wait may imply the other: whoever finished had waited itself.
-    const auto implied = [&](const Wait& wait) {
-      for (const Wait& by : waits) {
-        if (by.engine == wait.engine) continue;
-        if (clock_at_start[history[by.engine][by.count - 1]][wait.engine] >= wait.count)
-          return true;
-      }
-      return false;
-    };
-    std::vector<Wait> needed;
-    for (const Wait& wait : waits) {
-      if (!implied(wait)) needed.push_back(wait);
-    }
-    for (size_t w = 0; w < needed.size(); ++w) {
-      const std::string name = w == 0 ? "wait0" : "wait1";
-      Set(&step.command, name + "_en", 1);
-      Set(&step.command, name + "_id", needed[w].engine);
-      Set(&step.command, name + "_count", needed[w].count);
-      const Clock& other_clock = clock_at_start[history[needed[w].engine][needed[w].count - 1]];
-      for (int e = 0; e < kStepEngines; ++e) clock[e] = std::max(clock[e], other_clock[e]);
-      clock[needed[w].engine] = std::max(clock[needed[w].engine], needed[w].count);
-    }
-    clock_at_start[i] = clock;
-    Set(&step.command, "signal_en", 1);
-    Set(&step.command, "signal_id", engine);
-    history[engine].push_back(i);
-  }
+std::vector<Step> AddBarriers(const NpuConfig& config, std::vector<Step> steps) {
+  BarrierWriter writer(config);
+  for (Step& step : steps) writer.Add(std::move(step));
+  return writer.Take();
 }
 
 std::vector<uint8_t> WriteStream(const NpuConfig& config, const std::vector<Step>& steps) {

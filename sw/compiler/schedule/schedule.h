@@ -9,19 +9,16 @@
 
 namespace npugen::compiler {
 
-/// Barriers of the streams: each counts the completed commands of one engine.
-inline constexpr uint32_t kLoadBarrier = 0;
-inline constexpr uint32_t kComputeBarrier = 1;
-inline constexpr uint32_t kStoreBarrier = 2;
-
 /// Moves LOADs ahead of compute commands and STOREs that they do not depend on, as far as that does
 /// not block the dispatcher. Program order stays a valid order of execution.
 std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps);
 
 /// Adds waits and signals: a step waits for the last step of each other engine that touches the
-/// same memory, unless an earlier wait implies it. Since waits only name earlier steps, no stream
-/// can deadlock.
-void AddBarriers(std::vector<Step>* steps);
+/// same memory, unless an earlier wait implies it. A LOAD that depends on more than two engines
+/// gets LOADs of one entry in front, which only wait. LOADs whose source is never written by the
+/// program may read ahead of their waits. Since waits only name earlier steps, no stream can
+/// deadlock.
+std::vector<Step> AddBarriers(const NpuConfig& config, std::vector<Step> steps);
 
 /// Header, commands and END as bytes.
 std::vector<uint8_t> WriteStream(const NpuConfig& config, const std::vector<Step>& steps);

@@ -8,27 +8,39 @@
 
 namespace npugen::compiler {
 
-enum class StepEngine : uint8_t { kLoad = 0, kCompute = 1, kStore = 2 };
-inline constexpr int kStepEngines = 3;
+/// What executes a step: LOADs, STOREs, or one of the PEs. Numbers are those of the barriers that
+/// count the completed commands of each.
+inline constexpr int kLoadEngine = 0;
+inline constexpr int kStoreEngine = 1;
+inline constexpr int kFirstPeEngine = 2;
+
+/// A set of PEs, bit p for PE p.
+using PeMask = uint32_t;
+
+inline constexpr PeMask PeBit(int64_t pe) { return PeMask{1} << pe; }
 
 /// What an access range counts in: bytes of PE memory, rows of core memory, bytes of the scratch
 /// window.
 enum class Space : uint8_t { kPeMemory, kCoreRows, kScratch };
 
-/// Addresses [begin, end). Strided accesses are given by their hull.
+/// Addresses [begin, end), in each of the PEs where it is their memory. Strided accesses are given
+/// by their hull.
 struct Access {
   Space space;
   int64_t begin, end;
+  PeMask pes = 1;  ///< kScratch: always 1
 };
 
 /// One command. Executing steps one after the other gives the right result; the schedule keeps that
 /// result while engines overlap.
 struct Step {
-  StepEngine engine;
+  int engine;
   Command command;
   std::vector<Access> reads, writes;
   int32_t chunk = -1;       ///< parameters it needs, or -1
   int64_t param_block = 0;  ///< first block of records it uses, within the chunk
+
+  bool is_load() const { return engine == kLoadEngine; }
 };
 
 }  // namespace npugen::compiler

@@ -1,4 +1,4 @@
-// Row tiles, channel chunks and kernel parts.
+// Row tiles, channel chunks and kernel parts, and what PEs tell each other.
 #include "sw/compiler/tile/tile.h"
 
 #include <fmt/format.h>
@@ -8,20 +8,33 @@
 #include <set>
 
 #include "sw/compiler/encode/encode.h"
+#include "sw/compiler/tile/box.h"
 
 namespace npugen::compiler {
 namespace {
 
 /// Counts of the command set that bound the rows of one command.
 constexpr int64_t kLargestCount = 0xffff;
+/// DMA commands that one copy may take.
+constexpr int64_t kMostTransfers = 100'000;
+
+/// A piece of a layer that one PE computes at once, and where its operands are.
+struct Work {
+  int64_t pe;
+  Piece piece;
+  std::array<int64_t, 2> in_address{};  ///< of input row FirstInputRow(piece.rows.begin)
+  int64_t out_address = 0;              ///< of output row piece.rows.begin
+};
 
 class Tiler {
  public:
   Tiler(const Model& model, const LoweredModel& lowered, const NpuConfig& config,
-        const ActivationPlan& activations, const ParameterPlan& parameters)
+        const std::vector<Partition>& partitions, const ActivationPlan& activations,
+        const ParameterPlan& parameters)
       : model_(model),
         lowered_(lowered),
         config_(config),
+        partitions_(partitions),
         activations_(activations),
         parameters_(parameters),
         loaded_(lowered.storages.size(), false) {}
@@ -30,26 +43,33 @@ class Tiler {
 
  private:
   const Placement& PlaceOf(int32_t storage) const { return activations_.placements[storage]; }
+  int64_t pes() const { return config_.pes(); }
   /// Window and offset from which a storage that is not computed in PE memory is read.
   std::pair<Window, int64_t> SourceOf(int32_t storage) const;
+  /// Windows and offsets to which a storage is written.
+  std::vector<std::pair<Window, int64_t>> TargetsOf(int32_t storage) const;
+
+  /// Emits `box` (source: global side of a LOAD, local side of a STORE) as transfers like
+  /// `pattern`.
+  void EmitBox(const Transfer& pattern, const Box& box);
   void LoadResident(int32_t storage, uint32_t tag);
-  void StoreRange(int32_t storage, int64_t offset, int64_t address, int64_t bytes, uint32_t tag);
+  void StoreWork(int32_t layer, const Work& work);
+  void StoreResident(int32_t layer);
+  void Exchange(int32_t layer);
   void EmitCopy(const Layer& layer, const TilePlan& tile);
   void EmitWhole(int32_t number);
   void EmitTiles(int32_t number);
-  /// Compute commands for rows of one image. Addresses as in ComputeRequest.
-  void EmitRows(int32_t number, int64_t row_begin, int64_t row_end,
-                const std::array<int64_t, 2>& in_address, int64_t out_address);
-  void EmitChunk(int32_t number, int32_t chunk, int64_t row_begin, int64_t row_end,
-                 const std::array<int64_t, 2>& in_address, int64_t out_address);
-  void EmitSplitKernel(int32_t number, int64_t row_begin, int64_t row_end,
-                       const std::array<int64_t, 2>& in_address, int64_t out_address);
+  void EmitWorks(int32_t number, const std::vector<Work>& works);
+  void EmitChunk(int32_t number, int32_t chunk, const Work& work);
+  void EmitSplitKernel(int32_t number, const std::vector<Work>& works);
+  Range GroupsOf(int32_t number, int64_t pe) const;
   int64_t MostRows(const Layer& layer) const;
   void Emit(ComputeRequest request, int32_t chunk, int64_t block);
 
   const Model& model_;
   const LoweredModel& lowered_;
   const NpuConfig& config_;
+  const std::vector<Partition>& partitions_;
   const ActivationPlan& activations_;
   const ParameterPlan& parameters_;
   std::vector<bool> loaded_;
@@ -64,26 +84,160 @@ std::pair<Window, int64_t> Tiler::SourceOf(int32_t storage) const {
   return {Window::kScratch, place.scratch_offset};
 }
 
+std::vector<std::pair<Window, int64_t>> Tiler::TargetsOf(int32_t storage) const {
+  const Placement& place = PlaceOf(storage);
+  std::vector<std::pair<Window, int64_t>> targets;
+  if (place.scratch_offset >= 0) targets.push_back({Window::kScratch, place.scratch_offset});
+  for (int64_t output : place.output_offsets) targets.push_back({Window::kOutput, output});
+  return targets;
+}
+
+void Tiler::EmitBox(const Transfer& pattern, const Box& box) {
+  const bool load = pattern.engine == kLoadEngine;
+  ForEachTransfer(box, [&](const Box& part) {
+    Transfer transfer = pattern;
+    transfer.run = part.run;
+    transfer.global_offset += load ? part.source : part.target;
+    transfer.local_address += load ? part.target : part.source;
+    for (const Box::Loop& loop : part.loops) {
+      transfer.dimensions.push_back({loop.count, load ? loop.source_stride : loop.target_stride,
+                                     load ? loop.target_stride : loop.source_stride});
+    }
+    steps_.push_back(EncodeTransfer(transfer, &field_errors_));
+  });
+}
+
+/// Inputs and constants that stay: each PE gets what it needs, those that need the same together.
 void Tiler::LoadResident(int32_t storage, uint32_t tag) {
   const Placement& place = PlaceOf(storage);
   if (!place.resident || loaded_[storage]) return;
   if (place.input_offset < 0 && place.constant_offset < 0) return;
   loaded_[storage] = true;
   const auto [window, offset] = SourceOf(storage);
-  steps_.push_back(EncodeLoadRun(window, offset, place.address, lowered_.storages[storage].bytes,
-                                 tag, &field_errors_));
+  PeMask done = 0;
+  for (int64_t pe = 0; pe < pes(); ++pe) {
+    const Range& bytes = place.needed[pe];
+    if (bytes.empty() || (done & PeBit(pe)) != 0) continue;
+    Transfer transfer;
+    transfer.tag = tag;
+    transfer.window = window;
+    transfer.global_offset = offset + bytes.begin;
+    transfer.local_address = place.AddressOf(pe, bytes.begin);
+    transfer.pes = 0;
+    for (int64_t other = pe; other < pes(); ++other) {
+      if (place.needed[other] == bytes && place.stored[other].begin == place.stored[pe].begin) {
+        transfer.pes |= PeBit(other);
+      }
+    }
+    done |= transfer.pes;
+    EmitBox(transfer, {0, 0, bytes.size(), {}});
+  }
 }
 
-void Tiler::StoreRange(int32_t storage, int64_t offset, int64_t address, int64_t bytes,
-                       uint32_t tag) {
-  const Placement& place = PlaceOf(storage);
-  if (place.scratch_offset >= 0) {
-    steps_.push_back(EncodeStoreRun(Window::kScratch, place.scratch_offset + offset, address, bytes,
-                                    tag, &field_errors_));
+/// The bytes of a layer's output that one PE's piece writes, as source (in PE memory, from 0 on)
+/// and target (in the storage).
+Box OutputBox(const Layer& layer, const Piece& piece, const Range& groups) {
+  const Geometry& g = layer.geometry;
+  const Range bytes = OutputBytes(g, piece);
+  const int64_t first = groups.begin * layer.group_channels;
+  const int64_t channels = std::min(groups.end * layer.group_channels, g.out_c) - first;
+  if (channels >= g.out_c || groups.size() == layer.groups)
+    return {0, bytes.begin, bytes.size(), {}};
+  Box box{first, bytes.begin + first, channels, {}};
+  const int64_t positions = bytes.size() / g.out_c;
+  if (positions > 1) box.loops.push_back({positions, g.out_c, g.out_c});
+  return box;
+}
+
+void Tiler::StoreWork(int32_t number, const Work& work) {
+  const Layer& layer = lowered_.layers[number];
+  const Box box = OutputBox(layer, work.piece, GroupsOf(number, work.pe));
+  for (const auto& [window, offset] : TargetsOf(layer.output)) {
+    Transfer transfer;
+    transfer.engine = kStoreEngine;
+    transfer.tag = static_cast<uint32_t>(layer.tag);
+    transfer.window = window;
+    transfer.global_offset = offset;
+    transfer.pes = PeBit(work.pe);
+    transfer.local_address = work.out_address;
+    EmitBox(transfer, box);
   }
-  for (int64_t output : place.output_offsets) {
-    steps_.push_back(
-        EncodeStoreRun(Window::kOutput, output + offset, address, bytes, tag, &field_errors_));
+}
+
+/// Each PE writes what it computed.
+void Tiler::StoreResident(int32_t number) {
+  const Layer& layer = lowered_.layers[number];
+  const Placement& place = PlaceOf(layer.output);
+  if (TargetsOf(layer.output).empty()) return;
+  const Geometry whole = [&] {
+    Geometry g = layer.geometry;  // all images at once
+    g.out_h *= g.images;
+    g.images = 1;
+    return g;
+  }();
+  Layer flat;
+  flat.geometry = whole;
+  flat.group_channels = layer.group_channels;
+  flat.groups = layer.groups;
+  const Partition& partition = partitions_[number];
+  for (int64_t pe = 0; pe < pes(); ++pe) {
+    const Share& share = partition.shares[pe];
+    if (share.rows.empty()) continue;
+    const Piece piece{0, share.rows};
+    const Box box = OutputBox(flat, piece, GroupsOf(number, pe));
+    for (const auto& [window, offset] : TargetsOf(layer.output)) {
+      Transfer transfer;
+      transfer.engine = kStoreEngine;
+      transfer.tag = static_cast<uint32_t>(layer.tag);
+      transfer.window = window;
+      transfer.global_offset = offset;
+      transfer.pes = PeBit(pe);
+      transfer.local_address = place.AddressOf(pe, OutputBytes(whole, piece).begin);
+      EmitBox(transfer, box);
+    }
+  }
+}
+
+/// Each PE gets those bytes that it needs and others computed.
+void Tiler::Exchange(int32_t number) {
+  const Layer& layer = lowered_.layers[number];
+  const Placement& place = PlaceOf(layer.output);
+  const Partition& partition = partitions_[number];
+  if (!place.resident || pes() == 1) return;
+  const Geometry& g = layer.geometry;
+  for (int64_t owner = 0; owner < pes(); ++owner) {
+    const Range produced = ShareOutputBytes(layer, partition, owner);
+    if (produced.empty()) continue;
+    // Destinations of the same bytes at the same address are written at once.
+    PeMask done = PeBit(owner);
+    for (int64_t pe = 0; pe < pes(); ++pe) {
+      const Range bytes = Intersection(produced, place.needed[pe]);
+      if ((done & PeBit(pe)) != 0 || bytes.empty()) continue;
+      Transfer transfer;
+      transfer.tag = static_cast<uint32_t>(layer.tag);
+      transfer.local_source = true;
+      transfer.source_pe = owner;
+      transfer.pes = 0;
+      for (int64_t other = pe; other < pes(); ++other) {
+        if ((done & PeBit(other)) == 0 && Intersection(produced, place.needed[other]) == bytes &&
+            place.stored[other].begin == place.stored[pe].begin) {
+          transfer.pes |= PeBit(other);
+        }
+      }
+      done |= transfer.pes;
+      Box box{0, 0, bytes.size(), {}};
+      if (partition.split == Split::kGroups) {
+        const Range groups = GroupsOf(number, owner);
+        const int64_t channel = groups.begin * layer.group_channels;
+        const int64_t channels = std::min(groups.end * layer.group_channels, g.out_c) - channel;
+        box = {channel, channel, channels, {}};
+        const int64_t positions = bytes.size() / g.out_c;
+        if (positions > 1) box.loops.push_back({positions, g.out_c, g.out_c});
+      }
+      transfer.global_offset = place.AddressOf(owner, bytes.begin);
+      transfer.local_address = place.AddressOf(pe, bytes.begin);
+      EmitBox(transfer, box);
+    }
   }
 }
 
@@ -103,6 +257,12 @@ int64_t Tiler::MostRows(const Layer& layer) const {
   return std::max<int64_t>(rows, 1);
 }
 
+Range Tiler::GroupsOf(int32_t number, int64_t pe) const {
+  const Partition& partition = partitions_[number];
+  if (partition.split == Split::kGroups) return partition.shares[pe].groups;
+  return {0, lowered_.layers[number].groups};
+}
+
 void Tiler::Emit(ComputeRequest request, int32_t chunk, int64_t block) {
   Step step = EncodeCompute(config_, request, &field_errors_);
   step.chunk = chunk;
@@ -110,144 +270,247 @@ void Tiler::Emit(ComputeRequest request, int32_t chunk, int64_t block) {
   steps_.push_back(std::move(step));
 }
 
-void Tiler::EmitChunk(int32_t number, int32_t chunk_number, int64_t row_begin, int64_t row_end,
-                      const std::array<int64_t, 2>& in_address, int64_t out_address) {
+/// Addresses of a request for rows [row_begin, row_end) of a piece.
+void SetRows(const Geometry& g, const Work& work, int64_t row_begin, int64_t row_end,
+             ComputeRequest* request) {
+  request->pe = work.pe;
+  request->row_begin = row_begin;
+  request->row_end = row_end;
+  const int64_t skipped = g.FirstInputRow(row_begin) - g.FirstInputRow(work.piece.rows.begin);
+  for (size_t i = 0; i < 2; ++i) {
+    request->in_address[i] = work.in_address[i] + skipped * g.in_row_bytes();
+  }
+  request->out_address = work.out_address + (row_begin - work.piece.rows.begin) * g.out_row_bytes();
+}
+
+void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
   const Layer& layer = lowered_.layers[number];
   const Geometry& g = layer.geometry;
   const int64_t most = MostRows(layer);
+  Range groups = GroupsOf(number, work.pe);
+  if (chunk_number >= 0 && !layer.parameters.shared && layer.parameters.table.empty()) {
+    const Chunk& chunk = parameters_.chunks[chunk_number];
+    const int64_t first = chunk.per_pe ? groups.begin : 0;
+    groups = Intersection(groups, {first + chunk.group_begin, first + chunk.group_end});
+  }
+  if (groups.empty()) return;
   ComputeRequest request;
   request.layer = &layer;
-  request.group_begin = 0;
-  request.group_end = layer.groups;
+  request.group_begin = groups.begin;
+  request.group_end = groups.end;
   request.part = {0, layer.k0_count, 0, layer.k1_count, 0, layer.k2_count};
-  if (chunk_number >= 0 && !layer.parameters.shared && layer.parameters.table.empty()) {
-    request.group_begin = parameters_.chunks[chunk_number].group_begin;
-    request.group_end = parameters_.chunks[chunk_number].group_end;
-  }
   std::vector<Region> regions = layer.regions;
   if (regions.empty()) regions = {Region{0, g.out_h, 0, g.out_w, 0}};
   for (const Region& region : regions) {
-    const int64_t first = std::max(row_begin, region.row_begin);
-    const int64_t end = std::min(row_end, region.row_end);
+    const int64_t first = std::max(work.piece.rows.begin, region.row_begin);
+    const int64_t end = std::min(work.piece.rows.end, region.row_end);
+    request.column_begin = region.column_begin;
+    request.column_end = region.column_end;
     for (int64_t row = first; row < end; row += most) {
-      request.row_begin = row;
-      request.row_end = std::min(row + most, end);
-      request.column_begin = region.column_begin;
-      request.column_end = region.column_end;
-      const int64_t skipped = g.FirstInputRow(row) - g.FirstInputRow(row_begin);
-      for (size_t i = 0; i < 2; ++i) {
-        request.in_address[i] = in_address[i] + skipped * g.in_row_bytes();
-      }
-      request.out_address = out_address + (row - row_begin) * g.out_row_bytes();
+      SetRows(g, work, row, std::min(row + most, end), &request);
       Emit(request, chunk_number, region.block);
     }
   }
 }
 
-/// Sums of up to T positions stay in the accumulators while the parts of the kernel pass by.
-void Tiler::EmitSplitKernel(int32_t number, int64_t row_begin, int64_t row_end,
-                            const std::array<int64_t, 2>& in_address, int64_t out_address) {
+/// Sums of up to T positions stay in the accumulators of each PE while the parts of the kernel pass
+/// by.
+void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
   const Layer& layer = lowered_.layers[number];
   const Geometry& g = layer.geometry;
   const std::vector<int32_t>& chunks = parameters_.layer_chunks[number];
-  const int64_t stored_groups = layer.parameters.groups;
-  const size_t parts = chunks.size() / static_cast<size_t>(stored_groups);
-  ComputeRequest request;
-  request.layer = &layer;
-  for (int64_t group = 0; group < layer.groups; ++group) {
-    const size_t first_chunk = layer.parameters.shared ? 0 : static_cast<size_t>(group) * parts;
-    request.group_begin = group;
-    request.group_end = group + 1;
-    for (const Region& region : layer.regions) {
-      const int64_t first = std::max(row_begin, region.row_begin);
-      const int64_t end = std::min(row_end, region.row_end);
-      const int64_t columns =
-          std::min<int64_t>(region.column_end - region.column_begin, config_.accumulators);
-      const int64_t rows =
-          std::min(std::max<int64_t>(1, config_.accumulators / columns), MostRows(layer));
-      for (int64_t row = first; row < end; row += rows) {
-        for (int64_t column = region.column_begin; column < region.column_end; column += columns) {
-          request.row_begin = row;
-          request.row_end = std::min(row + rows, end);
-          request.column_begin = column;
-          request.column_end = std::min(column + columns, region.column_end);
-          const int64_t skipped = g.FirstInputRow(row) - g.FirstInputRow(row_begin);
-          request.in_address = {in_address[0] + skipped * g.in_row_bytes(), 0};
-          request.out_address = out_address + (row - row_begin) * g.out_row_bytes();
-          for (size_t part = 0; part < parts; ++part) {
-            const Chunk& chunk = parameters_.chunks[chunks[first_chunk + part]];
-            request.part = chunk.part;
-            request.first_part = chunk.first_part;
-            request.last_part = chunk.last_part;
-            Emit(request, chunks[first_chunk + part], region.block);
+  const bool shared = layer.parameters.shared;
+  const bool per_pe = parameters_.chunks[chunks[0]].per_pe;
+  size_t parts = 0;
+  while (parts < chunks.size() && parameters_.chunks[chunks[parts]].group_begin ==
+                                      parameters_.chunks[chunks[0]].group_begin) {
+    ++parts;
+  }
+  int64_t most_groups = 0;
+  for (const Work& work : works) {
+    most_groups = std::max(most_groups, GroupsOf(number, work.pe).size());
+  }
+  struct Block {
+    ComputeRequest request;
+    int64_t records;
+  };
+  for (int64_t index = 0; index < most_groups; ++index) {
+    // The positions of each work in blocks that fit into the accumulators.
+    std::vector<std::vector<Block>> blocks(works.size());
+    size_t most_blocks = 0;
+    for (size_t w = 0; w < works.size(); ++w) {
+      const Work& work = works[w];
+      const Range groups = GroupsOf(number, work.pe);
+      if (index >= groups.size()) continue;
+      ComputeRequest request;
+      request.layer = &layer;
+      request.group_begin = groups.begin + index;
+      request.group_end = groups.begin + index + 1;
+      for (const Region& region : layer.regions) {
+        const int64_t first = std::max(work.piece.rows.begin, region.row_begin);
+        const int64_t end = std::min(work.piece.rows.end, region.row_end);
+        const int64_t columns =
+            std::min<int64_t>(region.column_end - region.column_begin, config_.accumulators);
+        const int64_t rows =
+            std::min(std::max<int64_t>(1, config_.accumulators / columns), MostRows(layer));
+        for (int64_t row = first; row < end; row += rows) {
+          SetRows(g, work, row, std::min(row + rows, end), &request);
+          for (int64_t column = region.column_begin; column < region.column_end;
+               column += columns) {
+            request.column_begin = column;
+            request.column_end = std::min(column + columns, region.column_end);
+            blocks[w].push_back({request, region.block});
           }
+        }
+      }
+      most_blocks = std::max(most_blocks, blocks[w].size());
+    }
+    for (size_t block = 0; block < most_blocks; ++block) {
+      for (size_t part = 0; part < parts; ++part) {
+        for (size_t w = 0; w < works.size(); ++w) {
+          if (block >= blocks[w].size()) continue;
+          // Without parameters of its own, a PE of a shared layer uses the chunks of its groups.
+          const int64_t group = shared   ? 0
+                                : per_pe ? index
+                                         : GroupsOf(number, works[w].pe).begin + index;
+          const int32_t chunk = chunks[static_cast<size_t>(group) * parts + part];
+          ComputeRequest request = blocks[w][block].request;
+          request.part = parameters_.chunks[chunk].part;
+          request.first_part = parameters_.chunks[chunk].first_part;
+          request.last_part = parameters_.chunks[chunk].last_part;
+          Emit(request, chunk, blocks[w][block].records);
         }
       }
     }
   }
 }
 
-void Tiler::EmitRows(int32_t number, int64_t row_begin, int64_t row_end,
-                     const std::array<int64_t, 2>& in_address, int64_t out_address) {
+/// Compute commands of pieces that are in PE memory at the same time; PEs take turns in the stream
+/// and run side by side.
+void Tiler::EmitWorks(int32_t number, const std::vector<Work>& works) {
   if (parameters_.split_kernel[number]) {
-    EmitSplitKernel(number, row_begin, row_end, in_address, out_address);
+    // A PE finishes the sums of one piece before it begins another.
+    std::vector<Work> turn;
+    for (size_t w = 0; w < works.size(); ++w) {
+      turn.push_back(works[w]);
+      if (w + 1 < works.size() && works[w + 1].pe > works[w].pe) continue;
+      EmitSplitKernel(number, turn);
+      turn.clear();
+    }
     return;
   }
   std::vector<int32_t> chunks = parameters_.layer_chunks[number];
   if (chunks.empty()) chunks = {-1};
   for (int32_t chunk : chunks) {
-    EmitChunk(number, chunk, row_begin, row_end, in_address, out_address);
+    for (const Work& work : works) EmitChunk(number, chunk, work);
   }
 }
 
+/// A box goes from where its source is to where its target is, through a buffer in PE 0 where both
+/// are in memory.
 void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
-  const Geometry& g = layer.geometry;
   const uint32_t tag = static_cast<uint32_t>(layer.tag);
-  const Placement& source = PlaceOf(layer.inputs[0]);
   const Placement& target = PlaceOf(layer.output);
-  LoadResident(layer.inputs[0], tag);
-  Window window = Window::kProgram;
-  int64_t source_offset = source.address;
-  if (!source.resident) std::tie(window, source_offset) = SourceOf(layer.inputs[0]);
-  const int64_t rows = target.resident ? g.out_h : tile.rows;
-  for (int64_t row = 0, count = 0; row < g.out_h; row += rows, ++count) {
-    const int64_t end = std::min(row + rows, g.out_h);
-    const int64_t address = target.resident
-                                ? target.address + row * g.out_row_bytes()
-                                : tile.address[2] + (count % tile.buffers) * tile.buffer_bytes[2];
-    steps_.push_back(EncodeCopy(layer, row, end, source.resident, window, source_offset, address,
-                                &field_errors_));
-    StoreRange(layer.output, row * g.out_row_bytes(), address, (end - row) * g.out_row_bytes(),
-               tag);
+  PeMask target_pes = 0;
+  for (int64_t pe = 0; pe < pes(); ++pe) {
+    if (!target.stored[pe].empty()) target_pes |= PeBit(pe);
+  }
+  int64_t transfers = 0;
+  int64_t buffer = 0;
+  for (const CopyBox& copy : layer.boxes) {
+    const bool fill = copy.input < 0;
+    const Box box = NormalizedBox(copy, fill);
+    transfers += CountTransfers(box);
+    if (transfers > kMostTransfers) {
+      field_errors_.push_back(fmt::format("more than {} DMA commands", kMostTransfers));
+      return;
+    }
+    Transfer load;
+    load.tag = tag;
+    load.fill_only = fill;
+    load.fill = layer.fill;
+    if (!fill) {
+      const int32_t input = layer.inputs[copy.input];
+      if (PlaceOf(input).resident) {
+        load.local_source = true;
+        load.global_offset = PlaceOf(input).AddressOf(0, 0);
+      } else {
+        std::tie(load.window, load.global_offset) = SourceOf(input);
+      }
+    }
+    Transfer store;
+    store.engine = kStoreEngine;
+    store.tag = tag;
+    if (target.resident) {
+      load.pes = target_pes;
+      load.local_address = target.address;
+      EmitBox(load, box);
+      continue;
+    }
+    const auto store_all = [&](const Box& part) {
+      for (const auto& [window, offset] : TargetsOf(layer.output)) {
+        store.window = window;
+        store.global_offset = offset;
+        EmitBox(store, part);
+      }
+    };
+    if (load.local_source) {
+      store.local_address = load.global_offset;
+      store_all(box);
+      continue;
+    }
+    ForEachPart(box, tile.buffer_bytes[2], [&](const Box& part) {
+      load.local_address = store.local_address =
+          tile.address[2] + buffer % tile.buffers * tile.buffer_bytes[2];
+      ++buffer;
+      const Box packed = PackedTarget(part);
+      EmitBox(load, packed);
+      Box out = part;
+      out.source = 0;
+      for (size_t l = 0; l < out.loops.size(); ++l) {
+        out.loops[l].source_stride = packed.loops[l].target_stride;
+      }
+      store_all(out);
+    });
+  }
+  if (!target.resident) return;
+  for (const auto& [window, offset] : TargetsOf(layer.output)) {
+    Transfer store;
+    store.engine = kStoreEngine;
+    store.tag = tag;
+    store.window = window;
+    store.global_offset = offset;
+    store.local_address = target.address;
+    EmitBox(store, {0, 0, lowered_.storages[layer.output].bytes, {}});
   }
 }
 
 void Tiler::EmitWhole(int32_t number) {
   const Layer& layer = lowered_.layers[number];
   const Geometry& g = layer.geometry;
-  const auto image_addresses = [&](int64_t image) {
-    std::array<int64_t, 2> address{};
-    for (size_t i = 0; i < layer.inputs.size(); ++i) {
-      address[i] = PlaceOf(layer.inputs[i]).address + image * g.in_h * g.in_row_bytes() +
-                   g.FirstInputRow(0) * g.in_row_bytes();
-    }
-    return address;
-  };
-  const int64_t out = PlaceOf(layer.output).address;
-  const int64_t out_image = g.out_h * g.out_row_bytes();
-  if (parameters_.split_kernel[number] || parameters_.layer_chunks[number].empty()) {
-    for (int64_t image = 0; image < g.images; ++image) {
-      EmitRows(number, 0, g.out_h, image_addresses(image), out + image * out_image);
-    }
-  } else {
-    // All images use a chunk before the next one is loaded.
-    for (int32_t chunk : parameters_.layer_chunks[number]) {
-      for (int64_t image = 0; image < g.images; ++image) {
-        EmitChunk(number, chunk, 0, g.out_h, image_addresses(image), out + image * out_image);
+  const Partition& partition = partitions_[number];
+  // Piece by piece in turn: all images use a chunk before the next one is loaded.
+  std::vector<Work> works;
+  std::vector<std::vector<Piece>> pieces;
+  size_t most = 0;
+  for (const Share& share : partition.shares) {
+    pieces.push_back(PiecesOf(g, share.rows, g.out_h));
+    most = std::max(most, pieces.back().size());
+  }
+  for (size_t i = 0; i < most; ++i) {
+    for (int64_t pe = 0; pe < pes(); ++pe) {
+      if (i >= pieces[pe].size()) continue;
+      Work work{pe, pieces[pe][i], {}, 0};
+      for (size_t input = 0; input < layer.inputs.size(); ++input) {
+        work.in_address[input] =
+            PlaceOf(layer.inputs[input]).AddressOf(pe, InputBytes(g, work.piece).begin);
       }
+      work.out_address = PlaceOf(layer.output).AddressOf(pe, OutputBytes(g, work.piece).begin);
+      works.push_back(work);
     }
   }
-  StoreRange(layer.output, 0, out, g.images * out_image, static_cast<uint32_t>(layer.tag));
+  EmitWorks(number, works);
+  StoreResident(number);
 }
 
 void Tiler::EmitTiles(int32_t number) {
@@ -255,33 +518,52 @@ void Tiler::EmitTiles(int32_t number) {
   const TilePlan& tile = activations_.tiles[number];
   const Geometry& g = layer.geometry;
   const uint32_t tag = static_cast<uint32_t>(layer.tag);
-  const bool out_resident = PlaceOf(layer.output).resident;
-  int64_t count = 0;
-  for (int64_t image = 0; image < g.images; ++image) {
-    for (int64_t row = 0; row < g.out_h; row += tile.rows, ++count) {
-      const int64_t end = std::min(row + tile.rows, g.out_h);
-      const int64_t buffer = count % tile.buffers;
-      const int64_t in_row = g.FirstInputRow(row);
-      const int64_t in_offset = (image * g.in_h + in_row) * g.in_row_bytes();
-      const int64_t in_bytes = (g.EndInputRow(end) - in_row) * g.in_row_bytes();
-      std::array<int64_t, 2> in_address{};
+  const Partition& partition = partitions_[number];
+  const Placement& output = PlaceOf(layer.output);
+  std::vector<std::vector<Piece>> pieces;
+  size_t most = 0;
+  for (const Share& share : partition.shares) {
+    pieces.push_back(PiecesOf(g, share.rows, tile.rows));
+    most = std::max(most, pieces.back().size());
+  }
+  for (size_t t = 0; t < most; ++t) {
+    const int64_t buffer = static_cast<int64_t>(t) % tile.buffers;
+    std::vector<Work> works;
+    for (int64_t pe = 0; pe < pes(); ++pe) {
+      if (t >= pieces[pe].size()) continue;
+      Work work{pe, pieces[pe][t], {}, 0};
+      const Range in = InputBytes(g, work.piece);
       for (size_t i = 0; i < layer.inputs.size(); ++i) {
-        const int32_t storage = layer.inputs[i];
-        if (PlaceOf(storage).resident) {
-          in_address[i] = PlaceOf(storage).address + in_offset;
-          continue;
-        }
-        in_address[i] = tile.address[i] + buffer * tile.buffer_bytes[i];
-        const auto [window, offset] = SourceOf(storage);
-        steps_.push_back(EncodeLoadRun(window, offset + in_offset, in_address[i], in_bytes, tag,
-                                       &field_errors_));
+        const Placement& input = PlaceOf(layer.inputs[i]);
+        work.in_address[i] = input.resident ? input.AddressOf(pe, in.begin)
+                                            : tile.address[i] + buffer * tile.buffer_bytes[i];
       }
-      const int64_t out_offset = (image * g.out_h + row) * g.out_row_bytes();
-      const int64_t out_address = out_resident ? PlaceOf(layer.output).address + out_offset
-                                               : tile.address[2] + buffer * tile.buffer_bytes[2];
-      EmitRows(number, row, end, in_address, out_address);
-      StoreRange(layer.output, out_offset, out_address, (end - row) * g.out_row_bytes(), tag);
+      work.out_address = output.resident ? output.AddressOf(pe, OutputBytes(g, work.piece).begin)
+                                         : tile.address[2] + buffer * tile.buffer_bytes[2];
+      works.push_back(work);
     }
+    for (size_t i = 0; i < layer.inputs.size(); ++i) {
+      if (PlaceOf(layer.inputs[i]).resident) continue;
+      const auto [window, offset] = SourceOf(layer.inputs[i]);
+      PeMask done = 0;
+      for (const Work& work : works) {
+        const Range bytes = InputBytes(g, work.piece);
+        if ((done & PeBit(work.pe)) != 0 || bytes.empty()) continue;
+        Transfer transfer;
+        transfer.tag = tag;
+        transfer.window = window;
+        transfer.global_offset = offset + bytes.begin;
+        transfer.local_address = work.in_address[i];
+        transfer.pes = 0;
+        for (const Work& other : works) {
+          if (InputBytes(g, other.piece) == bytes) transfer.pes |= PeBit(other.pe);
+        }
+        done |= transfer.pes;
+        EmitBox(transfer, {0, 0, bytes.size(), {}});
+      }
+    }
+    EmitWorks(number, works);
+    for (const Work& work : works) StoreWork(number, work);
   }
 }
 
@@ -303,6 +585,7 @@ Result<std::vector<Step>> Tiler::Run() {
     } else {
       EmitWhole(number);
     }
+    if (layer.kind != LayerKind::kCopy) Exchange(number);
     if (!field_errors_.empty()) {
       const std::set<std::string> unique(field_errors_.begin(), field_errors_.end());
       std::vector<std::string> shown(unique.begin(), unique.end());
@@ -319,9 +602,9 @@ Result<std::vector<Step>> Tiler::Run() {
 }  // namespace
 
 Result<std::vector<Step>> Tile(const Model& model, const LoweredModel& lowered,
-                               const NpuConfig& config, const ActivationPlan& activations,
-                               const ParameterPlan& parameters) {
-  return Tiler(model, lowered, config, activations, parameters).Run();
+                               const NpuConfig& config, const std::vector<Partition>& partitions,
+                               const ActivationPlan& activations, const ParameterPlan& parameters) {
+  return Tiler(model, lowered, config, partitions, activations, parameters).Run();
 }
 
 }  // namespace npugen::compiler

@@ -16,7 +16,7 @@ namespace npugen::compiler {
 /// All transfers of activations and all compute commands in program order, without parameter loads.
 /// Reports every operator with a command that does not fit the command set.
 Result<std::vector<Step>> Tile(const Model& model, const LoweredModel& lowered,
-                               const NpuConfig& config, const ActivationPlan& activations,
-                               const ParameterPlan& parameters);
+                               const NpuConfig& config, const std::vector<Partition>& partitions,
+                               const ActivationPlan& activations, const ParameterPlan& parameters);
 
 }  // namespace npugen::compiler
