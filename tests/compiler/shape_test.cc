@@ -185,12 +185,6 @@ TEST(Broadcasts, EqualTheSumOfFullTensors) {
   }
 }
 
-TEST(Grid, EverythingRunsOnTheFirstPe) {
-  NpuConfig config = PresetConfig("edge");
-  config.grid_x = config.grid_y = 2;
-  EXPECT_EQ(Check(FullyConnected(20, 30, 40), WithHash(config)), "");
-}
-
 TEST(Interleavings, ManySeedsGiveTheSameResult) {
   NpuConfig config = ConfigOfShape({4, 8});
   config.pe_memory_bytes = 4 * 1024;
