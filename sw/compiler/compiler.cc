@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <string_view>
 
@@ -95,76 +96,146 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
   }
 }
 
-/// A stream from steps without parameter loads.
+/// A model on its way through the stages.
+struct Compilation {
+  const Model* model;
+  LoweredModel lowered;
+  std::vector<Partition> partitions;
+  ActivationPlan activations;
+  std::vector<Step> steps;  ///< without parameter loads
+  Program program;
+};
+
+void AddErrors(const Diagnostics& more, Diagnostics* errors) {
+  errors->insert(errors->end(), more.begin(), more.end());
+}
+
+/// A stream for steps without parameter loads; `extra` are LOADs of what other models cache.
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,
-                                 const std::vector<Placement>& placements,
-                                 const std::vector<Step>& steps, bool warm) {
-  std::vector<Step> placed = PlaceParameters(parameters, config, placements, steps, warm);
+                                 const Compilation& compilation, const std::vector<Step>& extra,
+                                 bool warm) {
+  std::vector<Step> placed = PlaceParameters(parameters, config, compilation.activations.placements,
+                                             compilation.steps, warm);
+  placed.insert(placed.end(), extra.begin(), extra.end());
   placed = HoistLoads(config, std::move(placed));
   return WriteStream(config, AddBarriers(config, std::move(placed)));
 }
 
+/// Tokens are equal where the same parameters stand at the same rows.
+uint64_t CacheToken(const NpuConfig& config, const std::vector<ParameterPlan>& plans) {
+  std::string text = fmt::format("{:016x}", config.hash);
+  for (const ParameterPlan& plan : plans) {
+    for (const LoadUnit& unit : plan.units) text += fmt::format(" {}", unit.cached_row);
+    text.append(plan.image.begin(), plan.image.end());
+  }
+  const uint64_t token = Fnv1a64(text);
+  return token == 0 ? 1 : token;
+}
+
+Status CheckSizes(const Compilation& compilation) {
+  const int64_t limit = std::numeric_limits<uint32_t>::max();
+  const int64_t most_steps = (int64_t{1} << kBarrierCountBits) / 2;
+  const ActivationPlan& plan = compilation.activations;
+  if (plan.scratch_bytes <= limit && plan.input_bytes <= limit && plan.output_bytes <= limit &&
+      static_cast<int64_t>(compilation.program.image.size()) <= limit / 2 &&
+      static_cast<int64_t>(compilation.steps.size()) <= most_steps / 4) {
+    return Unit{};
+  }
+  return Diagnostic{DiagnosticCode::kCompileLimit, SourceLocation{compilation.model->name, 0, 0},
+                    "the model as a whole is too large: windows are limited to 4 GiB and streams "
+                    "to 2 million commands",
+                    ""};
+}
+
 }  // namespace
 
-Result<Program> Compile(const Model& model, const NpuConfig& config,
-                        const CompileOptions& options) {
-  Result<LoweredModel> lowered = Lower(model, config);
-  if (!lowered) return lowered.errors();
-  // Both plans are made before either's errors are reported: a model may be too large in two ways.
-  std::vector<Partition> partitions;
-  for (const Layer& layer : lowered->layers) partitions.push_back(PartitionLayer(layer, config));
-  Result<ActivationPlan> activations =
-      PlanActivations(model, *lowered, partitions, config, options.keep_tensors);
-  Result<ParameterPlan> parameters = PlanParameters(model, *lowered, partitions, config);
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options) {
+  std::vector<Compilation> compilations;
   Diagnostics errors;
-  if (!activations) errors = activations.errors();
-  if (!parameters) {
-    errors.insert(errors.end(), parameters.errors().begin(), parameters.errors().end());
+  for (const Model* model : models) {
+    Result<LoweredModel> lowered = Lower(*model, config);
+    if (lowered) {
+      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
+    } else {
+      AddErrors(lowered.errors(), &errors);
+    }
   }
   if (!errors.empty()) return errors;
 
-  Program program;
-  program.config_hash = config.hash;
-  program.image = parameters->image;
-  for (size_t s = 0; s < lowered->storages.size(); ++s) {
-    if (lowered->storages[s].constant.empty()) continue;
-    activations->placements[s].constant_offset =
-        Append(&program.image, lowered->storages[s].constant);
+  // All plans are made before any errors are reported: a model may be too large in two ways.
+  std::vector<ParameterInput> inputs;
+  for (Compilation& c : compilations) {
+    for (const Layer& layer : c.lowered.layers) {
+      c.partitions.push_back(PartitionLayer(layer, config));
+    }
+    Result<ActivationPlan> activations =
+        PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors);
+    if (activations) {
+      c.activations = std::move(*activations);
+    } else {
+      AddErrors(activations.errors(), &errors);
+    }
+    inputs.push_back({c.model, &c.lowered, &c.partitions});
   }
-  Result<std::vector<Step>> steps =
-      Tile(model, *lowered, config, partitions, *activations, *parameters);
-  if (!steps) return steps.errors();
+  const Result<std::vector<ParameterPlan>> parameters = PlanParameters(inputs, config);
+  if (!parameters) AddErrors(parameters.errors(), &errors);
+  if (!errors.empty()) return errors;
+  const std::vector<ParameterPlan>& plans = *parameters;
+  const bool cached = std::any_of(plans.begin(), plans.end(),
+                                  [](const ParameterPlan& plan) { return plan.cached_bytes > 0; });
 
-  const int64_t limit = std::numeric_limits<uint32_t>::max();
-  const int64_t most_steps = (int64_t{1} << kBarrierCountBits) / 2;
-  if (activations->scratch_bytes > limit || activations->input_bytes > limit ||
-      activations->output_bytes > limit || static_cast<int64_t>(program.image.size()) > limit / 2 ||
-      static_cast<int64_t>(steps->size()) > most_steps / 4) {
-    return Diagnostic{DiagnosticCode::kCompileLimit, SourceLocation{model.name, 0, 0},
-                      "the model as a whole is too large: windows are limited to 4 GiB and streams "
-                      "to 2 million commands",
-                      ""};
+  std::vector<Program> programs;
+  for (size_t m = 0; m < compilations.size(); ++m) {
+    Compilation& c = compilations[m];
+    Program& program = c.program;
+    program.config_hash = config.hash;
+    program.cache_token = cached ? CacheToken(config, plans) : 0;
+    program.image = plans[m].image;
+    for (size_t s = 0; s < c.lowered.storages.size(); ++s) {
+      if (c.lowered.storages[s].constant.empty()) continue;
+      c.activations.placements[s].constant_offset =
+          Append(&program.image, c.lowered.storages[s].constant);
+    }
+    Result<std::vector<Step>> steps =
+        Tile(*c.model, c.lowered, config, c.partitions, c.activations, plans[m]);
+    if (!steps) {
+      AddErrors(steps.errors(), &errors);
+      continue;
+    }
+    c.steps = std::move(*steps);
+    // The first inference of any of the models loads the parameters that all of them keep.
+    std::vector<Step> others;
+    for (size_t other = 0; other < plans.size(); ++other) {
+      if (other == m || plans[other].cached_bytes == 0) continue;
+      const std::vector<Step> loads = LoadCached(plans[other], config, &program.image);
+      others.insert(others.end(), loads.begin(), loads.end());
+    }
+    if (const Status sizes = CheckSizes(c); !sizes) {
+      AddErrors(sizes.errors(), &errors);
+      continue;
+    }
+    program.cold_offset =
+        Append(&program.image, BuildStream(config, plans[m], c, others, /*warm=*/false));
+    program.warm_offset =
+        cached ? Append(&program.image, BuildStream(config, plans[m], c, {}, /*warm=*/true))
+               : program.cold_offset;
+    program.scratch_bytes = static_cast<uint32_t>(c.activations.scratch_bytes);
+    program.input_bytes = static_cast<uint32_t>(c.activations.input_bytes);
+    program.output_bytes = static_cast<uint32_t>(c.activations.output_bytes);
+    FillTables(*c.model, c.lowered, c.activations, &program);
+    programs.push_back(std::move(program));
   }
-  const bool cached = parameters->cached_bytes > 0;
-  if (cached) {
-    std::string text(program.image.begin(), program.image.end());
-    text += fmt::format(" {:016x}", config.hash);
-    program.cache_token = Fnv1a64(text);
-    if (program.cache_token == 0) program.cache_token = 1;
-  }
-  program.cold_offset =
-      Append(&program.image, BuildStream(config, *parameters, activations->placements, *steps,
-                                         /*warm=*/false));
-  program.warm_offset =
-      cached
-          ? Append(&program.image, BuildStream(config, *parameters, activations->placements, *steps,
-                                               /*warm=*/true))
-          : program.cold_offset;
-  program.scratch_bytes = static_cast<uint32_t>(activations->scratch_bytes);
-  program.input_bytes = static_cast<uint32_t>(activations->input_bytes);
-  program.output_bytes = static_cast<uint32_t>(activations->output_bytes);
-  FillTables(model, *lowered, *activations, &program);
-  return program;
+  if (!errors.empty()) return errors;
+  return programs;
+}
+
+Result<Program> Compile(const Model& model, const NpuConfig& config,
+                        const CompileOptions& options) {
+  Result<std::vector<Program>> programs = CompileTogether({&model}, config, options);
+  if (!programs) return programs.errors();
+  return std::move((*programs)[0]);
 }
 
 }  // namespace npugen

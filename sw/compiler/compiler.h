@@ -1,6 +1,8 @@
 // The compiler: a checked model and a configuration become a program for the NPU.
 #pragma once
 
+#include <vector>
+
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 #include "sw/compiler/program.h"
@@ -18,5 +20,12 @@ struct CompileOptions {
 /// together.
 Result<Program> Compile(const Model& model, const NpuConfig& config,
                         const CompileOptions& options = {});
+
+/// Compiles models that take turns on one NPU: their cached parameters share core memory, and they
+/// have one cache token, so that changing from one to another loads nothing again. One program for
+/// each model, in their order.
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options = {});
 
 }  // namespace npugen

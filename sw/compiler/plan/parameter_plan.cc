@@ -63,9 +63,27 @@ class ParameterPlanner {
         lowered_(lowered),
         partitions_(partitions),
         config_(config),
-        core_rows_(config.core_rows()) {}
+        core_rows_(config.core_rows()) {
+    ForgetCached();
+  }
 
-  Result<ParameterPlan> Run();
+  /// A layer whose parameters could stay in core memory.
+  struct Candidate {
+    size_t planner = 0;  ///< which model's
+    int32_t layer = 0;
+    int64_t rows = 0;
+    int64_t cycles = 0;  ///< that the layer takes, roughly
+  };
+  void AddCandidates(size_t number, std::vector<Candidate>* candidates) const;
+  /// Rows of the largest group that the NPU computes itself.
+  int64_t ComputedRows() const;
+  /// Rows without which a layer that is not cached cannot be streamed.
+  int64_t LeastStreamRows() const;
+  void ForgetCached() { cached_.assign(lowered_.layers.size(), false); }
+  void Cache(int32_t layer) { cached_[layer] = true; }
+
+  /// Plans the model; cached units stand from `next_cached` on, which is moved.
+  Result<ParameterPlan> Run(int64_t stream_rows, int64_t* next_cached);
 
  private:
   /// Whether each PE has parameters of its own.
@@ -98,11 +116,10 @@ class ParameterPlanner {
   int64_t WholeRows(int32_t layer) const {
     return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
   }
-  void ChooseCached();
   void AddChunk(int32_t layer, int64_t group_begin, int64_t group_end, const KernelPart& part,
                 bool first, bool last);
   bool CutLayer(int32_t layer);
-  void FormUnits();
+  void FormUnits(int64_t* next_cached);
   void WriteImage();
   void WriteChunk(const Chunk& chunk, int64_t pe, int64_t core, uint8_t* base) const;
 
@@ -115,65 +132,6 @@ class ParameterPlanner {
   ParameterPlan plan_;
   Diagnostics errors_;
 };
-
-/// Everything where it fits. Else the better half of core memory streams, and the other half keeps
-/// the layers that use a row of parameters for the shortest time: their loads are the hardest to
-/// hide.
-void ParameterPlanner::ChooseCached() {
-  struct Candidate {
-    int32_t layer;
-    int64_t rows;
-    int64_t cycles;
-  };
-  std::vector<Candidate> candidates;
-  int64_t total = 0;
-  int64_t computed = 0;  // rows of the largest group that the NPU computes itself
-  cached_.assign(lowered_.layers.size(), false);
-  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
-    const int32_t number = static_cast<int32_t>(l);
-    const Layer& layer = lowered_.layers[l];
-    if (layer.parameters.storage >= 0) {
-      computed = std::max(computed, Rows(layer, 1, layer.slices()));
-      continue;
-    }
-    if (layer.parameters.empty()) continue;
-    const int64_t rows = WholeRows(number);
-    total += rows;
-    const Geometry& g = layer.geometry;
-    const int64_t cycles = g.images * g.out_h * g.out_w * layer.groups * layer.slices();
-    candidates.push_back({number, rows, std::max<int64_t>(cycles, 1)});
-  }
-  if (total + 2 * computed <= core_rows_) {
-    for (const Candidate& candidate : candidates) cached_[candidate.layer] = true;
-    plan_.stream_rows = core_rows_ - total;
-    return;
-  }
-  std::stable_sort(
-      candidates.begin(), candidates.end(),
-      [](const Candidate& a, const Candidate& b) { return a.rows * b.cycles > b.rows * a.cycles; });
-  int64_t left = core_rows_ / 2;
-  for (const Candidate& candidate : candidates) {
-    // One group of every other layer must still fit into the streaming part.
-    if (candidate.rows > left) continue;
-    cached_[candidate.layer] = true;
-    left -= candidate.rows;
-  }
-  const auto needed = [this](const Layer& layer) {
-    return Rows(layer, 1, layer.parameters.shared ? layer.slices() : 1);
-  };
-  int64_t smallest = 0;
-  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
-    const Layer& layer = lowered_.layers[l];
-    if (cached_[l] || (layer.parameters.empty() && layer.parameters.storage < 0)) continue;
-    smallest = std::max(
-        smallest, layer.parameters.storage >= 0 ? Rows(layer, 1, layer.slices()) : needed(layer));
-  }
-  plan_.stream_rows = core_rows_ / 2 + left;
-  if (smallest > plan_.stream_rows) {
-    cached_.assign(lowered_.layers.size(), false);
-    plan_.stream_rows = core_rows_;
-  }
-}
 
 void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t group_end,
                                 const KernelPart& part, bool first, bool last) {
@@ -250,12 +208,11 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   return true;
 }
 
-void ParameterPlanner::FormUnits() {
+void ParameterPlanner::FormUnits(int64_t* next_cached) {
   const int64_t row_bytes = config_.core_row_bytes();
   const int64_t wanted = std::max<int64_t>(1, kUnitBytes / row_bytes);
   bool open = false;  // the last unit takes more chunks
   bool open_cached = false;
-  int64_t next_cached = plan_.stream_rows;
   for (size_t l = 0; l < plan_.layer_chunks.size(); ++l) {
     const std::vector<int32_t>& chunks = plan_.layer_chunks[l];
     const Parameters& parameters = lowered_.layers[l].parameters;
@@ -275,8 +232,8 @@ void ParameterPlanner::FormUnits() {
       unit.rows += chunk.rows;
       if (parameters.table.empty()) unit.all_cores = true;
       if (cached_[l]) {
-        if (!fits) unit.cached_row = next_cached;
-        next_cached += chunk.rows;
+        if (!fits) unit.cached_row = *next_cached;
+        *next_cached += chunk.rows;
       }
       // The first layer waits for nothing but its own parameters.
       open = !alone && chunk.unit > 0 && unit.rows < wanted;
@@ -296,6 +253,7 @@ void ParameterPlanner::FormUnits() {
     unit.image_offset =
         CeilDiv(static_cast<int64_t>(plan_.image.size()), kImageAlignment) * kImageAlignment;
     plan_.image.resize(static_cast<size_t>(unit.image_offset + all));
+    unit.image_bytes = all;
     if (unit.cached_row >= 0) plan_.cached_bytes += all;
   }
 }
@@ -368,11 +326,11 @@ void ParameterPlanner::WriteImage() {
   }
 }
 
-Result<ParameterPlan> ParameterPlanner::Run() {
+Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_cached) {
   const size_t layers = lowered_.layers.size();
   plan_.layer_chunks.resize(layers);
   plan_.split_kernel.assign(layers, false);
-  ChooseCached();
+  plan_.stream_rows = stream_rows;
   for (size_t l = 0; l < layers; ++l) {
     const Layer& layer = lowered_.layers[l];
     const int32_t number = static_cast<int32_t>(l);
@@ -389,7 +347,7 @@ Result<ParameterPlan> ParameterPlanner::Run() {
     }
   }
   if (!errors_.empty()) return errors_;
-  FormUnits();
+  FormUnits(next_cached);
   WriteImage();
   return std::move(plan_);
 }
@@ -477,20 +435,101 @@ class CoreMemory {
   std::vector<Segment> segments_;
 };
 
+void ParameterPlanner::AddCandidates(size_t number, std::vector<Candidate>* candidates) const {
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const Layer& layer = lowered_.layers[l];
+    if (layer.parameters.empty()) continue;
+    const Geometry& g = layer.geometry;
+    const int64_t cycles = g.images * g.out_h * g.out_w * layer.groups * layer.slices();
+    candidates->push_back({number, static_cast<int32_t>(l), WholeRows(static_cast<int32_t>(l)),
+                           std::max<int64_t>(cycles, 1)});
+  }
+}
+
+int64_t ParameterPlanner::ComputedRows() const {
+  int64_t rows = 0;
+  for (const Layer& layer : lowered_.layers) {
+    if (layer.parameters.storage >= 0) rows = std::max(rows, Rows(layer, 1, layer.slices()));
+  }
+  return rows;
+}
+
+int64_t ParameterPlanner::LeastStreamRows() const {
+  int64_t least = ComputedRows();
+  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
+    const Layer& layer = lowered_.layers[l];
+    if (cached_[l] || layer.parameters.empty()) continue;
+    const bool whole = layer.parameters.shared || layer.shift_sums;
+    least = std::max(least, Rows(layer, 1, whole ? layer.slices() : 1));
+  }
+  return least;
+}
+
+/// Decides what is cached and returns the rows that are left for streaming. Everything is cached
+/// where it fits. Else one half of core memory streams, and the other half keeps the layers that
+/// have most parameters for their time: their loads are the hardest to hide.
+int64_t ChooseCached(int64_t core_rows, std::vector<ParameterPlanner>* planners) {
+  std::vector<ParameterPlanner::Candidate> candidates;
+  int64_t computed = 0;
+  for (size_t p = 0; p < planners->size(); ++p) {
+    (*planners)[p].AddCandidates(p, &candidates);
+    computed = std::max(computed, (*planners)[p].ComputedRows());
+  }
+  int64_t total = 0;
+  for (const auto& candidate : candidates) total += candidate.rows;
+  int64_t left = core_rows / 2;
+  if (total + 2 * computed <= core_rows) {
+    left = total;
+  } else {
+    std::stable_sort(candidates.begin(), candidates.end(), [](const auto& a, const auto& b) {
+      return a.rows * b.cycles > b.rows * a.cycles;
+    });
+  }
+  int64_t cached = 0;
+  for (const auto& candidate : candidates) {
+    if (candidate.rows > left) continue;
+    (*planners)[candidate.planner].Cache(candidate.layer);
+    left -= candidate.rows;
+    cached += candidate.rows;
+  }
+  int64_t least = 0;
+  for (const ParameterPlanner& planner : *planners) {
+    least = std::max(least, planner.LeastStreamRows());
+  }
+  if (least <= core_rows - cached) return core_rows - cached;
+  for (ParameterPlanner& planner : *planners) planner.ForgetCached();
+  return core_rows;
+}
+
 }  // namespace
 
-Result<ParameterPlan> PlanParameters(const Model& model, const LoweredModel& lowered,
-                                     const std::vector<Partition>& partitions,
-                                     const NpuConfig& config) {
-  return ParameterPlanner(model, lowered, partitions, config).Run();
+Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInput>& inputs,
+                                                  const NpuConfig& config) {
+  std::vector<ParameterPlanner> planners;
+  for (const ParameterInput& input : inputs) {
+    planners.emplace_back(*input.model, *input.lowered, *input.partitions, config);
+  }
+  const int64_t stream_rows = ChooseCached(config.core_rows(), &planners);
+  int64_t next_cached = stream_rows;
+  std::vector<ParameterPlan> plans;
+  Diagnostics errors;
+  for (ParameterPlanner& planner : planners) {
+    Result<ParameterPlan> plan = planner.Run(stream_rows, &next_cached);
+    if (plan) {
+      plans.push_back(std::move(*plan));
+    } else {
+      errors.insert(errors.end(), plan.errors().begin(), plan.errors().end());
+    }
+  }
+  if (!errors.empty()) return errors;
+  return plans;
 }
 
 namespace {
 
 /// LOADs of a unit to core memory from row `row` on: one for each core, and PE where they differ.
-void LoadCores(const LoadUnit& unit, const NpuConfig& config,
-               const std::vector<Placement>& placements, int64_t row, uint32_t tag,
-               std::vector<Step>* steps) {
+void LoadCores(const LoadUnit& unit, const NpuConfig& config, Window window, int64_t base,
+               int64_t row, uint32_t tag, std::vector<Step>* steps) {
   const PeMask all = static_cast<PeMask>((uint64_t{1} << config.pes()) - 1);
   const int64_t cores = unit.all_cores ? config.cores : 1;
   const int64_t pes = unit.per_pe ? config.pes() : 1;
@@ -499,11 +538,8 @@ void LoadCores(const LoadUnit& unit, const NpuConfig& config,
   transfer.tag = tag;
   transfer.local_address = row * config.core_row_bytes();
   transfer.run = unit.rows * config.core_row_bytes();
-  transfer.global_offset = unit.image_offset;
-  if (unit.storage >= 0) {
-    transfer.window = Window::kScratch;
-    transfer.global_offset += placements[unit.storage].scratch_offset;
-  }
+  transfer.window = window;
+  transfer.global_offset = base + unit.image_offset;
   for (int64_t pe = 0; pe < pes; ++pe) {
     for (int64_t core = 0; core < cores; ++core) {
       transfer.pes = unit.per_pe ? PeBit(pe) : all;
@@ -516,6 +552,21 @@ void LoadCores(const LoadUnit& unit, const NpuConfig& config,
 }
 
 }  // namespace
+
+std::vector<Step> LoadCached(const ParameterPlan& plan, const NpuConfig& config,
+                             std::vector<uint8_t>* image) {
+  std::vector<Step> steps;
+  for (const LoadUnit& unit : plan.units) {
+    if (unit.cached_row < 0) continue;
+    const int64_t base =
+        CeilDiv(static_cast<int64_t>(image->size()), kImageAlignment) * kImageAlignment;
+    const auto first = plan.image.begin() + unit.image_offset;
+    image->resize(static_cast<size_t>(base), 0);
+    image->insert(image->end(), first, first + unit.image_bytes);
+    LoadCores(unit, config, Window::kProgram, base - unit.image_offset, unit.cached_row, 0, &steps);
+  }
+  return steps;
+}
 
 std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& config,
                                   const std::vector<Placement>& placements,
@@ -539,9 +590,14 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
       const Chunk& chunk = plan.chunks[step.chunk];
       const LoadUnit& unit = plan.units[chunk.unit];
       const uint32_t tag = step.command.tag();
+      const auto load = [&](int64_t to) {
+        const bool computed = unit.storage >= 0;
+        LoadCores(unit, config, computed ? Window::kScratch : Window::kProgram,
+                  computed ? placements[unit.storage].scratch_offset : 0, to, tag, &placed);
+      };
       int64_t row = unit.cached_row;
       if (row >= 0) {
-        if (!loaded[chunk.unit]) LoadCores(unit, config, placements, row, tag, &placed);
+        if (!loaded[chunk.unit]) load(row);
         loaded[chunk.unit] = true;
       } else {
         if (chunk.unit != last_unit) {
@@ -549,7 +605,7 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
           last_unit = chunk.unit;
           if (!memory.Holds(chunk.unit)) {
             memory.Place(chunk.unit, use);
-            LoadCores(unit, config, placements, memory.row(chunk.unit), tag, &placed);
+            load(memory.row(chunk.unit));
           }
           memory.Use(chunk.unit, use);
         }

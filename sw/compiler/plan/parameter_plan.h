@@ -41,6 +41,7 @@ struct Chunk {
 struct LoadUnit {
   int64_t rows = 0;
   int64_t image_offset = 0;  ///< in the image, or in `storage`
+  int64_t image_bytes = 0;   ///< of all cores and PEs
   bool all_cores = false;    ///< false: only core 0 needs it
   bool per_pe = false;       ///< false: all PEs get the same
   int32_t storage = -1;     ///< storage in memory that holds it, computed by the NPU; -1: the image
@@ -58,12 +59,24 @@ struct ParameterPlan {
   std::vector<uint8_t> image;      ///< all units but those with a storage
 };
 
-/// Decides which layers' parameters stay in core memory over inferences (as many as fit, those
-/// first whose loading would cost most time) and how the others are streamed. Cached ones stand
-/// above the streamed ones.
-Result<ParameterPlan> PlanParameters(const Model& model, const LoweredModel& lowered,
-                                     const std::vector<Partition>& partitions,
-                                     const NpuConfig& config);
+/// What the plan of one model's parameters is made from.
+struct ParameterInput {
+  const Model* model;
+  const LoweredModel* lowered;
+  const std::vector<Partition>* partitions;
+};
+
+/// Plans the parameters of models that share core memory. Decides which layers' parameters stay
+/// there over inferences (as many as fit, those first whose loading would cost most time) and how
+/// the others are streamed. Cached rows of different models are different; they stand above those
+/// for streaming.
+Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInput>& inputs,
+                                                  const NpuConfig& config);
+
+/// Appends a plan's cached units to the image of another model's program, and returns the LOADs
+/// that load them there.
+std::vector<Step> LoadCached(const ParameterPlan& plan, const NpuConfig& config,
+                             std::vector<uint8_t>* image);
 
 /// Walks `steps` (without parameter loads), gives every streamed unit a place in core memory, fills
 /// in the rows of the compute commands and inserts LOADs before the first use. `placements` say
