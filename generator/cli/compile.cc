@@ -1,7 +1,9 @@
-// npugen compile: a model becomes a program file for the NPU of a spec.
+// npugen compile: models become program files for the NPU of a spec.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
+#include <set>
 
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
@@ -14,28 +16,68 @@ namespace {
 
 struct CompileCommandOptions {
   std::string spec;
-  std::string model;
+  std::vector<std::string> models;
   std::string output;
   bool keep_tensors = false;
 };
 
-int CompileModel(const CompileCommandOptions& options) {
+/// Where the program of a model goes: `output` itself, or in the folder `output` when there are
+/// several models.
+std::string OutputPath(const CompileCommandOptions& options, const std::string& model) {
+  if (options.models.size() == 1) return options.output;
+  return (std::filesystem::path(options.output) / std::filesystem::path(model).stem()).string() +
+         ".npu";
+}
+
+int CompileModels(const CompileCommandOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<Model> model = LoadTflite(options.model);
-  if (!model) return Report(model.errors());
+  Diagnostics errors;
+  std::vector<Model> models;
+  std::set<std::string> paths;
+  for (const std::string& file : options.models) {
+    Result<Model> model = LoadTflite(file);
+    if (model) {
+      models.push_back(std::move(*model));
+    } else {
+      errors.insert(errors.end(), model.errors().begin(), model.errors().end());
+    }
+    if (!paths.insert(OutputPath(options, file)).second) {
+      errors.push_back(
+          {DiagnosticCode::kFileWrite, SourceLocation{file, 0, 0},
+           "another model has the same name: both would be written to " + OutputPath(options, file),
+           "rename one of them"});
+    }
+  }
+  if (!errors.empty()) return Report(errors);
   CompileOptions compile;
   compile.keep_tensors = options.keep_tensors;
-  const Result<Program> program = Compile(*model, *config, compile);
-  if (!program) return Report(program.errors());
-  const std::vector<uint8_t> file = WriteProgram(*program);
-  const Status written = WriteFileBytes(options.output, file.data(), file.size());
-  if (!written) return Report(written.errors());
-  uint64_t macs = 0;
-  for (const ProgramLayer& layer : program->layers) macs += layer.macs;
-  fmt::print("{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}\n",
-             options.output, program->layers.size(), macs, file.size(), program->scratch_bytes,
-             program->config_hash);
+  std::vector<const Model*> pointers;
+  for (const Model& model : models) pointers.push_back(&model);
+  const Result<std::vector<Program>> programs = CompileTogether(pointers, *config, compile);
+  if (!programs) return Report(programs.errors());
+  if (options.models.size() > 1) {
+    std::error_code error;
+    std::filesystem::create_directories(options.output, error);
+    if (error) {
+      return Report({{DiagnosticCode::kFileWrite, SourceLocation{options.output, 0, 0},
+                      "cannot make the folder: " + error.message(), ""}});
+    }
+  }
+  for (size_t m = 0; m < models.size(); ++m) {
+    const Program& program = (*programs)[m];
+    const std::string path = OutputPath(options, options.models[m]);
+    const std::vector<uint8_t> file = WriteProgram(program);
+    const Status written = WriteFileBytes(path, file.data(), file.size());
+    if (!written) return Report(written.errors());
+    uint64_t macs = 0;
+    for (const ProgramLayer& layer : program.layers) macs += layer.macs;
+    fmt::print("{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
+               path, program.layers.size(), macs, file.size(), program.scratch_bytes,
+               program.config_hash,
+               program.cache_token == 0 ? "nothing cached"
+                                        : fmt::format("cache token {:016x}", program.cache_token));
+  }
   return 0;
 }
 
@@ -44,16 +86,24 @@ int CompileModel(const CompileCommandOptions& options) {
 void AddCompileCommand(CLI::App& app) {
   auto options = std::make_shared<CompileCommandOptions>();
   CLI::App* command = app.add_subcommand(
-      "compile", "Compile a TensorFlow Lite model into a program file for the driver");
+      "compile", "Compile TensorFlow Lite models into program files for the driver");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("MODEL", options->model, "model file (.tflite, int8)")->required();
-  command->add_option("-o,--output", options->output, "program file to write")->required();
+  command
+      ->add_option("MODEL", options->models,
+                   "model file (.tflite, int8); several take turns on one NPU: their cached "
+                   "parameters share core memory, and changing models loads nothing again")
+      ->required();
+  command
+      ->add_option("-o,--output", options->output,
+                   "program file to write; a folder for several models")
+      ->required();
   command->add_flag("--keep-tensors", options->keep_tensors,
                     "store the result of every operator in scratch memory, for checking");
   command->footer(
       "The file's format stands in sw/compiler/program_format.h.\n"
-      "Example: npugen compile specs/edge.yaml model.tflite -o model.npu");
-  OnRun(*command, [options] { return CompileModel(*options); });
+      "Examples: npugen compile specs/edge.yaml model.tflite -o model.npu\n"
+      "          npugen compile specs/edge.yaml a.tflite b.tflite -o programs");
+  OnRun(*command, [options] { return CompileModels(*options); });
 }
 
 }  // namespace npugen

@@ -36,6 +36,11 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
                                const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
                                const CheckOptions& options = {});
 
+/// Compiles models together and runs them in turn on one NPU (random inputs): only the first job is
+/// cold. Returns a text that says what is wrong, or an empty one.
+std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig& config,
+                       const std::vector<size_t>& turns, uint64_t seed = 1);
+
 /// The outputs of one cold run, for models that the golden model does not take; empty with `error`
 /// set.
 std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig& config,
