@@ -61,7 +61,7 @@ enum class OperatorType : uint8_t {
   kMaximum,
   kMinimum,
   kSquaredDifference,
-  kAddN,
+  kAddN,  ///< TFLite adds one more value 0 (not zero point) to the sum
   kSum,
   kReduceMax,
   kReduceMin,
@@ -119,7 +119,8 @@ struct FullyConnectedOptions {
   Activation activation = Activation::kNone;
   bool keep_num_dims = false;
 };
-/// ADD, SUB, MUL.
+/// ADD, SUB, MUL. Operands broadcast as in NumPy; so do those of MAXIMUM, MINIMUM and
+/// SQUARED_DIFFERENCE.
 struct AddOptions {
   Activation activation = Activation::kNone;
 };
@@ -178,6 +179,7 @@ struct BlockOptions {
 struct BatchSpaceOptions {
   std::vector<int32_t> block;
   std::vector<std::pair<int32_t, int32_t>> borders;
+  int8_t value = 0;  ///< what SPACE_TO_BATCH_ND pads with: the zero point
 };
 /// RESIZE_*: data [N,H,W,C]; the new size is that of the output tensor.
 struct ResizeOptions {
@@ -197,21 +199,23 @@ using OperatorOptions =
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
-/// or -1), operators of two operands 2, ADD_N, CONCATENATION and PACK all, PRELU 2 (data, alpha),
-/// all others
-/// 1. SPLIT and UNPACK have several outputs, all others one.
+/// or -1), operators of two operands and BATCH_MATMUL 2, ADD_N, CONCATENATION and PACK all, PRELU 2
+/// (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others one.
+/// Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of operators
+/// of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is constant.
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
   OperatorOptions options;
+  std::string name;  ///< as in the file, such as "STRIDED_SLICE"; for messages
 };
 
 /// A checked network: operators are in execution order, every shape is consistent, and only
 /// supported operators occur. Activation tensors are int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
-/// (int32), and what operators that only move data pass on. Filters are int8, or kInt4 (unpacked to
+/// (int32), and what kReshape passes on of these types. Filters are int8, or kInt4 (unpacked to
 /// one value a byte).
 struct Model {
   std::string name;  ///< file name without folder

@@ -22,9 +22,37 @@ std::vector<double> BroadcastFactors(float input_scale, std::span<const float> f
   return factors;
 }
 
-// The steps of an ADD must not enlarge: 0 < factor < 1 and a shift to the right.
-bool IsReducing(double factor, const QuantizedMultiplier& quantized) {
-  return factor > 0.0 && factor < 1.0 && quantized.shift <= 0;
+// The steps of an ADD, a SUB, a SQUARED_DIFFERENCE must not enlarge: 0 < factor < 1 and a shift to
+// the right.
+std::optional<AddMultipliers> ReducingMultipliers(double factor1, double factor2,
+                                                  double factor_output) {
+  for (double factor : {factor1, factor2, factor_output}) {
+    if (!(factor > 0.0 && factor < 1.0) || QuantizeMultiplier(factor).shift > 0) return {};
+  }
+  return AddMultipliers{QuantizeMultiplier(factor1), QuantizeMultiplier(factor2),
+                        QuantizeMultiplier(factor_output)};
+}
+
+// The quantized factor, if it is finite, positive or zero, and shifts by no more than `max_shift`.
+std::optional<QuantizedMultiplier> Bounded(double factor, int32_t max_shift) {
+  if (!std::isfinite(factor) || factor < 0.0) return std::nullopt;
+  const QuantizedMultiplier quantized = QuantizeMultiplier(factor);
+  if (quantized.shift > max_shift) return std::nullopt;
+  return quantized;
+}
+
+// The rescaled value plus a zero point stays within int32: |value| * 2^shift < 2^30.
+constexpr int32_t MaxShift(int32_t value_bits) { return std::max(0, 30 - value_bits); }
+constexpr int32_t kDifferenceBits = 8;  // of an int8 value and its zero point
+constexpr int32_t kProductBits = 16;    // of two such differences
+
+// TFLite DownScaleInt32ToInt16Multiplier: rounded to the upper half, saturated.
+int16_t UpperHalf(int32_t multiplier) {
+  constexpr int32_t kHalf = 1 << 15;
+  if (multiplier >= std::numeric_limits<int32_t>::max() - kHalf) {
+    return std::numeric_limits<int16_t>::max();
+  }
+  return static_cast<int16_t>((multiplier + kHalf) >> 16);
 }
 
 }  // namespace
@@ -61,9 +89,9 @@ std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Ope
   const Tensor& input = model.tensors[op.inputs[0]];
   const Tensor& filter = model.tensors[op.inputs[1]];
   const Tensor& output = model.tensors[op.outputs[0]];
-  const int32_t channels = output.shape.back();
+  const int32_t channels = op.type == OperatorType::kBatchMatMul ? 1 : output.shape.back();
   const std::vector<double> factors =
-      op.type == OperatorType::kFullyConnected
+      op.type == OperatorType::kFullyConnected || op.type == OperatorType::kBatchMatMul
           ? FullyConnectedFactors(input.scale(), filter.scales, output.scale(), channels)
           : ConvFactors(input.scale(), filter.scales, output.scale(), channels);
   std::vector<QuantizedMultiplier> multipliers;
@@ -79,13 +107,7 @@ std::optional<AddMultipliers> ComputeAddMultipliers(float scale1, float scale2,
   const double factor2 = static_cast<double>(scale2) / twice_larger;
   const double factor_output =
       twice_larger / ((1 << kAddLeftShift) * static_cast<double>(output_scale));
-  const AddMultipliers result{QuantizeMultiplier(factor1), QuantizeMultiplier(factor2),
-                              QuantizeMultiplier(factor_output)};
-  if (!IsReducing(factor1, result.input1) || !IsReducing(factor2, result.input2) ||
-      !IsReducing(factor_output, result.output)) {
-    return std::nullopt;
-  }
-  return result;
+  return ReducingMultipliers(factor1, factor2, factor_output);
 }
 
 QuantizedMultiplier MeanMultiplier(float input_scale, float output_scale, int64_t count) {
@@ -158,6 +180,129 @@ int32_t PaddingBefore(Padding padding, int32_t size, int32_t output, int32_t fil
   return total > 0 ? static_cast<int32_t>(
                          std::min<int64_t>(total / 2, std::numeric_limits<int32_t>::max()))
                    : 0;
+}
+
+std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2,
+                                                    float output_scale) {
+  const float twice_larger = 2 * std::max(scale1, scale2);
+  const auto factor1 = static_cast<double>(scale1 / twice_larger);
+  const auto factor2 = static_cast<double>(scale2 / twice_larger);
+  const auto factor_output =
+      static_cast<double>(twice_larger / ((1 << kAddLeftShift) * output_scale));
+  return ReducingMultipliers(factor1, factor2, factor_output);
+}
+
+std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, float scale2,
+                                                                  float output_scale) {
+  const double twice_larger = 2.0 * static_cast<double>(std::max(scale1, scale2));
+  const double factor1 = static_cast<double>(scale1) / twice_larger;
+  const double factor2 = static_cast<double>(scale2) / twice_larger;
+  const double factor_output =
+      (twice_larger * twice_larger) /
+      static_cast<double>((1 << (2 * kSquaredDifferenceLeftShift)) * output_scale);
+  return ReducingMultipliers(factor1, factor2, factor_output);
+}
+
+std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale) {
+  return Bounded(
+      static_cast<double>(scale1) * static_cast<double>(scale2) / static_cast<double>(output_scale),
+      MaxShift(kProductBits));
+}
+
+std::optional<QuantizedMultiplier> RescaleMultiplier(float input_scale, float output_scale,
+                                                     int32_t value_bits) {
+  return Bounded(static_cast<double>(input_scale) / static_cast<double>(output_scale),
+                 MaxShift(value_bits));
+}
+
+int32_t ValueBits(TensorType type) { return static_cast<int32_t>(8 * ElementBytes(type)); }
+
+std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale) {
+  return Bounded(static_cast<double>(input_scale / output_scale), MaxShift(kDifferenceBits));
+}
+
+int32_t Relu6Limit(float input_scale, int32_t input_zero_point) {
+  // Beyond int8 in any case from 256 steps on.
+  const float steps = std::min(std::round(6.0f / input_scale), 256.0f);
+  return std::clamp(static_cast<int32_t>(steps) + input_zero_point, -128, 127);
+}
+
+std::optional<LeakyReluMultipliers> ComputeLeakyReluMultipliers(float alpha, float input_scale,
+                                                                float output_scale) {
+  const auto alpha_factor = static_cast<double>(input_scale * alpha / output_scale);
+  const auto identity = UnaryMultiplier(input_scale, output_scale);
+  const auto scaled = Bounded(std::abs(alpha_factor), MaxShift(kDifferenceBits));
+  if (!identity || !scaled) return std::nullopt;
+  return LeakyReluMultipliers{*identity, *scaled, alpha_factor < 0.0};
+}
+
+std::optional<PreluMultipliers> ComputePreluMultipliers(float input_scale, float alpha_scale,
+                                                        float output_scale) {
+  const auto identity = RescaleMultiplier(input_scale, output_scale, kDifferenceBits);
+  const auto alpha = MulMultiplier(input_scale, alpha_scale, output_scale);
+  if (!identity || !alpha) return std::nullopt;
+  return PreluMultipliers{*identity, *alpha};
+}
+
+std::optional<QuantizedMultiplier> RsqrtMultiplier(float input_scale, float output_scale) {
+  // The root is Q11.20, and TFLite shifts by 20 less: neither way beyond an int32.
+  const auto factor = Bounded(1.0 / static_cast<double>(std::sqrt(input_scale) * output_scale), 29);
+  return factor && factor->shift >= -11 ? factor : std::nullopt;
+}
+
+std::optional<SigmoidParameters> ComputeSigmoidParameters(float input_scale) {
+  constexpr int32_t kFractionBits = 27;
+  const double factor = static_cast<double>(input_scale) * static_cast<double>(1 << kFractionBits);
+  const auto input = Bounded(factor, std::numeric_limits<int32_t>::max());
+  if (!input || input->shift < 0) return std::nullopt;
+  SigmoidParameters parameters{*input, 0};
+  if (input->shift < 31) parameters.radius = static_cast<int32_t>((15LL << 27) >> input->shift);
+  return parameters;
+}
+
+std::optional<HardSwishParameters> ComputeHardSwishParameters(float input_scale,
+                                                              float output_scale) {
+  const float fine_scale = (1.0f / 128.0f) * input_scale;
+  const float reluish_scale = 3.0f / 32768.0f;
+  const auto output = Bounded(static_cast<double>(fine_scale / output_scale), 0);
+  const auto reluish = Bounded(static_cast<double>(fine_scale / reluish_scale), 30);
+  if (!output || !reluish || output->shift < -15 || reluish->shift < -15) return std::nullopt;
+  return HardSwishParameters{UpperHalf(output->multiplier), output->shift,
+                             UpperHalf(reluish->multiplier), reluish->shift};
+}
+
+int32_t NearestSource(const ResizeOptions& options, int32_t position, int32_t input_size,
+                      int32_t output_size) {
+  const bool corners = options.align_corners;
+  const float scale = corners && output_size > 1
+                          ? (input_size - 1) / static_cast<float>(output_size - 1)
+                          : input_size / static_cast<float>(output_size);
+  const float exact = (position + (options.half_pixel_centers ? 0.5f : 0.0f)) * scale;
+  const float chosen = corners ? std::round(exact) : std::floor(exact);
+  // Compared as numbers that float32 and int32 have in common.
+  if (!(chosen < 2147483648.0f)) return input_size - 1;
+  return std::clamp(static_cast<int32_t>(chosen), 0, input_size - 1);
+}
+
+std::optional<BilinearSource> ComputeBilinearSource(const ResizeOptions& options, int32_t position,
+                                                    int32_t input_size, int32_t output_size) {
+  constexpr int64_t kOne = 1 << 10;
+  const bool corners = options.align_corners && output_size > 1;
+  const int64_t input_span = corners ? input_size - 1 : input_size;
+  const int64_t output_span = corners ? output_size - 1 : output_size;
+  const int64_t scale = (kOne * input_span + output_span / 2) / output_span;
+  int64_t scaled = position * scale;
+  if (options.half_pixel_centers) scaled += scale / 2 - kOne / 2;
+  const int64_t lower = std::max<int64_t>(scaled / kOne, 0);
+  const int64_t upper = std::min<int64_t>((scaled + kOne - 1) / kOne, input_size - 1);
+  if (kOne * input_size + output_size / 2 > std::numeric_limits<int32_t>::max() ||
+      scaled + kOne > std::numeric_limits<int32_t>::max() || lower >= input_size) {
+    return std::nullopt;
+  }
+  // With one position only its weights, whatever they are, add up to 1.
+  const int64_t fraction = lower == upper ? 0 : scaled - kOne * lower;
+  return BilinearSource{static_cast<int32_t>(lower), static_cast<int32_t>(upper),
+                        static_cast<int32_t>(fraction)};
 }
 
 }  // namespace npugen

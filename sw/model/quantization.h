@@ -34,8 +34,8 @@ std::vector<double> ConvFactors(float input_scale, std::span<const float> filter
 std::vector<double> FullyConnectedFactors(float input_scale, std::span<const float> filter_scales,
                                           float output_scale, int32_t units);
 
-/// The factors of a CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED, one per output channel,
-/// quantized.
+/// The factors of a CONV_2D, DEPTHWISE_CONV_2D, TRANSPOSE_CONV or FULLY_CONNECTED, one per output
+/// channel, quantized; BATCH_MATMUL has one, formed as that of a FULLY_CONNECTED.
 std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Operator& op);
 
 /// ADD: both operands, shifted left by kAddLeftShift, are scaled by their factors and summed; the
@@ -83,5 +83,91 @@ int32_t WindowOutputSize(Padding padding, int32_t size, int32_t filter, int32_t 
 /// 2; the rest, an odd element included, is at the end. Always 0 for VALID.
 int32_t PaddingBefore(Padding padding, int32_t size, int32_t output, int32_t filter, int32_t stride,
                       int32_t dilation);
+
+// The parameters below are empty where TFLite refuses, or where an int32 of its arithmetic could
+// overflow.
+
+/// SUB: as ADD, but all quotients are formed in float32.
+std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2, float output_scale);
+
+/// SQUARED_DIFFERENCE: both operands, shifted left by kSquaredDifferenceLeftShift, are scaled by
+/// their factors; the square of the difference is scaled by `output`, of
+/// (2 max(s1, s2))^2 / float(2^14 output scale).
+inline constexpr int32_t kSquaredDifferenceLeftShift = 7;
+std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, float scale2,
+                                                                  float output_scale);
+
+/// ADD_N: as ADD with two equal scales; at most this many operands cannot overflow the sum.
+inline constexpr size_t kMaxAddNOperands = 15;
+
+/// MUL: double(s1) * double(s2) / double(output).
+std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale);
+
+/// QUANTIZE, from a type whose differences to the zero point are below 2^`value_bits`; SUM, whose
+/// sums are: double(input) / double(output).
+std::optional<QuantizedMultiplier> RescaleMultiplier(float input_scale, float output_scale,
+                                                     int32_t value_bits);
+/// Bits of |value - zero point| for the values of an 8-bit, 16-bit or 32-bit type: 8, 16 or 32.
+int32_t ValueBits(TensorType type);
+
+/// RELU and ABS: double(input / output), the quotient in float32.
+std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale);
+
+/// RELU6 does not rescale: values are clamped to zero point .. zero point + round(6 / scale) of its
+/// *input*. The limit, clipped to int8.
+int32_t Relu6Limit(float input_scale, int32_t input_zero_point);
+
+/// LEAKY_RELU, quotients and products in float32.
+struct LeakyReluMultipliers {
+  QuantizedMultiplier identity;  ///< for values >= 0: of input / output
+  QuantizedMultiplier alpha;     ///< for values < 0: of input * |alpha| / output
+  bool negative = false;         ///< alpha < 0: the scaled value changes its sign
+};
+std::optional<LeakyReluMultipliers> ComputeLeakyReluMultipliers(float alpha, float input_scale,
+                                                                float output_scale);
+
+/// PRELU, in double.
+struct PreluMultipliers {
+  QuantizedMultiplier identity;  ///< for values >= 0: of input / output
+  QuantizedMultiplier alpha;     ///< for values < 0, times alpha: of input * alpha / output
+};
+std::optional<PreluMultipliers> ComputePreluMultipliers(float input_scale, float alpha_scale,
+                                                        float output_scale);
+
+/// RSQRT: 1 / (sqrt(input) * output), root and product in float32.
+std::optional<QuantizedMultiplier> RsqrtMultiplier(float input_scale, float output_scale);
+
+/// LOGISTIC and TANH: differences to the zero point become Q4.27 by the factor; from `radius` on
+/// the result saturates.
+struct SigmoidParameters {
+  QuantizedMultiplier input;  ///< of input scale * 2^27; shift >= 0
+  int32_t radius = 0;         ///< floor(15 * 2^27 / 2^shift)
+};
+std::optional<SigmoidParameters> ComputeSigmoidParameters(float input_scale);
+
+/// HARD_SWISH: 16-bit multipliers m * 2^(exponent - 15) of input / (128 output) and of
+/// input * 32768 / (128 * 3), quotients in float32.
+struct HardSwishParameters {
+  int16_t output_multiplier = 0;
+  int32_t output_exponent = 0;  ///< -15..0
+  int16_t reluish_multiplier = 0;
+  int32_t reluish_exponent = 0;  ///< -15..30
+};
+std::optional<HardSwishParameters> ComputeHardSwishParameters(float input_scale,
+                                                              float output_scale);
+
+/// RESIZE_NEAREST_NEIGHBOR: the input position (row or column) of an output position.
+int32_t NearestSource(const ResizeOptions& options, int32_t position, int32_t input_size,
+                      int32_t output_size);
+
+/// RESIZE_BILINEAR: an output position lies between two input positions.
+struct BilinearSource {
+  int32_t lower = 0;
+  int32_t upper = 0;
+  int32_t fraction = 0;  ///< 0..1023: weight of `upper` in 1/1024; `lower` has 1024 - fraction
+};
+/// Empty if TFLite would read outside of the input, or overflow.
+std::optional<BilinearSource> ComputeBilinearSource(const ResizeOptions& options, int32_t position,
+                                                    int32_t input_size, int32_t output_size);
 
 }  // namespace npugen

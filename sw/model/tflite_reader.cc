@@ -26,6 +26,37 @@ constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at l
 constexpr size_t kMostDiagnostics = 200;
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
+struct ZeroPointRange {
+  int64_t least;
+  int64_t most;
+};
+// Types that may be quantized.
+std::optional<ZeroPointRange> ZeroPoints(TensorType type) {
+  switch (type) {
+    case TensorType::kInt8:
+    case TensorType::kInt4:
+      return ZeroPointRange{-128, 127};
+    case TensorType::kUint8:
+      return ZeroPointRange{0, 255};
+    case TensorType::kInt16:
+      return ZeroPointRange{-32768, 32767};
+    case TensorType::kInt32:
+      return ZeroPointRange{INT32_MIN, INT32_MAX};
+    default:
+      return std::nullopt;
+  }
+}
+
+// Two values a byte, the first one in the low half, sign extended.
+std::vector<uint8_t> Unpack4Bits(std::span<const uint8_t> packed, size_t count) {
+  std::vector<uint8_t> values(count);
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t half = packed[i / 2] >> (i % 2 * 4) & 15;
+    values[i] = static_cast<uint8_t>(half >= 8 ? half - 16 : half);
+  }
+  return values;
+}
+
 // An operator as it stands in the file.
 struct RawOperator {
   int32_t code = 0;  // BuiltinOperator
@@ -67,20 +98,101 @@ std::optional<OperatorType> ToOperatorType(int32_t code) {
       return OperatorType::kDepthwiseConv2d;
     case tflite::kOpFullyConnected:
       return OperatorType::kFullyConnected;
+    case tflite::kOpTransposeConv:
+      return OperatorType::kTransposeConv;
+    case tflite::kOpBatchMatMul:
+      return OperatorType::kBatchMatMul;
     case tflite::kOpAdd:
       return OperatorType::kAdd;
+    case tflite::kOpSub:
+      return OperatorType::kSub;
+    case tflite::kOpMul:
+      return OperatorType::kMul;
+    case tflite::kOpMaximum:
+      return OperatorType::kMaximum;
+    case tflite::kOpMinimum:
+      return OperatorType::kMinimum;
+    case tflite::kOpSquaredDifference:
+      return OperatorType::kSquaredDifference;
+    case tflite::kOpAddN:
+      return OperatorType::kAddN;
     case tflite::kOpMaxPool2d:
       return OperatorType::kMaxPool2d;
     case tflite::kOpAveragePool2d:
       return OperatorType::kAveragePool2d;
     case tflite::kOpMean:
       return OperatorType::kMean;
-    case tflite::kOpReshape:
-      return OperatorType::kReshape;
-    case tflite::kOpPad:
-      return OperatorType::kPad;
+    case tflite::kOpSum:
+      return OperatorType::kSum;
+    case tflite::kOpReduceMax:
+      return OperatorType::kReduceMax;
+    case tflite::kOpReduceMin:
+      return OperatorType::kReduceMin;
+    case tflite::kOpArgMax:
+      return OperatorType::kArgMax;
+    case tflite::kOpArgMin:
+      return OperatorType::kArgMin;
     case tflite::kOpSoftmax:
       return OperatorType::kSoftmax;
+    case tflite::kOpLogistic:
+      return OperatorType::kLogistic;
+    case tflite::kOpTanh:
+      return OperatorType::kTanh;
+    case tflite::kOpHardSwish:
+      return OperatorType::kHardSwish;
+    case tflite::kOpElu:
+      return OperatorType::kElu;
+    case tflite::kOpLeakyRelu:
+      return OperatorType::kLeakyRelu;
+    case tflite::kOpPrelu:
+      return OperatorType::kPrelu;
+    case tflite::kOpRelu:
+      return OperatorType::kRelu;
+    case tflite::kOpRelu6:
+      return OperatorType::kRelu6;
+    case tflite::kOpAbs:
+      return OperatorType::kAbs;
+    case tflite::kOpRsqrt:
+      return OperatorType::kRsqrt;
+    case tflite::kOpQuantize:
+      return OperatorType::kQuantize;
+    case tflite::kOpConcatenation:
+      return OperatorType::kConcatenation;
+    case tflite::kOpReshape:
+    case tflite::kOpSqueeze:
+    case tflite::kOpExpandDims:
+      return OperatorType::kReshape;
+    case tflite::kOpPad:
+    case tflite::kOpPadV2:
+      return OperatorType::kPad;
+    case tflite::kOpMirrorPad:
+      return OperatorType::kMirrorPad;
+    case tflite::kOpTranspose:
+      return OperatorType::kTranspose;
+    case tflite::kOpReverse:
+      return OperatorType::kReverse;
+    case tflite::kOpSlice:
+    case tflite::kOpStridedSlice:
+      return OperatorType::kSlice;
+    case tflite::kOpSplit:
+    case tflite::kOpSplitV:
+      return OperatorType::kSplit;
+    case tflite::kOpPack:
+      return OperatorType::kPack;
+    case tflite::kOpUnpack:
+      return OperatorType::kUnpack;
+    case tflite::kOpSpaceToDepth:
+      return OperatorType::kSpaceToDepth;
+    case tflite::kOpDepthToSpace:
+      return OperatorType::kDepthToSpace;
+    case tflite::kOpSpaceToBatch:
+      return OperatorType::kSpaceToBatch;
+    case tflite::kOpBatchToSpace:
+      return OperatorType::kBatchToSpace;
+    case tflite::kOpResizeNearestNeighbor:
+      return OperatorType::kResizeNearestNeighbor;
+    case tflite::kOpResizeBilinear:
+      return OperatorType::kResizeBilinear;
     default:
       return std::nullopt;
   }
@@ -281,10 +393,10 @@ class Reader {
       problems_[index] = "is stored in sparse form";
       return;
     }
-    FillQuantization(table.Table(tflite::TensorField::kQuantization, "a tensor's quantization"),
-                     index);
     FillData(table.Scalar<uint32_t>(tflite::TensorField::kBuffer, 0, "a tensor's buffer"), index,
              elements);
+    FillQuantization(table.Table(tflite::TensorField::kQuantization, "a tensor's quantization"),
+                     index);
   }
 
   void FillQuantization(const FlatTable& table, uint32_t index) {
@@ -299,7 +411,9 @@ class Reader {
       problems_[index] = "has a custom quantization";
       return;
     }
-    if (tensor.type != TensorType::kInt8) return;  // biases, axes, ...: scales have no effect
+    const std::optional<ZeroPointRange> range = ZeroPoints(tensor.type);
+    // Scales of biases, axes and the like have no effect.
+    if (!range || (tensor.type == TensorType::kInt32 && tensor.is_constant)) return;
     if (!file_.Charge(uint64_t{scales.count()} * 8, "a list of scales")) return;
     for (uint32_t i = 0; i < scales.count(); ++i) {
       const auto scale = scales.At<float>(i);
@@ -315,9 +429,9 @@ class Reader {
     }
     for (uint32_t i = 0; problems_[index].empty() && i < scales.count(); ++i) {
       const auto zero_point = zero_points.At<int64_t>(zero_points.count() > 1 ? i : 0);
-      if (zero_point < -128 || zero_point > 127) {
-        problems_[index] =
-            fmt::format("has zero point {} at position {}, outside of int8", zero_point, i);
+      if (zero_point < range->least || zero_point > range->most) {
+        problems_[index] = fmt::format("has zero point {} at position {}, outside of {} to {}",
+                                       zero_point, i, range->least, range->most);
       }
       tensor.zero_points.push_back(static_cast<int32_t>(zero_point));
     }
@@ -346,15 +460,20 @@ class Reader {
         buffer.Vector(tflite::BufferField::kData, 1, "a buffer's data").Bytes();
     if (data.empty()) return;
     tensor.is_constant = true;
-    if (tensor.type == TensorType::kOther || tensor.type == TensorType::kInt4)
-      return;  // refused later
-    if (data.size() != static_cast<uint64_t>(elements) * ElementBytes(tensor.type)) {
-      SetProblem(index, fmt::format("needs {} bytes of data but has {}",
-                                    elements * ElementBytes(tensor.type), data.size()));
+    if (tensor.type == TensorType::kOther) return;  // refused later
+    const bool packed = tensor.type == TensorType::kInt4;
+    const int64_t needed =
+        packed ? (elements + 1) / 2 : elements * static_cast<int64_t>(ElementBytes(tensor.type));
+    if (data.size() != static_cast<uint64_t>(needed)) {
+      SetProblem(index, fmt::format("needs {} bytes of data but has {}", needed, data.size()));
       return;
     }
-    if (!file_.Charge(data.size(), "the constants")) return;
-    tensor.data.assign(data.begin(), data.end());
+    if (!file_.Charge(packed ? elements : data.size(), "the constants")) return;
+    if (packed) {
+      tensor.data = Unpack4Bits(data, elements);
+    } else {
+      tensor.data.assign(data.begin(), data.end());
+    }
   }
 
   void SetProblem(uint32_t index, std::string problem) {
@@ -457,18 +576,23 @@ class Reader {
       const char* role = ends == &model_.inputs ? "input" : "output";
       for (int32_t tensor : *ends) {
         if (!CheckTensor(tensor)) continue;
-        if (model_.tensors[tensor].type != TensorType::kInt8) {
-          Report(DiagnosticCode::kModelTensor,
-                 fmt::format("model {} {} is not INT8", role, Text(tensor)),
-                 "quantize the whole network to int8, its inputs and outputs included");
-        } else if (model_.tensors[tensor].scales.size() != 1) {
-          Report(DiagnosticCode::kModelTensor,
-                 fmt::format("model {} {} has {} scales, not one", role, Text(tensor),
-                             model_.tensors[tensor].scales.size()));
-        }
+        CheckEnd(role, tensor);
       }
     }
     for (size_t i = 0; i < operators_.size(); ++i) CheckOneOperator(i);
+  }
+
+  // Inputs and outputs of the model are quantized integers; int32 may be indices as well.
+  void CheckEnd(const char* role, int32_t tensor) {
+    const Tensor& t = model_.tensors[tensor];
+    if (!ZeroPoints(t.type) || t.type == TensorType::kInt4) {
+      Report(DiagnosticCode::kModelTensor,
+             fmt::format("model {} {} is not INT8, UINT8, INT16 or INT32", role, Text(tensor)),
+             "quantize the whole network to int8, its inputs and outputs included");
+    } else if (t.scales.size() != 1 && !(t.type == TensorType::kInt32 && t.scales.empty())) {
+      Report(DiagnosticCode::kModelTensor, fmt::format("model {} {} has {} scales, not one", role,
+                                                       Text(tensor), t.scales.size()));
+    }
   }
 
   void CheckOneOperator(size_t index) {
@@ -476,8 +600,7 @@ class Reader {
     const std::optional<OperatorType> type = ToOperatorType(raw.code);
     if (!type) {
       Report(DiagnosticCode::kOperatorNotSupported, OperatorText(index) + " is not supported",
-             "supported: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, ADD, MAX_POOL_2D, "
-             "AVERAGE_POOL_2D, MEAN, RESHAPE, PAD, SOFTMAX");
+             "docs/compiler.md lists the supported operators");
       return;
     }
     bool usable = true;
@@ -489,8 +612,11 @@ class Reader {
     op.index = static_cast<int32_t>(index);
     op.inputs = raw.inputs;
     op.outputs = raw.outputs;
-    if (!ReadOptions(raw, index, op) || !usable || !file_.ok()) return;
-    Diagnostics refused = CheckOperator(model_, op);
+    op.name = tflite::BuiltinOperatorName(raw.code);
+    FileForm form;
+    form.code = raw.code;
+    if (!ReadOptions(raw, index, op, form) || !usable || !file_.ok()) return;
+    Diagnostics refused = CheckOperator(model_, op, form);
     for (Diagnostic& diagnostic : refused) {
       Report(diagnostic.code, std::move(diagnostic.message), std::move(diagnostic.hint));
     }
@@ -502,8 +628,8 @@ class Reader {
                   fmt::format("{}: {}", OperatorText(index), reason));
   }
 
-  // Fills op.options; false (and reported) if they are not supported.
-  bool ReadOptions(const RawOperator& raw, size_t index, Operator& op) {
+  // Fills op.options and `form`; false (and reported) if they are not supported.
+  bool ReadOptions(const RawOperator& raw, size_t index, Operator& op, FileForm& form) {
     const FlatTable& table = raw.options;
     const auto expect = [&](uint8_t type, bool required) {
       if (!table.present() && !required) return true;
@@ -529,6 +655,12 @@ class Reader {
       if (value != 0 && value != 1)
         good = RefuseOptions(index, fmt::format("padding {} is unknown", value));
       return value == 0 ? Padding::kSame : Padding::kValid;
+    };
+    const auto flag = [&](int field) {
+      return table.Scalar<uint8_t>(field, 0, "an operator's option") != 0;
+    };
+    const auto real = [&](int field) {
+      return table.Scalar<float>(field, 0.0f, "an operator's option");
     };
     const auto bias_type = [&](int field) {  // type 0 stands for "not given"
       const auto value = table.Scalar<int8_t>(field, 0, "an operator's bias type");
@@ -568,16 +700,35 @@ class Reader {
         if (table.Scalar<int8_t>(Field::kWeightsFormat, 0, "an operator's weights format") != 0) {
           good = RefuseOptions(index, "weights are stored in a shuffled format");
         }
-        op.options = FullyConnectedOptions{
-            .activation = activation(Field::kActivation),
-            .keep_num_dims =
-                table.Scalar<uint8_t>(Field::kKeepNumDims, 0, "an operator's option") != 0};
+        op.options = FullyConnectedOptions{.activation = activation(Field::kActivation),
+                                           .keep_num_dims = flag(Field::kKeepNumDims)};
         return good;
       }
+      case OperatorType::kTransposeConv: {
+        using Field = tflite::TransposeConvField;
+        if (!expect(tflite::kOptionsTransposeConv, true)) return false;
+        bias_type(Field::kBiasType);
+        op.options = TransposeConvOptions{.padding = padding(Field::kPadding),
+                                          .stride_h = number(Field::kStrideH, 0),
+                                          .stride_w = number(Field::kStrideW, 0),
+                                          .activation = activation(Field::kActivation)};
+        return good;
+      }
+      case OperatorType::kBatchMatMul:
+        if (!expect(tflite::kOptionsBatchMatMul, false)) return false;
+        op.options = BatchMatMulOptions{.adjoint_x = flag(tflite::BatchMatMulField::kAdjointX),
+                                        .adjoint_y = flag(tflite::BatchMatMulField::kAdjointY)};
+        return good;
       case OperatorType::kAdd:
-        if (!expect(tflite::kOptionsAdd, false)) return false;
+      case OperatorType::kSub:
+      case OperatorType::kMul: {
+        const uint8_t kind = op.type == OperatorType::kAdd   ? tflite::kOptionsAdd
+                             : op.type == OperatorType::kSub ? tflite::kOptionsSub
+                                                             : tflite::kOptionsMul;
+        if (!expect(kind, false)) return false;
         op.options = AddOptions{.activation = activation(tflite::AddField::kActivation)};
         return good;
+      }
       case OperatorType::kMaxPool2d:
       case OperatorType::kAveragePool2d: {
         using Field = tflite::PoolField;
@@ -591,22 +742,126 @@ class Reader {
         return good;
       }
       case OperatorType::kMean:
+      case OperatorType::kSum:
+      case OperatorType::kReduceMax:
+      case OperatorType::kReduceMin:
         if (!expect(tflite::kOptionsReducer, false)) return false;
-        op.options = ReduceOptions{.axes = {},
-                                 .keep_dims = table.Scalar<uint8_t>(tflite::ReducerField::kKeepDims,
-                                                                    0, "an option") != 0};
-        return true;
+        op.options = ReduceOptions{.axes = {}, .keep_dims = flag(tflite::ReducerField::kKeepDims)};
+        return good;
+      case OperatorType::kArgMax:
+      case OperatorType::kArgMin:  // the output tensor says its type
+        op.options = AxisOptions{};
+        return good;
       case OperatorType::kReshape:
         op.options = ReshapeOptions{};
-        return true;
+        return good;
       case OperatorType::kPad:
         op.options = PadOptions{};
-        return true;
+        return good;
+      case OperatorType::kMirrorPad: {
+        if (!expect(tflite::kOptionsMirrorPad, false)) return false;
+        const auto mode = table.Scalar<int8_t>(tflite::MirrorPadField::kMode, 0, "a mirror mode");
+        if (mode != 0 && mode != 1) return RefuseOptions(index, fmt::format("mode {}", mode));
+        op.options = MirrorPadOptions{.paddings = {}, .symmetric = mode == 1};
+        return good;
+      }
       case OperatorType::kSoftmax:
         if (!expect(tflite::kOptionsSoftmax, true)) return false;
-        op.options = SoftmaxOptions{
-            .beta = table.Scalar<float>(tflite::SoftmaxField::kBeta, 0.0f, "an operator's beta")};
-        return true;
+        op.options = SoftmaxOptions{.beta = real(tflite::SoftmaxField::kBeta)};
+        return good;
+      case OperatorType::kLeakyRelu:
+        if (!expect(tflite::kOptionsLeakyRelu, false)) return false;
+        op.options = LeakyReluOptions{.alpha = real(tflite::LeakyReluField::kAlpha)};
+        return good;
+      case OperatorType::kConcatenation: {
+        using Field = tflite::ConcatenationField;
+        if (!expect(tflite::kOptionsConcatenation, false)) return false;
+        if (activation(Field::kActivation) != Activation::kNone) {
+          return RefuseOptions(index, "has a fused activation");
+        }
+        op.options = AxisOptions{.axis = number(Field::kAxis, 0)};
+        return good;
+      }
+      case OperatorType::kPack:
+      case OperatorType::kUnpack:
+        if (!expect(op.type == OperatorType::kPack ? tflite::kOptionsPack : tflite::kOptionsUnpack,
+                    false)) {
+          return false;
+        }
+        form.count = number(tflite::PackField::kCount, -1);
+        op.options = AxisOptions{.axis = number(tflite::PackField::kAxis, 0)};
+        return good;
+      case OperatorType::kSplit:
+        if (!expect(raw.code == tflite::kOpSplitV ? tflite::kOptionsSplitV : tflite::kOptionsSplit,
+                    false)) {
+          return false;
+        }
+        form.count = number(tflite::SplitField::kNumSplits, -1);
+        op.options = AxisOptions{};
+        return good;
+      case OperatorType::kTranspose:
+        op.options = TransposeOptions{};
+        return good;
+      case OperatorType::kReverse:
+        op.options = ReverseOptions{};
+        return good;
+      case OperatorType::kSlice: {
+        using Field = tflite::StridedSliceField;
+        op.options = SliceOptions{};
+        if (raw.code != tflite::kOpStridedSlice) return good;
+        if (!expect(tflite::kOptionsStridedSlice, false)) return false;
+        form.begin_mask = static_cast<uint32_t>(number(Field::kBeginMask, 0));
+        form.end_mask = static_cast<uint32_t>(number(Field::kEndMask, 0));
+        form.shrink_mask = static_cast<uint32_t>(number(Field::kShrinkAxisMask, 0));
+        if (number(Field::kEllipsisMask, 0) != 0 || number(Field::kNewAxisMask, 0) != 0) {
+          return RefuseOptions(index, "has an ellipsis or new axes");
+        }
+        if (flag(Field::kOffset)) return RefuseOptions(index, "has ends relative to the begins");
+        return good;
+      }
+      case OperatorType::kSpaceToDepth:
+      case OperatorType::kDepthToSpace:
+        if (!expect(op.type == OperatorType::kSpaceToDepth ? tflite::kOptionsSpaceToDepth
+                                                           : tflite::kOptionsDepthToSpace,
+                    true)) {
+          return false;
+        }
+        op.options = BlockOptions{.block_size = number(tflite::BlockField::kBlockSize, 0)};
+        return good;
+      case OperatorType::kSpaceToBatch:
+      case OperatorType::kBatchToSpace:
+        op.options = BatchSpaceOptions{};
+        return good;
+      case OperatorType::kResizeNearestNeighbor: {
+        using Field = tflite::ResizeNearestField;
+        if (!expect(tflite::kOptionsResizeNearest, false)) return false;
+        op.options = ResizeOptions{.align_corners = flag(Field::kAlignCorners),
+                                   .half_pixel_centers = flag(Field::kHalfPixelCenters)};
+        return good;
+      }
+      case OperatorType::kResizeBilinear: {
+        using Field = tflite::ResizeBilinearField;
+        if (!expect(tflite::kOptionsResizeBilinear, false)) return false;
+        op.options = ResizeOptions{.align_corners = flag(Field::kAlignCorners),
+                                   .half_pixel_centers = flag(Field::kHalfPixelCenters)};
+        return good;
+      }
+      case OperatorType::kMaximum:
+      case OperatorType::kMinimum:
+      case OperatorType::kSquaredDifference:
+      case OperatorType::kAddN:
+      case OperatorType::kLogistic:
+      case OperatorType::kTanh:
+      case OperatorType::kHardSwish:
+      case OperatorType::kElu:
+      case OperatorType::kPrelu:
+      case OperatorType::kRelu:
+      case OperatorType::kRelu6:
+      case OperatorType::kAbs:
+      case OperatorType::kRsqrt:
+      case OperatorType::kQuantize:
+        op.options = NoOptions{};
+        return good;
     }
     return false;
   }

@@ -53,6 +53,46 @@ struct ReducerField {
 struct SoftmaxField {
   enum { kBeta };
 };
+struct ConcatenationField {
+  enum { kAxis, kActivation };
+};
+struct TransposeConvField {
+  enum { kPadding, kStrideW, kStrideH, kActivation, kBiasType };
+};
+struct BatchMatMulField {
+  enum { kAdjointX, kAdjointY };
+};
+struct LeakyReluField {
+  enum { kAlpha };
+};
+struct MirrorPadField {
+  enum { kMode };
+};
+struct StridedSliceField {
+  enum { kBeginMask, kEndMask, kEllipsisMask, kNewAxisMask, kShrinkAxisMask, kOffset };
+};
+/// SPLIT and SPLIT_V.
+struct SplitField {
+  enum { kNumSplits };
+};
+/// PACK and UNPACK.
+struct PackField {
+  enum { kCount, kAxis };
+};
+/// SPACE_TO_DEPTH and DEPTH_TO_SPACE.
+struct BlockField {
+  enum { kBlockSize };
+};
+struct ResizeNearestField {
+  enum { kAlignCorners, kHalfPixelCenters };
+};
+struct ResizeBilinearField {
+  enum { kNewHeight, kNewWidth, kAlignCorners, kHalfPixelCenters };
+};
+/// ARG_MAX and ARG_MIN.
+struct ArgField {
+  enum { kOutputType };
+};
 
 /// TensorType.
 enum : int8_t {
@@ -70,15 +110,58 @@ enum : int8_t {
 enum : int32_t {
   kOpAdd = 0,
   kOpAveragePool2d = 1,
+  kOpConcatenation = 2,
   kOpConv2d = 3,
   kOpDepthwiseConv2d = 4,
+  kOpDepthToSpace = 5,
   kOpFullyConnected = 9,
+  kOpLogistic = 14,
   kOpMaxPool2d = 17,
+  kOpMul = 18,
+  kOpRelu = 19,
+  kOpRelu6 = 21,
   kOpReshape = 22,
+  kOpResizeBilinear = 23,
   kOpSoftmax = 25,
+  kOpSpaceToDepth = 26,
+  kOpTanh = 28,
   kOpCustom = 32,
   kOpPad = 34,
+  kOpBatchToSpace = 37,
+  kOpSpaceToBatch = 38,
+  kOpTranspose = 39,
   kOpMean = 40,
+  kOpSub = 41,
+  kOpSqueeze = 43,
+  kOpStridedSlice = 45,
+  kOpSplit = 49,
+  kOpPrelu = 54,
+  kOpMaximum = 55,
+  kOpArgMax = 56,
+  kOpMinimum = 57,
+  kOpPadV2 = 60,
+  kOpSlice = 65,
+  kOpTransposeConv = 67,
+  kOpExpandDims = 70,
+  kOpSum = 74,
+  kOpRsqrt = 76,
+  kOpArgMin = 79,
+  kOpReduceMax = 82,
+  kOpPack = 83,
+  kOpUnpack = 88,
+  kOpReduceMin = 89,
+  kOpResizeNearestNeighbor = 97,
+  kOpLeakyRelu = 98,
+  kOpSquaredDifference = 99,
+  kOpMirrorPad = 100,
+  kOpAbs = 101,
+  kOpSplitV = 102,
+  kOpReverse = 105,
+  kOpAddN = 106,
+  kOpElu = 111,
+  kOpQuantize = 114,
+  kOpHardSwish = 117,
+  kOpBatchMatMul = 126,
 };
 
 /// BuiltinOptions: which table an operator's options are.
@@ -89,10 +172,42 @@ enum : uint8_t {
   kOptionsPool = 5,
   kOptionsFullyConnected = 8,
   kOptionsSoftmax = 9,
+  kOptionsConcatenation = 10,
   kOptionsAdd = 11,
+  kOptionsResizeBilinear = 15,
   kOptionsReshape = 17,
+  kOptionsSpaceToDepth = 19,
+  kOptionsMul = 21,
   kOptionsPad = 22,
+  kOptionsBatchToSpace = 24,
+  kOptionsSpaceToBatch = 25,
+  kOptionsTranspose = 26,
   kOptionsReducer = 27,
+  kOptionsSub = 28,
+  kOptionsSqueeze = 30,
+  kOptionsStridedSlice = 32,
+  kOptionsSplit = 35,
+  kOptionsMaximumMinimum = 39,
+  kOptionsArgMax = 40,
+  kOptionsPadV2 = 43,
+  kOptionsSlice = 48,
+  kOptionsTransposeConv = 49,
+  kOptionsExpandDims = 52,
+  kOptionsArgMin = 57,
+  kOptionsPack = 59,
+  kOptionsUnpack = 64,
+  kOptionsResizeNearest = 74,
+  kOptionsLeakyRelu = 75,
+  kOptionsSquaredDifference = 76,
+  kOptionsMirrorPad = 77,
+  kOptionsAbs = 78,
+  kOptionsSplitV = 79,
+  kOptionsReverse = 81,
+  kOptionsAddN = 82,
+  kOptionsQuantize = 89,
+  kOptionsHardSwish = 91,
+  kOptionsDepthToSpace = 94,
+  kOptionsBatchMatMul = 101,
 };
 
 /// The schema's name of a builtin operator, such as "CONV_2D"; "operator 999" if it has none.

@@ -46,6 +46,25 @@ void ExpectRefused(const std::vector<uint8_t>& bytes, Code code, const std::stri
   EXPECT_EQ(result.errors()[0].location.file, "test.tflite");
 }
 
+// The inputs as the reader leaves them: without constant lists, the data first.
+std::vector<int32_t> Operands(const Model& written, const Operator& op) {
+  std::vector<int32_t> inputs = op.inputs;
+  switch (op.type) {
+    case OperatorType::kConv2d:
+    case OperatorType::kDepthwiseConv2d:
+    case OperatorType::kFullyConnected:
+      return inputs;
+    case OperatorType::kTransposeConv:
+      return {inputs[2], inputs[1], inputs[3]};
+    default:
+      std::erase_if(inputs, [&](int32_t tensor) {
+        return written.tensors[tensor].is_constant &&
+               written.tensors[tensor].type == TensorType::kInt32;
+      });
+      return inputs;
+  }
+}
+
 void ExpectSameModel(const Model& read, const Model& written) {
   ASSERT_EQ(read.tensors.size(), written.tensors.size());
   for (size_t i = 0; i < read.tensors.size(); ++i) {
@@ -66,7 +85,7 @@ void ExpectSameModel(const Model& read, const Model& written) {
   for (size_t i = 0; i < read.operators.size(); ++i) {
     EXPECT_EQ(read.operators[i].type, written.operators[i].type);
     EXPECT_EQ(read.operators[i].index, static_cast<int32_t>(i));
-    EXPECT_EQ(read.operators[i].inputs, written.operators[i].inputs);
+    EXPECT_EQ(read.operators[i].inputs, Operands(written, written.operators[i]));
     EXPECT_EQ(read.operators[i].outputs, written.operators[i].outputs);
     EXPECT_EQ(read.operators[i].options.index(), written.operators[i].options.index());
   }
@@ -235,10 +254,11 @@ TEST(TfliteReaderTest, RefusesEachThingThatIsWrongWithAConvolution) {
        },
        Code::kModelTensor, "2 scales"},
       {"uint8 input", [](auto& c, auto&) { c.tensor(0).type = TensorType::kUint8; },
-       Code::kModelTensor, "not INT8"},
+       Code::kOperatorType, "not INT8"},
       {"float output", [](auto& c, auto&) { c.tensor(3).type = TensorType::kFloat32; },
        Code::kModelTensor, "not INT8"},
-      {"int4 weights", [](auto&, auto& f) { f.tensor_type[1] = 17; }, Code::kOperatorType, "INT4"},
+      {"int4 weights, two bytes each", [](auto&, auto& f) { f.tensor_type[1] = 17; },
+       Code::kModelTensor, "needs 36 bytes of data but has 72"},
       {"unknown type", [](auto&, auto& f) { f.tensor_type[0] = 99; }, Code::kModelTensor,
        "not INT8"},
       {"int16 weights",
@@ -440,18 +460,22 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     std::get<FullyConnectedOptions>(writer.model().operators[0].options).keep_num_dims = true;
     ExpectRefused(writer.Write(), Code::kOperatorShape, "4 as its last dimension");
   }
-  {  // additions do not broadcast; the sum's scale must be reachable
+  {  // additions broadcast where shapes allow it; the sum's scale must be reachable
     TfliteWriter writer;
     const int32_t a = writer.Input({1, 4}, 0.1f, 0);
     const int32_t b = writer.Input({1, 1}, 0.1f, 0);
     const int32_t out = writer.Activation({1, 4}, 0.1f, 0);
     writer.Add(a, b, out);
     writer.Output(out);
-    ExpectRefused(writer.Write(), Code::kOperatorShape, "broadcast");
+    EXPECT_TRUE(ReadTflite(writer.Write(), "test.tflite").ok());
+    writer.model().tensors[b].shape = {1, 3};
+    ExpectRefused(writer.Write(), Code::kOperatorShape, "cannot be broadcast");
+    writer.model().tensors[b].shape = {2, 1, 4};
+    ExpectRefused(writer.Write(), Code::kOperatorShape, "should have the shape [2,1,4]");
     writer.model().tensors[b].shape = {1, 4};
     EXPECT_TRUE(ReadTflite(writer.Write(), "test.tflite").ok());
     writer.model().tensors[out].scales = {1e-8f};
-    ExpectRefused(writer.Write(), Code::kOperatorQuantization, "cannot be added");
+    ExpectRefused(writer.Write(), Code::kOperatorQuantization, "cannot be combined");
   }
   for (bool max : {false, true}) {  // pools keep the scale
     TfliteWriter writer;
@@ -477,7 +501,8 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     writer.Output(out);
     const Result<Model> read = ReadTflite(writer.Write(), "test.tflite");
     ASSERT_TRUE(read.ok()) << AllErrors(read);
-    EXPECT_EQ(std::get<ReduceOptions>(read->operators[0].options).axes, (std::vector<int32_t>{1, 2}));
+    EXPECT_EQ(std::get<ReduceOptions>(read->operators[0].options).axes,
+              (std::vector<int32_t>{1, 2}));
     std::get<ReduceOptions>(writer.model().operators[0].options).keep_dims = true;
     ExpectRefused(writer.Write(), Code::kOperatorShape, "[1,1,1,2]");
     writer.model().tensors[2].data[0] = 4;
@@ -499,7 +524,7 @@ TEST(TfliteReaderTest, RefusesWhatOtherOperatorsCannotDo) {
     EXPECT_EQ(std::get<PadOptions>(read->operators[0].options).paddings,
               (std::vector<std::pair<int32_t, int32_t>>{{1, 1}, {2, 3}}));
     std::memset(writer.model().tensors[2].data.data(), 0xff, 4);
-    ExpectRefused(writer.Write(), Code::kOperatorShape, "padded by -1");
+    ExpectRefused(writer.Write(), Code::kOperatorShape, "has -1 and 1 for dimension 0");
     std::memset(writer.model().tensors[2].data.data(), 0x7f, 8);
     ExpectRefused(writer.Write(), Code::kOperatorShape, "dimension 0 cannot be padded");
     writer.model().tensors[2].shape = {4};

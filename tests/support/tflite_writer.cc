@@ -67,30 +67,22 @@ int8_t SchemaType(TensorType type) {
   return tflite::kFloat32;
 }
 
-int32_t BuiltinCode(OperatorType type) {
-  switch (type) {
-    case OperatorType::kConv2d:
-      return tflite::kOpConv2d;
-    case OperatorType::kDepthwiseConv2d:
-      return tflite::kOpDepthwiseConv2d;
-    case OperatorType::kFullyConnected:
-      return tflite::kOpFullyConnected;
-    case OperatorType::kAdd:
-      return tflite::kOpAdd;
-    case OperatorType::kMaxPool2d:
-      return tflite::kOpMaxPool2d;
-    case OperatorType::kAveragePool2d:
-      return tflite::kOpAveragePool2d;
-    case OperatorType::kMean:
-      return tflite::kOpMean;
-    case OperatorType::kReshape:
-      return tflite::kOpReshape;
-    case OperatorType::kPad:
-      return tflite::kOpPad;
-    case OperatorType::kSoftmax:
-      return tflite::kOpSoftmax;
+// The operator with this name in the file.
+int32_t CodeOfName(const std::string& name) {
+  constexpr int32_t kLastCode = 200;
+  for (int32_t code = 0; code < kLastCode; ++code) {
+    if (tflite::BuiltinOperatorName(code) == name) return code;
   }
   return tflite::kOpCustom;
+}
+
+// Two values a byte, the first one in the low half.
+std::vector<uint8_t> Pack4Bits(const std::vector<uint8_t>& values) {
+  std::vector<uint8_t> packed((values.size() + 1) / 2, 0);
+  for (size_t i = 0; i < values.size(); ++i) {
+    packed[i / 2] |= static_cast<uint8_t>((values[i] & 15) << (i % 2 * 4));
+  }
+  return packed;
 }
 
 class FileWriter {
@@ -134,7 +126,7 @@ class FileWriter {
 
  private:
   AnyOffset WriteCode(int32_t index) {
-    int32_t code = BuiltinCode(model_.operators[index].type);
+    int32_t code = Code(index);
     if (const auto it = form_.builtin_code.find(index); it != form_.builtin_code.end())
       code = it->second;
     Offset<flatbuffers::String> custom;
@@ -146,6 +138,12 @@ class FileWriter {
         .Scalar<int32_t>(tflite::OperatorCodeField::kVersion, 1)
         .Scalar<int32_t>(tflite::OperatorCodeField::kBuiltinCode, code)
         .End();
+  }
+
+  // The operator's name decides, if it has one.
+  int32_t Code(int32_t index) const {
+    const Operator& op = model_.operators[index];
+    return CodeOfName(op.name.empty() ? OperatorName(op.type) : op.name);
   }
 
   int8_t ActivationCode(int32_t index, npugen::Activation activation) const {
@@ -205,24 +203,130 @@ class FileWriter {
           .End();
     }
     if (const auto* add = std::get_if<AddOptions>(&op.options)) {
-      kind = tflite::kOptionsAdd;
+      kind = op.type == OperatorType::kSub   ? tflite::kOptionsSub
+             : op.type == OperatorType::kMul ? tflite::kOptionsMul
+                                             : tflite::kOptionsAdd;
       return TableWriter(builder_)
           .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, add->activation))
           .End();
     }
-    if (const auto* mean = std::get_if<ReduceOptions>(&op.options)) {
+    if (const auto* reduce = std::get_if<ReduceOptions>(&op.options)) {
       kind = tflite::kOptionsReducer;
       return TableWriter(builder_)
-          .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, mean->keep_dims)
+          .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, reduce->keep_dims)
           .End();
     }
     if (const auto* softmax = std::get_if<SoftmaxOptions>(&op.options)) {
       kind = tflite::kOptionsSoftmax;
       return TableWriter(builder_).Scalar<float>(tflite::SoftmaxField::kBeta, softmax->beta).End();
     }
-    kind = std::holds_alternative<PadOptions>(op.options) ? tflite::kOptionsPad
-                                                          : tflite::kOptionsReshape;
+    if (const auto* transposed = std::get_if<TransposeConvOptions>(&op.options)) {
+      using F = tflite::TransposeConvField;
+      kind = tflite::kOptionsTransposeConv;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(F::kPadding, PaddingCode(transposed->padding))
+          .Scalar<int32_t>(F::kStrideW, transposed->stride_w)
+          .Scalar<int32_t>(F::kStrideH, transposed->stride_h)
+          .Scalar<int8_t>(F::kActivation, ActivationCode(index, transposed->activation))
+          .End();
+    }
+    if (const auto* product = std::get_if<BatchMatMulOptions>(&op.options)) {
+      using F = tflite::BatchMatMulField;
+      kind = tflite::kOptionsBatchMatMul;
+      return TableWriter(builder_)
+          .Scalar<uint8_t>(F::kAdjointX, product->adjoint_x)
+          .Scalar<uint8_t>(F::kAdjointY, product->adjoint_y)
+          .End();
+    }
+    if (const auto* leaky = std::get_if<LeakyReluOptions>(&op.options)) {
+      kind = tflite::kOptionsLeakyRelu;
+      return TableWriter(builder_)
+          .Scalar<float>(tflite::LeakyReluField::kAlpha, leaky->alpha)
+          .End();
+    }
+    if (const auto* mirror = std::get_if<MirrorPadOptions>(&op.options)) {
+      kind = tflite::kOptionsMirrorPad;
+      return TableWriter(builder_)
+          .Scalar<int8_t>(tflite::MirrorPadField::kMode, mirror->symmetric ? 1 : 0)
+          .End();
+    }
+    if (const auto* block = std::get_if<BlockOptions>(&op.options)) {
+      kind = op.type == OperatorType::kSpaceToDepth ? tflite::kOptionsSpaceToDepth
+                                                    : tflite::kOptionsDepthToSpace;
+      return TableWriter(builder_)
+          .Scalar<int32_t>(tflite::BlockField::kBlockSize, block->block_size)
+          .End();
+    }
+    if (const auto* resize = std::get_if<ResizeOptions>(&op.options)) {
+      const bool bilinear = op.type == OperatorType::kResizeBilinear;
+      using Bilinear = tflite::ResizeBilinearField;
+      using Nearest = tflite::ResizeNearestField;
+      kind = bilinear ? tflite::kOptionsResizeBilinear : tflite::kOptionsResizeNearest;
+      const int corners = bilinear ? int{Bilinear::kAlignCorners} : int{Nearest::kAlignCorners};
+      const int centers =
+          bilinear ? int{Bilinear::kHalfPixelCenters} : int{Nearest::kHalfPixelCenters};
+      return TableWriter(builder_)
+          .Scalar<uint8_t>(corners, resize->align_corners)
+          .Scalar<uint8_t>(centers, resize->half_pixel_centers)
+          .End();
+    }
+    if (const auto* axis = std::get_if<AxisOptions>(&op.options)) {
+      return WriteAxisOptions(op, axis->axis, kind);
+    }
+    if (Code(index) == tflite::kOpStridedSlice) {
+      using F = tflite::StridedSliceField;
+      kind = tflite::kOptionsStridedSlice;
+      const auto it = form_.slice_masks.find(index);
+      const SliceMasks masks = it != form_.slice_masks.end() ? it->second : SliceMasks{};
+      return TableWriter(builder_)
+          .Scalar<int32_t>(F::kBeginMask, masks.begin)
+          .Scalar<int32_t>(F::kEndMask, masks.end)
+          .Scalar<int32_t>(F::kEllipsisMask, masks.ellipsis)
+          .Scalar<int32_t>(F::kNewAxisMask, masks.new_axis)
+          .Scalar<int32_t>(F::kShrinkAxisMask, masks.shrink_axis)
+          .Scalar<uint8_t>(F::kOffset, masks.offset)
+          .End();
+    }
+    if (std::holds_alternative<PadOptions>(op.options)) {
+      kind = tflite::kOptionsPad;
+    } else if (std::holds_alternative<ReshapeOptions>(op.options)) {
+      kind = tflite::kOptionsReshape;
+    } else {
+      return {};  // the reader looks at none
+    }
     return TableWriter(builder_).End();
+  }
+
+  AnyOffset WriteAxisOptions(const Operator& op, int32_t axis, uint8_t& kind) {
+    switch (op.type) {
+      case OperatorType::kConcatenation:
+        kind = tflite::kOptionsConcatenation;
+        return TableWriter(builder_)
+            .Scalar<int32_t>(tflite::ConcatenationField::kAxis, axis)
+            .Scalar<int8_t>(tflite::ConcatenationField::kActivation,
+                            ActivationCode(op.index, npugen::Activation::kNone))
+            .End();
+      case OperatorType::kSplit: {
+        const auto count = static_cast<int32_t>(op.outputs.size());
+        kind = op.name == "SPLIT_V" ? tflite::kOptionsSplitV : tflite::kOptionsSplit;
+        return TableWriter(builder_).Scalar<int32_t>(tflite::SplitField::kNumSplits, count).End();
+      }
+      case OperatorType::kPack:
+      case OperatorType::kUnpack: {
+        const bool pack = op.type == OperatorType::kPack;
+        const size_t count = pack ? op.inputs.size() : op.outputs.size();
+        kind = pack ? tflite::kOptionsPack : tflite::kOptionsUnpack;
+        return TableWriter(builder_)
+            .Scalar<int32_t>(tflite::PackField::kCount, static_cast<int32_t>(count))
+            .Scalar<int32_t>(tflite::PackField::kAxis, axis)
+            .End();
+      }
+      default:  // ARG_MAX, ARG_MIN
+        kind = op.type == OperatorType::kArgMax ? tflite::kOptionsArgMax : tflite::kOptionsArgMin;
+        return TableWriter(builder_)
+            .Scalar<int8_t>(tflite::ArgField::kOutputType, tflite::kInt32)
+            .End();
+    }
   }
 
   AnyOffset WriteOperator(int32_t index) {
@@ -252,8 +356,10 @@ class FileWriter {
                             .End());
     } else if (tensor.is_constant) {
       buffer = static_cast<uint32_t>(buffers.size());
-      builder_.ForceVectorAlignment(tensor.data.size(), 1, 16);
-      const auto data = builder_.CreateVector(tensor.data);
+      const std::vector<uint8_t> bytes =
+          tensor.type == TensorType::kInt4 ? Pack4Bits(tensor.data) : tensor.data;
+      builder_.ForceVectorAlignment(bytes.size(), 1, 16);
+      const auto data = builder_.CreateVector(bytes);
       buffers.push_back(TableWriter(builder_).Reference(tflite::BufferField::kData, data).End());
     }
     if (const auto it = form_.buffer.find(index); it != form_.buffer.end()) buffer = it->second;
@@ -331,6 +437,13 @@ int32_t TfliteWriter::Weights(std::vector<int32_t> shape, const std::vector<int8
   return AddTensor(std::move(tensor));
 }
 
+int32_t TfliteWriter::Weights4(std::vector<int32_t> shape, const std::vector<int8_t>& values,
+                               std::vector<float> scales, int32_t quantized_dimension) {
+  const int32_t tensor = Weights(std::move(shape), values, std::move(scales), quantized_dimension);
+  model_.tensors[tensor].type = TensorType::kInt4;
+  return tensor;
+}
+
 int32_t TfliteWriter::Integers(std::vector<int32_t> shape, const std::vector<int32_t>& values) {
   Tensor tensor;
   tensor.type = TensorType::kInt32;
@@ -343,12 +456,19 @@ int32_t TfliteWriter::Integers(std::vector<int32_t> shape, const std::vector<int
 
 void TfliteWriter::AddOperator(OperatorType type, std::vector<int32_t> inputs, int32_t output,
                                OperatorOptions options) {
+  Append(type, std::move(inputs), {output}, std::move(options));
+}
+
+void TfliteWriter::Append(OperatorType type, std::vector<int32_t> inputs,
+                          std::vector<int32_t> outputs, OperatorOptions options,
+                          const std::string& name) {
   Operator op;
   op.type = type;
   op.index = static_cast<int32_t>(model_.operators.size());
   op.inputs = std::move(inputs);
-  op.outputs = {output};
+  op.outputs = std::move(outputs);
   op.options = std::move(options);
+  op.name = name.empty() ? OperatorName(type) : name;
   model_.operators.push_back(std::move(op));
 }
 

@@ -10,6 +10,12 @@
 
 namespace npugen::testing {
 
+/// The masks of a STRIDED_SLICE; Model has no place for them.
+struct SliceMasks {
+  int32_t begin = 0, end = 0, ellipsis = 0, new_axis = 0, shrink_axis = 0;
+  bool offset = false;
+};
+
 /// How the file departs from what a converter would write. The default departs in nothing.
 struct TfliteForm {
   std::string identifier = "TFL3";
@@ -20,6 +26,7 @@ struct TfliteForm {
   std::map<int32_t, int32_t> tensor_type;   ///< tensor -> TensorType of the schema instead
   std::map<int32_t, uint32_t> buffer;       ///< tensor -> buffer number instead
   std::map<int32_t, uint64_t> external_data;  ///< tensor -> its buffer has this offset and no data
+  std::map<int32_t, SliceMasks> slice_masks;  ///< operator index -> masks
   std::map<int32_t, bool> no_options;         ///< operators that get no options table
   std::string custom_code = "Mystery";        ///< name of an operator whose builtin code is CUSTOM
 };
@@ -40,6 +47,9 @@ class TfliteWriter {
   /// Int8 weights with zero point 0 and one scale or one per index of `quantized_dimension`.
   int32_t Weights(std::vector<int32_t> shape, const std::vector<int8_t>& values,
                   std::vector<float> scales, int32_t quantized_dimension = 0);
+  /// The same, stored with 4 bits a value (-8 .. 7).
+  int32_t Weights4(std::vector<int32_t> shape, const std::vector<int8_t>& values,
+                   std::vector<float> scales, int32_t quantized_dimension = 0);
   /// An int32 constant: biases, axes, paddings, shapes.
   int32_t Integers(std::vector<int32_t> shape, const std::vector<int32_t>& values);
 
@@ -62,6 +72,12 @@ class TfliteWriter {
   /// The paddings become a constant tensor [rank, 2].
   void Pad(int32_t input, const std::vector<std::pair<int32_t, int32_t>>& paddings, int32_t output);
   void Softmax(int32_t input, int32_t output, float beta = 1.0f);
+
+  /// Any operator, its inputs as the file has them: constant lists (axes, paddings, shapes ...)
+  /// included, in the order of the schema. `name` chooses between operators of one type, such as
+  /// "STRIDED_SLICE" for kSlice; left out, it is OperatorName(type).
+  void Append(OperatorType type, std::vector<int32_t> inputs, std::vector<int32_t> outputs,
+              OperatorOptions options = NoOptions{}, const std::string& name = "");
 
   /// Makes `tensor` an output of the network.
   void Output(int32_t tensor);

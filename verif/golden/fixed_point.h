@@ -1,5 +1,5 @@
-// TFLite's fixed-point arithmetic, written from its definition: requantization and softmax
-// functions.
+// TFLite's fixed-point arithmetic, written from its definition: requantization and the functions of
+// gemmlowp.
 #pragma once
 
 #include <cstdint>
@@ -46,5 +46,19 @@ int32_t ExpOnNegativeValues(int32_t a);
 
 /// 1 / (1 + x) for x in [0, 1), both Q0.31. gemmlowp one_over_one_plus_x_for_x_in_0_1.
 int32_t OneOverOnePlus(int32_t x);
+
+/// 1 / (1 + e^-x) for x in Q4.27; the result is Q0.31. gemmlowp logistic.
+int32_t Logistic(int32_t x);
+
+/// tanh(x) for x in Q4.27; the result is Q0.31. gemmlowp tanh.
+int32_t Tanh(int32_t x);
+
+/// multiplier * 2^(shift - 31).
+struct ScaledNumber {
+  int32_t multiplier;
+  int32_t shift;
+};
+/// 1 / sqrt(x) for x >= 0; 0 counts as 1. TFLite GetInvSqrtQuantizedMultiplierExp.
+ScaledNumber InverseSquareRoot(int32_t x);
 
 }  // namespace npugen::golden

@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 
 #include "sw/model/quantization.h"
+#include "verif/golden/functions.h"
+#include "verif/golden/moving.h"
 
 namespace npugen {
 namespace {
@@ -24,9 +27,11 @@ struct Layer {
   std::vector<int32_t> bias;                     // one per output channel
   std::vector<QuantizedMultiplier> multipliers;  // one per output channel
   ActivationRange range;
-  AddMultipliers add;
-  QuantizedMultiplier mean;
+  AddMultipliers add;          // ADD, SUB, ADD_N, SQUARED_DIFFERENCE
+  QuantizedMultiplier factor;  // MUL, MEAN, SUM, QUANTIZE
+  PreluMultipliers prelu;
   SoftmaxParameters softmax;
+  golden::FunctionTable table;
 };
 
 const int8_t* AsInt8(const std::vector<uint8_t>& bytes) {
@@ -78,11 +83,25 @@ class Executor {
       : model_(model), rounding_(rounding), bytes_(bytes) {}
 
   void Execute(const Operator& op, const Layer& layer) {
+    if (golden::IsMoving(op.type)) {
+      std::vector<const std::vector<uint8_t>*> inputs;
+      for (int32_t tensor : op.inputs) inputs.push_back(&Bytes(tensor));
+      for (size_t i = 0; i < op.outputs.size(); ++i) {
+        bytes_[op.outputs[i]] = golden::Move(model_, op, i, inputs);
+      }
+      return;
+    }
     const Tensor& input = model_.tensors[op.inputs[0]];
     const Tensor& output = model_.tensors[op.outputs[0]];
-    const std::vector<uint8_t>& in = bytes_[op.inputs[0]];
+    const std::vector<uint8_t>& in = Bytes(op.inputs[0]);
     std::vector<uint8_t>& out = bytes_[op.outputs[0]];
     out.resize(output.bytes());
+    if (golden::IsFunction(op.type)) {
+      for (size_t i = 0; i < in.size(); ++i) {
+        out[i] = static_cast<uint8_t>(layer.table[static_cast<int8_t>(in[i]) + 128]);
+      }
+      return;
+    }
     switch (op.type) {
       case OperatorType::kConv2d:
         Conv(op, layer, input, output, AsInt8(in), AsInt8(out));
@@ -93,29 +112,64 @@ class Executor {
       case OperatorType::kFullyConnected:
         FullyConnected(op, layer, input, output, AsInt8(in), AsInt8(out));
         break;
+      case OperatorType::kTransposeConv:
+        TransposeConv(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kBatchMatMul:
+        BatchMatMul(op, layer, AsInt8(in), AsInt8(Bytes(op.inputs[1])), AsInt8(out));
+        break;
       case OperatorType::kAdd:
-        Add(op, layer, AsInt8(in), AsInt8(bytes_[op.inputs[1]]), AsInt8(out));
+      case OperatorType::kSub:
+      case OperatorType::kMul:
+      case OperatorType::kMaximum:
+      case OperatorType::kMinimum:
+      case OperatorType::kSquaredDifference:
+      case OperatorType::kPrelu:
+        TwoOperands(op, layer, AsInt8(in), AsInt8(Bytes(op.inputs[1])), AsInt8(out));
+        break;
+      case OperatorType::kAddN:
+        AddN(op, layer, AsInt8(out));
         break;
       case OperatorType::kMaxPool2d:
       case OperatorType::kAveragePool2d:
         Pool(op, layer, input, output, AsInt8(in), AsInt8(out));
         break;
       case OperatorType::kMean:
-        Mean(op, layer, input, output, AsInt8(in), AsInt8(out));
+      case OperatorType::kSum:
+      case OperatorType::kReduceMax:
+      case OperatorType::kReduceMin:
+        Reduce(op, layer, input, output, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kArgMax:
+      case OperatorType::kArgMin:
+        Arg(op, input, AsInt8(in), out.data());
+        break;
+      case OperatorType::kQuantize:
+        Quantize(layer, input, output, in, out);
         break;
       case OperatorType::kReshape:
         out = in;
         break;
-      case OperatorType::kPad:
-        Pad(std::get<PadOptions>(op.options), input, output, in, out);
-        break;
       case OperatorType::kSoftmax:
         Softmax(layer, input, AsInt8(in), AsInt8(out));
+        break;
+      case OperatorType::kResizeBilinear:
+        ResizeBilinear(op, input, output, AsInt8(in), AsInt8(out));
+        break;
+      default:  // moving and functions, above
         break;
     }
   }
 
  private:
+  const std::vector<uint8_t>& Bytes(int32_t tensor) const {
+    const Tensor& t = model_.tensors[tensor];
+    return t.is_constant ? t.data : bytes_[tensor];
+  }
+  int32_t Scale(int32_t x, const QuantizedMultiplier& factor) const {
+    return MultiplyByQuantizedMultiplier(x, factor.multiplier, factor.shift, rounding_);
+  }
+
   int8_t Requantize(uint32_t sum, int32_t channel, const Layer& layer, int32_t zero_point) const {
     const auto biased = static_cast<int32_t>(sum + static_cast<uint32_t>(layer.bias[channel]));
     const QuantizedMultiplier& factor = layer.multipliers[channel];
@@ -243,23 +297,256 @@ class Executor {
     }
   }
 
-  void Add(const Operator& op, const Layer& layer, const int8_t* first, const int8_t* second,
-           int8_t* out) {
+  // Every input element is added, times the filter, to the outputs that it reaches.
+  void TransposeConv(const Operator& op, const Layer& layer, const Tensor& input,
+                     const Tensor& output, const int8_t* in, int8_t* out) {
+    const auto& options = std::get<TransposeConvOptions>(op.options);
+    const Tensor& filter = model_.tensors[op.inputs[1]];
+    const int64_t in_h = input.shape[1], in_w = input.shape[2], in_c = input.shape[3];
+    const int64_t out_h = output.shape[1], out_w = output.shape[2], out_c = output.shape[3];
+    const int64_t filter_h = filter.shape[1], filter_w = filter.shape[2];
+    const int32_t pad_h = PaddingBefore(options.padding, output.shape[1], input.shape[1],
+                                        filter.shape[1], options.stride_h, 1);
+    const int32_t pad_w = PaddingBefore(options.padding, output.shape[2], input.shape[2],
+                                        filter.shape[2], options.stride_w, 1);
+    const int32_t zero_in = input.zero_point();
+    std::vector<uint32_t> sums(output.elements(), 0);
+    std::vector<int16_t> pixel(in_c);
+    for (int64_t n = 0; n < input.shape[0]; ++n) {
+      for (int64_t y = 0; y < in_h; ++y) {
+        for (int64_t x = 0; x < in_w; ++x, in += in_c) {
+          for (int64_t c = 0; c < in_c; ++c) pixel[c] = static_cast<int16_t>(in[c] - zero_in);
+          const WindowSpan rows = PlaceWindow(y, options.stride_h, pad_h, filter_h, 1, out_h);
+          const WindowSpan columns = PlaceWindow(x, options.stride_w, pad_w, filter_w, 1, out_w);
+          for (int64_t ky = rows.first; ky < rows.last; ++ky) {
+            for (int64_t kx = columns.first; kx < columns.last; ++kx) {
+              uint32_t* target =
+                  sums.data() +
+                  ((n * out_h + rows.start + ky) * out_w + columns.start + kx) * out_c;
+              for (int64_t f = 0; f < out_c; ++f) {
+                const int64_t weights = ((f * filter_h + ky) * filter_w + kx) * in_c;
+                target[f] += Dot(pixel.data(), layer.weights.data() + weights, in_c);
+              }
+            }
+          }
+        }
+      }
+    }
+    for (size_t i = 0; i < sums.size(); ++i) {
+      out[i] = Requantize(sums[i], static_cast<int32_t>(static_cast<int64_t>(i) % out_c), layer,
+                          output.zero_point());
+    }
+  }
+
+  void BatchMatMul(const Operator& op, const Layer& layer, const int8_t* first,
+                   const int8_t* second, int8_t* out) {
+    const auto& options = std::get<BatchMatMulOptions>(op.options);
+    const Tensor& x = model_.tensors[op.inputs[0]];
+    const Tensor& y = model_.tensors[op.inputs[1]];
     const Tensor& output = model_.tensors[op.outputs[0]];
-    const auto scaled = [&](int32_t value, int32_t zero_point, const QuantizedMultiplier& factor) {
-      return MultiplyByQuantizedMultiplier((value - zero_point) * (1 << kAddLeftShift),
-                                           factor.multiplier, factor.shift, rounding_);
+    const size_t rank = output.shape.size();
+    const int64_t rows = output.shape[rank - 2], columns = output.shape[rank - 1];
+    const int64_t depth = options.adjoint_x ? x.shape[x.shape.size() - 2] : x.shape.back();
+    const int64_t x_row = options.adjoint_x ? 1 : depth, x_step = options.adjoint_x ? rows : 1;
+    const int64_t y_column = options.adjoint_y ? depth : 1;
+    const int64_t y_step = options.adjoint_y ? 1 : columns;
+    const auto batches = [](const Tensor& tensor) {
+      return std::vector<int32_t>(tensor.shape.begin(), tensor.shape.end() - 2);
     };
-    const int32_t zero1 = model_.tensors[op.inputs[0]].zero_point();
-    const int32_t zero2 = model_.tensors[op.inputs[1]].zero_point();
-    const int64_t count = output.elements();
+    ForEachPair(batches(output), batches(x), batches(y), [&](int64_t o, int64_t a, int64_t b) {
+      const int8_t* left = first + a * rows * depth;
+      const int8_t* right = second + b * depth * columns;
+      for (int64_t r = 0; r < rows; ++r) {
+        for (int64_t c = 0; c < columns; ++c) {
+          uint32_t sum = 0;
+          for (int64_t k = 0; k < depth; ++k) {
+            sum += static_cast<uint32_t>((left[r * x_row + k * x_step] - x.zero_point()) *
+                                         (right[c * y_column + k * y_step] - y.zero_point()));
+          }
+          out[(o * rows + r) * columns + c] = Requantize(sum, 0, layer, output.zero_point());
+        }
+      }
+    });
+  }
+
+  // Calls function(i, a, b) for each element of `shape`, with the elements of the two operands,
+  // whose dimensions of size 1 are stretched.
+  template <typename Function>
+  static void ForEachPair(const std::vector<int32_t>& shape, const std::vector<int32_t>& first,
+                          const std::vector<int32_t>& second, Function function) {
+    const size_t rank = shape.size();
+    const auto steps = [&](const std::vector<int32_t>& operand) {
+      std::vector<int64_t> result(rank, 0);
+      int64_t step = 1;
+      for (size_t i = 1; i <= operand.size(); ++i) {
+        const int32_t size = operand[operand.size() - i];
+        if (size != 1) result[rank - i] = step;
+        step *= size;
+      }
+      return result;
+    };
+    const std::vector<int64_t> first_steps = steps(first);
+    const std::vector<int64_t> second_steps = steps(second);
+    int64_t count = 1;
+    for (int32_t size : shape) count *= size;
+    std::vector<int32_t> position(rank, 0);
+    int64_t a = 0, b = 0;
     for (int64_t i = 0; i < count; ++i) {
-      const int32_t sum =
-          scaled(first[i], zero1, layer.add.input1) + scaled(second[i], zero2, layer.add.input2);
-      out[i] = Clamp(int64_t{MultiplyByQuantizedMultiplier(sum, layer.add.output.multiplier,
-                                                           layer.add.output.shift, rounding_)} +
-                         output.zero_point(),
-                     layer.range);
+      function(i, a, b);
+      for (size_t d = rank; d-- > 0;) {
+        a += first_steps[d];
+        b += second_steps[d];
+        if (++position[d] < shape[d]) break;
+        a -= first_steps[d] * shape[d];
+        b -= second_steps[d] * shape[d];
+        position[d] = 0;
+      }
+    }
+  }
+
+  void TwoOperands(const Operator& op, const Layer& layer, const int8_t* first,
+                   const int8_t* second, int8_t* out) {
+    const Tensor& x = model_.tensors[op.inputs[0]];
+    const Tensor& y = model_.tensors[op.inputs[1]];
+    const Tensor& output = model_.tensors[op.outputs[0]];
+    const int32_t zero_x = x.zero_point();
+    const int32_t zero_y = y.zero_point();
+    const int64_t zero_out = output.zero_point();
+    const auto apply = [&](auto function) {
+      ForEachPair(output.shape, x.shape, y.shape, [&](int64_t i, int64_t a, int64_t b) {
+        out[i] = Clamp(function(first[a], second[b]), layer.range);
+      });
+    };
+    // Both operands with `bits` more bits, at the same scale.
+    const auto aligned = [&](int32_t q, int32_t zero, const QuantizedMultiplier& factor,
+                             int32_t bits) { return Scale((q - zero) * (1 << bits), factor); };
+    switch (op.type) {
+      case OperatorType::kAdd:
+      case OperatorType::kSub: {
+        const int32_t sign = op.type == OperatorType::kAdd ? 1 : -1;
+        apply([&](int32_t p, int32_t q) {
+          const int32_t sum = aligned(p, zero_x, layer.add.input1, kAddLeftShift) +
+                              sign * aligned(q, zero_y, layer.add.input2, kAddLeftShift);
+          return Scale(sum, layer.add.output) + zero_out;
+        });
+        break;
+      }
+      case OperatorType::kMul:
+        apply([&](int32_t p, int32_t q) {
+          return Scale((p - zero_x) * (q - zero_y), layer.factor) + zero_out;
+        });
+        break;
+      case OperatorType::kMaximum:
+        apply([](int32_t p, int32_t q) { return std::max(p, q); });
+        break;
+      case OperatorType::kMinimum:
+        apply([](int32_t p, int32_t q) { return std::min(p, q); });
+        break;
+      case OperatorType::kSquaredDifference:
+        apply([&](int32_t p, int32_t q) {
+          const int32_t difference =
+              aligned(p, zero_x, layer.add.input1, kSquaredDifferenceLeftShift) -
+              aligned(q, zero_y, layer.add.input2, kSquaredDifferenceLeftShift);
+          return Scale(difference * difference, layer.add.output) + zero_out;
+        });
+        break;
+      default:  // PRELU
+        apply([&](int32_t p, int32_t q) {
+          const int32_t value = p - zero_x;
+          return (value >= 0 ? Scale(value, layer.prelu.identity)
+                             : Scale(value * (q - zero_y), layer.prelu.alpha)) +
+                 zero_out;
+        });
+        break;
+    }
+  }
+
+  void AddN(const Operator& op, const Layer& layer, int8_t* out) {
+    const Tensor& output = model_.tensors[op.outputs[0]];
+    const int32_t zero = model_.tensors[op.inputs[0]].zero_point();
+    const int64_t count = output.elements();
+    const auto scaled = [&](int32_t q) {
+      return Scale((q - zero) * (1 << kAddLeftShift), layer.add.input1);
+    };
+    for (int64_t i = 0; i < count; ++i) {
+      int32_t sum = scaled(0);  // one value 0 more, as TFLite has it
+      for (int32_t tensor : op.inputs) sum += scaled(AsInt8(Bytes(tensor))[i]);
+      out[i] = Clamp(int64_t{Scale(sum, layer.add.output)} + output.zero_point(), layer.range);
+    }
+  }
+
+  template <typename From, typename To>
+  void Requantize(const Layer& layer, const Tensor& input, const Tensor& output, const uint8_t* in,
+                  uint8_t* out) {
+    const int64_t count = input.elements();
+    for (int64_t i = 0; i < count; ++i) {
+      From value;
+      std::memcpy(&value, in + i * sizeof(From), sizeof(From));
+      const int64_t scaled =
+          int64_t{Scale(value - input.zero_point(), layer.factor)} + output.zero_point();
+      const auto result = static_cast<To>(std::clamp<int64_t>(
+          scaled, std::numeric_limits<To>::min(), std::numeric_limits<To>::max()));
+      std::memcpy(out + i * sizeof(To), &result, sizeof(To));
+    }
+  }
+  template <typename From>
+  void QuantizeFrom(const Layer& layer, const Tensor& input, const Tensor& output,
+                    const uint8_t* in, uint8_t* out) {
+    switch (output.type) {
+      case TensorType::kUint8:
+        return Requantize<From, uint8_t>(layer, input, output, in, out);
+      case TensorType::kInt16:
+        return Requantize<From, int16_t>(layer, input, output, in, out);
+      case TensorType::kInt32:
+        return Requantize<From, int32_t>(layer, input, output, in, out);
+      default:
+        return Requantize<From, int8_t>(layer, input, output, in, out);
+    }
+  }
+  void Quantize(const Layer& layer, const Tensor& input, const Tensor& output,
+                const std::vector<uint8_t>& in, std::vector<uint8_t>& out) {
+    switch (input.type) {
+      case TensorType::kUint8:
+        return QuantizeFrom<uint8_t>(layer, input, output, in.data(), out.data());
+      case TensorType::kInt16:
+        return QuantizeFrom<int16_t>(layer, input, output, in.data(), out.data());
+      case TensorType::kInt32:
+        return QuantizeFrom<int32_t>(layer, input, output, in.data(), out.data());
+      default:
+        return QuantizeFrom<int8_t>(layer, input, output, in.data(), out.data());
+    }
+  }
+
+  // Four neighbours in 1/1024 each way; halves are rounded away from zero.
+  void ResizeBilinear(const Operator& op, const Tensor& input, const Tensor& output,
+                      const int8_t* in, int8_t* out) {
+    const auto& options = std::get<ResizeOptions>(op.options);
+    const int64_t in_h = input.shape[1], in_w = input.shape[2], depth = input.shape[3];
+    constexpr int64_t kOne = 1 << 10;
+    for (int64_t n = 0; n < output.shape[0]; ++n, in += in_h * in_w * depth) {
+      for (int32_t y = 0; y < output.shape[1]; ++y) {
+        const BilinearSource row =
+            ComputeBilinearSource(options, y, input.shape[1], output.shape[1]).value();
+        for (int32_t x = 0; x < output.shape[2]; ++x, out += depth) {
+          const BilinearSource column =
+              ComputeBilinearSource(options, x, input.shape[2], output.shape[2]).value();
+          const auto at = [&](int64_t iy, int64_t ix, int64_t c) -> int64_t {
+            return in[(iy * in_w + ix) * depth + c];
+          };
+          for (int64_t c = 0; c < depth; ++c) {
+            const int64_t upper = at(row.lower, column.lower, c) * (kOne - column.fraction) +
+                                  at(row.lower, column.upper, c) * column.fraction;
+            const int64_t lower = at(row.upper, column.lower, c) * (kOne - column.fraction) +
+                                  at(row.upper, column.upper, c) * column.fraction;
+            const int64_t sum = upper * (kOne - row.fraction) + lower * row.fraction;
+            const int64_t half = kOne * kOne / 2;
+            const int64_t rounded = rounding_ == Rounding::kSingle
+                                        ? (sum + half) >> 20
+                                        : (sum + (sum > 0 ? half : -half)) / (kOne * kOne);
+            out[c] = static_cast<int8_t>(rounded);
+          }
+        }
+      }
     }
   }
 
@@ -305,8 +592,9 @@ class Executor {
     }
   }
 
-  void Mean(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
-            const int8_t* in, int8_t* out) {
+  // MEAN, SUM, REDUCE_MAX, REDUCE_MIN.
+  void Reduce(const Operator& op, const Layer& layer, const Tensor& input, const Tensor& output,
+              const int8_t* in, int8_t* out) {
     const auto& axes = std::get<ReduceOptions>(op.options).axes;
     const size_t rank = input.shape.size();
     // Steps in the output for a step in each dimension of the input; 0 along reduced ones.
@@ -321,12 +609,21 @@ class Executor {
       steps[i] = step;
       step *= input.shape[i];
     }
+    const bool max = op.type == OperatorType::kReduceMax;
+    const bool min = op.type == OperatorType::kReduceMin;
+    if (max || min) std::fill_n(out, output.elements(), max ? int8_t{-128} : int8_t{127});
     std::vector<uint32_t> sums(output.elements(), 0);
     std::vector<int32_t> position(rank, 0);
     int64_t target = 0;
     const int64_t elements = input.elements();
     for (int64_t i = 0; i < elements; ++i) {
-      sums[target] += static_cast<uint32_t>(int32_t{in[i]});
+      if (max) {
+        out[target] = std::max(out[target], in[i]);
+      } else if (min) {
+        out[target] = std::min(out[target], in[i]);
+      } else {
+        sums[target] += static_cast<uint32_t>(int32_t{in[i]});
+      }
       for (size_t d = rank; d-- > 0;) {  // the next position, last dimension fastest
         target += steps[d];
         if (++position[d] < input.shape[d]) break;
@@ -334,36 +631,32 @@ class Executor {
         position[d] = 0;
       }
     }
+    if (max || min) return;
     const auto zero_sum = static_cast<uint32_t>(input.zero_point() * count);
     for (size_t i = 0; i < sums.size(); ++i) {
       const auto sum = static_cast<int32_t>(sums[i] - zero_sum);
-      out[i] = Clamp(int64_t{MultiplyByQuantizedMultiplier(sum, layer.mean.multiplier,
-                                                           layer.mean.shift, rounding_)} +
-                         output.zero_point(),
-                     ActivationRange{});
+      out[i] = Clamp(int64_t{Scale(sum, layer.factor)} + output.zero_point(), ActivationRange{});
     }
   }
 
-  void Pad(const PadOptions& options, const Tensor& input, const Tensor& output,
-           const std::vector<uint8_t>& in, std::vector<uint8_t>& out) {
-    std::fill(out.begin(), out.end(), static_cast<uint8_t>(output.zero_point()));
-    const size_t rank = input.shape.size();
-    if (rank == 0) {
-      out = in;
-      return;
+  // The first of several equal extremes.
+  void Arg(const Operator& op, const Tensor& input, const int8_t* in, uint8_t* out) {
+    const bool max = op.type == OperatorType::kArgMax;
+    const int32_t axis = std::get<AxisOptions>(op.options).axis;
+    int64_t outer = 1, inner = 1;
+    for (size_t d = 0; d < input.shape.size(); ++d) {
+      if (static_cast<int32_t>(d) < axis) outer *= input.shape[d];
+      if (static_cast<int32_t>(d) > axis) inner *= input.shape[d];
     }
-    std::vector<int32_t> position(rank, 0);
-    const int64_t row = input.shape[rank - 1];
-    const int64_t rows = input.elements() / row;
-    for (int64_t r = 0; r < rows; ++r) {
-      int64_t target = 0;
-      for (size_t d = 0; d < rank; ++d) {
-        target = target * output.shape[d] + position[d] + options.paddings[d].first;
-      }
-      std::copy_n(in.begin() + r * row, row, out.begin() + target);
-      for (size_t d = rank - 1; d-- > 0;) {
-        if (++position[d] < input.shape[d]) break;
-        position[d] = 0;
+    for (int64_t o = 0; o < outer; ++o) {
+      for (int64_t i = 0; i < inner; ++i, out += sizeof(int32_t)) {
+        const int8_t* line = in + o * input.shape[axis] * inner + i;
+        int32_t best = 0;
+        for (int32_t k = 1; k < input.shape[axis]; ++k) {
+          const int8_t value = line[k * inner];
+          if (max ? value > line[best * inner] : value < line[best * inner]) best = k;
+        }
+        std::memcpy(out, &best, sizeof(best));
       }
     }
   }
@@ -414,10 +707,13 @@ class Executor {
   TensorBytes& bytes_;
 };
 
-Layer Prepare(const Model& model, const Operator& op) {
+Layer Prepare(const Model& model, const Operator& op, Rounding rounding) {
   Layer layer;
   const Tensor& input = model.tensors[op.inputs[0]];
   const Tensor& output = model.tensors[op.outputs[0]];
+  const float scale = input.scale();
+  const float scale_out = output.scale();
+  const auto scale2 = [&] { return model.tensors[op.inputs[1]].scale(); };
   const auto set_range = [&](Activation activation) {
     layer.range = ComputeActivationRange(activation, output.scale(), output.zero_point()).value();
   };
@@ -442,11 +738,34 @@ Layer Prepare(const Model& model, const Operator& op) {
       set_weights();
       set_range(std::get<FullyConnectedOptions>(op.options).activation);
       break;
+    case OperatorType::kTransposeConv:
+      set_weights();
+      set_range(std::get<TransposeConvOptions>(op.options).activation);
+      break;
+    case OperatorType::kBatchMatMul:
+      layer.multipliers = OutputMultipliers(model, op);
+      layer.bias = {0};
+      break;
     case OperatorType::kAdd:
-      layer.add =
-          ComputeAddMultipliers(input.scale(), model.tensors[op.inputs[1]].scale(), output.scale())
-              .value();
+      layer.add = ComputeAddMultipliers(scale, scale2(), scale_out).value();
       set_range(std::get<AddOptions>(op.options).activation);
+      break;
+    case OperatorType::kSub:
+      layer.add = ComputeSubMultipliers(scale, scale2(), scale_out).value();
+      set_range(std::get<AddOptions>(op.options).activation);
+      break;
+    case OperatorType::kMul:
+      layer.factor = MulMultiplier(scale, scale2(), scale_out).value();
+      set_range(std::get<AddOptions>(op.options).activation);
+      break;
+    case OperatorType::kSquaredDifference:
+      layer.add = ComputeSquaredDifferenceMultipliers(scale, scale2(), scale_out).value();
+      break;
+    case OperatorType::kAddN:
+      layer.add = ComputeAddMultipliers(scale, scale, scale_out).value();
+      break;
+    case OperatorType::kPrelu:
+      layer.prelu = ComputePreluMultipliers(scale, scale2(), scale_out).value();
       break;
     case OperatorType::kMaxPool2d:
     case OperatorType::kAveragePool2d:
@@ -455,19 +774,42 @@ Layer Prepare(const Model& model, const Operator& op) {
     case OperatorType::kMean: {
       int64_t count = 1;
       for (int32_t axis : std::get<ReduceOptions>(op.options).axes) count *= input.shape[axis];
-      layer.mean = MeanMultiplier(input.scale(), output.scale(), count);
+      layer.factor = MeanMultiplier(scale, scale_out, count);
       break;
     }
+    case OperatorType::kSum:
+      layer.factor = QuantizeMultiplier(double{scale} / double{scale_out});
+      break;
+    case OperatorType::kQuantize:
+      layer.factor = RescaleMultiplier(scale, scale_out, ValueBits(input.type)).value();
+      break;
     case OperatorType::kSoftmax:
       layer.softmax =
-          ComputeSoftmaxParameters(std::get<SoftmaxOptions>(op.options).beta, input.scale())
-              .value();
+          ComputeSoftmaxParameters(std::get<SoftmaxOptions>(op.options).beta, scale).value();
       break;
-    case OperatorType::kReshape:
-    case OperatorType::kPad:
+    default:
+      if (golden::IsFunction(op.type)) layer.table = TabulateFunction(model, op, rounding);
       break;
   }
   return layer;
+}
+
+// Element `index` of a tensor's bytes; 0 beyond the end.
+int32_t ValueAt(TensorType type, const std::vector<uint8_t>& bytes, size_t index) {
+  const size_t size = ElementBytes(type);
+  if ((index + 1) * size > bytes.size()) return 0;
+  uint32_t bits = 0;
+  std::memcpy(&bits, bytes.data() + index * size, size);
+  switch (type) {
+    case TensorType::kUint8:
+      return static_cast<int32_t>(bits);
+    case TensorType::kInt16:
+      return static_cast<int16_t>(bits);
+    case TensorType::kInt32:
+      return static_cast<int32_t>(bits);
+    default:
+      return static_cast<int8_t>(bits);
+  }
 }
 
 }  // namespace
@@ -480,7 +822,8 @@ struct GoldenModel::Prepared {
 
 GoldenModel::GoldenModel(const Model& model, Rounding rounding)
     : prepared_(std::make_unique<Prepared>(Prepared{model, rounding, {}})) {
-  for (const Operator& op : model.operators) prepared_->layers.push_back(Prepare(model, op));
+  for (const Operator& op : model.operators)
+    prepared_->layers.push_back(Prepare(model, op, rounding));
 }
 
 GoldenModel::~GoldenModel() = default;
@@ -542,9 +885,10 @@ Comparison CompareTensors(const Model& model, const TensorBytes& expected,
       ++mismatch.differing;
       if (found) continue;
       found = true;
-      mismatch.element = static_cast<int64_t>(i);
-      mismatch.expected = static_cast<int8_t>(want[i]);
-      mismatch.actual = i < have.size() ? static_cast<int8_t>(have[i]) : 0;
+      const size_t size = ElementBytes(model.tensors[tensor].type);
+      mismatch.element = static_cast<int64_t>(i / size);
+      mismatch.expected = ValueAt(model.tensors[tensor].type, want, i / size);
+      mismatch.actual = ValueAt(model.tensors[tensor].type, have, i / size);
     }
     if (!found) return;
     ++result.differing_tensors;
@@ -555,7 +899,7 @@ Comparison CompareTensors(const Model& model, const TensorBytes& expected,
     mismatch.elements = static_cast<int64_t>(want.size());
     if (op != nullptr) {
       mismatch.operator_index = op->index;
-      mismatch.operator_name = OperatorName(op->type);
+      mismatch.operator_name = op->name;
     }
     int64_t rest = mismatch.element;
     const std::vector<int32_t>& shape = model.tensors[tensor].shape;

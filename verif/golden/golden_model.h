@@ -44,9 +44,9 @@ struct Mismatch {
   std::string tensor_name;
   int32_t operator_index = -1;    ///< position of the operator that writes the tensor; -1: an input
   std::string operator_name;      ///< such as "CONV_2D"
-  int64_t element = 0;            ///< first differing byte, row major
+  int64_t element = 0;            ///< first differing element, row major
   std::vector<int32_t> position;  ///< the same as an index for each dimension
-  int32_t expected = 0;           ///< int8 value
+  int32_t expected = 0;           ///< value
   int32_t actual = 0;
   int64_t differing = 0;  ///< differing bytes in this tensor
   int64_t elements = 0;   ///< bytes of this tensor
