@@ -7,24 +7,27 @@
 namespace npugen {
 namespace {
 
-#define NPUGEN_HEADER_FIELDS                                                                      \
-  {"opcode", 0, 0, 8, false, "what to do"},                                                       \
-      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                       \
-      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},              \
-      {"wait0_id", 1, 0, 5, false, "first barrier to wait for"},                                  \
-      {"wait0_en", 1, 5, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},     \
-      {"wait1_id", 1, 8, 5, false, "second barrier to wait for"},                                 \
-      {"wait1_en", 1, 13, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},    \
-      {"signal_id", 1, 16, 5, false, "barrier to arrive at"},                                     \
-      {"signal_en", 1, 21, 1, false, "1: arrive at barrier signal_id"},                           \
-      {"signal_bytes",                                                                            \
-       1,                                                                                         \
-       22,                                                                                        \
-       1,                                                                                         \
-       false,                                                                                     \
-       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                \
-      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"}, { \
-    "wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"        \
+#define NPUGEN_HEADER_FIELDS                                                                         \
+  {"opcode", 0, 0, 8, false, "what to do"},                                                          \
+      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                          \
+      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},                 \
+      {"wait0_id", 1, 0, 6, false, "first barrier to wait for"},                                     \
+      {"wait0_en", 1, 6, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},        \
+      {"wait1_id", 1, 8, 6, false, "second barrier to wait for"},                                    \
+      {"wait1_en", 1, 14, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},       \
+      {"signal_id", 1, 16, 6, false, "barrier to arrive at; PE p arrives at barrier signal_id + p"}, \
+      {"signal_en", 1, 22, 1, false, "1: arrive at barrier signal_id"},                              \
+      {"signal_bytes",                                                                               \
+       1,                                                                                            \
+       23,                                                                                           \
+       1,                                                                                            \
+       false,                                                                                        \
+       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                   \
+      {"ahead", 1,                                                                                   \
+       24,      1,                                                                                   \
+       false,   "LOAD only. 1: the waits hold back writes only; memory is read ahead of them"},      \
+      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"}, {    \
+    "wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"           \
   }
 
 constexpr CommandField kControlFields[] = {NPUGEN_HEADER_FIELDS};
@@ -142,7 +145,7 @@ constexpr CommandField kComputeFields[] = {
 constexpr OpcodeInfo kOpcodes[] = {
     {Opcode::kEnd, "End", &kControlLayout, 1, 1, "wait for all engines, then raise the interrupt"},
     {Opcode::kFence, "Fence", &kControlLayout, 1, 1, "dispatch nothing until all engines are idle"},
-    {Opcode::kLoad, "Load", &kDmaLayout, 3, 7, "tensor load"},
+    {Opcode::kLoad, "Load", &kDmaLayout, 1, 7, "tensor load; one entry only waits and signals"},
     {Opcode::kStore, "Store", &kDmaLayout, 3, 5, "tensor store"},
     {Opcode::kMatmul, "Matmul", &kComputeLayout, 8, 8, "dense dot products"},
     {Opcode::kWindow, "Window", &kComputeLayout, 9, 9, "one window per channel"},

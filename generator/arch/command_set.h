@@ -21,8 +21,10 @@ inline constexpr uint32_t kStreamMagic = 0x4355504E;
 inline constexpr uint32_t kStreamHeaderEntries = 2;
 inline constexpr uint32_t kEntryBytes = 16;
 inline constexpr uint32_t kWordsPerEntry = 4;
-/// Number of barriers: monotonic counters of kBarrierCountBits bits, cleared by the doorbell.
-inline constexpr uint32_t kBarrierCount = 16;
+/// Barriers are monotonic counters of kBarrierCountBits bits, cleared by the doorbell. Commands can
+/// name this many; NpuConfig::barriers() exist.
+inline constexpr uint32_t kBarrierIdBits = 6;
+inline constexpr uint32_t kMostBarriers = 1u << kBarrierIdBits;
 inline constexpr uint32_t kBarrierCountBits = 24;
 /// Number of address windows of the host interface.
 inline constexpr uint32_t kWindowCount = 4;
@@ -70,7 +72,7 @@ struct CommandLayout {
 };
 
 extern const CommandLayout kControlLayout;  ///< kEnd, kFence: 1 entry
-extern const CommandLayout kDmaLayout;      ///< kLoad, kStore: 3, 5 or 7 entries
+extern const CommandLayout kDmaLayout;      ///< kLoad, kStore: 3, 5 or 7 entries; kLoad also 1
 extern const CommandLayout kComputeLayout;  ///< kMatmul ... kSoftmax: 8, 9 or 10 entries
 
 /// All layouts, for emitters.

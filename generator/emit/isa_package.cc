@@ -63,7 +63,7 @@ std::string EmitIsaPackage() {
   number("CommandSetVersion", kCommandSetVersion, "of streams and of the register interface");
   number("StreamHeaderEntries", kStreamHeaderEntries, "entries before the first command");
   number("EntryBytes", kEntryBytes, "bytes of an entry");
-  number("BarrierCount", kBarrierCount, "barriers");
+  number("BarrierIdBits", kBarrierIdBits, "bits of a barrier's number");
   number("BarrierCountBits", kBarrierCountBits, "bits of a barrier's count");
   number("WindowCount", kWindowCount, "memory windows of the host");
   number("ParameterRecordBytes", kParameterRecordBytes, "bytes of a channel's parameters");

@@ -37,6 +37,7 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   };
   derived("npu.clock_hz", config.clock_hz, "clock target in hertz");
   derived("npu.pes", config.pes(), "PEs");
+  derived("npu.barriers", config.barriers(), "barriers");
   derived("npu.macs_per_cycle", config.macs_per_cycle(), "multiply-accumulates per cycle");
   derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
   derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");

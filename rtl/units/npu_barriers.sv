@@ -4,8 +4,8 @@
 // Any number of ports may arrive in one cycle, also at the same barrier; all count. An arrival
 // shows in counts_o in the next cycle. A counter stops at its largest value.
 module npu_barriers #(
+  parameter int unsigned Barriers  = 34,  //@ = npu.barriers
   parameter int unsigned UnitPorts = 33,  // ports whose arrivals count 1: STORE and PEs
-  localparam int unsigned Count = npu_isa_pkg::BarrierCount,
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                    clk_i,
@@ -13,29 +13,29 @@ module npu_barriers #(
   input  wire                    clear_i,       // all counters become 0
   // arrival with an amount (LOAD)
   input  wire                    add_valid_i,
-  input  wire [4:0]              add_id_i,
+  input  wire [5:0]              add_id_i,
   input  wire [CountW-1:0]       add_amount_i,
   // arrivals that count 1
   input  wire [UnitPorts-1:0]    unit_valid_i,
-  input  wire [5*UnitPorts-1:0]  unit_id_i,
+  input  wire [6*UnitPorts-1:0]  unit_id_i,
   // counts, barrier 0 in the low bits
-  output wire [Count*CountW-1:0] counts_o
+  output wire [Barriers*CountW-1:0] counts_o
 );
-  if (UnitPorts < 1 || Count > 32) begin : gen_bad
-    $error("npu_barriers: UnitPorts must be at least 1 and barrier numbers have 5 bits");
+  if (UnitPorts < 1 || Barriers < 1 || Barriers > 64) begin : gen_bad
+    $error("npu_barriers: UnitPorts must be at least 1 and Barriers 1..64");
   end
 
   localparam int unsigned HitsW = $clog2(UnitPorts + 1);
 
-  logic [Count*CountW-1:0] counts_q;
+  logic [Barriers*CountW-1:0] counts_q;
 
   // How many of the unit ports arrive at barrier `id`.
   function automatic logic [HitsW-1:0] hits(input logic [UnitPorts-1:0] valid,
-                                            input logic [5*UnitPorts-1:0] ids,
-                                            input logic [4:0] id);
+                                            input logic [6*UnitPorts-1:0] ids,
+                                            input logic [5:0] id);
     hits = '0;
     for (int unsigned i = 0; i < UnitPorts; i++) begin
-      hits = hits + HitsW'(valid[i] && ids[5*i+:5] == id);
+      hits = hits + HitsW'(valid[i] && ids[6*i+:6] == id);
     end
   endfunction
 
@@ -52,11 +52,11 @@ module npu_barriers #(
     if (!rst_ni || clear_i) begin
       counts_q <= '0;
     end else if (add_valid_i || unit_valid_i != '0) begin
-      for (int unsigned b = 0; b < Count; b++) begin
+      for (int unsigned b = 0; b < Barriers; b++) begin
         counts_q[CountW*b+:CountW] <=
             saturated(counts_q[CountW*b+:CountW],
-                      (add_valid_i && add_id_i == 5'(b)) ? add_amount_i : '0,
-                      hits(unit_valid_i, unit_id_i, 5'(b)));
+                      (add_valid_i && add_id_i == 6'(b)) ? add_amount_i : '0,
+                      hits(unit_valid_i, unit_id_i, 6'(b)));
       end
     end
   end

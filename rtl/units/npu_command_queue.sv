@@ -5,12 +5,12 @@
 // The next-command register fills, one entry per cycle, while the engine runs the command before;
 // an entry that meets an empty queue goes straight into it. The command is offered in the cycle
 // after its last entry arrived, or after the arrival that satisfies its last wait became visible
-// in the counts. Lengths have been checked by the dispatcher (2 entries at least, Entries at
-// most).
+// in the counts. Lengths (up to Entries) and the numbers of barriers have been checked by the
+// dispatcher.
 module npu_command_queue #(
   parameter int unsigned Entries = 10,  // entries of the engine's longest command, at least 2
   parameter int unsigned Depth   = 16,  //@ = npu.command_queue  -- commands held, 1..16
-  localparam int unsigned Count = npu_isa_pkg::BarrierCount,
+  parameter int unsigned Barriers = 34, //@ = npu.barriers
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                    clk_i,
@@ -23,7 +23,7 @@ module npu_command_queue #(
   input  wire [127:0]            push_entry_i,
   input  wire                    push_last_i,       // last entry of its command
   // counts of the barriers, barrier 0 in the low bits
-  input  wire [Count*CountW-1:0] barrier_counts_i,
+  input  wire [Barriers*CountW-1:0] barrier_counts_i,
   // next command: whole, and its waits hold
   output wire                    cmd_valid_o,
   input  wire                    cmd_ready_i,
@@ -35,8 +35,8 @@ module npu_command_queue #(
   output wire [15:0]             tag_o,             // tag of the loaded command
   output wire [15:0]             running_tag_o      // tag of the command that the engine took last
 );
-  if (Entries < 2 || Entries > 255 || Depth < 1) begin : gen_bad
-    $error("npu_command_queue: Entries must be 2..255 and Depth at least 1");
+  if (Entries < 2 || Entries > 255 || Depth < 1 || Barriers < 1) begin : gen_bad
+    $error("npu_command_queue: Entries must be 2..255, Depth and Barriers at least 1");
   end
 
   localparam int unsigned IndexW = $clog2(Entries + 1);
@@ -68,8 +68,8 @@ module npu_command_queue #(
   assign take      = cmd_valid_o && cmd_ready_i;
 
   assign header   = cmd_q[127:0];
-  assign count0   = barrier_counts_i[32'(header.wait0_id[3:0])*CountW+:CountW];
-  assign count1   = barrier_counts_i[32'(header.wait1_id[3:0])*CountW+:CountW];
+  assign count0   = barrier_counts_i[32'(header.wait0_id)*CountW+:CountW];
+  assign count1   = barrier_counts_i[32'(header.wait1_id)*CountW+:CountW];
   assign released = (!header.wait0_en || count0 >= header.wait0_count) &&
                     (!header.wait1_en || count1 >= header.wait1_count);
 

@@ -9,6 +9,7 @@
 module npu_dispatch #(
   parameter int unsigned GridX = 8,  //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY = 4,  //@ = npu.grid.y  -- PE rows; at most 32 PEs
+  parameter int unsigned Barriers = 34,  //@ = npu.barriers
   localparam int unsigned NumPes = GridX * GridY
 ) (
   input  wire              clk_i,
@@ -54,12 +55,13 @@ module npu_dispatch #(
   logic       unused_header;
   // the entry at the head, read as the second one of a compute command
   npu_isa_pkg::compute_command_t compute;
-  logic                          bad_mask;
+  logic                          bad_mask, bad_pe_barrier;
   logic                          unused_compute;
   // the command under way
   logic [7:0]        body_q;       // entries still to come, 0: the head is a header
   logic              held_q;       // held_entry_q is to be pushed as soon as its targets are known
   logic [127:0]      held_entry_q;
+  npu_isa_pkg::control_command_t held_header;  // held_entry_q
   logic              to_load_q, to_store_q;
   logic [NumPes-1:0] to_pe_q;
   // what happens in this cycle
@@ -137,6 +139,26 @@ module npu_dispatch #(
         min_entries = 8'(npu_isa_pkg::MinEntriesSoftmax);
         max_entries = 8'(npu_isa_pkg::MaxEntriesSoftmax);
       end
+      npu_isa_pkg::OpMultiply: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesMultiply);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesMultiply);
+      end
+      npu_isa_pkg::OpMaximum: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesMaximum);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesMaximum);
+      end
+      npu_isa_pkg::OpSquaredDifference: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesSquaredDifference);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesSquaredDifference);
+      end
+      npu_isa_pkg::OpArgMax: begin
+        is_compute  = 1'b1;
+        min_entries = 8'(npu_isa_pkg::MinEntriesArgMax);
+        max_entries = 8'(npu_isa_pkg::MaxEntriesArgMax);
+      end
       default: known = 1'b0;
     endcase
   end
@@ -148,13 +170,23 @@ module npu_dispatch #(
       ((is_load || is_store) && !header.length[0]) ||
       (is_end ? entry_left_i != 28'(header.length) : entry_left_i <= 28'(header.length));
   assign bad_barrier =
-      (header.wait0_en && 32'(header.wait0_id) >= 32'(npu_isa_pkg::BarrierCount)) ||
-      (header.wait1_en && 32'(header.wait1_id) >= 32'(npu_isa_pkg::BarrierCount)) ||
-      (header.signal_en && 32'(header.signal_id) >= 32'(npu_isa_pkg::BarrierCount));
+      (header.wait0_en && 32'(header.wait0_id) >= Barriers) ||
+      (header.wait1_en && 32'(header.wait1_id) >= Barriers) ||
+      (header.signal_en && 32'(header.signal_id) >= Barriers);
 
   assign compute        = {1024'b0, entry_i, 128'b0};
-  assign unused_compute = ^compute;
+  assign held_header    = held_entry_q;
+  assign unused_compute = ^{compute, held_header};
   assign bad_mask       = compute.pe_mask == '0 || (compute.pe_mask & ~AllPes) != '0;
+
+  // PE p arrives at barrier signal_id + p.
+  always_comb begin
+    bad_pe_barrier = 1'b0;
+    for (int unsigned p = 0; p < NumPes; p++) begin
+      if (compute.pe_mask[p] && held_header.signal_en &&
+          32'(held_header.signal_id) + p >= Barriers) bad_pe_barrier = 1'b1;
+    end
+  end
 
   always_comb begin
     fail      = 1'b0;
@@ -165,8 +197,8 @@ module npu_dispatch #(
       else if (bad_length) fail_code = npu_isa_pkg::ErrBadLength;
       else fail_code = npu_isa_pkg::ErrBadBarrier;
     end else if (push_held) begin
-      fail      = bad_mask;
-      fail_code = npu_isa_pkg::ErrBadField;
+      fail      = bad_mask || bad_pe_barrier;
+      fail_code = bad_mask ? npu_isa_pkg::ErrBadField : npu_isa_pkg::ErrBadBarrier;
     end
   end
 
@@ -200,7 +232,7 @@ module npu_dispatch #(
   assign store_valid_o = pushed && to_store;
   assign pe_valid_o    = pushed ? to_pe : '0;
   assign push_entry_o  = held_q ? held_entry_q : entry_i;
-  assign push_last_o   = body_q == 8'd1;
+  assign push_last_o   = body_q == 8'd1 || (body_q == '0 && header.length == 8'd1);
 
   assign done_o        = head && !fail && is_end && synchronized;
   assign command_o     = head && !fail && (pushed || is_compute || (!push && synchronized));
@@ -233,7 +265,7 @@ module npu_dispatch #(
     end
     if (fail) begin
       error_code_q <= fail_code;
-      error_tag_q  <= held_q ? held_entry_q[31:16] : header.tag;
+      error_tag_q  <= held_q ? held_header.tag : header.tag;
     end
   end
 

@@ -23,7 +23,8 @@ module npu_load #(
   parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
   parameter int unsigned MaxBurst         = 32,      // beats of a burst, 1..256
-  localparam int unsigned NumPes = GridX * GridY
+  localparam int unsigned NumPes = GridX * GridY,
+  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -37,7 +38,7 @@ module npu_load #(
   output wire                   quiet_o,              // no burst outstanding
   output wire                   busy_o,               // from the cycle after a command is taken
   output wire                   signal_valid_o,
-  output wire  [4:0]            signal_id_o,
+  output wire  [5:0]            signal_id_o,
   output wire  [23:0]           signal_amount_o,
   output wire                   error_valid_o,        // once, then the engine waits for clear_i
   output wire  [7:0]            error_code_o,
@@ -57,10 +58,11 @@ module npu_load #(
   input  wire  [8*BusBytes-1:0] r_data_i,
   input  wire  [1:0]            r_resp_i,
   input  wire                   r_last_i,
-  // memory read of a local source, PE 0; responses in order, never stalled
+  // memory read of a local source; responses in order, never stalled
   output wire                   mem_rd_valid_o,
   input  wire                   mem_rd_ready_i,
   output wire  [23:0]           mem_rd_addr_o,        // aligned
+  output wire  [PeW-1:0]        mem_rd_pe_o,
   input  wire                   mem_rd_rvalid_i,
   input  wire  [8*BusBytes-1:0] mem_rd_rdata_i,
   // memory write
@@ -96,7 +98,7 @@ module npu_load #(
     $error("npu_load: AddrW 32..64, Outstanding >= 1, MaxBurst 1..256, buffers of 2 beats or more");
   end
 
-  localparam int unsigned UserW    = 9 + NumPes + Cores;
+  localparam int unsigned UserW    = 11 + NumPes + Cores;
   localparam int unsigned ContextW = 3 * 24 + 8 + UserW - 1;
 
   // Command
@@ -105,13 +107,15 @@ module npu_load #(
   logic                     take, runs_ready;
   logic        [1:0]        window_q;
   logic                     core_q;
+  logic                     nothing_q;        // one entry: moves nothing
+  logic [PeW-1:0]           source_pe_q;
   logic                     bad_field_q;
   logic        [15:0]       tag_q;
   logic        [7:0]        fill_q;
   logic        [NumPes-1:0] pe_mask_q;
   logic        [Cores-1:0]  core_mask_q;
   logic                     signal_en_q, signal_bytes_q;
-  logic        [4:0]        signal_id_q;
+  logic        [5:0]        signal_id_q;
   logic                     alone_q;          // the command in flight has a local source
   logic                     context_ready, context_valid;
   logic                     run_valid, run_ready, run_first, run_last, run_outside;
@@ -168,14 +172,14 @@ module npu_load #(
   logic [UserW-2:0] context_user;
   logic             word_valid, word_last, word_accept;
   logic [ByteW:0]   word_bytes;
-  logic             word_last_run, word_signal_en, word_signal_bytes;
-  logic [4:0]       word_signal_id;
+  logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
+  logic [5:0]       word_signal_id;
   logic [Cores-1:0] word_core_mask;
   logic [UserW-1:0] beat_user;
 
   // Completion and errors
   logic             done_q, signal_valid_q, error_valid_q;
-  logic [4:0]       signal_id_q2;
+  logic [5:0]       signal_id_q2;
   logic [ByteW:0]   signal_amount_q;
   logic [7:0]       error_code_q;
   logic [15:0]      error_tag_q;
@@ -196,6 +200,8 @@ module npu_load #(
     if (take) begin
       window_q       <= cmd.window;
       core_q         <= cmd.core_memory;
+      nothing_q      <= cmd.length == 8'd1;
+      source_pe_q    <= cmd.source_pe[PeW-1:0];
       tag_q          <= cmd.tag;
       fill_q         <= cmd.fill;
       pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
@@ -203,8 +209,10 @@ module npu_load #(
       signal_en_q    <= cmd.signal_en;
       signal_bytes_q <= cmd.signal_bytes;
       signal_id_q    <= cmd.signal_id;
-      bad_field_q    <= cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
-                        (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0);
+      bad_field_q    <= cmd.length != 8'd1 &&
+                        (cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
+                         (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0) ||
+                         (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
     end
   end
 
@@ -277,6 +285,7 @@ module npu_load #(
   assign mem_rd_valid_o = check_ok && check_copies_q && alone_q &&
                           credit_q != CreditW'(StageDepth);
   assign mem_rd_addr_o  = {check_addr_q[23:ByteW], {ByteW{1'b0}}};
+  assign mem_rd_pe_o    = source_pe_q;
 
   assign requested  = issue || (mem_rd_valid_o && mem_rd_ready_i) || (check_ok && !check_copies_q);
   assign enqueue    = requested && check_first_q;
@@ -407,8 +416,8 @@ module npu_load #(
     .clear_i,
     .valid_i(run_valid && run_ready && run_first),
     .ready_o(context_ready),
-    .data_i ({left, left + copied - 24'd1, size - 24'd1, fill_q, core_q, signal_en_q,
-              signal_bytes_q, signal_id_q, core_mask_q, pe_mask_q}),
+    .data_i ({left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q, core_q,
+              nothing_q, signal_en_q, signal_bytes_q, signal_id_q, core_mask_q, pe_mask_q}),
     .valid_o(context_valid),
     .ready_i(queue_valid && realign_ready && queue_last),
     .data_o ({context_first, context_last, context_end, context_fill, context_user}),
@@ -437,20 +446,20 @@ module npu_load #(
     .beat_data_i     (to_core ? parameter_data : activation_data),
     .beat_user_o     (beat_user),
     .word_valid_o    (word_valid),
-    .word_ready_i    (mem_wr_ready_i),
+    .word_ready_i    (mem_wr_ready_i || word_nothing),
     .word_addr_o     (mem_wr_addr_o),
     .word_data_o     (mem_wr_data_o),
     .word_strb_o     (mem_wr_strb_o),
     .word_bytes_o    (word_bytes),
     .word_last_o     (word_last),
-    .word_user_o     ({mem_wr_core_o, word_signal_en, word_signal_bytes, word_signal_id,
-                       word_core_mask, mem_wr_pe_mask_o, word_last_run}),
+    .word_user_o     ({mem_wr_core_o, word_nothing, word_signal_en, word_signal_bytes,
+                       word_signal_id, word_core_mask, mem_wr_pe_mask_o, word_last_run}),
     .idle_o          (realign_idle)
   );
 
   assign to_core            = beat_user[UserW-1];
-  assign word_accept        = word_valid && mem_wr_ready_i;
-  assign mem_wr_valid_o     = word_valid;
+  assign word_accept        = word_valid && (mem_wr_ready_i || word_nothing);
+  assign mem_wr_valid_o     = word_valid && !word_nothing;
   assign mem_wr_core_mask_o = 16'(word_core_mask);
 
   // ---- Completion and errors ----
@@ -478,7 +487,7 @@ module npu_load #(
   always_ff @(posedge clk_i) begin
     if (word_accept) begin
       signal_id_q2    <= word_signal_id;
-      signal_amount_q <= word_signal_bytes ? word_bytes : (ByteW + 1)'(1);
+      signal_amount_q <= !word_signal_bytes ? (ByteW + 1)'(1) : word_nothing ? '0 : word_bytes;
     end
     if (r_error) begin
       error_code_q    <= npu_isa_pkg::ErrAxiRead;

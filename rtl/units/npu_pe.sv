@@ -21,7 +21,8 @@ module npu_pe #(
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
   parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
-  parameter int unsigned QueueDepth   = 4        //@ = npu.command_queue
+  parameter int unsigned QueueDepth   = 4,        //@ = npu.command_queue
+  parameter int unsigned Barriers     = 16        //@ = npu.barriers
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -32,7 +33,7 @@ module npu_pe #(
   output wire                   push_ready_o,
   input  wire  [127:0]          push_entry_i,
   input  wire                   push_last_i,
-  input  wire  [npu_isa_pkg::BarrierCount*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
+  input  wire  [Barriers*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
   // state
   output wire                   busy_o,           // a command runs
   output wire                   waiting_o,        // the next command waits for a barrier
@@ -42,7 +43,7 @@ module npu_pe #(
   output wire  [3:0]            cause_o,          // what a busy cycle is spent on
   // arrival (counts 1) and error, pulses
   output wire                   signal_valid_o,
-  output wire  [4:0]            signal_id_o,
+  output wire  [5:0]            signal_id_o,
   output wire                   error_valid_o,
   output wire  [7:0]            error_code_o,
   output wire  [15:0]           error_tag_o,
@@ -111,8 +112,9 @@ module npu_pe #(
   assign cmd_ready = state_q == StIdle;
 
   npu_command_queue #(
-    .Entries(Entries),
-    .Depth  (QueueDepth)
+    .Entries (Entries),
+    .Depth   (QueueDepth),
+    .Barriers(Barriers)
   ) u_queue (
     .clk_i,
     .rst_ni,

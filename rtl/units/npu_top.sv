@@ -12,6 +12,7 @@ module npu_top #(
   parameter int unsigned AddrW              = 40,      //@ = npu.axi.address_width  -- bits
   parameter int unsigned Outstanding        = 8,       //@ = npu.axi.outstanding  -- bursts
   parameter int unsigned QueueDepth         = 4,       //@ = npu.command_queue  -- per engine
+  parameter int unsigned Barriers           = 16,      //@ = npu.barriers
   parameter int unsigned PeMemBytes         = 131072,  //@ = pe.memory  -- bytes of a PE memory
   parameter int unsigned PeBanks            = 8,       //@ = pe.banks
   parameter int unsigned PeWordBytes        = 16,      //@ = pe.bank_width  -- bytes
@@ -88,7 +89,7 @@ module npu_top #(
 );
   localparam int unsigned Pes        = GridX * GridY;
   localparam int unsigned PeW        = (Pes > 1) ? $clog2(Pes) : 1;
-  localparam int unsigned CountsW    = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits;
+  localparam int unsigned CountsW    = Barriers * npu_isa_pkg::BarrierCountBits;
   localparam int unsigned CausesW    = npu_isa_pkg::CauseCount * 32;
   localparam int unsigned Windows    = npu_isa_pkg::WindowCount;
   localparam int unsigned DmaEntries = npu_isa_pkg::DmaCommandWords / 4;
@@ -131,7 +132,7 @@ module npu_top #(
     .config_hash_hi_i    (ConfigHash[63:32]),
     .shape0_i            ({8'(PostWidth), 8'(Cores), 8'(Simd), 8'(Lanes)}),
     .shape1_i            ({16'(Accumulators), 8'(GridY), 8'(GridX)}),
-    .shape2_i            ({8'(npu_isa_pkg::BarrierCount), 8'(Windows), 8'(AddrW), 8'(BusBytes)}),
+    .shape2_i            ({8'(Barriers), 8'(Windows), 8'(AddrW), 8'(BusBytes)}),
     .pe_memory_bytes_i   (PeMemBytes),
     .core_memory_bytes_i (CoreMemBytes),
     .control_o           (control),
@@ -175,7 +176,7 @@ module npu_top #(
   logic               load_busy, load_waiting, load_blocked, load_empty, load_signal_valid;
   logic               store_busy, store_waiting, store_blocked, store_empty, store_signal_valid;
   logic [15:0]        load_queue_tag, load_running_tag, store_queue_tag, store_running_tag;
-  logic [4:0]         load_signal_id, store_signal_id;
+  logic [5:0]         load_signal_id, store_signal_id;
   logic [23:0]        load_signal_amount, unused_store_amount;
   logic               load_error_valid, store_error_valid;
   logic [7:0]         load_error_code, store_error_code;
@@ -184,7 +185,7 @@ module npu_top #(
   logic [Pes-1:0]     pe_busy, pe_waiting, pe_blocked, pe_empty, pe_signal_valid, pe_error_valid;
   logic [16*Pes-1:0]  pe_tag, pe_error_tag;
   logic [4*Pes-1:0]   pe_cause;
-  logic [5*Pes-1:0]   pe_signal_id;
+  logic [6*Pes-1:0]   pe_signal_id;
   logic [8*Pes-1:0]   pe_error_code;
   logic [25*Pes-1:0]  pe_error_address;
   logic               dma_quiet, read_beat;
@@ -200,6 +201,7 @@ module npu_top #(
     .AddrW             (AddrW),
     .GridX             (GridX),
     .GridY             (GridY),
+    .Barriers          (Barriers),
     .InstructionEntries(InstructionEntries)
   ) u_controller (
     .clk_i,
@@ -292,8 +294,9 @@ module npu_top #(
   logic [128*DmaEntries-1:0] load_cmd, store_cmd;
 
   npu_command_queue #(
-    .Entries(DmaEntries),
-    .Depth  (QueueDepth)
+    .Entries (DmaEntries),
+    .Depth   (QueueDepth),
+    .Barriers(Barriers)
   ) u_load_queue (
     .clk_i,
     .rst_ni,
@@ -315,8 +318,9 @@ module npu_top #(
   );
 
   npu_command_queue #(
-    .Entries(DmaEntries),
-    .Depth  (QueueDepth)
+    .Entries (DmaEntries),
+    .Depth   (QueueDepth),
+    .Barriers(Barriers)
   ) u_store_queue (
     .clk_i,
     .rst_ni,
@@ -496,7 +500,8 @@ module npu_top #(
     .PostWidth    (PostWidth),
     .LookupPorts  (LookupPorts),
     .BusBytes     (BusBytes),
-    .QueueDepth   (QueueDepth)
+    .QueueDepth   (QueueDepth),
+    .Barriers     (Barriers)
   ) u_array (
     .clk_i,
     .rst_ni,

@@ -171,9 +171,9 @@ TEST(FunctionalModel, MissingBarriersShow) {
   std::vector<uint8_t> image = program->image;
   EditStream(&image, program->cold_offset, [&](uint8_t* command) {
     for (int byte : {4, 5}) {
-      if ((command[byte] & 0x20) == 0) continue;
+      if ((command[byte] & 0x40) == 0) continue;
       const uint8_t before = command[byte];
-      command[byte] &= ~0x20;
+      command[byte] &= ~0x40;
       ++waits;
       if (!run(image)) ++shown;
       command[byte] = before;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <random>
 
@@ -64,11 +65,12 @@ struct FunctionalModel::State {
     return true;
   }
 
-  void Signal(const Command& command, int64_t bytes_written) {
+  /// `index` is the number of the PE that ran a compute command, else 0.
+  void Signal(const Command& command, size_t index, int64_t bytes_written) {
     if (command.Get("signal_en") == 0) return;
     const bool by_bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
-    int64_t& count = barriers[command.Get("signal_id")];
-    count = (count + (by_bytes ? bytes_written : 1)) & ((int64_t{1} << kBarrierCountBits) - 1);
+    int64_t& count = barriers[command.Get("signal_id") + index];
+    count = std::min(count + (by_bytes ? bytes_written : 1), (int64_t{1} << kBarrierCountBits) - 1);
   }
 
   std::optional<Fault> Transfer(const Command& command, FunctionalJobResult* result,
@@ -77,13 +79,14 @@ struct FunctionalModel::State {
   NpuConfig config;
   std::vector<ProcessingElement> pes;
   std::array<FunctionalWindow, kWindowCount> windows;
-  int64_t barriers[kBarrierCount] = {};
+  std::array<int64_t, kMostBarriers> barriers = {};
 };
 
 std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
                                                       FunctionalJobResult* result,
                                                       int64_t* bytes_moved) {
   const bool load = command.opcode() == Opcode::kLoad;
+  if (load && command.entries() == 1) return std::nullopt;  // only waits and signals
   const Box box(command);
   if (box.size[0] == 0) return Fault{ErrorCode("BadField"), 0, "size0 is 0"};
   const uint64_t pe_mask = static_cast<uint64_t>(command.Get("pe_mask"));
@@ -109,6 +112,10 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
     }
   }
   if (targets.empty()) return Fault{ErrorCode("BadField"), 0, "no target memory"};
+  const int64_t source_pe = command.Get("source_pe");
+  if (local_source && source_pe >= config.pes()) {
+    return Fault{ErrorCode("BadField"), 0, "no source PE"};
+  }
 
   int64_t index[5] = {};
   std::vector<uint8_t> run(static_cast<size_t>(box.size[0]));
@@ -152,7 +159,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
     }
     if (load) {
       std::fill(run.begin(), run.end(), fill);
-      const uint8_t* source = local_source ? pes[0].memory.data() : window.memory.data();
+      const uint8_t* source = local_source ? pes[source_pe].memory.data() : window.memory.data();
       if (first < last)
         std::copy(source + global + first, source + global + last, run.begin() + first);
       for (std::vector<uint8_t>* target : targets) {
@@ -198,7 +205,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
                                          uint32_t doorbell, const FunctionalJobOptions& options) {
   State& state = *state_;
   state.windows = windows;
-  std::fill(std::begin(state.barriers), std::end(state.barriers), 0);
+  state.barriers.fill(0);
   FunctionalJobResult result;
   const DecodedStream stream = functional::DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
@@ -286,12 +293,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
       if (command.opcode() == Opcode::kEnd) {
         ended = true;
       } else if (command.opcode() != Opcode::kFence) {
-        const std::vector<size_t> targets = queues_of(command);
-        if (targets.empty()) {
-          return fail(Engine::kController, static_cast<uint16_t>(command.tag()),
-                      Fault{ErrorCode("BadField"), 0, "no PE runs the command"});
-        }
-        for (size_t queue : targets) queues[queue].push_back(&command);
+        for (size_t queue : queues_of(command)) queues[queue].push_back(&command);
       }
       continue;
     }
@@ -311,7 +313,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
       result.multiplications += pe.multiplications - before;
     }
     if (fault) return fail(engine, tag, *fault);
-    state.Signal(command, bytes_moved);
+    state.Signal(command, agent < 2 ? 0 : agent - 2, bytes_moved);
     queues[agent].pop_front();
     ++result.commands;
   }

@@ -1,6 +1,7 @@
 // Static check of a command stream: structure, field consistency and freedom from deadlock.
 #include <fmt/format.h>
 
+#include <array>
 #include <deque>
 
 #include "verif/functional/functional_model.h"
@@ -31,6 +32,7 @@ std::vector<size_t> QueuesOf(const NpuConfig& config, const Command& command) {
   return queues;
 }
 
+/// Bytes that a LOAD or STORE writes; none for a LOAD of one entry.
 int64_t BoxBytes(const Command& command) {
   int64_t bytes = command.Get("size0");
   for (const char* size : {"size1", "size2", "size3", "size4"}) {
@@ -43,7 +45,7 @@ int64_t BoxBytes(const Command& command) {
 /// same answer, so one order decides.
 void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamReport* report) {
   std::vector<std::deque<size_t>> queues(2 + config.pes());
-  int64_t barriers[kBarrierCount] = {};
+  std::array<int64_t, kMostBarriers> barriers = {};
   const auto holds = [&](const Command& command, const std::string& wait) {
     return command.Get(wait + "_en") == 0 ||
            barriers[command.Get(wait + "_id")] >= command.Get(wait + "_count");
@@ -51,12 +53,13 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
   size_t next = 0;
   for (;;) {
     bool moved = false;
-    for (std::deque<size_t>& queue : queues) {
+    for (size_t q = 0; q < queues.size(); ++q) {
+      std::deque<size_t>& queue = queues[q];
       while (!queue.empty()) {
         const Command& command = stream.commands[queue.front()];
         if (!holds(command, "wait0") || !holds(command, "wait1")) break;
         if (command.Get("signal_en") != 0) {
-          int64_t& count = barriers[command.Get("signal_id")];
+          int64_t& count = barriers[command.Get("signal_id") + (q < 2 ? 0 : q - 2)];
           const bool bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
           count += bytes ? BoxBytes(command) : 1;
           if (count >= int64_t{1} << kBarrierCountBits) {
@@ -104,6 +107,7 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
                                            FindOpcode(command.words()[0] & 0xff)->name, text));
   };
   if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return;
+  if (command.opcode() == Opcode::kLoad && command.entries() == 1) return;
   const int64_t pe_mask = command.Get("pe_mask");
   if (pe_mask == 0) problem("no PE is addressed");
   if (pe_mask >> config.pes() != 0) problem("pe_mask names a PE that does not exist");
@@ -117,6 +121,10 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
       problem("core_mask names a core that does not exist");
     }
     if (core && command.Get("core_mask") == 0) problem("no core is addressed");
+    const bool local = command.opcode() == Opcode::kLoad && command.Get("local_source") != 0;
+    if (local && command.Get("source_pe") >= config.pes()) {
+      problem("source_pe names a PE that does not exist");
+    }
     if (command.Get("bounds") != 0 && command.entries() < 7) problem("bounds need 7 entries");
     return;
   }

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cassert>
 
 namespace npugen::functional {
@@ -58,7 +59,8 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     }
     const uint32_t length = (header >> 8) & 0xff;
     const uint64_t bytes = uint64_t{length} * kEntryBytes;
-    if (length < info->min_entries || length > info->max_entries || at + bytes > end) {
+    if (length < info->min_entries || length > info->max_entries || at + bytes > end ||
+        (info->layout == &kDmaLayout && length % 2 == 0)) {
       return fail("BadLength", at, tag, fmt::format("{} with {} entries", info->name, length));
     }
     if (at + bytes > program.size()) {
@@ -69,8 +71,19 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     Command command(std::move(words));
     for (const char* barrier : {"wait0", "wait1", "signal"}) {
       if (command.Get(std::string(barrier) + "_en") != 0 &&
-          command.Get(std::string(barrier) + "_id") >= kBarrierCount) {
+          command.Get(std::string(barrier) + "_id") >= config.barriers()) {
         return fail("BadBarrier", at, tag, "barrier number out of range");
+      }
+    }
+    if (info->layout == &kComputeLayout) {
+      const int64_t mask = command.Get("pe_mask");
+      if (mask == 0 || mask >> config.pes() != 0) {
+        return fail("BadField", at, tag, "pe_mask names no PE, or one that does not exist");
+      }
+      const int last_pe = std::bit_width(static_cast<uint64_t>(mask)) - 1;
+      if (command.Get("signal_en") != 0 &&
+          command.Get("signal_id") + last_pe >= config.barriers()) {
+        return fail("BadBarrier", at, tag, "a PE's barrier is out of range");
       }
     }
     stream.commands.push_back(std::move(command));

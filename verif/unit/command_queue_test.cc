@@ -29,22 +29,22 @@ Entries MakeCommand(std::mt19937& random, unsigned length, unsigned tag, Wait wa
   }
   entries[0][0] = 0x30 | length << 8 | tag << 16;
   entries[0][1] =
-      (random() & 0xffff0000) | wait0.id | wait0.enabled << 5 | wait1.id << 8 | wait1.enabled << 13;
+      (random() & 0xffff0000) | wait0.id | wait0.enabled << 6 | wait1.id << 8 | wait1.enabled << 14;
   entries[0][2] = wait0.count;
   entries[0][3] = wait1.count;
   return entries;
 }
 
-bool Released(const Entries& command, const std::array<uint32_t, 16>& counts) {
+bool Released(const Entries& command, const std::array<uint32_t, PARAM_Barriers>& counts) {
   const uint32_t waits = command[0][1];
-  const bool first = !(waits >> 5 & 1) || counts[waits & 15] >= command[0][2];
-  const bool second = !(waits >> 13 & 1) || counts[waits >> 8 & 15] >= command[0][3];
+  const bool first = !(waits >> 6 & 1) || counts[waits & 63] >= command[0][2];
+  const bool second = !(waits >> 14 & 1) || counts[waits >> 8 & 63] >= command[0][3];
   return first && second;
 }
 
 struct Bench {
   Vdut dut;
-  std::array<uint32_t, 16> counts{};
+  std::array<uint32_t, PARAM_Barriers> counts{};
 
   Bench() {
     dut.rst_ni = 0;
@@ -59,7 +59,8 @@ struct Bench {
     dut.push_valid_i = entry != nullptr;
     if (entry != nullptr) SetBytes(&dut.push_entry_i, entry->data(), 16);
     dut.cmd_ready_i = ready;
-    for (int id = 0; id < 16; ++id) SetBits(&dut.barrier_counts_i, 24 * id, 24, counts[id]);
+    for (int id = 0; id < PARAM_Barriers; ++id)
+      SetBits(&dut.barrier_counts_i, 24 * id, 24, counts[id]);
     dut.eval();
   }
   void Edge() {
@@ -96,13 +97,12 @@ TEST(CommandQueue, KeepsOrderUnderRandomTraffic) {
   unsigned tag = 0, last_tag = 0, taken = 0, whole = 0;
   for (int cycle = 0; cycle < 60000; ++cycle) {
     if (pushed == pushing.size()) {
-      const unsigned id0 = random() % 16, id1 = random() % 16;
+      const unsigned id0 = random() % PARAM_Barriers, id1 = random() % PARAM_Barriers;
       const Wait wait0 = {random() % 2 == 0, id0,
                           bench.counts[id0] + static_cast<unsigned>(random() % 4)};
       const Wait wait1 = {random() % 2 == 0, id1,
                           bench.counts[id1] + static_cast<unsigned>(random() % 4)};
-      pushing =
-          MakeCommand(random, 2 + random() % (PARAM_Entries - 1), ++tag & 0xffff, wait0, wait1);
+      pushing = MakeCommand(random, 1 + random() % PARAM_Entries, ++tag & 0xffff, wait0, wait1);
       pushed = 0;
     }
     for (uint32_t& count : bench.counts) count += random() % 16 == 0;
@@ -145,7 +145,7 @@ TEST(CommandQueue, KeepsOrderUnderRandomTraffic) {
 TEST(CommandQueue, OffersACommandInTheCycleAfterItsLastEntry) {
   Bench bench;
   std::mt19937 random(4);
-  for (unsigned length = 2; length <= PARAM_Entries; ++length) {
+  for (unsigned length = 1; length <= PARAM_Entries; ++length) {
     const Entries command = MakeCommand(random, length, length);
     for (const Entry& entry : command) {
       bench.Drive(&entry, true);
@@ -166,7 +166,7 @@ TEST(CommandQueue, OffersACommandInTheCycleAfterItsLastEntry) {
 TEST(CommandQueue, OffersACommandAsSoonAsTheCountsAllow) {
   Bench bench;
   std::mt19937 random(5);
-  for (unsigned id = 0; id < 16; ++id) {
+  for (unsigned id = 0; id < PARAM_Barriers; ++id) {
     for (const bool second : {false, true}) {
       const Wait wait = {true, id, bench.counts[id] + 3};
       const Entries command =

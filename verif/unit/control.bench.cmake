@@ -10,15 +10,17 @@ npugen_bench(NAME fetch TOP npu_fetch TEST fetch_test.cc
            b64:BusBytes=64,Depth=256,AddrW=64 b64_d1:BusBytes=64,Depth=1,AddrW=48)
 npugen_bench(NAME dispatch TOP npu_dispatch TEST dispatch_test.cc
   RTL units/npu_dispatch.sv ../generator/arch/command_set.cc
-  VARIANTS pe1:GridX=1,GridY=1 pe6:GridX=3,GridY=2 pe32:GridX=8,GridY=4)
+  VARIANTS pe1:GridX=1,GridY=1,Barriers=16 pe6:GridX=3,GridY=2,Barriers=16
+           pe32:GridX=8,GridY=4,Barriers=34)
 npugen_bench(NAME command_queue TOP npu_command_queue TEST command_queue_test.cc
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_command_queue.sv
-  VARIANTS e7_d1:Entries=7,Depth=1 e10_d4:Entries=10,Depth=4 e10_d16:Entries=10,Depth=16)
+  VARIANTS e7_d1:Entries=7,Depth=1,Barriers=16 e10_d4:Entries=10,Depth=4,Barriers=20
+           e10_d16:Entries=10,Depth=16,Barriers=34)
 npugen_bench(NAME barriers TOP npu_barriers TEST barriers_test.cc RTL units/npu_barriers.sv
-  VARIANTS p1:UnitPorts=1 p2:UnitPorts=2 p33:UnitPorts=33)
+  VARIANTS p1:UnitPorts=1,Barriers=16 p2:UnitPorts=2,Barriers=16 p33:UnitPorts=33,Barriers=34)
 npugen_bench(NAME controller TOP npu_controller TEST controller_test.cc
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_fetch.sv units/npu_dispatch.sv
       units/npu_barriers.sv units/npu_controller.sv ../generator/arch/command_set.cc
-  VARIANTS pe1:GridX=1,GridY=1,BusBytes=16,AddrW=40,InstructionEntries=64
-           pe4:GridX=2,GridY=2,BusBytes=4,AddrW=32,InstructionEntries=32
-           pe32:GridX=8,GridY=4,BusBytes=64,AddrW=64,InstructionEntries=16384)
+  VARIANTS pe1:GridX=1,GridY=1,Barriers=16,BusBytes=16,AddrW=40,InstructionEntries=64
+           pe4:GridX=2,GridY=2,Barriers=16,BusBytes=4,AddrW=32,InstructionEntries=32
+           pe32:GridX=8,GridY=4,Barriers=34,BusBytes=64,AddrW=64,InstructionEntries=16384)

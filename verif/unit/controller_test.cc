@@ -70,9 +70,9 @@ struct Bench {
   ReadChannel<PARAM_BusBytes> bus;
   std::mt19937 random{30};
   std::array<Engine, kEngines> engines;
-  std::array<uint32_t, 16> counts{};       // reference of the barriers
-  std::map<unsigned, int> durations;       // cycles of the commands with this tag
-  std::map<int, EngineError> errors_next;  // by engine, raised in the next cycle
+  std::array<uint32_t, PARAM_Barriers> counts{};  // reference of the barriers
+  std::map<unsigned, int> durations;              // cycles of the commands with this tag
+  std::map<int, EngineError> errors_next;         // by engine, raised in the next cycle
   size_t queue_depth = 2;
   int linger = 0;
   int take_percent = 100;  // of the cycles in which an engine could take a command
@@ -103,21 +103,21 @@ struct Bench {
   }
 
   bool Released(const std::vector<uint32_t>& words) const {
-    const bool first = !(words[1] >> 5 & 1) || counts[words[1] & 15] >= words[2];
-    const bool second = !(words[1] >> 13 & 1) || counts[words[1] >> 8 & 15] >= words[3];
+    const bool first = !(words[1] >> 6 & 1) || counts[words[1] & 63] >= words[2];
+    const bool second = !(words[1] >> 14 & 1) || counts[words[1] >> 8 & 63] >= words[3];
     return first && second;
   }
 
   void Cycle(bool doorbell = false, bool reset = false, uint32_t offset = kOffset) {
     dut.clk_i = 0;
-    for (int id = 0; id < 16; ++id) {
+    for (int id = 0; id < PARAM_Barriers; ++id) {
       ASSERT_EQ(GetBits(&dut.barrier_counts_o, 24 * id, 24), counts[id]) << "barrier " << id;
     }
     dut.doorbell_we_i = doorbell;
     dut.doorbell_i = offset;
     dut.control_we_i = reset || random() % 4 == 0;
     dut.control_reset_i = reset;
-    std::array<uint32_t, 16> next_counts = counts;
+    std::array<uint32_t, PARAM_Barriers> next_counts = counts;
     std::array<bool, kEngines> take{};
     bool dma_quiet = true;
     for (int e = 0; e < kEngines; ++e) {
@@ -129,9 +129,10 @@ struct Bench {
       take[e] = whole && !waiting && !engine.busy && !dut.halt_o &&
                 static_cast<int>(random() % 100) < take_percent;
       // The last busy cycle arrives at the barrier.
-      bool signal = engine.busy && engine.left == 0 && (engine.running[1] >> 21 & 1);
-      const unsigned id = signal ? engine.running[1] >> 16 & 15 : random() % 16;
-      const unsigned amount = e == 0 && signal && (engine.running[1] >> 22 & 1) ? 1000 : 1;
+      bool signal = engine.busy && engine.left == 0 && (engine.running[1] >> 22 & 1);
+      const unsigned first_id = engine.busy ? engine.running[1] >> 16 & 63 : 0;
+      const unsigned id = signal ? first_id + std::max(e - 2, 0) : random() % PARAM_Barriers;
+      const unsigned amount = e == 0 && signal && (engine.running[1] >> 23 & 1) ? 1000 : 1;
       if (signal) next_counts[id] += amount;
       const bool error = errors_next.count(e) != 0;
       const EngineError what = error ? errors_next[e] : EngineError{};
@@ -172,7 +173,7 @@ struct Bench {
         SetBits(&dut.pe_tag_i, 16 * pe, 16, engine.tag());
         SetBits(&dut.pe_push_ready_i, pe, 1, ready);
         SetBits(&dut.pe_signal_valid_i, pe, 1, signal);
-        SetBits(&dut.pe_signal_id_i, 5 * pe, 5, id);
+        SetBits(&dut.pe_signal_id_i, 6 * pe, 6, id);
         SetBits(&dut.pe_error_valid_i, pe, 1, error);
         SetBits(&dut.pe_error_code_i, 8 * pe, 8, what.code);
         SetBits(&dut.pe_error_tag_i, 16 * pe, 16, what.tag);
@@ -348,7 +349,11 @@ struct Bench {
 };
 
 Command Make(Opcode opcode, unsigned tag, uint32_t pe_mask = 1) {
-  Command command(opcode, npugen::FindOpcode(static_cast<uint8_t>(opcode))->min_entries, tag);
+  // LOADs move something.
+  const unsigned entries = opcode == Opcode::kLoad
+                               ? 3
+                               : npugen::FindOpcode(static_cast<uint8_t>(opcode))->min_entries;
+  Command command(opcode, entries, tag);
   if (command.entries() > 1) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
   return command;
 }
@@ -366,7 +371,7 @@ Command End() { return Make(Opcode::kEnd, 999); }
 /// A stream in which every command waits only for what earlier ones signal.
 std::vector<Command> RandomStream(std::mt19937& random, int length) {
   std::vector<Command> commands;
-  std::array<int, 16> reached{};
+  std::array<int, PARAM_Barriers> reached{};
   for (int i = 0; i < length; ++i) {
     const auto opcodes = npugen::AllOpcodes();
     const Opcode opcode = opcodes[random() % (opcodes.size() - 1) + 1].opcode;
@@ -374,20 +379,23 @@ std::vector<Command> RandomStream(std::mt19937& random, int length) {
     if (mask == 0) mask = 1;
     Command command = Make(opcode, i + 1, mask);
     if (command.entries() > 1) {
-      const int id = random() % 16;
+      const int id = random() % PARAM_Barriers;
       if (random() % 2) command = Wait(command, id, reached[id]);
-      const int other = random() % 16;
+      const int other = random() % PARAM_Barriers;
       if (random() % 2) {
         EXPECT_TRUE(command.Set("wait1_id", other) && command.Set("wait1_en", 1) &&
                     command.Set("wait1_count", reached[other]));
       }
-      const int arrive = random() % 16;
+      const bool compute = static_cast<uint8_t>(opcode) >= 0x30;
+      const int last_pe = compute ? 31 - __builtin_clz(mask) : 0;
+      const int arrive = random() % (PARAM_Barriers - last_pe);
       if (random() % 4) {
         command = Signal(command, arrive);
         const bool bytes = opcode == Opcode::kLoad && random() % 2;
         if (bytes) EXPECT_TRUE(command.Set("signal_bytes", 1));
-        const bool compute = static_cast<uint8_t>(opcode) >= 0x30;
-        reached[arrive] += bytes ? 1000 : compute ? __builtin_popcount(mask) : 1;
+        for (int pe = 0; pe <= last_pe; ++pe) {
+          if (!compute || mask >> pe & 1) reached[arrive + pe] += bytes ? 1000 : 1;
+        }
       }
     }
     commands.push_back(command);
@@ -597,7 +605,7 @@ TEST(Controller, ReportsErrorsOfTheStream) {
   recover();
   // The dispatcher
   Command command = Make(Opcode::kLoad, 321);
-  ASSERT_TRUE(command.Set("wait1_en", 1) && command.Set("wait1_id", 20));
+  ASSERT_TRUE(command.Set("wait1_en", 1) && command.Set("wait1_id", PARAM_Barriers));
   bench.durations[1] = 300;  // an engine runs: it is halted
   ASSERT_TRUE(bench.Run({Make(Opcode::kStore, 1), command, End()}));
   bench.ExpectError(kBadBarrier, 0, 321, 0);

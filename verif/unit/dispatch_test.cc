@@ -40,11 +40,19 @@ Command RandomCommand(std::mt19937& random, Opcode opcode, unsigned tag, uint32_
   while (entries < info.max_entries && random() % 2) entries += 2;
   std::vector<uint32_t> words = Command(opcode, entries, tag).words();
   for (size_t word = 4; word < words.size(); ++word) words[word] = random();
-  words[1] = random() & 0x6f2f2f & ~0x00101010;  // enabled ids below 16
   words[2] = random() & 0xffffff;
   words[3] = random() & 0xffffff;
   Command command(words);
-  if (static_cast<uint8_t>(opcode) >= 0x30) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
+  for (const char* wait : {"wait0", "wait1"}) {
+    EXPECT_TRUE(command.Set(std::string(wait) + "_en", random() % 2));
+    EXPECT_TRUE(command.Set(std::string(wait) + "_id", random() % PARAM_Barriers));
+  }
+  // PE p arrives at barrier signal_id + p.
+  const bool compute = static_cast<uint8_t>(opcode) >= 0x30;
+  const unsigned last_pe = compute && pe_mask != 0 ? 31 - __builtin_clz(pe_mask & kAllPes) : 0;
+  EXPECT_TRUE(command.Set("signal_en", random() % 2));
+  EXPECT_TRUE(command.Set("signal_id", random() % (PARAM_Barriers - last_pe)));
+  if (compute) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
   return command;
 }
 
@@ -319,7 +327,7 @@ TEST(Dispatch, RefusesStreamsThatDoNotEndWithEnd) {
 TEST(Dispatch, RefusesBarriersOutOfRange) {
   for (const npugen::OpcodeInfo& info : npugen::AllOpcodes()) {
     for (const char* kind : {"wait0", "wait1", "signal"}) {
-      for (unsigned id = 16; id < 32; id += 15) {
+      for (unsigned id = PARAM_Barriers; id < 64; id += 63 - PARAM_Barriers) {
         Command command(info.opcode, info.min_entries, 66);
         if (info.min_entries > 1) (void)command.Set("pe_mask", 1);
         EXPECT_TRUE(command.Set(std::string(kind) + "_id", id));
@@ -337,6 +345,21 @@ TEST(Dispatch, RefusesBarriersOutOfRange) {
         ExpectError(EntriesOf(commands), kBadBarrier, 66, 0);
       }
     }
+  }
+}
+
+TEST(Dispatch, RefusesBarriersOfPesOutOfRange) {
+  std::mt19937 random(29);
+  for (int pe = 0; pe < kPes; ++pe) {
+    Command command = RandomCommand(random, Opcode::kMatmul, 67, 1u | 1u << pe);
+    EXPECT_TRUE(command.Set("signal_en", 1) && command.Set("signal_id", PARAM_Barriers - 1 - pe));
+    Bench bench;
+    bench.Start(EntriesOf({command, End()}));
+    for (int cycle = 0; cycle < 40; ++cycle) bench.Cycle();
+    EXPECT_EQ(bench.done, 1);
+    EXPECT_EQ(bench.errors, 0);
+    EXPECT_TRUE(command.Set("signal_id", PARAM_Barriers - pe));
+    ExpectError(EntriesOf({command, End()}), kBadBarrier, 67, 0);
   }
 }
 

@@ -60,10 +60,11 @@ struct Box {
   bool store = false;
   uint32_t tag = 0, signal_id = 0;
   bool signal_en = true, signal_bytes = false;
+  bool nothing = false;  // a LOAD of one entry
   uint32_t window = 0;
   bool local_source = false, core_memory = false, bounds = false;
   uint8_t fill = 0;
-  uint32_t core_mask = 1, pe_mask = 1;
+  uint32_t core_mask = 1, pe_mask = 1, source_pe = 0;
   uint32_t global_offset = 0, local_address = 0;
   uint32_t size[5] = {1, 1, 1, 1, 1};
   int32_t global_stride[5] = {}, local_stride[5] = {};  // 1..4 used
@@ -73,7 +74,11 @@ struct Box {
   std::array<uint32_t, 28> Words() const {
     std::array<uint32_t, 28> w{};
     w[0] = (store ? 0x20u : 0x10u) | 7u << 8 | tag << 16;
-    w[1] = signal_id << 16 | uint32_t{signal_en} << 21 | uint32_t{signal_bytes} << 22;
+    w[1] = signal_id << 16 | uint32_t{signal_en} << 22 | uint32_t{signal_bytes} << 23;
+    if (nothing) {
+      w[0] = 0x10u | 1u << 8 | tag << 16;
+      return w;
+    }
     w[4] = window | uint32_t{local_source} << 2 | uint32_t{core_memory} << 3 |
            uint32_t{bounds} << 4 | uint32_t{fill} << 8 | core_mask << 16;
     w[5] = global_offset;
@@ -82,6 +87,7 @@ struct Box {
     w[8] = size[0];
     w[9] = size[1] | size[2] << 16;
     w[10] = size[3] | size[4] << 16;
+    w[11] = source_pe;
     for (int d = 1; d < 5; ++d) {
       w[11 + d] = static_cast<uint32_t>(global_stride[d]);
       w[15 + d] = static_cast<uint32_t>(local_stride[d]);
@@ -143,13 +149,15 @@ struct Memories {
 };
 
 // Does a box on the memories; stops before the first run that is not allowed. `bytes` counts the
-// box. `overlaps` is set when a byte of PE 0 is both read and written.
+// box. `overlaps` is set when a byte of the source PE is both read and written.
 Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps = nullptr) {
   std::vector<uint8_t> use(overlaps ? kPeBytes : 0);  // 1: read, 2: written
+  if (box.nothing) return {};
   const uint32_t pes = box.pe_mask & ((uint64_t{1} << kPes) - 1);
   const uint32_t cores = box.core_mask & ((1u << kCores) - 1);
   if (box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
-      (box.store && (pes & (pes - 1)) != 0)) {
+      (box.store && (pes & (pes - 1)) != 0) ||
+      (!box.store && box.local_source && box.source_pe >= kPes)) {
     return {kBadField, box.tag, 0};
   }
   uint32_t count[5];
@@ -201,10 +209,10 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
               continue;
             }
             const uint8_t value = !in_bounds(byte) ? box.fill
-                                  : local_source   ? memories.pe[0][global + byte]
+                                  : local_source   ? memories.pe[box.source_pe][global + byte]
                                                    : memories.bus[bus];
             if (overlaps && local_source && in_bounds(byte)) use[global + byte] |= 1;
-            if (overlaps && !box.core_memory && (pes & 1)) use[local + byte] |= 2;
+            if (overlaps && !box.core_memory && (pes >> box.source_pe & 1)) use[local + byte] |= 2;
             if (overlaps && use[local + byte] == 3) *overlaps = true;
             if (overlaps && local_source && in_bounds(byte) && use[global + byte] == 3)
               *overlaps = true;
@@ -496,6 +504,8 @@ Box RandomBox(std::mt19937_64& random, bool store) {
   box.pe_mask = store ? 1u << below(kPes) : static_cast<uint32_t>(random());
   box.core_memory = !store && below(3) == 0;
   box.local_source = !store && below(4) == 0;
+  box.source_pe = below(kPes);
+  box.nothing = !store && below(10) == 0;
   box.bounds = !store && below(2) == 0;
   const uint32_t rank = below(5);
   box.size[0] = 1 + (below(3) == 0   ? below(5 * kBus)

@@ -34,6 +34,7 @@
 #define NPU_CONFIG_UNITS_LOOKUP_PORTS            1u          ///< look-ups per cycle
 #define NPU_CONFIG_CLOCK_HZ                      100000000u  ///< clock target in hertz
 #define NPU_CONFIG_PES                           1u          ///< PEs
+#define NPU_CONFIG_BARRIERS                      16u         ///< barriers
 #define NPU_CONFIG_MACS_PER_CYCLE                16u         ///< multiply-accumulates per cycle
 #define NPU_CONFIG_AXI_BYTES                     8u          ///< bytes of a bus beat
 #define NPU_CONFIG_PE_LANES                      4u          ///< lanes of all cores, channels of a

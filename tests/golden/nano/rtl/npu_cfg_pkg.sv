@@ -29,6 +29,7 @@ package npu_cfg_pkg;
   localparam int unsigned UnitsLookupPorts            = 1;          // look-ups per cycle
   localparam int unsigned NpuClockHz                  = 100000000;  // clock target in hertz
   localparam int unsigned NpuPes                      = 1;          // PEs
+  localparam int unsigned NpuBarriers                 = 16;         // barriers
   localparam int unsigned NpuMacsPerCycle             = 16;         // multiply-accumulates per
                                                                     // cycle
   localparam int unsigned NpuAxiBytes                 = 8;          // bytes of a bus beat

@@ -17,9 +17,10 @@ module npu_controller #(
   parameter int unsigned AddrW              = 40,     // npu.axi.address_width: 32..64 bits
   parameter int unsigned GridX              = 1,      // npu.grid.x: PE columns
   parameter int unsigned GridY              = 1,      // npu.grid.y: PE rows; at most 32 PEs
+  parameter int unsigned Barriers           = 16,     // npu.barriers
   parameter int unsigned InstructionEntries = 64,     // controller.instruction_memory
   localparam int unsigned NumPes   = GridX * GridY,
-  localparam int unsigned CountsW  = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits,
+  localparam int unsigned CountsW  = Barriers * npu_isa_pkg::BarrierCountBits,
   localparam int unsigned CausesW  = npu_isa_pkg::CauseCount * 32
 ) (
   input  wire                  clk_i,
@@ -64,7 +65,7 @@ module npu_controller #(
   input  wire                  load_empty_i,
   input  wire [15:0]           load_tag_i,
   input  wire                  load_signal_valid_i,
-  input  wire [4:0]            load_signal_id_i,
+  input  wire [5:0]            load_signal_id_i,
   input  wire [23:0]           load_signal_amount_i,
   input  wire                  load_error_valid_i,
   input  wire [7:0]            load_error_code_i,
@@ -77,7 +78,7 @@ module npu_controller #(
   input  wire                  store_empty_i,
   input  wire [15:0]           store_tag_i,
   input  wire                  store_signal_valid_i,
-  input  wire [4:0]            store_signal_id_i,
+  input  wire [5:0]            store_signal_id_i,
   input  wire                  store_error_valid_i,
   input  wire [7:0]            store_error_code_i,
   input  wire [15:0]           store_error_tag_i,
@@ -90,7 +91,7 @@ module npu_controller #(
   input  wire [16*NumPes-1:0]  pe_tag_i,
   input  wire [3:0]            pe_cause_i,            // of PE 0
   input  wire [NumPes-1:0]     pe_signal_valid_i,
-  input  wire [5*NumPes-1:0]   pe_signal_id_i,
+  input  wire [6*NumPes-1:0]   pe_signal_id_i,
   input  wire [NumPes-1:0]     pe_error_valid_i,
   input  wire [8*NumPes-1:0]   pe_error_code_i,
   input  wire [16*NumPes-1:0]  pe_error_tag_i,
@@ -246,8 +247,9 @@ module npu_controller #(
   );
 
   npu_dispatch #(
-    .GridX(GridX),
-    .GridY(GridY)
+    .GridX   (GridX),
+    .GridY   (GridY),
+    .Barriers(Barriers)
   ) u_dispatch (
     .clk_i,
     .rst_ni,
@@ -276,6 +278,7 @@ module npu_controller #(
   );
 
   npu_barriers #(
+    .Barriers (Barriers),
     .UnitPorts(NumPes + 1)
   ) u_barriers (
     .clk_i,

@@ -31,7 +31,7 @@ module npu_dma #(
   // state
   output wire                   load_busy_o,
   output wire                   load_signal_valid_o,
-  output wire  [4:0]            load_signal_id_o,
+  output wire  [5:0]            load_signal_id_o,
   output wire  [23:0]           load_signal_amount_o,
   output wire                   load_error_valid_o,
   output wire  [7:0]            load_error_code_o,
@@ -39,7 +39,7 @@ module npu_dma #(
   output wire  [AddrW-1:0]      load_error_address_o,
   output wire                   store_busy_o,
   output wire                   store_signal_valid_o,
-  output wire  [4:0]            store_signal_id_o,
+  output wire  [5:0]            store_signal_id_o,
   output wire  [23:0]           store_signal_amount_o,
   output wire                   store_error_valid_o,
   output wire  [7:0]            store_error_code_o,
@@ -100,7 +100,7 @@ module npu_dma #(
   logic           load_quiet, store_quiet;
   logic           load_rd_valid, store_rd_valid;
   logic [23:0]    load_rd_addr, store_rd_addr;
-  logic [PeW-1:0] store_rd_pe;
+  logic [PeW-1:0] load_rd_pe, store_rd_pe;
   logic           choice;       // 0: load, 1: store
   logic           last_q;       // granted last
   logic           owner;        // of the next response
@@ -151,6 +151,7 @@ module npu_dma #(
     .mem_rd_valid_o    (load_rd_valid),
     .mem_rd_ready_i    (granted && !choice),
     .mem_rd_addr_o     (load_rd_addr),
+    .mem_rd_pe_o       (load_rd_pe),
     .mem_rd_rvalid_i   (mem_rd_rvalid_i && !owner),
     .mem_rd_rdata_i,
     .mem_wr_valid_o,
@@ -234,7 +235,7 @@ module npu_dma #(
   assign choice         = store_rd_valid && (!load_rd_valid || !last_q);
   assign mem_rd_valid_o = (load_rd_valid || store_rd_valid) && room;
   assign mem_rd_addr_o  = choice ? store_rd_addr : load_rd_addr;
-  assign mem_rd_pe_o    = choice ? store_rd_pe : '0;
+  assign mem_rd_pe_o    = choice ? store_rd_pe : load_rd_pe;
   assign granted        = mem_rd_valid_o && mem_rd_ready_i;
 
   always_ff @(posedge clk_i) begin

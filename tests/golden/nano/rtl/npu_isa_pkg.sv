@@ -5,11 +5,11 @@
 /* verilator lint_off UNUSEDPARAM */
 package npu_isa_pkg;
   // Streams
-  localparam int unsigned CommandSetVersion    = 1;             // of streams and of the register
+  localparam int unsigned CommandSetVersion    = 2;             // of streams and of the register
                                                                 // interface
   localparam int unsigned StreamHeaderEntries  = 2;             // entries before the first command
   localparam int unsigned EntryBytes           = 16;            // bytes of an entry
-  localparam int unsigned BarrierCount         = 16;            // barriers
+  localparam int unsigned BarrierIdBits        = 6;             // bits of a barrier's number
   localparam int unsigned BarrierCountBits     = 24;            // bits of a barrier's count
   localparam int unsigned WindowCount          = 4;             // memory windows of the host
   localparam int unsigned ParameterRecordBytes = 9;             // bytes of a channel's parameters
@@ -20,38 +20,54 @@ package npu_isa_pkg;
   localparam logic [31:0] Identity             = 32'h4755504e;  // value of the register id
 
   // Opcodes
-  localparam logic [7:0] OpEnd     = 8'h01;  // wait for all engines, then raise the interrupt
-  localparam logic [7:0] OpFence   = 8'h02;  // dispatch nothing until all engines are idle
-  localparam logic [7:0] OpLoad    = 8'h10;  // tensor load
-  localparam logic [7:0] OpStore   = 8'h20;  // tensor store
-  localparam logic [7:0] OpMatmul  = 8'h30;  // dense dot products
-  localparam logic [7:0] OpWindow  = 8'h31;  // one window per channel
-  localparam logic [7:0] OpMaxPool = 8'h32;  // maximum over windows
-  localparam logic [7:0] OpAdd     = 8'h33;  // rescaled sum of two tensors
-  localparam logic [7:0] OpLookup  = 8'h34;  // table look-up of every byte
-  localparam logic [7:0] OpSoftmax = 8'h35;  // softmax over rows
+  localparam logic [7:0] OpEnd               = 8'h01;  // wait for all engines, then raise the
+                                                       // interrupt
+  localparam logic [7:0] OpFence             = 8'h02;  // dispatch nothing until all engines are
+                                                       // idle
+  localparam logic [7:0] OpLoad              = 8'h10;  // tensor load; one entry only waits and
+                                                       // signals
+  localparam logic [7:0] OpStore             = 8'h20;  // tensor store
+  localparam logic [7:0] OpMatmul            = 8'h30;  // dense dot products
+  localparam logic [7:0] OpWindow            = 8'h31;  // one window per channel
+  localparam logic [7:0] OpMaxPool           = 8'h32;  // maximum over windows
+  localparam logic [7:0] OpAdd               = 8'h33;  // rescaled sum of two tensors
+  localparam logic [7:0] OpLookup            = 8'h34;  // table look-up of every byte
+  localparam logic [7:0] OpSoftmax           = 8'h35;  // softmax over rows
+  localparam logic [7:0] OpMultiply          = 8'h36;  // rescaled product of two tensors
+  localparam logic [7:0] OpMaximum           = 8'h37;  // larger or smaller byte of two tensors
+  localparam logic [7:0] OpSquaredDifference = 8'h38;  // rescaled square of the rescaled difference
+                                                       // of two tensors
+  localparam logic [7:0] OpArgMax            = 8'h39;  // position of the largest byte of a row
 
   // Entries of a command's shortest and longest form
-  localparam int unsigned MinEntriesEnd     = 1;
-  localparam int unsigned MaxEntriesEnd     = 1;
-  localparam int unsigned MinEntriesFence   = 1;
-  localparam int unsigned MaxEntriesFence   = 1;
-  localparam int unsigned MinEntriesLoad    = 3;
-  localparam int unsigned MaxEntriesLoad    = 7;
-  localparam int unsigned MinEntriesStore   = 3;
-  localparam int unsigned MaxEntriesStore   = 5;
-  localparam int unsigned MinEntriesMatmul  = 8;
-  localparam int unsigned MaxEntriesMatmul  = 8;
-  localparam int unsigned MinEntriesWindow  = 9;
-  localparam int unsigned MaxEntriesWindow  = 9;
-  localparam int unsigned MinEntriesMaxPool = 9;
-  localparam int unsigned MaxEntriesMaxPool = 9;
-  localparam int unsigned MinEntriesAdd     = 10;
-  localparam int unsigned MaxEntriesAdd     = 10;
-  localparam int unsigned MinEntriesLookup  = 10;
-  localparam int unsigned MaxEntriesLookup  = 10;
-  localparam int unsigned MinEntriesSoftmax = 10;
-  localparam int unsigned MaxEntriesSoftmax = 10;
+  localparam int unsigned MinEntriesEnd               = 1;
+  localparam int unsigned MaxEntriesEnd               = 1;
+  localparam int unsigned MinEntriesFence             = 1;
+  localparam int unsigned MaxEntriesFence             = 1;
+  localparam int unsigned MinEntriesLoad              = 1;
+  localparam int unsigned MaxEntriesLoad              = 7;
+  localparam int unsigned MinEntriesStore             = 3;
+  localparam int unsigned MaxEntriesStore             = 5;
+  localparam int unsigned MinEntriesMatmul            = 8;
+  localparam int unsigned MaxEntriesMatmul            = 8;
+  localparam int unsigned MinEntriesWindow            = 9;
+  localparam int unsigned MaxEntriesWindow            = 9;
+  localparam int unsigned MinEntriesMaxPool           = 9;
+  localparam int unsigned MaxEntriesMaxPool           = 9;
+  localparam int unsigned MinEntriesAdd               = 10;
+  localparam int unsigned MaxEntriesAdd               = 10;
+  localparam int unsigned MinEntriesLookup            = 10;
+  localparam int unsigned MaxEntriesLookup            = 10;
+  localparam int unsigned MinEntriesSoftmax           = 10;
+  localparam int unsigned MaxEntriesSoftmax           = 10;
+  localparam int unsigned MinEntriesMultiply          = 10;
+  localparam int unsigned MaxEntriesMultiply          = 10;
+  localparam int unsigned MinEntriesMaximum           = 10;
+  localparam int unsigned MaxEntriesMaximum           = 10;
+  localparam int unsigned MinEntriesSquaredDifference = 10;
+  localparam int unsigned MaxEntriesSquaredDifference = 10;
+  localparam int unsigned MinEntriesArgMax            = 10;
+  localparam int unsigned MaxEntriesArgMax            = 10;
 
   // Error codes of the register error_info
   localparam logic [7:0] ErrNone         = 8'd0;   // no error
@@ -97,17 +113,20 @@ package npu_isa_pkg;
     logic [23:0] wait1_count;    // 3[23:0]: smallest count of wait1_id that releases the command
     logic [7:0]  reserved_2_24;
     logic [23:0] wait0_count;    // 2[23:0]: smallest count of wait0_id that releases the command
-    logic [8:0]  reserved_1_23;
-    logic        signal_bytes;   // 1[22]: LOAD only. 0: add 1 at completion; 1: add the bytes as
+    logic [6:0]  reserved_1_25;
+    logic        ahead;          // 1[24]: LOAD only. 1: the waits hold back writes only; memory is
+                                 // read ahead of them
+    logic        signal_bytes;   // 1[23]: LOAD only. 0: add 1 at completion; 1: add the bytes as
                                  // they are written
-    logic        signal_en;      // 1[21]: 1: arrive at barrier signal_id
-    logic [4:0]  signal_id;      // 1[20:16]: barrier to arrive at
-    logic [1:0]  reserved_1_14;
-    logic        wait1_en;       // 1[13]: 1: wait until barrier wait1_id has counted wait1_count
-    logic [4:0]  wait1_id;       // 1[12:8]: second barrier to wait for
-    logic [1:0]  reserved_1_6;
-    logic        wait0_en;       // 1[5]: 1: wait until barrier wait0_id has counted wait0_count
-    logic [4:0]  wait0_id;       // 1[4:0]: first barrier to wait for
+    logic        signal_en;      // 1[22]: 1: arrive at barrier signal_id
+    logic [5:0]  signal_id;      // 1[21:16]: barrier to arrive at; PE p arrives at barrier
+                                 // signal_id + p
+    logic        reserved_1_15;
+    logic        wait1_en;       // 1[14]: 1: wait until barrier wait1_id has counted wait1_count
+    logic [5:0]  wait1_id;       // 1[13:8]: second barrier to wait for
+    logic        reserved_1_7;
+    logic        wait0_en;       // 1[6]: 1: wait until barrier wait0_id has counted wait0_count
+    logic [5:0]  wait0_id;       // 1[5:0]: first barrier to wait for
     logic [15:0] tag;            // 0[31:16]: layer number, shown by trace and error registers
     logic [7:0]  length;         // 0[15:8]: entries of 16 bytes, this one included
     logic [7:0]  opcode;         // 0[7:0]: what to do
@@ -139,7 +158,9 @@ package npu_isa_pkg;
     logic signed [31:0] global_stride2;  // 13[31:0]: the same for dimension 2
     logic signed [31:0] global_stride1;  // 12[31:0]: global side: bytes from run to run in
                                          // dimension 1
-    logic        [31:0] reserved_11_0;
+    logic        [26:0] reserved_11_5;
+    logic        [4:0]  source_pe;       // 11[4:0]: LOAD with local_source: the PE whose memory is
+                                         // read
     logic        [15:0] size4;           // 10[31:16]: runs in dimension 4 (0 counts as 1)
     logic        [15:0] size3;           // 10[15:0]: runs in dimension 3 (0 counts as 1)
     logic        [15:0] size2;           // 9[31:16]: runs in dimension 2 (0 counts as 1)
@@ -171,19 +192,22 @@ package npu_isa_pkg;
     logic        [7:0]  reserved_2_24;
     logic        [23:0] wait0_count;     // 2[23:0]: smallest count of wait0_id that releases the
                                          // command
-    logic        [8:0]  reserved_1_23;
-    logic               signal_bytes;    // 1[22]: LOAD only. 0: add 1 at completion; 1: add the
+    logic        [6:0]  reserved_1_25;
+    logic               ahead;           // 1[24]: LOAD only. 1: the waits hold back writes only;
+                                         // memory is read ahead of them
+    logic               signal_bytes;    // 1[23]: LOAD only. 0: add 1 at completion; 1: add the
                                          // bytes as they are written
-    logic               signal_en;       // 1[21]: 1: arrive at barrier signal_id
-    logic        [4:0]  signal_id;       // 1[20:16]: barrier to arrive at
-    logic        [1:0]  reserved_1_14;
-    logic               wait1_en;        // 1[13]: 1: wait until barrier wait1_id has counted
+    logic               signal_en;       // 1[22]: 1: arrive at barrier signal_id
+    logic        [5:0]  signal_id;       // 1[21:16]: barrier to arrive at; PE p arrives at barrier
+                                         // signal_id + p
+    logic               reserved_1_15;
+    logic               wait1_en;        // 1[14]: 1: wait until barrier wait1_id has counted
                                          // wait1_count
-    logic        [4:0]  wait1_id;        // 1[12:8]: second barrier to wait for
-    logic        [1:0]  reserved_1_6;
-    logic               wait0_en;        // 1[5]: 1: wait until barrier wait0_id has counted
+    logic        [5:0]  wait1_id;        // 1[13:8]: second barrier to wait for
+    logic               reserved_1_7;
+    logic               wait0_en;        // 1[6]: 1: wait until barrier wait0_id has counted
                                          // wait0_count
-    logic        [4:0]  wait0_id;        // 1[4:0]: first barrier to wait for
+    logic        [5:0]  wait0_id;        // 1[5:0]: first barrier to wait for
     logic        [15:0] tag;             // 0[31:16]: layer number, shown by trace and error
                                          // registers
     logic        [7:0]  length;          // 0[15:8]: entries of 16 bytes, this one included
@@ -261,7 +285,9 @@ package npu_isa_pkg;
     logic        [7:0]  k2_count;           // 15[31:24]: operand rows per window
     logic        [7:0]  k1_count;           // 15[23:16]: runs per operand row
     logic        [15:0] k0_count;           // 15[15:0]: slices along a run (step: SIMD bytes)
-    logic        [15:0] reserved_14_16;
+    logic        [13:0] reserved_14_18;
+    logic        [1:0]  out_type;           // 14[17:16]: result: 0: int8 within act_min..act_max;
+                                            // 1: saturated to int16; 2: int32
     logic        [15:0] in_h;               // 14[15:0]: valid operand rows
     logic        [7:0]  reserved_13_24;
     logic        [23:0] row_bytes;          // 13[23:0]: valid bytes of an operand row
@@ -290,7 +316,14 @@ package npu_isa_pkg;
     logic signed [7:0]  act_min;            // 5[23:16]: smallest output value
     logic        [7:0]  fill;               // 5[15:8]: byte read where the window lies outside the
                                             // tensor
-    logic        [4:0]  reserved_5_3;
+    logic        [1:0]  out_byte;           // 5[7:6]: which byte of a result is written (out_type
+                                            // 1: 0..1, 2: 0..3)
+    logic               minimum;            // 5[5]: MAXPOOL, MAXIMUM, ARGMAX. 1: the smallest
+                                            // instead of the largest
+    logic               packed_weights;     // 5[4]: MATMUL, WINDOW. 1: weights are int4, two a
+                                            // byte, the first in the low half
+    logic               acc_shift;          // 5[3]: MATMUL, WINDOW. 1: sums are multiplied by 256
+                                            // at the first slice of every k2 but the first
     logic               average;            // 5[2]: 1: post-processing divides (see machine.md)
                                             // instead of requantizing
     logic               drain;              // 5[1]: 1: results leave the accumulators when the last
@@ -303,19 +336,22 @@ package npu_isa_pkg;
     logic        [7:0]  reserved_2_24;
     logic        [23:0] wait0_count;        // 2[23:0]: smallest count of wait0_id that releases the
                                             // command
-    logic        [8:0]  reserved_1_23;
-    logic               signal_bytes;       // 1[22]: LOAD only. 0: add 1 at completion; 1: add the
+    logic        [6:0]  reserved_1_25;
+    logic               ahead;              // 1[24]: LOAD only. 1: the waits hold back writes only;
+                                            // memory is read ahead of them
+    logic               signal_bytes;       // 1[23]: LOAD only. 0: add 1 at completion; 1: add the
                                             // bytes as they are written
-    logic               signal_en;          // 1[21]: 1: arrive at barrier signal_id
-    logic        [4:0]  signal_id;          // 1[20:16]: barrier to arrive at
-    logic        [1:0]  reserved_1_14;
-    logic               wait1_en;           // 1[13]: 1: wait until barrier wait1_id has counted
+    logic               signal_en;          // 1[22]: 1: arrive at barrier signal_id
+    logic        [5:0]  signal_id;          // 1[21:16]: barrier to arrive at; PE p arrives at
+                                            // barrier signal_id + p
+    logic               reserved_1_15;
+    logic               wait1_en;           // 1[14]: 1: wait until barrier wait1_id has counted
                                             // wait1_count
-    logic        [4:0]  wait1_id;           // 1[12:8]: second barrier to wait for
-    logic        [1:0]  reserved_1_6;
-    logic               wait0_en;           // 1[5]: 1: wait until barrier wait0_id has counted
+    logic        [5:0]  wait1_id;           // 1[13:8]: second barrier to wait for
+    logic               reserved_1_7;
+    logic               wait0_en;           // 1[6]: 1: wait until barrier wait0_id has counted
                                             // wait0_count
-    logic        [4:0]  wait0_id;           // 1[4:0]: first barrier to wait for
+    logic        [5:0]  wait0_id;           // 1[5:0]: first barrier to wait for
     logic        [15:0] tag;                // 0[31:16]: layer number, shown by trace and error
                                             // registers
     logic        [7:0]  length;             // 0[15:8]: entries of 16 bytes, this one included

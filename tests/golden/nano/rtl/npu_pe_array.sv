@@ -21,9 +21,10 @@ module npu_pe_array #(
   parameter int unsigned LookupPorts  = 1,       // units.lookup_ports
   parameter int unsigned BusBytes     = 8,       // npu.axi.bytes
   parameter int unsigned QueueDepth   = 2,       // npu.command_queue
+  parameter int unsigned Barriers     = 16,      // npu.barriers
   localparam int unsigned Pes         = GridX * GridY,
   localparam int unsigned PeW         = (Pes > 1) ? $clog2(Pes) : 1,
-  localparam int unsigned CountsW     = npu_isa_pkg::BarrierCount * npu_isa_pkg::BarrierCountBits
+  localparam int unsigned CountsW     = Barriers * npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -44,7 +45,7 @@ module npu_pe_array #(
   output wire  [4*Pes-1:0]      cause_o,
   // arrivals of each PE
   output wire  [Pes-1:0]        signal_valid_o,
-  output wire  [5*Pes-1:0]      signal_id_o,
+  output wire  [6*Pes-1:0]      signal_id_o,
   // errors of each PE
   output wire  [Pes-1:0]        error_valid_o,
   output wire  [8*Pes-1:0]      error_code_o,
@@ -92,7 +93,11 @@ module npu_pe_array #(
   end
 
   for (genvar p = 0; p < Pes; p++) begin : gen_pe
+    // Every PE is the same module; where it stands makes the barrier that it arrives at its own.
+    logic [5:0] signal_id;
+
     assign read_valid[p] = bus_read_valid_i && bus_read_pe_i == PeW'(p);
+    assign signal_id_o[6*p+:6] = signal_id + 6'(p);
 
     npu_pe #(
       .PeMemBytes   (PeMemBytes),
@@ -108,7 +113,8 @@ module npu_pe_array #(
       .PostWidth    (PostWidth),
       .LookupPorts  (LookupPorts),
       .BusBytes     (BusBytes),
-      .QueueDepth   (QueueDepth)
+      .QueueDepth   (QueueDepth),
+      .Barriers     (Barriers)
     ) u_pe (
       .clk_i,
       .rst_ni,
@@ -126,7 +132,7 @@ module npu_pe_array #(
       .tag_o            (tag_o[16*p+:16]),
       .cause_o          (cause_o[4*p+:4]),
       .signal_valid_o   (signal_valid_o[p]),
-      .signal_id_o      (signal_id_o[5*p+:5]),
+      .signal_id_o      (signal_id),
       .error_valid_o    (error_valid_o[p]),
       .error_code_o     (error_code_o[8*p+:8]),
       .error_tag_o      (error_tag_o[16*p+:16]),

@@ -34,7 +34,7 @@ module npu_store #(
   output wire                   quiet_o,          // no burst outstanding
   output wire                   busy_o,           // from the cycle after a command is taken
   output wire                   signal_valid_o,
-  output wire  [4:0]            signal_id_o,
+  output wire  [5:0]            signal_id_o,
   output wire  [23:0]           signal_amount_o,
   output wire                   error_valid_o,    // once, then the engine waits for clear_i
   output wire  [7:0]            error_code_o,
@@ -96,7 +96,7 @@ module npu_store #(
   logic [15:0]            tag_q;
   logic [PeW-1:0]         pe, pe_q;
   logic                   signal_en_q;
-  logic [4:0]             signal_id_q;
+  logic [5:0]             signal_id_q;
   logic [NumPes-1:0]      mask;
   logic                   run_valid, run_ready, run_first, run_last, run_outside;
   logic [23:0]            size, left, copied;
@@ -115,7 +115,7 @@ module npu_store #(
   logic [PeW-1:0]       check_pe_q;
   logic [23:0]          check_end_q;        // size - 1
   logic                 check_signal_en_q;
-  logic [4:0]           check_signal_id_q;
+  logic [5:0]           check_signal_id_q;
   logic                 check_ok, check_done, beats_done, words_done;
   logic [63:0]          base;
   logic [31:0]          window_size;
@@ -140,7 +140,7 @@ module npu_store #(
   logic [15:0]          answer_tag;
   logic                 answer_last;        // last burst of its command
   logic                 answer_signal_en;
-  logic [4:0]           answer_signal_id;
+  logic [5:0]           answer_signal_id;
 
   // Reads and realignment
   logic                  read_accept, queue_ready, enqueue, queue_valid, realign_ready;
@@ -155,7 +155,7 @@ module npu_store #(
   // Completion and errors
   logic             b_error, check_failed;
   logic             done_q, signal_valid_q, error_valid_q;
-  logic [4:0]       signal_id_q2;
+  logic [5:0]       signal_id_q2;
   logic [7:0]       error_code_q;
   logic [15:0]      error_tag_q;
   logic [AddrW-1:0] error_address_q;
@@ -318,7 +318,7 @@ module npu_store #(
 
   // Bursts that are not answered.
   npu_fifo #(
-    .Width(AddrW - ByteW + 23),
+    .Width(AddrW - ByteW + 24),
     .Depth(Outstanding)
   ) u_answers (
     .clk_i,
