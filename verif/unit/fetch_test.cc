@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "generator/arch/command_set.h"
 #include "verif/unit/read_channel.h"
 
 namespace {
@@ -49,7 +50,7 @@ Job MakeJob(std::mt19937& random, unsigned entries) {
   for (Entry& entry : job.stream) {
     for (uint32_t& word : entry) word = random();
   }
-  job.stream[0] = {kMagic, 1, kHash & 0xffffffff, kHash >> 32};
+  job.stream[0] = {kMagic, npugen::kCommandSetVersion, kHash & 0xffffffff, kHash >> 32};
   if (entries > 1) job.stream[1] = {entries, 0, 0, 0};
   return job;
 }
@@ -208,8 +209,8 @@ TEST(Fetch, RefusesBadHeaders) {
   };
   const Case cases[] = {{0, 0, kMagic ^ 1, kBadMagic},
                         {0, 0, kMagic ^ 0x80000000, kBadMagic},
-                        {0, 1, 2, kBadVersion},
-                        {0, 1, 0x10001, kBadVersion},
+                        {0, 1, npugen::kCommandSetVersion ^ 1, kBadVersion},
+                        {0, 1, npugen::kCommandSetVersion | 0x10000, kBadVersion},
                         {0, 2, 0x55667789, kBadHash},
                         {0, 3, 0x91223344, kBadHash},
                         {1, 0, 0, kBadLength},

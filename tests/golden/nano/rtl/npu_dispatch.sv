@@ -233,7 +233,7 @@ module npu_dispatch #(
   assign store_valid_o = pushed && to_store;
   assign pe_valid_o    = pushed ? to_pe : '0;
   assign push_entry_o  = held_q ? held_entry_q : entry_i;
-  assign push_last_o   = body_q == 8'd1;
+  assign push_last_o   = body_q == 8'd1 || (body_q == '0 && header.length == 8'd1);
 
   assign done_o        = head && !fail && is_end && synchronized;
   assign command_o     = head && !fail && (pushed || is_compute || (!push && synchronized));
