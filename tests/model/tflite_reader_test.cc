@@ -16,6 +16,7 @@
 namespace npugen {
 namespace {
 
+using testing::MakeRandomMixedNetwork;
 using testing::MakeRandomNetwork;
 using testing::MakeRandomOperator;
 using testing::RandomModel;
@@ -24,11 +25,7 @@ using testing::TfliteWriter;
 using testing::WriteTflite;
 using Code = DiagnosticCode;
 
-constexpr OperatorType kAllOperators[] = {
-    OperatorType::kConv2d, OperatorType::kDepthwiseConv2d, OperatorType::kFullyConnected,
-    OperatorType::kAdd,    OperatorType::kMaxPool2d,       OperatorType::kAveragePool2d,
-    OperatorType::kMean,   OperatorType::kReshape,         OperatorType::kPad,
-    OperatorType::kSoftmax};
+constexpr int kOperatorTypes = static_cast<int>(OperatorType::kResizeBilinear) + 1;
 
 std::string AllErrors(const Result<Model>& result) {
   std::string text;
@@ -92,7 +89,8 @@ void ExpectSameModel(const Model& read, const Model& written) {
 }
 
 TEST(TfliteReaderTest, RandomModelsComeBackAsWritten) {
-  for (OperatorType type : kAllOperators) {
+  for (int number = 0; number < kOperatorTypes; ++number) {
+    const auto type = static_cast<OperatorType>(number);
     for (uint64_t seed = 0; seed < 200; ++seed) {
       const RandomModel random = MakeRandomOperator(type, seed);
       const Result<Model> read = ReadTflite(random.tflite, random.name);
@@ -102,6 +100,12 @@ TEST(TfliteReaderTest, RandomModelsComeBackAsWritten) {
   }
   for (uint64_t seed = 0; seed < 300; ++seed) {
     const RandomModel random = MakeRandomNetwork(seed);
+    const Result<Model> read = ReadTflite(random.tflite, random.name);
+    ASSERT_TRUE(read.ok()) << AllErrors(read);
+    ExpectSameModel(*read, random.model);
+  }
+  for (uint64_t seed = 0; seed < 500; ++seed) {
+    const RandomModel random = MakeRandomMixedNetwork(seed);
     const Result<Model> read = ReadTflite(random.tflite, random.name);
     ASSERT_TRUE(read.ok()) << AllErrors(read);
     ExpectSameModel(*read, random.model);

@@ -42,6 +42,10 @@ RandomModel MakeRandomOperator(OperatorType type, uint64_t seed);
 /// softmax.
 RandomModel MakeRandomNetwork(uint64_t seed);
 
+/// A chain of up to 8 operators of any kind but ARG_MAX and ARG_MIN; every tensor that no operator
+/// reads is an output.
+RandomModel MakeRandomMixedNetwork(uint64_t seed);
+
 /// One random tensor's bytes for each input of `model`: full range, or all the same, or near zero.
 std::vector<std::vector<uint8_t>> MakeRandomInputs(const Model& model, uint64_t seed);
 
