@@ -254,7 +254,7 @@ std::optional<SigmoidParameters> ComputeSigmoidParameters(float input_scale) {
   constexpr int32_t kFractionBits = 27;
   const double factor = static_cast<double>(input_scale) * static_cast<double>(1 << kFractionBits);
   const auto input = Bounded(factor, std::numeric_limits<int32_t>::max());
-  if (!input || input->shift < 0) return std::nullopt;
+  if (!input || factor < 0.5) return std::nullopt;  // TFLite would shift by less than 0
   SigmoidParameters parameters{*input, 0};
   if (input->shift < 31) parameters.radius = static_cast<int32_t>((15LL << 27) >> input->shift);
   return parameters;
