@@ -600,7 +600,7 @@ class Reader {
     const std::optional<OperatorType> type = ToOperatorType(raw.code);
     if (!type) {
       Report(DiagnosticCode::kOperatorNotSupported, OperatorText(index) + " is not supported",
-             "docs/compiler.md lists the supported operators");
+             "docs/operators.md lists the supported operators");
       return;
     }
     bool usable = true;
