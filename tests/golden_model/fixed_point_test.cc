@@ -74,5 +74,27 @@ TEST(FixedPointTest, ReciprocalIsClose) {
   }
 }
 
+TEST(FixedPointTest, LogisticAndTanhAreCloseAndSymmetric) {
+  for (int64_t x = -INT32_MAX; x <= INT32_MAX; x += 9'999'991) {
+    const auto raw = static_cast<int32_t>(x);
+    const double real = static_cast<double>(x) / (1 << 27);
+    EXPECT_NEAR(Logistic(raw) / 2147483648.0, 1.0 / (1.0 + std::exp(-real)), 1e-6) << x;
+    EXPECT_NEAR(Tanh(raw) / 2147483648.0, std::tanh(real), 1e-6) << x;
+    EXPECT_EQ(Tanh(raw), -Tanh(-raw));
+  }
+  EXPECT_EQ(Logistic(0), 1 << 30);
+  EXPECT_EQ(Tanh(0), 0);
+}
+
+TEST(FixedPointTest, InverseSquareRootIsClose) {
+  for (int32_t x : {2, 3, 4, 5, 100, 255, 1000, 123456, (1 << 29) - 1, 1 << 29, INT32_MAX}) {
+    const ScaledNumber root = InverseSquareRoot(x);
+    const double real = std::ldexp(root.multiplier, root.shift - 31);
+    EXPECT_NEAR(real * std::sqrt(static_cast<double>(x)), 1.0, 1e-4) << x;
+  }
+  EXPECT_EQ(InverseSquareRoot(1).multiplier, INT32_MAX);
+  EXPECT_EQ(InverseSquareRoot(0).shift, 0);
+}
+
 }  // namespace
 }  // namespace npugen::golden

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace npugen {
 namespace {
@@ -98,6 +99,83 @@ TEST(QuantizationTest, Windows) {
   EXPECT_EQ(PaddingBefore(Padding::kSame, 5, 5, 3, 1, 2), 2);
   EXPECT_EQ(PaddingBefore(Padding::kValid, 7, 5, 3, 1, 1), 0);
   EXPECT_EQ(PaddingBefore(Padding::kSame, 5, 2, 1, 3, 1), 0);
+}
+
+TEST(QuantizationTest, DifferencesAreFormedInFloat) {
+  // 0.1f / 0.6f in float32 and in double differ in the last bits of the multiplier.
+  const auto add = ComputeAddMultipliers(0.1f, 0.3f, 0.5f);
+  const auto sub = ComputeSubMultipliers(0.1f, 0.3f, 0.5f);
+  ASSERT_TRUE(add && sub);
+  EXPECT_EQ(add->input2, (QuantizedMultiplier{1 << 30, 0}));
+  EXPECT_EQ(sub->input2, (QuantizedMultiplier{1 << 30, 0}));
+  EXPECT_NE(add->input1, sub->input1);
+  EXPECT_EQ(sub->input1, QuantizeMultiplier(static_cast<double>(0.1f / 0.6f)));
+  EXPECT_EQ(sub->input1.multiplier % 128, 0);  // a float32 has 24 bits
+}
+
+TEST(QuantizationTest, FactorsOfFunctions) {
+  EXPECT_EQ(MulMultiplier(0.5f, 0.5f, 0.25f), (QuantizedMultiplier{1 << 30, 1}));
+  EXPECT_FALSE(MulMultiplier(1.0f, 1.0f, 1.0f / 32768));  // 2^15: a product could overflow
+  EXPECT_TRUE(MulMultiplier(1.0f, 1.0f, 1.0f / 8192));
+  EXPECT_EQ(ValueBits(TensorType::kUint8), 8);
+  EXPECT_EQ(ValueBits(TensorType::kInt32), 32);
+  EXPECT_TRUE(RescaleMultiplier(1.0f, 1.0f / 8192, 16));
+  EXPECT_FALSE(RescaleMultiplier(1.0f, 1.0f / 16384, 16));
+  EXPECT_FALSE(RescaleMultiplier(1.0f, 1.0f, 32));
+  EXPECT_TRUE(RescaleMultiplier(0.999f, 1.0f, 32));
+  const auto leaky = ComputeLeakyReluMultipliers(-0.5f, 0.5f, 0.25f);
+  ASSERT_TRUE(leaky.has_value());
+  EXPECT_EQ(leaky->identity, (QuantizedMultiplier{1 << 30, 2}));
+  EXPECT_EQ(leaky->alpha, (QuantizedMultiplier{1 << 30, 1}));
+  EXPECT_TRUE(leaky->negative);
+  EXPECT_EQ(RsqrtMultiplier(0.25f, 0.5f), (QuantizedMultiplier{1 << 30, 3}));  // 1 / 0.25
+  EXPECT_EQ(Relu6Limit(0.1f, -20), 40);
+  EXPECT_EQ(Relu6Limit(0.01f, -128), 127);
+  EXPECT_EQ(Relu6Limit(std::numeric_limits<float>::denorm_min(), -128), 127);
+}
+
+TEST(QuantizationTest, SigmoidAndHardSwish) {
+  const auto fine = ComputeSigmoidParameters(1.0f / 128);  // 2^20
+  ASSERT_TRUE(fine.has_value());
+  EXPECT_EQ(fine->input, (QuantizedMultiplier{1 << 30, 21}));
+  EXPECT_EQ(fine->radius, 15 << 6);  // 15 * 2^27 / 2^21
+  const auto coarse = ComputeSigmoidParameters(1000.0f);
+  ASSERT_TRUE(coarse.has_value());
+  EXPECT_EQ(coarse->radius, 0);
+  EXPECT_FALSE(ComputeSigmoidParameters(1e-9f));
+  // 3 / 128 is 128 * 256 on the scale of 3 / 32768: a factor of 2.
+  const auto swish = ComputeHardSwishParameters(3.0f / 128, 3.0f / 128);
+  ASSERT_TRUE(swish.has_value());
+  EXPECT_EQ(swish->output_multiplier, 1 << 14);
+  EXPECT_EQ(swish->output_exponent, -6);
+  EXPECT_EQ(swish->reluish_multiplier, 1 << 14);
+  EXPECT_EQ(swish->reluish_exponent, 2);
+  EXPECT_FALSE(ComputeHardSwishParameters(1.0f, 1.0f / 256));
+}
+
+TEST(QuantizationTest, ResizedPositions) {
+  const ResizeOptions plain, corners{true, false}, centers{false, true};
+  const auto nearest = [](const ResizeOptions& options, int32_t from, int32_t to) {
+    std::vector<int32_t> positions;
+    for (int32_t i = 0; i < to; ++i) positions.push_back(NearestSource(options, i, from, to));
+    return positions;
+  };
+  using List = std::vector<int32_t>;
+  EXPECT_EQ(nearest(plain, 2, 4), (List{0, 0, 1, 1}));
+  EXPECT_EQ(nearest(corners, 3, 5), (List{0, 1, 1, 2, 2}));  // halves away from zero
+  EXPECT_EQ(nearest(centers, 4, 2), (List{1, 3}));
+  EXPECT_EQ(nearest(plain, 1, 3), (List{0, 0, 0}));
+  const auto middle = ComputeBilinearSource(corners, 1, 2, 3);
+  ASSERT_TRUE(middle.has_value());
+  EXPECT_EQ(middle->lower, 0);
+  EXPECT_EQ(middle->upper, 1);
+  EXPECT_EQ(middle->fraction, 512);
+  const auto first = ComputeBilinearSource(centers, 0, 2, 4);  // a quarter before the first row
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->lower, 0);
+  EXPECT_EQ(first->upper, 0);
+  EXPECT_EQ(first->fraction, 0);
+  EXPECT_FALSE(ComputeBilinearSource(plain, 1429, 100, 1430));
 }
 
 }  // namespace
