@@ -91,8 +91,8 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
   for (const Operator& op : model.operators) {
     const Tensor& output = model.tensors[op.outputs[0]];
     program->layers.push_back(ProgramLayer{static_cast<uint32_t>(op.index) & 0xffff,
-                                           static_cast<uint32_t>(op.index), OperatorName(op.type),
-                                           op.outputs[0], output.shape, Macs(model, op)});
+                                           static_cast<uint32_t>(op.index), op.name, op.outputs[0],
+                                           output.shape, Macs(model, op)});
   }
 }
 

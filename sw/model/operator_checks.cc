@@ -19,6 +19,7 @@ namespace npugen {
 namespace {
 
 constexpr size_t kLongestNameInMessage = 80;
+constexpr size_t kMostRefusals = 16;  // of one operator, which may have any number of operands
 // More exponentials than this could overflow the Q12.19 sum of TFLite's softmax.
 constexpr int32_t kMaxSoftmaxDepth = 4095;
 constexpr float kSoftmaxOutputScale = 1.0f / 256.0f;
@@ -169,6 +170,7 @@ class Checker {
 
  private:
   void Refuse(DiagnosticCode code, std::string reason, std::string hint = "") {
+    if (diagnostics_.size() >= kMostRefusals) return;
     Diagnostic error;
     error.code = code;
     error.location.file = model_.name;

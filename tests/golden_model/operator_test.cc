@@ -30,11 +30,42 @@ Model Read(const std::vector<uint8_t>& bytes, const std::string& name) {
   return *model;
 }
 
+double ValueAt(const Model& model, const TensorBytes& run, int32_t tensor, int64_t element) {
+  const Tensor& t = model.tensors[tensor];
+  const std::vector<uint8_t>& bytes = t.is_constant ? t.data : run[tensor];
+  int16_t half;
+  int32_t word;
+  switch (t.type) {
+    case TensorType::kUint8:
+      return bytes[element];
+    case TensorType::kInt16:
+      std::memcpy(&half, bytes.data() + 2 * element, 2);
+      return half;
+    case TensorType::kInt32:
+      std::memcpy(&word, bytes.data() + 4 * element, 4);
+      return word;
+    default:
+      return static_cast<int8_t>(bytes[element]);
+  }
+}
+
 // The number that an element stands for.
 double RealAt(const Model& model, const TensorBytes& run, int32_t tensor, int64_t element) {
   const Tensor& t = model.tensors[tensor];
-  const std::vector<uint8_t>& bytes = t.is_constant ? t.data : run[tensor];
-  return (static_cast<int8_t>(bytes[element]) - t.zero_point()) * double{t.scale()};
+  return (ValueAt(model, run, tensor, element) - t.zero_point()) * double{t.scale()};
+}
+
+std::pair<double, double> RangeOf(TensorType type) {
+  switch (type) {
+    case TensorType::kUint8:
+      return {0, 255};
+    case TensorType::kInt16:
+      return {-32768, 32767};
+    case TensorType::kInt32:
+      return {INT32_MIN, INT32_MAX};
+    default:
+      return {-128, 127};
+  }
 }
 
 // The element of an operand that is broadcast to `shape` which belongs to element `index` of it.
@@ -100,7 +131,8 @@ TEST_P(ElementwiseTest, RandomOperatorsAreWithinAStepOfRealArithmetic) {
     ASSERT_TRUE(run.ok());
     const Operator& op = model.operators[0];
     const Tensor& output = model.tensors[op.outputs[0]];
-    double low = -128, high = 127;
+    const auto [least, most] = RangeOf(output.type);
+    double low = least, high = most;
     if (const auto* add = std::get_if<AddOptions>(&op.options)) {
       const double zero = output.zero_point(), scale = output.scale();
       if (add->activation == Activation::kRelu || add->activation == Activation::kRelu6) {
@@ -120,8 +152,8 @@ TEST_P(ElementwiseTest, RandomOperatorsAreWithinAStepOfRealArithmetic) {
       const double y = op.inputs.size() > 1 ? operand(1) : 0;
       const double real = RealFunction(op, operand(0), y) / output.scale() + output.zero_point();
       // Limits beyond the range are clipped to it.
-      const double wanted = std::clamp(std::max(std::min(real, high), low), -128.0, 127.0);
-      ASSERT_NEAR(static_cast<int8_t>((*run)[op.outputs[0]][i]), wanted, 1.6)
+      const double wanted = std::clamp(std::max(std::min(real, high), low), least, most);
+      ASSERT_NEAR(ValueAt(model, *run, op.outputs[0], i), wanted, 1.6)
           << random.name << " element " << i;
       ++compared;
     }

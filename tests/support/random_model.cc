@@ -31,6 +31,7 @@ class Generator {
     const int32_t zero_point = type == OperatorType::kRsqrt ? -128 : ZeroPoint();
     const int32_t input = writer_.Input(InputShape(type), Scale(), zero_point);
     Append(type, input).value();
+    if (type == OperatorType::kQuantize) ChangeTypes(writer_.model().operators.back());
     // All results, of which SPLIT and UNPACK have several.
     for (int32_t output : writer_.model().operators.back().outputs) writer_.Output(output);
     return Finish();
@@ -496,6 +497,25 @@ class Generator {
     const int32_t output = writer_.Activation(in.shape, Around(in.scale()), ZeroPoint());
     writer_.Append(OperatorType::kQuantize, {input}, {output});
     return output;
+  }
+
+  // Other types for a QUANTIZE, the factor such that results stay in about the same range.
+  void ChangeTypes(const npugen::Operator& op) {
+    static const std::vector<std::pair<TensorType, TensorType>> kPairs = {
+        {TensorType::kInt8, TensorType::kInt8},   {TensorType::kInt8, TensorType::kUint8},
+        {TensorType::kInt8, TensorType::kInt16},  {TensorType::kInt8, TensorType::kInt32},
+        {TensorType::kUint8, TensorType::kInt8},  {TensorType::kInt16, TensorType::kInt8},
+        {TensorType::kInt16, TensorType::kInt16}, {TensorType::kInt16, TensorType::kInt32}};
+    const auto& [from, to] = kPairs[random_.Integer(0, static_cast<int32_t>(kPairs.size()) - 1)];
+    const auto change = [&](int32_t tensor, TensorType type) {
+      Tensor& changed = writer_.model().tensors[tensor];
+      changed.type = type;
+      if (type == TensorType::kUint8) changed.zero_points[0] += 128;
+      if (type == TensorType::kInt16) changed.scales[0] /= 250;
+      if (type == TensorType::kInt32) changed.scales[0] /= 1000;
+    };
+    change(op.inputs[0], from);
+    change(op.outputs[0], to);
   }
 
   int32_t AppendReduce(OperatorType type, int32_t input, const Tensor& in) {

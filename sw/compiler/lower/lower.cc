@@ -32,10 +32,9 @@ Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
   if (!node.outputs.empty() && node.outputs[0] >= 0) {
     output = fmt::format(" (output \"{}\")", model.tensors[node.outputs[0]].name);
   }
-  return Diagnostic{
-      code, SourceLocation{model.name, 0, 0},
-      fmt::format("operator {} {}{}: {}", node.index, OperatorName(node.type), output, reason),
-      hint};
+  return Diagnostic{code, SourceLocation{model.name, 0, 0},
+                    fmt::format("operator {} {}{}: {}", node.index, node.name, output, reason),
+                    hint};
 }
 
 int32_t LoweringContext::NewStorage(int64_t bytes) {
