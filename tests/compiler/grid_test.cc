@@ -1,0 +1,78 @@
+// Several PEs share the work: every tensor equals the golden model's on grids of all kinds.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "sw/model/tflite_reader.h"
+#include "tests/compiler/harness.h"
+#include "tests/support/files.h"
+#include "tests/support/random_model.h"
+
+namespace npugen::testing {
+namespace {
+
+struct Grid {
+  uint32_t x, y;
+  CoreShape shape;
+};
+
+class Grids : public ::testing::TestWithParam<Grid> {};
+
+TEST_P(Grids, RandomNetworksMatchGolden) {
+  RandomSource random(GetParam().x * 100 + GetParam().y);
+  int ran = 0;
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    NpuConfig config = ConfigOfShape(GetParam().shape);
+    config.grid_x = GetParam().x;
+    config.grid_y = GetParam().y;
+    config.command_queue_depth = static_cast<uint32_t>(random.Pick({1, 2, 4}));
+    config.pe_memory_bytes = static_cast<uint32_t>(random.Pick({2048, 8192, 65536}));
+    config.core_memory_bytes = static_cast<uint32_t>(random.Pick({4096, 65536}));
+    config = WithHash(config);
+    const RandomModel network = MakeRandomNetwork(seed);
+    Result<Model> model = ReadTflite(network.tflite, network.name);
+    ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
+    if (!Compile(*model, config)) continue;  // too large for these memories
+    SCOPED_TRACE(network.name);
+    EXPECT_EQ(
+        CheckAgainstGolden(*model, config,
+                           {MakeRandomInputs(*model, seed), MakeRandomInputs(*model, seed + 1)},
+                           CheckOptions{.seed = seed, .keep_tensors = seed % 2 == 0}),
+        "");
+    ++ran;
+  }
+  EXPECT_GT(ran, 20);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, Grids,
+                         ::testing::Values(Grid{2, 1, {8, 8}}, Grid{2, 2, {4, 8, 2}},
+                                           Grid{3, 1, {3, 5}}, Grid{1, 5, {8, 4}},
+                                           Grid{4, 4, {4, 4}}),
+                         [](const auto& info) {
+                           return "Grid" + std::to_string(info.param.x) + "x" +
+                                  std::to_string(info.param.y);
+                         });
+
+class QuadNetworks : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(QuadNetworks, MatchGolden) {
+  const std::string folder = SharedModelsFolder();
+  const std::string path = folder + "/" + GetParam();
+  if (folder.empty() || !std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
+  const Result<Model> model = LoadTflite(path + "/model.tflite");
+  ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
+  NpuConfig config = PresetConfig("edge");
+  config.grid_x = config.grid_y = 2;
+  EXPECT_EQ(CheckAgainstGolden(*model, WithHash(config),
+                               {MakeRandomInputs(*model, 1), MakeRandomInputs(*model, 2)}),
+            "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, QuadNetworks,
+                         ::testing::Values("resnet8_cifar10", "kws_dscnn", "vww_mobilenet",
+                                           "ad_autoencoder", "streaming_ww", "micro_speech",
+                                           "hello_world"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace npugen::testing
