@@ -185,6 +185,57 @@ TEST(Broadcasts, EqualTheSumOfFullTensors) {
   }
 }
 
+/// A depthwise convolution, two pointwise ones, each tensor too large for PE memory.
+TfliteWriter Pointwise() {
+  RandomSource random(8);
+  TfliteWriter writer;
+  const int32_t input = writer.Input({2, 20, 16, 24}, 0.05f, -7);
+  const int32_t depthwise = writer.Weights({1, 3, 3, 24}, RandomWeights(&random, 9 * 24), {0.02f});
+  const int32_t first = writer.Activation({2, 20, 16, 24}, 0.2f, 4);
+  writer.DepthwiseConv2d(input, depthwise, -1, first, ConvOptions{});
+  const int32_t pointwise =
+      writer.Weights({24, 1, 1, 24}, RandomWeights(&random, 24 * 24), {0.01f});
+  const int32_t second = writer.Activation({2, 20, 16, 24}, 0.3f, 2);
+  writer.Conv2d(first, pointwise, -1, second, ConvOptions{});
+  const int32_t again = writer.Weights({24, 1, 1, 24}, RandomWeights(&random, 24 * 24), {0.01f});
+  const int32_t third = writer.Activation({2, 20, 16, 24}, 0.4f, 1);
+  writer.Conv2d(second, again, -1, third, ConvOptions{});
+  writer.Output(third);
+  return writer;
+}
+
+TEST(Fusion, RowLocalLayersKeepTheirInputInTiles) {
+  NpuConfig config = ConfigOfShape({8, 8});
+  config.pe_memory_bytes = 8 * 1024;
+  Result<Model> model = ReadTflite(Pointwise().Write(), "test.tflite");
+  ASSERT_TRUE(model.ok());
+  for (uint32_t pes : {1u, 2u, 3u}) {
+    config.grid_x = pes;
+    config = WithHash(config);
+    const Result<Program> fused = Compile(*model, config);
+    const Result<Program> kept = Compile(*model, config, {.keep_tensors = true});
+    ASSERT_TRUE(fused.ok()) << ErrorText(fused.errors());
+    ASSERT_TRUE(kept.ok());
+    // Nothing but input and output touches memory.
+    if (pes == 1) EXPECT_EQ(fused->scratch_bytes, 0u);
+    EXPECT_GT(kept->scratch_bytes, 0u);
+    EXPECT_EQ(Check(Pointwise(), config, CheckOptions{.keep_tensors = false}), "");
+    EXPECT_EQ(Check(Pointwise(), config), "");
+  }
+}
+
+TEST(Fusion, NotWhenParametersWouldBeLoadedForEveryTile) {
+  NpuConfig config = ConfigOfShape({8, 8});
+  config.pe_memory_bytes = 8 * 1024;
+  config.core_memory_bytes = 1024;
+  config = WithHash(config);
+  Result<Model> model = ReadTflite(Pointwise().Write(), "test.tflite");
+  ASSERT_TRUE(model.ok());
+  const Result<Program> program = Compile(*model, config);
+  ASSERT_TRUE(program.ok());
+  EXPECT_GE(program->scratch_bytes, 2u * 20 * 16 * 24);
+}
+
 TEST(Interleavings, ManySeedsGiveTheSameResult) {
   NpuConfig config = ConfigOfShape({4, 8});
   config.pe_memory_bytes = 4 * 1024;

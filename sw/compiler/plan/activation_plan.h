@@ -16,6 +16,7 @@ namespace npugen::compiler {
 /// Where a storage stands.
 struct Placement {
   bool resident = true;  ///< in PE memory for as long as it lives
+  bool fused = false;    ///< lives only in tiles, within a group
   /// PE memory address, the same in all PEs, of the first byte that a PE stores. When resident.
   int64_t address = 0;
   std::vector<Range> needed;  ///< bytes that each PE's commands read
@@ -30,21 +31,38 @@ struct Placement {
   int64_t AddressOf(int64_t pe, int64_t byte) const { return address + byte - stored[pe].begin; }
 };
 
-/// Buffers in PE memory for the tiles of one layer, the same in all PEs. Operands 0 and 1 are
-/// inputs, 2 is the output; those that are resident have no buffer. A copy to memory has one for
-/// bytes on their way, in PE 0.
+/// Layers [first, last] whose tiles are computed one after the other before the next tile begins:
+/// each but the first reads only those rows of the one before that have just been computed, and
+/// these rows never go to memory. Most groups are single layers.
+struct LayerGroup {
+  int32_t first = 0, last = 0;
+};
+
+/// A buffer in PE memory for a storage that is not resident.
+struct TileBuffer {
+  int32_t storage = 0;
+  int64_t bytes = 0;    ///< of one buffer
+  int64_t address = 0;  ///< of the first buffer; the second follows at `bytes`
+};
+
+/// Buffers for the tiles of a group, the same in all PEs: for what its layers read from memory, for
+/// what is stored there, and for rows between its layers. A copy to memory has one buffer for bytes
+/// on their way, in PE 0.
 struct TilePlan {
   int64_t rows = 0;     ///< output rows of a tile in one PE; copies: units of kCopyUnit bytes
   int64_t buffers = 1;  ///< 2: loads, compute and stores of neighbouring tiles overlap
-  std::array<int64_t, 3> buffer_bytes{};  ///< of one buffer; 0: resident
-  std::array<int64_t, 3> address{};  ///< of the first buffer; the second follows at buffer_bytes
+  std::vector<TileBuffer> operands;  ///< empty: all are resident, and there is one tile
+
+  /// The buffer of a storage, or null where it is resident.
+  const TileBuffer* Find(int32_t storage) const;
 };
 
 inline constexpr int64_t kCopyUnit = 64;
 
 struct ActivationPlan {
   std::vector<Placement> placements;  ///< of each storage
-  std::vector<TilePlan> tiles;        ///< of each layer
+  std::vector<LayerGroup> groups;     ///< all layers in order
+  std::vector<TilePlan> tiles;        ///< of each group
   int64_t scratch_bytes = 0;
   int64_t input_bytes = 0;
   int64_t output_bytes = 0;

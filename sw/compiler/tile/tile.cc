@@ -58,7 +58,8 @@ class Tiler {
   void Exchange(int32_t layer);
   void EmitCopy(const Layer& layer, const TilePlan& tile);
   void EmitWhole(int32_t number);
-  void EmitTiles(int32_t number);
+  void EmitTiles(const LayerGroup& group, const TilePlan& tile);
+  void LoadTile(int32_t number, int32_t storage, const std::vector<Work>& works);
   void EmitWorks(int32_t number, const std::vector<Work>& works);
   void EmitChunk(int32_t number, int32_t chunk, const Work& work);
   void EmitSplitKernel(int32_t number, const std::vector<Work>& works);
@@ -459,9 +460,10 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
       store_all(box);
       continue;
     }
-    ForEachPart(box, tile.buffer_bytes[2], [&](const Box& part) {
+    const TileBuffer& bytes = *tile.Find(layer.output);
+    ForEachPart(box, bytes.bytes, [&](const Box& part) {
       load.local_address = store.local_address =
-          tile.address[2] + buffer % tile.buffers * tile.buffer_bytes[2];
+          bytes.address + buffer % tile.buffers * bytes.bytes;
       ++buffer;
       const Box packed = PackedTarget(part);
       EmitBox(load, packed);
@@ -513,79 +515,99 @@ void Tiler::EmitWhole(int32_t number) {
   StoreResident(number);
 }
 
-void Tiler::EmitTiles(int32_t number) {
+/// Rows of a storage in memory that a layer's tile reads; PEs that read the same get it together.
+void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& works) {
   const Layer& layer = lowered_.layers[number];
-  const TilePlan& tile = activations_.tiles[number];
-  const Geometry& g = layer.geometry;
-  const uint32_t tag = static_cast<uint32_t>(layer.tag);
-  const Partition& partition = partitions_[number];
-  const Placement& output = PlaceOf(layer.output);
+  const auto [window, offset] = SourceOf(storage);
+  const size_t input =
+      std::find(layer.inputs.begin(), layer.inputs.end(), storage) - layer.inputs.begin();
+  PeMask done = 0;
+  for (const Work& work : works) {
+    const Range bytes = InputBytes(layer.geometry, work.piece);
+    if ((done & PeBit(work.pe)) != 0 || bytes.empty()) continue;
+    Transfer transfer;
+    transfer.tag = static_cast<uint32_t>(layer.tag);
+    transfer.window = window;
+    transfer.global_offset = offset + bytes.begin;
+    transfer.local_address = work.in_address[input];
+    transfer.pes = 0;
+    for (const Work& other : works) {
+      if (InputBytes(layer.geometry, other.piece) == bytes) transfer.pes |= PeBit(other.pe);
+    }
+    done |= transfer.pes;
+    EmitBox(transfer, {0, 0, bytes.size(), {}});
+  }
+}
+
+/// Tile by tile, and within a tile layer by layer. All layers of a group share the rows of the last
+/// one among the PEs in the same way.
+void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
   std::vector<std::vector<Piece>> pieces;
   size_t most = 0;
-  for (const Share& share : partition.shares) {
-    pieces.push_back(PiecesOf(g, share.rows, tile.rows));
+  for (const Share& share : partitions_[group.last].shares) {
+    pieces.push_back(PiecesOf(lowered_.layers[group.last].geometry, share.rows, tile.rows));
     most = std::max(most, pieces.back().size());
   }
   for (size_t t = 0; t < most; ++t) {
     const int64_t buffer = static_cast<int64_t>(t) % tile.buffers;
-    std::vector<Work> works;
-    for (int64_t pe = 0; pe < pes(); ++pe) {
-      if (t >= pieces[pe].size()) continue;
-      Work work{pe, pieces[pe][t], {}, 0};
-      const Range in = InputBytes(g, work.piece);
-      for (size_t i = 0; i < layer.inputs.size(); ++i) {
-        const Placement& input = PlaceOf(layer.inputs[i]);
-        work.in_address[i] = input.resident ? input.AddressOf(pe, in.begin)
-                                            : tile.address[i] + buffer * tile.buffer_bytes[i];
-      }
-      work.out_address = output.resident ? output.AddressOf(pe, OutputBytes(g, work.piece).begin)
-                                         : tile.address[2] + buffer * tile.buffer_bytes[2];
-      works.push_back(work);
-    }
-    for (size_t i = 0; i < layer.inputs.size(); ++i) {
-      if (PlaceOf(layer.inputs[i]).resident) continue;
-      const auto [window, offset] = SourceOf(layer.inputs[i]);
-      PeMask done = 0;
-      for (const Work& work : works) {
-        const Range bytes = InputBytes(g, work.piece);
-        if ((done & PeBit(work.pe)) != 0 || bytes.empty()) continue;
-        Transfer transfer;
-        transfer.tag = tag;
-        transfer.window = window;
-        transfer.global_offset = offset + bytes.begin;
-        transfer.local_address = work.in_address[i];
-        transfer.pes = 0;
-        for (const Work& other : works) {
-          if (InputBytes(g, other.piece) == bytes) transfer.pes |= PeBit(other.pe);
+    const auto address_of = [&](int32_t storage, int64_t pe, int64_t byte) {
+      const TileBuffer* operand = tile.Find(storage);
+      if (operand == nullptr) return PlaceOf(storage).AddressOf(pe, byte);
+      return operand->address + buffer * operand->bytes;
+    };
+    std::vector<std::vector<Work>> works;  // of each layer
+    for (int32_t l = group.first; l <= group.last; ++l) {
+      const Layer& layer = lowered_.layers[l];
+      works.emplace_back();
+      for (int64_t pe = 0; pe < pes(); ++pe) {
+        if (t >= pieces[pe].size()) continue;
+        Work work{pe, pieces[pe][t], {}, 0};
+        for (size_t i = 0; i < layer.inputs.size(); ++i) {
+          work.in_address[i] =
+              address_of(layer.inputs[i], pe, InputBytes(layer.geometry, work.piece).begin);
         }
-        done |= transfer.pes;
-        EmitBox(transfer, {0, 0, bytes.size(), {}});
+        work.out_address =
+            address_of(layer.output, pe, OutputBytes(layer.geometry, work.piece).begin);
+        works.back().push_back(work);
       }
     }
-    EmitWorks(number, works);
-    for (const Work& work : works) StoreWork(number, work);
+    std::set<int32_t> loaded;
+    for (int32_t l = group.first; l <= group.last; ++l) {
+      for (int32_t input : lowered_.layers[l].inputs) {
+        const Placement& place = PlaceOf(input);
+        if (place.resident || place.fused || !loaded.insert(input).second) continue;
+        LoadTile(l, input, works[l - group.first]);
+      }
+    }
+    for (int32_t l = group.first; l <= group.last; ++l) {
+      EmitWorks(l, works[l - group.first]);
+      for (const Work& work : works[l - group.first]) StoreWork(l, work);
+    }
   }
 }
 
 Result<std::vector<Step>> Tiler::Run() {
   Diagnostics errors;
-  for (size_t l = 0; l < lowered_.layers.size(); ++l) {
-    const int32_t number = static_cast<int32_t>(l);
-    const Layer& layer = lowered_.layers[l];
+  for (size_t g = 0; g < activations_.groups.size(); ++g) {
+    const LayerGroup& group = activations_.groups[g];
+    const TilePlan& tile = activations_.tiles[g];
+    const Layer& layer = lowered_.layers[group.last];
     field_errors_.clear();
-    bool tiled = !PlaceOf(layer.output).resident;
-    for (int32_t input : layer.inputs) {
-      LoadResident(input, static_cast<uint32_t>(layer.tag));
-      tiled = tiled || !PlaceOf(input).resident;
+    for (int32_t l = group.first; l <= group.last; ++l) {
+      for (int32_t input : lowered_.layers[l].inputs) {
+        LoadResident(input, static_cast<uint32_t>(lowered_.layers[l].tag));
+      }
     }
     if (layer.kind == LayerKind::kCopy) {
-      EmitCopy(layer, activations_.tiles[l]);
-    } else if (tiled) {
-      EmitTiles(number);
+      EmitCopy(layer, tile);
+    } else if (tile.operands.empty()) {
+      EmitWhole(group.last);
     } else {
-      EmitWhole(number);
+      EmitTiles(group, tile);
     }
-    if (layer.kind != LayerKind::kCopy) Exchange(number);
+    for (int32_t l = group.first; l <= group.last; ++l) {
+      if (layer.kind != LayerKind::kCopy) Exchange(l);
+    }
     if (!field_errors_.empty()) {
       const std::set<std::string> unique(field_errors_.begin(), field_errors_.end());
       std::vector<std::string> shown(unique.begin(), unique.end());
