@@ -79,19 +79,15 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
       // The bytes stay where they are.
       context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
       return std::nullopt;
+    default:
+      return Refusal{DiagnosticCode::kCompileOperator, "the compiler does not know it", ""};
   }
-  return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
 }
 
-/// Operators without elements, or with types that the NPU does not have, never reach the lowering
-/// functions.
+/// Operators without elements never reach the lowering functions.
 LowerResult CheckTensors(const Model& model, const Operator& node) {
   for (int32_t number : {node.inputs.at(0), node.outputs.at(0)}) {
     const Tensor& tensor = model.tensors[number];
-    if (tensor.type != TensorType::kInt8) {
-      return Refusal{DiagnosticCode::kCompileOperator,
-                     fmt::format("tensor {} \"{}\" is not int8", number, tensor.name), ""};
-    }
     if (tensor.elements() <= 0) {
       return Refusal{DiagnosticCode::kCompileOperator,
                      fmt::format("tensor {} \"{}\" has no elements", number, tensor.name), ""};
@@ -159,8 +155,9 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
       lowered.layers[l].op = op;
       lowered.layers[l].tag = node.index & 0xffff;
     }
-    const int32_t output = node.outputs[0];
-    lowered.storages[context.StorageOf(output)].tensors.push_back(output);
+    for (int32_t output : node.outputs) {
+      lowered.storages[context.StorageOf(output)].tensors.push_back(output);
+    }
   }
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
