@@ -217,7 +217,9 @@ TEST(Fusion, RowLocalLayersKeepTheirInputInTiles) {
     ASSERT_TRUE(fused.ok()) << ErrorText(fused.errors());
     ASSERT_TRUE(kept.ok());
     // Nothing but input and output touches memory.
-    if (pes == 1) EXPECT_EQ(fused->scratch_bytes, 0u);
+    if (pes == 1) {
+      EXPECT_EQ(fused->scratch_bytes, 0u);
+    }
     EXPECT_GT(kept->scratch_bytes, 0u);
     EXPECT_EQ(Check(Pointwise(), config, CheckOptions{.keep_tensors = false}), "");
     EXPECT_EQ(Check(Pointwise(), config), "");

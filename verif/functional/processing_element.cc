@@ -24,6 +24,12 @@ uint8_t Clamp(int64_t value, const ComputeFields& f) {
   return static_cast<uint8_t>(std::min(std::max(value, f.act_min), f.act_max));
 }
 
+/// One byte of a result wider than int8.
+uint8_t WideByte(int64_t value, const ComputeFields& f) {
+  if (f.out_type == 1) value = std::min<int64_t>(std::max<int64_t>(value, -32768), 32767);
+  return static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * f.out_byte);
+}
+
 }  // namespace
 
 ComputeFields::ComputeFields(const Command& command) {
@@ -54,13 +60,25 @@ std::optional<Fault> ProcessingElement::Execute(const Command& command) {
       RunMaxPool(fields);
       break;
     case Opcode::kAdd:
-      RunAdd(fields);
+      RunTwoOperands(fields, &ProcessingElement::AddBytes);
+      break;
+    case Opcode::kMultiply:
+      RunTwoOperands(fields, &ProcessingElement::MultiplyBytes);
+      break;
+    case Opcode::kMaximum:
+      RunTwoOperands(fields, &ProcessingElement::MaximumBytes);
+      break;
+    case Opcode::kSquaredDifference:
+      RunTwoOperands(fields, &ProcessingElement::SquaredDifferenceBytes);
       break;
     case Opcode::kLookup:
       RunLookup(fields);
       break;
     case Opcode::kSoftmax:
       RunSoftmax(fields);
+      break;
+    case Opcode::kArgMax:
+      RunArgMax(fields);
       break;
     default:
       Fail("BadOpcode", 0, "not a compute command");
@@ -124,6 +142,9 @@ bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
       f.tiles != (f.positions + tile_positions - 1) / tile_positions) {
     return Fail("BadField", 0, "positions or tiles disagree with out_w, out_h");
   }
+  if (f.out_type > 2 || f.out_byte > (f.out_type == 0 ? 0 : f.out_type == 1 ? 1 : 3)) {
+    return Fail("BadField", 0, fmt::format("byte {} of output type {}", f.out_byte, f.out_type));
+  }
   if ((f.acc_init == 0 || f.drain == 0) && (f.groups != 1 || f.tiles != 1)) {
     return Fail("BadField", 0, "sums over several commands need one group and one tile");
   }
@@ -143,6 +164,7 @@ bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
         for (int64_t k1 = 0; k1 < f.k1_count; ++k1) {
           for (int64_t k0 = 0; k0 < f.k0_count; ++k0, ++slice) {
             const bool overwrite = slice == 0 && f.acc_init != 0;
+            if (f.acc_shift != 0 && k2 > 0 && k1 == 0 && k0 == 0) ShiftSums(count);
             if (!LoadWeights(f, group, slice)) return false;
             const bool ok = window ? AccumulateWindow(f, group, first, count, k2, k1, overwrite)
                                    : AccumulateDense(f, first, count, k2, k1, k0, overwrite);
@@ -156,13 +178,31 @@ bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
   return true;
 }
 
+/// One digit further: sums are multiplied by 256.
+void ProcessingElement::ShiftSums(int64_t positions) {
+  for (int64_t i = 0; i < positions * config_.pe_lanes(); ++i) {
+    accumulators[i] = Wrap(int64_t{accumulators[i]} * 256);
+  }
+}
+
 bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64_t slice) {
-  const size_t bytes = size_t{config_.lanes} * config_.simd;
-  const int64_t row = f.weight_row + group * f.weight_group_rows + slice * config_.slice_rows();
+  const int64_t weights = int64_t{config_.lanes} * config_.simd;
+  const int64_t bytes = f.packed_weights != 0 ? (weights + 1) / 2 : weights;
+  const int64_t row_bytes = config_.core_row_bytes();
+  const int64_t rows = (bytes + row_bytes - 1) / row_bytes;
+  const int64_t row = f.weight_row + group * f.weight_group_rows + slice * rows;
   for (uint32_t core = 0; core < config_.cores; ++core) {
-    const uint8_t* source = CoreRows(core, row, static_cast<int64_t>(bytes));
+    const uint8_t* source = CoreRows(core, row, rows * row_bytes);
     if (source == nullptr) return false;
-    std::copy(source, source + bytes, reinterpret_cast<uint8_t*>(weights_.data()) + core * bytes);
+    int8_t* target = weights_.data() + core * weights;
+    for (int64_t i = 0; i < weights; ++i) {
+      if (f.packed_weights == 0) {
+        target[i] = static_cast<int8_t>(source[i]);
+        continue;
+      }
+      const int nibble = source[i / 2] >> 4 * (i % 2) & 0xf;
+      target[i] = static_cast<int8_t>(nibble < 8 ? nibble : nibble - 16);
+    }
   }
   return true;
 }
@@ -259,13 +299,16 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
         const int32_t multiplier = static_cast<int32_t>(Word32(record + 4) & 0x7fffffff);
         const int shift = static_cast<int8_t>(record[8]);
         const int32_t sum = accumulators[p * lanes + first_channel + j];
-        if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 7 || shift < -31)) {
+        if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 31 || shift < -31)) {
           return Fail("BadField", row, fmt::format("shift {} in a parameter record", shift));
         }
         const int32_t value =
             f.average != 0 ? DivideForAverage(sum, bias, multiplier, shift)
                            : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
-        if (!WriteMemory(out + j, Clamp(value + f.out_zero_point, f))) return false;
+        const int64_t result = int64_t{value} + f.out_zero_point;
+        if (!WriteMemory(out + j, f.out_type == 0 ? Clamp(result, f) : WideByte(result, f))) {
+          return false;
+        }
       }
     }
   }
@@ -284,7 +327,7 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
     for (int64_t oy = 0; oy < f.out_h; ++oy) {
       for (int64_t ox = 0; ox < f.out_w; ++ox) {
         for (int64_t j = 0; j < channels; ++j) {
-          int64_t largest = -128;
+          int64_t extreme = f.minimum != 0 ? 127 : -128;
           for (int64_t c = 0; c < f.win_cols; ++c) {
             for (int64_t r = 0; r < f.win_rows; ++r) {
               const int64_t y = f.y_start + oy * f.y_step + r * f.win_y_step;
@@ -293,12 +336,13 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
               const int64_t a = f.act_base + oy * f.row_step + r * f.win_row_step + bx;
               uint8_t byte = 0;
               if (!ReadOperand(f, y, bx, a, &byte)) return false;
-              largest = std::max<int64_t>(largest, static_cast<int8_t>(byte));
+              const int64_t value = static_cast<int8_t>(byte);
+              extreme = f.minimum != 0 ? std::min(extreme, value) : std::max(extreme, value);
             }
           }
           const int64_t out =
               f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * f.out_x_step + j;
-          if (!WriteMemory(out, Clamp(largest, f))) return false;
+          if (!WriteMemory(out, Clamp(extreme, f))) return false;
         }
       }
     }
@@ -306,7 +350,7 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
   return true;
 }
 
-bool ProcessingElement::RunAdd(const ComputeFields& f) {
+bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Combine combine) {
   if (f.out_w < 1 || f.out_h < 1) return Fail("BadField", 0, "a count is 0");
   const int64_t width = config_.post_width;
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
@@ -316,21 +360,43 @@ bool ProcessingElement::RunAdd(const ComputeFields& f) {
       uint8_t b = 0;
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
       if (!ReadMemory(f.b_base + oy * f.b_row_step + i, &b)) return false;
-      const int32_t u = Wrap((static_cast<int8_t>(a) - f.a_zero_point) * (int64_t{1} << 19));
-      const int32_t w =
-          MultiplyByQuantized(Wrap((static_cast<int8_t>(b) - f.b_zero_point) * (int64_t{1} << 20)),
-                              static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
-      const int32_t sum = Wrap((f.a_subtract ? -int64_t{u} : int64_t{u}) +
-                               (f.b_subtract ? -int64_t{w} : int64_t{w}));
-      const int32_t value = MultiplyByQuantized(sum, static_cast<int32_t>(f.out_multiplier),
-                                                static_cast<int>(f.out_shift));
-      if (!WriteMemory(f.out_base + oy * f.out_row_step + i,
-                       Clamp(int64_t{value} + f.out_zero_point, f))) {
-        return false;
-      }
+      const int64_t value = (this->*combine)(f, static_cast<int8_t>(a), static_cast<int8_t>(b));
+      if (!WriteMemory(f.out_base + oy * f.out_row_step + i, Clamp(value, f))) return false;
     }
   }
   return true;
+}
+
+int64_t ProcessingElement::AddBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+  const int64_t u = (a - f.a_zero_point) * (int64_t{1} << 19);
+  const int64_t w =
+      MultiplyByQuantized(Wrap((b - f.b_zero_point) * (int64_t{1} << 20)),
+                          static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
+  const int32_t sum = Wrap((f.a_subtract ? -u : u) + (f.b_subtract ? -w : w));
+  return Rescaled(f, sum);
+}
+
+int64_t ProcessingElement::MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+  return Rescaled(f, Wrap((a - f.a_zero_point) * (b - f.b_zero_point)));
+}
+
+int64_t ProcessingElement::MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+  return f.minimum != 0 ? std::min(a, b) : std::max(a, b);
+}
+
+int64_t ProcessingElement::SquaredDifferenceBytes(const ComputeFields& f, int64_t a,
+                                                  int64_t b) const {
+  const int64_t u = (a - f.a_zero_point) * 64;
+  const int64_t w =
+      MultiplyByQuantized(Wrap((b - f.b_zero_point) * 128), static_cast<int32_t>(f.b_multiplier),
+                          static_cast<int>(f.b_shift));
+  return Rescaled(f, Wrap((u - w) * (u - w)));
+}
+
+int64_t ProcessingElement::Rescaled(const ComputeFields& f, int32_t value) const {
+  return int64_t{MultiplyByQuantized(value, static_cast<int32_t>(f.out_multiplier),
+                                     static_cast<int>(f.out_shift))} +
+         f.out_zero_point;
 }
 
 bool ProcessingElement::RunLookup(const ComputeFields& f) {
@@ -343,6 +409,29 @@ bool ProcessingElement::RunLookup(const ComputeFields& f) {
       uint8_t a = 0;
       if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
       if (!WriteMemory(f.out_base + oy * f.out_row_step + i, table[a])) return false;
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::RunArgMax(const ComputeFields& f) {
+  if (f.out_h < 1 || f.row_bytes < 1) return Fail("BadField", 0, "a count is 0");
+  for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    int64_t extreme = 0;
+    int64_t position = 0;
+    for (int64_t i = 0; i < f.row_bytes; ++i) {
+      uint8_t byte = 0;
+      if (!ReadMemory(f.act_base + oy * f.row_step + i, &byte)) return false;
+      const int64_t value = static_cast<int8_t>(byte);
+      if (i > 0 && (f.minimum != 0 ? value >= extreme : value <= extreme)) continue;
+      extreme = value;
+      position = i;
+    }
+    for (int64_t i = 0; i < 4; ++i) {
+      if (!WriteMemory(f.out_base + oy * f.out_row_step + i,
+                       static_cast<uint8_t>(position >> 8 * i))) {
+        return false;
+      }
     }
   }
   return true;

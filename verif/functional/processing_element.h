@@ -20,18 +20,20 @@ struct Fault {
 
 /// Fields of a compute command, decoded once. Names as in the command set.
 struct ComputeFields {
-#define NPUGEN_COMPUTE_FIELDS(X)                                                                \
-  X(acc_init)                                                                                   \
-  X(drain) X(average) X(fill) X(act_min) X(act_max) X(act_base) X(b_base) X(out_w) X(out_h)     \
-      X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step) X(x_start) X(row_bytes) X(in_h)   \
-          X(k0_count) X(k1_count) X(k2_count) X(k1_step) X(k2_row_step) X(groups) X(tiles)      \
-              X(group_step) X(weight_row) X(weight_group_rows) X(param_row) X(param_group_rows) \
-                  X(out_base) X(out_x_step) X(out_row_step) X(out_group_step) X(out_zero_point) \
-                      X(channels) X(group_channels) X(positions) X(win_rows) X(win_cols)        \
-                          X(win_new_cols) X(win_y_step) X(win_row_step) X(win_col_step)         \
-                              X(b_row_step) X(a_zero_point) X(b_zero_point) X(b_shift)          \
-                                  X(out_shift) X(b_multiplier) X(out_multiplier) X(b_subtract)  \
-                                      X(a_subtract)
+#define NPUGEN_COMPUTE_FIELDS(X)                                                                   \
+  X(acc_init)                                                                                      \
+  X(drain)                                                                                         \
+  X(average) X(acc_shift) X(packed_weights) X(minimum) X(out_byte) X(out_type) X(fill) X(act_min)  \
+      X(act_max) X(act_base) X(b_base) X(out_w) X(out_h) X(x_step) X(row_step) X(y_start)          \
+          X(y_step) X(k2_y_step) X(x_start) X(row_bytes) X(in_h) X(k0_count) X(k1_count)           \
+              X(k2_count) X(k1_step) X(k2_row_step) X(groups) X(tiles) X(group_step) X(weight_row) \
+                  X(weight_group_rows) X(param_row) X(param_group_rows) X(out_base) X(out_x_step)  \
+                      X(out_row_step) X(out_group_step) X(out_zero_point) X(channels)              \
+                          X(group_channels) X(positions) X(win_rows) X(win_cols) X(win_new_cols)   \
+                              X(win_y_step) X(win_row_step) X(win_col_step) X(b_row_step)          \
+                                  X(a_zero_point) X(b_zero_point) X(b_shift) X(out_shift)          \
+                                      X(b_multiplier) X(out_multiplier) X(b_subtract)              \
+                                          X(a_subtract)
 #define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
   NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
 #undef NPUGEN_DECLARE_FIELD
@@ -74,7 +76,17 @@ class ProcessingElement {
   bool LoadWeights(const ComputeFields& f, int64_t group, int64_t slice);
   bool Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count);
   bool RunMaxPool(const ComputeFields& f);
-  bool RunAdd(const ComputeFields& f);
+  /// Two int8 operands to a result before clamping.
+  using Combine = int64_t (ProcessingElement::*)(const ComputeFields& f, int64_t a,
+                                                 int64_t b) const;
+  bool RunTwoOperands(const ComputeFields& f, Combine combine);
+  int64_t AddBytes(const ComputeFields& f, int64_t a, int64_t b) const;
+  int64_t MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) const;
+  int64_t MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) const;
+  int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b) const;
+  int64_t Rescaled(const ComputeFields& f, int32_t value) const;
+  void ShiftSums(int64_t positions);
+  bool RunArgMax(const ComputeFields& f);
   bool RunLookup(const ComputeFields& f);
   bool RunSoftmax(const ComputeFields& f);
 
