@@ -44,6 +44,10 @@ void Derive(Spec& spec) {
                    });
     if (value.usable) value.number = make();
   };
+  derive("npu.axi.burst", {"controller.parameter_buffer", "controller.activation_buffer"}, [&] {
+    return PowerOfTwoBelow(std::min({uint64_t{32}, number("controller.parameter_buffer"),
+                                     number("controller.activation_buffer")}));
+  });
   derive("units.postprocess_width", {"pe.cores", "core.lanes"}, [&] {
     return PowerOfTwoBelow(std::min<uint64_t>(16, number("pe.cores") * number("core.lanes")));
   });

@@ -19,6 +19,7 @@ struct NpuConfig {
   uint64_t clock_hz = 200'000'000;
   uint32_t axi_data_bits = 128;      ///< 32, 64, ... 512
   uint32_t axi_address_bits = 40;    ///< 32..64
+  uint32_t axi_burst = 32;           ///< most beats of a burst, 4..256 (power of two)
   uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..32 (power of two)
   uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
 

@@ -32,6 +32,25 @@ std::string NearestMultiples(uint64_t value, uint64_t unit) {
   return fmt::format("{} or {}", FormatBytes(below), FormatBytes(above));
 }
 
+std::string BufferReason(const NpuConfig& config, uint32_t entries) {
+  return fmt::format("a staging buffer of {} beats does not hold a burst of {} beats", entries,
+                     config.axi_burst);
+}
+
+std::string BufferNearest(const NpuConfig& config, std::string_view key, uint32_t entries) {
+  return fmt::format("set {} to {} or more, or npu.axi.burst to {} or less", key, config.axi_burst,
+                     PowerOfTwoBelow(entries));
+}
+
+/// The largest value of `member` below its present one with which the rows of a slice, doubled, and
+/// of the parameters fit in core memory; 0 if there is none.
+uint32_t LargestFitting(NpuConfig config, uint32_t NpuConfig::*member) {
+  while (--(config.*member) != 0) {
+    if (config.core_rows() >= NeededCoreRows(config)) break;
+  }
+  return config.*member;
+}
+
 const std::vector<ConfigRule>& Rules() {
   static const std::vector<ConfigRule> rules = {
       {DiagnosticCode::kSpecTooManyPes,
@@ -109,8 +128,8 @@ const std::vector<ConfigRule>& Rules() {
        },
        [](const NpuConfig& c) {
          return fmt::format(
-             "set units.postprocess_width to {} or less, or have {} lanes or more in all cores",
-             PowerOfTwoBelow(c.pe_lanes()), c.post_width);
+             "set units.postprocess_width to {} or less, or core.lanes to {} or more",
+             PowerOfTwoBelow(c.pe_lanes()), (c.post_width + c.cores - 1) / c.cores);
        }},
       {DiagnosticCode::kSpecTooManyLookups,
        {"units.lookup_ports", "units.postprocess_width"},
@@ -168,8 +187,33 @@ const std::vector<ConfigRule>& Rules() {
              FormatBytes(c.core_memory_bytes), NeededCoreRows(c), c.core_row_bytes());
        },
        [](const NpuConfig& c) {
-         return fmt::format("set core.memory to {} or more, or have fewer lanes or multipliers",
-                            FormatBytes(uint64_t{NeededCoreRows(c)} * c.core_row_bytes()));
+         std::string text =
+             fmt::format("set core.memory to {} or more",
+                         FormatBytes(uint64_t{NeededCoreRows(c)} * c.core_row_bytes()));
+         if (const uint32_t lanes = LargestFitting(c, &NpuConfig::lanes); lanes != 0) {
+           text += fmt::format(", or core.lanes to {} or less", lanes);
+         }
+         if (const uint32_t simd = LargestFitting(c, &NpuConfig::simd); simd != 0) {
+           text += fmt::format(", or lane.simd to {} or less", simd);
+         }
+         return text;
+       }},
+      {DiagnosticCode::kSpecBufferBelowBurst,
+       {"controller.parameter_buffer", "npu.axi.burst"},
+       "`controller.parameter_buffer` >= `npu.axi.burst`: parameters are staged a burst at a time.",
+       [](const NpuConfig& c) { return c.parameter_entries >= c.axi_burst; },
+       [](const NpuConfig& c) { return BufferReason(c, c.parameter_entries); },
+       [](const NpuConfig& c) {
+         return BufferNearest(c, "controller.parameter_buffer", c.parameter_entries);
+       }},
+      {DiagnosticCode::kSpecBufferBelowBurst,
+       {"controller.activation_buffer", "npu.axi.burst"},
+       "`controller.activation_buffer` >= `npu.axi.burst`: activations are staged a burst at a "
+       "time.",
+       [](const NpuConfig& c) { return c.activation_entries >= c.axi_burst; },
+       [](const NpuConfig& c) { return BufferReason(c, c.activation_entries); },
+       [](const NpuConfig& c) {
+         return BufferNearest(c, "controller.activation_buffer", c.activation_entries);
        }},
   };
   return rules;

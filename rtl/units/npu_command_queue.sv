@@ -8,9 +8,10 @@
 // in the counts. Lengths (up to Entries) and the numbers of barriers have been checked by the
 // dispatcher.
 module npu_command_queue #(
-  parameter int unsigned Entries = 10,  // entries of the engine's longest command, at least 2
-  parameter int unsigned Depth   = 16,  //@ = npu.command_queue  -- commands held, 1..16
+  parameter int unsigned Entries  = 10, // entries of the engine's longest command, at least 2
+  parameter int unsigned Depth    = 16, //@ = npu.command_queue  -- commands held, 1..16
   parameter int unsigned Barriers = 34, //@ = npu.barriers
+  parameter bit WaitsInEngine     = 1'b0,  // 1: offer commands before their waits hold, too
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                    clk_i,
@@ -24,13 +25,13 @@ module npu_command_queue #(
   input  wire                    push_last_i,       // last entry of its command
   // counts of the barriers, barrier 0 in the low bits
   input  wire [Barriers*CountW-1:0] barrier_counts_i,
-  // next command: whole, and its waits hold
+  // next command: whole, and its waits hold unless they are left to the engine
   output wire                    cmd_valid_o,
   input  wire                    cmd_ready_i,
   output wire [Entries*128-1:0]  cmd_o,             // words beyond the command's length are 0
   // state, for controller and trace
   output wire                    waiting_o,         // a whole command is loaded but must wait
-  output wire                    blocked_o,         // nothing moves without an arrival or a push
+  output wire                    blocked_o,         // only arrival, push or take moves it
   output wire                    empty_o,           // nothing held at all
   output wire [15:0]             tag_o,             // tag of the loaded command
   output wire [15:0]             running_tag_o      // tag of the command that the engine took last
@@ -54,7 +55,6 @@ module npu_command_queue #(
   logic [7:0]             length;
   // waits
   npu_isa_pkg::control_command_t header;
-  logic [CountW-1:0]             count0, count1;
   logic                          released;
   logic                          unused_bits;
 
@@ -67,11 +67,17 @@ module npu_command_queue #(
   assign last      = 8'(index_q) + 8'd1 == length;
   assign take      = cmd_valid_o && cmd_ready_i;
 
-  assign header   = cmd_q[127:0];
-  assign count0   = barrier_counts_i[32'(header.wait0_id)*CountW+:CountW];
-  assign count1   = barrier_counts_i[32'(header.wait1_id)*CountW+:CountW];
-  assign released = (!header.wait0_en || count0 >= header.wait0_count) &&
-                    (!header.wait1_en || count1 >= header.wait1_count);
+  assign header = cmd_q[127:0];
+
+  npu_waits #(
+    .Barriers(Barriers)
+  ) u_waits (
+    .counts_i(barrier_counts_i),
+    .enable_i({header.wait1_en, header.wait0_en}),
+    .id_i    ({header.wait1_id, header.wait0_id}),
+    .count_i ({header.wait1_count, header.wait0_count}),
+    .hold_o  (released)
+  );
 
   npu_ram_fifo #(
     .Width (128),
@@ -116,10 +122,11 @@ module npu_command_queue #(
   end
 
   assign push_ready_o  = fifo_ready;
-  assign cmd_valid_o   = full_q && released && !halt_i;
+  assign cmd_valid_o   = full_q && (released || WaitsInEngine) && !halt_i;
   assign cmd_o         = cmd_q;
   assign waiting_o     = full_q && !released;
-  assign blocked_o     = waiting_o || (fifo_empty && !full_q && index_q != '0);
+  assign blocked_o     = waiting_o || (full_q && WaitsInEngine) ||
+                         (fifo_empty && !full_q && index_q != '0);
   assign empty_o       = fifo_empty && !full_q && index_q == '0;
   assign tag_o         = header.tag;
   assign running_tag_o = running_tag_q;

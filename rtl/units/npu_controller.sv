@@ -17,6 +17,7 @@ module npu_controller #(
   parameter int unsigned GridX              = 8,      //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY              = 4,      //@ = npu.grid.y  -- PE rows; at most 32 PEs
   parameter int unsigned Barriers           = 34,     //@ = npu.barriers
+  parameter int unsigned MaxBurst           = 256,    //@ = npu.axi.burst  -- beats of a burst
   parameter int unsigned InstructionEntries = 16384,  //@ = controller.instruction_memory
   localparam int unsigned NumPes   = GridX * GridY,
   localparam int unsigned CountsW  = Barriers * npu_isa_pkg::BarrierCountBits,
@@ -59,7 +60,9 @@ module npu_controller #(
   input  wire [NumPes-1:0]     pe_push_ready_i,
   // LOAD: engine and queue; the tag is that of the running command, else of the next one
   input  wire                  load_busy_i,
+  input  wire                  load_stalled_i,        // the engine moves only with an arrival
   input  wire                  load_waiting_i,
+  input  wire [15:0]           load_waiting_tag_i,    // of the first LOAD that waits
   input  wire                  load_blocked_i,
   input  wire                  load_empty_i,
   input  wire [15:0]           load_tag_i,
@@ -214,7 +217,8 @@ module npu_controller #(
   npu_fetch #(
     .BusBytes(BusBytes),
     .AddrW   (AddrW),
-    .Depth   (InstructionEntries)
+    .Depth   (InstructionEntries),
+    .BusBurst(MaxBurst)
   ) u_fetch (
     .clk_i,
     .rst_ni,
@@ -297,7 +301,7 @@ module npu_controller #(
   // Deadlock: the dispatcher cannot go on, nothing runs, and no queue moves without an arrival.
   assign arrival = load_signal_valid_i || store_signal_valid_i || pe_signal_valid_i != '0;
   assign stuck   = running && dispatch_blocked && quiet && !arrival &&
-                   !load_busy_i && !store_busy_i && pe_busy_i == '0 &&
+                   load_stalled_i && !store_busy_i && pe_busy_i == '0 &&
                    (load_empty_i || load_blocked_i) && (store_empty_i || store_blocked_i) &&
                    (pe_empty_i | pe_blocked_i) == '1 &&
                    (load_waiting_i || store_waiting_i || pe_waiting_i != '0);
@@ -315,7 +319,8 @@ module npu_controller #(
     end
   end
 
-  assign waiting_tag = load_waiting_i ? load_tag_i : store_waiting_i ? store_tag_i : pe_waiting_tag;
+  assign waiting_tag = load_waiting_i ? load_waiting_tag_i :
+                       store_waiting_i ? store_tag_i : pe_waiting_tag;
 
   // The first error; of several in one cycle controller, LOAD, STORE, PEs in this order.
   always_comb begin

@@ -12,16 +12,21 @@ module npu_dma #(
   parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
   parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
+  parameter int unsigned MaxBurst         = 32,      //@ = npu.axi.burst  -- beats of a burst
+  parameter int unsigned Barriers         = 34,      //@ = npu.barriers
   localparam int unsigned NumPes = GridX * GridY,
-  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
+  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1,
+  localparam int unsigned CountsW = Barriers * npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,               // as reset; only while quiet_o
   input  wire                   halt_i,                // issue no new burst, finish those under way
   output wire                   quiet_o,               // no burst and no memory read outstanding
-  // command queues
+  input  wire  [CountsW-1:0]    barrier_counts_i,      // barrier 0 in the low bits
+  // command queues; LOADs come before their waits hold
   input  wire                   load_cmd_valid_i,
+  input  wire                   load_cmd_released_i,   // its waits hold
   output wire                   load_cmd_ready_o,
   input  wire  [28*32-1:0]      load_cmd_i,            // npu_isa_pkg::dma_command_t
   input  wire                   store_cmd_valid_i,
@@ -29,6 +34,9 @@ module npu_dma #(
   input  wire  [28*32-1:0]      store_cmd_i,
   // state
   output wire                   load_busy_o,
+  output wire                   load_stalled_o,        // nothing moves without arrival or command
+  output wire                   load_waiting_o,        // a LOAD taken waits for a barrier
+  output wire  [15:0]           load_waiting_tag_o,
   output wire                   load_signal_valid_o,
   output wire  [5:0]            load_signal_id_o,
   output wire  [23:0]           load_signal_amount_o,
@@ -117,17 +125,24 @@ module npu_dma #(
     .PeMemBytes      (PeMemBytes),
     .CoreMemBytes    (CoreMemBytes),
     .ParameterBuffer (ParameterBuffer),
-    .ActivationBuffer(ActivationBuffer)
+    .ActivationBuffer(ActivationBuffer),
+    .MaxBurst        (MaxBurst),
+    .Barriers        (Barriers)
   ) u_load (
     .clk_i,
     .rst_ni,
     .clear_i,
     .cmd_valid_i       (load_cmd_valid_i),
     .cmd_ready_o       (load_cmd_ready_o),
+    .cmd_released_i    (load_cmd_released_i),
     .cmd_i             (load_cmd_i),
+    .barrier_counts_i,
     .halt_i,
     .quiet_o           (load_quiet),
     .busy_o            (load_busy_o),
+    .stalled_o         (load_stalled_o),
+    .waiting_o         (load_waiting_o),
+    .waiting_tag_o     (load_waiting_tag_o),
     .signal_valid_o    (load_signal_valid_o),
     .signal_id_o       (load_signal_id_o),
     .signal_amount_o   (load_signal_amount_o),
@@ -169,7 +184,8 @@ module npu_dma #(
     .Outstanding(Outstanding),
     .GridX      (GridX),
     .GridY      (GridY),
-    .PeMemBytes (PeMemBytes)
+    .PeMemBytes (PeMemBytes),
+    .MaxBurst   (MaxBurst)
   ) u_store (
     .clk_i,
     .rst_ni,

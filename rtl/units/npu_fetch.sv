@@ -11,6 +11,7 @@ module npu_fetch #(
   parameter int unsigned BusBytes    = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW       = 64,     //@ = npu.axi.address_width  -- 32..64 bits
   parameter int unsigned Depth       = 16384,  //@ = controller.instruction_memory  -- entries held
+  parameter int unsigned BusBurst    = 256,    //@ = npu.axi.burst  -- most beats of a burst, 4..256
   parameter int unsigned MaxInFlight = 2,      // bursts under way; LOAD shares the bus
   parameter int unsigned SpecEntries = 32      // entries read before the header is known, 2..64
 ) (
@@ -58,9 +59,10 @@ module npu_fetch #(
   localparam int unsigned Words        = (Depth + WordEntries - 1) / WordEntries;
   localparam int unsigned RoomW        = $clog2(Words + 1);
   // A burst fills at most half of the instruction memory and has at most 16 beats.
+  localparam int unsigned MostBeats    = (BusBurst > 16) ? 16 : BusBurst;
   localparam int unsigned HalfWords    = (Words > 1) ? Words / 2 : 1;
   localparam int unsigned BurstWords   =
-      (HalfWords * BeatsPerWord > 16) ? 16 / BeatsPerWord : HalfWords;
+      (HalfWords * BeatsPerWord > MostBeats) ? MostBeats / BeatsPerWord : HalfWords;
   localparam int unsigned MaxBurst     = BurstWords * BeatsPerWord;
   localparam int unsigned PageBeats    = 4096 / BusBytes;
   localparam int unsigned PageW        = $clog2(PageBeats + 1);
@@ -71,8 +73,9 @@ module npu_fetch #(
   begin : gen_bad_bus
     $error("npu_fetch: BusBytes must be 4, 8 .. 64 and AddrW 32..64");
   end
-  if (Depth < 1 || MaxInFlight < 1 || SpecEntries < 2 || SpecEntries > 64) begin : gen_bad_depth
-    $error("npu_fetch: Depth and MaxInFlight must be at least 1, SpecEntries 2..64");
+  if (Depth < 1 || BusBurst < 4 || MaxInFlight < 1 || SpecEntries < 2 || SpecEntries > 64)
+  begin : gen_bad_depth
+    $error("npu_fetch: Depth, MaxInFlight >= 1, BusBurst >= 4, SpecEntries 2..64");
   end
 
   typedef enum logic [1:0] {

@@ -9,8 +9,12 @@
 // next one is taken when the last run of the present one is listed, and up to ContextDepth + 2 are
 // in flight; their words are written, and their signals raised, strictly in order. An error is
 // reported when everything before the failing run is written. A command with local_source reads
-// what commands before it wrote, so it runs alone. The R channel may wait for the staging buffers,
-// which need nothing but the memories to drain.
+// what commands before it wrote, so it runs alone.
+//
+// A command is taken when its waits and those of all before it hold; with `ahead` (or of one entry)
+// at once. Its first run is not realigned before that. Until then it has bursts only as far as the
+// staging buffer of its destination has room for them, so that the R channel never waits for a
+// barrier: it may wait for the staging buffers, which then need only the memories to drain.
 module npu_load #(
   parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- 32..64 bits
@@ -22,9 +26,11 @@ module npu_load #(
   parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
   parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
-  parameter int unsigned MaxBurst         = 32,      // beats of a burst, 1..256
+  parameter int unsigned MaxBurst         = 32,      //@ = npu.axi.burst  -- beats, 1..256
+  parameter int unsigned Barriers         = 34,      //@ = npu.barriers
   localparam int unsigned NumPes = GridX * GridY,
-  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1
+  localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1,
+  localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -32,11 +38,16 @@ module npu_load #(
   // command queue
   input  wire                   cmd_valid_i,
   output wire                   cmd_ready_o,
+  input  wire                   cmd_released_i,       // its waits hold
   input  wire  [28*32-1:0]      cmd_i,                // npu_isa_pkg::dma_command_t
+  input  wire  [Barriers*CountW-1:0] barrier_counts_i, // barrier 0 in the low bits
   // control and state
   input  wire                   halt_i,               // issue no burst, discard what still comes
   output wire                   quiet_o,              // no burst outstanding
   output wire                   busy_o,               // from the cycle after a command is taken
+  output wire                   stalled_o,            // nothing moves without arrival or command
+  output wire                   waiting_o,            // a command taken waits for a barrier
+  output wire  [15:0]           waiting_tag_o,        // of the first one that does
   output wire                   signal_valid_o,
   output wire  [5:0]            signal_id_o,
   output wire  [23:0]           signal_amount_o,
@@ -80,9 +91,13 @@ module npu_load #(
   localparam int unsigned PageBeats    = 4096 / BusBytes;
   localparam int unsigned PageW        = $clog2(PageBeats);
   localparam int unsigned ContextDepth = 4;
-  localparam int unsigned StageDepth   =
-      (ParameterBuffer < ActivationBuffer) ? ParameterBuffer : ActivationBuffer;
-  localparam int unsigned CreditW      = $clog2(StageDepth + 1);
+  localparam int unsigned WaitDepth    = 4;  // commands taken whose waits are open
+  localparam int unsigned IdW          = npu_isa_pkg::BarrierIdBits;
+  localparam int unsigned WaitW        = 16 + 2 * (1 + IdW + CountW);
+  localparam int unsigned SeqW         = 4;  // numbers of commands: more than are in flight, twice
+  localparam int unsigned MaxBuffer    =
+      (ParameterBuffer > ActivationBuffer) ? ParameterBuffer : ActivationBuffer;
+  localparam int unsigned RoomW        = $clog2(MaxBuffer + (Outstanding + 1) * MaxBurst + 1);
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
@@ -106,6 +121,13 @@ module npu_load #(
   logic                     stop, stopped_q;  // an error here or anywhere
   logic                     take, runs_ready;
   logic        [1:0]        window_q;
+  // Waits. Numbers count commands: taken, of these released (they and all before them), and begun.
+  logic                     early, wait_ready, wait_valid, wait_hold;
+  logic [1:0]               wait_enable;
+  logic [2*IdW-1:0]         wait_id;
+  logic [2*CountW-1:0]      wait_count;
+  logic [SeqW-1:0]          taken_q, released_q, begun_q, number_q, check_number_q, check_distance;
+  logic                     check_released;
   logic                     core_q;
   logic                     nothing_q;        // one entry: moves nothing
   logic [PeW-1:0]           source_pe_q;
@@ -148,8 +170,11 @@ module npu_load #(
   logic                 ar_valid_q;
   logic [AddrW-1:0]     ar_addr_q;
   logic [7:0]           ar_len_q;
-  logic [CreditW-1:0]   credit_q;     // local words requested and not yet realigned
+  logic [RoomW-1:0]     parameter_used_q, activation_used_q;  // beats requested, not yet realigned
+  logic                 room, word_room;  // in the staging buffer: for the burst, for a local word
+  logic                 read_accept;      // a local word is requested
   logic                 requested;    // a request of this run is made, or it needs none
+  logic [RoomW-1:0]     requested_beats;
   logic                 enqueue;
   logic [AddrW-1:ByteW] burst_addr;
   logic [15:0]          burst_tag;
@@ -164,6 +189,7 @@ module npu_load #(
   logic                  beat_valid, stage_core, pop;
 
   // Realignment
+  logic             run_begin, context_pop;
   logic             queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
   logic [23:0]      queue_dest;
   logic [ByteW-1:0] queue_source_low;
@@ -188,11 +214,14 @@ module npu_load #(
   logic [$clog2(Outstanding + 1)-1:0] unused_burst_count;
   logic [$clog2(Outstanding + 5)-1:0] unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
+  logic [$clog2(WaitDepth + 1)-1:0] unused_wait_count;
   logic             unused_parameter_empty, unused_activation_empty, unused_ok;
 
   // ---- Command: what all its runs share ----
   assign cmd         = cmd_i;
-  assign cmd_ready_o = runs_ready && context_ready && !alone_q && !stop &&
+  assign early       = (cmd.ahead && !cmd.local_source) || cmd.length == 8'd1;
+  assign cmd_ready_o = runs_ready && context_ready && wait_ready && !alone_q && !stop &&
+                       (early || (cmd_released_i && !wait_valid)) &&
                        (!cmd.local_source || !busy_o);
   assign take        = cmd_valid_i && cmd_ready_o;
 
@@ -203,6 +232,7 @@ module npu_load #(
       nothing_q      <= cmd.length == 8'd1;
       source_pe_q    <= cmd.source_pe[PeW-1:0];
       tag_q          <= cmd.tag;
+      number_q       <= taken_q;
       fill_q         <= cmd.fill;
       pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
       core_mask_q    <= cmd.core_mask[Cores-1:0];
@@ -213,6 +243,48 @@ module npu_load #(
                         (cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
                          (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0) ||
                          (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
+    end
+  end
+
+  npu_fifo #(
+    .Width(WaitW),
+    .Depth(WaitDepth)
+  ) u_open_waits (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(take),
+    .ready_o(wait_ready),
+    .data_i ({cmd.tag, cmd.wait1_en, cmd.wait0_en, cmd.wait1_id, cmd.wait0_id, cmd.wait1_count,
+              cmd.wait0_count}),
+    .valid_o(wait_valid),
+    .ready_i(wait_hold),
+    .data_o ({waiting_tag_o, wait_enable, wait_id, wait_count}),
+    .count_o(unused_wait_count)
+  );
+
+  npu_waits #(
+    .Barriers(Barriers)
+  ) u_waits (
+    .counts_i(barrier_counts_i),
+    .enable_i(wait_enable),
+    .id_i    (wait_id),
+    .count_i (wait_count),
+    .hold_o  (wait_hold)
+  );
+
+  assign check_distance = released_q - check_number_q;
+  assign check_released = check_distance != '0 && !check_distance[SeqW-1];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      taken_q    <= '0;
+      released_q <= '0;
+      begun_q    <= '0;
+    end else begin
+      if (take) taken_q <= taken_q + SeqW'(1);
+      if (wait_valid && wait_hold) released_q <= released_q + SeqW'(1);
+      if (context_pop) begun_q <= begun_q + SeqW'(1);
     end
   end
 
@@ -252,6 +324,7 @@ module npu_load #(
       check_copies_q <= !run_outside;
       check_core_q   <= core_q;
       check_last_q   <= run_last;
+      check_number_q <= number_q;
       check_tag_q    <= tag_q;
       check_dest_q   <= run_local[23:0];
       check_error_q  <= bad_field_q ? npu_isa_pkg::ErrBadField :
@@ -262,7 +335,7 @@ module npu_load #(
       check_beats_q  <= span[24:ByteW];
     end else if (check_ok && check_copies_q) begin
       if (alone_q) begin
-        if (mem_rd_valid_o && mem_rd_ready_i) begin
+        if (read_accept) begin
           check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(1), {ByteW{1'b0}}};
           check_beats_q <= check_beats_q - BeatsW'(1);
         end
@@ -279,15 +352,21 @@ module npu_load #(
   assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(check_addr_q[11:ByteW]);
   assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
   assign burst       = (32'(check_beats_q) < 32'(burst_limit)) ? 9'(check_beats_q) : burst_limit;
+  assign room        = check_core_q ?
+      parameter_used_q + RoomW'(burst) <= RoomW'(ParameterBuffer) :
+      activation_used_q + RoomW'(burst) <= RoomW'(ActivationBuffer);
+  assign word_room   = check_core_q ? parameter_used_q < RoomW'(ParameterBuffer) :
+                                      activation_used_q < RoomW'(ActivationBuffer);
   assign issue       = check_ok && check_copies_q && !alone_q && burst_ready &&
-                       (!ar_valid_q || ar_ready_i);
+                       (check_released || room) && (!ar_valid_q || ar_ready_i);
 
-  assign mem_rd_valid_o = check_ok && check_copies_q && alone_q &&
-                          credit_q != CreditW'(StageDepth);
+  assign mem_rd_valid_o = check_ok && check_copies_q && alone_q && word_room;
+  assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
   assign mem_rd_addr_o  = {check_addr_q[23:ByteW], {ByteW{1'b0}}};
   assign mem_rd_pe_o    = source_pe_q;
 
-  assign requested  = issue || (mem_rd_valid_o && mem_rd_ready_i) || (check_ok && !check_copies_q);
+  assign requested_beats = issue ? RoomW'(burst) : RoomW'(read_accept);
+  assign requested  = issue || read_accept || (check_ok && !check_copies_q);
   assign enqueue    = requested && check_first_q;
   assign check_done = requested && (!check_copies_q ||
                                     check_beats_q == (alone_q ? BeatsW'(1) : BeatsW'(burst)));
@@ -380,11 +459,14 @@ module npu_load #(
   assign pop        = beat_valid && beat_ready;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i || !alone_q) begin
-      credit_q <= '0;
+    if (!rst_ni || clear_i) begin
+      parameter_used_q  <= '0;
+      activation_used_q <= '0;
     end else begin
-      if (mem_rd_valid_o && mem_rd_ready_i && !pop) credit_q <= credit_q + CreditW'(1);
-      if (pop && !(mem_rd_valid_o && mem_rd_ready_i)) credit_q <= credit_q - CreditW'(1);
+      parameter_used_q  <= parameter_used_q + (check_core_q ? requested_beats : '0) -
+                           RoomW'(pop && to_core);
+      activation_used_q <= activation_used_q + (check_core_q ? '0 : requested_beats) -
+                           RoomW'(pop && !to_core);
     end
   end
 
@@ -400,7 +482,7 @@ module npu_load #(
     .ready_o(queue_ready),
     .data_i ({check_dest_q, check_addr_q[ByteW-1:0], check_copies_q, check_last_q}),
     .valid_o(queue_valid),
-    .ready_i(realign_ready),
+    .ready_i(run_begin && realign_ready),
     .data_o ({queue_dest, queue_source_low, queue_copies, queue_last}),
     .count_o(unused_queue_count)
   );
@@ -419,7 +501,7 @@ module npu_load #(
     .data_i ({left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q, core_q,
               nothing_q, signal_en_q, signal_bytes_q, signal_id_q, core_mask_q, pe_mask_q}),
     .valid_o(context_valid),
-    .ready_i(queue_valid && realign_ready && queue_last),
+    .ready_i(context_pop),
     .data_o ({context_first, context_last, context_end, context_fill, context_user}),
     .count_o(unused_context_count)
   );
@@ -431,7 +513,7 @@ module npu_load #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .run_valid_i     (queue_valid),
+    .run_valid_i     (run_begin),
     .run_ready_o     (realign_ready),
     .run_addr_i      (queue_dest),
     .run_source_low_i(queue_source_low),
@@ -457,6 +539,10 @@ module npu_load #(
     .idle_o          (realign_idle)
   );
 
+  // The oldest run may begin when the waits of its command hold.
+  assign run_begin   = queue_valid && released_q != begun_q;
+  assign context_pop = run_begin && realign_ready && queue_last;
+
   assign to_core            = beat_user[UserW-1];
   assign word_accept        = word_valid && (mem_wr_ready_i || word_nothing);
   assign mem_wr_valid_o     = word_valid && !word_nothing;
@@ -467,7 +553,7 @@ module npu_load #(
   assign r_error = r_accept && r_resp_i[1] && !stop;
   // A run that fails is reported when everything before it is written.
   assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop &&
-                        quiet_o && !queue_valid && realign_idle;
+                        quiet_o && !queue_valid && realign_idle && check_released;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -502,6 +588,11 @@ module npu_load #(
 
   assign quiet_o         = !ar_valid_q && !burst_valid;
   assign busy_o          = !runs_ready || check_valid_q || context_valid || !realign_idle || done_q;
+  assign waiting_o       = wait_valid && !wait_hold;
+  // What is released, on the bus or about to be listed moves on by itself.
+  assign stalled_o       = !take && quiet_o && released_q == begun_q && realign_idle && !done_q &&
+                           !(wait_valid && wait_hold) && !requested &&
+                           (runs_ready || (run_valid && !run_ready));
   assign signal_valid_o  = signal_valid_q;
   assign signal_id_o     = signal_id_q2;
   assign signal_amount_o = 24'(signal_amount_q);

@@ -16,7 +16,7 @@ module npu_store #(
   parameter int unsigned GridX       = 4,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY       = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
   parameter int unsigned PeMemBytes  = 131072,  //@ = pe.memory  -- bytes of a PE memory
-  parameter int unsigned MaxBurst    = 32,      // beats of a burst, 1..256
+  parameter int unsigned MaxBurst    = 32,      //@ = npu.axi.burst  -- beats, 1..256
   parameter int unsigned StageDepth  = 16,      // words staged; the read latency and some
   localparam int unsigned NumPes = GridX * GridY,
   localparam int unsigned PeW    = (NumPes > 1) ? $clog2(NumPes) : 1

@@ -11,6 +11,7 @@ module npu_top #(
   parameter int unsigned BusBytes           = 16,      //@ = npu.axi.bytes  -- bytes of a bus beat
   parameter int unsigned AddrW              = 40,      //@ = npu.axi.address_width  -- bits
   parameter int unsigned Outstanding        = 8,       //@ = npu.axi.outstanding  -- bursts
+  parameter int unsigned MaxBurst           = 32,      //@ = npu.axi.burst  -- beats
   parameter int unsigned QueueDepth         = 4,       //@ = npu.command_queue  -- per engine
   parameter int unsigned Barriers           = 16,      //@ = npu.barriers
   parameter int unsigned PeMemBytes         = 131072,  //@ = pe.memory  -- bytes of a PE memory
@@ -173,6 +174,8 @@ module npu_top #(
   logic [CountsW-1:0] barrier_counts;
   logic [127:0]       push_entry;
   logic [Pes-1:0]     pe_push_valid, pe_push_ready;
+  logic               load_stalled, load_queue_waiting;
+  logic [15:0]        load_waiting_tag;
   logic               load_busy, load_waiting, load_blocked, load_empty, load_signal_valid;
   logic               store_busy, store_waiting, store_blocked, store_empty, store_signal_valid;
   logic [15:0]        load_queue_tag, load_running_tag, store_queue_tag, store_running_tag;
@@ -202,6 +205,7 @@ module npu_top #(
     .GridX             (GridX),
     .GridY             (GridY),
     .Barriers          (Barriers),
+    .MaxBurst          (MaxBurst),
     .InstructionEntries(InstructionEntries)
   ) u_controller (
     .clk_i,
@@ -236,7 +240,9 @@ module npu_top #(
     .pe_push_valid_o     (pe_push_valid),
     .pe_push_ready_i     (pe_push_ready),
     .load_busy_i         (load_busy),
-    .load_waiting_i      (load_waiting),
+    .load_stalled_i      (load_stalled),
+    .load_waiting_i      (load_waiting || load_queue_waiting),
+    .load_waiting_tag_i  (load_waiting ? load_waiting_tag : load_queue_tag),
     .load_blocked_i      (load_blocked),
     .load_empty_i        (load_empty),
     .load_tag_i          (load_busy ? load_running_tag : load_queue_tag),
@@ -294,9 +300,10 @@ module npu_top #(
   logic [128*DmaEntries-1:0] load_cmd, store_cmd;
 
   npu_command_queue #(
-    .Entries (DmaEntries),
-    .Depth   (QueueDepth),
-    .Barriers(Barriers)
+    .Entries      (DmaEntries),
+    .Depth        (QueueDepth),
+    .Barriers     (Barriers),
+    .WaitsInEngine(1'b1)
   ) u_load_queue (
     .clk_i,
     .rst_ni,
@@ -310,7 +317,7 @@ module npu_top #(
     .cmd_valid_o     (load_cmd_valid),
     .cmd_ready_i     (load_cmd_ready),
     .cmd_o           (load_cmd),
-    .waiting_o       (load_waiting),
+    .waiting_o       (load_queue_waiting),
     .blocked_o       (load_blocked),
     .empty_o         (load_empty),
     .tag_o           (load_queue_tag),
@@ -365,20 +372,27 @@ module npu_top #(
     .PeMemBytes      (PeMemBytes),
     .CoreMemBytes    (CoreMemBytes),
     .ParameterBuffer (ParameterBuffer),
-    .ActivationBuffer(ActivationBuffer)
+    .ActivationBuffer(ActivationBuffer),
+    .MaxBurst        (MaxBurst),
+    .Barriers        (Barriers)
   ) u_dma (
     .clk_i,
     .rst_ni,
     .clear_i              (clear),
     .halt_i               (halt),
     .quiet_o              (dma_quiet),
+    .barrier_counts_i     (barrier_counts),
     .load_cmd_valid_i     (load_cmd_valid),
+    .load_cmd_released_i  (!load_queue_waiting),
     .load_cmd_ready_o     (load_cmd_ready),
     .load_cmd_i           (load_cmd),
     .store_cmd_valid_i    (store_cmd_valid),
     .store_cmd_ready_o    (store_cmd_ready),
     .store_cmd_i          (store_cmd),
     .load_busy_o          (load_busy),
+    .load_stalled_o       (load_stalled),
+    .load_waiting_o       (load_waiting),
+    .load_waiting_tag_o   (load_waiting_tag),
     .load_signal_valid_o  (load_signal_valid),
     .load_signal_id_o     (load_signal_id),
     .load_signal_amount_o (load_signal_amount),

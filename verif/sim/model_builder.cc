@@ -481,6 +481,7 @@ Result<BuiltModel> BuildConfigModel(const NpuConfig& config, ModelBuildOptions o
   const Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
   if (config.pes() > 1) options.shared_modules.push_back("npu_pe");
+  if (config.cores > 1) options.shared_modules.push_back("npu_core");
   return BuildModel(*files, options);
 }
 

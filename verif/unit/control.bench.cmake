@@ -13,7 +13,7 @@ npugen_bench(NAME dispatch TOP npu_dispatch TEST dispatch_test.cc
   VARIANTS pe1:GridX=1,GridY=1,Barriers=16 pe6:GridX=3,GridY=2,Barriers=16
            pe32:GridX=8,GridY=4,Barriers=34)
 npugen_bench(NAME command_queue TOP npu_command_queue TEST command_queue_test.cc
-  RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_command_queue.sv
+  RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_waits.sv units/npu_command_queue.sv
   VARIANTS e7_d1:Entries=7,Depth=1,Barriers=16 e10_d4:Entries=10,Depth=4,Barriers=20
            e10_d16:Entries=10,Depth=16,Barriers=34)
 npugen_bench(NAME barriers TOP npu_barriers TEST barriers_test.cc RTL units/npu_barriers.sv

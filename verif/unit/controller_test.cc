@@ -139,6 +139,8 @@ struct Bench {
       if (e < 2 && (engine.busy && (!dut.halt_o || engine.linger > 0))) dma_quiet = false;
       if (e == 0) {
         dut.load_busy_i = engine.busy;
+        dut.load_stalled_i = !engine.busy;
+        dut.load_waiting_tag_i = engine.tag();
         dut.load_waiting_i = waiting;
         dut.load_blocked_i = blocked;
         dut.load_empty_i = engine.queue.empty();

@@ -14,6 +14,7 @@
 
 #include "Vdut.h"
 #include "verif/sim/axi_memory.h"
+#include "verif/unit/bits.h"
 
 namespace npugen {
 namespace {
@@ -24,6 +25,11 @@ namespace {
 #endif
 #ifndef PARAM_Cores
 #define PARAM_Cores 3
+#endif
+#ifndef PARAM_MaxBurst
+#define PARAM_MaxBurst 32
+#define PARAM_ParameterBuffer 32
+#define PARAM_ActivationBuffer 64
 #endif
 
 constexpr uint32_t kBus = PARAM_BusBytes;
@@ -55,12 +61,22 @@ constexpr Window kWindows[4] = {{kBase + 0x105, 30000, 3},
                                 {kBase + 0xd003, 8000, 1},
                                 {kBase + 0xf000, 4000, 2}};
 
+using Counts = std::array<uint32_t, 16>;  // of the barriers
+
+struct Wait {
+  bool enabled = false;
+  uint32_t id = 0, count = 0;
+  bool Holds(const Counts& counts) const { return !enabled || counts[id] >= count; }
+};
+
 // The fields of a LOAD or STORE, as in machine.md.
 struct Box {
   bool store = false;
   uint32_t tag = 0, signal_id = 0;
   bool signal_en = true, signal_bytes = false;
   bool nothing = false;  // a LOAD of one entry
+  bool ahead = false;
+  Wait waits[2];
   uint32_t window = 0;
   bool local_source = false, core_memory = false, bounds = false;
   uint8_t fill = 0;
@@ -71,10 +87,18 @@ struct Box {
   int32_t start[5] = {};
   uint32_t extent[5] = {};
 
+  bool Released(const Counts& counts) const {
+    return waits[0].Holds(counts) && waits[1].Holds(counts);
+  }
+
   std::array<uint32_t, 28> Words() const {
     std::array<uint32_t, 28> w{};
     w[0] = (store ? 0x20u : 0x10u) | 7u << 8 | tag << 16;
-    w[1] = signal_id << 16 | uint32_t{signal_en} << 22 | uint32_t{signal_bytes} << 23;
+    w[1] = signal_id << 16 | uint32_t{signal_en} << 22 | uint32_t{signal_bytes} << 23 |
+           uint32_t{ahead} << 24 | waits[0].id | uint32_t{waits[0].enabled} << 6 |
+           waits[1].id << 8 | uint32_t{waits[1].enabled} << 14;
+    w[2] = waits[0].count;
+    w[3] = waits[1].count;
     if (nothing) {
       w[0] = 0x10u | 1u << 8 | tag << 16;
       return w;
@@ -265,7 +289,7 @@ class Bench {
     axi_.Reset();
   }
 
-  void Push(const Box& box) { (box.store ? stores_ : loads_).push_back(box.Words()); }
+  void Push(const Box& box) { (box.store ? stores_ : loads_).push_back(box); }
 
   // Runs until both engines are idle, or stand after an error and the bus is quiet.
   void Drain(uint64_t limit = 2'000'000) {
@@ -289,6 +313,7 @@ class Bench {
     loads_.clear();
     stores_.clear();
     held_write_ = false;
+    running_.clear();
   }
 
   void Halt() { dut_.halt_i = 1; }
@@ -299,6 +324,11 @@ class Bench {
     dut_.clk_i = 0;
     DriveCommand(loads_, dut_.load_cmd_valid_i, dut_.load_cmd_i);
     DriveCommand(stores_, dut_.store_cmd_valid_i, dut_.store_cmd_i);
+    if (counts_percent != 0 && random_() % 100 < counts_percent)
+      ++counts[random_() % counts.size()];
+    for (size_t b = 0; b < counts.size(); ++b)
+      SetBits(&dut_.barrier_counts_i, 24 * b, 24, counts[b]);
+    dut_.load_cmd_released_i = loads_.empty() || loads_.front().Released(counts);
     dut_.mem_wr_ready_i = random_() % 100 >= options_.write_stall;
     dut_.mem_rd_ready_i = random_() % 100 >= options_.read_stall;
     dut_.mem_rd_rvalid_i = !reads_.empty() && reads_.front().due <= cycle;
@@ -345,6 +375,12 @@ class Bench {
 
   Memories memories;
   uint64_t cycle = 0;
+  Counts counts{};
+  uint32_t counts_percent = 0;  // of the cycles in which a random barrier is arrived at
+  bool stalled() const { return dut_.load_stalled_o; }
+  bool waiting() const { return dut_.load_waiting_o; }
+  uint32_t waiting_tag() const { return dut_.load_waiting_tag_o; }
+  uint64_t load_beats() const { return read_beats_; }
   uint64_t load_taken = 0, first_read = 0, last_read = 0;  // cycles
   uint64_t store_taken = 0, first_write = 0, last_answer = 0;
   uint64_t written = 0;  // bytes, as write_bytes_o says
@@ -365,10 +401,11 @@ class Bench {
   }
 
   template <typename Valid, typename Words>
-  void DriveCommand(const std::deque<std::array<uint32_t, 28>>& queue, Valid& valid, Words& words) {
+  void DriveCommand(const std::deque<Box>& queue, Valid& valid, Words& words) {
     valid = !queue.empty() && dut_.rst_ni;
-    if (!queue.empty())
-      for (int i = 0; i < 28; ++i) words[i] = queue.front()[i];
+    if (queue.empty()) return;
+    const std::array<uint32_t, 28> command = queue.front().Words();
+    for (int i = 0; i < 28; ++i) words[i] = command[i];
   }
 
   void DriveFetch() {
@@ -388,7 +425,7 @@ class Bench {
     busy_ = dut_.load_busy_o || dut_.store_busy_o;
     if (dut_.load_cmd_valid_i && dut_.load_cmd_ready_o) {
       busy_ = true;
-      loads_.pop_front();
+      TakeLoad();
       load_taken = cycle;
     }
     if (dut_.store_cmd_valid_i && dut_.store_cmd_ready_o) {
@@ -423,6 +460,7 @@ class Bench {
     }
     ObserveWrite();
     ObserveRead();
+    ObserveStall();
     if (dut_.fetch_ar_valid_i && dut_.fetch_ar_ready_o) fetch_asked_ = true;
     if (dut_.fetch_r_valid_o && dut_.fetch_r_ready_i) {
       --fetch_beats_;
@@ -444,6 +482,7 @@ class Bench {
     if (!dut_.mem_wr_valid_o || !dut_.mem_wr_ready_i) return;
     const auto* data = reinterpret_cast<const uint8_t*>(&dut_.mem_wr_data_o);
     const uint32_t size = dut_.mem_wr_core_o ? kCoreBytes : kPeBytes;
+    CountWritten(__builtin_popcountll(dut_.mem_wr_strb_o));
     const uint32_t address = dut_.mem_wr_addr_o;
     if (address % kBus != 0 || address + kBus > size || dut_.mem_wr_strb_o == 0) {
       problem = "bad memory write";
@@ -459,6 +498,50 @@ class Bench {
         }
       }
     }
+  }
+
+  // Without `ahead` nothing is read before the waits of the command and of those before it hold.
+  void TakeLoad() {
+    const Box& box = loads_.front();
+    const bool early = box.nothing || (box.ahead && !box.local_source);
+    bool released = box.Released(counts);
+    for (const auto& [before, bytes] : running_) released = released && before.Released(counts);
+    if (!early && !released) problem = "a LOAD begins before it may";
+    uint64_t bytes = box.nothing ? 0 : box.size[0];
+    for (int d = 1; d < 5; ++d) bytes *= std::max(box.size[d], 1u);
+    running_.emplace_back(box, bytes);
+    loads_.pop_front();
+  }
+
+  // Words are written in the order of the commands, each when the waits of its command hold.
+  void CountWritten(uint64_t bytes) {
+    while (!running_.empty() && running_.front().second == 0) {
+      if (!running_.front().first.Released(counts)) problem = "a LOAD is passed over";
+      running_.pop_front();
+    }
+    if (running_.empty() || running_.front().second < bytes) {
+      problem = "a write that belongs to no LOAD";
+    } else if (!running_.front().first.Released(counts)) {
+      problem = "a write before its waits hold";
+    } else {
+      running_.front().second -= bytes;
+    }
+  }
+
+  // The engine says that it stalls exactly when only an arrival or a command makes it move.
+  void ObserveStall() {
+    const bool taken = dut_.load_cmd_valid_i && dut_.load_cmd_ready_o;
+    const bool moves = (dut_.m_axi_arvalid_o && dut_.m_axi_arid_o) || dut_.mem_wr_valid_o ||
+                       dut_.load_signal_valid_o || dut_.load_error_valid_o;
+    const bool same = counts == counts_before_;
+    if (moves && same && stalled_ >= 2) problem = "the LOAD engine moves although it is stalled";
+    stalled_ = dut_.load_stalled_o && same ? stalled_ + 1 : 0;
+    still_ = moves || taken || !same || error ? 0 : still_ + 1;
+    if (still_ > 2000 && dut_.load_busy_o && !dut_.load_stalled_o && !dut_.halt_i) {
+      problem = "the LOAD engine does not notice that it is stalled";
+    }
+    if (taken) stalled_ = 0;
+    counts_before_ = counts;
   }
 
   void ObserveRead() {
@@ -479,7 +562,10 @@ class Bench {
   std::mt19937_64 random_;
   Vdut dut_;
   AxiMemory axi_;
-  std::deque<std::array<uint32_t, 28>> loads_, stores_;
+  std::deque<Box> loads_, stores_;
+  std::deque<std::pair<Box, uint64_t>> running_;  // LOADs taken, and bytes that they have to write
+  Counts counts_before_{};
+  int stalled_ = 0, still_ = 0;  // cycles: said to be stalled; without anything to be seen
   std::deque<Read> reads_;
   bool busy_ = false;
   bool held_write_ = false;
@@ -610,6 +696,40 @@ TEST(Dma, MovesRandomBoxesInOrder) {
       }
       ASSERT_EQ(next, signals.size());
       ASSERT_EQ(bench.written, store ? total : 0);
+    }
+  }
+}
+
+TEST(Dma, WritesWhenTheWaitsHold) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Bench bench(RandomOptions(200 + seed));
+    std::mt19937_64 random(2000 + seed);
+    bench.counts_percent = seed % 2 ? 3 : 30;
+    for (int round = 0; round < 5; ++round) {
+      Memories expected = bench.memories;
+      std::vector<uint32_t> ids;
+      bench.load_signals.clear();
+      Counts reached = bench.counts;
+      for (int i = 0; i < 14; ++i) {
+        uint64_t bytes = 0;
+        Box box = ValidBox(random, false, expected, &bytes);
+        box.signal_bytes = false;
+        box.ahead = random() % 3 != 0;
+        for (Wait& wait : box.waits) {
+          wait.enabled = random() % 3 == 0;
+          wait.id = random() % 16;
+          wait.count = reached[wait.id] += random() % 2;
+        }
+        if (box.signal_en) ids.push_back(box.signal_id);
+        bench.Push(box);
+      }
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_FALSE(bench.error) << ::testing::PrintToString(*bench.error);
+      ASSERT_TRUE(bench.memories == expected)
+          << "round " << round << ": " << bench.memories.Difference(expected);
+      ASSERT_EQ(bench.load_signals.size(), ids.size());
+      for (size_t i = 0; i < ids.size(); ++i) ASSERT_EQ(bench.load_signals[i].id, ids[i]);
     }
   }
 }
@@ -784,6 +904,83 @@ TEST(Dma, FinishesWhatIsUnderWayWhenHalted) {
     ASSERT_NO_FATAL_FAILURE(bench.Drain());
     ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
   }
+}
+
+TEST(Dma, StagesAheadOfBarriers) {
+  for (const bool ahead : {false, true}) {
+    for (const bool core : {false, true}) {
+      for (uint64_t seed = 1; seed <= 8; ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Bench::Options options = RandomOptions(300 + seed);
+        options.fetch = true;  // must not be held up
+        Bench bench(options);
+        const Memories before = bench.memories;
+        Memories expected = before;
+        uint64_t bytes = 0;
+        for (const bool second : {false, true}) {
+          Box box = Straight(false, second ? 9000 : 0, 0, second ? 500 : 100 * kBus);
+          box.core_memory = core != second;
+          box.tag = second ? 8 : 7;
+          box.ahead = ahead;
+          box.waits[0] = {true, 5, second ? 2u : 1u};
+          ASSERT_EQ(Apply(box, expected, &bytes), Error{});
+          bench.Push(box);
+        }
+        for (int i = 0; i < 3000; ++i) bench.Cycle();
+        EXPECT_EQ(bench.problem, "");
+        EXPECT_TRUE(bench.memories == before);
+        EXPECT_TRUE(bench.stalled());
+        EXPECT_EQ(bench.waiting(), ahead);
+        EXPECT_TRUE(bench.quiet()) << "the bus waits for a barrier";
+        const uint64_t staged = bench.load_beats();
+        const uint64_t room = core ? PARAM_ParameterBuffer : PARAM_ActivationBuffer;
+        EXPECT_LE(staged, ahead ? room : 0);
+        EXPECT_GE(staged, ahead ? room - PARAM_MaxBurst + 1 : 0);
+        if (ahead) EXPECT_EQ(bench.waiting_tag(), 7u);
+        EXPECT_TRUE(bench.load_signals.empty());
+        bench.counts[5] = 1;
+        for (int i = 0; i < 30000 && bench.load_signals.empty(); ++i) bench.Cycle();
+        EXPECT_EQ(bench.load_signals.size(), 1u);
+        for (int i = 0; i < 3000; ++i) bench.Cycle();
+        EXPECT_TRUE(bench.stalled());
+        if (ahead) EXPECT_EQ(bench.waiting_tag(), 8u);
+        EXPECT_EQ(bench.load_signals.size(), 1u);
+        EXPECT_FALSE(bench.memories == expected);
+        bench.counts[5] = 2;
+        ASSERT_NO_FATAL_FAILURE(bench.Drain());
+        EXPECT_EQ(bench.load_signals.size(), 2u);
+        EXPECT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+      }
+    }
+  }
+}
+
+// An error of a command that waits shows when its waits hold and all before it is written.
+TEST(Dma, ReportsErrorsInOrderWhenAhead) {
+  Bench bench(RandomOptions(400));
+  Memories expected = bench.memories;
+  uint64_t bytes = 0;
+  Box good = Straight(false, 0, 0, 300);
+  good.ahead = true;
+  good.waits[0] = {true, 1, 1};
+  ASSERT_EQ(Apply(good, expected, &bytes), Error{});
+  Box bad = Straight(false, 100, kPeBytes - 10, 300);
+  bad.ahead = true;
+  bad.waits[1] = {true, 2, 1};
+  bench.Push(good);
+  bench.Push(bad);
+  for (int i = 0; i < 3000; ++i) bench.Cycle();
+  EXPECT_FALSE(bench.error);
+  EXPECT_TRUE(bench.stalled());
+  bench.counts[1] = 1;
+  for (int i = 0; i < 3000; ++i) bench.Cycle();
+  EXPECT_FALSE(bench.error);
+  EXPECT_TRUE(bench.stalled());
+  EXPECT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+  bench.counts[2] = 1;
+  ASSERT_NO_FATAL_FAILURE(bench.Drain());
+  ASSERT_TRUE(bench.error);
+  EXPECT_EQ(bench.error->code, kLocalBounds);
 }
 
 // Cycles from the cycle in which the first command is taken to the last signal.
