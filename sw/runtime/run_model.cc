@@ -131,6 +131,15 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
                                           options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
+  if (compiled.plain.cache_token != 0 && !report.cached) {
+    what = "run with cached parameters";
+    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    if (!job) return job.errors();
+    report.cached = CostOf(*job);
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+                                          options.dump_folder, &report);
+    if (!compared) return compared.errors();
+  }
   report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;
   if (outputs != nullptr) {
     outputs->clear();

@@ -38,6 +38,12 @@ nlohmann::ordered_json CausesJson(const CauseCycles& causes) {
   return json;
 }
 
+nlohmann::ordered_json CostJson(const InferenceCost& cost) {
+  return {{"cycles", cost.cycles},
+          {"bytes_read", cost.bytes_read},
+          {"bytes_written", cost.bytes_written}};
+}
+
 /// Columns that are padded to the widest cell; the first ones to the left, numbers to the right.
 class Table {
  public:
@@ -69,6 +75,10 @@ class Table {
 
 }  // namespace
 
+InferenceCost CostOf(const JobReport& job) {
+  return {job.counters.cycles, job.counters.bytes_read, job.counters.bytes_written};
+}
+
 void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
             RunReport* report) {
   report->layers.clear();
@@ -91,7 +101,8 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
   report->other = job.other;
   Add(job.other, &report->causes);
   report->cycles = job.counters.cycles;
-  if (report->repetitions == 0) report->cycles_first = job.counters.cycles;
+  if (report->repetitions == 0) report->first = CostOf(job);
+  if (job.warm) report->cached = CostOf(job);
   ++report->repetitions;
   report->warm = job.warm;
   report->bytes_read = job.counters.bytes_read;
@@ -133,9 +144,18 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
                   report.warm ? " with cached parameters" : "",
                   1e3 * static_cast<double>(report.cycles) / static_cast<double>(config.clock_hz),
                   static_cast<double>(config.clock_hz) / 1e6);
-  if (report.repetitions > 1) text += fmt::format("; first run {} cycles", report.cycles_first);
   text += fmt::format("; {} bytes read, {} written; simulated at {:.2f} MHz\n", report.bytes_read,
                       report.bytes_written, report.sim_hz / 1e6);
+  const auto cost = [](const InferenceCost& c) {
+    return fmt::format("{} cycles, {} bytes read, {} written", c.cycles, c.bytes_read,
+                       c.bytes_written);
+  };
+  if (report.cached) {
+    text += fmt::format("first inference: {}; with cached parameters: {}\n", cost(report.first),
+                        cost(*report.cached));
+  } else {
+    text += "no parameters are cached: every inference loads them\n";
+  }
   if (report.mismatches == 0) {
     text += fmt::format("bit-exact: {} elements of {} tensors equal the golden model\n",
                         report.elements_checked, report.tensors_checked);
@@ -163,7 +183,7 @@ std::string RunReportJson(const RunReport& report) {
   json["other"] = {{"cycles", Sum(report.other)}, {"causes", CausesJson(report.other)}};
   json["causes"] = CausesJson(report.causes);
   json["cycles"] = report.cycles;
-  json["cycles_first"] = report.cycles_first;
+  json["cycles_first"] = report.first.cycles;
   json["repetitions"] = report.repetitions;
   json["warm"] = report.warm;
   json["macs"] = report.macs;
@@ -187,6 +207,8 @@ std::string RunReportJson(const RunReport& report) {
   }
   json["bytes_read"] = report.bytes_read;
   json["bytes_written"] = report.bytes_written;
+  json["first"] = CostJson(report.first);
+  json["cached"] = report.cached ? CostJson(*report.cached) : nlohmann::ordered_json(nullptr);
   json["sim_hz"] = report.sim_hz;
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }

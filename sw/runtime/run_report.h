@@ -24,17 +24,25 @@ struct LayerReport {
   CauseCycles causes = {};
 };
 
+/// What one inference took.
+struct InferenceCost {
+  uint64_t cycles = 0;      ///< doorbell to interrupt
+  uint64_t bytes_read = 0;  ///< on the bus, commands included
+  uint64_t bytes_written = 0;
+};
+
 struct RunReport {
   std::string spec;
   uint64_t config_hash = 0;
   std::string model;
   std::vector<LayerReport> layers;
-  CauseCycles other = {};     ///< cycles of the last run that belong to no layer
-  CauseCycles causes = {};    ///< all cycles of the last run
-  uint64_t cycles = 0;        ///< of the last measured run, doorbell to interrupt
-  uint64_t cycles_first = 0;  ///< of the first one, which loads everything from memory
-  uint32_t repetitions = 0;   ///< measured runs
-  bool warm = false;          ///< the last run found its parameters in core memory
+  CauseCycles other = {};   ///< cycles of the last run that belong to no layer
+  CauseCycles causes = {};  ///< all cycles of the last run
+  uint64_t cycles = 0;      ///< of the last measured run, doorbell to interrupt
+  InferenceCost first;      ///< the first measured run, which loads everything from memory
+  std::optional<InferenceCost> cached;  ///< a run that finds cached parameters, if there are any
+  uint32_t repetitions = 0;             ///< measured runs
+  bool warm = false;                    ///< the last run found its parameters in core memory
   uint64_t macs = 0;
   double utilization = 0;
   uint64_t bytes_read = 0;  ///< by the last run
@@ -46,6 +54,8 @@ struct RunReport {
   std::optional<Mismatch> first_mismatch;
   std::vector<std::string> dumps;  ///< files with the first mismatching tensor, expected and actual
 };
+
+InferenceCost CostOf(const JobReport& job);
 
 /// Fills the layer rows and totals from one job.
 void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,

@@ -223,8 +223,9 @@ TEST(ReportTest, JsonHasTheDocumentedKeys) {
   EXPECT_EQ(json["mismatches"], 0);
   EXPECT_TRUE(json["first_mismatch"].is_null());
   EXPECT_EQ(json["repetitions"], 2);
-  for (const char* key : {"cycles_first", "utilization", "bytes_read", "bytes_written", "sim_hz",
-                          "causes", "warm", "tensors_checked", "elements_checked"}) {
+  for (const char* key :
+       {"cycles_first", "utilization", "bytes_read", "bytes_written", "first", "cached", "sim_hz",
+        "causes", "warm", "tensors_checked", "elements_checked"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
 }
