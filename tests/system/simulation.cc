@@ -31,10 +31,12 @@ NpuConfig TextConfig(const std::string& name, const std::string& yaml) {
   return Need(LoadSpecText(yaml, name + ".yaml"));
 }
 
-std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options) {
+std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
+                                      bool quick) {
   ModelBuildOptions build;
   build.cache_folder = NPUGEN_TEST_CACHE;
-  build.jobs = 1;
+  build.jobs = quick ? 2 : 1;
+  build.quick = quick;
   build.waves = !options.waves.empty();
   const BuiltModel model = Need(BuildConfigModel(config, build));
   return Need(SimulatedNpu::Open(model.library, options));

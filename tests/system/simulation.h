@@ -20,8 +20,10 @@ NpuConfig SpecConfig(const std::string& name);
 /// The configuration of a spec in text form. Ends the program if it is refused.
 NpuConfig TextConfig(const std::string& name, const std::string& yaml);
 
-/// A simulated NPU of this configuration, built if necessary. Ends the program if that fails.
-std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options);
+/// A simulated NPU of this configuration, built if necessary (with `quick` for few cycles). Ends
+/// the program if that fails.
+std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
+                                      bool quick = false);
 
 /// The first error as text, or an empty text.
 template <typename T>

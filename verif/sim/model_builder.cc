@@ -44,9 +44,11 @@ std::vector<std::string> VerilatorFlags(bool waves) {
 
 /// Options of the compiler for code that runs in every simulated cycle; `cold` code is compiled for
 /// a short build.
-std::vector<std::string> CompilerFlags(bool waves, bool cold) {
+std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, bool cold) {
   std::vector<std::string> flags = {"-std=c++20",
-                                    cold ? "-O0" : "-O3",
+                                    cold            ? "-O0"
+                                    : options.quick ? "-O1"
+                                                    : "-O3",
                                     "-march=native",
                                     "-fPIC",
                                     "-fvisibility=hidden",
@@ -54,11 +56,11 @@ std::vector<std::string> CompilerFlags(bool waves, bool cold) {
                                     "-w",
                                     "-DVM_COVERAGE=0",
                                     "-DVM_SC=0",
-                                    fmt::format("-DVM_TRACE={}", waves ? 1 : 0),
-                                    fmt::format("-DVM_TRACE_FST={}", waves ? 1 : 0),
+                                    fmt::format("-DVM_TRACE={}", options.waves ? 1 : 0),
+                                    fmt::format("-DVM_TRACE_FST={}", options.waves ? 1 : 0),
                                     "-DVM_TRACE_VCD=0",
                                     "-DVL_TIME_CONTEXT"};
-  if (waves) flags.push_back("-DNPU_MODEL_WAVES");
+  if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
   return flags;
 }
 
@@ -274,7 +276,7 @@ class Builder {
     hash.Add(compiler_version_);
     hash.Add(cpu_);
     for (const bool cold : {false, true}) {
-      for (const std::string& flag : CompilerFlags(options_.waves, cold)) hash.Add(flag);
+      for (const std::string& flag : CompilerFlags(options_, cold)) hash.Add(flag);
     }
   }
 
@@ -426,7 +428,7 @@ class Builder {
     std::vector<std::string> arguments;
     if (has_ccache) arguments.push_back("ccache");
     arguments.push_back(compiler_);
-    for (std::string& flag : CompilerFlags(options_.waves, step.cold)) {
+    for (std::string& flag : CompilerFlags(options_, step.cold)) {
       arguments.push_back(std::move(flag));
     }
     // ccache does not know what -march=native means on this machine.

@@ -16,6 +16,7 @@ namespace npugen {
 struct ModelBuildOptions {
   std::string cache_folder;  ///< empty: DefaultCacheFolder()
   bool waves = false;        ///< a variant that can write waveforms; slower to build and run
+  bool quick = false;        ///< less optimization: built sooner, runs slower
   int jobs = 0;              ///< compilers at a time; 0: one for each CPU
   /// Modules that become classes of their own, compiled once for all instances: pays off for those
   /// that occur several times and are large.
