@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <functional>
 #include <limits>
 
@@ -138,6 +139,50 @@ void EditStream(std::vector<uint8_t>* image, uint32_t offset,
   for (size_t at = offset + 32; (*image)[at] != static_cast<uint8_t>(Opcode::kEnd);
        at += size_t{(*image)[at + 1]} * 16) {
     edit(image->data() + at);
+  }
+}
+
+/// An `ahead` LOAD of what a STORE writes: its wait does not help, and some seed shows it.
+TEST(FunctionalModel, LoadsAheadOfTheirSourceShow) {
+  const NpuConfig config = PresetConfig("edge");
+  for (const bool ahead : {false, true}) {
+    Command store(Opcode::kStore, 3, 1);
+    Command load(Opcode::kLoad, 3, 2);
+    for (Command* command : {&store, &load}) {
+      ASSERT_TRUE(command->Set("window", 1) && command->Set("pe_mask", 1) &&
+                  command->Set("size0", 64));
+    }
+    ASSERT_TRUE(store.Set("signal_en", 1) && store.Set("signal_id", 1));
+    ASSERT_TRUE(load.Set("wait0_en", 1) && load.Set("wait0_id", 1) && load.Set("wait0_count", 1) &&
+                load.Set("local_address", 1024) && load.Set("ahead", ahead));
+    std::vector<uint32_t> words = {kStreamMagic,
+                                   kCommandSetVersion,
+                                   static_cast<uint32_t>(config.hash),
+                                   static_cast<uint32_t>(config.hash >> 32),
+                                   0,
+                                   0,
+                                   0,
+                                   0};
+    for (const Command& command : {store, load, Command(Opcode::kEnd, 1, 0)}) {
+      words.insert(words.end(), command.words().begin(), command.words().end());
+    }
+    words[4] = static_cast<uint32_t>(words.size() / 4);
+    int wrong = 0;
+    for (uint64_t seed = 1; seed <= 40; ++seed) {
+      std::vector<uint8_t> program(words.size() * 4);
+      std::memcpy(program.data(), words.data(), program.size());
+      std::vector<uint8_t> scratch(64);
+      FunctionalModel npu(config);
+      npu.Poison(seed);
+      const FunctionalJobResult result =
+          npu.Run({FunctionalWindow{program}, FunctionalWindow{scratch}, FunctionalWindow{},
+                   FunctionalWindow{}},
+                  0, FunctionalJobOptions{.seed = seed});
+      ASSERT_TRUE(result.ok()) << result.detail;
+      const std::span<const uint8_t> memory = npu.pe_memory(0);
+      wrong += !std::equal(memory.begin(), memory.begin() + 64, memory.begin() + 1024);
+    }
+    EXPECT_EQ(wrong > 0, ahead);
   }
 }
 

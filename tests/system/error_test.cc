@@ -276,6 +276,40 @@ TEST_F(ErrorTest, DeadlockIsFound) {
   ExpectNextJobRight();
 }
 
+TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
+  // More of them than the engine takes; the first one waits for what the last command does.
+  std::vector<Command> commands;
+  for (int i = 0; i < 9; ++i) {
+    commands.push_back(
+        Dma(Opcode::kLoad, Window::kInput, 64 * i, 64, static_cast<uint16_t>(20 + i)));
+    ASSERT_TRUE(commands.back().Set("local_address", 64 * i) && commands.back().Set("ahead", 1) &&
+                commands.back().Set("wait0_id", 3) && commands.back().Set("wait0_en", 1) &&
+                commands.back().Set("wait0_count", 1));
+  }
+  commands.push_back(Command(Opcode::kLoad, 1, 40));
+  ASSERT_TRUE(commands.back().Set("signal_id", 5) && commands.back().Set("signal_en", 1));
+  Command store = Dma(Opcode::kStore, Window::kOutput, 0, 9 * 64, 41);
+  ASSERT_TRUE(store.Set("wait0_id", 5) && store.Set("wait0_en", 1) && store.Set("wait0_count", 1));
+  const std::vector<Command> tail = {store, End()};
+  for (const bool deadlock : {true, false}) {
+    std::vector<Command> stream = commands;
+    if (!deadlock) {
+      stream.insert(stream.begin(), Dma(Opcode::kStore, Window::kScratch, 0, 16, 1));
+      ASSERT_TRUE(stream[0].Set("signal_id", 3) && stream[0].Set("signal_en", 1));
+    }
+    stream.insert(stream.end(), tail.begin(), tail.end());
+    const std::array<Window4, 4> windows = FreeWindows();
+    for (int i = 0; i < 9 * 64; ++i) Memory(windows[2].base)[i] = static_cast<uint8_t>(5 * i + 1);
+    const npu_error_report report = RunStream(stream, windows);
+    EXPECT_EQ(report.code, deadlock ? NPU_ERROR_DEADLOCK : NPU_ERROR_NONE);
+    if (deadlock) EXPECT_EQ(report.tag, 20u);
+    if (!deadlock) {
+      EXPECT_EQ(std::memcmp(Memory(windows[2].base), Memory(windows[3].base), 9 * 64), 0);
+    }
+    ExpectNextJobRight();
+  }
+}
+
 TEST_F(ErrorTest, BadBarrierAndBadField) {
   Command load = Dma(Opcode::kLoad, Window::kInput, 0, 16);
   ASSERT_TRUE(load.Set("wait0_id", 16) && load.Set("wait0_en", 1));

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <limits>
+#include <map>
 #include <random>
 
 #include "verif/functional/processing_element.h"
@@ -73,13 +75,57 @@ struct FunctionalModel::State {
     count = std::min(count + (by_bytes ? bytes_written : 1), (int64_t{1} << kBarrierCountBits) - 1);
   }
 
+  /// Does a LOAD or STORE. What an `ahead` LOAD reads may have been staged before.
   std::optional<Fault> Transfer(const Command& command, FunctionalJobResult* result,
                                 int64_t* bytes_moved);
+
+  /// Whether a LOAD may read before its waits hold.
+  static bool ReadsAhead(const Command& command) {
+    return command.entries() > 1 && command.Get("ahead") != 0 && command.Get("local_source") == 0;
+  }
+
+  /// The next LOAD in the queue that may be read ahead now, or null: none before it holds it back.
+  const Command* NextAhead(const Queue& loads) const {
+    for (const Command* command : loads) {
+      if (ReadsAhead(*command)) {
+        if (staged.count(command) == 0) return command;
+      } else if (command->entries() > 1 && !WaitsHold(*command)) {
+        return nullptr;
+      }
+    }
+    return nullptr;
+  }
 
   NpuConfig config;
   std::vector<ProcessingElement> pes;
   std::array<FunctionalWindow, kWindowCount> windows;
   std::array<int64_t, kMostBarriers> barriers = {};
+  /// Parts of windows as they were when `ahead` LOADs were read.
+  struct Staged {
+    int64_t begin = 0;  ///< offset in the window
+    std::vector<uint8_t> bytes;
+  };
+  std::map<const Command*, Staged> staged;
+
+  /// Copies all that the LOAD may read.
+  void ReadAhead(const Command& command) {
+    const Box box(command);
+    const std::span<const uint8_t> memory = windows[command.Get("window")].memory;
+    // A box with bounds may begin before the window: offsets count modulo 2^32.
+    int64_t begin = static_cast<int32_t>(command.Get("global_offset"));
+    int64_t end = begin + box.size[0];
+    for (int d = 1; d < 5; ++d) {
+      const int64_t reach = (box.size[d] - 1) * box.global_stride[d];
+      (reach < 0 ? begin : end) += reach;
+    }
+    if (end - begin > std::numeric_limits<int32_t>::max()) {  // it may wrap around
+      begin = 0;
+      end = static_cast<int64_t>(memory.size());
+    }
+    begin = std::clamp<int64_t>(begin, 0, static_cast<int64_t>(memory.size()));
+    end = std::clamp<int64_t>(end, begin, static_cast<int64_t>(memory.size()));
+    staged[&command] = {begin, {memory.begin() + begin, memory.begin() + end}};
+  }
 };
 
 std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
@@ -117,6 +163,8 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
     return Fault{ErrorCode("BadField"), 0, "no source PE"};
   }
 
+  const auto read_ahead = staged.find(&command);
+  const int64_t source_begin = read_ahead != staged.end() ? read_ahead->second.begin : 0;
   int64_t index[5] = {};
   std::vector<uint8_t> run(static_cast<size_t>(box.size[0]));
   for (;;) {
@@ -159,9 +207,14 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
     }
     if (load) {
       std::fill(run.begin(), run.end(), fill);
-      const uint8_t* source = local_source ? pes[source_pe].memory.data() : window.memory.data();
-      if (first < last)
-        std::copy(source + global + first, source + global + last, run.begin() + first);
+      const std::span<const uint8_t> source = local_source ? pes[source_pe].memory
+                                              : read_ahead != staged.end()
+                                                  ? read_ahead->second.bytes
+                                                  : window.memory;
+      if (first < last) {
+        const auto from = source.begin() + (global + first - source_begin);
+        std::copy(from, from + (last - first), run.begin() + first);
+      }
       for (std::vector<uint8_t>* target : targets) {
         std::copy(run.begin(), run.end(), target->begin() + local);
       }
@@ -206,6 +259,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   State& state = *state_;
   state.windows = windows;
   state.barriers.fill(0);
+  state.staged.clear();
   FunctionalJobResult result;
   const DecodedStream stream = functional::DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
@@ -228,9 +282,10 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   size_t next = 0;  // command at the dispatcher
   bool ended = false;
   std::mt19937_64 random(options.seed);
-  // Agents: the dispatcher (number queue_count) and one for each queue. Weights that change now and
-  // then let some engines run far ahead of others; equal weights would hardly ever do that.
-  std::vector<uint32_t> weights(queue_count + 1, 1);
+  // Agents: one for each queue, the dispatcher (number queue_count), and the reader of `ahead`
+  // LOADs (queue_count + 1). Weights that change now and then let some engines run far ahead of
+  // others; equal weights would hardly ever do that.
+  std::vector<uint32_t> weights(queue_count + 2, 1);
   const auto queues_of = [&](const Command& command) {
     std::vector<size_t> targets;
     if (command.opcode() == Opcode::kLoad) targets.push_back(0);
@@ -263,9 +318,10 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     }
     std::vector<size_t> ready;
     uint64_t total = 0;
-    for (size_t agent = 0; agent <= queue_count; ++agent) {
-      const bool can_go = agent == queue_count
-                              ? dispatcher_ready()
+    for (size_t agent = 0; agent < weights.size(); ++agent) {
+      const bool can_go = agent == queue_count ? dispatcher_ready()
+                          : agent == queue_count + 1
+                              ? state.NextAhead(queues[0]) != nullptr
                               : !queues[agent].empty() && state.WaitsHold(*queues[agent].front());
       if (!can_go) continue;
       ready.push_back(agent);
@@ -287,6 +343,10 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
       agent = candidate;
       if (draw < weights[candidate]) break;
       draw -= weights[candidate];
+    }
+    if (agent == queue_count + 1) {
+      state.ReadAhead(*state.NextAhead(queues[0]));
+      continue;
     }
     if (agent == queue_count) {
       const Command& command = stream.commands[next++];
@@ -314,6 +374,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     }
     if (fault) return fail(engine, tag, *fault);
     state.Signal(command, agent < 2 ? 0 : agent - 2, bytes_moved);
+    state.staged.erase(queues[agent].front());
     queues[agent].pop_front();
     ++result.commands;
   }
