@@ -302,8 +302,9 @@ TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
     for (int i = 0; i < 9 * 64; ++i) Memory(windows[2].base)[i] = static_cast<uint8_t>(5 * i + 1);
     const npu_error_report report = RunStream(stream, windows);
     EXPECT_EQ(report.code, deadlock ? NPU_ERROR_DEADLOCK : NPU_ERROR_NONE);
-    if (deadlock) EXPECT_EQ(report.tag, 20u);
-    if (!deadlock) {
+    if (deadlock) {
+      EXPECT_EQ(report.tag, 20u);
+    } else {
       EXPECT_EQ(std::memcmp(Memory(windows[2].base), Memory(windows[3].base), 9 * 64), 0);
     }
     ExpectNextJobRight();
