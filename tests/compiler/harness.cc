@@ -54,6 +54,12 @@ NpuConfig ConfigOfShape(const CoreShape& shape) {
   return WithHash(config);
 }
 
+NpuConfig GridOfShape(const CoreShape& shape, uint32_t pes) {
+  NpuConfig config = ConfigOfShape(shape);
+  config.grid_x = pes;
+  return WithHash(config);
+}
+
 NpuConfig PresetConfig(const std::string& name) {
   Result<NpuConfig> config = LoadSpec(SourcePath("specs/" + name + ".yaml"));
   if (!config) {

@@ -19,6 +19,8 @@ struct CoreShape {
   uint32_t accumulators = 16;
 };
 NpuConfig ConfigOfShape(const CoreShape& shape);
+/// The same with `pes` PEs in a row.
+NpuConfig GridOfShape(const CoreShape& shape, uint32_t pes);
 /// specs/edge.yaml or specs/nano.yaml.
 NpuConfig PresetConfig(const std::string& name);
 /// Recomputes the hash after changes.

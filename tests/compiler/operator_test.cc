@@ -1,66 +1,41 @@
 // Single operators: the shared collection with TFLM's bytes, and random ones on random small NPUs.
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
 #include "tests/support/files.h"
 #include "tests/support/random_model.h"
+#include "tests/support/reference.h"
 
 namespace npugen::testing {
 namespace {
 
-/// A family of ../shared/models/ops; cases that the reader refuses are counted, not failed.
-class OperatorFamilies : public ::testing::TestWithParam<const char*> {};
+/// A family of ../shared/models/ops: every case compiles and gives the reference bytes.
+class OperatorFamilies : public ::testing::TestWithParam<ReferenceFamily> {};
 
 TEST_P(OperatorFamilies, MatchGolden) {
   const std::string folder = SharedModelsFolder();
-  const std::string path = folder + "/ops/" + GetParam();
-  if (folder.empty() || !std::filesystem::exists(path)) GTEST_SKIP() << "not here: " << path;
-  const std::vector<uint8_t> bytes = ReadBytes(path + "/inputs.bin");
-  const nlohmann::json index = nlohmann::json::parse(std::ifstream(path + "/index.json"));
+  if (folder.empty()) GTEST_SKIP() << "the shared models are not here";
   const NpuConfig configs[] = {PresetConfig("edge"), PresetConfig("nano"),
-                               ConfigOfShape({3, 5, 2, 7})};
+                               ConfigOfShape({3, 5, 2, 7}), GridOfShape({5, 8, 1, 4}, 3)};
   int ran = 0;
-  for (const auto& test_case : index["cases"]) {
-    const std::string name = test_case["name"];
-    SCOPED_TRACE(name);
-    Result<Model> model = LoadTflite(path + "/" + std::string(test_case["model"]));
-    if (!model) continue;
+  for (const ReferenceModel& reference : ReadFamily(folder, GetParam().name)) {
+    SCOPED_TRACE(reference.name);
+    Result<Model> model = LoadTflite(reference.path);
+    ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
     std::vector<std::vector<std::vector<uint8_t>>> inputs;
-    size_t at = test_case["input_offset"];
-    for (size_t vector = 0; vector < test_case["vectors"].size(); ++vector) {
-      inputs.emplace_back();
-      for (int32_t input : model->inputs) {
-        const size_t size = model->tensors[input].bytes();
-        inputs.back().emplace_back(bytes.begin() + at, bytes.begin() + at + size);
-        at += size;
-      }
-    }
+    for (const ReferenceRun& run : reference.runs) inputs.push_back(run.inputs);
     for (const NpuConfig& config : configs) {
-      const Result<Program> program = Compile(*model, config);
-      if (!program) {
-        // Only limits may refuse a model that the reader accepts.
-        EXPECT_EQ(CodeText(program.errors()[0].code).substr(0, 3), "C10")
-            << ErrorText(program.errors());
-        std::printf("%s: refused: %s", name.c_str(), ErrorText(program.errors()).c_str());
-        continue;
-      }
       EXPECT_EQ(CheckAgainstGolden(*model, config, inputs), "");
-      ++ran;
+      EXPECT_EQ(CheckAgainstGolden(*model, config, inputs, {.keep_tensors = false}), "");
     }
+    ++ran;
   }
-  EXPECT_GT(ran, 0);
+  EXPECT_EQ(ran, GetParam().cases);
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops, OperatorFamilies,
-                         ::testing::Values("conv_2d", "depthwise_conv_2d", "fully_connected", "add",
-                                           "max_pool_2d", "average_pool_2d", "mean", "pad",
-                                           "reshape", "softmax", "networks"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Ops, OperatorFamilies, ::testing::ValuesIn(RequiredFamilies()),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 /// A random legal configuration, often with memories that are far too small for comfort.
 NpuConfig RandomConfig(RandomSource* random) {

@@ -215,6 +215,8 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   fields->Set("b_zero_point", layer.b_zero_point);
   fields->Set("b_shift", layer.b_shift);
   fields->Set("b_multiplier", layer.b_multiplier);
+  fields->Set("a_subtract", layer.a_subtract ? 1 : 0);
+  fields->Set("b_subtract", layer.b_subtract ? 1 : 0);
   fields->Set("out_shift", layer.out_shift);
   fields->Set("out_multiplier", layer.out_multiplier);
 }

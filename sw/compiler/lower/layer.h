@@ -134,6 +134,7 @@ struct Layer {
   // ADD.
   int32_t a_zero_point = 0, b_zero_point = 0;
   int32_t b_multiplier = 0, b_shift = 0, out_multiplier = 0, out_shift = 0;
+  bool a_subtract = false, b_subtract = false;
 
   /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;

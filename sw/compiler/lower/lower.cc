@@ -64,7 +64,26 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
     case OperatorType::kFullyConnected:
       return LowerFullyConnected(context, op);
     case OperatorType::kAdd:
-      return LowerAdd(context, op);
+    case OperatorType::kSub:
+    case OperatorType::kMul:
+    case OperatorType::kMaximum:
+    case OperatorType::kMinimum:
+    case OperatorType::kSquaredDifference:
+      return LowerTwoOperands(context, op);
+    case OperatorType::kLogistic:
+    case OperatorType::kTanh:
+    case OperatorType::kHardSwish:
+    case OperatorType::kElu:
+    case OperatorType::kLeakyRelu:
+    case OperatorType::kRelu:
+    case OperatorType::kRelu6:
+    case OperatorType::kAbs:
+    case OperatorType::kRsqrt:
+      return LowerFunction(context, op);
+    case OperatorType::kPrelu:
+      return LowerPrelu(context, op);
+    case OperatorType::kQuantize:
+      return LowerFunction(context, op);
     case OperatorType::kMaxPool2d:
       return LowerMaxPool(context, op);
     case OperatorType::kAveragePool2d:
@@ -72,7 +91,20 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
     case OperatorType::kMean:
       return LowerMean(context, op);
     case OperatorType::kPad:
-      return LowerPad(context, op);
+    case OperatorType::kConcatenation:
+    case OperatorType::kMirrorPad:
+    case OperatorType::kTranspose:
+    case OperatorType::kReverse:
+    case OperatorType::kSlice:
+    case OperatorType::kSplit:
+    case OperatorType::kPack:
+    case OperatorType::kUnpack:
+    case OperatorType::kSpaceToDepth:
+    case OperatorType::kDepthToSpace:
+    case OperatorType::kSpaceToBatch:
+    case OperatorType::kBatchToSpace:
+    case OperatorType::kResizeNearestNeighbor:
+      return LowerMoving(context, op);
     case OperatorType::kSoftmax:
       return LowerSoftmax(context, op);
     case OperatorType::kReshape:

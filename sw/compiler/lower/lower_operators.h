@@ -36,9 +36,15 @@ LowerResult LowerFullyConnected(LoweringContext& context, int32_t op);
 LowerResult LowerMaxPool(LoweringContext& context, int32_t op);
 LowerResult LowerAveragePool(LoweringContext& context, int32_t op);
 LowerResult LowerMean(LoweringContext& context, int32_t op);
-LowerResult LowerAdd(LoweringContext& context, int32_t op);
+/// ADD, SUB, MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE.
+LowerResult LowerTwoOperands(LoweringContext& context, int32_t op);
+/// Functions of one value, as look-ups: LOGISTIC, TANH, HARD_SWISH, ELU, LEAKY_RELU, RELU, RELU6,
+/// ABS, RSQRT, and QUANTIZE between 8-bit types.
+LowerResult LowerFunction(LoweringContext& context, int32_t op);
+LowerResult LowerPrelu(LoweringContext& context, int32_t op);
 LowerResult LowerSoftmax(LoweringContext& context, int32_t op);
-LowerResult LowerPad(LoweringContext& context, int32_t op);
+/// Operators that only move data.
+LowerResult LowerMoving(LoweringContext& context, int32_t op);
 /// A plain copy of `source` to `target`, both storages of the same size.
 void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target);
 

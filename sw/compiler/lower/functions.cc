@@ -1,0 +1,234 @@
+// One-input functions as look-up tables of 256 bytes, and softmax with its table of exponentials.
+#include <algorithm>
+#include <cmath>
+#include <functional>
+
+#include "sw/compiler/lower/elementwise.h"
+#include "sw/compiler/lower/fixed_point.h"
+#include "sw/compiler/lower/lower_operators.h"
+#include "sw/model/quantization.h"
+
+namespace npugen::compiler {
+namespace {
+
+/// A function of the quantized value (not yet clipped to the output type).
+using Function = std::function<int64_t(int32_t)>;
+
+/// The table of `function` for operands of type `from`, results of type `to`; the index is the
+/// operand's byte.
+std::vector<uint8_t> Tabulate(TensorType from, TensorType to, const Function& function) {
+  std::vector<uint8_t> table(256);
+  for (int32_t byte = 0; byte < 256; ++byte) {
+    const int32_t q = from == TensorType::kInt8 && byte > 127 ? byte - 256 : byte;
+    const int64_t low = to == TensorType::kInt8 ? -128 : 0;
+    table[byte] = static_cast<uint8_t>(std::clamp<int64_t>(function(q), low, low + 255));
+  }
+  return table;
+}
+
+int16_t Short(int64_t value) {
+  return static_cast<int16_t>(std::clamp<int64_t>(value, INT16_MIN, INT16_MAX));
+}
+
+/// a * b / 2^15, halves away from zero, saturated.
+int16_t ShortMultiply(int16_t a, int16_t b) {
+  const int32_t product = int32_t{a} * b;
+  return Short((product + (product >= 0 ? 1 << 14 : 1 - (1 << 14))) / (1 << 15));
+}
+
+/// x * relu6(x + 3) / 6 in 16 bits; the factor is in Q0.15.
+int64_t HardSwish(int32_t x, const HardSwishParameters& p) {
+  const int16_t wide = static_cast<int16_t>(x * 128);
+  int16_t factor = wide;
+  if (p.reluish_exponent > 0) factor = Short(int64_t{factor} << (p.reluish_exponent - 1));
+  factor = ShortMultiply(factor, p.reluish_multiplier);
+  if (p.reluish_exponent > 0) factor = Short(int64_t{factor} * 2);
+  if (p.reluish_exponent < 0) {
+    factor = static_cast<int16_t>(DivideByPowerOfTwo(factor, -p.reluish_exponent));
+  }
+  factor = static_cast<int16_t>((factor + (1 << 15)) >> 1);
+  const int16_t value = ShortMultiply(wide, p.output_multiplier);
+  return DivideByPowerOfTwo(Short(int32_t{factor} * value / (1 << 15)), -p.output_exponent);
+}
+
+/// The function of an operator, or an empty one where its scales cannot be represented.
+Function FunctionOf(const LoweringContext& context, const Operator& node) {
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const int32_t zero = input.zero_point();
+  const int32_t out_zero = output.zero_point();
+  const float scale = input.scale();
+  const float out_scale = output.scale();
+  switch (node.type) {
+    case OperatorType::kLogistic:
+    case OperatorType::kTanh: {
+      const bool logistic = node.type == OperatorType::kLogistic;
+      const std::optional<SigmoidParameters> p = ComputeSigmoidParameters(scale);
+      if (!p) return {};
+      return [=](int32_t q) -> int64_t {
+        const int32_t x = q - zero;
+        if (x <= -p->radius) return -128;
+        if (x >= p->radius) return 127;
+        const int32_t fixed = Scaled(x, p->input);
+        return logistic ? DivideByPowerOfTwo(LogisticOf(fixed), 23) - 128
+                        : DivideByPowerOfTwo(TanhOf(fixed), 24);
+      };
+    }
+    case OperatorType::kHardSwish: {
+      const std::optional<HardSwishParameters> p = ComputeHardSwishParameters(scale, out_scale);
+      if (!p) return {};
+      return [=](int32_t q) { return HardSwish(q - zero, *p) + out_zero; };
+    }
+    case OperatorType::kElu: {
+      const float inverse = 1 / out_scale;
+      return [=](int32_t q) -> int64_t {
+        const float x = scale * static_cast<float>(q - zero);
+        const float y = x < 0.0f ? std::exp(x) - 1.0f : x;
+        return static_cast<int32_t>(std::round(y * inverse) + static_cast<float>(out_zero));
+      };
+    }
+    case OperatorType::kLeakyRelu: {
+      const std::optional<LeakyReluMultipliers> p = ComputeLeakyReluMultipliers(
+          std::get<LeakyReluOptions>(node.options).alpha, scale, out_scale);
+      if (!p) return {};
+      return [=](int32_t q) -> int64_t {
+        const int32_t x = q - zero;
+        const int64_t y = Scaled(x, x < 0 ? p->alpha : p->identity);
+        return (x < 0 && p->negative ? -y : y) + out_zero;
+      };
+    }
+    case OperatorType::kRelu: {
+      const std::optional<QuantizedMultiplier> p = UnaryMultiplier(scale, out_scale);
+      if (!p) return {};
+      return [=](int32_t q) {
+        return std::max<int64_t>(int64_t{Scaled(q - zero, *p)} + out_zero, out_zero);
+      };
+    }
+    case OperatorType::kRelu6: {
+      const int32_t limit = Relu6Limit(scale, zero);
+      return [=](int32_t q) -> int64_t { return q > limit ? limit : std::max(q, zero); };
+    }
+    case OperatorType::kAbs: {
+      const std::optional<QuantizedMultiplier> p = UnaryMultiplier(scale, out_scale);
+      if (!p) return {};
+      return [=](int32_t q) -> int64_t {
+        const int32_t x = std::abs(q - zero);
+        return (scale == out_scale ? x : Scaled(x, *p)) + out_zero;
+      };
+    }
+    case OperatorType::kRsqrt: {
+      const std::optional<QuantizedMultiplier> p = RsqrtMultiplier(scale, out_scale);
+      if (!p) return {};
+      return [=](int32_t q) -> int64_t {
+        if (q == zero) return 127;
+        const QuantizedMultiplier root = InverseRootOf(q - zero);
+        const int32_t fixed = Scaled(1, {root.multiplier, root.shift + 20});
+        return int64_t{Scaled(fixed, {p->multiplier, p->shift - 20})} + out_zero;
+      };
+    }
+    case OperatorType::kQuantize: {
+      const std::optional<QuantizedMultiplier> p =
+          RescaleMultiplier(scale, out_scale, ValueBits(input.type));
+      if (!p) return {};
+      return [=](int32_t q) { return int64_t{Scaled(q - zero, *p)} + out_zero; };
+    }
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
+                  const std::vector<int32_t>& shape, std::vector<uint8_t> table) {
+  Layer layer;
+  layer.kind = LayerKind::kLookup;
+  layer.inputs = {input};
+  layer.output = output;
+  SetRows(shape, &layer.geometry);
+  layer.parameters.table = std::move(table);
+  context.lowered.layers.push_back(std::move(layer));
+}
+
+LowerResult LowerFunction(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const Function function = FunctionOf(context, node);
+  if (!function) return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
+  AppendLookup(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
+               output.shape, Tabulate(input.type, output.type, function));
+  return std::nullopt;
+}
+
+LowerResult LowerPrelu(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& alpha = context.tensor(node.inputs[1]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const std::optional<PreluMultipliers> p =
+      ComputePreluMultipliers(input.scale(), alpha.scale(), output.scale());
+  if (!p) return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
+  const int32_t zero = input.zero_point();
+  const int32_t out_zero = output.zero_point();
+  const int32_t x = context.StorageOf(node.inputs[0]);
+  const int32_t positive = context.NewStorage(output.elements());
+  const int32_t negative = context.NewStorage(output.elements());
+  const int32_t product = context.NewStorage(output.elements());
+  // Both parts are the output's zero point where the other one counts.
+  AppendLookup(context, x, positive, output.shape,
+               Tabulate(TensorType::kInt8, TensorType::kInt8, [&](int32_t q) -> int64_t {
+                 return q < zero ? out_zero : int64_t{Scaled(q - zero, p->identity)} + out_zero;
+               }));
+  AppendLookup(context, x, negative, output.shape,
+               Tabulate(TensorType::kInt8, TensorType::kInt8,
+                        [&](int32_t q) -> int64_t { return std::min(q, zero); }));
+  Layer multiply = TwoOperandLayer(LayerKind::kMultiply, output);
+  multiply.inputs = {negative, BroadcastTo(context, node.inputs[1], output.shape)};
+  multiply.output = product;
+  multiply.a_zero_point = zero;
+  multiply.b_zero_point = alpha.zero_point();
+  multiply.out_multiplier = p->alpha.multiplier;
+  multiply.out_shift = p->alpha.shift;
+  context.lowered.layers.push_back(std::move(multiply));
+  // The sum of both is exact: factors of one half, then of 2^-18.
+  Layer add = TwoOperandLayer(LayerKind::kAdd, output);
+  add.inputs = {positive, product};
+  add.output = context.StorageOf(node.outputs[0]);
+  add.a_zero_point = add.b_zero_point = out_zero;
+  add.b_multiplier = add.out_multiplier = 1 << 30;
+  add.out_shift = -18;
+  context.lowered.layers.push_back(std::move(add));
+  return std::nullopt;
+}
+
+LowerResult LowerSoftmax(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const std::optional<SoftmaxParameters> parameters =
+      ComputeSoftmaxParameters(std::get<SoftmaxOptions>(node.options).beta, input.scale());
+  if (!parameters) return Refusal{DiagnosticCode::kCompileLimit, "beta or scale is too small", ""};
+  Layer layer;
+  layer.kind = LayerKind::kSoftmax;
+  layer.inputs = {context.StorageOf(node.inputs[0])};
+  layer.output = context.StorageOf(node.outputs[0]);
+  Geometry& g = layer.geometry;
+  g.in_w = g.out_w = input.shape.empty() ? 1 : input.shape.back();
+  g.in_h = g.out_h = input.elements() / g.in_w;
+  // e^-d for the distance d to the row's largest value, in Q0.31.
+  for (int32_t distance = 0; distance < 256; ++distance) {
+    uint32_t term = 0;
+    if (-distance >= parameters->diff_min) {
+      const uint32_t shifted = static_cast<uint32_t>(-distance) << parameters->left_shift;
+      term = static_cast<uint32_t>(
+          ExpOfNegative(HighMultiply(static_cast<int32_t>(shifted), parameters->multiplier), 5));
+    }
+    for (int byte = 0; byte < 4; ++byte) {
+      layer.parameters.table.push_back(static_cast<uint8_t>(term >> 8 * byte));
+    }
+  }
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+}  // namespace npugen::compiler

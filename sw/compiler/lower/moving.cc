@@ -1,0 +1,294 @@
+// Operators that only move data: views of the input become views of the output.
+#include <algorithm>
+#include <cmath>
+
+#include "sw/compiler/lower/lower_operators.h"
+#include "sw/compiler/lower/view.h"
+#include "sw/model/quantization.h"
+
+namespace npugen::compiler {
+namespace {
+
+using Shape = std::vector<int64_t>;
+
+/// All of a tensor.
+View ViewOf(LoweringContext& context, int32_t number) {
+  const Tensor& tensor = context.tensor(number);
+  return DenseView(context.StorageOf(number), Shape(tensor.shape.begin(), tensor.shape.end()),
+                   static_cast<int64_t>(ElementBytes(tensor.type)));
+}
+
+/// The same elements in another dense shape.
+View Reshaped(const View& dense, const Shape& shape) {
+  return DenseView(dense.storage, shape, dense.element_bytes);
+}
+
+/// Fills what lies around the box at `begin` of `size` elements in each dimension: slabs that are
+/// whole in inner dimensions and as wide as the box in outer ones.
+void FillAround(Layer* copy, const View& target, const Shape& begin, const Shape& size) {
+  View within = target;
+  for (size_t d = 0; d < target.shape.size(); ++d) {
+    AddFill(copy, Sliced(within, d, 0, begin[d]));
+    const int64_t end = begin[d] + size[d];
+    AddFill(copy, Sliced(within, d, end, target.shape[d] - end));
+    within = Sliced(within, d, begin[d], size[d]);
+  }
+}
+
+/// Calls `function(index)` for all index vectors below `counts`.
+template <typename F>
+void ForEachIndex(const Shape& counts, const F& function) {
+  Shape index(counts.size(), 0);
+  if (std::find(counts.begin(), counts.end(), 0) != counts.end()) return;
+  for (;;) {
+    function(index);
+    size_t d = counts.size();
+    while (d > 0 && ++index[d - 1] == counts[d - 1]) index[--d] = 0;
+    if (d == 0) return;
+  }
+}
+
+/// Positions begin, begin + step ... of an output dimension, and the input positions they come
+/// from.
+struct Progression {
+  int64_t out_begin, out_step, in_begin, in_step, count;
+};
+
+/// Cuts an index map into progressions. Enlarging by about n repeats inputs n times, so positions n
+/// apart go together.
+std::vector<Progression> Progressions(const std::vector<int64_t>& source, int64_t input_size) {
+  std::vector<Progression> result;
+  const int64_t size = static_cast<int64_t>(source.size());
+  const int64_t phases = std::clamp<int64_t>((size + input_size / 2) / input_size, 1, size);
+  for (int64_t phase = 0; phase < phases; ++phase) {
+    for (int64_t at = phase; at < size;) {
+      Progression run{at, phases, source[at], 0, 1};
+      if (at + phases < size) run.in_step = source[at + phases] - source[at];
+      while (at + run.count * phases < size &&
+             source[at + run.count * phases] == run.in_begin + run.count * run.in_step) {
+        ++run.count;
+      }
+      at += run.count * phases;
+      result.push_back(run);
+    }
+  }
+  return result;
+}
+
+void CopyConcatenation(const std::vector<View>& inputs, const View& output, size_t axis,
+                       Layer* copy) {
+  int64_t begin = 0;
+  for (const View& input : inputs) {
+    AddCopy(copy, input, Sliced(output, axis, begin, input.shape[axis]));
+    begin += input.shape[axis];
+  }
+}
+
+void CopyMirrored(const View& input, const View& output, const MirrorPadOptions& options,
+                  Layer* copy) {
+  // Each dimension has three segments: mirrored, plain, mirrored.
+  const int64_t skip = options.symmetric ? 0 : 1;
+  ForEachIndex(Shape(input.shape.size(), 3), [&](const Shape& segment) {
+    View source = input;
+    View target = output;
+    for (size_t d = 0; d < input.shape.size(); ++d) {
+      const int64_t size = input.shape[d];
+      const auto [before, after] = options.paddings[d];
+      if (segment[d] == 0) {
+        source = Sliced(source, d, before - 1 + skip, before, -1);
+        target = Sliced(target, d, 0, before);
+      } else if (segment[d] == 1) {
+        target = Sliced(target, d, before, size);
+      } else {
+        source = Sliced(source, d, size - 1 - skip, after, -1);
+        target = Sliced(target, d, before + size, after);
+      }
+    }
+    AddCopy(copy, source, target);
+  });
+}
+
+/// SPACE_TO_BATCH_ND (`to_batch`) and its inverse: batch `block index * N + n` has every `block`th
+/// position of image n. `images` is the side with large images, `batches` the other one.
+void CopyBlocks(const View& images, const View& batches, const BatchSpaceOptions& options,
+                bool to_batch, Layer* copy) {
+  const size_t dimensions = options.block.size();
+  const int64_t count = images.shape[0];
+  const Shape blocks(options.block.begin(), options.block.end());
+  int64_t block_number = 0;
+  ForEachIndex(blocks, [&](const Shape& block) {
+    View image = images;
+    View batch = Sliced(batches, 0, block_number++ * count, count);
+    Shape begin(batch.shape.size(), 0);
+    Shape size = batch.shape;
+    for (size_t i = 0; i < dimensions; ++i) {
+      // Position o of the batch is position o * block + block index - border of the image.
+      const int64_t step = blocks[i];
+      const int64_t first = block[i] - options.borders[i].first;
+      const int64_t extent = images.shape[i + 1];
+      const int64_t from = first >= 0 ? 0 : (-first + step - 1) / step;
+      const int64_t to = std::clamp<int64_t>((extent - first + step - 1) / step, from,
+                                             std::max(from, batch.shape[i + 1]));
+      begin[i + 1] = std::min(from, batch.shape[i + 1]);
+      size[i + 1] = from >= batch.shape[i + 1] ? 0 : to - from;
+      image = Sliced(image, i + 1, size[i + 1] > 0 ? from * step + first : 0, size[i + 1], step);
+    }
+    View valid = batch;
+    for (size_t d = 0; d < size.size(); ++d) valid = Sliced(valid, d, begin[d], size[d]);
+    if (to_batch) {
+      FillAround(copy, batch, begin, size);
+      AddCopy(copy, image, valid);
+    } else {
+      AddCopy(copy, valid, image);
+    }
+  });
+}
+
+void CopyNearest(const View& input, const View& output, const ResizeOptions& options, Layer* copy) {
+  std::vector<Progression> maps[2];
+  for (size_t axis = 0; axis < 2; ++axis) {
+    const int64_t in_size = input.shape[axis + 1];
+    const int64_t out_size = output.shape[axis + 1];
+    std::vector<int64_t> source;
+    for (int64_t position = 0; position < out_size; ++position) {
+      source.push_back(NearestSource(options, static_cast<int32_t>(position),
+                                     static_cast<int32_t>(in_size),
+                                     static_cast<int32_t>(out_size)));
+    }
+    maps[axis] = Progressions(source, in_size);
+  }
+  for (const Progression& y : maps[0]) {
+    for (const Progression& x : maps[1]) {
+      const View rows = Sliced(input, 1, y.in_begin, y.count, y.in_step);
+      const View out_rows = Sliced(output, 1, y.out_begin, y.count, y.out_step);
+      AddCopy(copy, Sliced(rows, 2, x.in_begin, x.count, x.in_step),
+              Sliced(out_rows, 2, x.out_begin, x.count, x.out_step));
+    }
+  }
+}
+
+/// What one output of an operator is copied from.
+void CopyOutput(const Operator& node, size_t number, const std::vector<View>& inputs,
+                const View& output, Layer* copy) {
+  const View& input = inputs[0];
+  const Shape& in = input.shape;
+  const Shape& out = output.shape;
+  switch (node.type) {
+    case OperatorType::kConcatenation:
+      CopyConcatenation(inputs, output, std::get<AxisOptions>(node.options).axis, copy);
+      return;
+    case OperatorType::kPack: {
+      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
+      std::vector<View> parts;
+      for (const View& part : inputs) parts.push_back(WithDimension(part, axis));
+      CopyConcatenation(parts, output, axis, copy);
+      return;
+    }
+    case OperatorType::kUnpack: {
+      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
+      AddCopy(copy, WithoutDimension(Sliced(input, axis, static_cast<int64_t>(number), 1), axis),
+              output);
+      return;
+    }
+    case OperatorType::kTranspose:
+      AddCopy(copy, Transposed(input, std::get<TransposeOptions>(node.options).permutation),
+              output);
+      return;
+    case OperatorType::kReverse: {
+      View reversed = input;
+      for (int32_t axis : std::get<ReverseOptions>(node.options).axes) {
+        reversed = Reversed(reversed, static_cast<size_t>(axis));
+      }
+      AddCopy(copy, reversed, output);
+      return;
+    }
+    case OperatorType::kSlice: {
+      const SliceOptions& options = std::get<SliceOptions>(node.options);
+      View slice = input;
+      for (size_t d = 0; d < in.size(); ++d) {
+        slice = Sliced(slice, d, options.begin[d], options.size[d], options.stride[d]);
+      }
+      AddCopy(copy, slice, Reshaped(output, slice.shape));
+      return;
+    }
+    case OperatorType::kSpaceToDepth: {
+      const int64_t block = std::get<BlockOptions>(node.options).block_size;
+      const View blocks = SplitDimension(SplitDimension(input, 2, block), 1, block);
+      const View moved = Transposed(blocks, {0, 1, 3, 2, 4, 5});
+      AddCopy(copy, moved, Reshaped(output, moved.shape));
+      return;
+    }
+    case OperatorType::kDepthToSpace: {
+      const int64_t block = std::get<BlockOptions>(node.options).block_size;
+      const View blocks = Reshaped(input, {in[0], in[1], in[2], block, block, out[3]});
+      const View moved = Transposed(blocks, {0, 1, 3, 2, 4, 5});
+      AddCopy(copy, moved, Reshaped(output, moved.shape));
+      return;
+    }
+    case OperatorType::kPad: {
+      Shape before;
+      View inner = output;
+      const auto& paddings = std::get<PadOptions>(node.options).paddings;
+      for (size_t d = 0; d < in.size(); ++d) {
+        before.push_back(paddings[d].first);
+        inner = Sliced(inner, d, before[d], in[d]);
+      }
+      FillAround(copy, output, before, in);
+      AddCopy(copy, input, inner);
+      return;
+    }
+    case OperatorType::kMirrorPad:
+      CopyMirrored(input, output, std::get<MirrorPadOptions>(node.options), copy);
+      return;
+    case OperatorType::kSpaceToBatch:
+      CopyBlocks(input, output, std::get<BatchSpaceOptions>(node.options), true, copy);
+      return;
+    case OperatorType::kBatchToSpace:
+      CopyBlocks(output, input, std::get<BatchSpaceOptions>(node.options), false, copy);
+      return;
+    case OperatorType::kResizeNearestNeighbor:
+      CopyNearest(input, output, std::get<ResizeOptions>(node.options), copy);
+      return;
+    default:
+      return;
+  }
+}
+
+}  // namespace
+
+LowerResult LowerMoving(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  std::vector<View> inputs;
+  for (int32_t input : node.inputs) inputs.push_back(ViewOf(context, input));
+  int64_t split_begin = 0;
+  for (size_t number = 0; number < node.outputs.size(); ++number) {
+    const View output = ViewOf(context, node.outputs[number]);
+    uint8_t fill = 0;
+    if (const auto* pad = std::get_if<PadOptions>(&node.options)) {
+      fill = static_cast<uint8_t>(pad->value);
+    } else if (const auto* blocks = std::get_if<BatchSpaceOptions>(&node.options)) {
+      fill = static_cast<uint8_t>(blocks->value);
+    }
+    Layer copy = NewCopy(output.storage, fill);
+    if (node.type == OperatorType::kSplit) {
+      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
+      AddCopy(&copy, Sliced(inputs[0], axis, split_begin, output.shape[axis]), output);
+      split_begin += output.shape[axis];
+    } else {
+      CopyOutput(node, number, inputs, output, &copy);
+    }
+    context.lowered.layers.push_back(std::move(copy));
+  }
+  return std::nullopt;
+}
+
+void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target) {
+  const int64_t bytes = context.lowered.storages[source].bytes;
+  Layer copy = NewCopy(target);
+  AddCopy(&copy, DenseView(source, {bytes}), DenseView(target, {bytes}));
+  copy.op = op;
+  if (!context.model.operators.empty()) copy.tag = context.model.operators[op].index & 0xffff;
+  context.lowered.layers.push_back(std::move(copy));
+}
+
+}  // namespace npugen::compiler
