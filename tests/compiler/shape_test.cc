@@ -251,19 +251,31 @@ TEST(Interleavings, ManySeedsGiveTheSameResult) {
 
 TEST(Refusals, NameEveryOperator) {
   TfliteWriter writer;
-  // Two convolutions that scale up by far more than post-processing shifts.
-  int32_t current = writer.Input({1, 4, 4, 2}, 100.0f, 0);
+  // Two convolutions with rows that PE memory cannot hold.
+  int32_t current = writer.Input({1, 2, 300, 2}, 1.0f, 0);
   for (int i = 0; i < 2; ++i) {
-    const int32_t filter = writer.Weights({2, 1, 1, 2}, {1, 2, 3, 4}, {100.0f});
-    const int32_t output = writer.Activation({1, 4, 4, 2}, 1.0f, 0);
+    const int32_t filter = writer.Weights({2, 1, 1, 2}, {1, 2, 3, 4}, {1.0f});
+    const int32_t output = writer.Activation({1, 2, 300, 2}, 8.0f, 0);
     writer.Conv2d(current, filter, -1, output, ConvOptions{});
     current = output;
   }
   writer.Output(current);
+  NpuConfig config = ConfigOfShape({4, 4});
+  config.pe_memory_bytes = 1024;
   std::string text;
-  EXPECT_EQ(Codes(writer, PresetConfig("edge"), &text), "C102 ") << text;
+  EXPECT_EQ(Codes(writer, WithHash(config), &text), "C103 C103 ") << text;
   EXPECT_NE(text.find("operator 0 CONV_2D"), std::string::npos) << text;
-  EXPECT_NE(text.find("2^14"), std::string::npos) << text;
+  EXPECT_NE(text.find("operator 1 CONV_2D"), std::string::npos) << text;
+}
+
+TEST(Scaling, FarUpwards) {
+  TfliteWriter writer;
+  const int32_t input = writer.Input({1, 4, 4, 2}, 100.0f, 0);
+  const int32_t filter = writer.Weights({2, 1, 1, 2}, {1, 2, 3, 4}, {100.0f});
+  const int32_t output = writer.Activation({1, 4, 4, 2}, 1.0f, 0);
+  writer.Conv2d(input, filter, -1, output, ConvOptions{});
+  writer.Output(output);
+  EXPECT_EQ(Check(writer, PresetConfig("edge")), "");
 }
 
 TEST(Refusals, MemoriesTooSmall) {

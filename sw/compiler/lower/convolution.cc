@@ -4,20 +4,17 @@
 #include <algorithm>
 #include <functional>
 
-#include "sw/compiler/lower/lower_operators.h"
+#include "sw/compiler/lower/dense.h"
+#include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
 namespace npugen::compiler {
 namespace {
 
-/// The left shift of post-processing is a three-bit number.
-constexpr int32_t kLargestLeftShift = 7;
+/// Of post-processing.
+constexpr int32_t kLargestLeftShift = 31;
 /// Parameters of one layer, packed; a guard against models that expand beyond reason.
 constexpr int64_t kLargestParameters = int64_t{1} << 30;
-
-/// Weight of output channel `o` at kernel row, kernel column and input channel.
-using WeightFunction =
-    std::function<int8_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;
 
 int32_t Word(const std::vector<uint8_t>& bytes, size_t index) {
   const uint8_t* b = bytes.data() + index * 4;
@@ -66,6 +63,7 @@ LowerResult SetChannels(const LoweringContext& context, int32_t op, Layer* layer
 
   const int64_t lanes = context.config.pe_lanes();
   Parameters& parameters = layer->parameters;
+  parameters.packed = filter.type == TensorType::kInt4;
   parameters.groups = parameters.blocks = layer->groups;
   parameters.records.resize(static_cast<size_t>(layer->groups * lanes));
   for (int64_t o = 0; o < g.out_c; ++o) {
@@ -104,6 +102,8 @@ LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
   return std::nullopt;
 }
 
+}  // namespace
+
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
 /// cut into slices without regard to taps: few input channels waste little. (Hook: several kernel
 /// rows of few bytes, such as 10x4x1, would pack better after an im2col by the DMA.)
@@ -136,6 +136,50 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   }
   return std::nullopt;
 }
+
+LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunction& weight,
+                        const RecordFunction& record) {
+  const int64_t lanes = context.config.pe_lanes();
+  const Geometry& g = layer.geometry;
+  layer.kind = LayerKind::kMatmul;
+  layer.group_channels = std::min(lanes, g.out_c);
+  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  Parameters& parameters = layer.parameters;
+  parameters.groups = parameters.blocks = layer.groups;
+  parameters.records.resize(static_cast<size_t>(layer.groups * lanes));
+  for (int64_t o = 0; o < g.out_c; ++o) {
+    parameters.records[o / layer.group_channels * lanes + o % layer.group_channels] = record(o);
+  }
+  LowerResult refusal = SetDenseWeights(context.config, &layer, weight);
+  if (!refusal) context.lowered.layers.push_back(std::move(layer));
+  return refusal;
+}
+
+int8_t SignedDigit(int64_t number, int64_t digit) {
+  for (; digit > 0; --digit) number = (number + 128) >> 8;
+  return static_cast<int8_t>(static_cast<uint8_t>(number));
+}
+
+void SetDigits(int64_t positions, int64_t in_c, int64_t out_c, int64_t digits, Layer* layer) {
+  // All digits are multiplied with the same row.
+  Geometry& g = layer->geometry;
+  g = Geometry{};
+  g.in_w = g.out_w = positions;
+  g.in_c = in_c;
+  g.out_c = out_c;
+  g.kernel_h = digits;
+  g.dilation_h = 0;
+  layer->shift_sums = true;
+}
+
+int64_t LargestDivisor(int64_t number, int64_t most) {
+  int64_t divisor = std::min(number, most);
+  while (number % divisor != 0) --divisor;
+  return divisor;
+}
+
+namespace {
 
 /// Slices for WINDOW; column-major taps of a window end in the last slot.
 LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight) {
@@ -292,6 +336,84 @@ LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
                      [&filter, depth](int64_t o, int64_t, int64_t, int64_t c) {
                        return static_cast<int8_t>(filter.data[o * depth + c]);
                      });
+}
+
+LowerResult LowerTransposeConv(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const TransposeConvOptions& options = std::get<TransposeConvOptions>(node.options);
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  if (static_cast<int64_t>(filter.data.size()) != filter.elements()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the weights are not an int8 constant", ""};
+  }
+  const std::vector<int32_t>& in = input.shape;
+  const std::vector<int32_t>& out = output.shape;
+  const int64_t strides[2] = {options.stride_h, options.stride_w};
+  /// The outputs along one axis that see the same taps of the kernel: begin, begin + stride, ...
+  struct Phase {
+    int64_t begin, count;  ///< output positions
+    int64_t tap, taps;     ///< kernel positions tap, tap + stride, ...
+    int64_t pad;           ///< of the convolution with these taps, last one first
+  };
+  std::vector<Phase> phases[2];
+  for (int axis = 0; axis < 2; ++axis) {
+    const int64_t stride = strides[axis];
+    const int64_t kernel = filter.shape[axis + 1];
+    const int64_t pad = PaddingBefore(options.padding, out[axis + 1], in[axis + 1],
+                                      filter.shape[axis + 1], static_cast<int32_t>(stride), 1);
+    for (int64_t tap = 0; tap < stride; ++tap) {
+      // Output o gets input i by tap o + pad - i * stride.
+      const int64_t begin = ((tap - pad) % stride + stride) % stride;
+      if (begin >= out[axis + 1]) continue;
+      const int64_t taps = tap < kernel ? CeilDiv(kernel - tap, stride) : 0;
+      const int64_t first = (begin + pad - tap) / stride;  // input of the first output's first tap
+      phases[axis].push_back({begin, CeilDiv(out[axis + 1] - begin, stride), tap, taps,
+                              std::max<int64_t>(taps - 1, 0) - first});
+    }
+  }
+  const int32_t target = context.StorageOf(node.outputs[0]);
+  const View whole = DenseView(target, {out[0], out[1], out[2], out[3]});
+  const bool alone = phases[0].size() * phases[1].size() == 1;
+  Layer copy = NewCopy(target);
+  for (const Phase& y : phases[0]) {
+    for (const Phase& x : phases[1]) {
+      Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+      Geometry& g = layer.geometry;
+      g.images = in[0];
+      g.in_h = in[1];
+      g.in_w = in[2];
+      g.in_c = in[3];
+      g.out_h = y.count;
+      g.out_w = x.count;
+      g.out_c = out[3];
+      g.kernel_h = std::max<int64_t>(y.taps, 1);
+      g.kernel_w = std::max<int64_t>(x.taps, 1);
+      g.pad_top = y.pad;
+      g.pad_left = x.pad;
+      const int64_t images = g.images, depth = g.in_c, channels = g.out_c;
+      if (!alone) layer.output = context.NewStorage(images * y.count * x.count * channels);
+      const int32_t part = layer.output;
+      const int64_t kernel_h = filter.shape[1], kernel_w = filter.shape[2];
+      const WeightFunction weight = [=, &filter, &strides](int64_t o, int64_t row, int64_t column,
+                                                           int64_t c) {
+        const int64_t ky = y.tap + (y.taps - 1 - row) * strides[0];
+        const int64_t kx = x.tap + (x.taps - 1 - column) * strides[1];
+        if (y.taps == 0 || x.taps == 0) return int8_t{0};
+        return static_cast<int8_t>(filter.data[((o * kernel_h + ky) * kernel_w + kx) * depth + c]);
+      };
+      if (LowerResult refusal =
+              FinishDense(context, op, std::move(layer), options.activation, weight)) {
+        return refusal;
+      }
+      if (alone) return std::nullopt;
+      AddCopy(
+          &copy, DenseView(part, {images, y.count, x.count, channels}),
+          Sliced(Sliced(whole, 1, y.begin, y.count, strides[0]), 2, x.begin, x.count, strides[1]));
+    }
+  }
+  context.lowered.layers.push_back(std::move(copy));
+  return std::nullopt;
 }
 
 }  // namespace npugen::compiler

@@ -83,13 +83,27 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
     case OperatorType::kPrelu:
       return LowerPrelu(context, op);
     case OperatorType::kQuantize:
-      return LowerFunction(context, op);
+      return LowerQuantize(context, op);
     case OperatorType::kMaxPool2d:
       return LowerMaxPool(context, op);
     case OperatorType::kAveragePool2d:
       return LowerAveragePool(context, op);
     case OperatorType::kMean:
-      return LowerMean(context, op);
+    case OperatorType::kSum:
+    case OperatorType::kReduceMax:
+    case OperatorType::kReduceMin:
+      return LowerReduce(context, op);
+    case OperatorType::kArgMax:
+    case OperatorType::kArgMin:
+      return LowerArgExtreme(context, op);
+    case OperatorType::kTransposeConv:
+      return LowerTransposeConv(context, op);
+    case OperatorType::kBatchMatMul:
+      return LowerBatchMatMul(context, op);
+    case OperatorType::kAddN:
+      return LowerAddN(context, op);
+    case OperatorType::kResizeBilinear:
+      return LowerResizeBilinear(context, op);
     case OperatorType::kPad:
     case OperatorType::kConcatenation:
     case OperatorType::kMirrorPad:
@@ -111,9 +125,8 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
       // The bytes stay where they are.
       context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
       return std::nullopt;
-    default:
-      return Refusal{DiagnosticCode::kCompileOperator, "the compiler does not know it", ""};
   }
+  return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
 }
 
 /// Operators without elements never reach the lowering functions.
@@ -157,6 +170,7 @@ void FindLifetimes(LoweredModel* lowered) {
       storage.last_layer = layer;
     };
     for (int32_t input : lowered->layers[i].inputs) use(input);
+    if (lowered->layers[i].parameters.storage >= 0) use(lowered->layers[i].parameters.storage);
     use(lowered->layers[i].output);
   }
 }

@@ -35,7 +35,15 @@ LowerResult LowerDepthwise(LoweringContext& context, int32_t op);
 LowerResult LowerFullyConnected(LoweringContext& context, int32_t op);
 LowerResult LowerMaxPool(LoweringContext& context, int32_t op);
 LowerResult LowerAveragePool(LoweringContext& context, int32_t op);
-LowerResult LowerMean(LoweringContext& context, int32_t op);
+/// MEAN, SUM, REDUCE_MAX, REDUCE_MIN.
+LowerResult LowerReduce(LoweringContext& context, int32_t op);
+/// ARG_MAX, ARG_MIN.
+LowerResult LowerArgExtreme(LoweringContext& context, int32_t op);
+LowerResult LowerTransposeConv(LoweringContext& context, int32_t op);
+LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op);
+LowerResult LowerQuantize(LoweringContext& context, int32_t op);
+LowerResult LowerAddN(LoweringContext& context, int32_t op);
+LowerResult LowerResizeBilinear(LoweringContext& context, int32_t op);
 /// ADD, SUB, MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE.
 LowerResult LowerTwoOperands(LoweringContext& context, int32_t op);
 /// Functions of one value, as look-ups: LOGISTIC, TANH, HARD_SWISH, ELU, LEAKY_RELU, RELU, RELU6,

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <map>
 
-#include "sw/compiler/lower/lower_operators.h"
+#include "sw/compiler/lower/dense.h"
+#include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
 namespace npugen::compiler {
@@ -283,103 +284,165 @@ LowerResult LowerAveragePool(LoweringContext& context, int32_t op) {
   return std::nullopt;
 }
 
-LowerResult LowerMean(LoweringContext& context, int32_t op) {
+namespace {
+
+/// Kept and reduced dimensions in turn, from the outermost on; those of one element are left out.
+struct Run {
+  bool reduced;
+  int64_t size;
+};
+
+std::vector<Run> RunsOf(const std::vector<int32_t>& shape, const std::vector<int32_t>& axes) {
+  std::vector<Run> runs;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    const bool reduced = std::find(axes.begin(), axes.end(), static_cast<int32_t>(d)) != axes.end();
+    if (runs.empty() || runs.back().reduced != reduced) runs.push_back({reduced, 1});
+    runs.back().size *= shape[d];
+  }
+  return runs;
+}
+
+/// A copy of a tensor with `axes` behind all others.
+int32_t MoveBehind(LoweringContext& context, int32_t number, const std::vector<int32_t>& axes) {
+  const Tensor& tensor = context.tensor(number);
+  std::vector<int32_t> order;
+  for (int32_t pass = 0; pass < 2; ++pass) {
+    for (int32_t d = 0; d < static_cast<int32_t>(tensor.shape.size()); ++d) {
+      const bool moves = std::find(axes.begin(), axes.end(), d) != axes.end();
+      if (moves == (pass == 1)) order.push_back(d);
+    }
+  }
+  const View source = Transposed(
+      DenseView(context.StorageOf(number), {tensor.shape.begin(), tensor.shape.end()}), order);
+  const int32_t target = context.NewStorage(tensor.elements());
+  Layer copy = NewCopy(target);
+  AddCopy(&copy, source, DenseView(target, source.shape));
+  context.lowered.layers.push_back(std::move(copy));
+  return target;
+}
+
+}  // namespace
+
+LowerResult LowerReduce(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
   const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.options).axes;
-  // Neighbouring dimensions of the same kind are one: sizes alternate between kept and reduced, and
-  // a mean is a pool over an image [kept * reduced, kept * reduced, kept].
-  std::vector<std::pair<bool, int64_t>> runs;
+  const bool extreme =
+      node.type == OperatorType::kReduceMax || node.type == OperatorType::kReduceMin;
+  const NpuConfig& config = context.config;
+  // Reductions are pools over an image [kept * reduced, kept * reduced, kept] of rows, columns and
+  // channels, with windows side by side.
+  std::vector<Run> runs = RunsOf(input.shape, axes);
   int64_t count = 1;
-  for (size_t d = 0; d < input.shape.size(); ++d) {
-    if (input.shape[d] == 1) continue;
-    const bool reduced = std::find(axes.begin(), axes.end(), static_cast<int32_t>(d)) != axes.end();
-    if (reduced) count *= input.shape[d];
-    if (runs.empty() || runs.back().first != reduced) runs.push_back({reduced, 1});
-    runs.back().second *= input.shape[d];
-  }
-  // Right to left: channels, then columns, then rows.
+  for (const Run& run : runs) count *= run.reduced ? run.size : 1;
+  int32_t source = context.StorageOf(node.inputs[0]);
   int64_t kept[3] = {1, 1, 1};  // rows, columns, channels
   int64_t reduced[2] = {1, 1};  // rows, columns
-  size_t left = runs.size();
-  if (left > 0 && !runs[left - 1].first) kept[2] = runs[--left].second;
-  for (int level = 1; level >= 0; --level) {
-    if (left > 0 && runs[left - 1].first) reduced[level] = runs[--left].second;
-    if (left > 0 && !runs[left - 1].first) kept[level] = runs[--left].second;
-  }
-  if (left > 0) {
-    return Refusal{DiagnosticCode::kCompileOperator,
-                   "its axes form more than two separate runs of dimensions", ""};
-  }
-  const auto set_geometry = [&](Geometry* g, int64_t rows, int64_t columns) {
-    g->in_h = kept[0] * rows;
-    g->in_w = kept[1] * columns;
-    g->in_c = g->out_c = kept[2];
-    g->out_h = kept[0];
-    g->out_w = kept[1];
-    g->kernel_h = g->stride_h = rows;
-    g->kernel_w = g->stride_w = columns;
+  const auto assign = [&] {
+    size_t left = runs.size();
+    if (left > 0 && !runs[left - 1].reduced) kept[2] = runs[--left].size;
+    for (int level = 1; level >= 0; --level) {
+      if (left > 0 && runs[left - 1].reduced) reduced[level] = runs[--left].size;
+      if (left > 0 && !runs[left - 1].reduced) kept[level] = runs[--left].size;
+    }
+    return left == 0;
   };
+  if (!assign()) {
+    source = MoveBehind(context, node.inputs[0], axes);
+    runs = {{false, input.elements() / count}, {true, count}};
+    std::fill(std::begin(kept), std::end(kept), 1);
+    std::fill(std::begin(reduced), std::end(reduced), 1);
+    assign();
+  }
   Layer layer;
-  layer.inputs = {context.StorageOf(node.inputs[0])};
+  layer.inputs = {source};
   layer.output = context.StorageOf(node.outputs[0]);
-  layer.out_zero_point = output.zero_point();
-  const QuantizedMultiplier multiplier = MeanMultiplier(input.scale(), output.scale(), count);
-  if (multiplier.shift > 7 || multiplier.shift < -31) {
-    return Refusal{DiagnosticCode::kCompileLimit,
-                   fmt::format("its sum is scaled by 2^{}; post-processing shifts left by at most "
-                               "7 and right by at most 31",
-                               multiplier.shift),
+  Geometry& g = layer.geometry;
+  const auto set_geometry = [&](int64_t rows, int64_t columns) {
+    g.in_h = kept[0] * rows;
+    g.in_w = kept[1] * columns;
+    g.in_c = g.out_c = kept[2];
+    g.out_h = kept[0];
+    g.out_w = kept[1];
+    g.kernel_h = g.stride_h = rows;
+    g.kernel_w = g.stride_w = columns;
+  };
+  QuantizedMultiplier multiplier;
+  if (extreme) {
+    layer.kind = LayerKind::kMaxPool;
+    layer.minimum = node.type == OperatorType::kReduceMin;
+    layer.fill = layer.minimum ? 0x7f : 0x80;
+  } else {
+    layer.kind = kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
+    layer.out_zero_point = output.zero_point();
+    multiplier = node.type == OperatorType::kMean
+                     ? MeanMultiplier(input.scale(), output.scale(), count)
+                     : QuantizeMultiplier(double{input.scale()} / double{output.scale()});
+    if (multiplier.shift > 31 || multiplier.shift < -31) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("its sum is scaled by 2^{}", multiplier.shift), ""};
+    }
+  }
+  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the
+  // best.
+  bool found = false;
+  for (int64_t rows = 1; rows <= kLargestLoopCount * config.simd && !found; ++rows) {
+    if (reduced[0] > 1 || kept[1] > 1) {
+      set_geometry(reduced[0], reduced[1]);
+      rows = kLargestLoopCount * config.simd;  // rows are taken: no other cut
+    } else {
+      if (reduced[1] % rows != 0) continue;
+      set_geometry(rows, reduced[1] / rows);
+    }
+    if (layer.kind == LayerKind::kWindow) {
+      found = ChooseWindow(config, &layer);
+    } else if (layer.kind == LayerKind::kMaxPool) {
+      found = g.kernel_h <= kLargestLoopCount && g.kernel_w <= kLargestLoopCount;
+    } else {
+      found = CeilDiv(g.kernel_w, config.simd) <= 0xffff && g.kernel_h <= kLargestLoopCount;
+    }
+  }
+  if (!found) {
+    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a reduction of {} elements", count),
                    ""};
   }
   const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * count),
                                multiplier.multiplier, multiplier.shift};
-  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the
-  // best.
-  Geometry& g = layer.geometry;
-  bool found = false;
-  layer.kind = kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
-  for (int64_t rows = 1; rows <= kLargestLoopCount * context.config.simd && !found; ++rows) {
-    if (reduced[0] > 1 || kept[1] > 1) {
-      set_geometry(&g, reduced[0], reduced[1]);
-      rows = kLargestLoopCount * context.config.simd;  // rows are taken: no other cut
-    } else {
-      if (reduced[1] % rows != 0) continue;
-      set_geometry(&g, rows, reduced[1] / rows);
-    }
-    if (layer.kind == LayerKind::kWindow) {
-      found = ChooseWindow(context.config, &layer);
-    } else {
-      layer.window = {};
-      layer.k0_count = CeilDiv(g.kernel_w, context.config.simd);
-      layer.k1_count = 1;
-      layer.k2_count = g.kernel_h;
-      found = layer.k0_count <= 0xffff && layer.k2_count <= kLargestLoopCount;
-    }
-  }
-  if (!found) {
-    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a mean over {} elements", count),
-                   ""};
+  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  if (layer.kind == LayerKind::kMatmul) {
+    return AppendDense(
+        context, std::move(layer), [](int64_t, int64_t, int64_t, int64_t) { return int8_t{1}; },
+        [&](int64_t) { return record; });
   }
   if (layer.kind == LayerKind::kWindow) {
-    SetOnes(context.config, &layer, {record});
+    SetOnes(config, &layer, {record});
   } else {
-    // One output channel: a dense product with ones.
-    const int64_t simd = context.config.simd;
-    const int64_t lanes = context.config.pe_lanes();
-    Parameters& parameters = layer.parameters;
-    parameters.groups = parameters.blocks = 1;
-    parameters.records.assign(static_cast<size_t>(lanes), record);
-    parameters.weights.assign(static_cast<size_t>(layer.slices() * lanes * simd), 0);
-    for (int64_t k2 = 0; k2 < layer.k2_count; ++k2) {
-      for (int64_t i = 0; i < g.kernel_w; ++i) {
-        const int64_t slice = k2 * layer.k0_count + i / simd;
-        parameters.weights[slice * lanes * simd + i % simd] = 1;
-      }
-    }
+    layer.group_channels = std::min<int64_t>(config.post_width, g.out_c);
+    layer.groups = CeilDiv(g.out_c, layer.group_channels);
+    layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
   }
-  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+LowerResult LowerArgExtreme(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const int32_t axis = std::get<AxisOptions>(node.options).axis;
+  const std::vector<Run> runs = RunsOf(input.shape, {axis});
+  const bool last = runs.empty() || runs.back().reduced || input.shape[axis] == 1;
+  Layer layer;
+  layer.kind = LayerKind::kArgMax;
+  layer.minimum = node.type == OperatorType::kArgMin;
+  layer.inputs = {last ? context.StorageOf(node.inputs[0])
+                       : MoveBehind(context, node.inputs[0], {axis})};
+  layer.output = context.StorageOf(node.outputs[0]);
+  Geometry& g = layer.geometry;
+  g.in_w = input.shape[axis];
+  g.in_h = g.out_h = input.elements() / g.in_w;
+  g.out_c = 4;  // the bytes of an int32
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }

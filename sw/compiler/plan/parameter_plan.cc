@@ -334,7 +334,7 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
   for (size_t l = 0; l < layers; ++l) {
     const Layer& layer = lowered_.layers[l];
     const int32_t number = static_cast<int32_t>(l);
-    if (layer.parameters.empty() && layer.parameters.storage < 0) continue;
+    if (layer.parameters.empty()) continue;
     if (cached_[l]) {
       AddChunk(number, 0, LocalGroups(number), WholeKernel(layer), true, true);
     } else if (!CutLayer(number)) {
@@ -438,7 +438,7 @@ class CoreMemory {
 void ParameterPlanner::AddCandidates(size_t number, std::vector<Candidate>* candidates) const {
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
-    if (layer.parameters.empty()) continue;
+    if (layer.parameters.empty() || layer.parameters.storage >= 0) continue;
     const Geometry& g = layer.geometry;
     const int64_t cycles = g.images * g.out_h * g.out_w * layer.groups * layer.slices();
     candidates->push_back({number, static_cast<int32_t>(l), WholeRows(static_cast<int32_t>(l)),
@@ -458,7 +458,7 @@ int64_t ParameterPlanner::LeastStreamRows() const {
   int64_t least = ComputedRows();
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
-    if (cached_[l] || layer.parameters.empty()) continue;
+    if (cached_[l] || layer.parameters.empty() || layer.parameters.storage >= 0) continue;
     const bool whole = layer.parameters.shared || layer.shift_sums;
     least = std::max(least, Rows(layer, 1, whole ? layer.slices() : 1));
   }

@@ -1,0 +1,34 @@
+// Dense products with constant weights, for everything that is a matrix product at heart.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "sw/compiler/lower/lower_operators.h"
+
+namespace npugen::compiler {
+
+/// Weight of output channel `o` at kernel row, kernel column and input channel.
+using WeightFunction =
+    std::function<int8_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;
+/// Record of an output channel.
+using RecordFunction = std::function<ParameterRecord(int64_t o)>;
+
+/// Fills groups, slices and weights of a MATMUL layer whose geometry is set.
+LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight);
+
+/// Completes a MATMUL layer (geometry, storages, output type and clamping are set) and appends it.
+LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunction& weight,
+                        const RecordFunction& record);
+
+/// Digit `digit` (0: the least significant) of a number in base 256 with digits -128..127.
+int8_t SignedDigit(int64_t number, int64_t digit);
+
+/// The geometry of a layer that multiplies, at each of `positions` places of `in_c` bytes, with
+/// weights of `digits` base-256 digits (see Layer::shift_sums), most significant first.
+void SetDigits(int64_t positions, int64_t in_c, int64_t out_c, int64_t digits, Layer* layer);
+
+/// The largest divisor of `number` that is at most `most`.
+int64_t LargestDivisor(int64_t number, int64_t most);
+
+}  // namespace npugen::compiler
