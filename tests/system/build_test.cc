@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "tests/support/random_model.h"
 #include "tests/system/simulation.h"
 #include "verif/sim/model_builder.h"
+#include "verif/sim/shared_functions.h"
 
 namespace npugen::testing {
 namespace {
@@ -121,6 +123,37 @@ TEST_F(BuildTest, UnwritableCacheIsRefused) {
   const Result<BuiltModel> model = BuildModel(NanoFiles(), options_);
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.errors().front().code, DiagnosticCode::kFileWrite);
+}
+
+/// A function of instance `index` that sets `target` from a signal around the instance.
+std::string InstanceFunction(int index, const std::string& target) {
+  const std::string number = std::to_string(index);
+  const std::string name = "Vx_pe___nba__BRA__" + number + "__KET__";
+  std::string text = "void " + name + "(Vx_pe* vlSelf) {\n    DEBUG(\"" + name +
+                     "\");\n    // Init\n    int temporary" + number +
+                     ";\n    // Body\n    temporary" + number + " = vlSymsp->TOP.in__BRA__" +
+                     number + "__KET__.at(1U) + vlSymsp->TOP.rst_ni;\n";
+  for (int i = 0; i < 50; ++i) text += "    vlSelf->" + target + " = temporary" + number + ";\n";
+  return text + "}\n";
+}
+
+TEST(ShareFunctionsTest, MergesWhatDiffersInNamesOnly) {
+  std::map<std::string, std::string> files = {
+      {"a.cpp", "#include \"Vx.h\"\n\n" + InstanceFunction(0, "x") + "void other() {\n}\n"},
+      {"b.cpp", "#include \"Vx.h\"\n\n" + InstanceFunction(1, "x")},
+      {"c.cpp", InstanceFunction(2, "y")}};
+  const std::string c = files["c.cpp"];
+  EXPECT_EQ(ShareFunctions("Vx", &files), 1u);
+  EXPECT_EQ(files["c.cpp"], c) << "it sets something else";
+  EXPECT_EQ(files["b.cpp"], "#include \"Vx.h\"\n\n");
+  const std::string& a = files["a.cpp"];
+  EXPECT_EQ(a.find("vlSelf->x"), a.find("vlSelf->x = local0;")) << a;
+  for (const char* text : {"void other() {", "shared_function_0(Vx_pe* vlSelf, auto& signal0) {",
+                           "local0 = signal0.at(1U) + vlSymsp->TOP.rst_ni;",
+                           "void Vx_pe___nba__BRA__0__KET__(Vx_pe* vlSelf) {",
+                           "shared_function_0(vlSelf, vlSymsp->TOP.in__BRA__1__KET__);"}) {
+    EXPECT_NE(a.find(text), std::string::npos) << text << " is missing in\n" << a;
+  }
 }
 
 /// The program itself, with the build folder's cache.

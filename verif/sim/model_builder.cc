@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <sstream>
@@ -22,6 +23,7 @@
 #include "generator/plan/plan.h"
 #include "generator/support/process.h"
 #include "verif/sim/harness_sources.h"
+#include "verif/sim/shared_functions.h"
 
 namespace npugen {
 namespace {
@@ -346,6 +348,7 @@ class Builder {
 
     const std::string makefile =
         ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
+    if (Status status = Share(makefile); !status) return status;
     std::vector<CompileStep> steps;
     for (const char* speed : {"FAST", "SLOW"}) {
       for (const char* kind : {"CLASSES", "SUPPORT"}) {
@@ -378,6 +381,23 @@ class Builder {
     link.insert(link.end(), {"-lpthread", "-latomic"});
     if (options_.waves) link.push_back("-lz");
     return RunTool(link, "link");
+  }
+
+  /// Compiles the code of a module once, however many instances there are.
+  Status Share(const std::string& makefile) {
+    if (options_.shared_modules.empty()) return Unit{};
+    std::map<std::string, std::string> files;
+    for (const char* list : {"VM_CLASSES_FAST", "VM_CLASSES_SLOW"}) {
+      for (const std::string& name : MakefileList(makefile, list)) {
+        const std::string path = fmt::format("obj/{}.cpp", name);
+        files[path] = ReadAll(folder_ / path);
+      }
+    }
+    if (ShareFunctions(kClassName, &files) == 0) return Unit{};
+    for (const auto& [path, text] : files) {
+      if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
+    }
+    return Unit{};
   }
 
   /// Objects of Verilator's own library, shared by all models of the same tools.

@@ -1,0 +1,164 @@
+// Reads the functions of generated files, normalizes their text and compares it.
+#include "verif/sim/shared_functions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <string_view>
+#include <vector>
+
+namespace npugen {
+namespace {
+
+constexpr size_t kSmallest = 1000;  // characters of a function that is worth it
+constexpr std::string_view kSymbols = "vlSymsp->TOP";
+constexpr std::string_view kInstance = "__BRA__";  // in names of what belongs to one instance
+
+bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+
+/// `void name(Class* vlSelf) { ... }` at [begin, end) of a file.
+struct Function {
+  const std::string* file;
+  size_t begin = 0;
+  size_t end = 0;
+  std::string name;
+  std::string type;                     ///< Class
+  std::string body;                     ///< with braces; normalized
+  std::vector<std::string> parameters;  ///< instance's signals, in the order of their first use
+};
+
+/// Names declared between `// Init` and `// Body`, one declaration per line.
+std::map<std::string, std::string, std::less<>> LocalNames(std::string_view body) {
+  std::map<std::string, std::string, std::less<>> names;
+  const size_t init = body.find("// Init\n");
+  const size_t end = body.find("// Body\n");
+  if (init == std::string_view::npos || end == std::string_view::npos) return names;
+  for (size_t at = init; at < end;) {
+    const size_t next = body.find('\n', at) + 1;
+    const std::string_view line = body.substr(at, next - 1 - at);
+    at = next;
+    if (!line.ends_with(';') || line.find('=') != line.npos || line.find('(') != line.npos)
+      continue;
+    size_t last = line.size() - 1;
+    if (line.find('[') != line.npos) last = line.find('[');
+    size_t first = last;
+    while (first > 0 && IsWord(line[first - 1])) --first;
+    if (first == last) continue;
+    names.emplace(line.substr(first, last - first), fmt::format("local{}", names.size()));
+  }
+  return names;
+}
+
+/// Replaces names of locals and signals of one instance.
+void Normalize(std::string_view body, Function* function) {
+  const auto locals = LocalNames(body);
+  std::map<std::string, size_t, std::less<>> parameters;
+  for (size_t at = 0; at < body.size();) {
+    if (!IsWord(body[at])) {
+      function->body += body[at++];
+      continue;
+    }
+    size_t end = at;
+    if (body.substr(at).starts_with(kSymbols)) {
+      end += kSymbols.size();
+      while (end < body.size() && (IsWord(body[end]) || body[end] == '.')) ++end;
+      // A call of a member function is not part of the signal's name.
+      if (end < body.size() && body[end] == '(') end = body.rfind('.', end);
+    } else {
+      while (end < body.size() && IsWord(body[end])) ++end;
+    }
+    const std::string_view word = body.substr(at, end - at);
+    at = end;
+    const auto local = locals.find(word);
+    if (local != locals.end()) {
+      function->body += local->second;
+    } else if (word == function->name) {
+      function->body += "shared";
+    } else if (word.starts_with(kSymbols) && word.find(kInstance) != word.npos) {
+      const auto found = parameters.emplace(word, parameters.size());
+      if (found.second) function->parameters.emplace_back(word);
+      function->body += fmt::format("signal{}", found.first->second);
+    } else {
+      function->body += word;
+    }
+  }
+}
+
+/// The functions of a file that take nothing but their instance.
+void FindFunctions(const std::string& file, std::string_view text, std::vector<Function>* found) {
+  for (size_t line = 0; line < text.size();) {
+    const size_t line_end = std::min(text.find('\n', line), text.size());
+    const std::string_view head = text.substr(line, line_end - line);
+    const size_t start = line;
+    line = line_end + 1;
+    const size_t type = head.find("void ");
+    const size_t open = head.find('(');
+    const bool at_margin = head.starts_with("void ") || head.starts_with("VL_INLINE_OPT void ") ||
+                           head.starts_with("VL_ATTR_COLD void ");
+    constexpr std::string_view kArguments = "* vlSelf) {";
+    if (!at_margin || open == head.npos || !head.ends_with(kArguments)) continue;
+    const size_t close = text.find("\n}\n", line_end);
+    if (close == text.npos) continue;
+    line = close + 3;
+    const std::string_view body = text.substr(line_end - 1, close + 3 - (line_end - 1));
+    if (body.size() < kSmallest) continue;
+    Function function;
+    function.file = &file;
+    function.begin = start;
+    function.end = line;
+    function.name = head.substr(type + 5, open - type - 5);
+    function.type = head.substr(open + 1, head.size() - kArguments.size() - open - 1);
+    Normalize(body, &function);
+    found->push_back(std::move(function));
+  }
+}
+
+}  // namespace
+
+size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files) {
+  std::vector<Function> functions;
+  for (const auto& [name, text] : *files) FindFunctions(name, text, &functions);
+  std::map<std::string, std::vector<const Function*>> groups;
+  for (const Function& function : functions) {
+    groups[function.type + function.body].push_back(&function);
+  }
+  std::map<std::string, std::vector<const Function*>> removed;  // by file
+  std::map<std::string, std::string> added;
+  size_t count = 0;
+  for (const auto& [key, group] : groups) {
+    if (group.size() < 2) continue;
+    const Function& first = *group.front();
+    std::string& out = added[*first.file];
+    const std::string shared = fmt::format("shared_function_{}", count);
+    std::string parameters, mentioned;
+    for (size_t i = 0; i < first.parameters.size(); ++i) {
+      parameters += fmt::format(", auto& signal{}", i);
+    }
+    out += fmt::format("\n__attribute__((noinline)) static void {}({}* vlSelf{}) {}", shared,
+                       first.type, parameters, first.body);
+    for (const Function* function : group) {
+      std::string arguments;
+      for (const std::string& signal : function->parameters) arguments += ", " + signal;
+      out += fmt::format(
+          "\nvoid {}({}* vlSelf) {{\n    {}__Syms* const vlSymsp VL_ATTR_UNUSED = "
+          "vlSelf->vlSymsp;\n"
+          "    {}(vlSelf{});\n}}\n",
+          function->name, function->type, class_name, shared, arguments);
+      removed[*function->file].push_back(function);
+    }
+    count += group.size() - 1;
+  }
+  for (auto& [name, gone] : removed) {
+    std::string& text = (*files)[name];
+    std::sort(gone.begin(), gone.end(),
+              [](const Function* a, const Function* b) { return a->begin > b->begin; });
+    for (const Function* function : gone) {
+      text.erase(function->begin, function->end - function->begin);
+    }
+  }
+  for (const auto& [name, text] : added) (*files)[name] += text;
+  return count;
+}
+
+}  // namespace npugen
