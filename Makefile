@@ -8,7 +8,7 @@ NPUGEN := $(BUILD)/npugen
 # Verilated models live beside the build; the variable also reaches the tests.
 export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
 
-.PHONY: help setup configure build demo test lint golden format clean
+.PHONY: help setup configure build demo test test-specs golden format clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ demo: build  ## spec to running NPU: generate edge, simulate it, run the digits 
 test: configure  ## build and run all tests
 	@cmake --build $(BUILD) -j $(JOBS)
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+test-specs: configure  ## 300 random legal specs, each emitted, linted, built and run (make test does 30)
+	@cmake --build $(BUILD) --target system_specs_test -j $(JOBS)
+	@NPUGEN_SPECS=300 $(BUILD)/system_specs_test --gtest_brief=1
 
 golden: configure  ## rewrite the checked-in emissions and docs/spec.md after an intended change
 	@cmake --build $(BUILD) --target npugen_generator_tests -j $(JOBS)

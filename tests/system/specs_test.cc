@@ -1,4 +1,5 @@
 // Random legal specs: each one emits, lints, builds and runs a random layer bit-exactly.
+// The presets with several PEs run layers, too.
 // NPUGEN_SPECS in the environment says how many.
 #include <gtest/gtest.h>
 
@@ -58,6 +59,20 @@ std::optional<Layer> MakeLayer(const NpuConfig& config, RandomSource* random) {
   return Layer{drawn.name, std::move(*model), std::move(*compiled)};
 }
 
+void ExpectExact(const NpuConfig& config, const Layer& layer, uint64_t seed, SimulatedNpu* npu) {
+  RunModelOptions run;
+  run.repeat = 2;
+  run.timeout_cycles = 20'000'000;
+  const Result<RunReport> report = RunModel(config, layer.model, layer.compiled, *npu,
+                                            MakeRandomInputs(layer.model, seed), run, nullptr);
+  EXPECT_TRUE(report.ok()) << layer.name << ": " << ErrorText(report);
+  if (report) {
+    EXPECT_EQ(report->mismatches, 0u)
+        << layer.name << ": " << DescribeMismatch(*report->first_mismatch);
+  }
+  EXPECT_EQ(npu->failed_accesses(), 0u) << layer.name;
+}
+
 int FailedParts() {
   const ::testing::TestResult& result =
       *::testing::UnitTest::GetInstance()->current_test_info()->result();
@@ -96,23 +111,33 @@ TEST(RandomSpecs, LegalOnesWork) {
       options.stall_seed = seed;
       options.interleave = random.Chance(2);
       const std::unique_ptr<SimulatedNpu> npu = MakeNpu(*config, options, true);
-      RunModelOptions run;
-      run.repeat = 2;
-      run.timeout_cycles = 20'000'000;
-      const Result<RunReport> report = RunModel(*config, layer->model, layer->compiled, *npu,
-                                                MakeRandomInputs(layer->model, seed), run, nullptr);
-      EXPECT_TRUE(report.ok()) << layer->name << ": " << ErrorText(report);
-      if (report) {
-        EXPECT_EQ(report->mismatches, 0u)
-            << layer->name << ": " << DescribeMismatch(*report->first_mismatch);
-      }
-      EXPECT_EQ(npu->failed_accesses(), 0u) << layer->name;
+      ExpectExact(*config, *layer, seed, npu.get());
     }
     failed += FailedParts() > parts_before;
   }
   std::printf("  specs: %d drawn, %d accepted, %d refused, %d failed; %d layers did not fit\n",
               drawn, drawn - refused, refused, failed, layers_refused);
 }
+
+class PresetTest : public ::testing::TestWithParam<const char*> {};
+
+/// Layers of every kind in large grids; `nano` and `edge` run far more elsewhere.
+TEST_P(PresetTest, RunsLayers) {
+  const NpuConfig config = SpecConfig(GetParam());
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+  RandomSource random(7);
+  for (int i = 0; i < 6; ++i) {
+    const std::optional<Layer> layer = MakeLayer(config, &random);
+    ASSERT_TRUE(layer);
+    ExpectExact(config, *layer, static_cast<uint64_t>(i), npu.get());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Large, PresetTest,
+                         ::testing::Values("quad", "edge_tpu_v1", "edge_tpu_v2", "edge_tpu_v3"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace npugen::testing
