@@ -103,6 +103,8 @@ constexpr CommandField kComputeFields[] = {
     {"in_h", 14, 0, 16, false, "valid operand rows"},
     {"out_type", 14, 16, 2, false,
      "result: 0: int8 within act_min..act_max; 1: saturated to int16; 2: int32"},
+    {"run_bytes", 14, 18, 14, false,
+     "MATMUL. not 0: slices are cut from win_rows kernel rows of so many bytes, strung together"},
     {"k0_count", 15, 0, 16, false, "slices along a run (step: SIMD bytes)"},
     {"k1_count", 15, 16, 8, false, "runs per operand row"},
     {"k2_count", 15, 24, 8, false, "operand rows per window"},

@@ -40,6 +40,7 @@ std::string DescribeConfig(const NpuConfig& config) {
                   config.slice_rows(), config.accumulators));
   row("parameters", fmt::format("{} B per channel group and core, {} rows", config.lanes * 9,
                                 config.param_rows()));
+  row("windows", fmt::format("{} rows read per cycle", config.window_ports));
   row("post-processing", fmt::format("{} results per cycle and PE, {} table look-ups",
                                      config.post_width, config.lookup_ports));
   row("bus", fmt::format("{} bit, {:.4g} GB/s per direction, {} bursts under way, {}-bit addresses",

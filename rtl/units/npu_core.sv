@@ -14,6 +14,8 @@ module npu_core #(
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
   parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes  -- at most a row
+  parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors of a shift
+  localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = Banks * BankBytes,
   localparam int unsigned Rows        = MemBytes / RowBytes,
   localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
@@ -41,15 +43,18 @@ module npu_core #(
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
-  input  wire                   shift_i,         // window: lane l takes byte l of shift_data_i
-  input  wire  [8*Lanes-1:0]    shift_data_i,
+  input  wire                   shift_i,         // window: lane l takes byte l of each vector
+  input  wire  [CountW-1:0]     shift_count_i,   // vectors
+  input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
+  input  wire                   packed_i,        // which holds int4 weights
   // accumulation
   input  wire                   acc_read_i,
   input  wire                   acc_half_i,
   input  wire  [IndexW-1:0]     acc_index_i,
   input  wire                   fire_i,
   input  wire                   fire_clear_i,    // overwrite instead of add
+  input  wire                   fire_digit_i,    // add to 256 times the sum
   input  wire                   fire_half_i,
   input  wire  [IndexW-1:0]     fire_index_i,
   // drain of the other half: sums in the cycle after drain_read_i, held until the next one
@@ -124,17 +129,25 @@ module npu_core #(
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
+    logic [8*Count*Ports-1:0] shift_data;
+    for (genvar p = 0; p < Ports; p++) begin : gen_port
+      assign shift_data[8*Count*p+:8*Count] = shift_data_i[8*(Lanes*p+First)+:8*Count];
+    end
     npu_dot_tile #(
       .Lanes(Count),
-      .Simd (Simd)
+      .Simd (Simd),
+      .Ports(Ports)
     ) u_tile (
       .clk_i,
       .load_i,
       .load_data_i,
       .shift_i,
-      .shift_data_i(shift_data_i[8*First+:8*Count]),
+      .shift_count_i,
+      .shift_data_i(shift_data),
       .swap_i,
+      .packed_i,
       .weights_i   (shadow_q[8*First*Simd+:8*Count*Simd]),
+      .packed_weights_i(shadow_q[4*First*Simd+:4*Count*Simd]),
       .fire_i,
       .clear_i     (fire_clear_i),
       .sum_i       (sum_in[32*First+:32*Count]),
@@ -173,7 +186,12 @@ module npu_core #(
     if (drain_read_i) drain_from_half_q <= drain_half_i;
   end
 
-  assign sum_in       = fire_from_half_q ? half_data1 : half_data0;
+  always_comb begin
+    sum_in = fire_from_half_q ? half_data1 : half_data0;
+    if (fire_digit_i) begin
+      for (int unsigned l = 0; l < Lanes; l++) sum_in[32*l+:32] = {sum_in[32*l+:24], 8'd0};
+    end
+  end
   assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
 
   logic unused_bits;

@@ -2,8 +2,9 @@
 // Dot-product tile: Lanes dot products of Simd int8 pairs, each added to a 32-bit sum.
 //
 // Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the
-// slots of all lanes (dense dot products); a shift moves each lane's slots down by one and puts the
-// lane's own byte into the last one (one window per channel). A swap takes over the next weights.
+// slots of all lanes (dense dot products); a shift moves each lane's slots down by one to Ports
+// slots and puts the lane's own bytes into the last ones (one window per channel). A swap takes
+// over the next weights.
 // The sums follow the registers combinationally in the cycle in which fire_i is set.
 //
 // This leaf costs nearly all area and simulation time, so it has two views with the same behaviour:
@@ -11,17 +12,22 @@
 // in idle cycles, for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
-  parameter int unsigned Simd  = 16   //@ = lane.simd  -- products per lane and cycle, 1..64
+  parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64
+  parameter int unsigned Ports = 4,   //@ = units.window_ports  -- most slots of a shift
+  localparam int unsigned CountW = $clog2(Ports + 1)
 ) (
   input  wire                     clk_i,
   // operand slots
   input  wire                     load_i,    // all lanes take load_data_i
   input  wire  [8*Simd-1:0]       load_data_i,
-  input  wire                     shift_i,   // lane l takes byte l of shift_data_i
-  input  wire  [8*Lanes-1:0]      shift_data_i,
-  // weights: byte lane*Simd + slot
+  input  wire                     shift_i,   // lane l takes byte l of each vector
+  input  wire  [CountW-1:0]       shift_count_i,  // vectors, the first one goes furthest
+  input  wire  [8*Lanes*Ports-1:0] shift_data_i,
+  // weights: byte lane*Simd + slot, or as int4 half byte lane*Simd + slot
   input  wire                     swap_i,
+  input  wire                     packed_i,  // take packed_weights_i
   input  wire  [8*Lanes*Simd-1:0] weights_i,
+  input  wire  [4*Lanes*Simd-1:0] packed_weights_i,
   // sums
   input  wire                     fire_i,    // sum_o is used in this cycle
   input  wire                     clear_i,   // start from 0 instead of sum_i
@@ -32,22 +38,36 @@ module npu_dot_tile #(
     $error("npu_dot_tile: Lanes must be 1..16 and Simd 1..64");
   end
 
-  logic [8*Lanes*Simd-1:0] slots_q, slots_shifted, weights_q;
+  logic [8*Lanes*Simd-1:0] slots_q, weights_q;
 
-  if (Simd == 1) begin : gen_shift_one
-    assign slots_shifted = shift_data_i;
-  end else begin : gen_shift
-    for (genvar l = 0; l < Lanes; l++) begin : gen_lane
-      assign slots_shifted[8*Simd*l+:8*Simd] = {
-        shift_data_i[8*l+:8], slots_q[8*Simd*l+8+:8*(Simd-1)]
-      };
+  // Slots moved down by `count`, the last ones from the vectors.
+  function automatic logic [8*Lanes*Simd-1:0] shifted(input logic [8*Lanes*Simd-1:0] slots,
+                                                      input logic [8*Lanes*Ports-1:0] vectors,
+                                                      input logic [CountW-1:0] count);
+    logic [8*Simd+8*Ports-1:0] lane;  // slots, and behind them the vectors' bytes
+    for (int unsigned l = 0; l < Lanes; l++) begin
+      lane = '0;
+      lane[8*Simd-1:0] = slots[8*Simd*l+:8*Simd];
+      for (int unsigned p = 0; p < Ports; p++) begin
+        lane[8*(Simd+p)+:8] = vectors[8*(Lanes*p+l)+:8];
+      end
+      shifted[8*Simd*l+:8*Simd] = lane[8*Simd-1:0];
+      for (int unsigned c = 1; c <= Ports; c++) begin
+        if (count == CountW'(c)) shifted[8*Simd*l+:8*Simd] = lane[8*c+:8*Simd];
+      end
     end
-  end
+  endfunction
+
+  function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
+    for (int unsigned i = 0; i < Lanes * Simd; i++) begin
+      unpacked[8*i+:8] = {{4{halves[4*i+3]}}, halves[4*i+:4]};
+    end
+  endfunction
 
   always_ff @(posedge clk_i) begin
-    if (swap_i) weights_q <= weights_i;
+    if (swap_i) weights_q <= packed_i ? unpacked(packed_weights_i) : weights_i;
     if (load_i) slots_q <= {Lanes{load_data_i}};
-    else if (shift_i) slots_q <= slots_shifted;
+    else if (shift_i) slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
   end
 
 `ifdef SYNTHESIS

@@ -15,7 +15,9 @@ module npu_output_walker #(
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
   logic        is_linear, column_last, row_last;
 
-  assign is_linear   = cmd_i.opcode == npu_isa_pkg::OpAdd || cmd_i.opcode == npu_isa_pkg::OpLookup;
+  assign is_linear   = cmd_i.opcode != npu_isa_pkg::OpMatmul &&
+                       cmd_i.opcode != npu_isa_pkg::OpWindow &&
+                       cmd_i.opcode != npu_isa_pkg::OpMaxPool;
   assign x_step      = is_linear ? 24'(PostWidth) : cmd_i.out_x_step;
   assign column_last = column_q + 16'd1 == cmd_i.out_w;
   assign row_last    = row_q + 16'd1 == cmd_i.out_h;

@@ -3,7 +3,7 @@
 // units.
 //
 // One compute command runs at a time, from its start to the last byte written to PE memory. Operand
-// path: the sequencer grants a vector (cycle n), PE memory delivers it (n+1: bytes outside the
+// path: the sequencer grants vectors (cycle n), PE memory delivers them (n+1: bytes outside the
 // tensor are replaced, operand slots load at the end), the lanes add their sums (n+2). Results of
 // the array leave through the drain, results of vector operations through the vector buffer; both
 // pass the post-processing and the write queue.
@@ -20,6 +20,7 @@ module npu_pe #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
+  parameter int unsigned Ports        = 4,       //@ = units.window_ports
   parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
   parameter int unsigned QueueDepth   = 4,        //@ = npu.command_queue
   parameter int unsigned Barriers     = 16        //@ = npu.barriers
@@ -68,6 +69,7 @@ module npu_pe #(
   localparam int unsigned RowW       = (Rows > 1) ? $clog2(Rows) : 1;
   localparam int unsigned RowOffW    = $clog2(RowBytes);
   localparam int unsigned SliceRows  = (Lanes * Simd + RowBytes - 1) / RowBytes;
+  localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
@@ -76,9 +78,10 @@ module npu_pe #(
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
   localparam int unsigned ChunkW     = (Chunks > 1) ? $clog2(Chunks) : 1;
   localparam int unsigned ByteW      = $clog2(PeWordBytes) + 1;
+  localparam int unsigned CountW     = $clog2(Ports + 1);
   localparam int unsigned WinBytes   = (PeLanes < PeWordBytes) ? PeLanes : PeWordBytes;
   localparam int unsigned VecW       = 8 * PeWordBytes;
-  localparam int unsigned WriteDepth = 10;  // results from post-processing to PE memory
+  localparam int unsigned WriteDepth = 12;  // results from post-processing to PE memory
   localparam int unsigned FlightW    = $clog2(WriteDepth + 1);
   localparam int unsigned MaxWait    = 8;   // refusals until a bus write goes before row reads
   localparam int unsigned Entries    = (npu_isa_pkg::ComputeCommandWords + 3) / 4;
@@ -104,8 +107,9 @@ module npu_pe #(
   state_e                        state_q;
   npu_isa_pkg::compute_command_t cmd_q, next_cmd;
   logic                          cmd_valid, cmd_ready, finished, start, fields_bad;
-  logic                          is_matmul, is_window, is_pool, is_add, is_lookup, is_softmax;
-  logic                          is_array;
+  logic                          is_matmul, is_window, is_pool, is_add, is_multiply, is_maximum;
+  logic                          is_square, is_lookup, is_softmax, is_argmax;
+  logic                          is_array, is_two, is_rows;
   logic [15:0]                   queue_tag;
   logic [15:0]                   unused_running_tag;
 
@@ -139,16 +143,22 @@ module npu_pe #(
   assign is_window  = cmd_q.opcode == npu_isa_pkg::OpWindow;
   assign is_pool    = cmd_q.opcode == npu_isa_pkg::OpMaxPool;
   assign is_add     = cmd_q.opcode == npu_isa_pkg::OpAdd;
+  assign is_multiply = cmd_q.opcode == npu_isa_pkg::OpMultiply;
+  assign is_maximum = cmd_q.opcode == npu_isa_pkg::OpMaximum;
+  assign is_square  = cmd_q.opcode == npu_isa_pkg::OpSquaredDifference;
   assign is_lookup  = cmd_q.opcode == npu_isa_pkg::OpLookup;
   assign is_softmax = cmd_q.opcode == npu_isa_pkg::OpSoftmax;
+  assign is_argmax  = cmd_q.opcode == npu_isa_pkg::OpArgMax;
   assign is_array   = is_matmul || is_window;
+  assign is_two     = is_add || is_multiply || is_maximum || is_square;
+  assign is_rows    = is_softmax || is_argmax;  // units that walk rows by themselves
   assign start      = state_q == StStart && !fields_bad;
 
   // Field values that no unit could work with; checked before any unit starts.
-  logic bad_loops, bad_slices, bad_channels, bad_window;
+  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type;
   assign bad_loops    = cmd_q.out_h == '0 ||
-                        (!is_softmax && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
-                        (is_softmax && cmd_q.row_bytes == '0);
+                        (!is_rows && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
+                        (is_rows && cmd_q.row_bytes == '0);
   assign bad_slices   = is_array && (cmd_q.k0_count == '0 || cmd_q.k1_count == '0 ||
                                      cmd_q.k2_count == '0 || cmd_q.tiles == '0 ||
                                      (!cmd_q.drain && (cmd_q.positions > 24'(Accumulators) ||
@@ -162,20 +172,26 @@ module npu_pe #(
                         (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 || cmd_q.win_new_cols == '0 ||
                          cmd_q.win_new_cols > cmd_q.win_cols ||
                          (is_window && 16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd)));
-  assign fields_bad   = bad_loops || bad_slices || bad_channels || bad_window ||
-                        !(is_array || is_pool || is_add || is_lookup || is_softmax);
+  assign bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
+                                     (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
+                                     (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
+  assign fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+                        !(is_array || is_pool || is_two || is_lookup || is_rows);
 
   // ---------------------------------------------------------------------------------------------
   // Sequencer and operand stage.
   // ---------------------------------------------------------------------------------------------
   logic              seq_active, slice_ready, slice_take, slice_wait, tile_end, tile_half;
-  logic              result_ready, seq_read_valid, seq_read_ready, seq_read_two, seq_error;
+  logic              result_ready, seq_error;
+  logic [Ports-1:0]  seq_read_valid, seq_read_ready, seq_read_two;
   logic [SizeW-1:0]  tile_size;
   logic [1:0]        half_free;
-  logic [23:0]       seq_read_addr;
+  logic [24*Ports-1:0] seq_read_addr;
   logic [24:0]       seq_error_address;
   logic              stage_valid, stage_swap, stage_last, stage_first, stage_clear, stage_half;
-  logic [ByteW-1:0]  stage_low, stage_high;
+  logic              stage_digit;
+  logic [CountW-1:0] stage_count;
+  logic [ByteW*Ports-1:0] stage_low, stage_high, stage_length, stage_place;
   logic [IndexW-1:0] stage_index;
   logic [3:0]        seq_cause;
   logic              seq_start;
@@ -183,10 +199,10 @@ module npu_pe #(
   npu_sequencer #(
     .MemBytes    (PeMemBytes),
     .WordBytes   (PeWordBytes),
-    .PeLanes     (PeLanes),
     .Simd        (Simd),
     .Accumulators(Accumulators),
-    .PostWidth   (PostWidth)
+    .PostWidth   (PostWidth),
+    .Ports       (Ports)
   ) u_sequencer (
     .clk_i,
     .rst_ni,
@@ -207,12 +223,16 @@ module npu_pe #(
     .read_addr_o    (seq_read_addr),
     .read_two_o     (seq_read_two),
     .stage_valid_o  (stage_valid),
+    .stage_count_o  (stage_count),
     .stage_low_o    (stage_low),
     .stage_high_o   (stage_high),
+    .stage_length_o (stage_length),
+    .stage_place_o  (stage_place),
     .stage_swap_o   (stage_swap),
     .stage_last_o   (stage_last),
     .stage_first_o  (stage_first),
     .stage_clear_o  (stage_clear),
+    .stage_digit_o  (stage_digit),
     .stage_half_o   (stage_half),
     .stage_index_o  (stage_index),
     .cause_o        (seq_cause),
@@ -220,25 +240,60 @@ module npu_pe #(
     .error_address_o(seq_error_address)
   );
 
-  // The vector with the fill byte where it lies outside the tensor.
-  logic [VecW-1:0] read_data, vector, low_mask, high_mask;
+  // The vectors with the fill byte where they lie outside the tensor.
+  logic [VecW*Ports-1:0] read_data, vectors;
+  logic [VecW-1:0]       vector, low_mask, high_mask;
+  logic [ByteW-1:0]      vector_low, vector_high;
+  assign vector = vectors[VecW-1:0];
+
   always_comb begin
-    low_mask  = '0;
-    high_mask = '0;
-    vector    = read_data;
-    if (stage_low != '0 || stage_high != ByteW'(PeWordBytes)) begin
-      low_mask  = {VecW{1'b1}} << {stage_low, 3'b000};
-      high_mask = ~({VecW{1'b1}} << {stage_high, 3'b000});
-      vector    = (read_data & low_mask & high_mask) |
-                  ({PeWordBytes{cmd_q.fill}} & ~(low_mask & high_mask));
+    low_mask    = '0;
+    high_mask   = '0;
+    vector_low  = '0;
+    vector_high = '0;
+    vectors     = read_data;
+    for (int unsigned p = 0; p < Ports; p++) begin
+      vector_low  = stage_low[ByteW*p+:ByteW];
+      vector_high = stage_high[ByteW*p+:ByteW];
+      if (stage_valid && CountW'(p) < stage_count &&
+          (vector_low != '0 || vector_high != ByteW'(PeWordBytes))) begin
+        low_mask  = {VecW{1'b1}} << {vector_low, 3'b000};
+        high_mask = ~({VecW{1'b1}} << {vector_high, 3'b000});
+        vectors[VecW*p+:VecW] = (read_data[VecW*p+:VecW] & low_mask & high_mask) |
+                                ({PeWordBytes{cmd_q.fill}} & ~(low_mask & high_mask));
+      end
     end
+  end
+
+  // A gathered slice's operand: the bytes that count, one behind the other.
+  logic              is_gather;
+  logic [8*Simd-1:0] gathered, gathered_q;
+  logic [8*Simd-1:0] gather_mask;
+  assign is_gather = is_matmul && cmd_q.run_bytes != '0;
+
+  always_comb begin
+    gathered    = stage_first ? '0 : gathered_q;
+    gather_mask = '0;
+    if (stage_valid && is_gather) begin
+      for (int unsigned p = 0; p < Ports; p++) begin
+        if (CountW'(p) < stage_count) begin
+          gather_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*p+:ByteW], 3'b000});
+          gathered    = gathered | ((vectors[VecW*p+:8*Simd] & gather_mask) <<
+                                    {stage_place[ByteW*p+:ByteW], 3'b000});
+        end
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (stage_valid && is_gather) gathered_q <= gathered;
   end
 
   // ---------------------------------------------------------------------------------------------
   // Cores.
   // ---------------------------------------------------------------------------------------------
   logic                       load_operands, shift_operands, swap_weights, fire_next;
-  logic                       fire_q, fire_clear_q, fire_half_q;
+  logic                       fire_q, fire_clear_q, fire_digit_q, fire_half_q;
   logic [IndexW-1:0]          fire_index_q;
   logic                       row_read;
   logic [23:0]                row_addr;
@@ -249,7 +304,7 @@ module npu_pe #(
   logic [IndexW-1:0]          drain_index;
   logic [72*PeLanes-1:0]      records;
   logic [32*PeLanes-1:0]      drain_sums;
-  logic [8*PeLanes-1:0]       lane_bytes;
+  logic [8*PeLanes*Ports-1:0] lane_bytes;
   logic                       core_write;
 
   assign load_operands  = stage_valid && is_matmul;
@@ -257,22 +312,31 @@ module npu_pe #(
   assign swap_weights   = stage_valid && stage_swap;
   assign fire_next      = stage_valid && is_array && stage_last;
 
-  if (PeLanes > PeWordBytes) begin : gen_few_bytes
-    assign lane_bytes = {{(8 * PeLanes - VecW) {1'b0}}, vector};
-  end else begin : gen_many_bytes
-    assign lane_bytes = vector[8*PeLanes-1:0];
+  for (genvar p = 0; p < Ports; p++) begin : gen_lane_bytes
+    if (PeLanes > PeWordBytes) begin : gen_few
+      assign lane_bytes[8*PeLanes*p+:8*PeLanes] = {
+        {(8 * PeLanes - VecW) {1'b0}}, vectors[VecW*p+:VecW]
+      };
+    end else begin : gen_many
+      assign lane_bytes[8*PeLanes*p+:8*PeLanes] = vectors[VecW*p+:8*PeLanes];
+    end
   end
 
   always_ff @(posedge clk_i) begin
     fire_q <= rst_ni && !clear_i && fire_next;
     if (fire_next) begin
       fire_clear_q <= stage_clear;
+      fire_digit_q <= stage_digit;
       fire_half_q  <= stage_half;
       fire_index_q <= stage_index;
     end
   end
 
   for (genvar c = 0; c < Cores; c++) begin : gen_core
+    logic [8*Lanes*Ports-1:0] core_bytes;
+    for (genvar p = 0; p < Ports; p++) begin : gen_port
+      assign core_bytes[8*Lanes*p+:8*Lanes] = lane_bytes[8*(PeLanes*p+Lanes*c)+:8*Lanes];
+    end
     npu_core #(
       .MemBytes    (CoreMemBytes),
       .Banks       (CoreBanks),
@@ -280,7 +344,8 @@ module npu_pe #(
       .Lanes       (Lanes),
       .Simd        (Simd),
       .Accumulators(Accumulators),
-      .BusBytes    (BusBytes)
+      .BusBytes    (BusBytes),
+      .Ports       (Ports)
     ) u_core (
       .clk_i,
       .row_read_i   (row_read),
@@ -296,15 +361,18 @@ module npu_pe #(
       .record_row_i (record_row),
       .records_o    (records[72*Lanes*c+:72*Lanes]),
       .load_i       (load_operands),
-      .load_data_i  (vector[8*Simd-1:0]),
+      .load_data_i  (is_gather ? gathered : vector[8*Simd-1:0]),
       .shift_i      (shift_operands),
-      .shift_data_i (lane_bytes[8*Lanes*c+:8*Lanes]),
+      .shift_count_i(stage_count),
+      .shift_data_i (core_bytes),
       .swap_i       (swap_weights),
+      .packed_i     (cmd_q.packed_weights),
       .acc_read_i   (fire_next),
       .acc_half_i   (stage_half),
       .acc_index_i  (stage_index),
       .fire_i       (fire_q),
       .fire_clear_i (fire_clear_q),
+      .fire_digit_i (fire_digit_q),
       .fire_half_i  (fire_half_q),
       .fire_index_i (fire_index_q),
       .drain_read_i (drain_read),
@@ -340,8 +408,9 @@ module npu_pe #(
   end
 
   npu_weight_loader #(
-    .SliceRows(SliceRows),
-    .Rows     (Rows)
+    .SliceRows (SliceRows),
+    .PackedRows(PackedRows),
+    .Rows      (Rows)
   ) u_weight_loader (
     .clk_i,
     .rst_ni,
@@ -419,7 +488,8 @@ module npu_pe #(
   end
 
   // ---------------------------------------------------------------------------------------------
-  // Vector buffer: results of MAXPOOL, operands of ADD and LOOKUP on their way to their unit.
+  // Vector buffer: results of MAXPOOL and MAXIMUM, operands of the other vector operations on their
+  // way to their unit.
   // ---------------------------------------------------------------------------------------------
   logic [8*PostWidth-1:0] hold_q, hold_next, buffer_a_q, buffer_b_q;
   logic [PostWidth-1:0]   buffer_strb_q;
@@ -429,9 +499,11 @@ module npu_pe #(
 
   always_comb begin
     hold_next = vector[8*PostWidth-1:0];
-    if (is_pool && !stage_first) begin
+    if ((is_pool || is_maximum) && !stage_first) begin
       for (int unsigned i = 0; i < PostWidth; i++) begin
-        if ($signed(hold_q[8*i+:8]) > $signed(vector[8*i+:8])) hold_next[8*i+:8] = hold_q[8*i+:8];
+        if (($signed(hold_q[8*i+:8]) > $signed(vector[8*i+:8])) != cmd_q.minimum) begin
+          hold_next[8*i+:8] = hold_q[8*i+:8];
+        end
       end
     end
   end
@@ -446,11 +518,11 @@ module npu_pe #(
     else if (buffer_go) buffer_valid_q <= 1'b0;
     if (stage_valid && !is_array) hold_q <= hold_next;
     if (buffer_load) begin
-      buffer_a_q <= is_add ? hold_q : hold_next;
+      buffer_a_q <= (is_two && !is_maximum) ? hold_q : hold_next;
       buffer_b_q <= vector[8*PostWidth-1:0];
       for (int unsigned i = 0; i < PostWidth; i++) begin
         buffer_strb_q[i] <= is_pool ? 16'(i) < pool_channels_left_q && 16'(i) < cmd_q.group_channels
-                                    : ByteW'(i) < stage_high;
+                                    : ByteW'(i) < stage_high[ByteW-1:0];
       end
     end
   end
@@ -489,13 +561,19 @@ module npu_pe #(
   // Post-processing, table look-up, softmax.
   // ---------------------------------------------------------------------------------------------
   logic                   post_valid, post_out_valid;
-  logic [1:0]             post_mode;
+  logic [2:0]             post_mode;
   logic [8*PostWidth-1:0] post_out_data;
   logic [23:0]            post_out_addr;
   logic [PostWidth-1:0]   post_out_strb;
 
   assign post_valid = drain_result || (buffer_go && !is_lookup);
-  assign post_mode  = is_array ? (cmd_q.average ? 2'd1 : 2'd0) : is_add ? 2'd2 : 2'd3;
+  always_comb begin
+    post_mode = 3'd3;
+    if (is_array) post_mode = cmd_q.average ? 3'd1 : 3'd0;
+    else if (is_add) post_mode = 3'd2;
+    else if (is_multiply) post_mode = 3'd4;
+    else if (is_square) post_mode = 3'd5;
+  end
 
   npu_postprocess #(
     .Width(PostWidth)
@@ -504,6 +582,8 @@ module npu_pe #(
     .rst_ni,
     .clear_i,
     .out_zero_point_i(cmd_q.out_zero_point),
+    .out_type_i      (is_array ? cmd_q.out_type : 2'd0),
+    .out_byte_i      (cmd_q.out_byte),
     .act_min_i       (cmd_q.act_min),
     .act_max_i       (cmd_q.act_max),
     .a_zero_point_i  (cmd_q.a_zero_point),
@@ -532,12 +612,17 @@ module npu_pe #(
 
   // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
   // words.
-  logic                   soft_start, soft_busy, soft_read_valid, soft_read_ready, soft_table_valid;
-  logic                   soft_out_valid, soft_out_ready, soft_rvalid1_q, soft_rvalid2_q;
-  logic                   soft_table_rvalid_q;
-  logic [24:0]            soft_read_addr;
-  logic [VecW-1:0]        soft_data_q;
-  logic [7:0]             soft_table_index, soft_out_data;
+  logic                   soft_busy, soft_read_valid, soft_table_valid, soft_table_rvalid_q;
+  logic                   soft_out_valid, arg_busy, arg_read_valid, arg_out_valid;
+  logic [24:0]            soft_read_addr, arg_read_addr;
+  logic [7:0]             soft_table_index, soft_out_data, arg_out_data;
+  logic [23:0]            arg_out_addr;
+  // Of the one that runs:
+  logic                   rows_busy, rows_read_valid, rows_read_ready, rows_rvalid1_q;
+  logic                   rows_rvalid2_q, rows_out_ready;
+  logic [24:0]            rows_read_addr;
+  logic [VecW-1:0]        rows_data_q;
+  logic [7:0]             rows_out_data;
   logic [RowOffW-1:0]     table_offset_q;
   logic [31:0]            soft_table_data;
   logic [23:0]            soft_out_addr;
@@ -609,7 +694,7 @@ module npu_pe #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .start_i       (soft_start),
+    .start_i       (start && is_softmax),
     .rows_i        (cmd_q.out_h),
     .depth_i       (cmd_q.row_bytes),
     .in_base_i     (cmd_q.act_base),
@@ -618,37 +703,67 @@ module npu_pe #(
     .out_row_step_i(cmd_q.out_row_step),
     .busy_o        (soft_busy),
     .rd_valid_o    (soft_read_valid),
-    .rd_ready_i    (soft_read_ready),
+    .rd_ready_i    (rows_read_ready),
     .rd_addr_o     (soft_read_addr),
-    .rd_data_i     (soft_data_q),
-    .rd_rvalid_i   (soft_rvalid2_q),
+    .rd_data_i     (rows_data_q),
+    .rd_rvalid_i   (rows_rvalid2_q),
     .table_valid_o (soft_table_valid),
     .table_ready_i (is_softmax && table_row_ready),
     .table_index_o (soft_table_index),
     .table_data_i  (soft_table_data),
     .table_rvalid_i(soft_table_rvalid_q),
     .out_valid_o   (soft_out_valid),
-    .out_ready_i   (soft_out_ready),
+    .out_ready_i   (rows_out_ready),
     .out_addr_o    (soft_out_addr),
     .out_data_o    (soft_out_data)
   );
 
+  npu_argmax #(
+    .ReadBytes(PeWordBytes)
+  ) u_argmax (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .start_i       (start && is_argmax),
+    .minimum_i     (cmd_q.minimum),
+    .rows_i        (cmd_q.out_h),
+    .depth_i       (cmd_q.row_bytes),
+    .in_base_i     (cmd_q.act_base),
+    .in_row_step_i (cmd_q.row_step),
+    .out_base_i    (cmd_q.out_base),
+    .out_row_step_i(cmd_q.out_row_step),
+    .busy_o        (arg_busy),
+    .rd_valid_o    (arg_read_valid),
+    .rd_ready_i    (rows_read_ready),
+    .rd_addr_o     (arg_read_addr),
+    .rd_data_i     (rows_data_q),
+    .rd_rvalid_i   (rows_rvalid2_q),
+    .out_valid_o   (arg_out_valid),
+    .out_ready_i   (rows_out_ready),
+    .out_addr_o    (arg_out_addr),
+    .out_data_o    (arg_out_data)
+  );
+
+  // One of the two runs at a time.
+  assign rows_busy       = soft_busy || arg_busy;
+  assign rows_read_valid = soft_read_valid || arg_read_valid;
+  assign rows_out_data   = is_argmax ? arg_out_data : soft_out_data;
+  assign rows_read_addr  = is_argmax ? arg_read_addr : soft_read_addr;
+
   always_ff @(posedge clk_i) begin
-    soft_rvalid1_q <= rst_ni && !clear_i && soft_read_valid && soft_read_ready;
-    soft_rvalid2_q <= rst_ni && !clear_i && soft_rvalid1_q;
-    if (soft_rvalid1_q) soft_data_q <= read_data;
+    rows_rvalid1_q <= rst_ni && !clear_i && rows_read_valid && rows_read_ready;
+    rows_rvalid2_q <= rst_ni && !clear_i && rows_rvalid1_q;
+    if (rows_rvalid1_q) rows_data_q <= read_data[VecW-1:0];
   end
 
   // ---------------------------------------------------------------------------------------------
-  // Write queue and PE memory.
+  // Writes and PE memory.
   // ---------------------------------------------------------------------------------------------
-  localparam int unsigned WriteW = 24 + 9 * PostWidth;
-
-  logic                   write_push, write_push_ready, write_valid, write_ready, write_bad;
-  logic [23:0]            push_addr, write_addr, push_room;
-  logic [8*PostWidth-1:0] push_data, write_data;
-  logic [PostWidth-1:0]   push_strb, write_strb;
-  logic [FlightW-1:0]     flight_q, unused_write_count;
+  logic                   write_push, write_push_ready, write_busy, write_done, write_bad;
+  logic [23:0]            push_addr, push_room;
+  logic [8*PostWidth-1:0] push_data;
+  logic [PostWidth-1:0]   push_strb;
+  logic [FlightW-1:0]     flight_q;
   logic                   flight_in;
 
   always_comb begin
@@ -661,35 +776,19 @@ module npu_pe #(
       push_addr  = lookup_out_addr;
       push_data  = lookup_out_data;
       push_strb  = lookup_out_strb;
-    end else if (is_softmax) begin
-      write_push = soft_out_valid;
-      push_addr  = soft_out_addr;
-      push_data  = (8 * PostWidth)'(soft_out_data);
+    end else if (is_rows) begin
+      write_push = is_argmax ? arg_out_valid : soft_out_valid;
+      push_addr  = is_argmax ? arg_out_addr : soft_out_addr;
+      push_data  = (8 * PostWidth)'(rows_out_data);
       push_strb  = PostWidth'(1);
     end
   end
   assign lookup_out_ready = write_push_ready;
-  assign soft_out_ready   = write_push_ready;
+  assign rows_out_ready   = write_push_ready;
   assign push_room        = 24'(PeMemBytes) - push_addr;  // bytes up to the end of PE memory
   assign write_bad        = write_push && (push_addr >= 24'(PeMemBytes) ||
                                            (push_room < 24'(PostWidth) &&
                                             (push_strb >> push_room) != '0));
-
-  npu_fifo #(
-    .Width(WriteW),
-    .Depth(WriteDepth)
-  ) u_writes (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .valid_i(write_push && !write_bad),
-    .ready_o(write_push_ready),
-    .data_i ({push_addr, push_strb, push_data}),
-    .valid_o(write_valid),
-    .ready_i(write_ready),
-    .data_o ({write_addr, write_strb, write_data}),
-    .count_o(unused_write_count)
-  );
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
@@ -701,25 +800,35 @@ module npu_pe #(
       flight_q <= '0;
     end else begin
       flight_q <= flight_q + FlightW'(flight_in) -
-                  FlightW'(write_valid && write_ready && !is_lookup && !is_softmax);
+                  FlightW'(write_done && !is_lookup && !is_rows);
     end
   end
 
-  logic        read_valid, read_ready, read_two, memory_write_ready;
-  logic [23:0] read_addr;
-  assign read_valid      = is_softmax ? soft_read_valid && soft_read_addr < 25'(PeMemBytes)
-                                      : seq_read_valid;
-  assign read_addr       = is_softmax ? soft_read_addr[23:0] : seq_read_addr;
-  assign read_two        = is_softmax ? soft_read_addr[ByteW-2:0] != '0 : seq_read_two;
-  assign seq_read_ready  = read_ready && !is_softmax;
-  assign soft_read_ready = read_ready && is_softmax;
+  logic                memory_write_ready;
+  logic [Ports-1:0]    read_valid, read_ready, read_two;
+  logic [24*Ports-1:0] read_addr;
+
+  always_comb begin
+    read_valid = seq_read_valid;
+    read_addr  = seq_read_addr;
+    read_two   = seq_read_two;
+    if (is_rows) begin
+      read_valid[0]   = rows_read_valid && rows_read_addr < 25'(PeMemBytes);
+      read_addr[23:0] = rows_read_addr[23:0];
+      read_two[0]     = rows_read_addr[ByteW-2:0] != '0;
+    end
+  end
+  assign seq_read_ready  = is_rows ? '0 : read_ready;
+  assign rows_read_ready = read_ready[0] && is_rows;
 
   npu_pe_memory #(
     .MemBytes (PeMemBytes),
     .Banks    (PeBanks),
     .WordBytes(PeWordBytes),
     .BusBytes (BusBytes),
-    .PostWidth(PostWidth)
+    .PostWidth(PostWidth),
+    .Ports    (Ports),
+    .Writes   (WriteDepth)
   ) u_memory (
     .clk_i,
     .rst_ni,
@@ -728,11 +837,14 @@ module npu_pe #(
     .read_addr_i      (read_addr),
     .read_two_i       (read_two),
     .read_data_o      (read_data),
-    .write_valid_i    (write_valid),
-    .write_ready_o    (write_ready),
-    .write_addr_i     (write_addr),
-    .write_data_i     (write_data),
-    .write_strb_i     (write_strb),
+    .write_valid_i    (write_push && !write_bad),
+    .write_ready_o    (write_push_ready),
+    .write_addr_i     (push_addr),
+    .write_data_i     (push_data),
+    .write_strb_i     (push_strb),
+    .write_busy_o     (write_busy),
+    .write_done_o     (write_done),
+    .clear_i,
     .bus_write_valid_i(bus_write_valid_i && !bus_write_core_i),
     .bus_write_ready_o(memory_write_ready),
     .bus_write_addr_i,
@@ -749,19 +861,18 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, soft_out_of_memory, tiles_short, granted_q;
+  logic        error, rows_out_of_memory, tiles_short, granted_q;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
-  assign seq_start  = (start && !is_lookup && !is_softmax) || (state_q == StTable && load_done);
-  assign soft_start = start && is_softmax;
+  assign seq_start  = (start && !is_lookup && !is_rows) || (state_q == StTable && load_done);
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
-                      !buffer_valid_q && !post_busy && !lookup_busy && !soft_busy && !write_valid &&
+                      !buffer_valid_q && !post_busy && !lookup_busy && !rows_busy && !write_busy &&
                       flight_q == '0;
 
   // More slices needed than the command's tile count announced: the loader has nothing left.
   assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;
-  assign soft_out_of_memory = is_softmax && soft_read_valid && soft_read_addr >= 25'(PeMemBytes);
+  assign rows_out_of_memory = is_rows && rows_read_valid && rows_read_addr >= 25'(PeMemBytes);
 
   always_comb begin
     error         = 1'b1;
@@ -781,8 +892,8 @@ module npu_pe #(
       error_address = {1'b0, table_row};
     end else if (write_bad) begin
       error_address = {1'b0, push_addr};
-    end else if (soft_out_of_memory) begin
-      error_address = soft_read_addr;
+    end else if (rows_out_of_memory) begin
+      error_address = rows_read_addr;
     end else begin
       error = seq_error;
     end
@@ -816,7 +927,7 @@ module npu_pe #(
   always_comb begin
     cause = npu_isa_pkg::CauseFill;
     if (state_q == StRun) begin
-      if (soft_busy) cause = npu_isa_pkg::CauseCompute;
+      if (rows_busy) cause = npu_isa_pkg::CauseCompute;
       else if (seq_active && (granted_q || !slice_wait)) cause = seq_cause;
       else if (!seq_active && (drain_busy || lookup_busy)) cause = npu_isa_pkg::CauseDrain;
     end
@@ -834,6 +945,6 @@ module npu_pe #(
 
   logic unused_bits;
   assign unused_bits = ^{cmd_q, records, lane_bytes, row_data, row_addr, table_shifted,
-                         bus_write_core_mask_i, unused_running_tag, unused_write_count};
+                         bus_write_core_mask_i, unused_running_tag};
 endmodule : npu_pe
 `default_nettype wire

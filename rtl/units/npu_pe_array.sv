@@ -18,6 +18,7 @@ module npu_pe_array #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
+  parameter int unsigned WindowPorts  = 4,       //@ = units.window_ports
   parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
   parameter int unsigned QueueDepth   = 4,       //@ = npu.command_queue
   parameter int unsigned Barriers     = 16,      //@ = npu.barriers
@@ -111,6 +112,7 @@ module npu_pe_array #(
       .Accumulators (Accumulators),
       .PostWidth    (PostWidth),
       .LookupPorts  (LookupPorts),
+      .Ports        (WindowPorts),
       .BusBytes     (BusBytes),
       .QueueDepth   (QueueDepth),
       .Barriers     (Barriers)

@@ -1,34 +1,44 @@
 `default_nettype none
-// PE memory: banked, byte-addressed activation memory with an unaligned vector port for compute and
+// PE memory: banked, byte-addressed activation memory with unaligned vector ports for compute and
 // an aligned port for the bus side.
 //
-// Word w (address / WordBytes) is in bank w mod Banks. A vector access touches the bank of its
-// first word and, when it crosses a word, the next one. Each bank serves one access per cycle, in
-// this order: compute write, compute read, bus write, bus read. A bus access refused MaxWait times
-// goes first. Every access is granted whole or not at all. Word numbers beyond the memory wrap; the
-// requesters check bounds.
+// Word w (address / WordBytes) is in line w / Banks, and each line begins in a bank of its own
+// (Skew*), so that rows of an image one below the other are in different banks for most widths. A
+// vector access touches the bank of its first word and, when it crosses a word, the next one. Each
+// bank serves one access per cycle, in this order: compute reads, compute write, bus write, bus
+// read. A bus access refused MaxWait times goes first. Every access is granted whole or not at all,
+// and a compute read only if those of all ports before it that ask are granted too; reads of the
+// same word share it. Word numbers beyond the memory wrap; the requesters check bounds.
+//
+// Compute writes wait in a buffer from which one whose banks are free leaves per cycle, in any
+// order; when few entries are free, writes go before reads.
 module npu_pe_memory #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
   parameter int unsigned Banks     = 8,       //@ = pe.banks  -- power of two, at least 2
   parameter int unsigned WordBytes = 16,      //@ = pe.bank_width  -- bytes per bank word
   parameter int unsigned BusBytes  = 16,      //@ = npu.axi.bytes  -- at most WordBytes
   parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- bytes of a write
+  parameter int unsigned Ports     = 4,       //@ = units.window_ports  -- compute reads per cycle
+  parameter int unsigned Writes    = 12,      // compute writes that can wait, at least 4
   parameter int unsigned MaxWait   = 8        // refusals after which a bus access goes first
 ) (
   input  wire                     clk_i,
   input  wire                     rst_ni,
-  // compute read: WordBytes bytes from any byte address, data in the cycle after the grant
-  input  wire                     read_valid_i,
-  output wire                     read_ready_o,
-  input  wire  [23:0]             read_addr_i,
-  input  wire                     read_two_i,    // the access crosses into the next word
-  output wire  [8*WordBytes-1:0]  read_data_o,
-  // compute write: PostWidth bytes to any byte address
+  // compute reads: WordBytes bytes from any byte address; data in the cycle after the grant, else 0
+  input  wire  [Ports-1:0]        read_valid_i,
+  output logic [Ports-1:0]        read_ready_o,
+  input  wire  [24*Ports-1:0]     read_addr_i,
+  input  wire  [Ports-1:0]        read_two_i,    // the access crosses into the next word
+  output wire  [8*WordBytes*Ports-1:0] read_data_o,
+  // compute write: PostWidth bytes to any byte address; taken into the buffer
   input  wire                     write_valid_i,
-  output wire                     write_ready_o,
+  output wire                     write_ready_o,   // the buffer has room
   input  wire  [23:0]             write_addr_i,
   input  wire  [8*PostWidth-1:0]  write_data_i,
   input  wire  [PostWidth-1:0]    write_strb_i,
+  output wire                     write_busy_o,    // writes wait
+  output wire                     write_done_o,    // one of them reaches memory (pulse)
+  input  wire                     clear_i,         // drop those that wait
   // bus write: BusBytes aligned bytes
   input  wire                     bus_write_valid_i,
   output wire                     bus_write_ready_o,
@@ -60,47 +70,88 @@ module npu_pe_memory #(
   if (Depth < 1 || MemBytes % (Banks * WordBytes) != 0 || MemBytes > 8388608) begin : gen_bad_size
     $error("npu_pe_memory: MemBytes must be a multiple of Banks * WordBytes, at most 8 MiB");
   end
+  if (Ports < 1 || Ports > 4) begin : gen_bad_ports
+    $error("npu_pe_memory: Ports must be 1..4");
+  end
+
+  // The first bank of a line moves on by Skew1 from line to line, by Skew2 every Banks lines and by
+  // Skew3 every Banks * Banks lines. The values keep neighbouring words in different banks and were
+  // chosen for few conflicts of three rows over common row lengths.
+  localparam int unsigned Skew1 = (Banks == 2) ? 0 : (Banks == 4) ? 1 : (Banks == 8) ? 2 : 7;
+  localparam int unsigned Skew2 = (Banks == 8) ? 3 : (Banks > 8) ? 9 : 0;
+  localparam int unsigned Skew3 = (Banks == 4) ? 3 : 0;
+
+  function automatic logic [BankW-1:0] bank_of(input logic [23:0] address);
+    logic [23:0] line;
+    line    = address >> (OffsetW + BankW);
+    bank_of = address[OffsetW+:BankW] + BankW'(line * 24'(Skew1)) +
+              BankW'((line >> BankW) * 24'(Skew2)) + BankW'((line >> (2 * BankW)) * 24'(Skew3));
+  endfunction
+
+  // Buffer of compute writes.
+  localparam int unsigned SlotW   = $clog2(Writes);
+  localparam int unsigned SlotsW  = $clog2(Writes + 1);
+  localparam int unsigned Reserve = 3;  // free entries below which writes go before reads
+  if (Writes < 4) begin : gen_bad_writes
+    $error("npu_pe_memory: Writes must be at least 4");
+  end
+
+  logic [Writes-1:0]             slot_valid_q;
+  logic [Writes*Banks-1:0]       slot_mask_q;
+  logic [Writes*24-1:0]          slot_addr_q;
+  logic [Writes*8*PostWidth-1:0] slot_data_q;
+  logic [Writes*PostWidth-1:0]   slot_strb_q;
+  logic [SlotsW-1:0]             slots_used_q;
+  logic [SlotW-1:0]              free_slot, leaving;
+  logic [Banks-1:0]              push_mask;
+  logic [23:0]                   push_last;
+  logic                          push, writes_first;
+
+  always_comb begin
+    free_slot = '0;
+    for (int unsigned n = 0; n < Writes; n++) begin
+      if (!slot_valid_q[n]) free_slot = SlotW'(n);
+    end
+  end
+
+  // The last byte that may be written decides whether a second word is touched.
+  always_comb begin
+    push_last = write_addr_i;
+    for (int unsigned i = 0; i < PostWidth; i++) begin
+      if (write_strb_i[i]) push_last = write_addr_i + 24'(i);
+    end
+    push_mask = (Banks'(1) << bank_of(write_addr_i)) | (Banks'(1) << bank_of(push_last));
+  end
+
+  assign push          = write_valid_i && write_ready_o;
+  assign write_ready_o = slots_used_q != SlotsW'(Writes);
+  assign write_busy_o  = slots_used_q != '0;
+  assign writes_first  = slots_used_q > SlotsW'(Writes - Reserve);
 
   // Addresses split into row, bank and byte.
-  logic [BankW-1:0] read_bank, read_bank2, write_bank, write_bank2, bus_write_bank, bus_read_bank;
-  logic [RowW-1:0]  read_row, read_row2, write_row, write_row2, bus_write_row, bus_read_row;
-  logic [23:0]      read_next, write_next;
-  logic [Banks-1:0] read_mask, write_mask, bus_write_mask, bus_read_mask;
-  logic             write_two;
+  logic [BankW-1:0]       write_bank, write_bank2, bus_write_bank, bus_read_bank;
+  logic [RowW-1:0]        write_row, write_row2, bus_write_row, bus_read_row;
+  logic [23:0]            write_addr, write_next;
+  logic [Banks-1:0]       write_mask, bus_write_mask, bus_read_mask;
+  logic [Banks*RowW-1:0]  read_row;  // of each bank that is read
+  logic                   write_two;
 
   // The rotated write: bytes that fall into the first and into the second word.
   logic [2*WordW-1:0]     write_wide;
   logic [2*WordBytes-1:0] write_strb_wide;
 
-  assign read_next  = read_addr_i + 24'(WordBytes);
-  assign write_next = write_addr_i + 24'(WordBytes);
-
-  assign read_bank      = read_addr_i[OffsetW+:BankW];
-  assign read_bank2     = read_next[OffsetW+:BankW];
-  assign write_bank     = write_addr_i[OffsetW+:BankW];
-  assign write_bank2    = write_next[OffsetW+:BankW];
-  assign bus_write_bank = bus_write_addr_i[OffsetW+:BankW];
-  assign bus_read_bank  = bus_read_addr_i[OffsetW+:BankW];
-
-  assign read_row      = read_addr_i[OffsetW+BankW+:RowW];
-  assign read_row2     = read_next[OffsetW+BankW+:RowW];
-  assign write_row     = write_addr_i[OffsetW+BankW+:RowW];
-  assign write_row2    = write_next[OffsetW+BankW+:RowW];
-  assign bus_write_row = bus_write_addr_i[OffsetW+BankW+:RowW];
-  assign bus_read_row  = bus_read_addr_i[OffsetW+BankW+:RowW];
-
-  assign write_wide      = (2*WordW)'(write_data_i) << {write_addr_i[OffsetW-1:0], 3'b000};
-  assign write_strb_wide = (2*WordBytes)'(write_strb_i) << write_addr_i[OffsetW-1:0];
-  assign write_two       = |write_strb_wide[2*WordBytes-1:WordBytes];
+  assign bus_write_bank = bank_of(bus_write_addr_i);
+  assign bus_read_bank  = bank_of(bus_read_addr_i);
+  assign bus_write_row  = bus_write_addr_i[OffsetW+BankW+:RowW];
+  assign bus_read_row   = bus_read_addr_i[OffsetW+BankW+:RowW];
 
   // Arbitration.
   logic [WaitW-1:0] bus_write_wait_q, bus_read_wait_q;
   logic             bus_write_first, bus_read_first;
-  logic [Banks-1:0] taken_first, taken_write, taken_read, taken_bus_write;
-  logic             grant_read, grant_write, grant_bus_write, grant_bus_read;
+  logic [Banks-1:0] taken_first, taken_before, taken_read, taken_bus_write;
+  logic             early_found, late_found, grant_write, grant_bus_write, grant_bus_read;
+  logic [SlotW-1:0] early_slot, late_slot;
 
-  assign read_mask      = (Banks'(1) << read_bank) | (read_two_i ? Banks'(1) << read_bank2 : '0);
-  assign write_mask     = (Banks'(1) << write_bank) | (write_two ? Banks'(1) << write_bank2 : '0);
   assign bus_write_mask = Banks'(1) << bus_write_bank;
   assign bus_read_mask  = Banks'(1) << bus_read_bank;
 
@@ -110,10 +161,119 @@ module npu_pe_memory #(
 
   assign taken_first     = (bus_write_first ? bus_write_mask : '0) |
                            (bus_read_first ? bus_read_mask : '0);
-  assign grant_write     = write_valid_i && (write_mask & taken_first) == '0;
-  assign taken_write     = taken_first | (grant_write ? write_mask : '0);
-  assign grant_read      = read_valid_i && (read_mask & taken_write) == '0;
-  assign taken_read      = taken_write | (grant_read ? read_mask : '0);
+
+  // A write before the reads, or one that they leave room for.
+  always_comb begin
+    early_found = 1'b0;
+    early_slot  = '0;
+    if (writes_first) begin
+      for (int unsigned n = 0; n < Writes; n++) begin
+        if (slot_valid_q[n] && (slot_mask_q[Banks*n+:Banks] & taken_first) == '0) begin
+          early_found = 1'b1;
+          early_slot  = SlotW'(n);
+        end
+      end
+    end
+  end
+  assign taken_before = taken_first | (early_found ? slot_mask_q[Banks*early_slot+:Banks] : '0);
+
+  always_comb begin
+    late_found = 1'b0;
+    late_slot  = '0;
+    if (slots_used_q != '0 && !early_found) begin
+      for (int unsigned n = 0; n < Writes; n++) begin
+        if (slot_valid_q[n] && (slot_mask_q[Banks*n+:Banks] & (taken_first | read_mask)) == '0)
+        begin
+          late_found = 1'b1;
+          late_slot  = SlotW'(n);
+        end
+      end
+    end
+  end
+
+  assign grant_write  = early_found || late_found;
+  assign leaving      = early_found ? early_slot : late_slot;
+  assign write_mask   = grant_write ? slot_mask_q[Banks*leaving+:Banks] : '0;
+  assign write_done_o = grant_write;
+
+  always_comb begin
+    write_addr      = '0;
+    write_next      = '0;
+    write_wide      = '0;
+    write_strb_wide = '0;
+    if (grant_write) begin
+      write_addr      = slot_addr_q[24*leaving+:24];
+      write_next      = write_addr + 24'(WordBytes);
+      write_wide      = (2*WordW)'(slot_data_q[8*PostWidth*leaving+:8*PostWidth]) <<
+                        {write_addr[OffsetW-1:0], 3'b000};
+      write_strb_wide = (2*WordBytes)'(slot_strb_q[PostWidth*leaving+:PostWidth]) <<
+                        write_addr[OffsetW-1:0];
+    end
+  end
+  assign write_two   = |write_strb_wide[2*WordBytes-1:WordBytes];
+  assign write_bank  = bank_of(write_addr);
+  assign write_bank2 = bank_of(write_next);
+  assign write_row   = write_addr[OffsetW+BankW+:RowW];
+  assign write_row2  = write_next[OffsetW+BankW+:RowW];
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      slot_valid_q <= '0;
+      slots_used_q <= '0;
+    end else begin
+      slots_used_q <= slots_used_q + SlotsW'(push) - SlotsW'(grant_write);
+      if (grant_write) slot_valid_q[leaving] <= 1'b0;
+      if (push) slot_valid_q[free_slot] <= 1'b1;
+    end
+    if (push) begin
+      slot_mask_q[Banks*free_slot+:Banks]             <= push_mask;
+      slot_addr_q[24*free_slot+:24]                   <= write_addr_i;
+      slot_data_q[8*PostWidth*free_slot+:8*PostWidth] <= write_data_i;
+      slot_strb_q[PostWidth*free_slot+:PostWidth]     <= write_strb_i;
+    end
+  end
+
+  logic             open;
+  logic [23:0]      read_addr, read_next;
+  logic [BankW-1:0] bank, bank2;
+  logic [RowW-1:0]  row, row2;
+  logic [Banks-1:0] read_mask;
+  always_comb begin
+    open         = 1'b1;
+    read_mask    = '0;
+    read_ready_o = '0;
+    read_row     = '0;
+    read_addr    = '0;
+    read_next    = '0;
+    bank         = '0;
+    bank2        = '0;
+    row          = '0;
+    row2         = '0;
+    for (int unsigned p = 0; p < Ports; p++) begin
+      if (read_valid_i[p] && open) begin
+        read_addr = read_addr_i[24*p+:24];
+        read_next = read_addr + 24'(WordBytes);
+        bank      = bank_of(read_addr);
+        bank2     = bank_of(read_next);
+        row       = read_addr[OffsetW+BankW+:RowW];
+        row2      = read_next[OffsetW+BankW+:RowW];
+        open      = !taken_before[bank] && (!read_mask[bank] || read_row[RowW*bank+:RowW] == row) &&
+                    (!read_two_i[p] ||
+                     (!taken_before[bank2] &&
+                      (!read_mask[bank2] || read_row[RowW*bank2+:RowW] == row2)));
+        if (open) begin
+          read_ready_o[p]           = 1'b1;
+          read_mask[bank]           = 1'b1;
+          read_row[RowW*bank+:RowW] = row;
+          if (read_two_i[p]) begin
+            read_mask[bank2]           = 1'b1;
+            read_row[RowW*bank2+:RowW] = row2;
+          end
+        end
+      end
+    end
+  end
+  assign taken_read      = taken_first | read_mask | write_mask;
   assign grant_bus_write = bus_write_valid_i &&
                            (bus_write_first || (bus_write_mask & taken_read) == '0);
   assign taken_bus_write = taken_read | (grant_bus_write ? bus_write_mask : '0);
@@ -149,35 +309,33 @@ module npu_pe_memory #(
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     logic                 en;
     logic [WordBytes-1:0] be;
-    logic [RowW-1:0]      row;
+    logic [RowW-1:0]      word;
     logic [WordW-1:0]     wdata;
-    logic                 hit_write, hit_write2, hit_read, hit_read2, hit_bus_write, hit_bus_read;
+    logic                 hit_write, hit_write2, hit_bus_write, hit_bus_read;
 
     assign hit_write     = grant_write && write_bank == BankW'(b);
     assign hit_write2    = grant_write && write_two && write_bank2 == BankW'(b);
-    assign hit_read      = grant_read && read_bank == BankW'(b);
-    assign hit_read2     = grant_read && read_two_i && read_bank2 == BankW'(b);
     assign hit_bus_write = grant_bus_write && bus_write_bank == BankW'(b);
     assign hit_bus_read  = grant_bus_read && bus_read_bank == BankW'(b);
 
     always_comb begin
       en    = 1'b0;
       be    = '0;
-      row   = bus_read_row;
+      word  = bus_read_row;
       wdata = bus_write_word;
-      if (hit_read || hit_read2) begin
-        en  = 1'b1;
-        row = hit_read ? read_row : read_row2;
+      if (read_mask[b]) begin
+        en   = 1'b1;
+        word = read_row[RowW*b+:RowW];
       end else if (hit_write || hit_write2) begin
         en    = 1'b1;
-        row   = hit_write ? write_row : write_row2;
+        word  = hit_write ? write_row : write_row2;
         be    = hit_write ? write_strb_wide[WordBytes-1:0]
                           : write_strb_wide[2*WordBytes-1:WordBytes];
         wdata = hit_write ? write_wide[WordW-1:0] : write_wide[2*WordW-1:WordW];
         if (be == '0) en = 1'b0;
       end else if (hit_bus_write) begin
         en  = bus_write_word_strb != '0;
-        row = bus_write_row;
+        word = bus_write_row;
         be  = bus_write_word_strb;
       end else if (hit_bus_read) begin
         en = 1'b1;
@@ -191,26 +349,48 @@ module npu_pe_memory #(
       .clk_i,
       .en_i   (en),
       .be_i   (be),
-      .addr_i (row),
+      .addr_i (word),
       .wdata_i(wdata),
       .rdata_o(bank_data[b*WordW+:WordW])
     );
   end
 
   // Read data: two neighbouring words, shifted to the first byte.
-  logic [BankW-1:0]     read_bank_q, read_bank2_q, bus_read_bank_q;
-  logic [OffsetW-1:0]   read_offset_q, bus_read_offset_q;
+  for (genvar p = 0; p < Ports; p++) begin : gen_port
+    logic               valid_q;
+    logic [BankW-1:0]   bank_q, bank2_q;
+    logic [OffsetW-1:0] offset_q;
+    logic [2*WordW-1:0] pair, shifted;
+
+    always_ff @(posedge clk_i) begin
+      valid_q <= read_ready_o[p];
+      if (read_ready_o[p]) begin
+        bank_q   <= bank_of(read_addr_i[24*p+:24]);
+        bank2_q  <= bank_of(read_addr_i[24*p+:24] + 24'(WordBytes));
+        offset_q <= read_addr_i[24*p+:OffsetW];
+      end
+    end
+
+    always_comb begin
+      pair    = '0;
+      shifted = '0;
+      if (valid_q) begin
+        pair    = {bank_data[bank2_q*WordW+:WordW], bank_data[bank_q*WordW+:WordW]};
+        shifted = pair >> {offset_q, 3'b000};
+      end
+    end
+    assign read_data_o[WordW*p+:WordW] = shifted[WordW-1:0];
+
+    logic unused_shifted;
+    assign unused_shifted = ^shifted[2*WordW-1:WordW];
+  end
+
+  logic [BankW-1:0]     bus_read_bank_q;
+  logic [OffsetW-1:0]   bus_read_offset_q;
   logic                 bus_read_rvalid_q;
-  logic [2*WordW-1:0]   read_pair;
-  logic [2*WordW-1:0]   read_shifted;
   logic [WordW-1:0]     bus_read_word;
 
   always_ff @(posedge clk_i) begin
-    if (grant_read) begin
-      read_bank_q   <= read_bank;
-      read_bank2_q  <= read_bank2;
-      read_offset_q <= read_addr_i[OffsetW-1:0];
-    end
     if (grant_bus_read) begin
       bus_read_bank_q   <= bus_read_bank;
       bus_read_offset_q <= bus_read_addr_i[OffsetW-1:0];
@@ -218,13 +398,8 @@ module npu_pe_memory #(
     bus_read_rvalid_q <= rst_ni && grant_bus_read;
   end
 
-  assign read_pair = {bank_data[read_bank2_q*WordW+:WordW], bank_data[read_bank_q*WordW+:WordW]};
-  assign read_shifted  = read_pair >> {read_offset_q, 3'b000};
   assign bus_read_word = bank_data[bus_read_bank_q*WordW+:WordW];
 
-  assign read_ready_o      = grant_read;
-  assign read_data_o       = read_shifted[WordW-1:0];
-  assign write_ready_o     = grant_write;
   assign bus_write_ready_o = grant_bus_write;
   assign bus_read_ready_o  = grant_bus_read;
   assign bus_read_rvalid_o = bus_read_rvalid_q;
@@ -242,7 +417,7 @@ module npu_pe_memory #(
   end
 
   logic unused_address;
-  assign unused_address = ^{read_addr_i, write_addr_i, read_next, write_next, bus_write_addr_i,
-                            bus_read_addr_i, read_shifted[2*WordW-1:WordW]};
+  assign unused_address = ^{read_addr_i, write_addr_i, read_addr, read_next, write_addr, write_next,
+                            bus_write_addr_i, bus_read_addr_i};
 endmodule : npu_pe_memory
 `default_nettype wire

@@ -1,20 +1,35 @@
 `default_nettype none
-// Post-processing: Width lanes of requantization, averaging, addition or clamping to int8 results.
+// Post-processing: Width lanes of requantization, averaging, element-wise arithmetic or clamping,
+// to int8 results or to one byte of wider ones.
 //
 // Takes a vector per cycle and gives its result Latency = 4 cycles later (valid_i && ready_o in
-// cycle n, valid_o in cycle n + 4), in order; the output cannot be stalled. ADD goes through the
-// lanes twice, three cycles apart: its result comes in cycle n + 7, and ready_o is low in the
-// cycles that second passes take, so vectors may enter in every second cycle (or three of six).
-// Another mode that follows ADD waits until no vector is in its first pass. Lanes whose strb_i is
+// cycle n, valid_o in cycle n + 4), in order; the output cannot be stalled. Lanes whose strb_i is
 // 0 do not work; their bytes are undefined.
 //
-// requantize (0): MBQM(acc + bias, multiplier, shift) + out_zero_point
-// average    (1): sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift)) + out_zero_point
+// ADD and MULTIPLY go through the lanes twice, three cycles apart: the result comes in cycle n + 7,
+// and ready_o is low in the cycles that second passes take, so vectors may enter in every second
+// cycle (or three of six). Another mode that follows them waits until no vector is in its first
+// pass. SQUAREDDIFFERENCE, which is rare, has the lanes for itself: its result comes in cycle
+// n + 12, and the next vector enters in cycle n + 9.
+//
+// requantize (0): v = MBQM(acc + bias, multiplier, shift) + out_zero_point
+// average    (1): v = sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift))
+//                     + out_zero_point
 // add        (2): w = MBQM((b - b_zero_point) << 20, b_multiplier, b_shift)
-//                 MBQM(+-((a - a_zero_point) << 19) +- w, out_multiplier, out_shift)
-//                 + out_zero_point
-// pass       (3): a
-// all clamped to act_min..act_max. The scalars must be stable while busy_o.
+//                 v = MBQM(+-((a - a_zero_point) << 19) +- w, out_multiplier, out_shift)
+//                     + out_zero_point
+// pass       (3): v = a
+// multiply   (4): v = MBQM((a - a_zero_point) * (b - b_zero_point), out_multiplier, out_shift)
+//                     + out_zero_point
+// square     (5): w = MBQM((b - b_zero_point) << 7, b_multiplier, b_shift)
+//                 d = ((a - a_zero_point) << 6) - w
+//                 v = MBQM(d * d, out_multiplier, out_shift) + out_zero_point
+//
+// out_type 0: v clamped to act_min..act_max; 1: byte out_byte of v saturated to int16; 2: byte
+// out_byte of v modulo 2^32. The scalars must be stable while busy_o.
+//
+// d * d modulo 2^32 takes two exact products of halves of d = h * 2^15 + s, where s are its lower
+// 16 bits as a signed number and l the same as an unsigned one: d * d = s * l + 2^16 * s * h.
 module npu_postprocess #(
   parameter int unsigned Width = 16  //@ = units.postprocess_width  -- lanes, at least 1
 ) (
@@ -31,12 +46,14 @@ module npu_postprocess #(
   input  wire  [7:0]          out_shift_i,
   input  wire  [30:0]         b_multiplier_i,
   input  wire  [30:0]         out_multiplier_i,
+  input  wire  [1:0]          out_type_i,        // 0 int8, 1 int16, 2 int32
+  input  wire  [1:0]          out_byte_i,        // of types 1 and 2
   input  wire                 a_subtract_i,
   input  wire                 b_subtract_i,
   // operands
   input  wire                 valid_i,
   output wire                 ready_o,           // depends on state and mode_i
-  input  wire  [1:0]          mode_i,            // 0 requantize, 1 average, 2 add, 3 pass
+  input  wire  [2:0]          mode_i,            // 0 to 5, see above
   input  wire  [32*Width-1:0] acc_i,
   input  wire  [72*Width-1:0] record_i,          // lane: bias, multiplier [62:32], shift [71:64]
   input  wire  [8*Width-1:0]  a_i,
@@ -55,22 +72,48 @@ module npu_postprocess #(
     $error("npu_postprocess: Width must be at least 1");
   end
 
-  // What a vector does in stages 2 to 4; second passes of ADD are requantizations.
-  localparam logic [1:0] ModeRequantize = 2'd0;
-  localparam logic [1:0] ModeAverage    = 2'd1;
-  localparam logic [1:0] ModeAdd        = 2'd2;
-  localparam logic [1:0] ModePass       = 2'd3;
+  // What a vector does in the stages. Last passes of several are requantizations.
+  localparam logic [2:0] ModeRequantize = 3'd0;
+  localparam logic [2:0] ModeAverage    = 3'd1;
+  localparam logic [2:0] ModeAdd        = 3'd2;
+  localparam logic [2:0] ModePass       = 3'd3;
+  localparam logic [2:0] ModeMultiply   = 3'd4;
+  localparam logic [2:0] ModeSquare     = 3'd5;
+  localparam logic [2:0] ModeCross      = 3'd6;  // s * h
+  localparam logic [2:0] ModeLow        = 3'd7;  // s * l
+
+  // Whether the result is an operand again.
+  function automatic logic returns(input logic [2:0] mode);
+    returns = mode[2] || mode == ModeAdd;
+  endfunction
+
+  // Whether the vector has the lanes for itself.
+  function automatic logic excludes(input logic [2:0] mode);
+    excludes = mode[2] && mode != ModeMultiply;
+  endfunction
 
   logic             valid1_q, valid2_q, valid3_q, valid4_q;
-  logic [1:0]       mode1_q, mode2_q, mode3_q;
+  logic [2:0]       mode1_q, mode2_q, mode3_q;
   logic [23:0]      addr1_q, addr2_q, addr3_q, addr4_q;
   logic [Width-1:0] strb1_q, strb2_q, strb3_q, strb4_q;
-  logic             second, accept, first_passes;
+  logic             sum, product, second, last, accept, first_passes, excluded;
 
-  assign second       = valid3_q && mode3_q == ModeAdd;
-  assign first_passes = (valid1_q && mode1_q == ModeAdd) || (valid2_q && mode2_q == ModeAdd);
-  assign ready_o      = !second && (mode_i == ModeAdd || !first_passes);
+  // Steps of SQUAREDDIFFERENCE after its first pass: d stays in stage 4. x = 2 d at first, for the
+  // multiplier h, then twice d << 16, by the multipliers h and l. s * h returns shifted to x, where
+  // s * l is added.
+  logic             differs, cross_q, low_q;
+
+  assign differs      = valid3_q && mode3_q == ModeSquare;
+  assign last         = valid3_q && (mode3_q == ModeAdd || mode3_q == ModeMultiply ||
+                                     mode3_q == ModeLow);
+  assign second       = (valid3_q && returns(mode3_q)) || cross_q || low_q;
+  assign first_passes = (valid1_q && returns(mode1_q)) || (valid2_q && returns(mode2_q));
+  assign excluded     = second || (valid1_q && excludes(mode1_q)) ||
+                        (valid2_q && excludes(mode2_q));
+  assign ready_o      = !excluded && (mode_i == ModeAdd || mode_i == ModeMultiply || !first_passes);
   assign accept       = valid_i && ready_o;
+  assign sum          = !second && mode_i[2:1] == 2'd0;
+  assign product      = !second && (mode_i == ModePass || mode_i == ModeMultiply);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -78,17 +121,21 @@ module npu_postprocess #(
       valid2_q <= 1'b0;
       valid3_q <= 1'b0;
       valid4_q <= 1'b0;
+      cross_q  <= 1'b0;
+      low_q    <= 1'b0;
     end else begin
-      valid1_q <= accept || second;
+      valid1_q <= accept || last || cross_q || low_q;
       valid2_q <= valid1_q;
       valid3_q <= valid2_q;
       valid4_q <= valid3_q && !second;
+      cross_q  <= differs;
+      low_q    <= cross_q;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (accept || second) begin
-      mode1_q <= second ? ModeRequantize : mode_i;
+      mode1_q <= cross_q ? ModeCross : low_q ? ModeLow : second ? ModeRequantize : mode_i;
       addr1_q <= second ? addr3_q : addr_i;
       strb1_q <= second ? strb3_q : strb_i;
     end
@@ -108,48 +155,82 @@ module npu_postprocess #(
     end
   end
 
-  // Scalars in the form that the lanes add.
-  logic [8:0] a_minus, a_offset, b_offset;
-  logic       a_negative;
-  assign a_negative = mode2_q == ModeAdd && a_subtract_i;
-  assign a_minus    = 9'd0 - {a_zero_point_i[7], a_zero_point_i};
-  assign a_offset   = mode2_q != ModeAdd ? 9'd0 :
-                      a_subtract_i ? {a_zero_point_i[7], a_zero_point_i} : a_minus;
-  assign b_offset   = 9'd0 - {b_zero_point_i[7], b_zero_point_i};
+  // Scalars in the form that the lanes use. An operand b is x = (b - b_zero_point) << 7 there; PASS
+  // multiplies a by b = 1.
+  logic        a_negative;
+  logic [8:0]  a_offset, b_offset;
+  logic [7:0]  zero_point;
+  logic [5:0]  shift, b_left;
+  logic [4:0]  shift_left, shift_right, left, right;
 
+  assign a_negative = mode_i == ModeAdd && a_subtract_i;
+  assign a_offset   = mode_i == ModePass ? 9'd0 :
+                      a_negative ? {a_zero_point_i[7], a_zero_point_i} :
+                      9'd0 - {a_zero_point_i[7], a_zero_point_i};
+  assign b_offset   = mode_i == ModePass ? 9'd1 :
+                      b_left[5] ? 9'd0 : 9'd0 - {b_zero_point_i[7], b_zero_point_i};
+  assign b_left     = {1'b0, shift_left} + (mode_i == ModeAdd ? 6'd13 : 6'd0);
+  assign zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
+
+  assign shift       = last ? out_shift_i[5:0] : b_shift_i[5:0];
+  assign shift_left  = shift[5] ? 5'd0 : shift[4:0];
+  assign shift_right = shift[5] ? 5'd0 - shift[4:0] : 5'd0;
+  always_comb begin
+    left  = shift_left;
+    right = shift_right;
+    if (second && !last) begin
+      left  = differs ? 5'd1 : 5'd16;
+      right = '0;
+    end else if (product) begin
+      left  = 5'd15;
+      right = '0;
+    end else if (!second) begin
+      left = b_left[4:0];
+    end
+  end
+
+  logic               int8;
   logic [8*Width-1:0] result;
+  assign int8 = out_type_i == 2'd0;
 
   for (genvar i = 0; i < Width; i++) begin : gen_lane
     npu_requantize u_lane (
       .clk_i,
       .enter_i            (second ? strb3_q[i] : accept && strb_i[i]),
-      .sum_i              (!second && !mode_i[1]),
+      .sum_i              (sum),
       .average_i          (!second && mode_i == ModeAverage),
       .second_i           (second),
-      .rescale_i          (!second && mode_i == ModeAdd),
-      .keep_a_i           (!second && mode_i[1]),
+      .rescale_i          (mode_i != ModePass && !b_left[5]),
+      .product_i          (product),
+      .square_i           (cross_q || low_q),
       .acc_i              (acc_i[32*i+:32]),
       .bias_i             (record_i[72*i+:32]),
       .multiplier_i       (record_i[72*i+32+:31]),
       .shift_i            (record_i[72*i+64+:6]),
-      .common_multiplier_i(second ? out_multiplier_i : b_multiplier_i),
-      .common_shift_i     (second ? out_shift_i[5:0] : b_shift_i[5:0]),
+      .common_multiplier_i(last ? out_multiplier_i : b_multiplier_i),
+      .common_left_i      (left),
+      .common_right_i     (right),
       .a_i                (a_i[8*i+:8]),
+      .a_negative_i       (a_negative),
+      .a_offset_i         (a_offset),
       .b_i                (b_i[8*i+:8]),
       .b_offset_i         (b_offset),
       .enter2_i           (valid1_q && strb1_q[i]),
       .average2_i         (mode1_q == ModeAverage),
-      .keep_a2_i          (mode1_q[1]),
+      .keep_a2_i          (mode1_q[2:1] != 2'd0),
       .enter3_i           (valid2_q && strb2_q[i]),
-      .keep_a3_i          (mode2_q[1]),
-      .a_negative3_i      (a_negative),
-      .a_offset3_i        (a_offset),
+      .keep_a3_i          (mode2_q[2:1] != 2'd0),
       .enter4_i           (valid3_q && !second && strb3_q[i]),
       .average4_i         (mode3_q == ModeAverage),
+      .product4_i         (mode3_q == ModePass || mode3_q == ModeMultiply),
+      .negative4_i        (mode3_q == ModeSquare || (mode3_q == ModeAdd && b_subtract_i)),
       .rescaled4_i        (mode3_q == ModeAdd),
-      .pass4_i            (mode3_q == ModePass),
-      .negative4_i        (b_subtract_i),
-      .zero_point4_i      (out_zero_point_i),
+      .differs4_i         (mode3_q == ModeSquare),
+      .joins4_i           (mode3_q == ModeLow),
+      .zero_point4_i      (zero_point),
+      .int8_i             (int8),
+      .int32_i            (out_type_i[1]),
+      .byte_i             (int8 ? 2'd0 : out_byte_i),
       .result_o           (result[8*i+:8])
     );
   end
@@ -165,7 +246,7 @@ module npu_postprocess #(
   logic [8*Width-1:0] data;
   always_comb begin
     data = result;
-    if (valid4_q) begin
+    if (valid4_q && int8) begin
       for (int unsigned i = 0; i < Width; i++) begin
         data[8*i+:8] = clamped(result[8*i+:8], act_min_i, act_max_i);
       end
@@ -176,9 +257,9 @@ module npu_postprocess #(
   assign data_o  = data;
   assign addr_o  = addr4_q;
   assign strb_o  = strb4_q;
-  assign busy_o  = valid1_q || valid2_q || valid3_q || valid4_q;
+  assign busy_o  = valid1_q || valid2_q || valid3_q || valid4_q || cross_q;
 
-  // Bit 63 of a record is padding; shifts are -31..7.
+  // Bit 63 of a record is padding; shifts are -31..31.
   logic unused_bits;
   assign unused_bits = ^{record_i, out_shift_i, b_shift_i};
 endmodule : npu_postprocess

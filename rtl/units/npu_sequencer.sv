@@ -1,23 +1,28 @@
 `default_nettype none
-// Sequencer: walks the loops of a compute command and grants one vector fetch per cycle.
+// Sequencer: walks the loops of a compute command and grants the vector fetches of a cycle.
 //
-// Loops, innermost first: fetches of one position (window columns and rows, or the two operands of
-// ADD), positions of a tile, slices (k0, k1, k2), tiles, groups (docs/machine.md section 4). All of
-// them advance in the cycle of a grant, so there is no bubble at any loop end. A grant needs the
-// memory port (when any byte is inside the tensor), a loaded weight slice at the start of a slice,
-// a free accumulator half at the start of a tile, and room for the result of a vector operation.
+// Loops, innermost first: fetches of one position (window columns and rows, kernel rows of a
+// gathered slice, or two operands, as of ADD), positions of a tile, slices (k0, k1, k2), tiles,
+// groups (docs/machine.md section 4). All of them advance in the cycle of a grant, so there is no
+// bubble at any loop end. A grant needs the memory ports (of vectors with any byte inside the
+// tensor), a loaded weight slice at the start of a slice, a free accumulator half at the start of a
+// tile, and room for the result of a vector operation.
 //
-// The outputs stage_* describe the vector that PE memory delivers in the cycle after its grant.
+// Up to Ports rows of a window column or of a gathered slice are fetched in a cycle: those before
+// the first one that PE memory refuses.
+//
+// The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
 module npu_sequencer #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
   parameter int unsigned WordBytes    = 16,      //@ = pe.bank_width  -- bytes of a vector read
-  parameter int unsigned PeLanes      = 16,      // lanes of all cores of the PE
   parameter int unsigned Simd         = 16,      //@ = lane.simd  -- bytes of a dense vector
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
+  parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
-  localparam int unsigned ByteW       = $clog2(WordBytes) + 1
+  localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
+  localparam int unsigned CountW      = $clog2(Ports + 1)
 ) (
   input  wire                             clk_i,
   input  wire                             rst_ni,
@@ -38,18 +43,22 @@ module npu_sequencer #(
   // room for the result of a vector operation
   input  wire                             result_ready_i,
   // PE memory
-  output wire                             read_valid_o,
-  input  wire                             read_ready_i,
-  output wire  [23:0]                     read_addr_o,
-  output wire                             read_two_o,
-  // the vector of the cycle after the grant
+  output logic [Ports-1:0]                read_valid_o,
+  input  wire  [Ports-1:0]                read_ready_i,
+  output wire  [24*Ports-1:0]             read_addr_o,
+  output wire  [Ports-1:0]                read_two_o,
+  // the vectors of the cycle after the grant: the first stage_count_o ports
   output wire                             stage_valid_o,
-  output wire  [ByteW-1:0]                stage_low_o,    // first byte inside the tensor
-  output wire  [ByteW-1:0]                stage_high_o,   // behind the last byte inside the tensor
+  output wire  [CountW-1:0]               stage_count_o,
+  output wire  [ByteW*Ports-1:0]          stage_low_o,    // first byte inside the tensor
+  output wire  [ByteW*Ports-1:0]          stage_high_o,   // behind the last byte inside the tensor
+  output wire  [ByteW*Ports-1:0]          stage_length_o, // bytes that count, of gathered vectors
+  output wire  [ByteW*Ports-1:0]          stage_place_o,  // where they go in the slice's operand
   output wire                             stage_swap_o,   // first vector of a slice
   output wire                             stage_last_o,   // last vector of its position
   output wire                             stage_first_o,  // first vector of its position
   output wire                             stage_clear_o,  // accumulation starts with this position
+  output wire                             stage_digit_o,  // sums are multiplied by 256 before
   output wire                             stage_half_o,
   output wire  [IndexW-1:0]               stage_index_o,
   // what this cycle is spent on (npu_isa_pkg::Cause*)
@@ -60,19 +69,25 @@ module npu_sequencer #(
 );
   localparam int unsigned AddrW     = 26;  // signed sums of addresses and steps
   localparam int unsigned OffsetW   = $clog2(WordBytes);
-  localparam int unsigned WinBytes  = (PeLanes < WordBytes) ? PeLanes : WordBytes;
 
   if (Simd > WordBytes || PostWidth > WordBytes) begin : gen_bad
     $error("npu_sequencer: a vector of Simd or PostWidth bytes must fit into WordBytes");
   end
+  if (Ports < 1 || Ports > 4) begin : gen_bad_ports
+    $error("npu_sequencer: Ports must be 1..4");
+  end
 
-  logic is_matmul, is_window, is_pool, is_add, is_array, is_linear;
+  logic is_matmul, is_window, is_pool, is_two, is_array, is_linear, is_gather;
+  assign is_gather = is_matmul && cmd_i.run_bytes != '0;
   assign is_matmul = cmd_i.opcode == npu_isa_pkg::OpMatmul;
   assign is_window = cmd_i.opcode == npu_isa_pkg::OpWindow;
   assign is_pool   = cmd_i.opcode == npu_isa_pkg::OpMaxPool;
-  assign is_add    = cmd_i.opcode == npu_isa_pkg::OpAdd;
+  assign is_two    = cmd_i.opcode == npu_isa_pkg::OpAdd ||
+                     cmd_i.opcode == npu_isa_pkg::OpMultiply ||
+                     cmd_i.opcode == npu_isa_pkg::OpMaximum ||
+                     cmd_i.opcode == npu_isa_pkg::OpSquaredDifference;  // two operands
   assign is_array  = is_matmul || is_window;          // uses the array
-  assign is_linear = !is_array && !is_pool;           // ADD, LOOKUP: vectors of PostWidth bytes
+  assign is_linear = !is_array && !is_pool;           // vectors of PostWidth bytes in rows
 
   // ---------------------------------------------------------------------------------------------
   // State: the position and its tile's first position, the slice, the window fetch.
@@ -80,7 +95,7 @@ module npu_sequencer #(
   logic                    active_q;
   logic [15:0]             column_q, tile_column_q;              // ox
   logic signed [AddrW-1:0] row_q, tile_row_q;                    // act_base + oy*row_step
-  logic signed [AddrW-1:0] b_row_q;                              // ADD: b_base + oy*b_row_step
+  logic signed [AddrW-1:0] b_row_q;                              // b_base + oy*b_row_step
   logic signed [17:0]      y_q, tile_y_q;                        // y_start + oy*y_step
   logic signed [AddrW-1:0] x_q, tile_x_q, group_x_q;             // x_start + group + ox*x_step
   logic [23:0]             positions_left_q;                     // in the group, after this tile
@@ -96,35 +111,114 @@ module npu_sequencer #(
   logic signed [AddrW-1:0] win_x_q, win_row_q, slide_x_q;
   logic signed [17:0]      win_y_q;
   logic                    fired_q;                              // the last cycle fired a sum
+  // Gathered slices: bytes of their first kernel row that earlier slices took, kernel rows from
+  // that one on, bytes of the operand that this position's fetches have filled.
+  logic [13:0]             skip_q;
+  logic [7:0]              rows_left_q;
+  logic [ByteW-1:0]        place_q;
 
   // ---------------------------------------------------------------------------------------------
-  // The vector of this cycle.
+  // The vectors of this cycle.
   // ---------------------------------------------------------------------------------------------
-  logic signed [AddrW-1:0] byte_x, address, after;
-  logic signed [17:0]      y;
-  logic                    y_inside, phase_b, any_inside;
-  logic [ByteW-1:0]        length, low, high;
-  logic signed [AddrW-1:0] first_address, last_address;
+  logic signed [AddrW-1:0] base_x, base_address;
+  logic signed [17:0]      base_y;
+  logic                    phase_b;
+  logic [7:0]              slice_rows, rows_here;  // kernel rows of a gathered slice; rows to fetch
+  logic [CountW-1:0]       wanted;
 
-  assign phase_b  = is_add && win_c_q[0];
-  assign byte_x   = x_q + k_x_q + win_x_q;
-  assign address  = (phase_b ? b_row_q : row_q + k_row_q + win_row_q) + byte_x;
-  assign y        = y_q + k_y_q + win_y_q;
-  assign y_inside = is_linear || (y >= 0 && y < $signed({2'b00, cmd_i.in_h}));
-  assign after    = $signed({2'b00, cmd_i.row_bytes}) - byte_x;
-  assign length   = is_matmul ? ByteW'(Simd) : is_window ? ByteW'(WinBytes) : ByteW'(PostWidth);
+  assign phase_b      = is_two && win_c_q[0];
+  assign base_x       = x_q + k_x_q + win_x_q;
+  assign base_address = (phase_b ? b_row_q : row_q + k_row_q + win_row_q) + base_x;
+  assign base_y       = y_q + k_y_q + win_y_q;
+
+  // A slice takes up the rest of its first kernel row and whole rows until it is full.
+  logic [15:0] taken1, taken2, taken3;
+  assign taken1     = 16'(cmd_i.run_bytes) - 16'(skip_q);
+  assign taken2     = taken1 + 16'(cmd_i.run_bytes);
+  assign taken3     = taken2 + 16'(cmd_i.run_bytes);
+  assign slice_rows = (taken3 < 16'(Simd) && rows_left_q > 8'd3) ? 8'd4 :
+                      (taken2 < 16'(Simd) && rows_left_q > 8'd2) ? 8'd3 :
+                      (taken1 < 16'(Simd) && rows_left_q > 8'd1) ? 8'd2 : 8'd1;
+  assign rows_here  = (is_gather ? slice_rows : is_window ? cmd_i.win_rows : win_r_q + 8'd1) -
+                      win_r_q;
+  assign wanted     = (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
+
+  logic [Ports-1:0]               any_inside, bad_address;
+  logic [ByteW*Ports-1:0]         low, high, length, place;
+  logic signed [AddrW*Ports-1:0]  address;
+  logic signed [AddrW-1:0]        bad_first, bad_last;   // of the first port out of memory
+  logic signed [AddrW-1:0]        port_x, port_row, port_address, port_after, port_first, port_last;
+  logic signed [17:0]             port_y;
+  logic [ByteW-1:0]               port_length, port_low, port_high, port_place;
 
   always_comb begin
-    low  = '0;
-    high = length;
-    if (byte_x < 0) low = (-byte_x > $signed(AddrW'(length))) ? length : ByteW'(-byte_x);
-    if (after < $signed(AddrW'(length))) high = (after < 0) ? '0 : ByteW'(after);
-    if (!y_inside) high = '0;
+    any_inside  = '0;
+    bad_address = '0;
+    low         = '0;
+    high        = '0;
+    length      = '0;
+    place       = '0;
+    address     = '0;
+    bad_first   = '0;
+    bad_last    = '0;
+    port_row    = base_address;
+    port_y      = base_y;
+    port_place  = place_q;
+    port_x       = base_x;
+    port_address = base_address;
+    port_after   = '0;
+    port_first   = '0;
+    port_last    = '0;
+    port_low     = '0;
+    port_high    = '0;
+    // Windows need no byte behind their group's channels.
+    port_length = is_matmul ? ByteW'(Simd)
+                : is_linear ? ByteW'(PostWidth) : ByteW'(cmd_i.group_channels);
+    for (int unsigned p = 0; p < Ports; p++) begin
+      if (CountW'(p) < wanted) begin
+        port_x       = base_x;
+        port_address = port_row;
+        if (is_gather) begin
+          port_length = (cmd_i.run_bytes < 14'(Simd)) ? ByteW'(cmd_i.run_bytes) : ByteW'(Simd);
+          if (p == 0 && win_r_q == '0) begin
+            port_x       = base_x + $signed(AddrW'(skip_q));
+            port_address = port_row + $signed(AddrW'(skip_q));
+            port_length  = (taken1 < 16'(Simd)) ? ByteW'(taken1) : ByteW'(Simd);
+          end
+        end
+        port_after = $signed({2'b00, cmd_i.row_bytes}) - port_x;
+        port_low   = '0;
+        port_high  = port_length;
+        if (port_x < 0) begin
+          port_low = (-port_x > $signed(AddrW'(port_length))) ? port_length : ByteW'(-port_x);
+        end
+        if (port_after < $signed(AddrW'(port_length))) begin
+          port_high = (port_after < 0) ? '0 : ByteW'(port_after);
+        end
+        if (!is_linear && (port_y < 0 || port_y >= $signed({2'b00, cmd_i.in_h}))) port_high = '0;
+        port_first = port_address + $signed(AddrW'(port_low));
+        port_last  = port_address + $signed(AddrW'(port_high)) - 26'sd1;
+        if (port_high > port_low) begin
+          any_inside[p] = 1'b1;
+          if (port_first < 0 || port_last >= $signed(AddrW'(MemBytes))) begin
+            if (bad_address == '0) begin
+              bad_first = port_first;
+              bad_last  = port_last;
+            end
+            bad_address[p] = 1'b1;
+          end
+        end
+        low[ByteW*p+:ByteW]     = port_low;
+        high[ByteW*p+:ByteW]    = port_high;
+        length[ByteW*p+:ByteW]  = port_length;
+        place[ByteW*p+:ByteW]   = port_place;
+        address[AddrW*p+:AddrW] = port_address;
+        port_place = port_place + port_length;
+        port_row   = port_row + $signed({2'b00, cmd_i.win_row_step});
+        port_y     = port_y + $signed({10'b0, cmd_i.win_y_step});
+      end
+    end
   end
-
-  assign any_inside        = high > low;
-  assign first_address = address + $signed(AddrW'(low));
-  assign last_address  = address + $signed(AddrW'(high)) - 26'sd1;
 
   // ---------------------------------------------------------------------------------------------
   // Gates and grant.
@@ -132,20 +226,26 @@ module npu_sequencer #(
   logic fetch_first, fetch_last, slice_first, k_last, tile_first, tile_pass_last, single_slice;
   logic row_last, group_tiles_last, group_last, slide_column, column_start_fresh;
   logic gate_slice, gate_half, gate_hazard, gate_result, open, grant, out_of_memory;
+  logic last_wanted, column_last;
+  logic [CountW-1:0] count;  // vectors granted
 
   assign slide_column = win_c_q == cmd_i.win_cols - cmd_i.win_new_cols;
-  assign fetch_last   = is_matmul || (is_add ? phase_b : is_linear) ||
-                        ((is_window || is_pool) && win_r_q + 8'd1 == cmd_i.win_rows &&
-                         win_c_q + 8'd1 == cmd_i.win_cols);
+  assign column_last  = win_r_q + 8'(wanted) == (is_gather ? slice_rows : cmd_i.win_rows);
+  // The fetch that is wanted ends the position; it does if all of it is granted.
+  assign last_wanted  = (is_two ? phase_b : is_linear) || (is_matmul && (!is_gather || column_last))
+                        || ((is_window || is_pool) && column_last &&
+                            win_c_q + 8'd1 == cmd_i.win_cols);
+  assign fetch_last   = last_wanted && count == wanted;
   assign single_slice = cmd_i.k0_count == 16'd1 && cmd_i.k1_count == 8'd1 && cmd_i.k2_count == 8'd1;
   assign slice_first  = tile_left_q == tile_size_q && fetch_first;
   assign k_last       = !is_array ||
-                        (k0_q + 16'd1 == cmd_i.k0_count && k1_q + 8'd1 == cmd_i.k1_count &&
-                         k2_q + 8'd1 == cmd_i.k2_count);
+                        (k0_q + 16'd1 == cmd_i.k0_count &&
+                         (is_gather || (k1_q + 8'd1 == cmd_i.k1_count &&
+                                        k2_q + 8'd1 == cmd_i.k2_count)));
   assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0;
 
   logic position_fresh_q;  // the position began with a full window
-  assign fetch_first = is_matmul || is_linear ? win_c_q == '0
+  assign fetch_first = is_linear ? win_c_q == '0 : is_matmul ? win_r_q == '0
                      : win_r_q == '0 && (position_fresh_q ? win_c_q == '0 : slide_column);
 
   assign tile_pass_last   = tile_left_q == 24'd1;
@@ -156,17 +256,32 @@ module npu_sequencer #(
   assign gate_slice  = !is_array || !slice_first || slice_ready_i;
   assign gate_half   = !is_array || !tile_first || half_free_i[half_q];
   // The sum of a one-position tile is not yet in its entry when the next slice would read it.
-  assign gate_hazard = !is_array || !fired_q || tile_size_q != 24'd1 || tile_first || !fetch_last;
-  assign gate_result = is_array || !fetch_last || result_ready_i;
+  assign gate_hazard = !is_array || !fired_q || tile_size_q != 24'd1 || tile_first || !last_wanted;
+  assign gate_result = is_array || !last_wanted || result_ready_i;
   assign open        = active_q && gate_slice && gate_half && gate_hazard && gate_result;
-  assign grant       = open && (!any_inside || read_ready_i);
-  assign out_of_memory = any_inside &&
-                         (first_address < 0 || last_address >= $signed(AddrW'(MemBytes)));
+  assign out_of_memory = bad_address != '0;
 
-  assign read_valid_o = open && any_inside && !out_of_memory;
-  assign read_addr_o  = address[23:0];
-  assign read_two_o   = (ByteW + 1)'(address[OffsetW-1:0]) + (ByteW + 1)'(length) >
-                        (ByteW + 1)'(WordBytes);
+  // Ports are granted in order; one that needs no memory is granted with those before it.
+  logic [Ports-1:0] two_words;
+  logic             reaches;
+  always_comb begin
+    count     = '0;
+    reaches   = 1'b1;
+    two_words = '0;
+    for (int unsigned p = 0; p < Ports; p++) begin
+      if (CountW'(p) >= wanted || (any_inside[p] && !read_ready_i[p])) reaches = 1'b0;
+      if (reaches) count = CountW'(p + 1);
+      two_words[p] = (ByteW + 1)'(address[AddrW*p+:OffsetW]) + (ByteW + 1)'(length[ByteW*p+:ByteW])
+                     > (ByteW + 1)'(WordBytes);
+    end
+  end
+  assign grant = open && (out_of_memory || count != '0);
+
+  assign read_valid_o = (open && !out_of_memory) ? any_inside : '0;
+  assign read_two_o   = two_words;
+  for (genvar p = 0; p < Ports; p++) begin : gen_read
+    assign read_addr_o[24*p+:24] = address[AddrW*p+:24];
+  end
 
   // ---------------------------------------------------------------------------------------------
   // Next state.
@@ -187,6 +302,30 @@ module npu_sequencer #(
   assign step_b_row  = row_last ? b_row_q + $signed({2'b00, cmd_i.b_row_step}) : b_row_q;
   assign step_y      = row_last ? y_q + $signed({10'b0, cmd_i.y_step}) : y_q;
   assign step_x      = row_last ? group_x_q : x_q + x_step;
+
+  // Rows of a window column or of a gathered slice that this cycle's grant fetches.
+  logic signed [AddrW-1:0] rows_step;
+  logic signed [17:0]      rows_y_step;
+  logic [ByteW-1:0]        place_next;
+  always_comb begin
+    rows_step   = '0;
+    rows_y_step = '0;
+    place_next  = place_q;
+    for (int unsigned p = 0; p < Ports; p++) begin
+      if (CountW'(p) < count) begin
+        rows_step   = rows_step + $signed({2'b00, cmd_i.win_row_step});
+        rows_y_step = rows_y_step + $signed({10'b0, cmd_i.win_y_step});
+        place_next  = place_next + length[ByteW*p+:ByteW];
+      end
+    end
+  end
+
+  // The next gathered slice begins k1_step bytes and win_cols kernel rows (k2_y_step operand rows)
+  // further on, and one row more where that is beyond the row's end.
+  logic [13:0] gather_skip;
+  logic        gather_carry;
+  assign gather_skip  = skip_q + cmd_i.k1_step[13:0];
+  assign gather_carry = gather_skip >= cmd_i.run_bytes;
 
   // A tile of the positions that are left: all of them for vector operations.
   logic [23:0] left, new_tile_size;
@@ -267,6 +406,13 @@ module npu_sequencer #(
 
     // Slices.
     if (start_i || tile_end) begin
+      skip_q      <= '0;
+      rows_left_q <= cmd_i.win_rows;
+    end else if (pass_end && is_gather) begin
+      skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
+      rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
+    end
+    if (start_i || tile_end) begin
       k0_q    <= '0;
       k1_q    <= '0;
       k2_q    <= '0;
@@ -275,7 +421,13 @@ module npu_sequencer #(
       k_row_q <= '0;
       k_y_q   <= '0;
     end else if (pass_end) begin
-      if (k0_q + 16'd1 != cmd_i.k0_count) begin
+      if (is_gather) begin
+        k0_q    <= k0_q + 16'd1;
+        k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step}) +
+                   (gather_carry ? $signed({2'b00, cmd_i.win_row_step}) : 26'sd0);
+        k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step}) +
+                   (gather_carry ? $signed({10'b0, cmd_i.win_y_step}) : 18'sd0);
+      end else if (k0_q + 16'd1 != cmd_i.k0_count) begin
         k0_q  <= k0_q + 16'd1;
         k_x_q <= k_x_q + $signed(AddrW'(Simd));
       end else if (k1_q + 8'd1 != cmd_i.k1_count) begin
@@ -294,8 +446,9 @@ module npu_sequencer #(
       end
     end
 
-    // Fetches of a position: columns of the window, rows any_inside; operand a, then b for ADD.
+    // Fetches of a position: columns of the window, rows inside of them; or operand a, then b.
     if (start_i || position_end) begin
+      place_q          <= '0;
       win_r_q          <= '0;
       win_row_q        <= '0;
       win_y_q          <= '0;
@@ -308,12 +461,13 @@ module npu_sequencer #(
         position_fresh_q <= 1'b0;
       end
     end else if (grant) begin
-      if (is_add) begin
+      if (is_two) begin
         win_c_q <= 8'd1;
-      end else if (win_r_q + 8'd1 != cmd_i.win_rows) begin
-        win_r_q   <= win_r_q + 8'd1;
-        win_row_q <= win_row_q + $signed({2'b00, cmd_i.win_row_step});
-        win_y_q   <= win_y_q + $signed({10'b0, cmd_i.win_y_step});
+      end else if (!column_last || count != wanted) begin
+        win_r_q   <= win_r_q + 8'(count);
+        win_row_q <= win_row_q + rows_step;
+        win_y_q   <= win_y_q + rows_y_step;
+        place_q   <= place_next;
       end else begin
         win_r_q   <= '0;
         win_row_q <= '0;
@@ -330,19 +484,26 @@ module npu_sequencer #(
   // The stage after the grant.
   // ---------------------------------------------------------------------------------------------
   logic              stage_valid_q, stage_swap_q, stage_last_q, stage_first_q;
-  logic              stage_clear_q, stage_half_q;
-  logic [ByteW-1:0]  stage_low_q, stage_high_q;
+  logic              stage_clear_q, stage_digit_q, stage_half_q;
+  logic [CountW-1:0]      stage_count_q;
+  logic [ByteW*Ports-1:0] stage_low_q, stage_high_q, stage_length_q, stage_place_q;
   logic [IndexW-1:0] stage_index_q;
 
   always_ff @(posedge clk_i) begin
     stage_valid_q <= rst_ni && !clear_i && grant && !out_of_memory;
     if (grant) begin
+      stage_count_q <= count;
       stage_low_q   <= low;
       stage_high_q  <= high;
+      if (is_gather) begin
+        stage_length_q <= length;
+        stage_place_q  <= place;
+      end
       stage_swap_q  <= is_array && slice_first;
       stage_last_q  <= fetch_last;
       stage_first_q <= fetch_first;
       stage_clear_q <= cmd_i.acc_init && k0_q == '0 && k1_q == '0 && k2_q == '0;
+      stage_digit_q <= cmd_i.acc_shift && k0_q == '0 && k1_q == '0 && k2_q != '0;
       stage_half_q  <= half_q;
       stage_index_q <= index_q;
     end
@@ -352,7 +513,7 @@ module npu_sequencer #(
     cause_o = npu_isa_pkg::CauseFill;
     if (active_q) begin
       if (grant) begin
-        cause_o = (fetch_last || is_add) ? npu_isa_pkg::CauseCompute
+        cause_o = (fetch_last || is_two) ? npu_isa_pkg::CauseCompute
                                          : npu_isa_pkg::CauseActivationPort;
       end else if (!gate_half || !gate_result) begin
         cause_o = npu_isa_pkg::CauseDrain;
@@ -371,19 +532,23 @@ module npu_sequencer #(
   assign tile_half_o     = half_q;
   assign tile_size_o     = SizeW'(tile_size_q);
   assign stage_valid_o   = stage_valid_q;
+  assign stage_count_o   = stage_count_q;
   assign stage_low_o     = stage_low_q;
   assign stage_high_o    = stage_high_q;
+  assign stage_length_o  = stage_length_q;
+  assign stage_place_o   = stage_place_q;
   assign stage_swap_o    = stage_swap_q;
   assign stage_last_o    = stage_last_q;
   assign stage_first_o   = stage_first_q;
   assign stage_clear_o   = stage_clear_q;
+  assign stage_digit_o   = stage_digit_q;
   assign stage_half_o    = stage_half_q;
   assign stage_index_o   = stage_index_q;
   assign error_o         = active_q && open && out_of_memory;
-  assign error_address_o = first_address < 0 || first_address >= $signed(AddrW'(MemBytes))
-                         ? first_address[24:0] : last_address[24:0];
+  assign error_address_o = bad_first < 0 || bad_first >= $signed(AddrW'(MemBytes))
+                         ? bad_first[24:0] : bad_last[24:0];
 
   logic unused_bits;
-  assign unused_bits = ^{cmd_i, address, after, first_address, last_address, step_b_row};
+  assign unused_bits = ^{cmd_i, address, bad_first, bad_last, step_b_row};
 endmodule : npu_sequencer
 `default_nettype wire

@@ -29,6 +29,7 @@ module npu_top #(
   parameter int unsigned ActivationBuffer   = 64,      //@ = controller.activation_buffer  -- beats
   parameter int unsigned PostWidth          = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts        = 4,       //@ = units.lookup_ports
+  parameter int unsigned WindowPorts        = 4,       //@ = units.window_ports
   parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash  // of all values above
 ) (
   input  wire                   clk_i,
@@ -513,6 +514,7 @@ module npu_top #(
     .Accumulators (Accumulators),
     .PostWidth    (PostWidth),
     .LookupPorts  (LookupPorts),
+    .WindowPorts  (WindowPorts),
     .BusBytes     (BusBytes),
     .QueueDepth   (QueueDepth),
     .Barriers     (Barriers)

@@ -8,6 +8,7 @@
 // when the slice has left it.
 module npu_weight_loader #(
   parameter int unsigned SliceRows = 4,     // core memory rows per slice
+  parameter int unsigned PackedRows = 2,    // the same for int4 weights, at most SliceRows
   parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
   localparam int unsigned SliceW   = (SliceRows > 1) ? $clog2(SliceRows) : 1
 ) (
@@ -45,7 +46,8 @@ module npu_weight_loader #(
                          (slice_row_q != '0 || !ready_q || slice_take_i);
   assign row_addr_o    = row_q;
   assign grant         = row_valid_o && row_ready_i;
-  assign row_last      = slice_row_q == SliceW'(SliceRows - 1);
+  assign row_last      = slice_row_q == (cmd_i.packed_weights ? SliceW'(PackedRows - 1)
+                                                              : SliceW'(SliceRows - 1));
   assign k0_last       = k0_q + 16'd1 == cmd_i.k0_count;
   assign k1_last       = k1_q + 8'd1 == cmd_i.k1_count;
   assign k2_last       = k2_q + 8'd1 == cmd_i.k2_count;

@@ -101,7 +101,8 @@ TEST(Config, HashCoversAllButNameAndClock) {
                                           &NpuConfig::parameter_entries,
                                           &NpuConfig::activation_entries,
                                           &NpuConfig::post_width,
-                                          &NpuConfig::lookup_ports};
+                                          &NpuConfig::lookup_ports,
+                                          &NpuConfig::window_ports};
   for (const auto member : members) {
     NpuConfig changed = base;
     changed.*member += 1;
@@ -120,7 +121,7 @@ TEST(Config, DescriptionIsReadableAndJsonParses) {
   EXPECT_DOUBLE_EQ(json["peak_tops"], 0.1024);
 }
 
-// Published peaks: 0x6f1d9c9ec768d638u * Y * cores * lanes * SIMD * 2 * clock.
+// Published peaks: X * Y * cores * lanes * SIMD * 2 * clock.
 TEST(Config, PeakClosesForThePublishedClasses) {
   NpuConfig v1;
   v1.grid_x = v1.grid_y = 4;

@@ -12,6 +12,9 @@
 namespace npugen::functional {
 namespace {
 
+/// Kernel rows that a gathered slice may touch.
+constexpr int64_t kLargestGatherRows = 4;
+
 uint32_t Word32(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
          uint32_t{bytes[3]} << 24;
@@ -145,6 +148,23 @@ bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
   if (f.out_type > 2 || f.out_byte > (f.out_type == 0 ? 0 : f.out_type == 1 ? 1 : 3)) {
     return Fail("BadField", 0, fmt::format("byte {} of output type {}", f.out_byte, f.out_type));
   }
+  if (!window && f.run_bytes != 0) {
+    // The steps from slice to slice follow from run and kernel; slices span at most four rows.
+    const bool steps = f.k1_count == 1 && f.k2_count == 1 && f.win_rows > 0 &&
+                       f.k1_step == config_.simd % f.run_bytes &&
+                       f.win_cols == config_.simd / f.run_bytes &&
+                       f.k2_y_step == f.win_cols * f.win_y_step &&
+                       f.k2_row_step == f.win_cols * f.win_row_step;
+    if (!steps || f.k0_count * config_.simd >= f.win_rows * f.run_bytes + config_.simd) {
+      return Fail("BadField", 0, fmt::format("slices of rows of {} bytes", f.run_bytes));
+    }
+    for (int64_t k0 = 0; k0 < f.k0_count; ++k0) {
+      const int64_t last = std::min((k0 + 1) * config_.simd, f.win_rows * f.run_bytes) - 1;
+      if (last / f.run_bytes - k0 * config_.simd / f.run_bytes >= kLargestGatherRows) {
+        return Fail("BadField", 0, fmt::format("a slice of rows of {} bytes", f.run_bytes));
+      }
+    }
+  }
   if ((f.acc_init == 0 || f.drain == 0) && (f.groups != 1 || f.tiles != 1)) {
     return Fail("BadField", 0, "sums over several commands need one group and one tile");
   }
@@ -220,7 +240,18 @@ bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, i
     const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + bx;
     for (int64_t i = 0; i < simd; ++i) {
       uint8_t byte = 0;
-      if (!ReadOperand(f, y, bx + i, a + i, &byte)) return false;
+      if (f.run_bytes == 0) {
+        if (!ReadOperand(f, y, bx + i, a + i, &byte)) return false;
+      } else {
+        // Byte k0 * S + i of the kernel's rows, strung together.
+        const int64_t row = (k0 * simd + i) / f.run_bytes;
+        const int64_t x = f.x_start + ox * f.x_step + (k0 * simd + i) % f.run_bytes;
+        if (row < f.win_rows &&
+            !ReadOperand(f, f.y_start + oy * f.y_step + row * f.win_y_step, x,
+                         f.act_base + oy * f.row_step + row * f.win_row_step + x, &byte)) {
+          return false;
+        }
+      }
       vector[i] = static_cast<int8_t>(byte);
     }
     int32_t* sums = &accumulators[p * lanes];

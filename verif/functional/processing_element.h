@@ -23,7 +23,7 @@ struct ComputeFields {
 #define NPUGEN_COMPUTE_FIELDS(X)                                                                   \
   X(acc_init)                                                                                      \
   X(drain)                                                                                         \
-  X(average) X(acc_shift) X(packed_weights) X(minimum) X(out_byte) X(out_type) X(fill) X(act_min)  \
+  X(average) X(acc_shift) X(packed_weights) X(minimum) X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min)  \
       X(act_max) X(act_base) X(b_base) X(out_w) X(out_h) X(x_step) X(row_step) X(y_start)          \
           X(y_step) X(k2_y_step) X(x_start) X(row_bytes) X(in_h) X(k0_count) X(k1_count)           \
               X(k2_count) X(k1_step) X(k2_row_step) X(groups) X(tiles) X(group_step) X(weight_row) \

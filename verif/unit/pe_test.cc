@@ -39,6 +39,7 @@ NpuConfig MakeConfig() {
   config.accumulators = PARAM_Accumulators;
   config.post_width = PARAM_PostWidth;
   config.lookup_ports = PARAM_LookupPorts;
+  config.window_ports = PARAM_Ports;
   return config;
 }
 
@@ -229,10 +230,12 @@ class CommandMaker {
       const uint32_t group_channels = random_() % 3 ? group_limit : Uniform(1, group_limit);
       const uint32_t groups = Uniform(1, 3);
       const uint32_t out_channels = (groups - 1) * group_channels + Uniform(1, group_channels);
-      const uint32_t in_channels = matmul ? Uniform(1, 3 * config_.simd) : out_channels;
+      const uint32_t in_channels = !matmul         ? out_channels
+                                   : random_() % 3 ? Uniform(1, 3 * config_.simd)
+                                                   : Uniform(1, 3);
       const uint32_t dilation = Uniform(1, 2), stride_x = Uniform(1, 3), stride_y = Uniform(1, 2);
       const uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
-      uint32_t rows = Uniform(1, 3), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
+      uint32_t rows = Uniform(1, matmul ? 3 : 6), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
       if (!matmul && !pool) {
         if (rows * cols > config_.simd) continue;
         chunks_x = Uniform(1, 2);
@@ -241,20 +244,33 @@ class CommandMaker {
       const uint32_t bytes_in = in_w * in_h * in_channels, bytes_out = out_w * out_h * out_channels;
       if (bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4) continue;
       const bool dense_rows = matmul && random_() % 3 != 0;
+      const uint32_t run = cols * in_channels;
+      bool gather = dense_rows && random_() % 2 == 0;
+      const uint32_t gather_slices = (rows * run + config_.simd - 1) / config_.simd;
+      for (uint32_t slice = 0; slice < gather_slices; ++slice) {
+        const uint32_t last = std::min((slice + 1) * config_.simd, rows * run) - 1;
+        if (last / run - slice * config_.simd / run >= 4) gather = false;
+      }
       const uint32_t k0 =
-          matmul
+          gather ? gather_slices
+          : matmul
               ? ((dense_rows ? cols * in_channels : in_channels) + config_.simd - 1) / config_.simd
               : 1;
       const uint32_t k1 = matmul ? (dense_rows ? 1 : cols) : chunks_x;
-      const uint32_t k2 = matmul ? rows : chunks_y;
+      const uint32_t k2 = gather ? 1 : matmul ? rows : chunks_y;
       const uint32_t slices = pool ? 0 : k0 * k1 * k2;
       const uint32_t weight_rows = groups * slices * config_.slice_rows();
+      const uint32_t packed_bytes = (config_.lanes * config_.simd + 1) / 2;
+      const uint32_t packed_rows =
+          (packed_bytes + config_.core_row_bytes() - 1) / config_.core_row_bytes();
       const uint32_t param_rows = groups * config_.param_rows();
       if (!pool && weight_rows + param_rows > config_.core_rows()) continue;
       const uint32_t slack = pool ? 0 : config_.core_rows() - weight_rows - param_rows;
       const uint32_t weight_row = pool ? 0 : Uniform(0, slack);
       const uint32_t param_row = weight_row + weight_rows;
       const bool average = opcode == Opcode::kWindow && random_() % 3 == 0;
+      const bool packed = !pool && random_() % 3 == 0;
+      const int out_type = pool ? 0 : static_cast<int>(Uniform(0, 2));
 
       Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries,
                       Uniform(0, 65535));
@@ -265,6 +281,11 @@ class CommandMaker {
       Set(command, "acc_init", 1);
       Set(command, "drain", 1);
       Set(command, "average", average);
+      Set(command, "acc_shift", !pool && random_() % 3 == 0);
+      Set(command, "packed_weights", packed);
+      Set(command, "minimum", pool && random_() % 2 == 0);
+      Set(command, "out_type", out_type);
+      Set(command, "out_byte", out_type == 0 ? 0 : Uniform(0, out_type == 1 ? 1 : 3));
       Set(command, "act_base", base + y0 * static_cast<int64_t>(pitch));
       Set(command, "x_step", stride_x * in_channels);
       Set(command, "row_step", stride_y * pitch);
@@ -276,15 +297,25 @@ class CommandMaker {
       Set(command, "k0_count", k0);
       Set(command, "k1_count", k1);
       Set(command, "k2_count", k2);
-      const uint32_t window_y = matmul ? dilation : rows * dilation;
+      const uint32_t window_y = gather   ? config_.simd / run * dilation
+                                : matmul ? dilation
+                                         : rows * dilation;
       Set(command, "k2_y_step", window_y);
       Set(command, "k2_row_step", window_y * pitch);
-      Set(command, "k1_step", (matmul ? dilation : cols * dilation) * in_channels);
+      Set(command, "k1_step", gather ? config_.simd % run
+                                     : (matmul ? dilation : cols * dilation) * in_channels);
+      if (gather) {
+        Set(command, "run_bytes", run);
+        Set(command, "win_rows", rows);
+        Set(command, "win_cols", config_.simd / run);
+        Set(command, "win_y_step", dilation);
+        Set(command, "win_row_step", dilation * pitch);
+      }
       Set(command, "groups", groups);
       Set(command, "tiles", (out_w * out_h + config_.accumulators - 1) / config_.accumulators);
       Set(command, "group_step", matmul ? 0 : group_channels);
       Set(command, "weight_row", weight_row);
-      Set(command, "weight_group_rows", slices * config_.slice_rows());
+      Set(command, "weight_group_rows", slices * (packed ? packed_rows : config_.slice_rows()));
       Set(command, "param_row", param_row);
       Set(command, "param_group_rows", config_.param_rows());
       Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
@@ -309,9 +340,14 @@ class CommandMaker {
         for (auto& core : cores) {
           for (uint32_t s = 0; s < groups * slices; ++s) {
             uint8_t* slice =
-                core.data() + (weight_row + s * config_.slice_rows()) * config_.core_row_bytes();
+                core.data() + (weight_row + s * (packed ? packed_rows : config_.slice_rows())) *
+                                  config_.core_row_bytes();
             for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-              std::fill_n(slice + lane * config_.simd, unused, 0);
+              for (uint32_t slot = 0; slot < unused; ++slot) {
+                const uint32_t i = lane * config_.simd + slot;
+                if (packed) slice[i / 2] &= i % 2 ? 0x0f : 0xf0;
+                else slice[i] = 0;
+              }
             }
           }
         }
@@ -343,10 +379,25 @@ class CommandMaker {
       Set(command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
       Set(command, "b_shift", -static_cast<int>(Uniform(0, 10)));
       Set(command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
-      Set(command, "out_shift", -static_cast<int>(Uniform(15, 22)));
+      Set(command, "out_shift", -static_cast<int>(opcode == Opcode::kMultiply ? Uniform(0, 12)
+                                                                                : Uniform(15, 22)));
+      Set(command, "minimum", random_() % 2);
       Set(command, "a_subtract", random_() % 4 == 0);
       Set(command, "b_subtract", random_() % 4 == 0);
     }
+    return command;
+  }
+
+  Command ArgMax() {
+    const uint32_t depth = Uniform(1, 40), rows = Uniform(1, 3);
+    Command command(Opcode::kArgMax, 10, 9);
+    Common(command, 1, rows);
+    Set(command, "act_base", Uniform(0, kPeBytes / 16));
+    Set(command, "row_step", depth + Uniform(0, 5));
+    Set(command, "row_bytes", depth);
+    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    Set(command, "out_row_step", 4 + Uniform(0, 5));
+    Set(command, "minimum", random_() % 2);
     return command;
   }
 
@@ -407,6 +458,7 @@ class PeTest : public ::testing::Test {
         opcode == Opcode::kMatmul || opcode == Opcode::kWindow || opcode == Opcode::kMaxPool
             ? maker.Convolution(opcode, cores)
         : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
+        : opcode == Opcode::kArgMax  ? maker.ArgMax()
                                      : maker.Linear(opcode);
     if (::testing::Test::HasFatalFailure()) return;
     for (uint32_t a = 0; a < kPeBytes; a += kBus) pe_.Write(false, 1, a, pe_image.data() + a);
@@ -460,6 +512,10 @@ TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
 TEST_F(PeTest, MaxPool) { RunMany(Opcode::kMaxPool, 40, true); }
 TEST_F(PeTest, Add) { RunMany(Opcode::kAdd, 40, false); }
 TEST_F(PeTest, AddBesideBusTraffic) { RunMany(Opcode::kAdd, 40, true); }
+TEST_F(PeTest, Multiply) { RunMany(Opcode::kMultiply, 40, true); }
+TEST_F(PeTest, Maximum) { RunMany(Opcode::kMaximum, 40, true); }
+TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true); }
+TEST_F(PeTest, ArgMax) { RunMany(Opcode::kArgMax, 40, true); }
 TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
 TEST_F(PeTest, Softmax) { RunMany(Opcode::kSoftmax, 20, true); }
 

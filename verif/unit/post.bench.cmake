@@ -4,6 +4,8 @@ npugen_bench(NAME postprocess TOP npu_postprocess TEST postprocess_test.cc
 npugen_bench(NAME softmax TOP npu_softmax TEST softmax_test.cc
   RTL cells/npu_fifo.sv units/npu_softmax.sv
   VARIANTS a16:ReadBytes=16 a4:ReadBytes=4 a1:ReadBytes=1 a64:ReadBytes=64)
+npugen_bench(NAME argmax TOP npu_argmax TEST argmax_test.cc RTL units/npu_argmax.sv
+  VARIANTS a16:ReadBytes=16 a4:ReadBytes=4 a1:ReadBytes=1 a64:ReadBytes=64)
 npugen_bench(NAME lookup TOP npu_lookup TEST lookup_test.cc
   RTL cells/npu_ram_1r1w.sv units/npu_lookup.sv
   VARIANTS r1p1:Width=1,Ports=1 r16p16:Width=16,Ports=16 r16p4:Width=16,Ports=4 r8p1:Width=8,Ports=1

@@ -16,12 +16,13 @@
 namespace {
 
 constexpr int kWidth = PARAM_Width;
-constexpr int kLatency = 4;
-constexpr int kAddLatency = 7;
+constexpr int kLatency[] = {4, 4, 7, 4, 7, 12};  // of the modes
+constexpr int kLongestLatency = 12;
 constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
 constexpr int32_t kHighest = std::numeric_limits<int32_t>::max();
 
-enum Mode { kRequantize, kAverage, kAdd, kPass };
+enum Mode { kRequantize, kAverage, kAdd, kPass, kMultiply, kSquare };
+constexpr Mode kModes[] = {kRequantize, kAverage, kAdd, kPass, kMultiply, kSquare};
 
 int32_t Wrap(int64_t value) { return static_cast<int32_t>(static_cast<uint32_t>(value)); }
 
@@ -43,7 +44,8 @@ int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int shift) 
   const int left = shift > 0 ? shift : 0;
   const int right = shift > 0 ? 0 : -shift;
   return RoundingDivideByPot(
-      SaturatingRoundingDoublingHighMul(Wrap(int64_t{x} * (1 << left)), multiplier), right);
+      SaturatingRoundingDoublingHighMul(Wrap(int64_t{x} * (int64_t{1} << left)), multiplier),
+      right);
 }
 
 struct Scalars {
@@ -51,6 +53,7 @@ struct Scalars {
   int b_shift = 0, out_shift = 0;
   int32_t b_multiplier = 0, out_multiplier = 0;
   bool a_subtract = false, b_subtract = false;
+  int out_type = 0, out_byte = 0;
 };
 
 struct Lane {
@@ -66,35 +69,48 @@ struct Vector {
   Lane lanes[kWidth];
 };
 
-int8_t Expected(const Scalars& s, Mode mode, const Lane& lane) {
-  int64_t value = 0;
+int32_t Rescaled(const Scalars& s, int64_t value) {
+  return MultiplyByQuantizedMultiplier(Wrap(value), s.out_multiplier, s.out_shift);
+}
+
+int64_t ExpectedValue(const Scalars& s, Mode mode, const Lane& lane) {
+  const int64_t a = lane.a - s.a_zero_point;
+  const int64_t b = lane.b - s.b_zero_point;
   switch (mode) {
     case kRequantize:
-      value = MultiplyByQuantizedMultiplier(Wrap(int64_t{lane.acc} + lane.bias), lane.multiplier,
-                                            lane.shift) +
-              int64_t{s.out_zero_point};
-      break;
+      return MultiplyByQuantizedMultiplier(Wrap(int64_t{lane.acc} + lane.bias), lane.multiplier,
+                                           lane.shift) +
+             int64_t{s.out_zero_point};
     case kAverage: {
       const int64_t magnitude = std::llabs(int64_t{lane.acc}) + lane.bias;
       const int64_t quotient = (magnitude * lane.multiplier) >> (31 - lane.shift);
-      value = (lane.acc < 0 ? -quotient : quotient) + s.out_zero_point;
-      break;
+      return (lane.acc < 0 ? -quotient : quotient) + s.out_zero_point;
     }
     case kAdd: {
-      const int32_t w = MultiplyByQuantizedMultiplier((lane.b - s.b_zero_point) * (1 << 20),
-                                                      s.b_multiplier, s.b_shift);
-      const int32_t u = (lane.a - s.a_zero_point) * (1 << 19);
-      const int32_t sum = Wrap((s.a_subtract ? -int64_t{u} : int64_t{u}) +
-                               (s.b_subtract ? -int64_t{w} : int64_t{w}));
-      value = MultiplyByQuantizedMultiplier(sum, s.out_multiplier, s.out_shift) +
-              int64_t{s.out_zero_point};
-      break;
+      const int64_t w =
+          MultiplyByQuantizedMultiplier(Wrap(b * (1 << 20)), s.b_multiplier, s.b_shift);
+      const int64_t u = a * (1 << 19);
+      return int64_t{Rescaled(s, (s.a_subtract ? -u : u) + (s.b_subtract ? -w : w))} +
+             s.out_zero_point;
     }
     case kPass:
-      value = lane.a;
-      break;
+      return lane.a;
+    case kMultiply:
+      return int64_t{Rescaled(s, a * b)} + s.out_zero_point;
+    case kSquare: {
+      const int64_t difference = a * (1 << 6) - MultiplyByQuantizedMultiplier(
+                                                    Wrap(b * (1 << 7)), s.b_multiplier, s.b_shift);
+      return int64_t{Rescaled(s, difference * difference)} + s.out_zero_point;
+    }
   }
-  return static_cast<int8_t>(std::min<int64_t>(std::max<int64_t>(value, s.act_min), s.act_max));
+  return 0;
+}
+
+uint8_t Expected(const Scalars& s, Mode mode, const Lane& lane) {
+  int64_t value = ExpectedValue(s, mode, lane);
+  if (s.out_type == 0) value = std::min<int64_t>(std::max<int64_t>(value, s.act_min), s.act_max);
+  if (s.out_type == 1) value = std::min<int64_t>(std::max<int64_t>(value, -32768), 32767);
+  return static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * s.out_byte);
 }
 
 class Postprocess : public testing::Test {
@@ -121,6 +137,8 @@ class Postprocess : public testing::Test {
     dut_.out_multiplier_i = s.out_multiplier;
     dut_.a_subtract_i = s.a_subtract;
     dut_.b_subtract_i = s.b_subtract;
+    dut_.out_type_i = s.out_type;
+    dut_.out_byte_i = s.out_byte;
   }
 
   /// One cycle with `vector` offered (nullptr: nothing). Returns whether it was taken.
@@ -151,13 +169,18 @@ class Postprocess : public testing::Test {
     }
     dut_.eval();
     const bool taken = vector != nullptr && dut_.ready_o;
+    if (vector != nullptr && random_() % 8 == 0) {
+      // Whoever waits for ready_o before valid_i sees the same.
+      dut_.valid_i = 0;
+      dut_.eval();
+      EXPECT_EQ(dut_.ready_o, taken);
+      dut_.valid_i = 1;
+      dut_.eval();
+    }
     EXPECT_EQ(dut_.busy_o, !expected_.empty());
     if (dut_.valid_o) CheckResult();
     if (taken) {
-      Result result{cycle_ + (vector->mode == kAdd ? kAddLatency : kLatency),
-                    vector->address,
-                    vector->strobe,
-                    {}};
+      Result result{cycle_ + kLatency[vector->mode], vector->address, vector->strobe, {}};
       for (int i = 0; i < kWidth; ++i) {
         result.bytes[i] = Expected(scalars_, vector->mode, vector->lanes[i]);
       }
@@ -180,12 +203,22 @@ class Postprocess : public testing::Test {
   }
 
   void Drain() {
-    for (int i = 0; i < kAddLatency + 1; ++i) Cycle(nullptr);
+    for (int i = 0; i < kLongestLatency + 1; ++i) Cycle(nullptr);
     EXPECT_TRUE(expected_.empty());
     EXPECT_FALSE(dut_.busy_o);
   }
 
-  uint32_t AllLanes() const { return (1u << kWidth) - 1; }
+  /// A cycle in which a vector is offered, too.
+  void Clear() {
+    dut_.clear_i = 1;
+    dut_.valid_i = 1;
+    dut_.mode_i = kModes[random_() % 6];
+    Tick();
+    dut_.clear_i = 0;
+    dut_.valid_i = 0;
+    dut_.eval();
+    expected_.clear();
+  }
 
   std::mt19937_64 random_{kWidth};
   Vdut dut_;
@@ -195,7 +228,7 @@ class Postprocess : public testing::Test {
   struct Result {
     uint64_t cycle;
     uint32_t address, strobe;
-    int8_t bytes[kWidth];
+    uint8_t bytes[kWidth];
   };
 
   void Tick() {
@@ -212,11 +245,11 @@ class Postprocess : public testing::Test {
     EXPECT_EQ(cycle_, result.cycle);
     EXPECT_EQ(dut_.addr_o, result.address);
     EXPECT_EQ(dut_.strb_o, result.strobe);
-    int8_t bytes[kWidth];
+    uint8_t bytes[kWidth];
     std::memcpy(bytes, &dut_.data_o, sizeof bytes);
     for (int i = 0; i < kWidth; ++i) {
       if ((result.strobe >> i & 1) != 0) {
-        EXPECT_EQ(bytes[i], result.bytes[i]) << "lane " << i;
+        EXPECT_EQ(+bytes[i], +result.bytes[i]) << "lane " << i;
       }
     }
     expected_.pop_front();
@@ -277,11 +310,16 @@ Scalars RandomScalars(std::mt19937_64& random) {
   s.b_zero_point = random() % 4 == 0 ? -128 : byte();
   s.b_multiplier = corners.Multiplier();
   s.out_multiplier = corners.Multiplier();
+  // Shifts with which results of ADD and SQUAREDDIFFERENCE, or those of MULTIPLY, lie around the
+  // range of the output.
   s.b_shift = corners.Shift(-12, 3);
-  s.out_shift = corners.Shift(-24, -14);
-  if (random() % 8 == 0) s.b_shift = corners.Shift(-31, 7), s.out_shift = corners.Shift(-31, 7);
+  s.out_shift = random() % 2 == 0 ? corners.Shift(-24, -14) : corners.Shift(-10, 2);
+  if (random() % 8 == 0) s.b_shift = corners.Shift(-31, 31);
+  if (random() % 8 == 0) s.out_shift = corners.Shift(-31, 31);
   s.a_subtract = random() % 3 == 0;
   s.b_subtract = random() % 3 == 0;
+  if (random() % 2 == 0) s.out_type = 1 + static_cast<int>(random() % 2);
+  if (s.out_type != 0) s.out_byte = static_cast<int>(random() % (2 * s.out_type));
   return s;
 }
 
@@ -295,7 +333,7 @@ Vector RandomVector(std::mt19937_64& random, Mode mode) {
     lane.acc = corners.Word();
     lane.bias = corners.Word();
     lane.multiplier = corners.Multiplier();
-    lane.shift = corners.Shift(-31, mode == kAverage ? 0 : 7);
+    lane.shift = corners.Shift(-31, mode == kAverage ? 0 : 31);
     lane.a = static_cast<int8_t>(random());
     lane.b = static_cast<int8_t>(random());
     if (random() % 2 == 0 && mode == kRequantize) {
@@ -303,7 +341,7 @@ Vector RandomVector(std::mt19937_64& random, Mode mode) {
       const int64_t sum = std::llabs(int64_t{Wrap(int64_t{lane.acc} + lane.bias)});
       int bits = 0;
       while (sum >> bits != 0) ++bits;
-      lane.shift = std::clamp(8 - bits, -31, 7);
+      lane.shift = std::clamp(8 - bits, -31, 31);
     }
   }
   return vector;
@@ -377,96 +415,218 @@ TEST_F(Postprocess, DividesEverySumOfUpTo300BytesExactly) {
     for (int sum = -128 * n; sum <= 127 * n; sum += step) {
       lanes.push_back({sum, bias, m, shift, 0, 0});
       const int quotient = sum > 0 ? (sum + n / 2) / n : (sum - n / 2) / n;
-      ASSERT_EQ(Expected({}, kAverage, lanes.back()), quotient) << sum << " / " << n;
+      ASSERT_EQ(ExpectedValue({}, kAverage, lanes.back()), quotient) << sum << " / " << n;
     }
     Run(Pack(kAverage, lanes), 0);
     if (HasFailure()) return;
   }
 }
 
-TEST_F(Postprocess, AddsAllPairsOfBytes) {
-  for (int set = 0; set < 12; ++set) {
-    SetScalars(RandomScalars(random_));
-    std::vector<Lane> lanes;
-    for (int a = -128; a < 128; ++a) {
-      for (int b = -128; b < 128; ++b) {
-        lanes.push_back({static_cast<int32_t>(random_()), static_cast<int32_t>(random_()), 77, -3,
-                         static_cast<int8_t>(a), static_cast<int8_t>(b)});
+TEST_F(Postprocess, ShiftsByUpTo31BitsAndWraps) {
+  std::vector<Lane> lanes;
+  for (int shift = -31; shift <= 31; ++shift) {
+    for (int32_t acc : {kLowest, kLowest + 1, -(1 << 30), -256, -3, -1, 0, 1, 2, 255, 1 << 30,
+                        kHighest - 1, kHighest, 0x12345678}) {
+      for (int32_t bias : {0, 1, -1, kLowest, kHighest}) {
+        for (int32_t multiplier : {0, 1, 1 << 30, 0x5a5a5a5a, kHighest}) {
+          lanes.push_back({acc, bias, multiplier, shift, 0, 0});
+        }
       }
     }
-    Run(Pack(kAdd, lanes), set % 2 == 0 ? 0 : 2);
-    if (HasFailure()) return;
+  }
+  for (int type : {0, 1, 2}) {
+    for (int byte = 0; byte < std::max(1, 2 * type); ++byte) {
+      for (int zero_point : {0, -128, 127}) {
+        Scalars s;
+        s.out_type = type;
+        s.out_byte = byte;
+        s.out_zero_point = zero_point;
+        s.act_min = -127;
+        s.act_max = 100;
+        SetScalars(s);
+        Run(Pack(kRequantize, lanes), 0);
+        if (HasFailure()) return;
+      }
+    }
   }
 }
 
-TEST_F(Postprocess, AddsUnderManyScalars) {
-  for (int round = 0; round < 2000; ++round) {
-    SetScalars(RandomScalars(random_));
+TEST_F(Postprocess, SaturatesToInt16AndWrapsAtInt32) {
+  // Results around the limits: the multiplier is 1 but for 2^-31, which rounding up makes good.
+  std::vector<Lane> rounded, truncated;
+  for (int64_t middle : {int64_t{0}, int64_t{1} << 15, -(int64_t{1} << 15), int64_t{1} << 16,
+                         int64_t{1} << 24, int64_t{kHighest}, int64_t{kLowest}}) {
+    for (int64_t x = middle - 300; x <= middle + 300; ++x) {
+      rounded.push_back({Wrap(x), 0, kHighest, 0, 0, 0});
+      truncated.push_back({Wrap(x), 1, kHighest, 0, 0, 0});
+    }
+  }
+  for (int type : {1, 2}) {
+    for (int byte = 0; byte < 2 * type; ++byte) {
+      for (int zero_point : {0, -128, 127, 5}) {
+        Scalars s;
+        s.out_type = type;
+        s.out_byte = byte;
+        s.out_zero_point = zero_point;
+        s.act_min = -3;
+        s.act_max = 3;
+        SetScalars(s);
+        Run(Pack(kRequantize, rounded), 0);
+        Run(Pack(kAverage, truncated), 0);
+        if (HasFailure()) return;
+      }
+    }
+  }
+}
+
+/// All pairs of bytes. Every other operand is noise.
+std::vector<Lane> PairsOfBytes(std::mt19937_64& random) {
+  std::vector<Lane> lanes;
+  for (int a = -128; a < 128; ++a) {
+    for (int b = -128; b < 128; ++b) {
+      lanes.push_back({static_cast<int32_t>(random()), static_cast<int32_t>(random()),
+                       static_cast<int32_t>(random() & kHighest),
+                       static_cast<int>(random() % 63) - 31, static_cast<int8_t>(a),
+                       static_cast<int8_t>(b)});
+    }
+  }
+  return lanes;
+}
+
+TEST_F(Postprocess, CombinesAllPairsOfBytes) {
+  const std::vector<Lane> lanes = PairsOfBytes(random_);
+  for (Mode mode : {kAdd, kMultiply, kSquare}) {
+    for (int set = 0; set < 12; ++set) {
+      SetScalars(RandomScalars(random_));
+      Run(Pack(mode, lanes), set % 2 == 0 ? 0 : 2);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_F(Postprocess, MultipliesAndSquaresExactly) {
+  // An output rescaling by 1 shows every byte of the products. Shifts of b up to 31 make
+  // differences of 32 bits, whose squares wrap.
+  const std::vector<Lane> lanes = PairsOfBytes(random_);
+  static constexpr int kShifts[] = {0, 15, -3, 24, 1, 31, 9, 25, -31, 20, 16};
+  int set = 0;
+  for (const auto& [a_zero_point, b_zero_point] :
+       {std::pair{0, 0}, {-128, -128}, {127, 127}, {-128, 127}, {127, -128}, {3, -5}}) {
+    for (int byte = 0; byte < 4; ++byte) {
+      Scalars s;
+      s.out_type = 2;
+      s.out_byte = byte;
+      s.a_zero_point = a_zero_point;
+      s.b_zero_point = b_zero_point;
+      s.out_multiplier = 1 << 30;
+      s.out_shift = 1;
+      s.b_shift = kShifts[set++ % std::size(kShifts)];
+      s.b_multiplier = static_cast<int32_t>(random_() & 0x3fffffff) | 0x40000000;
+      SetScalars(s);
+      Run(Pack(kMultiply, lanes), 0);
+      Run(Pack(kSquare, lanes), 0);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_F(Postprocess, CombinesUnderManyScalars) {
+  for (Mode mode : {kAdd, kMultiply, kSquare}) {
+    for (int round = 0; round < 1000; ++round) {
+      SetScalars(RandomScalars(random_));
+      std::vector<Vector> vectors;
+      for (int i = 0; i < 50; ++i) vectors.push_back(RandomVector(random_, mode));
+      Run(vectors, round % 4 == 0 ? 0 : 1 + round % 4);
+      if (HasFailure()) return;
+    }
+  }
+}
+
+TEST_F(Postprocess, AcceptsAVectorPerCycleAndTwoPassesEverySecondCycle) {
+  for (Mode mode : {kRequantize, kAverage, kPass}) {
     std::vector<Vector> vectors;
-    for (int i = 0; i < 50; ++i) vectors.push_back(RandomVector(random_, kAdd));
-    Run(vectors, round % 4 == 0 ? 0 : 1 + round % 4);
-    if (HasFailure()) return;
+    for (int i = 0; i < 60; ++i) vectors.push_back(RandomVector(random_, mode));
+    for (const Vector& vector : vectors) EXPECT_TRUE(Cycle(&vector));
+    Drain();
   }
-}
-
-TEST_F(Postprocess, AcceptsAVectorPerCycleAndAnAdditionEverySecondCycle) {
-  std::vector<Vector> vectors;
-  for (int i = 0; i < 60; ++i) vectors.push_back(RandomVector(random_, kRequantize));
+  for (Mode mode : {kAdd, kMultiply}) {
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 60; ++i) vectors.push_back(RandomVector(random_, mode));
+    // One operand every second cycle never waits.
+    for (const Vector& vector : vectors) {
+      EXPECT_TRUE(Cycle(&vector));
+      Cycle(nullptr);
+    }
+    Drain();
+    // Operands in every cycle: half of the cycles are second passes.
+    const uint64_t start = cycle_;
+    for (const Vector& vector : vectors) {
+      while (!Cycle(&vector)) {
+      }
+    }
+    EXPECT_LE(cycle_ - start, 120u);
+    Drain();
+  }
+  // Both kinds of two passes mix freely.
   uint64_t start = cycle_;
-  for (const Vector& vector : vectors) EXPECT_TRUE(Cycle(&vector));
-  EXPECT_EQ(cycle_ - start, 60u);
-  Drain();
-  // One operand every second cycle never waits.
-  for (Vector& vector : vectors) vector.mode = kAdd;
-  for (const Vector& vector : vectors) {
-    EXPECT_TRUE(Cycle(&vector));
-    Cycle(nullptr);
-  }
-  Drain();
-  // Operands in every cycle: half of the cycles are second passes.
-  start = cycle_;
-  for (const Vector& vector : vectors) {
+  for (int i = 0; i < 60; ++i) {
+    const Vector vector = RandomVector(random_, random_() % 2 == 0 ? kAdd : kMultiply);
     while (!Cycle(&vector)) {
     }
   }
   EXPECT_LE(cycle_ - start, 120u);
   Drain();
+  start = cycle_;
+  for (int i = 0; i < 20; ++i) {
+    const Vector vector = RandomVector(random_, kSquare);
+    while (!Cycle(&vector)) {
+    }
+  }
+  EXPECT_EQ(cycle_ - start, 19u * 9 + 1);
+  Drain();
 }
 
 TEST_F(Postprocess, KeepsTheOrderWhenModesChangeBackToBack) {
-  for (int round = 0; round < 200; ++round) {
+  for (int round = 0; round < 300; ++round) {
     SetScalars(RandomScalars(random_));
     std::vector<Vector> vectors;
-    for (int i = 0; i < 300; ++i) {
-      vectors.push_back(RandomVector(random_, static_cast<Mode>(random_() % 4)));
-    }
+    for (int i = 0; i < 300; ++i) vectors.push_back(RandomVector(random_, kModes[random_() % 6]));
     Run(vectors, round % 4 == 0 ? 0 : 1 + round % 4);
     if (HasFailure()) return;
   }
 }
 
-TEST_F(Postprocess, ClearDropsEverything) {
-  for (Mode mode : {kRequantize, kAdd}) {
-    Vector vector = RandomVector(random_, mode);
-    dut_.clk_i = 0;
-    dut_.mode_i = mode;
-    dut_.valid_i = 1;
-    for (int i = 0; i < 2; ++i) {
-      dut_.clk_i = 0;
-      dut_.eval();
-      dut_.clk_i = 1;
-      dut_.eval();
+TEST_F(Postprocess, KeepsTheOrderOfAnyThreeModesAtAnyDistance) {
+  for (int i = 0; i < 6 * 6 * 6 * 16; ++i) {
+    SetScalars(RandomScalars(random_));
+    const Mode modes[] = {kModes[i / 16 % 6], kModes[i / 96 % 6], kModes[i / 576]};
+    const int gaps[] = {i % 4, i / 4 % 4, 0};
+    for (int k = 0; k < 3; ++k) {
+      const Vector vector = RandomVector(random_, modes[k]);
+      int waited = 0;
+      while (!Cycle(&vector)) ASSERT_LT(++waited, 20);
+      for (int gap = 0; gap < gaps[k]; ++gap) Cycle(nullptr);
     }
-    EXPECT_TRUE(dut_.busy_o);
-    dut_.clear_i = 1;
-    dut_.clk_i = 0;
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clear_i = 0;
-    dut_.valid_i = 0;
-    EXPECT_FALSE(dut_.busy_o);
     Drain();
+    if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, ClearDropsEverything) {
+  for (Mode mode : kModes) {
+    for (int age = 1; age <= kLatency[mode]; ++age) {
+      SetScalars(RandomScalars(random_));
+      const Vector vector = RandomVector(random_, mode);
+      EXPECT_TRUE(Cycle(&vector));
+      for (int i = 1; i < age; ++i) Cycle(nullptr);
+      Clear();
+      EXPECT_FALSE(dut_.busy_o);
+      // Nothing is left of it, and any mode goes on.
+      const Vector next = RandomVector(random_, kModes[random_() % 6]);
+      if (age % 2 == 0) EXPECT_TRUE(Cycle(&next));
+      Drain();
+      if (HasFailure()) return;
+    }
   }
 }
 

@@ -128,6 +128,18 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     fields->Set("k2_y_step", k2_rows);
     fields->Set("k2_row_step", k2_rows * y.pitch);
   }
+  if (layer.gather) {
+    const int64_t run = g.kernel_w * g.in_c;
+    const int64_t whole_rows = config.simd / run;
+    fields->Set("run_bytes", run);
+    fields->Set("win_rows", g.kernel_h);
+    fields->Set("win_y_step", y.dilation);
+    fields->Set("win_row_step", y.dilation * y.pitch);
+    fields->Set("k1_step", config.simd % run);
+    fields->Set("win_cols", whole_rows);
+    fields->Set("k2_y_step", whole_rows * y.dilation);
+    fields->Set("k2_row_step", whole_rows * y.dilation * y.pitch);
+  }
   if (!matmul) {
     const WindowShape& window = layer.window;
     fields->Set("win_rows", window.rows);

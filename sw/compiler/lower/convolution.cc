@@ -13,6 +13,9 @@ namespace {
 
 /// Of post-processing.
 constexpr int32_t kLargestLeftShift = 31;
+/// Kernel rows that a gathered slice may touch, and the length of a row that a command can hold.
+constexpr int64_t kLargestGatherRows = 4;
+constexpr int64_t kGatherRunLimit = 1 << 14;
 /// Parameters of one layer, packed; a guard against models that expand beyond reason.
 constexpr int64_t kLargestParameters = int64_t{1} << 30;
 
@@ -104,18 +107,40 @@ LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
 
 }  // namespace
 
+/// Whether slices that are cut from all kernel rows of `run` bytes, strung together, take fewer
+/// fetches than slices of each row: the hardware fetches several rows per cycle.
+bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
+  const Geometry& g = layer.geometry;
+  const int64_t simd = config.simd;
+  const int64_t bytes = g.kernel_h * run;
+  if (g.kernel_h == 1 || layer.shift_sums || run >= kGatherRunLimit ||
+      g.kernel_h > kLargestLoopCount || simd / run * g.dilation_h > kLargestLoopCount) {
+    return false;
+  }
+  int64_t fetches = 0;
+  for (int64_t begin = 0; begin < bytes; begin += simd) {
+    const int64_t rows = (std::min(begin + simd, bytes) - 1) / run - begin / run + 1;
+    if (rows > kLargestGatherRows) return false;
+    fetches += CeilDiv(rows, config.window_ports);
+  }
+  // Such kernels are never cut, so they must be small.
+  const int64_t rows = CeilDiv(bytes, simd) * config.slice_rows() + config.param_rows();
+  return fetches < g.kernel_h * CeilDiv(run, simd) && rows <= config.core_rows() / 6;
+}
+
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
-/// cut into slices without regard to taps: few input channels waste little. (Hook: several kernel
-/// rows of few bytes, such as 10x4x1, would pack better after an im2col by the DMA.)
+/// cut into slices without regard to taps; where that wastes much, as with 10x4x1, all rows are one
+/// run.
 LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight) {
   const Geometry& g = layer->geometry;
   const int64_t simd = config.simd;
   const int64_t lanes = config.pe_lanes();
   const bool dense_rows = g.dilation_w == 1 || g.kernel_w == 1;
   const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
-  layer->k0_count = CeilDiv(run, simd);
+  layer->gather = dense_rows && GatherPays(config, *layer, run);
+  layer->k0_count = CeilDiv(layer->gather ? g.kernel_h * run : run, simd);
   layer->k1_count = dense_rows ? 1 : g.kernel_w;
-  layer->k2_count = g.kernel_h;
+  layer->k2_count = layer->gather ? 1 : g.kernel_h;
   if (LowerResult refusal = CheckSize(*layer, config)) return refusal;
   const int64_t slices = layer->slices();
   std::vector<int8_t>& packed = layer->parameters.weights;
@@ -123,13 +148,14 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   for (int64_t o = 0; o < g.out_c; ++o) {
     const int64_t group = o / layer->group_channels;
     const int64_t lane = o % layer->group_channels;
-    for (int64_t k2 = 0; k2 < layer->k2_count; ++k2) {
+    for (int64_t row = 0; row < g.kernel_h; ++row) {
       for (int64_t k1 = 0; k1 < layer->k1_count; ++k1) {
         for (int64_t i = 0; i < run; ++i) {
-          const int64_t slice = (k2 * layer->k1_count + k1) * layer->k0_count + i / simd;
+          const int64_t byte = layer->gather ? row * run + i : i;
+          const int64_t first = layer->gather ? 0 : (row * layer->k1_count + k1) * layer->k0_count;
           const int64_t column = dense_rows ? i / g.in_c : k1;
-          packed[((group * slices + slice) * lanes + lane) * simd + i % simd] =
-              weight(o, k2, column, dense_rows ? i % g.in_c : i);
+          packed[((group * slices + first + byte / simd) * lanes + lane) * simd + byte % simd] =
+              weight(o, row, column, dense_rows ? i % g.in_c : i);
         }
       }
     }

@@ -8,6 +8,9 @@
 
 namespace npugen::compiler {
 
+/// What k1_count, k2_count, win_rows and win_cols can hold.
+inline constexpr int64_t kLargestLoopCount = 255;
+
 /// Weight of output channel `o` at kernel row, kernel column and input channel.
 using WeightFunction =
     std::function<int8_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;

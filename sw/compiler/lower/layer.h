@@ -116,6 +116,8 @@ struct Layer {
 
   // Loops over the kernel: slices per group = k0_count * k1_count * k2_count.
   int64_t k0_count = 1, k1_count = 1, k2_count = 1;
+  /// MATMUL: slices are cut from all kernel rows strung together, not from each row (run_bytes).
+  bool gather = false;
   WindowShape window;
   int64_t group_channels = 1;
   int64_t groups = 1;
@@ -140,6 +142,8 @@ struct Layer {
   std::vector<CopyBox> boxes;
 
   int64_t slices() const { return k0_count * k1_count * k2_count; }
+  /// Whether parts of the kernel cannot be commands of their own.
+  bool indivisible() const { return shift_sums || gather; }
 };
 
 /// A model as layers.

@@ -11,20 +11,20 @@
 namespace npugen::compiler {
 namespace {
 
-constexpr int64_t kLargestLoopCount = 255;  // k1_count, k2_count, win_rows, win_cols: 8 bits
-
 struct WindowChoice {
   WindowShape shape;
   int64_t k1_count, k2_count;
   int64_t cost;
 };
 
-/// Fetches of the whole layer for one way to cut the kernel.
-int64_t FetchCost(const Geometry& g, const WindowChoice& choice, int64_t groups) {
+/// Cycles of fetches of the whole layer for one way to cut the kernel: window_ports rows at a time.
+int64_t FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
+                  int64_t groups) {
   const int64_t lines = choice.shape.swap ? g.out_w : g.out_h;
   const int64_t line_positions = choice.shape.swap ? g.out_h : g.out_w;
-  const int64_t window = choice.shape.rows * choice.shape.columns;
-  const int64_t slide = choice.shape.rows * choice.shape.new_columns;
+  const int64_t column = CeilDiv(choice.shape.rows, config.window_ports);
+  const int64_t window = column * choice.shape.columns;
+  const int64_t slide = column * choice.shape.new_columns;
   const int64_t line = window + (line_positions - 1) * slide;
   return groups * g.images * lines * line * choice.k1_count * choice.k2_count;
 }
@@ -33,8 +33,8 @@ int64_t FetchCost(const Geometry& g, const WindowChoice& choice, int64_t groups)
 
 int64_t WindowCost(const NpuConfig& config, const Layer& layer) {
   const int64_t groups = CeilDiv(layer.geometry.out_c, config.window_channels());
-  return FetchCost(layer.geometry, WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0},
-                   groups);
+  return FetchCost(config, layer.geometry,
+                   WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0}, groups);
 }
 
 bool ChooseWindow(const NpuConfig& config, Layer* layer) {
@@ -58,7 +58,7 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
         if (stride % dilation == 0) {
           choice.shape.new_columns = std::min(columns, stride / dilation);
         }
-        choice.cost = FetchCost(g, choice, 1);
+        choice.cost = FetchCost(config, g, choice, 1);
         const auto slices = [](const WindowChoice& c) { return c.k1_count * c.k2_count; };
         if (!found || choice.cost < best.cost ||
             (choice.cost == best.cost && slices(choice) < slices(best))) {

@@ -171,7 +171,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     AddChunk(number, 0, groups, WholeKernel(layer), true, true);
     return true;
   }
-  if (!layer.parameters.table.empty() || layer.parameters.shared || layer.shift_sums) {
+  if (!layer.parameters.table.empty() || layer.parameters.shared || layer.indivisible()) {
     if (Rows(layer, groups, slices) <= rows) {
       AddChunk(number, 0, groups, WholeKernel(layer), true, true);
       return true;
@@ -184,7 +184,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   const Geometry& g = layer.geometry;
   const bool single_tile = g.images * g.out_h * g.out_w <= config_.accumulators;
   if (!layer.parameters.shared &&
-      (one <= rows / 2 || (one <= rows && (!single_tile || layer.shift_sums)))) {
+      (one <= rows / 2 || (one <= rows && (!single_tile || layer.indivisible())))) {
     const int64_t most = std::max<int64_t>(1, third / one);
     const int64_t pieces = CeilDiv(groups, most);
     for (int64_t piece = 0; piece < pieces; ++piece) {
@@ -193,7 +193,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     }
     return true;
   }
-  if (layer.shift_sums) return false;
+  if (layer.indivisible()) return false;
   const int64_t records = RecordBlocks(layer, 1) * config_.param_rows();
   int64_t most_slices = (third - records) / SliceRows(config_, layer);
   if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
@@ -459,7 +459,7 @@ int64_t ParameterPlanner::LeastStreamRows() const {
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
     if (cached_[l] || layer.parameters.empty() || layer.parameters.storage >= 0) continue;
-    const bool whole = layer.parameters.shared || layer.shift_sums;
+    const bool whole = layer.parameters.shared || layer.indivisible();
     least = std::max(least, Rows(layer, 1, whole ? layer.slices() : 1));
   }
   return least;
