@@ -69,6 +69,8 @@ TEST_P(SharedNetworks, EdgeMatchesGolden) {
   const Inputs inputs = {{ReadBytes(path + "/" + GetParam().input)},
                          {ReadBytes(path + "/in_rand1.bin")}};
   EXPECT_EQ(CheckAgainstGolden(*model, PresetConfig("edge"), inputs), "");
+  // Without stores of every tensor, layers are fused.
+  EXPECT_EQ(CheckAgainstGolden(*model, PresetConfig("edge"), inputs, {.keep_tensors = false}), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, SharedNetworks,
@@ -78,6 +80,9 @@ INSTANTIATE_TEST_SUITE_P(Models, SharedNetworks,
                                            SharedNetwork{"ad_autoencoder", "in_normal_0.bin"},
                                            SharedNetwork{"streaming_ww", "in_cal00.bin"},
                                            SharedNetwork{"micro_speech", "in_yes.bin"},
+                                           SharedNetwork{"mobilenet_v2_224", "in_cat.bin"},
+                                           SharedNetwork{"mobilenet_v2_160_035", "in_rand2.bin"},
+                                           SharedNetwork{"hps_320x240", "in_rand2.bin"},
                                            SharedNetwork{"hello_world", "in_xm032.bin"}),
                          [](const auto& info) { return std::string(info.param.folder); });
 

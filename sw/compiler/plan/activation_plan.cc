@@ -371,7 +371,9 @@ void Planner::AssignWindows(bool keep_tensors) {
         place(&plan_.output_bytes, lowered_.storages[s].bytes));
   }
   FirstFit scratch(int64_t{1} << 40, kWindowAlignment);
-  const int64_t layers = static_cast<int64_t>(lowered_.layers.size());
+  // Layers of a group take turns, tile by tile: what one reads and another writes must not share
+  // bytes. So lifetimes are counted in groups.
+  const int64_t groups = static_cast<int64_t>(plan_.groups.size());
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
     const Storage& storage = lowered_.storages[s];
     Placement& placement = plan_.placements[s];
@@ -381,8 +383,8 @@ void Planner::AssignWindows(bool keep_tensors) {
     const bool read_again = storage.last_layer > storage.first_layer;
     if (!placement.kept && (placement.resident || !read_again)) continue;
     const Lifetime life = placement.kept
-                              ? Lifetime{storage.bytes, 0, layers}
-                              : Lifetime{storage.bytes, storage.first_layer, storage.last_layer};
+                              ? Lifetime{storage.bytes, 0, groups}
+                              : Lifetime{storage.bytes, first_[s], last_[s]};
     placement.scratch_offset = *scratch.Place(life);
   }
   plan_.scratch_bytes = scratch.used();
