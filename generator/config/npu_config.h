@@ -65,6 +65,17 @@ struct NpuConfig {
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
   }
+  /// Bank of PE memory that holds a byte: the first bank of a line moves on from line to line
+  /// (bank_of in rtl/units/npu_pe_memory.sv).
+  uint32_t pe_bank_of(uint64_t address) const {
+    const uint64_t word = address / pe_bank_bytes, line = word / pe_banks;
+    const uint64_t skew1 = pe_banks == 2 ? 0 : pe_banks == 4 ? 1 : pe_banks == 8 ? 2 : 7;
+    const uint64_t skew2 = pe_banks == 8 ? 3 : pe_banks > 8 ? 9 : 0;
+    const uint64_t skew3 = pe_banks == 4 ? 3 : 0;
+    return static_cast<uint32_t>((word + line * skew1 + line / pe_banks * skew2 +
+                                  line / pe_banks / pe_banks * skew3) %
+                                 pe_banks);
+  }
   /// Barriers: one for LOADs, one for STOREs, one for each PE; at least 16.
   uint32_t barriers() const { return pes() + 2 < 16 ? 16 : pes() + 2; }
   uint64_t macs_per_cycle() const { return uint64_t{pes()} * pe_lanes() * simd; }

@@ -53,6 +53,7 @@ module npu_requantize (
   input  wire         average4_i,      // the sign of the accumulator is applied, nothing is rounded
   input  wire         product4_i,      // the sign of a is applied
   input  wire         negative4_i,     // the product is subtracted
+  input  wire         again4_i,        // one of the next three may hold (saves simulating them)
   input  wire         rescaled4_i,     // add a << 19 (first pass of ADD)
   input  wire         differs4_i,      // add a << 6 (first pass of SQUAREDDIFFERENCE)
   input  wire         joins4_i,        // add the upper half of x
@@ -78,7 +79,7 @@ module npu_requantize (
                                          input logic [7:0] b, input logic [8:0] b_offset);
     logic        flip;
     logic [32:0] term, other;
-    flip  = average && acc[31];
+    flip = average && acc[31];
     if (sum) begin
       term  = {acc[31] && !average, acc ^ {32{flip}}};
       other = {bias[31], bias};
@@ -130,20 +131,22 @@ module npu_requantize (
   function automatic logic [33:0] result_of(input logic [33:0] q, input logic [1:0] right,
                                             input logic average, input logic sign,
                                             input logic product, input logic negative,
-                                            input logic rescaled, input logic differs,
-                                            input logic joins, input logic [8:0] a,
-                                            input logic [15:0] x,
+                                            input logic again, input logic rescaled,
+                                            input logic differs, input logic joins,
+                                            input logic [8:0] a, input logic [15:0] x,
                                             input logic [7:0] zero_point);
     logic signed [33:0] wide;
     logic               flip, carry;
     logic [33:0]        value, addend;
-    flip  = average ? sign : product ? a[8] : negative;
-    wide  = $signed(q) >>> right;
-    value = {wide[33], wide[33:1]} ^ {34{flip}};
-    if (rescaled) addend = {{6{a[8]}}, a, 19'd0};
-    else if (differs) addend = {{19{a[8]}}, a, 6'd0};
-    else if (joins) addend = {2'd0, x, 16'd0};
-    else addend = {{26{zero_point[7]}}, zero_point};
+    flip   = (average && sign) || (product && a[8]) || negative;
+    wide   = $signed(q) >>> right;
+    value  = {wide[33], wide[33:1]} ^ {34{flip}};
+    addend = {{26{zero_point[7]}}, zero_point};
+    if (again) begin
+      if (rescaled) addend = {{6{a[8]}}, a, 19'd0};
+      if (differs) addend = {{19{a[8]}}, a, 6'd0};
+      if (joins) addend = {2'd0, x, 16'd0};
+    end
     carry     = (wide[0] && !average) != flip;
     result_of = 34'(({value, 1'b1} + {addend, carry}) >> 1);
   endfunction
@@ -209,15 +212,15 @@ module npu_requantize (
   assign quotient = quotient_q;
 `endif
 
-  // Written so that Verilator calls the functions in the branch that is taken only (no branch is one
-  // assignment), and needs no copy but of x_q (of what it is computed from, only itself is written
-  // here).
+  // Two processes for the speed of simulation. Verilator evaluates both branches of an `if` that
+  // only selects the value of one register, so right1_q is written along with x_q; multiplier_q,
+  // which reads x_q, is not, as quotient_q would have to be copied in every cycle.
   always_ff @(posedge clk_i) begin
     if (enter_i) begin
       if (second_i) begin
         x_q      <= shifted_left(33'(result_of(q_q, right3_q, average4_i, sign3_q, product4_i,
-                                               negative4_i, rescaled4_i, differs4_i, joins4_i,
-                                               a3_q, x_q[31:16], zero_point4_i)),
+                                               negative4_i, again4_i, rescaled4_i, differs4_i,
+                                               joins4_i, a3_q, x_q[31:16], zero_point4_i)),
                                  left_of(sum_i, shift_i, common_left_i), average_i);
         right1_q <= common_right_i;
       end else begin
@@ -253,7 +256,7 @@ module npu_requantize (
     end
     if (enter4_i) begin
       result_q <= byte_of(result_of(q_q, right3_q, average4_i, sign3_q, product4_i, negative4_i,
-                                    rescaled4_i, differs4_i, joins4_i, a3_q, x_q[31:16],
+                                    again4_i, rescaled4_i, differs4_i, joins4_i, a3_q, x_q[31:16],
                                     zero_point4_i),
                           int8_i, int32_i, byte_i);
     end

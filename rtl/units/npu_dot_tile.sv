@@ -40,16 +40,16 @@ module npu_dot_tile #(
 
   logic [8*Lanes*Simd-1:0] slots_q, weights_q;
 
-  // Slots moved down by `count`, the last ones from the vectors.
+  // Slots moved down by `count`, the last ones from `incoming`.
   function automatic logic [8*Lanes*Simd-1:0] shifted(input logic [8*Lanes*Simd-1:0] slots,
-                                                      input logic [8*Lanes*Ports-1:0] vectors,
+                                                      input logic [8*Lanes*Ports-1:0] incoming,
                                                       input logic [CountW-1:0] count);
     logic [8*Simd+8*Ports-1:0] lane;  // slots, and behind them the vectors' bytes
     for (int unsigned l = 0; l < Lanes; l++) begin
       lane = '0;
       lane[8*Simd-1:0] = slots[8*Simd*l+:8*Simd];
       for (int unsigned p = 0; p < Ports; p++) begin
-        lane[8*(Simd+p)+:8] = vectors[8*(Lanes*p+l)+:8];
+        lane[8*(Simd+p)+:8] = incoming[8*(Lanes*p+l)+:8];
       end
       shifted[8*Simd*l+:8*Simd] = lane[8*Simd-1:0];
       for (int unsigned c = 1; c <= Ports; c++) begin
@@ -59,8 +59,8 @@ module npu_dot_tile #(
   endfunction
 
   function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
-    for (int unsigned i = 0; i < Lanes * Simd; i++) begin
-      unpacked[8*i+:8] = {{4{halves[4*i+3]}}, halves[4*i+:4]};
+    for (int unsigned w = 0; w < Lanes * Simd; w++) begin
+      unpacked[8*w+:8] = {{4{halves[4*w+3]}}, halves[4*w+:4]};
     end
   endfunction
 

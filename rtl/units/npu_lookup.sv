@@ -2,8 +2,9 @@
 // Table look-up: replaces each byte of a vector by the byte that a 256-entry table holds for it.
 //
 // The table stands in Ports memories of 256 bytes with the same content, so Ports bytes are looked
-// up per cycle and a vector takes Width / Ports cycles (and one to leave). It is loaded byte by
-// byte.
+// up per cycle and a vector takes Width / Ports cycles; the next one may follow without a gap. A
+// vector leaves in the cycle after its last look-up; while it cannot, everything stands still. The
+// table is loaded byte by byte.
 module npu_lookup #(
   parameter int unsigned Width = 16,  //@ = units.postprocess_width  -- bytes of a vector
   parameter int unsigned Ports = 4    //@ = units.lookup_ports  -- look-ups per cycle, divides Width
@@ -36,18 +37,20 @@ module npu_lookup #(
     $error("npu_lookup: Ports must divide Width");
   end
 
-  logic               active_q, arrive_q;   // look-ups go out; results of the last cycle's come in
-  logic [StepW-1:0]   step_q;               // look-ups done
-  logic [8*Width-1:0] source_q, result_q;   // bytes still to look up (low ones next); bytes found
-  logic [23:0]        addr_q;
-  logic [Width-1:0]   strb_q;
+  logic               active_q, arrive_q, done_q;  // look-ups go out; come in; the last ones do
+  logic [StepW-1:0]   step_q;                      // look-ups done of the vector that goes out
+  logic [8*Width-1:0] source_q, result_q;          // bytes still to look up (low ones next); found
+  logic [23:0]        addr_q, out_addr_q;
+  logic [Width-1:0]   strb_q, out_strb_q;
   logic [8*Ports-1:0] found;
-  logic               look, done_q;
+  logic               stall, look, last;
 
-  assign look    = active_q && step_q != StepW'(Steps);
-  assign ready_o = !active_q;
+  assign stall   = done_q && !ready_i;
+  assign look    = active_q && !stall;
+  assign last    = look && step_q == StepW'(Steps - 1);
+  assign ready_o = !active_q || last;
   assign valid_o = done_q;
-  assign busy_o  = active_q;
+  assign busy_o  = active_q || arrive_q;
 
   for (genvar p = 0; p < Ports; p++) begin : gen_port
     npu_ram_1r1w #(
@@ -70,12 +73,11 @@ module npu_lookup #(
       arrive_q <= 1'b0;
       done_q   <= 1'b0;
     end else begin
-      arrive_q <= look;
       if (valid_i && ready_o) active_q <= 1'b1;
-      if (arrive_q && !look) done_q <= 1'b1;
-      if (done_q && ready_i) begin
-        done_q   <= 1'b0;
-        active_q <= 1'b0;
+      else if (last) active_q <= 1'b0;
+      if (!stall) begin
+        arrive_q <= look;
+        done_q   <= last;
       end
     end
   end
@@ -93,12 +95,16 @@ module npu_lookup #(
       source_q <= source_q >> (8 * Ports);
       step_q   <= step_q + StepW'(1);
     end
-    if (arrive_q) result_q <= shifted_in[8*Width+8*Ports-1:8*Ports];
+    if (last) begin
+      out_addr_q <= addr_q;
+      out_strb_q <= strb_q;
+    end
+    if (arrive_q && !stall) result_q <= shifted_in[8*Width+8*Ports-1:8*Ports];
   end
 
-  assign data_o = result_q;
-  assign addr_o = addr_q;
-  assign strb_o = strb_q;
+  assign data_o = shifted_in[8*Width+8*Ports-1:8*Ports];
+  assign addr_o = out_addr_q;
+  assign strb_o = out_strb_q;
 
   logic unused_bits;
   assign unused_bits = ^shifted_in[8*Ports-1:0];

@@ -28,8 +28,8 @@
 // out_type 0: v clamped to act_min..act_max; 1: byte out_byte of v saturated to int16; 2: byte
 // out_byte of v modulo 2^32. The scalars must be stable while busy_o.
 //
-// d * d modulo 2^32 takes two exact products of halves of d = h * 2^15 + s, where s are its lower
-// 16 bits as a signed number and l the same as an unsigned one: d * d = s * l + 2^16 * s * h.
+// d * d modulo 2^32 takes two exact products: with s the lower 16 bits of d as a signed number, l
+// the same as an unsigned one, and h = d >> 15, it is s * l + 2^16 * s * h.
 module npu_postprocess #(
   parameter int unsigned Width = 16  //@ = units.postprocess_width  -- lanes, at least 1
 ) (
@@ -72,7 +72,7 @@ module npu_postprocess #(
     $error("npu_postprocess: Width must be at least 1");
   end
 
-  // What a vector does in the stages. Last passes of several are requantizations.
+  // What a vector does in the stages; the last one of several passes is a requantization.
   localparam logic [2:0] ModeRequantize = 3'd0;
   localparam logic [2:0] ModeAverage    = 3'd1;
   localparam logic [2:0] ModeAdd        = 3'd2;
@@ -98,9 +98,10 @@ module npu_postprocess #(
   logic [Width-1:0] strb1_q, strb2_q, strb3_q, strb4_q;
   logic             sum, product, second, last, accept, first_passes, excluded;
 
-  // Steps of SQUAREDDIFFERENCE after its first pass: d stays in stage 4. x = 2 d at first, for the
-  // multiplier h, then twice d << 16, by the multipliers h and l. s * h returns shifted to x, where
-  // s * l is added.
+  // Steps of SQUAREDDIFFERENCE after its first pass: d stays at stage 4 for three cycles and goes
+  // to x as d << 1, as the next multiplier is cut out of x, and twice as d << 16, with the
+  // multipliers h and l. s * h comes back as x = s * h << 16, which s * l takes along on its way to
+  // the last pass.
   logic             differs, cross_q, low_q;
 
   assign differs      = valid3_q && mode3_q == ModeSquare;
@@ -157,11 +158,11 @@ module npu_postprocess #(
 
   // Scalars in the form that the lanes use. An operand b is x = (b - b_zero_point) << 7 there; PASS
   // multiplies a by b = 1.
-  logic        a_negative;
-  logic [8:0]  a_offset, b_offset;
-  logic [7:0]  zero_point;
-  logic [5:0]  shift, b_left;
-  logic [4:0]  shift_left, shift_right, left, right;
+  logic       a_negative;
+  logic [8:0] a_offset, b_offset;
+  logic [7:0] zero_point;
+  logic [5:0] shift, b_left;
+  logic [4:0] shift_left, shift_right, left, right;
 
   assign a_negative = mode_i == ModeAdd && a_subtract_i;
   assign a_offset   = mode_i == ModePass ? 9'd0 :
@@ -224,6 +225,7 @@ module npu_postprocess #(
       .average4_i         (mode3_q == ModeAverage),
       .product4_i         (mode3_q == ModePass || mode3_q == ModeMultiply),
       .negative4_i        (mode3_q == ModeSquare || (mode3_q == ModeAdd && b_subtract_i)),
+      .again4_i           (returns(mode3_q)),
       .rescaled4_i        (mode3_q == ModeAdd),
       .differs4_i         (mode3_q == ModeSquare),
       .joins4_i           (mode3_q == ModeLow),

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "sw/compiler/lower/dense.h"
+#include "sw/compiler/lower/fetch_cost.h"
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
@@ -117,15 +118,23 @@ bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
       g.kernel_h > kLargestLoopCount || simd / run * g.dilation_h > kLargestLoopCount) {
     return false;
   }
-  int64_t fetches = 0;
+  double cycles = 0;
   for (int64_t begin = 0; begin < bytes; begin += simd) {
-    const int64_t rows = (std::min(begin + simd, bytes) - 1) / run - begin / run + 1;
-    if (rows > kLargestGatherRows) return false;
-    fetches += CeilDiv(rows, config.window_ports);
+    const int64_t end = std::min(begin + simd, bytes);
+    const int64_t first = begin / run, last = (end - 1) / run;
+    if (last - first >= kLargestGatherRows) return false;
+    std::vector<FetchVector> vectors;
+    for (int64_t row = first; row <= last; ++row) {
+      const int64_t skipped = row == first ? begin - row * run : 0;
+      vectors.push_back({row * g.dilation_h * g.in_row_bytes() + skipped,
+                         std::min(simd, run - skipped)});
+    }
+    cycles += FetchCycles(config, vectors, g.stride_w * g.in_c);
   }
   // Such kernels are never cut, so they must be small.
   const int64_t rows = CeilDiv(bytes, simd) * config.slice_rows() + config.param_rows();
-  return fetches < g.kernel_h * CeilDiv(run, simd) && rows <= config.core_rows() / 6;
+  return cycles < static_cast<double>(g.kernel_h * CeilDiv(run, simd)) &&
+         rows <= config.core_rows() / 6;
 }
 
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is

@@ -60,6 +60,6 @@ void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t tar
 /// split.
 bool ChooseWindow(const NpuConfig& config, Layer* layer);
 /// Rough cycles of a WINDOW layer, for the comparison of alternatives.
-int64_t WindowCost(const NpuConfig& config, const Layer& layer);
+double WindowCost(const NpuConfig& config, const Layer& layer);
 
 }  // namespace npugen::compiler

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "sw/compiler/lower/dense.h"
+#include "sw/compiler/lower/fetch_cost.h"
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
@@ -14,24 +15,29 @@ namespace {
 struct WindowChoice {
   WindowShape shape;
   int64_t k1_count, k2_count;
-  int64_t cost;
+  double cost;
 };
 
-/// Cycles of fetches of the whole layer for one way to cut the kernel: window_ports rows at a time.
-int64_t FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
-                  int64_t groups) {
+/// Cycles of fetches of the whole layer for one way to cut the kernel: several rows at a time.
+double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
+                 int64_t groups) {
   const int64_t lines = choice.shape.swap ? g.out_w : g.out_h;
   const int64_t line_positions = choice.shape.swap ? g.out_h : g.out_w;
-  const int64_t column = CeilDiv(choice.shape.rows, config.window_ports);
-  const int64_t window = column * choice.shape.columns;
-  const int64_t slide = column * choice.shape.new_columns;
-  const int64_t line = window + (line_positions - 1) * slide;
-  return groups * g.images * lines * line * choice.k1_count * choice.k2_count;
+  const int64_t pitch = choice.shape.swap ? g.dilation_w * g.in_c : g.dilation_h * g.in_row_bytes();
+  const int64_t step = choice.shape.swap ? g.stride_h * g.in_row_bytes() : g.stride_w * g.in_c;
+  std::vector<FetchVector> column;
+  for (int64_t row = 0; row < choice.shape.rows; ++row) {
+    column.push_back({row * pitch, std::min<int64_t>(config.window_channels(), g.in_c)});
+  }
+  const int64_t columns = choice.shape.columns + (line_positions - 1) * choice.shape.new_columns;
+  return FetchCycles(config, column, step) *
+         static_cast<double>(groups * g.images * lines * columns * choice.k1_count *
+                             choice.k2_count);
 }
 
 }  // namespace
 
-int64_t WindowCost(const NpuConfig& config, const Layer& layer) {
+double WindowCost(const NpuConfig& config, const Layer& layer) {
   const int64_t groups = CeilDiv(layer.geometry.out_c, config.window_channels());
   return FetchCost(config, layer.geometry,
                    WindowChoice{layer.window, layer.k1_count, layer.k2_count, 0}, groups);

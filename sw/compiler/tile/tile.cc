@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "sw/compiler/encode/encode.h"
@@ -15,6 +16,8 @@ namespace {
 
 /// Counts of the command set that bound the rows of one command.
 constexpr int64_t kLargestCount = 0xffff;
+/// Cycles that a command takes besides its work, roughly: start, first operands, last results.
+constexpr double kCommandCycles = 40;
 /// DMA commands that one copy may take.
 constexpr int64_t kMostTransfers = 100'000;
 
@@ -52,7 +55,10 @@ class Tiler {
   /// Emits `box` (source: global side of a LOAD, local side of a STORE) as transfers like
   /// `pattern`.
   void EmitBox(const Transfer& pattern, const Box& box);
+  bool MustLoad(int32_t storage) const;
   void LoadResident(int32_t storage, uint32_t tag);
+  void LoadParts(int32_t storage, uint32_t tag, const std::vector<Range>& parts);
+  int64_t RowsPerBand(int32_t number) const;
   void StoreWork(int32_t layer, const Work& work);
   void StoreResident(int32_t layer);
   void Exchange(int32_t layer);
@@ -108,16 +114,27 @@ void Tiler::EmitBox(const Transfer& pattern, const Box& box) {
   });
 }
 
-/// Inputs and constants that stay: each PE gets what it needs, those that need the same together.
-void Tiler::LoadResident(int32_t storage, uint32_t tag) {
+/// Inputs and constants that stay in PE memory and are not there yet.
+bool Tiler::MustLoad(int32_t storage) const {
   const Placement& place = PlaceOf(storage);
-  if (!place.resident || loaded_[storage]) return;
-  if (place.input_offset < 0 && place.constant_offset < 0) return;
+  return place.resident && !loaded_[storage] &&
+         (place.input_offset >= 0 || place.constant_offset >= 0);
+}
+
+/// Each PE gets what it needs.
+void Tiler::LoadResident(int32_t storage, uint32_t tag) {
+  if (!MustLoad(storage)) return;
   loaded_[storage] = true;
+  LoadParts(storage, tag, PlaceOf(storage).needed);
+}
+
+/// Loads one range of bytes for each PE; those that need the same get it together.
+void Tiler::LoadParts(int32_t storage, uint32_t tag, const std::vector<Range>& parts) {
+  const Placement& place = PlaceOf(storage);
   const auto [window, offset] = SourceOf(storage);
   PeMask done = 0;
   for (int64_t pe = 0; pe < pes(); ++pe) {
-    const Range& bytes = place.needed[pe];
+    const Range& bytes = parts[pe];
     if (bytes.empty() || (done & PeBit(pe)) != 0) continue;
     Transfer transfer;
     transfer.tag = tag;
@@ -126,13 +143,31 @@ void Tiler::LoadResident(int32_t storage, uint32_t tag) {
     transfer.local_address = place.AddressOf(pe, bytes.begin);
     transfer.pes = 0;
     for (int64_t other = pe; other < pes(); ++other) {
-      if (place.needed[other] == bytes && place.stored[other].begin == place.stored[pe].begin) {
+      if (parts[other] == bytes && place.stored[other].begin == place.stored[pe].begin) {
         transfer.pes |= PeBit(other);
       }
     }
     done |= transfer.pes;
     EmitBox(transfer, {0, 0, bytes.size(), {}});
   }
+}
+
+/// Output rows of the bands in which a layer computes while the rest of its operands is still being
+/// loaded: the shorter a band, the earlier its rows are there, and the more commands there are.
+int64_t Tiler::RowsPerBand(int32_t number) const {
+  const Layer& layer = lowered_.layers[number];
+  int64_t bytes = 0;
+  for (int32_t input : layer.inputs) {
+    if (!MustLoad(input)) continue;
+    for (const Range& range : PlaceOf(input).needed) bytes += range.size();
+  }
+  int64_t most = 1;
+  for (const Share& share : partitions_[number].shares) most = std::max(most, share.rows.size());
+  if (parameters_.layer_chunks[number].size() > 1) return most;
+  const double cycles = static_cast<double>(bytes) / config_.axi_bytes();
+  const int64_t bands = std::clamp<int64_t>(
+      static_cast<int64_t>(std::sqrt(cycles / kCommandCycles)), 1, most);
+  return CeilDiv(most, bands);
 }
 
 /// The bytes of a layer's output that one PE's piece writes, as source (in PE memory, from 0 on)
@@ -495,11 +530,30 @@ void Tiler::EmitWhole(int32_t number) {
   std::vector<Work> works;
   std::vector<std::vector<Piece>> pieces;
   size_t most = 0;
+  const int64_t band = RowsPerBand(number);
+  const bool one_chunk = parameters_.layer_chunks[number].size() <= 1;
   for (const Share& share : partition.shares) {
-    pieces.push_back(PiecesOf(g, share.rows, g.out_h));
+    pieces.push_back(PiecesOf(g, share.rows, std::min(band, g.out_h)));
     most = std::max(most, pieces.back().size());
   }
   for (size_t i = 0; i < most; ++i) {
+    for (int32_t input : layer.inputs) {
+      if (!MustLoad(input)) continue;
+      const Placement& place = PlaceOf(input);
+      std::vector<Range> parts(static_cast<size_t>(pes()));
+      for (int64_t pe = 0; pe < pes(); ++pe) {
+        // What the pieces so far read, and with the last piece of all whatever is left.
+        const auto end_of = [&](size_t count) {
+          if (count == 0) return place.needed[pe].begin;
+          if (count >= most || count > pieces[pe].size()) return place.needed[pe].end;
+          const int64_t end = InputBytes(g, pieces[pe][count - 1]).end;
+          return std::clamp(end, place.needed[pe].begin, place.needed[pe].end);
+        };
+        if (!place.needed[pe].empty()) parts[pe] = {end_of(i), end_of(i + 1)};
+      }
+      LoadParts(input, static_cast<uint32_t>(layer.tag), parts);
+      if (i + 1 == most) loaded_[input] = true;
+    }
     for (int64_t pe = 0; pe < pes(); ++pe) {
       if (i >= pieces[pe].size()) continue;
       Work work{pe, pieces[pe][i], {}, 0};
@@ -510,8 +564,12 @@ void Tiler::EmitWhole(int32_t number) {
       work.out_address = PlaceOf(layer.output).AddressOf(pe, OutputBytes(g, work.piece).begin);
       works.push_back(work);
     }
+    // A band is computed before the next one is loaded.
+    if (one_chunk || i + 1 == most) {
+      EmitWorks(number, works);
+      works.clear();
+    }
   }
-  EmitWorks(number, works);
   StoreResident(number);
 }
 
@@ -593,14 +651,15 @@ Result<std::vector<Step>> Tiler::Run() {
     const TilePlan& tile = activations_.tiles[g];
     const Layer& layer = lowered_.layers[group.last];
     field_errors_.clear();
-    for (int32_t l = group.first; l <= group.last; ++l) {
+    const bool whole = layer.kind != LayerKind::kCopy && tile.operands.empty();
+    for (int32_t l = group.first; l <= group.last && !whole; ++l) {
       for (int32_t input : lowered_.layers[l].inputs) {
         LoadResident(input, static_cast<uint32_t>(lowered_.layers[l].tag));
       }
     }
     if (layer.kind == LayerKind::kCopy) {
       EmitCopy(layer, tile);
-    } else if (tile.operands.empty()) {
+    } else if (whole) {
       EmitWhole(group.last);
     } else {
       EmitTiles(group, tile);
