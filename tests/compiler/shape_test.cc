@@ -216,10 +216,8 @@ TEST(Fusion, RowLocalLayersKeepTheirInputInTiles) {
     const Result<Program> kept = Compile(*model, config, {.keep_tensors = true});
     ASSERT_TRUE(fused.ok()) << ErrorText(fused.errors());
     ASSERT_TRUE(kept.ok());
-    // Nothing but input and output touches memory.
-    if (pes == 1) {
-      EXPECT_EQ(fused->scratch_bytes, 0u);
-    }
+    // Fewer tensors go to memory.
+    EXPECT_LT(fused->scratch_bytes, kept->scratch_bytes);
     EXPECT_GT(kept->scratch_bytes, 0u);
     EXPECT_EQ(Check(Pointwise(), config, CheckOptions{.keep_tensors = false}), "");
     EXPECT_EQ(Check(Pointwise(), config), "");

@@ -568,7 +568,7 @@ TEST_F(Postprocess, AcceptsAVectorPerCycleAndTwoPassesEverySecondCycle) {
     Drain();
   }
   // Both kinds of two passes mix freely.
-  uint64_t start = cycle_;
+  const uint64_t start = cycle_;
   for (int i = 0; i < 60; ++i) {
     const Vector vector = RandomVector(random_, random_() % 2 == 0 ? kAdd : kMultiply);
     while (!Cycle(&vector)) {

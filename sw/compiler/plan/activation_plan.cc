@@ -22,11 +22,14 @@ constexpr int64_t kWindowAlignment = 64;
 
 int64_t Align(int64_t value, int64_t alignment) { return CeilDiv(value, alignment) * alignment; }
 
+/// Input rows that `rows` output rows read, at most.
+int64_t InputRows(const Geometry& g, int64_t rows) {
+  return std::min((rows - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1, g.in_h);
+}
+
 /// Bytes that a tile of `rows` output rows of a layer reads of each input.
 int64_t InputTileBytes(const Layer& layer, int64_t rows) {
-  const Geometry& g = layer.geometry;
-  const int64_t span = (rows - 1) * g.stride_h + (g.kernel_h - 1) * g.dilation_h + 1;
-  return std::min(span, g.in_h) * g.in_row_bytes();
+  return InputRows(layer.geometry, rows) * layer.geometry.in_row_bytes();
 }
 
 /// Bytes that it writes.
@@ -60,13 +63,17 @@ class Planner {
   /// memory, or -1.
   void Distribute();
   bool PlaceAll();
-  bool MayFuse(int32_t layer, bool keep_tensors) const;
+  bool MayFuse(const LayerGroup& group, bool keep_tensors) const;
+  double GroupCycles(size_t group, const TilePlan& tile) const;
+  void SetFused(const LayerGroup& group, bool fused);
+  double TransferCycles(const LayerGroup& group) const;
   void FuseLayers(bool keep_tensors);
   void FindLifetimes();
   /// Storages of a group that are not resident, with bytes for tiles of `rows` rows.
   std::vector<TileBuffer> OperandsOf(const LayerGroup& group, int64_t rows) const;
   int64_t MostRows(const LayerGroup& group) const;
   int64_t BytesOf(size_t storage) const { return bytes_[storage]; }
+  std::optional<TilePlan> LargestTile(size_t group) const;
   void GrowTiles();
   void AssignWindows(bool keep_tensors);
 
@@ -152,21 +159,21 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
     }
     operands.push_back({storage, bytes, 0});
   };
-  for (int32_t l = group.first; l <= group.last; ++l) {
+  for (int32_t l = group.last; l >= group.first; --l) {
     const Layer& layer = lowered_.layers[l];
-    // The sources of a copy need no buffer: the DMA reads them where they are.
-    if (layer.kind != LayerKind::kCopy) {
-      for (int32_t input : layer.inputs) add(input, InputTileBytes(layer, rows));
-    }
     add(layer.output, OutputTileBytes(layer, rows));
+    // The sources of a copy need no buffer: the DMA reads them where they are.
+    if (layer.kind == LayerKind::kCopy) continue;
+    for (int32_t input : layer.inputs) add(input, InputTileBytes(layer, rows));
+    rows = InputRows(layer.geometry, rows);
   }
   return operands;
 }
 
-/// A layer's output can stay in tiles if it would go to memory otherwise, the next layer alone
-/// reads it, row by row, in the same PEs, and core memory holds the parameters of both while they
-/// take turns.
-bool Planner::MayFuse(int32_t number, bool keep_tensors) const {
+/// A group's output can stay in tiles if it would go to memory otherwise, the next layer alone
+/// reads it, by rows, and the PEs share the work in a way that lets each compute what it reads.
+bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
+  const int32_t number = group.last;
   const Layer& layer = lowered_.layers[number];
   const Layer& next = lowered_.layers[number + 1];
   const Storage& storage = lowered_.storages[layer.output];
@@ -176,54 +183,151 @@ bool Planner::MayFuse(int32_t number, bool keep_tensors) const {
       (keep_tensors && !storage.tensors.empty()) || storage.last_layer != number + 1) {
     return false;
   }
-  if (layer.kind == LayerKind::kCopy || !IsRowLocal(next) ||
+  if (layer.kind == LayerKind::kCopy || next.kind == LayerKind::kCopy ||
       std::find(next.inputs.begin(), next.inputs.end(), layer.output) == next.inputs.end() ||
       layer.geometry.images != next.geometry.images || layer.geometry.out_h != next.geometry.in_h ||
       layer.geometry.out_row_bytes() != next.geometry.in_row_bytes()) {
     return false;
   }
   if (partition.split != Split::kRows || next_partition.split != Split::kRows) return false;
+  bool same_rows = IsRowLocal(next);
   for (size_t pe = 0; pe < partition.shares.size(); ++pe) {
-    if (!(partition.shares[pe].rows == next_partition.shares[pe].rows)) return false;
+    if (!(partition.shares[pe].rows == next_partition.shares[pe].rows)) same_rows = false;
+  }
+  // Each PE computes the rows that its share of the next layer reads, also where they belong to
+  // another PE's share: what they are computed from must then come from memory.
+  for (int32_t l = group.first; l <= group.last && !same_rows && config_.pes() > 1; ++l) {
+    for (int32_t input : lowered_.layers[l].inputs) {
+      if (plan_.placements[input].resident) return false;
+    }
+  }
+  // What the next layer reads besides must not be read by the group in other rows.
+  bool local = IsRowLocal(next);
+  for (int32_t l = group.last; l >= group.first; --l) {
+    local = local && IsRowLocal(lowered_.layers[l]);
+    for (int32_t input : lowered_.layers[l].inputs) {
+      const bool again =
+          std::find(next.inputs.begin(), next.inputs.end(), input) != next.inputs.end();
+      if (again && !local) return false;
+    }
   }
   return true;
 }
 
+/// Cycles of the bus for what a group reads from memory and writes there.
+double Planner::TransferCycles(const LayerGroup& group) const {
+  double bytes = 0;
+  for (int32_t l = group.first; l <= group.last; ++l) {
+    const Layer& layer = lowered_.layers[l];
+    std::vector<int32_t> storages = layer.inputs;
+    storages.push_back(layer.output);
+    for (int32_t storage : storages) {
+      const Placement& place = plan_.placements[storage];
+      if (!place.resident && !place.fused) {
+        bytes += static_cast<double>(lowered_.storages[storage].bytes);
+      }
+    }
+  }
+  return bytes / config_.axi_bytes();
+}
+
+/// Cycles that a group takes, roughly, with a little for its traffic: of equals, less is better.
+double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
+  constexpr double kCommandCycles = 40;
+  constexpr double kTrafficWeight = 0.02;
+  const LayerGroup& group = plan_.groups[number];
+  const double tiles = static_cast<double>(CeilDiv(MostRows(group), tile.rows));
+  double cycles = tiles * kCommandCycles * (group.last - group.first + 1);
+  int64_t rows = tile.rows;
+  for (int32_t l = group.last; l >= group.first; --l) {
+    double share = 1;
+    if (l < group.last) {
+      const Geometry& next = lowered_.layers[l + 1].geometry;
+      const int64_t needed = InputRows(next, rows);
+      // With one buffer, rows that neighbouring tiles share are computed twice.
+      if (tile.buffers == 1 && tiles > 1) {
+        share = static_cast<double>(needed) /
+                static_cast<double>(std::max<int64_t>(1, std::min(rows * next.stride_h, needed)));
+      }
+      rows = needed;
+    }
+    cycles += share * LayerCycles(lowered_.layers[l], config_) / config_.pes();
+  }
+  const double transfers = TransferCycles(group);
+  return std::max(cycles, transfers) + kTrafficWeight * transfers;
+}
+
+/// Marks or unmarks the tensors between the layers of a group.
+void Planner::SetFused(const LayerGroup& group, bool fused) {
+  for (int32_t l = group.first; l < group.last; ++l) {
+    plan_.placements[lowered_.layers[l].output].fused = fused;
+  }
+}
+
+/// Divides the layers into groups that take the fewest cycles together.
 void Planner::FuseLayers(bool keep_tensors) {
+  constexpr int32_t kMostLayers = 8;
   const auto parameter_rows = [&](int32_t number) {
     const Layer& layer = lowered_.layers[number];
     const Parameters& parameters = layer.parameters;
     return parameters.groups * layer.slices() * SliceRows(config_, layer) +
            parameters.blocks * config_.param_rows();
   };
-  for (size_t g = 0; g + 1 < plan_.groups.size();) {
-    LayerGroup& group = plan_.groups[g];
-    bool fuse = MayFuse(group.last, keep_tensors);
-    // What the next layer reads besides must not be read by the group in other rows.
-    const Layer& next = lowered_.layers[group.last + 1];
-    int64_t rows = parameter_rows(group.last + 1);
-    for (int32_t l = group.first; l <= group.last; ++l) {
-      rows += parameter_rows(l);
-      for (int32_t input : lowered_.layers[l].inputs) {
-        const bool again =
-            std::find(next.inputs.begin(), next.inputs.end(), input) != next.inputs.end();
-        if (again && !IsRowLocal(lowered_.layers[l])) fuse = false;
+  const int32_t layers = static_cast<int32_t>(lowered_.layers.size());
+  const std::vector<LayerGroup> singles = plan_.groups;
+  // Cycles of layers [first, last] as a group, all others for themselves; none where that cannot
+  // be: not even a row of all operands fits.
+  const auto cycles_of = [&](const LayerGroup& group) -> std::optional<double> {
+    plan_.groups.assign(singles.begin(), singles.begin() + group.first);
+    plan_.groups.push_back(group);
+    plan_.groups.insert(plan_.groups.end(), singles.begin() + group.last + 1, singles.end());
+    SetFused(group, true);
+    std::optional<double> cycles;
+    const size_t number = static_cast<size_t>(group.first);
+    if (PlaceAll()) {
+      const bool resident = plan_.tiles[number].operands.empty();
+      const std::optional<TilePlan> tile =
+          resident ? std::optional<TilePlan>(plan_.tiles[number]) : LargestTile(number);
+      if (tile) cycles = GroupCycles(number, *tile);
+    }
+    SetFused(group, false);
+    plan_.groups = singles;
+    return cycles;
+  };
+  // Best division of the first `end` layers, and where its last group begins.
+  std::vector<double> best(static_cast<size_t>(layers) + 1, 0);
+  std::vector<int32_t> begin(static_cast<size_t>(layers) + 1, 0);
+  for (int32_t end = 1; end <= layers; ++end) {
+    best[end] = best[end - 1] + cycles_of({end - 1, end - 1}).value_or(0);
+    begin[end] = end - 1;
+    // Core memory holds the parameters of all layers while they take turns.
+    int64_t rows = parameter_rows(end - 1);
+    for (int32_t first = end - 2; first >= std::max(0, end - kMostLayers); --first) {
+      rows += parameter_rows(first);
+      if (rows > config_.core_rows() / 2) break;
+      bool may = true;
+      for (int32_t last = first; last < end - 1 && may; ++last) {
+        may = MayFuse({first, last}, keep_tensors);
       }
+      if (!may) continue;
+      const std::optional<double> cycles = cycles_of({first, end - 1});
+      if (!cycles || best[first] + *cycles >= best[end]) continue;
+      best[end] = best[first] + *cycles;
+      begin[end] = first;
     }
-    if (!fuse || rows > config_.core_rows() / 2) {
-      ++g;
-      continue;
-    }
-    const std::vector<LayerGroup> before = plan_.groups;
-    const int32_t storage = lowered_.layers[group.last].output;
-    group.last = plan_.groups[g + 1].last;
-    plan_.groups.erase(plan_.groups.begin() + static_cast<int64_t>(g) + 1);
-    plan_.placements[storage].fused = true;
-    if (PlaceAll()) continue;
-    // Not even a row of all operands fits.
-    plan_.placements[storage].fused = false;
-    plan_.groups = before;
-    ++g;
+  }
+  std::vector<LayerGroup> groups;
+  for (int32_t end = layers; end > 0; end = begin[end]) groups.push_back({begin[end], end - 1});
+  std::reverse(groups.begin(), groups.end());
+  plan_.groups = groups;
+  for (const LayerGroup& group : groups) SetFused(group, true);
+  // Groups live longer than layers: where all of them together leave no room, fewer are fused.
+  for (size_t g = groups.size(); g-- > 0 && !PlaceAll();) {
+    const LayerGroup group = plan_.groups[g];
+    SetFused(group, false);
+    plan_.groups.erase(plan_.groups.begin() + static_cast<int64_t>(g));
+    plan_.groups.insert(plan_.groups.begin() + static_cast<int64_t>(g),
+                        singles.begin() + group.first, singles.begin() + group.last + 1);
   }
 }
 
@@ -289,60 +393,62 @@ bool Planner::PlaceAll() {
   return true;
 }
 
+/// The largest tiles of a group beside the residents that are alive; none where not even a row
+/// fits. Not for groups whose operands are all resident.
+std::optional<TilePlan> Planner::LargestTile(size_t number) const {
+  const LayerGroup& group = plan_.groups[number];
+  const int64_t step = static_cast<int64_t>(number);
+  const auto try_rows = [&](int64_t rows, int64_t buffers) -> std::optional<TilePlan> {
+    TilePlan tile{rows, buffers, OperandsOf(group, rows)};
+    // Residents alive at this step stay where they are.
+    std::vector<std::pair<int64_t, int64_t>> taken;
+    for (size_t s = 0; s < lowered_.storages.size(); ++s) {
+      if (first_[s] < 0 || !plan_.placements[s].resident) continue;
+      if (first_[s] > step || last_[s] < step) continue;
+      taken.push_back({plan_.placements[s].address, plan_.placements[s].address + BytesOf(s)});
+    }
+    std::sort(taken.begin(), taken.end());
+    for (TileBuffer& operand : tile.operands) {
+      const int64_t bytes = operand.bytes * buffers;
+      int64_t begin = 0;
+      for (const auto& [from, to] : taken) {
+        if (begin + bytes <= from) break;
+        begin = std::max(begin, Align(to, alignment_));
+      }
+      if (begin + bytes > capacity_) return std::nullopt;
+      operand.address = begin;
+      taken.push_back({begin, begin + bytes});
+      std::sort(taken.begin(), taken.end());
+    }
+    return tile;
+  };
+  const int64_t all = MostRows(group);
+  const Layer& layer = lowered_.layers[group.last];
+  if (layer.geometry.images == 1 && layer.kind != LayerKind::kCopy) {
+    if (std::optional<TilePlan> tile = try_rows(all, 1)) return tile;
+  }
+  // Two buffers unless not even one row fits twice.
+  for (int64_t buffers : {2, 1}) {
+    int64_t low = 0;
+    int64_t high = all;
+    while (low < high) {
+      const int64_t middle = (low + high + 1) / 2;
+      if (try_rows(middle, buffers)) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    // Equal tiles rather than a short last one.
+    if (low != 0) return try_rows(CeilDiv(all, CeilDiv(all, low)), buffers);
+  }
+  return std::nullopt;
+}
+
 void Planner::GrowTiles() {
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
     if (plan_.tiles[g].operands.empty()) continue;
-    const LayerGroup& group = plan_.groups[g];
-    const int64_t step = static_cast<int64_t>(g);
-    const auto try_rows = [&](int64_t rows, int64_t buffers) -> std::optional<TilePlan> {
-      TilePlan tile{rows, buffers, OperandsOf(group, rows)};
-      // Residents alive at this step stay where they are.
-      std::vector<std::pair<int64_t, int64_t>> taken;
-      for (size_t s = 0; s < lowered_.storages.size(); ++s) {
-        if (first_[s] < 0 || !plan_.placements[s].resident) continue;
-        if (first_[s] > step || last_[s] < step) continue;
-        taken.push_back({plan_.placements[s].address, plan_.placements[s].address + BytesOf(s)});
-      }
-      std::sort(taken.begin(), taken.end());
-      for (TileBuffer& operand : tile.operands) {
-        const int64_t bytes = operand.bytes * buffers;
-        int64_t begin = 0;
-        for (const auto& [from, to] : taken) {
-          if (begin + bytes <= from) break;
-          begin = std::max(begin, Align(to, alignment_));
-        }
-        if (begin + bytes > capacity_) return std::nullopt;
-        operand.address = begin;
-        taken.push_back({begin, begin + bytes});
-        std::sort(taken.begin(), taken.end());
-      }
-      return tile;
-    };
-    const int64_t all = MostRows(group);
-    const Layer& layer = lowered_.layers[group.last];
-    if (layer.geometry.images == 1 && layer.kind != LayerKind::kCopy) {
-      if (std::optional<TilePlan> tile = try_rows(all, 1)) {
-        plan_.tiles[g] = *tile;
-        continue;
-      }
-    }
-    // Two buffers unless not even one row fits twice.
-    for (int64_t buffers : {2, 1}) {
-      int64_t low = 0;
-      int64_t high = all;
-      while (low < high) {
-        const int64_t middle = (low + high + 1) / 2;
-        if (try_rows(middle, buffers)) {
-          low = middle;
-        } else {
-          high = middle - 1;
-        }
-      }
-      if (low == 0) continue;
-      // Equal tiles rather than a short last one.
-      plan_.tiles[g] = *try_rows(CeilDiv(all, CeilDiv(all, low)), buffers);
-      break;
-    }
+    if (std::optional<TilePlan> tile = LargestTile(g)) plan_.tiles[g] = *tile;
   }
 }
 

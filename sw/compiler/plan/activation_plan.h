@@ -32,8 +32,8 @@ struct Placement {
 };
 
 /// Layers [first, last] whose tiles are computed one after the other before the next tile begins:
-/// each but the first reads only those rows of the one before that have just been computed, and
-/// these rows never go to memory. Most groups are single layers.
+/// each but the first reads rows of the one before that have just been computed, or that are copied
+/// from the tile before, and these rows never go to memory. Most groups are single layers.
 struct LayerGroup {
   int32_t first = 0, last = 0;
 };

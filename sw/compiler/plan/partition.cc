@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "sw/compiler/lower/lower_operators.h"
+
 namespace npugen::compiler {
 namespace {
 
@@ -38,6 +40,30 @@ Range Hull(const Range& a, const Range& b) {
 Range Intersection(const Range& a, const Range& b) {
   const Range both{std::max(a.begin, b.begin), std::min(a.end, b.end)};
   return both.empty() ? Range{} : both;
+}
+
+double LayerCycles(const Layer& layer, const NpuConfig& config) {
+  const Geometry& g = layer.geometry;
+  const int64_t rows = g.images * g.out_h;
+  const double vectors = static_cast<double>(CeilDiv(rows * g.in_row_bytes(), config.post_width));
+  switch (layer.kind) {
+    case LayerKind::kMatmul:
+      return static_cast<double>(Cost(layer, config, rows, layer.groups) * layer.slices());
+    case LayerKind::kWindow:
+      return WindowCost(config, layer);
+    case LayerKind::kMaxPool:
+      return static_cast<double>(rows * g.out_w * layer.groups * layer.window.rows *
+                                 layer.window.columns);
+    case LayerKind::kLookup:
+      return vectors * std::max(2.0, static_cast<double>(config.post_width) / config.lookup_ports);
+    case LayerKind::kSoftmax:
+    case LayerKind::kArgMax:
+      return static_cast<double>(2 * rows * g.in_row_bytes());
+    case LayerKind::kCopy:
+      return 0;
+    default:
+      return 2 * vectors;
+  }
 }
 
 Partition PartitionLayer(const Layer& layer, const NpuConfig& config) {

@@ -27,6 +27,9 @@ struct Share {
   Range groups;  ///< output channel groups
 };
 
+/// Cycles that one PE would need for a layer, roughly.
+double LayerCycles(const Layer& layer, const NpuConfig& config);
+
 enum class Split : uint8_t {
   kRows,    ///< PEs share the output rows, and all use the same parameters
   kGroups,  ///< PEs share the output channels, and all need the whole input

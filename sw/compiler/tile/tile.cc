@@ -597,8 +597,9 @@ void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& w
   }
 }
 
-/// Tile by tile, and within a tile layer by layer. All layers of a group share the rows of the last
-/// one among the PEs in the same way.
+/// Tile by tile, and within a tile layer by layer. The rows of the last layer decide what the others
+/// compute: what it reads, but for the rows that the tile before computed too. Those are copied to
+/// this tile's buffer, or with one buffer computed again.
 void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
   std::vector<std::vector<Piece>> pieces;
   size_t most = 0;
@@ -606,6 +607,9 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
     pieces.push_back(PiecesOf(lowered_.layers[group.last].geometry, share.rows, tile.rows));
     most = std::max(most, pieces.back().size());
   }
+  const size_t layers = static_cast<size_t>(group.last - group.first + 1);
+  // Rows of each layer in the buffer of the tile before, for each PE.
+  std::vector<std::vector<Piece>> before(layers, std::vector<Piece>(static_cast<size_t>(pes())));
   for (size_t t = 0; t < most; ++t) {
     const int64_t buffer = static_cast<int64_t>(t) % tile.buffers;
     const auto address_of = [&](int32_t storage, int64_t pe, int64_t byte) {
@@ -613,33 +617,59 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
       if (operand == nullptr) return PlaceOf(storage).AddressOf(pe, byte);
       return operand->address + buffer * operand->bytes;
     };
-    std::vector<std::vector<Work>> works;  // of each layer
-    for (int32_t l = group.first; l <= group.last; ++l) {
-      const Layer& layer = lowered_.layers[l];
-      works.emplace_back();
-      for (int64_t pe = 0; pe < pes(); ++pe) {
-        if (t >= pieces[pe].size()) continue;
-        Work work{pe, pieces[pe][t], {}, 0};
-        for (size_t i = 0; i < layer.inputs.size(); ++i) {
-          work.in_address[i] =
-              address_of(layer.inputs[i], pe, InputBytes(layer.geometry, work.piece).begin);
+    std::vector<std::vector<Work>> works(layers);
+    std::vector<std::vector<Transfer>> copies(layers);
+    for (int64_t pe = 0; pe < pes(); ++pe) {
+      if (t >= pieces[pe].size()) continue;
+      Piece needed = pieces[pe][t];  // of the layer's output
+      for (size_t index = layers; index-- > 0;) {
+        const Layer& layer = lowered_.layers[group.first + static_cast<int32_t>(index)];
+        const Geometry& g = layer.geometry;
+        Piece& had = before[index][pe];
+        Piece piece = needed;
+        const bool same_image = had.image == needed.image && !had.rows.empty();
+        if (same_image && tile.buffers > 1 && had.rows.end > needed.rows.begin &&
+            index + 1 < layers) {
+          piece.rows.begin = std::min(had.rows.end, needed.rows.end);
+          const TileBuffer& operand = *tile.Find(layer.output);
+          Transfer copy;
+          copy.tag = static_cast<uint32_t>(layer.tag);
+          copy.local_source = true;
+          copy.source_pe = pe;
+          copy.pes = PeBit(pe);
+          copy.global_offset = operand.address + (1 - buffer) * operand.bytes +
+                               (needed.rows.begin - had.rows.begin) * g.out_row_bytes();
+          copy.local_address = operand.address + buffer * operand.bytes;
+          copy.run = (piece.rows.begin - needed.rows.begin) * g.out_row_bytes();
+          copies[index].push_back(copy);
         }
-        work.out_address =
-            address_of(layer.output, pe, OutputBytes(layer.geometry, work.piece).begin);
-        works.back().push_back(work);
+        had = needed;
+        Work work{pe, piece, {}, 0};
+        for (size_t i = 0; i < layer.inputs.size(); ++i) {
+          work.in_address[i] = address_of(layer.inputs[i], pe, InputBytes(g, piece).begin);
+        }
+        work.out_address = address_of(layer.output, pe, OutputBytes(g, needed).begin) +
+                           (piece.rows.begin - needed.rows.begin) * g.out_row_bytes();
+        if (!piece.rows.empty()) works[index].push_back(work);
+        needed = {piece.image,
+                  {g.FirstInputRow(piece.rows.begin), g.EndInputRow(piece.rows.end)}};
+        if (piece.rows.empty()) needed.rows = {had.rows.begin, had.rows.begin};
       }
     }
     std::set<int32_t> loaded;
-    for (int32_t l = group.first; l <= group.last; ++l) {
-      for (int32_t input : lowered_.layers[l].inputs) {
+    for (size_t index = 0; index < layers; ++index) {
+      const int32_t number = group.first + static_cast<int32_t>(index);
+      for (int32_t input : lowered_.layers[number].inputs) {
         const Placement& place = PlaceOf(input);
         if (place.resident || place.fused || !loaded.insert(input).second) continue;
-        LoadTile(l, input, works[l - group.first]);
+        LoadTile(number, input, works[index]);
       }
     }
-    for (int32_t l = group.first; l <= group.last; ++l) {
-      EmitWorks(l, works[l - group.first]);
-      for (const Work& work : works[l - group.first]) StoreWork(l, work);
+    for (size_t index = 0; index < layers; ++index) {
+      const int32_t number = group.first + static_cast<int32_t>(index);
+      for (const Transfer& copy : copies[index]) EmitBox(copy, {0, 0, copy.run, {}});
+      EmitWorks(number, works[index]);
+      for (const Work& work : works[index]) StoreWork(number, work);
     }
   }
 }
