@@ -167,9 +167,7 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
   // All plans are made before any errors are reported: a model may be too large in two ways.
   std::vector<ParameterInput> inputs;
   for (Compilation& c : compilations) {
-    for (const Layer& layer : c.lowered.layers) {
-      c.partitions.push_back(PartitionLayer(layer, config));
-    }
+    c.partitions = PartitionLayers(c.lowered, config);
     Result<ActivationPlan> activations =
         PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors);
     if (activations) {

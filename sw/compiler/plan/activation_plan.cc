@@ -94,6 +94,7 @@ void Planner::Distribute() {
   const size_t pes = config_.pes();
   for (Placement& place : plan_.placements) {
     place.needed.resize(pes);
+    place.needed_channels.resize(pes);
     place.stored.resize(pes);
   }
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
@@ -101,7 +102,12 @@ void Planner::Distribute() {
     const Partition& partition = partitions_[l];
     for (int32_t input : layer.inputs) {
       Placement& place = plan_.placements[input];
+      const bool agrees = place.channels < 0 || place.channels == layer.geometry.in_c;
+      place.channels = agrees ? layer.geometry.in_c : 0;
       for (size_t pe = 0; pe < pes; ++pe) {
+        place.needed_channels[pe] =
+            Hull(place.needed_channels[pe],
+                 ShareInputChannels(layer, partition, static_cast<int64_t>(pe)));
         Range bytes = ShareInputBytes(layer, partition, static_cast<int64_t>(pe));
         if (partition.split == Split::kCopy) {
           bytes = pe == 0 ? Range{0, lowered_.storages[input].bytes} : Range{};

@@ -20,6 +20,10 @@ struct Placement {
   /// PE memory address, the same in all PEs, of the first byte that a PE stores. When resident.
   int64_t address = 0;
   std::vector<Range> needed;  ///< bytes that each PE's commands read
+  /// Of every position of `channels` bytes, those that each PE's commands read. channels 0: all
+  /// (readers count channels in different ways), -1: nobody reads it.
+  std::vector<Range> needed_channels;
+  int64_t channels = -1;
   std::vector<Range> stored;  ///< bytes that each PE has room for: what it needs and what it writes
   int64_t scratch_offset = -1;          ///< window 1, or -1
   int64_t input_offset = -1;            ///< window 2, or -1

@@ -2,6 +2,8 @@
 #include "sw/compiler/plan/partition.h"
 
 #include <algorithm>
+#include <array>
+#include <cmath>
 
 #include "sw/compiler/lower/lower_operators.h"
 
@@ -66,32 +68,142 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
   }
 }
 
-Partition PartitionLayer(const Layer& layer, const NpuConfig& config) {
-  const int64_t pes = config.pes();
+namespace {
+
+/// Whether a channel of the output depends on the same channel of the input only.
+bool KeepsChannels(const Layer& layer) {
+  return layer.kind == LayerKind::kWindow || layer.kind == LayerKind::kMaxPool;
+}
+
+/// A layer's share by rows.
+Partition ByRows(const Layer& layer, const NpuConfig& config) {
   const int64_t rows = layer.geometry.images * layer.geometry.out_h;
+  const int64_t parts = std::min<int64_t>(config.pes(), rows);
   Partition partition;
-  partition.shares.resize(static_cast<size_t>(pes));
-  if (layer.kind == LayerKind::kCopy) {
-    partition.split = Split::kCopy;
-    return partition;
-  }
-  // Parameters that the NPU computes itself lie in memory as one PE wants them.
-  const bool may_split_groups =
-      pes > 1 && HasGroups(layer) && layer.groups > 1 && layer.parameters.storage < 0;
-  const int64_t row_parts = std::min(pes, rows);
-  const int64_t group_parts = std::min(pes, layer.groups);
-  if (may_split_groups && Cost(layer, config, CeilDiv(rows, row_parts), layer.groups) * 10 >
-                              Cost(layer, config, rows, CeilDiv(layer.groups, group_parts)) * 11) {
-    partition.split = Split::kGroups;
-    for (int64_t pe = 0; pe < group_parts; ++pe) {
-      partition.shares[pe] = {{0, rows}, PartOf(layer.groups, group_parts, pe)};
-    }
-    return partition;
-  }
-  for (int64_t pe = 0; pe < row_parts; ++pe) {
-    partition.shares[pe] = {PartOf(rows, row_parts, pe), {0, layer.groups}};
+  partition.shares.resize(config.pes());
+  for (int64_t pe = 0; pe < parts; ++pe) {
+    partition.shares[pe] = {PartOf(rows, parts, pe), {0, layer.groups}};
   }
   return partition;
+}
+
+/// By channel groups.
+Partition ByGroups(const Layer& layer, const NpuConfig& config) {
+  const int64_t rows = layer.geometry.images * layer.geometry.out_h;
+  const int64_t parts = std::min<int64_t>(config.pes(), layer.groups);
+  Partition partition;
+  partition.split = Split::kGroups;
+  partition.shares.resize(config.pes());
+  for (int64_t pe = 0; pe < parts; ++pe) {
+    partition.shares[pe] = {{0, rows}, PartOf(layer.groups, parts, pe)};
+  }
+  return partition;
+}
+
+/// Cycles of a PE's share, by rows or by groups.
+double ComputeCycles(const Layer& layer, const NpuConfig& config, Split split) {
+  const int64_t pes = config.pes();
+  const int64_t rows = layer.geometry.images * layer.geometry.out_h;
+  const bool by_groups = split == Split::kGroups;
+  const int64_t share_rows = by_groups ? rows : CeilDiv(rows, std::min(pes, rows));
+  const int64_t share_groups =
+      by_groups ? CeilDiv(layer.groups, std::min(pes, layer.groups)) : layer.groups;
+  const double whole = static_cast<double>(Cost(layer, config, rows, layer.groups));
+  const double share = static_cast<double>(Cost(layer, config, share_rows, share_groups));
+  return LayerCycles(layer, config) * share / std::max(1.0, whole);
+}
+
+/// Cycles of the LOADs that bring `from`'s output to the PEs that compute `to` from it.
+double ExchangeCycles(const Layer& from, Split from_split, const Layer& to, Split to_split,
+                      const NpuConfig& config) {
+  constexpr double kLoadCycles = 30;  // until a LOAD's first byte is written, and after its last
+  const int64_t pes = config.pes();
+  const Geometry& g = from.geometry;
+  const double beat = config.axi_bytes();
+  const double rows = static_cast<double>(g.images * g.out_h);
+  const double positions = rows * static_cast<double>(g.out_w);
+  const double row_beats = std::ceil(static_cast<double>(g.out_row_bytes()) / beat);
+  const double share =
+      std::ceil(static_cast<double>(g.out_c) / static_cast<double>(pes));  // channels of a PE
+  const double share_beats = positions * std::ceil(share / beat);
+  const bool own_channels = to_split == Split::kGroups && KeepsChannels(to);
+  if (from_split == Split::kGroups) {
+    if (own_channels && from.groups * from.group_channels == to.groups * to.group_channels &&
+        from.groups == to.groups) {
+      return 0;
+    }
+    // Each PE sends its channels of all positions to all others.
+    return static_cast<double>(pes) * (kLoadCycles + share_beats);
+  }
+  if (to_split == Split::kRows) {
+    // Rows at the borders between shares.
+    const double halo = static_cast<double>(
+        std::max<int64_t>(0, (to.geometry.kernel_h - 1) * to.geometry.dilation_h));
+    return static_cast<double>(pes - 1) * (2 * kLoadCycles + halo * row_beats);
+  }
+  if (own_channels) {
+    return static_cast<double>(pes * (pes - 1)) * kLoadCycles +
+           share_beats * static_cast<double>(pes - 1);
+  }
+  return static_cast<double>(pes) * kLoadCycles + rows * row_beats;
+}
+
+}  // namespace
+
+std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config) {
+  const size_t count = lowered.layers.size();
+  constexpr Split kSplits[] = {Split::kRows, Split::kGroups};
+  // Fewest cycles up to a layer that is split in either way, and the split of the layer before.
+  std::vector<std::array<double, 2>> best(count);
+  std::vector<std::array<int, 2>> previous(count);
+  const auto may = [&](const Layer& layer, Split split) {
+    // Parameters that the NPU computes itself lie in memory as one PE wants them.
+    return split == Split::kRows || (config.pes() > 1 && HasGroups(layer) && layer.groups > 1 &&
+                                     layer.parameters.storage < 0);
+  };
+  constexpr double kNever = 1e300;
+  for (size_t l = 0; l < count; ++l) {
+    const Layer& layer = lowered.layers[l];
+    for (int split = 0; split < 2; ++split) {
+      best[l][split] = kNever;
+      previous[l][split] = 0;
+      if (!may(layer, kSplits[split])) continue;
+      const double cycles = ComputeCycles(layer, config, kSplits[split]);
+      if (l == 0) {
+        best[l][split] = cycles;
+        continue;
+      }
+      const Layer& before = lowered.layers[l - 1];
+      const bool reads = std::find(layer.inputs.begin(), layer.inputs.end(), before.output) !=
+                         layer.inputs.end();
+      for (int last = 0; last < 2; ++last) {
+        if (best[l - 1][last] >= kNever) continue;
+        const double exchange =
+            reads && config.pes() > 1 && before.kind != LayerKind::kCopy &&
+                    layer.kind != LayerKind::kCopy
+                ? ExchangeCycles(before, kSplits[last], layer, kSplits[split], config)
+                : 0;
+        const double total = best[l - 1][last] + exchange + cycles;
+        if (total < best[l][split]) {
+          best[l][split] = total;
+          previous[l][split] = last;
+        }
+      }
+    }
+  }
+  std::vector<Partition> partitions(count);
+  int split = count > 0 && best[count - 1][1] < best[count - 1][0] ? 1 : 0;
+  for (size_t l = count; l-- > 0;) {
+    const Layer& layer = lowered.layers[l];
+    if (layer.kind == LayerKind::kCopy) {
+      partitions[l].split = Split::kCopy;
+      partitions[l].shares.resize(config.pes());
+    } else {
+      partitions[l] = split == 1 ? ByGroups(layer, config) : ByRows(layer, config);
+    }
+    split = previous[l][split];
+  }
+  return partitions;
 }
 
 std::vector<Piece> PiecesOf(const Geometry& geometry, const Range& rows, int64_t most) {
@@ -125,6 +237,15 @@ Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe
     hull = Hull(hull, InputBytes(g, piece));
   }
   return hull;
+}
+
+Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe) {
+  const Range all{0, layer.geometry.in_c};
+  if (partition.split != Split::kGroups) return all;
+  if (!KeepsChannels(layer)) return all;
+  const Range& groups = partition.shares[pe].groups;
+  return Intersection(all, {groups.begin * layer.group_channels,
+                            groups.end * layer.group_channels});
 }
 
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe) {

@@ -41,9 +41,9 @@ struct Partition {
   std::vector<Share> shares;  ///< of each PE
 };
 
-/// Divides a layer so that the PE with the largest share is done first; rows where that is no
-/// worse.
-Partition PartitionLayer(const Layer& layer, const NpuConfig& config);
+/// Divides every layer so that computing and telling the other PEs what they need of the result
+/// take the fewest cycles together.
+std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config);
 
 /// A stretch of output rows within one image.
 struct Piece {
@@ -62,5 +62,7 @@ Range OutputBytes(const Geometry& geometry, const Piece& piece);
 /// Split::kGroups between bytes of other PEs). Copies read all on PE 0.
 Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe);
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe);
+/// Input channels that a PE reads: its own ones where channels do not meet, else all.
+Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe);
 
 }  // namespace npugen::compiler

@@ -241,32 +241,42 @@ void Tiler::Exchange(int32_t number) {
   const Partition& partition = partitions_[number];
   if (!place.resident || pes() == 1) return;
   const Geometry& g = layer.geometry;
-  for (int64_t owner = 0; owner < pes(); ++owner) {
+  // What `pe` needs of what `owner` computed: bytes from the first to the last one, and channels.
+  const auto part_of = [&](int64_t owner, int64_t pe) {
     const Range produced = ShareOutputBytes(layer, partition, owner);
-    if (produced.empty()) continue;
+    std::pair<Range, Range> part{Intersection(produced, place.needed[pe]), {0, g.out_c}};
+    if (partition.split == Split::kGroups) {
+      const Range groups = GroupsOf(number, owner);
+      part.second = {groups.begin * layer.group_channels,
+                     std::min(groups.end * layer.group_channels, g.out_c)};
+    }
+    if (place.channels == g.out_c) {
+      part.second = Intersection(part.second, place.needed_channels[pe]);
+    }
+    return part;
+  };
+  for (int64_t owner = 0; owner < pes(); ++owner) {
     // Destinations of the same bytes at the same address are written at once.
     PeMask done = PeBit(owner);
     for (int64_t pe = 0; pe < pes(); ++pe) {
-      const Range bytes = Intersection(produced, place.needed[pe]);
-      if ((done & PeBit(pe)) != 0 || bytes.empty()) continue;
+      const auto part = part_of(owner, pe);
+      const auto& [bytes, channels] = part;
+      if ((done & PeBit(pe)) != 0 || bytes.empty() || channels.empty()) continue;
       Transfer transfer;
       transfer.tag = static_cast<uint32_t>(layer.tag);
       transfer.local_source = true;
       transfer.source_pe = owner;
       transfer.pes = 0;
       for (int64_t other = pe; other < pes(); ++other) {
-        if ((done & PeBit(other)) == 0 && Intersection(produced, place.needed[other]) == bytes &&
+        if ((done & PeBit(other)) == 0 && part_of(owner, other) == part &&
             place.stored[other].begin == place.stored[pe].begin) {
           transfer.pes |= PeBit(other);
         }
       }
       done |= transfer.pes;
       Box box{0, 0, bytes.size(), {}};
-      if (partition.split == Split::kGroups) {
-        const Range groups = GroupsOf(number, owner);
-        const int64_t channel = groups.begin * layer.group_channels;
-        const int64_t channels = std::min(groups.end * layer.group_channels, g.out_c) - channel;
-        box = {channel, channel, channels, {}};
+      if (channels.size() < g.out_c) {
+        box = {channels.begin, channels.begin, channels.size(), {}};
         const int64_t positions = bytes.size() / g.out_c;
         if (positions > 1) box.loops.push_back({positions, g.out_c, g.out_c});
       }
