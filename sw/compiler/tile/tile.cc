@@ -60,7 +60,6 @@ class Tiler {
   void LoadParts(int32_t storage, uint32_t tag, const std::vector<Range>& parts);
   int64_t RowsPerBand(int32_t number) const;
   void StoreWork(int32_t layer, const Work& work);
-  void StoreResident(int32_t layer);
   void Exchange(int32_t layer);
   void EmitCopy(const Layer& layer, const TilePlan& tile);
   void EmitWhole(int32_t number);
@@ -153,13 +152,17 @@ void Tiler::LoadParts(int32_t storage, uint32_t tag, const std::vector<Range>& p
 }
 
 /// Output rows of the bands in which a layer computes while the rest of its operands is still being
-/// loaded: the shorter a band, the earlier its rows are there, and the more commands there are.
+/// loaded, or results are stored: the shorter a band, the earlier its rows are there, and the more
+/// commands there are.
 int64_t Tiler::RowsPerBand(int32_t number) const {
   const Layer& layer = lowered_.layers[number];
   int64_t bytes = 0;
   for (int32_t input : layer.inputs) {
     if (!MustLoad(input)) continue;
     for (const Range& range : PlaceOf(input).needed) bytes += range.size();
+  }
+  if (!PlaceOf(layer.output).output_offsets.empty()) {
+    bytes = std::max(bytes, lowered_.storages[layer.output].bytes);
   }
   int64_t most = 1;
   for (const Share& share : partitions_[number].shares) most = std::max(most, share.rows.size());
@@ -197,40 +200,6 @@ void Tiler::StoreWork(int32_t number, const Work& work) {
     transfer.pes = PeBit(work.pe);
     transfer.local_address = work.out_address;
     EmitBox(transfer, box);
-  }
-}
-
-/// Each PE writes what it computed.
-void Tiler::StoreResident(int32_t number) {
-  const Layer& layer = lowered_.layers[number];
-  const Placement& place = PlaceOf(layer.output);
-  if (TargetsOf(layer.output).empty()) return;
-  const Geometry whole = [&] {
-    Geometry g = layer.geometry;  // all images at once
-    g.out_h *= g.images;
-    g.images = 1;
-    return g;
-  }();
-  Layer flat;
-  flat.geometry = whole;
-  flat.group_channels = layer.group_channels;
-  flat.groups = layer.groups;
-  const Partition& partition = partitions_[number];
-  for (int64_t pe = 0; pe < pes(); ++pe) {
-    const Share& share = partition.shares[pe];
-    if (share.rows.empty()) continue;
-    const Piece piece{0, share.rows};
-    const Box box = OutputBox(flat, piece, GroupsOf(number, pe));
-    for (const auto& [window, offset] : TargetsOf(layer.output)) {
-      Transfer transfer;
-      transfer.engine = kStoreEngine;
-      transfer.tag = static_cast<uint32_t>(layer.tag);
-      transfer.window = window;
-      transfer.global_offset = offset;
-      transfer.pes = PeBit(pe);
-      transfer.local_address = place.AddressOf(pe, OutputBytes(whole, piece).begin);
-      EmitBox(transfer, box);
-    }
   }
 }
 
@@ -574,13 +543,13 @@ void Tiler::EmitWhole(int32_t number) {
       work.out_address = PlaceOf(layer.output).AddressOf(pe, OutputBytes(g, work.piece).begin);
       works.push_back(work);
     }
-    // A band is computed before the next one is loaded.
+    // A band is computed before the next one is loaded, and stored before the next one is computed.
     if (one_chunk || i + 1 == most) {
       EmitWorks(number, works);
+      for (const Work& work : works) StoreWork(number, work);
       works.clear();
     }
   }
-  StoreResident(number);
 }
 
 /// Rows of a storage in memory that a layer's tile reads; PEs that read the same get it together.
