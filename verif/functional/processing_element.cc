@@ -150,11 +150,10 @@ bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
   }
   if (!window && f.run_bytes != 0) {
     // The steps from slice to slice follow from run and kernel; slices span at most four rows.
-    const bool steps = f.k1_count == 1 && f.k2_count == 1 && f.win_rows > 0 &&
-                       f.k1_step == config_.simd % f.run_bytes &&
-                       f.win_cols == config_.simd / f.run_bytes &&
-                       f.k2_y_step == f.win_cols * f.win_y_step &&
-                       f.k2_row_step == f.win_cols * f.win_row_step;
+    const bool steps =
+        f.k1_count == 1 && f.k2_count == 1 && f.win_rows > 0 &&
+        f.k1_step == config_.simd % f.run_bytes && f.win_cols == config_.simd / f.run_bytes &&
+        f.k2_y_step == f.win_cols * f.win_y_step && f.k2_row_step == f.win_cols * f.win_row_step;
     if (!steps || f.k0_count * config_.simd >= f.win_rows * f.run_bytes + config_.simd) {
       return Fail("BadField", 0, fmt::format("slices of rows of {} bytes", f.run_bytes));
     }

@@ -302,8 +302,8 @@ class CommandMaker {
                                          : rows * dilation;
       Set(command, "k2_y_step", window_y);
       Set(command, "k2_row_step", window_y * pitch);
-      Set(command, "k1_step", gather ? config_.simd % run
-                                     : (matmul ? dilation : cols * dilation) * in_channels);
+      Set(command, "k1_step",
+          gather ? config_.simd % run : (matmul ? dilation : cols * dilation) * in_channels);
       if (gather) {
         Set(command, "run_bytes", run);
         Set(command, "win_rows", rows);
@@ -345,8 +345,10 @@ class CommandMaker {
             for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
               for (uint32_t slot = 0; slot < unused; ++slot) {
                 const uint32_t i = lane * config_.simd + slot;
-                if (packed) slice[i / 2] &= i % 2 ? 0x0f : 0xf0;
-                else slice[i] = 0;
+                if (packed)
+                  slice[i / 2] &= i % 2 ? 0x0f : 0xf0;
+                else
+                  slice[i] = 0;
               }
             }
           }
@@ -379,8 +381,8 @@ class CommandMaker {
       Set(command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
       Set(command, "b_shift", -static_cast<int>(Uniform(0, 10)));
       Set(command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
-      Set(command, "out_shift", -static_cast<int>(opcode == Opcode::kMultiply ? Uniform(0, 12)
-                                                                                : Uniform(15, 22)));
+      Set(command, "out_shift",
+          -static_cast<int>(opcode == Opcode::kMultiply ? Uniform(0, 12) : Uniform(15, 22)));
       Set(command, "minimum", random_() % 2);
       Set(command, "a_subtract", random_() % 4 == 0);
       Set(command, "b_subtract", random_() % 4 == 0);

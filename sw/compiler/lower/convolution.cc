@@ -126,8 +126,8 @@ bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
     std::vector<FetchVector> vectors;
     for (int64_t row = first; row <= last; ++row) {
       const int64_t skipped = row == first ? begin - row * run : 0;
-      vectors.push_back({row * g.dilation_h * g.in_row_bytes() + skipped,
-                         std::min(simd, run - skipped)});
+      vectors.push_back(
+          {row * g.dilation_h * g.in_row_bytes() + skipped, std::min(simd, run - skipped)});
     }
     cycles += FetchCycles(config, vectors, g.stride_w * g.in_c);
   }

@@ -36,8 +36,7 @@ class Cycle {
 
 }  // namespace
 
-double FetchCycles(const NpuConfig& config, const std::vector<FetchVector>& vectors,
-                   int64_t step) {
+double FetchCycles(const NpuConfig& config, const std::vector<FetchVector>& vectors, int64_t step) {
   int64_t cycles = 0;
   for (int64_t sample = 0; sample < kSamples; ++sample) {
     for (size_t next = 0; next < vectors.size(); ++cycles) {

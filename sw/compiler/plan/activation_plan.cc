@@ -494,9 +494,8 @@ void Planner::AssignWindows(bool keep_tensors) {
     placement.kept = keep_tensors && !storage.tensors.empty();
     const bool read_again = storage.last_layer > storage.first_layer;
     if (!placement.kept && (placement.resident || !read_again)) continue;
-    const Lifetime life = placement.kept
-                              ? Lifetime{storage.bytes, 0, groups}
-                              : Lifetime{storage.bytes, first_[s], last_[s]};
+    const Lifetime life = placement.kept ? Lifetime{storage.bytes, 0, groups}
+                                         : Lifetime{storage.bytes, first_[s], last_[s]};
     placement.scratch_offset = *scratch.Place(life);
   }
   plan_.scratch_bytes = scratch.used();

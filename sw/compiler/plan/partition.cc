@@ -174,8 +174,8 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
         continue;
       }
       const Layer& before = lowered.layers[l - 1];
-      const bool reads = std::find(layer.inputs.begin(), layer.inputs.end(), before.output) !=
-                         layer.inputs.end();
+      const bool reads =
+          std::find(layer.inputs.begin(), layer.inputs.end(), before.output) != layer.inputs.end();
       for (int last = 0; last < 2; ++last) {
         if (best[l - 1][last] >= kNever) continue;
         const double exchange =
@@ -244,8 +244,8 @@ Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t
   if (partition.split != Split::kGroups) return all;
   if (!KeepsChannels(layer)) return all;
   const Range& groups = partition.shares[pe].groups;
-  return Intersection(all, {groups.begin * layer.group_channels,
-                            groups.end * layer.group_channels});
+  return Intersection(all,
+                      {groups.begin * layer.group_channels, groups.end * layer.group_channels});
 }
 
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe) {

@@ -168,8 +168,8 @@ int64_t Tiler::RowsPerBand(int32_t number) const {
   for (const Share& share : partitions_[number].shares) most = std::max(most, share.rows.size());
   if (parameters_.layer_chunks[number].size() > 1) return most;
   const double cycles = static_cast<double>(bytes) / config_.axi_bytes();
-  const int64_t bands = std::clamp<int64_t>(
-      static_cast<int64_t>(std::sqrt(cycles / kCommandCycles)), 1, most);
+  const int64_t bands =
+      std::clamp<int64_t>(static_cast<int64_t>(std::sqrt(cycles / kCommandCycles)), 1, most);
   return CeilDiv(most, bands);
 }
 
@@ -576,9 +576,9 @@ void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& w
   }
 }
 
-/// Tile by tile, and within a tile layer by layer. The rows of the last layer decide what the others
-/// compute: what it reads, but for the rows that the tile before computed too. Those are copied to
-/// this tile's buffer, or with one buffer computed again.
+/// Tile by tile, and within a tile layer by layer. The rows of the last layer decide what the
+/// others compute: what it reads, but for the rows that the tile before computed too. Those are
+/// copied to this tile's buffer, or with one buffer computed again.
 void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
   std::vector<std::vector<Piece>> pieces;
   size_t most = 0;
@@ -630,8 +630,7 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
         work.out_address = address_of(layer.output, pe, OutputBytes(g, needed).begin) +
                            (piece.rows.begin - needed.rows.begin) * g.out_row_bytes();
         if (!piece.rows.empty()) works[index].push_back(work);
-        needed = {piece.image,
-                  {g.FirstInputRow(piece.rows.begin), g.EndInputRow(piece.rows.end)}};
+        needed = {piece.image, {g.FirstInputRow(piece.rows.begin), g.EndInputRow(piece.rows.end)}};
         if (piece.rows.empty()) needed.rows = {had.rows.begin, had.rows.begin};
       }
     }

@@ -1,0 +1,324 @@
+// npugen_bench: cycles of networks and layers on verilated hardware, simulation rates, build times.
+//
+//     npugen_bench [--write FILE] [--builds]
+//
+// Prints the tables of docs/performance.md; --write also writes that document. --builds builds the
+// model of every preset anew, to time it. Networks that are not here (NPUGEN_SHARED_MODELS) have no
+// row. Exit status: 0 measured, 1 a build or run failed or a result was not bit-exact, 2 usage.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "generator/config/load.h"
+#include "sw/model/tflite_reader.h"
+#include "sw/runtime/run_model.h"
+#include "tests/bench/models.h"
+#include "tests/support/files.h"
+#include "verif/sim/model_builder.h"
+#include "verif/sim/simulated_npu.h"
+
+namespace npugen::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void Fail(const std::string& what, const Diagnostics& errors) {
+  fmt::print(stderr, "npugen_bench: {}\n", what);
+  for (const Diagnostic& error : errors) std::fputs(FormatDiagnostic(error, false).c_str(), stderr);
+  std::exit(1);
+}
+
+template <typename T>
+T Need(Result<T> result, const std::string& what) {
+  if (!result) Fail(what, result.errors());
+  return std::move(result.value());
+}
+
+NpuConfig ConfigOf(const std::string& spec) { return Need(LoadSpec(SourcePath(spec)), spec); }
+
+BuiltModel Build(const NpuConfig& config, const std::string& cache) {
+  ModelBuildOptions options;
+  options.cache_folder = cache;
+  return Need(BuildConfigModel(config, options), config.name);
+}
+
+/// Deterministic bytes for a model's inputs.
+std::vector<std::vector<uint8_t>> Inputs(const Model& model) {
+  std::vector<std::vector<uint8_t>> inputs;
+  uint64_t state = 1;
+  for (int32_t input : model.inputs) {
+    std::vector<uint8_t> bytes(model.tensors[static_cast<size_t>(input)].bytes());
+    for (uint8_t& byte : bytes) {
+      state = state * 6364136223846793005u + 1442695040888963407u;
+      byte = static_cast<uint8_t>(state >> 56);
+    }
+    inputs.push_back(std::move(bytes));
+  }
+  return inputs;
+}
+
+/// A model on a spec, every tensor checked.
+struct Run {
+  RunReport report;
+  double seconds = 0;  ///< of host time, for the checked run and the measured ones
+};
+
+Run Measure(const std::string& spec, const Model& model) {
+  const NpuConfig config = ConfigOf(spec);
+  const BuiltModel built = Build(config, "");
+  const CompiledModel compiled = Need(CompileForRun(model, config), model.name);
+  SimulationOptions simulation;
+  simulation.memory_bytes = (RunMemoryBytes(compiled) + (uint64_t{1} << 20)) & ~uint64_t{4095};
+  const std::unique_ptr<SimulatedNpu> npu =
+      Need(SimulatedNpu::Open(built.library, simulation), config.name);
+  const auto start = std::chrono::steady_clock::now();
+  Run run;
+  run.report =
+      Need(RunModel(config, model, compiled, *npu, Inputs(model), {}, nullptr), model.name);
+  run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (run.report.mismatches != 0) Fail(model.name + " is not bit-exact on " + config.name, {});
+  return run;
+}
+
+Model Read(const std::vector<uint8_t>& file, const std::string& name) {
+  return Need(ReadTflite(file, name), name);
+}
+
+std::optional<Model> Shared(const std::string& name) {
+  const std::string folder = SharedModelsFolder();
+  const std::string path = folder + "/" + name + "/model.tflite";
+  if (folder.empty() || !fs::exists(path)) return std::nullopt;
+  return Need(LoadTflite(path), path);
+}
+
+std::string Thousands(uint64_t number) {
+  std::string text = fmt::format("{}", number);
+  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) {
+    text.insert(static_cast<size_t>(at), ",");
+  }
+  return text;
+}
+
+/// The document, which is also what is printed.
+class Document {
+ public:
+  void Line(const std::string& text) {
+    std::puts(text.c_str());
+    std::fflush(stdout);
+    text_ += text + '\n';
+  }
+  bool Write(const std::string& path) const {
+    std::ofstream file(path, std::ios::binary);
+    file << text_;
+    return static_cast<bool>(file.flush());
+  }
+
+ private:
+  std::string text_;
+};
+
+void Networks(Document* document) {
+  struct Row {
+    const char* name;
+    const char* label;
+    uint64_t goal;
+    const char* known;
+  };
+  constexpr Row kRows[] = {
+      {"resnet8_cifar10", "resnet8", 58'000, "100,117"},
+      {"kws_dscnn", "DS-CNN keyword spotting", 15'000, "46,118"},
+      {"vww_mobilenet", "MobileNetV1 0.25 visual wake words", 48'000, "137,916"},
+      {"ad_autoencoder", "autoencoder anomaly detection", 18'000, "40,293"},
+      {"streaming_ww", "streaming wake word", 8'000, "16,978"},
+      {"mobilenet_v2_224", "MobileNetV2 1.0 224", 1'600'000, "3,580,000"},
+      {"mobilenet_v2_160_035", "MobileNetV2 0.35 160", 0, "-"},
+      {"hps_320x240", "person detection 320x240", 0, "-"},
+      {"micro_speech", "micro speech", 0, "-"},
+  };
+  document->Line("## Networks on `edge`");
+  document->Line("");
+  document->Line(
+      "Cycles from doorbell to interrupt: 256 MACs per cycle, 16-byte bus, memory latency 50 "
+      "cycles, one inference.");
+  document->Line("");
+  document->Line(
+      "| network | MACs | cycles | goal | known best of 256 MACs | MAC use | parameters cached | "
+      "bytes read | simulation |");
+  document->Line("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
+  const auto row = [&](const std::string& label, const Model& model, uint64_t goal,
+                       const char* known) {
+    const RunReport report = Measure("specs/edge.yaml", model).report;
+    document->Line(fmt::format(
+        "| {} | {} | {} | {} | {} | {:.1f} % | {} | {} | {:.2f} MHz |", label,
+        Thousands(report.macs), Thousands(report.first.cycles),
+        goal == 0
+            ? "-"
+            : fmt::format("{}{}", Thousands(goal), report.first.cycles <= goal ? "" : " (missed)"),
+        known, 100 * report.utilization, report.cached ? Thousands(report.cached->cycles) : "-",
+        Thousands(report.first.bytes_read), report.sim_hz / 1e6));
+  };
+  row("digits CNN (models/digits)",
+      Read(ReadBytes(SourcePath("models/digits/digits_cnn_int8.tflite")), "digits"), 6'000, "-");
+  for (const Row& r : kRows) {
+    if (const std::optional<Model> model = Shared(r.name)) row(r.label, *model, r.goal, r.known);
+  }
+  if (const std::optional<Model> model = Shared("ad_autoencoder")) {
+    const RunReport report = Measure("tests/bench/edge_512k.yaml", *model).report;
+    const uint64_t cycles = report.cached ? report.cached->cycles : report.first.cycles;
+    document->Line("");
+    document->Line(fmt::format(
+        "The autoencoder with its parameters cached in a core memory of 512 KiB, 8 banks "
+        "(`tests/bench/edge_512k.yaml`): {} cycles (goal 3,500{}).",
+        Thousands(cycles), cycles <= 3'500 ? "" : ", missed"));
+  }
+  document->Line("");
+}
+
+void Layers(Document* document) {
+  document->Line("## Layers on `edge`");
+  document->Line("");
+  document->Line("| layer | cycles | MAC use | goal |");
+  document->Line("| --- | --- | --- | --- |");
+  const RunReport gemm = Measure("specs/edge.yaml", Read(GemmModel(512, 512, 512), "gemm")).report;
+  document->Line(fmt::format(
+      "| matrix product 512 x 512 x 512, from memory to memory | {} | {:.1f} % | 98 % |",
+      Thousands(gemm.cycles), 100 * gemm.utilization));
+  for (const int32_t stride : {1, 2}) {
+    const RunReport report =
+        Measure("specs/edge.yaml", Read(DepthwiseModel(24, 64, stride), "depthwise")).report;
+    const LayerReport& layer = report.layers[1];
+    document->Line(fmt::format(
+        "| depthwise 3x3, 64 channels, 24x24, stride {}, between two layers | {} | {:.1f} % | {} % "
+        "|",
+        stride, Thousands(layer.cycles), 100 * layer.utilization, stride == 1 ? 50 : 25));
+  }
+  const RunReport convolution =
+      Measure("specs/edge.yaml", Read(ConvolutionModel(16, 256, 3), "convolution")).report;
+  document->Line(
+      fmt::format("| convolution 3x3, 256 channels, 16x16, from memory to memory | {} | "
+                  "{:.1f} % | - |",
+                  Thousands(convolution.cycles), 100 * convolution.utilization));
+  document->Line("");
+}
+
+void Quad(Document* document) {
+  document->Line("## `quad` against `edge`");
+  document->Line("");
+  document->Line(
+      "Four times the MACs. Buses of 16 and 64 bytes (`tests/bench/*_wide.yaml`); the goal is 2.8 "
+      "times faster with the wide one.");
+  document->Line("");
+  document->Line(
+      "| network | edge, 16 | quad, 16 | faster | edge, 64 | quad, 64 | faster than edge, 64 | "
+      "than edge, 16 |");
+  document->Line("| --- | --- | --- | --- | --- | --- | --- | --- |");
+  for (const char* name : {"resnet8_cifar10", "vww_mobilenet", "mobilenet_v2_224"}) {
+    const std::optional<Model> model = Shared(name);
+    if (!model) continue;
+    const auto cycles = [&](const char* spec) { return Measure(spec, *model).report.first.cycles; };
+    const uint64_t edge = cycles("specs/edge.yaml"), quad = cycles("specs/quad.yaml");
+    const uint64_t edge_wide = cycles("tests/bench/edge_wide.yaml");
+    const uint64_t quad_wide = cycles("tests/bench/quad_wide.yaml");
+    const auto ratio = [](uint64_t slow, uint64_t fast) {
+      return static_cast<double>(slow) / static_cast<double>(fast);
+    };
+    document->Line(fmt::format("| {} | {} | {} | {:.2f} | {} | {} | {:.2f} | {:.2f} |", name,
+                               Thousands(edge), Thousands(quad), ratio(edge, quad),
+                               Thousands(edge_wide), Thousands(quad_wide),
+                               ratio(edge_wide, quad_wide), ratio(edge, quad_wide)));
+  }
+  document->Line("");
+}
+
+void Simulation(Document* document, bool builds) {
+  document->Line("## Simulation");
+  document->Line("");
+  document->Line(
+      "One thread, no waves, counters on; a 3x3 convolution of 64 channels. These figures depend "
+      "on "
+      "the host and on what else it does.");
+  document->Line("");
+  document->Line(builds ? "| preset | MACs per cycle | rate | model built in |"
+                        : "| preset | MACs per cycle | rate |");
+  document->Line(builds ? "| --- | --- | --- | --- |" : "| --- | --- | --- |");
+  for (const char* name : {"nano", "edge", "quad", "edge_tpu_v1", "edge_tpu_v2", "edge_tpu_v3"}) {
+    const std::string spec = fmt::format("specs/{}.yaml", name);
+    const NpuConfig config = ConfigOf(spec);
+    std::string time;
+    if (builds) {
+      const fs::path cache =
+          fs::temp_directory_path() / fmt::format("npugen_bench_{}", static_cast<long>(getpid()));
+      // The first build also compiles Verilator's runtime, which the second one finds.
+      NpuConfig other = ConfigOf("specs/nano.yaml");
+      Build(other, cache.string());
+      if (std::string(name) == "nano") fs::remove_all(cache / "models");
+      time = fmt::format(" {:.0f} s |", Build(config, cache.string()).seconds);
+      fs::remove_all(cache);
+    }
+    const RunReport report = Measure(spec, Read(ConvolutionModel(32, 64, 3), "convolution")).report;
+    document->Line(fmt::format("| `{}` | {} | {:.0f} kHz |{}", name,
+                               Thousands(config.macs_per_cycle()), report.sim_hz / 1e3, time));
+  }
+  document->Line("");
+  double seconds = 0;
+  bool all = true;
+  for (const char* name : {"resnet8_cifar10", "kws_dscnn", "vww_mobilenet", "ad_autoencoder"}) {
+    const std::optional<Model> model = Shared(name);
+    all = all && model.has_value();
+    if (model) seconds += Measure("specs/edge.yaml", *model).seconds;
+  }
+  if (all) {
+    document->Line(
+        fmt::format("The four networks of MLPerf Tiny on `edge`, once with every tensor compared, "
+                    "once cold and "
+                    "once with cached parameters: {:.1f} s together (goal 3 s).",
+                    seconds));
+  }
+  if (const std::optional<Model> model = Shared("mobilenet_v2_224")) {
+    document->Line(fmt::format("MobileNetV2 224 on `edge`, the same three runs: {:.1f} s.",
+                               Measure("specs/edge.yaml", *model).seconds));
+  }
+}
+
+int Main(int argc, char** argv) {
+  std::string path;
+  bool builds = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--builds") {
+      builds = true;
+    } else if (argument == "--write" && i + 1 < argc) {
+      path = argv[++i];
+    } else {
+      std::fputs("usage: npugen_bench [--write FILE] [--builds]\n", stderr);
+      return 2;
+    }
+  }
+  Document document;
+  document.Line("# Performance");
+  document.Line("");
+  document.Line(
+      "Written by `make bench`; every run is compared bit for bit with the golden model.");
+  document.Line("");
+  Networks(&document);
+  Layers(&document);
+  Quad(&document);
+  Simulation(&document, builds);
+  if (!path.empty() && !document.Write(path)) {
+    fmt::print(stderr, "npugen_bench: {} cannot be written\n", path);
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace npugen::testing
+
+int main(int argc, char** argv) { return npugen::testing::Main(argc, argv); }
