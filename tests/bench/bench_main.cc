@@ -99,11 +99,8 @@ std::optional<Model> Shared(const std::string& name) {
 }
 
 std::string Thousands(uint64_t number) {
-  std::string text = fmt::format("{}", number);
-  for (int at = static_cast<int>(text.size()) - 3; at > 0; at -= 3) {
-    text.insert(static_cast<size_t>(at), ",");
-  }
-  return text;
+  if (number < 1000) return fmt::format("{}", number);
+  return fmt::format("{},{:03}", Thousands(number / 1000), number % 1000);
 }
 
 /// The document, which is also what is printed.
