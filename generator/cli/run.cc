@@ -9,6 +9,7 @@
 #include "generator/config/load.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
+#include "sw/runtime/trace_json.h"
 
 namespace npugen {
 namespace {
@@ -22,6 +23,8 @@ struct RunOptions {
   uint32_t repeat = 1;
   uint64_t timeout = 0;
   std::string json;
+  std::string trace;
+  uint64_t trace_events = RunModelOptions().timeline_limit;
   std::string dump = "npugen-mismatch";
   BuildFlags build;
   SimulationFlags simulation;
@@ -104,17 +107,28 @@ int Run(const RunOptions& options) {
   run.timeout_cycles = options.timeout;
   run.dump_folder = options.dump;
   run.progress = [&progress](const std::string& text) { progress.Show(text); };
+  Timeline timeline;
+  if (!options.trace.empty()) run.timeline = &timeline;
+  run.timeline_limit = options.trace_events;
   std::vector<std::vector<uint8_t>> outputs;
   Result<RunReport> report = RunModel(*config, *model, *compiled, **npu, *inputs, run, &outputs);
   progress.Clear();
   if (!report) return Report(report.errors());
 
   std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
+  std::fputs(DescribeWaves(options.simulation, (*npu)->Cycles()).c_str(), stdout);
   std::fflush(stdout);
   if (!options.json.empty()) {
     const std::string json = RunReportJson(*report);
     const Status written = WriteFileBytes(options.json, json.data(), json.size());
     if (!written) return Report(written.errors());
+  }
+  if (!options.trace.empty()) {
+    const std::string json = TraceJson(*config, compiled->plain, *report, timeline);
+    const Status written = WriteFileBytes(options.trace, json.data(), json.size());
+    if (!written) return Report(written.errors());
+    fmt::print("trace: {} of {} cycles in {}; ui.perfetto.dev opens it\n", timeline.cycles,
+               report->cycles, options.trace);
   }
   for (size_t i = 0; i < options.outputs.size(); ++i) {
     const Status written = WriteFileBytes(options.outputs[i], outputs[i].data(), outputs[i].size());
@@ -155,6 +169,16 @@ void AddRunCommand(CLI::App& app) {
       ->capture_default_str()
       ->check(CLI::Range(1u, 1000000u));
   command->add_option("--json", options->json, "write the report to this file (docs/run-json.md)");
+  CLI::Option* trace = command->add_option(
+      "--trace", options->trace,
+      "write the timeline of the last measured run to this file, for ui.perfetto.dev "
+      "(docs/trace.md)");
+  command
+      ->add_option("--trace-events", options->trace_events,
+                   "most events that are recorded; the trace ends there")
+      ->capture_default_str()
+      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))
+      ->needs(trace);
   command->add_option("--dump", options->dump, "folder for the tensors of a mismatch")
       ->capture_default_str();
   command->add_option("--timeout", options->timeout,

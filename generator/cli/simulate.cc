@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -63,8 +64,17 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
   command.add_option("--stall-seed", flags->stall_seed, "seed of the pauses")
       ->capture_default_str();
   command.add_flag("--interleave", flags->interleave, "mix the answers to different bus ids");
-  command.add_option("--waves", flags->waves,
-                     "write all signals to this FST file (a model of its own, far slower)");
+  CLI::Option* waves = command.add_option(
+      "--waves", flags->waves,
+      "write all signals to this FST file (a model of its own, far slower where it writes)");
+  command
+      .add_option("--waves-from", flags->waves_from,
+                  "first cycle in it, counted from the start of the simulation")
+      ->capture_default_str()
+      ->needs(waves);
+  command.add_option("--waves-cycles", flags->waves_cycles, "cycles in it; 0: all that follow")
+      ->capture_default_str()
+      ->needs(waves);
 }
 
 Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
@@ -93,7 +103,21 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
   options.stall_seed = flags.stall_seed;
   options.interleave = flags.interleave;
   options.waves = flags.waves;
+  options.waves_from = flags.waves_from;
+  options.waves_cycles = flags.waves_cycles;
   return SimulatedNpu::Open(model.library, options);
+}
+
+std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles) {
+  if (flags.waves.empty()) return "";
+  if (cycles <= flags.waves_from) {
+    return fmt::format("waves: nothing in {}, the simulation ended with cycle {}\n", flags.waves,
+                       cycles - 1);
+  }
+  const uint64_t all = cycles - flags.waves_from;
+  const uint64_t written = flags.waves_cycles == 0 ? all : std::min(flags.waves_cycles, all);
+  return fmt::format("waves: cycles {} to {} of {} in {}\n", flags.waves_from,
+                     flags.waves_from + written - 1, cycles, flags.waves);
 }
 
 Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path) {

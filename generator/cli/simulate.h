@@ -45,6 +45,8 @@ struct SimulationFlags {
   uint64_t stall_seed = 1;
   bool interleave = false;
   std::string waves;
+  uint64_t waves_from = 0;
+  uint64_t waves_cycles = kDefaultWavesCycles;
 };
 void AddSimulationFlags(CLI::App& command, SimulationFlags* flags);
 
@@ -58,6 +60,9 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
                                                      const BuiltModel& model,
                                                      const SimulationFlags& flags,
                                                      uint64_t memory_bytes);
+
+/// What is to be said about the wave file after a simulation of `cycles` cycles; empty without one.
+std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles);
 
 /// The contents of a file (kFileRead), and the way back (kFileWrite).
 Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path);

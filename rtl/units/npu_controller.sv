@@ -115,7 +115,13 @@ module npu_controller #(
   // trace
   output wire                  trace_active_o,        // the cycle before belonged to a job
   output wire [3:0]            trace_cause_o,         // its cause
-  output wire [15:0]           trace_tag_o            // command that the cause refers to
+  output wire [15:0]           trace_tag_o,           // command that the cause refers to
+  // dispatcher in this cycle, for the trace
+  output wire                  dispatch_busy_o,       // an entry is at the head of the stream
+  output wire                  dispatch_blocked_o,    // it waits: a queue is full, engines run
+  output wire                  dispatch_begin_o,      // pulse: a command's first entry is gone
+  output wire                  dispatch_last_o,       // pulse: so is its last entry
+  output wire [15:0]           dispatch_tag_o         // of the command that begins at the head
 );
   if (NumPes < 1 || NumPes > 32) begin : gen_bad
     $error("npu_controller: the array has 1 to 32 PEs");
@@ -275,6 +281,9 @@ module npu_controller #(
     .blocked_o    (dispatch_blocked),
     .command_o    (command),
     .done_o       (finished),
+    .busy_o       (dispatch_busy_o),
+    .last_o       (dispatch_last_o),
+    .tag_o        (dispatch_tag_o),
     .error_valid_o(dispatch_error),
     .error_code_o (dispatch_error_code),
     .error_tag_o  (dispatch_error_tag)
@@ -450,5 +459,7 @@ module npu_controller #(
   assign trace_active_o       = trace_active_q;
   assign trace_cause_o        = trace_cause_q;
   assign trace_tag_o          = trace_tag_q;
+  assign dispatch_blocked_o   = dispatch_blocked;
+  assign dispatch_begin_o     = command;
 endmodule : npu_controller
 `default_nettype wire

@@ -36,6 +36,10 @@ module npu_dispatch #(
   output wire              blocked_o,      // waits for idle_i or for a full queue
   output wire              command_o,      // pulse: a command dispatched, a FENCE or END complete
   output wire              done_o,         // pulse: END is complete
+  // trace
+  output wire              busy_o,         // an entry is at the head
+  output wire              last_o,         // pulse: the last entry of a command is gone
+  output wire [15:0]       tag_o,          // of the command whose first entry is at the head
   // errors
   output wire              error_valid_o,  // pulse; then stopped until clear_i
   output wire [7:0]        error_code_o,
@@ -237,6 +241,9 @@ module npu_dispatch #(
   assign done_o        = head && !fail && is_end && synchronized;
   assign command_o     = head && !fail && (pushed || is_compute || (!push && synchronized));
   assign entry_ready_o = command_o || (pushed && !held_q);
+  assign busy_o        = accept;
+  assign last_o        = entry_ready_o && push_last_o;
+  assign tag_o         = header.tag;
   assign blocked_o     = (push && !push_ready) ||
                          (head && !fail && (is_end || is_fence) && !synchronized);
 

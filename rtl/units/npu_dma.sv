@@ -37,6 +37,8 @@ module npu_dma #(
   output wire                   load_stalled_o,        // nothing moves without arrival or command
   output wire                   load_waiting_o,        // a LOAD taken waits for a barrier
   output wire  [15:0]           load_waiting_tag_o,
+  output wire                   load_release_o,        // pulse: the waits of a LOAD taken hold
+  output wire                   load_done_o,           // pulse: a LOAD is complete
   output wire                   load_signal_valid_o,
   output wire  [5:0]            load_signal_id_o,
   output wire  [23:0]           load_signal_amount_o,
@@ -45,6 +47,7 @@ module npu_dma #(
   output wire  [15:0]           load_error_tag_o,
   output wire  [AddrW-1:0]      load_error_address_o,
   output wire                   store_busy_o,
+  output wire                   store_done_o,          // pulse: a STORE is complete
   output wire                   store_signal_valid_o,
   output wire  [5:0]            store_signal_id_o,
   output wire  [23:0]           store_signal_amount_o,
@@ -143,6 +146,8 @@ module npu_dma #(
     .stalled_o         (load_stalled_o),
     .waiting_o         (load_waiting_o),
     .waiting_tag_o     (load_waiting_tag_o),
+    .release_o         (load_release_o),
+    .done_o            (load_done_o),
     .signal_valid_o    (load_signal_valid_o),
     .signal_id_o       (load_signal_id_o),
     .signal_amount_o   (load_signal_amount_o),
@@ -196,6 +201,7 @@ module npu_dma #(
     .halt_i,
     .quiet_o        (store_quiet),
     .busy_o         (store_busy_o),
+    .done_o         (store_done_o),
     .signal_valid_o (store_signal_valid_o),
     .signal_id_o    (store_signal_id_o),
     .signal_amount_o(store_signal_amount_o),

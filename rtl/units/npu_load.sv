@@ -48,6 +48,8 @@ module npu_load #(
   output wire                   stalled_o,            // nothing moves without arrival or command
   output wire                   waiting_o,            // a command taken waits for a barrier
   output wire  [15:0]           waiting_tag_o,        // of the first one that does
+  output wire                   release_o,            // pulse: its waits hold
+  output wire                   done_o,               // pulse: a command is complete
   output wire                   signal_valid_o,
   output wire  [5:0]            signal_id_o,
   output wire  [23:0]           signal_amount_o,
@@ -283,7 +285,7 @@ module npu_load #(
       begun_q    <= '0;
     end else begin
       if (take) taken_q <= taken_q + SeqW'(1);
-      if (wait_valid && wait_hold) released_q <= released_q + SeqW'(1);
+      if (release_o) released_q <= released_q + SeqW'(1);
       if (context_pop) begun_q <= begun_q + SeqW'(1);
     end
   end
@@ -589,9 +591,11 @@ module npu_load #(
   assign quiet_o         = !ar_valid_q && !burst_valid;
   assign busy_o          = !runs_ready || check_valid_q || context_valid || !realign_idle || done_q;
   assign waiting_o       = wait_valid && !wait_hold;
+  assign release_o       = wait_valid && wait_hold;
+  assign done_o          = done_q;
   // What is released, on the bus or about to be listed moves on by itself.
   assign stalled_o       = !take && quiet_o && released_q == begun_q && realign_idle && !done_q &&
-                           !(wait_valid && wait_hold) && !requested &&
+                           !release_o && !requested &&
                            (runs_ready || (run_valid && !run_ready));
   assign signal_valid_o  = signal_valid_q;
   assign signal_id_o     = signal_id_q2;

@@ -40,6 +40,7 @@ module npu_pe #(
   output wire                   waiting_o,        // the next command waits for a barrier
   output wire                   blocked_o,        // the queue moves only with an arrival or a push
   output wire                   empty_o,          // nothing in the queue
+  output wire                   begin_o,          // pulse: a command is taken
   output wire  [15:0]           tag_o,            // of the running or next command
   output wire  [3:0]            cause_o,          // what a busy cycle is spent on
   // arrival (counts 1) and error, pulses
@@ -934,6 +935,7 @@ module npu_pe #(
   end
 
   assign busy_o          = state_q != StIdle;
+  assign begin_o         = cmd_valid && cmd_ready;
   assign tag_o           = (state_q != StIdle) ? cmd_q.tag : queue_tag;
   assign cause_o         = cause;
   assign signal_valid_o  = finished && cmd_q.signal_en;

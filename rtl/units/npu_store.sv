@@ -32,6 +32,7 @@ module npu_store #(
   input  wire                   halt_i,           // issue no new burst, finish those under way
   output wire                   quiet_o,          // no burst outstanding
   output wire                   busy_o,           // from the cycle after a command is taken
+  output wire                   done_o,           // pulse: a command is complete
   output wire                   signal_valid_o,
   output wire  [5:0]            signal_id_o,
   output wire  [23:0]           signal_amount_o,
@@ -446,6 +447,7 @@ module npu_store #(
 
   assign quiet_o         = !aw_valid_q && !answer_valid;
   assign busy_o          = !runs_ready || check_valid_q || answer_valid || done_q;
+  assign done_o          = done_q;
   assign signal_valid_o  = signal_valid_q;
   assign signal_id_o     = signal_id_q2;
   assign signal_amount_o = 24'd1;

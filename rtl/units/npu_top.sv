@@ -3,8 +3,8 @@
 // interrupt.
 //
 // One clock, one synchronous reset. Bus reads carry id 0 (command fetch) or 1 (LOAD), writes id 0.
-// The trace port only observes: it says for every cycle of a job what the cycle was spent on and
-// for which command.
+// The trace ports only observe and may stay open: they say for every cycle of a job what the cycle
+// was spent on and for which command, and what each unit does.
 module npu_top #(
   parameter int unsigned GridX              = 1,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY              = 1,       //@ = npu.grid.y  -- PE rows
@@ -30,7 +30,8 @@ module npu_top #(
   parameter int unsigned PostWidth          = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts        = 4,       //@ = units.lookup_ports
   parameter int unsigned WindowPorts        = 4,       //@ = units.window_ports
-  parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash  // of all values above
+  parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash,  // of all values above
+  localparam int unsigned Units             = GridX * GridY + 3  // dispatcher, LOAD, STORE, PEs
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -85,9 +86,19 @@ module npu_top #(
   // interrupt: level, until irq_status is cleared
   output wire                   irq_o,
   // trace of the cycle before
-  output wire                   trace_active_o,  // it belonged to a job
-  output wire  [3:0]            trace_cause_o,   // npu_isa_pkg::Cause*
-  output wire  [15:0]           trace_tag_o      // tag of the command it is charged to
+  output wire                   trace_active_o,    // it belonged to a job
+  output wire  [3:0]            trace_cause_o,     // npu_isa_pkg::Cause*
+  output wire  [15:0]           trace_tag_o,       // tag of the command it is charged to
+  // trace of this cycle: bit 0 is the dispatcher, 1 LOAD, 2 STORE, 3 + p PE p
+  output wire  [Units-1:0]      trace_busy_o,      // has a command
+  output wire  [Units-1:0]      trace_waiting_o,   // next command waits for a barrier; 0: blocked
+  output wire  [Units-1:0]      trace_begin_o,     // pulse: a command is taken
+  output wire  [2:0]            trace_end_o,       // pulse: a command is complete; 0: dispatched
+  output wire                   trace_release_o,   // pulse: the waits of a LOAD that is taken hold
+  output wire  [16*Units-1:0]   trace_unit_tag_o,  // of the command taken last; 0: at the head
+  output wire  [Units-2:0]      trace_arrival_o,   // at a barrier, by LOAD, STORE, PEs
+  output wire  [6*Units-7:0]    trace_arrival_id_o,
+  output wire  [23:0]           trace_arrival_amount_o  // by LOAD; all others add 1
 );
   localparam int unsigned Pes        = GridX * GridY;
   localparam int unsigned PeW        = (Pes > 1) ? $clog2(Pes) : 1;
@@ -187,6 +198,10 @@ module npu_top #(
   logic [15:0]        load_error_tag, store_error_tag;
   logic [AddrW-1:0]   load_error_address, store_error_address;
   logic [Pes-1:0]     pe_busy, pe_waiting, pe_blocked, pe_empty, pe_signal_valid, pe_error_valid;
+  logic [Pes-1:0]     pe_begin;
+  logic               dispatch_busy, dispatch_blocked, dispatch_begin, dispatch_last;
+  logic [15:0]        dispatch_tag;
+  logic               load_done, store_done;
   logic [16*Pes-1:0]  pe_tag, pe_error_tag;
   logic [4*Pes-1:0]   pe_cause;
   logic [6*Pes-1:0]   pe_signal_id;
@@ -291,7 +306,12 @@ module npu_top #(
     .r_last_i            (fetch_r_last),
     .trace_active_o,
     .trace_cause_o,
-    .trace_tag_o
+    .trace_tag_o,
+    .dispatch_busy_o     (dispatch_busy),
+    .dispatch_blocked_o  (dispatch_blocked),
+    .dispatch_begin_o    (dispatch_begin),
+    .dispatch_last_o     (dispatch_last),
+    .dispatch_tag_o      (dispatch_tag)
   );
 
   // ---------------------------------------------------------------------------------------------
@@ -394,6 +414,8 @@ module npu_top #(
     .load_stalled_o       (load_stalled),
     .load_waiting_o       (load_waiting),
     .load_waiting_tag_o   (load_waiting_tag),
+    .load_release_o       (trace_release_o),
+    .load_done_o          (load_done),
     .load_signal_valid_o  (load_signal_valid),
     .load_signal_id_o     (load_signal_id),
     .load_signal_amount_o (load_signal_amount),
@@ -402,6 +424,7 @@ module npu_top #(
     .load_error_tag_o     (load_error_tag),
     .load_error_address_o (load_error_address),
     .store_busy_o         (store_busy),
+    .store_done_o         (store_done),
     .store_signal_valid_o (store_signal_valid),
     .store_signal_id_o    (store_signal_id),
     .store_signal_amount_o(unused_store_amount),
@@ -532,6 +555,7 @@ module npu_top #(
     .waiting_o            (pe_waiting),
     .blocked_o            (pe_blocked),
     .empty_o              (pe_empty),
+    .begin_o              (pe_begin),
     .tag_o                (pe_tag),
     .cause_o              (pe_cause),
     .signal_valid_o       (pe_signal_valid),
@@ -555,6 +579,19 @@ module npu_top #(
     .bus_read_rvalid_o    (mem_rd_rvalid),
     .bus_read_data_o      (mem_rd_rdata)
   );
+
+  // ---------------------------------------------------------------------------------------------
+  // Trace of this cycle.
+  // ---------------------------------------------------------------------------------------------
+  assign trace_busy_o           = {pe_busy, store_busy, load_busy, dispatch_busy};
+  assign trace_waiting_o        = {pe_waiting, store_waiting, load_queue_waiting, dispatch_blocked};
+  assign trace_begin_o          = {pe_begin, store_cmd_valid && store_cmd_ready,
+                                   load_cmd_valid && load_cmd_ready, dispatch_begin};
+  assign trace_end_o            = {store_done, load_done, dispatch_last};
+  assign trace_unit_tag_o       = {pe_tag, store_running_tag, load_running_tag, dispatch_tag};
+  assign trace_arrival_o        = {pe_signal_valid, store_signal_valid, load_signal_valid};
+  assign trace_arrival_id_o     = {pe_signal_id, store_signal_id, load_signal_id};
+  assign trace_arrival_amount_o = load_signal_amount;
 
   logic unused_bits;
   assign unused_bits = ^{control, m_axi_rid_i[1], m_axi_bid_i, pe_cause};

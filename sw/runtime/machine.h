@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sw/runtime/timeline.h"
+
 namespace npugen {
 
 /// Number of causes that the trace distinguishes (4-bit codes).
@@ -48,6 +50,11 @@ class Machine {
   /// Empty where the machine has no trace.
   virtual std::span<const uint64_t> Trace() const = 0;
   virtual void ClearTrace() = 0;
+
+  /// Records the timeline of the next job until it has `limit` events. TakeTimeline() ends that and
+  /// gives the events; there are none where the machine cannot record.
+  virtual void RecordTimeline(uint64_t limit) = 0;
+  virtual Timeline TakeTimeline() = 0;
 };
 
 }  // namespace npugen

@@ -120,10 +120,14 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   npu_forget_parameters(&host.device());
   double seconds = 0;
   uint64_t cycles = 0;
-  for (uint32_t i = 0; i < std::max(options.repeat, 1u); ++i) {
-    what = fmt::format("measured run {} of {}", i + 1, std::max(options.repeat, 1u));
+  const uint32_t repeat = std::max(options.repeat, 1u);
+  for (uint32_t i = 0; i < repeat; ++i) {
+    what = fmt::format("measured run {} of {}", i + 1, repeat);
+    const bool traced = options.timeline != nullptr && i + 1 == repeat;
+    if (traced) machine.RecordTimeline(options.timeline_limit);
     Result<JobReport> job = host.Run(*placed, inputs, job_options);
     if (!job) return job.errors();
+    if (traced) *options.timeline = machine.TakeTimeline();
     AddJob(config, compiled.plain, *job, &report);
     seconds += job->seconds;
     cycles += job->simulated_cycles;

@@ -29,10 +29,12 @@ Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config)
 uint64_t RunMemoryBytes(const CompiledModel& compiled);
 
 struct RunModelOptions {
-  uint32_t repeat = 1;          ///< measured runs, at least 1
-  bool check_tensors = true;    ///< do the checking run
-  uint64_t timeout_cycles = 0;  ///< for one job; 0: a generous guess from the model's size
-  std::string dump_folder;      ///< for the tensors of a mismatch; empty: no files
+  uint32_t repeat = 1;                  ///< measured runs, at least 1
+  bool check_tensors = true;            ///< do the checking run
+  uint64_t timeout_cycles = 0;          ///< for one job; 0: a generous guess from the model's size
+  std::string dump_folder;              ///< for the tensors of a mismatch; empty: no files
+  Timeline* timeline = nullptr;         ///< gets what the last measured run did; may be null
+  uint64_t timeline_limit = 1'000'000;  ///< of its events
   std::function<void(const std::string&)> progress;  ///< told what is under way; may be null
 };
 

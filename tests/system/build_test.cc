@@ -248,9 +248,37 @@ TEST_F(ProgramTest, DemoWritesItsReport) {
   EXPECT_TRUE(json["area_ge"].is_null());
 }
 
-TEST_F(ProgramTest, WavesAreWritten) {
-  ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ + " --waves digits.fst"), 0) << output_;
-  EXPECT_GT(fs::file_size(folder_ / "digits.fst"), 10000u);
+TEST_F(ProgramTest, WavesAreWrittenInTheirWindow) {
+  const std::string run = "run " + nano_ + " " + digits_ + " ";
+  ASSERT_EQ(Npugen(run + "--waves long.fst --waves-cycles 20000"), 0) << output_;
+  EXPECT_NE(output_.find("waves: cycles 0 to 19999 of"), std::string::npos) << output_;
+  ASSERT_EQ(Npugen(run + "--waves short.fst --waves-from 5000 --waves-cycles 100"), 0) << output_;
+  EXPECT_NE(output_.find("waves: cycles 5000 to 5099 of"), std::string::npos) << output_;
+  EXPECT_GT(fs::file_size(folder_ / "long.fst"), 10000u);
+  EXPECT_LT(fs::file_size(folder_ / "short.fst"), fs::file_size(folder_ / "long.fst"));
+  ASSERT_EQ(Npugen(run + "--waves late.fst --waves-from 1000000000"), 0) << output_;
+  EXPECT_NE(output_.find("waves: nothing in late.fst"), std::string::npos) << output_;
+  for (const char* option : {"--waves-from", "--waves-cycles"}) {
+    EXPECT_EQ(Npugen(run + option + " 10"), 2);
+    EXPECT_NE(output_.find("requires --waves"), std::string::npos) << output_;
+  }
+}
+
+TEST_F(ProgramTest, TraceIsWritten) {
+  const std::string run = "run " + nano_ + " " + digits_ + " ";
+  ASSERT_EQ(Npugen(run + "--trace trace.json"), 0) << output_;
+  const nlohmann::json trace = nlohmann::json::parse(ReadBytes((folder_ / "trace.json").string()));
+  EXPECT_GT(trace["traceEvents"].size(), 100u);
+  EXPECT_EQ(trace["otherData"]["npu"], "nano");
+  EXPECT_EQ(trace["otherData"]["cut"], false);
+  EXPECT_NE(output_.find("trace.json"), std::string::npos) << output_;
+  ASSERT_EQ(Npugen(run + "--trace cut.json --trace-events 50"), 0) << output_;
+  const nlohmann::json cut = nlohmann::json::parse(ReadBytes((folder_ / "cut.json").string()));
+  EXPECT_EQ(cut["otherData"]["cut"], true);
+  EXPECT_EQ(Npugen(run + "--trace missing/trace.json"), 2);
+  EXPECT_NE(output_.find("U003"), std::string::npos) << output_;
+  EXPECT_EQ(Npugen(run + "--trace-events 50"), 2);
+  EXPECT_NE(output_.find("requires --trace"), std::string::npos) << output_;
 }
 
 }  // namespace

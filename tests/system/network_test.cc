@@ -27,15 +27,7 @@ struct Shape {
 
 const Shape kShapes[] = {
     {"nano", nullptr, 20, 0.0, false},
-    {"odd",
-     "npu: {grid: {x: 2, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}, "
-     "command_queue: 2}\n"
-     "pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}\n"
-     "core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}\n"
-     "lane: {simd: 5}\n"
-     "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {postprocess_width: 2, lookup_ports: 1}\n",
-     7, 0.3, true},
+    {"odd", kOddSpec, 7, 0.3, true},
     {"one",
      "npu: {grid: {x: 1, y: 1}, axi: {data_width: 32, outstanding: 1}, command_queue: 1}\n"
      "pe: {memory: 16 KiB, banks: 2, bank_width: 4, cores: 1}\n"

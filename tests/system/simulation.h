@@ -13,6 +13,17 @@
 
 namespace npugen::testing {
 
+/// A spec whose sizes are no powers of two where they need not be: two PEs of two cores on a narrow
+/// bus.
+inline constexpr const char* kOddSpec =
+    "npu: {grid: {x: 2, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}, "
+    "command_queue: 2}\n"
+    "pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}\n"
+    "core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}\n"
+    "lane: {simd: 5}\n"
+    "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
+    "units: {postprocess_width: 2, lookup_ports: 1}\n";
+
 /// The configuration of a spec of the repository, such as "nano". Ends the program if it is
 /// refused.
 NpuConfig SpecConfig(const std::string& name);

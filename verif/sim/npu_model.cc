@@ -1,8 +1,9 @@
 // The simulated NPU behind npu_model_abi.h: clock, reset, AXI4-Lite master, AXI memory, trace
-// sampling.
+// sampling, waves.
 //
 // Compiled once per configuration together with the verilated class; the clock loop is here so that
 // a cycle costs no call across the shared object's border.
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -12,6 +13,7 @@
 #include "Vnpu_top.h"
 #include "verif/sim/axi_memory.h"
 #include "verif/sim/npu_model_abi.h"
+#include "verif/sim/timeline_recorder.h"
 #include "verilated.h"
 #ifdef NPU_MODEL_WAVES
 #include "verilated_fst_c.h"
@@ -52,6 +54,10 @@ struct npu_model {
       waves_ = std::make_unique<VerilatedFstC>();
       top_.trace(waves_.get(), 99);
       waves_->open(settings.waves);
+      waves_from_ = settings.waves_from;
+      waves_end_ = settings.waves_cycles == 0 || settings.waves_cycles > UINT64_MAX - waves_from_
+                       ? UINT64_MAX
+                       : waves_from_ + settings.waves_cycles;
     }
 #endif
     HardwareReset();
@@ -169,6 +175,16 @@ struct npu_model {
     last_tag_ = 0;
   }
 
+  void RecordTimeline(uint64_t limit) {
+    if (recorder_ == nullptr) recorder_ = std::make_unique<npugen::TimelineRecorder>();
+    recorder_->Arm(limit, kBusBytes);
+    recording_ = recorder_->armed();
+  }
+  npu_model_timeline ReadTimeline() {
+    recording_ = false;
+    return recorder_ == nullptr ? npu_model_timeline() : recorder_->Finish();
+  }
+
  private:
   static constexpr uint32_t kBusBytes = sizeof(Vnpu_top::m_axi_rdata_i);
 
@@ -182,9 +198,7 @@ struct npu_model {
     top_.clk_i = 0;
     if (copy_response_) CopyResponse();
     top_.eval();
-#ifdef NPU_MODEL_WAVES
-    if (waves_) waves_->dump(cycles_ * 2);
-#endif
+    DumpWaves(0);
   }
 
   /// The rising edge, with what the memory and the trace see of the cycle that ends.
@@ -195,12 +209,60 @@ struct npu_model {
       ++trace_.get()[tag * NPU_MODEL_CAUSES + top_.trace_cause_o];
       if (tag > last_tag_) last_tag_ = tag;
     }
+    if (recording_) Record();
     top_.clk_i = 1;
     top_.eval();
-#ifdef NPU_MODEL_WAVES
-    if (waves_) waves_->dump(cycles_ * 2 + 1);
-#endif
+    DumpWaves(1);
     ++cycles_;
+  }
+
+  /// Half a cycle for the wave file, which is complete when its cycles are over.
+  void DumpWaves([[maybe_unused]] uint32_t half) {
+#ifdef NPU_MODEL_WAVES
+    if (!waves_ || cycles_ < waves_from_) return;
+    if (cycles_ < waves_end_) {
+      waves_->dump(cycles_ * 2 + half);
+    } else {
+      waves_->close();
+      waves_.reset();
+    }
+#endif
+  }
+
+  void Record() {
+    // Vectors of the model are little endian in memory, however wide they are.
+    const auto word = [](const auto& vector) {
+      uint64_t bits = 0;
+      std::memcpy(&bits, &vector, std::min(sizeof bits, sizeof vector));
+      return bits;
+    };
+    npugen::TimelineSignals signals;
+    signals.active = top_.trace_active_o;
+    signals.cause = top_.trace_cause_o;
+    signals.tag = top_.trace_tag_o;
+    signals.busy = word(top_.trace_busy_o);
+    signals.waiting = word(top_.trace_waiting_o);
+    signals.begin = word(top_.trace_begin_o);
+    signals.end = top_.trace_end_o;
+    signals.release = top_.trace_release_o;
+    signals.tags = reinterpret_cast<const uint8_t*>(&top_.trace_unit_tag_o);
+    signals.arrivals = word(top_.trace_arrival_o);
+    signals.arrival_ids = reinterpret_cast<const uint8_t*>(&top_.trace_arrival_id_o);
+    signals.arrival_amount = top_.trace_arrival_amount_o;
+    signals.ar = top_.m_axi_arvalid_o && top_.m_axi_arready_i;
+    signals.r = top_.m_axi_rvalid_i && top_.m_axi_rready_o;
+    signals.aw = top_.m_axi_awvalid_o && top_.m_axi_awready_i;
+    signals.w = top_.m_axi_wvalid_o && top_.m_axi_wready_i;
+    signals.b = top_.m_axi_bvalid_i && top_.m_axi_bready_o;
+    signals.ar_id = top_.m_axi_arid_o;
+    signals.ar_addr = top_.m_axi_araddr_o;
+    signals.r_id = top_.m_axi_rid_i;
+    signals.r_last = top_.m_axi_rlast_i;
+    signals.aw_addr = top_.m_axi_awaddr_o;
+    signals.w_strb = top_.m_axi_wstrb_o;
+    signals.w_last = top_.m_axi_wlast_o;
+    recorder_->Sample(cycles_, signals);
+    recording_ = recorder_->armed();
   }
 
   void TickMemory() {
@@ -258,9 +320,13 @@ struct npu_model {
   std::unique_ptr<uint64_t, Free> trace_;
 #ifdef NPU_MODEL_WAVES
   std::unique_ptr<VerilatedFstC> waves_;
+  uint64_t waves_from_ = 0;
+  uint64_t waves_end_ = 0;
 #endif
+  std::unique_ptr<npugen::TimelineRecorder> recorder_;
   uint64_t cycles_ = 0;
   uint32_t last_tag_ = 0;
+  bool recording_ = false;
   bool copy_response_ = true;
   bool in_reset_ = true;
 };
@@ -303,6 +369,9 @@ constexpr npu_model_interface kInterface = {
                         npu_model_counters* counters) { model->ReadCounters(counters); },
     .trace = [](npu_model* model, uint32_t* tags) { return model->Trace(tags); },
     .clear_trace = [](npu_model* model) { model->ClearTrace(); },
+    .record_timeline = [](npu_model* model, uint64_t limit) { model->RecordTimeline(limit); },
+    .read_timeline = [](npu_model* model,
+                        npu_model_timeline* timeline) { *timeline = model->ReadTimeline(); },
     .violation = Violation,
 };
 

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /// Changes with every incompatible change of this file.
-#define NPU_MODEL_ABI_VERSION 1u
+#define NPU_MODEL_ABI_VERSION 2u
 
 /// Causes that a cycle can be charged to (4-bit codes of the trace port).
 #define NPU_MODEL_CAUSES 16u
@@ -31,6 +31,8 @@ struct npu_model_settings {
   uint32_t interleave;     ///< 1: beats of different read ids come mixed
   uint64_t seed;           ///< of the random pauses
   const char* waves;       ///< FST file to write, or null; only in models built with waves
+  uint64_t waves_from;     ///< first cycle in the file
+  uint64_t waves_cycles;   ///< cycles in the file; 0: all that follow
 };
 
 /// What the memory and the trace port saw since npu_model_interface::clear_trace.
@@ -41,6 +43,43 @@ struct npu_model_counters {
   uint64_t violations;                 ///< of the AXI protocol by the NPU
   uint32_t bus_bytes;                  ///< bytes per beat
   uint32_t irq;                        ///< level of the interrupt line
+};
+
+/// Kinds of events. A unit is 0 for the dispatcher, 1 for LOAD, 2 for STORE, 3 + p for PE p.
+enum npu_model_event_kind {
+  /// Cycles charged to cause `number` and command `tag`. These follow one another without gaps.
+  NPU_MODEL_EVENT_CAUSE = 0,
+  /// Unit `number` has a command. The dispatcher: `first` is when its first entry is gone. LOAD
+  /// (whose commands overlap, as those of STORE): `first` is when its waits hold.
+  NPU_MODEL_EVENT_COMMAND = 1,
+  /// Unit `number` has none and waits for a barrier. The dispatcher has one and is blocked: a queue
+  /// is full, or FENCE and END wait for the engines.
+  NPU_MODEL_EVENT_WAIT = 2,
+  /// Barrier `number` counts `amount` more; bytes of a LOAD are gathered over a few cycles.
+  NPU_MODEL_EVENT_ARRIVAL = 3,
+  /// Bursts of AXI id `number` from the accepted address to the last beat or the answer; data from
+  /// `first` to `last`; `amount` is the bytes of beats read, or of strobes written.
+  NPU_MODEL_EVENT_READ = 4,
+  NPU_MODEL_EVENT_WRITE = 5
+};
+
+/// Something that took place in the cycles `begin` to `end` - 1, counted from the doorbell.
+struct npu_model_event {
+  uint64_t begin, first, last, end;
+  uint64_t address;
+  uint32_t amount;
+  uint16_t tag;
+  uint8_t kind;  ///< npu_model_event_kind
+  uint8_t number;
+};
+
+/// What was recorded of one job.
+struct npu_model_timeline {
+  const struct npu_model_event* events;  ///< in the order in which they end
+  uint64_t count;
+  uint64_t first_cycle;  ///< of the doorbell, counted since the model was made
+  uint64_t cycles;       ///< recorded
+  uint32_t cut;          ///< 1: the job went on when there were too many events
 };
 
 /// Function table. No function is thread safe for one model; models are independent.
@@ -77,6 +116,12 @@ struct npu_model_interface {
   /// tags 0..*tags - 1 (the largest seen, at most 65535). The array lives as long as the model.
   const uint64_t* (*trace)(struct npu_model* model, uint32_t* tags);
   void (*clear_trace)(struct npu_model* model);
+
+  /// Records the timeline of the next job, until it has `limit` events; 0 records none. What was
+  /// recorded before is lost.
+  void (*record_timeline)(struct npu_model* model, uint64_t limit);
+  /// Ends the recording if it goes on. The events live until record_timeline.
+  void (*read_timeline)(struct npu_model* model, struct npu_model_timeline* timeline);
 
   /// Text of the `index`-th recorded violation of the AXI protocol, or null beyond the last.
   const char* (*violation)(struct npu_model* model, uint32_t index);

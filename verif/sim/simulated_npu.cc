@@ -55,6 +55,8 @@ Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& libr
   settings.interleave = options.interleave;
   settings.seed = options.stall_seed;
   settings.waves = options.waves.empty() ? nullptr : options.waves.c_str();
+  settings.waves_from = options.waves_from;
+  settings.waves_cycles = options.waves_cycles;
   npu->model_ = npu->interface_->create(&settings);
   if (npu->model_ == nullptr) {
     return CannotWrite(options.waves);
@@ -117,6 +119,34 @@ std::span<const uint64_t> SimulatedNpu::Trace() const {
 }
 
 void SimulatedNpu::ClearTrace() { interface_->clear_trace(model_); }
+
+void SimulatedNpu::RecordTimeline(uint64_t limit) {
+  timeline_limit_ = limit;
+  interface_->record_timeline(model_, limit);
+}
+
+Timeline SimulatedNpu::TakeTimeline() {
+  npu_model_timeline recorded = {};
+  interface_->read_timeline(model_, &recorded);
+  Timeline timeline;
+  timeline.first_cycle = recorded.first_cycle;
+  timeline.cycles = recorded.cycles;
+  timeline.limit = timeline_limit_;
+  timeline.cut = recorded.cut != 0;
+  timeline.events.reserve(recorded.count);
+  for (const npu_model_event& event : std::span(recorded.events, recorded.count)) {
+    timeline.events.push_back({.kind = static_cast<TimelineEvent::Kind>(event.kind),
+                               .number = event.number,
+                               .tag = event.tag,
+                               .amount = event.amount,
+                               .begin = event.begin,
+                               .first = event.first,
+                               .last = event.last,
+                               .end = event.end,
+                               .address = event.address});
+  }
+  return timeline;
+}
 
 void SimulatedNpu::AddErrorRange(uint64_t address, uint64_t bytes) {
   interface_->add_error_range(model_, address, bytes, 2);

@@ -10,6 +10,9 @@
 
 namespace npugen {
 
+/// Cycles in a wave file unless told otherwise: a file of some ten megabytes.
+inline constexpr uint64_t kDefaultWavesCycles = 100'000;
+
 /// Memory and disturbances of a simulation.
 struct SimulationOptions {
   uint64_t memory_base = 0x8000'0000;  ///< bus address; a multiple of 4096
@@ -19,6 +22,8 @@ struct SimulationOptions {
   uint64_t stall_seed = 1;
   bool interleave = false;  ///< beats of different read ids come mixed
   std::string waves;        ///< FST file to write; only models built with waves can
+  uint64_t waves_from = 0;  ///< first cycle in it, since the model was made
+  uint64_t waves_cycles = kDefaultWavesCycles;  ///< cycles in it; 0: all that follow
 };
 
 /// One NPU just after reset.
@@ -41,6 +46,8 @@ class SimulatedNpu : public Machine {
   std::vector<std::string> Violations() const override;
   std::span<const uint64_t> Trace() const override;
   void ClearTrace() override;
+  void RecordTimeline(uint64_t limit) override;
+  Timeline TakeTimeline() override;
 
   /// Runs for exactly `cycles` cycles.
   void Run(uint64_t cycles);
@@ -65,6 +72,7 @@ class SimulatedNpu : public Machine {
   uint64_t memory_base_ = 0;
   uint64_t memory_bytes_ = 0;
   uint64_t failed_accesses_ = 0;
+  uint64_t timeline_limit_ = 0;
 };
 
 }  // namespace npugen

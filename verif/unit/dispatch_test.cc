@@ -66,6 +66,8 @@ struct Bench {
   std::deque<Entry> stream;
   int commands = 0;
   int done = 0;
+  std::vector<unsigned> shown;  // tags of commands as the trace shows them
+  bool showing = false;
   int errors = 0;
   int code = 0;
   unsigned tag = 0;
@@ -82,6 +84,8 @@ struct Bench {
     for (auto& queue : queues) queue.clear();
     for (auto& last : lasts) last.clear();
     commands = done = errors = code = 0;
+    shown.clear();
+    showing = false;
     dut.clear_i = 1;
     Cycle(0);
     dut.clear_i = 0;
@@ -115,6 +119,8 @@ struct Bench {
     if (dut.entry_valid_i && dut.entry_ready_o) stream.pop_front();
     commands += dut.command_o;
     done += dut.done_o;
+    if (dut.busy_o && !showing) shown.push_back(dut.tag_o);
+    showing = (showing || dut.busy_o) && !dut.last_o;
     if (dut.error_valid_o && errors++ == 0) {
       code = dut.error_code_o;
       tag = dut.error_tag_o;
@@ -147,6 +153,7 @@ TEST(Dispatch, CopiesEveryCommandToItsQueues) {
     std::vector<Command> commands;
     std::array<std::vector<Entry>, 34> expected;
     std::array<std::vector<bool>, 34> lasts;
+    std::vector<unsigned> tags;
     for (int i = 0; i < 40; ++i) {
       const auto opcodes = npugen::AllOpcodes();
       const Opcode opcode = opcodes[1 + random() % (opcodes.size() - 1)].opcode;
@@ -162,6 +169,7 @@ TEST(Dispatch, CopiesEveryCommandToItsQueues) {
       }
     }
     commands.push_back(End());
+    for (const Command& command : commands) tags.push_back(command.tag());
     bench.Start(EntriesOf(commands));
     for (int cycle = 0; cycle < 100000 && bench.done == 0; ++cycle) {
       bench.Cycle(round % 2 ? 100 : 60, round % 3 ? 95 : 100, 30);
@@ -171,6 +179,7 @@ TEST(Dispatch, CopiesEveryCommandToItsQueues) {
     EXPECT_EQ(bench.commands, 41);
     EXPECT_EQ(bench.queues, expected);
     EXPECT_EQ(bench.lasts, lasts);
+    EXPECT_EQ(bench.shown, tags);
     for (int cycle = 0; cycle < 20; ++cycle) bench.Cycle();
     EXPECT_EQ(bench.done, 1);
   }

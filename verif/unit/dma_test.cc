@@ -302,6 +302,10 @@ class Bench {
     ASSERT_EQ(axi_.counts().violations, 0u) << axi_.violations()[0];
     ASSERT_EQ(problem, "");
     ASSERT_EQ(read_beats_shown_, read_beats_);
+    if (error) return;
+    ASSERT_EQ(open_loads_, 0);
+    ASSERT_EQ(open_waits_, 0);
+    ASSERT_EQ(open_stores_, 0);
   }
 
   void Clear() {
@@ -314,6 +318,7 @@ class Bench {
     stores_.clear();
     held_write_ = false;
     running_.clear();
+    open_loads_ = open_waits_ = open_stores_ = 0;
   }
 
   void Halt() { dut_.halt_i = 1; }
@@ -425,14 +430,21 @@ class Bench {
     busy_ = dut_.load_busy_o || dut_.store_busy_o;
     if (dut_.load_cmd_valid_i && dut_.load_cmd_ready_o) {
       busy_ = true;
+      ++open_loads_;
+      ++open_waits_;
       TakeLoad();
       load_taken = cycle;
     }
     if (dut_.store_cmd_valid_i && dut_.store_cmd_ready_o) {
       busy_ = true;
+      ++open_stores_;
       stores_.pop_front();
       store_taken = cycle;
     }
+    open_loads_ -= dut_.load_done_o;
+    open_waits_ -= dut_.load_release_o;
+    open_stores_ -= dut_.store_done_o;
+    if (open_waits_ < 0 || open_loads_ < open_waits_) problem = "a LOAD ends before its waits hold";
     if (dut_.m_axi_arvalid_o && first_read == 0) first_read = cycle;
     if (dut_.m_axi_awvalid_o && first_write == 0) first_write = cycle;
     if (dut_.m_axi_bvalid_i) last_answer = cycle;
@@ -567,6 +579,7 @@ class Bench {
   Counts counts_before_{};
   int stalled_ = 0, still_ = 0;  // cycles: said to be stalled; without anything to be seen
   std::deque<Read> reads_;
+  int open_loads_ = 0, open_waits_ = 0, open_stores_ = 0;  // commands, as the trace counts them
   bool busy_ = false;
   bool held_write_ = false;
   uint32_t held_address_ = 0;
