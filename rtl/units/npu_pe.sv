@@ -72,6 +72,7 @@ module npu_pe #(
   localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
+  localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
@@ -462,6 +463,7 @@ module npu_pe #(
     .PostWidth   (PostWidth),
     .Accumulators(Accumulators),
     .ParamRows   (ParamRows),
+    .BiasRows    (BiasRows),
     .Rows        (Rows)
   ) u_drain (
     .clk_i,
@@ -497,7 +499,17 @@ module npu_pe #(
   logic [32*PostWidth-1:0]        chunk_sums;
   logic [72*PostWidth-1:0]        chunk_records;
   assign sums_padded    = (32 * PostWidth * Chunks)'(drain_sums);
-  assign records_padded = (72 * PostWidth * Chunks)'(records);
+  always_comb begin
+    records_padded = (72 * PostWidth * Chunks)'(records);
+    if (cmd_q.common_scale) begin
+      // A core's records are its lanes' biases.
+      for (int unsigned l = 0; l < PeLanes; l++) begin
+        records_padded[72*l+:72] = {
+          cmd_q.out_shift, 1'b0, cmd_q.out_multiplier, records[72*Lanes*(l/Lanes)+32*(l%Lanes)+:32]
+        };
+      end
+    end
+  end
   if (Chunks == 1) begin : gen_one_chunk
     assign chunk_sums    = sums_padded;
     assign chunk_records = records_padded;

@@ -111,7 +111,7 @@ class ParameterPlanner {
       return CeilDiv(static_cast<int64_t>(layer.parameters.table.size()), config_.core_row_bytes());
     }
     return groups * slices * SliceRows(config_, layer) +
-           RecordBlocks(layer, groups) * config_.param_rows();
+           RecordBlocks(layer, groups) * RecordRows(config_, layer);
   }
   int64_t WholeRows(int32_t layer) const {
     return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
@@ -146,6 +146,7 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   chunk.last_part = last;
   const int64_t groups = group_end - group_begin;
   chunk.rows = Rows(layer, groups, PartSlices(part));
+  chunk.record_rows = RecordRows(config_, layer);
   chunk.weight_rows =
       layer.parameters.table.empty() ? groups * PartSlices(part) * SliceRows(config_, layer) : 0;
   plan_.layer_chunks[number].push_back(static_cast<int32_t>(plan_.chunks.size()));
@@ -194,7 +195,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     return true;
   }
   if (layer.indivisible()) return false;
-  const int64_t records = RecordBlocks(layer, 1) * config_.param_rows();
+  const int64_t records = RecordBlocks(layer, 1) * RecordRows(config_, layer);
   int64_t most_slices = (third - records) / SliceRows(config_, layer);
   if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) return false;
@@ -299,10 +300,11 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
   const Range blocks = parameters.shared ? Range{0, parameters.blocks} : groups;
   for (int64_t block = blocks.begin; block < blocks.end; ++block) {
     uint8_t* record =
-        base + (chunk.weight_rows + (block - blocks.begin) * config_.param_rows()) * row_bytes;
+        base + (chunk.weight_rows + (block - blocks.begin) * RecordRows(config_, layer)) * row_bytes;
     for (int64_t lane = 0; lane < lanes; ++lane) {
       const ParameterRecord& r = parameters.records[block * pe_lanes + core * lanes + lane];
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
+      if (parameters.common_scale) continue;
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
       *record++ = static_cast<uint8_t>(r.shift);
     }
@@ -342,7 +344,7 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
           model_, layer.op, DiagnosticCode::kCompileCoreMemory,
           fmt::format("one weight slice, or its table, with {} rows of parameters does not fit in "
                       "core memory of {} rows",
-                      RecordBlocks(layer, 1) * config_.param_rows(), core_rows_),
+                      RecordBlocks(layer, 1) * RecordRows(config_, layer), core_rows_),
           "a larger core.memory"));
     }
   }
@@ -613,7 +615,7 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
       }
       const int64_t first = row + chunk.unit_row;
       SetParameterRows(&step, first,
-                       first + chunk.weight_rows + step.param_block * config.param_rows());
+                       first + chunk.weight_rows + step.param_block * chunk.record_rows);
       step.reads.push_back(
           {Space::kCoreRows, first, first + chunk.rows, PeBit(step.engine - kFirstPeEngine)});
     }
