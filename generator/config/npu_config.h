@@ -61,6 +61,8 @@ struct NpuConfig {
   uint32_t slice_rows() const { return (lanes * simd + core_row_bytes() - 1) / core_row_bytes(); }
   /// Core memory rows of one core's parameter records for a group: lanes * 9 bytes, padded to rows.
   uint32_t param_rows() const { return (lanes * 9 + core_row_bytes() - 1) / core_row_bytes(); }
+  /// The same where records are biases only (common_scale): lanes * 4 bytes.
+  uint32_t bias_rows() const { return (lanes * 4 + core_row_bytes() - 1) / core_row_bytes(); }
   /// Channels of a WINDOW group: one vector read delivers at most a bank word.
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;

@@ -13,7 +13,6 @@ module npu_core #(
   parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- 1..128
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
-  parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes  -- at most a row
   parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors of a shift
   localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = Banks * BankBytes,
@@ -26,14 +25,14 @@ module npu_core #(
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
   input  wire                   clk_i,
-  // core memory: a row is read, or bus bytes are written (never both in a cycle)
+  // core memory: a row is read or written (never both in a cycle)
   input  wire                   row_read_i,
   input  wire  [RowW-1:0]       row_addr_i,
   output wire  [8*RowBytes-1:0] row_data_o,
-  input  wire                   bus_write_i,
-  input  wire  [23:0]           bus_addr_i,      // BusBytes-aligned
-  input  wire  [8*BusBytes-1:0] bus_data_i,
-  input  wire  [BusBytes-1:0]   bus_strb_i,
+  input  wire                   row_write_i,
+  input  wire  [RowW-1:0]       write_row_i,
+  input  wire  [8*RowBytes-1:0] write_data_i,
+  input  wire  [RowBytes-1:0]   write_strb_i,
   // the row on row_data_o goes to the weight shadow register or to the parameter records
   input  wire                   shadow_we_i,
   input  wire  [SliceW-1:0]     shadow_row_i,
@@ -66,7 +65,6 @@ module npu_core #(
   localparam int unsigned SumW      = 32 * Lanes;
   localparam int unsigned TileLanes = 16;
   localparam int unsigned Tiles     = (Lanes + TileLanes - 1) / TileLanes;
-  localparam int unsigned RowOffW   = $clog2(RowBytes);
 
   if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
     $error("npu_core: Lanes must be 1..128 and Simd 1..64");
@@ -74,19 +72,17 @@ module npu_core #(
   if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
     $error("npu_core: Accumulators must be 2..256");
   end
-  if ((RowBytes & (RowBytes - 1)) != 0 || RowBytes < BusBytes || MemBytes % RowBytes != 0 ||
-      MemBytes > 8388608 || RowBytes < 2) begin : gen_bad_memory
-    $error("npu_core: rows must be a power of two, at least a bus beat, and fill the memory");
+  if ((RowBytes & (RowBytes - 1)) != 0 || MemBytes % RowBytes != 0 || MemBytes > 8388608 ||
+      RowBytes < 2) begin : gen_bad_memory
+    $error("npu_core: rows must be a power of two and fill the memory");
   end
 
   // Core memory.
-  logic [8*RowBytes-1:0] write_data;
-  logic [RowBytes-1:0]   write_strb;
-  logic [RowW-1:0]       mem_row;
+  logic [RowBytes-1:0] write_strb;
+  logic [RowW-1:0]     mem_row;
 
-  assign write_data = {(RowBytes / BusBytes) {bus_data_i}};
-  assign write_strb = bus_write_i ? RowBytes'(bus_strb_i) << bus_addr_i[RowOffW-1:0] : '0;
-  assign mem_row    = row_read_i ? row_addr_i : bus_addr_i[RowOffW+:RowW];
+  assign write_strb = row_write_i ? write_strb_i : '0;
+  assign mem_row    = row_read_i ? row_addr_i : write_row_i;
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     npu_ram_1rw #(
@@ -97,7 +93,7 @@ module npu_core #(
       .en_i   (row_read_i || write_strb[b*BankBytes+:BankBytes] != '0),
       .be_i   (write_strb[b*BankBytes+:BankBytes]),
       .addr_i (mem_row),
-      .wdata_i(write_data[8*b*BankBytes+:8*BankBytes]),
+      .wdata_i(write_data_i[8*b*BankBytes+:8*BankBytes]),
       .rdata_o(row_data_o[8*b*BankBytes+:8*BankBytes])
     );
   end
@@ -195,6 +191,6 @@ module npu_core #(
   assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
 
   logic unused_bits;
-  assign unused_bits = ^{bus_addr_i, shadow_q, records_q};
+  assign unused_bits = ^{shadow_q, records_q};
 endmodule : npu_core
 `default_nettype wire

@@ -9,6 +9,7 @@ module npu_drain #(
   parameter int unsigned PostWidth    = 16,    //@ = units.postprocess_width  -- results per cycle
   parameter int unsigned Accumulators = 16,    //@ = core.accumulators  -- entries per half
   parameter int unsigned ParamRows    = 3,     // core memory rows of a group's records
+  parameter int unsigned BiasRows     = 1,     // the same with common_scale, at most ParamRows
   parameter int unsigned Rows         = 1024,  // rows of core memory, for bounds
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
@@ -90,8 +91,10 @@ module npu_drain #(
   logic              loading_q, records_valid_q, record_we_q;
   logic [ParamW-1:0] load_row_q, record_row_q;
   logic [23:0]       row_q, group_row_q;
+  logic [ParamW-1:0] last_row;
   logic              out_of_memory;
 
+  assign last_row      = cmd_i.common_scale ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = loading_q && !out_of_memory;
   assign row_addr_o    = row_q;
@@ -130,8 +133,8 @@ module npu_drain #(
       if (tile_done) half_busy_q[tile_half] <= 1'b0;
 
       // The last row is requested one cycle before it is written and two before its first use.
-      if (record_we_q && record_row_q == ParamW'(ParamRows - 1)) records_valid_q <= 1'b1;
-      if (row_valid_o && row_ready_i && load_row_q == ParamW'(ParamRows - 1)) loading_q <= 1'b0;
+      if (record_we_q && record_row_q == last_row) records_valid_q <= 1'b1;
+      if (row_valid_o && row_ready_i && load_row_q == last_row) loading_q <= 1'b0;
       if (start_i || group_done) begin
         records_valid_q <= 1'b0;
         loading_q       <= start_i || groups_left_q != 16'd1;

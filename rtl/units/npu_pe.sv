@@ -73,6 +73,7 @@ module npu_pe #(
   localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
+  localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
@@ -84,7 +85,6 @@ module npu_pe #(
   localparam int unsigned VecW       = 8 * PeWordBytes;
   localparam int unsigned WriteDepth = 12;  // results from post-processing to PE memory
   localparam int unsigned FlightW    = $clog2(WriteDepth + 1);
-  localparam int unsigned MaxWait    = 8;   // refusals until a bus write goes before row reads
   localparam int unsigned Entries    = (npu_isa_pkg::ComputeCommandWords + 3) / 4;
 
   if (Cores < 1 || Cores > 16) begin : gen_bad_cores
@@ -306,7 +306,11 @@ module npu_pe #(
   logic [72*PeLanes-1:0]      records;
   logic [32*PeLanes-1:0]      drain_sums;
   logic [8*PeLanes*Ports-1:0] lane_bytes;
-  logic                       core_write;
+  logic                       row_write;
+  logic [RowW-1:0]            write_row;
+  logic [8*RowBytes-1:0]      write_data;
+  logic [RowBytes-1:0]        write_strb;
+  logic [Cores-1:0]           write_core_mask;
 
   assign load_operands  = stage_valid && is_matmul;
   assign shift_operands = stage_valid && is_window;
@@ -345,17 +349,16 @@ module npu_pe #(
       .Lanes       (Lanes),
       .Simd        (Simd),
       .Accumulators(Accumulators),
-      .BusBytes    (BusBytes),
       .Ports       (Ports)
     ) u_core (
       .clk_i,
       .row_read_i   (row_read),
       .row_addr_i   (row_addr[RowW-1:0]),
       .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),
-      .bus_write_i  (core_write && bus_write_core_mask_i[c]),
-      .bus_addr_i   (bus_write_addr_i),
-      .bus_data_i   (bus_write_data_i),
-      .bus_strb_i   (bus_write_strb_i),
+      .row_write_i  (row_write && write_core_mask[c]),
+      .write_row_i  (write_row),
+      .write_data_i (write_data),
+      .write_strb_i (write_strb),
       .shadow_we_i  (shadow_we),
       .shadow_row_i (shadow_row),
       .record_we_i  (record_we),
@@ -384,29 +387,48 @@ module npu_pe #(
   end
 
   // ---------------------------------------------------------------------------------------------
-  // Core memory row port: records first (few rows), then weights, then tables of vector units.
+  // Core memory row port: records first (few rows), then weights, then tables of vector units; rows
+  // from the bus use the other cycles, unless they are urgent or the row is wanted.
   // ---------------------------------------------------------------------------------------------
   logic        loader_row_valid, loader_row_ready, loader_active, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
-  logic [3:0]  core_wait_q;
-  logic        core_write_valid, core_write_first, row_valid;
+  logic        core_write_ready, write_valid, write_urgent, write_held, write_first, row_valid;
 
-  assign core_write_valid = bus_write_valid_i && bus_write_core_i;
-  assign core_write_first = core_write_valid && core_wait_q == 4'(MaxWait);
-  assign row_valid        = drain_row_valid || loader_row_valid || table_row_valid;
-  assign row_read         = row_valid && !core_write_first;
-  assign core_write       = core_write_valid && !row_read;
-  assign drain_row_ready  = !core_write_first;
-  assign loader_row_ready = !core_write_first && !drain_row_valid;
-  assign table_row_ready  = !core_write_first && !drain_row_valid && !loader_row_valid;
-  assign row_addr         = drain_row_valid ? drain_row : loader_row_valid ? loader_row : table_row;
+  npu_row_writer #(
+    .RowBytes(RowBytes),
+    .Rows    (Rows),
+    .BusBytes(BusBytes),
+    .Cores   (Cores)
+  ) u_row_writer (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .bus_valid_i    (bus_write_valid_i && bus_write_core_i),
+    .bus_ready_o    (core_write_ready),
+    .bus_addr_i     (bus_write_addr_i),
+    .bus_data_i     (bus_write_data_i),
+    .bus_strb_i     (bus_write_strb_i),
+    .bus_core_mask_i(bus_write_core_mask_i[Cores-1:0]),
+    .row_valid_o    (write_valid),
+    .row_ready_i    (!row_read),
+    .row_urgent_o   (write_urgent),
+    .held_o         (write_held),
+    .row_o          (write_row),
+    .row_data_o     (write_data),
+    .row_strb_o     (write_strb),
+    .row_core_mask_o(write_core_mask)
+  );
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || !core_write_valid || core_write) core_wait_q <= '0;
-    else if (core_wait_q != 4'(MaxWait)) core_wait_q <= core_wait_q + 4'd1;
-  end
+  assign row_addr        = drain_row_valid ? drain_row : loader_row_valid ? loader_row : table_row;
+  assign row_valid       = drain_row_valid || loader_row_valid || table_row_valid;
+  assign write_first     = write_urgent || (write_held && write_row == row_addr[RowW-1:0]);
+  assign row_read        = row_valid && !write_first;
+  assign row_write       = write_valid && !row_read;
+  assign drain_row_ready  = !write_first;
+  assign loader_row_ready = !write_first && !drain_row_valid;
+  assign table_row_ready  = !write_first && !drain_row_valid && !loader_row_valid;
 
   npu_weight_loader #(
     .SliceRows (SliceRows),
@@ -442,6 +464,7 @@ module npu_pe #(
     .PostWidth   (PostWidth),
     .Accumulators(Accumulators),
     .ParamRows   (ParamRows),
+    .BiasRows    (BiasRows),
     .Rows        (Rows)
   ) u_drain (
     .clk_i,
@@ -477,7 +500,17 @@ module npu_pe #(
   logic [32*PostWidth-1:0]        chunk_sums;
   logic [72*PostWidth-1:0]        chunk_records;
   assign sums_padded    = (32 * PostWidth * Chunks)'(drain_sums);
-  assign records_padded = (72 * PostWidth * Chunks)'(records);
+  always_comb begin
+    records_padded = (72 * PostWidth * Chunks)'(records);
+    if (cmd_q.common_scale) begin
+      // A core's records are its lanes' biases.
+      for (int unsigned l = 0; l < PeLanes; l++) begin
+        records_padded[72*l+:72] = {
+          cmd_q.out_shift, 1'b0, cmd_q.out_multiplier, records[72*Lanes*(l/Lanes)+32*(l%Lanes)+:32]
+        };
+      end
+    end
+  end
   if (Chunks == 1) begin : gen_one_chunk
     assign chunk_sums    = sums_padded;
     assign chunk_records = records_padded;
@@ -857,7 +890,7 @@ module npu_pe #(
     .bus_read_rvalid_o,
     .bus_read_data_o
   );
-  assign bus_write_ready_o = bus_write_core_i ? core_write : memory_write_ready;
+  assign bus_write_ready_o = bus_write_core_i ? core_write_ready : memory_write_ready;
 
   // ---------------------------------------------------------------------------------------------
   // Life of a command.

@@ -314,7 +314,9 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
   const int64_t lanes = config_.pe_lanes();
   const int64_t row = f.param_row + group * f.param_group_rows;
   for (uint32_t core = 0; core < config_.cores; ++core) {
-    const int64_t bytes = int64_t{config_.lanes} * kParameterRecordBytes;
+    const bool common = f.common_scale != 0;
+    const int64_t record_bytes = common ? kBiasRecordBytes : kParameterRecordBytes;
+    const int64_t bytes = int64_t{config_.lanes} * record_bytes;
     const uint8_t* records = CoreRows(core, row, bytes);
     if (records == nullptr) return false;
     const int64_t first_channel = int64_t{core} * config_.lanes;
@@ -324,10 +326,11 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
       const int64_t out = f.out_base + group * f.out_group_step + oy * f.out_row_step +
                           ox * f.out_x_step + first_channel;
       for (int64_t j = 0; j < config_.lanes && first_channel + j < channels; ++j) {
-        const uint8_t* record = records + j * kParameterRecordBytes;
+        const uint8_t* record = records + j * record_bytes;
         const int32_t bias = static_cast<int32_t>(Word32(record));
-        const int32_t multiplier = static_cast<int32_t>(Word32(record + 4) & 0x7fffffff);
-        const int shift = static_cast<int8_t>(record[8]);
+        const int32_t multiplier = static_cast<int32_t>(
+            common ? f.out_multiplier : int64_t{Word32(record + 4) & 0x7fffffff});
+        const int shift = common ? static_cast<int>(f.out_shift) : static_cast<int8_t>(record[8]);
         const int32_t sum = accumulators[p * lanes + first_channel + j];
         if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 31 || shift < -31)) {
           return Fail("BadField", row, fmt::format("shift {} in a parameter record", shift));

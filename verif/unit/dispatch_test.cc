@@ -37,7 +37,7 @@ std::vector<Entry> EntriesOf(const std::vector<Command>& commands) {
 Command RandomCommand(std::mt19937& random, Opcode opcode, unsigned tag, uint32_t pe_mask) {
   const npugen::OpcodeInfo& info = *npugen::FindOpcode(static_cast<uint8_t>(opcode));
   unsigned entries = info.min_entries;
-  while (entries < info.max_entries && random() % 2) entries += 2;
+  while (entries + 2 <= info.max_entries && random() % 2) entries += 2;
   std::vector<uint32_t> words = Command(opcode, entries, tag).words();
   for (size_t word = 4; word < words.size(); ++word) words[word] = random();
   words[2] = random() & 0xffffff;

@@ -185,21 +185,28 @@ class CommandMaker {
     return bytes;
   }
 
+  uint32_t Multiplier() { return Uniform(1u << 30, 0x7fffffff); }
+  int Shift(bool average) {
+    return average ? -static_cast<int>(Uniform(0, 12)) : 2 - static_cast<int>(Uniform(0, 14));
+  }
+
   /// Fills parameter records: sensible multipliers and shifts.
   void Records(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups,
-               bool average) {
+               bool average, bool common) {
+    const uint32_t block_rows = common ? config_.bias_rows() : config_.param_rows();
+    const uint32_t record_bytes = common ? kBiasRecordBytes : kParameterRecordBytes;
     for (auto& core : cores) {
       for (uint32_t g = 0; g < groups; ++g) {
         for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
           uint8_t* record = core.data() +
-                            (row + g * config_.param_rows()) * config_.core_row_bytes() +
-                            lane * kParameterRecordBytes;
+                            (row + g * block_rows) * config_.core_row_bytes() +
+                            lane * record_bytes;
           const int32_t bias = average ? static_cast<int32_t>(Uniform(0, 20))
                                        : static_cast<int32_t>(random_()) >> Uniform(8, 20);
-          const uint32_t multiplier = Uniform(1u << 30, 0x7fffffff);
-          const int8_t shift = average ? static_cast<int8_t>(-static_cast<int>(Uniform(0, 12)))
-                                       : static_cast<int8_t>(2 - static_cast<int>(Uniform(0, 14)));
           std::memcpy(record, &bias, 4);
+          if (common) continue;
+          const uint32_t multiplier = Multiplier();
+          const int8_t shift = static_cast<int8_t>(Shift(average));
           std::memcpy(record + 4, &multiplier, 4);
           record[8] = static_cast<uint8_t>(shift);
         }
@@ -263,7 +270,9 @@ class CommandMaker {
       const uint32_t packed_bytes = (config_.lanes * config_.simd + 1) / 2;
       const uint32_t packed_rows =
           (packed_bytes + config_.core_row_bytes() - 1) / config_.core_row_bytes();
-      const uint32_t param_rows = groups * config_.param_rows();
+      const bool common = !pool && random_() % 3 == 0;
+      const uint32_t block_rows = common ? config_.bias_rows() : config_.param_rows();
+      const uint32_t param_rows = groups * block_rows;
       if (!pool && weight_rows + param_rows > config_.core_rows()) continue;
       const uint32_t slack = pool ? 0 : config_.core_rows() - weight_rows - param_rows;
       const uint32_t weight_row = pool ? 0 : Uniform(0, slack);
@@ -317,7 +326,7 @@ class CommandMaker {
       Set(command, "weight_row", weight_row);
       Set(command, "weight_group_rows", slices * (packed ? packed_rows : config_.slice_rows()));
       Set(command, "param_row", param_row);
-      Set(command, "param_group_rows", config_.param_rows());
+      Set(command, "param_group_rows", block_rows);
       Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
       Set(command, "out_x_step", out_channels);
       Set(command, "out_row_step", out_w * out_channels);
@@ -334,7 +343,12 @@ class CommandMaker {
         Set(command, "win_row_step", dilation * pitch);
         Set(command, "win_col_step", dilation * in_channels);
       }
-      if (!pool) Records(cores, param_row, groups, average);
+      if (common) {
+        Set(command, "common_scale", 1);
+        Set(command, "out_multiplier", Multiplier());
+        Set(command, "out_shift", Shift(average));
+      }
+      if (!pool) Records(cores, param_row, groups, average, common);
       if (!matmul && !pool) {
         const uint32_t unused = config_.simd - rows * cols;
         for (auto& core : cores) {

@@ -56,7 +56,12 @@ Opcode OpcodeOf(LayerKind kind) {
   return Opcode::kEnd;
 }
 
-uint32_t EntriesOf(Opcode opcode) { return FindOpcode(static_cast<uint8_t>(opcode))->max_entries; }
+/// The scale of all results stands behind what MATMUL and WINDOW need otherwise.
+uint32_t EntriesOf(const Layer& layer, Opcode opcode) {
+  const OpcodeInfo& info = *FindOpcode(static_cast<uint8_t>(opcode));
+  const bool array = layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow;
+  return array && !layer.parameters.common_scale ? info.min_entries : info.max_entries;
+}
 
 /// One axis of positions as the hardware sees it: the image's columns, or its rows in swapped
 /// WINDOWs.
@@ -166,12 +171,17 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     if (layer.kind != LayerKind::kMaxPool && !layer.parameters.shared) {
       const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
       fields->Set("weight_group_rows", slices * SliceRows(config, layer));
-      fields->Set("param_group_rows", config.param_rows());
+      fields->Set("param_group_rows", RecordRows(config, layer));
     }
   }
   fields->Set("acc_init", request.first_part ? 1 : 0);
   fields->Set("drain", request.last_part ? 1 : 0);
   fields->Set("average", layer.average ? 1 : 0);
+  if (layer.parameters.common_scale) {
+    fields->Set("common_scale", 1);
+    fields->Set("out_multiplier", layer.parameters.records[0].multiplier);
+    fields->Set("out_shift", layer.parameters.records[0].shift);
+  }
   fields->Set("acc_shift", layer.shift_sums ? 1 : 0);
   fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
   fields->Set("out_type", layer.out_type);
@@ -252,7 +262,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
   const Geometry& g = layer.geometry;
   const Opcode opcode = OpcodeOf(layer.kind);
   Step step{kFirstPeEngine + static_cast<int>(request.pe),
-            Command(opcode, EntriesOf(opcode), static_cast<uint32_t>(layer.tag)),
+            Command(opcode, EntriesOf(layer, opcode), static_cast<uint32_t>(layer.tag)),
             {},
             {},
             -1,

@@ -74,6 +74,8 @@ struct Parameters {
   int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region
   std::vector<ParameterRecord> records;  ///< [block][lane of PE]
   std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
+  bool common_scale = false;  ///< all records have the same multiplier and shift, which go into the
+                              ///< commands; core memory has their biases only
   bool packed = false;  ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
@@ -161,5 +163,8 @@ int64_t CeilDiv(int64_t a, int64_t b);
 
 /// Core memory rows of one weight slice of a layer.
 int64_t SliceRows(const NpuConfig& config, const Layer& layer);
+
+/// Core memory rows of one block of records of a layer.
+int64_t RecordRows(const NpuConfig& config, const Layer& layer);
 
 }  // namespace npugen::compiler

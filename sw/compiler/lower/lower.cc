@@ -16,6 +16,10 @@ int64_t SliceRows(const NpuConfig& config, const Layer& layer) {
   return CeilDiv(CeilDiv(int64_t{config.lanes} * config.simd, 2), config.core_row_bytes());
 }
 
+int64_t RecordRows(const NpuConfig& config, const Layer& layer) {
+  return layer.parameters.common_scale ? config.bias_rows() : config.param_rows();
+}
+
 int64_t Geometry::FirstInputRow(int64_t begin) const {
   return std::clamp<int64_t>(begin * stride_h - pad_top, 0, in_h);
 }
@@ -175,6 +179,21 @@ void FindLifetimes(LoweredModel* lowered) {
   }
 }
 
+/// Whether all channels are rescaled alike, as those of FULLY_CONNECTED: their records are then
+/// biases only, less than half of the bytes to load.
+bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
+  const Parameters& parameters = layer.parameters;
+  if (parameters.shared || parameters.records.empty()) return false;
+  const ParameterRecord& first = parameters.records[0];
+  for (int64_t channel = 0; channel < layer.geometry.out_c; ++channel) {
+    const ParameterRecord& record =
+        parameters.records[static_cast<size_t>(channel / layer.group_channels * pe_lanes +
+                                               channel % layer.group_channels)];
+    if (record.multiplier != first.multiplier || record.shift != first.shift) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
@@ -198,8 +217,10 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
       continue;
     }
     for (size_t l = first_layer; l < lowered.layers.size(); ++l) {
-      lowered.layers[l].op = op;
-      lowered.layers[l].tag = node.index & 0xffff;
+      Layer& layer = lowered.layers[l];
+      layer.op = op;
+      layer.parameters.common_scale = HasCommonScale(layer, config.pe_lanes());
+      layer.tag = node.index & 0xffff;
     }
     for (int32_t output : node.outputs) {
       lowered.storages[context.StorageOf(output)].tensors.push_back(output);

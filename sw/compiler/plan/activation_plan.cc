@@ -277,7 +277,7 @@ void Planner::FuseLayers(bool keep_tensors) {
     const Layer& layer = lowered_.layers[number];
     const Parameters& parameters = layer.parameters;
     return parameters.groups * layer.slices() * SliceRows(config_, layer) +
-           parameters.blocks * config_.param_rows();
+           parameters.blocks * RecordRows(config_, layer);
   };
   const int32_t layers = static_cast<int32_t>(lowered_.layers.size());
   const std::vector<LayerGroup> singles = plan_.groups;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cassert>
 #include <limits>
 #include <tuple>
 
@@ -111,7 +112,7 @@ class ParameterPlanner {
       return CeilDiv(static_cast<int64_t>(layer.parameters.table.size()), config_.core_row_bytes());
     }
     return groups * slices * SliceRows(config_, layer) +
-           RecordBlocks(layer, groups) * config_.param_rows();
+           RecordBlocks(layer, groups) * RecordRows(config_, layer);
   }
   int64_t WholeRows(int32_t layer) const {
     return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
@@ -146,6 +147,7 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   chunk.last_part = last;
   const int64_t groups = group_end - group_begin;
   chunk.rows = Rows(layer, groups, PartSlices(part));
+  chunk.record_rows = RecordRows(config_, layer);
   chunk.weight_rows =
       layer.parameters.table.empty() ? groups * PartSlices(part) * SliceRows(config_, layer) : 0;
   plan_.layer_chunks[number].push_back(static_cast<int32_t>(plan_.chunks.size()));
@@ -194,7 +196,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     return true;
   }
   if (layer.indivisible()) return false;
-  const int64_t records = RecordBlocks(layer, 1) * config_.param_rows();
+  const int64_t records = RecordBlocks(layer, 1) * RecordRows(config_, layer);
   int64_t most_slices = (third - records) / SliceRows(config_, layer);
   if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) return false;
@@ -299,10 +301,11 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
   const Range blocks = parameters.shared ? Range{0, parameters.blocks} : groups;
   for (int64_t block = blocks.begin; block < blocks.end; ++block) {
     uint8_t* record =
-        base + (chunk.weight_rows + (block - blocks.begin) * config_.param_rows()) * row_bytes;
+        base + (chunk.weight_rows + (block - blocks.begin) * RecordRows(config_, layer)) * row_bytes;
     for (int64_t lane = 0; lane < lanes; ++lane) {
       const ParameterRecord& r = parameters.records[block * pe_lanes + core * lanes + lane];
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
+      if (parameters.common_scale) continue;
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
       *record++ = static_cast<uint8_t>(r.shift);
     }
@@ -342,7 +345,7 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
           model_, layer.op, DiagnosticCode::kCompileCoreMemory,
           fmt::format("one weight slice, or its table, with {} rows of parameters does not fit in "
                       "core memory of {} rows",
-                      RecordBlocks(layer, 1) * config_.param_rows(), core_rows_),
+                      RecordBlocks(layer, 1) * RecordRows(config_, layer), core_rows_),
           "a larger core.memory"));
     }
   }
@@ -352,12 +355,20 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
   return std::move(plan_);
 }
 
-/// Core memory over time: which unit stands where, and who used which rows last.
+/// Core memory over time: which unit stands where, and who used which rows last. Cached units that a
+/// cold run has yet to load leave their rows to others until then; those that it has loaded stay.
 class CoreMemory {
  public:
   CoreMemory(const ParameterPlan& plan, int64_t rows, const std::vector<int32_t>& uses)
       : plan_(plan), rows_(rows), next_use_(plan.units.size()), row_(plan.units.size(), -1) {
+    rows_before_.push_back(0);
+    for (int32_t unit : uses) rows_before_.push_back(rows_before_.back() + plan.units[unit].rows);
     for (size_t i = uses.size(); i-- > 0;) next_use_[uses[i]].push_back(static_cast<int64_t>(i));
+    for (size_t u = 0; u < plan.units.size(); ++u) {
+      if (plan.units[u].cached_row >= 0 && !next_use_[u].empty()) {
+        reserved_.push_back(static_cast<int32_t>(u));
+      }
+    }
   }
 
   bool Holds(int32_t unit) const { return row_[unit] >= 0; }
@@ -371,38 +382,15 @@ class CoreMemory {
     }
   }
 
-  /// Makes room for the unit of use number `use`. Among all places next to other units, those are
-  /// best that the previous command does not use, since the LOAD then overlaps with it; then those
-  /// that evict nothing needed again, or else what is needed last; then the one that has been idle
-  /// longest, so that the LOAD can run ahead.
+  /// Makes room for the unit of use number `use`.
   void Place(int32_t unit, int64_t use) {
     const int64_t size = plan_.units[unit].rows;
-    std::vector<int64_t> candidates{0};
-    for (const Segment& segment : segments_) {
-      candidates.push_back(segment.end);
-      candidates.push_back(segment.begin - size);
+    int64_t begin = plan_.units[unit].cached_row;
+    if (begin >= 0) {
+      reserved_.erase(std::find(reserved_.begin(), reserved_.end(), unit));
+    } else {
+      begin = FindPlace(size, use);
     }
-    using Key = std::tuple<bool, bool, int64_t, int64_t, int64_t>;
-    Key best{};
-    bool found = false;
-    for (int64_t begin : candidates) {
-      if (begin < 0 || begin + size > rows_) continue;
-      bool needed = false;
-      int64_t soonest = std::numeric_limits<int64_t>::max();
-      int64_t last_use = -1;
-      for (const Segment& segment : segments_) {
-        if (segment.end <= begin || segment.begin >= begin + size) continue;
-        last_use = std::max(last_use, segment.last_use);
-        if (row_[segment.unit] != segment.begin || next_use_[segment.unit].empty()) continue;
-        needed = true;
-        soonest = std::min(soonest, next_use_[segment.unit].back());
-      }
-      const bool busy = last_use >= 0 && last_use + 1 >= use;
-      const Key key{busy, needed, needed ? -soonest : 0, last_use, begin};
-      if (!found || key < best) best = key;
-      found = true;
-    }
-    const int64_t begin = std::get<4>(best);
     std::vector<Segment> kept;
     for (const Segment& segment : segments_) {
       if (segment.end <= begin || segment.begin >= begin + size) {
@@ -428,9 +416,63 @@ class CoreMemory {
     int64_t begin, end;
     int64_t last_use;
   };
+
+  /// Among all places next to other units, those are best that the previous command does not use,
+  /// since the LOAD then overlaps with it; then those that evict nothing needed again, or else what
+  /// is needed last; then the one that has been idle longest, so that the LOAD can run ahead.
+  int64_t FindPlace(int64_t size, int64_t use) const {
+    std::vector<int64_t> candidates{0};
+    const auto add = [&](int64_t begin, int64_t end) {
+      candidates.push_back(end);
+      candidates.push_back(begin - size);
+    };
+    for (const Segment& segment : segments_) add(segment.begin, segment.end);
+    for (int32_t unit : reserved_) {
+      add(plan_.units[unit].cached_row, plan_.units[unit].cached_row + plan_.units[unit].rows);
+    }
+    using Key = std::tuple<bool, bool, int64_t, int64_t, int64_t>;
+    Key best{};
+    bool found = false;
+    for (int64_t begin : candidates) {
+      const int64_t end = begin + size;
+      if (begin < 0 || end > rows_) continue;
+      bool possible = true;
+      bool needed = false;
+      int64_t soonest = std::numeric_limits<int64_t>::max();
+      int64_t last_use = -1;
+      for (const Segment& segment : segments_) {
+        if (segment.end <= begin || segment.begin >= end) continue;
+        last_use = std::max(last_use, segment.last_use);
+        if (row_[segment.unit] != segment.begin) continue;
+        if (plan_.units[segment.unit].cached_row >= 0) possible = false;
+        if (next_use_[segment.unit].empty()) continue;
+        needed = true;
+        soonest = std::min(soonest, next_use_[segment.unit].back());
+      }
+      // A cached unit that is due soon could not be loaded early.
+      for (int32_t unit : reserved_) {
+        const int64_t row = plan_.units[unit].cached_row;
+        const int64_t due = next_use_[unit].back();
+        if (row + plan_.units[unit].rows <= begin || row >= end) continue;
+        if (rows_before_[due] - rows_before_[use] >= rows_) continue;
+        needed = true;
+        soonest = std::min(soonest, due);
+      }
+      const bool busy = last_use >= 0 && last_use + 1 >= use;
+      const Key key{busy, needed, needed ? -soonest : 0, last_use, begin};
+      if (!possible || (found && key >= best)) continue;
+      best = key;
+      found = true;
+    }
+    assert(found && "the rows for streaming hold every unit");
+    return std::get<4>(best);
+  }
+
   const ParameterPlan& plan_;
   int64_t rows_;
   std::vector<std::vector<int64_t>> next_use_;  ///< of each unit, descending
+  std::vector<int64_t> rows_before_;            ///< of each use: rows that earlier uses took
+  std::vector<int32_t> reserved_;               ///< cached units that are not loaded yet
   std::vector<int64_t> row_;                    ///< of each unit, or -1
   std::vector<Segment> segments_;
 };
@@ -571,16 +613,16 @@ std::vector<Step> LoadCached(const ParameterPlan& plan, const NpuConfig& config,
 std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& config,
                                   const std::vector<Placement>& placements,
                                   const std::vector<Step>& steps, bool warm) {
-  // Uses of streamed units in order; neighbouring commands with the same unit are one use.
+  // Uses of units that this run loads, in order; neighbouring commands with the same unit are one
+  // use. A warm run leaves the rows of cached units alone.
+  const auto loads = [&](int32_t unit) { return !warm || plan.units[unit].cached_row < 0; };
   std::vector<int32_t> uses;
   for (const Step& step : steps) {
     if (step.chunk < 0) continue;
     const int32_t unit = plan.chunks[step.chunk].unit;
-    if (plan.units[unit].cached_row >= 0) continue;
-    if (uses.empty() || uses.back() != unit) uses.push_back(unit);
+    if (loads(unit) && (uses.empty() || uses.back() != unit)) uses.push_back(unit);
   }
-  CoreMemory memory(plan, plan.stream_rows, uses);
-  std::vector<bool> loaded(plan.units.size(), warm);  // cached units
+  CoreMemory memory(plan, warm ? plan.stream_rows : config.core_rows(), uses);
   std::vector<Step> placed;
   int64_t use = -1;
   int32_t last_unit = -1;
@@ -589,23 +631,17 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
     if (step.chunk >= 0) {
       const Chunk& chunk = plan.chunks[step.chunk];
       const LoadUnit& unit = plan.units[chunk.unit];
-      const uint32_t tag = step.command.tag();
-      const auto load = [&](int64_t to) {
-        const bool computed = unit.storage >= 0;
-        LoadCores(unit, config, computed ? Window::kScratch : Window::kProgram,
-                  computed ? placements[unit.storage].scratch_offset : 0, to, tag, &placed);
-      };
       int64_t row = unit.cached_row;
-      if (row >= 0) {
-        if (!loaded[chunk.unit]) load(row);
-        loaded[chunk.unit] = true;
-      } else {
+      if (loads(chunk.unit)) {
         if (chunk.unit != last_unit) {
           ++use;
           last_unit = chunk.unit;
           if (!memory.Holds(chunk.unit)) {
             memory.Place(chunk.unit, use);
-            load(memory.row(chunk.unit));
+            const bool computed = unit.storage >= 0;
+            LoadCores(unit, config, computed ? Window::kScratch : Window::kProgram,
+                      computed ? placements[unit.storage].scratch_offset : 0,
+                      memory.row(chunk.unit), step.command.tag(), &placed);
           }
           memory.Use(chunk.unit, use);
         }
@@ -613,7 +649,7 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
       }
       const int64_t first = row + chunk.unit_row;
       SetParameterRows(&step, first,
-                       first + chunk.weight_rows + step.param_block * config.param_rows());
+                       first + chunk.weight_rows + step.param_block * chunk.record_rows);
       step.reads.push_back(
           {Space::kCoreRows, first, first + chunk.rows, PeBit(step.engine - kFirstPeEngine)});
     }

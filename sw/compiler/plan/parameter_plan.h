@@ -31,6 +31,7 @@ struct Chunk {
   KernelPart part;
   bool first_part = true, last_part = true;
   int64_t weight_rows = 0;  ///< core memory rows before the records
+  int64_t record_rows = 0;  ///< of each block of records
   int64_t rows = 0;         ///< in all
   int32_t unit = -1;
   int64_t unit_row = 0;  ///< of its first row within the unit

@@ -170,12 +170,18 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   }
   // The dispatcher is in order: a LOAD in the stream before a compute command delays it until the
   // load queue has room. So the LOAD that the command waits for and those ahead of it fit in the
-  // queue together, and the command is in place when its data are.
-  const int64_t ahead = std::max<int64_t>(1, int64_t{config.command_queue_depth} - 1);
+  // queue together, and the command is in place when its data are. A queue has room for its depth
+  // of the longest commands; most LOADs are shorter.
+  const int64_t room = int64_t{config.command_queue_depth} *
+                       FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
   std::vector<int64_t> place(loads.size());
+  size_t oldest = 0;     // load that is in the queue together with number j
+  int64_t entries = 0;   // of both and those between them
   for (size_t j = 0; j < loads.size(); ++j) {
     int64_t lowest = j > 0 ? place[j - 1] : 0;
-    if (static_cast<int64_t>(j) >= ahead) lowest = std::max(lowest, need[j - ahead]);
+    entries += loads[j].command.entries();
+    while (entries > room && oldest < j) entries -= loads[oldest++].command.entries();
+    lowest = std::max(lowest, need[oldest]);
     int64_t position = need[j];
     while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
     place[j] = position;
