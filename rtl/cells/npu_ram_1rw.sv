@@ -22,6 +22,7 @@ module npu_ram_1rw #(
   logic [8*Bytes-1:0] mem[Depth];
   logic [8*Bytes-1:0] rdata_q;
 
+`ifdef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (en_i) begin
       if (be_i == '0) rdata_q <= mem[addr_i];
@@ -30,6 +31,26 @@ module npu_ram_1rw #(
       end
     end
   end
+`else
+  // The same with one write of a word: Verilator keeps track of each write of a memory on its own.
+  function automatic logic [8*Bytes-1:0] merged(input logic [8*Bytes-1:0] word,
+                                                input logic [8*Bytes-1:0] data,
+                                                input logic [Bytes-1:0] be);
+    merged = data;
+    if (!(&be)) begin
+      for (int unsigned i = 0; i < Bytes; i++) begin
+        if (!be[i]) merged[8*i+:8] = word[8*i+:8];
+      end
+    end
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (en_i) begin
+      if (be_i == '0) rdata_q <= mem[addr_i];
+      else mem[addr_i] <= merged(mem[addr_i], wdata_i, be_i);
+    end
+  end
+`endif
 
   assign rdata_o = rdata_q;
 endmodule : npu_ram_1rw

@@ -7,9 +7,8 @@
 // over the next weights.
 // The sums follow the registers combinationally in the cycle in which fire_i is set.
 //
-// This leaf costs nearly all area and simulation time, so it has two views with the same behaviour:
-// one instance per lane for synthesis, and one loop under fire_i, which Verilator unrolls and skips
-// in idle cycles, for simulation.
+// This leaf costs nearly all area and much of the simulation time, so it has two views with the same
+// behaviour: one instance per lane for synthesis, and words of four slots for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64
@@ -38,6 +37,7 @@ module npu_dot_tile #(
     $error("npu_dot_tile: Lanes must be 1..16 and Simd 1..64");
   end
 
+`ifdef SYNTHESIS
   logic [8*Lanes*Simd-1:0] slots_q, weights_q;
 
   // Slots moved down by `count`, the last ones from `incoming`.
@@ -70,7 +70,6 @@ module npu_dot_tile #(
     else if (shift_i) slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
   end
 
-`ifdef SYNTHESIS
   logic [32*Lanes-1:0] from;
   assign from = clear_i ? '0 : sum_i;
   for (genvar l = 0; l < Lanes; l++) begin : gen_sum
@@ -86,15 +85,80 @@ module npu_dot_tile #(
   logic unused_fire;
   assign unused_fire = fire_i;
 `else
+  // Word k of lane l, which is four slots, stands behind word k of lane l - 1: Verilator makes
+  // statements of constant 32-bit words of the loops below, those for neighbouring lanes are alike,
+  // and the C++ compiler turns them into vector instructions. Bytes are held plus 128, since the
+  // extension of a sign, as Verilator writes it, takes more. Everything stands in a branch of its
+  // own, so that what does not happen in a cycle costs nothing.
+  localparam int unsigned Words  = (Simd + 3) / 4;
+  localparam int unsigned PlaneW = 32 * Lanes;
+  localparam int unsigned LaneW  = 32 * Words;  // of a lane's slots, with those behind the last
+
+  logic [PlaneW*Words-1:0] slots_q, weights_q;
+
+  function automatic logic [PlaneW*Words-1:0] ordered(input logic [8*Lanes*Simd-1:0] rows);
+    logic [LaneW-1:0] lane;
+    ordered = '0;
+    for (int unsigned l = 0; l < Lanes; l++) begin
+      lane = LaneW'(rows[8*Simd*l+:8*Simd]);
+      for (int unsigned k = 0; k < Words; k++) begin
+        ordered[PlaneW*k+32*l+:32] = lane[32*k+:32] ^ 32'h80808080;
+      end
+    end
+  endfunction
+
+  function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
+    for (int unsigned l = 0; l < Lanes; l++) begin
+      for (int unsigned s = 0; s < Simd; s++) begin
+        unpacked[8*(l*Simd+s)+:8] = {{4{halves[4*(l*Simd+s)+3]}}, halves[4*(l*Simd+s)+:4]};
+      end
+    end
+  endfunction
+
+  // Slots moved down by `count`, the last ones from `incoming`.
+  function automatic logic [PlaneW*Words-1:0] shifted(input logic [PlaneW*Words-1:0] slots,
+                                                      input logic [8*Lanes*Ports-1:0] incoming,
+                                                      input int unsigned count);
+    logic [LaneW+31:0] lane;
+    shifted = '0;
+    for (int unsigned l = 0; l < Lanes; l++) begin
+      lane = '0;
+      for (int unsigned k = 0; k < Words; k++) lane[32*k+:32] = slots[PlaneW*k+32*l+:32];
+      for (int unsigned p = 0; p < Ports; p++) begin
+        lane[8*(Simd+p)+:8] = incoming[8*(Lanes*p+l)+:8] ^ 8'h80;
+      end
+      for (int unsigned k = 0; k < Words; k++) shifted[PlaneW*k+32*l+:32] = lane[32*k+8*count+:32];
+    end
+  endfunction
+
+  always_ff @(posedge clk_i) begin
+    if (swap_i && packed_i) weights_q <= ordered(unpacked(packed_weights_i));
+    if (swap_i && !packed_i) weights_q <= ordered(weights_i);
+    if (load_i) begin
+      slots_q <= ordered({Lanes{load_data_i}});
+    end else if (shift_i) begin
+      if (shift_count_i == CountW'(1)) slots_q <= shifted(slots_q, shift_data_i, 1);
+      if (Ports > 1 && shift_count_i == CountW'(2)) slots_q <= shifted(slots_q, shift_data_i, 2);
+      if (Ports > 2 && shift_count_i == CountW'(3)) slots_q <= shifted(slots_q, shift_data_i, 3);
+      if (Ports > 3 && shift_count_i == CountW'(4)) slots_q <= shifted(slots_q, shift_data_i, 4);
+    end
+  end
+
   always_comb begin
     sum_o = '0;
     if (fire_i) begin
-      for (int unsigned l = 0; l < Lanes; l++) begin
-        if (!clear_i) sum_o[32*l+:32] = sum_i[32*l+:32];
-        for (int unsigned s = 0; s < Simd; s++) begin
+      if (!clear_i) sum_o = sum_i;
+      for (int unsigned k = 0; k < Words; k++) begin
+        for (int unsigned l = 0; l < Lanes; l++) begin
           sum_o[32*l+:32] = sum_o[32*l+:32] +
-                            32'($signed(slots_q[8*(l*Simd+s)+:8])) *
-                            32'($signed(weights_q[8*(l*Simd+s)+:8]));
+                            (32'(slots_q[PlaneW*k+32*l+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*k+32*l+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*k+32*l+8+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*k+32*l+8+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*k+32*l+16+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*k+32*l+16+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*k+32*l+24+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*k+32*l+24+:8]) - 32'd128);
         end
       end
     end

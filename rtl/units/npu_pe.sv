@@ -157,27 +157,37 @@ module npu_pe #(
 
   // Field values that no unit could work with; checked before any unit starts.
   logic bad_loops, bad_slices, bad_channels, bad_window, bad_type;
-  assign bad_loops    = cmd_q.out_h == '0 ||
-                        (!is_rows && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
-                        (is_rows && cmd_q.row_bytes == '0);
-  assign bad_slices   = is_array && (cmd_q.k0_count == '0 || cmd_q.k1_count == '0 ||
-                                     cmd_q.k2_count == '0 || cmd_q.tiles == '0 ||
-                                     (!cmd_q.drain && (cmd_q.positions > 24'(Accumulators) ||
-                                                       cmd_q.groups != 16'd1)) ||
-                                     (is_window && (cmd_q.k0_count != 16'd1)));
-  assign bad_channels = (is_array || is_pool) &&
-                        (cmd_q.groups == '0 || cmd_q.channels == '0 || cmd_q.group_channels == '0 ||
-                         cmd_q.group_channels > (is_matmul ? 16'(PeLanes) :
-                                                 is_window ? 16'(WinBytes) : 16'(PostWidth)));
-  assign bad_window   = (is_window || is_pool) &&
-                        (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 || cmd_q.win_new_cols == '0 ||
-                         cmd_q.win_new_cols > cmd_q.win_cols ||
-                         (is_window && 16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd)));
-  assign bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
-                                     (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
-                                     (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
-  assign fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
-                        !(is_array || is_pool || is_two || is_lookup || is_rows);
+  always_comb begin
+    bad_loops    = 1'b0;
+    bad_slices   = 1'b0;
+    bad_channels = 1'b0;
+    bad_window   = 1'b0;
+    bad_type     = 1'b0;
+    fields_bad   = 1'b0;
+    if (state_q == StStart) begin
+      bad_loops    = cmd_q.out_h == '0 ||
+                     (!is_rows && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
+                     (is_rows && cmd_q.row_bytes == '0);
+      bad_slices   = is_array && (cmd_q.k0_count == '0 || cmd_q.k1_count == '0 ||
+                                  cmd_q.k2_count == '0 || cmd_q.tiles == '0 ||
+                                  (!cmd_q.drain && (cmd_q.positions > 24'(Accumulators) ||
+                                                    cmd_q.groups != 16'd1)) ||
+                                  (is_window && (cmd_q.k0_count != 16'd1)));
+      bad_channels = (is_array || is_pool) &&
+                     (cmd_q.groups == '0 || cmd_q.channels == '0 || cmd_q.group_channels == '0 ||
+                      cmd_q.group_channels > (is_matmul ? 16'(PeLanes) :
+                                              is_window ? 16'(WinBytes) : 16'(PostWidth)));
+      bad_window   = (is_window || is_pool) &&
+                     (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 || cmd_q.win_new_cols == '0 ||
+                      cmd_q.win_new_cols > cmd_q.win_cols ||
+                      (is_window && 16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd)));
+      bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
+                                  (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
+                                  (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
+      fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+                     !(is_array || is_pool || is_two || is_lookup || is_rows);
+    end
+  end
 
   // ---------------------------------------------------------------------------------------------
   // Sequencer and operand stage.
@@ -673,7 +683,12 @@ module npu_pe #(
   assign table_row       = cmd_q.b_base[23:0] +
                            (is_softmax ? 24'({soft_table_index, 2'b00}) >> RowOffW
                                        : 24'(load_index_q) >> RowOffW);
-  assign table_shifted   = row_data[8*RowBytes-1:0] >> {table_offset_q, 3'b000};
+  always_comb begin
+    table_shifted = '0;
+    if (load_write || soft_table_rvalid_q) begin
+      table_shifted = row_data[8*RowBytes-1:0] >> {table_offset_q, 3'b000};
+    end
+  end
   assign soft_table_data = table_shifted[31:0];
 
   always_ff @(posedge clk_i) begin
@@ -912,7 +927,7 @@ module npu_pe #(
     error         = 1'b1;
     error_code    = npu_isa_pkg::ErrLocalBounds;
     error_address = seq_error_address;
-    if (state_q == StStart && fields_bad) begin
+    if (fields_bad) begin
       error_code    = npu_isa_pkg::ErrBadField;
       error_address = '0;
     end else if (tiles_short) begin

@@ -105,22 +105,30 @@ module npu_pe_memory #(
   logic [SlotW-1:0]              free_slot, leaving;
   logic [Banks-1:0]              push_mask;
   logic [23:0]                   push_last;
+  logic [OffsetW-1:0]            push_extra;
   logic                          push, writes_first;
 
   always_comb begin
     free_slot = '0;
-    for (int unsigned n = 0; n < Writes; n++) begin
-      if (!slot_valid_q[n]) free_slot = SlotW'(n);
+    if (write_valid_i) begin
+      for (int unsigned n = 0; n < Writes; n++) begin
+        if (!slot_valid_q[n]) free_slot = SlotW'(n);
+      end
     end
   end
 
   // The last byte that may be written decides whether a second word is touched.
   always_comb begin
-    push_last = write_addr_i;
-    for (int unsigned i = 0; i < PostWidth; i++) begin
-      if (write_strb_i[i]) push_last = write_addr_i + 24'(i);
+    push_last  = write_addr_i;
+    push_extra = '0;
+    push_mask  = '0;
+    if (write_valid_i) begin
+      for (int unsigned i = 0; i < PostWidth; i++) begin
+        if (write_strb_i[i]) push_extra = OffsetW'(i);
+      end
+      push_last = write_addr_i + 24'(push_extra);
+      push_mask = (Banks'(1) << bank_of(write_addr_i)) | (Banks'(1) << bank_of(push_last));
     end
-    push_mask = (Banks'(1) << bank_of(write_addr_i)) | (Banks'(1) << bank_of(push_last));
   end
 
   assign push          = write_valid_i && write_ready_o;

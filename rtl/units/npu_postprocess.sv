@@ -194,10 +194,17 @@ module npu_postprocess #(
   logic [8*Width-1:0] result;
   assign int8 = out_type_i == 2'd0;
 
+  // Which lanes work in the stages.
+  logic [Width-1:0] enter, enter2, enter3, enter4;
+  assign enter  = second ? strb3_q : accept ? strb_i : '0;
+  assign enter2 = valid1_q ? strb1_q : '0;
+  assign enter3 = valid2_q ? strb2_q : '0;
+  assign enter4 = (valid3_q && !second) ? strb3_q : '0;
+
   for (genvar i = 0; i < Width; i++) begin : gen_lane
     npu_requantize u_lane (
       .clk_i,
-      .enter_i            (second ? strb3_q[i] : accept && strb_i[i]),
+      .enter_i            (enter[i]),
       .sum_i              (sum),
       .average_i          (!second && mode_i == ModeAverage),
       .second_i           (second),
@@ -216,12 +223,12 @@ module npu_postprocess #(
       .a_offset_i         (a_offset),
       .b_i                (b_i[8*i+:8]),
       .b_offset_i         (b_offset),
-      .enter2_i           (valid1_q && strb1_q[i]),
+      .enter2_i           (enter2[i]),
       .average2_i         (mode1_q == ModeAverage),
       .keep_a2_i          (mode1_q[2:1] != 2'd0),
-      .enter3_i           (valid2_q && strb2_q[i]),
+      .enter3_i           (enter3[i]),
       .keep_a3_i          (mode2_q[2:1] != 2'd0),
-      .enter4_i           (valid3_q && !second && strb3_q[i]),
+      .enter4_i           (enter4[i]),
       .average4_i         (mode3_q == ModeAverage),
       .product4_i         (mode3_q == ModePass || mode3_q == ModeMultiply),
       .negative4_i        (mode3_q == ModeSquare || (mode3_q == ModeAdd && b_subtract_i)),

@@ -77,9 +77,11 @@ module npu_softmax #(
 
   always_comb begin
     vector_max = max_q;
-    for (int unsigned i = 0; i < ReadBytes; i++) begin
-      if (CountW'(i) < vector_left_q && $signed(vector_q[8*i+:8]) > vector_max) begin
-        vector_max = vector_q[8*i+:8];
+    if (state_q == StWalk) begin
+      for (int unsigned i = 0; i < ReadBytes; i++) begin
+        if (CountW'(i) < vector_left_q && $signed(vector_q[8*i+:8]) > vector_max) begin
+          vector_max = vector_q[8*i+:8];
+        end
       end
     end
   end
@@ -149,8 +151,10 @@ module npu_softmax #(
   // Leading zeros of the sum (below 2^31; 0 counts as 31).
   always_comb begin
     zeros = 5'd31;
-    for (int unsigned i = 0; i < 31; i++) begin
-      if (sum_q[i]) zeros = 5'(31 - i);
+    if (state_q == StSettle) begin
+      for (int unsigned i = 0; i < 31; i++) begin
+        if (sum_q[i]) zeros = 5'(31 - i);
+      end
     end
   end
   assign normalized = sum_q << zeros;

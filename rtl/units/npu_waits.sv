@@ -11,13 +11,17 @@ module npu_waits #(
   input  wire [1:0]                 enable_i,  // of wait 0 and wait 1
   input  wire [2*IdW-1:0]           id_i,      // barriers
   input  wire [2*CountW-1:0]        count_i,   // counts that must be reached
-  output wire                       hold_o
+  output logic                      hold_o
 );
-  logic [CountW-1:0] count0, count1;
-
-  assign count0 = counts_i[32'(id_i[IdW-1:0])*CountW+:CountW];
-  assign count1 = counts_i[32'(id_i[2*IdW-1:IdW])*CountW+:CountW];
-  assign hold_o = (!enable_i[0] || count0 >= count_i[CountW-1:0]) &&
-                  (!enable_i[1] || count1 >= count_i[2*CountW-1:CountW]);
+  // In branches, so that a wait that is not enabled costs no simulation time.
+  always_comb begin
+    hold_o = 1'b1;
+    for (int unsigned w = 0; w < 2; w++) begin
+      if (enable_i[w]) begin
+        hold_o = hold_o && counts_i[32'(id_i[IdW*w+:IdW])*CountW+:CountW] >=
+                           count_i[CountW*w+:CountW];
+      end
+    end
+  end
 endmodule : npu_waits
 `default_nettype wire

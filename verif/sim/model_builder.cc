@@ -348,7 +348,7 @@ class Builder {
 
     const std::string makefile =
         ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
-    if (Status status = Share(makefile); !status) return status;
+    if (Status status = Improve(makefile); !status) return status;
     std::vector<CompileStep> steps;
     for (const char* speed : {"FAST", "SLOW"}) {
       for (const char* kind : {"CLASSES", "SUPPORT"}) {
@@ -383,9 +383,8 @@ class Builder {
     return RunTool(link, "link");
   }
 
-  /// Compiles the code of a module once, however many instances there are.
-  Status Share(const std::string& makefile) {
-    if (options_.shared_modules.empty()) return Unit{};
+  /// Rewrites the generated code: what slows it down, and functions of which one will do.
+  Status Improve(const std::string& makefile) {
     std::map<std::string, std::string> files;
     for (const char* list : {"VM_CLASSES_FAST", "VM_CLASSES_SLOW"}) {
       for (const std::string& name : MakefileList(makefile, list)) {
@@ -393,7 +392,8 @@ class Builder {
         files[path] = ReadAll(folder_ / path);
       }
     }
-    if (ShareFunctions(kClassName, &files) == 0) return Unit{};
+    for (auto& [path, text] : files) DropLocalResets(&text);
+    if (!options_.shared_modules.empty()) ShareFunctions(kClassName, &files);
     for (const auto& [path, text] : files) {
       if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
     }

@@ -9,8 +9,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <type_traits>
 
 #include "Vnpu_top.h"
+#include "Vnpu_top___024root.h"
 #include "verif/sim/axi_memory.h"
 #include "verif/sim/npu_model_abi.h"
 #include "verif/sim/timeline_recorder.h"
@@ -20,6 +22,11 @@
 #endif
 
 double sc_time_stamp() { return 0; }
+
+// Functions of the verilated class: logic behind the inputs, and one clock edge with all that
+// follows it.
+void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
+void Vnpu_top___024root___eval_nba(Vnpu_top___024root* vlSelf);
 
 namespace {
 
@@ -78,6 +85,7 @@ struct npu_model {
   }
 
   void HardwareReset() {
+    inputs_changed_ = true;
     top_.rst_ni = 0;
     top_.s_axil_awvalid_i = 0;
     top_.s_axil_wvalid_i = 0;
@@ -89,11 +97,13 @@ struct npu_model {
     memory_.Reset();
     CopyResponse();
     in_reset_ = false;
+    inputs_changed_ = true;
     top_.rst_ni = 1;
     Step();
   }
 
   uint32_t ReadRegister(uint32_t offset, uint32_t* value) {
+    inputs_changed_ = true;
     top_.s_axil_araddr_i = offset;
     top_.s_axil_arvalid_i = 1;
     *value = 0;
@@ -107,6 +117,7 @@ struct npu_model {
       EndCycle();
       if (accept_now) {
         accepted = true;
+        inputs_changed_ = true;
         top_.s_axil_arvalid_i = 0;
       }
       if (answer) {
@@ -114,11 +125,13 @@ struct npu_model {
         return response;
       }
     }
+    inputs_changed_ = true;
     top_.s_axil_arvalid_i = 0;
     return kNoAnswer;
   }
 
   uint32_t WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe) {
+    inputs_changed_ = true;
     top_.s_axil_awaddr_i = offset;
     top_.s_axil_wdata_i = value;
     top_.s_axil_wstrb_i = strobe & 0xf;
@@ -131,10 +144,12 @@ struct npu_model {
       const bool answer = top_.s_axil_bvalid_o;
       const uint32_t response = top_.s_axil_bresp_o;
       EndCycle();
+      inputs_changed_ |= address_now || data_now;
       if (address_now) top_.s_axil_awvalid_i = 0;
       if (data_now) top_.s_axil_wvalid_i = 0;
       if (answer) return response;
     }
+    inputs_changed_ = true;
     top_.s_axil_awvalid_i = 0;
     top_.s_axil_wvalid_i = 0;
     return kNoAnswer;
@@ -195,9 +210,11 @@ struct npu_model {
 
   /// The low half of a cycle: inputs are applied and all outputs settle.
   void BeginCycle() {
-    top_.clk_i = 0;
-    if (copy_response_) CopyResponse();
-    top_.eval();
+    if (copy_response_) {
+      CopyResponse();
+      inputs_changed_ = true;
+    }
+    Settle(*top_.rootp);
     DumpWaves(0);
   }
 
@@ -210,8 +227,7 @@ struct npu_model {
       if (tag > last_tag_) last_tag_ = tag;
     }
     if (recording_) Record();
-    top_.clk_i = 1;
-    top_.eval();
+    Edge(*top_.rootp);
     DumpWaves(1);
     ++cycles_;
   }
@@ -263,6 +279,48 @@ struct npu_model {
     signals.w_last = top_.m_axi_wlast_o;
     recorder_->Sample(cycles_, signals);
     recording_ = recorder_->armed();
+  }
+
+  // eval() looks twice a cycle for what may have changed. With one clock and no other event that is
+  // known: logic behind the inputs when they have changed, everything at the rising edge. So the
+  // two functions that eval() would call are called directly, while clk_i stays low.
+#ifdef NPU_MODEL_WAVES
+  template <typename Root>
+  static constexpr bool kDirect = false;
+#else
+  template <typename Root>
+  static constexpr bool kDirect = requires(Root root) {
+    requires std::is_same_v<decltype(root.__VicoTriggered), VlTriggerVec<1>>;
+    requires std::is_same_v<decltype(root.__VactTriggered), VlTriggerVec<1>>;
+    root.__Vtrigrprev__TOP__clk_i;
+  };
+#endif
+
+  template <typename Root>
+  void Settle(Root& root) {
+    if constexpr (kDirect<Root>) {
+      if (!inputs_changed_) return;
+      inputs_changed_ = false;
+      if (started_) {
+        root.__VicoTriggered.at(0) = true;
+        Vnpu_top___024root___eval_ico(&root);
+        return;
+      }
+      started_ = true;
+    }
+    top_.clk_i = 0;
+    top_.eval();
+  }
+
+  template <typename Root>
+  void Edge(Root& root) {
+    if constexpr (kDirect<Root>) {
+      root.__VnbaTriggered.at(0) = true;
+      Vnpu_top___024root___eval_nba(&root);
+    } else {
+      top_.clk_i = 1;
+      top_.eval();
+    }
   }
 
   void TickMemory() {
@@ -329,6 +387,8 @@ struct npu_model {
   bool recording_ = false;
   bool copy_response_ = true;
   bool in_reset_ = true;
+  bool inputs_changed_ = true;  ///< since they were applied
+  bool started_ = false;        ///< the verilated class has been evaluated
 };
 
 namespace {

@@ -1,4 +1,4 @@
-// Reads the functions of generated files, normalizes their text and compares it.
+// Works on the text: functions of generated files are read, normalized and compared.
 #include "verif/sim/shared_functions.h"
 
 #include <fmt/format.h>
@@ -115,6 +115,35 @@ void FindFunctions(const std::string& file, std::string_view text, std::vector<F
 }
 
 }  // namespace
+
+size_t DropLocalResets(std::string* file) {
+  constexpr std::string_view kWide = "VlWide<";
+  constexpr std::string_view kReset = "VL_ZERO_W(";
+  std::string out;
+  out.reserve(file->size());
+  size_t count = 0;
+  std::string declared;  // by the line before
+  for (size_t at = 0; at < file->size();) {
+    const size_t end = std::min(file->find('\n', at), file->size() - 1) + 1;
+    const std::string_view line = std::string_view(*file).substr(at, end - at);
+    at = end;
+    const size_t text = line.find_first_not_of(' ');
+    if (!declared.empty() && text != line.npos && line.substr(text).starts_with(kReset) &&
+        line.ends_with(", " + declared + ");\n")) {
+      ++count;
+      declared.clear();
+      continue;
+    }
+    declared.clear();
+    if (text != line.npos && line.substr(text).starts_with(kWide) && line.ends_with(";\n")) {
+      const size_t name = line.rfind(' ');
+      declared = line.substr(name + 1, line.size() - name - 3);
+    }
+    out += line;
+  }
+  *file = std::move(out);
+  return count;
+}
 
 size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files) {
   std::vector<Function> functions;

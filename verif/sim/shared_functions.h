@@ -1,10 +1,15 @@
-// Makes one function of those that Verilator wrote once for each instance of a module.
+// Improves the C++ code that Verilator wrote.
 #pragma once
 
 #include <map>
 #include <string>
 
 namespace npugen {
+
+/// Verilator clears every wide local variable at the start of its function, which costs time in
+/// every cycle, although each is written before it is read, or holds an unknown value by the
+/// language. Removes that from the text of a file and returns how often.
+size_t DropLocalResets(std::string* file);
 
 /// `files` are the texts of a model's C++ files by name. Verilator gives every instance of a module
 /// functions of its own; where they differ only in the names of local variables and in the signals
