@@ -115,6 +115,8 @@ constexpr CommandField kComputeFields[] = {
     {"group_step", 19, 0, 16, false, "bytes in the row from group to group (WINDOW, MAXPOOL)"},
     {"common_scale", 19, 16, 1, false,
      "MATMUL, WINDOW. 1: records are biases only, rescaled by out_multiplier and out_shift"},
+    {"follow", 19, 17, 1, false,
+     "MATMUL, WINDOW. 1: weight rows arrive while the command runs, one for W counts of wait 1"},
     {"weight_row", 20, 0, 24, false, "core memory row of the first weight slice"},
     {"weight_group_rows", 21, 0, 24, false, "core memory rows from group to group (weights)"},
     {"param_row", 22, 0, 24, false, "core memory row of the first group's parameter records"},

@@ -111,6 +111,7 @@ module npu_pe #(
   logic                          is_matmul, is_window, is_pool, is_add, is_multiply, is_maximum;
   logic                          is_square, is_lookup, is_softmax, is_argmax;
   logic                          is_array, is_two, is_rows;
+  logic                          queue_waiting, queue_blocked, queue_empty, starved;
   logic [15:0]                   queue_tag;
   logic [15:0]                   unused_running_tag;
 
@@ -133,9 +134,9 @@ module npu_pe #(
     .cmd_valid_o  (cmd_valid),
     .cmd_ready_i  (cmd_ready),
     .cmd_o        (next_cmd),
-    .waiting_o,
-    .blocked_o,
-    .empty_o,
+    .waiting_o    (queue_waiting),
+    .blocked_o    (queue_blocked),
+    .empty_o      (queue_empty),
     .tag_o        (queue_tag),
     .running_tag_o(unused_running_tag)
   );
@@ -400,7 +401,7 @@ module npu_pe #(
   // Core memory row port: records first (few rows), then weights, then tables of vector units; rows
   // from the bus use the other cycles, unless they are urgent or the row is wanted.
   // ---------------------------------------------------------------------------------------------
-  logic        loader_row_valid, loader_row_ready, loader_active, loader_error;
+  logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
@@ -443,19 +444,23 @@ module npu_pe #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
-    .Rows      (Rows)
+    .Rows      (Rows),
+    .RowBytes  (RowBytes),
+    .Barriers  (Barriers)
   ) u_weight_loader (
     .clk_i,
     .rst_ni,
     .clear_i,
     .cmd_i        (cmd_q),
     .start_i      (start && is_array),
+    .barrier_counts_i,
     .row_valid_o  (loader_row_valid),
     .row_ready_i  (loader_row_ready),
     .row_addr_o   (loader_row),
     .shadow_we_o  (shadow_we),
     .shadow_row_o (shadow_row),
     .active_o     (loader_active),
+    .starved_o    (loader_starved),
     .slice_ready_o(slice_ready),
     .slice_take_i (slice_take),
     .error_o      (loader_error),
@@ -982,7 +987,13 @@ module npu_pe #(
     end
   end
 
-  assign busy_o          = state_q != StIdle;
+  // A command that waits for its weights counts as one that waits in the queue: only an arrival
+  // moves it.
+  assign starved         = state_q == StRun && loader_starved && slice_wait;
+  assign busy_o          = state_q != StIdle && !starved;
+  assign waiting_o       = starved || queue_waiting;
+  assign blocked_o       = starved || queue_blocked;
+  assign empty_o         = queue_empty && !starved;
   assign begin_o         = cmd_valid && cmd_ready;
   assign tag_o           = (state_q != StIdle) ? cmd_q.tag : queue_tag;
   assign cause_o         = cause;

@@ -6,10 +6,16 @@
 // with the first vector of the slice: vector and last row arrive together, and the loader's next
 // row request, which may come in the very cycle of slice_take_i, reaches the shadow register just
 // when the slice has left it.
+//
+// With `follow` the command has begun with the first row: later rows are requested when the barrier
+// of its wait 1 has counted their bytes.
 module npu_weight_loader #(
   parameter int unsigned SliceRows = 4,     // core memory rows per slice
   parameter int unsigned PackedRows = 2,    // the same for int4 weights, at most SliceRows
   parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
+  parameter int unsigned RowBytes  = 64,    // bytes of one
+  parameter int unsigned Barriers  = 16,    //@ = npu.barriers
+  localparam int unsigned CountW   = npu_isa_pkg::BarrierCountBits,
   localparam int unsigned SliceW   = (SliceRows > 1) ? $clog2(SliceRows) : 1
 ) (
   input  wire               clk_i,
@@ -18,6 +24,7 @@ module npu_weight_loader #(
   // the running command; start_i begins it (only for MATMUL and WINDOW)
   input  wire npu_isa_pkg::compute_command_t cmd_i,
   input  wire               start_i,
+  input  wire  [Barriers*CountW-1:0] barrier_counts_i,  // barrier 0 in the low bits
   // core memory row port
   output wire               row_valid_o,
   input  wire               row_ready_i,
@@ -27,6 +34,7 @@ module npu_weight_loader #(
   output wire [SliceW-1:0]  shadow_row_o,
   // to the sequencer
   output wire               active_o,       // slices are still to come
+  output wire               starved_o,      // the next row has not arrived in core memory
   output wire               slice_ready_o,
   input  wire               slice_take_i,
   // a row outside core memory (pulse, row number)
@@ -39,10 +47,20 @@ module npu_weight_loader #(
   logic [15:0]       k0_q, tile_q, group_q;
   logic [7:0]        k1_q, k2_q;
   logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
-  logic              out_of_memory;
+  logic              out_of_memory, arrived;
+  logic [CountW-1:0] count, bytes;
+  logic [CountW-1:0] arrived_q;  // rows after the first one that are there
+
+  // Counts only grow, so one that is a cycle old is on the safe side. cmd_i stands from the cycle
+  // of start_i on, in which no row is requested yet.
+  assign count   = barrier_counts_i[32'(cmd_i.wait1_id)*CountW+:CountW];
+  assign bytes   = count - cmd_i.wait1_count;
+  assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
+
+  always_ff @(posedge clk_i) arrived_q <= bytes >> $clog2(RowBytes);
 
   assign out_of_memory = row_q >= 24'(Rows);
-  assign row_valid_o   = active_q && !out_of_memory &&
+  assign row_valid_o   = active_q && !out_of_memory && arrived &&
                          (slice_row_q != '0 || !ready_q || slice_take_i);
   assign row_addr_o    = row_q;
   assign grant         = row_valid_o && row_ready_i;
@@ -105,6 +123,7 @@ module npu_weight_loader #(
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
+  assign starved_o     = active_q && !out_of_memory && !arrived;
   assign active_o      = active_q;
   assign slice_ready_o = ready_q;
   assign error_o       = active_q && out_of_memory;

@@ -168,7 +168,7 @@ TEST(FunctionalModel, LoadsAheadOfTheirSourceShow) {
     }
     words[4] = static_cast<uint32_t>(words.size() / 4);
     int wrong = 0;
-    for (uint64_t seed = 1; seed <= 40; ++seed) {
+    for (uint64_t seed = 1; seed <= 100; ++seed) {
       std::vector<uint8_t> program(words.size() * 4);
       std::memcpy(program.data(), words.data(), program.size());
       std::vector<uint8_t> scratch(64);
@@ -198,7 +198,7 @@ TEST(FunctionalModel, MissingBarriersShow) {
   int shown = 0;
   // Each wait of the cold stream is removed in turn; some seed must then give a wrong result.
   const auto run = [&](const std::vector<uint8_t>& image_bytes) {
-    for (uint64_t seed = 1; seed <= 40; ++seed) {
+    for (uint64_t seed = 1; seed <= 200; ++seed) {
       std::vector<uint8_t> image = image_bytes;
       std::vector<uint8_t> input(images.begin(), images.begin() + program->input_bytes);
       std::vector<uint8_t> output(program->output_bytes);
@@ -220,7 +220,9 @@ TEST(FunctionalModel, MissingBarriersShow) {
       const uint8_t before = command[byte];
       command[byte] &= ~0x40;
       ++waits;
-      if (!run(image)) ++shown;
+      const bool wrong = !run(image);
+      EXPECT_TRUE(wrong) << "wait " << byte - 4 << " of the command with tag " << int{command[2]};
+      shown += wrong;
       command[byte] = before;
     }
   });

@@ -276,6 +276,25 @@ TEST_F(ErrorTest, DeadlockIsFound) {
   ExpectNextJobRight();
 }
 
+TEST_F(ErrorTest, WeightsThatNeverArriveAreADeadlock) {
+  // The command begins with its first weight row and follows a LOAD that brings no second one.
+  Command load = Dma(Opcode::kLoad, Window::kInput, 0, config_.core_row_bytes(), 9);
+  ASSERT_TRUE(load.Set("core_memory", 1) && load.Set("core_mask", 1) && load.Set("signal_id", 0) &&
+              load.Set("signal_en", 1) && load.Set("signal_bytes", 1));
+  Command matmul(Opcode::kMatmul, 8, 12);
+  for (const char* field : {"pe_mask", "acc_init", "drain", "out_w", "out_h", "positions", "tiles",
+                            "groups", "channels", "group_channels", "k1_count", "k2_count",
+                            "in_h", "follow", "wait1_en"}) {
+    ASSERT_TRUE(matmul.Set(field, 1)) << field;
+  }
+  ASSERT_TRUE(matmul.Set("k0_count", 8) && matmul.Set("row_bytes", 8 * config_.simd) &&
+              matmul.Set("wait1_count", config_.core_row_bytes()));
+  const npu_error_report report = RunStream({load, matmul, End()}, FreeWindows());
+  EXPECT_EQ(report.code, NPU_ERROR_DEADLOCK);
+  EXPECT_EQ(report.tag, 12u);
+  ExpectNextJobRight();
+}
+
 TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
   // More of them than the engine takes; the first one waits for what the last command does.
   std::vector<Command> commands;

@@ -59,10 +59,12 @@ struct FunctionalModel::State {
   using Queue = std::deque<const Command*>;
 
   bool WaitsHold(const Command& command) const {
-    for (const char* wait : {"wait0", "wait1"}) {
-      const std::string name = wait;
+    for (int number : {0, 1}) {
+      const std::string name = number == 0 ? "wait0" : "wait1";
       if (command.Get(name + "_en") == 0) continue;
-      if (barriers[command.Get(name + "_id")] < command.Get(name + "_count")) return false;
+      if (barriers[command.Get(name + "_id")] < functional::WaitCount(config, command, number)) {
+        return false;
+      }
     }
     return true;
   }
@@ -75,9 +77,16 @@ struct FunctionalModel::State {
     count = std::min(count + (by_bytes ? bytes_written : 1), (int64_t{1} << kBarrierCountBits) - 1);
   }
 
-  /// Does a LOAD or STORE. What an `ahead` LOAD reads may have been staged before.
-  std::optional<Fault> Transfer(const Command& command, FunctionalJobResult* result,
-                                int64_t* bytes_moved);
+  /// Does a LOAD or STORE, of a single run only the bytes from `skip` on and at most `most`. What an
+  /// `ahead` LOAD reads may have been staged before.
+  std::optional<Fault> Transfer(const Command& command, int64_t skip, int64_t most,
+                                FunctionalJobResult* result, int64_t* bytes_moved);
+
+  /// Whether others may see the bytes of a LOAD arrive: it signals them, and they are one run.
+  static bool ArrivesInPieces(const Command& command) {
+    return command.opcode() == Opcode::kLoad && command.entries() == 3 &&
+           command.Get("signal_bytes") != 0 && command.Get("signal_en") != 0;
+  }
 
   /// Whether a LOAD may read before its waits hold.
   static bool ReadsAhead(const Command& command) {
@@ -128,8 +137,8 @@ struct FunctionalModel::State {
   }
 };
 
-std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
-                                                      FunctionalJobResult* result,
+std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, int64_t skip,
+                                                      int64_t most, FunctionalJobResult* result,
                                                       int64_t* bytes_moved) {
   const bool load = command.opcode() == Opcode::kLoad;
   if (load && command.entries() == 1) return std::nullopt;  // only waits and signals
@@ -205,6 +214,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
                                  global + last, command.Get("window"), size)};
       }
     }
+    const int64_t piece_end = std::min(skip + most, box.size[0]);
     if (load) {
       std::fill(run.begin(), run.end(), fill);
       const std::span<const uint8_t> source = local_source ? pes[source_pe].memory
@@ -216,16 +226,16 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command,
         std::copy(from, from + (last - first), run.begin() + first);
       }
       for (std::vector<uint8_t>* target : targets) {
-        std::copy(run.begin(), run.end(), target->begin() + local);
+        std::copy(run.begin() + skip, run.begin() + piece_end, target->begin() + local + skip);
       }
-      if (!local_source) result->bytes_read += static_cast<uint64_t>(last - first);
+      if (!local_source && skip == 0) result->bytes_read += static_cast<uint64_t>(last - first);
     } else {
       const std::vector<uint8_t>& source = *targets.front();
       std::copy(source.begin() + local, source.begin() + local + box.size[0],
                 window.memory.begin() + global);
       result->bytes_written += static_cast<uint64_t>(box.size[0]);
     }
-    *bytes_moved += box.size[0];
+    *bytes_moved += piece_end - skip;
     int d = 1;
     while (d < 5 && ++index[d] == box.size[d]) index[d++] = 0;
     if (d == 5) return std::nullopt;
@@ -278,7 +288,14 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
 
   const size_t queue_count = 2 + state.pes.size();
   std::vector<State::Queue> queues(queue_count);
-  const size_t depth = state.config.command_queue_depth;
+  // A queue has room for its depth of the longest commands, and one more stands before it.
+  const auto has_room = [&](size_t number, const Command& command) {
+    const uint32_t longest = number < 2 ? kDmaLayout.words / kWordsPerEntry
+                                        : kComputeLayout.words / kWordsPerEntry;
+    uint32_t entries = command.entries();
+    for (const Command* queued : queues[number]) entries += queued->entries();
+    return entries <= (state.config.command_queue_depth + 1) * longest;
+  };
   size_t next = 0;  // command at the dispatcher
   bool ended = false;
   std::mt19937_64 random(options.seed);
@@ -306,11 +323,12 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     const Command& command = stream.commands[next];
     if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return all_empty();
     for (size_t queue : queues_of(command)) {
-      if (queues[queue].size() >= depth) return false;
+      if (!has_room(queue, command)) return false;
     }
     return true;
   };
   uint64_t steps = 0;  // until the weights change
+  int64_t arrived = 0;  // bytes of the first LOAD in its queue
   while (!ended) {
     if (steps-- == 0) {
       steps = random() % 32;
@@ -364,7 +382,18 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     Engine engine;
     if (agent < 2) {
       engine = agent == 0 ? Engine::kLoad : Engine::kStore;
-      fault = state.Transfer(command, &result, &bytes_moved);
+      const bool pieces = agent == 0 && State::ArrivesInPieces(command);
+      const int64_t size = command.entries() > 1 ? command.Get("size0") : 0;
+      const int64_t most = pieces && size > arrived + 1
+                               ? 1 + static_cast<int64_t>(random() % std::min(size - arrived, size / 4 + 1))
+                               : std::max<int64_t>(size - arrived, 0);
+      fault = state.Transfer(command, pieces ? arrived : 0, most, &result, &bytes_moved);
+      if (!fault && pieces && arrived + most < size) {
+        arrived += most;
+        state.Signal(command, 0, bytes_moved);
+        continue;
+      }
+      if (agent == 0) arrived = 0;
     } else {
       engine = Engine::kCompute;
       ProcessingElement& pe = state.pes[agent - 2];

@@ -46,9 +46,10 @@ int64_t BoxBytes(const Command& command) {
 void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamReport* report) {
   std::vector<std::deque<size_t>> queues(2 + config.pes());
   std::array<int64_t, kMostBarriers> barriers = {};
-  const auto holds = [&](const Command& command, const std::string& wait) {
-    return command.Get(wait + "_en") == 0 ||
-           barriers[command.Get(wait + "_id")] >= command.Get(wait + "_count");
+  const auto holds = [&](const Command& command, int number) {
+    const std::string wait = number == 0 ? "wait0" : "wait1";
+    return command.Get(wait + "_en") == 0 || barriers[command.Get(wait + "_id")] >=
+                                                 functional::WaitCount(config, command, number);
   };
   size_t next = 0;
   for (;;) {
@@ -57,7 +58,7 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
       std::deque<size_t>& queue = queues[q];
       while (!queue.empty()) {
         const Command& command = stream.commands[queue.front()];
-        if (!holds(command, "wait0") || !holds(command, "wait1")) break;
+        if (!holds(command, 0) || !holds(command, 1)) break;
         if (command.Get("signal_en") != 0) {
           int64_t& count = barriers[command.Get("signal_id") + (q < 2 ? 0 : q - 2)];
           const bool bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
@@ -140,6 +141,9 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
     if (array &&
         command.Get("tiles") != (positions + config.accumulators - 1) / config.accumulators) {
       problem("tiles is not ceil(positions / T)");
+    }
+    if (array && command.Get("follow") != 0 && command.Get("wait1_en") == 0) {
+      problem("it follows no barrier");
     }
     if (array && (command.Get("acc_init") == 0 || command.Get("drain") == 0) &&
         (command.Get("groups") != 1 || positions > config.accumulators)) {

@@ -25,6 +25,10 @@ struct DecodedStream {
 /// Number of the row of AllHardwareErrors() with this name.
 uint8_t ErrorCode(std::string_view name);
 
+/// The count that wait `number` needs until nothing holds the command back any more: with `follow`,
+/// wait 1 lasts to the last weight row.
+int64_t WaitCount(const NpuConfig& config, const Command& command, int number);
+
 DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> program,
                            uint32_t offset);
 

@@ -16,6 +16,7 @@
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 #include "verif/functional/functional_model.h"
+#include "verif/functional/stream_decoder.h"
 
 namespace npugen {
 namespace {
@@ -112,6 +113,21 @@ class Pe {
       }
     }
     dut_.push_valid_i = 0;
+  }
+
+  /// Sets the count of barrier `id`.
+  void SetCount(uint32_t id, uint32_t count) {
+    for (uint32_t bit = 0; bit < kBarrierCountBits; ++bit) {
+      const uint32_t at = id * kBarrierCountBits + bit;
+      const uint32_t mask = 1u << at % 32;
+      dut_.barrier_counts_i[at / 32] =
+          (dut_.barrier_counts_i[at / 32] & ~mask) | ((count >> bit & 1) != 0 ? mask : 0);
+    }
+  }
+  bool idle() {
+    dut_.clk_i = 0;
+    dut_.eval();
+    return !dut_.busy_o && dut_.empty_o;
   }
 
   /// Runs until all commands are done or an error occurs. `traffic` reads and rewrites words of the
@@ -466,17 +482,59 @@ class PeTest : public ::testing::Test {
  protected:
   PeTest() : config_(MakeConfig()), model_(config_) {}
 
-  void RunOne(CommandMaker& maker, Opcode opcode, std::mt19937_64* traffic) {
+  /// Makes the command follow its weights: takes all rows but the first out of the core memories.
+  /// Returns the bytes of the rows to come.
+  int64_t Follow(CommandMaker& maker, Command* command, std::vector<std::vector<uint8_t>>* cores) {
+    maker.Set(*command, "follow", 1);
+    maker.Set(*command, "wait1_en", 1);
+    const uint32_t id = maker.Uniform(0, 15);
+    maker.Set(*command, "wait1_id", id);
+    maker.Set(*command, "wait1_count", maker.Uniform(1, 1000));
+    const int64_t bytes =
+        functional::WaitCount(config_, *command, 1) - command->Get("wait1_count");
+    pe_.SetCount(id, 0);
+    const int64_t first = (command->Get("weight_row") + 1) * config_.core_row_bytes();
+    for (std::vector<uint8_t>& core : *cores) {
+      const std::vector<uint8_t> garbage = maker.Bytes(static_cast<size_t>(bytes));
+      std::copy(garbage.begin(), garbage.end(), core.begin() + first);
+    }
+    return bytes;
+  }
+
+  /// Loads what Follow() took away, beat by beat with pauses, and counts it.
+  void Arrive(CommandMaker& maker, const Command& command, int64_t bytes,
+              const std::vector<std::vector<uint8_t>>& cores) {
+    const uint32_t id = static_cast<uint32_t>(command.Get("wait1_id"));
+    const uint32_t count = static_cast<uint32_t>(command.Get("wait1_count"));
+    const int64_t first = (command.Get("weight_row") + 1) * config_.core_row_bytes();
+    const uint32_t pause = maker.Uniform(0, 8);
+    for (uint32_t i = maker.Uniform(0, 40); i > 0; --i) pe_.Tick();
+    pe_.SetCount(id, count);
+    for (int64_t done = 0; done < bytes; done += kBus) {
+      for (uint32_t c = 0; c < config_.cores; ++c) {
+        const int64_t address = first + done;
+        pe_.Write(true, 1u << c, static_cast<uint32_t>(address), cores[c].data() + address);
+      }
+      if (done + kBus < bytes) EXPECT_FALSE(pe_.idle()) << "it ran without its weights";
+      pe_.SetCount(id, count + static_cast<uint32_t>(done) + kBus);
+      for (uint32_t i = maker.Uniform(0, pause); i > 0; --i) pe_.Tick();
+    }
+  }
+
+  void RunOne(CommandMaker& maker, Opcode opcode, std::mt19937_64* traffic, bool follow) {
     std::vector<uint8_t> pe_image = maker.Bytes(kPeBytes);
     std::vector<std::vector<uint8_t>> cores;
     for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
-    const Command command =
+    Command command =
         opcode == Opcode::kMatmul || opcode == Opcode::kWindow || opcode == Opcode::kMaxPool
             ? maker.Convolution(opcode, cores)
         : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
         : opcode == Opcode::kArgMax  ? maker.ArgMax()
                                      : maker.Linear(opcode);
     if (::testing::Test::HasFatalFailure()) return;
+    std::vector<uint8_t> stream = Stream(config_, command);
+    const std::vector<std::vector<uint8_t>> whole_cores = cores;
+    const int64_t to_come = follow ? Follow(maker, &command, &cores) : 0;
     for (uint32_t a = 0; a < kPeBytes; a += kBus) pe_.Write(false, 1, a, pe_image.data() + a);
     for (uint32_t c = 0; c < config_.cores; ++c) {
       for (uint32_t a = 0; a < kCoreBytes; a += kBus)
@@ -484,9 +542,8 @@ class PeTest : public ::testing::Test {
     }
     std::copy(pe_image.begin(), pe_image.end(), model_.pe_memory(0).begin());
     for (uint32_t c = 0; c < config_.cores; ++c) {
-      std::copy(cores[c].begin(), cores[c].end(), model_.core_memory(0, c).begin());
+      std::copy(whole_cores[c].begin(), whole_cores[c].end(), model_.core_memory(0, c).begin());
     }
-    std::vector<uint8_t> stream = Stream(config_, command);
     std::array<FunctionalWindow, kWindowCount> windows;
     windows[0].memory = stream;
     const FunctionalJobResult expected = model_.Run(windows, 0);
@@ -494,6 +551,7 @@ class PeTest : public ::testing::Test {
 
     const uint64_t signals = pe_.signals();
     pe_.Push(command);
+    if (follow) Arrive(maker, command, to_come, whole_cores);
     ASSERT_TRUE(pe_.Finish(traffic, pe_image, 2'000'000)) << "the command does not end";
     ASSERT_EQ(pe_.error_code(), 0) << "address " << pe_.error_address();
     ASSERT_EQ(pe_.signals(), signals + 1);
@@ -506,12 +564,12 @@ class PeTest : public ::testing::Test {
     }
   }
 
-  void RunMany(Opcode opcode, int count, bool traffic) {
+  void RunMany(Opcode opcode, int count, bool traffic, bool follow = false) {
     for (int seed = 1; seed <= count; ++seed) {
       CommandMaker maker(config_,
                          static_cast<uint64_t>(seed) * 1000 + static_cast<uint64_t>(opcode));
       std::mt19937_64 bus(static_cast<uint64_t>(seed));
-      RunOne(maker, opcode, traffic ? &bus : nullptr);
+      RunOne(maker, opcode, traffic ? &bus : nullptr, follow);
       if (HasFatalFailure()) FAIL() << "seed " << seed << ", opcode " << int(opcode);
     }
   }
@@ -523,6 +581,8 @@ class PeTest : public ::testing::Test {
 
 TEST_F(PeTest, Matmul) { RunMany(Opcode::kMatmul, 60, false); }
 TEST_F(PeTest, MatmulBesideBusTraffic) { RunMany(Opcode::kMatmul, 30, true); }
+TEST_F(PeTest, MatmulFollowsWeights) { RunMany(Opcode::kMatmul, 60, false, true); }
+TEST_F(PeTest, WindowFollowsWeights) { RunMany(Opcode::kWindow, 40, false, true); }
 TEST_F(PeTest, Window) { RunMany(Opcode::kWindow, 60, false); }
 TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
 TEST_F(PeTest, MaxPool) { RunMany(Opcode::kMaxPool, 40, true); }

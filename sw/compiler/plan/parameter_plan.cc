@@ -148,8 +148,11 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   const int64_t groups = group_end - group_begin;
   chunk.rows = Rows(layer, groups, PartSlices(part));
   chunk.record_rows = RecordRows(config_, layer);
-  chunk.weight_rows =
-      layer.parameters.table.empty() ? groups * PartSlices(part) * SliceRows(config_, layer) : 0;
+  if (layer.parameters.storage >= 0) {
+    chunk.first_record = groups * PartSlices(part) * SliceRows(config_, layer);
+  } else if (layer.parameters.table.empty()) {
+    chunk.first_weight = RecordBlocks(layer, groups) * chunk.record_rows;
+  }
   plan_.layer_chunks[number].push_back(static_cast<int32_t>(plan_.chunks.size()));
   plan_.chunks.push_back(chunk);
 }
@@ -288,7 +291,9 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
           parameters.weights.data() +
           ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) * config_.simd;
       uint8_t* target =
-          base + ((group - groups.begin) * slices + slice) * SliceRows(config_, layer) * row_bytes;
+          base + (chunk.first_weight +
+                  ((group - groups.begin) * slices + slice) * SliceRows(config_, layer)) *
+                     row_bytes;
       if (!parameters.packed) {
         std::copy_n(source, slice_bytes, target);
         continue;
@@ -301,7 +306,7 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
   const Range blocks = parameters.shared ? Range{0, parameters.blocks} : groups;
   for (int64_t block = blocks.begin; block < blocks.end; ++block) {
     uint8_t* record =
-        base + (chunk.weight_rows + (block - blocks.begin) * RecordRows(config_, layer)) * row_bytes;
+        base + (chunk.first_record + (block - blocks.begin) * chunk.record_rows) * row_bytes;
     for (int64_t lane = 0; lane < lanes; ++lane) {
       const ParameterRecord& r = parameters.records[block * pe_lanes + core * lanes + lane];
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
@@ -648,8 +653,8 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
         row = memory.row(chunk.unit);
       }
       const int64_t first = row + chunk.unit_row;
-      SetParameterRows(&step, first,
-                       first + chunk.weight_rows + step.param_block * chunk.record_rows);
+      SetParameterRows(&step, first + chunk.first_weight,
+                       first + chunk.first_record + step.param_block * chunk.record_rows);
       step.reads.push_back(
           {Space::kCoreRows, first, first + chunk.rows, PeBit(step.engine - kFirstPeEngine)});
     }

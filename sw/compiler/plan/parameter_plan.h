@@ -30,7 +30,9 @@ struct Chunk {
   bool per_pe = false;
   KernelPart part;
   bool first_part = true, last_part = true;
-  int64_t weight_rows = 0;  ///< core memory rows before the records
+  /// First rows of weights and records (or of the table) within the chunk. Records come first, so
+  /// that a command may begin with the first weights; those computed by the NPU come last.
+  int64_t first_weight = 0, first_record = 0;
   int64_t record_rows = 0;  ///< of each block of records
   int64_t rows = 0;         ///< in all
   int32_t unit = -1;

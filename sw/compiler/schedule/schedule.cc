@@ -46,32 +46,48 @@ void Advance(Clock* clock, const Clock& by) {
   for (size_t e = 0; e < clock->size(); ++e) (*clock)[e] = std::max((*clock)[e], by[e]);
 }
 
+/// For step number `count` of an engine: until it is complete, or (`bytes`) for a LOAD until its
+/// first bytes are written.
 struct Wait {
   int engine;
   int64_t count;
+  int64_t bytes = 0;
 };
 
-void SetWaits(Command* command, const std::vector<Wait>& waits, size_t first) {
-  static constexpr const char* kNames[2] = {"wait0", "wait1"};
-  for (size_t w = first; w < waits.size() && w < first + 2; ++w) {
-    const std::string name = kNames[w - first];
-    Set(command, name + "_en", 1);
-    Set(command, name + "_id", waits[w].engine);
-    Set(command, name + "_count", waits[w].count);
+/// Most bytes that LOADs may add to their barrier; what is left of its range counts the other LOADs.
+constexpr int64_t kMostSignalledBytes = (int64_t{1} << kBarrierCountBits) / 4 * 3;
+
+/// Bytes of `load` after which `step` may begin and follow the rest (`follow`): records and first
+/// weight row. 0: it must wait for all of it.
+int64_t BytesToFollow(const NpuConfig& config, const Step& step, const Step& load) {
+  const Opcode opcode = step.command.opcode();
+  if (opcode != Opcode::kMatmul && opcode != Opcode::kWindow) return 0;
+  if (load.command.entries() != 3 || load.writes.size() != 1) return 0;
+  const Access& loaded = load.writes[0];
+  if (loaded.space != Space::kCoreRows) return 0;
+  for (const Access& read : step.reads) {
+    if (read.space != Space::kCoreRows) continue;
+    if (read.begin < loaded.begin || read.end > loaded.end) return 0;
   }
+  const int64_t first = step.command.Get("weight_row");
+  if (step.command.Get("param_row") >= first || first < loaded.begin) return 0;
+  const int64_t bytes = (first - loaded.begin + 1) * config.core_row_bytes();
+  return bytes < load.command.Get("size0") ? bytes : 0;
 }
 
 /// Walks the steps in program order and keeps what every engine knows of the others.
 class BarrierWriter {
  public:
   explicit BarrierWriter(const NpuConfig& config)
-      : engines_(kFirstPeEngine + static_cast<int>(config.pes())),
+      : config_(config),
+        engines_(kFirstPeEngine + static_cast<int>(config.pes())),
         history_(static_cast<size_t>(engines_)),
         known_(static_cast<size_t>(engines_), Clock(static_cast<size_t>(engines_), 0)),
-        known_to_reads_(static_cast<size_t>(engines_), 0) {}
+        known_to_reads_(static_cast<size_t>(engines_), 0),
+        followed_(static_cast<size_t>(engines_)) {}
 
   void Add(Step step);
-  std::vector<Step> Take() { return std::move(steps_); }
+  std::vector<Step> Take();
 
  private:
   /// Number of the last step of `other` beyond `known` that `step` must come after, or 0.
@@ -92,21 +108,35 @@ class BarrierWriter {
   const Clock& ClockOf(const Wait& wait) const {
     return clocks_[history_[wait.engine][wait.count - 1]];
   }
-  void Append(Step step, const Clock& clock) {
+  /// `step` with its waits, at most two.
+  void Append(Step step, std::vector<Wait> waits, const Clock& clock) {
     Set(&step.command, "signal_en", 1);
     // PE p arrives at the barrier p places above the one that the command names.
     Set(&step.command, "signal_id", std::min(step.engine, kFirstPeEngine));
     history_[step.engine].push_back(steps_.size());
     steps_.push_back(std::move(step));
+    waits_.push_back(std::move(waits));
     clocks_.push_back(clock);
   }
+  /// Lets a wait for the LOAD of a step's parameters end with the first of them, where it can. Where
+  /// the engine has followed the same parameters before, no wait is left.
+  void Follow(const Step& step, std::vector<Wait>* waits);
 
+  const NpuConfig& config_;
   int engines_;
   std::vector<Step> steps_;
+  std::vector<std::vector<Wait>> waits_;      ///< of each step
+  int64_t signalled_bytes_ = 0;               ///< of LOADs that signal bytes
   std::vector<Clock> clocks_;                 ///< of each step: what holds when it starts
   std::vector<std::vector<size_t>> history_;  ///< steps of each engine
   std::vector<Clock> known_;                  ///< what the last step of each engine knew
   Clock known_to_reads_;  ///< what holds before a LOAD begins to read: waits of LOADs not `ahead`
+  /// What the last step of an engine that followed a LOAD waited for, rows [begin, end).
+  struct Followed {
+    int64_t load = 0;
+    int64_t begin = 0, end = 0;
+  };
+  std::vector<Followed> followed_;  ///< of each engine
 };
 
 void BarrierWriter::Add(Step step) {
@@ -127,9 +157,11 @@ void BarrierWriter::Add(Step step) {
   for (const Wait& wait : found) {
     if (!Implied(wait, found)) waits.push_back(wait);
   }
+  Follow(step, &waits);
   for (const Wait& wait : waits) {
     Advance(&clock, ClockOf(wait));
-    clock[wait.engine] = std::max(clock[wait.engine], wait.count);
+    // Of a LOAD that is followed only its predecessors are known to be complete.
+    clock[wait.engine] = std::max(clock[wait.engine], wait.count - (wait.bytes > 0 ? 1 : 0));
   }
   if (step.is_load()) {
     if (ahead) {
@@ -147,12 +179,63 @@ void BarrierWriter::Add(Step step) {
     assert(step.is_load());
     Step waiting{kLoadEngine, Command(Opcode::kLoad, 1, step.command.tag()), {}, {}, -1, 0};
     if (ahead) Set(&waiting.command, "ahead", 1);
-    SetWaits(&waiting.command, waits, first);
-    Append(std::move(waiting), clock);
+    Append(std::move(waiting), {waits[first], waits[first + 1]}, clock);
     ++clock[engine];
   }
-  SetWaits(&step.command, waits, first);
-  Append(std::move(step), clock);
+  waits.erase(waits.begin(), waits.begin() + static_cast<int64_t>(first));
+  Append(std::move(step), std::move(waits), clock);
+}
+
+void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
+  const auto wait = std::find_if(waits->begin(), waits->end(),
+                                 [](const Wait& w) { return w.engine == kLoadEngine; });
+  if (wait == waits->end()) return;
+  Step& load = steps_[history_[kLoadEngine][wait->count - 1]];
+  const int64_t bytes = BytesToFollow(config_, step, load);
+  if (bytes == 0) return;
+  const auto rows = std::find_if(step.reads.begin(), step.reads.end(),
+                                 [](const Access& read) { return read.space == Space::kCoreRows; });
+  Followed& followed = followed_[step.engine];
+  if (followed.load == wait->count && followed.begin <= rows->begin && rows->end <= followed.end) {
+    waits->erase(wait);
+    return;
+  }
+  if (load.command.Get("signal_bytes") == 0) {
+    const int64_t all = load.command.Get("size0");
+    if (signalled_bytes_ + all > kMostSignalledBytes) return;
+    signalled_bytes_ += all;
+    Set(&load.command, "signal_bytes", 1);
+  }
+  followed = {wait->count, rows->begin, rows->end};
+  wait->bytes = bytes;
+}
+
+/// Now that it is known which LOADs signal bytes, steps become counts.
+std::vector<Step> BarrierWriter::Take() {
+  std::vector<int64_t> loaded{0};  // count of the LOADs' barrier after each LOAD
+  for (size_t load : history_[kLoadEngine]) {
+    const Command& command = steps_[load].command;
+    loaded.push_back(loaded.back() +
+                     (command.Get("signal_bytes") != 0 ? command.Get("size0") : 1));
+  }
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    Command& command = steps_[s].command;
+    for (size_t w = 0; w < waits_[s].size(); ++w) {
+      const Wait& wait = waits_[s][w];
+      int64_t count = wait.count;
+      if (wait.engine == kLoadEngine) {
+        count = wait.bytes > 0 ? loaded[wait.count - 1] + wait.bytes : loaded[wait.count];
+      }
+      // A LOAD that is followed is wait 1; LOADs come first among the waits.
+      const bool follows = waits_[s][0].bytes > 0;
+      if (wait.bytes > 0) Set(&command, "follow", 1);
+      const std::string name = (w == 1) != follows ? "wait1" : "wait0";
+      Set(&command, name + "_en", 1);
+      Set(&command, name + "_id", wait.engine);
+      Set(&command, name + "_count", count);
+    }
+  }
+  return std::move(steps_);
 }
 
 }  // namespace

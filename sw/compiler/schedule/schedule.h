@@ -16,7 +16,8 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps);
 /// Adds waits and signals: a step waits for the last step of each other engine that touches the
 /// same memory, unless an earlier wait implies it. A LOAD that depends on more than two engines
 /// gets LOADs of one entry in front, which only wait. LOADs whose source is never written by the
-/// program may read ahead of their waits. Since waits only name earlier steps, no stream can
+/// program may read ahead of their waits. A compute command that waits for its weights begins with
+/// the first of them and follows the others. Since waits only name earlier steps, no stream can
 /// deadlock.
 std::vector<Step> AddBarriers(const NpuConfig& config, std::vector<Step> steps);
 
