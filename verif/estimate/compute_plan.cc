@@ -12,8 +12,11 @@ namespace {
 
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
 /// averages, few enough to cost nothing.
-constexpr int64_t kSampledPositions = 48;
+constexpr int64_t kSampledPositions = 128;
 constexpr uint64_t kSteppedVectors = 64;
+/// Cycles of a bank pattern, and the most banks that its masks tell apart.
+constexpr size_t kPatternCycles = 192;
+constexpr uint32_t kMaskBanks = 64;
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
 
@@ -47,27 +50,25 @@ class FetchCounter {
         ++cycles;
       }
     }
-    grants_ += static_cast<uint64_t>(cycles);
     return cycles;
   }
 
-  /// Banks read in a cycle with a grant, so far.
-  double ReadBanks() const {
-    return grants_ == 0 ? 1 : static_cast<double>(reads_) / static_cast<double>(grants_);
-  }
+  /// From now on the banks of each grant are appended to `masks`; null: no more.
+  void Record(std::vector<uint64_t>* masks) { record_ = masks; }
 
  private:
   /// Ports granted of `wanted` rows from `row` on: those before the first whose bank is taken.
   int64_t Grant(const Slice& slice, int64_t row, int64_t wanted, int64_t x0, int64_t y0,
                 int64_t row0) {
-    uint64_t taken = 0;           // banks
-    uint64_t words[64] = {};      // the word read from each of them
+    uint64_t taken = 0;  // banks
+    uint64_t words[8];   // and words read, at most two for each port
+    int count = 0;
     const auto take = [&](uint64_t address) {
-      const uint32_t bank = banks_.Bank(address);
+      const uint64_t bit = uint64_t{1} << (banks_.Bank(address) % kMaskBanks);
       const uint64_t word = banks_.Word(address);
-      if ((taken >> (bank & 63) & 1) != 0) return words[bank & 63] == word;
-      taken |= uint64_t{1} << (bank & 63);
-      words[bank & 63] = word;
+      if ((taken & bit) != 0) return std::find(words, words + count, word) != words + count;
+      taken |= bit;
+      words[count++] = word;
       return true;
     };
     int64_t granted = 0;
@@ -87,6 +88,7 @@ class FetchCounter {
       if (!inside) continue;
       const auto address = static_cast<uint64_t>(row0 + r * f_.win_row_step + x) & 0xffffff;
       const uint64_t before = taken;
+      const int count_before = count;
       const uint64_t offset = address & (banks_.word_bytes() - 1);
       bool free = take(address);
       if (free && offset + static_cast<uint64_t>(length) > banks_.word_bytes()) {
@@ -94,10 +96,11 @@ class FetchCounter {
       }
       if (!free) {
         taken = before;
+        count = count_before;
         break;
       }
     }
-    reads_ += static_cast<uint64_t>(std::popcount(taken));
+    if (record_ != nullptr) record_->push_back(taken);
     return granted;
   }
 
@@ -105,7 +108,7 @@ class FetchCounter {
   const ComputeFields& f_;
   const bool window_;
   const int64_t ports_, simd_;
-  uint64_t grants_ = 0, reads_ = 0;
+  std::vector<uint64_t>* record_ = nullptr;
 };
 
 /// Slices of a command in the sequencer's order, as far as their fetches may differ.
@@ -152,14 +155,7 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
   FetchCounter counter(config, banks, f, window);
   const bool dense = !window && f.run_bytes == 0;
   if (dense) {
-    // One vector of one port: always granted. Sampled for its words only.
-    plan->costs.emplace_back();
-    const double unaligned =
-        (static_cast<double>(f.x_step % banks.word_bytes() != 0) +
-         static_cast<double>((f.act_base + f.x_start) % banks.word_bytes() != 0)) /
-        2;
-    plan->read_banks =
-        1 + unaligned * static_cast<double>(config.simd - 1) / static_cast<double>(banks.word_bytes());
+    plan->costs.emplace_back();  // one vector of one port: always granted
     return;
   }
   const int64_t positions = AtLeastOne(f.out_w) * AtLeastOne(f.out_h);
@@ -184,10 +180,80 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
     SliceCost cost;
     cost.next = static_cast<double>(next) / static_cast<double>(samples);
     cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
-    cost.several = next > samples;
+    cost.several = fresh > samples;
     plan->costs.push_back(cost);
   }
-  plan->read_banks = counter.ReadBanks();
+}
+
+/// Reads of some cycles, in the middle of the command, and the writes of its results between them.
+/// Reads come in a part `duty` of the cycles, writes in a part `rate`.
+void MixBanks(const BankMap& banks, const std::vector<uint64_t>& reads, double duty, double rate,
+              int64_t out_base, int64_t out_step, std::vector<uint64_t>* pattern) {
+  double read = 0, write = 0;
+  size_t next = 0;
+  std::vector<uint64_t> waiting;  // writes whose banks were taken
+  for (size_t i = 0; i < kPatternCycles; ++i) {
+    uint64_t mask = 0;
+    read += duty;
+    if (read >= 1 && !reads.empty()) {
+      read -= 1;
+      mask = reads[next++ % reads.size()];
+    }
+    write += rate;
+    if (write >= 1) {
+      write -= 1;
+      waiting.push_back(uint64_t{1}
+                        << (banks.Bank(static_cast<uint64_t>(out_base)) % kMaskBanks));
+      out_base += out_step;
+    }
+    for (size_t w = 0; w < waiting.size(); ++w) {
+      if ((waiting[w] & mask) != 0) continue;
+      mask |= waiting[w];
+      waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(w));
+      break;
+    }
+    pattern->push_back(mask);
+  }
+}
+
+void PlanArrayBanks(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  // A tile in the middle.
+  const int64_t width = AtLeastOne(f.out_w);
+  const int64_t positions = width * AtLeastOne(f.out_h);
+  const int64_t tile = std::min<int64_t>(positions, config.accumulators);
+  const int64_t first = positions / 2 / tile * tile;
+  std::vector<uint64_t> reads;
+  FetchCounter counter(config, banks, f, window);
+  counter.Record(&reads);
+  const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
+  const int64_t new_first = window ? std::max<int64_t>(columns - f.win_new_cols, 0) : 0;
+  const bool gathered = !window && f.run_bytes != 0;
+  std::vector<FetchCounter::Slice> slices = ListSlices(config, f, window);
+  for (size_t k = 0; k < slices.size() && reads.size() < kPatternCycles; ++k) {
+    const int64_t runs = window || gathered ? 1 : AtLeastOne(f.k0_count);
+    for (int64_t k0 = 0; k0 < runs && reads.size() < kPatternCycles; ++k0) {
+      FetchCounter::Slice slice = slices[k];
+      slice.x += k0 * config.simd;
+      if (!window && !gathered) slice.rows = 1;
+      for (int64_t p = first; p < std::min(first + tile, positions); ++p) {
+        counter.Cycles(slice, AtLeastOne(f.groups) / 2, p % width, p / width,
+                       p == first ? 0 : new_first, columns);
+      }
+    }
+  }
+  double fetches = 0;
+  for (const SliceCost& cost : plan->costs) fetches += cost.next;
+  fetches *= static_cast<double>(plan->slices) / static_cast<double>(plan->costs.size());
+  const double rows =
+      static_cast<double>(plan->slices) * plan->slice_rows / static_cast<double>(tile);
+  const double results =
+      f.drain == 0 ? 0
+                   : static_cast<double>((AtLeastOne(f.group_channels) + config.post_width - 1) /
+                                         config.post_width);
+  const double cycles = std::max({fetches, rows, results, 1.0});
+  MixBanks(banks, reads, fetches / cycles, results / cycles, f.out_base, f.out_x_step,
+           &plan->bank_pattern);
 }
 
 void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
@@ -202,11 +268,7 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
                                            : (slice_bytes + row - 1) / row;
   plan->slides_over_tiles = window && plan->slices == 1;
   PlanFetches(config, banks, window, plan);
-  const auto word = static_cast<int64_t>(banks.word_bytes());
-  const int64_t bytes = std::min<int64_t>(config.post_width, AtLeastOne(f.group_channels));
-  const bool aligned = f.out_base % word == 0 && f.out_x_step % word == 0 && word % bytes == 0;
-  plan->write_banks =
-      aligned ? 1 : 1 + static_cast<double>(bytes - 1) / static_cast<double>(word);
+  PlanArrayBanks(config, banks, window, plan);
 }
 
 /// Cycles of the vector operations: fetches, vector buffer, npu_postprocess or npu_lookup, write
@@ -363,6 +425,29 @@ class VectorPipeline {
   Causes causes_ = {}, at_end_ = {};
 };
 
+/// One vector after the other, along the first row.
+void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcode, uint64_t fetches,
+                     ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  const int64_t step = opcode == Opcode::kMaxPool ? f.x_step : config.post_width;
+  const int64_t out_step = opcode == Opcode::kMaxPool ? f.out_x_step : config.post_width;
+  std::vector<uint64_t> reads;
+  for (int64_t i = 0; reads.size() < kPatternCycles; ++i) {
+    for (uint64_t fetch = 0; fetch < fetches; ++fetch) {
+      const int64_t base = fetch == 1 && opcode != Opcode::kMaxPool ? f.b_base : f.act_base;
+      reads.push_back(uint64_t{1}
+                      << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
+                          kMaskBanks));
+    }
+  }
+  const double period =
+      opcode == Opcode::kLookup
+          ? config.post_width / std::max(config.lookup_ports, 1u) + kCalibration.lookup_vector
+          : static_cast<double>(std::max<uint64_t>(fetches, 2));
+  MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
+           &plan->bank_pattern);
+}
+
 }  // namespace
 
 BankMap::BankMap(const NpuConfig& config)
@@ -417,6 +502,7 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
       const int64_t fetches = pool ? AtLeastOne(fields.win_rows) * AtLeastOne(fields.win_cols)
                               : opcode == Opcode::kLookup ? 1
                                                           : 2;
+      PlanVectorBanks(config, banks, opcode, static_cast<uint64_t>(fetches), &plan);
       uint64_t cycles = 0;
       VectorPipeline(config, opcode, static_cast<uint64_t>(count), static_cast<uint32_t>(fetches))
           .Run(&cycles, &plan.fixed_causes);

@@ -57,9 +57,9 @@ struct ComputePlan {
   uint32_t slice_rows = 1;         ///< core memory rows of a slice
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all
   bool slides_over_tiles = false;  ///< a window slides on from one tile to the next
-  double read_banks = 1;           ///< banks read in a cycle with a grant
-  double write_banks = 1;          ///< banks that a result's write touches
-  double blocked_writes = 0;       ///< part of the results whose write takes a read's cycle
+  /// Banks of PE memory that the command uses in each of some consecutive cycles, one bit each; the
+  /// bus side finds them taken. Empty: none.
+  std::vector<uint64_t> bank_pattern;
 
   // Vector operations: cycles from the one after StStart to `finished`, and their causes.
   uint64_t fixed_cycles = 0;

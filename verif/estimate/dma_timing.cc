@@ -153,7 +153,7 @@ bool LoadEngine::WriteWord(uint64_t now) {
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
     PeTiming& target = around_.pes[pe];
-    if (f.core_memory != 0 ? target.WriteCore(now) : target.AccessMemory()) {
+    if (f.core_memory != 0 ? target.WriteCore(now) : target.AccessMemory(now, word_address_)) {
       pes_left_ &= ~(uint64_t{1} << pe);
     } else {
       all = false;
@@ -196,6 +196,7 @@ void LoadEngine::TickRealigner() {
       word_last_ = ended;
       word_last_run_ = run_last_;
       word_bytes_ = realigner_.word_bytes();
+      word_address_ = run_address_ + realigner_.word() * bus_bytes_;
       word_context_ = run_context_;
       const uint64_t pes = around_.config.pes();
       pes_left_ = static_cast<uint64_t>(run_context_.command->dma.pe_mask) &
@@ -209,6 +210,7 @@ void LoadEngine::TickRealigner() {
     run_queue_.pop_front();
     run_context_ = contexts_.front();
     run_last_ = run.last;
+    run_address_ = run.destination / bus_bytes_ * bus_bytes_;
     const uint64_t size = std::max<uint64_t>(run_context_.nothing ? 1 : run_context_.size, 1);
     realigner_.Take(run.destination, run.source_low, run.copies, run_context_.left,
                     run_context_.left + run_context_.copied - (run_context_.copied != 0), size - 1);
@@ -266,6 +268,7 @@ void LoadEngine::TickRequests(uint64_t now) {
     if (used_[check_core_] >= depth) return;
     // The grant comes from outside; the run is listed with its first word.
     wants_memory_ = true;
+    memory_address_ = check_address_;
     memory_pe_ = static_cast<uint32_t>(std::min<int64_t>(
         contexts_.back().command->dma.source_pe, static_cast<int64_t>(config.pes()) - 1));
     return;
@@ -384,6 +387,8 @@ void StoreEngine::MemoryRead(uint64_t now) {
 
 bool StoreEngine::Tick(uint64_t now) {
   bool moved = false;
+  // Queues give room in the cycle after a word has left.
+  const size_t bursts_unwritten = writes_.size(), bursts_unanswered = answers_.size();
   const StreamCommand* next = queue_.next(now);
   const bool take = next != nullptr && around_.barriers.Hold(next->header) && runs_.ready(now);
   if (done_at_ != kNever && done_at_ <= now) {
@@ -452,8 +457,8 @@ bool StoreEngine::Tick(uint64_t now) {
     const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
     const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
     bool listed = false;
-    if (check_beats_ != 0 && writes_.size() < config.axi_outstanding &&
-        answers_.size() < config.axi_outstanding && !address_valid_) {
+    if (check_beats_ != 0 && bursts_unwritten < config.axi_outstanding &&
+        bursts_unanswered < config.axi_outstanding && !address_valid_) {
       address_valid_ = true;
       address_from_ = now + 1;
       writes_.push_back(static_cast<uint32_t>(burst));
@@ -464,6 +469,7 @@ bool StoreEngine::Tick(uint64_t now) {
     }
     if (check_words_ != 0 && credit_ < kCalibration.store_stage) {
       wants_memory_ = true;
+      memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
       listed = true;
     }
     if (listed && check_first_) {
@@ -479,6 +485,8 @@ bool StoreEngine::Tick(uint64_t now) {
     check_address_ = runs_.global;
     check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
     check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+    check_source_ = runs_.local / bus_bytes_ * bus_bytes_;
+    check_all_words_ = check_words_;
     check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
                   std::max<uint64_t>(runs_.size, 1) - 1};
     const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);

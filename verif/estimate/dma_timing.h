@@ -48,6 +48,8 @@ class Realigner {
             uint64_t copy_last, uint64_t last_byte);
   /// Bytes of the word made last.
   uint64_t word_bytes() const { return word_bytes_; }
+  /// Its number in the run.
+  uint64_t word() const { return word_ - 1; }
 
  private:
   bool Copying() const { return copies_ && word_ >= copy_word_ && word_ <= copy_end_; }
@@ -110,6 +112,7 @@ class LoadEngine {
   bool Beat(bool last);
   bool wants_memory() const { return wants_memory_; }
   uint32_t memory_pe() const { return memory_pe_; }
+  uint64_t memory_address() const { return memory_address_; }
   /// The read of PE memory that wants_memory() asked for is granted.
   void MemoryRead(uint64_t now);
   uint64_t next_event() const { return next_event_; }
@@ -160,11 +163,12 @@ class LoadEngine {
   std::deque<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
+  uint64_t memory_address_ = 0;
   std::deque<uint64_t> memory_reads_;   ///< cycles in which their data arrives
 
   // Word
   bool word_valid_ = false, word_last_ = false, word_last_run_ = false, run_last_ = false;
-  uint64_t word_bytes_ = 0;
+  uint64_t word_bytes_ = 0, word_address_ = 0, run_address_ = 0;
   Context word_context_ = {}, run_context_ = {};
   uint64_t pes_left_ = 0;               ///< PEs that have not taken the word
   uint64_t done_at_ = kNever;
@@ -179,6 +183,7 @@ class StoreEngine {
   uint32_t running_tag() const { return running_tag_; }
   bool wants_memory() const { return wants_memory_; }
   uint32_t memory_pe() const { return memory_pe_; }
+  uint64_t memory_address() const { return memory_address_; }
   void MemoryRead(uint64_t now);
   uint64_t next_event() const { return next_event_; }
 
@@ -203,7 +208,8 @@ class StoreEngine {
   const StreamCommand* listed_ = nullptr;
   const StreamCommand* check_command_ = nullptr;
   bool check_valid_ = false, check_first_ = false, check_last_ = false;
-  uint64_t check_address_ = 0, check_beats_ = 0, check_words_ = 0;
+  uint64_t check_address_ = 0, check_beats_ = 0, check_words_ = 0, check_all_words_ = 0,
+           check_source_ = 0;
   Run check_run_ = {};
   bool address_valid_ = false;
   uint64_t address_from_ = 0;
@@ -214,6 +220,7 @@ class StoreEngine {
   std::deque<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
+  uint64_t memory_address_ = 0;
   std::deque<uint64_t> staged_;          ///< cycles from which the words can be realigned
   uint32_t credit_ = 0;
   bool word_valid_ = false;

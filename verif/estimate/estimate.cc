@@ -68,7 +68,8 @@ class Machine {
           const EstimateOptions& options)
       : config_(config),
         stream_(stream),
-        pes_(config.pes(), PeTiming(config)),
+        banks_(config),
+        pes_(config.pes(), PeTiming(config, banks_)),
         barriers_(config.barriers()),
         around_{config, pes_, barriers_},
         load_queue_(config.command_queue_depth, kDmaEntries),
@@ -125,7 +126,7 @@ class Machine {
 
   void FinishCommands() {
     pe0_finishes_ = false;
-    if (stole_) FindPeEvent();
+    FindPeEvent();  // words for core memory may have put it off
     if (pe_event_ > now_) return;
     for (size_t p = 0; p < pes_.size(); ++p) {
       while (pes_[p].next_event() <= now_) {
@@ -171,7 +172,8 @@ class Machine {
     if (!load && !store) return;
     changed_ = true;
     const bool choice = store && (!load || !store_read_last_);
-    if (!pes_[choice ? store_.memory_pe() : load_.memory_pe()].AccessMemory()) return;
+    PeTiming& pe = pes_[choice ? store_.memory_pe() : load_.memory_pe()];
+    if (!pe.AccessMemory(now_, choice ? store_.memory_address() : load_.memory_address())) return;
     store_read_last_ = choice;
     if (choice) {
       store_.MemoryRead(now_);
@@ -323,6 +325,7 @@ class Machine {
 
   const NpuConfig& config_;
   const Stream& stream_;
+  BankMap banks_;
   std::vector<PeTiming> pes_;
   Barriers barriers_;
   Surroundings around_;
@@ -335,7 +338,7 @@ class Machine {
   StoreEngine store_;
 
   uint64_t now_ = 0, awake_until_ = 2, pe_event_ = kNever, pe0_from_ = 0;
-  bool changed_ = false, ended_ = false, pe0_finishes_ = false, stole_ = true;
+  bool changed_ = false, ended_ = false, pe0_finishes_ = false;
   bool store_read_last_ = false, load_address_last_ = false;
   uint32_t header_left_ = kStreamHeaderEntries;
   size_t position_ = 0;

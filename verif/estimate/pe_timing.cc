@@ -7,10 +7,12 @@
 
 namespace npugen::estimate {
 
-PeTiming::PeTiming(const NpuConfig& config) : config_(config), param_rows_(config.param_rows()) {}
+PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks)
+    : config_(config), param_rows_(config.param_rows()), banks_(banks) {}
 
 void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
   plan_ = plan;
+  started_ = now;
   causes_ = {};
   causes_[kFill] = 1;  // StStart
   if (!plan->is_array) {
@@ -20,8 +22,6 @@ void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
     tile_running_ = false;
     pattern_rows_ = 0;
     more_slices_ = false;
-    // One vector read at a time, and writes now and then.
-    occupancy_ = 1.5 / config_.pe_banks;
     return;
   }
   const ComputeFields& f = plan->fields;
@@ -40,7 +40,6 @@ void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
   steal_from_ = steal_to_ = 0;
   carry_ = 0;
   pattern_rows_ = 0;
-  occupancy_ = 0;
   next_ = now + 1;
 }
 
@@ -101,19 +100,20 @@ void PeTiming::PlanTile(uint64_t now) {
                         plan.costs[0].fresh * static_cast<double>(fresh);
     const bool several = plan.costs[0].several;
     const double each = cost;
-    if (plan.slices > 1) {
-      const auto fetches = static_cast<uint64_t>(each + 0.5);
-      at += gap(fetches, several);  // with the records' rows, if they come now
+    uint64_t gaps = plan.slices - 1;
+    // One by one as long as records take the row port, the rest at once.
+    for (; gaps != 0 && at < steal_to_; --gaps) {
+      const auto fetches = static_cast<uint64_t>(Fraction(each));
+      at += gap(fetches, several);
       grants += fetches;
+    }
+    if (gaps != 0) {
+      const auto fetches = static_cast<uint64_t>(Fraction(each * static_cast<double>(gaps)));
       const uint64_t before_wait = wait, before_hazards = hazards;
-      if (plan.slices > 2) {
-        const uint64_t step = gap(fetches, several);
-        const uint64_t more = plan.slices - 2;
-        at += step * more;
-        grants += fetches * more;
-        wait += (wait - before_wait) * (more - 1);
-        hazards += (hazards - before_hazards) * (more - 1);
-      }
+      at += (gap(fetches / gaps, several) - fetches / gaps) * gaps + fetches;
+      grants += fetches;
+      wait += (wait - before_wait) * (gaps - 1);
+      hazards += (hazards - before_hazards) * (gaps - 1);
     }
     last = static_cast<uint64_t>(Fraction(each));
   } else {
@@ -149,11 +149,6 @@ void PeTiming::PlanTile(uint64_t now) {
       1, plan.slices > 1 ? (at - start) / (plan.slices - 1) : std::max<uint64_t>(last, rows));
   pattern_rows_ = rows;
   loader_bound_ = plan.slices > 1 ? pattern_period_ <= rows : last <= rows;
-  const double duration = static_cast<double>(next_ - start);
-  occupancy_ = (static_cast<double>(grants) * plan.read_banks +
-                (f.drain != 0 ? n * plan.write_banks * static_cast<double>(last_chunks_ + (last_chunks_ == 0))
-                              : 0)) /
-               (duration * config_.pe_banks);
 }
 
 void PeTiming::FinishTile(uint64_t end) {
@@ -204,7 +199,6 @@ bool PeTiming::Advance() {
   if (ended_) {
     plan_ = nullptr;
     next_ = kNever;
-    occupancy_ = 0;
     pattern_rows_ = 0;
     tile_running_ = false;
     return true;
@@ -244,12 +238,10 @@ bool PeTiming::WriteCore(uint64_t now) {
   return true;
 }
 
-bool PeTiming::AccessMemory() {
-  if (plan_ == nullptr) return true;
-  refusals_ += std::min(occupancy_, 1.0);
-  if (refusals_ >= 1) {
-    refusals_ -= 1;
-    if (memory_wait_ < kCalibration.bus_max_wait) {
+bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
+  if (plan_ != nullptr && !plan_->bank_pattern.empty() && memory_wait_ < kCalibration.bus_max_wait) {
+    const uint64_t taken = plan_->bank_pattern[(now - started_) % plan_->bank_pattern.size()];
+    if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
       ++memory_wait_;
       return false;
     }

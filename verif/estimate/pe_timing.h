@@ -15,7 +15,7 @@ inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 /// One PE. Times are cycles since the doorbell.
 class PeTiming {
  public:
-  explicit PeTiming(const NpuConfig& config);
+  PeTiming(const NpuConfig& config, const BankMap& banks);
 
   bool busy() const { return plan_ != nullptr; }
   /// Begins a command whose StStart is cycle `now`. The plan must outlive the command.
@@ -30,8 +30,8 @@ class PeTiming {
 
   /// A bus word for core memory asks in this cycle; false: it must ask again in the next.
   bool WriteCore(uint64_t now);
-  /// The same for PE memory, reads and writes.
-  bool AccessMemory();
+  /// The same for the word of PE memory at `address`, reads and writes.
+  bool AccessMemory(uint64_t now, uint64_t address);
 
  private:
   void FinishTile(uint64_t end);
@@ -63,8 +63,9 @@ class PeTiming {
   uint64_t pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
   bool loader_bound_ = false, more_slices_ = false;
   uint32_t core_wait_ = 0;
-  // PE memory: part of the banks in use, and the refusals owed to it.
-  double occupancy_ = 0, refusals_ = 0;
+  // PE memory.
+  const BankMap& banks_;
+  uint64_t started_ = 0;
   uint32_t memory_wait_ = 0;
 };
 
