@@ -49,10 +49,8 @@ int Estimate(const EstimateCommandOptions& options) {
   if (!model) return Report(model.errors());
   const Result<Program> program = Compile(*model, *config, {});
   if (!program) return Report(program.errors());
-  EstimateOptions estimate;
-  estimate.latency = options.latency;
   const auto start = std::chrono::steady_clock::now();
-  Result<RunReport> report = EstimateModel(*config, *program, options.warm, estimate);
+  Result<RunReport> report = EstimateModel(*config, *program, options.warm, options.latency);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!report) return Report(report.errors());

@@ -9,7 +9,10 @@
 namespace npugen {
 
 Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, bool warm,
-                              const EstimateOptions& options) {
+                              uint32_t latency) {
+  EstimateOptions options;
+  options.latency = latency;
+  options.window_base = WindowOffsets(program);
   const Result<StreamEstimate> stream = EstimateStream(
       config, program.image, warm ? program.warm_offset : program.cold_offset, options);
   if (!stream) return stream.errors();
@@ -31,18 +34,18 @@ Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, b
 }
 
 Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program, bool warm,
-                                const EstimateOptions& options) {
+                                uint32_t latency) {
   RunReport report;
   report.spec = config.name;
   report.config_hash = config.hash;
   report.estimated = true;
-  const Result<JobReport> cold = EstimateJob(config, program, false, options);
+  const Result<JobReport> cold = EstimateJob(config, program, false, latency);
   if (!cold) return cold.errors();
   if (program.cache_token == 0) {
     AddJob(config, program, *cold, &report);
     return report;
   }
-  const Result<JobReport> cached = EstimateJob(config, program, true, options);
+  const Result<JobReport> cached = EstimateJob(config, program, true, latency);
   if (!cached) return cached.errors();
   AddJob(config, program, *cold, &report);
   report.cached = CostOf(*cached);

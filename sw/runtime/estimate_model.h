@@ -10,14 +10,15 @@
 
 namespace npugen {
 
-/// What a job of `program` would report; `warm` finds the parameters in core memory. Errors: those
+/// What a job of `program` would report; `warm` finds the parameters in core memory,
+/// `latency` is that of the memory. Errors: those
 /// of EstimateStream().
 Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, bool warm,
-                              const EstimateOptions& options = {});
+                              uint32_t latency = 50);
 
 /// The report of a run that was not made: its last job is cold or `warm`; RunReport::first and
 /// ::cached are estimated, too.
 Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program, bool warm,
-                                const EstimateOptions& options = {});
+                                uint32_t latency = 50);
 
 }  // namespace npugen

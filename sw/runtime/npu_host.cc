@@ -55,6 +55,15 @@ uint64_t MemoryNeeded(const Program& program) {
          RoundUp(program.input_bytes) + RoundUp(program.output_bytes);
 }
 
+std::array<uint64_t, kWindowCount> WindowOffsets(const Program& program) {
+  // The image ends the file.
+  const uint64_t file = WriteProgram(program).size();
+  const uint64_t scratch = RoundUp(file);
+  const uint64_t input = scratch + RoundUp(program.scratch_bytes);
+  const uint64_t output = input + RoundUp(program.input_bytes);
+  return {file - program.image.size(), scratch, input, output};
+}
+
 NpuHost::NpuHost(Machine& machine) : machine_(machine) {
   platform_.context = this;
   platform_.read32 = [](void* context, uint32_t offset) {

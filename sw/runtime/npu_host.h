@@ -35,6 +35,10 @@ void ChargeLayers(const Program& program, std::span<const uint64_t> trace, JobRe
 /// Bytes of memory that RunModel-like use of a program needs: file, scratch, inputs and outputs.
 uint64_t MemoryNeeded(const Program& program);
 
+/// Where the windows of a program stand when it is the first one in a machine's memory: bytes from
+/// the beginning of the memory.
+std::array<uint64_t, kWindowCount> WindowOffsets(const Program& program);
+
 /// A program placed in a machine's memory.
 struct PlacedProgram {
   Program program;

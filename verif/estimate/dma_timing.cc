@@ -340,7 +340,10 @@ bool LoadEngine::Tick(uint64_t now) {
     check_last_ = runs_.last;
     check_number_ = taken_ - 1;
     check_destination_ = runs_.local;
-    check_address_ = runs_.global;
+    check_address_ =
+        runs_.global + (listed_->dma.local_source != 0
+                            ? 0
+                            : around_.window_base[static_cast<size_t>(listed_->dma.window)]);
     check_beats_ = (runs_.copied + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
     runs_.Next(now);
     moved_ = true;
@@ -482,7 +485,7 @@ bool StoreEngine::Tick(uint64_t now) {
     check_valid_ = check_first_ = true;
     check_last_ = runs_.last;
     check_command_ = listed_;
-    check_address_ = runs_.global;
+    check_address_ = runs_.global + around_.window_base[static_cast<size_t>(listed_->dma.window)];
     check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
     check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
     check_source_ = runs_.local / bus_bytes_ * bus_bytes_;

@@ -1,6 +1,7 @@
 // The bus, LOAD and STORE: bursts, beats and words cycle by cycle while anything moves.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -94,6 +95,7 @@ struct Surroundings {
   const NpuConfig& config;
   std::vector<PeTiming>& pes;
   Barriers& barriers;
+  const std::array<uint64_t, kWindowCount>& window_base;
   uint64_t bytes_read = 0, bytes_written = 0;
 };
 

@@ -7,18 +7,22 @@
 // what is exact and what is an average.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 
 namespace npugen {
 
-/// The memory behind the bus.
+/// The memory behind the bus, and what is where in it.
 struct EstimateOptions {
   uint32_t latency = 50;  ///< cycles from a request to its answer, at least 1
+  /// Bus addresses of the windows: bursts end at multiples of 4 KiB.
+  std::array<uint64_t, kWindowCount> window_base = {};
 };
 
 /// One job from doorbell to interrupt.

@@ -53,7 +53,8 @@ void CommandQueue::Take(uint64_t now) {
   load_from_ = now + 1;
 }
 
-Fetch::Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_bytes, uint64_t entries)
+Fetch::Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_base, uint64_t window_bytes,
+             uint64_t entries)
     : beats_per_word_(config.axi_bytes() < 16 ? 16 / config.axi_bytes() : 1),
       word_entries_(config.axi_bytes() > 16 ? config.axi_bytes() / 16 : 1),
       max_burst_([&] {
@@ -66,10 +67,10 @@ Fetch::Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_bytes, ui
       page_beats_(4096 / config.axi_bytes()),
       bus_bytes_(config.axi_bytes()),
       stream_entries_(entries),
-      address_(offset / config.axi_bytes() * config.axi_bytes()),
+      address_((window_base + offset) / config.axi_bytes() * config.axi_bytes()),
       left_(0),
       room_((config.instruction_entries + word_entries_ - 1) / word_entries_),
-      lead_(word_entries_ > 1 ? offset / 16 % word_entries_ : 0),
+      lead_(word_entries_ > 1 ? (window_base + offset) / 16 % word_entries_ : 0),
       skip_(lead_) {
   const uint64_t rest = window_bytes > offset ? (window_bytes - offset) / 16 : entries;
   left_ = BeatsOf(std::min<uint64_t>(rest, kCalibration.fetch_first_entries));

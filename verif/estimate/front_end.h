@@ -79,7 +79,8 @@ class CommandQueue {
 /// npu_fetch: bursts of the stream's entries and the memory that holds them.
 class Fetch {
  public:
-  Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_bytes, uint64_t entries);
+  Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_base, uint64_t window_bytes,
+        uint64_t entries);
 
   /// Requests that may be made in this cycle.
   bool Tick(uint64_t now);

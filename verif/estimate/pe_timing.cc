@@ -60,13 +60,18 @@ void PeTiming::PlanTile(uint64_t now) {
 
   // Waits for the half, then for the slice.
   uint64_t start = now;
+  rows_until_ = slice_ready_;
   if (f.drain != 0 && half_free_[half_] > start) {
     causes_[kDrain] += half_free_[half_] - start;
     start = half_free_[half_];
   }
   if (slice_ready_ > start) {
-    causes_[granted_ ? kWeightPort : kFill] += slice_ready_ - start;
+    lead_cause_ = granted_ ? kWeightPort : kFill;
+    slice_bound_ = true;
+    causes_[lead_cause_] += slice_ready_ - start;
     start = slice_ready_;
+  } else {
+    slice_bound_ = false;
   }
   granted_ = true;
 
@@ -212,7 +217,7 @@ bool PeTiming::RowPortBusy(uint64_t now) const {
   if (plan_ == nullptr || !plan_->is_array) return false;
   if (now >= steal_from_ && now < steal_to_) return true;
   if (!tile_running_ || ended_) return false;
-  if (now < pattern_from_) return now < slice_ready_ && slice_ready_ <= pattern_from_;
+  if (now < pattern_from_) return now < rows_until_;
   const uint64_t since = now - pattern_from_;
   if (!more_slices_ && since / pattern_period_ + 1 >= plan_->slices) return false;
   return since % pattern_period_ < pattern_rows_;
@@ -230,10 +235,13 @@ bool PeTiming::WriteCore(uint64_t now) {
   core_wait_ = 0;
   // The loader's row waits for a cycle.
   ++pattern_from_;
-  if (loader_bound_ && tile_running_) {
+  ++rows_until_;
+  // That delays the tile if it waits for its first slice, or if rows take longer than fetches.
+  const bool lead = now + 1 < pattern_from_;
+  if (tile_running_ && (lead ? slice_bound_ : loader_bound_)) {
     ++next_;
     ++slice_ready_;
-    ++causes_[kWeightPort];
+    ++causes_[lead ? lead_cause_ : kWeightPort];
   }
   return true;
 }

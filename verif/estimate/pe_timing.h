@@ -60,8 +60,10 @@ class PeTiming {
   uint64_t last_chunks_ = 0;
 
   // Row port as the bus side sees it: busy for the first rows_ of every period_ cycles.
+  uint64_t rows_until_ = 0;  ///< rows of the first slice of the tile are read until here
   uint64_t pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
-  bool loader_bound_ = false, more_slices_ = false;
+  bool loader_bound_ = false, slice_bound_ = false, more_slices_ = false;
+  Cause lead_cause_ = kFill;
   uint32_t core_wait_ = 0;
   // PE memory.
   const BankMap& banks_;

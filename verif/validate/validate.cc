@@ -113,14 +113,12 @@ Status ValidateProgram(const NpuConfig& config, const std::string& library, cons
     options.progress(
         fmt::format("{} on {}: {:.1f} M cycles", name, config.name, static_cast<double>(cycles) / 1e6));
   };
-  EstimateOptions estimate;
-  estimate.latency = options.latency;
   const std::vector<std::vector<uint8_t>> inputs = Inputs(program);
   for (const bool warm : {false, true}) {
     if (warm && program.cache_token == 0) break;
     const Result<JobReport> measured = (*host)->Run(*placed, inputs, job_options);
     if (!measured) return measured.errors();
-    const Result<JobReport> estimated = EstimateJob(config, program, warm, estimate);
+    const Result<JobReport> estimated = EstimateJob(config, program, warm, options.latency);
     if (!estimated) return estimated.errors();
     ValidatedJob job;
     job.spec = config.name;
