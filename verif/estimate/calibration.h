@@ -64,8 +64,6 @@ struct Calibration {
   // npu_pe: cycles in StRun after rows_busy (write buffer).
   uint32_t finish_after_softmax = 1;
   uint32_t finish_after_argmax = 2;
-  // npu_lookup: cycles of a vector besides its look-ups (arrive_q, done_q, active_q).
-  uint32_t lookup_vector = 3;
   // npu_pe StTable: bytes of the table, one per cycle; rows take one more each.
   uint32_t lookup_table = 256;
 

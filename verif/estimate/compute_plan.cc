@@ -12,10 +12,9 @@ namespace {
 
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
 /// averages, few enough to cost nothing.
-constexpr int64_t kSampledPositions = 128;
+constexpr int64_t kSampledPositions = 96;
 constexpr uint64_t kSteppedVectors = 64;
-/// Cycles of a bank pattern, and the most banks that its masks tell apart.
-constexpr size_t kPatternCycles = 192;
+/// The most banks that a mask tells apart.
 constexpr uint32_t kMaskBanks = 64;
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
@@ -192,6 +191,7 @@ void MixBanks(const BankMap& banks, const std::vector<uint64_t>& reads, double d
   double read = 0, write = 0;
   size_t next = 0;
   std::vector<uint64_t> waiting;  // writes whose banks were taken
+  pattern->reserve(kPatternCycles);
   for (size_t i = 0; i < kPatternCycles; ++i) {
     uint64_t mask = 0;
     read += duty;
@@ -224,6 +224,7 @@ void PlanArrayBanks(const NpuConfig& config, const BankMap& banks, bool window, 
   const int64_t tile = std::min<int64_t>(positions, config.accumulators);
   const int64_t first = positions / 2 / tile * tile;
   std::vector<uint64_t> reads;
+  reads.reserve(2 * kPatternCycles);
   FetchCounter counter(config, banks, f, window);
   counter.Record(&reads);
   const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
@@ -341,7 +342,7 @@ class VectorPipeline {
 
   bool Finished() const {
     return left_ == 0 && !stage_ && !buffer_ && !valid_[0] && !valid_[1] && !valid_[2] &&
-           !valid_[3] && !cross_ && !lookup_ && slots_ == 0 && flight_ == 0;
+           !valid_[3] && !cross_ && !lookup_ && !lookup_arrives_ && slots_ == 0 && flight_ == 0;
   }
 
   void Step() {
@@ -352,9 +353,12 @@ class VectorPipeline {
     const bool excluded = second || (valid_[0] && Excludes(modes_[0])) ||
                           (valid_[1] && Excludes(modes_[1]));
     const bool post_ready = !excluded && (mode_ == 2 || mode_ == 4 || !first_passes);
+    const bool stall = lookup_done_ && slots_ == kCalibration.write_slots;
+    const bool looks = lookup_ && !stall;
+    const bool lookup_last = looks && lookup_step_ + 1 == lookup_steps_;
     const bool buffer_load = stage_ && stage_last_;
     const bool buffer_go =
-        buffer_ && (is_lookup() ? !lookup_ : post_ready && flight_ < kCalibration.write_slots);
+        buffer_ && (is_lookup() ? !lookup_ || lookup_last : post_ready && flight_ < kCalibration.write_slots);
     const bool result_ready = !buffer_load && (!buffer_ || buffer_go);
     const bool accept = buffer_go && !is_lookup();
     const bool fetch_last = phase_ + 1 == fetches_;
@@ -364,27 +368,25 @@ class VectorPipeline {
       if (!grant) ++causes_[kDrain];
       else ++causes_[fetch_last || is_two() ? kCompute : kActivationPort];
     } else {
-      ++causes_[lookup_ ? kDrain : kFill];
+      ++causes_[lookup_ || lookup_arrives_ ? kDrain : kFill];
     }
 
-    const bool looks = lookup_ && lookup_step_ != lookup_steps_;
-    const bool lookup_leaves = lookup_done_ && slots_ != kCalibration.write_slots;
-    const bool push = is_lookup() ? lookup_leaves : valid_[3];
+    const bool push =
+        is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
     const bool written = slots_ != 0;
 
     // Registers.
     if (is_lookup()) {
-      const bool arrives = lookup_arrives_;
-      lookup_arrives_ = looks;
-      if (looks) ++lookup_step_;
-      if (lookup_leaves) {
-        lookup_ = lookup_done_ = false;
-      } else if (arrives && !looks) {
-        lookup_done_ = true;
+      if (!stall) {
+        lookup_arrives_ = looks;
+        lookup_done_ = lookup_last;
       }
+      if (looks) ++lookup_step_;
       if (buffer_go) {
         lookup_ = true;
         lookup_step_ = 0;
+      } else if (lookup_last) {
+        lookup_ = false;
       }
     }
     valid_[3] = valid_[2] && !second;
@@ -442,7 +444,7 @@ void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcod
   }
   const double period =
       opcode == Opcode::kLookup
-          ? config.post_width / std::max(config.lookup_ports, 1u) + kCalibration.lookup_vector
+          ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
           : static_cast<double>(std::max<uint64_t>(fetches, 2));
   MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
            &plan->bank_pattern);

@@ -25,12 +25,12 @@ enum Cause : uint8_t {
 inline constexpr uint32_t kCauses = 16;  ///< 4-bit codes, as of the trace
 using Causes = std::array<uint64_t, kCauses>;
 
-/// How addresses of PE memory map to banks: bank_of of rtl/units/npu_pe_memory.sv.
+/// NpuConfig::pe_bank_of() without divisions.
 class BankMap {
  public:
   explicit BankMap(const NpuConfig& config);
   uint32_t Bank(uint64_t address) const;
-  /// Bank and row as one number.
+  /// Number of the word at an address.
   uint64_t Word(uint64_t address) const { return address >> offset_bits_; }
   uint32_t banks() const { return mask_ + 1; }
   uint32_t word_bytes() const { return 1u << offset_bits_; }
@@ -47,6 +47,9 @@ struct SliceCost {
   bool several = false;  ///< some position takes more than one cycle
 };
 
+/// Cycles of a bank pattern, a power of two.
+inline constexpr size_t kPatternCycles = 128;
+
 /// A compute command, ready to be played.
 struct ComputePlan {
   ComputeFields fields;
@@ -58,7 +61,7 @@ struct ComputePlan {
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all
   bool slides_over_tiles = false;  ///< a window slides on from one tile to the next
   /// Banks of PE memory that the command uses in each of some consecutive cycles, one bit each; the
-  /// bus side finds them taken. Empty: none.
+  /// bus side finds them taken. kPatternCycles masks, or none.
   std::vector<uint64_t> bank_pattern;
 
   // Vector operations: cycles from the one after StStart to `finished`, and their causes.

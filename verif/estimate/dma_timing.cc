@@ -273,14 +273,11 @@ void LoadEngine::TickRequests(uint64_t now) {
         contexts_.back().command->dma.source_pe, static_cast<int64_t>(config.pes()) - 1));
     return;
   }
+  if (bursts_.size() >= config.axi_outstanding || address_valid_) return;
   const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
-  const uint64_t burst =
-      std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
+  const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
   const bool room = used_[check_core_] + burst <= depth;
-  if (bursts_.size() >= config.axi_outstanding || address_valid_ ||
-      (released_ <= check_number_ && !room)) {
-    return;
-  }
+  if (released_ <= check_number_ && !room) return;
   enqueue();
   check_first_ = false;
   address_valid_ = true;
@@ -403,6 +400,7 @@ bool StoreEngine::Tick(uint64_t now) {
   if (!answers_.empty() && answers_.front().due <= now) {
     const Answer answer = answers_.front();
     answers_.pop_front();
+    --answers_written_;
     if (answer.last) {
       done_at_ = now + 1;
       const HeaderFields& header = answer.command->header;
@@ -420,11 +418,7 @@ bool StoreEngine::Tick(uint64_t now) {
     if (--writes_.front() == 0) {
       writes_.pop_front();
       --accepted_writes_;
-      for (Answer& answer : answers_) {
-        if (answer.due != kNever) continue;
-        answer.due = now + latency_;
-        break;
-      }
+      answers_[answers_written_++].due = now + latency_;
     }
     moved = true;
   }
@@ -457,11 +451,11 @@ bool StoreEngine::Tick(uint64_t now) {
   wants_memory_ = false;
   if (check_valid_ && (!check_first_ || run_queue_.size() < kCalibration.store_runs)) {
     const NpuConfig& config = around_.config;
-    const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
-    const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
     bool listed = false;
     if (check_beats_ != 0 && bursts_unwritten < config.axi_outstanding &&
         bursts_unanswered < config.axi_outstanding && !address_valid_) {
+      const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
+      const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
       address_valid_ = true;
       address_from_ = now + 1;
       writes_.push_back(static_cast<uint32_t>(burst));

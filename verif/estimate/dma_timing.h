@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "generator/config/npu_config.h"
@@ -86,7 +85,7 @@ class ReadChannel {
     uint64_t due;
   };
   const uint32_t latency_;
-  std::deque<Burst> bursts_;
+  Ring<Burst> bursts_;
   bool valid_ = false, load_ = false, last_ = false;
 };
 
@@ -146,8 +145,8 @@ class LoadEngine {
 
   // Commands
   const StreamCommand* listed_ = nullptr;  ///< whose runs are listed
-  std::deque<const StreamCommand*> waits_;
-  std::deque<Context> contexts_;
+  Ring<const StreamCommand*> waits_;
+  Ring<Context> contexts_;
   uint64_t taken_ = 0, released_ = 0, begun_ = 0;
   bool alone_ = false;
 
@@ -160,13 +159,13 @@ class LoadEngine {
   bool address_valid_ = false;
   uint64_t address_from_ = 0;
   uint32_t address_beats_ = 0;
-  std::deque<bool> bursts_;             ///< under way: to core memory?
+  Ring<uint8_t> bursts_;             ///< under way: to core memory?
   uint64_t used_[2] = {}, staged_[2] = {};
-  std::deque<Run> run_queue_;
+  Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
   uint64_t memory_address_ = 0;
-  std::deque<uint64_t> memory_reads_;   ///< cycles in which their data arrives
+  Ring<uint64_t> memory_reads_;   ///< cycles in which their data arrives
 
   // Word
   bool word_valid_ = false, word_last_ = false, word_last_run_ = false, run_last_ = false;
@@ -215,15 +214,16 @@ class StoreEngine {
   Run check_run_ = {};
   bool address_valid_ = false;
   uint64_t address_from_ = 0;
-  std::deque<uint32_t> writes_;          ///< beats to come of bursts issued
+  Ring<uint32_t> writes_;          ///< beats to come of bursts issued
   uint32_t accepted_writes_ = 0;         ///< bursts whose address the memory has
   uint64_t write_ready_from_ = 0;
-  std::deque<Answer> answers_;
-  std::deque<Run> run_queue_;
+  Ring<Answer> answers_;
+  size_t answers_written_ = 0;           ///< answers whose burst is written
+  Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
   uint64_t memory_address_ = 0;
-  std::deque<uint64_t> staged_;          ///< cycles from which the words can be realigned
+  Ring<uint64_t> staged_;          ///< cycles from which the words can be realigned
   uint32_t credit_ = 0;
   bool word_valid_ = false;
   uint64_t word_bytes_ = 0;

@@ -84,12 +84,18 @@ class Machine {
   Result<StreamEstimate> Play() {
     for (;;) {
       changed_ = barriers_.Update(now_);
+      if (changed_) WakePes();
       FinishCommands();
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
       GrantMemoryRead();
       Bus();
-      StartCommands();
+      if (now_ <= pes_awake_until_) {
+        StartCommands();
+        for (CommandQueue& queue : pe_queues_) {
+          if (queue.Tick(now_)) WakePes();
+        }
+      }
       changed_ = load_queue_.Tick(now_) || changed_;
       changed_ = store_queue_.Tick(now_) || changed_;
       for (CommandQueue& queue : pe_queues_) changed_ = queue.Tick(now_) || changed_;
@@ -117,6 +123,12 @@ class Machine {
   }
 
  private:
+  /// PEs start commands and their queues move in the next cycles only if something happens.
+  void WakePes() {
+    changed_ = true;
+    pes_awake_until_ = now_ + 3;
+  }
+
   void StayAwake(uint64_t cycles) { awake_until_ = std::max(awake_until_, now_ + cycles); }
 
   void FindPeEvent() {
@@ -126,12 +138,12 @@ class Machine {
 
   void FinishCommands() {
     pe0_finishes_ = false;
-    FindPeEvent();  // words for core memory may have put it off
+    if (pe_event_ <= now_) FindPeEvent();  // words for core memory may have put it off
     if (pe_event_ > now_) return;
     for (size_t p = 0; p < pes_.size(); ++p) {
       while (pes_[p].next_event() <= now_) {
         if (!pes_[p].Advance()) continue;
-        changed_ = true;
+        WakePes();
         PeCommand& running = pe_commands_[p];
         const HeaderFields& header = running.command->header;
         if (header.signal_en != 0) {
@@ -162,7 +174,7 @@ class Machine {
       pes_[p].Start(&stream_.plans[next->compute], now_ + 1);
       pe_event_ = std::min(pe_event_, pes_[p].next_event());
       if (p == 0) pe0_from_ = now_ + 1;
-      changed_ = true;
+      WakePes();
     }
   }
 
@@ -262,6 +274,7 @@ class Machine {
     for (size_t p = 0; p < pe_queues_.size(); ++p) {
       if ((command.pe_mask >> p & 1) != 0) pe_queues_[p].Push(&command, now_);
     }
+    WakePes();
     if (held_) {
       held_ = false;
       changed_ = true;
@@ -337,7 +350,7 @@ class Machine {
   LoadEngine load_;
   StoreEngine store_;
 
-  uint64_t now_ = 0, awake_until_ = 2, pe_event_ = kNever, pe0_from_ = 0;
+  uint64_t now_ = 0, awake_until_ = 2, pes_awake_until_ = 2, pe_event_ = kNever, pe0_from_ = 0;
   bool changed_ = false, ended_ = false, pe0_finishes_ = false;
   bool store_read_last_ = false, load_address_last_ = false;
   uint32_t header_left_ = kStreamHeaderEntries;

@@ -74,6 +74,7 @@ Fetch::Fetch(const NpuConfig& config, uint32_t offset, uint64_t window_base, uin
       skip_(lead_) {
   const uint64_t rest = window_bytes > offset ? (window_bytes - offset) / 16 : entries;
   left_ = BeatsOf(std::min<uint64_t>(rest, kCalibration.fetch_first_entries));
+  CutBurst();
   Issue(0);
 }
 
@@ -81,9 +82,13 @@ uint64_t Fetch::BeatsOf(uint64_t entries) const {
   return (entries + lead_ + word_entries_ - 1) / word_entries_ * beats_per_word_;
 }
 
-void Fetch::Issue(uint64_t now) {
+void Fetch::CutBurst() {
   const uint64_t page_left = page_beats_ - address_ % 4096 / bus_bytes_;
-  const uint64_t burst = std::min({left_, uint64_t{max_burst_}, page_left});
+  next_burst_ = std::min({left_, uint64_t{max_burst_}, page_left});
+}
+
+void Fetch::Issue(uint64_t now) {
+  const uint64_t burst = next_burst_;
   address_valid_ = true;
   address_from_ = now + 1;
   address_beats_ = static_cast<uint32_t>(burst);
@@ -92,15 +97,14 @@ void Fetch::Issue(uint64_t now) {
   if (!known_) requested_ += burst;
   room_ -= static_cast<uint32_t>(burst / beats_per_word_);
   ++in_flight_;
+  CutBurst();
 }
 
 bool Fetch::Tick(uint64_t now) {
   if (left_ == 0 || address_valid_ || at_length_ || in_flight_ >= kCalibration.fetch_bursts) {
     return false;
   }
-  const uint64_t page_left = page_beats_ - address_ % 4096 / bus_bytes_;
-  const uint64_t burst = std::min({left_, uint64_t{max_burst_}, page_left});
-  if (room_ < burst / beats_per_word_) return false;
+  if (room_ * beats_per_word_ < next_burst_) return false;
   Issue(now);
   return true;
 }
@@ -134,6 +138,7 @@ void Fetch::TakeEntry(uint64_t /*now*/) {
     known_ = true;
     const uint64_t beats = BeatsOf(stream_entries_);
     left_ = beats > requested_ ? beats - requested_ : 0;
+    CutBurst();
   }
 }
 

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include "generator/config/npu_config.h"
 #include "verif/estimate/command_fields.h"
+#include "verif/estimate/ring.h"
 
 namespace npugen::estimate {
 
@@ -69,7 +69,7 @@ class CommandQueue {
   void Load(const StreamCommand* command, uint64_t now);
 
   const size_t room_;
-  std::deque<Entry> entries_;
+  Ring<Entry> entries_;
   const StreamCommand* command_ = nullptr;  ///< whose entries are in the register
   uint32_t loaded_ = 0;
   uint64_t full_at_ = ~uint64_t{0};
@@ -99,10 +99,12 @@ class Fetch {
  private:
   uint64_t BeatsOf(uint64_t entries) const;
   void Issue(uint64_t now);
+  void CutBurst();
 
   const uint32_t beats_per_word_, word_entries_, max_burst_, page_beats_, bus_bytes_;
   const uint64_t stream_entries_;
   uint64_t address_, left_, requested_ = 0;
+  uint64_t next_burst_ = 0;  ///< beats of the next request
   uint32_t room_, in_flight_ = 0;
   bool known_ = false, address_valid_ = false;
   uint64_t address_from_ = 0;

@@ -248,7 +248,7 @@ bool PeTiming::WriteCore(uint64_t now) {
 
 bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
   if (plan_ != nullptr && !plan_->bank_pattern.empty() && memory_wait_ < kCalibration.bus_max_wait) {
-    const uint64_t taken = plan_->bank_pattern[(now - started_) % plan_->bank_pattern.size()];
+    const uint64_t taken = plan_->bank_pattern[(now - started_) % kPatternCycles];
     if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
       ++memory_wait_;
       return false;
