@@ -174,8 +174,8 @@ void AddEstimateCommand(CLI::App& app) {
   AddBuildFlags(*command, &options->build);
   command->footer(
       "How it works and how far it is off: docs/estimate.md.\n"
-      "Examples: npugen estimate specs/edge.yaml models/digits/digits_cnn_int8.tflite\n"
-      "          npugen estimate --validate specs/nano.yaml specs/edge.yaml");
+      "Example: npugen estimate specs/edge.yaml models/digits/digits_cnn_int8.tflite\n"
+      "         npugen estimate --validate specs/nano.yaml specs/edge.yaml");
   OnRun(*command,
         [options] { return options->validate ? ValidateAll(*options) : Estimate(*options); });
 }
