@@ -15,8 +15,8 @@ namespace npugen::testing {
 namespace {
 
 constexpr double kTotalBound = 0.03;
-constexpr double kMeanBound = 0.02;
-constexpr double kLayerBound = 0.10;
+
+
 
 void ExpectClose(const std::vector<ValidatedJob>& jobs) {
   for (const ValidatedJob& job : jobs) {
@@ -27,13 +27,13 @@ void ExpectClose(const std::vector<ValidatedJob>& jobs) {
     }
     for (const ValidatedLayer& layer : job.layers) {
       if (layer.cycles.measured <= kLayerCycles) continue;
-      EXPECT_LE(std::abs(layer.cycles.error()), kLayerBound)
+      EXPECT_LE(std::abs(layer.cycles.error()), kLayerGoal)
           << layer.op << " " << layer.index << " of " << job.model << " on " << job.spec
           << ": measured " << layer.cycles.measured << ", estimated " << layer.cycles.estimated;
     }
   }
   for (const bool random : {false, true}) {
-    EXPECT_LE(SummarizeTotals(jobs, random).mean, kMeanBound) << FormatValidation(jobs);
+    EXPECT_LE(SummarizeTotals(jobs, random).mean, kMeanGoal) << FormatValidation(jobs);
   }
 }
 

@@ -242,6 +242,10 @@ std::string FormatValidation(const std::vector<ValidatedJob>& jobs) {
   text += SummaryText("networks", SummarizeTotals(jobs, false));
   text += SummaryText("random layers", SummarizeTotals(jobs, true));
   text += SummaryText("layers above 1000 cycles", SummarizeLayers(jobs));
+  const bool met = std::max(SummarizeTotals(jobs, false).mean, SummarizeTotals(jobs, true).mean) <= kMeanGoal &&
+                   std::abs(SummarizeLayers(jobs).worst) <= kLayerGoal;
+  text += fmt::format("goal (means at most {:.0f} %, layers at most {:.0f} %): {}\n", 100 * kMeanGoal,
+                      100 * kLayerGoal, met ? "met" : "missed");
   return text;
 }
 

@@ -77,6 +77,10 @@ struct ErrorSummary {
 };
 /// Layers above this count in the goal for single layers.
 inline constexpr uint64_t kLayerCycles = 1000;
+/// What the model has to reach: mean errors of networks and of random layers, error of every layer
+/// that counts.
+inline constexpr double kMeanGoal = 0.02;
+inline constexpr double kLayerGoal = 0.10;
 ErrorSummary SummarizeTotals(const std::vector<ValidatedJob>& jobs, bool random);
 ErrorSummary SummarizeLayers(const std::vector<ValidatedJob>& jobs);
 
