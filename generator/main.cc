@@ -32,6 +32,7 @@ int Run(int argc, char** argv) {
   npugen::AddBuildCommand(app);
   npugen::AddCompileCommand(app);
   npugen::AddRunCommand(app);
+  npugen::AddEstimateCommand(app);
   npugen::AddDemoCommand(app);
   npugen::AddSynthCommand(app);
   npugen::AddSpecReferenceCommand(app);

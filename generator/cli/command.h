@@ -38,6 +38,7 @@ void AddSynthCommand(CLI::App& app);
 void AddBuildCommand(CLI::App& app);
 void AddCompileCommand(CLI::App& app);
 void AddRunCommand(CLI::App& app);
+void AddEstimateCommand(CLI::App& app);
 void AddDemoCommand(CLI::App& app);
 
 }  // namespace npugen

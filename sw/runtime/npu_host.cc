@@ -32,9 +32,36 @@ Diagnostic HardwareDiagnostic(DiagnosticCode code, std::string message) {
 
 }  // namespace
 
+void ChargeLayers(const Program& program, std::span<const uint64_t> trace, JobReport* report) {
+  report->layers.assign(program.layers.size(), CauseCycles());
+  std::vector<int32_t> layer_of_tag(trace.size() / kTraceCauses, -1);
+  for (size_t i = 0; i < program.layers.size(); ++i) {
+    if (program.layers[i].tag < layer_of_tag.size()) {
+      layer_of_tag[program.layers[i].tag] = static_cast<int32_t>(i);
+    }
+  }
+  for (size_t tag = 0; tag < layer_of_tag.size(); ++tag) {
+    CauseCycles& row = layer_of_tag[tag] < 0
+                           ? report->other
+                           : report->layers[static_cast<size_t>(layer_of_tag[tag])];
+    for (uint32_t cause = 0; cause < kTraceCauses; ++cause) {
+      row[cause] += trace[tag * kTraceCauses + cause];
+    }
+  }
+}
+
 uint64_t MemoryNeeded(const Program& program) {
   return RoundUp(WriteProgram(program).size()) + RoundUp(program.scratch_bytes) +
          RoundUp(program.input_bytes) + RoundUp(program.output_bytes);
+}
+
+std::array<uint64_t, kWindowCount> WindowOffsets(const Program& program) {
+  // The image ends the file.
+  const uint64_t file = WriteProgram(program).size();
+  const uint64_t scratch = RoundUp(file);
+  const uint64_t input = scratch + RoundUp(program.scratch_bytes);
+  const uint64_t output = input + RoundUp(program.input_bytes);
+  return {file - program.image.size(), scratch, input, output};
 }
 
 NpuHost::NpuHost(Machine& machine) : machine_(machine) {
@@ -174,22 +201,7 @@ Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
   }
 
   npu_read_counters(&device_, &report.counters);
-  report.layers.resize(program.layers.size());
-  const std::span<const uint64_t> trace = machine_.Trace();
-  std::vector<int32_t> layer_of_tag(trace.size() / kTraceCauses, -1);
-  for (size_t i = 0; i < program.layers.size(); ++i) {
-    if (program.layers[i].tag < layer_of_tag.size()) {
-      layer_of_tag[program.layers[i].tag] = static_cast<int32_t>(i);
-    }
-  }
-  for (size_t tag = 0; tag < layer_of_tag.size(); ++tag) {
-    CauseCycles& row = layer_of_tag[tag] < 0
-                           ? report.other
-                           : report.layers[static_cast<size_t>(layer_of_tag[tag])];
-    for (uint32_t cause = 0; cause < kTraceCauses; ++cause) {
-      row[cause] += trace[tag * kTraceCauses + cause];
-    }
-  }
+  ChargeLayers(program, machine_.Trace(), &report);
   return report;
 }
 

@@ -29,8 +29,15 @@ struct JobReport {
   uint64_t simulated_cycles = 0;    ///< machine cycles in that time
 };
 
+/// Fills layers and `other` of a report from cycles by tag and cause, as of Machine::Trace().
+void ChargeLayers(const Program& program, std::span<const uint64_t> trace, JobReport* report);
+
 /// Bytes of memory that RunModel-like use of a program needs: file, scratch, inputs and outputs.
 uint64_t MemoryNeeded(const Program& program);
+
+/// Where the windows of a program stand when it is the first one in a machine's memory: bytes from
+/// the beginning of the memory.
+std::array<uint64_t, kWindowCount> WindowOffsets(const Program& program);
 
 /// A program placed in a machine's memory.
 struct PlacedProgram {

@@ -73,6 +73,27 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// What was compared with the golden model.
+void AddChecks(const RunReport& report, nlohmann::ordered_json* json) {
+  (*json)["tensors_checked"] = report.tensors_checked;
+  (*json)["elements_checked"] = report.elements_checked;
+  (*json)["mismatches"] = report.mismatches;
+  if (report.first_mismatch) {
+    const Mismatch& mismatch = *report.first_mismatch;
+    nlohmann::ordered_json first;
+    first["layer"] = mismatch.operator_index;
+    first["op"] = mismatch.operator_name;
+    first["tensor"] = mismatch.tensor;
+    first["position"] = mismatch.position;
+    first["expected"] = mismatch.expected;
+    first["actual"] = mismatch.actual;
+    first["dumps"] = report.dumps;
+    (*json)["first_mismatch"] = std::move(first);
+  } else {
+    (*json)["first_mismatch"] = nullptr;
+  }
+}
+
 }  // namespace
 
 InferenceCost CostOf(const JobReport& job) {
@@ -144,8 +165,10 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
                   report.warm ? " with cached parameters" : "",
                   1e3 * static_cast<double>(report.cycles) / static_cast<double>(config.clock_hz),
                   static_cast<double>(config.clock_hz) / 1e6);
-  text += fmt::format("; {} bytes read, {} written; simulated at {:.2f} MHz\n", report.bytes_read,
-                      report.bytes_written, report.sim_hz / 1e6);
+  text += fmt::format("; {} bytes read, {} written; {}\n", report.bytes_read, report.bytes_written,
+                      report.estimated
+                          ? std::string("estimated")
+                          : fmt::format("simulated at {:.2f} MHz", report.sim_hz / 1e6));
   const auto cost = [](const InferenceCost& c) {
     return fmt::format("{} cycles, {} bytes read, {} written", c.cycles, c.bytes_read,
                        c.bytes_written);
@@ -156,7 +179,7 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
   } else {
     text += "no parameters are cached: every inference loads them\n";
   }
-  if (report.mismatches == 0) {
+  if (!report.estimated && report.mismatches == 0) {
     text += fmt::format("bit-exact: {} elements of {} tensors equal the golden model\n",
                         report.elements_checked, report.tensors_checked);
   }
@@ -188,28 +211,13 @@ std::string RunReportJson(const RunReport& report) {
   json["warm"] = report.warm;
   json["macs"] = report.macs;
   json["utilization"] = report.utilization;
-  json["tensors_checked"] = report.tensors_checked;
-  json["elements_checked"] = report.elements_checked;
-  json["mismatches"] = report.mismatches;
-  if (report.first_mismatch) {
-    const Mismatch& mismatch = *report.first_mismatch;
-    nlohmann::ordered_json first;
-    first["layer"] = mismatch.operator_index;
-    first["op"] = mismatch.operator_name;
-    first["tensor"] = mismatch.tensor;
-    first["position"] = mismatch.position;
-    first["expected"] = mismatch.expected;
-    first["actual"] = mismatch.actual;
-    first["dumps"] = report.dumps;
-    json["first_mismatch"] = std::move(first);
-  } else {
-    json["first_mismatch"] = nullptr;
-  }
+  json["estimated"] = report.estimated;
+  if (!report.estimated) AddChecks(report, &json);
   json["bytes_read"] = report.bytes_read;
   json["bytes_written"] = report.bytes_written;
   json["first"] = CostJson(report.first);
   json["cached"] = report.cached ? CostJson(*report.cached) : nlohmann::ordered_json(nullptr);
-  json["sim_hz"] = report.sim_hz;
+  if (!report.estimated) json["sim_hz"] = report.sim_hz;
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

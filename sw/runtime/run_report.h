@@ -42,6 +42,7 @@ struct RunReport {
   InferenceCost first;      ///< the first measured run, which loads everything from memory
   std::optional<InferenceCost> cached;  ///< a run that finds cached parameters, if there are any
   uint32_t repetitions = 0;             ///< measured runs
+  bool estimated = false;               ///< by the performance model; nothing was run or checked
   bool warm = false;                    ///< the last run found its parameters in core memory
   uint64_t macs = 0;
   double utilization = 0;

@@ -10,7 +10,7 @@
 
 #include "generator/config/load.h"
 #include "tests/support/files.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 #include "verif/functional/functional_model.h"
 #include "verif/golden/golden_model.h"
 

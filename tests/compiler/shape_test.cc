@@ -4,8 +4,8 @@
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
-#include "tests/support/random_model.h"
-#include "tests/support/tflite_writer.h"
+#include "verif/random/random_model.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {

@@ -3,7 +3,7 @@
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 namespace {

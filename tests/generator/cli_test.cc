@@ -53,7 +53,7 @@ TEST(Cli, UsageAndHelp) {
   const ProgramResult help = Npugen("--help");
   EXPECT_EQ(help.status, 0);
   EXPECT_NE(help.out.find("Exit status"), std::string::npos);
-  for (const std::string_view command : {"check", "emit", "spec-reference"}) {
+  for (const std::string_view command : {"check", "emit", "estimate", "spec-reference"}) {
     const ProgramResult command_help = Npugen(fmt::format("{} --help", command));
     EXPECT_EQ(command_help.status, 0);
     EXPECT_NE(command_help.out.find("Example: npugen"), std::string::npos) << command;
@@ -61,6 +61,22 @@ TEST(Cli, UsageAndHelp) {
   const ProgramResult version = Npugen("--version");
   EXPECT_EQ(version.status, 0);
   EXPECT_TRUE(version.out.starts_with("npugen ")) << version.out;
+}
+
+TEST(Cli, Estimate) {
+  const std::string model = " " + Spec("models/digits/digits_cnn_int8.tflite");
+  const ProgramResult good = Npugen("estimate " + Spec("specs/edge.yaml") + model);
+  EXPECT_EQ(good.status, 0) << good.err;
+  EXPECT_NE(good.out.find("SOFTMAX"), std::string::npos);
+  EXPECT_NE(good.out.find("estimated in"), std::string::npos);
+  EXPECT_EQ(good.out.find('\033'), std::string::npos);
+  const ProgramResult warm = Npugen("estimate --warm " + Spec("specs/edge.yaml") + model);
+  EXPECT_NE(warm.out.find("with cached parameters, "), std::string::npos) << warm.out;
+  EXPECT_EQ(Npugen("estimate " + Spec("specs/edge.yaml")).status, 2);
+  EXPECT_EQ(Npugen("estimate /nowhere.yaml" + model).status, 2);
+  EXPECT_EQ(Npugen("estimate " + Spec("tests/bad_specs/unknown_key.yaml") + model).status, 3);
+  EXPECT_EQ(Npugen("estimate --models /tmp " + Spec("specs/edge.yaml") + model).status, 2);
+  EXPECT_EQ(Npugen("estimate --validate --models /nowhere " + Spec("specs/edge.yaml")).status, 2);
 }
 
 TEST(Cli, SpecReference) {

@@ -7,8 +7,8 @@
 #include <cstring>
 
 #include "sw/model/tflite_reader.h"
-#include "tests/support/random_model.h"
-#include "tests/support/tflite_writer.h"
+#include "verif/random/random_model.h"
+#include "verif/random/tflite_writer.h"
 #include "verif/golden/golden_model.h"
 
 namespace npugen {

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "sw/model/tflite_reader.h"
-#include "tests/support/tflite_writer.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "generator/support/diagnostic.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 

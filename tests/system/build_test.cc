@@ -14,7 +14,7 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "tests/support/files.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/shared_functions.h"

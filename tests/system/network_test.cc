@@ -8,7 +8,7 @@
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "tests/support/files.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
 
 namespace npugen::testing {

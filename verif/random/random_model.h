@@ -38,6 +38,9 @@ struct RandomModel {
 /// (sometimes too much: saturation is wanted as well). All are accepted by the reader.
 RandomModel MakeRandomOperator(OperatorType type, uint64_t seed);
 
+/// The same with images of up to 40 x 40 and up to 130 channels, as layers of networks have.
+RandomModel MakeLargeRandomOperator(OperatorType type, uint64_t seed);
+
 /// A chain of 3 to 9 operators with residual additions, often closed by a fully connected layer and
 /// softmax.
 RandomModel MakeRandomNetwork(uint64_t seed);

@@ -1,5 +1,5 @@
 // Choice of shapes, options, scales and weights for random networks.
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 
 #include <fmt/format.h>
 
@@ -9,12 +9,13 @@
 #include <tuple>
 
 #include "sw/model/quantization.h"
-#include "tests/support/tflite_writer.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {
 
 const std::vector<int32_t> kChannels = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 31, 33};
+const std::vector<int32_t> kManyChannels = {3, 8, 16, 20, 24, 32, 40, 48, 64, 96, 130};
 constexpr double kStandardDeviation = 74.0;  // of uniform int8
 
 std::string LowerCase(std::string text) {
@@ -24,7 +25,8 @@ std::string LowerCase(std::string text) {
 
 class Generator {
  public:
-  Generator(const std::string& name, uint64_t seed) : random_(seed), writer_(name) {}
+  Generator(const std::string& name, uint64_t seed, bool large = false)
+      : random_(seed), writer_(name), large_(large) {}
 
   RandomModel Operator(OperatorType type) {
     // RSQRT has no result below the zero point.
@@ -39,7 +41,7 @@ class Generator {
 
   RandomModel MixedNetwork() {
     int32_t current =
-        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), random_.Pick(kChannels)},
+        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
                       Scale(), ZeroPoint());
     const int steps = random_.Integer(3, 8);
     for (int i = 0; i < steps || writer_.model().operators.empty(); ++i) {
@@ -65,7 +67,7 @@ class Generator {
 
   RandomModel Network() {
     int32_t current =
-        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), random_.Pick(kChannels)},
+        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
                       Scale(), ZeroPoint());
     const int steps = random_.Integer(2, 6);
     for (int i = 0; i < steps; ++i) {
@@ -90,6 +92,10 @@ class Generator {
 
  private:
   RandomModel Finish() { return {writer_.model().name, writer_.model(), writer_.Write()}; }
+
+  // Sizes of images and numbers of channels.
+  int32_t Side() { return large_ ? random_.Integer(7, 40) : random_.Integer(1, 13); }
+  int32_t Channels() { return random_.Pick(large_ ? kManyChannels : kChannels); }
 
   float Scale() {
     return static_cast<float>(std::exp(random_.Real(std::log(0.004), std::log(0.5))));
@@ -125,8 +131,8 @@ class Generator {
   std::vector<int32_t> InputShape(OperatorType type) {
     const int32_t batch = random_.Chance(6) ? 2 : 1;
     const int32_t rank = NeedsImage(type) ? 4 : random_.Pick({1, 2, 2, 3, 4, 4, 4});
-    std::vector<int32_t> shape{batch, random_.Integer(1, 13), random_.Integer(1, 13),
-                               random_.Pick(kChannels)};
+    std::vector<int32_t> shape{batch, Side(), Side(),
+                               Channels()};
     shape.erase(shape.begin(), shape.end() - rank);
     // What has to consist of blocks of 2.
     if (type == OperatorType::kSpaceToDepth) shape = {batch, shape[1] * 2, shape[2] * 2, shape[3]};
@@ -287,7 +293,7 @@ class Generator {
     options.activation = Fused();
     const int32_t depth = in.shape[3];
     int32_t filter_depth = depth;
-    int32_t channels = random_.Pick(kChannels);
+    int32_t channels = Channels();
     if (depthwise) {
       options.depth_multiplier = random_.Pick({1, 1, 1, 1, 2, 3, 8});
       channels = depth * options.depth_multiplier;
@@ -318,7 +324,7 @@ class Generator {
 
   int32_t AppendFullyConnected(int32_t input, const Tensor& in) {
     const int32_t depth = in.shape.back();
-    const int32_t units = random_.Pick(kChannels);
+    const int32_t units = Channels();
     const std::vector<float> scales = FilterScales(units, random_.Chance(3));
     const int32_t filter =
         writer_.Weights({units, depth}, RandomWeights(int64_t{units} * depth), scales, 0);
@@ -559,7 +565,7 @@ class Generator {
     options.stride_h = random_.Integer(1, 3);
     options.stride_w = random_.Integer(1, 3);
     options.activation = Fused();
-    const int32_t channels = random_.Pick(kChannels);
+    const int32_t channels = Channels();
     const int32_t filter_h = random_.Integer(1, 4), filter_w = random_.Integer(1, 4);
     const auto size = [&](int32_t from, int32_t filter, int32_t stride) {
       return options.padding == Padding::kSame ? from * stride : (from - 1) * stride + filter;
@@ -584,7 +590,7 @@ class Generator {
     std::vector<int32_t> shape = in.shape, other = in.shape;
     const size_t row = in.shape.size() - 2, column = row + 1;
     const int32_t depth = in.shape[options.adjoint_x ? row : column];
-    const int32_t units = random_.Pick(kChannels);
+    const int32_t units = Channels();
     shape[row] = in.shape[options.adjoint_x ? column : row];
     shape[column] = units;
     other[row] = options.adjoint_y ? units : depth;
@@ -757,6 +763,7 @@ class Generator {
 
   RandomSource random_;
   TfliteWriter writer_;
+  const bool large_;
 };
 
 }  // namespace
@@ -784,6 +791,11 @@ int32_t RandomSource::Pick(const std::vector<int32_t>& values) {
 RandomModel MakeRandomOperator(OperatorType type, uint64_t seed) {
   const std::string name = fmt::format("{}_{}", LowerCase(OperatorName(type)), seed);
   return Generator(name, seed * 16 + static_cast<uint64_t>(type)).Operator(type);
+}
+
+RandomModel MakeLargeRandomOperator(OperatorType type, uint64_t seed) {
+  const std::string name = fmt::format("large_{}_{}", LowerCase(OperatorName(type)), seed);
+  return Generator(name, seed * 16 + static_cast<uint64_t>(type), true).Operator(type);
 }
 
 RandomModel MakeRandomMixedNetwork(uint64_t seed) {

@@ -1,5 +1,5 @@
 // The .tflite writer: tables by field number on top of the FlatBuffers builder.
-#include "tests/support/tflite_writer.h"
+#include "verif/random/tflite_writer.h"
 
 #include <flatbuffers/flatbuffers.h>
 #include <fmt/format.h>

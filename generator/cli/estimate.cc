@@ -1,0 +1,183 @@
+// npugen estimate: cycles of each layer from the compiled command stream, without simulation; and
+// how far they are from the hardware's.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "generator/cli/command.h"
+#include "generator/cli/simulate.h"
+#include "generator/config/load.h"
+#include "sw/compiler/compiler.h"
+#include "sw/model/tflite_reader.h"
+#include "sw/runtime/estimate_model.h"
+#include "verif/validate/validate.h"
+
+namespace npugen {
+namespace {
+
+/// Specs that --validate compares unless told.
+constexpr const char* kSpecs[] = {"nano", "edge", "quad", "edge_tpu_v1", "edge_tpu_v2",
+                                  "edge_tpu_v3"};
+
+struct EstimateCommandOptions {
+  std::vector<std::string> files;  ///< SPEC MODEL, or the specs of --validate
+  std::string json;
+  bool warm = false;
+  uint32_t latency = 50;
+  bool validate = false;
+  std::vector<std::string> models;
+  uint32_t layers = 50;
+  BuildFlags build;
+};
+
+Diagnostic Usage(std::string message, std::string hint) {
+  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
+}
+
+int Estimate(const EstimateCommandOptions& options) {
+  if (options.files.size() != 2) {
+    return Report({Usage("a spec and a model are needed", "npugen estimate SPEC MODEL")});
+  }
+  const Result<NpuConfig> config = LoadSpec(options.files[0]);
+  if (!config) return Report(config.errors());
+  const Result<Model> model = LoadTflite(options.files[1]);
+  if (!model) return Report(model.errors());
+  const Result<Program> program = Compile(*model, *config, {});
+  if (!program) return Report(program.errors());
+  const auto start = std::chrono::steady_clock::now();
+  Result<RunReport> report = EstimateModel(*config, *program, options.warm, options.latency);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!report) return Report(report.errors());
+  report->model = model->name;
+  std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
+  fmt::print("estimated in {:.1f} ms, compilation not included\n", 1e3 * seconds);
+  if (options.json.empty()) return 0;
+  const std::string json = RunReportJson(*report);
+  const Status written = WriteFileBytes(options.json, json.data(), json.size());
+  return written ? 0 : Report(written.errors());
+}
+
+/// .tflite files that stand in `path`, its folders included, or `path` itself. A folder with
+/// single operators (`ops`) is none of networks.
+Result<std::vector<std::string>> FindModels(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_regular_file(path, error)) return std::vector<std::string>{path};
+  std::vector<std::string> models;
+  std::filesystem::recursive_directory_iterator entries(path, error);
+  if (error) {
+    return Diagnostic{DiagnosticCode::kFileRead, {path, 0, 0}, "it cannot be read", ""};
+  }
+  for (auto entry = begin(entries); entry != end(entries); entry.increment(error)) {
+    if (error) break;
+    if (entry->is_directory() && entry->path().filename() == "ops") {
+      entry.disable_recursion_pending();
+    } else if (entry->path().extension() == ".tflite") {
+      models.push_back(entry->path().string());
+    }
+  }
+  std::sort(models.begin(), models.end());
+  if (models.empty()) {
+    return Diagnostic{DiagnosticCode::kFileRead, {path, 0, 0}, "it holds no .tflite file", ""};
+  }
+  return models;
+}
+
+int ValidateAll(const EstimateCommandOptions& options) {
+  ValidationPlan plan;
+  Diagnostics errors;
+  std::vector<std::string> specs = options.files;
+  if (specs.empty()) {
+    for (const char* name : kSpecs) {
+      specs.push_back(fmt::format("{}/specs/{}.yaml", NPUGEN_SOURCE_DIR, name));
+    }
+  }
+  for (const std::string& spec : specs) {
+    Result<NpuConfig> config = LoadSpec(spec);
+    if (config) plan.configs.push_back(std::move(*config));
+    else errors.insert(errors.end(), config.errors().begin(), config.errors().end());
+  }
+  std::vector<std::string> folders = options.models;
+  if (folders.empty()) {
+    folders.emplace_back(NPUGEN_SOURCE_DIR "/models/digits");
+    const char* shared = std::getenv("NPUGEN_SHARED_MODELS");
+    if (shared != nullptr && *shared != '\0') folders.emplace_back(shared);
+  }
+  for (const std::string& folder : folders) {
+    Result<std::vector<std::string>> models = FindModels(folder);
+    if (!models) {
+      errors.insert(errors.end(), models.errors().begin(), models.errors().end());
+      continue;
+    }
+    for (std::string& model : *models) {
+      // The digits network stands in both places.
+      const auto same = [&](const std::string& other) {
+        return std::filesystem::path(other).filename() != "model.tflite" &&
+               std::filesystem::path(other).filename() == std::filesystem::path(model).filename();
+      };
+      if (std::none_of(plan.models.begin(), plan.models.end(), same)) {
+        plan.models.push_back(std::move(model));
+      }
+    }
+  }
+  if (!errors.empty()) return Report(errors);
+
+  ProgressLine progress;
+  ValidateOptions validate;
+  validate.cache_folder = options.build.cache_folder;
+  validate.jobs = options.build.jobs;
+  validate.latency = options.latency;
+  validate.random_layers = options.layers;
+  validate.progress = [&progress](const std::string& text) { progress.Show(text); };
+  const Result<std::vector<ValidatedJob>> jobs = Validate(plan, validate);
+  progress.Clear();
+  if (!jobs) return Report(jobs.errors());
+  std::fputs(FormatValidation(*jobs).c_str(), stdout);
+  if (options.json.empty()) return 0;
+  const std::string json = ValidationJson(*jobs);
+  const Status written = WriteFileBytes(options.json, json.data(), json.size());
+  return written ? 0 : Report(written.errors());
+}
+
+}  // namespace
+
+void AddEstimateCommand(CLI::App& app) {
+  auto options = std::make_shared<EstimateCommandOptions>();
+  CLI::App* command = app.add_subcommand(
+      "estimate", "Predict the cycles of each layer of a model without simulating anything");
+  command->add_option("FILES", options->files,
+                      "SPEC MODEL: spec file (YAML) and model file (.tflite, int8); with "
+                      "--validate any number of specs (default: the presets)");
+  command->add_option("--json", options->json,
+                      "write the report (docs/run-json.md), or all comparisons, to this file");
+  command->add_flag("--warm", options->warm, "an inference that finds cached parameters");
+  command->add_option("--latency", options->latency, "cycles from a bus request to its answer")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 100000));
+  CLI::Option* validate = command->add_flag(
+      "--validate", options->validate,
+      "compare with the verilated hardware over networks and random layers: the error table");
+  command
+      ->add_option("--models", options->models,
+                   "with --validate: folders or files of networks (default: models/digits, and "
+                   "$NPUGEN_SHARED_MODELS)")
+      ->needs(validate);
+  command->add_option("--layers", options->layers, "with --validate: random layers for each spec")
+      ->needs(validate)
+      ->capture_default_str()
+      ->check(CLI::Range(0, 100000));
+  AddBuildFlags(*command, &options->build);
+  command->footer(
+      "How it works and how far it is off: docs/estimate.md.\n"
+      "Example: npugen estimate specs/edge.yaml models/digits/digits_cnn_int8.tflite\n"
+      "         npugen estimate --validate specs/nano.yaml specs/edge.yaml");
+  OnRun(*command,
+        [options] { return options->validate ? ValidateAll(*options) : Estimate(*options); });
+}
+
+}  // namespace npugen

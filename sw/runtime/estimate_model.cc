@@ -1,0 +1,56 @@
+// Estimates as job reports.
+#include "sw/runtime/estimate_model.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "generator/arch/command_set.h"
+
+namespace npugen {
+
+Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, bool warm,
+                              uint32_t latency) {
+  EstimateOptions options;
+  options.latency = latency;
+  options.window_base = WindowOffsets(program);
+  const Result<StreamEstimate> stream = EstimateStream(
+      config, program.image, warm ? program.warm_offset : program.cold_offset, options);
+  if (!stream) return stream.errors();
+  JobReport job;
+  job.warm = warm && program.cache_token != 0;
+  job.counters.cycles = static_cast<uint32_t>(stream->cycles);
+  job.counters.bytes_read = static_cast<uint32_t>(stream->bytes_read);
+  job.counters.bytes_written = static_cast<uint32_t>(stream->bytes_written);
+  job.counters.commands = static_cast<uint32_t>(stream->commands);
+  ChargeLayers(program, stream->trace, &job);
+  for (const CycleCause& cause : AllCycleCauses()) {
+    uint64_t cycles = job.other[cause.code];
+    for (const CauseCycles& layer : job.layers) cycles += layer[cause.code];
+    if (cause.code < std::size(job.counters.cause)) {
+      job.counters.cause[cause.code] = static_cast<uint32_t>(cycles);
+    }
+  }
+  return job;
+}
+
+Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program, bool warm,
+                                uint32_t latency) {
+  RunReport report;
+  report.spec = config.name;
+  report.config_hash = config.hash;
+  report.estimated = true;
+  const Result<JobReport> cold = EstimateJob(config, program, false, latency);
+  if (!cold) return cold.errors();
+  if (program.cache_token == 0) {
+    AddJob(config, program, *cold, &report);
+    return report;
+  }
+  const Result<JobReport> cached = EstimateJob(config, program, true, latency);
+  if (!cached) return cached.errors();
+  AddJob(config, program, *cold, &report);
+  report.cached = CostOf(*cached);
+  if (warm) AddJob(config, program, *cached, &report);
+  return report;
+}
+
+}  // namespace npugen

@@ -1,0 +1,249 @@
+// The performance model on its own: its sums, its limits, what must not change its result and what
+// must.
+#include "verif/estimate/estimate.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <optional>
+
+#include "generator/config/load.h"
+#include "sw/compiler/compiler.h"
+#include "sw/model/tflite_reader.h"
+#include "sw/runtime/estimate_model.h"
+#include "tests/support/files.h"
+#include "tests/support/random_spec.h"
+#include "verif/estimate/compute_plan.h"
+#include "verif/random/random_model.h"
+#include "verif/random/tflite_writer.h"
+
+namespace npugen::testing {
+namespace {
+
+/// An awkward NPU: 3 lanes x 5, 2 cores, 3 PEs.
+constexpr const char* kOddSpec =
+    "npu: {grid: {x: 3, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}, "
+    "command_queue: 2}\n"
+    "pe: {memory: 64 KiB, banks: 4, bank_width: 8, cores: 2}\n"
+    "core: {memory: 32 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 7}\n"
+    "lane: {simd: 5}\n"
+    "controller: {instruction_memory: 64, parameter_buffer: 32, activation_buffer: 32}\n"
+    "units: {postprocess_width: 4, lookup_ports: 2}\n";
+
+NpuConfig Config(const std::string& name) {
+  Result<NpuConfig> config = name == "odd" ? LoadSpecText(kOddSpec, "odd.yaml")
+                                           : LoadSpec(SourcePath("specs/" + name + ".yaml"));
+  EXPECT_TRUE(config.ok()) << name;
+  return config ? *config : NpuConfig();
+}
+
+/// The program of a model; nothing when the compiler refuses it.
+std::optional<Program> Compiled(const NpuConfig& config, const RandomModel& drawn) {
+  const Result<Model> model = ReadTflite(drawn.tflite, drawn.name);
+  if (!model) return std::nullopt;
+  Result<Program> program = Compile(*model, config, {});
+  if (!program) return std::nullopt;
+  return std::move(*program);
+}
+
+uint64_t Sum(const std::vector<uint64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), uint64_t{0});
+}
+
+StreamEstimate Estimated(const NpuConfig& config, const Program& program, bool warm = false,
+                         const EstimateOptions& options = {}) {
+  const Result<StreamEstimate> estimate = EstimateStream(
+      config, program.image, warm ? program.warm_offset : program.cold_offset, options);
+  EXPECT_TRUE(estimate.ok()) << (estimate ? "" : estimate.errors().front().message);
+  return estimate ? *estimate : StreamEstimate();
+}
+
+/// What holds for every program: causes add up, no layer is faster than its multiplications.
+void ExpectSound(const NpuConfig& config, const Program& program) {
+  uint64_t macs = 0;
+  for (const ProgramLayer& layer : program.layers) macs += layer.macs;
+  for (const bool warm : {false, true}) {
+    const StreamEstimate estimate = Estimated(config, program, warm);
+    EXPECT_EQ(Sum(estimate.trace), estimate.cycles);
+    EXPECT_GT(estimate.commands, 0u);
+    // Padding is multiplied too, so the bound is rough only from above.
+    EXPECT_GE(estimate.cycles * config.macs_per_cycle(), macs);
+    EXPECT_GT(estimate.bytes_read, 0u);
+    EXPECT_LT(estimate.cycles, 100'000'000u);
+  }
+}
+
+TEST(Estimate, CausesAddUpOnRandomNetworks) {
+  for (const char* name : {"nano", "edge", "quad", "odd"}) {
+    const NpuConfig config = Config(name);
+    int done = 0;
+    for (uint64_t seed = 1; seed <= 12; ++seed) {
+      SCOPED_TRACE(std::string(name) + " " + std::to_string(seed));
+      if (const auto program = Compiled(config, MakeRandomMixedNetwork(seed))) {
+        ExpectSound(config, *program);
+        ++done;
+      }
+    }
+    EXPECT_GT(done, 6) << name;
+  }
+}
+
+TEST(Estimate, EveryOperator) {
+  const NpuConfig config = Config("edge");
+  for (int type = 0; type <= static_cast<int>(OperatorType::kSoftmax); ++type) {
+    const RandomModel drawn =
+        MakeLargeRandomOperator(static_cast<OperatorType>(type), static_cast<uint64_t>(type) + 3);
+    SCOPED_TRACE(drawn.name);
+    if (const auto program = Compiled(config, drawn)) ExpectSound(config, *program);
+  }
+}
+
+TEST(Estimate, RandomSpecs) {
+  int done = 0;
+  for (uint64_t seed = 1; done < 40 && seed < 400; ++seed) {
+    RandomSource random(seed);
+    const std::string text = SpecText(DrawSpec(&random, seed % 2 == 0));
+    const Result<NpuConfig> config = LoadSpecText(text, "random.yaml");
+    if (!config) continue;
+    SCOPED_TRACE("spec " + std::to_string(seed) + "\n" + text);
+    if (const auto program = Compiled(*config, MakeRandomNetwork(seed))) {
+      ExpectSound(*config, *program);
+      ++done;
+    }
+  }
+  EXPECT_EQ(done, 40);
+}
+
+TEST(Estimate, EqualInputsGiveEqualResults) {
+  const NpuConfig config = Config("quad");
+  const auto program = Compiled(config, MakeRandomNetwork(5));
+  ASSERT_TRUE(program);
+  const StreamEstimate first = Estimated(config, *program), second = Estimated(config, *program);
+  EXPECT_EQ(first.cycles, second.cycles);
+  EXPECT_EQ(first.trace, second.trace);
+  EXPECT_EQ(first.bytes_read, second.bytes_read);
+  EXPECT_EQ(first.bytes_written, second.bytes_written);
+}
+
+TEST(Estimate, SlowerMemoryIsNeverFaster) {
+  const NpuConfig config = Config("edge");
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    const auto program = Compiled(config, MakeRandomNetwork(seed));
+    if (!program) continue;
+    uint64_t before = 0;
+    for (const uint32_t latency : {1u, 10u, 50u, 200u, 1000u}) {
+      EstimateOptions options;
+      options.latency = latency;
+      const uint64_t cycles = Estimated(config, *program, false, options).cycles;
+      EXPECT_GE(cycles, before) << "seed " << seed << ", latency " << latency;
+      before = cycles;
+    }
+  }
+}
+
+/// A 1 x 1 convolution of a 16 x 16 image.
+std::optional<Program> Pointwise(const NpuConfig& config, int32_t in, int32_t out) {
+  TfliteWriter writer("pointwise");
+  const int32_t input = writer.Input({1, 16, 16, in}, 0.1f, 0);
+  const std::vector<int8_t> weights(static_cast<size_t>(in * out), 3);
+  const int32_t filter = writer.Weights({out, 1, 1, in}, weights, {0.01f}, 0);
+  const int32_t output = writer.Activation({1, 16, 16, out}, 0.2f, 0);
+  writer.Conv2d(input, filter, -1, output, ConvOptions());
+  writer.Output(output);
+  return Compiled(config, {"pointwise", writer.model(), writer.Write()});
+}
+
+TEST(Estimate, PointwiseConvolutionByHand) {
+  // 256 positions, 64 input channels in 4 slices, 64 output channels in 4 groups: 4096 vectors, and
+  // the array never waits for a slice (4 rows, 16 positions). Per tile no bubble; the records of a
+  // group are read while the next group's first tile is computed.
+  const NpuConfig config = Config("edge");
+  const auto program = Pointwise(config, 64, 64);
+  ASSERT_TRUE(program);
+  const Result<JobReport> job = EstimateJob(config, *program, true);
+  ASSERT_TRUE(job.ok());
+  EXPECT_EQ(job->layers[0][estimate::kCompute], 4096u);
+  EXPECT_EQ(job->layers[0][estimate::kActivationPort], 0u);
+  EXPECT_LE(job->layers[0][estimate::kWeightPort], 16u);
+}
+
+TEST(Estimate, MoreChannelsCostMore) {
+  for (const char* name : {"nano", "edge", "quad", "odd"}) {
+    const NpuConfig config = Config(name);
+    uint64_t before = 0;
+    for (const int32_t channels : {8, 24, 64, 128}) {
+      const auto program = Pointwise(config, channels, channels);
+      if (!program) continue;
+      const uint64_t cycles = Estimated(config, *program).cycles;
+      EXPECT_GT(cycles, before) << name << " " << channels;
+      before = cycles;
+    }
+  }
+}
+
+TEST(Estimate, CachedParametersSaveTheirTransfer) {
+  const NpuConfig config = Config("edge");
+  const auto program = Pointwise(config, 64, 64);
+  ASSERT_TRUE(program);
+  ASSERT_NE(program->cache_token, 0u);
+  const StreamEstimate cold = Estimated(config, *program), warm = Estimated(config, *program, true);
+  EXPECT_LT(warm.cycles, cold.cycles);
+  EXPECT_LE(warm.bytes_read + 64 * 64, cold.bytes_read);
+  EXPECT_EQ(warm.bytes_written, 16u * 16 * 64);
+}
+
+TEST(Estimate, BadStreamsAreRefused) {
+  const NpuConfig config = Config("nano");
+  const auto program = Compiled(config, MakeRandomOperator(OperatorType::kConv2d, 1));
+  ASSERT_TRUE(program);
+  std::vector<uint8_t> image = program->image;
+  const auto code = [&](const NpuConfig& npu, uint32_t offset) {
+    const Result<StreamEstimate> estimate = EstimateStream(npu, image, offset);
+    return estimate ? DiagnosticCode::kInternal : estimate.errors().front().code;
+  };
+  EXPECT_EQ(code(Config("edge"), program->cold_offset), DiagnosticCode::kProgramFile);
+  EXPECT_EQ(code(config, static_cast<uint32_t>(image.size())), DiagnosticCode::kProgramFile);
+  EXPECT_EQ(code(config, program->cold_offset + 16), DiagnosticCode::kProgramFile);
+  // A wait that nothing satisfies.
+  uint8_t* command = image.data() + program->cold_offset + 2 * kEntryBytes;
+  command[4] = 0x40 | 1;  // wait0_en, barrier 1
+  command[10] = 0x7f;     // a large count
+  EXPECT_EQ(code(config, program->cold_offset), DiagnosticCode::kProgramFile);
+}
+
+TEST(Estimate, BanksAreThoseOfTheConfiguration) {
+  for (const char* name : {"nano", "edge", "odd", "edge_tpu_v1"}) {
+    const NpuConfig config = Config(name);
+    const estimate::BankMap banks(config);
+    for (uint64_t address = 0; address < config.pe_memory_bytes; address += 13) {
+      ASSERT_EQ(banks.Bank(address), config.pe_bank_of(address)) << name << " " << address;
+    }
+  }
+}
+
+TEST(Estimate, ReportHasTheShapeOfARun) {
+  const NpuConfig config = Config("edge");
+  const auto program = Compiled(config, MakeRandomNetwork(2));
+  ASSERT_TRUE(program);
+  const Result<RunReport> report = EstimateModel(config, *program, false);
+  ASSERT_TRUE(report.ok());
+  const nlohmann::json json = nlohmann::json::parse(RunReportJson(*report));
+  EXPECT_EQ(json["estimated"], true);
+  EXPECT_FALSE(json.contains("mismatches"));
+  uint64_t cycles = json["other"]["cycles"];
+  for (const nlohmann::json& layer : json["layers"]) {
+    uint64_t causes = 0;
+    for (const auto& [name, value] : layer["causes"].items()) causes += value.get<uint64_t>();
+    EXPECT_EQ(causes, layer["cycles"]);
+    cycles += layer["cycles"].get<uint64_t>();
+  }
+  EXPECT_EQ(cycles, json["cycles"]);
+  EXPECT_EQ(json["cycles"], json["first"]["cycles"]);
+  const std::string text = FormatRunReport(config, *report);
+  EXPECT_NE(text.find("estimated"), std::string::npos);
+  EXPECT_EQ(text.find("bit-exact"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace npugen::testing

@@ -1,0 +1,63 @@
+// The performance model against verilated hardware: networks and random layers, with the bounds
+// that docs/estimate.md promises.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "sw/compiler/compiler.h"
+#include "sw/model/tflite_reader.h"
+#include "tests/support/files.h"
+#include "tests/system/simulation.h"
+#include "verif/random/random_model.h"
+#include "verif/validate/validate.h"
+
+namespace npugen::testing {
+namespace {
+
+constexpr double kTotalBound = 0.03;
+
+
+
+void ExpectClose(const std::vector<ValidatedJob>& jobs) {
+  for (const ValidatedJob& job : jobs) {
+    if (!job.random) {
+      EXPECT_LE(std::abs(job.cycles.error()), kTotalBound)
+          << job.model << " on " << job.spec << ": measured " << job.cycles.measured
+          << ", estimated " << job.cycles.estimated;
+    }
+    for (const ValidatedLayer& layer : job.layers) {
+      if (layer.cycles.measured <= kLayerCycles) continue;
+      EXPECT_LE(std::abs(layer.cycles.error()), kLayerGoal)
+          << layer.op << " " << layer.index << " of " << job.model << " on " << job.spec
+          << ": measured " << layer.cycles.measured << ", estimated " << layer.cycles.estimated;
+    }
+  }
+  for (const bool random : {false, true}) {
+    EXPECT_LE(SummarizeTotals(jobs, random).mean, kMeanGoal) << FormatValidation(jobs);
+  }
+}
+
+class EstimateTest : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(EstimateTest, IsCloseToTheHardware) {
+  ValidationPlan plan;
+  plan.configs.push_back(SpecConfig(GetParam()));
+  plan.models.push_back(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  const std::string shared = SharedModelsFolder();
+  for (const char* network : {"ad_autoencoder", "kws_dscnn", "resnet8_cifar10"}) {
+    if (!shared.empty()) plan.models.push_back(shared + "/" + network + "/model.tflite");
+  }
+  ValidateOptions options;
+  options.cache_folder = NPUGEN_TEST_CACHE;
+  options.random_layers = 20;
+  const Result<std::vector<ValidatedJob>> jobs = Validate(plan, options);
+  ASSERT_TRUE(jobs.ok()) << ErrorText(jobs);
+  EXPECT_GT(jobs->size(), 20u);
+  ExpectClose(*jobs);
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, EstimateTest, ::testing::Values("nano", "edge"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace npugen::testing

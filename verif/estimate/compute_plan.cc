@@ -1,0 +1,522 @@
+// Fetch cycles by the banks of sampled positions; vector operations by stepping their pipeline for
+// a while.
+#include "verif/estimate/compute_plan.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "verif/estimate/calibration.h"
+
+namespace npugen::estimate {
+namespace {
+
+/// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
+/// averages, few enough to cost nothing.
+constexpr int64_t kSampledPositions = 96;
+constexpr uint64_t kSteppedVectors = 64;
+/// The most banks that a mask tells apart.
+constexpr uint32_t kMaskBanks = 64;
+
+int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
+
+/// Looks at single positions of a MATMUL or WINDOW command.
+class FetchCounter {
+ public:
+  FetchCounter(const NpuConfig& config, const BankMap& banks, const ComputeFields& f, bool window)
+      : banks_(banks), f_(f), window_(window), ports_(config.window_ports), simd_(config.simd) {}
+
+  /// Operand of one slice relative to its position.
+  struct Slice {
+    int64_t x = 0, y = 0, address = 0;  ///< k offsets: bytes in the row, rows, bytes of rows
+    int64_t rows = 1;                   ///< rows fetched of a column or of a gathered slice
+    int64_t skip = 0;                   ///< bytes of the first kernel row that are not fetched
+  };
+
+  /// Grant cycles of columns first..cols-1 of position (ox, oy) of a group.
+  int64_t Cycles(const Slice& slice, int64_t group, int64_t ox, int64_t oy, int64_t first_column,
+                 int64_t columns) {
+    const int64_t x0 =
+        f_.x_start + ox * f_.x_step + slice.x + (window_ ? group * f_.group_step : 0);
+    const int64_t y0 = f_.y_start + oy * f_.y_step + slice.y;
+    const int64_t row0 = f_.act_base + oy * f_.row_step + slice.address;
+    int64_t cycles = 0;
+    for (int64_t c = first_column; c < columns; ++c) {
+      int64_t row = 0;
+      while (row < slice.rows) {
+        const int64_t wanted = std::min<int64_t>(ports_, slice.rows - row);
+        const int64_t granted = Grant(slice, row, wanted, x0 + c * f_.win_col_step, y0, row0);
+        row += std::max<int64_t>(granted, 1);
+        ++cycles;
+      }
+    }
+    return cycles;
+  }
+
+  /// From now on the banks of each grant are appended to `masks`; null: no more.
+  void Record(std::vector<uint64_t>* masks) { record_ = masks; }
+
+ private:
+  /// Ports granted of `wanted` rows from `row` on: those before the first whose bank is taken.
+  int64_t Grant(const Slice& slice, int64_t row, int64_t wanted, int64_t x0, int64_t y0,
+                int64_t row0) {
+    uint64_t taken = 0;  // banks
+    uint64_t words[8];   // and words read, at most two for each port
+    int count = 0;
+    const auto take = [&](uint64_t address) {
+      const uint64_t bit = uint64_t{1} << (banks_.Bank(address) % kMaskBanks);
+      const uint64_t word = banks_.Word(address);
+      if ((taken & bit) != 0) return std::find(words, words + count, word) != words + count;
+      taken |= bit;
+      words[count++] = word;
+      return true;
+    };
+    int64_t granted = 0;
+    for (; granted < wanted; ++granted) {
+      const int64_t r = row + granted;
+      int64_t length = window_ ? f_.group_channels : simd_;
+      int64_t x = x0;
+      if (f_.run_bytes != 0 && !window_) {
+        length = std::min<int64_t>(f_.run_bytes, simd_);
+        if (r == 0) {
+          x += slice.skip;
+          length = std::min<int64_t>(f_.run_bytes - slice.skip, simd_);
+        }
+      }
+      const int64_t y = y0 + r * f_.win_y_step;
+      const bool inside = y >= 0 && y < f_.in_h && x < f_.row_bytes && x + length > 0;
+      if (!inside) continue;
+      const auto address = static_cast<uint64_t>(row0 + r * f_.win_row_step + x) & 0xffffff;
+      const uint64_t before = taken;
+      const int count_before = count;
+      const uint64_t offset = address & (banks_.word_bytes() - 1);
+      bool free = take(address);
+      if (free && offset + static_cast<uint64_t>(length) > banks_.word_bytes()) {
+        free = take((address + banks_.word_bytes()) & 0xffffff);
+      }
+      if (!free) {
+        taken = before;
+        count = count_before;
+        break;
+      }
+    }
+    if (record_ != nullptr) record_->push_back(taken);
+    return granted;
+  }
+
+  const BankMap& banks_;
+  const ComputeFields& f_;
+  const bool window_;
+  const int64_t ports_, simd_;
+  std::vector<uint64_t>* record_ = nullptr;
+};
+
+/// Slices of a command in the sequencer's order, as far as their fetches may differ.
+std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const ComputeFields& f,
+                                            bool window) {
+  std::vector<FetchCounter::Slice> slices;
+  if (!window && f.run_bytes != 0) {
+    int64_t skip = 0, rows_left = f.win_rows, address = 0, y = 0;
+    for (int64_t k = 0; k < AtLeastOne(f.k0_count); ++k) {
+      FetchCounter::Slice slice;
+      slice.skip = skip;
+      slice.address = address;
+      slice.y = y;
+      int64_t taken = f.run_bytes - skip;
+      while (slice.rows < 4 && slice.rows < rows_left && taken < config.simd) {
+        ++slice.rows;
+        taken += f.run_bytes;
+      }
+      slices.push_back(slice);
+      const int64_t next = skip + f.k1_step;
+      const bool carry = next >= f.run_bytes;
+      skip = carry ? next - f.run_bytes : next;
+      rows_left -= f.win_cols + (carry ? 1 : 0);
+      address += f.k2_row_step + (carry ? f.win_row_step : 0);
+      y += f.k2_y_step + (carry ? f.win_y_step : 0);
+    }
+    return slices;
+  }
+  for (int64_t k2 = 0; k2 < AtLeastOne(f.k2_count); ++k2) {
+    for (int64_t k1 = 0; k1 < AtLeastOne(f.k1_count); ++k1) {
+      FetchCounter::Slice slice;
+      slice.x = k1 * f.k1_step;
+      slice.y = k2 * f.k2_y_step;
+      slice.address = k2 * f.k2_row_step;
+      slice.rows = f.win_rows;
+      slices.push_back(slice);
+    }
+  }
+  return slices;
+}
+
+void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  FetchCounter counter(config, banks, f, window);
+  const bool dense = !window && f.run_bytes == 0;
+  if (dense) {
+    plan->costs.emplace_back();  // one vector of one port: always granted
+    return;
+  }
+  const int64_t positions = AtLeastOne(f.out_w) * AtLeastOne(f.out_h);
+  const int64_t groups = window ? AtLeastOne(f.groups) : 1;
+  const int64_t all = positions * groups;
+  const int64_t samples = std::min(all, kSampledPositions);
+  const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
+  const int64_t new_first = window ? columns - AtLeastOne(f.win_new_cols) : 0;
+  for (const FetchCounter::Slice& slice : ListSlices(config, f, window)) {
+    int64_t next = 0, fresh = 0;
+    for (int64_t i = 0; i < samples; ++i) {
+      // Spread over all of them, and not in step with rows or words.
+      const int64_t index = all == samples ? i : (i * all / samples + i * 7 % (all / samples));
+      const int64_t position = index % positions;
+      const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
+      const int64_t slid =
+          counter.Cycles(slice, index / positions, ox, oy, std::max<int64_t>(new_first, 0), columns);
+      next += slid;
+      fresh += new_first <= 0 ? slid
+                              : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
+    }
+    SliceCost cost;
+    cost.next = static_cast<double>(next) / static_cast<double>(samples);
+    cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
+    cost.several = fresh > samples;
+    plan->costs.push_back(cost);
+  }
+}
+
+/// Reads of some cycles, in the middle of the command, and the writes of its results between them.
+/// Reads come in a part `duty` of the cycles, writes in a part `rate`.
+void MixBanks(const BankMap& banks, const std::vector<uint64_t>& reads, double duty, double rate,
+              int64_t out_base, int64_t out_step, std::vector<uint64_t>* pattern) {
+  double read = 0, write = 0;
+  size_t next = 0;
+  std::vector<uint64_t> waiting;  // writes whose banks were taken
+  pattern->reserve(kPatternCycles);
+  for (size_t i = 0; i < kPatternCycles; ++i) {
+    uint64_t mask = 0;
+    read += duty;
+    if (read >= 1 && !reads.empty()) {
+      read -= 1;
+      mask = reads[next++ % reads.size()];
+    }
+    write += rate;
+    if (write >= 1) {
+      write -= 1;
+      waiting.push_back(uint64_t{1}
+                        << (banks.Bank(static_cast<uint64_t>(out_base)) % kMaskBanks));
+      out_base += out_step;
+    }
+    for (size_t w = 0; w < waiting.size(); ++w) {
+      if ((waiting[w] & mask) != 0) continue;
+      mask |= waiting[w];
+      waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(w));
+      break;
+    }
+    pattern->push_back(mask);
+  }
+}
+
+void PlanArrayBanks(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  // A tile in the middle.
+  const int64_t width = AtLeastOne(f.out_w);
+  const int64_t positions = width * AtLeastOne(f.out_h);
+  const int64_t tile = std::min<int64_t>(positions, config.accumulators);
+  const int64_t first = positions / 2 / tile * tile;
+  std::vector<uint64_t> reads;
+  reads.reserve(2 * kPatternCycles);
+  FetchCounter counter(config, banks, f, window);
+  counter.Record(&reads);
+  const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
+  const int64_t new_first = window ? std::max<int64_t>(columns - f.win_new_cols, 0) : 0;
+  const bool gathered = !window && f.run_bytes != 0;
+  std::vector<FetchCounter::Slice> slices = ListSlices(config, f, window);
+  for (size_t k = 0; k < slices.size() && reads.size() < kPatternCycles; ++k) {
+    const int64_t runs = window || gathered ? 1 : AtLeastOne(f.k0_count);
+    for (int64_t k0 = 0; k0 < runs && reads.size() < kPatternCycles; ++k0) {
+      FetchCounter::Slice slice = slices[k];
+      slice.x += k0 * config.simd;
+      if (!window && !gathered) slice.rows = 1;
+      for (int64_t p = first; p < std::min(first + tile, positions); ++p) {
+        counter.Cycles(slice, AtLeastOne(f.groups) / 2, p % width, p / width,
+                       p == first ? 0 : new_first, columns);
+      }
+    }
+  }
+  double fetches = 0;
+  for (const SliceCost& cost : plan->costs) fetches += cost.next;
+  fetches *= static_cast<double>(plan->slices) / static_cast<double>(plan->costs.size());
+  const double rows =
+      static_cast<double>(plan->slices) * plan->slice_rows / static_cast<double>(tile);
+  const double results =
+      f.drain == 0 ? 0
+                   : static_cast<double>((AtLeastOne(f.group_channels) + config.post_width - 1) /
+                                         config.post_width);
+  const double cycles = std::max({fetches, rows, results, 1.0});
+  MixBanks(banks, reads, fetches / cycles, results / cycles, f.out_base, f.out_x_step,
+           &plan->bank_pattern);
+}
+
+void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  plan->is_array = true;
+  const bool gathered = !window && f.run_bytes != 0;
+  plan->slices = static_cast<uint32_t>(
+      AtLeastOne(f.k0_count) * (gathered ? 1 : AtLeastOne(f.k1_count) * AtLeastOne(f.k2_count)));
+  const uint32_t slice_bytes = config.lanes * config.simd;
+  const uint32_t row = config.core_row_bytes();
+  plan->slice_rows = f.packed_weights != 0 ? ((slice_bytes + 1) / 2 + row - 1) / row
+                                           : (slice_bytes + row - 1) / row;
+  plan->slides_over_tiles = window && plan->slices == 1;
+  PlanFetches(config, banks, window, plan);
+  PlanArrayBanks(config, banks, window, plan);
+}
+
+/// Cycles of the vector operations: fetches, vector buffer, npu_postprocess or npu_lookup, write
+/// buffer, one cycle after the other.
+class VectorPipeline {
+ public:
+  VectorPipeline(const NpuConfig& config, Opcode opcode, uint64_t vectors, uint32_t fetches)
+      : opcode_(opcode),
+        vectors_(vectors),
+        fetches_(std::max(fetches, 1u)),
+        lookup_steps_(config.post_width / std::max(config.lookup_ports, 1u)) {
+    switch (opcode) {
+      case Opcode::kAdd:
+        mode_ = 2;
+        break;
+      case Opcode::kMultiply:
+        mode_ = 4;
+        break;
+      case Opcode::kSquaredDifference:
+        mode_ = 5;
+        break;
+      default:
+        mode_ = 3;
+        break;
+    }
+  }
+
+  /// Plays all vectors; those beyond the first kSteppedVectors cost what the last half of them did.
+  void Run(uint64_t* cycles, Causes* causes) {
+    const uint64_t all = vectors_;
+    const uint64_t stepped = std::min(all, kSteppedVectors);
+    left_ = stepped;
+    Causes at_half = {};
+    uint64_t half_cycle = 0;
+    bool halved = false;
+    while (!Finished()) {
+      if (!halved && left_ == stepped / 2) {
+        halved = true;
+        half_cycle = cycle_;
+        at_half = causes_;
+      }
+      if (left_ == 0 && end_cycle_ == 0) {
+        end_cycle_ = cycle_;
+        at_end_ = causes_;
+      }
+      Step();
+    }
+    causes_[kFill] += 1;  // the cycle `finished`
+    ++cycle_;
+    *cycles = cycle_;
+    *causes = causes_;
+    if (all == stepped || end_cycle_ <= half_cycle) return;
+    const double scale =
+        static_cast<double>(all - stepped) / static_cast<double>(stepped - stepped / 2);
+    uint64_t more = 0;
+    for (uint32_t i = 0; i < kCauses; ++i) {
+      const auto extra =
+          static_cast<uint64_t>(static_cast<double>(at_end_[i] - at_half[i]) * scale + 0.5);
+      (*causes)[i] += extra;
+      more += extra;
+    }
+    *cycles += more;
+  }
+
+ private:
+  static bool Returns(uint32_t mode) { return mode >= 4 || mode == 2; }
+  static bool Excludes(uint32_t mode) { return mode >= 4 && mode != 4; }
+  bool is_lookup() const { return opcode_ == Opcode::kLookup; }
+  bool is_two() const { return fetches_ == 2 && opcode_ != Opcode::kMaxPool; }
+
+  bool Finished() const {
+    return left_ == 0 && !stage_ && !buffer_ && !valid_[0] && !valid_[1] && !valid_[2] &&
+           !valid_[3] && !cross_ && !lookup_ && !lookup_arrives_ && slots_ == 0 && flight_ == 0;
+  }
+
+  void Step() {
+    const bool differs = valid_[2] && modes_[2] == 5;
+    const bool last = valid_[2] && (modes_[2] == 2 || modes_[2] == 4 || modes_[2] == 7);
+    const bool second = (valid_[2] && Returns(modes_[2])) || cross_ || low_;
+    const bool first_passes = (valid_[0] && Returns(modes_[0])) || (valid_[1] && Returns(modes_[1]));
+    const bool excluded = second || (valid_[0] && Excludes(modes_[0])) ||
+                          (valid_[1] && Excludes(modes_[1]));
+    const bool post_ready = !excluded && (mode_ == 2 || mode_ == 4 || !first_passes);
+    const bool stall = lookup_done_ && slots_ == kCalibration.write_slots;
+    const bool looks = lookup_ && !stall;
+    const bool lookup_last = looks && lookup_step_ + 1 == lookup_steps_;
+    const bool buffer_load = stage_ && stage_last_;
+    const bool buffer_go =
+        buffer_ && (is_lookup() ? !lookup_ || lookup_last : post_ready && flight_ < kCalibration.write_slots);
+    const bool result_ready = !buffer_load && (!buffer_ || buffer_go);
+    const bool accept = buffer_go && !is_lookup();
+    const bool fetch_last = phase_ + 1 == fetches_;
+    const bool grant = left_ != 0 && (!fetch_last || result_ready);
+
+    if (left_ != 0) {
+      if (!grant) ++causes_[kDrain];
+      else ++causes_[fetch_last || is_two() ? kCompute : kActivationPort];
+    } else {
+      ++causes_[lookup_ || lookup_arrives_ ? kDrain : kFill];
+    }
+
+    const bool push =
+        is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
+    const bool written = slots_ != 0;
+
+    // Registers.
+    if (is_lookup()) {
+      if (!stall) {
+        lookup_arrives_ = looks;
+        lookup_done_ = lookup_last;
+      }
+      if (looks) ++lookup_step_;
+      if (buffer_go) {
+        lookup_ = true;
+        lookup_step_ = 0;
+      } else if (lookup_last) {
+        lookup_ = false;
+      }
+    }
+    valid_[3] = valid_[2] && !second;
+    modes_[2] = modes_[1];
+    valid_[2] = valid_[1];
+    modes_[1] = modes_[0];
+    valid_[1] = valid_[0];
+    valid_[0] = accept || last || cross_ || low_;
+    if (accept || second) modes_[0] = cross_ ? 6 : low_ ? 7 : second ? 0 : mode_;
+    low_ = cross_;
+    cross_ = differs;
+    slots_ = slots_ + (push ? 1 : 0) - (written ? 1 : 0);
+    flight_ = flight_ + (accept ? 1 : 0) - (written && !is_lookup() ? 1 : 0);
+    if (buffer_load) buffer_ = true;
+    else if (buffer_go) buffer_ = false;
+    stage_ = grant;
+    stage_last_ = grant && fetch_last;
+    if (grant) {
+      phase_ = fetch_last ? 0 : phase_ + 1;
+      if (fetch_last) --left_;
+    }
+    ++cycle_;
+  }
+
+  const Opcode opcode_;
+  const uint64_t vectors_;
+  const uint32_t fetches_, lookup_steps_;
+  uint32_t mode_;
+  uint64_t left_ = 0, cycle_ = 0, end_cycle_ = 0;
+  uint32_t phase_ = 0;
+  bool stage_ = false, stage_last_ = false, buffer_ = false;
+  bool valid_[4] = {};
+  uint32_t modes_[3] = {};
+  bool cross_ = false, low_ = false;
+  bool lookup_ = false, lookup_arrives_ = false, lookup_done_ = false;
+  uint32_t lookup_step_ = 0;
+  uint32_t slots_ = 0, flight_ = 0;
+  Causes causes_ = {}, at_end_ = {};
+};
+
+/// One vector after the other, along the first row.
+void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcode, uint64_t fetches,
+                     ComputePlan* plan) {
+  const ComputeFields& f = plan->fields;
+  const int64_t step = opcode == Opcode::kMaxPool ? f.x_step : config.post_width;
+  const int64_t out_step = opcode == Opcode::kMaxPool ? f.out_x_step : config.post_width;
+  std::vector<uint64_t> reads;
+  for (int64_t i = 0; reads.size() < kPatternCycles; ++i) {
+    for (uint64_t fetch = 0; fetch < fetches; ++fetch) {
+      const int64_t base = fetch == 1 && opcode != Opcode::kMaxPool ? f.b_base : f.act_base;
+      reads.push_back(uint64_t{1}
+                      << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
+                          kMaskBanks));
+    }
+  }
+  const double period =
+      opcode == Opcode::kLookup
+          ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
+          : static_cast<double>(std::max<uint64_t>(fetches, 2));
+  MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
+           &plan->bank_pattern);
+}
+
+}  // namespace
+
+BankMap::BankMap(const NpuConfig& config)
+    : offset_bits_(static_cast<uint32_t>(std::countr_zero(config.pe_bank_bytes))),
+      bank_bits_(static_cast<uint32_t>(std::countr_zero(config.pe_banks))),
+      mask_(config.pe_banks - 1) {
+  const uint32_t banks = config.pe_banks;
+  skew1_ = banks == 2 ? 0 : banks == 4 ? 1 : banks == 8 ? 2 : 7;
+  skew2_ = banks == 8 ? 3 : banks > 8 ? 9 : 0;
+  skew3_ = banks == 4 ? 3 : 0;
+}
+
+uint32_t BankMap::Bank(uint64_t address) const {
+  const uint64_t word = address >> offset_bits_;
+  const uint64_t line = word >> bank_bits_;
+  return static_cast<uint32_t>(word + line * skew1_ + (line >> bank_bits_) * skew2_ +
+                               (line >> (2 * bank_bits_)) * skew3_) &
+         mask_;
+}
+
+ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode opcode,
+                        const ComputeFields& fields) {
+  ComputePlan plan;
+  plan.fields = fields;
+  const int64_t rows = AtLeastOne(fields.out_h), depth = AtLeastOne(fields.row_bytes);
+  const auto vectors = (depth + banks.word_bytes() - 1) / banks.word_bytes();
+  switch (opcode) {
+    case Opcode::kMatmul:
+    case Opcode::kWindow:
+      PlanArray(config, banks, opcode == Opcode::kWindow, &plan);
+      return plan;
+    case Opcode::kSoftmax: {
+      // Maximum and settle; sum and settle; reciprocal; outputs and their way to memory.
+      const int64_t row = vectors * (kCalibration.softmax_vector + 1) + 1 +
+                          vectors * (kCalibration.softmax_vector + 1) + depth + 1 +
+                          kCalibration.softmax_reciprocal +
+                          vectors * (kCalibration.softmax_vector + 1) + depth +
+                          kCalibration.softmax_settle;
+      plan.fixed_causes[kCompute] = static_cast<uint64_t>(rows * row);
+      plan.fixed_causes[kFill] = kCalibration.finish_after_softmax;
+      break;
+    }
+    case Opcode::kArgMax:
+      plan.fixed_causes[kCompute] = static_cast<uint64_t>(
+          rows * (vectors * kCalibration.argmax_vector + depth + kCalibration.argmax_write));
+      plan.fixed_causes[kFill] = kCalibration.finish_after_argmax;
+      break;
+    default: {
+      const bool pool = opcode == Opcode::kMaxPool;
+      const int64_t count = pool ? AtLeastOne(fields.groups) * AtLeastOne(fields.positions)
+                                 : AtLeastOne(fields.out_w) * rows;
+      const int64_t fetches = pool ? AtLeastOne(fields.win_rows) * AtLeastOne(fields.win_cols)
+                              : opcode == Opcode::kLookup ? 1
+                                                          : 2;
+      PlanVectorBanks(config, banks, opcode, static_cast<uint64_t>(fetches), &plan);
+      uint64_t cycles = 0;
+      VectorPipeline(config, opcode, static_cast<uint64_t>(count), static_cast<uint32_t>(fetches))
+          .Run(&cycles, &plan.fixed_causes);
+      if (opcode == Opcode::kLookup) {
+        const uint32_t row = config.core_row_bytes();
+        plan.fixed_causes[kFill] += kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
+      }
+      break;
+    }
+  }
+  for (uint64_t cycles : plan.fixed_causes) plan.fixed_cycles += cycles;
+  return plan;
+}
+
+}  // namespace npugen::estimate

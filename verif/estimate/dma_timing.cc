@@ -1,0 +1,507 @@
+// Each Tick() goes from the end of an engine's pipeline to its beginning, so that what a stage makes
+// in a cycle is seen by the next stage in the following one, as with registers.
+#include "verif/estimate/dma_timing.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "verif/estimate/calibration.h"
+
+namespace npugen::estimate {
+
+// ---- Runs ----
+
+void RunLister::Take(const DmaFields& f, uint64_t now) {
+  f_ = &f;
+  held_ = true;
+  valid_from_ = now + kCalibration.runs_setup;
+  const int64_t sizes[4] = {f.size1, f.size2, f.size3, f.size4};
+  for (int d = 0; d < 4; ++d) {
+    index_[d] = 0;
+    counts_[d] = std::max<int64_t>(sizes[d], 1);
+  }
+  size = static_cast<uint64_t>(f.size0);
+  left = 0;
+  copied = size;
+  if (with_bounds_ && f.bounds != 0) {
+    const int64_t begin = std::max<int64_t>(-f.start0, 0);
+    const int64_t end = std::min<int64_t>(f.size0, f.extent0 - f.start0);
+    left = static_cast<uint64_t>(begin);
+    copied = end > begin ? static_cast<uint64_t>(end - begin) : 0;
+  }
+  Place();
+}
+
+void RunLister::Place() {
+  const int64_t global_strides[4] = {f_->global_stride1, f_->global_stride2, f_->global_stride3,
+                                     f_->global_stride4};
+  const int64_t local_strides[4] = {f_->local_stride1, f_->local_stride2, f_->local_stride3,
+                                    f_->local_stride4};
+  const int64_t starts[4] = {f_->start1, f_->start2, f_->start3, f_->start4};
+  const int64_t extents[4] = {f_->extent1, f_->extent2, f_->extent3, f_->extent4};
+  int64_t g = f_->global_offset + static_cast<int64_t>(left), l = f_->local_address;
+  outside = copied == 0;
+  first = last = true;
+  for (int d = 0; d < 4; ++d) {
+    g += index_[d] * global_strides[d];
+    l += index_[d] * local_strides[d];
+    first = first && index_[d] == 0;
+    last = last && index_[d] + 1 == counts_[d];
+    if (with_bounds_ && f_->bounds != 0) {
+      const int64_t x = starts[d] + index_[d];
+      outside = outside || x < 0 || x >= extents[d];
+    }
+  }
+  global = static_cast<uint64_t>(g) & 0xffffffff;
+  local = static_cast<uint64_t>(l) & 0xffffffff;
+}
+
+void RunLister::Next(uint64_t now) {
+  if (last) {
+    held_ = false;
+    free_from_ = now + 1;
+    return;
+  }
+  for (int d = 0; d < 4; ++d) {
+    if (++index_[d] < counts_[d]) break;
+    index_[d] = 0;
+  }
+  Place();
+}
+
+// ---- Realignment ----
+
+void Realigner::Take(uint64_t address, uint64_t source_low, bool copies, uint64_t copy_first,
+                     uint64_t copy_last, uint64_t last_byte) {
+  const uint64_t low = address % bus_bytes_;
+  const uint64_t from = copy_first + low, to = copy_last + low;
+  const bool two_beats = source_low > from % bus_bytes_;
+  const uint64_t rotation = (source_low - from) % bus_bytes_;  // a power of two: wraps rightly
+  const uint64_t present_from = (bus_bytes_ - rotation) % bus_bytes_;
+  const bool tail_beat = to % bus_bytes_ >= present_from;
+  const bool one_word = from / bus_bytes_ == to / bus_bytes_;
+  active_ = true;
+  copies_ = copies;
+  prime_ = copies && two_beats && (!one_word || tail_beat);
+  tail_beat_ = tail_beat || (one_word && two_beats);
+  word_ = 0;
+  copy_word_ = from / bus_bytes_;
+  copy_end_ = to / bus_bytes_;
+  last_word_ = (last_byte + low) / bus_bytes_;
+  first_byte_ = low;
+  last_byte_ = last_byte + low;
+}
+
+void Realigner::Step(bool beat, bool room, bool* popped, bool* emitted, bool* ended) {
+  *popped = *emitted = *ended = false;
+  if (!active_) return;
+  const bool copying = Copying();
+  if (prime_ && !copying) {
+    // The held beat may come while words of fill are made.
+    if (beat) {
+      *popped = true;
+      prime_ = false;
+    }
+  } else if (prime_) {
+    if (beat) {
+      *popped = true;
+      prime_ = false;
+    }
+    return;
+  }
+  const bool need = NeedBeat();
+  if ((need && !beat) || !room) return;
+  *popped = *popped || need;
+  *emitted = true;
+  const uint64_t begin = word_ == 0 ? first_byte_ : word_ * bus_bytes_;
+  const uint64_t end = std::min(last_byte_ + 1, (word_ + 1) * bus_bytes_);
+  word_bytes_ = end - begin;
+  *ended = word_ == last_word_;
+  if (*ended) active_ = false;
+  ++word_;
+}
+
+// ---- Read channel ----
+
+bool ReadChannel::Present(uint64_t now) {
+  if (valid_ || bursts_.empty() || bursts_.front().due > now + 1) return false;
+  Burst& burst = bursts_.front();
+  valid_ = true;
+  load_ = burst.load;
+  last_ = --burst.left == 0;
+  if (last_) bursts_.pop_front();
+  return true;
+}
+
+// ---- LOAD ----
+
+LoadEngine::LoadEngine(Surroundings* around, CommandQueue* queue)
+    : around_(*around),
+      queue_(*queue),
+      bus_bytes_(around->config.axi_bytes()),
+      realigner_(around->config.axi_bytes()) {}
+
+bool LoadEngine::busy(uint64_t now) const {
+  return !runs_.ready(now) || check_valid_ || !contexts_.empty() || realigner_.active() ||
+         word_valid_ || done_at_ == now;
+}
+
+bool LoadEngine::WriteWord(uint64_t now) {
+  if (word_context_.nothing) return true;
+  const DmaFields& f = word_context_.command->dma;
+  bool all = true;
+  for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
+    const auto pe = static_cast<size_t>(std::countr_zero(left));
+    PeTiming& target = around_.pes[pe];
+    if (f.core_memory != 0 ? target.WriteCore(now) : target.AccessMemory(now, word_address_)) {
+      pes_left_ &= ~(uint64_t{1} << pe);
+    } else {
+      all = false;
+    }
+  }
+  return all;
+}
+
+void LoadEngine::TickWord(uint64_t now) {
+  if (!word_valid_) return;
+  moved_ = true;
+  if (!WriteWord(now)) return;
+  word_valid_ = false;
+  const HeaderFields& header = word_context_.command->header;
+  const bool end = word_last_ && word_last_run_;
+  if (end) done_at_ = now + 1;
+  if (header.signal_en == 0) return;
+  if (word_context_.command->dma.signal_bytes != 0) {
+    if (!word_context_.nothing) {
+      around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), word_bytes_,
+                              now + kCalibration.dma_signal);
+    }
+  } else if (end) {
+    around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), 1,
+                            now + kCalibration.dma_signal);
+  }
+}
+
+void LoadEngine::TickRealigner() {
+  if (realigner_.active()) {
+    const bool core = run_context_.command->dma.core_memory != 0;
+    bool popped = false, emitted = false, ended = false;
+    realigner_.Step(staged_[core] != 0, !word_valid_, &popped, &emitted, &ended);
+    if (popped) {
+      --staged_[core];
+      --used_[core];
+    }
+    if (emitted) {
+      word_valid_ = true;
+      word_last_ = ended;
+      word_last_run_ = run_last_;
+      word_bytes_ = realigner_.word_bytes();
+      word_address_ = run_address_ + realigner_.word() * bus_bytes_;
+      word_context_ = run_context_;
+      const uint64_t pes = around_.config.pes();
+      pes_left_ = static_cast<uint64_t>(run_context_.command->dma.pe_mask) &
+                  ((uint64_t{1} << pes) - 1);
+    }
+    moved_ = moved_ || popped || emitted;
+  }
+  // The oldest run begins when the waits of its command hold.
+  if (!realigner_.active() && !run_queue_.empty() && released_ != begun_) {
+    const Run run = run_queue_.front();
+    run_queue_.pop_front();
+    run_context_ = contexts_.front();
+    run_last_ = run.last;
+    run_address_ = run.destination / bus_bytes_ * bus_bytes_;
+    const uint64_t size = std::max<uint64_t>(run_context_.nothing ? 1 : run_context_.size, 1);
+    realigner_.Take(run.destination, run.source_low, run.copies, run_context_.left,
+                    run_context_.left + run_context_.copied - (run_context_.copied != 0), size - 1);
+    if (run.last) {
+      contexts_.pop_front();
+      ++begun_;
+    }
+    moved_ = true;
+  }
+}
+
+bool LoadEngine::Beat(bool last) {
+  const bool core = bursts_.front();
+  const uint64_t depth =
+      core ? around_.config.parameter_entries : around_.config.activation_entries;
+  if (staged_[core] > depth) return false;
+  ++staged_[core];
+  around_.bytes_read += bus_bytes_;
+  if (last) bursts_.pop_front();
+  return true;
+}
+
+void LoadEngine::MemoryRead(uint64_t now) {
+  memory_reads_.push_back(now + kCalibration.memory_read_delay - 1);
+  ++used_[check_core_];
+  check_address_ = check_address_ / bus_bytes_ * bus_bytes_ + bus_bytes_;
+  --check_beats_;
+  wants_memory_ = false;
+  if (check_first_) {
+    check_first_ = false;
+  }
+  if (check_beats_ == 0) check_valid_ = false;
+}
+
+void LoadEngine::TickRequests(uint64_t now) {
+  wants_memory_ = false;
+  if (!check_valid_) return;
+  const NpuConfig& config = around_.config;
+  if (check_first_ && run_queue_.size() >= config.axi_outstanding + kCalibration.load_extra_runs) {
+    return;
+  }
+  const auto enqueue = [&] {
+    if (!check_first_) return;
+    run_queue_.push_back(
+        {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
+  };
+  if (!check_copies_) {
+    enqueue();
+    check_valid_ = false;
+    moved_ = true;
+    return;
+  }
+  const uint64_t depth = check_core_ ? config.parameter_entries : config.activation_entries;
+  if (alone_) {
+    if (used_[check_core_] >= depth) return;
+    // The grant comes from outside; the run is listed with its first word.
+    wants_memory_ = true;
+    memory_address_ = check_address_;
+    memory_pe_ = static_cast<uint32_t>(std::min<int64_t>(
+        contexts_.back().command->dma.source_pe, static_cast<int64_t>(config.pes()) - 1));
+    return;
+  }
+  if (bursts_.size() >= config.axi_outstanding || address_valid_) return;
+  const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
+  const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
+  const bool room = used_[check_core_] + burst <= depth;
+  if (released_ <= check_number_ && !room) return;
+  enqueue();
+  check_first_ = false;
+  address_valid_ = true;
+  address_from_ = now + 1;
+  address_beats_ = static_cast<uint32_t>(burst);
+  bursts_.push_back(check_core_);
+  used_[check_core_] += burst;
+  check_address_ = (check_address_ / bus_bytes_ + burst) * bus_bytes_;
+  check_beats_ -= burst;
+  if (check_beats_ == 0) check_valid_ = false;
+  moved_ = true;
+}
+
+bool LoadEngine::Tick(uint64_t now) {
+  moved_ = false;
+  // Whether a command can be taken depends on the registers as they are.
+  const StreamCommand* next = queue_.next(now);
+  bool take = false;
+  if (next != nullptr) {
+    const bool local = next->dma.local_source != 0;
+    const bool early = (next->dma.ahead != 0 && !local) || next->header.entries == 1;
+    take = runs_.ready(now) && contexts_.size() < kCalibration.load_contexts &&
+           waits_.size() < kCalibration.load_waits && !alone_ &&
+           (early || (around_.barriers.Hold(next->header) && waits_.empty())) &&
+           (!local || !busy(now));
+  }
+  const bool releases = !waits_.empty() && around_.barriers.Hold(waits_.front()->header);
+  if (done_at_ != kNever && done_at_ <= now) {
+    if (done_at_ == now) alone_ = false;
+    if (done_at_ < now) done_at_ = kNever;
+    moved_ = true;
+  }
+
+  TickWord(now);
+  TickRealigner();
+  while (!memory_reads_.empty() && memory_reads_.front() <= now) {
+    memory_reads_.pop_front();
+    ++staged_[check_core_];
+    moved_ = true;
+  }
+  if (!memory_reads_.empty()) moved_ = true;
+  const bool was_first = check_first_;
+  TickRequests(now);
+  if (wants_memory_ && was_first && check_first_) {
+    run_queue_.push_back(
+        {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
+    check_first_ = false;
+  }
+  if (!check_valid_ && runs_.valid(now)) {
+    if (runs_.first) {
+      contexts_.push_back({listed_, runs_.left, runs_.copied, runs_.size,
+                           listed_->header.entries == 1});
+    }
+    check_valid_ = check_first_ = true;
+    check_copies_ = !runs_.outside;
+    check_core_ = listed_->dma.core_memory != 0;
+    check_last_ = runs_.last;
+    check_number_ = taken_ - 1;
+    check_destination_ = runs_.local;
+    check_address_ =
+        runs_.global + (listed_->dma.local_source != 0
+                            ? 0
+                            : around_.window_base[static_cast<size_t>(listed_->dma.window)]);
+    check_beats_ = (runs_.copied + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+    runs_.Next(now);
+    moved_ = true;
+  }
+  if (releases) {
+    waits_.pop_front();
+    ++released_;
+    moved_ = true;
+  }
+  if (take) {
+    listed_ = next;
+    running_tag_ = static_cast<uint32_t>(next->header.tag);
+    waits_.push_back(next);
+    alone_ = next->dma.local_source != 0;
+    ++taken_;
+    runs_.Take(next->dma, now);
+    queue_.Take(now);
+    moved_ = true;
+  }
+  if (runs_.busy() && !check_valid_) moved_ = true;
+  return moved_;
+}
+
+// ---- STORE ----
+
+StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t latency)
+    : around_(*around),
+      queue_(*queue),
+      bus_bytes_(around->config.axi_bytes()),
+      latency_(latency),
+      realigner_(around->config.axi_bytes()) {}
+
+bool StoreEngine::busy(uint64_t now) const {
+  return !runs_.ready(now) || check_valid_ || !answers_.empty() || done_at_ == now;
+}
+
+void StoreEngine::MemoryRead(uint64_t now) {
+  staged_.push_back(now + kCalibration.memory_read_delay);
+  ++credit_;
+  --check_words_;
+  wants_memory_ = false;
+  if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
+}
+
+bool StoreEngine::Tick(uint64_t now) {
+  bool moved = false;
+  // Queues give room in the cycle after a word has left.
+  const size_t bursts_unwritten = writes_.size(), bursts_unanswered = answers_.size();
+  const StreamCommand* next = queue_.next(now);
+  const bool take = next != nullptr && around_.barriers.Hold(next->header) && runs_.ready(now);
+  if (done_at_ != kNever && done_at_ <= now) {
+    if (done_at_ < now) done_at_ = kNever;
+    moved = true;
+  }
+
+  // Answers.
+  if (!answers_.empty() && answers_.front().due <= now) {
+    const Answer answer = answers_.front();
+    answers_.pop_front();
+    --answers_written_;
+    if (answer.last) {
+      done_at_ = now + 1;
+      const HeaderFields& header = answer.command->header;
+      if (header.signal_en != 0) {
+        around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), 1,
+                                now + kCalibration.dma_signal);
+      }
+    }
+    moved = true;
+  }
+  // Data, after the address of its burst.
+  if (word_valid_ && accepted_writes_ != 0 && write_ready_from_ <= now) {
+    word_valid_ = false;
+    around_.bytes_written += word_bytes_;
+    if (--writes_.front() == 0) {
+      writes_.pop_front();
+      --accepted_writes_;
+      answers_[answers_written_++].due = now + latency_;
+    }
+    moved = true;
+  }
+  if (address_valid_ && address_from_ <= now) {
+    address_valid_ = false;
+    if (accepted_writes_++ == 0) write_ready_from_ = now + 1;
+    moved = true;
+  }
+  if (realigner_.active()) {
+    bool popped = false, emitted = false, ended = false;
+    const bool beat = !staged_.empty() && staged_.front() <= now;
+    realigner_.Step(beat, !word_valid_, &popped, &emitted, &ended);
+    if (popped) {
+      staged_.pop_front();
+      --credit_;
+    }
+    if (emitted) {
+      word_valid_ = true;
+      word_bytes_ = realigner_.word_bytes();
+    }
+    moved = moved || popped || emitted || (!staged_.empty() && !beat);
+  }
+  if (!realigner_.active() && !run_queue_.empty()) {
+    const Run& run = run_queue_.front();
+    realigner_.Take(run.low, run.source_low, true, 0, run.last_byte, run.last_byte);
+    run_queue_.pop_front();
+    moved = true;
+  }
+  // Requests.
+  wants_memory_ = false;
+  if (check_valid_ && (!check_first_ || run_queue_.size() < kCalibration.store_runs)) {
+    const NpuConfig& config = around_.config;
+    bool listed = false;
+    if (check_beats_ != 0 && bursts_unwritten < config.axi_outstanding &&
+        bursts_unanswered < config.axi_outstanding && !address_valid_) {
+      const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
+      const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
+      address_valid_ = true;
+      address_from_ = now + 1;
+      writes_.push_back(static_cast<uint32_t>(burst));
+      answers_.push_back({kNever, check_command_, check_last_ && check_beats_ == burst});
+      check_address_ = (check_address_ / bus_bytes_ + burst) * bus_bytes_;
+      check_beats_ -= burst;
+      listed = moved = true;
+    }
+    if (check_words_ != 0 && credit_ < kCalibration.store_stage) {
+      wants_memory_ = true;
+      memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
+      listed = true;
+    }
+    if (listed && check_first_) {
+      run_queue_.push_back(check_run_);
+      check_first_ = false;
+    }
+    if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
+  }
+  if (!check_valid_ && runs_.valid(now)) {
+    check_valid_ = check_first_ = true;
+    check_last_ = runs_.last;
+    check_command_ = listed_;
+    check_address_ = runs_.global + around_.window_base[static_cast<size_t>(listed_->dma.window)];
+    check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+    check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+    check_source_ = runs_.local / bus_bytes_ * bus_bytes_;
+    check_all_words_ = check_words_;
+    check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
+                  std::max<uint64_t>(runs_.size, 1) - 1};
+    const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);
+    memory_pe_ = std::min<uint32_t>(
+        mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)), around_.config.pes() - 1);
+    runs_.Next(now);
+    moved = true;
+  }
+  if (take) {
+    listed_ = next;
+    running_tag_ = static_cast<uint32_t>(next->header.tag);
+    runs_.Take(next->dma, now);
+    queue_.Take(now);
+    moved = true;
+  }
+  if (runs_.busy() && !check_valid_) moved = true;
+  next_event_ = answers_.empty() ? kNever : answers_.front().due;
+  return moved;
+}
+
+}  // namespace npugen::estimate

@@ -1,0 +1,261 @@
+// The sequencer's gates, the weight loader's rows and the drain's results as times of tiles.
+#include "verif/estimate/pe_timing.h"
+
+#include <algorithm>
+
+#include "verif/estimate/calibration.h"
+
+namespace npugen::estimate {
+
+PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks)
+    : config_(config), param_rows_(config.param_rows()), banks_(banks) {}
+
+void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
+  plan_ = plan;
+  started_ = now;
+  causes_ = {};
+  causes_[kFill] = 1;  // StStart
+  if (!plan->is_array) {
+    for (uint32_t i = 0; i < kCauses; ++i) causes_[i] += plan->fixed_causes[i];
+    next_ = now + plan->fixed_cycles;
+    ended_ = true;
+    tile_running_ = false;
+    pattern_rows_ = 0;
+    more_slices_ = false;
+    return;
+  }
+  const ComputeFields& f = plan->fields;
+  groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
+  positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
+  group_ = 0;
+  column_ = 0;
+  tile_running_ = ended_ = granted_ = false;
+  more_slices_ = true;
+  const uint32_t records = f.drain != 0 ? param_rows_ : 0;
+  slice_ready_ = now + 1 + records + plan->slice_rows;
+  records_valid_ = now + 1 + records + kCalibration.record_delay;
+  half_ = f.drain != 0 ? 0 : half_;
+  half_free_[0] = half_free_[1] = 0;
+  drain_free_ = 0;
+  steal_from_ = steal_to_ = 0;
+  carry_ = 0;
+  pattern_rows_ = 0;
+  next_ = now + 1;
+}
+
+double PeTiming::Fraction(double value) {
+  // Whole cycles of a sum of averages; the rest stays for the next one.
+  carry_ += value;
+  const double whole = static_cast<double>(static_cast<int64_t>(carry_ + 1e-9));
+  carry_ -= whole;
+  return whole;
+}
+
+void PeTiming::PlanTile(uint64_t now) {
+  const ComputePlan& plan = *plan_;
+  const ComputeFields& f = plan.fields;
+  tile_size_ = std::min<uint64_t>(positions_left_, config_.accumulators);
+  positions_left_ -= tile_size_;
+  const auto n = static_cast<double>(tile_size_);
+
+  // Waits for the half, then for the slice.
+  uint64_t start = now;
+  rows_until_ = slice_ready_;
+  if (f.drain != 0 && half_free_[half_] > start) {
+    causes_[kDrain] += half_free_[half_] - start;
+    start = half_free_[half_];
+  }
+  if (slice_ready_ > start) {
+    lead_cause_ = granted_ ? kWeightPort : kFill;
+    slice_bound_ = true;
+    causes_[lead_cause_] += slice_ready_ - start;
+    start = slice_ready_;
+  } else {
+    slice_bound_ = false;
+  }
+  granted_ = true;
+
+  // Positions that begin with a full window: rows of the output that begin in the tile, and its
+  // first position unless the window slides on.
+  const auto width = std::max<int64_t>(f.out_w, 1);
+  const auto size = static_cast<int64_t>(tile_size_);
+  int64_t fresh = (column_ + size + width - 1) / width - (column_ + width - 1) / width;
+  if (!plan.slides_over_tiles && column_ != 0) ++fresh;
+  column_ = (column_ + size) % width;
+
+  const uint64_t rows = plan.slice_rows;
+  uint64_t at = start, wait = 0, hazards = 0, grants = 0;
+  const auto gap = [&](uint64_t fetches, bool several) {
+    // From a slice's first grant to the next one's: its fetches (one cycle more where the sum of a
+    // single position is not yet in its entry), or the rows of the next slice.
+    const uint64_t compute = fetches + (tile_size_ == 1 && !several ? 1 : 0);
+    uint64_t load = rows;
+    if (steal_to_ > at && steal_from_ < at + load) load += steal_to_ - std::max(steal_from_, at);
+    if (load > fetches) {
+      wait += load - fetches;
+      if (compute > load) hazards += compute - load;
+    } else {
+      hazards += compute - fetches;
+    }
+    return std::max(compute, load);
+  };
+  uint64_t last = 0;  // grants of the last slice
+  if (plan.costs.size() == 1) {
+    const double cost = plan.costs[0].next * (n - static_cast<double>(fresh)) +
+                        plan.costs[0].fresh * static_cast<double>(fresh);
+    const bool several = plan.costs[0].several;
+    const double each = cost;
+    uint64_t gaps = plan.slices - 1;
+    // One by one as long as records take the row port, the rest at once.
+    for (; gaps != 0 && at < steal_to_; --gaps) {
+      const auto fetches = static_cast<uint64_t>(Fraction(each));
+      at += gap(fetches, several);
+      grants += fetches;
+    }
+    if (gaps != 0) {
+      const auto fetches = static_cast<uint64_t>(Fraction(each * static_cast<double>(gaps)));
+      const uint64_t before_wait = wait, before_hazards = hazards;
+      at += (gap(fetches / gaps, several) - fetches / gaps) * gaps + fetches;
+      grants += fetches;
+      wait += (wait - before_wait) * (gaps - 1);
+      hazards += (hazards - before_hazards) * (gaps - 1);
+    }
+    last = static_cast<uint64_t>(Fraction(each));
+  } else {
+    for (size_t k = 0; k < plan.costs.size(); ++k) {
+      const SliceCost& cost = plan.costs[k];
+      const auto fetches = static_cast<uint64_t>(Fraction(
+          cost.next * (n - static_cast<double>(fresh)) + cost.fresh * static_cast<double>(fresh)));
+      if (k + 1 == plan.costs.size()) {
+        last = fetches;
+        break;
+      }
+      at += gap(fetches, cost.several);
+      grants += fetches;
+    }
+  }
+  last = std::max(last, tile_size_);
+  grants += last;
+  const uint64_t sums = tile_size_ * plan.slices;
+  causes_[kCompute] += sums;
+  causes_[kActivationPort] += grants > sums ? grants - sums : 0;
+  causes_[kWeightPort] += wait;
+  causes_[kFill] += hazards;
+
+  more_slices_ = positions_left_ != 0 || groups_left_ > 1;
+  uint64_t load = rows;
+  if (steal_to_ > at && steal_from_ < at + load) load += steal_to_ - std::max(steal_from_, at);
+  slice_ready_ = at + load;
+  next_ = at + last;  // the cycle after the last grant
+  tile_running_ = true;
+
+  pattern_from_ = start;
+  pattern_period_ = std::max<uint64_t>(
+      1, plan.slices > 1 ? (at - start) / (plan.slices - 1) : std::max<uint64_t>(last, rows));
+  pattern_rows_ = rows;
+  loader_bound_ = plan.slices > 1 ? pattern_period_ <= rows : last <= rows;
+}
+
+void PeTiming::FinishTile(uint64_t end) {
+  // `end` is the cycle of the last grant.
+  const ComputeFields& f = plan_->fields;
+  tile_running_ = false;
+  if (f.drain == 0) {
+    drain_free_ = end;
+  } else {
+    const int64_t group_channels = std::max<int64_t>(f.group_channels, 1);
+    const int64_t left = f.channels - static_cast<int64_t>(group_) * group_channels;
+    const int64_t channels = std::clamp<int64_t>(left, 1, group_channels);
+    const uint64_t width = config_.post_width;
+    const uint64_t most = (config_.pe_lanes() + width - 1) / width;
+    last_chunks_ = std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most);
+    const uint64_t first = std::max({end + kCalibration.drain_delay, drain_free_, records_valid_});
+    const uint64_t done = first + tile_size_ * last_chunks_;  // the cycle after the last issue
+    half_free_[half_] = done;
+    half_ ^= 1;
+    drain_free_ = done;
+    if (positions_left_ == 0 && groups_left_ > 1) {
+      steal_from_ = done;
+      steal_to_ = done + param_rows_;
+      records_valid_ = steal_to_ + kCalibration.record_delay;
+    }
+  }
+  if (positions_left_ == 0) {
+    --groups_left_;
+    ++group_;
+    column_ = 0;
+    positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
+  }
+  if (groups_left_ != 0) return;
+  ended_ = true;
+  if (f.drain != 0) {
+    // Drain until its last result has left, then the way to memory.
+    const uint64_t finished = drain_free_ - 1 + kCalibration.finish_after_result;
+    causes_[kDrain] += drain_free_ - end;
+    causes_[kFill] += finished - drain_free_;
+    next_ = finished;
+  } else {
+    causes_[kFill] += kCalibration.finish_after_grant;
+    next_ = end + kCalibration.finish_after_grant;
+  }
+}
+
+bool PeTiming::Advance() {
+  if (ended_) {
+    plan_ = nullptr;
+    next_ = kNever;
+    pattern_rows_ = 0;
+    tile_running_ = false;
+    return true;
+  }
+  if (tile_running_) FinishTile(next_ - 1);
+  if (!ended_) PlanTile(next_);
+  return false;
+}
+
+bool PeTiming::RowPortBusy(uint64_t now) const {
+  if (plan_ == nullptr || !plan_->is_array) return false;
+  if (now >= steal_from_ && now < steal_to_) return true;
+  if (!tile_running_ || ended_) return false;
+  if (now < pattern_from_) return now < rows_until_;
+  const uint64_t since = now - pattern_from_;
+  if (!more_slices_ && since / pattern_period_ + 1 >= plan_->slices) return false;
+  return since % pattern_period_ < pattern_rows_;
+}
+
+bool PeTiming::WriteCore(uint64_t now) {
+  if (!RowPortBusy(now)) {
+    core_wait_ = 0;
+    return true;
+  }
+  if (core_wait_ < kCalibration.bus_max_wait) {
+    ++core_wait_;
+    return false;
+  }
+  core_wait_ = 0;
+  // The loader's row waits for a cycle.
+  ++pattern_from_;
+  ++rows_until_;
+  // That delays the tile if it waits for its first slice, or if rows take longer than fetches.
+  const bool lead = now + 1 < pattern_from_;
+  if (tile_running_ && (lead ? slice_bound_ : loader_bound_)) {
+    ++next_;
+    ++slice_ready_;
+    ++causes_[lead ? lead_cause_ : kWeightPort];
+  }
+  return true;
+}
+
+bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
+  if (plan_ != nullptr && !plan_->bank_pattern.empty() && memory_wait_ < kCalibration.bus_max_wait) {
+    const uint64_t taken = plan_->bank_pattern[(now - started_) % kPatternCycles];
+    if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
+      ++memory_wait_;
+      return false;
+    }
+  }
+  memory_wait_ = 0;
+  return true;
+}
+
+}  // namespace npugen::estimate

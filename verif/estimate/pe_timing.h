@@ -1,0 +1,74 @@
+// When a PE's commands run: tiles of MATMUL and WINDOW one by one, other commands as a whole; what
+// each cycle is spent on; when its memories are free for the bus side.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+#include "generator/config/npu_config.h"
+#include "verif/estimate/compute_plan.h"
+
+namespace npugen::estimate {
+
+inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+
+/// One PE. Times are cycles since the doorbell.
+class PeTiming {
+ public:
+  PeTiming(const NpuConfig& config, const BankMap& banks);
+
+  bool busy() const { return plan_ != nullptr; }
+  /// Begins a command whose StStart is cycle `now`. The plan must outlive the command.
+  void Start(const ComputePlan* plan, uint64_t now);
+  /// The cycle of the next change that nobody asks for; kNever while idle.
+  uint64_t next_event() const { return next_; }
+  /// Plays the change of cycle next_event(). True when the command is complete: `finished` is that
+  /// cycle.
+  bool Advance();
+  /// Causes of the command's cycles, complete with the command.
+  const Causes& causes() const { return causes_; }
+
+  /// A bus word for core memory asks in this cycle; false: it must ask again in the next.
+  bool WriteCore(uint64_t now);
+  /// The same for the word of PE memory at `address`, reads and writes.
+  bool AccessMemory(uint64_t now, uint64_t address);
+
+ private:
+  void FinishTile(uint64_t end);
+  void PlanTile(uint64_t now);
+  bool RowPortBusy(uint64_t now) const;
+  double Fraction(double value);
+
+  const NpuConfig& config_;
+  const uint32_t param_rows_;
+  const ComputePlan* plan_ = nullptr;
+  uint64_t next_ = kNever;
+  Causes causes_ = {};
+
+  // MATMUL, WINDOW
+  uint64_t groups_left_ = 0, positions_left_ = 0;  ///< of the group, after the present tile
+  int64_t column_ = 0;                             ///< ox of the next tile's first position
+  uint64_t tile_size_ = 0;
+  uint32_t group_ = 0;
+  bool tile_running_ = false, ended_ = false, granted_ = false;
+  uint64_t slice_ready_ = 0;   ///< first cycle in which the next slice may be taken
+  uint64_t half_free_[2] = {}; ///< first cycle in which a half may be used
+  uint32_t half_ = 0;
+  uint64_t records_valid_ = 0, drain_free_ = 0;
+  uint64_t steal_from_ = 0, steal_to_ = 0;  ///< cycles in which records take the row port
+  double carry_ = 0;                        ///< fetch cycles not yet charged
+  uint64_t last_chunks_ = 0;
+
+  // Row port as the bus side sees it: busy for the first rows_ of every period_ cycles.
+  uint64_t rows_until_ = 0;  ///< rows of the first slice of the tile are read until here
+  uint64_t pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
+  bool loader_bound_ = false, slice_bound_ = false, more_slices_ = false;
+  Cause lead_cause_ = kFill;
+  uint32_t core_wait_ = 0;
+  // PE memory.
+  const BankMap& banks_;
+  uint64_t started_ = 0;
+  uint32_t memory_wait_ = 0;
+};
+
+}  // namespace npugen::estimate
