@@ -175,7 +175,7 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
     } else {
       AddErrors(activations.errors(), &errors);
     }
-    inputs.push_back({c.model, &c.lowered, &c.partitions});
+    inputs.push_back({c.model, &c.lowered, &c.partitions, &c.activations.groups});
   }
   const Result<std::vector<ParameterPlan>> parameters = PlanParameters(inputs, config);
   if (!parameters) AddErrors(parameters.errors(), &errors);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "sw/compiler/plan/first_fit.h"
 
@@ -19,6 +20,8 @@ const TileBuffer* TilePlan::Find(int32_t storage) const {
 namespace {
 
 constexpr int64_t kWindowAlignment = 64;
+/// Cycles that a command takes besides its work, roughly.
+constexpr double kCommandCycles = 40;
 
 int64_t Align(int64_t value, int64_t alignment) { return CeilDiv(value, alignment) * alignment; }
 
@@ -59,8 +62,7 @@ class Planner {
   Result<ActivationPlan> Run(bool keep_tensors);
 
  private:
-  /// Places residents and smallest tile buffers. False: `victim_` names the storage to move to
-  /// memory, or -1.
+  /// Places residents and smallest tile buffers. False: `full_` says where there is no room.
   void Distribute();
   bool PlaceAll();
   bool MayFuse(const LayerGroup& group, bool keep_tensors) const;
@@ -86,7 +88,8 @@ class Planner {
   std::vector<int64_t> bytes_;         ///< of each storage, in one PE
   std::vector<int64_t> first_, last_;  ///< groups during which each storage lives
   ActivationPlan plan_;
-  int32_t victim_ = -1;
+  std::pair<int64_t, int64_t> full_;  ///< groups
+  bool MakeRoom();
 };
 
 /// Shares of all layers, and from them what each PE needs and stores of each storage.
@@ -239,7 +242,6 @@ double Planner::TransferCycles(const LayerGroup& group) const {
 
 /// Cycles that a group takes, roughly, with a little for its traffic: of equals, less is better.
 double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
-  constexpr double kCommandCycles = 40;
   constexpr double kTrafficWeight = 0.02;
   const LayerGroup& group = plan_.groups[number];
   const double tiles = static_cast<double>(CeilDiv(MostRows(group), tile.rows));
@@ -260,7 +262,8 @@ double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
     cycles += share * LayerCycles(lowered_.layers[l], config_) / config_.pes();
   }
   const double transfers = TransferCycles(group);
-  return std::max(cycles, transfers) + kTrafficWeight * transfers;
+  // Nothing runs beside the first tile's loads and the last one's stores.
+  return std::max(cycles, transfers) + transfers / tiles + kTrafficWeight * transfers;
 }
 
 /// Marks or unmarks the tensors between the layers of a group.
@@ -310,7 +313,7 @@ void Planner::FuseLayers(bool keep_tensors) {
     int64_t rows = parameter_rows(end - 1);
     for (int32_t first = end - 2; first >= std::max(0, end - kMostLayers); --first) {
       rows += parameter_rows(first);
-      if (rows > config_.core_rows() / 2) break;
+      if (rows * 4 > int64_t{config_.core_rows()} * 3) break;
       bool may = true;
       for (int32_t last = first; last < end - 1 && may; ++last) {
         may = MayFuse({first, last}, keep_tensors);
@@ -337,6 +340,38 @@ void Planner::FuseLayers(bool keep_tensors) {
   }
 }
 
+/// Moves a resident to memory: the one with the least traffic of those that let the placement get
+/// further, or else the one that takes most bytes for most time. False: there is none in the way.
+bool Planner::MakeRoom() {
+  const auto [first, last] = full_;
+  std::vector<std::pair<int64_t, size_t>> candidates;
+  size_t largest = 0;
+  int64_t most = 0;
+  for (size_t s = 0; s < lowered_.storages.size(); ++s) {
+    if (first_[s] < 0 || !plan_.placements[s].resident) continue;
+    if (last_[s] < first || first_[s] > last) continue;
+    int64_t transfers = lowered_.storages[s].input < 0 ? 1 : 0;
+    for (const Layer& layer : lowered_.layers) {
+      transfers += std::count(layer.inputs.begin(), layer.inputs.end(), static_cast<int32_t>(s));
+    }
+    candidates.push_back({BytesOf(s) * transfers, s});
+    const int64_t weight = BytesOf(s) * (last_[s] - first_[s] + 1);
+    if (weight > most) {
+      most = weight;
+      largest = s;
+    }
+  }
+  if (most == 0) return false;
+  std::sort(candidates.begin(), candidates.end());
+  for (const auto& [cost, s] : candidates) {
+    plan_.placements[s].resident = false;
+    if (PlaceAll() || full_.first > first) return true;
+    plan_.placements[s].resident = true;
+  }
+  plan_.placements[largest].resident = false;
+  return true;
+}
+
 void Planner::FindLifetimes() {
   std::vector<int64_t> group_of(lowered_.layers.size());
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
@@ -357,20 +392,6 @@ void Planner::FindLifetimes() {
 bool Planner::PlaceAll() {
   FindLifetimes();
   FirstFit memory(capacity_, alignment_);
-  victim_ = -1;
-  // The largest resident storage that is alive in [first, last] makes room.
-  const auto choose_victim = [&](int64_t first, int64_t last) {
-    int64_t most = 0;
-    for (size_t s = 0; s < lowered_.storages.size(); ++s) {
-      if (first_[s] < 0 || !plan_.placements[s].resident) continue;
-      if (last_[s] < first || first_[s] > last) continue;
-      const int64_t weight = BytesOf(s) * (last_[s] - first_[s] + 1);
-      if (weight > most) {
-        most = weight;
-        victim_ = static_cast<int32_t>(s);
-      }
-    }
-  };
   plan_.tiles.assign(plan_.groups.size(), TilePlan{});
   // Group by group: first what begins to live, then what a tiled group needs for one row.
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
@@ -379,7 +400,7 @@ bool Planner::PlaceAll() {
       if (first_[s] != step || !plan_.placements[s].resident) continue;
       const std::optional<int64_t> address = memory.Place({BytesOf(s), first_[s], last_[s]});
       if (!address) {
-        choose_victim(first_[s], last_[s]);
+        full_ = {first_[s], last_[s]};
         return false;
       }
       plan_.placements[s].address = *address;
@@ -390,7 +411,7 @@ bool Planner::PlaceAll() {
     for (TileBuffer& operand : tile.operands) {
       const std::optional<int64_t> address = memory.Place({operand.bytes, step, step});
       if (!address) {
-        choose_victim(step, step);
+        full_ = {step, step};
         return false;
       }
       operand.address = *address;
@@ -431,7 +452,14 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   const int64_t all = MostRows(group);
   const Layer& layer = lowered_.layers[group.last];
   if (layer.geometry.images == 1 && layer.kind != LayerKind::kCopy) {
-    if (std::optional<TilePlan> tile = try_rows(all, 1)) return tile;
+    if (std::optional<TilePlan> whole = try_rows(all, 1)) {
+      // Everything fits at once; in several tiles, transfers run beside the work of others.
+      const int64_t tiles = std::clamp<int64_t>(
+          static_cast<int64_t>(std::sqrt(TransferCycles(group) / kCommandCycles)), 1, all);
+      const std::optional<TilePlan> parts =
+          tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
+      return parts ? parts : whole;
+    }
   }
   // Two buffers unless not even one row fits twice.
   for (int64_t buffers : {2, 1}) {
@@ -513,10 +541,7 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   }
   Diagnostics errors;
   while (!PlaceAll()) {
-    if (victim_ >= 0) {
-      plan_.placements[victim_].resident = false;
-      continue;
-    }
+    if (MakeRoom()) continue;
     // Nothing is left to move (so nothing is resident): report all layers that cannot run even
     // alone.
     for (size_t l = 0; l < lowered_.layers.size(); ++l) {

@@ -59,10 +59,12 @@ std::vector<KernelPart> SplitKernel(const Layer& layer, int64_t most) {
 class ParameterPlanner {
  public:
   ParameterPlanner(const Model& model, const LoweredModel& lowered,
-                   const std::vector<Partition>& partitions, const NpuConfig& config)
+                   const std::vector<Partition>& partitions, const std::vector<LayerGroup>& groups,
+                   const NpuConfig& config)
       : model_(model),
         lowered_(lowered),
         partitions_(partitions),
+        groups_(groups),
         config_(config),
         core_rows_(config.core_rows()) {
     ForgetCached();
@@ -80,6 +82,8 @@ class ParameterPlanner {
   int64_t ComputedRows() const;
   /// Rows without which a layer that is not cached cannot be streamed.
   int64_t LeastStreamRows() const;
+  /// Rows of the layers of the largest group of several.
+  int64_t LargestGroupRows() const;
   void ForgetCached() { cached_.assign(lowered_.layers.size(), false); }
   void Cache(int32_t layer) { cached_[layer] = true; }
 
@@ -127,6 +131,7 @@ class ParameterPlanner {
   const Model& model_;
   const LoweredModel& lowered_;
   const std::vector<Partition>& partitions_;
+  const std::vector<LayerGroup>& groups_;
   const NpuConfig& config_;
   int64_t core_rows_;
   std::vector<bool> cached_;  ///< of each layer
@@ -290,10 +295,9 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
       const int8_t* source =
           parameters.weights.data() +
           ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) * config_.simd;
-      uint8_t* target =
-          base + (chunk.first_weight +
-                  ((group - groups.begin) * slices + slice) * SliceRows(config_, layer)) *
-                     row_bytes;
+      uint8_t* target = base + (chunk.first_weight + ((group - groups.begin) * slices + slice) *
+                                                         SliceRows(config_, layer)) *
+                                   row_bytes;
       if (!parameters.packed) {
         std::copy_n(source, slice_bytes, target);
         continue;
@@ -360,8 +364,8 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
   return std::move(plan_);
 }
 
-/// Core memory over time: which unit stands where, and who used which rows last. Cached units that a
-/// cold run has yet to load leave their rows to others until then; those that it has loaded stay.
+/// Core memory over time: which unit stands where, and who used which rows last. Cached units that
+/// a cold run has yet to load leave their rows to others until then; those that it has loaded stay.
 class CoreMemory {
  public:
   CoreMemory(const ParameterPlan& plan, int64_t rows, const std::vector<int32_t>& uses)
@@ -501,6 +505,18 @@ int64_t ParameterPlanner::ComputedRows() const {
   return rows;
 }
 
+int64_t ParameterPlanner::LargestGroupRows() const {
+  int64_t largest = 0;
+  for (const LayerGroup& group : groups_) {
+    int64_t rows = 0;
+    for (int32_t l = group.first; l <= group.last && group.last > group.first; ++l) {
+      if (!lowered_.layers[l].parameters.empty()) rows += WholeRows(l);
+    }
+    largest = std::max(largest, rows);
+  }
+  return largest;
+}
+
 int64_t ParameterPlanner::LeastStreamRows() const {
   int64_t least = ComputedRows();
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
@@ -524,7 +540,11 @@ int64_t ChooseCached(int64_t core_rows, std::vector<ParameterPlanner>* planners)
   }
   int64_t total = 0;
   for (const auto& candidate : candidates) total += candidate.rows;
+  // What layers that take turns need together stays free for streaming.
   int64_t left = core_rows / 2;
+  for (const ParameterPlanner& planner : *planners) {
+    left = std::min(left, core_rows - planner.LargestGroupRows());
+  }
   if (total + 2 * computed <= core_rows) {
     left = total;
   } else {
@@ -554,7 +574,7 @@ Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInp
                                                   const NpuConfig& config) {
   std::vector<ParameterPlanner> planners;
   for (const ParameterInput& input : inputs) {
-    planners.emplace_back(*input.model, *input.lowered, *input.partitions, config);
+    planners.emplace_back(*input.model, *input.lowered, *input.partitions, *input.groups, config);
   }
   const int64_t stream_rows = ChooseCached(config.core_rows(), &planners);
   int64_t next_cached = stream_rows;

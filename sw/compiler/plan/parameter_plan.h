@@ -67,6 +67,7 @@ struct ParameterInput {
   const Model* model;
   const LoweredModel* lowered;
   const std::vector<Partition>* partitions;
+  const std::vector<LayerGroup>* groups;  ///< whose layers take turns
 };
 
 /// Plans the parameters of models that share core memory. Decides which layers' parameters stay
