@@ -11,6 +11,7 @@
 #include "sw/compiler/lower/lower.h"
 #include "sw/compiler/plan/activation_plan.h"
 #include "sw/compiler/plan/parameter_plan.h"
+#include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
 #include "sw/compiler/tile/tile.h"
 
@@ -110,15 +111,68 @@ void AddErrors(const Diagnostics& more, Diagnostics* errors) {
   errors->insert(errors->end(), more.begin(), more.end());
 }
 
-/// A stream for steps without parameter loads; `extra` are LOADs of what other models cache.
+/// A schedule of steps without parameter loads; `extra` are LOADs of what other models cache.
+std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& parameters,
+                           const Compilation& compilation, const std::vector<Step>& steps,
+                           const std::vector<Step>& extra, bool warm) {
+  std::vector<Step> placed =
+      PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
+  placed.insert(placed.end(), extra.begin(), extra.end());
+  placed = HoistLoads(config, std::move(placed));
+  return AddBarriers(config, std::move(placed));
+}
+
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,
                                  const Compilation& compilation, const std::vector<Step>& extra,
                                  bool warm) {
-  std::vector<Step> placed = PlaceParameters(parameters, config, compilation.activations.placements,
-                                             compilation.steps, warm);
-  placed.insert(placed.end(), extra.begin(), extra.end());
-  placed = HoistLoads(config, std::move(placed));
-  return WriteStream(config, AddBarriers(config, std::move(placed)));
+  return WriteStream(config,
+                     Schedule(config, parameters, compilation, compilation.steps, extra, warm));
+}
+
+/// Estimated cycles of a cold and a warm inference of all models, or -1: a command does not fit.
+int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilations,
+             const std::vector<ParameterPlan>& plans) {
+  int64_t cycles = 0;
+  for (size_t m = 0; m < compilations.size(); ++m) {
+    const Compilation& c = compilations[m];
+    const Result<std::vector<Step>> steps =
+        Tile(*c.model, c.lowered, config, c.partitions, c.activations, plans[m]);
+    if (!steps) return -1;
+    for (const bool warm : {false, true}) {
+      cycles += EstimateCycles(config, Schedule(config, plans[m], c, *steps, {}, warm));
+    }
+  }
+  return cycles;
+}
+
+/// Plans parameters. Where they do not all fit in core memory it depends on the network how many of
+/// them should stay there and how finely the others are cut, so plans are tried.
+Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
+                                                    const std::vector<ParameterInput>& inputs,
+                                                    const std::vector<Compilation>& compilations) {
+  Result<std::vector<ParameterPlan>> best = PlanParameters(inputs, config, ParameterPolicy{});
+  if (!best) return best;
+  const bool streams =
+      std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
+        return std::any_of(plan.units.begin(), plan.units.end(), [](const LoadUnit& unit) {
+          return unit.cached_row < 0 && unit.storage < 0;
+        });
+      });
+  if (!streams) return best;
+  int64_t least = Cost(config, compilations, *best);
+  if (least < 0) return best;
+  for (const ParameterPolicy policy :
+       {ParameterPolicy{4, 5}, ParameterPolicy{2, 3}, ParameterPolicy{2, 5}, ParameterPolicy{6, 3},
+        ParameterPolicy{6, 5}}) {
+    Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
+    if (!plans) continue;
+    const int64_t cost = Cost(config, compilations, *plans);
+    // Estimates are not exact: another plan must promise more than their noise.
+    if (cost < 0 || cost > least - least / 200) continue;
+    least = cost;
+    best = std::move(plans);
+  }
+  return best;
 }
 
 /// Tokens are equal where the same parameters stand at the same rows.
@@ -172,14 +226,23 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
         PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors);
     if (activations) {
       c.activations = std::move(*activations);
+      // Until the image exists.
+      for (size_t s = 0; s < c.lowered.storages.size(); ++s) {
+        if (!c.lowered.storages[s].constant.empty()) c.activations.placements[s].constant_offset = 0;
+      }
     } else {
       AddErrors(activations.errors(), &errors);
     }
     inputs.push_back({c.model, &c.lowered, &c.partitions, &c.activations.groups});
   }
-  const Result<std::vector<ParameterPlan>> parameters = PlanParameters(inputs, config);
-  if (!parameters) AddErrors(parameters.errors(), &errors);
-  if (!errors.empty()) return errors;
+  if (!errors.empty()) {
+    const auto parameters = PlanParameters(inputs, config, ParameterPolicy{});
+    if (!parameters) AddErrors(parameters.errors(), &errors);
+    return errors;
+  }
+  const Result<std::vector<ParameterPlan>> parameters =
+      ChooseParameters(config, inputs, compilations);
+  if (!parameters) return parameters.errors();
   const std::vector<ParameterPlan>& plans = *parameters;
   const bool cached = std::any_of(plans.begin(), plans.end(),
                                   [](const ParameterPlan& plan) { return plan.cached_bytes > 0; });

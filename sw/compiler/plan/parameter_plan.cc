@@ -60,12 +60,13 @@ class ParameterPlanner {
  public:
   ParameterPlanner(const Model& model, const LoweredModel& lowered,
                    const std::vector<Partition>& partitions, const std::vector<LayerGroup>& groups,
-                   const NpuConfig& config)
+                   const NpuConfig& config, const ParameterPolicy& policy)
       : model_(model),
         lowered_(lowered),
         partitions_(partitions),
         groups_(groups),
         config_(config),
+        policy_(policy),
         core_rows_(config.core_rows()) {
     ForgetCached();
   }
@@ -133,6 +134,7 @@ class ParameterPlanner {
   const std::vector<Partition>& partitions_;
   const std::vector<LayerGroup>& groups_;
   const NpuConfig& config_;
+  const ParameterPolicy policy_;
   int64_t core_rows_;
   std::vector<bool> cached_;  ///< of each layer
   ParameterPlan plan_;
@@ -169,7 +171,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   const int64_t groups = LocalGroups(number);
   const int64_t slices = layer.slices();
   const int64_t rows = plan_.stream_rows;
-  const int64_t third = rows / 3;
+  const int64_t piece_rows = rows / policy_.chunk_parts;
   if (layer.parameters.storage >= 0) {
     if (Rows(layer, 1, slices) > rows) return false;
     for (int64_t group = 0; group < groups; ++group) {
@@ -177,7 +179,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     }
     return true;
   }
-  if (Rows(layer, groups, slices) <= third) {
+  if (Rows(layer, groups, slices) <= piece_rows) {
     AddChunk(number, 0, groups, WholeKernel(layer), true, true);
     return true;
   }
@@ -195,7 +197,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   const bool single_tile = g.images * g.out_h * g.out_w <= config_.accumulators;
   if (!layer.parameters.shared &&
       (one <= rows / 2 || (one <= rows && (!single_tile || layer.indivisible())))) {
-    const int64_t most = std::max<int64_t>(1, third / one);
+    const int64_t most = std::max<int64_t>(1, piece_rows / one);
     const int64_t pieces = CeilDiv(groups, most);
     for (int64_t piece = 0; piece < pieces; ++piece) {
       AddChunk(number, groups * piece / pieces, groups * (piece + 1) / pieces, WholeKernel(layer),
@@ -205,7 +207,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   }
   if (layer.indivisible()) return false;
   const int64_t records = RecordBlocks(layer, 1) * RecordRows(config_, layer);
-  int64_t most_slices = (third - records) / SliceRows(config_, layer);
+  int64_t most_slices = (piece_rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) return false;
   plan_.split_kernel[number] = true;
@@ -226,7 +228,7 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
   for (size_t l = 0; l < plan_.layer_chunks.size(); ++l) {
     const std::vector<int32_t>& chunks = plan_.layer_chunks[l];
     const Parameters& parameters = lowered_.layers[l].parameters;
-    const int64_t most_rows = cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / 3);
+    const int64_t most_rows = cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / policy_.chunk_parts);
     for (int32_t number : chunks) {
       Chunk& chunk = plan_.chunks[number];
       const bool alone = chunks.size() > 1 || parameters.storage >= 0;
@@ -529,9 +531,10 @@ int64_t ParameterPlanner::LeastStreamRows() const {
 }
 
 /// Decides what is cached and returns the rows that are left for streaming. Everything is cached
-/// where it fits. Else one half of core memory streams, and the other half keeps the layers that
+/// where it fits. Else one part of core memory streams, and the other part keeps the layers that
 /// have most parameters for their time: their loads are the hardest to hide.
-int64_t ChooseCached(int64_t core_rows, std::vector<ParameterPlanner>* planners) {
+int64_t ChooseCached(int64_t core_rows, const ParameterPolicy& policy,
+                     std::vector<ParameterPlanner>* planners) {
   std::vector<ParameterPlanner::Candidate> candidates;
   int64_t computed = 0;
   for (size_t p = 0; p < planners->size(); ++p) {
@@ -541,7 +544,7 @@ int64_t ChooseCached(int64_t core_rows, std::vector<ParameterPlanner>* planners)
   int64_t total = 0;
   for (const auto& candidate : candidates) total += candidate.rows;
   // What layers that take turns need together stays free for streaming.
-  int64_t left = core_rows / 2;
+  int64_t left = core_rows * policy.cached_eighths / 8;
   for (const ParameterPlanner& planner : *planners) {
     left = std::min(left, core_rows - planner.LargestGroupRows());
   }
@@ -571,12 +574,14 @@ int64_t ChooseCached(int64_t core_rows, std::vector<ParameterPlanner>* planners)
 }  // namespace
 
 Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInput>& inputs,
-                                                  const NpuConfig& config) {
+                                                  const NpuConfig& config,
+                                                  const ParameterPolicy& policy) {
   std::vector<ParameterPlanner> planners;
   for (const ParameterInput& input : inputs) {
-    planners.emplace_back(*input.model, *input.lowered, *input.partitions, *input.groups, config);
+    planners.emplace_back(*input.model, *input.lowered, *input.partitions, *input.groups, config,
+                          policy);
   }
-  const int64_t stream_rows = ChooseCached(config.core_rows(), &planners);
+  const int64_t stream_rows = ChooseCached(config.core_rows(), policy, &planners);
   int64_t next_cached = stream_rows;
   std::vector<ParameterPlan> plans;
   Diagnostics errors;

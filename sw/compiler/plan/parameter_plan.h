@@ -70,12 +70,19 @@ struct ParameterInput {
   const std::vector<LayerGroup>* groups;  ///< whose layers take turns
 };
 
+/// What is tried where not all parameters fit in core memory.
+struct ParameterPolicy {
+  int cached_eighths = 4;  ///< of core memory at most; the rest streams
+  int chunk_parts = 3;     ///< chunks have at most the rows for streaming divided by this
+};
+
 /// Plans the parameters of models that share core memory. Decides which layers' parameters stay
 /// there over inferences (as many as fit, those first whose loading would cost most time) and how
 /// the others are streamed. Cached rows of different models are different; they stand above those
 /// for streaming.
 Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInput>& inputs,
-                                                  const NpuConfig& config);
+                                                  const NpuConfig& config,
+                                                  const ParameterPolicy& policy);
 
 /// Appends a plan's cached units to the image of another model's program, and returns the LOADs
 /// that load them there.

@@ -1,0 +1,162 @@
+// A timeline of engines and barriers.
+#include "sw/compiler/schedule/estimate.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+
+#include "sw/compiler/lower/layer.h"
+
+namespace npugen::compiler {
+namespace {
+
+/// Cycles from a request to its first beat. The real number is the system's; plans are compared
+/// with the same one.
+constexpr int64_t kLatency = 50;
+/// Start and end of a compute command: pipeline, records, last results.
+constexpr int64_t kCommandCycles = 28;
+
+int64_t WeightRows(const NpuConfig& config, const Command& command) {
+  const int64_t bytes = int64_t{config.lanes} * config.simd;
+  return CeilDiv(command.Get("packed_weights") != 0 ? CeilDiv(bytes, 2) : bytes,
+                 config.core_row_bytes());
+}
+
+int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
+  const int64_t positions = command.Get("positions");
+  const int64_t groups = command.Get("groups");
+  const int64_t columns = command.Get("win_cols");
+  const int64_t fetches = CeilDiv(command.Get("win_rows"), config.window_ports);
+  switch (command.opcode()) {
+    case Opcode::kMatmul:
+    case Opcode::kWindow: {
+      const int64_t slices =
+          command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
+      int64_t each = 1;  // cycles of a position in a slice
+      if (command.opcode() == Opcode::kWindow) {
+        each = fetches * (command.Get("out_w") > 1 ? command.Get("win_new_cols") : columns);
+      }
+      const int64_t rows = WeightRows(config, command);
+      const int64_t tile = config.accumulators;
+      const int64_t tiles = positions / tile * std::max(tile * each, rows) +
+                            (positions % tile != 0 ? std::max(positions % tile * each, rows) : 0);
+      const int64_t results =
+          positions * CeilDiv(command.Get("group_channels"), config.post_width);
+      return groups * std::max(slices * tiles, results);
+    }
+    case Opcode::kMaxPool:
+      return groups * positions * columns * fetches;
+    case Opcode::kSoftmax:
+    case Opcode::kArgMax:
+      return command.Get("out_h") * command.Get("row_bytes") * 3;
+    default:
+      return positions * 3;
+  }
+}
+
+int64_t TransferBytes(const Command& command) {
+  if (command.entries() == 1) return 0;
+  int64_t bytes = command.Get("size0");
+  for (const char* size : {"size1", "size2", "size3", "size4"}) {
+    bytes *= std::max<int64_t>(command.Get(size), 1);
+  }
+  return bytes;
+}
+
+/// What made a barrier count, and when: a growth from `before` to `after` between two times.
+struct Growth {
+  int64_t before, after;
+  int64_t begin, end;
+};
+
+class Barrier {
+ public:
+  void Add(int64_t amount, int64_t begin, int64_t end) {
+    const int64_t before = growths_.empty() ? 0 : growths_.back().after;
+    growths_.push_back({before, before + amount, begin, end});
+  }
+  /// When the count is reached.
+  int64_t TimeOf(int64_t count) const {
+    const auto at =
+        std::lower_bound(growths_.begin(), growths_.end(), count,
+                         [](const Growth& growth, int64_t c) { return growth.after < c; });
+    if (at == growths_.end()) return growths_.empty() ? 0 : growths_.back().end;
+    return at->begin + (at->end - at->begin) * std::max<int64_t>(count - at->before, 0) /
+                           (at->after - at->before);
+  }
+
+ private:
+  std::vector<Growth> growths_;
+};
+
+/// A queue of an engine: its commands' entries and when they leave it.
+struct Queue {
+  int64_t free = 0;  ///< when the engine has done what it has
+  int64_t entries = 0;
+  std::deque<std::pair<int64_t, int64_t>> waiting;  ///< entries, and when they leave
+};
+
+}  // namespace
+
+int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
+  std::vector<Barrier> barriers(config.barriers());
+  std::vector<Queue> queues(kFirstPeEngine + config.pes());
+  int64_t dispatched = kLatency;
+  int64_t last = 0;
+  for (const Step& step : steps) {
+    const Command& command = step.command;
+    Queue& queue = queues[step.engine];
+    const bool compute = step.engine >= kFirstPeEngine;
+    const CommandLayout& layout = compute ? kComputeLayout : kDmaLayout;
+    const int64_t room = int64_t{config.command_queue_depth + 1} * layout.words / kWordsPerEntry;
+    queue.entries += command.entries();
+    while (queue.entries > room && !queue.waiting.empty()) {
+      dispatched = std::max(dispatched, queue.waiting.front().second);
+      queue.entries -= queue.waiting.front().first;
+      queue.waiting.pop_front();
+    }
+    dispatched += command.entries();
+    int64_t released = 0;
+    for (const std::string wait : {"wait0", "wait1"}) {
+      if (command.Get(wait + "_en") == 0) continue;
+      released = std::max(
+          released, barriers[command.Get(wait + "_id")].TimeOf(command.Get(wait + "_count")));
+    }
+    int64_t begin = std::max({queue.free, dispatched, released});
+    int64_t amount = 1;
+    int64_t end = begin;
+    if (compute) {
+      end = begin + ComputeCycles(config, command) + kCommandCycles;
+      const bool array =
+          command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
+      if (array && command.Get("follow") != 0) {
+        const int64_t slices =
+            command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
+        const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
+                             slices * WeightRows(config, command);
+        const int64_t count = command.Get("wait1_count") + (rows - 1) * config.core_row_bytes();
+        end = std::max(end, barriers[command.Get("wait1_id")].TimeOf(count) + kCommandCycles);
+      }
+    } else {
+      const int64_t bytes = TransferBytes(command);
+      if (step.is_load()) {
+        // The bus answers requests that were made while the engine still wrote.
+        const bool ahead = command.entries() > 1 && command.Get("ahead") != 0;
+        begin = std::max(begin, dispatched + kLatency);
+        if (!ahead && bytes > 0) begin = std::max(begin, released + kLatency);
+        if (command.Get("signal_bytes") != 0) amount = bytes;
+      }
+      end = begin + CeilDiv(bytes, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
+    }
+    queue.free = end;
+    queue.waiting.push_back({command.entries(), begin});
+    if (command.Get("signal_en") != 0) {
+      const int64_t pe = compute ? step.engine - kFirstPeEngine : 0;
+      barriers[command.Get("signal_id") + pe].Add(amount, amount > 1 ? begin : end, end);
+    }
+    last = std::max(last, end);
+  }
+  return last;
+}
+
+}  // namespace npugen::compiler
