@@ -33,7 +33,7 @@ struct Calibration {
   // npu_pe_memory: read data in the cycle after the grant, then the staging memory's bypass
   // register: a word read by the bus side can be realigned so many cycles after its grant.
   uint32_t memory_read_delay = 2;
-  // npu_pe, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
+  // npu_row_writer, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
   uint32_t bus_max_wait = 8;
 
   // npu_sequencer to npu_drain: delay1_q, delay2_q and u_tiles: first result of a tile can be

@@ -149,11 +149,13 @@ bool LoadEngine::busy(uint64_t now) const {
 bool LoadEngine::WriteWord(uint64_t now) {
   if (word_context_.nothing) return true;
   const DmaFields& f = word_context_.command->dma;
+  const uint64_t row = word_address_ / around_.config.core_row_bytes() << 16 |
+                       static_cast<uint64_t>(f.core_mask);
   bool all = true;
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
     PeTiming& target = around_.pes[pe];
-    if (f.core_memory != 0 ? target.WriteCore(now) : target.AccessMemory(now, word_address_)) {
+    if (f.core_memory != 0 ? target.WriteCore(now, row, word_bytes_) : target.AccessMemory(now, word_address_)) {
       pes_left_ &= ~(uint64_t{1} << pe);
     } else {
       all = false;

@@ -8,7 +8,7 @@
 namespace npugen::estimate {
 
 PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks)
-    : config_(config), param_rows_(config.param_rows()), banks_(banks) {}
+    : config_(config), banks_(banks) {}
 
 void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
   plan_ = plan;
@@ -31,7 +31,7 @@ void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
   column_ = 0;
   tile_running_ = ended_ = granted_ = false;
   more_slices_ = true;
-  const uint32_t records = f.drain != 0 ? param_rows_ : 0;
+  const uint32_t records = plan->record_rows;
   slice_ready_ = now + 1 + records + plan->slice_rows;
   records_valid_ = now + 1 + records + kCalibration.record_delay;
   half_ = f.drain != 0 ? 0 : half_;
@@ -176,7 +176,7 @@ void PeTiming::FinishTile(uint64_t end) {
     drain_free_ = done;
     if (positions_left_ == 0 && groups_left_ > 1) {
       steal_from_ = done;
-      steal_to_ = done + param_rows_;
+      steal_to_ = done + plan_->record_rows;
       records_valid_ = steal_to_ + kCalibration.record_delay;
     }
   }
@@ -223,16 +223,7 @@ bool PeTiming::RowPortBusy(uint64_t now) const {
   return since % pattern_period_ < pattern_rows_;
 }
 
-bool PeTiming::WriteCore(uint64_t now) {
-  if (!RowPortBusy(now)) {
-    core_wait_ = 0;
-    return true;
-  }
-  if (core_wait_ < kCalibration.bus_max_wait) {
-    ++core_wait_;
-    return false;
-  }
-  core_wait_ = 0;
+void PeTiming::StealRow(uint64_t now) {
   // The loader's row waits for a cycle.
   ++pattern_from_;
   ++rows_until_;
@@ -242,6 +233,48 @@ bool PeTiming::WriteCore(uint64_t now) {
     ++next_;
     ++slice_ready_;
     ++causes_[lead ? lead_cause_ : kWeightPort];
+  }
+}
+
+bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
+  const uint64_t row_bytes = config_.core_row_bytes();
+  const bool gathers = row_bytes != config_.axi_bytes();
+  if (row_held_) {
+    // In cycles without a beat the row is written when the port is free, or at last anyway.
+    for (uint64_t cycle = last_beat_ + 1; cycle < now; ++cycle) {
+      const bool busy = RowPortBusy(cycle);
+      if (busy && core_wait_ < kCalibration.bus_max_wait) {
+        ++core_wait_;
+        continue;
+      }
+      if (busy) StealRow(cycle);
+      row_held_ = false;
+      core_wait_ = 0;
+      break;
+    }
+  }
+  last_beat_ = now;
+  if (gathers && (!row_held_ || row == held_row_)) {
+    held_bytes_ = row_held_ ? held_bytes_ + bytes : bytes;
+    held_row_ = row;
+    row_held_ = true;
+    core_wait_ = 0;
+    return true;
+  }
+  // The row before, or where nothing is gathered the beat itself, must be written now.
+  if (RowPortBusy(now)) {
+    const bool whole = gathers && held_bytes_ >= row_bytes;
+    if (!whole && core_wait_ < kCalibration.bus_max_wait) {
+      ++core_wait_;
+      return false;
+    }
+    StealRow(now);
+  }
+  core_wait_ = 0;
+  if (gathers) {
+    held_row_ = row;
+    held_bytes_ = bytes;
+    row_held_ = true;
   }
   return true;
 }

@@ -28,8 +28,9 @@ class PeTiming {
   /// Causes of the command's cycles, complete with the command.
   const Causes& causes() const { return causes_; }
 
-  /// A bus word for core memory asks in this cycle; false: it must ask again in the next.
-  bool WriteCore(uint64_t now);
+  /// A bus word of `bytes` bytes for core memory asks in this cycle; false: it must ask again in the
+  /// next. `row` is the same for words that can be gathered into one row.
+  bool WriteCore(uint64_t now, uint64_t row, uint64_t bytes);
   /// The same for the word of PE memory at `address`, reads and writes.
   bool AccessMemory(uint64_t now, uint64_t address);
 
@@ -37,10 +38,10 @@ class PeTiming {
   void FinishTile(uint64_t end);
   void PlanTile(uint64_t now);
   bool RowPortBusy(uint64_t now) const;
+  void StealRow(uint64_t now);
   double Fraction(double value);
 
   const NpuConfig& config_;
-  const uint32_t param_rows_;
   const ComputePlan* plan_ = nullptr;
   uint64_t next_ = kNever;
   Causes causes_ = {};
@@ -64,6 +65,9 @@ class PeTiming {
   uint64_t pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
   bool loader_bound_ = false, slice_bound_ = false, more_slices_ = false;
   Cause lead_cause_ = kFill;
+  // npu_row_writer
+  bool row_held_ = false;
+  uint64_t held_row_ = 0, held_bytes_ = 0, last_beat_ = 0;
   uint32_t core_wait_ = 0;
   // PE memory.
   const BankMap& banks_;
