@@ -42,8 +42,8 @@ class BankMap {
 
 /// Fetch cycles of a position in one slice, averages over the positions of the command.
 struct SliceCost {
-  double next = 1;   ///< of a position that slides on from its left neighbour
-  double fresh = 1;  ///< of any other
+  double next = 1;       ///< of a position that slides on from its left neighbour
+  double fresh = 1;      ///< of any other
   bool several = false;  ///< some position takes more than one cycle
 };
 
