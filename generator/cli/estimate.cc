@@ -21,8 +21,8 @@ namespace npugen {
 namespace {
 
 /// Specs that --validate compares unless told.
-constexpr const char* kSpecs[] = {"nano", "edge", "quad", "edge_tpu_v1", "edge_tpu_v2",
-                                  "edge_tpu_v3"};
+constexpr const char* kSpecs[] = {"nano",        "edge",        "quad",
+                                  "edge_tpu_v1", "edge_tpu_v2", "edge_tpu_v3"};
 
 struct EstimateCommandOptions {
   std::vector<std::string> files;  ///< SPEC MODEL, or the specs of --validate
@@ -99,8 +99,10 @@ int ValidateAll(const EstimateCommandOptions& options) {
   }
   for (const std::string& spec : specs) {
     Result<NpuConfig> config = LoadSpec(spec);
-    if (config) plan.configs.push_back(std::move(*config));
-    else errors.insert(errors.end(), config.errors().begin(), config.errors().end());
+    if (config)
+      plan.configs.push_back(std::move(*config));
+    else
+      errors.insert(errors.end(), config.errors().begin(), config.errors().end());
   }
   std::vector<std::string> folders = options.models;
   if (folders.empty()) {

@@ -165,10 +165,10 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
                   report.warm ? " with cached parameters" : "",
                   1e3 * static_cast<double>(report.cycles) / static_cast<double>(config.clock_hz),
                   static_cast<double>(config.clock_hz) / 1e6);
-  text += fmt::format("; {} bytes read, {} written; {}\n", report.bytes_read, report.bytes_written,
-                      report.estimated
-                          ? std::string("estimated")
-                          : fmt::format("simulated at {:.2f} MHz", report.sim_hz / 1e6));
+  text +=
+      fmt::format("; {} bytes read, {} written; {}\n", report.bytes_read, report.bytes_written,
+                  report.estimated ? std::string("estimated")
+                                   : fmt::format("simulated at {:.2f} MHz", report.sim_hz / 1e6));
   const auto cost = [](const InferenceCost& c) {
     return fmt::format("{} cycles, {} bytes read, {} written", c.cycles, c.bytes_read,
                        c.bytes_written);

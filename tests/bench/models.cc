@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "tests/support/tflite_writer.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {

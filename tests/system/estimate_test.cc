@@ -16,8 +16,6 @@ namespace {
 
 constexpr double kTotalBound = 0.03;
 
-
-
 void ExpectClose(const std::vector<ValidatedJob>& jobs) {
   for (const ValidatedJob& job : jobs) {
     if (!job.random) {

@@ -15,7 +15,7 @@
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
 #include "tests/support/files.h"
-#include "tests/support/random_model.h"
+#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
 #include "verif/functional/stream_decoder.h"
 #include "verif/sim/timeline_recorder.h"

@@ -33,9 +33,12 @@ struct Calibration {
   // npu_pe_memory: read data in the cycle after the grant, then the staging memory's bypass
   // register: a word read by the bus side can be realigned so many cycles after its grant.
   uint32_t memory_read_delay = 2;
-  // npu_pe, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
+  // npu_row_writer, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
   uint32_t bus_max_wait = 8;
 
+  // npu_weight_loader: arrived_q, with `follow` a row may be requested so many cycles after its
+  // bytes are seen in the barrier.
+  uint32_t follow_delay = 1;
   // npu_sequencer to npu_drain: delay1_q, delay2_q and u_tiles: first result of a tile can be
   // issued this many cycles after the tile's last grant.
   uint32_t drain_delay = 3;
@@ -59,7 +62,8 @@ struct Calibration {
   // npu_argmax: the same, and the writes of the four bytes of a position.
   uint32_t argmax_vector = 2;
   uint32_t argmax_write = 4;
-  // npu_softmax StSettle of the last pass: table, multiplier and output FIFO behind the last request.
+  // npu_softmax StSettle of the last pass: table, multiplier and output FIFO behind the last
+  // request.
   uint32_t softmax_settle = 4;
   // npu_pe: cycles in StRun after rows_busy (write buffer).
   uint32_t finish_after_softmax = 1;

@@ -16,6 +16,7 @@ constexpr int64_t kSampledPositions = 96;
 constexpr uint64_t kSteppedVectors = 64;
 /// The most banks that a mask tells apart.
 constexpr uint32_t kMaskBanks = 64;
+constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
 
@@ -170,11 +171,12 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
       const int64_t index = all == samples ? i : (i * all / samples + i * 7 % (all / samples));
       const int64_t position = index % positions;
       const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
-      const int64_t slid =
-          counter.Cycles(slice, index / positions, ox, oy, std::max<int64_t>(new_first, 0), columns);
+      const int64_t slid = counter.Cycles(slice, index / positions, ox, oy,
+                                          std::max<int64_t>(new_first, 0), columns);
       next += slid;
-      fresh += new_first <= 0 ? slid
-                              : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
+      fresh += new_first <= 0
+                   ? slid
+                   : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
     }
     SliceCost cost;
     cost.next = static_cast<double>(next) / static_cast<double>(samples);
@@ -202,8 +204,7 @@ void MixBanks(const BankMap& banks, const std::vector<uint64_t>& reads, double d
     write += rate;
     if (write >= 1) {
       write -= 1;
-      waiting.push_back(uint64_t{1}
-                        << (banks.Bank(static_cast<uint64_t>(out_base)) % kMaskBanks));
+      waiting.push_back(uint64_t{1} << (banks.Bank(static_cast<uint64_t>(out_base)) % kMaskBanks));
       out_base += out_step;
     }
     for (size_t w = 0; w < waiting.size(); ++w) {
@@ -267,6 +268,8 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
   const uint32_t row = config.core_row_bytes();
   plan->slice_rows = f.packed_weights != 0 ? ((slice_bytes + 1) / 2 + row - 1) / row
                                            : (slice_bytes + row - 1) / row;
+  const uint32_t record = f.common_scale != 0 ? kBiasBytes : kParameterRecordBytes;
+  plan->record_rows = f.drain != 0 ? (config.lanes * record + row - 1) / row : 0;
   plan->slides_over_tiles = window && plan->slices == 1;
   PlanFetches(config, banks, window, plan);
   PlanArrayBanks(config, banks, window, plan);
@@ -349,30 +352,33 @@ class VectorPipeline {
     const bool differs = valid_[2] && modes_[2] == 5;
     const bool last = valid_[2] && (modes_[2] == 2 || modes_[2] == 4 || modes_[2] == 7);
     const bool second = (valid_[2] && Returns(modes_[2])) || cross_ || low_;
-    const bool first_passes = (valid_[0] && Returns(modes_[0])) || (valid_[1] && Returns(modes_[1]));
-    const bool excluded = second || (valid_[0] && Excludes(modes_[0])) ||
-                          (valid_[1] && Excludes(modes_[1]));
+    const bool first_passes =
+        (valid_[0] && Returns(modes_[0])) || (valid_[1] && Returns(modes_[1]));
+    const bool excluded =
+        second || (valid_[0] && Excludes(modes_[0])) || (valid_[1] && Excludes(modes_[1]));
     const bool post_ready = !excluded && (mode_ == 2 || mode_ == 4 || !first_passes);
     const bool stall = lookup_done_ && slots_ == kCalibration.write_slots;
     const bool looks = lookup_ && !stall;
     const bool lookup_last = looks && lookup_step_ + 1 == lookup_steps_;
     const bool buffer_load = stage_ && stage_last_;
     const bool buffer_go =
-        buffer_ && (is_lookup() ? !lookup_ || lookup_last : post_ready && flight_ < kCalibration.write_slots);
+        buffer_ &&
+        (is_lookup() ? !lookup_ || lookup_last : post_ready && flight_ < kCalibration.write_slots);
     const bool result_ready = !buffer_load && (!buffer_ || buffer_go);
     const bool accept = buffer_go && !is_lookup();
     const bool fetch_last = phase_ + 1 == fetches_;
     const bool grant = left_ != 0 && (!fetch_last || result_ready);
 
     if (left_ != 0) {
-      if (!grant) ++causes_[kDrain];
-      else ++causes_[fetch_last || is_two() ? kCompute : kActivationPort];
+      if (!grant)
+        ++causes_[kDrain];
+      else
+        ++causes_[fetch_last || is_two() ? kCompute : kActivationPort];
     } else {
       ++causes_[lookup_ || lookup_arrives_ ? kDrain : kFill];
     }
 
-    const bool push =
-        is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
+    const bool push = is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
     const bool written = slots_ != 0;
 
     // Registers.
@@ -400,8 +406,10 @@ class VectorPipeline {
     cross_ = differs;
     slots_ = slots_ + (push ? 1 : 0) - (written ? 1 : 0);
     flight_ = flight_ + (accept ? 1 : 0) - (written && !is_lookup() ? 1 : 0);
-    if (buffer_load) buffer_ = true;
-    else if (buffer_go) buffer_ = false;
+    if (buffer_load)
+      buffer_ = true;
+    else if (buffer_go)
+      buffer_ = false;
     stage_ = grant;
     stage_last_ = grant && fetch_last;
     if (grant) {
@@ -437,15 +445,14 @@ void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcod
   for (int64_t i = 0; reads.size() < kPatternCycles; ++i) {
     for (uint64_t fetch = 0; fetch < fetches; ++fetch) {
       const int64_t base = fetch == 1 && opcode != Opcode::kMaxPool ? f.b_base : f.act_base;
-      reads.push_back(uint64_t{1}
-                      << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
+      reads.push_back(
+          uint64_t{1} << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
                           kMaskBanks));
     }
   }
-  const double period =
-      opcode == Opcode::kLookup
-          ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
-          : static_cast<double>(std::max<uint64_t>(fetches, 2));
+  const double period = opcode == Opcode::kLookup
+                            ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
+                            : static_cast<double>(std::max<uint64_t>(fetches, 2));
   MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
            &plan->bank_pattern);
 }

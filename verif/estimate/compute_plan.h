@@ -42,8 +42,8 @@ class BankMap {
 
 /// Fetch cycles of a position in one slice, averages over the positions of the command.
 struct SliceCost {
-  double next = 1;   ///< of a position that slides on from its left neighbour
-  double fresh = 1;  ///< of any other
+  double next = 1;       ///< of a position that slides on from its left neighbour
+  double fresh = 1;      ///< of any other
   bool several = false;  ///< some position takes more than one cycle
 };
 
@@ -58,6 +58,7 @@ struct ComputePlan {
   // MATMUL, WINDOW
   uint32_t slices = 1;
   uint32_t slice_rows = 1;         ///< core memory rows of a slice
+  uint32_t record_rows = 0;        ///< core memory rows of a group's records
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all
   bool slides_over_tiles = false;  ///< a window slides on from one tile to the next
   /// Banks of PE memory that the command uses in each of some consecutive cycles, one bit each; the

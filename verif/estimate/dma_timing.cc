@@ -1,5 +1,5 @@
-// Each Tick() goes from the end of an engine's pipeline to its beginning, so that what a stage makes
-// in a cycle is seen by the next stage in the following one, as with registers.
+// Each Tick() goes from the end of an engine's pipeline to its beginning, so that what a stage
+// makes in a cycle is seen by the next stage in the following one, as with registers.
 #include "verif/estimate/dma_timing.h"
 
 #include <algorithm>
@@ -149,11 +149,14 @@ bool LoadEngine::busy(uint64_t now) const {
 bool LoadEngine::WriteWord(uint64_t now) {
   if (word_context_.nothing) return true;
   const DmaFields& f = word_context_.command->dma;
+  const uint64_t row =
+      word_address_ / around_.config.core_row_bytes() << 16 | static_cast<uint64_t>(f.core_mask);
   bool all = true;
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
     PeTiming& target = around_.pes[pe];
-    if (f.core_memory != 0 ? target.WriteCore(now) : target.AccessMemory(now, word_address_)) {
+    if (f.core_memory != 0 ? target.WriteCore(now, row, word_bytes_)
+                           : target.AccessMemory(now, word_address_)) {
       pes_left_ &= ~(uint64_t{1} << pe);
     } else {
       all = false;
@@ -199,8 +202,8 @@ void LoadEngine::TickRealigner() {
       word_address_ = run_address_ + realigner_.word() * bus_bytes_;
       word_context_ = run_context_;
       const uint64_t pes = around_.config.pes();
-      pes_left_ = static_cast<uint64_t>(run_context_.command->dma.pe_mask) &
-                  ((uint64_t{1} << pes) - 1);
+      pes_left_ =
+          static_cast<uint64_t>(run_context_.command->dma.pe_mask) & ((uint64_t{1} << pes) - 1);
     }
     moved_ = moved_ || popped || emitted;
   }
@@ -269,8 +272,8 @@ void LoadEngine::TickRequests(uint64_t now) {
     // The grant comes from outside; the run is listed with its first word.
     wants_memory_ = true;
     memory_address_ = check_address_;
-    memory_pe_ = static_cast<uint32_t>(std::min<int64_t>(
-        contexts_.back().command->dma.source_pe, static_cast<int64_t>(config.pes()) - 1));
+    memory_pe_ = static_cast<uint32_t>(std::min<int64_t>(contexts_.back().command->dma.source_pe,
+                                                         static_cast<int64_t>(config.pes()) - 1));
     return;
   }
   if (bursts_.size() >= config.axi_outstanding || address_valid_) return;
@@ -328,8 +331,8 @@ bool LoadEngine::Tick(uint64_t now) {
   }
   if (!check_valid_ && runs_.valid(now)) {
     if (runs_.first) {
-      contexts_.push_back({listed_, runs_.left, runs_.copied, runs_.size,
-                           listed_->header.entries == 1});
+      contexts_.push_back(
+          {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.entries == 1});
     }
     check_valid_ = check_first_ = true;
     check_copies_ = !runs_.outside;
@@ -487,8 +490,8 @@ bool StoreEngine::Tick(uint64_t now) {
     check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
                   std::max<uint64_t>(runs_.size, 1) - 1};
     const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);
-    memory_pe_ = std::min<uint32_t>(
-        mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)), around_.config.pes() - 1);
+    memory_pe_ = std::min<uint32_t>(mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)),
+                                    around_.config.pes() - 1);
     runs_.Next(now);
     moved = true;
   }

@@ -159,19 +159,19 @@ class LoadEngine {
   bool address_valid_ = false;
   uint64_t address_from_ = 0;
   uint32_t address_beats_ = 0;
-  Ring<uint8_t> bursts_;             ///< under way: to core memory?
+  Ring<uint8_t> bursts_;  ///< under way: to core memory?
   uint64_t used_[2] = {}, staged_[2] = {};
   Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
   uint64_t memory_address_ = 0;
-  Ring<uint64_t> memory_reads_;   ///< cycles in which their data arrives
+  Ring<uint64_t> memory_reads_;  ///< cycles in which their data arrives
 
   // Word
   bool word_valid_ = false, word_last_ = false, word_last_run_ = false, run_last_ = false;
   uint64_t word_bytes_ = 0, word_address_ = 0, run_address_ = 0;
   Context word_context_ = {}, run_context_ = {};
-  uint64_t pes_left_ = 0;               ///< PEs that have not taken the word
+  uint64_t pes_left_ = 0;  ///< PEs that have not taken the word
   uint64_t done_at_ = kNever;
 };
 
@@ -214,16 +214,16 @@ class StoreEngine {
   Run check_run_ = {};
   bool address_valid_ = false;
   uint64_t address_from_ = 0;
-  Ring<uint32_t> writes_;          ///< beats to come of bursts issued
-  uint32_t accepted_writes_ = 0;         ///< bursts whose address the memory has
+  Ring<uint32_t> writes_;         ///< beats to come of bursts issued
+  uint32_t accepted_writes_ = 0;  ///< bursts whose address the memory has
   uint64_t write_ready_from_ = 0;
   Ring<Answer> answers_;
-  size_t answers_written_ = 0;           ///< answers whose burst is written
+  size_t answers_written_ = 0;  ///< answers whose burst is written
   Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
   uint64_t memory_address_ = 0;
-  Ring<uint64_t> staged_;          ///< cycles from which the words can be realigned
+  Ring<uint64_t> staged_;  ///< cycles from which the words can be realigned
   uint32_t credit_ = 0;
   bool word_valid_ = false;
   uint64_t word_bytes_ = 0;

@@ -69,8 +69,8 @@ class Machine {
       : config_(config),
         stream_(stream),
         banks_(config),
-        pes_(config.pes(), PeTiming(config, banks_)),
         barriers_(config.barriers()),
+        pes_(config.pes(), PeTiming(config, banks_, barriers_)),
         around_{config, pes_, barriers_, options.window_base},
         load_queue_(config.command_queue_depth, kDmaEntries),
         store_queue_(config.command_queue_depth, kDmaEntries),
@@ -84,7 +84,7 @@ class Machine {
   Result<StreamEstimate> Play() {
     for (;;) {
       changed_ = barriers_.Update(now_);
-      if (changed_) WakePes();
+      if (changed_) WakeStarved();
       FinishCommands();
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
@@ -129,6 +129,14 @@ class Machine {
     pes_awake_until_ = now_ + 3;
   }
 
+  void WakeStarved() {
+    WakePes();
+    for (PeTiming& pe : pes_) {
+      if (pe.starved()) pe.Wake(now_);
+    }
+    FindPeEvent();
+  }
+
   void StayAwake(uint64_t cycles) { awake_until_ = std::max(awake_until_, now_ + cycles); }
 
   void FindPeEvent() {
@@ -171,7 +179,7 @@ class Machine {
       if (next == nullptr || !barriers_.Hold(next->header)) continue;
       pe_queues_[p].Take(now_);
       pe_commands_[p].command = next;
-      pes_[p].Start(&stream_.plans[next->compute], now_ + 1);
+      pes_[p].Start(&stream_.plans[next->compute], &next->header, now_ + 1);
       pe_event_ = std::min(pe_event_, pes_[p].next_event());
       if (p == 0) pe0_from_ = now_ + 1;
       WakePes();
@@ -224,8 +232,9 @@ class Machine {
   }
 
   CommandQueue* QueueOf(Opcode opcode) {
-    return opcode == Opcode::kLoad ? &load_queue_ : opcode == Opcode::kStore ? &store_queue_
-                                                                             : nullptr;
+    return opcode == Opcode::kLoad    ? &load_queue_
+           : opcode == Opcode::kStore ? &store_queue_
+                                      : nullptr;
   }
 
   bool Idle() const {
@@ -233,7 +242,8 @@ class Machine {
       return false;
     }
     for (size_t p = 0; p < pes_.size(); ++p) {
-      if (!pe_queues_[p].empty() || pes_[p].busy() || pe_commands_[p].idle_from > now_) return false;
+      if (!pe_queues_[p].empty() || pes_[p].busy() || pe_commands_[p].idle_from > now_)
+        return false;
     }
     return true;
   }
@@ -339,8 +349,8 @@ class Machine {
   const NpuConfig& config_;
   const Stream& stream_;
   BankMap banks_;
-  std::vector<PeTiming> pes_;
   Barriers barriers_;
+  std::vector<PeTiming> pes_;
   Surroundings around_;
   CommandQueue load_queue_, store_queue_;
   std::vector<CommandQueue> pe_queues_;

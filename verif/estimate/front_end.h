@@ -13,9 +13,9 @@ namespace npugen::estimate {
 /// A command of the stream.
 struct StreamCommand {
   HeaderFields header;
-  DmaFields dma;             ///< LOAD, STORE
-  size_t compute = 0;        ///< number of the compute command's plan
-  uint32_t pe_mask = 0;      ///< compute: PEs that run it
+  DmaFields dma;         ///< LOAD, STORE
+  size_t compute = 0;    ///< number of the compute command's plan
+  uint32_t pe_mask = 0;  ///< compute: PEs that run it
 };
 
 /// The barriers: counts that waits see, and arrivals that they see later.
@@ -30,6 +30,9 @@ class Barriers {
   bool Hold(const HeaderFields& header) const {
     return (header.wait0_en == 0 || Reached(header.wait0_id, header.wait0_count)) &&
            (header.wait1_en == 0 || Reached(header.wait1_id, header.wait1_count));
+  }
+  uint64_t count(int64_t id) const {
+    return static_cast<size_t>(id) < counts_.size() ? counts_[static_cast<size_t>(id)] : 0;
   }
   bool arriving() const { return !arrivals_.empty(); }
 
@@ -111,8 +114,8 @@ class Fetch {
   uint32_t address_beats_ = 0;
   uint32_t lead_;
   uint64_t entries_held_ = 0, entries_fresh_ = 0, fresh_cycle_ = 0;
-  uint64_t taken_ = 0;     ///< entries, header included
-  uint32_t skip_;          ///< entries of the first word before the stream
+  uint64_t taken_ = 0;  ///< entries, header included
+  uint32_t skip_;       ///< entries of the first word before the stream
   uint32_t select_ = 0;
   uint32_t beat_of_word_ = 0;
   bool at_length_ = false;

@@ -7,82 +7,139 @@
 
 namespace npugen::estimate {
 
-PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks)
-    : config_(config), param_rows_(config.param_rows()), banks_(banks) {}
+PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks, const Barriers& barriers)
+    : config_(config), banks_(banks), barriers_(barriers) {}
 
-void PeTiming::Start(const ComputePlan* plan, uint64_t now) {
+void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64_t now) {
   plan_ = plan;
+  header_ = header;
   started_ = now;
   causes_ = {};
   causes_[kFill] = 1;  // StStart
+  tile_running_ = slicing_ = starved_ = granted_ = false;
+  pattern_rows_ = 0;
+  steal_from_ = steal_to_ = 0;
   if (!plan->is_array) {
     for (uint32_t i = 0; i < kCauses; ++i) causes_[i] += plan->fixed_causes[i];
     next_ = now + plan->fixed_cycles;
     ended_ = true;
-    tile_running_ = false;
-    pattern_rows_ = 0;
-    more_slices_ = false;
     return;
   }
+  ended_ = false;
   const ComputeFields& f = plan->fields;
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   group_ = 0;
   column_ = 0;
-  tile_running_ = ended_ = granted_ = false;
-  more_slices_ = true;
-  const uint32_t records = f.drain != 0 ? param_rows_ : 0;
-  slice_ready_ = now + 1 + records + plan->slice_rows;
-  records_valid_ = now + 1 + records + kCalibration.record_delay;
-  half_ = f.drain != 0 ? 0 : half_;
+  carry_ = 0;
+  slice_ready_ = now + 1 + plan->record_rows + plan->slice_rows;
+  records_valid_ = now + 1 + plan->record_rows + kCalibration.record_delay;
   half_free_[0] = half_free_[1] = 0;
   drain_free_ = 0;
-  steal_from_ = steal_to_ = 0;
-  carry_ = 0;
-  pattern_rows_ = 0;
   next_ = now + 1;
 }
 
-double PeTiming::Fraction(double value) {
-  // Whole cycles of a sum of averages; the rest stays for the next one.
+uint64_t PeTiming::WholeCycles(double value) {
+  // Of a sum of averages; the rest stays for the next one.
   carry_ += value;
-  const double whole = static_cast<double>(static_cast<int64_t>(carry_ + 1e-9));
-  carry_ -= whole;
+  const auto whole = static_cast<uint64_t>(std::max(carry_ + 1e-9, 0.0));
+  carry_ -= static_cast<double>(whole);
   return whole;
 }
 
-void PeTiming::PlanTile(uint64_t now) {
-  const ComputePlan& plan = *plan_;
-  const ComputeFields& f = plan.fields;
+uint64_t PeTiming::Fetches(const SliceCost& cost) {
+  const auto fresh = static_cast<double>(fresh_);
+  return WholeCycles(cost.next * (static_cast<double>(tile_size_) - fresh) + cost.fresh * fresh);
+}
+
+bool PeTiming::Arrived(uint32_t slice) const {
+  const uint64_t row = uint64_t{group_} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
+                       uint64_t{slice + 1} * plan_->slice_rows - 1;
+  const auto before = static_cast<uint64_t>(header_->wait1_count);
+  const uint64_t count = barriers_.count(header_->wait1_id);
+  return count >= before && (count - before) / config_.core_row_bytes() >= row;
+}
+
+void PeTiming::BeginTile(uint64_t now) {
+  const ComputeFields& f = plan_->fields;
   tile_size_ = std::min<uint64_t>(positions_left_, config_.accumulators);
   positions_left_ -= tile_size_;
-  const auto n = static_cast<double>(tile_size_);
-
-  // Waits for the half, then for the slice.
-  uint64_t start = now;
-  rows_until_ = slice_ready_;
-  if (f.drain != 0 && half_free_[half_] > start) {
-    causes_[kDrain] += half_free_[half_] - start;
-    start = half_free_[half_];
-  }
-  if (slice_ready_ > start) {
-    lead_cause_ = granted_ ? kWeightPort : kFill;
-    slice_bound_ = true;
-    causes_[lead_cause_] += slice_ready_ - start;
-    start = slice_ready_;
-  } else {
-    slice_bound_ = false;
-  }
-  granted_ = true;
-
+  more_slices_ = positions_left_ != 0 || groups_left_ > 1;
   // Positions that begin with a full window: rows of the output that begin in the tile, and its
   // first position unless the window slides on.
   const auto width = std::max<int64_t>(f.out_w, 1);
   const auto size = static_cast<int64_t>(tile_size_);
-  int64_t fresh = (column_ + size + width - 1) / width - (column_ + width - 1) / width;
-  if (!plan.slides_over_tiles && column_ != 0) ++fresh;
+  fresh_ = (column_ + size + width - 1) / width - (column_ + width - 1) / width;
+  if (!plan_->slides_over_tiles && column_ != 0) ++fresh_;
   column_ = (column_ + size) % width;
 
+  tile_from_ = now;
+  if (f.drain != 0 && half_free_[half_] > now) {
+    causes_[kDrain] += half_free_[half_] - now;
+    tile_from_ = half_free_[half_];
+  }
+  if (f.follow != 0 && !Arrived(plan_->slices - 1)) {
+    slicing_ = true;
+    slice_ = 0;
+    PlanSlice(tile_from_);
+  } else {
+    PlanTile();
+  }
+}
+
+void PeTiming::AwaitSlice() {
+  rows_until_ = slice_ready_;
+  slice_bound_ = slice_ready_ > tile_from_;
+  if (slice_bound_) {
+    lead_cause_ = granted_ ? kWeightPort : kFill;
+    causes_[lead_cause_] += slice_ready_ - tile_from_;
+    tile_from_ = slice_ready_;
+  }
+  granted_ = true;
+}
+
+void PeTiming::PlanSlice(uint64_t now) {
+  const ComputePlan& plan = *plan_;
+  tile_from_ = now;
+  if (!Arrived(slice_)) {
+    starved_ = true;
+    starved_from_ = now;
+    next_ = kNever;
+    return;
+  }
+  AwaitSlice();
+  const SliceCost& cost = plan.costs.size() == 1 ? plan.costs[0] : plan.costs[slice_];
+  const uint64_t fetches = std::max(Fetches(cost), tile_size_);
+  causes_[kCompute] += tile_size_;
+  causes_[kActivationPort] += fetches - tile_size_;
+  slice_ready_ = tile_from_ + plan.slice_rows;
+  pattern_from_ = tile_from_;
+  pattern_period_ = std::max<uint64_t>(fetches, plan.slice_rows);
+  pattern_rows_ = plan.slice_rows;
+  loader_bound_ = fetches <= plan.slice_rows;
+  next_ = tile_from_ + fetches;
+  if (++slice_ == plan.slices) {
+    slicing_ = false;
+    tile_running_ = true;
+  } else if (tile_size_ == 1 && !cost.several && slice_ready_ <= next_) {
+    ++causes_[kFill];  // the sum of a single position is not yet in its entry
+    ++next_;
+  }
+}
+
+void PeTiming::Wake(uint64_t now) {
+  if (!Arrived(slice_)) return;
+  starved_ = false;
+  // Rows are compared with the count of the cycle before; the last one is requested then.
+  causes_[kBarrier] += now + kCalibration.follow_delay - starved_from_;
+  slice_ready_ = std::max(slice_ready_, now + kCalibration.follow_delay + 1);
+  PlanSlice(now + kCalibration.follow_delay);
+}
+
+void PeTiming::PlanTile() {
+  const ComputePlan& plan = *plan_;
+  AwaitSlice();
+  const uint64_t start = tile_from_;
   const uint64_t rows = plan.slice_rows;
   uint64_t at = start, wait = 0, hazards = 0, grants = 0;
   const auto gap = [&](uint64_t fetches, bool several) {
@@ -101,31 +158,29 @@ void PeTiming::PlanTile(uint64_t now) {
   };
   uint64_t last = 0;  // grants of the last slice
   if (plan.costs.size() == 1) {
-    const double cost = plan.costs[0].next * (n - static_cast<double>(fresh)) +
-                        plan.costs[0].fresh * static_cast<double>(fresh);
+    const double each = plan.costs[0].next * static_cast<double>(tile_size_) +
+                        (plan.costs[0].fresh - plan.costs[0].next) * static_cast<double>(fresh_);
     const bool several = plan.costs[0].several;
-    const double each = cost;
     uint64_t gaps = plan.slices - 1;
     // One by one as long as records take the row port, the rest at once.
     for (; gaps != 0 && at < steal_to_; --gaps) {
-      const auto fetches = static_cast<uint64_t>(Fraction(each));
+      const uint64_t fetches = WholeCycles(each);
       at += gap(fetches, several);
       grants += fetches;
     }
     if (gaps != 0) {
-      const auto fetches = static_cast<uint64_t>(Fraction(each * static_cast<double>(gaps)));
+      const uint64_t fetches = WholeCycles(each * static_cast<double>(gaps));
       const uint64_t before_wait = wait, before_hazards = hazards;
       at += (gap(fetches / gaps, several) - fetches / gaps) * gaps + fetches;
       grants += fetches;
       wait += (wait - before_wait) * (gaps - 1);
       hazards += (hazards - before_hazards) * (gaps - 1);
     }
-    last = static_cast<uint64_t>(Fraction(each));
+    last = WholeCycles(each);
   } else {
     for (size_t k = 0; k < plan.costs.size(); ++k) {
       const SliceCost& cost = plan.costs[k];
-      const auto fetches = static_cast<uint64_t>(Fraction(
-          cost.next * (n - static_cast<double>(fresh)) + cost.fresh * static_cast<double>(fresh)));
+      const uint64_t fetches = Fetches(cost);
       if (k + 1 == plan.costs.size()) {
         last = fetches;
         break;
@@ -142,7 +197,6 @@ void PeTiming::PlanTile(uint64_t now) {
   causes_[kWeightPort] += wait;
   causes_[kFill] += hazards;
 
-  more_slices_ = positions_left_ != 0 || groups_left_ > 1;
   uint64_t load = rows;
   if (steal_to_ > at && steal_from_ < at + load) load += steal_to_ - std::max(steal_from_, at);
   slice_ready_ = at + load;
@@ -168,15 +222,16 @@ void PeTiming::FinishTile(uint64_t end) {
     const int64_t channels = std::clamp<int64_t>(left, 1, group_channels);
     const uint64_t width = config_.post_width;
     const uint64_t most = (config_.pe_lanes() + width - 1) / width;
-    last_chunks_ = std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most);
+    const uint64_t chunks =
+        std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most);
     const uint64_t first = std::max({end + kCalibration.drain_delay, drain_free_, records_valid_});
-    const uint64_t done = first + tile_size_ * last_chunks_;  // the cycle after the last issue
+    const uint64_t done = first + tile_size_ * chunks;  // the cycle after the last issue
     half_free_[half_] = done;
     half_ ^= 1;
     drain_free_ = done;
     if (positions_left_ == 0 && groups_left_ > 1) {
       steal_from_ = done;
-      steal_to_ = done + param_rows_;
+      steal_to_ = done + plan_->record_rows;
       records_valid_ = steal_to_ + kCalibration.record_delay;
     }
   }
@@ -209,45 +264,83 @@ bool PeTiming::Advance() {
     return true;
   }
   if (tile_running_) FinishTile(next_ - 1);
-  if (!ended_) PlanTile(next_);
+  if (slicing_) {
+    PlanSlice(next_);
+  } else if (!ended_) {
+    BeginTile(next_);
+  }
   return false;
 }
 
 bool PeTiming::RowPortBusy(uint64_t now) const {
   if (plan_ == nullptr || !plan_->is_array) return false;
   if (now >= steal_from_ && now < steal_to_) return true;
-  if (!tile_running_ || ended_) return false;
+  if ((!tile_running_ && !slicing_) || ended_ || starved_) return false;
   if (now < pattern_from_) return now < rows_until_;
   const uint64_t since = now - pattern_from_;
-  if (!more_slices_ && since / pattern_period_ + 1 >= plan_->slices) return false;
+  if (tile_running_ && !more_slices_ && since / pattern_period_ + 1 >= plan_->slices) return false;
   return since % pattern_period_ < pattern_rows_;
 }
 
-bool PeTiming::WriteCore(uint64_t now) {
-  if (!RowPortBusy(now)) {
-    core_wait_ = 0;
-    return true;
-  }
-  if (core_wait_ < kCalibration.bus_max_wait) {
-    ++core_wait_;
-    return false;
-  }
-  core_wait_ = 0;
+void PeTiming::StealRow(uint64_t now) {
   // The loader's row waits for a cycle.
   ++pattern_from_;
   ++rows_until_;
   // That delays the tile if it waits for its first slice, or if rows take longer than fetches.
   const bool lead = now + 1 < pattern_from_;
-  if (tile_running_ && (lead ? slice_bound_ : loader_bound_)) {
+  if ((tile_running_ || slicing_) && (lead ? slice_bound_ : loader_bound_)) {
     ++next_;
     ++slice_ready_;
     ++causes_[lead ? lead_cause_ : kWeightPort];
+  }
+}
+
+bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
+  const uint64_t row_bytes = config_.core_row_bytes();
+  const bool gathers = row_bytes != config_.axi_bytes();
+  if (row_held_) {
+    // In cycles without a beat the row is written when the port is free, or at last anyway.
+    for (uint64_t cycle = last_beat_ + 1; cycle < now; ++cycle) {
+      const bool busy = RowPortBusy(cycle);
+      if (busy && core_wait_ < kCalibration.bus_max_wait) {
+        ++core_wait_;
+        continue;
+      }
+      if (busy) StealRow(cycle);
+      row_held_ = false;
+      core_wait_ = 0;
+      break;
+    }
+  }
+  last_beat_ = now;
+  if (gathers && (!row_held_ || row == held_row_)) {
+    held_bytes_ = row_held_ ? held_bytes_ + bytes : bytes;
+    held_row_ = row;
+    row_held_ = true;
+    core_wait_ = 0;
+    return true;
+  }
+  // The row before, or where nothing is gathered the beat itself, must be written now.
+  if (RowPortBusy(now)) {
+    const bool whole = gathers && held_bytes_ >= row_bytes;
+    if (!whole && core_wait_ < kCalibration.bus_max_wait) {
+      ++core_wait_;
+      return false;
+    }
+    StealRow(now);
+  }
+  core_wait_ = 0;
+  if (gathers) {
+    held_row_ = row;
+    held_bytes_ = bytes;
+    row_held_ = true;
   }
   return true;
 }
 
 bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
-  if (plan_ != nullptr && !plan_->bank_pattern.empty() && memory_wait_ < kCalibration.bus_max_wait) {
+  if (plan_ != nullptr && !plan_->bank_pattern.empty() &&
+      memory_wait_ < kCalibration.bus_max_wait) {
     const uint64_t taken = plan_->bank_pattern[(now - started_) % kPatternCycles];
     if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
       ++memory_wait_;

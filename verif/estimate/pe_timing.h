@@ -7,6 +7,7 @@
 
 #include "generator/config/npu_config.h"
 #include "verif/estimate/compute_plan.h"
+#include "verif/estimate/front_end.h"
 
 namespace npugen::estimate {
 
@@ -15,59 +16,85 @@ inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 /// One PE. Times are cycles since the doorbell.
 class PeTiming {
  public:
-  PeTiming(const NpuConfig& config, const BankMap& banks);
+  PeTiming(const NpuConfig& config, const BankMap& banks, const Barriers& barriers);
 
   bool busy() const { return plan_ != nullptr; }
-  /// Begins a command whose StStart is cycle `now`. The plan must outlive the command.
-  void Start(const ComputePlan* plan, uint64_t now);
-  /// The cycle of the next change that nobody asks for; kNever while idle.
+  /// Begins a command whose StStart is cycle `now`. Plan and header must outlive the command.
+  void Start(const ComputePlan* plan, const HeaderFields* header, uint64_t now);
+  /// The cycle of the next change that nobody asks for; kNever while idle or starved.
   uint64_t next_event() const { return next_; }
   /// Plays the change of cycle next_event(). True when the command is complete: `finished` is that
   /// cycle.
   bool Advance();
+  /// The command waits for weights that it follows (`follow`).
+  bool starved() const { return starved_; }
+  /// Barriers count more in cycle `now`: a starved command may go on.
+  void Wake(uint64_t now);
   /// Causes of the command's cycles, complete with the command.
   const Causes& causes() const { return causes_; }
 
-  /// A bus word for core memory asks in this cycle; false: it must ask again in the next.
-  bool WriteCore(uint64_t now);
+  /// A bus word of `bytes` bytes for core memory asks in this cycle; false: it must ask again in
+  /// the next. `row` is the same for words that can be gathered into one row.
+  bool WriteCore(uint64_t now, uint64_t row, uint64_t bytes);
   /// The same for the word of PE memory at `address`, reads and writes.
   bool AccessMemory(uint64_t now, uint64_t address);
 
  private:
+  void BeginTile(uint64_t now);
+  void PlanTile();
+  void PlanSlice(uint64_t now);
   void FinishTile(uint64_t end);
-  void PlanTile(uint64_t now);
+  /// Waits for the slice at tile_from_, which becomes its first grant.
+  void AwaitSlice();
+  /// Whether the rows of slice `slice` of the group's first tile are in core memory.
+  bool Arrived(uint32_t slice) const;
+  uint64_t Fetches(const SliceCost& cost);
+  uint64_t WholeCycles(double value);
   bool RowPortBusy(uint64_t now) const;
-  double Fraction(double value);
+  void StealRow(uint64_t now);
 
   const NpuConfig& config_;
-  const uint32_t param_rows_;
+  const BankMap& banks_;
+  const Barriers& barriers_;
   const ComputePlan* plan_ = nullptr;
+  const HeaderFields* header_ = nullptr;
   uint64_t next_ = kNever;
+  uint64_t started_ = 0;
   Causes causes_ = {};
+  bool ended_ = false;  ///< next_ is the cycle `finished`
 
-  // MATMUL, WINDOW
+  // MATMUL, WINDOW: loops
   uint64_t groups_left_ = 0, positions_left_ = 0;  ///< of the group, after the present tile
-  int64_t column_ = 0;                             ///< ox of the next tile's first position
-  uint64_t tile_size_ = 0;
   uint32_t group_ = 0;
-  bool tile_running_ = false, ended_ = false, granted_ = false;
-  uint64_t slice_ready_ = 0;   ///< first cycle in which the next slice may be taken
-  uint64_t half_free_[2] = {}; ///< first cycle in which a half may be used
+  int64_t column_ = 0;  ///< ox of the next tile's first position
+  // the tile
+  bool tile_running_ = false;
+  uint64_t tile_size_ = 0;
+  int64_t fresh_ = 0;       ///< positions that begin with a full window
+  uint64_t tile_from_ = 0;  ///< first grant of the tile, or of the slice that is played alone
+  double carry_ = 0;        ///< fetch cycles not yet charged
+  // `follow`: slices are played one by one while rows are still to come
+  bool slicing_ = false, starved_ = false;
+  uint32_t slice_ = 0;
+  uint64_t starved_from_ = 0;
+  // weight slices, accumulator halves, drain
+  bool granted_ = false;
+  uint64_t slice_ready_ = 0;    ///< first cycle in which the next slice may be taken
+  uint64_t half_free_[2] = {};  ///< first cycle in which a half may be used
   uint32_t half_ = 0;
   uint64_t records_valid_ = 0, drain_free_ = 0;
   uint64_t steal_from_ = 0, steal_to_ = 0;  ///< cycles in which records take the row port
-  double carry_ = 0;                        ///< fetch cycles not yet charged
-  uint64_t last_chunks_ = 0;
 
-  // Row port as the bus side sees it: busy for the first rows_ of every period_ cycles.
-  uint64_t rows_until_ = 0;  ///< rows of the first slice of the tile are read until here
-  uint64_t pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
+  // Row port as the bus side sees it: busy until the first slice is there, then for the first rows
+  // of every period.
+  uint64_t rows_until_ = 0, pattern_from_ = 0, pattern_period_ = 1, pattern_rows_ = 0;
   bool loader_bound_ = false, slice_bound_ = false, more_slices_ = false;
   Cause lead_cause_ = kFill;
+  // npu_row_writer
+  bool row_held_ = false;
+  uint64_t held_row_ = 0, held_bytes_ = 0, last_beat_ = 0;
   uint32_t core_wait_ = 0;
-  // PE memory.
-  const BankMap& banks_;
-  uint64_t started_ = 0;
+  // PE memory
   uint32_t memory_wait_ = 0;
 };
 

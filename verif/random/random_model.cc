@@ -40,9 +40,8 @@ class Generator {
   }
 
   RandomModel MixedNetwork() {
-    int32_t current =
-        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
-                      Scale(), ZeroPoint());
+    int32_t current = writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
+                                    Scale(), ZeroPoint());
     const int steps = random_.Integer(3, 8);
     for (int i = 0; i < steps || writer_.model().operators.empty(); ++i) {
       const auto type = static_cast<OperatorType>(
@@ -66,9 +65,8 @@ class Generator {
   }
 
   RandomModel Network() {
-    int32_t current =
-        writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
-                      Scale(), ZeroPoint());
+    int32_t current = writer_.Input({1, random_.Integer(3, 12), random_.Integer(3, 12), Channels()},
+                                    Scale(), ZeroPoint());
     const int steps = random_.Integer(2, 6);
     for (int i = 0; i < steps; ++i) {
       static const std::vector<OperatorType> kinds = {
@@ -131,8 +129,7 @@ class Generator {
   std::vector<int32_t> InputShape(OperatorType type) {
     const int32_t batch = random_.Chance(6) ? 2 : 1;
     const int32_t rank = NeedsImage(type) ? 4 : random_.Pick({1, 2, 2, 3, 4, 4, 4});
-    std::vector<int32_t> shape{batch, Side(), Side(),
-                               Channels()};
+    std::vector<int32_t> shape{batch, Side(), Side(), Channels()};
     shape.erase(shape.begin(), shape.end() - rank);
     // What has to consist of blocks of 2.
     if (type == OperatorType::kSpaceToDepth) shape = {batch, shape[1] * 2, shape[2] * 2, shape[3]};

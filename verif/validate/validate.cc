@@ -110,8 +110,8 @@ Status ValidateProgram(const NpuConfig& config, const std::string& library, cons
   job_options.timeout_cycles = TimeoutCycles(config, macs);
   job_options.progress = [&](uint64_t cycles) {
     if (!options.progress) return;
-    options.progress(
-        fmt::format("{} on {}: {:.1f} M cycles", name, config.name, static_cast<double>(cycles) / 1e6));
+    options.progress(fmt::format("{} on {}: {:.1f} M cycles", name, config.name,
+                                 static_cast<double>(cycles) / 1e6));
   };
   const std::vector<std::vector<uint8_t>> inputs = Inputs(program);
   for (const bool warm : {false, true}) {
@@ -127,7 +127,8 @@ Status ValidateProgram(const NpuConfig& config, const std::string& library, cons
     job.random = random;
     job.cycles = {measured->counters.cycles, estimated->counters.cycles};
     for (size_t i = 0; i < program.layers.size(); ++i) {
-      job.layers.push_back({program.layers[i].operator_index, program.layers[i].name,
+      job.layers.push_back({program.layers[i].operator_index,
+                            program.layers[i].name,
                             {Sum(measured->layers[i]), Sum(estimated->layers[i])}});
     }
     Add(*measured, &job.measured_causes);
@@ -160,8 +161,8 @@ Result<std::vector<ValidatedJob>> Validate(const ValidationPlan& plan,
       if (!program) continue;
       // Many are called model.tflite: their folders tell them apart.
       const std::filesystem::path file(path);
-      const std::string name = file.stem() == "model" ? file.parent_path().filename().string()
-                                                      : file.stem().string();
+      const std::string name =
+          file.stem() == "model" ? file.parent_path().filename().string() : file.stem().string();
       progress(fmt::format("{} on {}", name, config.name));
       const Status status =
           ValidateProgram(config, built->library, *program, name, false, options, &jobs);
@@ -177,8 +178,8 @@ Result<std::vector<ValidatedJob>> Validate(const ValidationPlan& plan,
       if (!model) continue;
       const Result<Program> program = Compile(*model, config, {});
       if (!program) continue;
-      progress(fmt::format("random layer {} of {} on {}", done + 1, options.random_layers,
-                           config.name));
+      progress(
+          fmt::format("random layer {} of {} on {}", done + 1, options.random_layers, config.name));
       const Status status =
           ValidateProgram(config, built->library, *program, drawn.name, true, options, &jobs);
       if (!status) return status.errors();
@@ -208,18 +209,18 @@ ErrorSummary SummarizeLayers(const std::vector<ValidatedJob>& jobs) {
 }
 
 std::string FormatValidation(const std::vector<ValidatedJob>& jobs) {
-  std::string text = fmt::format("{:<14}{:<22}{:<8}{:>11}{:>11}{:>10}  {}\n", "spec", "network",
-                                 "", "measured", "estimated", "error", "worst layer above 1000");
+  std::string text = fmt::format("{:<14}{:<22}{:<8}{:>11}{:>11}{:>10}  {}\n", "spec", "network", "",
+                                 "measured", "estimated", "error", "worst layer above 1000");
   for (const ValidatedJob& job : jobs) {
     if (job.random) continue;
     const ValidatedLayer* worst = WorstLayer(job);
-    text += fmt::format(
-        "{:<14}{:<22}{:<8}{:>11}{:>11}{:>10}  {}\n", job.spec, job.model,
-        job.warm ? "cached" : "cold", job.cycles.measured, job.cycles.estimated,
-        Percent(job.cycles.error()),
-        worst == nullptr ? "-"
-                         : fmt::format("{} ({} {}, {} cycles)", Percent(worst->cycles.error()),
-                                       worst->op, worst->index, worst->cycles.measured));
+    text += fmt::format("{:<14}{:<22}{:<8}{:>11}{:>11}{:>10}  {}\n", job.spec, job.model,
+                        job.warm ? "cached" : "cold", job.cycles.measured, job.cycles.estimated,
+                        Percent(job.cycles.error()),
+                        worst == nullptr
+                            ? "-"
+                            : fmt::format("{} ({} {}, {} cycles)", Percent(worst->cycles.error()),
+                                          worst->op, worst->index, worst->cycles.measured));
   }
   std::vector<std::string> specs;
   for (const ValidatedJob& job : jobs) {
@@ -242,10 +243,11 @@ std::string FormatValidation(const std::vector<ValidatedJob>& jobs) {
   text += SummaryText("networks", SummarizeTotals(jobs, false));
   text += SummaryText("random layers", SummarizeTotals(jobs, true));
   text += SummaryText("layers above 1000 cycles", SummarizeLayers(jobs));
-  const bool met = std::max(SummarizeTotals(jobs, false).mean, SummarizeTotals(jobs, true).mean) <= kMeanGoal &&
-                   std::abs(SummarizeLayers(jobs).worst) <= kLayerGoal;
-  text += fmt::format("goal (means at most {:.0f} %, layers at most {:.0f} %): {}\n", 100 * kMeanGoal,
-                      100 * kLayerGoal, met ? "met" : "missed");
+  const bool met =
+      std::max(SummarizeTotals(jobs, false).mean, SummarizeTotals(jobs, true).mean) <= kMeanGoal &&
+      std::abs(SummarizeLayers(jobs).worst) <= kLayerGoal;
+  text += fmt::format("goal (means at most {:.0f} %, layers at most {:.0f} %): {}\n",
+                      100 * kMeanGoal, 100 * kLayerGoal, met ? "met" : "missed");
   return text;
 }
 
