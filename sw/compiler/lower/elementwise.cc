@@ -13,6 +13,9 @@ namespace {
 /// Where an image has few columns and channels, its rows are still one row each.
 constexpr int64_t kLongestRow = 4096;
 constexpr int64_t kShortestRow = 64;
+/// Constants are repeated here up to so many bytes; the DMA, which does it for all else, moves
+/// short runs slowly.
+constexpr int64_t kLargestRepeated = int64_t{1} << 20;
 
 bool ShiftFits(const QuantizedMultiplier& factor) {
   return factor.shift >= -31 && factor.shift <= 31;
@@ -64,12 +67,42 @@ void SetRows(const std::vector<int32_t>& shape, Geometry* g) {
   g->in_h = g->out_h = elements / row;
 }
 
+namespace {
+
+/// The bytes of an int8 constant repeated to `shape` (as NumPy does: sizes of 1 grow).
+std::vector<uint8_t> Repeated(const Tensor& tensor, const std::vector<int32_t>& shape,
+                              int64_t elements) {
+  std::vector<uint8_t> bytes(static_cast<size_t>(elements));
+  const size_t missing = shape.size() - tensor.shape.size();
+  for (int64_t i = 0; i < elements; ++i) {
+    int64_t rest = i, source = 0, stride = 1;
+    for (size_t d = shape.size(); d-- > 0;) {
+      const int64_t at = rest % shape[d];
+      rest /= shape[d];
+      if (d < missing) continue;
+      const int32_t size = tensor.shape[d - missing];
+      if (size > 1) source += at * stride;
+      stride *= size;
+    }
+    bytes[static_cast<size_t>(i)] = tensor.data[static_cast<size_t>(source)];
+  }
+  return bytes;
+}
+
+}  // namespace
+
 int32_t BroadcastTo(LoweringContext& context, int32_t number, const std::vector<int32_t>& shape) {
   const Tensor& tensor = context.tensor(number);
   const int32_t source = context.StorageOf(number);
   int64_t elements = 1;
   for (int32_t size : shape) elements *= size;
   if (tensor.elements() == elements) return source;
+  if (tensor.is_constant && elements <= kLargestRepeated && tensor.shape.size() <= shape.size() &&
+      static_cast<int64_t>(tensor.data.size()) == tensor.elements()) {
+    const int32_t target = context.NewStorage(elements);
+    context.lowered.storages[target].constant = Repeated(tensor, shape, elements);
+    return target;
+  }
   const std::vector<int64_t> full(shape.begin(), shape.end());
   const int32_t target = context.NewStorage(elements);
   Layer copy = NewCopy(target);
