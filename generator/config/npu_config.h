@@ -45,7 +45,7 @@ struct NpuConfig {
 
   // units:
   uint32_t post_width = 16;   ///< results post-processed per cycle ("R"), power of two
-  uint32_t lookup_ports = 4;  ///< table look-ups per cycle, power of two, at most post_width
+  uint32_t lookup_ports = 8;  ///< table look-ups per cycle, power of two, at most post_width
   uint32_t window_ports = 4;  ///< vectors read from PE memory per cycle for the array, 1..4
 
   /// FNV-1a (64 bit) of the canonical text of all values above but `name` and `clock_hz`.

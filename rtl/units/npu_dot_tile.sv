@@ -7,8 +7,8 @@
 // over the next weights.
 // The sums follow the registers combinationally in the cycle in which fire_i is set.
 //
-// This leaf costs nearly all area and much of the simulation time, so it has two views with the same
-// behaviour: one instance per lane for synthesis, and words of four slots for simulation.
+// This leaf costs nearly all area and much of the simulation time, so it has two views with the
+// same behaviour: one instance per lane for synthesis, and words of four slots for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64

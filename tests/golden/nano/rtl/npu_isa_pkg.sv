@@ -49,9 +49,9 @@ package npu_isa_pkg;
   localparam int unsigned MinEntriesStore             = 3;
   localparam int unsigned MaxEntriesStore             = 5;
   localparam int unsigned MinEntriesMatmul            = 8;
-  localparam int unsigned MaxEntriesMatmul            = 8;
+  localparam int unsigned MaxEntriesMatmul            = 10;
   localparam int unsigned MinEntriesWindow            = 9;
-  localparam int unsigned MaxEntriesWindow            = 9;
+  localparam int unsigned MaxEntriesWindow            = 10;
   localparam int unsigned MinEntriesMaxPool           = 9;
   localparam int unsigned MaxEntriesMaxPool           = 9;
   localparam int unsigned MinEntriesAdd               = 10;
@@ -221,11 +221,11 @@ package npu_isa_pkg;
     logic               a_subtract;         // 38[1]: ADD: 1 subtracts the first operand
     logic               b_subtract;         // 38[0]: ADD: 1 subtracts the rescaled second operand
     logic               reserved_37_31;
-    logic        [30:0] out_multiplier;     // 37[30:0]: multiplier of the sum's rescaling
+    logic        [30:0] out_multiplier;     // 37[30:0]: multiplier of the result's rescaling
     logic               reserved_36_31;
     logic        [30:0] b_multiplier;       // 36[30:0]: multiplier of the second operand's
                                             // rescaling
-    logic signed [7:0]  out_shift;          // 35[31:24]: shift of the sum's rescaling (positive:
+    logic signed [7:0]  out_shift;          // 35[31:24]: shift of the result's rescaling (positive:
                                             // left)
     logic signed [7:0]  b_shift;            // 35[23:16]: shift of the second operand's rescaling
                                             // (positive: left)
@@ -271,7 +271,11 @@ package npu_isa_pkg;
                                             // (weights)
     logic        [7:0]  reserved_20_24;
     logic        [23:0] weight_row;         // 20[23:0]: core memory row of the first weight slice
-    logic        [15:0] reserved_19_16;
+    logic        [13:0] reserved_19_18;
+    logic               follow;             // 19[17]: MATMUL, WINDOW. 1: weight rows arrive while
+                                            // the command runs, one for W counts of wait 1
+    logic               common_scale;       // 19[16]: MATMUL, WINDOW. 1: records are biases only,
+                                            // rescaled by out_multiplier and out_shift
     logic        [15:0] group_step;         // 19[15:0]: bytes in the row from group to group
                                             // (WINDOW, MAXPOOL)
     logic        [15:0] tiles;              // 18[31:16]: tiles of T positions per group:
@@ -285,7 +289,9 @@ package npu_isa_pkg;
     logic        [7:0]  k2_count;           // 15[31:24]: operand rows per window
     logic        [7:0]  k1_count;           // 15[23:16]: runs per operand row
     logic        [15:0] k0_count;           // 15[15:0]: slices along a run (step: SIMD bytes)
-    logic        [13:0] reserved_14_18;
+    logic        [13:0] run_bytes;          // 14[31:18]: MATMUL. not 0: slices are cut from
+                                            // win_rows kernel rows of so many bytes, strung
+                                            // together
     logic        [1:0]  out_type;           // 14[17:16]: result: 0: int8 within act_min..act_max;
                                             // 1: saturated to int16; 2: int32
     logic        [15:0] in_h;               // 14[15:0]: valid operand rows
