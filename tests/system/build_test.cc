@@ -137,6 +137,17 @@ std::string InstanceFunction(int index, const std::string& target) {
   return text + "}\n";
 }
 
+TEST(DropLocalResetsTest, DropsThoseOfDeclarationsOnly) {
+  const std::string kept = "    VlWide<4>/*127:0*/ a;\n    // Body\n    VL_ZERO_W(128, vlSelf->b);\n"
+                           "    VlWide<2>/*63:0*/ c;\n    VL_ZERO_W(128, a);\n";
+  std::string text = kept;
+  EXPECT_EQ(DropLocalResets(&text), 0u);
+  EXPECT_EQ(text, kept);
+  text = "    VlWide<4>/*127:0*/ a;\n    VL_ZERO_W(128, a);\n    VL_ZERO_W(128, a);\n";
+  EXPECT_EQ(DropLocalResets(&text), 1u);
+  EXPECT_EQ(text, "    VlWide<4>/*127:0*/ a;\n    VL_ZERO_W(128, a);\n");
+}
+
 TEST(ShareFunctionsTest, MergesWhatDiffersInNamesOnly) {
   std::map<std::string, std::string> files = {
       {"a.cpp", "#include \"Vx.h\"\n\n" + InstanceFunction(0, "x") + "void other() {\n}\n"},
