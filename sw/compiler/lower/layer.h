@@ -76,7 +76,7 @@ struct Parameters {
   std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
   bool common_scale = false;  ///< all records have the same multiplier and shift, which go into the
                               ///< commands; core memory has their biases only
-  bool packed = false;  ///< weights are within -8..7 and stay int4 in memory and core memory
+  bool packed = false;        ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
   /// after core slices() * slice_rows + param_rows rows of core memory. -1: they are constants.

@@ -186,9 +186,8 @@ bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
   if (parameters.shared || parameters.records.empty()) return false;
   const ParameterRecord& first = parameters.records[0];
   for (int64_t channel = 0; channel < layer.geometry.out_c; ++channel) {
-    const ParameterRecord& record =
-        parameters.records[static_cast<size_t>(channel / layer.group_channels * pe_lanes +
-                                               channel % layer.group_channels)];
+    const ParameterRecord& record = parameters.records[static_cast<size_t>(
+        channel / layer.group_channels * pe_lanes + channel % layer.group_channels)];
     if (record.multiplier != first.multiplier || record.shift != first.shift) return false;
   }
   return true;

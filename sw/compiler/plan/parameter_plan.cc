@@ -224,7 +224,8 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
   for (size_t l = 0; l < plan_.layer_chunks.size(); ++l) {
     const std::vector<int32_t>& chunks = plan_.layer_chunks[l];
     const Parameters& parameters = lowered_.layers[l].parameters;
-    const int64_t most_rows = cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / policy_.chunk_parts);
+    const int64_t most_rows =
+        cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / policy_.chunk_parts);
     for (int32_t number : chunks) {
       Chunk& chunk = plan_.chunks[number];
       const bool alone = chunks.size() > 1 || parameters.storage >= 0;
@@ -293,10 +294,9 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
       const int8_t* source =
           parameters.weights.data() +
           ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) * config_.simd;
-      uint8_t* target =
-          base + (chunk.first_weight +
-                  ((group - groups.begin) * slices + slice) * SliceRows(config_, layer)) *
-                     row_bytes;
+      uint8_t* target = base + (chunk.first_weight + ((group - groups.begin) * slices + slice) *
+                                                         SliceRows(config_, layer)) *
+                                   row_bytes;
       if (!parameters.packed) {
         std::copy_n(source, slice_bytes, target);
         continue;
@@ -363,8 +363,8 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
   return std::move(plan_);
 }
 
-/// Core memory over time: which unit stands where, and who used which rows last. Cached units that a
-/// cold run has yet to load leave their rows to others until then; those that it has loaded stay.
+/// Core memory over time: which unit stands where, and who used which rows last. Cached units that
+/// a cold run has yet to load leave their rows to others until then; those that it has loaded stay.
 class CoreMemory {
  public:
   CoreMemory(const ParameterPlan& plan, int64_t rows, const std::vector<int32_t>& uses)

@@ -54,7 +54,8 @@ struct Wait {
   int64_t bytes = 0;
 };
 
-/// Most bytes that LOADs may add to their barrier; what is left of its range counts the other LOADs.
+/// Most bytes that LOADs may add to their barrier; what is left of its range counts the other
+/// LOADs.
 constexpr int64_t kMostSignalledBytes = (int64_t{1} << kBarrierCountBits) / 4 * 3;
 
 /// Bytes of `load` after which `step` may begin and follow the rest (`follow`): records and first
@@ -118,8 +119,8 @@ class BarrierWriter {
     waits_.push_back(std::move(waits));
     clocks_.push_back(clock);
   }
-  /// Lets a wait for the LOAD of a step's parameters end with the first of them, where it can. Where
-  /// the engine has followed the same parameters before, no wait is left.
+  /// Lets a wait for the LOAD of a step's parameters end with the first of them, where it can.
+  /// Where the engine has followed the same parameters before, no wait is left.
   void Follow(const Step& step, std::vector<Wait>* waits);
 
   const NpuConfig& config_;
@@ -215,8 +216,7 @@ std::vector<Step> BarrierWriter::Take() {
   std::vector<int64_t> loaded{0};  // count of the LOADs' barrier after each LOAD
   for (size_t load : history_[kLoadEngine]) {
     const Command& command = steps_[load].command;
-    loaded.push_back(loaded.back() +
-                     (command.Get("signal_bytes") != 0 ? command.Get("size0") : 1));
+    loaded.push_back(loaded.back() + (command.Get("signal_bytes") != 0 ? command.Get("size0") : 1));
   }
   for (size_t s = 0; s < steps_.size(); ++s) {
     Command& command = steps_[s].command;
@@ -258,8 +258,8 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   const int64_t room = int64_t{config.command_queue_depth} *
                        FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
   std::vector<int64_t> place(loads.size());
-  size_t oldest = 0;     // load that is in the queue together with number j
-  int64_t entries = 0;   // of both and those between them
+  size_t oldest = 0;    // load that is in the queue together with number j
+  int64_t entries = 0;  // of both and those between them
   for (size_t j = 0; j < loads.size(); ++j) {
     int64_t lowest = j > 0 ? place[j - 1] : 0;
     entries += loads[j].command.entries();
