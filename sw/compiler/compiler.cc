@@ -152,12 +152,11 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
                                                     const std::vector<Compilation>& compilations) {
   Result<std::vector<ParameterPlan>> best = PlanParameters(inputs, config, ParameterPolicy{});
   if (!best) return best;
-  const bool streams =
-      std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
-        return std::any_of(plan.units.begin(), plan.units.end(), [](const LoadUnit& unit) {
-          return unit.cached_row < 0 && unit.storage < 0;
-        });
-      });
+  const bool streams = std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
+    return std::any_of(plan.units.begin(), plan.units.end(), [](const LoadUnit& unit) {
+      return unit.cached_row < 0 && unit.storage < 0;
+    });
+  });
   if (!streams) return best;
   int64_t least = Cost(config, compilations, *best);
   if (least < 0) return best;
@@ -228,7 +227,8 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
       c.activations = std::move(*activations);
       // Until the image exists.
       for (size_t s = 0; s < c.lowered.storages.size(); ++s) {
-        if (!c.lowered.storages[s].constant.empty()) c.activations.placements[s].constant_offset = 0;
+        if (!c.lowered.storages[s].constant.empty())
+          c.activations.placements[s].constant_offset = 0;
       }
     } else {
       AddErrors(activations.errors(), &errors);

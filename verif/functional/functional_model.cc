@@ -77,8 +77,8 @@ struct FunctionalModel::State {
     count = std::min(count + (by_bytes ? bytes_written : 1), (int64_t{1} << kBarrierCountBits) - 1);
   }
 
-  /// Does a LOAD or STORE, of a single run only the bytes from `skip` on and at most `most`. What an
-  /// `ahead` LOAD reads may have been staged before.
+  /// Does a LOAD or STORE, of a single run only the bytes from `skip` on and at most `most`. What
+  /// an `ahead` LOAD reads may have been staged before.
   std::optional<Fault> Transfer(const Command& command, int64_t skip, int64_t most,
                                 FunctionalJobResult* result, int64_t* bytes_moved);
 
@@ -290,8 +290,8 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   std::vector<State::Queue> queues(queue_count);
   // A queue has room for its depth of the longest commands, and one more stands before it.
   const auto has_room = [&](size_t number, const Command& command) {
-    const uint32_t longest = number < 2 ? kDmaLayout.words / kWordsPerEntry
-                                        : kComputeLayout.words / kWordsPerEntry;
+    const uint32_t longest =
+        number < 2 ? kDmaLayout.words / kWordsPerEntry : kComputeLayout.words / kWordsPerEntry;
     uint32_t entries = command.entries();
     for (const Command* queued : queues[number]) entries += queued->entries();
     return entries <= (state.config.command_queue_depth + 1) * longest;
@@ -327,7 +327,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     }
     return true;
   };
-  uint64_t steps = 0;  // until the weights change
+  uint64_t steps = 0;   // until the weights change
   int64_t arrived = 0;  // bytes of the first LOAD in its queue
   while (!ended) {
     if (steps-- == 0) {
@@ -384,9 +384,10 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
       engine = agent == 0 ? Engine::kLoad : Engine::kStore;
       const bool pieces = agent == 0 && State::ArrivesInPieces(command);
       const int64_t size = command.entries() > 1 ? command.Get("size0") : 0;
-      const int64_t most = pieces && size > arrived + 1
-                               ? 1 + static_cast<int64_t>(random() % std::min(size - arrived, size / 4 + 1))
-                               : std::max<int64_t>(size - arrived, 0);
+      const int64_t most =
+          pieces && size > arrived + 1
+              ? 1 + static_cast<int64_t>(random() % std::min(size - arrived, size / 4 + 1))
+              : std::max<int64_t>(size - arrived, 0);
       fault = state.Transfer(command, pieces ? arrived : 0, most, &result, &bytes_moved);
       if (!fault && pieces && arrived + most < size) {
         arrived += most;

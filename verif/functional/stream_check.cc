@@ -48,8 +48,8 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
   std::array<int64_t, kMostBarriers> barriers = {};
   const auto holds = [&](const Command& command, int number) {
     const std::string wait = number == 0 ? "wait0" : "wait1";
-    return command.Get(wait + "_en") == 0 || barriers[command.Get(wait + "_id")] >=
-                                                 functional::WaitCount(config, command, number);
+    return command.Get(wait + "_en") == 0 ||
+           barriers[command.Get(wait + "_id")] >= functional::WaitCount(config, command, number);
   };
   size_t next = 0;
   for (;;) {

@@ -26,13 +26,13 @@ uint8_t ErrorCode(std::string_view name) {
 
 int64_t WaitCount(const NpuConfig& config, const Command& command, int number) {
   const int64_t count = command.Get(number == 0 ? "wait0_count" : "wait1_count");
-  const bool array =
-      command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
+  const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
   if (number == 0 || !array || command.Get("follow") == 0) return count;
   const int64_t row_bytes = config.core_row_bytes();
   const int64_t weights = int64_t{config.lanes} * config.simd;
   const int64_t bytes = command.Get("packed_weights") != 0 ? (weights + 1) / 2 : weights;
-  const int64_t slices = command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
+  const int64_t slices =
+      command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
   const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
                        slices * ((bytes + row_bytes - 1) / row_bytes);
   return count + (rows - 1) * row_bytes;

@@ -228,7 +228,8 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
   for (size_t l = 0; l < plan_.layer_chunks.size(); ++l) {
     const std::vector<int32_t>& chunks = plan_.layer_chunks[l];
     const Parameters& parameters = lowered_.layers[l].parameters;
-    const int64_t most_rows = cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / policy_.chunk_parts);
+    const int64_t most_rows =
+        cached_[l] ? core_rows_ : std::max<int64_t>(1, plan_.stream_rows / policy_.chunk_parts);
     for (int32_t number : chunks) {
       Chunk& chunk = plan_.chunks[number];
       const bool alone = chunks.size() > 1 || parameters.storage >= 0;

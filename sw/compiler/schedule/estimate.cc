@@ -40,8 +40,7 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
       const int64_t tile = config.accumulators;
       const int64_t tiles = positions / tile * std::max(tile * each, rows) +
                             (positions % tile != 0 ? std::max(positions % tile * each, rows) : 0);
-      const int64_t results =
-          positions * CeilDiv(command.Get("group_channels"), config.post_width);
+      const int64_t results = positions * CeilDiv(command.Get("group_channels"), config.post_width);
       return groups * std::max(slices * tiles, results);
     }
     case Opcode::kMaxPool:
@@ -119,16 +118,15 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
     int64_t released = 0;
     for (const std::string wait : {"wait0", "wait1"}) {
       if (command.Get(wait + "_en") == 0) continue;
-      released = std::max(
-          released, barriers[command.Get(wait + "_id")].TimeOf(command.Get(wait + "_count")));
+      released = std::max(released,
+                          barriers[command.Get(wait + "_id")].TimeOf(command.Get(wait + "_count")));
     }
     int64_t begin = std::max({queue.free, dispatched, released});
     int64_t amount = 1;
     int64_t end = begin;
     if (compute) {
       end = begin + ComputeCycles(config, command) + kCommandCycles;
-      const bool array =
-          command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
+      const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
       if (array && command.Get("follow") != 0) {
         const int64_t slices =
             command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
