@@ -113,10 +113,6 @@ void PeTiming::PlanSlice(uint64_t now) {
   causes_[kCompute] += tile_size_;
   causes_[kActivationPort] += fetches - tile_size_;
   slice_ready_ = tile_from_ + plan.slice_rows;
-  pattern_from_ = tile_from_;
-  pattern_period_ = std::max<uint64_t>(fetches, plan.slice_rows);
-  pattern_rows_ = plan.slice_rows;
-  loader_bound_ = fetches <= plan.slice_rows;
   next_ = tile_from_ + fetches;
   if (++slice_ == plan.slices) {
     slicing_ = false;
@@ -125,6 +121,10 @@ void PeTiming::PlanSlice(uint64_t now) {
     ++causes_[kFill];  // the sum of a single position is not yet in its entry
     ++next_;
   }
+  pattern_from_ = tile_from_;
+  pattern_period_ = std::max<uint64_t>(next_ - tile_from_, plan.slice_rows);
+  pattern_rows_ = plan.slice_rows;
+  loader_bound_ = pattern_period_ <= plan.slice_rows;
 }
 
 void PeTiming::Wake(uint64_t now) {
@@ -283,12 +283,12 @@ bool PeTiming::RowPortBusy(uint64_t now) const {
 }
 
 void PeTiming::StealRow(uint64_t now) {
-  // The loader's row waits for a cycle.
-  ++pattern_from_;
-  ++rows_until_;
-  // That delays the tile if it waits for its first slice, or if rows take longer than fetches.
+  // The loader's row waits for a cycle. That delays the tile if it waits for its first slice, or if
+  // rows take longer than fetches.
   const bool lead = now + 1 < pattern_from_;
   if ((tile_running_ || slicing_) && (lead ? slice_bound_ : loader_bound_)) {
+    ++pattern_from_;
+    ++rows_until_;
     ++next_;
     ++slice_ready_;
     ++causes_[lead ? lead_cause_ : kWeightPort];
