@@ -532,7 +532,10 @@ TEST(TraceFileTest, SaysWhereItIsCut) {
 TEST(TraceFileTest, DoesNotNameCommandsOfAnotherStream) {
   const NpuConfig config = SpecConfig("nano");
   Program program;
-  program.layers.push_back({.tag = 4, .operator_index = 4, .name = "ADD"});
+  ProgramLayer layer{};
+  layer.tag = layer.operator_index = 4;
+  layer.name = "ADD";
+  program.layers.push_back(layer);
   Timeline timeline;
   timeline.cycles = 100;
   timeline.events = {{.kind = TimelineEvent::Kind::kCommand,
