@@ -14,8 +14,8 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "tests/support/files.h"
-#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
+#include "verif/random/random_model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/shared_functions.h"
 
@@ -138,8 +138,9 @@ std::string InstanceFunction(int index, const std::string& target) {
 }
 
 TEST(DropLocalResetsTest, DropsThoseOfDeclarationsOnly) {
-  const std::string kept = "    VlWide<4>/*127:0*/ a;\n    // Body\n    VL_ZERO_W(128, vlSelf->b);\n"
-                           "    VlWide<2>/*63:0*/ c;\n    VL_ZERO_W(128, a);\n";
+  const std::string kept =
+      "    VlWide<4>/*127:0*/ a;\n    // Body\n    VL_ZERO_W(128, vlSelf->b);\n"
+      "    VlWide<2>/*63:0*/ c;\n    VL_ZERO_W(128, a);\n";
   std::string text = kept;
   EXPECT_EQ(DropLocalResets(&text), 0u);
   EXPECT_EQ(text, kept);
@@ -164,6 +165,24 @@ TEST(ShareFunctionsTest, MergesWhatDiffersInNamesOnly) {
                            "void Vx_pe___nba__BRA__0__KET__(Vx_pe* vlSelf) {",
                            "shared_function_0(vlSelf, vlSymsp->TOP.in__BRA__1__KET__);"}) {
     EXPECT_NE(a.find(text), std::string::npos) << text << " is missing in\n" << a;
+  }
+}
+
+TEST(ShareFunctionsTest, MergesDespiteLineBreaksAndNumbersOfTemporaries) {
+  const auto function = [](const std::string& index, const std::string& space) {
+    std::string text = "void Vx_pe___nba__" + index + "(Vx_pe* vlSelf) {\n    // Body\n";
+    for (int i = 0; i < 50; ++i) {
+      text += "    vlSelf->x" + space + "= (vlSelf->__Vfunc_f__" + index + "__a & 1U);\n";
+    }
+    return text + "}\n";
+  };
+  std::map<std::string, std::string> files = {
+      {"a.cpp", function("99", " ") + function("100", "\n        ")}};
+  EXPECT_EQ(ShareFunctions("Vx", &files), 1u);
+  for (const char* text :
+       {"(Vx_pe* vlSelf, auto& signal0) {", "shared_function_0(vlSelf, vlSelf->__Vfunc_f__99__a);",
+        "shared_function_0(vlSelf, vlSelf->__Vfunc_f__100__a);"}) {
+    EXPECT_NE(files["a.cpp"].find(text), std::string::npos) << text << " is missing";
   }
 }
 

@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kSmallest = 1000;  // characters of a function that is worth it
 constexpr std::string_view kSymbols = "vlSymsp->TOP";
 constexpr std::string_view kInstance = "__BRA__";  // in names of what belongs to one instance
+constexpr std::string_view kTemporary = "vlSelf->__Vfunc_";  // numbered through all instances
 
 bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
@@ -25,7 +26,7 @@ struct Function {
   std::string name;
   std::string type;                     ///< Class
   std::string body;                     ///< with braces; normalized
-  std::vector<std::string> parameters;  ///< instance's signals, in the order of their first use
+  std::vector<std::string> parameters;  ///< signals of one instance, in the order of first use
 };
 
 /// Names declared between `// Init` and `// Body`, one declaration per line.
@@ -60,7 +61,11 @@ void Normalize(std::string_view body, Function* function) {
       continue;
     }
     size_t end = at;
-    if (body.substr(at).starts_with(kSymbols)) {
+    const bool temporary = body.substr(at).starts_with(kTemporary);
+    if (temporary) {
+      end += kTemporary.size();
+      while (end < body.size() && IsWord(body[end])) ++end;
+    } else if (body.substr(at).starts_with(kSymbols)) {
       end += kSymbols.size();
       while (end < body.size() && (IsWord(body[end]) || body[end] == '.')) ++end;
       // A call of a member function is not part of the signal's name.
@@ -75,7 +80,7 @@ void Normalize(std::string_view body, Function* function) {
       function->body += local->second;
     } else if (word == function->name) {
       function->body += "shared";
-    } else if (word.starts_with(kSymbols) && word.find(kInstance) != word.npos) {
+    } else if (temporary || (word.starts_with(kSymbols) && word.find(kInstance) != word.npos)) {
       const auto found = parameters.emplace(word, parameters.size());
       if (found.second) function->parameters.emplace_back(word);
       function->body += fmt::format("signal{}", found.first->second);
@@ -83,6 +88,24 @@ void Normalize(std::string_view body, Function* function) {
       function->body += word;
     }
   }
+}
+
+/// `text` without the white space between its tokens: Verilator breaks lines by the length of
+/// names.
+std::string WithoutSpace(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  bool space = false;
+  for (const char c : text) {
+    if (c == ' ' || c == '\n') {
+      space = true;
+      continue;
+    }
+    if (space && !out.empty() && IsWord(out.back()) && IsWord(c)) out += ' ';
+    space = false;
+    out += c;
+  }
+  return out;
 }
 
 /// The functions of a file that take nothing but their instance.
@@ -150,7 +173,7 @@ size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::
   for (const auto& [name, text] : *files) FindFunctions(name, text, &functions);
   std::map<std::string, std::vector<const Function*>> groups;
   for (const Function& function : functions) {
-    groups[function.type + function.body].push_back(&function);
+    groups[function.type + WithoutSpace(function.body)].push_back(&function);
   }
   std::map<std::string, std::vector<const Function*>> removed;  // by file
   std::map<std::string, std::string> added;
