@@ -186,7 +186,7 @@ module npu_core #(
   always_comb begin
     sum_in = fire_from_half_q ? half_data1 : half_data0;
     if (fire_digit_i) begin
-      for (int unsigned l = 0; l < Lanes; l++) sum_in[32*l+:32] = {sum_in[32*l+:24], 8'd0};
+      for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:24], 8'd0};
     end
   end
   assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;

@@ -46,22 +46,22 @@ module npu_dot_tile #(
                                                       input logic [8*Lanes*Ports-1:0] incoming,
                                                       input logic [CountW-1:0] count);
     logic [8*Simd+8*Ports-1:0] lane;  // slots, and behind them the vectors' bytes
-    for (int unsigned l = 0; l < Lanes; l++) begin
+    for (int unsigned id = 0; id < Lanes; id++) begin
       lane = '0;
-      lane[8*Simd-1:0] = slots[8*Simd*l+:8*Simd];
-      for (int unsigned p = 0; p < Ports; p++) begin
-        lane[8*(Simd+p)+:8] = incoming[8*(Lanes*p+l)+:8];
+      lane[8*Simd-1:0] = slots[8*Simd*id+:8*Simd];
+      for (int unsigned port = 0; port < Ports; port++) begin
+        lane[8*(Simd+port)+:8] = incoming[8*(Lanes*port+id)+:8];
       end
-      shifted[8*Simd*l+:8*Simd] = lane[8*Simd-1:0];
-      for (int unsigned c = 1; c <= Ports; c++) begin
-        if (count == CountW'(c)) shifted[8*Simd*l+:8*Simd] = lane[8*c+:8*Simd];
+      shifted[8*Simd*id+:8*Simd] = lane[8*Simd-1:0];
+      for (int unsigned moved = 1; moved <= Ports; moved++) begin
+        if (count == CountW'(moved)) shifted[8*Simd*id+:8*Simd] = lane[8*moved+:8*Simd];
       end
     end
   endfunction
 
   function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
-    for (int unsigned w = 0; w < Lanes * Simd; w++) begin
-      unpacked[8*w+:8] = {{4{halves[4*w+3]}}, halves[4*w+:4]};
+    for (int unsigned weight = 0; weight < Lanes * Simd; weight++) begin
+      unpacked[8*weight+:8] = {{4{halves[4*weight+3]}}, halves[4*weight+:4]};
     end
   endfunction
 
@@ -100,18 +100,20 @@ module npu_dot_tile #(
   function automatic logic [PlaneW*Words-1:0] ordered(input logic [8*Lanes*Simd-1:0] rows);
     logic [LaneW-1:0] lane;
     ordered = '0;
-    for (int unsigned l = 0; l < Lanes; l++) begin
-      lane = LaneW'(rows[8*Simd*l+:8*Simd]);
-      for (int unsigned k = 0; k < Words; k++) begin
-        ordered[PlaneW*k+32*l+:32] = lane[32*k+:32] ^ 32'h80808080;
+    for (int unsigned id = 0; id < Lanes; id++) begin
+      lane = LaneW'(rows[8*Simd*id+:8*Simd]);
+      for (int unsigned word = 0; word < Words; word++) begin
+        ordered[PlaneW*word+32*id+:32] = lane[32*word+:32] ^ 32'h80808080;
       end
     end
   endfunction
 
   function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
-    for (int unsigned l = 0; l < Lanes; l++) begin
-      for (int unsigned s = 0; s < Simd; s++) begin
-        unpacked[8*(l*Simd+s)+:8] = {{4{halves[4*(l*Simd+s)+3]}}, halves[4*(l*Simd+s)+:4]};
+    for (int unsigned id = 0; id < Lanes; id++) begin
+      for (int unsigned slot = 0; slot < Simd; slot++) begin
+        unpacked[8*(id*Simd+slot)+:8] = {
+          {4{halves[4*(id*Simd+slot)+3]}}, halves[4*(id*Simd+slot)+:4]
+        };
       end
     end
   endfunction
@@ -122,13 +124,17 @@ module npu_dot_tile #(
                                                       input int unsigned count);
     logic [LaneW+31:0] lane;
     shifted = '0;
-    for (int unsigned l = 0; l < Lanes; l++) begin
+    for (int unsigned id = 0; id < Lanes; id++) begin
       lane = '0;
-      for (int unsigned k = 0; k < Words; k++) lane[32*k+:32] = slots[PlaneW*k+32*l+:32];
-      for (int unsigned p = 0; p < Ports; p++) begin
-        lane[8*(Simd+p)+:8] = incoming[8*(Lanes*p+l)+:8] ^ 8'h80;
+      for (int unsigned word = 0; word < Words; word++) begin
+        lane[32*word+:32] = slots[PlaneW*word+32*id+:32];
       end
-      for (int unsigned k = 0; k < Words; k++) shifted[PlaneW*k+32*l+:32] = lane[32*k+8*count+:32];
+      for (int unsigned port = 0; port < Ports; port++) begin
+        lane[8*(Simd+port)+:8] = incoming[8*(Lanes*port+id)+:8] ^ 8'h80;
+      end
+      for (int unsigned word = 0; word < Words; word++) begin
+        shifted[PlaneW*word+32*id+:32] = lane[32*word+8*count+:32];
+      end
     end
   endfunction
 
@@ -149,17 +155,17 @@ module npu_dot_tile #(
     sum_o = '0;
     if (fire_i) begin
       if (!clear_i) sum_o = sum_i;
-      for (int unsigned k = 0; k < Words; k++) begin
-        for (int unsigned l = 0; l < Lanes; l++) begin
-          sum_o[32*l+:32] = sum_o[32*l+:32] +
-                            (32'(slots_q[PlaneW*k+32*l+:8]) - 32'd128) *
-                            (32'(weights_q[PlaneW*k+32*l+:8]) - 32'd128) +
-                            (32'(slots_q[PlaneW*k+32*l+8+:8]) - 32'd128) *
-                            (32'(weights_q[PlaneW*k+32*l+8+:8]) - 32'd128) +
-                            (32'(slots_q[PlaneW*k+32*l+16+:8]) - 32'd128) *
-                            (32'(weights_q[PlaneW*k+32*l+16+:8]) - 32'd128) +
-                            (32'(slots_q[PlaneW*k+32*l+24+:8]) - 32'd128) *
-                            (32'(weights_q[PlaneW*k+32*l+24+:8]) - 32'd128);
+      for (int unsigned word = 0; word < Words; word++) begin
+        for (int unsigned id = 0; id < Lanes; id++) begin
+          sum_o[32*id+:32] = sum_o[32*id+:32] +
+                            (32'(slots_q[PlaneW*word+32*id+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*word+32*id+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*word+32*id+8+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*word+32*id+8+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*word+32*id+16+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*word+32*id+16+:8]) - 32'd128) +
+                            (32'(slots_q[PlaneW*word+32*id+24+:8]) - 32'd128) *
+                            (32'(weights_q[PlaneW*word+32*id+24+:8]) - 32'd128);
         end
       end
     end

@@ -37,11 +37,12 @@ module npu_pe #(
   input  wire                   push_last_i,
   input  wire  [Barriers*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
   // state
-  output wire                   busy_o,           // a command runs
+  output wire                   busy_o,           // a command runs and does not wait for weights
   output wire                   waiting_o,        // the next command waits for a barrier
   output wire                   blocked_o,        // the queue moves only with an arrival or a push
   output wire                   empty_o,          // nothing in the queue
   output wire                   begin_o,          // pulse: a command is taken
+  output wire                   running_o,        // it is not complete, though it may wait
   output wire  [15:0]           tag_o,            // of the running or next command
   output wire  [3:0]            cause_o,          // what a busy cycle is spent on
   // arrival (counts 1) and error, pulses
@@ -996,6 +997,7 @@ module npu_pe #(
   assign blocked_o       = starved || queue_blocked;
   assign empty_o         = queue_empty && !starved;
   assign begin_o         = cmd_valid && cmd_ready;
+  assign running_o       = state_q != StIdle;
   assign tag_o           = (state_q != StIdle) ? cmd_q.tag : queue_tag;
   assign cause_o         = cause;
   assign signal_valid_o  = finished && cmd_q.signal_en;

@@ -43,6 +43,7 @@ module npu_pe_array #(
   output wire  [Pes-1:0]        blocked_o,
   output wire  [Pes-1:0]        empty_o,
   output wire  [Pes-1:0]        begin_o,
+  output wire  [Pes-1:0]        running_o,
   output wire  [16*Pes-1:0]     tag_o,
   output wire  [4*Pes-1:0]      cause_o,
   // arrivals of each PE
@@ -133,6 +134,7 @@ module npu_pe_array #(
       .blocked_o        (blocked_o[p]),
       .empty_o          (empty_o[p]),
       .begin_o          (begin_o[p]),
+      .running_o        (running_o[p]),
       .tag_o            (tag_o[16*p+:16]),
       .cause_o          (cause_o[4*p+:4]),
       .signal_valid_o   (signal_valid_o[p]),

@@ -199,7 +199,7 @@ module npu_top #(
   logic [15:0]        load_error_tag, store_error_tag;
   logic [AddrW-1:0]   load_error_address, store_error_address;
   logic [Pes-1:0]     pe_busy, pe_waiting, pe_blocked, pe_empty, pe_signal_valid, pe_error_valid;
-  logic [Pes-1:0]     pe_begin;
+  logic [Pes-1:0]     pe_begin, pe_running;
   logic               dispatch_busy, dispatch_blocked, dispatch_begin, dispatch_last;
   logic [15:0]        dispatch_tag;
   logic               load_done, store_done;
@@ -557,6 +557,7 @@ module npu_top #(
     .blocked_o            (pe_blocked),
     .empty_o              (pe_empty),
     .begin_o              (pe_begin),
+    .running_o            (pe_running),
     .tag_o                (pe_tag),
     .cause_o              (pe_cause),
     .signal_valid_o       (pe_signal_valid),
@@ -584,7 +585,7 @@ module npu_top #(
   // ---------------------------------------------------------------------------------------------
   // Trace of this cycle.
   // ---------------------------------------------------------------------------------------------
-  assign trace_busy_o           = {pe_busy, store_busy, load_busy, dispatch_busy};
+  assign trace_busy_o           = {pe_running, store_busy, load_busy, dispatch_busy};
   assign trace_waiting_o        = {pe_waiting, store_waiting, load_queue_waiting, dispatch_blocked};
   assign trace_begin_o          = {pe_begin, store_cmd_valid && store_cmd_ready,
                                    load_cmd_valid && load_cmd_ready, dispatch_begin};
