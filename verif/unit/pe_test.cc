@@ -214,9 +214,8 @@ class CommandMaker {
     for (auto& core : cores) {
       for (uint32_t g = 0; g < groups; ++g) {
         for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-          uint8_t* record = core.data() +
-                            (row + g * block_rows) * config_.core_row_bytes() +
-                            lane * record_bytes;
+          uint8_t* record =
+              core.data() + (row + g * block_rows) * config_.core_row_bytes() + lane * record_bytes;
           const int32_t bias = average ? static_cast<int32_t>(Uniform(0, 20))
                                        : static_cast<int32_t>(random_()) >> Uniform(8, 20);
           std::memcpy(record, &bias, 4);
@@ -246,7 +245,7 @@ class CommandMaker {
   Command Convolution(Opcode opcode, std::vector<std::vector<uint8_t>>& cores) {
     while (true) {
       const bool matmul = opcode == Opcode::kMatmul, pool = opcode == Opcode::kMaxPool;
-      const uint32_t in_w = Uniform(1, 9), in_h = Uniform(1, 7);
+      const uint32_t in_w = Uniform(1, 9), in_h = Uniform(1, random_() % 3 ? 7 : 14);
       const uint32_t group_limit = matmul ? config_.pe_lanes()
                                    : pool ? config_.post_width
                                           : config_.window_channels();
@@ -258,7 +257,9 @@ class CommandMaker {
                                                    : Uniform(1, 3);
       const uint32_t dilation = Uniform(1, 2), stride_x = Uniform(1, 3), stride_y = Uniform(1, 2);
       const uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
-      uint32_t rows = Uniform(1, matmul ? 3 : 6), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
+      // Kernels of many short rows are those whose slices are gathered.
+      const uint32_t most_rows = random_() % 4 == 0 ? 12 : matmul ? 3 : 6;
+      uint32_t rows = Uniform(1, most_rows), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
       if (!matmul && !pool) {
         if (rows * cols > config_.simd) continue;
         chunks_x = Uniform(1, 2);
@@ -490,8 +491,7 @@ class PeTest : public ::testing::Test {
     const uint32_t id = maker.Uniform(0, 15);
     maker.Set(*command, "wait1_id", id);
     maker.Set(*command, "wait1_count", maker.Uniform(1, 1000));
-    const int64_t bytes =
-        functional::WaitCount(config_, *command, 1) - command->Get("wait1_count");
+    const int64_t bytes = functional::WaitCount(config_, *command, 1) - command->Get("wait1_count");
     pe_.SetCount(id, 0);
     const int64_t first = (command->Get("weight_row") + 1) * config_.core_row_bytes();
     for (std::vector<uint8_t>& core : *cores) {
