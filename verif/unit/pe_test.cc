@@ -252,14 +252,19 @@ class CommandMaker {
       const uint32_t group_channels = random_() % 3 ? group_limit : Uniform(1, group_limit);
       const uint32_t groups = Uniform(1, 3);
       const uint32_t out_channels = (groups - 1) * group_channels + Uniform(1, group_channels);
-      const uint32_t in_channels = !matmul         ? out_channels
-                                   : random_() % 3 ? Uniform(1, 3 * config_.simd)
-                                                   : Uniform(1, 3);
+      const uint32_t in_channels = !matmul            ? out_channels
+                                   : short_rows_ != 0 ? 1
+                                   : random_() % 3    ? Uniform(1, 3 * config_.simd)
+                                                      : Uniform(1, 3);
       const uint32_t dilation = Uniform(1, 2), stride_x = Uniform(1, 3), stride_y = Uniform(1, 2);
       const uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
       // Kernels of many short rows are those whose slices are gathered.
       const uint32_t most_rows = random_() % 4 == 0 ? 12 : matmul ? 3 : 6;
       uint32_t rows = Uniform(1, most_rows), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
+      if (matmul && short_rows_ != 0) {
+        rows = Uniform(4, 20);
+        cols = short_rows_;
+      }
       if (!matmul && !pool) {
         if (rows * cols > config_.simd) continue;
         chunks_x = Uniform(1, 2);
@@ -269,7 +274,7 @@ class CommandMaker {
       if (bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4) continue;
       const bool dense_rows = matmul && random_() % 3 != 0;
       const uint32_t run = cols * in_channels;
-      bool gather = dense_rows && random_() % 2 == 0;
+      bool gather = dense_rows && (short_rows_ != 0 || random_() % 2 == 0);
       const uint32_t gather_slices = (rows * run + config_.simd - 1) / config_.simd;
       for (uint32_t slice = 0; slice < gather_slices; ++slice) {
         const uint32_t last = std::min((slice + 1) * config_.simd, rows * run) - 1;
@@ -456,8 +461,12 @@ class CommandMaker {
     return command;
   }
 
+  /// Kernels of one input channel with rows of so many bytes; 0: any.
+  void ShortRows(uint32_t bytes) { short_rows_ = bytes; }
+
  private:
   const NpuConfig& config_;
+  uint32_t short_rows_ = 0;
   std::mt19937_64 random_;
 };
 
@@ -580,6 +589,16 @@ class PeTest : public ::testing::Test {
 };
 
 TEST_F(PeTest, Matmul) { RunMany(Opcode::kMatmul, 60, false); }
+TEST_F(PeTest, MatmulOfShortRows) {
+  for (uint32_t bytes = 1; bytes <= 9; ++bytes) {
+    for (uint64_t seed = 1; seed <= 12 && !HasFatalFailure(); ++seed) {
+      CommandMaker maker(config_, 77 * seed + bytes);
+      maker.ShortRows(bytes);
+      RunOne(maker, Opcode::kMatmul, nullptr, false);
+    }
+    if (HasFatalFailure()) FAIL() << "rows of " << bytes << " bytes";
+  }
+}
 TEST_F(PeTest, MatmulBesideBusTraffic) { RunMany(Opcode::kMatmul, 30, true); }
 TEST_F(PeTest, MatmulFollowsWeights) { RunMany(Opcode::kMatmul, 60, false, true); }
 TEST_F(PeTest, WindowFollowsWeights) { RunMany(Opcode::kWindow, 40, false, true); }
