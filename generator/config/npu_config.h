@@ -47,6 +47,7 @@ struct NpuConfig {
   uint32_t post_width = 16;   ///< results post-processed per cycle ("R"), power of two
   uint32_t lookup_ports = 8;  ///< table look-ups per cycle, power of two, at most post_width
   uint32_t window_ports = 4;  ///< vectors read from PE memory per cycle for the array, 1..4
+  uint32_t bnn_enabled = 0;   ///< 1: lanes also multiply bits, 8 * simd per cycle
 
   /// FNV-1a (64 bit) of the canonical text of all values above but `name` and `clock_hz`.
   uint64_t hash = 0;
@@ -63,6 +64,8 @@ struct NpuConfig {
   uint32_t param_rows() const { return (lanes * 9 + core_row_bytes() - 1) / core_row_bytes(); }
   /// The same where records are biases only (common_scale): lanes * 4 bytes.
   uint32_t bias_rows() const { return (lanes * 4 + core_row_bytes() - 1) / core_row_bytes(); }
+  /// Core memory rows of one core's gates for a group: lanes * 4 bytes, padded to rows.
+  uint32_t gate_rows() const { return bias_rows(); }
   /// Channels of a WINDOW group: one vector read delivers at most a bank word.
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;

@@ -48,6 +48,8 @@ class Specializer {
         Begin(Trim(directive.substr(3)));
       } else if (directive == "endif") {
         End();
+      } else if (directive.starts_with("unless ")) {
+        Unless(line.substr(0, at), directive.substr(7));
       } else if (directive.starts_with("= ")) {
         Replace(line.substr(0, at), at, directive.substr(2));
       } else {
@@ -80,7 +82,7 @@ class Specializer {
 
   void Begin(std::string_view feature) {
     if (in_region_) Problem("regions cannot be nested");
-    const std::optional<bool> enabled = FeatureEnabled(feature);
+    const std::optional<bool> enabled = FeatureEnabled(values_, feature);
     if (!enabled) Problem(fmt::format("unknown feature `{}`", feature));
     in_region_ = true;
     region_on_ = enabled.value_or(true);
@@ -89,6 +91,19 @@ class Specializer {
   void End() {
     if (!in_region_) Problem("`//@ endif` without `//@ if`");
     in_region_ = false;
+  }
+
+  void Unless(std::string_view indentation, std::string_view feature_and_code) {
+    const size_t colon = feature_and_code.find(": ");
+    const std::string_view feature = feature_and_code.substr(0, colon);
+    const std::optional<bool> enabled = FeatureEnabled(values_, feature);
+    if (!enabled) {
+      Problem(fmt::format("unknown feature `{}`", feature));
+    } else if (colon == std::string_view::npos) {
+      Problem("no code after the feature");
+    } else if (!*enabled) {
+      Keep(std::string(indentation).append(Trim(feature_and_code.substr(colon + 2))));
+    }
   }
 
   void Replace(std::string_view code, size_t column, std::string_view key_and_remark) {

@@ -1,12 +1,14 @@
 // Makes a file of the RTL library the file of one configuration.
 //
-// Two comment directives exist:
+// Three comment directives exist:
 //     parameter int unsigned Lanes = 16,  //@ = core.lanes  -- per core
 // replaces the default by the configuration's value (the text after `--` stays as remark), and
 //     //@ if units.bnn.enabled
 //     ...
 //     //@ endif
-// removes the region when the feature is off. Keys are those of ConfigValues(), features the flags
+// removes the region when the feature is off, and
+//     //@ unless units.bnn.enabled: assign plane_q = 1'b0;
+// becomes the code behind the colon then. Keys are those of ConfigValues(), features the flags
 // of the schema. So the unprocessed file is itself legal SystemVerilog.
 #pragma once
 

@@ -52,10 +52,13 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   return values;
 }
 
-std::optional<bool> FeatureEnabled(std::string_view path) {
+std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
   const KeyInfo* key = FindKey(path);
   if (key == nullptr || key->kind != KeyKind::kFlag) return std::nullopt;
-  // Every flag has one legal value today, so the configuration does not carry it.
+  for (const ConfigValue& value : values) {
+    if (value.key == path) return value.value != 0;
+  }
+  // The configuration does not carry flags that have one legal value.
   return key->default_value != 0;
 }
 

@@ -31,6 +31,6 @@ struct ConfigValue {
 std::vector<ConfigValue> ConfigValues(const NpuConfig& config);
 
 /// Whether the feature (the path of a flag in the schema) is on; nothing for an unknown name.
-std::optional<bool> FeatureEnabled(std::string_view path);
+std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path);
 
 }  // namespace npugen

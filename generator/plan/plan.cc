@@ -12,14 +12,22 @@
 namespace npugen {
 namespace {
 
-/// The identifiers of a file outside of line comments.
-std::set<std::string_view> Identifiers(std::string_view text) {
+/// The identifiers of a file outside of line comments and of regions whose feature is off.
+std::set<std::string_view> Identifiers(std::string_view text,
+                                       const std::vector<ConfigValue>& values) {
+  constexpr std::string_view kIf = "//@ if ";
+  constexpr std::string_view kEndIf = "//@ endif";
   std::set<std::string_view> words;
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
   };
   for (size_t i = 0; i < text.size();) {
-    if (text.substr(i, 2) == "//") {
+    if (text.substr(i, kIf.size()) == kIf) {
+      const size_t end = std::min(text.find('\n', i), text.size());
+      const std::string_view feature = text.substr(i + kIf.size(), end - i - kIf.size());
+      i = FeatureEnabled(values, feature).value_or(true) ? end
+                                                         : std::min(text.find(kEndIf, end), text.size());
+    } else if (text.substr(i, 2) == "//") {
       i = std::min(text.find('\n', i), text.size());
     } else if (is_word(text[i])) {
       size_t end = i;
@@ -53,16 +61,17 @@ Result<Plan> MakePlan(const NpuConfig& config, std::span<const RtlSource> librar
                       fmt::format("this npugen was built without rtl/**/{}.sv", kTopModule),
                       "build it from a complete source tree"};
   }
+  const std::vector<ConfigValue> values = ConfigValues(config);
   while (!open.empty()) {
     const RtlSource* source = open.back();
     open.pop_back();
     if (!reached.emplace(source->name, source).second) continue;
-    for (const std::string_view word : Identifiers(source->text)) {
+    for (const std::string_view word : Identifiers(source->text, values)) {
       const auto module = modules.find(word);
       if (module != modules.end()) open.push_back(module->second);
     }
   }
-  Plan plan{config, ConfigValues(config), {}};
+  Plan plan{config, values, {}};
   for (const auto& [name, source] : reached) plan.rtl.push_back(source);
   return plan;
 }

@@ -22,6 +22,8 @@ module npu_core #(
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
   localparam int unsigned ParamRows   = (Lanes * 9 + RowBytes - 1) / RowBytes,
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
+  localparam int unsigned GateRows    = (Lanes * 4 + RowBytes - 1) / RowBytes,
+  localparam int unsigned GateW       = (GateRows > 1) ? $clog2(GateRows) : 1,
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
   input  wire                   clk_i,
@@ -47,6 +49,18 @@ module npu_core #(
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
   input  wire                   packed_i,        // which holds int4 weights
+  //@ if units.bnn.enabled
+  // bits: the row on row_data_o holds gates; sums of the fired position meet them; operands of the
+  // second plane go only to lanes whose sum exceeded its gate
+  input  wire                   gate_we_i,
+  input  wire  [GateW-1:0]      gate_row_i,
+  input  wire                   binary_i,
+  input  wire                   skip_i,          // of load_i, with acc_index_i: second plane, gated
+  input  wire  [Simd-1:0]       fire_valid_i,
+  input  wire  [10:0]           fire_bits_i,     // 8 times the number of valid bytes
+  input  wire                   fire_double_i,   // add to twice the sum
+  input  wire                   fire_gate_i,     // the first plane's sum is complete
+  //@ endif
   // accumulation
   input  wire                   acc_read_i,
   input  wire                   acc_half_i,
@@ -76,6 +90,9 @@ module npu_core #(
       RowBytes < 2) begin : gen_bad_memory
     $error("npu_core: rows must be a power of two and fill the memory");
   end
+
+  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
+  logic            fire_from_half_q, drain_from_half_q;
 
   // Core memory.
   logic [RowBytes-1:0] write_strb;
@@ -118,10 +135,35 @@ module npu_core #(
   end
   assign records_o = records_q[72*Lanes-1:0];
 
-  // Lanes.
-  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
-  logic            fire_from_half_q, drain_from_half_q;
+  //@ if units.bnn.enabled
+  // Gates, and which lanes of each position take part in the second plane.
+  logic [8*GateRows*RowBytes-1:0] gates_q;
+  logic [Lanes-1:0]               passes_q [Accumulators];
+  logic [Lanes-1:0]               passes, load_lanes, active_q;
 
+  for (genvar r = 0; r < GateRows; r++) begin : gen_gates
+    always_ff @(posedge clk_i) begin
+      if (gate_we_i && gate_row_i == GateW'(r)) begin
+        gates_q[8*r*RowBytes+:8*RowBytes] <= row_data_o;
+      end
+    end
+  end
+  always_comb begin
+    passes = '0;
+    if (fire_gate_i) begin
+      for (int unsigned gate = 0; gate < Lanes; gate++) begin
+        passes[gate] = $signed(sum_out[32*gate+:32]) > $signed(gates_q[32*gate+:32]);
+      end
+    end
+  end
+  assign load_lanes = skip_i ? passes_q[acc_index_i] : '1;
+  always_ff @(posedge clk_i) begin
+    if (fire_i && fire_gate_i) passes_q[fire_index_i] <= passes;
+    if (load_i) active_q <= load_lanes;
+  end
+  //@ endif
+
+  // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
@@ -144,6 +186,13 @@ module npu_core #(
       .packed_i,
       .weights_i   (shadow_q[8*First*Simd+:8*Count*Simd]),
       .packed_weights_i(shadow_q[4*First*Simd+:4*Count*Simd]),
+      //@ if units.bnn.enabled
+      .load_lanes_i(load_lanes[First+:Count]),
+      .binary_i,
+      .valid_i     (fire_valid_i),
+      .bits_i      (fire_bits_i),
+      .active_i    (active_q[First+:Count]),
+      //@ endif
       .fire_i,
       .clear_i     (fire_clear_i),
       .sum_i       (sum_in[32*First+:32*Count]),
@@ -187,10 +236,19 @@ module npu_core #(
     if (fire_digit_i) begin
       for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:24], 8'd0};
     end
+    //@ if units.bnn.enabled
+    if (fire_double_i) begin
+      for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:31], 1'b0};
+    end
+    //@ endif
   end
   assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
 
   logic unused_bits;
   assign unused_bits = ^{shadow_q, records_q};
+  //@ if units.bnn.enabled
+  logic unused_gates;
+  assign unused_gates = ^gates_q;
+  //@ endif
 endmodule : npu_core
 `default_nettype wire

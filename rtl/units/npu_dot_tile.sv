@@ -5,6 +5,9 @@
 // slots of all lanes (dense dot products); a shift moves each lane's slots down by one to Ports
 // slots and puts the lane's own bytes into the last ones (one window per channel). A swap takes
 // over the next weights.
+// Binary: the bits of slots and weights are +1 and -1, those of bytes without valid_i 0. Lanes that
+// are not active hold their slots, and their sums stay.
+//
 // The sums follow the registers combinationally in the cycle in which fire_i is set.
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the
@@ -27,6 +30,13 @@ module npu_dot_tile #(
   input  wire                     packed_i,  // take packed_weights_i
   input  wire  [8*Lanes*Simd-1:0] weights_i,
   input  wire  [4*Lanes*Simd-1:0] packed_weights_i,
+  //@ if units.bnn.enabled
+  input  wire  [Lanes-1:0]        load_lanes_i,  // that take load_data_i
+  input  wire                     binary_i,
+  input  wire  [Simd-1:0]         valid_i,       // of fire_i, as the following two
+  input  wire  [10:0]             bits_i,        // 8 times the number of valid bytes
+  input  wire  [Lanes-1:0]        active_i,      // lanes
+  //@ endif
   // sums
   input  wire                     fire_i,    // sum_o is used in this cycle
   input  wire                     clear_i,   // start from 0 instead of sum_i
@@ -68,6 +78,13 @@ module npu_dot_tile #(
     if (swap_i) weights_q <= packed_i ? unpacked(packed_weights_i) : weights_i;
     if (load_i) slots_q <= {Lanes{load_data_i}};
     else if (shift_i) slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
+    //@ if units.bnn.enabled
+    for (int unsigned held = 0; held < Lanes; held++) begin
+      if (load_i && !load_lanes_i[held]) begin
+        slots_q[8*Simd*held+:8*Simd] <= slots_q[8*Simd*held+:8*Simd];
+      end
+    end
+    //@ endif
   end
 
   logic [32*Lanes-1:0] from;
@@ -78,6 +95,11 @@ module npu_dot_tile #(
     ) u_lane (
       .slots_i  (slots_q[8*Simd*l+:8*Simd]),
       .weights_i(weights_q[8*Simd*l+:8*Simd]),
+      //@ if units.bnn.enabled
+      .binary_i,
+      .valid_i  (active_i[l] ? valid_i : '0),
+      .bits_i   (active_i[l] ? bits_i : '0),
+      //@ endif
       .sum_i    (from[32*l+:32]),
       .sum_o    (sum_o[32*l+:32])
     );
@@ -142,6 +164,17 @@ module npu_dot_tile #(
     if (swap_i && !packed_i) weights_q <= ordered(weights_i);
     if (load_i) begin
       slots_q <= ordered({Lanes{load_data_i}});
+      //@ if units.bnn.enabled
+      if (load_lanes_i != '1) begin
+        for (int unsigned held = 0; held < Lanes; held++) begin
+          for (int unsigned word = 0; word < Words; word++) begin
+            if (!load_lanes_i[held]) begin
+              slots_q[PlaneW*word+32*held+:32] <= slots_q[PlaneW*word+32*held+:32];
+            end
+          end
+        end
+      end
+      //@ endif
     end else if (shift_i) begin
       if (shift_count_i == CountW'(1)) slots_q <= shifted(slots_q, shift_data_i, 1);
       if (Ports > 1 && shift_count_i == CountW'(2)) slots_q <= shifted(slots_q, shift_data_i, 2);
@@ -150,8 +183,34 @@ module npu_dot_tile #(
     end
   end
 
+  //@ if units.bnn.enabled
+  logic [32*Words-1:0] valid_bits;
+  always_comb begin
+    valid_bits = '0;
+    if (fire_i && binary_i) begin
+      for (int unsigned slot = 0; slot < Simd; slot++) valid_bits[8*slot+:8] = {8{valid_i[slot]}};
+    end
+  end
+  //@ endif
+
   always_comb begin
     sum_o = '0;
+    //@ if units.bnn.enabled
+    if (fire_i && binary_i) begin
+      if (!clear_i) sum_o = sum_i;
+      for (int unsigned word = 0; word < Words; word++) begin
+        for (int unsigned id = 0; id < Lanes; id++) begin
+          sum_o[32*id+:32] = sum_o[32*id+:32] +
+                            (32'($countones(~(slots_q[PlaneW*word+32*id+:32] ^
+                                              weights_q[PlaneW*word+32*id+:32]) &
+                                            valid_bits[32*word+:32] & {32{active_i[id]}})) << 1);
+        end
+      end
+      for (int unsigned id = 0; id < Lanes; id++) begin
+        if (active_i[id]) sum_o[32*id+:32] = sum_o[32*id+:32] - 32'(bits_i);
+      end
+    end else
+    //@ endif
     if (fire_i) begin
       if (!clear_i) sum_o = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin

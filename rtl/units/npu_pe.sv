@@ -76,6 +76,7 @@ module npu_pe #(
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
   localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
@@ -111,7 +112,7 @@ module npu_pe #(
   logic                          cmd_valid, cmd_ready, finished, start, fields_bad;
   logic                          is_matmul, is_window, is_pool, is_add, is_multiply, is_maximum;
   logic                          is_square, is_lookup, is_softmax, is_argmax;
-  logic                          is_array, is_two, is_rows;
+  logic                          is_array, is_gather, is_two, is_rows;
   logic                          queue_waiting, queue_blocked, queue_empty, starved;
   logic [15:0]                   queue_tag;
   logic [15:0]                   unused_running_tag;
@@ -153,18 +154,20 @@ module npu_pe #(
   assign is_softmax = cmd_q.opcode == npu_isa_pkg::OpSoftmax;
   assign is_argmax  = cmd_q.opcode == npu_isa_pkg::OpArgMax;
   assign is_array   = is_matmul || is_window;
+  assign is_gather  = is_matmul && cmd_q.run_bytes != '0;
   assign is_two     = is_add || is_multiply || is_maximum || is_square;
   assign is_rows    = is_softmax || is_argmax;  // units that walk rows by themselves
   assign start      = state_q == StStart && !fields_bad;
 
   // Field values that no unit could work with; checked before any unit starts.
-  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type;
+  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type, bad_bits;
   always_comb begin
     bad_loops    = 1'b0;
     bad_slices   = 1'b0;
     bad_channels = 1'b0;
     bad_window   = 1'b0;
     bad_type     = 1'b0;
+    bad_bits     = 1'b0;
     fields_bad   = 1'b0;
     if (state_q == StStart) begin
       bad_loops    = cmd_q.out_h == '0 ||
@@ -186,7 +189,17 @@ module npu_pe #(
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
-      fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+      bad_bits     = cmd_q.binary || cmd_q.skip_outside || cmd_q.two_planes || cmd_q.gated ||
+                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits;
+      //@ if units.bnn.enabled
+      bad_bits     = (cmd_q.binary && (!is_gather || cmd_q.packed_weights || cmd_q.acc_shift)) ||
+                     (cmd_q.two_planes && !(cmd_q.pool_bits ? !cmd_q.win_rows[0]
+                                            : cmd_q.binary && cmd_q.acc_init && cmd_q.drain)) ||
+                     (cmd_q.gated && !(cmd_q.binary && cmd_q.two_planes)) ||
+                     cmd_q.thresholds == 2'd2 || (cmd_q.thresholds != '0 && !is_array) ||
+                     (cmd_q.pool_bits && !is_pool);
+      //@ endif
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
                      !(is_array || is_pool || is_two || is_lookup || is_rows);
     end
   end
@@ -203,6 +216,9 @@ module npu_pe #(
   logic [24:0]       seq_error_address;
   logic              stage_valid, stage_swap, stage_last, stage_first, stage_clear, stage_half;
   logic              stage_digit;
+  //@ if units.bnn.enabled
+  logic              stage_second, stage_double, stage_gate;
+  //@ endif
   logic [CountW-1:0] stage_count;
   logic [ByteW*Ports-1:0] stage_low, stage_high, stage_length, stage_place;
   logic [IndexW-1:0] stage_index;
@@ -246,6 +262,11 @@ module npu_pe #(
     .stage_first_o  (stage_first),
     .stage_clear_o  (stage_clear),
     .stage_digit_o  (stage_digit),
+    //@ if units.bnn.enabled
+    .stage_second_o (stage_second),
+    .stage_double_o (stage_double),
+    .stage_gate_o   (stage_gate),
+    //@ endif
     .stage_half_o   (stage_half),
     .stage_index_o  (stage_index),
     .cause_o        (seq_cause),
@@ -279,11 +300,8 @@ module npu_pe #(
   end
 
   // A gathered slice's operand: the bytes that count, one behind the other.
-  logic              is_gather;
   logic [8*Simd-1:0] gathered, gathered_q;
   logic [8*Simd-1:0] gather_mask;
-  assign is_gather = is_matmul && cmd_q.run_bytes != '0;
-
   always_comb begin
     gathered    = stage_first ? '0 : gathered_q;
     gather_mask = '0;
@@ -314,6 +332,11 @@ module npu_pe #(
   logic                       shadow_we, record_we, drain_read, drain_half;
   logic [SliceW-1:0]          shadow_row;
   logic [ParamW-1:0]          record_row;
+  //@ if units.bnn.enabled
+  localparam int unsigned GateW = (GateRows > 1) ? $clog2(GateRows) : 1;
+  logic                       gate_we;
+  logic [GateW-1:0]           gate_row;
+  //@ endif
   logic [IndexW-1:0]          drain_index;
   logic [72*PeLanes-1:0]      records;
   logic [32*PeLanes-1:0]      drain_sums;
@@ -349,6 +372,46 @@ module npu_pe #(
     end
   end
 
+  //@ if units.bnn.enabled
+  // Bits: the bytes of the operand that count.
+  logic [Simd-1:0]  counted, counted_q, fire_counted_q, counted_mask;
+  logic [10:0]      bits, fire_bits_q;
+  logic             fire_double_q, fire_gate_q;
+  logic [ByteW-1:0] counted_low, counted_high;
+
+  always_comb begin
+    counted      = stage_first ? '0 : counted_q;
+    counted_mask = '0;
+    counted_low  = '0;
+    counted_high = '0;
+    bits         = '0;
+    if (stage_valid && cmd_q.binary) begin
+      for (int unsigned q = 0; q < Ports; q++) begin
+        if (CountW'(q) < stage_count) begin
+          counted_low  = cmd_q.skip_outside ? stage_low[ByteW*q+:ByteW] : '0;
+          counted_high = stage_length[ByteW*q+:ByteW];
+          if (cmd_q.skip_outside && stage_high[ByteW*q+:ByteW] < counted_high) begin
+            counted_high = stage_high[ByteW*q+:ByteW];
+          end
+          counted_mask = ({Simd{1'b1}} << counted_low) & ~({Simd{1'b1}} << counted_high);
+          counted      = counted | (counted_mask << stage_place[ByteW*q+:ByteW]);
+        end
+      end
+      for (int unsigned q = 0; q < Simd; q++) bits = bits + {7'd0, counted[q], 3'd0};
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (stage_valid && cmd_q.binary) counted_q <= counted;
+    if (fire_next) begin
+      fire_counted_q <= counted;
+      fire_bits_q    <= bits;
+      fire_double_q  <= stage_double;
+      fire_gate_q    <= stage_gate;
+    end
+  end
+  //@ endif
+
   for (genvar c = 0; c < Cores; c++) begin : gen_core
     logic [8*Lanes*Ports-1:0] core_bytes;
     for (genvar p = 0; p < Ports; p++) begin : gen_port
@@ -383,6 +446,16 @@ module npu_pe #(
       .shift_data_i (core_bytes),
       .swap_i       (swap_weights),
       .packed_i     (cmd_q.packed_weights),
+      //@ if units.bnn.enabled
+      .gate_we_i    (gate_we),
+      .gate_row_i   (gate_row),
+      .binary_i     (cmd_q.binary),
+      .skip_i       (stage_second && cmd_q.gated),
+      .fire_valid_i (fire_counted_q),
+      .fire_bits_i  (fire_bits_q),
+      .fire_double_i(fire_double_q),
+      .fire_gate_i  (fire_gate_q),
+      //@ endif
       .acc_read_i   (fire_next),
       .acc_half_i   (stage_half),
       .acc_index_i  (stage_index),
@@ -404,6 +477,8 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
+  logic        is_threshold;      // results become bits
+  logic [1:0]  threshold_writes;  // that this cycle's result gives
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
   logic        core_write_ready, write_valid, write_urgent, write_held, write_first, row_valid;
@@ -445,6 +520,7 @@ module npu_pe #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
+    .GateRows  (GateRows),
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Barriers  (Barriers)
@@ -460,6 +536,10 @@ module npu_pe #(
     .row_addr_o   (loader_row),
     .shadow_we_o  (shadow_we),
     .shadow_row_o (shadow_row),
+    //@ if units.bnn.enabled
+    .gate_we_o    (gate_we),
+    .gate_row_o   (gate_row),
+    //@ endif
     .active_o     (loader_active),
     .starved_o    (loader_starved),
     .slice_ready_o(slice_ready),
@@ -556,7 +636,50 @@ module npu_pe #(
         end
       end
     end
+    //@ if units.bnn.enabled
+    if (is_pool && cmd_q.pool_bits) begin
+      hold_next = stage_first ? vector[8*PostWidth-1:0] : hold_q | vector[8*PostWidth-1:0];
+      // The lower bits of the codes whose upper bit is that of the largest one.
+      if (cmd_q.two_planes) hold_next = any_both | (any_lower & ~any_upper);
+    end
+    //@ endif
   end
+
+  //@ if units.bnn.enabled
+  // Codes of two planes: upper and lower bits are fetched in turn. Whether any code of the window
+  // has its upper bit, its lower bit, both.
+  logic                   lower_turn_q;
+  logic [8*PostWidth-1:0] any_upper, any_lower, any_both, any_upper_q, any_lower_q, any_both_q;
+  logic [8*PostWidth-1:0] upper_bits_q;
+
+  always_comb begin
+    any_upper = any_upper_q;
+    any_lower = any_lower_q;
+    any_both  = any_both_q;
+    if (stage_valid && is_pool && cmd_q.pool_bits) begin
+      if (stage_first) begin
+        any_upper = vector[8*PostWidth-1:0];
+        any_lower = '0;
+        any_both  = '0;
+      end else if (!lower_turn_q) begin
+        any_upper = any_upper_q | vector[8*PostWidth-1:0];
+      end else begin
+        any_lower = any_lower_q | vector[8*PostWidth-1:0];
+        any_both  = any_both_q | (vector[8*PostWidth-1:0] & upper_bits_q);
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (stage_valid && is_pool && cmd_q.pool_bits) begin
+      lower_turn_q <= stage_first || !lower_turn_q;
+      upper_bits_q <= vector[8*PostWidth-1:0];
+      any_upper_q  <= any_upper;
+      any_lower_q  <= any_lower;
+      any_both_q   <= any_both;
+    end
+  end
+  //@ endif
 
   assign buffer_load  = stage_valid && !is_array && stage_last;
   assign buffer_go    = buffer_valid_q && (is_lookup ? lookup_ready : post_ready && vector_room);
@@ -616,7 +739,7 @@ module npu_pe #(
   logic [23:0]            post_out_addr;
   logic [PostWidth-1:0]   post_out_strb;
 
-  assign post_valid = drain_result || (buffer_go && !is_lookup);
+  assign post_valid = (drain_result && !is_threshold) || (buffer_go && !is_lookup);
   always_comb begin
     post_mode = 3'd3;
     if (is_array) post_mode = cmd_q.average ? 3'd1 : 3'd0;
@@ -659,6 +782,41 @@ module npu_pe #(
     .strb_o          (post_out_strb),
     .busy_o          (post_busy)
   );
+
+  //@ if units.bnn.enabled
+  logic                   threshold_busy, threshold_valid;
+  logic [8*PostWidth-1:0] threshold_data;
+  logic [23:0]            threshold_addr;
+  logic [PostWidth-1:0]   threshold_strb;
+
+  assign is_threshold = is_array && cmd_q.thresholds != '0;
+
+  npu_threshold #(
+    .Width(PostWidth)
+  ) u_threshold (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .three_i     (cmd_q.thresholds[1]),
+    .packed_i    (cmd_q.bit_output),
+    .plane_step_i(cmd_q.out_plane_step),
+    .valid_i     (drain_result && is_threshold),
+    .last_i      (drain_result_last),
+    .acc_i       (chunk_sums),
+    .record_i    (chunk_records),
+    .strb_i      (drain_strb),
+    .addr_i      (out_address),
+    .channel_i   (16'(drain_chunk) * 16'(PostWidth)),
+    .valid_o     (threshold_valid),
+    .data_o      (threshold_data),
+    .addr_o      (threshold_addr),
+    .strb_o      (threshold_strb),
+    .writes_o    (threshold_writes),
+    .busy_o      (threshold_busy)
+  );
+  //@ endif
+  //@ unless units.bnn.enabled: assign is_threshold     = 1'b0;
+  //@ unless units.bnn.enabled: assign threshold_writes = '0;
 
   // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
   // words.
@@ -819,7 +977,7 @@ module npu_pe #(
   logic [8*PostWidth-1:0] push_data;
   logic [PostWidth-1:0]   push_strb;
   logic [FlightW-1:0]     flight_q;
-  logic                   flight_in;
+  logic [1:0]             flight_in;
 
   always_comb begin
     write_push = post_out_valid;
@@ -837,6 +995,14 @@ module npu_pe #(
       push_data  = (8 * PostWidth)'(rows_out_data);
       push_strb  = PostWidth'(1);
     end
+    //@ if units.bnn.enabled
+    if (is_threshold) begin
+      write_push = threshold_valid;
+      push_addr  = threshold_addr;
+      push_data  = threshold_data;
+      push_strb  = threshold_strb;
+    end
+    //@ endif
   end
   assign lookup_out_ready = write_push_ready;
   assign rows_out_ready   = write_push_ready;
@@ -847,8 +1013,12 @@ module npu_pe #(
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
-  assign flight_in   = drain_result || (buffer_go && !is_lookup);
-  assign drain_room  = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  // Bits of two planes are two writes, and come in every second cycle.
+  assign flight_in   = is_threshold ? threshold_writes
+                                    : 2'(drain_result || (buffer_go && !is_lookup));
+  assign drain_room  = is_threshold ? flight_q < FlightW'(WriteDepth - 4) &&
+                                      !(drain_result && cmd_q.thresholds[1])
+                                    : flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
   assign vector_room = flight_q < FlightW'(WriteDepth);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || state_q == StIdle) begin
@@ -916,14 +1086,18 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, rows_out_of_memory, tiles_short, granted_q;
+  logic        error, rows_out_of_memory, tiles_short, granted_q, bits_busy;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
+  //@ if units.bnn.enabled
+  assign bits_busy  = threshold_busy;
+  //@ endif
+  //@ unless units.bnn.enabled: assign bits_busy = 1'b0;
   assign seq_start  = (start && !is_lookup && !is_rows) || (state_q == StTable && load_done);
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
                       !buffer_valid_q && !post_busy && !lookup_busy && !rows_busy && !write_busy &&
-                      flight_q == '0;
+                      !bits_busy && flight_q == '0;
 
   // More slices needed than the command's tile count announced: the loader has nothing left.
   assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;

@@ -17,6 +17,7 @@ size_t ElementBytes(TensorType type) {
       return 4;
     case TensorType::kInt64:
       return 8;
+    case TensorType::kBits:
     case TensorType::kOther:
       break;
   }
@@ -27,6 +28,13 @@ int64_t Tensor::elements() const {
   int64_t count = 1;
   for (int32_t dimension : shape) count *= dimension;
   return count;
+}
+
+size_t Tensor::bytes() const {
+  if (type != TensorType::kBits) return static_cast<size_t>(elements()) * ElementBytes(type);
+  if (shape.size() != 4) return 0;
+  const int64_t pixels = int64_t{shape[0]} * shape[1] * shape[2];
+  return static_cast<size_t>(pixels * planes * ((shape[3] + 7) / 8));
 }
 
 const char* OperatorName(OperatorType type) {
@@ -127,6 +135,10 @@ const char* OperatorName(OperatorType type) {
       return "RESIZE_NEAREST_NEIGHBOR";
     case OperatorType::kResizeBilinear:
       return "RESIZE_BILINEAR";
+    case OperatorType::kBinaryConv2d:
+      return "BINARY_CONV_2D";
+    case OperatorType::kThermometer:
+      return "THERMOMETER";
   }
   return "?";
 }

@@ -20,13 +20,18 @@ enum class TensorType : uint8_t {
   kFloat32,
   kInt4,
   kBool,
+  kBits,  ///< codes of one or two bits per channel, packed; see Tensor
   kOther
 };
 
-/// Bytes of one element (kInt4 counts as 1 once unpacked; kOther is 0).
+/// Bytes of one element (kInt4 counts as 1 once unpacked; kBits and kOther are 0).
 size_t ElementBytes(TensorType type);
 
-/// One tensor. `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0
+/// One tensor. A kBits tensor has rank 4, [N,H,W,C], and is stored as [N][H][plane][W][ceil(C / 8)]
+/// bytes: channel c is bit c % 8 of byte c / 8, and bits without a channel are 0. With two planes
+/// the first one holds the upper bits of the codes. A bit stands for +1 (1) or -1 (0).
+///
+/// `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0
 /// and the element count is below 2^31.
 struct Tensor {
   std::string name;
@@ -35,10 +40,11 @@ struct Tensor {
   std::vector<float> scales;  ///< 1 or one per channel; empty: not quantized; all finite, > 0
   std::vector<int32_t> zero_points;  ///< same length as scales
   int32_t quantized_dimension = 0;
+  int32_t planes = 1;  ///< kBits: bits of a code, 1 or 2
   bool is_constant = false;
   std::vector<uint8_t> data;  ///< little endian bytes of a constant
   int64_t elements() const;
-  size_t bytes() const { return static_cast<size_t>(elements()) * ElementBytes(type); }
+  size_t bytes() const;
   float scale() const { return scales.empty() ? 0.0f : scales[0]; }
   int32_t zero_point() const { return zero_points.empty() ? 0 : zero_points[0]; }
 };
@@ -92,6 +98,8 @@ enum class OperatorType : uint8_t {
   kBatchToSpace,  ///< BATCH_TO_SPACE_ND
   kResizeNearestNeighbor,
   kResizeBilinear,
+  kBinaryConv2d,  ///< of the packed-bit format: operands of bits, or results of bits, or both
+  kThermometer,   ///< bytes to bits: channel k of a value says whether it exceeds level k
 };
 
 /// Name as in the TFLite schema, such as "CONV_2D".
@@ -186,6 +194,31 @@ struct ResizeOptions {
   bool align_corners = false;
   bool half_pixel_centers = false;
 };
+/// BINARY_CONV_2D. Inputs: data [N,H,W,I], filter [O,KH,KW,I]; both kBits (filter of one plane) or
+/// both kInt8 (then padding reads as the data's zero point, and products are (data - zero point) *
+/// filter). S is the sum of products of an output, where bits are +1 and -1. Of two planes, P and Q
+/// being the sums of the first and the second: S = 2 P + Q, or 2 P where `gates` are given and
+/// P <= gates[o]. The output is
+///   kBits: the code is the number of thresholds[i][o] that S reaches (S >= threshold), or with
+///     flip[o] the number of thresholds less that;
+///   kInt32: S + bias[o];
+///   kInt8: S + bias[o], rescaled by multipliers[o] and shifts[o] as in TFLite, plus the output's
+///     zero point, saturated.
+struct BinaryConvOptions {
+  int32_t stride_h = 1, stride_w = 1;
+  int32_t pad_top = 0, pad_left = 0;  ///< below and on the right follows from the output's shape
+  bool skip_outside = false;    ///< kBits: outside of the image counts 0; else bits are 0, that is -1
+  std::vector<int32_t> gates;   ///< of two planes; empty: none
+  std::vector<std::vector<int32_t>> thresholds;  ///< 1 or 3 (two planes), ascending
+  std::vector<uint8_t> flip;
+  std::vector<int32_t> bias;
+  std::vector<int32_t> multipliers, shifts;
+};
+/// THERMOMETER: [N,H,W,C] bytes (kInt8 or kUint8) to [N,H,W,C * levels] bits; bit c * levels + k is whether
+/// value c exceeds first + k * step.
+struct ThermometerOptions {
+  int32_t levels = 1, first = 0, step = 1;
+};
 /// Operators without options.
 struct NoOptions {};
 
@@ -194,12 +227,12 @@ using OperatorOptions =
                  PadOptions, SoftmaxOptions, ReshapeOptions, TransposeConvOptions,
                  BatchMatMulOptions, AxisOptions, LeakyReluOptions, MirrorPadOptions,
                  TransposeOptions, ReverseOptions, SliceOptions, BlockOptions, BatchSpaceOptions,
-                 ResizeOptions, NoOptions>;
+                 ResizeOptions, BinaryConvOptions, ThermometerOptions, NoOptions>;
 
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
-/// or -1), operators of two operands and BATCH_MATMUL 2, ADD_N, CONCATENATION and PACK all, PRELU 2
+/// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and PACK all, PRELU 2
 /// (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others one.
 /// Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of operators
 /// of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is constant.
@@ -213,7 +246,8 @@ struct Operator {
 };
 
 /// A checked network: operators are in execution order, every shape is consistent, and only
-/// supported operators occur. Activation tensors are int8 with one scale and zero point, but for
+/// supported operators occur. Activation tensors are kBits (of BINARY_CONV_2D, THERMOMETER and
+/// MAX_POOL_2D; filters of the first one, too), or int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
 /// (int32), and what kReshape passes on of these types. Filters are int8, or kInt4 (unpacked to
 /// one value a byte).

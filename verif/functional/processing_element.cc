@@ -128,6 +128,22 @@ const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t b
   return core_memory[core].data() + start;
 }
 
+bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool window) {
+  const bool any = f.binary || f.skip_outside || f.two_planes || f.gated || f.thresholds != 0 ||
+                   f.bit_output || f.pool_bits;
+  if (!any) return true;
+  if (config_.bnn_enabled == 0) return Fail("BadField", 0, "this NPU has no binary unit");
+  const bool binary = !f.binary || (matmul && f.run_bytes != 0 && !f.packed_weights && !f.acc_shift);
+  const bool planes =
+      !f.two_planes || (f.pool_bits ? f.win_rows % 2 == 0 : f.binary && f.acc_init && f.drain);
+  const bool gates = !f.gated || (f.binary && f.two_planes);
+  const bool thresholds = f.thresholds == 0 || (f.thresholds != 2 && (matmul || window));
+  if (!binary || !planes || !gates || !thresholds || (f.pool_bits && (matmul || window))) {
+    return Fail("BadField", 0, "fields of the binary unit contradict each other");
+  }
+  return true;
+}
+
 bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
   const bool counts = f.groups > 0 && f.tiles > 0 && f.positions > 0 && f.out_w > 0 &&
                       f.out_h > 0 && f.k0_count > 0 && f.k1_count > 0 && f.k2_count > 0;
@@ -171,13 +187,25 @@ bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
 }
 
 bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
-  if (!CheckArray(f, window)) return false;
+  if (!CheckBits(f, !window, window) || !CheckArray(f, window)) return false;
   const int64_t tile_positions = config_.accumulators;
   for (int64_t group = 0; group < f.groups; ++group) {
     slots_x_ = slots_y_ = -2;  // a window never slides from one group to the next
     for (int64_t tile = 0; tile < f.tiles; ++tile) {
       const int64_t first = tile * tile_positions;
       const int64_t count = std::min(tile_positions, f.positions - first);
+      if (f.binary != 0) {
+        for (int64_t plane = 0; plane < (f.two_planes ? 2 : 1); ++plane) {
+          if (plane > 0 && !BeginSecondPlane(f, group, count)) return false;
+          for (int64_t k0 = 0; k0 < f.k0_count; ++k0) {
+            const bool overwrite = k0 == 0 && plane == 0 && f.acc_init != 0;
+            if (!LoadWeights(f, group, k0)) return false;
+            if (!AccumulateBits(f, first, count, plane, k0, overwrite)) return false;
+          }
+        }
+        if (f.drain != 0 && !Drain(f, group, first, count)) return false;
+        continue;
+      }
       int64_t slice = 0;
       for (int64_t k2 = 0; k2 < f.k2_count; ++k2) {
         for (int64_t k1 = 0; k1 < f.k1_count; ++k1) {
@@ -209,7 +237,8 @@ bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64
   const int64_t bytes = f.packed_weights != 0 ? (weights + 1) / 2 : weights;
   const int64_t row_bytes = config_.core_row_bytes();
   const int64_t rows = (bytes + row_bytes - 1) / row_bytes;
-  const int64_t row = f.weight_row + group * f.weight_group_rows + slice * rows;
+  const int64_t row = f.weight_row + group * f.weight_group_rows + slice * rows +
+                      (f.gated ? int64_t{config_.gate_rows()} : 0);
   for (uint32_t core = 0; core < config_.cores; ++core) {
     const uint8_t* source = CoreRows(core, row, rows * row_bytes);
     if (source == nullptr) return false;
@@ -262,6 +291,65 @@ bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, i
     }
   }
   multiplications += static_cast<uint64_t>(count * lanes * simd);
+  return true;
+}
+
+bool ProcessingElement::AccumulateBits(const ComputeFields& f, int64_t first, int64_t count,
+                                       int64_t plane, int64_t k0, bool overwrite) {
+  const int64_t simd = config_.simd;
+  const int64_t lanes = config_.pe_lanes();
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t oy = (first + p) / f.out_w;
+    const int64_t ox = (first + p) % f.out_w;
+    int32_t* sums = &accumulators[p * lanes];
+    if (overwrite) std::fill(sums, sums + lanes, 0);
+    for (int64_t i = 0; i < simd; ++i) {
+      const int64_t place = k0 * simd + i;
+      const int64_t row = place / f.run_bytes;
+      if (row >= f.win_rows) break;
+      const int64_t x = f.x_start + ox * f.x_step + place % f.run_bytes;
+      const int64_t y = f.y_start + oy * f.y_step + row * f.win_y_step;
+      const bool inside = y >= 0 && y < f.in_h && x >= 0 && x < f.row_bytes;
+      uint8_t byte = 0;
+      if (!ReadOperand(f, y, x,
+                       f.act_base + oy * f.row_step + row * f.win_row_step + x + plane * f.plane_step,
+                       &byte)) {
+        return false;
+      }
+      if (f.skip_outside && !inside) continue;
+      for (int64_t lane = 0; lane < lanes; ++lane) {
+        if (plane > 0 && skipped_[p * lanes + lane]) continue;
+        const uint8_t weights = static_cast<uint8_t>(weights_[lane * simd + i]);
+        for (int bit = 0; bit < 8; ++bit) {
+          const int a = byte >> bit & 1 ? 1 : -1;
+          const int w = weights >> bit & 1 ? 1 : -1;
+          sums[lane] = Wrap(int64_t{sums[lane]} + a * w);
+        }
+      }
+    }
+  }
+  multiplications += static_cast<uint64_t>(8 * count * lanes * simd);
+  return true;
+}
+
+bool ProcessingElement::BeginSecondPlane(const ComputeFields& f, int64_t group, int64_t count) {
+  const int64_t lanes = config_.pe_lanes();
+  skipped_.assign(static_cast<size_t>(count * lanes), 0);
+  for (uint32_t core = 0; core < config_.cores; ++core) {
+    const uint8_t* gates = nullptr;
+    if (f.gated != 0) {
+      gates = CoreRows(core, f.weight_row + group * f.weight_group_rows, 4 * config_.lanes);
+      if (gates == nullptr) return false;
+    }
+    for (int64_t p = 0; p < count; ++p) {
+      for (int64_t l = 0; l < config_.lanes; ++l) {
+        const int64_t at = p * lanes + int64_t{core} * config_.lanes + l;
+        skipped_[at] =
+            gates != nullptr && accumulators[at] <= static_cast<int32_t>(Word32(gates + 4 * l));
+        accumulators[at] = Wrap(int64_t{accumulators[at]} * 2);
+      }
+    }
+  }
   return true;
 }
 
@@ -332,6 +420,10 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
             common ? f.out_multiplier : int64_t{Word32(record + 4) & 0x7fffffff});
         const int shift = common ? static_cast<int>(f.out_shift) : static_cast<int8_t>(record[8]);
         const int32_t sum = accumulators[p * lanes + first_channel + j];
+        if (f.thresholds != 0) {
+          if (!WriteBits(f, out - first_channel, first_channel + j, record, sum)) return false;
+          continue;
+        }
         if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 31 || shift < -31)) {
           return Fail("BadField", row, fmt::format("shift {} in a parameter record", shift));
         }
@@ -348,13 +440,81 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
   return true;
 }
 
+bool ProcessingElement::WriteBits(const ComputeFields& f, int64_t out, int64_t channel,
+                                  const uint8_t* record, int32_t sum) {
+  const uint64_t rest = uint64_t{Word32(record + 4)} | uint64_t{record[8]} << 32;
+  const int64_t value = Wrap(int64_t{sum} + static_cast<int32_t>(Word32(record)));
+  int64_t code = value >= 0 ? 1 : 0;
+  if (f.thresholds == 3) {
+    code += value >= static_cast<int64_t>(rest & 0x7ffff) ? 1 : 0;
+    code += value >= static_cast<int64_t>(rest >> 19 & 0xfffff) ? 1 : 0;
+  }
+  if (rest >> 39 & 1) code = f.thresholds - code;
+  for (int64_t plane = 0; plane < (f.thresholds == 3 ? 2 : 1); ++plane) {
+    const uint8_t bit = static_cast<uint8_t>(code >> (f.thresholds == 3 ? 1 - plane : 0) & 1);
+    const int64_t base = out + plane * f.out_plane_step;
+    if (f.bit_output == 0) {
+      if (!WriteMemory(base + channel, bit)) return false;
+      continue;
+    }
+    // A byte's first channel clears those that do not exist.
+    uint8_t byte = 0;
+    if (channel % 8 != 0 && !ReadMemory(base + channel / 8, &byte)) return false;
+    if (!WriteMemory(base + channel / 8, static_cast<uint8_t>(byte | bit << channel % 8))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool ProcessingElement::PoolBits(const ComputeFields& f) {
+  for (int64_t group = 0; group < f.groups; ++group) {
+    const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
+    for (int64_t position = 0; position < f.out_w * f.out_h; ++position) {
+      const int64_t oy = position / f.out_w, ox = position % f.out_w;
+      for (int64_t j = 0; j < channels; ++j) {
+        std::vector<uint8_t> bytes;
+        for (int64_t c = 0; c < f.win_cols; ++c) {
+          for (int64_t r = 0; r < f.win_rows; ++r) {
+            const int64_t bx =
+                f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step + j;
+            bytes.push_back(0);
+            if (!ReadOperand(f, f.y_start + oy * f.y_step + r * f.win_y_step, bx,
+                             f.act_base + oy * f.row_step + r * f.win_row_step + bx,
+                             &bytes.back())) {
+              return false;
+            }
+          }
+        }
+        uint8_t result = 0;
+        for (int bit = 0; bit < 8; ++bit) {
+          // Without planes the largest bit; with them the lower bit of the largest code.
+          int largest = 0;
+          for (size_t i = 0; i < bytes.size(); i += f.two_planes ? 2 : 1) {
+            int code = bytes[i] >> bit & 1;
+            if (f.two_planes) code = 2 * code + (bytes[i + 1] >> bit & 1);
+            largest = std::max(largest, code);
+          }
+          result = static_cast<uint8_t>(result | (largest & 1) << bit);
+        }
+        const int64_t out =
+            f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * f.out_x_step + j;
+        if (!WriteMemory(out, Clamp(static_cast<int8_t>(result), f))) return false;
+      }
+    }
+  }
+  return true;
+}
+
 bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
+  if (!CheckBits(f, /*matmul=*/false, /*window=*/false)) return false;
   const bool counts = f.groups > 0 && f.positions > 0 && f.out_w > 0 && f.out_h > 0 &&
                       f.win_rows > 0 && f.win_cols > 0;
   if (!counts) return Fail("BadField", 0, "a count is 0");
   if (f.group_channels < 1 || f.group_channels > config_.post_width) {
     return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
   }
+  if (f.pool_bits != 0) return PoolBits(f);
   for (int64_t group = 0; group < f.groups; ++group) {
     const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
     for (int64_t oy = 0; oy < f.out_h; ++oy) {

@@ -33,7 +33,9 @@ struct ComputeFields {
                               X(win_y_step) X(win_row_step) X(win_col_step) X(b_row_step)          \
                                   X(a_zero_point) X(b_zero_point) X(b_shift) X(out_shift)          \
                                       X(b_multiplier) X(out_multiplier) X(b_subtract)              \
-                                          X(a_subtract)
+                                          X(a_subtract) X(binary) X(skip_outside) X(two_planes)    \
+                                              X(gated) X(thresholds) X(bit_output) X(pool_bits)    \
+                                                  X(plane_step) X(out_plane_step)
 #define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
   NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
 #undef NPUGEN_DECLARE_FIELD
@@ -67,13 +69,23 @@ class ProcessingElement {
   /// Pointer to `bytes` bytes at core memory row `row`, or null with a fault.
   const uint8_t* CoreRows(uint32_t core, int64_t row, int64_t bytes);
 
+  bool CheckBits(const ComputeFields& f, bool matmul, bool window);
   bool CheckArray(const ComputeFields& f, bool window);
   bool RunArray(const ComputeFields& f, bool window);
   bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, int64_t k2, int64_t k1,
                        int64_t k0, bool overwrite);
+  /// Binary operands of slice k0 in one plane: bits of value +1 and -1.
+  bool AccumulateBits(const ComputeFields& f, int64_t first, int64_t count, int64_t plane,
+                      int64_t k0, bool overwrite);
+  /// Before the second plane: sums are doubled, and `gated` positions and lanes found.
+  bool BeginSecondPlane(const ComputeFields& f, int64_t group, int64_t count);
   bool AccumulateWindow(const ComputeFields& f, int64_t group, int64_t first, int64_t count,
                         int64_t k2, int64_t k1, bool overwrite);
   bool LoadWeights(const ComputeFields& f, int64_t group, int64_t slice);
+  /// The bits of one channel's code; `out` is where the position's first channel goes.
+  bool WriteBits(const ComputeFields& f, int64_t out, int64_t channel, const uint8_t* record,
+                 int32_t sum);
+  bool PoolBits(const ComputeFields& f);
   bool Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count);
   bool RunMaxPool(const ComputeFields& f);
   /// Two int8 operands to a result before clamping.
@@ -94,6 +106,7 @@ class ProcessingElement {
   std::optional<Fault> fault_;
   std::vector<int8_t> weights_;  ///< the current slice: [lane of PE][slot]
   std::vector<int8_t> slots_;    ///< WINDOW operand slots: [lane of PE][slot]
+  std::vector<uint8_t> skipped_; ///< second plane: [position of tile][lane of PE]
   int64_t slots_x_ = -2;         ///< output position that the slots hold; x -2: none
   int64_t slots_y_ = -2;
 };

@@ -34,7 +34,8 @@ int64_t WaitCount(const NpuConfig& config, const Command& command, int number) {
   const int64_t slices =
       command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
   const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
-                       slices * ((bytes + row_bytes - 1) / row_bytes);
+                       slices * ((bytes + row_bytes - 1) / row_bytes) +
+                       (command.Get("gated") != 0 ? int64_t{config.gate_rows()} : 0);
   return count + (rows - 1) * row_bytes;
 }
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -41,6 +42,7 @@ NpuConfig MakeConfig() {
   config.post_width = PARAM_PostWidth;
   config.lookup_ports = PARAM_LookupPorts;
   config.window_ports = PARAM_Ports;
+  config.bnn_enabled = 1;
   return config;
 }
 
@@ -394,6 +396,151 @@ class CommandMaker {
     }
   }
 
+  /// Records of threshold units whose sums are within +-`range`.
+  void ThresholdRecords(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups,
+                        int32_t range) {
+    for (auto& core : cores) {
+      for (uint32_t g = 0; g < groups; ++g) {
+        for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
+          uint8_t* record = core.data() + (row + g * config_.param_rows()) * config_.core_row_bytes() +
+                            lane * kParameterRecordBytes;
+          const int32_t bias = static_cast<int32_t>(Uniform(0, 2 * range)) - range;
+          const uint64_t second = Uniform(0, 3) == 0 ? (1u << 19) - 1 : Uniform(0, range);
+          const uint64_t third = Uniform(0, 3) == 0 ? (1u << 20) - 1 : Uniform(0, 2 * range);
+          const uint64_t rest = second | third << 19 | uint64_t{Uniform(0, 1)} << 39;
+          std::memcpy(record, &bias, 4);
+          std::memcpy(record + 4, &rest, 5);
+        }
+      }
+    }
+  }
+
+  /// MATMUL of bits, or of bytes, whose results pass thresholds.
+  Command Bits(bool binary, std::vector<std::vector<uint8_t>>& cores) {
+    while (true) {
+      const uint32_t in_w = Uniform(1, 7), in_h = Uniform(1, 7);
+      const uint32_t lanes = config_.pe_lanes();
+      const uint32_t group_channels = Uniform(0, 2) != 0 ? lanes : Uniform(1, lanes);
+      const uint32_t groups = Uniform(1, 3);
+      const uint32_t channels = (groups - 1) * group_channels + Uniform(1, group_channels);
+      const uint32_t pixel = Uniform(0, 2) != 0 ? Uniform(1, 3) : Uniform(1, 2 * config_.simd);
+      const uint32_t rows = Uniform(1, 4), cols = Uniform(1, 4), dilation = Uniform(1, 2);
+      const uint32_t stride_x = Uniform(1, 2), stride_y = Uniform(1, 2);
+      const uint32_t out_w = Uniform(1, 6), out_h = Uniform(1, 5);
+      const uint32_t run = cols * pixel, simd = config_.simd;
+      const uint32_t slices = (rows * run + simd - 1) / simd;
+      bool legal = true;
+      for (uint32_t slice = 0; slice < slices; ++slice) {
+        const uint32_t last = std::min((slice + 1) * simd, rows * run) - 1;
+        if (last / run - slice * simd / run >= 4) legal = false;
+      }
+      const bool two = binary && Uniform(0, 1) != 0, gated = two && Uniform(0, 2) != 0;
+      const bool three = Uniform(0, 1) != 0, rescaled = binary && Uniform(0, 4) == 0;
+      const bool packed = Uniform(0, 2) != 0;
+      const uint32_t pitch = in_w * pixel;
+      const uint32_t plane_bytes = two ? pitch : 0, row_pitch = two ? 2 * pitch : pitch;
+      const uint32_t bytes_in = in_h * row_pitch;
+      const uint32_t group_bytes = packed && !rescaled ? (group_channels + 7) / 8 : group_channels;
+      const uint32_t out_pixel = groups * group_bytes;
+      const uint32_t out_row = out_w * out_pixel;
+      const uint32_t bytes_out = out_h * out_row * (three ? 2 : 1);
+      const uint32_t group_rows = slices * config_.slice_rows() + (gated ? config_.gate_rows() : 0);
+      const uint32_t weight_rows = groups * group_rows;
+      const uint32_t param_rows = groups * config_.param_rows();
+      if (!legal || bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4 ||
+          weight_rows + param_rows > config_.core_rows()) {
+        continue;
+      }
+      Command command(Opcode::kMatmul, 10, 3);
+      Common(command, out_w, out_h);
+      const int y0 = -static_cast<int>(Uniform(0, 2)), x0 = -static_cast<int>(Uniform(0, 2));
+      const int64_t base = Uniform(0, kPeBytes / 4 - bytes_in);
+      const uint32_t weight_row = Uniform(0, config_.core_rows() - weight_rows - param_rows);
+      Set(command, "acc_init", 1);
+      Set(command, "drain", 1);
+      Set(command, "act_base", base + y0 * static_cast<int64_t>(row_pitch));
+      Set(command, "x_step", stride_x * pixel);
+      Set(command, "row_step", stride_y * row_pitch);
+      Set(command, "y_start", y0);
+      Set(command, "y_step", stride_y);
+      Set(command, "x_start", x0 * static_cast<int>(pixel));
+      Set(command, "row_bytes", pitch);
+      Set(command, "in_h", in_h);
+      Set(command, "k0_count", slices);
+      Set(command, "k1_count", 1);
+      Set(command, "k2_count", 1);
+      Set(command, "run_bytes", run);
+      Set(command, "win_rows", rows);
+      Set(command, "win_cols", simd / run);
+      Set(command, "win_y_step", dilation);
+      Set(command, "win_row_step", dilation * row_pitch);
+      Set(command, "k1_step", simd % run);
+      Set(command, "k2_y_step", simd / run * dilation);
+      Set(command, "k2_row_step", simd / run * dilation * row_pitch);
+      Set(command, "groups", groups);
+      Set(command, "tiles", (out_w * out_h + config_.accumulators - 1) / config_.accumulators);
+      Set(command, "weight_row", weight_row);
+      Set(command, "weight_group_rows", group_rows);
+      Set(command, "param_row", weight_row + weight_rows);
+      Set(command, "param_group_rows", config_.param_rows());
+      Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
+      Set(command, "out_x_step", out_pixel);
+      Set(command, "out_row_step", out_row * (three ? 2 : 1));
+      Set(command, "out_group_step", group_bytes);
+      Set(command, "out_plane_step", out_row);
+      Set(command, "channels", channels);
+      Set(command, "group_channels", group_channels);
+      Set(command, "positions", out_w * out_h);
+      Set(command, "binary", binary);
+      Set(command, "skip_outside", binary && Uniform(0, 1) != 0);
+      Set(command, "two_planes", two);
+      Set(command, "gated", gated);
+      Set(command, "plane_step", plane_bytes);
+      const int32_t bits = static_cast<int32_t>(8 * rows * run);
+      if (rescaled) {
+        Records(cores, weight_row + weight_rows, groups, false, false);
+      } else {
+        Set(command, "thresholds", three ? 3 : 1);
+        Set(command, "bit_output", packed);
+        ThresholdRecords(cores, weight_row + weight_rows, groups,
+                         binary ? (two ? 3 : 1) * bits / 4 + 1 : 1000 * bits);
+      }
+      if (!gated) return command;
+      // Gates at their extremes, and near the middle, where most sums are.
+      for (auto& core : cores) {
+        for (uint32_t g = 0; g < groups; ++g) {
+          for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
+            const uint32_t kind = Uniform(0, 5);
+            const int32_t gate = kind == 0   ? -bits - 1
+                                 : kind == 1 ? bits
+                                 : kind == 2 ? INT32_MIN
+                                 : kind == 3 ? INT32_MAX
+                                             : static_cast<int32_t>(Uniform(0, 16)) - 8;
+            std::memcpy(core.data() +
+                            (weight_row + g * group_rows) * config_.core_row_bytes() + 4 * lane,
+                        &gate, 4);
+          }
+        }
+      }
+      return command;
+    }
+  }
+
+  /// MAXPOOL of bits, of one plane or for the second of two.
+  Command PoolBits(std::vector<std::vector<uint8_t>>& cores) {
+    while (true) {
+      Command command = Convolution(Opcode::kMaxPool, cores);
+      const bool two = command.Get("win_rows") % 2 == 0 && Uniform(0, 3) != 0;
+      if (!two && Uniform(0, 2) != 0) continue;
+      Set(command, "minimum", 0);
+      Set(command, "act_min", -128);
+      Set(command, "act_max", 127);
+      Set(command, "pool_bits", 1);
+      Set(command, "two_planes", two);
+      return command;
+    }
+  }
+
   Command Linear(Opcode opcode) {
     const uint32_t row_bytes = Uniform(1, std::min(5 * config_.post_width, kPeBytes / 64));
     const uint32_t vectors = (row_bytes + config_.post_width - 1) / config_.post_width;
@@ -530,16 +677,23 @@ class PeTest : public ::testing::Test {
     }
   }
 
-  void RunOne(CommandMaker& maker, Opcode opcode, std::mt19937_64* traffic, bool follow) {
+  using Make = std::function<Command(CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores)>;
+
+  static Make MakeOf(Opcode opcode) {
+    return [opcode](CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores) {
+      return opcode == Opcode::kMatmul || opcode == Opcode::kWindow || opcode == Opcode::kMaxPool
+                 ? maker.Convolution(opcode, cores)
+             : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
+             : opcode == Opcode::kArgMax  ? maker.ArgMax()
+                                          : maker.Linear(opcode);
+    };
+  }
+
+  void RunOne(CommandMaker& maker, const Make& make, std::mt19937_64* traffic, bool follow) {
     std::vector<uint8_t> pe_image = maker.Bytes(kPeBytes);
     std::vector<std::vector<uint8_t>> cores;
     for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
-    Command command =
-        opcode == Opcode::kMatmul || opcode == Opcode::kWindow || opcode == Opcode::kMaxPool
-            ? maker.Convolution(opcode, cores)
-        : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
-        : opcode == Opcode::kArgMax  ? maker.ArgMax()
-                                     : maker.Linear(opcode);
+    Command command = make(maker, cores);
     if (::testing::Test::HasFatalFailure()) return;
     std::vector<uint8_t> stream = Stream(config_, command);
     const std::vector<std::vector<uint8_t>> whole_cores = cores;
@@ -574,13 +728,22 @@ class PeTest : public ::testing::Test {
   }
 
   void RunMany(Opcode opcode, int count, bool traffic, bool follow = false) {
+    RunMany(MakeOf(opcode), static_cast<uint64_t>(opcode), count, traffic, follow);
+  }
+
+  void RunMany(const Make& make, uint64_t series, int count, bool traffic, bool follow) {
     for (int seed = 1; seed <= count; ++seed) {
-      CommandMaker maker(config_,
-                         static_cast<uint64_t>(seed) * 1000 + static_cast<uint64_t>(opcode));
+      CommandMaker maker(config_, static_cast<uint64_t>(seed) * 1000 + series);
       std::mt19937_64 bus(static_cast<uint64_t>(seed));
-      RunOne(maker, opcode, traffic ? &bus : nullptr, follow);
-      if (HasFatalFailure()) FAIL() << "seed " << seed << ", opcode " << int(opcode);
+      RunOne(maker, make, traffic ? &bus : nullptr, follow);
+      if (HasFatalFailure()) FAIL() << "seed " << seed << ", series " << series;
     }
+  }
+
+  void RunBits(bool binary, int count, bool traffic, bool follow) {
+    RunMany([binary](CommandMaker& maker,
+                     std::vector<std::vector<uint8_t>>& cores) { return maker.Bits(binary, cores); },
+            binary ? 900 : 901, count, traffic, follow);
   }
 
   NpuConfig config_;
@@ -594,7 +757,7 @@ TEST_F(PeTest, MatmulOfShortRows) {
     for (uint64_t seed = 1; seed <= 12 && !HasFatalFailure(); ++seed) {
       CommandMaker maker(config_, 77 * seed + bytes);
       maker.ShortRows(bytes);
-      RunOne(maker, Opcode::kMatmul, nullptr, false);
+      RunOne(maker, MakeOf(Opcode::kMatmul), nullptr, false);
     }
     if (HasFatalFailure()) FAIL() << "rows of " << bytes << " bytes";
   }
@@ -612,6 +775,15 @@ TEST_F(PeTest, Maximum) { RunMany(Opcode::kMaximum, 40, true); }
 TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true); }
 TEST_F(PeTest, ArgMax) { RunMany(Opcode::kArgMax, 40, true); }
 TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
+TEST_F(PeTest, Bits) { RunBits(true, 150, false, false); }
+TEST_F(PeTest, BitsBesideBusTraffic) { RunBits(true, 50, true, false); }
+TEST_F(PeTest, BitsFollowWeights) { RunBits(true, 50, false, true); }
+TEST_F(PeTest, ThresholdsOfBytes) { RunBits(false, 60, true, false); }
+TEST_F(PeTest, PoolBits) {
+  RunMany([](CommandMaker& maker,
+             std::vector<std::vector<uint8_t>>& cores) { return maker.PoolBits(cores); },
+          902, 60, true, false);
+}
 TEST_F(PeTest, Softmax) { RunMany(Opcode::kSoftmax, 20, true); }
 
 }  // namespace
