@@ -54,6 +54,10 @@ SpecValues DrawSpec(RandomSource* random, bool small) {
   for (const KeyInfo& key : AllKeys()) {
     if (key.member == nullptr) continue;
     if (key.presence != KeyPresence::kRequired && random->Chance(2)) continue;
+    if (key.kind == KeyKind::kFlag) {
+      values[std::string(key.path)] = random->Chance(2) ? "true" : "false";
+      continue;
+    }
     uint64_t low = key.low;
     uint64_t high = key.high;
     for (const Limit& limit : kSmall) {

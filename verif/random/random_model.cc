@@ -276,6 +276,9 @@ class Generator {
         writer_.Softmax(input, output, random_.Chance(4) ? 0.5f : 1.0f);
         return output;
       }
+      case OperatorType::kBinaryConv2d:
+      case OperatorType::kThermometer:
+        break;  // not TFLite's
     }
     return std::nullopt;
   }

@@ -60,6 +60,8 @@ int8_t SchemaType(TensorType type) {
       return tflite::kInt4;
     case TensorType::kBool:
       return tflite::kBool;
+    case TensorType::kBits:
+      break;
     case TensorType::kFloat32:
     case TensorType::kOther:
       break;

@@ -60,6 +60,9 @@ Opcode OpcodeOf(LayerKind kind) {
 uint32_t EntriesOf(const Layer& layer, Opcode opcode) {
   const OpcodeInfo& info = *FindOpcode(static_cast<uint8_t>(opcode));
   const bool array = layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow;
+  const bool bits = layer.binary || layer.thresholds != 0 || layer.pool_bits;
+  if (bits) return info.max_entries;
+  if (layer.kind == LayerKind::kMaxPool) return info.min_entries;
   return array && !layer.parameters.common_scale ? info.min_entries : info.max_entries;
 }
 
@@ -113,7 +116,7 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("positions", x.count * y.count);
   // In a swapped operand a row is a column of the image: its last byte is that of the last image
   // row.
-  fields->Set("row_bytes", swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_row_bytes());
+  fields->Set("row_bytes", swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_plane_bytes());
   fields->Set("in_h", swap ? g.in_w : in_rows);
   // Steps that are never taken stay 0, so that they need not fit.
   if (x.count > 1) {
@@ -161,16 +164,16 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("tiles", CeilDiv(x.count * y.count, tile));
   fields->Set("groups", groups);
   fields->Set("group_channels", layer.group_channels);
-  fields->Set("channels", std::min(request.group_end * layer.group_channels, g.out_c) -
+  fields->Set("channels", std::min(request.group_end * layer.group_channels, layer.out_channels()) -
                               request.group_begin * layer.group_channels);
   fields->Set("out_base", request.out_address + request.column_begin * g.out_c +
-                              request.group_begin * layer.group_channels);
+                              request.group_begin * layer.group_bytes());
   if (groups > 1) {
     if (!matmul) fields->Set("group_step", group_step);
-    fields->Set("out_group_step", layer.group_channels);
+    fields->Set("out_group_step", layer.group_bytes());
     if (layer.kind != LayerKind::kMaxPool && !layer.parameters.shared) {
       const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
-      fields->Set("weight_group_rows", slices * SliceRows(config, layer));
+      fields->Set("weight_group_rows", GroupRows(config, layer, slices));
       fields->Set("param_group_rows", RecordRows(config, layer));
     }
   }
@@ -186,6 +189,34 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
   fields->Set("out_type", layer.out_type);
   fields->Set("out_byte", layer.out_byte);
+}
+
+/// Fields of layers of bits.
+void SetBitFields(const ComputeRequest& request, Command* command, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  fields->Set("binary", layer.binary ? 1 : 0);
+  fields->Set("skip_outside", layer.skip_outside ? 1 : 0);
+  fields->Set("gated", layer.parameters.gates.empty() ? 0 : 1);
+  fields->Set("thresholds", layer.thresholds);
+  fields->Set("bit_output", layer.bit_output ? 1 : 0);
+  if (layer.binary && g.in_planes == 2) {
+    fields->Set("two_planes", 1);
+    fields->Set("plane_step", g.in_plane_bytes());
+  }
+  if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());
+  if (!layer.pool_bits) return;
+  fields->Set("pool_bits", 1);
+  if (!request.second_plane) return;
+  // Rows of both planes in turn: twice as many rows of half the pitch.
+  fields->Set("two_planes", 1);
+  fields->Set("out_base", command->Get("out_base") + g.out_plane_bytes());
+  fields->Set("win_rows", 2 * layer.window.rows);
+  fields->Set("win_y_step", 1);
+  fields->Set("win_row_step", g.in_plane_bytes());
+  for (const char* field : {"y_start", "y_step", "in_h"}) {
+    fields->Set(field, 2 * command->Get(field));
+  }
 }
 
 bool HasTwoOperands(LayerKind kind) {
@@ -279,6 +310,9 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
     SetVectorFields(config, request, &fields);
   } else {
     SetArrayFields(config, request, &fields);
+    if (layer.binary || layer.thresholds != 0 || layer.pool_bits) {
+      SetBitFields(request, &step.command, &fields);
+    }
   }
   const int64_t in_bytes =
       (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();

@@ -25,6 +25,7 @@ struct ComputeRequest {
   std::array<int64_t, 2> in_address{};  ///< PE memory address of input row FirstInputRow(row_begin)
   int64_t out_address = 0;              ///< PE memory address of output row row_begin, column 0
   int64_t pe = 0;                       ///< that runs the command
+  bool second_plane = false;            ///< pools of codes: computes the output's second plane
 };
 
 /// Fields that did not fit, such as "x_step = 16777216"; empty: all is well.

@@ -137,6 +137,29 @@ bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
          rows <= config.core_rows() / 6;
 }
 
+namespace {
+
+/// Bits come in slices that are cut from the kernel rows of `run` bytes, strung together.
+LowerResult CheckBinarySlices(const NpuConfig& config, const Layer& layer, int64_t run) {
+  const Geometry& g = layer.geometry;
+  const int64_t simd = config.simd;
+  bool legal = run < kGatherRunLimit && g.kernel_h <= kLargestLoopCount &&
+               simd / run * g.dilation_h <= kLargestLoopCount;
+  const int64_t bytes = g.kernel_h * run;
+  for (int64_t begin = 0; begin < bytes && legal; begin += simd) {
+    const int64_t last = std::min(begin + simd, bytes) - 1;
+    legal = last / run - begin / run < kLargestGatherRows;
+  }
+  if (legal) return std::nullopt;
+  return Refusal{DiagnosticCode::kCompileLimit,
+                 fmt::format("kernel rows of {} bytes of bits: a slice of {} bytes would span more "
+                             "than {} of them",
+                             run, simd, kLargestGatherRows),
+                 "more input channels, or a kernel that is wider than tall"};
+}
+
+}  // namespace
+
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
 /// cut into slices without regard to taps; where that wastes much, as with 10x4x1, all rows are one
 /// run.
@@ -146,7 +169,10 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   const int64_t lanes = config.pe_lanes();
   const bool dense_rows = g.dilation_w == 1 || g.kernel_w == 1;
   const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
-  layer->gather = dense_rows && GatherPays(config, *layer, run);
+  if (layer->binary) {
+    if (LowerResult refusal = CheckBinarySlices(config, *layer, run)) return refusal;
+  }
+  layer->gather = layer->binary || (dense_rows && GatherPays(config, *layer, run));
   layer->k0_count = CeilDiv(layer->gather ? g.kernel_h * run : run, simd);
   layer->k1_count = dense_rows ? 1 : g.kernel_w;
   layer->k2_count = layer->gather ? 1 : g.kernel_h;
@@ -154,7 +180,7 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   const int64_t slices = layer->slices();
   std::vector<int8_t>& packed = layer->parameters.weights;
   packed.assign(static_cast<size_t>(layer->groups * slices * lanes * simd), 0);
-  for (int64_t o = 0; o < g.out_c; ++o) {
+  for (int64_t o = 0; o < layer->out_channels(); ++o) {
     const int64_t group = o / layer->group_channels;
     const int64_t lane = o % layer->group_channels;
     for (int64_t row = 0; row < g.kernel_h; ++row) {
@@ -177,13 +203,15 @@ LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunct
   const int64_t lanes = context.config.pe_lanes();
   const Geometry& g = layer.geometry;
   layer.kind = LayerKind::kMatmul;
-  layer.group_channels = std::min(lanes, g.out_c);
-  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  if (layer.channels == 0) {
+    layer.group_channels = std::min(lanes, g.out_c);
+    layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  }
   layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
   Parameters& parameters = layer.parameters;
   parameters.groups = parameters.blocks = layer.groups;
   parameters.records.resize(static_cast<size_t>(layer.groups * lanes));
-  for (int64_t o = 0; o < g.out_c; ++o) {
+  for (int64_t o = 0; o < layer.out_channels(); ++o) {
     parameters.records[o / layer.group_channels * lanes + o % layer.group_channels] = record(o);
   }
   LowerResult refusal = SetDenseWeights(context.config, &layer, weight);

@@ -51,9 +51,13 @@ struct Geometry {
   int64_t stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0;
+  /// Planes of bits: a row of the image is so many rows of bytes, in_c and out_c are bytes.
+  int64_t in_planes = 1, out_planes = 1;
 
-  int64_t in_row_bytes() const { return in_w * in_c; }
-  int64_t out_row_bytes() const { return out_w * out_c; }
+  int64_t in_plane_bytes() const { return in_w * in_c; }
+  int64_t out_plane_bytes() const { return out_w * out_c; }
+  int64_t in_row_bytes() const { return in_planes * in_plane_bytes(); }
+  int64_t out_row_bytes() const { return out_planes * out_plane_bytes(); }
   /// First and one past the last input row that output rows [begin, end) read; within the image.
   int64_t FirstInputRow(int64_t begin) const;
   int64_t EndInputRow(int64_t end) const;
@@ -73,6 +77,7 @@ struct Parameters {
   std::vector<int8_t> weights;           ///< [group][slice][lane of PE][slot]
   int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region
   std::vector<ParameterRecord> records;  ///< [block][lane of PE]
+  std::vector<int32_t> gates;  ///< [group][lane of PE], before a group's slices; or empty
   std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
   bool common_scale = false;  ///< all records have the same multiplier and shift, which go into the
                               ///< commands; core memory has their biases only
@@ -123,6 +128,7 @@ struct Layer {
   WindowShape window;
   int64_t group_channels = 1;
   int64_t groups = 1;
+  int64_t channels = 0;  ///< of the output where they are not bytes, else 0
   Parameters parameters;
   std::vector<Region> regions;
 
@@ -135,6 +141,12 @@ struct Layer {
   int32_t act_min = -128, act_max = 127;
   int32_t out_zero_point = 0;
 
+  // Bits (docs/machine.md, fields of these names).
+  bool binary = false, skip_outside = false;
+  int32_t thresholds = 0;   ///< 0, 1 or 3
+  bool bit_output = false;  ///< thresholds: eight channels a byte
+  bool pool_bits = false;
+
   // ADD.
   int32_t a_zero_point = 0, b_zero_point = 0;
   int32_t b_multiplier = 0, b_shift = 0, out_multiplier = 0, out_shift = 0;
@@ -146,6 +158,9 @@ struct Layer {
   int64_t slices() const { return k0_count * k1_count * k2_count; }
   /// Whether parts of the kernel cannot be commands of their own.
   bool indivisible() const { return shift_sums || gather; }
+  int64_t out_channels() const { return channels != 0 ? channels : geometry.out_c; }
+  /// Bytes of a group in an output pixel.
+  int64_t group_bytes() const { return bit_output ? (group_channels + 7) / 8 : group_channels; }
 };
 
 /// A model as layers.
@@ -163,6 +178,9 @@ int64_t CeilDiv(int64_t a, int64_t b);
 
 /// Core memory rows of one weight slice of a layer.
 int64_t SliceRows(const NpuConfig& config, const Layer& layer);
+
+/// Core memory rows of the slices of a group, with its gates.
+int64_t GroupRows(const NpuConfig& config, const Layer& layer, int64_t slices);
 
 /// Core memory rows of one block of records of a layer.
 int64_t RecordRows(const NpuConfig& config, const Layer& layer);

@@ -16,6 +16,11 @@ int64_t SliceRows(const NpuConfig& config, const Layer& layer) {
   return CeilDiv(CeilDiv(int64_t{config.lanes} * config.simd, 2), config.core_row_bytes());
 }
 
+int64_t GroupRows(const NpuConfig& config, const Layer& layer, int64_t slices) {
+  return slices * SliceRows(config, layer) +
+         (layer.parameters.gates.empty() ? 0 : int64_t{config.gate_rows()});
+}
+
 int64_t RecordRows(const NpuConfig& config, const Layer& layer) {
   return layer.parameters.common_scale ? config.bias_rows() : config.param_rows();
 }
@@ -129,6 +134,10 @@ LowerResult LowerOperator(LoweringContext& context, int32_t op) {
       // The bytes stay where they are.
       context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
       return std::nullopt;
+    case OperatorType::kBinaryConv2d:
+      return LowerBinaryConvolution(context, op);
+    case OperatorType::kThermometer:
+      return LowerThermometer(context, op);
   }
   return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
 }
@@ -143,6 +152,17 @@ LowerResult CheckTensors(const Model& model, const Operator& node) {
     }
   }
   return std::nullopt;
+}
+
+/// Bits need the binary unit.
+LowerResult CheckBits(const LoweringContext& context, const Operator& node) {
+  if (context.config.bnn_enabled != 0 ||
+      (context.tensor(node.inputs[0]).type != TensorType::kBits &&
+       context.tensor(node.outputs[0]).type != TensorType::kBits)) {
+    return std::nullopt;
+  }
+  return Refusal{DiagnosticCode::kCompileOperator, "this NPU has no binary unit",
+                 "units.bnn.enabled: true in the spec"};
 }
 
 /// Outputs that are inputs or constants in another shape need bytes of their own.
@@ -183,9 +203,9 @@ void FindLifetimes(LoweredModel* lowered) {
 /// biases only, less than half of the bytes to load.
 bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
   const Parameters& parameters = layer.parameters;
-  if (parameters.shared || parameters.records.empty()) return false;
+  if (parameters.shared || parameters.records.empty() || layer.thresholds != 0) return false;
   const ParameterRecord& first = parameters.records[0];
-  for (int64_t channel = 0; channel < layer.geometry.out_c; ++channel) {
+  for (int64_t channel = 0; channel < layer.out_channels(); ++channel) {
     const ParameterRecord& record = parameters.records[static_cast<size_t>(
         channel / layer.group_channels * pe_lanes + channel % layer.group_channels)];
     if (record.multiplier != first.multiplier || record.shift != first.shift) return false;
@@ -210,6 +230,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
     const Operator& node = model.operators[i];
     LowerResult refusal = CheckTensors(model, node);
     const size_t first_layer = lowered.layers.size();
+    if (!refusal) refusal = CheckBits(context, node);
     if (!refusal) refusal = LowerOperator(context, op);
     if (refusal) {
       errors.push_back(OperatorError(model, op, refusal->code, refusal->reason, refusal->hint));

@@ -34,6 +34,11 @@ LowerResult LowerConvolution(LoweringContext& context, int32_t op);
 LowerResult LowerDepthwise(LoweringContext& context, int32_t op);
 LowerResult LowerFullyConnected(LoweringContext& context, int32_t op);
 LowerResult LowerMaxPool(LoweringContext& context, int32_t op);
+/// THERMOMETER, BINARY_CONV_2D.
+LowerResult LowerThermometer(LoweringContext& context, int32_t op);
+LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op);
+/// The pool `layer`, whose geometry is set in pixels, over codes of bits.
+LowerResult LowerBitPool(LoweringContext& context, int32_t op, Layer layer);
 LowerResult LowerAveragePool(LoweringContext& context, int32_t op);
 /// MEAN, SUM, REDUCE_MAX, REDUCE_MIN.
 LowerResult LowerReduce(LoweringContext& context, int32_t op);

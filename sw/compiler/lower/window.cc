@@ -247,6 +247,9 @@ LowerResult LowerMaxPool(LoweringContext& context, int32_t op) {
   layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
   layer.groups = CeilDiv(g.out_c, layer.group_channels);
   layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
+  if (context.tensor(node.inputs[0]).type == TensorType::kBits) {
+    return LowerBitPool(context, op, std::move(layer));
+  }
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }

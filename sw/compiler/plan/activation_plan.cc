@@ -279,7 +279,7 @@ void Planner::FuseLayers(bool keep_tensors) {
   const auto parameter_rows = [&](int32_t number) {
     const Layer& layer = lowered_.layers[number];
     const Parameters& parameters = layer.parameters;
-    return parameters.groups * layer.slices() * SliceRows(config_, layer) +
+    return parameters.groups * GroupRows(config_, layer, layer.slices()) +
            parameters.blocks * RecordRows(config_, layer);
   };
   const int32_t layers = static_cast<int32_t>(lowered_.layers.size());

@@ -116,7 +116,7 @@ class ParameterPlanner {
     if (!layer.parameters.table.empty()) {
       return CeilDiv(static_cast<int64_t>(layer.parameters.table.size()), config_.core_row_bytes());
     }
-    return groups * slices * SliceRows(config_, layer) +
+    return groups * GroupRows(config_, layer, slices) +
            RecordBlocks(layer, groups) * RecordRows(config_, layer);
   }
   int64_t WholeRows(int32_t layer) const {
@@ -293,13 +293,22 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
       (chunk.part.k2_begin * layer.k1_count + chunk.part.k1_begin) * layer.k0_count +
       chunk.part.k0_begin;
   const int64_t slices = PartSlices(chunk.part);
+  const int64_t group_rows = GroupRows(config_, layer, slices);
+  const int64_t gate_rows = group_rows - slices * SliceRows(config_, layer);
   for (int64_t group = groups.begin; group < groups.end; ++group) {
+    uint8_t* group_base =
+        base + (chunk.first_weight + (group - groups.begin) * group_rows) * row_bytes;
+    for (int64_t lane = 0; gate_rows != 0 && lane < lanes; ++lane) {
+      const uint32_t gate =
+          static_cast<uint32_t>(parameters.gates[group * pe_lanes + core * lanes + lane]);
+      for (int i = 0; i < 4; ++i) *group_base++ = gate >> 8 * i & 0xff;
+    }
     for (int64_t slice = 0; slice < slices; ++slice) {
       const int8_t* source =
           parameters.weights.data() +
           ((group * layer.slices() + first_slice + slice) * pe_lanes + core * lanes) * config_.simd;
-      uint8_t* target = base + (chunk.first_weight + ((group - groups.begin) * slices + slice) *
-                                                         SliceRows(config_, layer)) *
+      uint8_t* target = base + (chunk.first_weight + (group - groups.begin) * group_rows +
+                                gate_rows + slice * SliceRows(config_, layer)) *
                                    row_bytes;
       if (!parameters.packed) {
         std::copy_n(source, slice_bytes, target);

@@ -50,7 +50,8 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
   const double vectors = static_cast<double>(CeilDiv(rows * g.in_row_bytes(), config.post_width));
   switch (layer.kind) {
     case LayerKind::kMatmul:
-      return static_cast<double>(Cost(layer, config, rows, layer.groups) * layer.slices());
+      return static_cast<double>(Cost(layer, config, rows, layer.groups) * layer.slices() *
+                                 (layer.binary ? g.in_planes : 1));
     case LayerKind::kWindow:
       return WindowCost(config, layer);
     case LayerKind::kMaxPool:
@@ -128,7 +129,7 @@ double ExchangeCycles(const Layer& from, Split from_split, const Layer& to, Spli
   const double share_beats = positions * std::ceil(share / beat);
   const bool own_channels = to_split == Split::kGroups && KeepsChannels(to);
   if (from_split == Split::kGroups) {
-    if (own_channels && from.groups * from.group_channels == to.groups * to.group_channels &&
+    if (own_channels && from.groups * from.group_bytes() == to.groups * to.group_bytes() &&
         from.groups == to.groups) {
       return 0;
     }
@@ -245,7 +246,7 @@ Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t
   if (!KeepsChannels(layer)) return all;
   const Range& groups = partition.shares[pe].groups;
   return Intersection(all,
-                      {groups.begin * layer.group_channels, groups.end * layer.group_channels});
+                      {groups.begin * layer.group_bytes(), groups.end * layer.group_bytes()});
 }
 
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe) {

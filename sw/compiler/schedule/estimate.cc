@@ -40,8 +40,11 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
       const int64_t tile = config.accumulators;
       const int64_t tiles = positions / tile * std::max(tile * each, rows) +
                             (positions % tile != 0 ? std::max(positions % tile * each, rows) : 0);
-      const int64_t results = positions * CeilDiv(command.Get("group_channels"), config.post_width);
-      return groups * std::max(slices * tiles, results);
+      const int64_t planes = command.Get("thresholds") == 3 ? 2 : 1;
+      const int64_t results =
+          planes * positions * CeilDiv(command.Get("group_channels"), config.post_width);
+      return groups *
+             std::max(slices * tiles * (command.Get("two_planes") != 0 ? 2 : 1), results);
     }
     case Opcode::kMaxPool:
       return groups * positions * columns * fetches;

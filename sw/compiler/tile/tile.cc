@@ -178,8 +178,8 @@ int64_t Tiler::RowsPerBand(int32_t number) const {
 Box OutputBox(const Layer& layer, const Piece& piece, const Range& groups) {
   const Geometry& g = layer.geometry;
   const Range bytes = OutputBytes(g, piece);
-  const int64_t first = groups.begin * layer.group_channels;
-  const int64_t channels = std::min(groups.end * layer.group_channels, g.out_c) - first;
+  const int64_t first = groups.begin * layer.group_bytes();
+  const int64_t channels = std::min(groups.end * layer.group_bytes(), g.out_c) - first;
   if (channels >= g.out_c || groups.size() == layer.groups)
     return {0, bytes.begin, bytes.size(), {}};
   Box box{first, bytes.begin + first, channels, {}};
@@ -216,8 +216,8 @@ void Tiler::Exchange(int32_t number) {
     std::pair<Range, Range> part{Intersection(produced, place.needed[pe]), {0, g.out_c}};
     if (partition.split == Split::kGroups) {
       const Range groups = GroupsOf(number, owner);
-      part.second = {groups.begin * layer.group_channels,
-                     std::min(groups.end * layer.group_channels, g.out_c)};
+      part.second = {groups.begin * layer.group_bytes(),
+                     std::min(groups.end * layer.group_bytes(), g.out_c)};
     }
     if (place.channels == g.out_c) {
       part.second = Intersection(part.second, place.needed_channels[pe]);
@@ -324,6 +324,11 @@ void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
     for (int64_t row = first; row < end; row += most) {
       SetRows(g, work, row, std::min(row + most, end), &request);
       Emit(request, chunk_number, region.block);
+      if (layer.pool_bits && g.out_planes == 2) {
+        request.second_plane = true;
+        Emit(request, chunk_number, region.block);
+        request.second_plane = false;
+      }
     }
   }
 }

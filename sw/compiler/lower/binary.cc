@@ -1,0 +1,289 @@
+// Layers of bits: convolutions of +1 and -1, thresholds, thermometers, pools of codes.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "sw/compiler/lower/dense.h"
+#include "sw/compiler/lower/elementwise.h"
+#include "sw/compiler/lower/view.h"
+
+namespace npugen::compiler {
+namespace {
+
+/// What a threshold record holds: the second and third threshold above the first one.
+constexpr int64_t kLargestSecond = (int64_t{1} << 19) - 1;
+constexpr int64_t kLargestThird = (int64_t{1} << 20) - 1;
+constexpr int64_t kLargestSum = INT32_MAX / 4;
+/// A product with one leaves a sum as it is: 2^30 and one bit to the left.
+constexpr int32_t kUnityMultiplier = 1 << 30;
+constexpr int32_t kUnityShift = 1;
+
+int64_t BitBytes(int64_t channels) { return CeilDiv(channels, 8); }
+
+/// The record of a channel whose code counts `thresholds` (ascending) that sum + offset reaches,
+/// where sums are within +-`range`.
+ParameterRecord ThresholdRecord(std::vector<int64_t> thresholds, bool flip, int64_t offset,
+                                int64_t range) {
+  // Beyond all sums a threshold is as good as just beyond them.
+  for (int64_t& threshold : thresholds) {
+    threshold = std::clamp(threshold - offset, -range, range + 1);
+  }
+  uint64_t rest = uint64_t{flip ? 1u : 0u} << 39;
+  if (thresholds.size() == 3) {
+    rest |= static_cast<uint64_t>(thresholds[1] - thresholds[0]);
+    rest |= static_cast<uint64_t>(thresholds[2] - thresholds[0]) << 19;
+  }
+  return {static_cast<int32_t>(-thresholds[0]), static_cast<int32_t>(static_cast<uint32_t>(rest)),
+          static_cast<int32_t>(rest >> 32)};
+}
+
+/// Sets the output of a layer whose results are bits. Groups of a PE with fewer than eight lanes do
+/// not fill bytes: such layers write a byte per bit, and another one packs them.
+void SetBitOutput(const NpuConfig& config, const Tensor& output, Layer* layer) {
+  Geometry& g = layer->geometry;
+  layer->channels = output.shape[3];
+  layer->thresholds = output.planes == 1 ? 1 : 3;
+  g.out_planes = output.planes;
+  const int64_t lanes = config.pe_lanes();
+  layer->bit_output = lanes >= 8 || layer->channels <= lanes;
+  g.out_c = layer->bit_output ? BitBytes(layer->channels) : layer->channels;
+  layer->group_channels = std::min(layer->channels, lanes >= 8 ? lanes / 8 * 8 : lanes);
+  layer->groups = CeilDiv(layer->channels, layer->group_channels);
+}
+
+/// Appends `layer`, which computes the bits of `output`, with records and weights (of bytes).
+LowerResult AppendBits(LoweringContext& context, const Tensor& output, int32_t storage, Layer layer,
+                       const WeightFunction& weight, const RecordFunction& record) {
+  const bool packs = layer.thresholds != 0 && !layer.bit_output;
+  const Geometry g = layer.geometry;
+  const int64_t channels = layer.out_channels();
+  const int32_t bytes =
+      packs ? context.NewStorage(g.images * g.out_h * g.out_row_bytes()) : storage;
+  layer.output = bytes;
+  if (LowerResult refusal = AppendDense(context, std::move(layer), weight, record)) return refusal;
+  if (!packs) return std::nullopt;
+  Layer pack;
+  pack.inputs = {bytes};
+  pack.output = storage;
+  Geometry& p = pack.geometry;
+  p.images = g.images;
+  p.in_h = p.out_h = g.out_h * output.planes;
+  p.in_w = p.out_w = g.out_w;
+  p.in_c = channels;
+  p.out_c = BitBytes(channels);
+  pack.out_type = 2;
+  return AppendDense(
+      context, std::move(pack),
+      [](int64_t o, int64_t, int64_t, int64_t c) {
+        return static_cast<int8_t>(c / 8 == o ? 1 << c % 8 : 0);
+      },
+      [](int64_t) {
+        return ParameterRecord{0, kUnityMultiplier, kUnityShift};
+      });
+}
+
+/// Sums as int32: a layer for each byte.
+LowerResult AppendSums(LoweringContext& context, int32_t storage, const Layer& layer,
+                       const WeightFunction& weight, const RecordFunction& record) {
+  const Geometry& g = layer.geometry;
+  const int64_t elements = g.images * g.out_h * g.out_w * g.out_c;
+  Layer copy = NewCopy(storage);
+  for (int32_t byte = 0; byte < 4; ++byte) {
+    Layer one = layer;
+    one.out_type = 2;
+    one.out_byte = byte;
+    one.output = context.NewStorage(elements);
+    AddCopy(&copy, DenseView(one.output, {elements, 1}),
+            Sliced(DenseView(storage, {elements, 4}), 1, byte, 1));
+    if (LowerResult refusal = AppendDense(context, std::move(one), weight, record)) return refusal;
+  }
+  context.lowered.layers.push_back(std::move(copy));
+  return std::nullopt;
+}
+
+}  // namespace
+
+LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const BinaryConvOptions& options = std::get<BinaryConvOptions>(node.options);
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& filter = context.tensor(node.inputs[1]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const bool binary = input.type == TensorType::kBits;
+  Layer layer;
+  layer.inputs = {context.StorageOf(node.inputs[0])};
+  Geometry& g = layer.geometry;
+  g.images = input.shape[0];
+  g.in_h = input.shape[1];
+  g.in_w = input.shape[2];
+  g.in_c = binary ? BitBytes(input.shape[3]) : input.shape[3];
+  g.in_planes = input.planes;
+  g.out_h = output.shape[1];
+  g.out_w = output.shape[2];
+  g.out_c = output.shape[3];
+  g.kernel_h = filter.shape[1];
+  g.kernel_w = filter.shape[2];
+  g.stride_h = options.stride_h;
+  g.stride_w = options.stride_w;
+  g.pad_top = options.pad_top;
+  g.pad_left = options.pad_left;
+  layer.group_channels = std::min<int64_t>(g.out_c, context.config.pe_lanes());
+  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  const int64_t channels = g.out_c;
+  const int64_t depth = input.shape[3];
+  const int64_t taps = g.kernel_h * g.kernel_w;
+  const bool gated = !options.gates.empty();
+
+  // Sums of the hardware are `extra` larger per plane: the bits of a pixel's last byte that are no
+  // channels are 0, and agree with half of the weights there; an odd one is left.
+  const int64_t spare = binary ? g.in_c * 8 - depth : 0;
+  const int64_t extra = spare % 2 * taps;
+  if (extra != 0 && (gated || options.skip_outside)) {
+    return Refusal{DiagnosticCode::kCompileOperator,
+                   fmt::format("{} input channels with {}", depth,
+                               gated ? "gates" : "bits outside of the image that count 0"),
+                   "an even number of channels"};
+  }
+  WeightFunction weight;
+  std::vector<int64_t> weight_sums(static_cast<size_t>(channels), 0);
+  if (binary) {
+    layer.binary = true;
+    layer.skip_outside = options.skip_outside;
+    const int64_t pixel = g.in_c;
+    const int64_t columns = g.kernel_w;
+    const int64_t rows = g.kernel_h;
+    weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
+      const size_t at = static_cast<size_t>(((o * rows + row) * columns + column) * pixel + c);
+      uint8_t byte = filter.data[at];
+      // Bits beyond the channels: the upper half of them differs from the operand's zeros.
+      if (c == pixel - 1) byte = static_cast<uint8_t>(byte | 0xff << (8 - spare / 2));
+      return static_cast<int8_t>(byte);
+    };
+  } else {
+    layer.fill = static_cast<uint8_t>(input.zero_point());
+    const int64_t columns = g.kernel_w;
+    const int64_t rows = g.kernel_h;
+    weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
+      const int64_t at = ((o * rows + row) * columns + column) * depth + c;
+      return static_cast<int8_t>(filter.data[static_cast<size_t>(at)]);
+    };
+    for (int64_t i = 0; i < filter.elements(); ++i) {
+      weight_sums[static_cast<size_t>(i / (taps * depth))] +=
+          static_cast<int8_t>(filter.data[static_cast<size_t>(i)]);
+    }
+  }
+  const int64_t factor = input.planes == 2 ? 3 : 1;
+  const int64_t range =
+      binary ? factor * taps * g.in_c * 8 : taps * depth * int64_t{128} * 128;
+  if (range > kLargestSum) {
+    return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
+  }
+  // What the hardware's sum is larger than S.
+  const auto offset_of = [&](int64_t o) {
+    return binary ? -factor * extra : -input.zero_point() * weight_sums[static_cast<size_t>(o)];
+  };
+  if (gated) {
+    const int64_t lanes = context.config.pe_lanes();
+    int64_t per_group = layer.group_channels;
+    if (output.type == TensorType::kBits) {
+      Layer probe = layer;
+      SetBitOutput(context.config, output, &probe);
+      per_group = probe.group_channels;
+    }
+    layer.parameters.gates.assign(static_cast<size_t>(CeilDiv(channels, per_group) * lanes), 0);
+    for (int64_t o = 0; o < channels; ++o) {
+      layer.parameters.gates[static_cast<size_t>(o / per_group * lanes + o % per_group)] =
+          options.gates[static_cast<size_t>(o)];
+    }
+  }
+  const int32_t storage = context.StorageOf(node.outputs[0]);
+  if (output.type == TensorType::kBits) {
+    SetBitOutput(context.config, output, &layer);
+    for (const std::vector<int32_t>& thresholds : options.thresholds) {
+      if (static_cast<int64_t>(thresholds.size()) != channels) {
+        return Refusal{DiagnosticCode::kCompileOperator, "thresholds and channels disagree", ""};
+      }
+    }
+    if (layer.thresholds == 3 && 2 * range + 1 > kLargestSecond) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("three thresholds of sums up to {}", range),
+                     fmt::format("sums up to {}", kLargestSecond / 2)};
+    }
+    static_assert(kLargestThird > kLargestSecond);
+    return AppendBits(context, output, storage, std::move(layer), weight, [&](int64_t o) {
+      std::vector<int64_t> thresholds;
+      for (const std::vector<int32_t>& list : options.thresholds) {
+        thresholds.push_back(list[static_cast<size_t>(o)]);
+      }
+      return ThresholdRecord(thresholds, options.flip[static_cast<size_t>(o)] != 0, offset_of(o),
+                             range);
+    });
+  }
+  const auto bias_of = [&](int64_t o) {
+    const int64_t bias = options.bias.empty() ? 0 : options.bias[static_cast<size_t>(o)];
+    return static_cast<int32_t>(static_cast<uint64_t>(bias + offset_of(o)));
+  };
+  if (output.type == TensorType::kInt32) {
+    return AppendSums(context, storage, layer, weight, [&](int64_t o) {
+      return ParameterRecord{bias_of(o), kUnityMultiplier, kUnityShift};
+    });
+  }
+  layer.output = storage;
+  layer.out_zero_point = output.zero_point();
+  return AppendDense(context, std::move(layer), weight, [&](int64_t o) {
+    return ParameterRecord{bias_of(o), options.multipliers[static_cast<size_t>(o)],
+                           options.shifts[static_cast<size_t>(o)]};
+  });
+}
+
+LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const ThermometerOptions& options = std::get<ThermometerOptions>(node.options);
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  int32_t source = context.StorageOf(node.inputs[0]);
+  int64_t first = options.first;
+  if (input.type == TensorType::kUint8) {
+    // As signed bytes, 128 less.
+    std::vector<uint8_t> table(256);
+    for (int32_t value = 0; value < 256; ++value) table[value] = static_cast<uint8_t>(value ^ 0x80);
+    const int32_t shifted = context.NewStorage(static_cast<int64_t>(input.bytes()));
+    AppendLookup(context, source, shifted, input.shape, table);
+    source = shifted;
+    first -= 128;
+  }
+  Layer layer;
+  layer.inputs = {source};
+  Geometry& g = layer.geometry;
+  g.images = input.shape[0];
+  g.in_h = g.out_h = input.shape[1];
+  g.in_w = g.out_w = input.shape[2];
+  g.in_c = input.shape[3];
+  SetBitOutput(context.config, output, &layer);
+  const int64_t levels = options.levels;
+  return AppendBits(
+      context, output, context.StorageOf(node.outputs[0]), std::move(layer),
+      [=](int64_t o, int64_t, int64_t, int64_t c) { return static_cast<int8_t>(o / levels == c); },
+      [=, &options](int64_t o) {
+        return ThresholdRecord({first + o % levels * options.step + 1}, false, 0, 128);
+      });
+}
+
+LowerResult LowerBitPool(LoweringContext& context, int32_t op, Layer layer) {
+  const Tensor& input = context.tensor(context.model.operators[op].inputs[0]);
+  Geometry& g = layer.geometry;
+  layer.pool_bits = true;
+  g.in_c = g.out_c = BitBytes(input.shape[3]);
+  g.in_planes = g.out_planes = input.planes;
+  // Nothing is 0, the smallest code.
+  layer.fill = 0;
+  layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
+  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  if (2 * g.kernel_h > kLargestLoopCount || 2 * g.stride_h > kLargestLoopCount) {
+    return Refusal{DiagnosticCode::kCompileLimit, "a window of more than 127 rows of bits", ""};
+  }
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+}  // namespace npugen::compiler

@@ -1,0 +1,167 @@
+// Random networks of bits.
+#include "tests/compiler/binary_model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace npugen::testing {
+namespace {
+
+class Builder {
+ public:
+  explicit Builder(RandomSource* random) : random_(*random) { model_.name = "binary"; }
+
+  Model Run() {
+    int32_t data = Input();
+    const int32_t layers = random_.Integer(0, 3);
+    for (int32_t i = 0; i < layers; ++i) {
+      const Tensor& in = model_.tensors[data];
+      if (random_.Chance(3) && in.shape[1] > 1 && in.shape[2] > 1) {
+        data = Pool(data);
+      } else {
+        data = Convolution(data, TensorType::kBits);
+      }
+    }
+    const TensorType last[] = {TensorType::kInt32, TensorType::kInt8, TensorType::kBits};
+    data = Convolution(data, last[random_.Integer(0, 2)]);
+    model_.outputs = {data};
+    return std::move(model_);
+  }
+
+ private:
+  int32_t Add(TensorType type, std::vector<int32_t> shape, int32_t planes = 1) {
+    Tensor tensor;
+    tensor.name = fmt::format("t{}", model_.tensors.size());
+    tensor.type = type;
+    tensor.shape = std::move(shape);
+    tensor.planes = planes;
+    if (type == TensorType::kInt8) {
+      tensor.scales = {0.5f};
+      tensor.zero_points = {random_.Integer(-128, 127)};
+    }
+    model_.tensors.push_back(std::move(tensor));
+    return static_cast<int32_t>(model_.tensors.size()) - 1;
+  }
+
+  void Append(OperatorType type, std::vector<int32_t> inputs, int32_t output,
+              OperatorOptions options) {
+    Operator node;
+    node.type = type;
+    node.index = static_cast<int32_t>(model_.operators.size());
+    node.inputs = std::move(inputs);
+    node.outputs = {output};
+    node.options = std::move(options);
+    node.name = OperatorName(type);
+    model_.operators.push_back(std::move(node));
+  }
+
+  int32_t Input() {
+    const int32_t h = random_.Integer(1, 9), w = random_.Integer(1, 9);
+    const int32_t c = random_.Integer(1, 3), n = random_.Chance(5) ? 2 : 1;
+    const bool bytes = random_.Chance(3);
+    const int32_t input = Add(bytes ? TensorType::kUint8 : TensorType::kInt8, {n, h, w, c});
+    model_.inputs = {input};
+    if (!bytes && random_.Chance(2)) return Convolution(input, TensorType::kBits);
+    ThermometerOptions options;
+    options.levels = random_.Integer(1, 20);
+    options.first = bytes ? random_.Integer(0, 100) : random_.Integer(-100, 20);
+    options.step = random_.Integer(1, 6);
+    const int32_t output = Add(TensorType::kBits, {n, h, w, c * options.levels});
+    Append(OperatorType::kThermometer, {input}, output, options);
+    return output;
+  }
+
+  int32_t Pool(int32_t input) {
+    const Tensor in = model_.tensors[input];
+    PoolOptions options;
+    options.padding = random_.Chance(2) ? Padding::kSame : Padding::kValid;
+    options.filter_h = random_.Integer(1, std::min(3, in.shape[1]));
+    options.filter_w = random_.Integer(1, std::min(3, in.shape[2]));
+    options.stride_h = random_.Integer(1, 2);
+    options.stride_w = random_.Integer(1, 2);
+    const bool same = options.padding == Padding::kSame;
+    const auto size = [&](int32_t in_size, int32_t filter, int32_t stride) {
+      return same ? (in_size + stride - 1) / stride : (in_size - filter) / stride + 1;
+    };
+    const int32_t output =
+        Add(TensorType::kBits,
+            {in.shape[0], size(in.shape[1], options.filter_h, options.stride_h),
+             size(in.shape[2], options.filter_w, options.stride_w), in.shape[3]},
+            in.planes);
+    Append(OperatorType::kMaxPool2d, {input}, output, options);
+    return output;
+  }
+
+  int32_t Convolution(int32_t input, TensorType type) {
+    const Tensor in = model_.tensors[input];
+    const bool bits = in.type == TensorType::kBits;
+    BinaryConvOptions options;
+    const bool whole = random_.Chance(4);  // as a fully connected layer
+    const int32_t kernel_h = whole ? in.shape[1] : random_.Integer(1, std::min(3, in.shape[1]));
+    const int32_t kernel_w = whole ? in.shape[2] : random_.Integer(1, std::min(3, in.shape[2]));
+    options.stride_h = random_.Integer(1, 2);
+    options.stride_w = random_.Integer(1, 2);
+    options.pad_top = whole ? 0 : random_.Integer(0, kernel_h - 1);
+    options.pad_left = whole ? 0 : random_.Integer(0, kernel_w - 1);
+    const int32_t below = whole ? 0 : random_.Integer(0, kernel_h - 1);
+    const int32_t right = whole ? 0 : random_.Integer(0, kernel_w - 1);
+    const int32_t channels = random_.Chance(2) ? random_.Integer(1, 9) : random_.Integer(10, 50);
+    const int32_t depth = in.shape[3];
+    options.skip_outside = bits && depth % 2 == 0 && random_.Chance(2);
+    const std::vector<int32_t> shape = {
+        in.shape[0], (in.shape[1] + options.pad_top + below - kernel_h) / options.stride_h + 1,
+        (in.shape[2] + options.pad_left + right - kernel_w) / options.stride_w + 1, channels};
+    const int32_t filter =
+        Add(bits ? TensorType::kBits : TensorType::kInt8, {channels, kernel_h, kernel_w, depth});
+    Tensor& weights = model_.tensors[filter];
+    weights.is_constant = true;
+    if (!bits) weights.zero_points = {0};
+    weights.data.resize(weights.bytes());
+    for (uint8_t& byte : weights.data) byte = static_cast<uint8_t>(random_.Integer(0, 255));
+    if (bits && depth % 8 != 0) {
+      const size_t pixel = static_cast<size_t>((depth + 7) / 8);
+      for (size_t i = pixel - 1; i < weights.data.size(); i += pixel) {
+        weights.data[i] &= static_cast<uint8_t>((1 << depth % 8) - 1);
+      }
+    }
+    const int32_t taps = kernel_h * kernel_w * depth;
+    const int32_t spread = bits ? std::max(1, taps / 3) : 64 * taps;
+    const bool three = type == TensorType::kBits && bits && random_.Chance(2);
+    if (in.planes == 2 && depth % 2 == 0 && !random_.Chance(3)) {
+      for (int32_t o = 0; o < channels; ++o) {
+        options.gates.push_back(random_.Integer(-spread, spread));
+      }
+    }
+    const int32_t output = Add(type, shape, three ? 2 : 1);
+    for (int32_t i = 0; type == TensorType::kBits && i < (three ? 3 : 1); ++i) {
+      options.thresholds.emplace_back();
+      for (int32_t o = 0; o < channels; ++o) {
+        const int32_t above = i == 0 ? 0 : options.thresholds[i - 1][o];
+        options.thresholds[i].push_back(i == 0 ? random_.Integer(-spread, spread)
+                                               : above + random_.Integer(0, spread));
+      }
+    }
+    for (int32_t o = 0; o < channels; ++o) {
+      if (type == TensorType::kBits) {
+        options.flip.push_back(random_.Chance(3) ? 1 : 0);
+      } else {
+        options.bias.push_back(random_.Integer(-1000, 1000));
+        options.multipliers.push_back(random_.Integer(1 << 30, 0x7fffffff));
+        options.shifts.push_back(-random_.Integer(bits ? 0 : 6, bits ? 4 : 12));
+      }
+    }
+    if (type != TensorType::kInt8) options.multipliers.clear(), options.shifts.clear();
+    Append(OperatorType::kBinaryConv2d, {input, filter}, output, options);
+    return output;
+  }
+
+  RandomSource& random_;
+  Model model_;
+};
+
+}  // namespace
+
+Model RandomBinaryModel(RandomSource* random) { return Builder(random).Run(); }
+
+}  // namespace npugen::testing
