@@ -22,8 +22,10 @@ module npu_core #(
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
   localparam int unsigned ParamRows   = (Lanes * 9 + RowBytes - 1) / RowBytes,
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
+  //@ if units.bnn.enabled
   localparam int unsigned GateRows    = (Lanes * 4 + RowBytes - 1) / RowBytes,
   localparam int unsigned GateW       = (GateRows > 1) ? $clog2(GateRows) : 1,
+  //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
   input  wire                   clk_i,

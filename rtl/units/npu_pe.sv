@@ -199,7 +199,8 @@ module npu_pe #(
                      cmd_q.thresholds == 2'd2 || (cmd_q.thresholds != '0 && !is_array) ||
                      (cmd_q.pool_bits && !is_pool);
       //@ endif
-      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window ||
+                     bad_type ||
                      !(is_array || is_pool || is_two || is_lookup || is_rows);
     end
   end
