@@ -164,6 +164,9 @@ class Checker {
       case OperatorType::kResizeBilinear:
         CheckResize();
         break;
+      case OperatorType::kBinaryConv2d:  // no TFLite file has them
+      case OperatorType::kThermometer:
+        break;
     }
     return std::move(diagnostics_);
   }
@@ -1398,6 +1401,8 @@ const char* TensorTypeName(TensorType type) {
       return "INT4";
     case TensorType::kBool:
       return "BOOL";
+    case TensorType::kBits:
+      return "BITS";
     case TensorType::kOther:
       break;
   }

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <optional>
 
+#include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
 #include "sw/model/operator_checks.h"
 #include "sw/model/tflite_schema.h"
@@ -862,6 +862,9 @@ class Reader {
       case OperatorType::kQuantize:
         op.options = NoOptions{};
         return good;
+      case OperatorType::kBinaryConv2d:  // no TFLite file has them
+      case OperatorType::kThermometer:
+        break;
     }
     return false;
   }
@@ -885,24 +888,9 @@ Result<Model> ReadTflite(std::span<const uint8_t> bytes, const std::string& name
 }
 
 Result<Model> LoadTflite(const std::string& path) {
-  const auto unreadable = [&](const std::string& reason) {
-    return MakeError(DiagnosticCode::kFileRead, path, reason, "");
-  };
-  std::error_code error;
-  const std::filesystem::path file_path(path);
-  if (!std::filesystem::is_regular_file(file_path, error)) return unreadable("no such file");
-  const uint64_t size = std::filesystem::file_size(file_path, error);
-  if (error) return unreadable(error.message());
-  if (size > kLargestFile) {
-    return MakeError(DiagnosticCode::kModelTooLarge, path,
-                     fmt::format("the file has {} bytes", size), "at most 2 GiB can be addressed");
-  }
-  std::vector<uint8_t> bytes(size);
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size))) {
-    return unreadable("the file cannot be read to its end");
-  }
-  return ReadTflite(bytes, file_path.filename().string());
+  const Result<std::vector<uint8_t>> bytes = ReadModelFile(path);
+  if (!bytes.ok()) return bytes.errors();
+  return ReadTflite(*bytes, std::filesystem::path(path).filename().string());
 }
 
 }  // namespace npugen

@@ -2,9 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sw/model/packed_reader.h"
 #include "sw/model/quantization.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
@@ -97,6 +99,115 @@ TEST(DigitsTest, MultipliersAreThePublishedOnes) {
   }
   EXPECT_GT(compared, 100);
 }
+
+// The networks of bits read pixels 0..16.
+std::vector<std::vector<uint8_t>> Pixels() {
+  const std::vector<uint8_t> inputs = ReadBytes(DigitsPath("input.bin"));
+  std::vector<std::vector<uint8_t>> images;
+  for (int i = 0; i < kImages; ++i) {
+    images.push_back(Slice(inputs, i, kPixels));
+    for (uint8_t& pixel : images.back()) {
+      pixel = static_cast<uint8_t>((static_cast<int8_t>(pixel) + 128) / 15);
+    }
+  }
+  return images;
+}
+
+Model LoadBits(const std::string& name) {
+  Result<Model> model = LoadPacked(DigitsPath(name + "/digits_" + name + ".json"));
+  if (!model.ok()) {
+    ADD_FAILURE() << FormatDiagnostic(model.errors()[0], false);
+    return {};
+  }
+  return *model;
+}
+
+class BitDigitsTest : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(BitDigitsTest, AllImagesGiveTheReferenceSumsAndClasses) {
+  const std::string& name = GetParam();
+  const Model model = LoadBits(name);
+  const GoldenModel golden(model);
+  const std::vector<std::vector<uint8_t>> images = Pixels();
+  const std::vector<uint8_t> labels = ReadBytes(DigitsPath("labels.bin"));
+  const std::vector<uint8_t> sums = ReadBytes(DigitsPath(name + "/golden_sums.bin"));
+  const std::vector<uint8_t> classes = ReadBytes(DigitsPath(name + "/golden_class.bin"));
+  ASSERT_EQ(sums.size(), kImages * kClasses * sizeof(int32_t));
+  ASSERT_EQ(classes.size(), kImages);
+  int right = 0;
+  for (int i = 0; i < kImages; ++i) {
+    const Result<TensorBytes> run = golden.Run({images[i]});
+    ASSERT_TRUE(run.ok());
+    const std::vector<uint8_t>& actual = (*run)[model.outputs[0]];
+    ASSERT_EQ(actual, Slice(sums, i, kClasses * sizeof(int32_t))) << "image " << i;
+    int32_t values[kClasses];
+    std::memcpy(values, actual.data(), sizeof(values));
+    const auto best = std::max_element(values, values + kClasses) - values;  // the first of equals
+    ASSERT_EQ(best, classes[i]) << "image " << i;
+    right += best == labels[i];
+  }
+  EXPECT_EQ(right, name == "bnn" ? 332 : 344);  // 92.22 %, 95.56 %
+}
+
+// Bit `index` of packed bits.
+bool BitOf(const std::vector<uint8_t>& bytes, size_t start, int64_t index) {
+  return (bytes[start + index / 8] >> index % 8 & 1) != 0;
+}
+
+TEST_P(BitDigitsTest, EveryPlaneOfTheFirstImagesAgrees) {
+  const std::string& name = GetParam();
+  const Model model = LoadBits(name);
+  const GoldenModel golden(model);
+  const std::vector<std::vector<uint8_t>> images = Pixels();
+  const std::vector<uint8_t> layers = ReadBytes(DigitsPath(name + "/layers_first4.bin"));
+  std::ifstream index_file(DigitsPath(name + "/layers_first4.json"));
+  const nlohmann::json index = nlohmann::json::parse(index_file);
+  int compared = 0;
+  for (int image = 0; image < index["images"]; ++image) {
+    const Result<TensorBytes> run = golden.Run({images[image]});
+    ASSERT_TRUE(run.ok());
+    for (const nlohmann::json& entry : index["entries"]) {
+      const std::string what = entry["what"];
+      const bool is_input = what.starts_with("input");
+      const bool is_plane = what.ends_with(" bits") || what.find(" plane ") != std::string::npos;
+      const int layer = is_input ? -1 : std::stoi(what.substr(6));
+      const Operator& op = model.operators[layer + 1];
+      const Tensor& tensor = model.tensors[op.outputs[0]];
+      const std::vector<uint8_t>& bytes = (*run)[op.outputs[0]];
+      const size_t start = entry["offset"];
+      if (!is_plane) {
+        // Sums are no tensors of ours, but for the last layer's, which include the bias.
+        if (!what.ends_with(" sum") || tensor.type != TensorType::kInt32) continue;
+        for (int o = 0; o < kClasses; ++o, ++compared) {
+          int32_t value;
+          int16_t sum;
+          std::memcpy(&value, bytes.data() + 4 * o, 4);
+          std::memcpy(&sum, layers.data() + start + 2 * (image * kClasses + o), 2);
+          EXPECT_EQ(value, sum) << what << ", class " << o;
+        }
+        continue;
+      }
+      const int32_t plane = what.ends_with(" lsb") ? 1 : 0;
+      const std::vector<int32_t>& shape = tensor.shape;
+      int64_t bit = image * tensor.elements();
+      for (int32_t y = 0; y < shape[1]; ++y) {
+        for (int32_t x = 0; x < shape[2]; ++x) {
+          for (int32_t c = 0; c < shape[3]; ++c, ++bit, ++compared) {
+            const size_t row = size_t{static_cast<size_t>(y * tensor.planes + plane)} * shape[2];
+            const size_t at = (row + x) * ((shape[3] + 7) / 8) + c / 8;
+            ASSERT_EQ(bytes[at] >> c % 8 & 1, BitOf(layers, start, bit))
+                << what << ", image " << image << " at " << y << "," << x << "," << c;
+          }
+        }
+      }
+    }
+  }
+  EXPECT_EQ(compared, 4 * (name == "bnn" ? 1024 + 2048 + 1024 * 2 + 256 + 128 + 10
+                                         : 1024 + 2 * (2048 + 1024 * 2 + 256 + 128) + 10));
+}
+
+INSTANTIATE_TEST_SUITE_P(Networks, BitDigitsTest, ::testing::Values("bnn", "fracbnn"),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace npugen

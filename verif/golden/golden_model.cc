@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "sw/model/quantization.h"
+#include "verif/golden/binary.h"
 #include "verif/golden/functions.h"
 #include "verif/golden/moving.h"
 
@@ -95,6 +96,20 @@ class Executor {
     const Tensor& output = model_.tensors[op.outputs[0]];
     const std::vector<uint8_t>& in = Bytes(op.inputs[0]);
     std::vector<uint8_t>& out = bytes_[op.outputs[0]];
+    switch (op.type) {
+      case OperatorType::kBinaryConv2d:
+        out = golden::BinaryConv(model_, op, layer.weights, in, rounding_);
+        return;
+      case OperatorType::kThermometer:
+        out = golden::Thermometer(model_, op, in);
+        return;
+      case OperatorType::kMaxPool2d:
+        if (input.type != TensorType::kBits) break;
+        out = golden::PoolCodes(model_, op, in);
+        return;
+      default:
+        break;
+    }
     out.resize(output.bytes());
     if (golden::IsFunction(op.type)) {
       for (size_t i = 0; i < in.size(); ++i) {
@@ -729,6 +744,9 @@ Layer Prepare(const Model& model, const Operator& op, Rounding rounding) {
     }
   };
   switch (op.type) {
+    case OperatorType::kBinaryConv2d:
+      layer.weights = golden::BinaryWeights(model.tensors[op.inputs[1]]);
+      break;
     case OperatorType::kConv2d:
     case OperatorType::kDepthwiseConv2d:
       set_weights();
@@ -768,6 +786,8 @@ Layer Prepare(const Model& model, const Operator& op, Rounding rounding) {
       layer.prelu = ComputePreluMultipliers(scale, scale2(), scale_out).value();
       break;
     case OperatorType::kMaxPool2d:
+      if (input.type == TensorType::kBits) break;
+      [[fallthrough]];
     case OperatorType::kAveragePool2d:
       set_range(std::get<PoolOptions>(op.options).activation);
       break;
@@ -810,6 +830,56 @@ int32_t ValueAt(TensorType type, const std::vector<uint8_t>& bytes, size_t index
     default:
       return static_cast<int8_t>(bits);
   }
+}
+
+// The first difference and the number of differing bytes.
+Mismatch CompareBytes(const Tensor& tensor, const std::vector<uint8_t>& want,
+                      const std::vector<uint8_t>& have) {
+  Mismatch mismatch;
+  mismatch.elements = static_cast<int64_t>(want.size());
+  const size_t size = ElementBytes(tensor.type);
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (want.size() == have.size() && want[i] == have[i]) continue;
+    if (mismatch.differing++ != 0) continue;
+    mismatch.element = static_cast<int64_t>(i / size);
+    mismatch.expected = ValueAt(tensor.type, want, i / size);
+    mismatch.actual = ValueAt(tensor.type, have, i / size);
+    int64_t rest = mismatch.element;
+    mismatch.position.resize(tensor.shape.size());
+    for (size_t d = tensor.shape.size(); d-- > 0; rest /= tensor.shape[d]) {
+      mismatch.position[d] = static_cast<int32_t>(rest % tensor.shape[d]);
+    }
+  }
+  return mismatch;
+}
+
+// The same for codes. The bits behind a pixel's last channel are compared, too: they must be 0.
+Mismatch CompareCodes(const Tensor& tensor, const std::vector<uint8_t>& want,
+                      const std::vector<uint8_t>& have) {
+  Mismatch mismatch;
+  mismatch.elements = tensor.elements();
+  if (want == have) return mismatch;
+  const std::vector<int32_t>& shape = tensor.shape;
+  const int32_t stored = (shape[3] + 7) / 8 * 8;
+  for (int32_t n = 0; n < shape[0]; ++n) {
+    for (int32_t y = 0; y < shape[1]; ++y) {
+      for (int32_t x = 0; x < shape[2]; ++x) {
+        for (int32_t c = 0; c < stored; ++c) {
+          const int32_t code = golden::CodeAt(tensor, want, n, y, x, c);
+          const int32_t other = golden::CodeAt(tensor, have, n, y, x, c);
+          const bool counts = want.size() == have.size() || c < shape[3];
+          if (!counts || (want.size() == have.size() && code == other)) continue;
+          if (mismatch.differing++ != 0) continue;
+          mismatch.element =
+              ((int64_t{n} * shape[1] + y) * shape[2] + x) * shape[3] + std::min(c, shape[3] - 1);
+          mismatch.position = {n, y, x, c};
+          mismatch.expected = code;
+          mismatch.actual = other;
+        }
+      }
+    }
+  }
+  return mismatch;
 }
 
 }  // namespace
@@ -872,40 +942,24 @@ Result<TensorBytes> RunGolden(const Model& model, const std::vector<std::vector<
 Comparison CompareTensors(const Model& model, const TensorBytes& expected,
                           const TensorBytes& actual) {
   Comparison result;
-  const auto compare = [&](int32_t tensor, const Operator* op) {
-    const std::vector<uint8_t>& want = expected[tensor];
-    const std::vector<uint8_t>& have = actual[tensor];
+  const auto compare = [&](int32_t number, const Operator* op) {
+    const std::vector<uint8_t>& have = actual[number];
     if (have.empty()) return;
+    const Tensor& tensor = model.tensors[number];
+    Mismatch mismatch = tensor.type == TensorType::kBits
+                            ? CompareCodes(tensor, expected[number], have)
+                            : CompareBytes(tensor, expected[number], have);
     ++result.tensors;
-    result.elements += static_cast<int64_t>(want.size());
-    Mismatch mismatch;
-    bool found = false;
-    for (size_t i = 0; i < want.size(); ++i) {
-      if (i < have.size() && want.size() == have.size() && want[i] == have[i]) continue;
-      ++mismatch.differing;
-      if (found) continue;
-      found = true;
-      const size_t size = ElementBytes(model.tensors[tensor].type);
-      mismatch.element = static_cast<int64_t>(i / size);
-      mismatch.expected = ValueAt(model.tensors[tensor].type, want, i / size);
-      mismatch.actual = ValueAt(model.tensors[tensor].type, have, i / size);
-    }
-    if (!found) return;
+    result.elements += mismatch.elements;
+    if (mismatch.differing == 0) return;
     ++result.differing_tensors;
     result.differing_elements += mismatch.differing;
     if (result.first) return;
-    mismatch.tensor = tensor;
-    mismatch.tensor_name = model.tensors[tensor].name;
-    mismatch.elements = static_cast<int64_t>(want.size());
+    mismatch.tensor = number;
+    mismatch.tensor_name = tensor.name;
     if (op != nullptr) {
       mismatch.operator_index = op->index;
       mismatch.operator_name = op->name;
-    }
-    int64_t rest = mismatch.element;
-    const std::vector<int32_t>& shape = model.tensors[tensor].shape;
-    mismatch.position.resize(shape.size());
-    for (size_t d = shape.size(); d-- > 0; rest /= shape[d]) {
-      mismatch.position[d] = static_cast<int32_t>(rest % shape[d]);
     }
     result.first = std::move(mismatch);
   };

@@ -1,5 +1,5 @@
 // The golden model: what TensorFlow Lite Micro's reference kernels compute, tensor by tensor, bit
-// for bit.
+// for bit; and layers of bits by their definition in sw/model/model.h.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ using golden::Rounding;
 /// Bytes of every tensor of a model, by tensor number; constants stay empty.
 using TensorBytes = std::vector<std::vector<uint8_t>>;
 
-/// A network made ready to run many times. The model must come from the reader.
+/// A network made ready to run many times. The model must come from a reader.
 class GoldenModel {
  public:
   explicit GoldenModel(const Model& model, Rounding rounding = Rounding::kDouble);
@@ -45,11 +45,12 @@ struct Mismatch {
   int32_t operator_index = -1;    ///< position of the operator that writes the tensor; -1: an input
   std::string operator_name;      ///< such as "CONV_2D"
   int64_t element = 0;            ///< first differing element, row major
-  std::vector<int32_t> position;  ///< the same as an index for each dimension
+  std::vector<int32_t> position;  ///< the same as an index for each dimension; of kBits the channel
+                                  ///< may be one behind the last, where bits must be 0
   int32_t expected = 0;           ///< value
   int32_t actual = 0;
-  int64_t differing = 0;  ///< differing bytes in this tensor
-  int64_t elements = 0;   ///< bytes of this tensor
+  int64_t differing = 0;  ///< differing bytes, of kBits codes, in this tensor
+  int64_t elements = 0;   ///< bytes, of kBits codes, of this tensor
 };
 
 /// Result of comparing two runs.
