@@ -9,7 +9,7 @@
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
 #include "sw/compiler/compiler.h"
-#include "sw/model/tflite_reader.h"
+#include "sw/model/read_model.h"
 
 namespace npugen {
 namespace {
@@ -36,7 +36,7 @@ int CompileModels(const CompileCommandOptions& options) {
   std::vector<Model> models;
   std::set<std::string> paths;
   for (const std::string& file : options.models) {
-    Result<Model> model = LoadTflite(file);
+    Result<Model> model = ReadModel(file);
     if (model) {
       models.push_back(std::move(*model));
     } else {
@@ -90,7 +90,7 @@ void AddCompileCommand(CLI::App& app) {
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
   command
       ->add_option("MODEL", options->models,
-                   "model file (.tflite, int8); several take turns on one NPU: their cached "
+                   "model file (.tflite in int8, or .json of bits); several take turns on one NPU: their cached "
                    "parameters share core memory, and changing models loads nothing again")
       ->required();
   command

@@ -13,7 +13,7 @@
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/synth/synth.h"
-#include "sw/model/tflite_reader.h"
+#include "sw/model/read_model.h"
 #include "sw/runtime/run_model.h"
 
 namespace npugen {
@@ -64,7 +64,7 @@ Diagnostic DataDamaged(const std::string& folder) {
 }
 
 Result<Digits> LoadDigits(const std::string& folder) {
-  Result<Model> model = LoadTflite(folder + "/digits_cnn_int8.tflite");
+  Result<Model> model = ReadModel(folder + "/digits_cnn_int8.tflite");
   if (!model) return model.errors();
   Digits digits;
   digits.model = std::move(*model);

@@ -13,7 +13,7 @@
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
 #include "sw/compiler/compiler.h"
-#include "sw/model/tflite_reader.h"
+#include "sw/model/read_model.h"
 #include "sw/runtime/estimate_model.h"
 #include "verif/validate/validate.h"
 
@@ -45,7 +45,7 @@ int Estimate(const EstimateCommandOptions& options) {
   }
   const Result<NpuConfig> config = LoadSpec(options.files[0]);
   if (!config) return Report(config.errors());
-  const Result<Model> model = LoadTflite(options.files[1]);
+  const Result<Model> model = ReadModel(options.files[1]);
   if (!model) return Report(model.errors());
   const Result<Program> program = Compile(*model, *config, {});
   if (!program) return Report(program.errors());
@@ -153,7 +153,7 @@ void AddEstimateCommand(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "estimate", "Predict the cycles of each layer of a model without simulating anything");
   command->add_option("FILES", options->files,
-                      "SPEC MODEL: spec file (YAML) and model file (.tflite, int8); with "
+                      "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, or .json of bits); with "
                       "--validate any number of specs (default: the presets)");
   command->add_option("--json", options->json,
                       "write the report (docs/run-json.md), or all comparisons, to this file");

@@ -7,7 +7,7 @@
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
-#include "sw/model/tflite_reader.h"
+#include "sw/model/read_model.h"
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
 
@@ -83,7 +83,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<Model> model = LoadTflite(options.model);
+  const Result<Model> model = ReadModel(options.model);
   if (!model) return Report(model.errors());
   const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
   if (!inputs) return Report(inputs.errors());
@@ -152,7 +152,7 @@ void AddRunCommand(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "run", "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("MODEL", options->model, "model file (.tflite, int8)")->required();
+  command->add_option("MODEL", options->model, "model file (.tflite in int8, or .json of bits)")->required();
   command
       ->add_option("--input", options->inputs,
                    "bytes of an input tensor; once for each input (default: random bytes)")

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "sw/compiler/compiler.h"
+#include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/estimate_model.h"
 #include "sw/runtime/run_model.h"
@@ -155,7 +156,7 @@ Result<std::vector<ValidatedJob>> Validate(const ValidationPlan& plan,
     const Result<BuiltModel> built = BuildConfigModel(config, build);
     if (!built) return built.errors();
     for (const std::string& path : plan.models) {
-      const Result<Model> model = LoadTflite(path);
+      const Result<Model> model = ReadModel(path);
       if (!model) return model.errors();
       const Result<Program> program = Compile(*model, config, {});
       if (!program) continue;
