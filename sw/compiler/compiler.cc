@@ -49,6 +49,9 @@ uint64_t Macs(const Model& model, const Operator& op) {
              static_cast<uint64_t>(filter.shape[2]);
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
+    case OperatorType::kBinaryConv2d:
+      return results * static_cast<uint64_t>(filter.elements() / filter.shape[0]) *
+             static_cast<uint64_t>(model.tensors[op.inputs[0]].planes);
     default:
       return 0;
   }
@@ -93,7 +96,8 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
     const Tensor& output = model.tensors[op.outputs[0]];
     program->layers.push_back(ProgramLayer{static_cast<uint32_t>(op.index) & 0xffff,
                                            static_cast<uint32_t>(op.index), op.name, op.outputs[0],
-                                           output.shape, Macs(model, op)});
+                                           output.shape, Macs(model, op),
+                                           model.tensors[op.inputs[0]].type == TensorType::kBits});
   }
 }
 
