@@ -118,8 +118,12 @@ std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& paramet
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
-  placed = HoistLoads(config, std::move(placed));
-  return AddBarriers(config, std::move(placed));
+  std::vector<Step> best = AddBarriers(config, HoistLoads(config, placed, /*overtake=*/false));
+  if (config.pes() == 1) return best;
+  // Parameters that come early may hold up what PEs tell each other.
+  std::vector<Step> other =
+      AddBarriers(config, HoistLoads(config, std::move(placed), /*overtake=*/true));
+  return EstimateCycles(config, other) < EstimateCycles(config, best) ? other : best;
 }
 
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kLatency = 50;
 /// Start and end of a compute command: pipeline, records, last results.
 constexpr int64_t kCommandCycles = 28;
+/// Cycles of a LOAD from PE memory besides its words; nothing else is on its way meanwhile.
+constexpr int64_t kLocalCycles = 8;
 
 int64_t WeightRows(const NpuConfig& config, const Command& command) {
   const int64_t bytes = int64_t{config.lanes} * config.simd;
@@ -53,13 +55,12 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
   }
 }
 
-int64_t TransferBytes(const Command& command) {
-  if (command.entries() == 1) return 0;
-  int64_t bytes = command.Get("size0");
+int64_t TransferRuns(const Command& command) {
+  int64_t runs = 1;
   for (const char* size : {"size1", "size2", "size3", "size4"}) {
-    bytes *= std::max<int64_t>(command.Get(size), 1);
+    runs *= std::max<int64_t>(command.Get(size), 1);
   }
-  return bytes;
+  return runs;
 }
 
 /// What made a barrier count, and when: a growth from `before` to `after` between two times.
@@ -136,15 +137,19 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
         end = std::max(end, barriers[command.Get("wait1_id")].TimeOf(count) + kCommandCycles);
       }
     } else {
-      const int64_t bytes = TransferBytes(command);
-      if (step.is_load()) {
+      const int64_t size = command.entries() == 1 ? 0 : command.Get("size0");
+      const int64_t runs = TransferRuns(command);
+      const bool local = step.is_load() && command.entries() > 1 && command.Get("local_source") != 0;
+      if (local) {
+        begin += kLocalCycles;
+      } else if (step.is_load() && size > 0) {
         // The bus answers requests that were made while the engine still wrote.
-        const bool ahead = command.entries() > 1 && command.Get("ahead") != 0;
         begin = std::max(begin, dispatched + kLatency);
-        if (!ahead && bytes > 0) begin = std::max(begin, released + kLatency);
-        if (command.Get("signal_bytes") != 0) amount = bytes;
+        if (command.Get("ahead") == 0) begin = std::max(begin, released + kLatency);
       }
-      end = begin + CeilDiv(bytes, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
+      if (step.is_load() && size > 0 && command.Get("signal_bytes") != 0) amount = runs * size;
+      // Each run begins with a word of its own.
+      end = begin + runs * CeilDiv(size, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
     }
     queue.free = end;
     queue.waiting.push_back({command.entries(), begin});

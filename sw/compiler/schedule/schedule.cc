@@ -240,7 +240,7 @@ std::vector<Step> BarrierWriter::Take() {
 
 }  // namespace
 
-std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
+std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, bool overtake) {
   std::vector<Step> loads, others;
   std::vector<int64_t> need;  // of each load: steps of the other engines that precede its place
   for (Step& step : steps) {
@@ -258,23 +258,37 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   const int64_t room = int64_t{config.command_queue_depth} *
                        FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
   std::vector<int64_t> place(loads.size());
-  size_t oldest = 0;    // load that is in the queue together with number j
-  int64_t entries = 0;  // of both and those between them
+  std::vector<size_t> order;  // of the loads so far
   for (size_t j = 0; j < loads.size(); ++j) {
-    int64_t lowest = j > 0 ? place[j - 1] : 0;
-    entries += loads[j].command.entries();
-    while (entries > room && oldest < j) entries -= loads[oldest++].command.entries();
-    lowest = std::max(lowest, need[oldest]);
     int64_t position = need[j];
-    while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
+    // Loads before and after this one that are at the same place as the one before it.
+    size_t after = order.size();
+    while (true) {
+      int64_t entries = loads[j].command.entries();
+      size_t first = after;  // load that is in the queue together with this one
+      while (first > 0 && entries + loads[order[first - 1]].command.entries() <= room) {
+        entries += loads[order[--first]].command.entries();
+      }
+      int64_t lowest = first < after ? need[order[first]] : need[j];
+      if (first == 0) lowest = 0;
+      if (after > 0) lowest = std::max(lowest, place[order[after - 1]]);
+      while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
+      // What PEs tell each other waits for them; parameters need not wait behind it.
+      const bool passes = overtake && after > 0 && position <= place[order[after - 1]] &&
+                          loads[j].reads.empty() && ReadsPeMemory(loads[order[after - 1]]) &&
+                          !Conflicts(loads[j], loads[order[after - 1]]);
+      if (!passes) break;
+      --after;
+    }
     place[j] = position;
+    order.insert(order.begin() + static_cast<int64_t>(after), j);
   }
   std::vector<Step> ordered;
   ordered.reserve(steps.size());
   size_t next = 0;
   for (size_t i = 0; i <= others.size(); ++i) {
-    while (next < loads.size() && place[next] == static_cast<int64_t>(i)) {
-      ordered.push_back(std::move(loads[next++]));
+    while (next < loads.size() && place[order[next]] == static_cast<int64_t>(i)) {
+      ordered.push_back(std::move(loads[order[next++]]));
     }
     if (i < others.size()) ordered.push_back(std::move(others[i]));
   }
