@@ -185,13 +185,12 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
       const int64_t slid = counter.Cycles(slice, index / positions, ox, oy,
                                           std::max<int64_t>(new_first, 0), columns);
       next += slid;
-      const int64_t full = new_first <= 0 ? slid
-                                          : slid + counter.Cycles(slice, index / positions, ox, oy,
-                                                                  0, new_first);
+      const int64_t full =
+          new_first <= 0 ? slid
+                         : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
       const int64_t shared = window ? SharedColumns(f, index / positions) : 0;
-      wrapped += shared == 0
-                     ? full
-                     : counter.Cycles(slice, index / positions, ox, oy, shared, columns);
+      wrapped +=
+          shared == 0 ? full : counter.Cycles(slice, index / positions, ox, oy, shared, columns);
       fresh += full;
     }
     SliceCost cost;

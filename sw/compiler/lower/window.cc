@@ -27,8 +27,7 @@ int64_t SharedColumns(const Geometry& g, const WindowChoice& choice) {
   const int64_t before =
       std::min(CeilDiv(std::max<int64_t>(pad, 0), dilation), choice.shape.columns - 1);
   const int64_t last = ((swap ? g.out_h : g.out_w) - 1) * (swap ? g.stride_h : g.stride_w) - pad;
-  const bool behind =
-      last + (choice.shape.columns - before) * dilation >= (swap ? g.in_h : g.in_w);
+  const bool behind = last + (choice.shape.columns - before) * dilation >= (swap ? g.in_h : g.in_w);
   return behind ? before : 0;
 }
 

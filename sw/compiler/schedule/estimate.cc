@@ -36,7 +36,11 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
           command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
       int64_t each = 1;  // cycles of a position in a slice
       if (command.opcode() == Opcode::kWindow) {
-        each = fetches * (command.Get("out_w") > 1 ? command.Get("win_new_cols") : columns);
+        // A row begins with a full window; of the last row's padding one column may be left.
+        const int64_t width = command.Get("out_w");
+        const int64_t next = command.Get("win_new_cols");
+        const int64_t shared = width > 1 && command.Get("x_start") < 0 ? 1 : 0;
+        each = CeilDiv(fetches * (columns - shared + (width - 1) * next), width);
       }
       const int64_t rows = WeightRows(config, command);
       const int64_t tile = config.accumulators;
@@ -102,6 +106,7 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
   std::vector<Barrier> barriers(config.barriers());
   std::vector<Queue> queues(kFirstPeEngine + config.pes());
   int64_t dispatched = kLatency;
+  int64_t alone = 0;  // end of the last LOAD from PE memory: no other one reads before
   int64_t last = 0;
   for (const Step& step : steps) {
     const Command& command = step.command;
@@ -139,17 +144,19 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
     } else {
       const int64_t size = command.entries() == 1 ? 0 : command.Get("size0");
       const int64_t runs = TransferRuns(command);
-      const bool local = step.is_load() && command.entries() > 1 && command.Get("local_source") != 0;
+      const bool local =
+          step.is_load() && command.entries() > 1 && command.Get("local_source") != 0;
       if (local) {
         begin += kLocalCycles;
       } else if (step.is_load() && size > 0) {
         // The bus answers requests that were made while the engine still wrote.
-        begin = std::max(begin, dispatched + kLatency);
+        begin = std::max(begin, std::max(dispatched, alone) + kLatency);
         if (command.Get("ahead") == 0) begin = std::max(begin, released + kLatency);
       }
       if (step.is_load() && size > 0 && command.Get("signal_bytes") != 0) amount = runs * size;
       // Each run begins with a word of its own.
       end = begin + runs * CeilDiv(size, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
+      if (local) alone = end;
     }
     queue.free = end;
     queue.waiting.push_back({command.entries(), begin});

@@ -260,27 +260,36 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, b
   std::vector<int64_t> place(loads.size());
   std::vector<size_t> order;  // of the loads so far
   for (size_t j = 0; j < loads.size(); ++j) {
-    int64_t position = need[j];
-    // Loads before and after this one that are at the same place as the one before it.
-    size_t after = order.size();
-    while (true) {
+    // The earliest place behind the first `after` loads of the order.
+    const auto place_behind = [&](size_t after) {
       int64_t entries = loads[j].command.entries();
-      size_t first = after;  // load that is in the queue together with this one
-      while (first > 0 && entries + loads[order[first - 1]].command.entries() <= room) {
-        entries += loads[order[--first]].command.entries();
+      size_t oldest = after;  // load that is in the queue together with this one
+      while (oldest > 0 && entries + loads[order[oldest - 1]].command.entries() <= room) {
+        entries += loads[order[--oldest]].command.entries();
       }
-      int64_t lowest = first < after ? need[order[first]] : need[j];
-      if (first == 0) lowest = 0;
-      if (after > 0) lowest = std::max(lowest, place[order[after - 1]]);
+      int64_t lowest = after > 0 ? place[order[after - 1]] : 0;
+      if (oldest > 0) lowest = std::max(lowest, need[oldest < after ? order[oldest] : j]);
+      int64_t position = need[j];
       while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
-      // What PEs tell each other waits for them; parameters need not wait behind it.
-      const bool passes = overtake && after > 0 && position <= place[order[after - 1]] &&
-                          loads[j].reads.empty() && ReadsPeMemory(loads[order[after - 1]]) &&
-                          !Conflicts(loads[j], loads[order[after - 1]]);
-      if (!passes) break;
-      --after;
+      return position;
+    };
+    size_t after = order.size();
+    place[j] = place_behind(after);
+    // What PEs tell each other waits for them; parameters need not wait behind it.
+    while (overtake && after > 0 && loads[j].reads.empty() &&
+           ReadsPeMemory(loads[order[after - 1]])) {
+      size_t before = after;  // all LOADs of an exchange
+      bool passes = true;
+      while (before > 0 && ReadsPeMemory(loads[order[before - 1]]) &&
+             loads[order[before - 1]].command.tag() == loads[order[after - 1]].command.tag()) {
+        --before;
+        passes = passes && !Conflicts(loads[j], loads[order[before]]);
+      }
+      const int64_t position = place_behind(before);
+      if (!passes || position > place[order[before]]) break;
+      place[j] = position;
+      after = before;
     }
-    place[j] = position;
     order.insert(order.begin() + static_cast<int64_t>(after), j);
   }
   std::vector<Step> ordered;
