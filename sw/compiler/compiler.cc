@@ -22,6 +22,9 @@ using namespace compiler;  // NOLINT: the stages' names are local to this folder
 namespace {
 
 constexpr size_t kImageAlignment = 64;
+/// Parameters that may be loaded ahead of an exchange between PEs, in words for each cycle that
+/// they compute before it: what is tried. The last one is no limit.
+constexpr double kOvertaking[] = {0.7, 1, 1.5, 1e9};
 
 size_t Align(size_t value) {
   return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
@@ -118,12 +121,18 @@ std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& paramet
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
-  std::vector<Step> best = AddBarriers(config, HoistLoads(config, placed, /*overtake=*/false));
+  std::vector<Step> best = AddBarriers(config, HoistLoads(config, placed, 0));
   if (config.pes() == 1) return best;
   // Parameters that come early may hold up what PEs tell each other.
-  std::vector<Step> other =
-      AddBarriers(config, HoistLoads(config, std::move(placed), /*overtake=*/true));
-  return EstimateCycles(config, other) < EstimateCycles(config, best) ? other : best;
+  int64_t least = EstimateCycles(config, best);
+  for (const double overtake : kOvertaking) {
+    std::vector<Step> steps = AddBarriers(config, HoistLoads(config, placed, overtake));
+    const int64_t cycles = EstimateCycles(config, steps);
+    if (cycles >= least) continue;
+    least = cycles;
+    best = std::move(steps);
+  }
+  return best;
 }
 
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,

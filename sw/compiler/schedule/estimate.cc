@@ -24,7 +24,8 @@ int64_t WeightRows(const NpuConfig& config, const Command& command) {
                  config.core_row_bytes());
 }
 
-int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
+/// Without start and end.
+int64_t WorkCycles(const NpuConfig& config, const Command& command) {
   const int64_t positions = command.Get("positions");
   const int64_t groups = command.Get("groups");
   const int64_t columns = command.Get("win_cols");
@@ -102,6 +103,10 @@ struct Queue {
 
 }  // namespace
 
+int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
+  return WorkCycles(config, command) + kCommandCycles;
+}
+
 int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
   std::vector<Barrier> barriers(config.barriers());
   std::vector<Queue> queues(kFirstPeEngine + config.pes());
@@ -131,7 +136,7 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
     int64_t amount = 1;
     int64_t end = begin;
     if (compute) {
-      end = begin + ComputeCycles(config, command) + kCommandCycles;
+      end = begin + ComputeCycles(config, command);
       const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
       if (array && command.Get("follow") != 0) {
         const int64_t slices =

@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cassert>
 
+#include "sw/compiler/lower/layer.h"
+#include "sw/compiler/schedule/estimate.h"
+
 namespace npugen::compiler {
 namespace {
 
@@ -240,7 +243,7 @@ std::vector<Step> BarrierWriter::Take() {
 
 }  // namespace
 
-std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, bool overtake) {
+std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake) {
   std::vector<Step> loads, others;
   std::vector<int64_t> need;  // of each load: steps of the other engines that precede its place
   for (Step& step : steps) {
@@ -257,6 +260,21 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, b
   // of the longest commands; most LOADs are shorter.
   const int64_t room = int64_t{config.command_queue_depth} *
                        FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
+  // Cycles that the busiest PE computes before each place.
+  std::vector<int64_t> computing{0};
+  std::vector<int64_t> pe_cycles(config.pes(), 0);
+  for (const Step& step : others) {
+    int64_t most = computing.back();
+    if (step.engine >= kFirstPeEngine) {
+      int64_t& cycles = pe_cycles[step.engine - kFirstPeEngine];
+      cycles += ComputeCycles(config, step.command);
+      most = std::max(most, cycles);
+    }
+    computing.push_back(most);
+  }
+  const auto words = [&](const Step& load) {
+    return CeilDiv(load.command.Get("size0"), config.axi_bytes());
+  };
   std::vector<int64_t> place(loads.size());
   std::vector<size_t> order;  // of the loads so far
   for (size_t j = 0; j < loads.size(); ++j) {
@@ -275,8 +293,9 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, b
     };
     size_t after = order.size();
     place[j] = place_behind(after);
-    // What PEs tell each other waits for them; parameters need not wait behind it.
-    while (overtake && after > 0 && loads[j].reads.empty() &&
+    // What PEs tell each other waits for them; parameters need not wait behind it, as far as they
+    // are loaded by then.
+    while (overtake > 0 && after > 0 && loads[j].reads.empty() &&
            ReadsPeMemory(loads[order[after - 1]])) {
       size_t before = after;  // all LOADs of an exchange
       bool passes = true;
@@ -285,6 +304,14 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, b
         --before;
         passes = passes && !Conflicts(loads[j], loads[order[before]]);
       }
+      int64_t cycles = words(loads[j]);  // of LOADs since the exchange before this one
+      size_t since = before;
+      while (since > 0 && !ReadsPeMemory(loads[order[since - 1]])) {
+        cycles += words(loads[order[--since]]);
+      }
+      const int64_t time =
+          computing[place[order[before]]] - (since > 0 ? computing[place[order[since - 1]]] : 0);
+      passes = passes && static_cast<double>(cycles) <= overtake * static_cast<double>(time);
       const int64_t position = place_behind(before);
       if (!passes || position > place[order[before]]) break;
       place[j] = position;
