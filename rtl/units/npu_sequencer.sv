@@ -11,6 +11,10 @@
 // Up to Ports rows of a window column or of a gathered slice are fetched in a cycle: those before
 // the first one that PE memory refuses.
 //
+// A window slides to its right neighbour, and from the end of a row to the next row's beginning
+// where the columns left of the row are as many as or fewer than those right of it that the lanes
+// hold: all of them are fill.
+//
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
 module npu_sequencer #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -116,6 +120,8 @@ module npu_sequencer #(
   logic [7:0]              win_r_q, win_c_q;
   logic signed [AddrW-1:0] win_x_q, win_row_q, slide_x_q;
   logic signed [17:0]      win_y_q;
+  logic [7:0]              outside_q;                            // columns left of the row
+  logic signed [AddrW-1:0] outside_x_q;                          // offset of the first one inside
   logic                    fired_q;                              // the last cycle fired a sum
   // Gathered slices: bytes of their first kernel row that earlier slices took, kernel rows from
   // that one on, bytes of the operand that this position's fetches have filled.
@@ -231,7 +237,7 @@ module npu_sequencer #(
   // Gates and grant.
   // ---------------------------------------------------------------------------------------------
   logic fetch_first, fetch_last, slice_first, k_last, tile_first, tile_pass_last, single_slice;
-  logic row_last, group_tiles_last, group_last, slide_column, column_start_fresh;
+  logic row_last, group_tiles_last, group_last, slide_column, slides, wraps;
   logic gate_slice, gate_half, gate_hazard, gate_result, open, grant, out_of_memory;
   logic last_wanted, column_last, planes_done;
   logic [CountW-1:0] count;  // vectors granted
@@ -252,9 +258,8 @@ module npu_sequencer #(
                                         k2_q + 8'd1 == cmd_i.k2_count)));
   assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
 
-  logic position_fresh_q;  // the position began with a full window
-  assign fetch_first = is_linear ? win_c_q == '0 : is_matmul ? win_r_q == '0
-                     : win_r_q == '0 && (position_fresh_q ? win_c_q == '0 : slide_column);
+  logic position_begins_q;  // nothing of the position has been fetched
+  assign fetch_first = position_begins_q;
 
   assign tile_pass_last   = tile_left_q == 24'd1;
   assign row_last         = column_q + 16'd1 == cmd_i.out_w;
@@ -345,9 +350,15 @@ module npu_sequencer #(
   assign next_group_x = start_i ? AddrW'($signed(cmd_i.x_start))
                                 : group_x_q + $signed({10'b0, cmd_i.group_step});
 
-  // A window slides when the next position is the right neighbour in the same pass of the same
-  // slice.
-  assign column_start_fresh = row_last || is_pool || group_end || (pass_end && !single_slice);
+  // A window slides when the next position comes in the same pass of the same slice. At the end of a
+  // row it needs as many columns behind the row as the next position has before it; column 0 of
+  // the window is where it was for all rows if there is one k1.
+  logic signed [AddrW-1:0] first_shared_x, left_of_row;
+  assign left_of_row    = base_x + $signed(AddrW'(cmd_i.group_channels));
+  assign first_shared_x = base_x + $signed({2'b00, cmd_i.win_col_step}) - outside_x_q;
+  assign slides = is_window && !group_end && (!pass_end || single_slice);
+  assign wraps  = cmd_i.k1_count == 8'd1 && outside_q != '0 &&
+                  first_shared_x >= $signed({2'b00, cmd_i.row_bytes});
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -457,17 +468,19 @@ module npu_sequencer #(
 
     // Fetches of a position: columns of the window, rows inside of them; or operand a, then b.
     if (start_i || position_end) begin
-      place_q          <= '0;
-      win_r_q          <= '0;
-      win_row_q        <= '0;
-      win_y_q          <= '0;
-      win_c_q          <= '0;
-      win_x_q          <= '0;
-      position_fresh_q <= 1'b1;
-      if (!start_i && is_window && !column_start_fresh) begin
-        win_c_q          <= cmd_i.win_cols - cmd_i.win_new_cols;
-        win_x_q          <= (slide_column && win_r_q == '0) ? win_x_q : slide_x_q;
-        position_fresh_q <= 1'b0;
+      place_q   <= '0;
+      win_r_q   <= '0;
+      win_row_q <= '0;
+      win_y_q   <= '0;
+      win_c_q   <= '0;
+      win_x_q   <= '0;
+      if (!start_i && slides && !row_last) begin
+        win_c_q <= cmd_i.win_cols - cmd_i.win_new_cols;
+        win_x_q <= (slide_column && win_r_q == '0) ? win_x_q : slide_x_q;
+      end
+      if (!start_i && slides && row_last && wraps) begin
+        win_c_q <= outside_q;
+        win_x_q <= outside_x_q;
       end
     end else if (grant) begin
       if (is_two) begin
@@ -483,8 +496,15 @@ module npu_sequencer #(
         win_y_q   <= '0;
         win_c_q   <= win_c_q + 8'd1;
         win_x_q   <= win_x_q + $signed({2'b00, cmd_i.win_col_step});
+        if (left_of_row <= 0) begin
+          outside_q   <= win_c_q + 8'd1;
+          outside_x_q <= win_x_q + $signed({2'b00, cmd_i.win_col_step});
+        end
       end
     end
+    if (start_i || group_end) outside_q <= '0;
+    if (start_i || position_end) position_begins_q <= 1'b1;
+    else if (grant) position_begins_q <= 1'b0;
     // Where sliding positions begin: the offset of the first new column, seen in every full window.
     if (grant && slide_column && win_r_q == '0) slide_x_q <= win_x_q;
   end
