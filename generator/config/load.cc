@@ -88,7 +88,7 @@ std::string CanonicalText(const NpuConfig& config) {
   std::string text;
   for (const KeyInfo& key : AllKeys()) {
     // Features that are off leave the hash as it was before they existed.
-    if (key.kind == KeyKind::kFlag && key.member != nullptr && config.*key.member == 0) continue;
+    if (key.Parent() == "units.bnn" && config.bnn_enabled == 0) continue;
     if (key.member != nullptr) text += fmt::format("{}={}\n", key.path, config.*key.member);
   }
   return text;

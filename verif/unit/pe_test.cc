@@ -43,6 +43,8 @@ NpuConfig MakeConfig() {
   config.lookup_ports = PARAM_LookupPorts;
   config.window_ports = PARAM_Ports;
   config.bnn_enabled = 1;
+  config.bnn_skip_window = PARAM_SkipWindow;
+  config.bnn_skip_slices = PARAM_SkipSlices;
   return config;
 }
 
@@ -504,6 +506,9 @@ class CommandMaker {
       Set(command, "skip_outside", binary && Uniform(0, 1) != 0);
       Set(command, "two_planes", two);
       Set(command, "gated", gated);
+      Set(command, "skip_window",
+          gated && config_.bnn_skip_window > 1 && slices <= config_.bnn_skip_slices &&
+              Uniform(0, 3) != 0);
       Set(command, "plane_step", plane_bytes);
       const int32_t bits = static_cast<int32_t>(8 * rows * run);
       if (rescaled) {
@@ -782,7 +787,7 @@ TEST_F(PeTest, WindowOfPaddedRows) {
   for (uint64_t seed = 1; seed <= 100 && !HasFatalFailure(); ++seed) {
     CommandMaker maker(config_, 41 * seed);
     maker.Padded();
-    RunOne(maker, Opcode::kWindow, nullptr, false);
+    RunOne(maker, MakeOf(Opcode::kWindow), nullptr, false);
   }
 }
 TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
