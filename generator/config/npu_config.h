@@ -47,6 +47,7 @@ struct NpuConfig {
   uint32_t post_width = 16;   ///< results post-processed per cycle ("R"), power of two
   uint32_t lookup_ports = 8;  ///< table look-ups per cycle, power of two, at most post_width
   uint32_t window_ports = 4;  ///< vectors read from PE memory per cycle for the array, 1..4
+  bool bnn_enabled = false;   ///< lanes count bits that agree (npu_popcount)
 
   /// FNV-1a (64 bit) of the canonical text of all values above but `name` and `clock_hz`.
   uint64_t hash = 0;

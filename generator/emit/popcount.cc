@@ -53,15 +53,17 @@ class Columns {
   std::vector<TreeBit>& dropped_;
 };
 
-/// Rounds in which the bytes of a LUT6 tree are added one behind the other. More rounds leave fewer
-/// bits to the compressors behind them, and take longer.
-constexpr uint32_t kByteRounds = 4;
+/// What a LUT6 tree is built by.
+struct CarryPolicy {
+  uint32_t byte_rounds;   ///< in which bytes are added one behind the other
+  int removes, per_luts;  ///< fewest bits that a row removes per LUT, unless nothing better is left
+};
 
 /// Builds a CarryTree row by row.
 class CarryTreeBuilder {
  public:
-  explicit CarryTreeBuilder(uint32_t bits)
-      : bits_(bits), columns_(CountWidth(bits), tree_.dropped) {}
+  CarryTreeBuilder(uint32_t bits, const CarryPolicy& policy)
+      : bits_(bits), policy_(policy), columns_(CountWidth(bits), tree_.dropped) {}
 
   CarryTree Build() {
     AddBytes();
@@ -95,7 +97,7 @@ class CarryTreeBuilder {
         rows.push_back({.source = source, .byte = byte, .width = pair ? 2u : 3u});
       }
     }
-    const size_t first = (rows.size() + kByteRounds - 1) / kByteRounds;
+    const size_t first = (rows.size() + policy_.byte_rounds - 1) / policy_.byte_rounds;
     for (size_t i = 0; i < first; ++i) {
       CarryRow& row = rows[i];
       row.sum = row.source == RowSource::kPair ? "pair" : "six";
@@ -131,6 +133,7 @@ class CarryTreeBuilder {
   };
   static constexpr Shape kShapes[] = {
       {RowSource::kOnesAndTwo, 3, {6, 2, 1}},
+      {RowSource::kOnesAndTwos, 3, {5, 3, 1}},
       {RowSource::kThree, 2, {5, 1, 0}},
       {RowSource::kPlain, 1, {3, 0, 0}},
   };
@@ -158,7 +161,7 @@ class CarryTreeBuilder {
     while (!LastRowSuffices()) {
       ++round_;
       // Rows that remove little are worth their LUTs only when no better ones can be had.
-      if (!CompressRound(3, 2)) CompressRound(1, 1);
+      if (!CompressRound(policy_.removes, policy_.per_luts)) CompressRound(1, 1);
       columns_.NextRound();
     }
   }
@@ -189,7 +192,9 @@ class CarryTreeBuilder {
 
   void AddCompressor(const Shape& shape, uint32_t column) {
     CarryRow row{.source = shape.source, .column = column, .width = shape.width};
+    // One bit of each weight goes to the chain, and one of the lowest into its carry input.
     const size_t ones = shape.takes[0] - 2;
+    const size_t twos = shape.takes[1] - (shape.takes[1] > 0 ? 1 : 0);
     row.f = columns_.Take(column, ones);
     row.f.resize(ones);
     for (uint32_t k = 0; k < row.width; ++k) {
@@ -197,10 +202,8 @@ class CarryTreeBuilder {
       row.d.push_back(bit.empty() ? TreeBit() : bit[0]);
     }
     row.carry = columns_.Take(column, 1);
-    if (shape.source == RowSource::kOnesAndTwo) {
-      const std::vector<TreeBit> two = columns_.Take(column + 1, 1);
-      row.f.push_back(two.empty() ? TreeBit() : two[0]);
-    }
+    for (TreeBit& two : columns_.Take(column + 1, twos)) row.f.push_back(std::move(two));
+    row.f.resize(ones + twos);
     Finish(row);
   }
 
@@ -222,6 +225,7 @@ class CarryTreeBuilder {
   }
 
   uint32_t bits_;
+  CarryPolicy policy_;
   CarryTree tree_;
   Columns columns_;
   uint32_t round_ = 0;
@@ -423,6 +427,9 @@ void PrintLut6(SvWriter& sv, uint32_t bits) {
       case RowSource::kOnesAndTwo:
         f = fmt::format("CountOnesAndTwo({})", printer.Bits(row.f));
         break;
+      case RowSource::kOnesAndTwos:
+        f = fmt::format("CountOnesAndTwos({})", printer.Bits(row.f));
+        break;
       case RowSource::kThree:
         f = fmt::format("CountThree({})", printer.Bits(row.f));
         break;
@@ -506,6 +513,22 @@ void PrintLut4(SvWriter& sv, uint32_t bits) {
 
 }  // namespace
 
+uint32_t CarryTree::luts() const {
+  uint32_t result = 0;
+  for (const CarryRow& row : rows) {
+    // Each of a byte's six bits shares two LUTs with two others.
+    if (row.source == RowSource::kSix) result += 4;
+    for (uint32_t k = 0; k < row.width; ++k) {
+      const bool plain = row.source == RowSource::kPlain;
+      const bool single = plain && (row.f[k].vector.empty() || row.d[k].vector.empty());
+      if (!single) ++result;
+    }
+  }
+  return result;
+}
+
+uint32_t CarryTree::rounds() const { return rows.empty() ? 0 : rows.back().round; }
+
 uint32_t AdderTree::full_adders() const {
   uint32_t result = 0;
   for (const AdderGroup& group : groups) {
@@ -556,7 +579,18 @@ AdderTree MakeAdderTree(uint32_t bits) {
   return tree;
 }
 
-CarryTree MakeCarryTree(uint32_t bits) { return CarryTreeBuilder(bits).Build(); }
+CarryTree MakeCarryTree(uint32_t bits) {
+  // No policy is the best one for all widths, and all are quickly tried.
+  CarryTree best;
+  for (const uint32_t byte_rounds : {3, 4, 5, 6}) {
+    for (const auto& [removes, per_luts] : {std::pair(5, 3), {3, 2}, {4, 3}, {1, 1}}) {
+      CarryTree tree = CarryTreeBuilder(bits, {byte_rounds, removes, per_luts}).Build();
+      const auto cost = [](const CarryTree& t) { return std::pair(t.luts(), t.rounds()); };
+      if (best.rows.empty() || cost(tree) < cost(best)) best = std::move(tree);
+    }
+  }
+  return best;
+}
 
 std::string EmitPopcount(uint32_t bits, std::string_view origin) {
   SvWriter sv(
@@ -613,7 +647,14 @@ std::string EmitPopcount(uint32_t bits, std::string_view origin) {
   sv.Line("  CountThree = {(x[0] & x[1]) | (x[2] & (x[0] | x[1])), ^x};");
   sv.Line("endfunction");
   sv.Blank();
-  sv.Comment("x[3:0] + 2 * x[4]");
+  sv.Comment("x[2] + x[1] + x[0] + 2 * (x[4] + x[3])");
+  sv.Line("function automatic logic [2:0] CountOnesAndTwos(input logic [4:0] x);");
+  sv.Line("  logic [1:0] ones;");
+  sv.Line("  ones = CountThree(x[2:0]);");
+  sv.Line("  CountOnesAndTwos = {CountThree({ones[1], x[4:3]}), ones[0]};");
+  sv.Line("endfunction");
+  sv.Blank();
+  sv.Comment("x[3] + x[2] + x[1] + x[0] + 2 * x[4]");
   sv.Line("function automatic logic [2:0] CountOnesAndTwo(input logic [4:0] x);");
   sv.Line("  logic two, four;  // of the four bits");
   sv.Line("  four = &x[3:0];");

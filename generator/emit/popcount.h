@@ -6,8 +6,8 @@
 //   standard cells   full adders, as the library's cell is cheaper than any gates; level by level
 //   LUT6             additions on carry chains whose LUTs also count the bits that they add
 //   LUT4             a tree of additions on carry chains, which leave no room in their LUTs
-// The byte masks stand where few bits remain of a byte: behind its full adders, or in LUTs that have
-// an input left.
+// The byte masks stand where few bits remain of a byte: behind its full adders, or in LUTs that
+// have an input left.
 #pragma once
 
 #include <array>
@@ -49,11 +49,12 @@ AdderTree MakeAdderTree(uint32_t bits);
 
 /// What a row of LUTs adds to the bits `d` and `carry`.
 enum class RowSource {
-  kPair,        ///< the first two bits of byte `byte`, masked: 0..2
-  kSix,         ///< its other six bits, masked: 0..6
-  kOnesAndTwo,  ///< four bits of the row's weight and one of twice that: 0..6
-  kThree,       ///< three bits of the row's weight: 0..3
-  kPlain,       ///< bits of any weights, at most one each
+  kPair,         ///< the first two bits of byte `byte`, masked: 0..2
+  kSix,          ///< its other six bits, masked: 0..6
+  kOnesAndTwo,   ///< four bits of the row's weight and one of twice that: 0..6
+  kOnesAndTwos,  ///< three bits of the row's weight and two of twice that: 0..7
+  kThree,        ///< three bits of the row's weight: 0..3
+  kPlain,        ///< bits of any weights, at most one each
 };
 
 /// One addition on a carry chain. Its lowest bit has weight 2^column.
@@ -63,10 +64,10 @@ struct CarryRow {
   uint32_t column = 0;
   uint32_t byte = 0;
   uint32_t width = 0;
-  std::vector<TreeBit> d;      ///< by weight; an empty vector name is a zero
-  std::vector<TreeBit> f;      ///< kOnesAndTwo: four ones and a two; kThree; kPlain: by weight
-  std::vector<TreeBit> carry;  ///< none or one bit
-  std::string sum;             ///< of width + 1 bits
+  std::vector<TreeBit> d = {};      ///< by weight; an empty vector name is a zero
+  std::vector<TreeBit> f = {};      ///< the bits that `source` names, lowest weight first
+  std::vector<TreeBit> carry = {};  ///< none or one bit
+  std::string sum = {};             ///< of width + 1 bits
   bool chained() const { return !carry.empty() || !d.empty(); }
 };
 
@@ -74,6 +75,8 @@ struct CarryTree {
   std::vector<CarryRow> rows;
   std::vector<TreeBit> count;
   std::vector<TreeBit> dropped;
+  uint32_t luts() const;    ///< LUT6
+  uint32_t rounds() const;  ///< carry chains that a bit passes at most
 };
 CarryTree MakeCarryTree(uint32_t bits);
 
