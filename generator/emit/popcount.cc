@@ -404,8 +404,15 @@ void PrintLut6(SvWriter& sv, uint32_t bits) {
   sv.Line("                       a[1] ^ b[1] ^ (a[0] & b[0]), a[0] ^ b[0]} & {3{valid_i[i]}};");
   sv.Out().Line("end");
 
+  if (bits % 8 == 1 || bits % 8 == 2) {
+    sv.Comment("The last byte has no more bits than its pair.");
+    sv.Line("logic unused_six;");
+    printer.Assign("unused_six", "^" + printer.Bits({{"six", 3 * bytes - 3},
+                                                     {"six", 3 * bytes - 2},
+                                                     {"six", 3 * bytes - 1}}));
+  }
+
   uint32_t round = 0;
-  std::vector<TreeBit> read;
   for (const CarryRow& row : tree.rows) {
     if (!row.chained()) continue;
     if (row.round != round) {
@@ -616,14 +623,15 @@ std::string EmitPopcount(uint32_t bits, std::string_view origin) {
   sv.Line("`ifndef SYNTHESIS").In();
   sv.Line("localparam int unsigned Words = (Bits + 63) / 64;");
   sv.Blank();
-  sv.Line("logic [64*Words-1:0] mask;  // also of the bits above the operands");
+  sv.Line("logic [64*Words-1:0] mask;");
   sv.Line("logic [64*Words-1:0] agree;");
   sv.Line("logic [CountW-1:0]   count;");
   sv.Line("always_comb begin").In();
   sv.Line("mask = '0;");
   sv.Line("for (int unsigned i = 0; i < Bytes; i++) mask[8*i+:8] = {8{valid_i[i]}};");
   sv.Line("agree           = '0;");
-  sv.Line("agree[Bits-1:0] = ~(a_i ^ b_i) & mask[Bits-1:0];");
+  sv.Line("agree[Bits-1:0] = ~(a_i ^ b_i);");
+  sv.Line("agree           = agree & mask;");
   sv.Line("count           = '0;");
   sv.Line("for (int unsigned i = 0; i < Words; i++) begin").In();
   sv.Line("count = count + CountW'($countones(agree[64*i+:64]));");
