@@ -237,10 +237,10 @@ class TreePrinter {
  public:
   explicit TreePrinter(SvWriter& sv) : sv_(sv) {}
 
-  void Declare(const std::string& name, uint32_t width) {
+  void Declare(const std::string& name, uint32_t width, bool indexed = false) {
     widths_[name] = width;
-    sv_.Line(width == 1 ? fmt::format("wire {};", name)
-                        : fmt::format("wire [{}:0] {};", width - 1, name));
+    sv_.Line(width == 1 && !indexed ? fmt::format("wire {};", name)
+                                    : fmt::format("wire [{}:0] {};", width - 1, name));
   }
 
   /// Bits, the lowest first, as an expression with neighbours joined.
@@ -323,8 +323,8 @@ void PrintStandardCells(SvWriter& sv, uint32_t bits) {
       "as NAND gates are the cheapest. Since a full adder of complements gives the complements of "
       "its sum and carry, the tree then adds complements.");
   printer.Declare("ones", 2 * ByteCount(bits));
-  printer.Declare("twos", ByteCount(bits));
-  printer.Declare("fours", ByteCount(bits));
+  printer.Declare("twos", ByteCount(bits), true);
+  printer.Declare("fours", ByteCount(bits), true);
   sv.Blank();
   sv.Line("for (genvar i = 0; i < Bytes; i++) begin : gen_byte").In();
   sv.Line("wire [7:0] x;");
@@ -465,7 +465,7 @@ void PrintLut4(SvWriter& sv, uint32_t bits) {
       "LUTs of four inputs: operand bits and mask share one LUT, then numbers are added in pairs "
       "on carry chains. Seven bits of a byte are a number of three; the eighth is the carry of a "
       "later addition.");
-  wire("carries", bytes);
+  sv.Line(fmt::format("wire [{}:0] carries;", bytes - 1));
   wire("count0", 3 * bytes);
   sv.Blank();
   sv.Line("for (genvar i = 0; i < Bytes; i++) begin : gen_byte").In();
