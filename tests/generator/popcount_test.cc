@@ -171,7 +171,7 @@ void Simulate(const std::vector<uint32_t>& widths, const std::string& view) {
   std::string sources;
   std::string bench = fmt::format(
       "module bench (\n  input wire [287:0] a_i,\n  input wire [287:0] b_i,\n"
-      "  input wire [63:0] valid_i,\n  output wire [{}:0] count_o\n);\n",
+      "  input wire [95:0] valid_i,\n  output wire [{}:0] count_o\n);\n",
       16 * widths.size() - 1);
   for (size_t i = 0; i < widths.size(); ++i) {
     const std::string name = fmt::format("npu_popcount{}", widths[i]);
