@@ -189,7 +189,7 @@ module npu_core #(
   // Steps over a window: each lane's next position.
   logic                     skip_pass_q;
   logic [Lanes-1:0]         picked_q;
-  logic [IndexW*Lanes-1:0]  pick_index_q, fire_pick_q;
+  logic [IndexW*Copies-1:0] pick_index_q, fire_pick_q;
   logic [8*Simd*Copies-1:0] own_data;
   logic [Simd*Copies-1:0]   own_valid_q, own_valid, valid;
   logic [11*Copies-1:0]     own_bits_q, own_bits, bits;

@@ -491,7 +491,7 @@ module npu_pe #(
         .clk_i,
         .we_i   (keep && stage_index[PlaceW-1:0] == PlaceW'(w)),
         .waddr_i(write_entry),
-        .wdata_i({BytesW'(bits >> 3), counted, lower_data}),
+        .wdata_i({bits[BytesW+2:3], counted, lower_data}),
         .re_i   (skip_step && skip_begin),
         .raddr_i(read_entry),
         .rdata_o(skip_vectors[SkipVectorW*w+:SkipVectorW])

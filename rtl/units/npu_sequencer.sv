@@ -129,7 +129,7 @@ module npu_sequencer #(
   logic [15:0]             k0_q;
   logic [7:0]              k1_q, k2_q;
   logic                    plane_q;                              // the second plane of bits
-  logic                    skipping, skip_pass, skip_hold;       // skip_window; its second pass
+  logic                    skip_pass, skip_hold;                 // second pass with skip_window
   logic                    both_planes;                          // its first pass
   logic                    slice_begin_q;                        // the next step is the first one
   logic [1:0]              settle_q;                             // cycles before it
@@ -565,6 +565,7 @@ module npu_sequencer #(
   logic [Ports-1:0] stage_lower_q;
   logic [15:0]      stage_slice_q;
   logic [SizeW-1:0] block_left;
+  logic             skipping;       // with skip_window
   logic             block_begin_q;  // the next step begins a block
 
   assign skipping    = SkipWindow > 1 && cmd_i.skip_window;
@@ -607,7 +608,6 @@ module npu_sequencer #(
   assign skip_count_o   = block_last ? block_left : SizeW'(SkipWindow);
   //@ endif
   //@ unless units.bnn.enabled: assign plane_q       = 1'b0;
-  //@ unless units.bnn.enabled: assign skipping      = 1'b0;
   //@ unless units.bnn.enabled: assign skip_pass     = 1'b0;
   //@ unless units.bnn.enabled: assign both_planes   = 1'b0;
   //@ unless units.bnn.enabled: assign skip_hold     = 1'b0;
