@@ -42,7 +42,7 @@ const std::set<std::string>& KnownOperators() {
   return known;
 }
 
-// What a node refuses, thrown within this file only as a value.
+// Why a node is not taken; the node is named where it becomes a diagnostic.
 struct Refusal {
   Code code;
   std::string message;

@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 #include <onnx/onnx_pb.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 
 #include "sw/model/dyadic.h"
+#include "sw/model/read_model.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 
@@ -234,8 +238,7 @@ class Graph {
   int next_ = 0;
 };
 
-Array Draw(RandomSource& random, const Dims& dims, const std::function<double()>& value) {
-  (void)random;
+Array Draw(const Dims& dims, const std::function<double()>& value) {
   Array array{dims, {}};
   int64_t count = 1;
   for (int64_t dimension : dims) count *= dimension;
@@ -285,7 +288,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
   int64_t height = random.Integer(2, 8), width = random.Integer(2, 8);
   const int32_t form = random.Integer(0, 4);
   double scale = 1, zero = 0;
-  Array image = Draw(random, {1, channels, height, width}, integer(-128, 127));
+  Array image = Draw({1, channels, height, width}, integer(-128, 127));
   std::string last;
   std::function<double(double)> code = [](double value) { return value; };
   if (form == 0) {  // int8 itself
@@ -349,23 +352,23 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     const auto sign = [&] { return random.Chance(2) ? 1.0 : -1.0; };
     const bool bipolar = bits || random.Chance(3);
     if (!bipolar && random.Chance(2)) {
-      Array array = Draw(random, dims, integer(-128, 127));
+      Array array = Draw(dims, integer(-128, 127));
       const std::string raw = graph.Constant(array, onnx::TensorProto::INT8);
       weights =
           graph.Map("DequantizeLinear",
                     {raw, graph.Scalar(0.5), graph.Constant({{}, {0}}, onnx::TensorProto::INT8)},
                     [](double v) { return v * 0.5; });
     } else if (!bipolar) {
-      weights = graph.Constant(Draw(random, dims, integer(-128, 127)));
+      weights = graph.Constant(Draw(dims, integer(-128, 127)));
     } else if (random.Chance(3)) {
-      weights = graph.Constant(Draw(random, dims, sign));
+      weights = graph.Constant(Draw(dims, sign));
     } else if (random.Chance(2)) {
-      weights = graph.Bipolar(graph.Constant(Draw(random, dims, real(1))), 0.25);
+      weights = graph.Bipolar(graph.Constant(Draw(dims, real(1))), 0.25);
     } else {
-      weights = graph.Sign(
-          graph.Constant(Draw(random, dims, [&] { return sign() * random.Integer(1, 100); })));
+      weights =
+          graph.Sign(graph.Constant(Draw(dims, [&] { return sign() * random.Integer(1, 100); })));
       if (!flat && !end && random.Chance(2)) {  // a scale for each channel
-        Array factors = Draw(random, {outputs, 1, 1, 1}, integer(1, 9));
+        Array factors = Draw({outputs, 1, 1, 1}, integer(1, 9));
         Array product = graph.array(weights);
         for (size_t i = 0; i < product.values.size(); ++i) {
           product.values[i] *= factors.values[i / (product.values.size() / outputs)];
@@ -375,7 +378,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     }
     std::string bias;
     if (random.Chance(3) && !end) {
-      bias = graph.Constant(Draw(random, {outputs}, exact ? integer(-3, 3) : real(3)));
+      bias = graph.Constant(Draw({outputs}, exact ? integer(-3, 3) : real(3)));
     }
     if (flat) {
       last = graph.Matrix(transposed || !bias.empty() ? "Gemm" : "MatMul", last, weights,
@@ -395,7 +398,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     if (end && random.Chance(2)) break;
     if (!random.Chance(4)) {
       const auto part = [&](const std::function<double()>& value) {
-        return Draw(random, {outputs}, value);
+        return Draw({outputs}, value);
       };
       const std::vector<Array> parts =
           exact
@@ -633,6 +636,46 @@ TEST(OnnxReaderTest, OtherGraphsAreExplained) {
     EXPECT_NE(error.message.find(wrong.text), std::string::npos) << error.message;
     EXPECT_EQ(error.location.file, "small.onnx");
   }
+}
+
+TEST(OnnxReaderTest, ReadModelTakesOnnxFiles) {
+  Small small;
+  BuildSmall(small);
+  const std::vector<uint8_t> file = small.graph.Write(small.output);
+  const std::string path = ::testing::TempDir() + "npugen_small.onnx";
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(file.data()), static_cast<std::streamsize>(file.size()));
+  const Result<Model> model = ReadModel(path);
+  std::filesystem::remove(path);
+  ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
+  EXPECT_EQ(model->name, "npugen_small.onnx");
+  EXPECT_EQ(model->operators.size(), 4u);
+  const Result<Model> missing = ReadModel(path);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ(missing.errors()[0].code, Code::kFileRead);
+}
+
+// A file can name one large constant very often: time and memory must not grow with the product.
+TEST(OnnxFuzzTest, SharedPartsDoNotMultiply) {
+  Graph graph;
+  const int64_t size = 1000;
+  std::string last =
+      graph.Input({{1, size}, std::vector<double>(size, 1.0)}, onnx::TensorProto::INT8);
+  const std::string weights = graph.Constant({{size, size}, std::vector<double>(size * size, 1.0)},
+                                             onnx::TensorProto::INT8);
+  for (int i = 0; i < 3000; ++i) {
+    last = graph.Node(
+        i % 2 == 0 ? "MatMul" : "Sign",
+        i % 2 == 0 ? std::vector<std::string>{last, weights} : std::vector<std::string>{last},
+        {{1, size}, {}});
+  }
+  const std::vector<uint8_t> file = graph.Write(last);
+  const auto start = std::chrono::steady_clock::now();
+  const Result<Model> read = ReadOnnx(file, "fuzz.onnx");
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  ASSERT_FALSE(read.ok());
+  EXPECT_EQ(read.errors()[0].code, Code::kModelTooLarge);
+  EXPECT_LT(seconds.count(), 5.0);
 }
 
 TEST(OnnxFuzzTest, DamagedFilesAreAnswered) {
