@@ -158,6 +158,8 @@ constexpr CommandField kComputeFields[] = {
      "MATMUL, WINDOW. 0: results are rescaled; 1, 3: so many thresholds give bits in 1, 2 planes"},
     {"bit_output", 38, 8, 1, false, "thresholds. 1: eight channels a byte; 0: a byte of 0 or 1 each"},
     {"pool_bits", 38, 9, 1, false, "MAXPOOL. 1: operands are bits, see machine.md"},
+    {"skip_window", 38, 10, 1, false,
+     "gated. 1: in the second pass each lane goes on to its own next position of a window"},
     {"plane_step", 39, 0, 16, false, "two_planes: bytes from the first plane to the second"},
     {"out_plane_step", 39, 16, 16, false, "three thresholds: the same for the output"},
 };

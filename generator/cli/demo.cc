@@ -1,9 +1,10 @@
-// npugen demo: handwritten digits on the reference design, from YAML to accuracy and area.
+// npugen demo: handwritten digits on the reference design, by an int8 network and two of bits.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -20,7 +21,7 @@ namespace npugen {
 namespace {
 
 struct DemoOptions {
-  std::string spec = NPUGEN_SOURCE_DIR "/specs/edge.yaml";
+  std::string spec = NPUGEN_SOURCE_DIR "/specs/edge_bnn.yaml";
   std::string data = NPUGEN_SOURCE_DIR "/models/digits";
   std::string json;
   uint32_t images = 0;
@@ -29,27 +30,33 @@ struct DemoOptions {
   SimulationFlags simulation;
 };
 
-/// The digits network's files.
+/// One of the demonstration's networks and its reference results.
 struct Digits {
+  std::string name;
   Model model;
-  std::vector<uint8_t> input, probabilities, labels;
+  std::vector<uint8_t> input;    ///< of all images
+  std::vector<uint8_t> outputs;  ///< that the network should give, of all images
+  std::vector<uint8_t> labels;
   size_t image_bytes = 0;
-  size_t classes = 0;
+  size_t output_bytes = 0;
 };
 
 struct DemoResult {
+  std::string name;
   uint32_t images = 0;
   std::vector<bool> exact;        ///< per image: outputs and all tensors as they should be
   uint64_t tensors_compared = 0;  ///< over all images
+  uint64_t mismatches = 0;        ///< in the layer-by-layer report
   uint32_t correct = 0;
   uint64_t cycles_first = 0;
   uint64_t cycles_later = 0;  ///< sum over all images but the first
+  InferenceCost cached;       ///< of the last image
   uint64_t simulated_cycles = 0;
   double seconds = 0;
-  std::optional<double> area_ge;
   uint32_t bit_exact() const {
     return static_cast<uint32_t>(std::count(exact.begin(), exact.end(), true));
   }
+  double accuracy() const { return static_cast<double>(correct) / images; }
   double cycles_per_image() const {
     return images > 1 ? static_cast<double>(cycles_later) / (images - 1)
                       : static_cast<double>(cycles_first);
@@ -63,29 +70,60 @@ Diagnostic DataDamaged(const std::string& folder) {
           "restore models/digits"};
 }
 
-Result<Digits> LoadDigits(const std::string& folder) {
-  Result<Model> model = ReadModel(folder + "/digits_cnn_int8.tflite");
+/// A network's files: the model, and the outputs that it should give.
+struct DigitsFiles {
+  const char* name;
+  const char* model;
+  const char* outputs;
+  bool pixels;  ///< reads pixels 0..16, which input.bin holds as 15 * pixel - 128
+};
+constexpr DigitsFiles kDigitsFiles[] = {
+    {"int8 CNN", "digits_cnn_int8.tflite", "golden_prob.bin", false},
+    {"BNN", "bnn/digits_bnn.json", "bnn/golden_sums.bin", true},
+    {"FracBNN", "fracbnn/digits_fracbnn.json", "fracbnn/golden_sums.bin", true},
+};
+
+Result<Digits> LoadDigits(const std::string& folder, const DigitsFiles& files) {
+  Result<Model> model = ReadModel(fmt::format("{}/{}", folder, files.model));
   if (!model) return model.errors();
   Digits digits;
+  digits.name = files.name;
   digits.model = std::move(*model);
   for (const auto& [name, bytes] :
-       {std::pair{"input.bin", &digits.input}, std::pair{"golden_prob.bin", &digits.probabilities},
+       {std::pair{"input.bin", &digits.input}, std::pair{files.outputs, &digits.outputs},
         std::pair{"labels.bin", &digits.labels}}) {
     Result<std::vector<uint8_t>> content = ReadFileBytes(fmt::format("{}/{}", folder, name));
     if (!content) return content.errors();
     *bytes = std::move(*content);
   }
+  if (files.pixels) {
+    for (uint8_t& byte : digits.input) {
+      byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+    }
+  }
   const auto bytes_of = [&digits](int32_t tensor) {
     return digits.model.tensors[static_cast<size_t>(tensor)].bytes();
   };
   digits.image_bytes = bytes_of(digits.model.inputs[0]);
-  digits.classes = bytes_of(digits.model.outputs[0]);
+  digits.output_bytes = bytes_of(digits.model.outputs[0]);
   const size_t images = digits.labels.size();
   if (images == 0 || digits.input.size() != images * digits.image_bytes ||
-      digits.probabilities.size() != images * digits.classes) {
+      digits.outputs.size() != images * digits.output_bytes) {
     return DataDamaged(folder);
   }
   return digits;
+}
+
+/// The class: the largest of the outputs, which are int8 or int32, the first one of equals.
+size_t ClassOf(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
+  std::vector<int32_t> values;
+  if (tensor.type == TensorType::kInt32) {
+    values.resize(bytes.size() / sizeof(int32_t));
+    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(int32_t));
+  } else {
+    for (uint8_t byte : bytes) values.push_back(static_cast<int8_t>(byte));
+  }
+  return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
 }
 
 /// Classifies image after image through the driver.
@@ -97,23 +135,23 @@ Status RunImages(const NpuConfig& config, const Digits& digits, const Program& p
   const Result<PlacedProgram> placed = host.Place(program);
   if (!placed) return placed.errors();
   npu_forget_parameters(&host.device());
+  const Tensor& output_tensor =
+      digits.model.tensors[static_cast<size_t>(digits.model.outputs[0])];
   for (uint32_t i = 0; i < result->images; ++i) {
-    progress->Show(fmt::format("image {} of {}", i + 1, result->images));
+    progress->Show(fmt::format("{}: image {} of {}", digits.name, i + 1, result->images));
     const auto image = digits.input.begin() + static_cast<std::ptrdiff_t>(i * digits.image_bytes);
     const Result<JobReport> job =
         host.Run(*placed, {{image, image + static_cast<std::ptrdiff_t>(digits.image_bytes)}}, {});
     if (!job) return job.errors();
     (i == 0 ? result->cycles_first : result->cycles_later) += job->counters.cycles;
+    result->cached = CostOf(*job);
     result->simulated_cycles += job->simulated_cycles;
     result->seconds += job->seconds;
     const std::vector<uint8_t> output = host.ReadTensor(*placed, program.outputs[0]);
     const auto expected =
-        digits.probabilities.begin() + static_cast<std::ptrdiff_t>(i * digits.classes);
+        digits.outputs.begin() + static_cast<std::ptrdiff_t>(i * digits.output_bytes);
     result->exact[i] = std::equal(output.begin(), output.end(), expected);
-    const auto best = std::max_element(output.begin(), output.end(), [](uint8_t a, uint8_t b) {
-      return static_cast<int8_t>(a) < static_cast<int8_t>(b);
-    });
-    result->correct += best - output.begin() == digits.labels[i] ? 1 : 0;
+    result->correct += ClassOf(output_tensor, output) == digits.labels[i] ? 1 : 0;
   }
   progress->Clear();
   return Unit{};
@@ -124,7 +162,8 @@ Status RunImages(const NpuConfig& config, const Digits& digits, const Program& p
 Status CheckImages(const NpuConfig& config, const Digits& digits, const CompiledModel& compiled,
                    Machine& machine, ProgressLine* progress, DemoResult* result) {
   for (uint32_t i = 0; i < result->images; ++i) {
-    progress->Show(fmt::format("checking every tensor of image {} of {}", i + 1, result->images));
+    progress->Show(fmt::format("{}: checking every tensor of image {} of {}", digits.name, i + 1,
+                               result->images));
     const auto image = digits.input.begin() + static_cast<std::ptrdiff_t>(i * digits.image_bytes);
     const Result<RunReport> report =
         RunModel(config, digits.model, compiled, machine,
@@ -138,36 +177,97 @@ Status CheckImages(const NpuConfig& config, const Digits& digits, const Compiled
   return Unit{};
 }
 
-std::string DemoJson(const NpuConfig& config, const DemoResult& result) {
+/// One network from its layers' cycles to all images.
+Result<DemoResult> RunNetwork(const NpuConfig& config, const DemoOptions& options,
+                              const BuiltModel& built, const Digits& digits,
+                              ProgressLine* progress) {
+  const Result<CompiledModel> compiled = CompileForRun(digits.model, config);
+  if (!compiled) return compiled.errors();
+  const Result<std::unique_ptr<SimulatedNpu>> npu =
+      OpenSimulation(config, built, options.simulation, RunMemoryBytes(*compiled));
+  if (!npu) return npu.errors();
+
+  // Layer by layer, with every tensor compared: cold, then with cached parameters.
+  RunModelOptions run;
+  run.repeat = 2;
+  const std::vector<uint8_t> first(
+      digits.input.begin(), digits.input.begin() + static_cast<std::ptrdiff_t>(digits.image_bytes));
+  const Result<RunReport> report =
+      RunModel(config, digits.model, *compiled, **npu, {first}, run, nullptr);
+  if (!report) return report.errors();
+  fmt::print("\n{} ({})\n", digits.name, digits.model.name);
+  std::fputs(FormatRunReport(config, *report).c_str(), stdout);
+  std::fflush(stdout);
+
+  DemoResult result;
+  result.name = digits.name;
+  result.mismatches = report->mismatches;
+  const uint32_t available = static_cast<uint32_t>(digits.labels.size());
+  result.images = options.images == 0 ? available : std::min(options.images, available);
+  result.exact.assign(result.images, false);
+  const Status ran = RunImages(config, digits, compiled->plain, **npu, progress, &result);
+  if (!ran) return ran.errors();
+  const Status checked = CheckImages(config, digits, *compiled, **npu, progress, &result);
+  if (!checked) return checked.errors();
+  return result;
+}
+
+std::string DemoJson(const NpuConfig& config, const std::vector<DemoResult>& results,
+                     std::optional<double> area_ge) {
   nlohmann::ordered_json json;
   json["spec"] = config.name;
   json["config_hash"] = fmt::format("{:016x}", config.hash);
-  json["images"] = result.images;
-  json["bit_exact"] = result.bit_exact();
-  json["tensors_compared"] = result.tensors_compared;
-  json["accuracy"] = static_cast<double>(result.correct) / result.images;
-  json["cycles_first"] = result.cycles_first;
-  json["cycles_per_image"] = result.cycles_per_image();
-  json["sim_hz"] =
-      result.seconds > 0 ? static_cast<double>(result.simulated_cycles) / result.seconds : 0.0;
-  if (result.area_ge) {
-    json["area_ge"] = *result.area_ge;
+  if (area_ge) {
+    json["area_ge"] = *area_ge;
   } else {
     json["area_ge"] = nullptr;
   }
+  for (const DemoResult& result : results) {
+    nlohmann::ordered_json row;
+    row["name"] = result.name;
+    row["images"] = result.images;
+    row["bit_exact"] = result.bit_exact();
+    row["tensors_compared"] = result.tensors_compared;
+    row["accuracy"] = result.accuracy();
+    row["cycles_first"] = result.cycles_first;
+    row["cycles_per_image"] = result.cycles_per_image();
+    row["bytes_read"] = result.cached.bytes_read;
+    row["bytes_written"] = result.cached.bytes_written;
+    row["sim_hz"] =
+        result.seconds > 0 ? static_cast<double>(result.simulated_cycles) / result.seconds : 0.0;
+    json["networks"].push_back(std::move(row));
+  }
   return json.dump(2) + '\n';
+}
+
+/// The networks side by side.
+void PrintResults(const std::vector<DemoResult>& results) {
+  fmt::print("\n{:<10} {:>9} {:>11} {:>9} {:>14} {:>14} {:>13} {:>11}\n", "network", "images",
+             "bit-exact", "right", "cycles, first", "cycles, later", "bytes moved", "simulated");
+  for (const DemoResult& result : results) {
+    fmt::print("{:<10} {:>9} {:>11} {:>8.2f}% {:>14} {:>14.0f} {:>13} {:>7.2f} MHz\n", result.name,
+               result.images, result.bit_exact(), 100 * result.accuracy(), result.cycles_first,
+               result.cycles_per_image(),
+               result.cached.bytes_read + result.cached.bytes_written,
+               static_cast<double>(result.simulated_cycles) / result.seconds / 1e6);
+  }
 }
 
 int Demo(const DemoOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<Digits> digits = LoadDigits(options.data);
-  if (!digits) return Report(digits.errors());
-  const Result<CompiledModel> compiled = CompileForRun(digits->model, *config);
-  if (!compiled) return Report(compiled.errors());
-
+  std::vector<Digits> networks;
+  for (const DigitsFiles& files : kDigitsFiles) {
+    if (files.pixels && config->bnn_enabled == 0) continue;
+    Result<Digits> digits = LoadDigits(options.data, files);
+    if (!digits) return Report(digits.errors());
+    networks.push_back(std::move(*digits));
+  }
   fmt::print("{}: {} MACs per cycle, configuration {:016x}\n", config->name,
              config->macs_per_cycle(), config->hash);
+  if (config->bnn_enabled == 0) {
+    fmt::print("no binary unit (units.bnn.enabled), so only the int8 network runs\n");
+  }
   std::fflush(stdout);
   ProgressLine progress;
   // The area takes longest where nothing is built yet, and needs nothing of the simulation.
@@ -183,65 +283,53 @@ int Demo(const DemoOptions& options) {
       BuildForConfig(*config, options.build, !options.simulation.waves.empty(), &progress);
   if (!built) return Report(built.errors());
   if (built->built) fmt::print("simulation model built in {:.1f} s\n", built->seconds);
-  const Result<std::unique_ptr<SimulatedNpu>> npu =
-      OpenSimulation(*config, *built, options.simulation, RunMemoryBytes(*compiled));
-  if (!npu) return Report(npu.errors());
 
-  // Layer by layer, with every tensor compared: cold, then with cached parameters.
-  RunModelOptions run;
-  run.repeat = 2;
-  const std::vector<uint8_t> first(
-      digits->input.begin(),
-      digits->input.begin() + static_cast<std::ptrdiff_t>(digits->image_bytes));
-  const Result<RunReport> report =
-      RunModel(*config, digits->model, *compiled, **npu, {first}, run, nullptr);
-  if (!report) return Report(report.errors());
-  std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
+  std::vector<DemoResult> results;
+  for (const Digits& digits : networks) {
+    Result<DemoResult> result = RunNetwork(*config, options, *built, digits, &progress);
+    if (!result) return Report(result.errors());
+    results.push_back(std::move(*result));
+  }
+  PrintResults(results);
   std::fflush(stdout);
 
-  DemoResult result;
-  const uint32_t available = static_cast<uint32_t>(digits->labels.size());
-  result.images = options.images == 0 ? available : std::min(options.images, available);
-  result.exact.assign(result.images, false);
-  const Status ran = RunImages(*config, *digits, compiled->plain, **npu, &progress, &result);
-  if (!ran) return Report(ran.errors());
-  const Status checked = CheckImages(*config, *digits, *compiled, **npu, &progress, &result);
-  if (!checked) return Report(checked.errors());
-  fmt::print("{} of {} images bit-exact in all {} tensors compared, {} right ({:.2f} %)\n",
-             result.bit_exact(), result.images, result.tensors_compared, result.correct,
-             100.0 * result.correct / result.images);
-  fmt::print("{} cycles for the first image, {:.0f} for each later one; simulated at {:.2f} MHz\n",
-             result.cycles_first, result.cycles_per_image(),
-             static_cast<double>(result.simulated_cycles) / result.seconds / 1e6);
-  std::fflush(stdout);
-
+  std::optional<double> area_ge;
   if (!options.no_area) {
     progress.Show("synthesizing");
     const Result<AreaReport> area = synthesis.get();
     progress.Clear();
     if (area) {
-      result.area_ge = area->TotalGateEquivalents();
+      area_ge = area->TotalGateEquivalents();
       fmt::print(
           "{:.0f} gate equivalents without memories, {:.0f} per MAC tile (Yosys, {:.0f} s{})\n",
-          *result.area_ge, area->TileGateEquivalentsPerMac(*config), area->seconds,
+          *area_ge, area->TileGateEquivalentsPerMac(*config), area->seconds,
           area->cached ? ", from the cache" : "");
+      double bits = 0;
+      for (const ModuleArea& module : area->modules) {
+        if (module.name.starts_with("npu_popcount") || module.name == "npu_threshold") {
+          bits += area->GateEquivalents(module);
+        }
+      }
+      if (bits > 0) fmt::print("of these {:.0f} are popcounts and thresholds\n", bits);
     } else {
       // The demonstration stands without it: say why and go on.
       Report(area.errors());
     }
   }
   if (!options.json.empty()) {
-    const std::string json = DemoJson(*config, result);
+    const std::string json = DemoJson(*config, results, area_ge);
     const Status written = WriteFileBytes(options.json, json.data(), json.size());
     if (!written) return Report(written.errors());
   }
-  if (report->mismatches != 0 || result.bit_exact() != result.images) {
-    return Report({{DiagnosticCode::kMismatch, SourceLocation(),
-                    fmt::format("{} of {} images differ from the reference results",
-                                result.images - result.bit_exact(), result.images),
-                    "`npugen run` on the same model shows the first differing layer"}});
+  Diagnostics errors;
+  for (const DemoResult& result : results) {
+    if (result.mismatches == 0 && result.bit_exact() == result.images) continue;
+    errors.push_back({DiagnosticCode::kMismatch, SourceLocation(),
+                      fmt::format("{}: {} of {} images differ from the reference results",
+                                  result.name, result.images - result.bit_exact(), result.images),
+                      "`npugen run` on the same model shows the first differing layer"});
   }
-  return 0;
+  return errors.empty() ? 0 : Report(errors);
 }
 
 }  // namespace
@@ -249,9 +337,10 @@ int Demo(const DemoOptions& options) {
 void AddDemoCommand(CLI::App& app) {
   auto options = std::make_shared<DemoOptions>();
   CLI::App* command = app.add_subcommand(
-      "demo", "Handwritten digits on the reference design: accuracy, cycles, speed, area");
+      "demo",
+      "Handwritten digits, int8 and binary, on the reference design: accuracy, cycles, speed, area");
   command->add_option("--spec", options->spec, "spec file (YAML)")->capture_default_str();
-  command->add_option("--data", options->data, "folder with network, images and results")
+  command->add_option("--data", options->data, "folder with networks, images and results")
       ->capture_default_str();
   command->add_option("--images", options->images, "only the first so many images");
   command->add_option("--json", options->json, "write the results to this file");

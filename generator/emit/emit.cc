@@ -11,6 +11,7 @@
 #include "generator/emit/constraints.h"
 #include "generator/emit/documents.h"
 #include "generator/emit/isa_package.h"
+#include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
 #include "generator/emit/register_header.h"
 #include "generator/emit/specialize.h"
@@ -81,6 +82,10 @@ Result<FileSet> Emit(const Plan& plan) {
   files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage();
   files["rtl/npu_cfg_pkg.sv"] = EmitConfigPackage(plan);
   files["rtl/npu_regs.sv"] = EmitRegisterBlock();
+  if (plan.config.bnn_enabled) {
+    files["rtl/npu_popcount.sv"] =
+        EmitPopcount(8 * plan.config.simd, Origin(plan.config.name, plan.config.hash));
+  }
   files["include/npu_registers.h"] = EmitRegisterHeader();
   files["include/npu_config.h"] = EmitConfigHeader(plan);
   files["constraints/npu.sdc"] = EmitConstraints(plan);

@@ -49,18 +49,25 @@ Result<Plan> MakePlan(const NpuConfig& config, std::span<const RtlSource> librar
   std::map<std::string_view, const RtlSource*> modules;
   std::map<std::string_view, const RtlSource*> reached;
   std::vector<const RtlSource*> open;
+  const RtlSource* top = nullptr;
   for (const RtlSource& source : library) {
     modules[Stem(source.name)] = &source;
     // Headers are no modules: they always go along.
     if (source.name.ends_with(".svh")) reached[source.name] = &source;
-    if (Stem(source.name) == kTopModule) open.push_back(&source);
+    if (Stem(source.name) == kTopModule) top = &source;
   }
-  if (open.empty()) {
-    return Diagnostic{DiagnosticCode::kInternal,
-                      SourceLocation(),
+  if (config.bnn_enabled) {
+    // What the printed npu_popcount is made of.
+    for (const char* cell : {"npu_full_adder", "npu_carry_row"}) {
+      if (modules.contains(cell)) open.push_back(modules[cell]);
+    }
+  }
+  if (top == nullptr) {
+    return Diagnostic{DiagnosticCode::kInternal, SourceLocation(),
                       fmt::format("this npugen was built without rtl/**/{}.sv", kTopModule),
                       "build it from a complete source tree"};
   }
+  open.push_back(top);
   const std::vector<ConfigValue> values = ConfigValues(config);
   while (!open.empty()) {
     const RtlSource* source = open.back();

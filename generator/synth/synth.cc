@@ -104,10 +104,36 @@ std::string BaseName(const std::string& module) {
   return std::regex_search(module, match, kName) ? match[1].str() : module;
 }
 
-std::string Script(const std::string& files, const std::string& liberty) {
+/// The full adder of libraries that call it as OSU does; ABC finds none by itself.
+constexpr const char* kFullAdderCell = "FAX1";
+/// Takes the place of npu_full_adder.sv: a black box that remains one until it is mapped.
+constexpr const char* kFullAdderBox = R"(
+(* blackbox *)
+module npu_full_adder #(parameter Width = 1) (
+  input [Width-1:0] a_i, b_i, c_i, output [Width-1:0] sum_o, carry_o
+);
+endmodule
+(* blackbox *)
+module FAX1 (input A, B, C, output YC, YS);
+endmodule
+)";
+constexpr const char* kFullAdderMap = R"(
+module npu_full_adder #(parameter Width = 1) (
+  input [Width-1:0] a_i, b_i, c_i, output [Width-1:0] sum_o, carry_o
+);
+  genvar i;
+  generate for (i = 0; i < Width; i = i + 1) begin : gen_bit
+    FAX1 adder (.A(a_i[i]), .B(b_i[i]), .C(c_i[i]), .YC(carry_o[i]), .YS(sum_o[i]));
+  end endgenerate
+endmodule
+)";
+
+std::string Script(const std::string& files, const std::string& liberty, bool full_adders) {
   return fmt::format(
       "read_verilog -sv -DSYNTHESIS {0}\n"
+      "{2}"
       "hierarchy -check -top npu_top\n"
+      "{3}"
       "blackbox *npu_ram_1rw* *npu_ram_1r1w*\n"
       "tee -q -o memories.txt dump -m =*npu_ram_1rw* =*npu_ram_1r1w*\n"
       "synth -top npu_top -noalumacc\n"
@@ -115,7 +141,8 @@ std::string Script(const std::string& files, const std::string& liberty) {
       "abc -liberty {1} -script +strash;ifraig;dc2;dch,-f;amap,-m\n"
       "opt_clean\n"
       "tee -q -o stat.json stat -json\n",
-      files, liberty);
+      files, liberty, full_adders ? "read_verilog full_adder_box.v\n" : "",
+      full_adders ? "techmap -map full_adder_map.v\n" : "");
 }
 
 /// Module name -> parameters of the black boxes that `dump -m` printed.
@@ -218,7 +245,10 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   if (!plan) return plan.errors();
   Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
-  const std::string script_key = Script("", "");
+  constexpr std::string_view kFullAdderFile = "rtl/npu_full_adder.sv";
+  const bool full_adders =
+      files->contains(std::string(kFullAdderFile)) && cell_areas.contains(kFullAdderCell);
+  const std::string script_key = Script("", "", full_adders) + (full_adders ? kFullAdderMap : "");
   fs::path cached;
   if (!options.cache_folder.empty()) {
     cached = fs::path(options.cache_folder) / "area" /
@@ -244,9 +274,14 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   std::string sources;
   std::istringstream list(ReadText(emission / "filelist.f"));
   for (std::string line; std::getline(list, line);) {
+    if (full_adders && line == kFullAdderFile) continue;
     if (line.ends_with(".sv")) sources += " emission/" + line;
   }
-  std::ofstream(folder.path() / "synth.ys") << Script(sources, liberty.string());
+  std::ofstream(folder.path() / "synth.ys") << Script(sources, liberty.string(), full_adders);
+  if (full_adders) {
+    std::ofstream(folder.path() / "full_adder_box.v") << kFullAdderBox;
+    std::ofstream(folder.path() / "full_adder_map.v") << kFullAdderMap;
+  }
   const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
                                         (folder.path() / "yosys.log").string());
   if (!status) return status.errors();

@@ -14,6 +14,13 @@ module npu_core #(
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
   parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors of a shift
+  //@ if units.bnn.enabled
+  parameter int unsigned SkipWindow   = 1,      //@ = units.bnn.skip_window  -- positions
+  localparam int unsigned SkipW       = (SkipWindow > 1) ? $clog2(SkipWindow) : 1,
+  localparam int unsigned BytesW      = $clog2(Simd + 1),
+  localparam int unsigned SkipVectorW = 9 * Simd + BytesW,  // a vector, valid bytes, their number
+  localparam int unsigned SizeW       = $clog2(Accumulators + 1),
+  //@ endif
   localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = Banks * BankBytes,
   localparam int unsigned Rows        = MemBytes / RowBytes,
@@ -22,8 +29,10 @@ module npu_core #(
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
   localparam int unsigned ParamRows   = (Lanes * 9 + RowBytes - 1) / RowBytes,
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
+  //@ if units.bnn.enabled
   localparam int unsigned GateRows    = (Lanes * 4 + RowBytes - 1) / RowBytes,
   localparam int unsigned GateW       = (GateRows > 1) ? $clog2(GateRows) : 1,
+  //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
   input  wire                   clk_i,
@@ -55,11 +64,19 @@ module npu_core #(
   input  wire                   gate_we_i,
   input  wire  [GateW-1:0]      gate_row_i,
   input  wire                   binary_i,
-  input  wire                   skip_i,          // of load_i, with acc_index_i: second plane, gated
+  input  wire                   gated_i,
+  input  wire                   second_i,        // load_i is of the second plane, of acc_index_i
   input  wire  [Simd-1:0]       fire_valid_i,
   input  wire  [10:0]           fire_bits_i,     // 8 times the number of valid bytes
-  input  wire                   fire_double_i,   // add to twice the sum
-  input  wire                   fire_gate_i,     // the first plane's sum is complete
+  input  wire                   fire_double_i,   // the first plane's sum: keep twice of it
+  // second pass over a window: steps in which each lane takes its own position of a block
+  input  wire                   skip_pass_i,
+  input  wire                   skip_step_i,
+  input  wire                   skip_begin_i,    // the block's first step
+  input  wire  [IndexW-1:0]     skip_index_i,    // its first position
+  input  wire  [SizeW-1:0]      skip_count_i,    // positions
+  output wire                   skip_more_o,     // another step is needed after this one
+  input  wire  [SkipVectorW*SkipWindow-1:0] skip_vectors_i,  // in the cycle after a step
   //@ endif
   // accumulation
   input  wire                   acc_read_i,
@@ -91,7 +108,10 @@ module npu_core #(
     $error("npu_core: rows must be a power of two and fill the memory");
   end
 
-  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
+  //@ if units.bnn.enabled
+  localparam int unsigned Copies   = (SkipWindow > 1) ? Lanes : 1;
+  //@ endif
+  logic [SumW-1:0] sum_in, sum_out, sum_write, half_data0, half_data1;
   logic            fire_from_half_q, drain_from_half_q;
 
   // Core memory.
@@ -149,24 +169,143 @@ module npu_core #(
     end
   end
   always_comb begin
-    passes = '0;
-    if (fire_gate_i) begin
+    passes = '1;
+    if (fire_double_i && gated_i) begin
       for (int unsigned gate = 0; gate < Lanes; gate++) begin
         passes[gate] = $signed(sum_out[32*gate+:32]) > $signed(gates_q[32*gate+:32]);
       end
     end
   end
-  assign load_lanes = skip_i ? passes_q[acc_index_i] : '1;
+  always_comb begin
+    load_lanes = '1;
+    if (skip_pass_q) load_lanes = picked_q;
+    else if (second_i) load_lanes = passes_q[acc_index_i];
+  end
   always_ff @(posedge clk_i) begin
-    if (fire_i && fire_gate_i) passes_q[fire_index_i] <= passes;
+    if (fire_i && fire_double_i) passes_q[fire_index_i] <= passes;
     if (load_i) active_q <= load_lanes;
   end
+
+  // Steps over a window: each lane's next position.
+  logic                     skip_pass_q;
+  logic [Lanes-1:0]         picked_q;
+  logic [IndexW*Lanes-1:0]  pick_index_q, fire_pick_q;
+  logic [8*Simd*Copies-1:0] own_data;
+  logic [Simd*Copies-1:0]   own_valid_q, own_valid, valid;
+  logic [11*Copies-1:0]     own_bits_q, own_bits, bits;
+
+  if (SkipWindow > 1) begin : gen_skip
+    logic [SkipWindow*Lanes-1:0] waiting, waiting_q, left;
+    logic [SkipW*Lanes-1:0]      pick, pick_q;
+    logic [Lanes-1:0]            picked;
+
+    always_comb begin
+      waiting = waiting_q;
+      left    = '0;
+      pick    = '0;
+      picked  = '0;
+      if (skip_pass_i) begin
+        for (int unsigned place = 0; place < SkipWindow; place++) begin
+          if (skip_begin_i) begin
+            for (int unsigned lane = 0; lane < Lanes; lane++) begin
+              waiting[SkipWindow*lane+place] = SizeW'(place) < skip_count_i &&
+                                               passes_q[skip_index_i+IndexW'(place)][lane];
+            end
+          end
+        end
+        left = waiting;
+        for (int unsigned lane = 0; lane < Lanes; lane++) begin
+          for (int unsigned place = 0; place < SkipWindow; place++) begin
+            if (!picked[lane] && waiting[SkipWindow*lane+place]) begin
+              picked[lane]                 = 1'b1;
+              pick[SkipW*lane+:SkipW]      = SkipW'(place);
+              left[SkipWindow*lane+place] = 1'b0;
+            end
+          end
+        end
+      end
+    end
+    assign skip_more_o = left != '0;
+
+    always_ff @(posedge clk_i) begin
+      if (skip_step_i) begin
+        waiting_q <= left;
+        pick_q    <= pick;
+        picked_q  <= picked;
+        for (int unsigned lane = 0; lane < Lanes; lane++) begin
+          pick_index_q[IndexW*lane+:IndexW] <= skip_index_i + IndexW'(pick[SkipW*lane+:SkipW]);
+        end
+      end
+      skip_pass_q <= skip_step_i;
+      if (acc_read_i) fire_pick_q <= pick_index_q;
+    end
+
+    always_comb begin
+      own_data  = '0;
+      own_valid = '0;
+      own_bits  = '0;
+      if (skip_pass_q) begin
+        for (int unsigned lane = 0; lane < Lanes; lane++) begin
+          own_data[8*Simd*lane+:8*Simd] =
+              skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+:8*Simd];
+          own_valid[Simd*lane+:Simd] =
+              skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+8*Simd+:Simd];
+          own_bits[11*lane+:11] = {
+            (8 - BytesW)'(0), skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+9*Simd+:BytesW], 3'd0
+          };
+        end
+      end
+    end
+  end else begin : gen_lockstep
+    assign skip_more_o  = 1'b0;
+    assign skip_pass_q  = 1'b0;
+    assign picked_q     = '0;
+    assign pick_index_q = '0;
+    assign fire_pick_q  = '0;
+    assign own_data     = '0;
+    assign own_valid    = '0;
+    assign own_bits     = '0;
+    logic unused_skip;
+    assign unused_skip = ^{skip_pass_i, skip_step_i, skip_begin_i, skip_index_i, skip_count_i,
+                           skip_vectors_i};
+  end
+
+  logic fire_own_q;
+  always_ff @(posedge clk_i) begin
+    if (load_i) begin
+      fire_own_q  <= skip_pass_q;
+      own_valid_q <= own_valid;
+      own_bits_q  <= own_bits;
+    end
+  end
+  assign valid = fire_own_q ? own_valid_q : {Copies{fire_valid_i}};
+  assign bits  = fire_own_q ? own_bits_q : {Copies{fire_bits_i}};
+
+  // Every lane's entry, and whether it is written.
+  localparam int unsigned AccParts = Copies;
+  logic [IndexW*AccParts-1:0] acc_index, fire_index;
+  logic [AccParts-1:0]        fire_lane;
+  for (genvar a = 0; a < AccParts; a++) begin : gen_entry
+    assign acc_index[IndexW*a+:IndexW]  = skip_pass_q ? pick_index_q[IndexW*a+:IndexW]
+                                                      : acc_index_i;
+    assign fire_index[IndexW*a+:IndexW] = fire_own_q ? fire_pick_q[IndexW*a+:IndexW]
+                                                     : fire_index_i;
+    assign fire_lane[a]                 = fire_i && (!fire_own_q || active_q[a]);
+  end
   //@ endif
+
+  //@ unless units.bnn.enabled: localparam int unsigned AccParts = 1;
+  //@ unless units.bnn.enabled: wire [IndexW-1:0] acc_index  = acc_index_i;
+  //@ unless units.bnn.enabled: wire [IndexW-1:0] fire_index = fire_index_i;
+  //@ unless units.bnn.enabled: wire [0:0]        fire_lane  = fire_i;
 
   // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
+    //@ if units.bnn.enabled
+    localparam int unsigned TileCopies = (SkipWindow > 1) ? Count : 1;
+    //@ endif
     logic [8*Count*Ports-1:0] shift_data;
     for (genvar p = 0; p < Ports; p++) begin : gen_port
       assign shift_data[8*Count*p+:8*Count] = shift_data_i[8*(Lanes*p+First)+:8*Count];
@@ -174,6 +313,9 @@ module npu_core #(
     npu_dot_tile #(
       .Lanes(Count),
       .Simd (Simd),
+      //@ if units.bnn.enabled
+      .Copies(TileCopies),
+      //@ endif
       .Ports(Ports)
     ) u_tile (
       .clk_i,
@@ -188,9 +330,11 @@ module npu_core #(
       .packed_weights_i(shadow_q[4*First*Simd+:4*Count*Simd]),
       //@ if units.bnn.enabled
       .load_lanes_i(load_lanes[First+:Count]),
+      .own_i       (skip_pass_q),
+      .own_data_i  (own_data[8*Simd*(First%Copies)+:8*Simd*TileCopies]),
       .binary_i,
-      .valid_i     (fire_valid_i),
-      .bits_i      (fire_bits_i),
+      .valid_i     (valid[Simd*(First%Copies)+:Simd*TileCopies]),
+      .bits_i      (bits[11*(First%Copies)+:11*TileCopies]),
       .active_i    (active_q[First+:Count]),
       //@ endif
       .fire_i,
@@ -200,31 +344,35 @@ module npu_core #(
     );
   end
 
-  // Accumulators: each half is its own memory, so that one drains while the other accumulates.
-  npu_ram_1r1w #(
-    .Width(SumW),
-    .Depth(Accumulators)
-  ) u_half0 (
-    .clk_i,
-    .we_i   (fire_i && !fire_half_i),
-    .waddr_i(fire_index_i),
-    .wdata_i(sum_out),
-    .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
-    .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index_i),
-    .rdata_o(half_data0)
-  );
-  npu_ram_1r1w #(
-    .Width(SumW),
-    .Depth(Accumulators)
-  ) u_half1 (
-    .clk_i,
-    .we_i   (fire_i && fire_half_i),
-    .waddr_i(fire_index_i),
-    .wdata_i(sum_out),
-    .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
-    .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index_i),
-    .rdata_o(half_data1)
-  );
+  // Accumulators: each half is its own memory, so that one drains while the other accumulates. With
+  // a window of positions to skip every lane has an address of its own.
+  for (genvar a = 0; a < AccParts; a++) begin : gen_accumulators
+    localparam int unsigned PartW = SumW / AccParts;
+    npu_ram_1r1w #(
+      .Width(PartW),
+      .Depth(Accumulators)
+    ) u_half0 (
+      .clk_i,
+      .we_i   (fire_lane[a] && !fire_half_i),
+      .waddr_i(fire_index[IndexW*a+:IndexW]),
+      .wdata_i(sum_write[PartW*a+:PartW]),
+      .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
+      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .rdata_o(half_data0[PartW*a+:PartW])
+    );
+    npu_ram_1r1w #(
+      .Width(PartW),
+      .Depth(Accumulators)
+    ) u_half1 (
+      .clk_i,
+      .we_i   (fire_lane[a] && fire_half_i),
+      .waddr_i(fire_index[IndexW*a+:IndexW]),
+      .wdata_i(sum_write[PartW*a+:PartW]),
+      .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
+      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .rdata_o(half_data1[PartW*a+:PartW])
+    );
+  end
 
   always_ff @(posedge clk_i) begin
     if (acc_read_i) fire_from_half_q <= acc_half_i;
@@ -236,9 +384,12 @@ module npu_core #(
     if (fire_digit_i) begin
       for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:24], 8'd0};
     end
+  end
+  always_comb begin
+    sum_write = sum_out;
     //@ if units.bnn.enabled
     if (fire_double_i) begin
-      for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:31], 1'b0};
+      for (int unsigned n = 0; n < Lanes; n++) sum_write[32*n+:32] = {sum_out[32*n+:31], 1'b0};
     end
     //@ endif
   end

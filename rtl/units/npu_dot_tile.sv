@@ -16,6 +16,9 @@ module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64
   parameter int unsigned Ports = 4,   //@ = units.window_ports  -- most slots of a shift
+  //@ if units.bnn.enabled
+  parameter int unsigned Copies = 1,  // operands of bits: 1 for all lanes, or one for each
+  //@ endif
   localparam int unsigned CountW = $clog2(Ports + 1)
 ) (
   input  wire                     clk_i,
@@ -31,10 +34,12 @@ module npu_dot_tile #(
   input  wire  [8*Lanes*Simd-1:0] weights_i,
   input  wire  [4*Lanes*Simd-1:0] packed_weights_i,
   //@ if units.bnn.enabled
-  input  wire  [Lanes-1:0]        load_lanes_i,  // that take load_data_i
+  input  wire  [Lanes-1:0]        load_lanes_i,  // that take load_data_i, or with own_i theirs
+  input  wire                     own_i,
+  input  wire  [8*Simd*Copies-1:0] own_data_i,
   input  wire                     binary_i,
-  input  wire  [Simd-1:0]         valid_i,       // of fire_i, as the following two
-  input  wire  [10:0]             bits_i,        // 8 times the number of valid bytes
+  input  wire  [Simd*Copies-1:0]  valid_i,       // of fire_i, as the following two
+  input  wire  [11*Copies-1:0]    bits_i,        // 8 times the number of valid bytes
   input  wire  [Lanes-1:0]        active_i,      // lanes
   //@ endif
   // sums
@@ -79,6 +84,11 @@ module npu_dot_tile #(
     if (load_i) slots_q <= {Lanes{load_data_i}};
     else if (shift_i) slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
     //@ if units.bnn.enabled
+    for (int unsigned own = 0; own < Lanes; own++) begin
+      if (load_i && own_i) begin
+        slots_q[8*Simd*own+:8*Simd] <= own_data_i[8*Simd*(own%Copies)+:8*Simd];
+      end
+    end
     for (int unsigned held = 0; held < Lanes; held++) begin
       if (load_i && !load_lanes_i[held]) begin
         slots_q[8*Simd*held+:8*Simd] <= slots_q[8*Simd*held+:8*Simd];
@@ -97,8 +107,8 @@ module npu_dot_tile #(
       .weights_i(weights_q[8*Simd*l+:8*Simd]),
       //@ if units.bnn.enabled
       .binary_i,
-      .valid_i  (active_i[l] ? valid_i : '0),
-      .bits_i   (active_i[l] ? bits_i : '0),
+      .valid_i  (active_i[l] ? valid_i[Simd*(l%Copies)+:Simd] : '0),
+      .bits_i   (active_i[l] ? bits_i[11*(l%Copies)+:11] : '0),
       //@ endif
       .sum_i    (from[32*l+:32]),
       .sum_o    (sum_o[32*l+:32])
@@ -165,6 +175,7 @@ module npu_dot_tile #(
     if (load_i) begin
       slots_q <= ordered({Lanes{load_data_i}});
       //@ if units.bnn.enabled
+      if (own_i) slots_q <= ordered({(Lanes / Copies) {own_data_i}});
       if (load_lanes_i != '1) begin
         for (int unsigned held = 0; held < Lanes; held++) begin
           for (int unsigned word = 0; word < Words; word++) begin
@@ -184,11 +195,15 @@ module npu_dot_tile #(
   end
 
   //@ if units.bnn.enabled
-  logic [32*Words-1:0] valid_bits;
+  logic [32*Words*Copies-1:0] valid_bits;
   always_comb begin
     valid_bits = '0;
     if (fire_i && binary_i) begin
-      for (int unsigned slot = 0; slot < Simd; slot++) valid_bits[8*slot+:8] = {8{valid_i[slot]}};
+      for (int unsigned copy = 0; copy < Copies; copy++) begin
+        for (int unsigned slot = 0; slot < Simd; slot++) begin
+          valid_bits[32*Words*copy+8*slot+:8] = {8{valid_i[Simd*copy+slot]}};
+        end
+      end
     end
   end
   //@ endif
@@ -203,11 +218,12 @@ module npu_dot_tile #(
           sum_o[32*id+:32] = sum_o[32*id+:32] +
                             (32'($countones(~(slots_q[PlaneW*word+32*id+:32] ^
                                               weights_q[PlaneW*word+32*id+:32]) &
-                                            valid_bits[32*word+:32] & {32{active_i[id]}})) << 1);
+                                            valid_bits[32*(Words*(id%Copies)+word)+:32] &
+                                            {32{active_i[id]}})) << 1);
         end
       end
       for (int unsigned id = 0; id < Lanes; id++) begin
-        if (active_i[id]) sum_o[32*id+:32] = sum_o[32*id+:32] - 32'(bits_i);
+        if (active_i[id]) sum_o[32*id+:32] = sum_o[32*id+:32] - 32'(bits_i[11*(id%Copies)+:11]);
       end
     end else
     //@ endif

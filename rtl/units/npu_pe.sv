@@ -21,6 +21,10 @@ module npu_pe #(
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
   parameter int unsigned Ports        = 4,       //@ = units.window_ports
+  //@ if units.bnn.enabled
+  parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
+  parameter int unsigned SkipSlices   = 32,      //@ = units.bnn.skip_slices  -- that a window holds
+  //@ endif
   parameter int unsigned BusBytes     = 16,      //@ = npu.axi.bytes
   parameter int unsigned QueueDepth   = 4,        //@ = npu.command_queue
   parameter int unsigned Barriers     = 16        //@ = npu.barriers
@@ -190,16 +194,20 @@ module npu_pe #(
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
       bad_bits     = cmd_q.binary || cmd_q.skip_outside || cmd_q.two_planes || cmd_q.gated ||
-                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits;
+                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits ||
+                     cmd_q.skip_window;
       //@ if units.bnn.enabled
       bad_bits     = (cmd_q.binary && (!is_gather || cmd_q.packed_weights || cmd_q.acc_shift)) ||
                      (cmd_q.two_planes && !(cmd_q.pool_bits ? !cmd_q.win_rows[0]
                                             : cmd_q.binary && cmd_q.acc_init && cmd_q.drain)) ||
                      (cmd_q.gated && !(cmd_q.binary && cmd_q.two_planes)) ||
+                     (cmd_q.skip_window && (SkipWindow == 1 || !cmd_q.gated ||
+                                            cmd_q.k0_count > 16'(SkipSlices))) ||
                      cmd_q.thresholds == 2'd2 || (cmd_q.thresholds != '0 && !is_array) ||
                      (cmd_q.pool_bits && !is_pool);
       //@ endif
-      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window ||
+                     bad_type ||
                      !(is_array || is_pool || is_two || is_lookup || is_rows);
     end
   end
@@ -217,7 +225,13 @@ module npu_pe #(
   logic              stage_valid, stage_swap, stage_last, stage_first, stage_clear, stage_half;
   logic              stage_digit;
   //@ if units.bnn.enabled
-  logic              stage_second, stage_double, stage_gate;
+  logic              stage_second, stage_double;
+  logic [Ports-1:0]  stage_lower;
+  logic [15:0]       stage_slice, skip_slice;
+  logic              skip_pass, skip_step, skip_begin;
+  logic [IndexW-1:0] skip_index;
+  logic [SizeW-1:0]  skip_count;
+  logic [Cores-1:0]  skip_more;
   //@ endif
   logic [CountW-1:0] stage_count;
   logic [ByteW*Ports-1:0] stage_low, stage_high, stage_length, stage_place;
@@ -231,6 +245,9 @@ module npu_pe #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    //@ if units.bnn.enabled
+    .SkipWindow  (SkipWindow),
+    //@ endif
     .Ports       (Ports)
   ) u_sequencer (
     .clk_i,
@@ -265,7 +282,15 @@ module npu_pe #(
     //@ if units.bnn.enabled
     .stage_second_o (stage_second),
     .stage_double_o (stage_double),
-    .stage_gate_o   (stage_gate),
+    .stage_lower_o  (stage_lower),
+    .stage_slice_o  (stage_slice),
+    .skip_pass_o    (skip_pass),
+    .skip_step_o    (skip_step),
+    .skip_begin_o   (skip_begin),
+    .skip_slice_o   (skip_slice),
+    .skip_index_o   (skip_index),
+    .skip_count_o   (skip_count),
+    .skip_more_i    (skip_more != '0),
     //@ endif
     .stage_half_o   (stage_half),
     .stage_index_o  (stage_index),
@@ -307,7 +332,7 @@ module npu_pe #(
     gather_mask = '0;
     if (stage_valid && is_gather) begin
       for (int unsigned p = 0; p < Ports; p++) begin
-        if (CountW'(p) < stage_count) begin
+        if (CountW'(p) < stage_count && !port_lower[p]) begin
           gather_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*p+:ByteW], 3'b000});
           gathered    = gathered | ((vectors[VecW*p+:8*Simd] & gather_mask) <<
                                     {stage_place[ByteW*p+:ByteW], 3'b000});
@@ -319,6 +344,13 @@ module npu_pe #(
   always_ff @(posedge clk_i) begin
     if (stage_valid && is_gather) gathered_q <= gathered;
   end
+
+  // Ports with vectors of the second plane, which wait for their pass.
+  logic [Ports-1:0] port_lower;
+  //@ if units.bnn.enabled
+  assign port_lower = (SkipWindow > 1) ? stage_lower : '0;
+  //@ endif
+  //@ unless units.bnn.enabled: assign port_lower = '0;
 
   // ---------------------------------------------------------------------------------------------
   // Cores.
@@ -376,7 +408,7 @@ module npu_pe #(
   // Bits: the bytes of the operand that count.
   logic [Simd-1:0]  counted, counted_q, fire_counted_q, counted_mask;
   logic [10:0]      bits, fire_bits_q;
-  logic             fire_double_q, fire_gate_q;
+  logic             fire_double_q;
   logic [ByteW-1:0] counted_low, counted_high;
 
   always_comb begin
@@ -387,7 +419,7 @@ module npu_pe #(
     bits         = '0;
     if (stage_valid && cmd_q.binary) begin
       for (int unsigned q = 0; q < Ports; q++) begin
-        if (CountW'(q) < stage_count) begin
+        if (CountW'(q) < stage_count && !port_lower[q]) begin
           counted_low  = cmd_q.skip_outside ? stage_low[ByteW*q+:ByteW] : '0;
           counted_high = stage_length[ByteW*q+:ByteW];
           if (cmd_q.skip_outside && stage_high[ByteW*q+:ByteW] < counted_high) begin
@@ -407,8 +439,68 @@ module npu_pe #(
       fire_counted_q <= counted;
       fire_bits_q    <= bits;
       fire_double_q  <= stage_double;
-      fire_gate_q    <= stage_gate;
     end
+  end
+  //@ endif
+
+  //@ if units.bnn.enabled
+  // Vectors of the second plane on their way to its pass: a memory for each place of a window.
+  localparam int unsigned BytesW      = $clog2(Simd + 1);
+  localparam int unsigned SkipVectorW = 9 * Simd + BytesW;  // a vector, valid bytes, their number
+  logic [SkipVectorW*SkipWindow-1:0] skip_vectors;
+
+  if (SkipWindow > 1) begin : gen_skip
+    localparam int unsigned Blocks = (Accumulators + SkipWindow - 1) / SkipWindow;
+    localparam int unsigned Depth  = SkipSlices * Blocks;
+    localparam int unsigned DepthW = $clog2(Depth);
+    localparam int unsigned PlaceW = $clog2(SkipWindow);
+    logic [8*Simd-1:0]      lower_data, lower_data_q, lower_mask;
+    logic [DepthW-1:0]      write_entry, read_entry;
+    logic                   keep;
+
+    always_comb begin
+      lower_data = stage_first ? '0 : lower_data_q;
+      lower_mask = '0;
+      if (keep || (stage_valid && stage_lower != '0)) begin
+        for (int unsigned v = 0; v < Ports; v++) begin
+          if (CountW'(v) < stage_count && stage_lower[v]) begin
+            lower_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*v+:ByteW], 3'b000});
+            lower_data = lower_data | ((vectors[VecW*v+:8*Simd] & lower_mask) <<
+                                       {stage_place[ByteW*v+:ByteW], 3'b000});
+          end
+        end
+      end
+    end
+    always_ff @(posedge clk_i) begin
+      if (stage_valid && cmd_q.skip_window) lower_data_q <= lower_data;
+    end
+
+    assign keep        = stage_valid && cmd_q.skip_window && !stage_second && stage_last;
+    assign write_entry = DepthW'(stage_slice) * DepthW'(Blocks) +
+                         DepthW'(32'(stage_index) >> PlaceW);
+    assign read_entry  = DepthW'(skip_slice) * DepthW'(Blocks) +
+                         DepthW'(32'(skip_index) >> PlaceW);
+    logic unused_slices;
+    assign unused_slices = ^{stage_slice, skip_slice};
+
+    for (genvar w = 0; w < SkipWindow; w++) begin : gen_place
+      npu_ram_1r1w #(
+        .Width(SkipVectorW),
+        .Depth(Depth)
+      ) u_place (
+        .clk_i,
+        .we_i   (keep && stage_index[PlaceW-1:0] == PlaceW'(w)),
+        .waddr_i(write_entry),
+        .wdata_i({BytesW'(bits >> 3), counted, lower_data}),
+        .re_i   (skip_step && skip_begin),
+        .raddr_i(read_entry),
+        .rdata_o(skip_vectors[SkipVectorW*w+:SkipVectorW])
+      );
+    end
+  end else begin : gen_lockstep
+    assign skip_vectors = '0;
+    logic unused_skip;
+    assign unused_skip = ^{stage_lower, stage_slice, skip_slice, skip_begin, skip_index};
   end
   //@ endif
 
@@ -424,6 +516,9 @@ module npu_pe #(
       .Lanes       (Lanes),
       .Simd        (Simd),
       .Accumulators(Accumulators),
+      //@ if units.bnn.enabled
+      .SkipWindow  (SkipWindow),
+      //@ endif
       .Ports       (Ports)
     ) u_core (
       .clk_i,
@@ -450,11 +545,18 @@ module npu_pe #(
       .gate_we_i    (gate_we),
       .gate_row_i   (gate_row),
       .binary_i     (cmd_q.binary),
-      .skip_i       (stage_second && cmd_q.gated),
+      .gated_i      (cmd_q.gated),
+      .second_i     (stage_second),
       .fire_valid_i (fire_counted_q),
       .fire_bits_i  (fire_bits_q),
       .fire_double_i(fire_double_q),
-      .fire_gate_i  (fire_gate_q),
+      .skip_pass_i  (skip_pass),
+      .skip_step_i  (skip_step),
+      .skip_begin_i (skip_begin),
+      .skip_index_i (skip_index),
+      .skip_count_i (skip_count),
+      .skip_more_o  (skip_more[c]),
+      .skip_vectors_i(skip_vectors),
       //@ endif
       .acc_read_i   (fire_next),
       .acc_half_i   (stage_half),

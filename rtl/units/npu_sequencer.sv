@@ -11,6 +11,14 @@
 // Up to Ports rows of a window column or of a gathered slice are fetched in a cycle: those before
 // the first one that PE memory refuses.
 //
+// A window slides to its right neighbour, and from the end of a row to the next row's beginning
+// where the columns left of the row are as many as or fewer than those right of it that the lanes
+// hold: all of them are fill.
+//
+// With skip_window the first pass of a tile fetches both planes of bits, and the second one needs no
+// memory: SkipWindow positions are a block, in which every step lets each lane do the next position
+// that passed its gate, until no lane has one left.
+//
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
 module npu_sequencer #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -19,6 +27,7 @@ module npu_sequencer #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
+  parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
   localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
@@ -61,8 +70,17 @@ module npu_sequencer #(
   output wire                             stage_digit_o,  // sums are multiplied by 256 before
   //@ if units.bnn.enabled
   output wire                             stage_second_o, // the slice is of the second plane
-  output wire                             stage_double_o, // sums are multiplied by 2 before
-  output wire                             stage_gate_o,   // sums of the first plane are complete
+  output wire                             stage_double_o, // the first plane's sums are complete
+  output wire  [Ports-1:0]                stage_lower_o,  // ports with vectors of the second plane
+  output wire  [15:0]                     stage_slice_o,
+  // second pass with skip_window
+  output wire                             skip_pass_o,
+  output wire                             skip_step_o,    // a step in this cycle
+  output wire                             skip_begin_o,   // the first one of its block
+  output wire  [15:0]                     skip_slice_o,
+  output wire  [IndexW-1:0]               skip_index_o,   // the block's first position
+  output wire  [SizeW-1:0]                skip_count_o,   // its positions
+  input  wire                             skip_more_i,    // it needs another step after this one
   //@ endif
   output wire                             stage_half_o,
   output wire  [IndexW-1:0]               stage_index_o,
@@ -111,11 +129,17 @@ module npu_sequencer #(
   logic [15:0]             k0_q;
   logic [7:0]              k1_q, k2_q;
   logic                    plane_q;                              // the second plane of bits
+  logic                    skipping, skip_pass, skip_hold;       // skip_window; its second pass
+  logic                    both_planes;                          // its first pass
+  logic                    slice_begin_q;                        // the next step is the first one
+  logic [1:0]              settle_q;                             // cycles before it
   logic signed [AddrW-1:0] k_x_q, k1_x_q, k_row_q;
   logic signed [17:0]      k_y_q;
   logic [7:0]              win_r_q, win_c_q;
   logic signed [AddrW-1:0] win_x_q, win_row_q, slide_x_q;
   logic signed [17:0]      win_y_q;
+  logic [7:0]              outside_q;                            // columns left of the row
+  logic signed [AddrW-1:0] outside_x_q;                          // offset of the first one inside
   logic                    fired_q;                              // the last cycle fired a sum
   // Gathered slices: bytes of their first kernel row that earlier slices took, kernel rows from
   // that one on, bytes of the operand that this position's fetches have filled.
@@ -129,6 +153,7 @@ module npu_sequencer #(
   logic signed [AddrW-1:0] base_x, base_address;
   logic signed [17:0]      base_y;
   logic                    phase_b;
+  logic [7:0]              fetch_rows;               // of a gathered slice, in all planes fetched
   logic [7:0]              slice_rows, rows_here;  // kernel rows of a gathered slice; rows to fetch
   logic [CountW-1:0]       wanted;
 
@@ -146,11 +171,13 @@ module npu_sequencer #(
   assign slice_rows = (taken3 < 16'(Simd) && rows_left_q > 8'd3) ? 8'd4 :
                       (taken2 < 16'(Simd) && rows_left_q > 8'd2) ? 8'd3 :
                       (taken1 < 16'(Simd) && rows_left_q > 8'd1) ? 8'd2 : 8'd1;
-  assign rows_here  = (is_gather ? slice_rows : is_window ? cmd_i.win_rows : win_r_q + 8'd1) -
+  assign fetch_rows = both_planes ? slice_rows << 1 : slice_rows;
+  assign rows_here  = (is_gather ? fetch_rows : is_window ? cmd_i.win_rows : win_r_q + 8'd1) -
                       win_r_q;
-  assign wanted     = (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
+  assign wanted     = skip_pass                ? '0
+                    : (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
 
-  logic [Ports-1:0]               any_inside, bad_address;
+  logic [Ports-1:0]               any_inside, bad_address, lower;
   logic [ByteW*Ports-1:0]         low, high, length, place;
   logic signed [AddrW*Ports-1:0]  address;
   logic signed [AddrW-1:0]        bad_first, bad_last;   // of the first port out of memory
@@ -161,6 +188,7 @@ module npu_sequencer #(
   always_comb begin
     any_inside  = '0;
     bad_address = '0;
+    lower       = '0;
     low         = '0;
     high        = '0;
     length      = '0;
@@ -183,11 +211,19 @@ module npu_sequencer #(
                 : is_linear ? ByteW'(PostWidth) : ByteW'(cmd_i.group_channels);
     for (int unsigned p = 0; p < Ports; p++) begin
       if (CountW'(p) < wanted) begin
+        if (both_planes && win_r_q + 8'(p) >= slice_rows) begin
+          lower[p] = 1'b1;
+          if (win_r_q + 8'(p) == slice_rows) begin
+            port_row   = row_q + k_row_q + base_x + $signed(AddrW'(cmd_i.plane_step));
+            port_y     = y_q + k_y_q;
+            port_place = '0;
+          end
+        end
         port_x       = base_x;
         port_address = port_row;
         if (is_gather) begin
           port_length = (cmd_i.run_bytes < 14'(Simd)) ? ByteW'(cmd_i.run_bytes) : ByteW'(Simd);
-          if (p == 0 && win_r_q == '0) begin
+          if (win_r_q + 8'(p) == '0 || (lower[p] && win_r_q + 8'(p) == slice_rows)) begin
             port_x       = base_x + $signed(AddrW'(skip_q));
             port_address = port_row + $signed(AddrW'(skip_q));
             port_length  = (taken1 < 16'(Simd)) ? ByteW'(taken1) : ByteW'(Simd);
@@ -231,20 +267,20 @@ module npu_sequencer #(
   // Gates and grant.
   // ---------------------------------------------------------------------------------------------
   logic fetch_first, fetch_last, slice_first, k_last, tile_first, tile_pass_last, single_slice;
-  logic row_last, group_tiles_last, group_last, slide_column, column_start_fresh;
+  logic row_last, group_tiles_last, group_last, slide_column, slides, wraps;
   logic gate_slice, gate_half, gate_hazard, gate_result, open, grant, out_of_memory;
-  logic last_wanted, column_last, planes_done;
+  logic last_wanted, column_last, planes_done, block_last, skip_more;
   logic [CountW-1:0] count;  // vectors granted
 
   assign slide_column = win_c_q == cmd_i.win_cols - cmd_i.win_new_cols;
-  assign column_last  = win_r_q + 8'(wanted) == (is_gather ? slice_rows : cmd_i.win_rows);
+  assign column_last  = win_r_q + 8'(wanted) == (is_gather ? fetch_rows : cmd_i.win_rows);
   // The fetch that is wanted ends the position; it does if all of it is granted.
   assign last_wanted  = (is_two ? phase_b : is_linear) || (is_matmul && (!is_gather || column_last))
                         || ((is_window || is_pool) && column_last &&
                             win_c_q + 8'd1 == cmd_i.win_cols);
-  assign fetch_last   = last_wanted && count == wanted;
+  assign fetch_last   = skip_pass || (last_wanted && count == wanted);
   assign single_slice = cmd_i.k0_count == 16'd1 && cmd_i.k1_count == 8'd1 && cmd_i.k2_count == 8'd1;
-  assign slice_first  = tile_left_q == tile_size_q && fetch_first;
+  assign slice_first  = skip_pass ? slice_begin_q : tile_left_q == tile_size_q && fetch_first;
   assign planes_done  = !cmd_i.two_planes || plane_q;
   assign k_last       = !is_array ||
                         (k0_q + 16'd1 == cmd_i.k0_count && planes_done &&
@@ -252,11 +288,10 @@ module npu_sequencer #(
                                         k2_q + 8'd1 == cmd_i.k2_count)));
   assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
 
-  logic position_fresh_q;  // the position began with a full window
-  assign fetch_first = is_linear ? win_c_q == '0 : is_matmul ? win_r_q == '0
-                     : win_r_q == '0 && (position_fresh_q ? win_c_q == '0 : slide_column);
+  logic position_begins_q;  // nothing of the position has been fetched
+  assign fetch_first = position_begins_q;
 
-  assign tile_pass_last   = tile_left_q == 24'd1;
+  assign tile_pass_last   = skip_pass ? block_last && !skip_more : tile_left_q == 24'd1;
   assign row_last         = column_q + 16'd1 == cmd_i.out_w;
   assign group_tiles_last = positions_left_q == '0;
   assign group_last       = is_linear || group_q + 16'd1 == cmd_i.groups;
@@ -266,7 +301,8 @@ module npu_sequencer #(
   // The sum of a one-position tile is not yet in its entry when the next slice would read it.
   assign gate_hazard = !is_array || !fired_q || tile_size_q != 24'd1 || tile_first || !last_wanted;
   assign gate_result = is_array || !last_wanted || result_ready_i;
-  assign open        = active_q && gate_slice && gate_half && gate_hazard && gate_result;
+  assign open        = active_q && gate_slice && gate_half && gate_hazard && gate_result &&
+                       settle_q == '0;
   assign out_of_memory = bad_address != '0;
 
   // Ports are granted in order; one that needs no memory is granted with those before it.
@@ -283,7 +319,7 @@ module npu_sequencer #(
                      > (ByteW + 1)'(WordBytes);
     end
   end
-  assign grant = open && (out_of_memory || count != '0);
+  assign grant = open && (out_of_memory || skip_pass || count != '0);
 
   assign read_valid_o = (open && !out_of_memory) ? any_inside : '0;
   assign read_two_o   = two_words;
@@ -312,19 +348,24 @@ module npu_sequencer #(
   assign step_y      = row_last ? y_q + $signed({10'b0, cmd_i.y_step}) : y_q;
   assign step_x      = row_last ? group_x_q : x_q + x_step;
 
-  // Rows of a window column or of a gathered slice that this cycle's grant fetches.
-  logic signed [AddrW-1:0] rows_step;
-  logic signed [17:0]      rows_y_step;
+  // Behind the rows of a window column or of a gathered slice that this cycle's grant fetches.
+  logic signed [AddrW-1:0] row_next;
+  logic signed [17:0]      row_y_next;
   logic [ByteW-1:0]        place_next;
   always_comb begin
-    rows_step   = '0;
-    rows_y_step = '0;
-    place_next  = place_q;
+    row_next   = win_row_q;
+    row_y_next = win_y_q;
+    place_next = place_q;
     for (int unsigned p = 0; p < Ports; p++) begin
       if (CountW'(p) < count) begin
-        rows_step   = rows_step + $signed({2'b00, cmd_i.win_row_step});
-        rows_y_step = rows_y_step + $signed({10'b0, cmd_i.win_y_step});
-        place_next  = place_next + length[ByteW*p+:ByteW];
+        if (lower[p] && win_r_q + 8'(p) == slice_rows) begin
+          row_next   = $signed(AddrW'(cmd_i.plane_step));
+          row_y_next = '0;
+          place_next = '0;
+        end
+        row_next   = row_next + $signed({2'b00, cmd_i.win_row_step});
+        row_y_next = row_y_next + $signed({10'b0, cmd_i.win_y_step});
+        place_next = place_next + length[ByteW*p+:ByteW];
       end
     end
   end
@@ -345,9 +386,15 @@ module npu_sequencer #(
   assign next_group_x = start_i ? AddrW'($signed(cmd_i.x_start))
                                 : group_x_q + $signed({10'b0, cmd_i.group_step});
 
-  // A window slides when the next position is the right neighbour in the same pass of the same
-  // slice.
-  assign column_start_fresh = row_last || is_pool || group_end || (pass_end && !single_slice);
+  // A window slides when the next position comes in the same pass of the same slice. At the end of a
+  // row it needs as many columns behind the row as the next position has before it; column 0 of
+  // the window is where it was for all rows if there is one k1.
+  logic signed [AddrW-1:0] first_shared_x, left_of_row;
+  assign left_of_row    = base_x + $signed(AddrW'(cmd_i.group_channels));
+  assign first_shared_x = base_x + $signed({2'b00, cmd_i.win_col_step}) - outside_x_q;
+  assign slides = is_window && !group_end && (!pass_end || single_slice);
+  assign wraps  = cmd_i.k1_count == 8'd1 && outside_q != '0 &&
+                  first_shared_x >= $signed({2'b00, cmd_i.row_bytes});
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -387,6 +434,8 @@ module npu_sequencer #(
       tile_row_q    <= step_row;
       tile_y_q      <= step_y;
       tile_x_q      <= step_x;
+    end else if (skip_hold) begin
+      // Stays at the tile's last position, from which the next tile goes on.
     end else if (pass_end) begin
       column_q <= tile_column_q;
       row_q    <= tile_row_q;
@@ -409,8 +458,12 @@ module npu_sequencer #(
       tile_left_q <= tile_size_q;
       index_q     <= '0;
     end else if (position_end) begin
-      tile_left_q <= tile_left_q - 24'd1;
-      index_q     <= index_q + IndexW'(1);
+      if (!skip_pass) begin
+        tile_left_q <= tile_left_q - 24'd1;
+        index_q     <= index_q + IndexW'(1);
+      end else if (!skip_more) begin
+        index_q <= index_q + IndexW'(SkipWindow);
+      end
     end
 
     // Slices.
@@ -457,25 +510,27 @@ module npu_sequencer #(
 
     // Fetches of a position: columns of the window, rows inside of them; or operand a, then b.
     if (start_i || position_end) begin
-      place_q          <= '0;
-      win_r_q          <= '0;
-      win_row_q        <= '0;
-      win_y_q          <= '0;
-      win_c_q          <= '0;
-      win_x_q          <= '0;
-      position_fresh_q <= 1'b1;
-      if (!start_i && is_window && !column_start_fresh) begin
-        win_c_q          <= cmd_i.win_cols - cmd_i.win_new_cols;
-        win_x_q          <= (slide_column && win_r_q == '0) ? win_x_q : slide_x_q;
-        position_fresh_q <= 1'b0;
+      place_q   <= '0;
+      win_r_q   <= '0;
+      win_row_q <= '0;
+      win_y_q   <= '0;
+      win_c_q   <= '0;
+      win_x_q   <= '0;
+      if (!start_i && slides && !row_last) begin
+        win_c_q <= cmd_i.win_cols - cmd_i.win_new_cols;
+        win_x_q <= (slide_column && win_r_q == '0) ? win_x_q : slide_x_q;
+      end
+      if (!start_i && slides && row_last && wraps) begin
+        win_c_q <= outside_q;
+        win_x_q <= outside_x_q;
       end
     end else if (grant) begin
       if (is_two) begin
         win_c_q <= 8'd1;
       end else if (!column_last || count != wanted) begin
         win_r_q   <= win_r_q + 8'(count);
-        win_row_q <= win_row_q + rows_step;
-        win_y_q   <= win_y_q + rows_y_step;
+        win_row_q <= row_next;
+        win_y_q   <= row_y_next;
         place_q   <= place_next;
       end else begin
         win_r_q   <= '0;
@@ -483,8 +538,15 @@ module npu_sequencer #(
         win_y_q   <= '0;
         win_c_q   <= win_c_q + 8'd1;
         win_x_q   <= win_x_q + $signed({2'b00, cmd_i.win_col_step});
+        if (left_of_row <= 0) begin
+          outside_q   <= win_c_q + 8'd1;
+          outside_x_q <= win_x_q + $signed({2'b00, cmd_i.win_col_step});
+        end
       end
     end
+    if (start_i || group_end) outside_q <= '0;
+    if (start_i || position_end) position_begins_q <= 1'b1;
+    else if (grant) position_begins_q <= 1'b0;
     // Where sliding positions begin: the offset of the first new column, seen in every full window.
     if (grant && slide_column && win_r_q == '0) slide_x_q <= win_x_q;
   end
@@ -499,22 +561,60 @@ module npu_sequencer #(
   logic [IndexW-1:0] stage_index_q;
 
   //@ if units.bnn.enabled
-  logic stage_second_q, stage_double_q, stage_gate_q;
+  logic             stage_second_q, stage_double_q;
+  logic [Ports-1:0] stage_lower_q;
+  logic [15:0]      stage_slice_q;
+  logic [SizeW-1:0] block_left;
+  logic             block_begin_q;  // the next step begins a block
+
+  assign skipping    = SkipWindow > 1 && cmd_i.skip_window;
+  assign skip_pass   = skipping && plane_q;
+  assign both_planes = skipping && !plane_q;
+  assign skip_hold   = skipping && (plane_q || plane_end);
+  assign skip_more   = skip_more_i;
+  assign block_left  = SizeW'(tile_size_q) - SizeW'(index_q);
+  assign block_last  = block_left <= SizeW'(SkipWindow);
 
   always_ff @(posedge clk_i) begin
     if (start_i || tile_end) plane_q <= 1'b0;
     else if (plane_end) plane_q <= 1'b1;
+    if (pass_end || !skip_pass) slice_begin_q <= 1'b1;
+    else if (grant) slice_begin_q <= 1'b0;
+    if (!skip_pass || (grant && !skip_more)) block_begin_q <= 1'b1;
+    else if (grant) block_begin_q <= 1'b0;
+    // The last sums of the first plane decide what the second pass does; and a lane may come back
+    // to its last sum in the next slice.
+    if (!rst_ni || clear_i || start_i) settle_q <= '0;
+    else if (skipping && plane_end) settle_q <= 2'd2;
+    else if (skip_pass && pass_end) settle_q <= 2'd1;
+    else if (settle_q != '0) settle_q <= settle_q - 2'd1;
     if (grant) begin
       stage_second_q <= plane_q;
-      stage_double_q <= plane_q && k0_q == '0;
-      stage_gate_q   <= cmd_i.gated && !plane_q && k0_q + 16'd1 == cmd_i.k0_count;
+      stage_double_q <= cmd_i.two_planes && !plane_q && k0_q + 16'd1 == cmd_i.k0_count;
+      stage_lower_q  <= lower;
+      stage_slice_q  <= k0_q;
     end
   end
   assign stage_second_o = stage_second_q;
   assign stage_double_o = stage_double_q;
-  assign stage_gate_o   = stage_gate_q;
+  assign stage_lower_o  = stage_lower_q;
+  assign stage_slice_o  = stage_slice_q;
+  assign skip_pass_o    = skip_pass;
+  assign skip_step_o    = skip_pass && grant;
+  assign skip_begin_o   = block_begin_q;
+  assign skip_slice_o   = k0_q;
+  assign skip_index_o   = index_q;
+  assign skip_count_o   = block_last ? block_left : SizeW'(SkipWindow);
   //@ endif
-  //@ unless units.bnn.enabled: assign plane_q = 1'b0;
+  //@ unless units.bnn.enabled: assign plane_q       = 1'b0;
+  //@ unless units.bnn.enabled: assign skipping      = 1'b0;
+  //@ unless units.bnn.enabled: assign skip_pass     = 1'b0;
+  //@ unless units.bnn.enabled: assign both_planes   = 1'b0;
+  //@ unless units.bnn.enabled: assign skip_hold     = 1'b0;
+  //@ unless units.bnn.enabled: assign skip_more     = 1'b0;
+  //@ unless units.bnn.enabled: assign block_last    = 1'b0;
+  //@ unless units.bnn.enabled: assign slice_begin_q = 1'b0;
+  //@ unless units.bnn.enabled: assign settle_q      = '0;
 
   always_ff @(posedge clk_i) begin
     stage_valid_q <= rst_ni && !clear_i && grant && !out_of_memory;

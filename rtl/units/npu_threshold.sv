@@ -8,8 +8,8 @@
 // A record is {flip, third [19:0], second [18:0], bias [31:0]}.
 //
 // Packed: eight channels are a byte, channels that do not exist are 0; chunks narrower than a byte
-// are collected. Otherwise each channel's bit is a byte. Writes cannot be refused; with two planes a
-// chunk may come in every second cycle only.
+// are collected. Otherwise each channel's bit is a byte. Writes cannot be refused; with two planes
+// a chunk may come in every second cycle only.
 module npu_threshold #(
   parameter int unsigned Width = 16  //@ = units.postprocess_width  -- channels per cycle
 ) (

@@ -22,6 +22,11 @@ using namespace compiler;  // NOLINT: the stages' names are local to this folder
 namespace {
 
 constexpr size_t kImageAlignment = 64;
+/// Costs of copies of parameters that are tried, see PartitionLayers().
+constexpr double kCopies[] = {0, 0.4};
+/// Parameters that may be loaded ahead of an exchange between PEs, in words for each cycle that
+/// they compute before it: what is tried. The last one is no limit.
+constexpr double kOvertaking[] = {0.7, 1, 1.5, 1e9};
 
 size_t Align(size_t value) {
   return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
@@ -49,6 +54,9 @@ uint64_t Macs(const Model& model, const Operator& op) {
              static_cast<uint64_t>(filter.shape[2]);
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
+    case OperatorType::kBinaryConv2d:
+      return results * static_cast<uint64_t>(filter.elements() / filter.shape[0]) *
+             static_cast<uint64_t>(model.tensors[op.inputs[0]].planes);
     default:
       return 0;
   }
@@ -93,7 +101,8 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
     const Tensor& output = model.tensors[op.outputs[0]];
     program->layers.push_back(ProgramLayer{static_cast<uint32_t>(op.index) & 0xffff,
                                            static_cast<uint32_t>(op.index), op.name, op.outputs[0],
-                                           output.shape, Macs(model, op)});
+                                           output.shape, Macs(model, op),
+                                           model.tensors[op.inputs[0]].type == TensorType::kBits});
   }
 }
 
@@ -118,8 +127,18 @@ std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& paramet
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
-  placed = HoistLoads(config, std::move(placed));
-  return AddBarriers(config, std::move(placed));
+  std::vector<Step> best = AddBarriers(config, HoistLoads(config, placed, 0));
+  if (config.pes() == 1) return best;
+  // Parameters that come early may hold up what PEs tell each other.
+  int64_t least = EstimateCycles(config, best);
+  for (const double overtake : kOvertaking) {
+    std::vector<Step> steps = AddBarriers(config, HoistLoads(config, placed, overtake));
+    const int64_t cycles = EstimateCycles(config, steps);
+    if (cycles >= least) continue;
+    least = cycles;
+    best = std::move(steps);
+  }
+  return best;
 }
 
 std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,
@@ -200,27 +219,19 @@ Status CheckSizes(const Compilation& compilation) {
                     ""};
 }
 
-}  // namespace
-
-Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
-                                             const NpuConfig& config,
-                                             const CompileOptions& options) {
+/// Everything that is decided before there are commands.
+struct Plans {
   std::vector<Compilation> compilations;
-  Diagnostics errors;
-  for (const Model* model : models) {
-    Result<LoweredModel> lowered = Lower(*model, config);
-    if (lowered) {
-      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
-    } else {
-      AddErrors(lowered.errors(), &errors);
-    }
-  }
-  if (!errors.empty()) return errors;
+  std::vector<ParameterPlan> parameters;
+};
 
+/// Plans memories for models whose layers are divided among PEs.
+Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
+                        std::vector<Compilation> compilations) {
   // All plans are made before any errors are reported: a model may be too large in two ways.
+  Diagnostics errors;
   std::vector<ParameterInput> inputs;
   for (Compilation& c : compilations) {
-    c.partitions = PartitionLayers(c.lowered, config);
     Result<ActivationPlan> activations =
         PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors);
     if (activations) {
@@ -240,10 +251,53 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
     if (!parameters) AddErrors(parameters.errors(), &errors);
     return errors;
   }
-  const Result<std::vector<ParameterPlan>> parameters =
-      ChooseParameters(config, inputs, compilations);
+  Result<std::vector<ParameterPlan>> parameters = ChooseParameters(config, inputs, compilations);
   if (!parameters) return parameters.errors();
-  const std::vector<ParameterPlan>& plans = *parameters;
+  return Plans{std::move(compilations), std::move(*parameters)};
+}
+
+/// Plans for lowered models. What copies of parameters in several PEs cost depends on what else
+/// core memory has to hold, so divisions are tried.
+Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options,
+                          std::vector<Compilation> compilations) {
+  for (Compilation& c : compilations) {
+    c.partitions = PartitionLayers(c.lowered, config, kCopies[0]);
+  }
+  std::vector<Compilation> others = compilations;
+  for (Compilation& c : others) c.partitions = PartitionLayers(c.lowered, config, kCopies[1]);
+  const bool differ = !std::equal(
+      others.begin(), others.end(), compilations.begin(),
+      [](const Compilation& a, const Compilation& b) { return a.partitions == b.partitions; });
+  Result<Plans> best = MakePlans(config, options, std::move(compilations));
+  if (!differ) return best;
+  Result<Plans> other = MakePlans(config, options, std::move(others));
+  if (!best || !other) return best ? std::move(best) : std::move(other);
+  const int64_t cycles = Cost(config, other->compilations, other->parameters);
+  const int64_t least = Cost(config, best->compilations, best->parameters);
+  return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
+}
+
+}  // namespace
+
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options) {
+  std::vector<Compilation> compilations;
+  Diagnostics errors;
+  for (const Model* model : models) {
+    Result<LoweredModel> lowered = Lower(*model, config);
+    if (lowered) {
+      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
+    } else {
+      AddErrors(lowered.errors(), &errors);
+    }
+  }
+  if (!errors.empty()) return errors;
+
+  Result<Plans> chosen = ChoosePlans(config, options, std::move(compilations));
+  if (!chosen) return chosen.errors();
+  compilations = std::move(chosen->compilations);
+  const std::vector<ParameterPlan>& plans = chosen->parameters;
   const bool cached = std::any_of(plans.begin(), plans.end(),
                                   [](const ParameterPlan& plan) { return plan.cached_bytes > 0; });
 

@@ -111,7 +111,7 @@ std::vector<uint8_t> WriteProgram(const Program& program) {
     layers.U32(static_cast<uint32_t>(layer.output_tensor));
     layers.U64(layer.macs);
     layers.Shape(layer.output_shape);
-    layers.U32(0);
+    layers.U32(layer.binary ? 1 : 0);
   }
   const uint32_t tensors_offset = sizeof(npu_program_header);
   const uint32_t layers_offset = tensors_offset + static_cast<uint32_t>(tensors.bytes().size());
@@ -239,7 +239,9 @@ Result<Program> ReadProgram(std::span<const uint8_t> bytes) {
     layer.output_tensor = static_cast<int32_t>(row.U32());
     layer.macs = row.U64();
     layer.output_shape = row.Shape();
-    ok = ok && row.U32() == 0 && row.ok() && dimensions_ok(layer.output_shape);
+    const uint32_t binary = row.U32();
+    layer.binary = binary == 1;
+    ok = ok && binary <= 1 && row.ok() && dimensions_ok(layer.output_shape);
     program.layers.push_back(std::move(layer));
   }
   if (!ok) return Damaged("a table of the program file is inconsistent");

@@ -31,7 +31,8 @@ struct ProgramLayer {
   std::string name;             ///< operator type, such as CONV_2D
   int32_t output_tensor = 0;
   std::vector<int32_t> output_shape;
-  uint64_t macs = 0;  ///< multiply-accumulates of the operator's definition
+  uint64_t macs = 0;    ///< multiply-accumulates of the operator's definition
+  bool binary = false;  ///< they are of bits: the array does 8 times as many per cycle
   friend bool operator==(const ProgramLayer&, const ProgramLayer&) = default;
 };
 

@@ -75,7 +75,7 @@ typedef struct npu_program_layer {
   uint64_t macs;           /* 16: multiplications of the definition of the operator */
   uint32_t rank;           /* 24: of the output, 0..NPU_PROGRAM_MAX_RANK */
   uint32_t shape[8];       /* 28 */
-  uint32_t reserved;       /* 60: 0 */
+  uint32_t binary;         /* 60: 1: they are of bits, 8 times as many per cycle; else 0 */
 } npu_program_layer;       /* 64 bytes */
 
 #endif /* NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_ */

@@ -20,10 +20,11 @@ void Add(const CauseCycles& from, CauseCycles* to) {
   for (size_t i = 0; i < from.size(); ++i) (*to)[i] += from[i];
 }
 
-double Utilization(const NpuConfig& config, uint64_t macs, uint64_t cycles) {
+/// Share of the array's slots that the `slots` multiplications of bytes, or eight times as many of
+/// bits, fill.
+double Utilization(const NpuConfig& config, double slots, uint64_t cycles) {
   if (cycles == 0) return 0;
-  return static_cast<double>(macs) /
-         (static_cast<double>(cycles) * static_cast<double>(config.macs_per_cycle()));
+  return slots / (static_cast<double>(cycles) * static_cast<double>(config.macs_per_cycle()));
 }
 
 std::string ShapeText(const std::vector<int32_t>& shape) {
@@ -105,6 +106,7 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
   report->layers.clear();
   report->causes = {};
   report->macs = 0;
+  double slots = 0;
   for (size_t i = 0; i < program.layers.size(); ++i) {
     const ProgramLayer& layer = program.layers[i];
     LayerReport row;
@@ -114,7 +116,9 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
     row.macs = layer.macs;
     row.causes = job.layers[i];
     row.cycles = Sum(row.causes);
-    row.utilization = Utilization(config, row.macs, row.cycles);
+    const double row_slots = static_cast<double>(row.macs) / (layer.binary ? 8 : 1);
+    row.utilization = Utilization(config, row_slots, row.cycles);
+    slots += row_slots;
     report->macs += row.macs;
     Add(row.causes, &report->causes);
     report->layers.push_back(std::move(row));
@@ -128,7 +132,7 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
   report->warm = job.warm;
   report->bytes_read = job.counters.bytes_read;
   report->bytes_written = job.counters.bytes_written;
-  report->utilization = Utilization(config, report->macs, report->cycles);
+  report->utilization = Utilization(config, slots, report->cycles);
 }
 
 std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {

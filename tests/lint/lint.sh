@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lints RTL with Verilator and reads it into Yosys.
 #
-#   lint.sh library NPUGEN SOURCE     unprocessed rtl/ with the printed files of the edge emission
+#   lint.sh library NPUGEN SOURCE     unprocessed rtl/ with the printed files of the edge_bnn emission
 #   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view
 #   lint.sh yosys NPUGEN SPEC         hierarchy and check of the emission
@@ -12,9 +12,9 @@ trap 'rm -rf "$work"' EXIT
 
 case $mode in
   library)
-    "$npugen" emit "$subject/specs/edge.yaml" -o "$work/edge" > /dev/null
+    "$npugen" emit "$subject/specs/edge_bnn.yaml" -o "$work/edge" > /dev/null
     verilator --lint-only -Wall --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
-      "$work/edge/rtl/npu_regs.sv" "$subject"/rtl/cells/*.sv "$subject"/rtl/units/*.sv
+      "$work"/edge/rtl/npu_{regs,popcount}.sv "$subject"/rtl/cells/*.sv "$subject"/rtl/units/*.sv
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

@@ -270,11 +270,14 @@ TEST_F(ProgramTest, DemoWritesItsReport) {
   ASSERT_EQ(Npugen("demo --spec " + nano_ + " --images 5 --no-area --json demo.json"), 0)
       << output_;
   const nlohmann::json json = nlohmann::json::parse(ReadBytes((folder_ / "demo.json").string()));
-  EXPECT_EQ(json["images"], 5);
-  EXPECT_EQ(json["bit_exact"], 5);
-  EXPECT_GT(json["cycles_first"], 10000);
-  EXPECT_GT(json["cycles_per_image"], 10000);
-  EXPECT_GT(json["sim_hz"], 1000);
+  ASSERT_EQ(json["networks"].size(), 1u);  // nano has no binary unit
+  const nlohmann::json& network = json["networks"][0];
+  EXPECT_EQ(network["name"], "int8 CNN");
+  EXPECT_EQ(network["images"], 5);
+  EXPECT_EQ(network["bit_exact"], 5);
+  EXPECT_GT(network["cycles_first"], 10000);
+  EXPECT_GT(network["cycles_per_image"], 10000);
+  EXPECT_GT(network["sim_hz"], 1000);
   EXPECT_TRUE(json["area_ge"].is_null());
 }
 

@@ -3,8 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
+#include "generator/config/load.h"
+#include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "tests/support/files.h"
@@ -157,6 +161,59 @@ TEST(DigitsTest, ImagesOnNanoAreBitExact) {
 }
 
 /// The same stream takes the same cycles: nothing depends on the host.
+/// The first images of a network of bits, sums against the reference results. Returns the cycles
+/// of the last image, whose parameters are cached.
+uint32_t CheckBitImages(const NpuConfig& config, const std::string& network, size_t images) {
+  const Result<Model> model = ReadModel(
+      SourcePath(fmt::format("models/digits/{}/digits_{}.json", network, network)));
+  EXPECT_TRUE(model.ok()) << ErrorText(model);
+  if (!model) return 0;
+  const Result<CompiledModel> compiled = CompileForRun(*model, config);
+  EXPECT_TRUE(compiled.ok()) << ErrorText(compiled);
+  if (!compiled) return 0;
+  std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
+  for (uint8_t& byte : pixels) byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+  const std::vector<uint8_t> golden =
+      ReadBytes(SourcePath(fmt::format("models/digits/{}/golden_sums.bin", network)));
+  EXPECT_EQ(golden.size(), 360u * 40);
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+  const Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(*npu, config);
+  const Result<PlacedProgram> placed = (*host)->Place(compiled->plain);
+  uint32_t cycles = 0;
+  for (size_t i = 0; i < images; ++i) {
+    const auto image = pixels.begin() + static_cast<ptrdiff_t>(64 * i);
+    NpuHost::JobOptions job;
+    job.timeout_cycles = 1'000'000;
+    const Result<JobReport> report = (*host)->Run(*placed, {{image, image + 64}}, job);
+    EXPECT_TRUE(report.ok()) << ErrorText(report);
+    if (!report) return 0;
+    cycles = report->counters.cycles;
+    const std::vector<uint8_t> output = (*host)->ReadTensor(*placed, compiled->plain.outputs[0]);
+    EXPECT_TRUE(
+        std::equal(output.begin(), output.end(), golden.begin() + static_cast<ptrdiff_t>(40 * i)))
+        << "image " << i;
+  }
+  return cycles;
+}
+
+TEST(BitDigitsTest, AllImagesOnEdge) {
+  const NpuConfig config = SpecConfig("edge_bnn");
+  const uint32_t binary = CheckBitImages(config, "bnn", 360);
+  const uint32_t fractional = CheckBitImages(config, "fracbnn", 360);
+  EXPECT_LE(binary, 1500u);
+  EXPECT_LE(fractional, binary * 18 / 10);
+}
+
+TEST(BitDigitsTest, ImagesOnNano) {
+  NpuConfig config = SpecConfig("nano");
+  config.bnn_enabled = 1;
+  config.hash = ConfigHash(config);
+  CheckBitImages(config, "bnn", 20);
+  CheckBitImages(config, "fracbnn", 20);
+}
+
 TEST(DigitsTest, CyclesAreReproducible) {
   const NpuConfig config = SpecConfig("nano");
   const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));

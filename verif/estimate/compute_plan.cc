@@ -150,6 +150,17 @@ std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const Compu
   return slices;
 }
 
+/// Window columns left of a row that its first position finds in the lanes, where the row before
+/// has put as many columns that lie behind it.
+int64_t SharedColumns(const ComputeFields& f, int64_t group) {
+  const int64_t first = f.x_start + group * f.group_step;
+  const int64_t last = first + (AtLeastOne(f.out_w) - 1) * f.x_step;
+  int64_t left = 0;
+  while (left + 1 < f.win_cols && first + left * f.win_col_step + f.group_channels <= 0) ++left;
+  const bool behind = last + (f.win_cols - left) * f.win_col_step >= f.row_bytes;
+  return f.k1_count <= 1 && behind ? left : 0;
+}
+
 void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
   const ComputeFields& f = plan->fields;
   FetchCounter counter(config, banks, f, window);
@@ -165,7 +176,7 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
   const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
   const int64_t new_first = window ? columns - AtLeastOne(f.win_new_cols) : 0;
   for (const FetchCounter::Slice& slice : ListSlices(config, f, window)) {
-    int64_t next = 0, fresh = 0;
+    int64_t next = 0, wrapped = 0, fresh = 0;
     for (int64_t i = 0; i < samples; ++i) {
       // Spread over all of them, and not in step with rows or words.
       const int64_t index = all == samples ? i : (i * all / samples + i * 7 % (all / samples));
@@ -174,12 +185,17 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
       const int64_t slid = counter.Cycles(slice, index / positions, ox, oy,
                                           std::max<int64_t>(new_first, 0), columns);
       next += slid;
-      fresh += new_first <= 0
-                   ? slid
-                   : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
+      const int64_t full =
+          new_first <= 0 ? slid
+                         : slid + counter.Cycles(slice, index / positions, ox, oy, 0, new_first);
+      const int64_t shared = window ? SharedColumns(f, index / positions) : 0;
+      wrapped +=
+          shared == 0 ? full : counter.Cycles(slice, index / positions, ox, oy, shared, columns);
+      fresh += full;
     }
     SliceCost cost;
     cost.next = static_cast<double>(next) / static_cast<double>(samples);
+    cost.wrapped = static_cast<double>(wrapped) / static_cast<double>(samples);
     cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
     cost.several = fresh > samples;
     plan->costs.push_back(cost);

@@ -242,10 +242,10 @@ void LoadEngine::MemoryRead(uint64_t now) {
   check_address_ = check_address_ / bus_bytes_ * bus_bytes_ + bus_bytes_;
   --check_beats_;
   wants_memory_ = false;
-  if (check_first_) {
-    check_first_ = false;
-  }
-  if (check_beats_ == 0) check_valid_ = false;
+  check_first_ = false;
+  if (check_beats_ != 0) return;
+  check_valid_ = false;
+  CheckRun(now);  // the next run follows without a gap
 }
 
 void LoadEngine::TickRequests(uint64_t now) {
@@ -294,6 +294,27 @@ void LoadEngine::TickRequests(uint64_t now) {
   moved_ = true;
 }
 
+void LoadEngine::CheckRun(uint64_t now) {
+  if (check_valid_ || !runs_.valid(now)) return;
+  if (runs_.first) {
+    contexts_.push_back(
+        {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.entries == 1});
+  }
+  check_valid_ = check_first_ = true;
+  check_copies_ = !runs_.outside;
+  check_core_ = listed_->dma.core_memory != 0;
+  check_last_ = runs_.last;
+  check_number_ = taken_ - 1;
+  check_destination_ = runs_.local;
+  check_address_ =
+      runs_.global + (listed_->dma.local_source != 0
+                          ? 0
+                          : around_.window_base[static_cast<size_t>(listed_->dma.window)]);
+  check_beats_ = (runs_.copied + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  runs_.Next(now);
+  moved_ = true;
+}
+
 bool LoadEngine::Tick(uint64_t now) {
   moved_ = false;
   // Whether a command can be taken depends on the registers as they are.
@@ -329,25 +350,7 @@ bool LoadEngine::Tick(uint64_t now) {
         {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
     check_first_ = false;
   }
-  if (!check_valid_ && runs_.valid(now)) {
-    if (runs_.first) {
-      contexts_.push_back(
-          {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.entries == 1});
-    }
-    check_valid_ = check_first_ = true;
-    check_copies_ = !runs_.outside;
-    check_core_ = listed_->dma.core_memory != 0;
-    check_last_ = runs_.last;
-    check_number_ = taken_ - 1;
-    check_destination_ = runs_.local;
-    check_address_ =
-        runs_.global + (listed_->dma.local_source != 0
-                            ? 0
-                            : around_.window_base[static_cast<size_t>(listed_->dma.window)]);
-    check_beats_ = (runs_.copied + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
-    runs_.Next(now);
-    moved_ = true;
-  }
+  CheckRun(now);
   if (releases) {
     waits_.pop_front();
     ++released_;

@@ -132,6 +132,8 @@ class LoadEngine {
   void TickWord(uint64_t now);
   void TickRealigner();
   void TickRequests(uint64_t now);
+  /// Takes the next run into the check, if that is free.
+  void CheckRun(uint64_t now);
   bool WriteWord(uint64_t now);
 
   Surroundings& around_;

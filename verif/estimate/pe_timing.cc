@@ -47,9 +47,10 @@ uint64_t PeTiming::WholeCycles(double value) {
   return whole;
 }
 
-uint64_t PeTiming::Fetches(const SliceCost& cost) {
-  const auto fresh = static_cast<double>(fresh_);
-  return WholeCycles(cost.next * (static_cast<double>(tile_size_) - fresh) + cost.fresh * fresh);
+double PeTiming::Fetches(const SliceCost& cost) const {
+  const auto fresh = static_cast<double>(fresh_), wrapped = static_cast<double>(wrapped_);
+  return cost.next * (static_cast<double>(tile_size_) - fresh - wrapped) + cost.wrapped * wrapped +
+         cost.fresh * fresh;
 }
 
 bool PeTiming::Arrived(uint32_t slice) const {
@@ -62,15 +63,17 @@ bool PeTiming::Arrived(uint32_t slice) const {
 
 void PeTiming::BeginTile(uint64_t now) {
   const ComputeFields& f = plan_->fields;
+  const bool first = positions_left_ == static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   tile_size_ = std::min<uint64_t>(positions_left_, config_.accumulators);
   positions_left_ -= tile_size_;
   more_slices_ = positions_left_ != 0 || groups_left_ > 1;
-  // Positions that begin with a full window: rows of the output that begin in the tile, and its
-  // first position unless the window slides on.
+  // Rows of the output that begin in the tile slide on from the row before. The tile's first
+  // position needs a full window unless the window slides on from the tile before.
   const auto width = std::max<int64_t>(f.out_w, 1);
   const auto size = static_cast<int64_t>(tile_size_);
-  fresh_ = (column_ + size + width - 1) / width - (column_ + width - 1) / width;
-  if (!plan_->slides_over_tiles && column_ != 0) ++fresh_;
+  wrapped_ = (column_ + size + width - 1) / width - (column_ + width - 1) / width;
+  fresh_ = first || !plan_->slides_over_tiles ? 1 : 0;
+  if (fresh_ != 0 && column_ == 0) --wrapped_;
   column_ = (column_ + size) % width;
 
   tile_from_ = now;
@@ -109,7 +112,7 @@ void PeTiming::PlanSlice(uint64_t now) {
   }
   AwaitSlice();
   const SliceCost& cost = plan.costs.size() == 1 ? plan.costs[0] : plan.costs[slice_];
-  const uint64_t fetches = std::max(Fetches(cost), tile_size_);
+  const uint64_t fetches = std::max(WholeCycles(Fetches(cost)), tile_size_);
   causes_[kCompute] += tile_size_;
   causes_[kActivationPort] += fetches - tile_size_;
   slice_ready_ = tile_from_ + plan.slice_rows;
@@ -158,8 +161,7 @@ void PeTiming::PlanTile() {
   };
   uint64_t last = 0;  // grants of the last slice
   if (plan.costs.size() == 1) {
-    const double each = plan.costs[0].next * static_cast<double>(tile_size_) +
-                        (plan.costs[0].fresh - plan.costs[0].next) * static_cast<double>(fresh_);
+    const double each = Fetches(plan.costs[0]);
     const bool several = plan.costs[0].several;
     uint64_t gaps = plan.slices - 1;
     // One by one as long as records take the row port, the rest at once.
@@ -180,7 +182,7 @@ void PeTiming::PlanTile() {
   } else {
     for (size_t k = 0; k < plan.costs.size(); ++k) {
       const SliceCost& cost = plan.costs[k];
-      const uint64_t fetches = Fetches(cost);
+      const uint64_t fetches = WholeCycles(Fetches(cost));
       if (k + 1 == plan.costs.size()) {
         last = fetches;
         break;

@@ -48,7 +48,8 @@ class PeTiming {
   void AwaitSlice();
   /// Whether the rows of slice `slice` of the group's first tile are in core memory.
   bool Arrived(uint32_t slice) const;
-  uint64_t Fetches(const SliceCost& cost);
+  /// Fetch cycles of the tile's positions in a slice.
+  double Fetches(const SliceCost& cost) const;
   uint64_t WholeCycles(double value);
   bool RowPortBusy(uint64_t now) const;
   void StealRow(uint64_t now);
@@ -71,6 +72,7 @@ class PeTiming {
   bool tile_running_ = false;
   uint64_t tile_size_ = 0;
   int64_t fresh_ = 0;       ///< positions that begin with a full window
+  int64_t wrapped_ = 0;     ///< rows' first positions that slide on from the row before
   uint64_t tile_from_ = 0;  ///< first grant of the tile, or of the slice that is played alone
   double carry_ = 0;        ///< fetch cycles not yet charged
   // `follow`: slices are played one by one while rows are still to come

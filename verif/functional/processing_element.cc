@@ -128,17 +128,20 @@ const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t b
   return core_memory[core].data() + start;
 }
 
-bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool window) {
+bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool window_command) {
   const bool any = f.binary || f.skip_outside || f.two_planes || f.gated || f.thresholds != 0 ||
-                   f.bit_output || f.pool_bits;
+                   f.bit_output || f.pool_bits || f.skip_window;
   if (!any) return true;
   if (config_.bnn_enabled == 0) return Fail("BadField", 0, "this NPU has no binary unit");
   const bool binary = !f.binary || (matmul && f.run_bytes != 0 && !f.packed_weights && !f.acc_shift);
   const bool planes =
       !f.two_planes || (f.pool_bits ? f.win_rows % 2 == 0 : f.binary && f.acc_init && f.drain);
   const bool gates = !f.gated || (f.binary && f.two_planes);
-  const bool thresholds = f.thresholds == 0 || (f.thresholds != 2 && (matmul || window));
-  if (!binary || !planes || !gates || !thresholds || (f.pool_bits && (matmul || window))) {
+  const bool thresholds = f.thresholds == 0 || (f.thresholds != 2 && (matmul || window_command));
+  // Which positions a lane visits when changes no sum.
+  const bool window = !f.skip_window || (f.gated && config_.bnn_skip_window > 1 &&
+                                         f.k0_count <= config_.bnn_skip_slices);
+  if (!window || !binary || !planes || !gates || !thresholds || (f.pool_bits && (matmul || window_command))) {
     return Fail("BadField", 0, "fields of the binary unit contradict each other");
   }
   return true;

@@ -35,6 +35,7 @@ struct ComputeFields {
                                       X(b_multiplier) X(out_multiplier) X(b_subtract)              \
                                           X(a_subtract) X(binary) X(skip_outside) X(two_planes)    \
                                               X(gated) X(thresholds) X(bit_output) X(pool_bits)    \
+                                                  X(skip_window)                               \
                                                   X(plane_step) X(out_plane_step)
 #define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
   NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
@@ -69,7 +70,7 @@ class ProcessingElement {
   /// Pointer to `bytes` bytes at core memory row `row`, or null with a fault.
   const uint8_t* CoreRows(uint32_t core, int64_t row, int64_t bytes);
 
-  bool CheckBits(const ComputeFields& f, bool matmul, bool window);
+  bool CheckBits(const ComputeFields& f, bool matmul, bool window_command);
   bool CheckArray(const ComputeFields& f, bool window);
   bool RunArray(const ComputeFields& f, bool window);
   bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, int64_t k2, int64_t k1,

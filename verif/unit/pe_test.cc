@@ -43,6 +43,8 @@ NpuConfig MakeConfig() {
   config.lookup_ports = PARAM_LookupPorts;
   config.window_ports = PARAM_Ports;
   config.bnn_enabled = 1;
+  config.bnn_skip_window = PARAM_SkipWindow;
+  config.bnn_skip_slices = PARAM_SkipSlices;
   return config;
 }
 
@@ -259,7 +261,7 @@ class CommandMaker {
                                    : random_() % 3    ? Uniform(1, 3 * config_.simd)
                                                       : Uniform(1, 3);
       const uint32_t dilation = Uniform(1, 2), stride_x = Uniform(1, 3), stride_y = Uniform(1, 2);
-      const uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
+      uint32_t out_w = Uniform(1, 8), out_h = Uniform(1, 6);
       // Kernels of many short rows are those whose slices are gathered.
       const uint32_t most_rows = random_() % 4 == 0 ? 12 : matmul ? 3 : 6;
       uint32_t rows = Uniform(1, most_rows), cols = Uniform(1, 4), chunks_x = 1, chunks_y = 1;
@@ -271,6 +273,15 @@ class CommandMaker {
         if (rows * cols > config_.simd) continue;
         chunks_x = Uniform(1, 2);
         chunks_y = Uniform(1, 2);
+      }
+      int x0 = -static_cast<int>(Uniform(0, 2));
+      if (padded_) {
+        // The last window of a row ends up to three columns behind the row.
+        x0 = -static_cast<int>(Uniform(1, 3));
+        const int last = static_cast<int>(in_w + Uniform(0, 2)) - x0 -
+                         static_cast<int>((cols * chunks_x - 1) * dilation);
+        out_w = static_cast<uint32_t>(std::max(last, 0)) / stride_x + 1;
+        chunks_x = random_() % 4 == 0 ? chunks_x : 1;
       }
       const uint32_t bytes_in = in_w * in_h * in_channels, bytes_out = out_w * out_h * out_channels;
       if (bytes_in + 64 > kPeBytes / 4 || bytes_out + 64 > kPeBytes / 4) continue;
@@ -309,7 +320,7 @@ class CommandMaker {
                       Uniform(0, 65535));
       Common(command, out_w, out_h);
       const uint32_t pitch = in_w * in_channels;
-      const int y0 = -static_cast<int>(Uniform(0, 2)), x0 = -static_cast<int>(Uniform(0, 2));
+      const int y0 = -static_cast<int>(Uniform(0, 2));
       const int64_t base = Uniform(0, kPeBytes / 4 - bytes_in);
       Set(command, "acc_init", 1);
       Set(command, "drain", 1);
@@ -495,6 +506,9 @@ class CommandMaker {
       Set(command, "skip_outside", binary && Uniform(0, 1) != 0);
       Set(command, "two_planes", two);
       Set(command, "gated", gated);
+      Set(command, "skip_window",
+          gated && config_.bnn_skip_window > 1 && slices <= config_.bnn_skip_slices &&
+              Uniform(0, 3) != 0);
       Set(command, "plane_step", plane_bytes);
       const int32_t bits = static_cast<int32_t>(8 * rows * run);
       if (rescaled) {
@@ -610,10 +624,13 @@ class CommandMaker {
 
   /// Kernels of one input channel with rows of so many bytes; 0: any.
   void ShortRows(uint32_t bytes) { short_rows_ = bytes; }
+  /// Windows of padded rows: beginnings of rows find columns of the row before.
+  void Padded() { padded_ = true; }
 
  private:
   const NpuConfig& config_;
   uint32_t short_rows_ = 0;
+  bool padded_ = false;
   std::mt19937_64 random_;
 };
 
@@ -766,6 +783,13 @@ TEST_F(PeTest, MatmulBesideBusTraffic) { RunMany(Opcode::kMatmul, 30, true); }
 TEST_F(PeTest, MatmulFollowsWeights) { RunMany(Opcode::kMatmul, 60, false, true); }
 TEST_F(PeTest, WindowFollowsWeights) { RunMany(Opcode::kWindow, 40, false, true); }
 TEST_F(PeTest, Window) { RunMany(Opcode::kWindow, 60, false); }
+TEST_F(PeTest, WindowOfPaddedRows) {
+  for (uint64_t seed = 1; seed <= 100 && !HasFatalFailure(); ++seed) {
+    CommandMaker maker(config_, 41 * seed);
+    maker.Padded();
+    RunOne(maker, MakeOf(Opcode::kWindow), nullptr, false);
+  }
+}
 TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
 TEST_F(PeTest, MaxPool) { RunMany(Opcode::kMaxPool, 40, true); }
 TEST_F(PeTest, Add) { RunMany(Opcode::kAdd, 40, false); }

@@ -192,7 +192,7 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
 }
 
 /// Fields of layers of bits.
-void SetBitFields(const ComputeRequest& request, Command* command, FieldWriter* fields) {
+void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Command* command, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   fields->Set("binary", layer.binary ? 1 : 0);
@@ -203,6 +203,10 @@ void SetBitFields(const ComputeRequest& request, Command* command, FieldWriter* 
   if (layer.binary && g.in_planes == 2) {
     fields->Set("two_planes", 1);
     fields->Set("plane_step", g.in_plane_bytes());
+    const bool window = config.bnn_skip_window > 1 && !layer.parameters.gates.empty() &&
+                        layer.k0_count <= config.bnn_skip_slices &&
+                        command->Get("positions") > 1;
+    fields->Set("skip_window", window ? 1 : 0);
   }
   if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());
   if (!layer.pool_bits) return;
@@ -311,7 +315,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
   } else {
     SetArrayFields(config, request, &fields);
     if (layer.binary || layer.thresholds != 0 || layer.pool_bits) {
-      SetBitFields(request, &step.command, &fields);
+      SetBitFields(config, request, &step.command, &fields);
     }
   }
   const int64_t in_bytes =

@@ -18,6 +18,19 @@ struct WindowChoice {
   double cost;
 };
 
+/// Columns of padding before a line that stay in the lanes from the end of the line before.
+int64_t SharedColumns(const Geometry& g, const WindowChoice& choice) {
+  if (choice.k1_count != 1) return 0;
+  const bool swap = choice.shape.swap;
+  const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
+  const int64_t pad = swap ? g.pad_top : g.pad_left;
+  const int64_t before =
+      std::min(CeilDiv(std::max<int64_t>(pad, 0), dilation), choice.shape.columns - 1);
+  const int64_t last = ((swap ? g.out_h : g.out_w) - 1) * (swap ? g.stride_h : g.stride_w) - pad;
+  const bool behind = last + (choice.shape.columns - before) * dilation >= (swap ? g.in_h : g.in_w);
+  return behind ? before : 0;
+}
+
 /// Cycles of fetches of the whole layer for one way to cut the kernel: several rows at a time.
 double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
                  int64_t groups) {
@@ -29,10 +42,11 @@ double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice&
   for (int64_t row = 0; row < choice.shape.rows; ++row) {
     column.push_back({row * pitch, std::min<int64_t>(config.window_channels(), g.in_c)});
   }
-  const int64_t columns = choice.shape.columns + (line_positions - 1) * choice.shape.new_columns;
+  const int64_t line_columns =
+      choice.shape.columns + (line_positions - 1) * choice.shape.new_columns;
+  const int64_t columns = lines * line_columns - (lines - 1) * SharedColumns(g, choice);
   return FetchCycles(config, column, step) *
-         static_cast<double>(groups * g.images * lines * columns * choice.k1_count *
-                             choice.k2_count);
+         static_cast<double>(groups * g.images * columns * choice.k1_count * choice.k2_count);
 }
 
 }  // namespace

@@ -117,7 +117,8 @@ double ComputeCycles(const Layer& layer, const NpuConfig& config, Split split) {
 /// Cycles of the LOADs that bring `from`'s output to the PEs that compute `to` from it.
 double ExchangeCycles(const Layer& from, Split from_split, const Layer& to, Split to_split,
                       const NpuConfig& config) {
-  constexpr double kLoadCycles = 30;  // until a LOAD's first byte is written, and after its last
+  constexpr double kStartCycles = 15;  // from the last PE's end to the first PE's beginning
+  constexpr double kLoadCycles = 8;    // of a LOAD besides its words
   const int64_t pes = config.pes();
   const Geometry& g = from.geometry;
   const double beat = config.axi_bytes();
@@ -134,24 +135,37 @@ double ExchangeCycles(const Layer& from, Split from_split, const Layer& to, Spli
       return 0;
     }
     // Each PE sends its channels of all positions to all others.
-    return static_cast<double>(pes) * (kLoadCycles + share_beats);
+    return kStartCycles + static_cast<double>(pes) * (kLoadCycles + share_beats);
   }
   if (to_split == Split::kRows) {
-    // Rows at the borders between shares.
-    const double halo = static_cast<double>(
-        std::max<int64_t>(0, (to.geometry.kernel_h - 1) * to.geometry.dilation_h));
-    return static_cast<double>(pes - 1) * (2 * kLoadCycles + halo * row_beats);
+    // Rows at the borders between shares: of the share above, and of the one below.
+    const int64_t above = std::max<int64_t>(0, to.geometry.pad_top);
+    const int64_t below = std::max<int64_t>(0, (to.geometry.kernel_h - 1) * to.geometry.dilation_h +
+                                                   1 - to.geometry.stride_h - to.geometry.pad_top);
+    if (above + below == 0) return 0;
+    const double loads = (above > 0 ? 1 : 0) + (below > 0 ? 1 : 0);
+    return kStartCycles +
+           static_cast<double>(pes - 1) *
+               (loads * kLoadCycles + static_cast<double>(above + below) * row_beats);
   }
   if (own_channels) {
-    return static_cast<double>(pes * (pes - 1)) * kLoadCycles +
+    return kStartCycles + static_cast<double>(pes * (pes - 1)) * kLoadCycles +
            share_beats * static_cast<double>(pes - 1);
   }
-  return static_cast<double>(pes) * kLoadCycles + rows * row_beats;
+  return kStartCycles + static_cast<double>(pes) * kLoadCycles + rows * row_beats;
+}
+
+/// Core memory rows of a layer's parameters.
+int64_t ParameterRows(const Layer& layer, const NpuConfig& config) {
+  const Parameters& parameters = layer.parameters;
+  return parameters.groups * layer.slices() * SliceRows(config, layer) +
+         parameters.blocks * RecordRows(config, layer);
 }
 
 }  // namespace
 
-std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config) {
+std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config,
+                                       double copies) {
   const size_t count = lowered.layers.size();
   constexpr Split kSplits[] = {Split::kRows, Split::kGroups};
   // Fewest cycles up to a layer that is split in either way, and the split of the layer before.
@@ -162,6 +176,19 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
     return split == Split::kRows || (config.pes() > 1 && HasGroups(layer) && layer.groups > 1 &&
                                      layer.parameters.storage < 0);
   };
+  // Shares of rows need all parameters in every PE. Where core memory cannot hold those of all
+  // layers, each row takes the place of one that must then be loaded again.
+  int64_t parameter_rows = 0;
+  for (const Layer& layer : lowered.layers) parameter_rows += ParameterRows(layer, config);
+  const double row_cycles =
+      parameter_rows <= config.core_rows()
+          ? 0
+          : copies * config.core_row_bytes() / static_cast<double>(config.axi_bytes());
+  const auto copies_cycles = [&](const Layer& layer, Split split) {
+    return split == Split::kRows
+               ? row_cycles * static_cast<double>((config.pes() - 1) * ParameterRows(layer, config))
+               : 0;
+  };
   constexpr double kNever = 1e300;
   for (size_t l = 0; l < count; ++l) {
     const Layer& layer = lowered.layers[l];
@@ -169,7 +196,8 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
       best[l][split] = kNever;
       previous[l][split] = 0;
       if (!may(layer, kSplits[split])) continue;
-      const double cycles = ComputeCycles(layer, config, kSplits[split]);
+      const double cycles =
+          ComputeCycles(layer, config, kSplits[split]) + copies_cycles(layer, kSplits[split]);
       if (l == 0) {
         best[l][split] = cycles;
         continue;

@@ -25,6 +25,7 @@ Range Intersection(const Range& a, const Range& b);
 struct Share {
   Range rows;    ///< output rows of all images one below the other; empty: the PE rests
   Range groups;  ///< output channel groups
+  friend bool operator==(const Share&, const Share&) = default;
 };
 
 /// Cycles that one PE would need for a layer, roughly.
@@ -39,11 +40,14 @@ enum class Split : uint8_t {
 struct Partition {
   Split split = Split::kRows;
   std::vector<Share> shares;  ///< of each PE
+  friend bool operator==(const Partition&, const Partition&) = default;
 };
 
 /// Divides every layer so that computing and telling the other PEs what they need of the result
-/// take the fewest cycles together.
-std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config);
+/// take the fewest cycles together. Parameters that several PEs need cost `copies` times the cycles
+/// of loading each of their copies, if core memory cannot hold everything.
+std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuConfig& config,
+                                       double copies);
 
 /// A stretch of output rows within one image.
 struct Piece {

@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kLatency = 50;
 /// Start and end of a compute command: pipeline, records, last results.
 constexpr int64_t kCommandCycles = 28;
+/// Cycles of a LOAD from PE memory besides its words; nothing else is on its way meanwhile.
+constexpr int64_t kLocalCycles = 8;
 
 int64_t WeightRows(const NpuConfig& config, const Command& command) {
   const int64_t bytes = int64_t{config.lanes} * config.simd;
@@ -22,7 +24,8 @@ int64_t WeightRows(const NpuConfig& config, const Command& command) {
                  config.core_row_bytes());
 }
 
-int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
+/// Without start and end.
+int64_t WorkCycles(const NpuConfig& config, const Command& command) {
   const int64_t positions = command.Get("positions");
   const int64_t groups = command.Get("groups");
   const int64_t columns = command.Get("win_cols");
@@ -34,7 +37,11 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
           command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
       int64_t each = 1;  // cycles of a position in a slice
       if (command.opcode() == Opcode::kWindow) {
-        each = fetches * (command.Get("out_w") > 1 ? command.Get("win_new_cols") : columns);
+        // A row begins with a full window; of the last row's padding one column may be left.
+        const int64_t width = command.Get("out_w");
+        const int64_t next = command.Get("win_new_cols");
+        const int64_t shared = width > 1 && command.Get("x_start") < 0 ? 1 : 0;
+        each = CeilDiv(fetches * (columns - shared + (width - 1) * next), width);
       }
       const int64_t rows = WeightRows(config, command);
       const int64_t tile = config.accumulators;
@@ -56,13 +63,12 @@ int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
   }
 }
 
-int64_t TransferBytes(const Command& command) {
-  if (command.entries() == 1) return 0;
-  int64_t bytes = command.Get("size0");
+int64_t TransferRuns(const Command& command) {
+  int64_t runs = 1;
   for (const char* size : {"size1", "size2", "size3", "size4"}) {
-    bytes *= std::max<int64_t>(command.Get(size), 1);
+    runs *= std::max<int64_t>(command.Get(size), 1);
   }
-  return bytes;
+  return runs;
 }
 
 /// What made a barrier count, and when: a growth from `before` to `after` between two times.
@@ -100,10 +106,15 @@ struct Queue {
 
 }  // namespace
 
+int64_t ComputeCycles(const NpuConfig& config, const Command& command) {
+  return WorkCycles(config, command) + kCommandCycles;
+}
+
 int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
   std::vector<Barrier> barriers(config.barriers());
   std::vector<Queue> queues(kFirstPeEngine + config.pes());
   int64_t dispatched = kLatency;
+  int64_t alone = 0;  // end of the last LOAD from PE memory: no other one reads before
   int64_t last = 0;
   for (const Step& step : steps) {
     const Command& command = step.command;
@@ -128,7 +139,7 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
     int64_t amount = 1;
     int64_t end = begin;
     if (compute) {
-      end = begin + ComputeCycles(config, command) + kCommandCycles;
+      end = begin + ComputeCycles(config, command);
       const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
       if (array && command.Get("follow") != 0) {
         const int64_t slices =
@@ -139,15 +150,21 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
         end = std::max(end, barriers[command.Get("wait1_id")].TimeOf(count) + kCommandCycles);
       }
     } else {
-      const int64_t bytes = TransferBytes(command);
-      if (step.is_load()) {
+      const int64_t size = command.entries() == 1 ? 0 : command.Get("size0");
+      const int64_t runs = TransferRuns(command);
+      const bool local =
+          step.is_load() && command.entries() > 1 && command.Get("local_source") != 0;
+      if (local) {
+        begin += kLocalCycles;
+      } else if (step.is_load() && size > 0) {
         // The bus answers requests that were made while the engine still wrote.
-        const bool ahead = command.entries() > 1 && command.Get("ahead") != 0;
-        begin = std::max(begin, dispatched + kLatency);
-        if (!ahead && bytes > 0) begin = std::max(begin, released + kLatency);
-        if (command.Get("signal_bytes") != 0) amount = bytes;
+        begin = std::max(begin, std::max(dispatched, alone) + kLatency);
+        if (command.Get("ahead") == 0) begin = std::max(begin, released + kLatency);
       }
-      end = begin + CeilDiv(bytes, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
+      if (step.is_load() && size > 0 && command.Get("signal_bytes") != 0) amount = runs * size;
+      // Each run begins with a word of its own.
+      end = begin + runs * CeilDiv(size, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
+      if (local) alone = end;
     }
     queue.free = end;
     queue.waiting.push_back({command.entries(), begin});

@@ -14,4 +14,7 @@ namespace npugen::compiler {
 /// comparisons, a few percent off as a number.
 int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps);
 
+/// Cycles of a compute command that waits for nothing.
+int64_t ComputeCycles(const NpuConfig& config, const Command& command);
+
 }  // namespace npugen::compiler

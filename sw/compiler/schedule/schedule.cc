@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cassert>
 
+#include "sw/compiler/lower/layer.h"
+#include "sw/compiler/schedule/estimate.h"
+
 namespace npugen::compiler {
 namespace {
 
@@ -240,7 +243,7 @@ std::vector<Step> BarrierWriter::Take() {
 
 }  // namespace
 
-std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
+std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake) {
   std::vector<Step> loads, others;
   std::vector<int64_t> need;  // of each load: steps of the other engines that precede its place
   for (Step& step : steps) {
@@ -257,24 +260,71 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps) {
   // of the longest commands; most LOADs are shorter.
   const int64_t room = int64_t{config.command_queue_depth} *
                        FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
+  // Cycles that the busiest PE computes before each place.
+  std::vector<int64_t> computing{0};
+  std::vector<int64_t> pe_cycles(config.pes(), 0);
+  for (const Step& step : others) {
+    int64_t most = computing.back();
+    if (step.engine >= kFirstPeEngine) {
+      int64_t& cycles = pe_cycles[step.engine - kFirstPeEngine];
+      cycles += ComputeCycles(config, step.command);
+      most = std::max(most, cycles);
+    }
+    computing.push_back(most);
+  }
+  const auto words = [&](const Step& load) {
+    return CeilDiv(load.command.Get("size0"), config.axi_bytes());
+  };
   std::vector<int64_t> place(loads.size());
-  size_t oldest = 0;    // load that is in the queue together with number j
-  int64_t entries = 0;  // of both and those between them
+  std::vector<size_t> order;  // of the loads so far
   for (size_t j = 0; j < loads.size(); ++j) {
-    int64_t lowest = j > 0 ? place[j - 1] : 0;
-    entries += loads[j].command.entries();
-    while (entries > room && oldest < j) entries -= loads[oldest++].command.entries();
-    lowest = std::max(lowest, need[oldest]);
-    int64_t position = need[j];
-    while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
-    place[j] = position;
+    // The earliest place behind the first `after` loads of the order.
+    const auto place_behind = [&](size_t after) {
+      int64_t entries = loads[j].command.entries();
+      size_t oldest = after;  // load that is in the queue together with this one
+      while (oldest > 0 && entries + loads[order[oldest - 1]].command.entries() <= room) {
+        entries += loads[order[--oldest]].command.entries();
+      }
+      int64_t lowest = after > 0 ? place[order[after - 1]] : 0;
+      if (oldest > 0) lowest = std::max(lowest, need[oldest < after ? order[oldest] : j]);
+      int64_t position = need[j];
+      while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
+      return position;
+    };
+    size_t after = order.size();
+    place[j] = place_behind(after);
+    // What PEs tell each other waits for them; parameters need not wait behind it, as far as they
+    // are loaded by then.
+    while (overtake > 0 && after > 0 && loads[j].reads.empty() &&
+           ReadsPeMemory(loads[order[after - 1]])) {
+      size_t before = after;  // all LOADs of an exchange
+      bool passes = true;
+      while (before > 0 && ReadsPeMemory(loads[order[before - 1]]) &&
+             loads[order[before - 1]].command.tag() == loads[order[after - 1]].command.tag()) {
+        --before;
+        passes = passes && !Conflicts(loads[j], loads[order[before]]);
+      }
+      int64_t cycles = words(loads[j]);  // of LOADs since the exchange before this one
+      size_t since = before;
+      while (since > 0 && !ReadsPeMemory(loads[order[since - 1]])) {
+        cycles += words(loads[order[--since]]);
+      }
+      const int64_t time =
+          computing[place[order[before]]] - (since > 0 ? computing[place[order[since - 1]]] : 0);
+      passes = passes && static_cast<double>(cycles) <= overtake * static_cast<double>(time);
+      const int64_t position = place_behind(before);
+      if (!passes || position > place[order[before]]) break;
+      place[j] = position;
+      after = before;
+    }
+    order.insert(order.begin() + static_cast<int64_t>(after), j);
   }
   std::vector<Step> ordered;
   ordered.reserve(steps.size());
   size_t next = 0;
   for (size_t i = 0; i <= others.size(); ++i) {
-    while (next < loads.size() && place[next] == static_cast<int64_t>(i)) {
-      ordered.push_back(std::move(loads[next++]));
+    while (next < loads.size() && place[order[next]] == static_cast<int64_t>(i)) {
+      ordered.push_back(std::move(loads[order[next++]]));
     }
     if (i < others.size()) ordered.push_back(std::move(others[i]));
   }

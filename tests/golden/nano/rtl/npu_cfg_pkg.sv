@@ -29,6 +29,7 @@ package npu_cfg_pkg;
   localparam int unsigned UnitsPostprocessWidth       = 4;          // results per cycle
   localparam int unsigned UnitsLookupPorts            = 1;          // look-ups per cycle
   localparam int unsigned UnitsWindowPorts            = 1;          // vectors per cycle
+  localparam int unsigned UnitsBnnEnabled             = 0;
   localparam int unsigned NpuClockHz                  = 100000000;  // clock target in hertz
   localparam int unsigned NpuPes                      = 1;          // PEs
   localparam int unsigned NpuBarriers                 = 16;         // barriers

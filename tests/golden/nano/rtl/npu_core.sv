@@ -78,6 +78,9 @@ module npu_core #(
     $error("npu_core: rows must be a power of two and fill the memory");
   end
 
+  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
+  logic            fire_from_half_q, drain_from_half_q;
+
   // Core memory.
   logic [RowBytes-1:0] write_strb;
   logic [RowW-1:0]     mem_row;
@@ -120,9 +123,6 @@ module npu_core #(
   assign records_o = records_q[72*Lanes-1:0];
 
   // Lanes.
-  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
-  logic            fire_from_half_q, drain_from_half_q;
-
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;

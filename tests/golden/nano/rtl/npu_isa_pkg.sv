@@ -53,7 +53,7 @@ package npu_isa_pkg;
   localparam int unsigned MinEntriesWindow            = 9;
   localparam int unsigned MaxEntriesWindow            = 10;
   localparam int unsigned MinEntriesMaxPool           = 9;
-  localparam int unsigned MaxEntriesMaxPool           = 9;
+  localparam int unsigned MaxEntriesMaxPool           = 10;
   localparam int unsigned MinEntriesAdd               = 10;
   localparam int unsigned MaxEntriesAdd               = 10;
   localparam int unsigned MinEntriesLookup            = 10;
@@ -216,8 +216,23 @@ package npu_isa_pkg;
 
   // Layout of commands of the PEs
   typedef struct packed {
-    logic        [31:0] reserved_39_0;
-    logic        [29:0] reserved_38_2;
+    logic        [15:0] out_plane_step;     // 39[31:16]: three thresholds: the same for the output
+    logic        [15:0] plane_step;         // 39[15:0]: two_planes: bytes from the first plane to
+                                            // the second
+    logic        [21:0] reserved_38_10;
+    logic               pool_bits;          // 38[9]: MAXPOOL. 1: operands are bits, see machine.md
+    logic               bit_output;         // 38[8]: thresholds. 1: eight channels a byte; 0: a
+                                            // byte of 0 or 1 each
+    logic        [1:0]  thresholds;         // 38[7:6]: MATMUL, WINDOW. 0: results are rescaled; 1,
+                                            // 3: so many thresholds give bits in 1, 2 planes
+    logic               gated;              // 38[5]: two_planes. 1: where the first plane's sum is
+                                            // at most the channel's gate, the second adds 0
+    logic               two_planes;         // 38[4]: binary: twice the sum of the first plane plus
+                                            // that of the second; pool_bits: see machine.md
+    logic               skip_outside;       // 38[3]: binary. 1: bits outside the tensor count 0
+                                            // instead of being read as `fill`
+    logic               binary;             // 38[2]: MATMUL with run_bytes. 1: operands and weights
+                                            // are bits, 1 for +1 and 0 for -1
     logic               a_subtract;         // 38[1]: ADD: 1 subtracts the first operand
     logic               b_subtract;         // 38[0]: ADD: 1 subtracts the rescaled second operand
     logic               reserved_37_31;

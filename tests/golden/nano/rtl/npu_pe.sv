@@ -77,6 +77,7 @@ module npu_pe #(
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
   localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
@@ -112,7 +113,7 @@ module npu_pe #(
   logic                          cmd_valid, cmd_ready, finished, start, fields_bad;
   logic                          is_matmul, is_window, is_pool, is_add, is_multiply, is_maximum;
   logic                          is_square, is_lookup, is_softmax, is_argmax;
-  logic                          is_array, is_two, is_rows;
+  logic                          is_array, is_gather, is_two, is_rows;
   logic                          queue_waiting, queue_blocked, queue_empty, starved;
   logic [15:0]                   queue_tag;
   logic [15:0]                   unused_running_tag;
@@ -154,18 +155,20 @@ module npu_pe #(
   assign is_softmax = cmd_q.opcode == npu_isa_pkg::OpSoftmax;
   assign is_argmax  = cmd_q.opcode == npu_isa_pkg::OpArgMax;
   assign is_array   = is_matmul || is_window;
+  assign is_gather  = is_matmul && cmd_q.run_bytes != '0;
   assign is_two     = is_add || is_multiply || is_maximum || is_square;
   assign is_rows    = is_softmax || is_argmax;  // units that walk rows by themselves
   assign start      = state_q == StStart && !fields_bad;
 
   // Field values that no unit could work with; checked before any unit starts.
-  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type;
+  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type, bad_bits;
   always_comb begin
     bad_loops    = 1'b0;
     bad_slices   = 1'b0;
     bad_channels = 1'b0;
     bad_window   = 1'b0;
     bad_type     = 1'b0;
+    bad_bits     = 1'b0;
     fields_bad   = 1'b0;
     if (state_q == StStart) begin
       bad_loops    = cmd_q.out_h == '0 ||
@@ -187,7 +190,10 @@ module npu_pe #(
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
-      fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
+      bad_bits     = cmd_q.binary || cmd_q.skip_outside || cmd_q.two_planes || cmd_q.gated ||
+                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits;
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window ||
+                     bad_type ||
                      !(is_array || is_pool || is_two || is_lookup || is_rows);
     end
   end
@@ -280,11 +286,8 @@ module npu_pe #(
   end
 
   // A gathered slice's operand: the bytes that count, one behind the other.
-  logic              is_gather;
   logic [8*Simd-1:0] gathered, gathered_q;
   logic [8*Simd-1:0] gather_mask;
-  assign is_gather = is_matmul && cmd_q.run_bytes != '0;
-
   always_comb begin
     gathered    = stage_first ? '0 : gathered_q;
     gather_mask = '0;
@@ -405,6 +408,8 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
+  logic        is_threshold;      // results become bits
+  logic [1:0]  threshold_writes;  // that this cycle's result gives
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
   logic        core_write_ready, write_valid, write_urgent, write_held, write_first, row_valid;
@@ -446,6 +451,7 @@ module npu_pe #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
+    .GateRows  (GateRows),
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Barriers  (Barriers)
@@ -617,7 +623,7 @@ module npu_pe #(
   logic [23:0]            post_out_addr;
   logic [PostWidth-1:0]   post_out_strb;
 
-  assign post_valid = drain_result || (buffer_go && !is_lookup);
+  assign post_valid = (drain_result && !is_threshold) || (buffer_go && !is_lookup);
   always_comb begin
     post_mode = 3'd3;
     if (is_array) post_mode = cmd_q.average ? 3'd1 : 3'd0;
@@ -660,6 +666,9 @@ module npu_pe #(
     .strb_o          (post_out_strb),
     .busy_o          (post_busy)
   );
+
+  assign is_threshold     = 1'b0;
+  assign threshold_writes = '0;
 
   // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
   // words.
@@ -820,7 +829,7 @@ module npu_pe #(
   logic [8*PostWidth-1:0] push_data;
   logic [PostWidth-1:0]   push_strb;
   logic [FlightW-1:0]     flight_q;
-  logic                   flight_in;
+  logic [1:0]             flight_in;
 
   always_comb begin
     write_push = post_out_valid;
@@ -848,8 +857,12 @@ module npu_pe #(
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
-  assign flight_in   = drain_result || (buffer_go && !is_lookup);
-  assign drain_room  = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  // Bits of two planes are two writes, and come in every second cycle.
+  assign flight_in   = is_threshold ? threshold_writes
+                                    : 2'(drain_result || (buffer_go && !is_lookup));
+  assign drain_room  = is_threshold ? flight_q < FlightW'(WriteDepth - 4) &&
+                                      !(drain_result && cmd_q.thresholds[1])
+                                    : flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
   assign vector_room = flight_q < FlightW'(WriteDepth);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || state_q == StIdle) begin
@@ -917,14 +930,15 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, rows_out_of_memory, tiles_short, granted_q;
+  logic        error, rows_out_of_memory, tiles_short, granted_q, bits_busy;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
+  assign bits_busy = 1'b0;
   assign seq_start  = (start && !is_lookup && !is_rows) || (state_q == StTable && load_done);
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
                       !buffer_valid_q && !post_busy && !lookup_busy && !rows_busy && !write_busy &&
-                      flight_q == '0;
+                      !bits_busy && flight_q == '0;
 
   // More slices needed than the command's tile count announced: the loader has nothing left.
   assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;

@@ -106,6 +106,7 @@ module npu_sequencer #(
   logic [15:0]             group_q;
   logic [15:0]             k0_q;
   logic [7:0]              k1_q, k2_q;
+  logic                    plane_q;                              // the second plane of bits
   logic signed [AddrW-1:0] k_x_q, k1_x_q, k_row_q;
   logic signed [17:0]      k_y_q;
   logic [7:0]              win_r_q, win_c_q;
@@ -129,7 +130,8 @@ module npu_sequencer #(
 
   assign phase_b      = is_two && win_c_q[0];
   assign base_x       = x_q + k_x_q + win_x_q;
-  assign base_address = (phase_b ? b_row_q : row_q + k_row_q + win_row_q) + base_x;
+  assign base_address = (phase_b ? b_row_q : row_q + k_row_q + win_row_q) + base_x +
+                        (plane_q ? $signed(AddrW'(cmd_i.plane_step)) : 26'sd0);
   assign base_y       = y_q + k_y_q + win_y_q;
 
   // A slice takes up the rest of its first kernel row and whole rows until it is full.
@@ -227,7 +229,7 @@ module npu_sequencer #(
   logic fetch_first, fetch_last, slice_first, k_last, tile_first, tile_pass_last, single_slice;
   logic row_last, group_tiles_last, group_last, slide_column, column_start_fresh;
   logic gate_slice, gate_half, gate_hazard, gate_result, open, grant, out_of_memory;
-  logic last_wanted, column_last;
+  logic last_wanted, column_last, planes_done;
   logic [CountW-1:0] count;  // vectors granted
 
   assign slide_column = win_c_q == cmd_i.win_cols - cmd_i.win_new_cols;
@@ -239,11 +241,12 @@ module npu_sequencer #(
   assign fetch_last   = last_wanted && count == wanted;
   assign single_slice = cmd_i.k0_count == 16'd1 && cmd_i.k1_count == 8'd1 && cmd_i.k2_count == 8'd1;
   assign slice_first  = tile_left_q == tile_size_q && fetch_first;
+  assign planes_done  = !cmd_i.two_planes || plane_q;
   assign k_last       = !is_array ||
-                        (k0_q + 16'd1 == cmd_i.k0_count &&
+                        (k0_q + 16'd1 == cmd_i.k0_count && planes_done &&
                          (is_gather || (k1_q + 8'd1 == cmd_i.k1_count &&
                                         k2_q + 8'd1 == cmd_i.k2_count)));
-  assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0;
+  assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
 
   logic position_fresh_q;  // the position began with a full window
   assign fetch_first = is_linear ? win_c_q == '0 : is_matmul ? win_r_q == '0
@@ -287,11 +290,12 @@ module npu_sequencer #(
   // ---------------------------------------------------------------------------------------------
   // Next state.
   // ---------------------------------------------------------------------------------------------
-  logic position_end, pass_end, tile_end, group_end;
+  logic position_end, pass_end, plane_end, tile_end, group_end;
   assign position_end = grant && fetch_last;
   assign pass_end     = position_end && tile_pass_last;
   assign tile_end     = pass_end && k_last;
   assign group_end    = tile_end && group_tiles_last;
+  assign plane_end    = pass_end && is_array && !planes_done && k0_q + 16'd1 == cmd_i.k0_count;
 
   // The position after this one in row-major order.
   logic [15:0]             step_column;
@@ -406,14 +410,14 @@ module npu_sequencer #(
     end
 
     // Slices.
-    if (start_i || tile_end) begin
+    if (start_i || tile_end || plane_end) begin
       skip_q      <= '0;
       rows_left_q <= cmd_i.win_rows;
     end else if (pass_end && is_gather) begin
       skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
       rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
     end
-    if (start_i || tile_end) begin
+    if (start_i || tile_end || plane_end) begin
       k0_q    <= '0;
       k1_q    <= '0;
       k2_q    <= '0;
@@ -490,6 +494,8 @@ module npu_sequencer #(
   logic [ByteW*Ports-1:0] stage_low_q, stage_high_q, stage_length_q, stage_place_q;
   logic [IndexW-1:0] stage_index_q;
 
+  assign plane_q = 1'b0;
+
   always_ff @(posedge clk_i) begin
     stage_valid_q <= rst_ni && !clear_i && grant && !out_of_memory;
     if (grant) begin
@@ -503,7 +509,7 @@ module npu_sequencer #(
       stage_swap_q  <= is_array && slice_first;
       stage_last_q  <= fetch_last;
       stage_first_q <= fetch_first;
-      stage_clear_q <= cmd_i.acc_init && k0_q == '0 && k1_q == '0 && k2_q == '0;
+      stage_clear_q <= cmd_i.acc_init && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
       stage_digit_q <= cmd_i.acc_shift && k0_q == '0 && k1_q == '0 && k2_q != '0;
       stage_half_q  <= half_q;
       stage_index_q <= index_q;
