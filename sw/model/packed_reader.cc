@@ -14,6 +14,7 @@
 #include "generator/support/text.h"
 #include "sw/model/bit_model.h"
 #include "sw/model/file_bytes.h"
+#include "sw/model/operator_checks.h"
 #include "sw/model/quantization.h"
 
 namespace npugen {
@@ -48,7 +49,8 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   bool key(string_t& key) override {
     if (keys_.back().insert(key).second) return true;
     code = Code::kPackedKey;
-    problem = fmt::format("the key \"{}\" is given twice in one object", key.substr(0, 40));
+    problem = fmt::format("the key \"{}\" is given twice in one object",
+                          PrintableName(key.substr(0, 40)));
     return false;
   }
   bool parse_error(size_t position, const std::string&, const Json::exception& error) override {
@@ -89,6 +91,10 @@ std::string KindOf(const Json& value) {
   return value.is_null() ? "null" : "true or false";
 }
 
+bool SameInteger(const Json& value, int64_t number) {
+  return value.is_number_integer() && value == number;
+}
+
 struct Pair {
   int32_t y = 0;
   int32_t x = 0;
@@ -123,7 +129,7 @@ class Reader {
       if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       const std::string_view nearest =
           key.size() < 40 ? NearestWord(key, known) : std::string_view();
-      Fail(Code::kPackedKey, fmt::format("unknown key \"{}\"", key.substr(0, 40)),
+      Fail(Code::kPackedKey, fmt::format("unknown key \"{}\"", PrintableName(key.substr(0, 40))),
            nearest.empty() ? fmt::format("keys here: {}", fmt::join(known, ", "))
                            : fmt::format("did you mean \"{}\"?", nearest));
     }
@@ -255,7 +261,8 @@ class Reader {
     if (*format != kFormat) {
       Fail(Code::kPackedValue,
            format->is_string()
-               ? fmt::format("\"format\" is \"{}\"", format->get<std::string>().substr(0, 60))
+               ? fmt::format("\"format\" is \"{}\"",
+                             PrintableName(format->get<std::string>().substr(0, 60)))
                : fmt::format("\"format\" is {}", KindOf(*format)),
            fmt::format("\"{}\"", kFormat));
       return false;
@@ -358,7 +365,8 @@ class Reader {
     const bool bits = name == "bconv" || name == "bfc";
     const bool whole = name == "bfc" || name == "fc";
     if (!pool && !bits && !whole && name != "conv") {
-      Fail(Code::kPackedValue, fmt::format("\"type\" is \"{}\"", name.substr(0, 40)), kTypes);
+      Fail(Code::kPackedValue, fmt::format("\"type\" is \"{}\"", PrintableName(name.substr(0, 40))),
+           kTypes);
       return false;
     }
     where_ = fmt::format("layer {} ({})", number, name);
@@ -384,17 +392,18 @@ class Reader {
     const auto problem = [&] {
       Fail(
           Code::kPackedShape,
-          in->is_array() && in->size() <= 8 ? fmt::format("\"in\" is {}", in->dump())
-                                            : fmt::format("\"in\" is {}", KindOf(*in)),
+          in->is_array() && in->size() <= 8
+              ? fmt::format("\"in\" is {}", PrintableName(in->dump().substr(0, 60)))
+              : fmt::format("\"in\" is {}", KindOf(*in)),
           fmt::format("the layer before gives [{},{},{}]{}", input.shape[1], input.shape[2],
                       input.shape[3], whole ? fmt::format(", {} elements", input.elements()) : ""));
       return false;
     };
     if (!in->is_array()) return problem();
-    if (whole && in->size() == 1) return (*in)[0] == input.elements() || problem();
+    if (whole && in->size() == 1) return SameInteger((*in)[0], input.elements()) || problem();
     if (in->size() != 3) return problem();
     for (size_t i = 0; i < 3; ++i) {
-      if ((*in)[i] != input.shape[i + 1]) return problem();
+      if (!SameInteger((*in)[i], input.shape[i + 1])) return problem();
     }
     return true;
   }

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string_view>
 
+#include "sw/model/onnx_reader.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
 
@@ -35,11 +36,12 @@ Result<Model> ReadModel(const std::string& path) {
   // The reader says why a file cannot be opened.
   if (!is_open || is_tflite || extension == ".tflite") return LoadTflite(path);
   if (extension == ".json") return LoadPacked(path);
+  if (extension == ".onnx") return LoadOnnx(path);
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && text[first] == '{') return LoadPacked(path);
   return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{path},
                     "the file's format is not known by contents or extension",
-                    "TensorFlow Lite (.tflite) or a packed-bit network (.json)"};
+                    "TensorFlow Lite (.tflite), a packed-bit network (.json) or ONNX (.onnx)"};
 }
 
 }  // namespace npugen
