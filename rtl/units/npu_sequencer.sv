@@ -386,9 +386,9 @@ module npu_sequencer #(
   assign next_group_x = start_i ? AddrW'($signed(cmd_i.x_start))
                                 : group_x_q + $signed({10'b0, cmd_i.group_step});
 
-  // A window slides when the next position comes in the same pass of the same slice. At the end of a
-  // row it needs as many columns behind the row as the next position has before it; column 0 of
-  // the window is where it was for all rows if there is one k1.
+  // A window slides when the next position comes in the same pass of the same slice. At the end of
+  // a row it needs as many columns behind the row as the next position has before it; these are
+  // the same for all rows if there is one k1.
   logic signed [AddrW-1:0] first_shared_x, left_of_row;
   assign left_of_row    = base_x + $signed(AddrW'(cmd_i.group_channels));
   assign first_shared_x = base_x + $signed({2'b00, cmd_i.win_col_step}) - outside_x_q;
