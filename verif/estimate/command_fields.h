@@ -32,7 +32,7 @@ namespace npugen::estimate {
               X(groups) X(tiles) X(group_step) X(out_base) X(out_x_step) X(out_row_step)          \
                   X(out_group_step) X(channels) X(group_channels) X(positions) X(win_rows)        \
                       X(win_cols) X(win_new_cols) X(win_y_step) X(win_row_step) X(win_col_step)   \
-                          X(b_row_step)
+                          X(b_row_step) X(two_planes) X(gated) X(thresholds) X(plane_step)
 
 /// What all commands have. Names as in the command set.
 struct HeaderFields {

@@ -135,6 +135,14 @@ std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const Compu
       address += f.k2_row_step + (carry ? f.win_row_step : 0);
       y += f.k2_y_step + (carry ? f.win_y_step : 0);
     }
+    if (f.two_planes != 0) {
+      // The second pass, as if no lane had a window of positions to skip.
+      for (int64_t k = 0; k < AtLeastOne(f.k0_count); ++k) {
+        FetchCounter::Slice slice = slices[static_cast<size_t>(k)];
+        slice.address += f.plane_step;
+        slices.push_back(slice);
+      }
+    }
     return slices;
   }
   for (int64_t k2 = 0; k2 < AtLeastOne(f.k2_count); ++k2) {
@@ -278,8 +286,10 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
   const ComputeFields& f = plan->fields;
   plan->is_array = true;
   const bool gathered = !window && f.run_bytes != 0;
-  plan->slices = static_cast<uint32_t>(
+  plan->weight_slices = static_cast<uint32_t>(
       AtLeastOne(f.k0_count) * (gathered ? 1 : AtLeastOne(f.k1_count) * AtLeastOne(f.k2_count)));
+  plan->slices = plan->weight_slices * (gathered && f.two_planes != 0 ? 2 : 1);
+  plan->gate_rows = f.gated != 0 ? config.gate_rows() : 0;
   const uint32_t slice_bytes = config.lanes * config.simd;
   const uint32_t row = config.core_row_bytes();
   plan->slice_rows = f.packed_weights != 0 ? ((slice_bytes + 1) / 2 + row - 1) / row

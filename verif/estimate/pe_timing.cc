@@ -54,8 +54,9 @@ double PeTiming::Fetches(const SliceCost& cost) const {
 }
 
 bool PeTiming::Arrived(uint32_t slice) const {
+  const uint32_t last = std::min(slice, plan_->weight_slices - 1);  // a second plane uses them again
   const uint64_t row = uint64_t{group_} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
-                       uint64_t{slice + 1} * plan_->slice_rows - 1;
+                       plan_->gate_rows + uint64_t{last + 1} * plan_->slice_rows - 1;
   const auto before = static_cast<uint64_t>(header_->wait1_count);
   const uint64_t count = barriers_.count(header_->wait1_id);
   return count >= before && (count - before) / config_.core_row_bytes() >= row;
@@ -224,8 +225,10 @@ void PeTiming::FinishTile(uint64_t end) {
     const int64_t channels = std::clamp<int64_t>(left, 1, group_channels);
     const uint64_t width = config_.post_width;
     const uint64_t most = (config_.pe_lanes() + width - 1) / width;
+    // Codes of two planes are two writes each.
     const uint64_t chunks =
-        std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most);
+        std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most) *
+        (f.thresholds == 3 ? 2 : 1);
     const uint64_t first = std::max({end + kCalibration.drain_delay, drain_free_, records_valid_});
     const uint64_t done = first + tile_size_ * chunks;  // the cycle after the last issue
     half_free_[half_] = done;
@@ -287,6 +290,7 @@ bool PeTiming::RowPortBusy(uint64_t now) const {
 void PeTiming::StealRow(uint64_t now) {
   // The loader's row waits for a cycle. That delays the tile if it waits for its first slice, or if
   // rows take longer than fetches.
+  if (starved_) return;  // nothing runs that it could delay
   const bool lead = now + 1 < pattern_from_;
   if ((tile_running_ || slicing_) && (lead ? slice_bound_ : loader_bound_)) {
     ++pattern_from_;
