@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "generator/config/load.h"
+#include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "tests/bench/models.h"
@@ -205,6 +206,36 @@ void Layers(Document* document) {
   document->Line("");
 }
 
+/// Networks of bits; `skip_window` of units.bnn.
+void Bits(Document* document) {
+  document->Line("## Bits");
+  document->Line("");
+  document->Line(
+      "`edge_bnn`, 2,048 multiply-accumulates of bits per cycle, and `quad` with the binary unit.");
+  document->Line("");
+  document->Line("| | cycles | use | must |");
+  document->Line("| --- | --- | --- | --- |");
+  const Model convolution = BinaryConvolutionModel(16, 256);
+  for (const char* spec : {"specs/edge_bnn.yaml", "tests/bench/quad_bnn.yaml"}) {
+    const RunReport report = Measure(spec, convolution).report;
+    document->Line(fmt::format(
+        "| {}: convolution 3x3, 256 to 256 channels, 16x16, from memory to memory | {} | {:.1f} % | "
+        "80 % |",
+        spec, Thousands(report.cycles), 100 * report.utilization));
+  }
+  for (const char* name : {"bnn", "fracbnn"}) {
+    const Result<Model> model = ReadModel(
+        SourcePath(fmt::format("models/digits/{}/digits_{}.json", name, name)));
+    if (!model) continue;
+    const RunReport report = Measure("specs/edge_bnn.yaml", *model).report;
+    const uint64_t cycles = report.cached ? report.cached->cycles : report.cycles;
+    document->Line(fmt::format("| digits, {}, parameters cached | {} | {:.1f} % | {} |", name,
+                               Thousands(cycles), 100 * report.utilization,
+                               std::string(name) == "bnn" ? "1,500 cycles" : "1.8 times the bnn"));
+  }
+  document->Line("");
+}
+
 void Quad(Document* document) {
   document->Line("## `quad` against `edge`");
   document->Line("");
@@ -307,6 +338,7 @@ int Main(int argc, char** argv) {
   Networks(&document);
   Layers(&document);
   Quad(&document);
+  Bits(&document);
   Simulation(&document, builds);
   if (!path.empty() && !document.Write(path)) {
     fmt::print(stderr, "npugen_bench: {} cannot be written\n", path);

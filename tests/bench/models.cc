@@ -1,6 +1,8 @@
 // The writer of each network; weights come from a fixed seed.
 #include "tests/bench/models.h"
 
+#include "verif/random/random_model.h"
+
 #include <random>
 
 #include "verif/random/tflite_writer.h"
@@ -83,6 +85,41 @@ std::vector<uint8_t> ConvolutionModel(int32_t size, int32_t channels, int32_t ke
   writer.Output(AddConvolution(&writer, &constants, input, channels, kernel,
                                writer.Activation({1, size, size, channels}, 0.5f, 5)));
   return writer.Write();
+}
+
+Model BinaryConvolutionModel(int32_t size, int32_t channels) {
+  Model model;
+  model.name = "binary convolution";
+  RandomSource random(7);
+  for (const char* name : {"data", "filter", "result"}) {
+    Tensor tensor;
+    tensor.name = name;
+    tensor.type = TensorType::kBits;
+    tensor.shape = {1, size, size, channels};
+    model.tensors.push_back(std::move(tensor));
+  }
+  Tensor& filter = model.tensors[1];
+  filter.shape = {channels, 3, 3, channels};
+  filter.is_constant = true;
+  filter.data.resize(filter.bytes());
+  for (uint8_t& byte : filter.data) byte = static_cast<uint8_t>(random.Integer(0, 255));
+  BinaryConvOptions options;
+  options.pad_top = options.pad_left = 1;
+  options.thresholds.emplace_back();
+  for (int32_t channel = 0; channel < channels; ++channel) {
+    options.thresholds[0].push_back(random.Integer(-40, 40));
+    options.flip.push_back(static_cast<uint8_t>(random.Integer(0, 1)));
+  }
+  Operator node;
+  node.type = OperatorType::kBinaryConv2d;
+  node.name = OperatorName(node.type);
+  node.inputs = {0, 1};
+  node.outputs = {2};
+  node.options = std::move(options);
+  model.operators.push_back(std::move(node));
+  model.inputs = {0};
+  model.outputs = {2};
+  return model;
 }
 
 }  // namespace npugen::testing

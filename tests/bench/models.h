@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "sw/model/model.h"
+
 namespace npugen::testing {
 
 /// [rows, depth] times [columns, depth] transposed: one FULLY_CONNECTED operator with random
@@ -16,5 +18,9 @@ std::vector<uint8_t> DepthwiseModel(int32_t size, int32_t channels, int32_t stri
 
 /// CONV_2D kernel x kernel of `channels` channels on size x size, stride 1.
 std::vector<uint8_t> ConvolutionModel(int32_t size, int32_t channels, int32_t kernel);
+
+/// BINARY_CONV_2D 3x3 of `channels` channels of bits on size x size, padded by one, with a threshold
+/// per channel. Input and output are bits.
+Model BinaryConvolutionModel(int32_t size, int32_t channels);
 
 }  // namespace npugen::testing
