@@ -426,8 +426,9 @@ class CommandMaker {
     }
   }
 
-  /// MATMUL of bits, or of bytes, whose results pass thresholds.
-  Command Bits(bool binary, std::vector<std::vector<uint8_t>>& cores) {
+  /// MATMUL of bits, or of bytes, whose results pass thresholds. `few`: gated, a few positions of
+  /// several slices, so that a lane comes back to its sum at once.
+  Command Bits(bool binary, bool few, std::vector<std::vector<uint8_t>>& cores) {
     while (true) {
       const uint32_t in_w = Uniform(1, 7), in_h = Uniform(1, 7);
       const uint32_t lanes = config_.pe_lanes();
@@ -437,7 +438,7 @@ class CommandMaker {
       const uint32_t pixel = Uniform(0, 2) != 0 ? Uniform(1, 3) : Uniform(1, 2 * config_.simd);
       const uint32_t rows = Uniform(1, 4), cols = Uniform(1, 4), dilation = Uniform(1, 2);
       const uint32_t stride_x = Uniform(1, 2), stride_y = Uniform(1, 2);
-      const uint32_t out_w = Uniform(1, 6), out_h = Uniform(1, 5);
+      const uint32_t out_w = Uniform(1, few ? 2 : 6), out_h = Uniform(1, few ? 2 : 5);
       const uint32_t run = cols * pixel, simd = config_.simd;
       const uint32_t slices = (rows * run + simd - 1) / simd;
       bool legal = true;
@@ -445,7 +446,11 @@ class CommandMaker {
         const uint32_t last = std::min((slice + 1) * simd, rows * run) - 1;
         if (last / run - slice * simd / run >= 4) legal = false;
       }
-      const bool two = binary && Uniform(0, 1) != 0, gated = two && Uniform(0, 2) != 0;
+      const bool two = few || (binary && Uniform(0, 1) != 0);
+      const bool gated = few || (two && Uniform(0, 2) != 0);
+      if (few && (slices < 2 || slices > config_.bnn_skip_slices)) {
+        if (config_.bnn_skip_slices > 1) continue;
+      }
       const bool three = Uniform(0, 1) != 0, rescaled = binary && Uniform(0, 4) == 0;
       const bool packed = Uniform(0, 2) != 0;
       const uint32_t pitch = in_w * pixel;
@@ -757,10 +762,12 @@ class PeTest : public ::testing::Test {
     }
   }
 
-  void RunBits(bool binary, int count, bool traffic, bool follow) {
-    RunMany([binary](CommandMaker& maker,
-                     std::vector<std::vector<uint8_t>>& cores) { return maker.Bits(binary, cores); },
-            binary ? 900 : 901, count, traffic, follow);
+  void RunBits(bool binary, int count, bool traffic, bool follow, bool few = false) {
+    RunMany(
+        [=](CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores) {
+          return maker.Bits(binary, few, cores);
+        },
+        binary ? 900 : 901, count, traffic, follow);
   }
 
   NpuConfig config_;
@@ -800,6 +807,7 @@ TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true
 TEST_F(PeTest, ArgMax) { RunMany(Opcode::kArgMax, 40, true); }
 TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
 TEST_F(PeTest, Bits) { RunBits(true, 150, false, false); }
+TEST_F(PeTest, BitsOfFewPositions) { RunBits(true, 80, false, false, true); }
 TEST_F(PeTest, BitsBesideBusTraffic) { RunBits(true, 50, true, false); }
 TEST_F(PeTest, BitsFollowWeights) { RunBits(true, 50, false, true); }
 TEST_F(PeTest, ThresholdsOfBytes) { RunBits(false, 60, true, false); }
