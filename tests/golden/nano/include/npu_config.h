@@ -35,6 +35,8 @@
 #define NPU_CONFIG_UNITS_LOOKUP_PORTS            1u          ///< look-ups per cycle
 #define NPU_CONFIG_UNITS_WINDOW_PORTS            1u          ///< vectors per cycle
 #define NPU_CONFIG_UNITS_BNN_ENABLED             0u
+#define NPU_CONFIG_UNITS_BNN_SKIP_WINDOW         1u          ///< positions
+#define NPU_CONFIG_UNITS_BNN_SKIP_SLICES         32u         ///< slices
 #define NPU_CONFIG_CLOCK_HZ                      100000000u  ///< clock target in hertz
 #define NPU_CONFIG_PES                           1u          ///< PEs
 #define NPU_CONFIG_BARRIERS                      16u         ///< barriers

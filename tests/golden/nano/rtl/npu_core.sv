@@ -78,7 +78,7 @@ module npu_core #(
     $error("npu_core: rows must be a power of two and fill the memory");
   end
 
-  logic [SumW-1:0] sum_in, sum_out, half_data0, half_data1;
+  logic [SumW-1:0] sum_in, sum_out, sum_write, half_data0, half_data1;
   logic            fire_from_half_q, drain_from_half_q;
 
   // Core memory.
@@ -122,6 +122,11 @@ module npu_core #(
   end
   assign records_o = records_q[72*Lanes-1:0];
 
+  localparam int unsigned AccParts = 1;
+  wire [IndexW-1:0] acc_index  = acc_index_i;
+  wire [IndexW-1:0] fire_index = fire_index_i;
+  wire [0:0]        fire_lane  = fire_i;
+
   // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
@@ -152,31 +157,35 @@ module npu_core #(
     );
   end
 
-  // Accumulators: each half is its own memory, so that one drains while the other accumulates.
-  npu_ram_1r1w #(
-    .Width(SumW),
-    .Depth(Accumulators)
-  ) u_half0 (
-    .clk_i,
-    .we_i   (fire_i && !fire_half_i),
-    .waddr_i(fire_index_i),
-    .wdata_i(sum_out),
-    .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
-    .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index_i),
-    .rdata_o(half_data0)
-  );
-  npu_ram_1r1w #(
-    .Width(SumW),
-    .Depth(Accumulators)
-  ) u_half1 (
-    .clk_i,
-    .we_i   (fire_i && fire_half_i),
-    .waddr_i(fire_index_i),
-    .wdata_i(sum_out),
-    .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
-    .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index_i),
-    .rdata_o(half_data1)
-  );
+  // Accumulators: each half is its own memory, so that one drains while the other accumulates. With
+  // a window of positions to skip every lane has an address of its own.
+  for (genvar a = 0; a < AccParts; a++) begin : gen_accumulators
+    localparam int unsigned PartW = SumW / AccParts;
+    npu_ram_1r1w #(
+      .Width(PartW),
+      .Depth(Accumulators)
+    ) u_half0 (
+      .clk_i,
+      .we_i   (fire_lane[a] && !fire_half_i),
+      .waddr_i(fire_index[IndexW*a+:IndexW]),
+      .wdata_i(sum_write[PartW*a+:PartW]),
+      .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
+      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .rdata_o(half_data0[PartW*a+:PartW])
+    );
+    npu_ram_1r1w #(
+      .Width(PartW),
+      .Depth(Accumulators)
+    ) u_half1 (
+      .clk_i,
+      .we_i   (fire_lane[a] && fire_half_i),
+      .waddr_i(fire_index[IndexW*a+:IndexW]),
+      .wdata_i(sum_write[PartW*a+:PartW]),
+      .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
+      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .rdata_o(half_data1[PartW*a+:PartW])
+    );
+  end
 
   always_ff @(posedge clk_i) begin
     if (acc_read_i) fire_from_half_q <= acc_half_i;
@@ -188,6 +197,9 @@ module npu_core #(
     if (fire_digit_i) begin
       for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:24], 8'd0};
     end
+  end
+  always_comb begin
+    sum_write = sum_out;
   end
   assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
 

@@ -219,7 +219,9 @@ package npu_isa_pkg;
     logic        [15:0] out_plane_step;     // 39[31:16]: three thresholds: the same for the output
     logic        [15:0] plane_step;         // 39[15:0]: two_planes: bytes from the first plane to
                                             // the second
-    logic        [21:0] reserved_38_10;
+    logic        [20:0] reserved_38_11;
+    logic               skip_window;        // 38[10]: gated. 1: in the second pass each lane goes
+                                            // on to its own next position of a window
     logic               pool_bits;          // 38[9]: MAXPOOL. 1: operands are bits, see machine.md
     logic               bit_output;         // 38[8]: thresholds. 1: eight channels a byte; 0: a
                                             // byte of 0 or 1 each

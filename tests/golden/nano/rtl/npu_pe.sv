@@ -191,7 +191,8 @@ module npu_pe #(
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
       bad_bits     = cmd_q.binary || cmd_q.skip_outside || cmd_q.two_planes || cmd_q.gated ||
-                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits;
+                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits ||
+                     cmd_q.skip_window;
       fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window ||
                      bad_type ||
                      !(is_array || is_pool || is_two || is_lookup || is_rows);
@@ -293,7 +294,7 @@ module npu_pe #(
     gather_mask = '0;
     if (stage_valid && is_gather) begin
       for (int unsigned p = 0; p < Ports; p++) begin
-        if (CountW'(p) < stage_count) begin
+        if (CountW'(p) < stage_count && !port_lower[p]) begin
           gather_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*p+:ByteW], 3'b000});
           gathered    = gathered | ((vectors[VecW*p+:8*Simd] & gather_mask) <<
                                     {stage_place[ByteW*p+:ByteW], 3'b000});
@@ -305,6 +306,10 @@ module npu_pe #(
   always_ff @(posedge clk_i) begin
     if (stage_valid && is_gather) gathered_q <= gathered;
   end
+
+  // Ports with vectors of the second plane, which wait for their pass.
+  logic [Ports-1:0] port_lower;
+  assign port_lower = '0;
 
   // ---------------------------------------------------------------------------------------------
   // Cores.
