@@ -2,7 +2,7 @@
 // One addition on the carry chain of an FPGA: sum = d + f + carry, one LUT per bit.
 //
 // The LUT of a bit can also hold what f_i is made of, where d_i comes from elsewhere: up to five
-// inputs besides d_i in a LUT of six. Yosys would merge additions that follow each other and so lose
+// inputs besides d_i in a LUT of six. Yosys would merge additions that follow each other and lose
 // that, therefore it gets the chain itself; other tools find it from the operator.
 module npu_carry_row #(
   parameter int unsigned Width = 4

@@ -198,6 +198,7 @@ module npu_core #(
     logic [SkipWindow*Lanes-1:0] waiting, waiting_q, left;
     logic [SkipW*Lanes-1:0]      pick, pick_q;
     logic [Lanes-1:0]            picked;
+    logic [SkipVectorW-1:0]      own_vector;
 
     always_comb begin
       waiting = waiting_q;
@@ -241,18 +242,16 @@ module npu_core #(
     end
 
     always_comb begin
-      own_data  = '0;
-      own_valid = '0;
-      own_bits  = '0;
+      own_vector = '0;
+      own_data   = '0;
+      own_valid  = '0;
+      own_bits   = '0;
       if (skip_pass_q) begin
         for (int unsigned lane = 0; lane < Lanes; lane++) begin
-          own_data[8*Simd*lane+:8*Simd] =
-              skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+:8*Simd];
-          own_valid[Simd*lane+:Simd] =
-              skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+8*Simd+:Simd];
-          own_bits[11*lane+:11] = {
-            (8 - BytesW)'(0), skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+9*Simd+:BytesW], 3'd0
-          };
+          own_vector = skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+:SkipVectorW];
+          own_data[8*Simd*lane+:8*Simd] = own_vector[8*Simd-1:0];
+          own_valid[Simd*lane+:Simd]    = own_vector[8*Simd+:Simd];
+          own_bits[11*lane+:11]         = 11'({own_vector[9*Simd+:BytesW], 3'd0});
         end
       end
     end
