@@ -16,8 +16,8 @@
 // hold: all of them are fill.
 //
 // With skip_window the first pass of a tile fetches both planes of bits, and the second one needs
-// no memory: SkipWindow positions are a block, in which every step lets each lane do the next position
-// that passed its gate, until no lane has one left.
+// no memory: SkipWindow positions are a block, in which every step lets each lane do the next
+// position that passed its gate, until no lane has one left.
 //
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
 module npu_sequencer #(
