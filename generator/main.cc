@@ -31,6 +31,7 @@ int Run(int argc, char** argv) {
   npugen::AddEmitCommand(app);
   npugen::AddBuildCommand(app);
   npugen::AddCompileCommand(app);
+  npugen::AddCalibrateCommand(app);
   npugen::AddRunCommand(app);
   npugen::AddEstimateCommand(app);
   npugen::AddDemoCommand(app);

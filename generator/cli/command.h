@@ -36,6 +36,7 @@ void AddEmitCommand(CLI::App& app);
 void AddSpecReferenceCommand(CLI::App& app);
 void AddSynthCommand(CLI::App& app);
 void AddBuildCommand(CLI::App& app);
+void AddCalibrateCommand(CLI::App& app);
 void AddCompileCommand(CLI::App& app);
 void AddRunCommand(CLI::App& app);
 void AddEstimateCommand(CLI::App& app);

@@ -36,7 +36,7 @@ int CompileModels(const CompileCommandOptions& options) {
   std::vector<Model> models;
   std::set<std::string> paths;
   for (const std::string& file : options.models) {
-    Result<Model> model = ReadModel(file);
+    Result<Model> model = ReadModelFor(*config, file);
     if (model) {
       models.push_back(std::move(*model));
     } else {

@@ -83,8 +83,9 @@ constexpr DigitsFiles kDigitsFiles[] = {
     {"FracBNN", "fracbnn/digits_fracbnn.json", "fracbnn/golden_sums.bin", true},
 };
 
-Result<Digits> LoadDigits(const std::string& folder, const DigitsFiles& files) {
-  Result<Model> model = ReadModel(fmt::format("{}/{}", folder, files.model));
+Result<Digits> LoadDigits(const NpuConfig& config, const std::string& folder,
+                          const DigitsFiles& files) {
+  Result<Model> model = ReadModelFor(config, fmt::format("{}/{}", folder, files.model));
   if (!model) return model.errors();
   Digits digits;
   digits.name = files.name;
@@ -259,7 +260,7 @@ int Demo(const DemoOptions& options) {
   std::vector<Digits> networks;
   for (const DigitsFiles& files : kDigitsFiles) {
     if (files.pixels && config->bnn_enabled == 0) continue;
-    Result<Digits> digits = LoadDigits(options.data, files);
+    Result<Digits> digits = LoadDigits(*config, options.data, files);
     if (!digits) return Report(digits.errors());
     networks.push_back(std::move(*digits));
   }

@@ -45,7 +45,7 @@ int Estimate(const EstimateCommandOptions& options) {
   }
   const Result<NpuConfig> config = LoadSpec(options.files[0]);
   if (!config) return Report(config.errors());
-  const Result<Model> model = ReadModel(options.files[1]);
+  const Result<Model> model = ReadModelFor(*config, options.files[1]);
   if (!model) return Report(model.errors());
   const Result<Program> program = Compile(*model, *config, {});
   if (!program) return Report(program.errors());

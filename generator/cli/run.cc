@@ -83,7 +83,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<Model> model = ReadModel(options.model);
+  const Result<Model> model = ReadModelFor(*config, options.model);
   if (!model) return Report(model.errors());
   const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
   if (!inputs) return Report(inputs.errors());

@@ -1,6 +1,9 @@
 // Shared parts of `npugen build`, `run` and `demo`.
 #include "generator/cli/simulate.h"
 
+#include "sw/model/channel_order.h"
+#include "sw/model/read_model.h"
+
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -137,6 +140,14 @@ Status WriteFileBytes(const std::string& path, const void* bytes, size_t count) 
   file.close();
   if (file.fail()) return CannotWrite(path);
   return Unit{};
+}
+
+Result<Model> ReadModelFor(const NpuConfig& config, const std::string& path) {
+  Result<Model> model = ReadModel(path);
+  if (model && config.bnn_enabled != 0 && config.bnn_skip_window > 1) {
+    *model = OrderChannels(std::move(*model));
+  }
+  return model;
 }
 
 }  // namespace npugen

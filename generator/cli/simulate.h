@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
+#include "sw/model/model.h"
 #include "generator/support/diagnostic.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
@@ -67,5 +68,9 @@ std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles);
 /// The contents of a file (kFileRead), and the way back (kFileWrite).
 Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path);
 Status WriteFileBytes(const std::string& path, const void* bytes, size_t count);
+
+/// ReadModel, with channels in the order of their activity where the NPU has a window of positions
+/// to skip (OrderChannels).
+Result<Model> ReadModelFor(const NpuConfig& config, const std::string& path);
 
 }  // namespace npugen

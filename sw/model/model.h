@@ -209,6 +209,7 @@ struct BinaryConvOptions {
   int32_t pad_top = 0, pad_left = 0;  ///< below and on the right follows from the output's shape
   bool skip_outside = false;    ///< kBits: outside of the image counts 0; else bits are 0, that is -1
   std::vector<int32_t> gates;   ///< of two planes; empty: none
+  std::vector<int32_t> activity;  ///< how often a channel passes its gate; empty: not known
   std::vector<std::vector<int32_t>> thresholds;  ///< 1 or 3 (two planes), ascending
   std::vector<uint8_t> flip;
   std::vector<int32_t> bias;

@@ -485,7 +485,7 @@ class Reader {
         "type",       "in",         "out",  "weights_offset", "weights_shape",
         "planes_out", "thresholds", "flip", "bias",           "rescale"};
     if (!whole) keys.insert(keys.end(), {"kernel", "stride", "pad"});
-    if (bits) keys.insert(keys.end(), {"planes_in", "gate"});
+    if (bits) keys.insert(keys.end(), {"planes_in", "gate", "activity"});
     if (bits && !whole) keys.push_back("outside");
     CheckKeys(layer, keys);
     if (!CheckIn(layer, whole)) return false;
@@ -540,6 +540,11 @@ class Reader {
       const auto gates = List(layer, "gate", channels, INT32_MIN, INT32_MAX);
       if (!gates) return false;
       options.gates = *gates;
+    }
+    if (layer.contains("activity")) {
+      const auto activity = List(layer, "activity", channels, 0, INT32_MAX);
+      if (!activity) return false;
+      options.activity = *activity;
     }
     auto output = ReadOutput(layer, out, &options);
     if (!filter || !output) return false;

@@ -8,6 +8,7 @@
 
 #include "sw/model/packed_reader.h"
 #include "sw/model/quantization.h"
+#include "sw/model/channel_order.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "verif/golden/golden_model.h"
@@ -123,6 +124,29 @@ Model LoadBits(const std::string& name) {
 }
 
 class BitDigitsTest : public ::testing::TestWithParam<std::string> {};
+
+// Channels in the order of their activity give the same outputs, and most active ones come first.
+TEST(OrderChannelsTest, KeepsTheSums) {
+  const Model model = LoadBits("fracbnn");
+  const Model ordered = OrderChannels(model);
+  const GoldenModel golden(model), other(ordered);
+  const std::vector<std::vector<uint8_t>> images = Pixels();
+  int moved = 0;
+  for (size_t op = 0; op < model.operators.size(); ++op) {
+    if (model.operators[op].type != OperatorType::kBinaryConv2d) continue;
+    const auto& before = std::get<BinaryConvOptions>(model.operators[op].options);
+    const auto& after = std::get<BinaryConvOptions>(ordered.operators[op].options);
+    EXPECT_TRUE(std::is_sorted(after.activity.rbegin(), after.activity.rend()));
+    moved += before.gates != after.gates ? 1 : 0;
+  }
+  EXPECT_EQ(moved, 3);
+  for (int i = 0; i < 40; ++i) {
+    const Result<TensorBytes> a = golden.Run({images[i]}), b = other.Run({images[i]});
+    ASSERT_TRUE(a.ok() && b.ok());
+    const auto output = static_cast<size_t>(model.outputs[0]);
+    ASSERT_EQ((*a)[output], (*b)[output]) << "image " << i;
+  }
+}
 
 TEST_P(BitDigitsTest, AllImagesGiveTheReferenceSumsAndClasses) {
   const std::string& name = GetParam();

@@ -6,6 +6,7 @@
 
 #include "sw/model/bits.h"
 #include "sw/model/quantization.h"
+#include "verif/golden/golden_model.h"
 
 namespace npugen::golden {
 namespace {
@@ -200,3 +201,45 @@ std::vector<uint8_t> PoolCodes(const Model& model, const Operator& op,
 }
 
 }  // namespace npugen::golden
+
+namespace npugen {
+
+std::vector<int64_t> GatePasses(const Model& model, const Operator& op,
+                                const TensorBytes& tensors) {
+  if (op.type != OperatorType::kBinaryConv2d) return {};
+  const auto& options = std::get<BinaryConvOptions>(op.options);
+  if (options.gates.empty()) return {};
+  // The first plane alone, as sums.
+  Model part;
+  part.tensors = {model.tensors[op.inputs[0]], model.tensors[op.inputs[1]],
+                  model.tensors[op.outputs[0]]};
+  const Tensor& two = model.tensors[op.inputs[0]];
+  part.tensors[0].planes = 1;
+  part.tensors[2].type = TensorType::kInt32;
+  part.tensors[2].planes = 1;
+  Operator first = op;
+  first.inputs = {0, 1};
+  first.outputs = {2};
+  auto& plain = std::get<BinaryConvOptions>(first.options);
+  plain.gates.clear();
+  plain.thresholds.clear();
+  plain.bias.clear();
+  const std::vector<uint8_t>& in = tensors[static_cast<size_t>(op.inputs[0])];
+  const size_t row = part.tensors[0].bytes() / static_cast<size_t>(two.shape[0] * two.shape[1]);
+  std::vector<uint8_t> upper;
+  for (size_t at = 0; at < in.size(); at += 2 * row) {
+    upper.insert(upper.end(), in.begin() + static_cast<std::ptrdiff_t>(at),
+                 in.begin() + static_cast<std::ptrdiff_t>(at + row));
+  }
+  const std::vector<uint8_t> bytes = golden::BinaryConv(
+      part, first, golden::BinaryWeights(part.tensors[1]), upper, Rounding::kDouble);
+  std::vector<int64_t> passes(options.gates.size(), 0);
+  for (size_t i = 0; i < bytes.size() / 4; ++i) {
+    int32_t sum = 0;
+    std::memcpy(&sum, bytes.data() + 4 * i, 4);
+    if (sum > options.gates[i % passes.size()]) ++passes[i % passes.size()];
+  }
+  return passes;
+}
+
+}  // namespace npugen
