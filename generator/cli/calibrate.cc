@@ -44,8 +44,7 @@ int Calibrate(const CalibrateOptions& options) {
         RunGolden(*model, {{first, first + static_cast<std::ptrdiff_t>(bytes)}});
     if (!tensors) return Report(tensors.errors());
     for (size_t op = 0; op < passes.size(); ++op) {
-      const std::vector<int64_t> counts =
-          GatePasses(*model, model->operators[op], *tensors);
+      const std::vector<int64_t> counts = GatePasses(*model, model->operators[op], *tensors);
       passes[op].resize(counts.size(), 0);
       for (size_t c = 0; c < counts.size(); ++c) passes[op][c] += counts[c];
     }

@@ -90,7 +90,8 @@ void AddCompileCommand(CLI::App& app) {
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
   command
       ->add_option("MODEL", options->models,
-                   "model file (.tflite in int8, or .json of bits); several take turns on one NPU: their cached "
+                   "model file (.tflite in int8, or .json of bits); several take turns on one NPU: "
+                   "their cached "
                    "parameters share core memory, and changing models loads nothing again")
       ->required();
   command

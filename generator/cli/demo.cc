@@ -136,8 +136,7 @@ Status RunImages(const NpuConfig& config, const Digits& digits, const Program& p
   const Result<PlacedProgram> placed = host.Place(program);
   if (!placed) return placed.errors();
   npu_forget_parameters(&host.device());
-  const Tensor& output_tensor =
-      digits.model.tensors[static_cast<size_t>(digits.model.outputs[0])];
+  const Tensor& output_tensor = digits.model.tensors[static_cast<size_t>(digits.model.outputs[0])];
   for (uint32_t i = 0; i < result->images; ++i) {
     progress->Show(fmt::format("{}: image {} of {}", digits.name, i + 1, result->images));
     const auto image = digits.input.begin() + static_cast<std::ptrdiff_t>(i * digits.image_bytes);
@@ -248,8 +247,7 @@ void PrintResults(const std::vector<DemoResult>& results) {
   for (const DemoResult& result : results) {
     fmt::print("{:<10} {:>9} {:>11} {:>8.2f}% {:>14} {:>14.0f} {:>13} {:>7.2f} MHz\n", result.name,
                result.images, result.bit_exact(), 100 * result.accuracy(), result.cycles_first,
-               result.cycles_per_image(),
-               result.cached.bytes_read + result.cached.bytes_written,
+               result.cycles_per_image(), result.cached.bytes_read + result.cached.bytes_written,
                static_cast<double>(result.simulated_cycles) / result.seconds / 1e6);
   }
 }
@@ -337,9 +335,9 @@ int Demo(const DemoOptions& options) {
 
 void AddDemoCommand(CLI::App& app) {
   auto options = std::make_shared<DemoOptions>();
-  CLI::App* command = app.add_subcommand(
-      "demo",
-      "Handwritten digits, int8 and binary, on the reference design: accuracy, cycles, speed, area");
+  CLI::App* command = app.add_subcommand("demo",
+                                         "Handwritten digits, int8 and binary, on the reference "
+                                         "design: accuracy, cycles, speed, area");
   command->add_option("--spec", options->spec, "spec file (YAML)")->capture_default_str();
   command->add_option("--data", options->data, "folder with networks, images and results")
       ->capture_default_str();

@@ -152,9 +152,10 @@ void AddEstimateCommand(CLI::App& app) {
   auto options = std::make_shared<EstimateCommandOptions>();
   CLI::App* command = app.add_subcommand(
       "estimate", "Predict the cycles of each layer of a model without simulating anything");
-  command->add_option("FILES", options->files,
-                      "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, or .json of bits); with "
-                      "--validate any number of specs (default: the presets)");
+  command->add_option(
+      "FILES", options->files,
+      "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, or .json of bits); with "
+      "--validate any number of specs (default: the presets)");
   command->add_option("--json", options->json,
                       "write the report (docs/run-json.md), or all comparisons, to this file");
   command->add_flag("--warm", options->warm, "an inference that finds cached parameters");

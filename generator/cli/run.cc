@@ -152,7 +152,8 @@ void AddRunCommand(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
       "run", "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("MODEL", options->model, "model file (.tflite in int8, or .json of bits)")->required();
+  command->add_option("MODEL", options->model, "model file (.tflite in int8, or .json of bits)")
+      ->required();
   command
       ->add_option("--input", options->inputs,
                    "bytes of an input tensor; once for each input (default: random bytes)")

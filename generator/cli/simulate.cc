@@ -1,9 +1,6 @@
 // Shared parts of `npugen build`, `run` and `demo`.
 #include "generator/cli/simulate.h"
 
-#include "sw/model/channel_order.h"
-#include "sw/model/read_model.h"
-
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -12,6 +9,9 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+
+#include "sw/model/channel_order.h"
+#include "sw/model/read_model.h"
 
 namespace npugen {
 namespace {

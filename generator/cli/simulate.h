@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
-#include "sw/model/model.h"
 #include "generator/support/diagnostic.h"
+#include "sw/model/model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
 

@@ -44,10 +44,10 @@ struct NpuConfig {
   uint32_t activation_entries = 64;    ///< bus beats staged on the way to PE memory
 
   // units:
-  uint32_t post_width = 16;   ///< results post-processed per cycle ("R"), power of two
-  uint32_t lookup_ports = 8;  ///< table look-ups per cycle, power of two, at most post_width
-  uint32_t window_ports = 4;  ///< vectors read from PE memory per cycle for the array, 1..4
-  uint32_t bnn_enabled = 0;   ///< 1: lanes also multiply bits, 8 * simd per cycle
+  uint32_t post_width = 16;       ///< results post-processed per cycle ("R"), power of two
+  uint32_t lookup_ports = 8;      ///< table look-ups per cycle, power of two, at most post_width
+  uint32_t window_ports = 4;      ///< vectors read from PE memory per cycle for the array, 1..4
+  uint32_t bnn_enabled = 0;       ///< 1: lanes also multiply bits, 8 * simd per cycle
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
 
@@ -79,9 +79,9 @@ struct NpuConfig {
     const uint64_t skew1 = pe_banks == 2 ? 0 : pe_banks == 4 ? 1 : pe_banks == 8 ? 2 : 7;
     const uint64_t skew2 = pe_banks == 8 ? 3 : pe_banks > 8 ? 9 : 0;
     const uint64_t skew3 = pe_banks == 4 ? 3 : 0;
-    return static_cast<uint32_t>((word + line * skew1 + line / pe_banks * skew2 +
-                                  line / pe_banks / pe_banks * skew3) %
-                                 pe_banks);
+    return static_cast<uint32_t>(
+        (word + line * skew1 + line / pe_banks * skew2 + line / pe_banks / pe_banks * skew3) %
+        pe_banks);
   }
   /// Barriers: one for LOADs, one for STOREs, one for each PE; at least 16.
   uint32_t barriers() const { return pes() + 2 < 16 ? 16 : pes() + 2; }

@@ -25,8 +25,9 @@ std::set<std::string_view> Identifiers(std::string_view text,
     if (text.substr(i, kIf.size()) == kIf) {
       const size_t end = std::min(text.find('\n', i), text.size());
       const std::string_view feature = text.substr(i + kIf.size(), end - i - kIf.size());
-      i = FeatureEnabled(values, feature).value_or(true) ? end
-                                                         : std::min(text.find(kEndIf, end), text.size());
+      i = FeatureEnabled(values, feature).value_or(true)
+              ? end
+              : std::min(text.find(kEndIf, end), text.size());
     } else if (text.substr(i, 2) == "//") {
       i = std::min(text.find('\n', i), text.size());
     } else if (is_word(text[i])) {

@@ -252,8 +252,9 @@ constexpr KeyInfo kKeys[] = {
      .default_value = 0,
      .low = 0,
      .high = 1,
-     .summary = "Whether the lanes also multiply bits (XNOR and popcount), 8 * `lane.simd` per lane "
-                "and cycle, for binary and fractional networks.",
+     .summary =
+         "Whether the lanes also multiply bits (XNOR and popcount), 8 * `lane.simd` per lane "
+         "and cycle, for binary and fractional networks.",
      .member = &NpuConfig::bnn_enabled},
     {.path = "units.bnn.skip_window",
      .kind = kCount,

@@ -58,8 +58,7 @@ bool FindReaders(const Model& model, int32_t tensor, std::vector<int32_t>* filte
     if (std::find(op.inputs.begin(), op.inputs.end(), tensor) == op.inputs.end()) continue;
     if (op.type == OperatorType::kBinaryConv2d && op.inputs[0] == tensor) {
       filters->push_back(op.inputs[1]);
-    } else if (op.type != OperatorType::kMaxPool2d ||
-               !FindReaders(model, op.outputs[0], filters)) {
+    } else if (op.type != OperatorType::kMaxPool2d || !FindReaders(model, op.outputs[0], filters)) {
       return false;
     }
   }
@@ -68,9 +67,9 @@ bool FindReaders(const Model& model, int32_t tensor, std::vector<int32_t>* filte
 
 /// How many operators read a filter.
 int64_t Uses(const Model& model, int32_t filter) {
-  return std::count_if(model.operators.begin(), model.operators.end(), [filter](const Operator& op) {
-    return op.inputs.size() > 1 && op.inputs[1] == filter;
-  });
+  return std::count_if(
+      model.operators.begin(), model.operators.end(),
+      [filter](const Operator& op) { return op.inputs.size() > 1 && op.inputs[1] == filter; });
 }
 
 }  // namespace

@@ -207,16 +207,16 @@ struct ResizeOptions {
 struct BinaryConvOptions {
   int32_t stride_h = 1, stride_w = 1;
   int32_t pad_top = 0, pad_left = 0;  ///< below and on the right follows from the output's shape
-  bool skip_outside = false;    ///< kBits: outside of the image counts 0; else bits are 0, that is -1
-  std::vector<int32_t> gates;   ///< of two planes; empty: none
+  bool skip_outside = false;  ///< kBits: outside of the image counts 0; else bits are 0, that is -1
+  std::vector<int32_t> gates;     ///< of two planes; empty: none
   std::vector<int32_t> activity;  ///< how often a channel passes its gate; empty: not known
   std::vector<std::vector<int32_t>> thresholds;  ///< 1 or 3 (two planes), ascending
   std::vector<uint8_t> flip;
   std::vector<int32_t> bias;
   std::vector<int32_t> multipliers, shifts;
 };
-/// THERMOMETER: [N,H,W,C] bytes (kInt8 or kUint8) to [N,H,W,C * levels] bits; bit c * levels + k is whether
-/// value c exceeds first + k * step.
+/// THERMOMETER: [N,H,W,C] bytes (kInt8 or kUint8) to [N,H,W,C * levels] bits; bit c * levels + k is
+/// whether value c exceeds first + k * step.
 struct ThermometerOptions {
   int32_t levels = 1, first = 0, step = 1;
 };
@@ -233,10 +233,11 @@ using OperatorOptions =
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
-/// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and PACK all, PRELU 2
-/// (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others one.
-/// Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of operators
-/// of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is constant.
+/// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and
+/// PACK all, PRELU 2 (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others
+/// one. Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of
+/// operators of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is
+/// constant.
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list

@@ -218,14 +218,15 @@ void Bits(Document* document) {
   const Model convolution = BinaryConvolutionModel(16, 256);
   for (const char* spec : {"specs/edge_bnn.yaml", "tests/bench/quad_bnn.yaml"}) {
     const RunReport report = Measure(spec, convolution).report;
-    document->Line(fmt::format(
-        "| {}: convolution 3x3, 256 to 256 channels, 16x16, from memory to memory | {} | {:.1f} % | "
-        "80 % |",
-        spec, Thousands(report.cycles), 100 * report.utilization));
+    document->Line(
+        fmt::format("| {}: convolution 3x3, 256 to 256 channels, 16x16, from memory to memory | {} "
+                    "| {:.1f} % | "
+                    "80 % |",
+                    spec, Thousands(report.cycles), 100 * report.utilization));
   }
   for (const char* name : {"bnn", "fracbnn"}) {
-    const Result<Model> model = ReadModel(
-        SourcePath(fmt::format("models/digits/{}/digits_{}.json", name, name)));
+    const Result<Model> model =
+        ReadModel(SourcePath(fmt::format("models/digits/{}/digits_{}.json", name, name)));
     if (!model) continue;
     const RunReport report = Measure("specs/edge_bnn.yaml", *model).report;
     const uint64_t cycles = report.cached ? report.cached->cycles : report.cycles;

@@ -1,10 +1,9 @@
 // The writer of each network; weights come from a fixed seed.
 #include "tests/bench/models.h"
 
-#include "verif/random/random_model.h"
-
 #include <random>
 
+#include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {

@@ -19,8 +19,8 @@ std::vector<uint8_t> DepthwiseModel(int32_t size, int32_t channels, int32_t stri
 /// CONV_2D kernel x kernel of `channels` channels on size x size, stride 1.
 std::vector<uint8_t> ConvolutionModel(int32_t size, int32_t channels, int32_t kernel);
 
-/// BINARY_CONV_2D 3x3 of `channels` channels of bits on size x size, padded by one, with a threshold
-/// per channel. Input and output are bits.
+/// BINARY_CONV_2D 3x3 of `channels` channels of bits on size x size, padded by one, with a
+/// threshold per channel. Input and output are bits.
 Model BinaryConvolutionModel(int32_t size, int32_t channels);
 
 }  // namespace npugen::testing

@@ -84,11 +84,10 @@ class Builder {
     const auto size = [&](int32_t in_size, int32_t filter, int32_t stride) {
       return same ? (in_size + stride - 1) / stride : (in_size - filter) / stride + 1;
     };
-    const int32_t output =
-        Add(TensorType::kBits,
-            {in.shape[0], size(in.shape[1], options.filter_h, options.stride_h),
-             size(in.shape[2], options.filter_w, options.stride_w), in.shape[3]},
-            in.planes);
+    const int32_t output = Add(TensorType::kBits,
+                               {in.shape[0], size(in.shape[1], options.filter_h, options.stride_h),
+                                size(in.shape[2], options.filter_w, options.stride_w), in.shape[3]},
+                               in.planes);
     Append(OperatorType::kMaxPool2d, {input}, output, options);
     return output;
   }

@@ -6,9 +6,9 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "sw/model/channel_order.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/quantization.h"
-#include "sw/model/channel_order.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "verif/golden/golden_model.h"

@@ -1,10 +1,9 @@
 // Whole networks on verilated hardware: digits, random operators and networks on several core
 // shapes.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fmt/format.h>
-
 #include <nlohmann/json.hpp>
 
 #include "generator/config/load.h"
@@ -13,8 +12,8 @@
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "tests/support/files.h"
-#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 namespace {
@@ -165,8 +164,8 @@ TEST(DigitsTest, ImagesOnNanoAreBitExact) {
 /// The first images of a network of bits, sums against the reference results. Returns the mean
 /// cycles of an image but the first, when parameters are cached.
 double CheckBitImages(const NpuConfig& config, const std::string& network, size_t images) {
-  Result<Model> model = ReadModel(
-      SourcePath(fmt::format("models/digits/{}/digits_{}.json", network, network)));
+  Result<Model> model =
+      ReadModel(SourcePath(fmt::format("models/digits/{}/digits_{}.json", network, network)));
   EXPECT_TRUE(model.ok()) << ErrorText(model);
   if (!model) return 0;
   if (config.bnn_skip_window > 1) *model = OrderChannels(std::move(*model));

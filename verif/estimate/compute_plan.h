@@ -57,9 +57,9 @@ struct ComputePlan {
   bool is_array = false;  ///< MATMUL, WINDOW: tiles of slices; else `fixed_cycles` say all
 
   // MATMUL, WINDOW
-  uint32_t slices = 1;              ///< passes over a tile, those of both planes
-  uint32_t weight_slices = 1;       ///< of a group in core memory
-  uint32_t gate_rows = 0;           ///< core memory rows before them
+  uint32_t slices = 1;             ///< passes over a tile, those of both planes
+  uint32_t weight_slices = 1;      ///< of a group in core memory
+  uint32_t gate_rows = 0;          ///< core memory rows before them
   uint32_t slice_rows = 1;         ///< core memory rows of a slice
   uint32_t record_rows = 0;        ///< core memory rows of a group's records
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all

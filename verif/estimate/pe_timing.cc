@@ -54,7 +54,8 @@ double PeTiming::Fetches(const SliceCost& cost) const {
 }
 
 bool PeTiming::Arrived(uint32_t slice) const {
-  const uint32_t last = std::min(slice, plan_->weight_slices - 1);  // a second plane uses them again
+  const uint32_t last =
+      std::min(slice, plan_->weight_slices - 1);  // a second plane uses them again
   const uint64_t row = uint64_t{group_} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
                        plan_->gate_rows + uint64_t{last + 1} * plan_->slice_rows - 1;
   const auto before = static_cast<uint64_t>(header_->wait1_count);

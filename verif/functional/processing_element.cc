@@ -133,7 +133,8 @@ bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool wind
                    f.bit_output || f.pool_bits || f.skip_window;
   if (!any) return true;
   if (config_.bnn_enabled == 0) return Fail("BadField", 0, "this NPU has no binary unit");
-  const bool binary = !f.binary || (matmul && f.run_bytes != 0 && !f.packed_weights && !f.acc_shift);
+  const bool binary =
+      !f.binary || (matmul && f.run_bytes != 0 && !f.packed_weights && !f.acc_shift);
   const bool planes =
       !f.two_planes || (f.pool_bits ? f.win_rows % 2 == 0 : f.binary && f.acc_init && f.drain);
   const bool gates = !f.gated || (f.binary && f.two_planes);
@@ -141,7 +142,8 @@ bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool wind
   // Which positions a lane visits when changes no sum.
   const bool window = !f.skip_window || (f.gated && config_.bnn_skip_window > 1 &&
                                          f.k0_count <= config_.bnn_skip_slices);
-  if (!window || !binary || !planes || !gates || !thresholds || (f.pool_bits && (matmul || window_command))) {
+  if (!window || !binary || !planes || !gates || !thresholds ||
+      (f.pool_bits && (matmul || window_command))) {
     return Fail("BadField", 0, "fields of the binary unit contradict each other");
   }
   return true;
@@ -314,9 +316,10 @@ bool ProcessingElement::AccumulateBits(const ComputeFields& f, int64_t first, in
       const int64_t y = f.y_start + oy * f.y_step + row * f.win_y_step;
       const bool inside = y >= 0 && y < f.in_h && x >= 0 && x < f.row_bytes;
       uint8_t byte = 0;
-      if (!ReadOperand(f, y, x,
-                       f.act_base + oy * f.row_step + row * f.win_row_step + x + plane * f.plane_step,
-                       &byte)) {
+      if (!ReadOperand(
+              f, y, x,
+              f.act_base + oy * f.row_step + row * f.win_row_step + x + plane * f.plane_step,
+              &byte)) {
         return false;
       }
       if (f.skip_outside && !inside) continue;

@@ -38,8 +38,8 @@ class GoldenModel {
 Result<TensorBytes> RunGolden(const Model& model, const std::vector<std::vector<uint8_t>>& inputs,
                               Rounding rounding = Rounding::kDouble);
 
-/// How often each output channel of a gated BINARY_CONV_2D passes its gate (the first plane's sum is
-/// above it) in a run with these tensors; empty for other operators.
+/// How often each output channel of a gated BINARY_CONV_2D passes its gate (the first plane's sum
+/// is above it) in a run with these tensors; empty for other operators.
 std::vector<int64_t> GatePasses(const Model& model, const Operator& op, const TensorBytes& tensors);
 
 /// The first difference between two runs, and how large it is.

@@ -413,7 +413,8 @@ class CommandMaker {
     for (auto& core : cores) {
       for (uint32_t g = 0; g < groups; ++g) {
         for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-          uint8_t* record = core.data() + (row + g * config_.param_rows()) * config_.core_row_bytes() +
+          uint8_t* record = core.data() +
+                            (row + g * config_.param_rows()) * config_.core_row_bytes() +
                             lane * kParameterRecordBytes;
           const int32_t bias = static_cast<int32_t>(Uniform(0, 2 * range)) - range;
           const uint64_t second = Uniform(0, 3) == 0 ? (1u << 19) - 1 : Uniform(0, range);
@@ -535,9 +536,9 @@ class CommandMaker {
                                  : kind == 2 ? INT32_MIN
                                  : kind == 3 ? INT32_MAX
                                              : static_cast<int32_t>(Uniform(0, 16)) - 8;
-            std::memcpy(core.data() +
-                            (weight_row + g * group_rows) * config_.core_row_bytes() + 4 * lane,
-                        &gate, 4);
+            std::memcpy(
+                core.data() + (weight_row + g * group_rows) * config_.core_row_bytes() + 4 * lane,
+                &gate, 4);
           }
         }
       }
@@ -699,7 +700,8 @@ class PeTest : public ::testing::Test {
     }
   }
 
-  using Make = std::function<Command(CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores)>;
+  using Make =
+      std::function<Command(CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores)>;
 
   static Make MakeOf(Opcode opcode) {
     return [opcode](CommandMaker& maker, std::vector<std::vector<uint8_t>>& cores) {

@@ -192,7 +192,8 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
 }
 
 /// Fields of layers of bits.
-void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Command* command, FieldWriter* fields) {
+void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Command* command,
+                  FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   fields->Set("binary", layer.binary ? 1 : 0);
@@ -204,8 +205,7 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
     fields->Set("two_planes", 1);
     fields->Set("plane_step", g.in_plane_bytes());
     const bool window = config.bnn_skip_window > 1 && !layer.parameters.gates.empty() &&
-                        layer.k0_count <= config.bnn_skip_slices &&
-                        command->Get("positions") > 1;
+                        layer.k0_count <= config.bnn_skip_slices && command->Get("positions") > 1;
     fields->Set("skip_window", window ? 1 : 0);
   }
   if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());

@@ -173,8 +173,7 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
     }
   }
   const int64_t factor = input.planes == 2 ? 3 : 1;
-  const int64_t range =
-      binary ? factor * taps * g.in_c * 8 : taps * depth * int64_t{128} * 128;
+  const int64_t range = binary ? factor * taps * g.in_c * 8 : taps * depth * int64_t{128} * 128;
   if (range > kLargestSum) {
     return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
   }

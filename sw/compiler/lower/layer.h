@@ -77,7 +77,7 @@ struct Parameters {
   std::vector<int8_t> weights;           ///< [group][slice][lane of PE][slot]
   int64_t blocks = 0;                    ///< of records: one a group, or one a distinct region
   std::vector<ParameterRecord> records;  ///< [block][lane of PE]
-  std::vector<int32_t> gates;  ///< [group][lane of PE], before a group's slices; or empty
+  std::vector<int32_t> gates;            ///< [group][lane of PE], before a group's slices; or empty
   std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
   bool common_scale = false;  ///< all records have the same multiplier and shift, which go into the
                               ///< commands; core memory has their biases only

@@ -273,8 +273,7 @@ Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t
   if (partition.split != Split::kGroups) return all;
   if (!KeepsChannels(layer)) return all;
   const Range& groups = partition.shares[pe].groups;
-  return Intersection(all,
-                      {groups.begin * layer.group_bytes(), groups.end * layer.group_bytes()});
+  return Intersection(all, {groups.begin * layer.group_bytes(), groups.end * layer.group_bytes()});
 }
 
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe) {

@@ -50,8 +50,7 @@ int64_t WorkCycles(const NpuConfig& config, const Command& command) {
       const int64_t planes = command.Get("thresholds") == 3 ? 2 : 1;
       const int64_t results =
           planes * positions * CeilDiv(command.Get("group_channels"), config.post_width);
-      return groups *
-             std::max(slices * tiles * (command.Get("two_planes") != 0 ? 2 : 1), results);
+      return groups * std::max(slices * tiles * (command.Get("two_planes") != 0 ? 2 : 1), results);
     }
     case Opcode::kMaxPool:
       return groups * positions * columns * fetches;
