@@ -2,8 +2,11 @@
 // model.
 #include <gtest/gtest.h>
 
+#include "sw/model/channel_order.h"
+#include "sw/model/packed_reader.h"
 #include "tests/compiler/binary_model.h"
 #include "tests/compiler/harness.h"
+#include "tests/support/packed_network.h"
 
 namespace npugen::testing {
 namespace {
@@ -43,6 +46,34 @@ TEST(Binary, RandomNetworksOnOddLanes) {
   CheckRandom(ConfigOfShape({12, 7}), 300, 40);
 }
 TEST(Binary, RandomNetworksOnManyPes) { CheckRandom(GridOfShape({8, 8}, 4), 400, 60); }
+
+/// Files in the packed-bit format: also int8 layers before, between and behind layers of bits.
+TEST(Binary, PackedNetworks) {
+  for (const char* preset : {"edge", "nano"}) {
+    NpuConfig config = PresetConfig(preset);
+    config.bnn_enabled = 1;
+    config.bnn_skip_window = 16;
+    config = WithHash(config);
+    int refused = 0;
+    constexpr uint64_t kCount = 60;
+    for (uint64_t seed = 1; seed <= kCount; ++seed) {
+      const PackedNetwork network = MakePackedNetwork(seed);
+      const Result<Model> model = ReadPacked(network.json.dump(), network.weights, "net.json");
+      ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
+      const Model ordered = OrderChannels(*model);
+      const Result<Program> program = Compile(ordered, config);
+      if (!program) {
+        const std::string text = ErrorText(program.errors());
+        ASSERT_NE(text.find("C1"), std::string::npos) << text;
+        ++refused;
+        continue;
+      }
+      ASSERT_EQ(CheckAgainstGolden(ordered, config, {MakeRandomInputs(ordered, seed)}), "")
+          << preset << ", seed " << seed;
+    }
+    EXPECT_LT(refused, static_cast<int>(kCount / 3)) << preset;
+  }
+}
 
 TEST(Binary, NeedsTheUnit) {
   RandomSource random(1);

@@ -8,10 +8,12 @@
 
 #include "generator/config/load.h"
 #include "sw/model/channel_order.h"
+#include "sw/model/packed_reader.h"
 #include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "tests/support/files.h"
+#include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
 
@@ -221,6 +223,38 @@ TEST(BitDigitsTest, ImagesOnNano) {
   config.hash = ConfigHash(config);
   CheckBitImages(config, "bnn", 20);
   CheckBitImages(config, "fracbnn", 20);
+}
+
+/// Random networks of bits, also with int8 layers before, between and behind them, every tensor
+/// compared, cold and warm, with pauses on the bus.
+TEST(BitNetworksTest, PackedNetworksOnEdge) {
+  NpuConfig config = SpecConfig("edge_bnn");
+  config.bnn_skip_window = 16;
+  config.hash = ConfigHash(config);
+  int runs = 0;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    const PackedNetwork network = MakePackedNetwork(seed);
+    Result<Model> model = ReadPacked(network.json.dump(), network.weights, "net.json");
+    ASSERT_TRUE(model.ok()) << ErrorText(model);
+    *model = OrderChannels(std::move(*model));
+    const Result<CompiledModel> compiled = CompileForRun(*model, config);
+    if (!compiled) continue;
+    SimulationOptions options;
+    options.memory_bytes = kMemoryBytes;
+    options.stalls = 0.2;
+    options.stall_seed = seed;
+    const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
+    RunModelOptions run;
+    run.repeat = 2;
+    run.timeout_cycles = 20'000'000;
+    const Result<RunReport> report =
+        RunModel(config, *model, *compiled, *npu, MakeRandomInputs(*model, seed), run, nullptr);
+    ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << ErrorText(report);
+    EXPECT_EQ(report->mismatches, 0u)
+        << "seed " << seed << ": " << DescribeMismatch(*report->first_mismatch);
+    ++runs;
+  }
+  EXPECT_GE(runs, 20);
 }
 
 TEST(DigitsTest, CyclesAreReproducible) {
