@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "generator/spec/quantity.h"
 #include "generator/support/text.h"
@@ -144,6 +145,19 @@ const std::vector<ConfigRule>& Rules() {
              fmt::format("set units.lookup_ports to {} or less", c.post_width);
          if (c.lookup_ports > c.pe_lanes()) return first;
          return fmt::format("{}, or units.postprocess_width to {} or more", first, c.lookup_ports);
+       }},
+      {DiagnosticCode::kSpecWideSkipWindow,
+       {"units.bnn.skip_window", "core.accumulators"},
+       "`units.bnn.skip_window` <= `core.accumulators`: a window is a part of a tile of positions.",
+       [](const NpuConfig& c) { return c.bnn_skip_window <= c.accumulators; },
+       [](const NpuConfig& c) {
+         return fmt::format("a window of {} positions is more than the {} of a tile",
+                            c.bnn_skip_window, c.accumulators);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format(
+             "set units.bnn.skip_window to {} or less, or core.accumulators to {} or more",
+             std::bit_floor(c.accumulators), c.bnn_skip_window);
        }},
       {DiagnosticCode::kSpecPeMemoryShape,
        {"pe.memory", "pe.banks", "pe.bank_width"},

@@ -452,7 +452,7 @@ module npu_pe #(
   if (SkipWindow > 1) begin : gen_skip
     localparam int unsigned Blocks = (Accumulators + SkipWindow - 1) / SkipWindow;
     localparam int unsigned Depth  = SkipSlices * Blocks;
-    localparam int unsigned DepthW = $clog2(Depth);
+    localparam int unsigned DepthW = (Depth > 1) ? $clog2(Depth) : 1;
     localparam int unsigned PlaceW = $clog2(SkipWindow);
     logic [8*Simd-1:0]      lower_data, lower_data_q, lower_mask;
     logic [DepthW-1:0]      write_entry, read_entry;

@@ -4,53 +4,51 @@
 #define NPU_CONFIG_H_
 
 // Identity
-#define NPU_CONFIG_NAME "nano"
-#define NPU_CONFIG_HASH \
-  0x2fd3d376e66f6c54ull  ///< what hardware and programs are checked
-                         ///< against
+#define NPU_CONFIG_NAME    "nano"
+#define NPU_CONFIG_HASH    0x2fd3d376e66f6c54ull  ///< what hardware and programs are checked
+                                                  ///< against
 #define NPU_CONFIG_HASH_LO 0xe66f6c54u
 #define NPU_CONFIG_HASH_HI 0x2fd3d376u
 
 // Values, named after their keys in the spec: core.lanes is NPU_CONFIG_CORE_LANES
-#define NPU_CONFIG_GRID_X 1u                          ///< PE columns
-#define NPU_CONFIG_GRID_Y 1u                          ///< PE rows
-#define NPU_CONFIG_AXI_DATA_WIDTH 64u                 ///< bits
-#define NPU_CONFIG_AXI_ADDRESS_WIDTH 40u              ///< bits
-#define NPU_CONFIG_AXI_BURST 16u                      ///< beats
-#define NPU_CONFIG_AXI_OUTSTANDING 4u                 ///< bursts
-#define NPU_CONFIG_COMMAND_QUEUE 2u                   ///< commands
-#define NPU_CONFIG_PE_MEMORY 32768u                   ///< bytes
-#define NPU_CONFIG_PE_BANKS 4u                        ///< banks
-#define NPU_CONFIG_PE_BANK_WIDTH 8u                   ///< bytes
-#define NPU_CONFIG_PE_CORES 1u                        ///< cores
-#define NPU_CONFIG_CORE_MEMORY 8192u                  ///< bytes
-#define NPU_CONFIG_CORE_BANKS 2u                      ///< banks
-#define NPU_CONFIG_CORE_BANK_WIDTH 8u                 ///< bytes
-#define NPU_CONFIG_CORE_LANES 4u                      ///< lanes
-#define NPU_CONFIG_CORE_ACCUMULATORS 16u              ///< entries
-#define NPU_CONFIG_LANE_SIMD 4u                       ///< multipliers
-#define NPU_CONFIG_CONTROLLER_INSTRUCTION_MEMORY 64u  ///< entries of 16 bytes
-#define NPU_CONFIG_CONTROLLER_PARAMETER_BUFFER 16u    ///< bus beats
-#define NPU_CONFIG_CONTROLLER_ACTIVATION_BUFFER 16u   ///< bus beats
-#define NPU_CONFIG_UNITS_POSTPROCESS_WIDTH 4u         ///< results per cycle
-#define NPU_CONFIG_UNITS_LOOKUP_PORTS 1u              ///< look-ups per cycle
-#define NPU_CONFIG_UNITS_WINDOW_PORTS 1u              ///< vectors per cycle
-#define NPU_CONFIG_UNITS_BNN_ENABLED 0u
-#define NPU_CONFIG_UNITS_BNN_SKIP_WINDOW 1u   ///< positions
-#define NPU_CONFIG_UNITS_BNN_SKIP_SLICES 32u  ///< slices
-#define NPU_CONFIG_CLOCK_HZ 100000000u        ///< clock target in hertz
-#define NPU_CONFIG_PES 1u                     ///< PEs
-#define NPU_CONFIG_BARRIERS 16u               ///< barriers
-#define NPU_CONFIG_MACS_PER_CYCLE 16u         ///< multiply-accumulates per cycle
-#define NPU_CONFIG_AXI_BYTES 8u               ///< bytes of a bus beat
-#define NPU_CONFIG_PE_LANES \
-  4u                                      ///< lanes of all cores, channels of a
-                                          ///< group
-#define NPU_CONFIG_PE_BANK_WORDS 1024u    ///< words of a PE memory bank
-#define NPU_CONFIG_PE_WINDOW_CHANNELS 4u  ///< channels of a WINDOW group
-#define NPU_CONFIG_CORE_ROW_BYTES 16u     ///< bytes of a core memory row
-#define NPU_CONFIG_CORE_ROWS 512u         ///< core memory rows
-#define NPU_CONFIG_CORE_SLICE_ROWS 1u     ///< rows of a weight slice
-#define NPU_CONFIG_CORE_PARAM_ROWS 3u     ///< rows of a group's parameters
+#define NPU_CONFIG_GRID_X                        1u          ///< PE columns
+#define NPU_CONFIG_GRID_Y                        1u          ///< PE rows
+#define NPU_CONFIG_AXI_DATA_WIDTH                64u         ///< bits
+#define NPU_CONFIG_AXI_ADDRESS_WIDTH             40u         ///< bits
+#define NPU_CONFIG_AXI_BURST                     16u         ///< beats
+#define NPU_CONFIG_AXI_OUTSTANDING               4u          ///< bursts
+#define NPU_CONFIG_COMMAND_QUEUE                 2u          ///< commands
+#define NPU_CONFIG_PE_MEMORY                     32768u      ///< bytes
+#define NPU_CONFIG_PE_BANKS                      4u          ///< banks
+#define NPU_CONFIG_PE_BANK_WIDTH                 8u          ///< bytes
+#define NPU_CONFIG_PE_CORES                      1u          ///< cores
+#define NPU_CONFIG_CORE_MEMORY                   8192u       ///< bytes
+#define NPU_CONFIG_CORE_BANKS                    2u          ///< banks
+#define NPU_CONFIG_CORE_BANK_WIDTH               8u          ///< bytes
+#define NPU_CONFIG_CORE_LANES                    4u          ///< lanes
+#define NPU_CONFIG_CORE_ACCUMULATORS             16u         ///< entries
+#define NPU_CONFIG_LANE_SIMD                     4u          ///< multipliers
+#define NPU_CONFIG_CONTROLLER_INSTRUCTION_MEMORY 64u         ///< entries of 16 bytes
+#define NPU_CONFIG_CONTROLLER_PARAMETER_BUFFER   16u         ///< bus beats
+#define NPU_CONFIG_CONTROLLER_ACTIVATION_BUFFER  16u         ///< bus beats
+#define NPU_CONFIG_UNITS_POSTPROCESS_WIDTH       4u          ///< results per cycle
+#define NPU_CONFIG_UNITS_LOOKUP_PORTS            1u          ///< look-ups per cycle
+#define NPU_CONFIG_UNITS_WINDOW_PORTS            1u          ///< vectors per cycle
+#define NPU_CONFIG_UNITS_BNN_ENABLED             0u
+#define NPU_CONFIG_UNITS_BNN_SKIP_WINDOW         1u          ///< positions
+#define NPU_CONFIG_UNITS_BNN_SKIP_SLICES         32u         ///< slices
+#define NPU_CONFIG_CLOCK_HZ                      100000000u  ///< clock target in hertz
+#define NPU_CONFIG_PES                           1u          ///< PEs
+#define NPU_CONFIG_BARRIERS                      16u         ///< barriers
+#define NPU_CONFIG_MACS_PER_CYCLE                16u         ///< multiply-accumulates per cycle
+#define NPU_CONFIG_AXI_BYTES                     8u          ///< bytes of a bus beat
+#define NPU_CONFIG_PE_LANES                      4u          ///< lanes of all cores, channels of a
+                                                             ///< group
+#define NPU_CONFIG_PE_BANK_WORDS                 1024u       ///< words of a PE memory bank
+#define NPU_CONFIG_PE_WINDOW_CHANNELS            4u          ///< channels of a WINDOW group
+#define NPU_CONFIG_CORE_ROW_BYTES                16u         ///< bytes of a core memory row
+#define NPU_CONFIG_CORE_ROWS                     512u        ///< core memory rows
+#define NPU_CONFIG_CORE_SLICE_ROWS               1u          ///< rows of a weight slice
+#define NPU_CONFIG_CORE_PARAM_ROWS               3u          ///< rows of a group's parameters
 
 #endif  // NPU_CONFIG_H_
