@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "sw/model/bits.h"
 
@@ -111,6 +112,23 @@ std::optional<std::string> CheckSums(const Model& model, const Operator& op) {
     if (bits && options.bias.empty()) break;  // the same for all channels
   }
   return std::nullopt;
+}
+
+int32_t AppendTensor(Model* model, Tensor tensor) {
+  model->tensors.push_back(std::move(tensor));
+  return static_cast<int32_t>(model->tensors.size()) - 1;
+}
+
+void AppendOperator(Model* model, OperatorType type, std::vector<int32_t> inputs, int32_t output,
+                    OperatorOptions options) {
+  Operator op;
+  op.type = type;
+  op.index = static_cast<int32_t>(model->operators.size());
+  op.inputs = std::move(inputs);
+  op.outputs = {output};
+  op.options = std::move(options);
+  op.name = OperatorName(type);
+  model->operators.push_back(std::move(op));
 }
 
 }  // namespace npugen

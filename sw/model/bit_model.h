@@ -34,6 +34,13 @@ Tensor ByteFilter(const std::string& name, const std::vector<int32_t>& shape,
 /// `before` and `after` more on the sides; 0 if it does not fit.
 int64_t Positions(int64_t size, int64_t filter, int64_t stride, int64_t before, int64_t after);
 
+/// Appends a tensor; its number.
+int32_t AppendTensor(Model* model, Tensor tensor);
+
+/// Appends an operator of one output, named after its type.
+void AppendOperator(Model* model, OperatorType type, std::vector<int32_t> inputs, int32_t output,
+                    OperatorOptions options);
+
 /// Why the sums of a BINARY_CONV_2D, whose tensors and options are set, cannot be computed: they
 /// exceed int32 with their bias, or kLargestSumOfThree. Empty if they can.
 std::optional<std::string> CheckSums(const Model& model, const Operator& op);

@@ -234,20 +234,10 @@ class Reader {
     return true;
   }
 
-  int32_t Add(Tensor tensor) {
-    model_.tensors.push_back(std::move(tensor));
-    return static_cast<int32_t>(model_.tensors.size()) - 1;
-  }
+  int32_t Add(Tensor tensor) { return AppendTensor(&model_, std::move(tensor)); }
   void AddOperator(OperatorType type, std::vector<int32_t> inputs, int32_t output,
                    OperatorOptions options) {
-    Operator op;
-    op.type = type;
-    op.index = static_cast<int32_t>(model_.operators.size());
-    op.inputs = std::move(inputs);
-    op.outputs = {output};
-    op.options = std::move(options);
-    op.name = OperatorName(type);
-    model_.operators.push_back(std::move(op));
+    AppendOperator(&model_, type, std::move(inputs), output, std::move(options));
     current_ = output;
   }
 

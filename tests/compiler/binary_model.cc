@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "sw/model/bit_model.h"
+
 namespace npugen::testing {
 namespace {
 
@@ -40,20 +42,12 @@ class Builder {
       tensor.scales = {0.5f};
       tensor.zero_points = {random_.Integer(-128, 127)};
     }
-    model_.tensors.push_back(std::move(tensor));
-    return static_cast<int32_t>(model_.tensors.size()) - 1;
+    return AppendTensor(&model_, std::move(tensor));
   }
 
   void Append(OperatorType type, std::vector<int32_t> inputs, int32_t output,
               OperatorOptions options) {
-    Operator node;
-    node.type = type;
-    node.index = static_cast<int32_t>(model_.operators.size());
-    node.inputs = std::move(inputs);
-    node.outputs = {output};
-    node.options = std::move(options);
-    node.name = OperatorName(type);
-    model_.operators.push_back(std::move(node));
+    AppendOperator(&model_, type, std::move(inputs), output, std::move(options));
   }
 
   int32_t Input() {
