@@ -809,6 +809,58 @@ TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true
 TEST_F(PeTest, ArgMax) { RunMany(Opcode::kArgMax, 40, true); }
 TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
 TEST_F(PeTest, Bits) { RunBits(true, 150, false, false); }
+/// Fields of the binary unit that contradict each other: both give BadField, and after a clear the
+/// PE works.
+TEST_F(PeTest, BitsRefused) {
+  const std::vector<std::vector<std::pair<const char*, int64_t>>> changes = {
+      {{"run_bytes", 0}},
+      {{"packed_weights", 1}},
+      {{"acc_shift", 1}},
+      {{"two_planes", 1}, {"drain", 0}},
+      {{"two_planes", 0}, {"gated", 1}},
+      {{"thresholds", 2}},
+      {{"pool_bits", 1}},
+      {{"two_planes", 0}, {"gated", 0}, {"skip_window", 1}},
+  };
+  for (size_t i = 0; i < changes.size(); ++i) {
+    CommandMaker maker(config_, 31 + i);
+    std::vector<std::vector<uint8_t>> cores;
+    for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
+    Command command = maker.Bits(true, false, cores);
+    for (const auto& [field, value] : changes[i]) maker.Set(command, field, value);
+    std::vector<uint8_t> stream = Stream(config_, command);
+    std::array<FunctionalWindow, kWindowCount> windows;
+    windows[0].memory = stream;
+    const uint8_t expected = model_.Run(windows, 0).error_code;
+    EXPECT_EQ(expected, functional::ErrorCode("BadField")) << "change " << i;
+    std::vector<uint8_t> image;
+    pe_.Push(command);
+    ASSERT_TRUE(pe_.Finish(nullptr, image, 100'000)) << "change " << i;
+    EXPECT_EQ(pe_.error_code(), expected) << "change " << i;
+    pe_.Clear();
+  }
+  RunBits(true, 3, false, false);
+}
+
+/// A clear in the middle of a command leaves nothing behind.
+TEST_F(PeTest, BitsCleared) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    CommandMaker maker(config_, 500 + seed);
+    std::vector<std::vector<uint8_t>> cores;
+    for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
+    pe_.Push(maker.Bits(true, false, cores));
+    for (uint32_t cycle = maker.Uniform(5, 120); cycle > 0; --cycle) pe_.Tick();
+    pe_.Clear();
+    RunOne(
+        maker,
+        [](CommandMaker& next, std::vector<std::vector<uint8_t>>& memory) {
+          return next.Bits(true, false, memory);
+        },
+        nullptr, false);
+    if (HasFatalFailure()) FAIL() << "seed " << seed;
+  }
+}
+
 TEST_F(PeTest, BitsOfFewPositions) { RunBits(true, 80, false, false, true); }
 TEST_F(PeTest, BitsBesideBusTraffic) { RunBits(true, 50, true, false); }
 TEST_F(PeTest, BitsFollowWeights) { RunBits(true, 50, false, true); }
