@@ -139,7 +139,7 @@ void PrintWriteChannel(SvWriter& out) {
       "assign write_mask = {{8{wstrb_q[3]}}, {8{wstrb_q[2]}}, {8{wstrb_q[1]}}, {8{wstrb_q[0]}}};");
   out.Line("assign write_data = wdata_q & write_mask;");
   out.Blank();
-  out.Line("always_ff @(posedge clk_i) begin").In();
+  out.Line("always_ff @(posedge clk) begin").In();
   out.Line("if (!rst_ni) begin").In();
   out.Line("aw_held_q <= 1'b0;").Line("w_held_q  <= 1'b0;").Line("bvalid_q  <= 1'b0;");
   out.Out().Line("end else begin").In();
@@ -149,7 +149,7 @@ void PrintWriteChannel(SvWriter& out) {
   out.Line("if (write) begin").In();
   out.Line("aw_held_q <= 1'b0;").Line("w_held_q  <= 1'b0;").Line("bvalid_q  <= 1'b1;");
   out.Out().Line("end").Out().Line("end").Out().Line("end").Blank();
-  out.Line("always_ff @(posedge clk_i) begin").In();
+  out.Line("always_ff @(posedge clk) begin").In();
   out.Line("if (s_axil_awready_o) awaddr_q <= s_axil_awaddr_i;");
   out.Line("if (s_axil_wready_o) begin").In();
   out.Line("wdata_q <= s_axil_wdata_i;").Line("wstrb_q <= s_axil_wstrb_i;");
@@ -189,7 +189,7 @@ void PrintStorage(SvWriter& out) {
   out.Table(labels).Out().Line("endcase");
   out.Out().Line("end").Blank();
 
-  out.Line("always_ff @(posedge clk_i) begin").In().Line("if (!rst_ni) begin").In();
+  out.Line("always_ff @(posedge clk) begin").In().Line("if (!rst_ni) begin").In();
   AlignedTable resets = out.NewTable();
   for (const RegisterInfo& reg : AllRegisters()) {
     if (IsStored(reg)) resets.Row({fmt::format("{}_q", reg.name), "<= '0;"});
@@ -242,17 +242,31 @@ void PrintReadChannel(SvWriter& out) {
   }
   labels.Row({"default:", "read_known = 1'b0;"});
   out.Table(labels).Out().Line("endcase").Out().Line("end").Blank();
-  out.Line("always_ff @(posedge clk_i) begin").In();
+  out.Line("always_ff @(posedge clk) begin").In();
   out.Line("if (!rst_ni) begin").In().Line("rvalid_q <= 1'b0;");
   out.Out().Line("end else if (s_axil_arready_o) begin").In();
   out.Line("rvalid_q <= s_axil_arvalid_i;");
   out.Out().Line("end else if (s_axil_rready_i) begin").In().Line("rvalid_q <= 1'b0;");
   out.Out().Line("end").Out().Line("end").Blank();
-  out.Line("always_ff @(posedge clk_i) begin").In();
+  out.Line("always_ff @(posedge clk) begin").In();
   out.Line("if (s_axil_arready_o) begin").In();
   out.Line("rdata_q <= read_data;");
   out.Line("rresp_q <= read_known ? RespOkay : RespSlaveError;");
   out.Out().Line("end").Out().Line("end").Blank();
+}
+
+void PrintClockGate(SvWriter& out) {
+  std::string sets;
+  for (const RegisterInfo& reg : AllRegisters()) {
+    if (reg.access == Access::kWriteOneClear) sets += fmt::format("{}_set_i != '0 || ", reg.name);
+  }
+  out.Line("npu_clock_gate u_gate (").In();
+  out.Line(".clk_i,");
+  out.Line(".enable_i(!rst_ni || s_axil_awvalid_i || s_axil_wvalid_i || s_axil_arvalid_i ||");
+  out.Line("          aw_held_q || w_held_q || bvalid_q || rvalid_q ||");
+  out.Line(fmt::format("          {}cache_token_clear_i),", sets));
+  out.Line(".clk_o   (clk)");
+  out.Out().Line(");").Blank();
 }
 
 void PrintOutputs(SvWriter& out) {
@@ -290,11 +304,13 @@ std::string EmitRegisterBlock() {
   out.Line("module npu_regs (").In();
   PrintPorts(out);
   out.Out().Line(");").In();
+  out.Line("wire clk;  // stands still while nothing changes here").Blank();
   out.Line("localparam logic [1:0] RespOkay       = 2'b00;");
   out.Line("localparam logic [1:0] RespSlaveError = 2'b10;").Blank();
   PrintWriteChannel(out);
   PrintStorage(out);
   PrintReadChannel(out);
+  PrintClockGate(out);
   PrintOutputs(out);
   out.Out().Line("endmodule : npu_regs");
   return out.Finish();

@@ -1251,8 +1251,16 @@ module npu_pe #(
       endcase
       if (error) state_q <= StError;
     end
-    if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
   end
+
+  // The command has a clock of its own, as has all logic that it alone decides.
+  wire command_clk;
+  npu_clock_gate u_command_gate (
+    .clk_i,
+    .enable_i(cmd_valid && cmd_ready),
+    .clk_o   (command_clk)
+  );
+  always_ff @(posedge command_clk) cmd_q <= next_cmd;
 
   logic [3:0] cause;
   always_comb begin

@@ -412,28 +412,87 @@ module npu_sequencer #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  // What changes only at the end of a pass over a tile's positions has a clock of its own.
+  wire pass_clk;
+  npu_clock_gate u_pass_gate (
+    .clk_i,
+    .enable_i(start_i || pass_end),
+    .clk_o   (pass_clk)
+  );
+
+  always_ff @(posedge pass_clk) begin
     if (start_i || group_end) begin
       group_q       <= start_i ? '0 : group_q + 16'd1;
       group_x_q     <= next_group_x;
-      column_q      <= '0;
-      row_q         <= AddrW'($signed(cmd_i.act_base));
-      b_row_q       <= AddrW'($signed(cmd_i.b_base));
-      y_q           <= 18'($signed(cmd_i.y_start));
-      x_q           <= next_group_x;
       tile_column_q <= '0;
       tile_row_q    <= AddrW'($signed(cmd_i.act_base));
       tile_y_q      <= 18'($signed(cmd_i.y_start));
       tile_x_q      <= next_group_x;
     end else if (tile_end) begin
-      column_q      <= step_column;
-      row_q         <= step_row;
-      y_q           <= step_y;
-      x_q           <= step_x;
       tile_column_q <= step_column;
       tile_row_q    <= step_row;
       tile_y_q      <= step_y;
       tile_x_q      <= step_x;
+    end
+
+    if (start_i || tile_end) begin
+      tile_size_q      <= new_tile_size;
+      positions_left_q <= left - new_tile_size;
+    end
+
+    // Slices.
+    if (start_i || tile_end || plane_end) begin
+      skip_q      <= '0;
+      rows_left_q <= cmd_i.win_rows;
+    end else if (is_gather) begin
+      skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
+      rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
+    end
+    if (start_i || tile_end || plane_end) begin
+      k0_q    <= '0;
+      k1_q    <= '0;
+      k2_q    <= '0;
+      k_x_q   <= '0;
+      k1_x_q  <= '0;
+      k_row_q <= '0;
+      k_y_q   <= '0;
+    end else if (is_gather) begin
+      k0_q    <= k0_q + 16'd1;
+      k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step}) +
+                 (gather_carry ? $signed({2'b00, cmd_i.win_row_step}) : 26'sd0);
+      k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step}) +
+                 (gather_carry ? $signed({10'b0, cmd_i.win_y_step}) : 18'sd0);
+    end else if (k0_q + 16'd1 != cmd_i.k0_count) begin
+      k0_q  <= k0_q + 16'd1;
+      k_x_q <= k_x_q + $signed(AddrW'(Simd));
+    end else if (k1_q + 8'd1 != cmd_i.k1_count) begin
+      k0_q   <= '0;
+      k1_q   <= k1_q + 8'd1;
+      k_x_q  <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
+      k1_x_q <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
+    end else begin
+      k0_q    <= '0;
+      k1_q    <= '0;
+      k2_q    <= k2_q + 8'd1;
+      k_x_q   <= '0;
+      k1_x_q  <= '0;
+      k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step});
+      k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step});
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i || group_end) begin
+      column_q <= '0;
+      row_q    <= AddrW'($signed(cmd_i.act_base));
+      b_row_q  <= AddrW'($signed(cmd_i.b_base));
+      y_q      <= 18'($signed(cmd_i.y_start));
+      x_q      <= next_group_x;
+    end else if (tile_end) begin
+      column_q <= step_column;
+      row_q    <= step_row;
+      y_q      <= step_y;
+      x_q      <= step_x;
     end else if (skip_hold) begin
       // Stays at the tile's last position, from which the next tile goes on.
     end else if (pass_end) begin
@@ -450,10 +509,8 @@ module npu_sequencer #(
     end
 
     if (start_i || tile_end) begin
-      tile_size_q      <= new_tile_size;
-      tile_left_q      <= new_tile_size;
-      positions_left_q <= left - new_tile_size;
-      index_q          <= '0;
+      tile_left_q <= new_tile_size;
+      index_q     <= '0;
     end else if (pass_end) begin
       tile_left_q <= tile_size_q;
       index_q     <= '0;
@@ -463,48 +520,6 @@ module npu_sequencer #(
         index_q     <= index_q + IndexW'(1);
       end else if (!skip_more) begin
         index_q <= index_q + IndexW'(SkipWindow);
-      end
-    end
-
-    // Slices.
-    if (start_i || tile_end || plane_end) begin
-      skip_q      <= '0;
-      rows_left_q <= cmd_i.win_rows;
-    end else if (pass_end && is_gather) begin
-      skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
-      rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
-    end
-    if (start_i || tile_end || plane_end) begin
-      k0_q    <= '0;
-      k1_q    <= '0;
-      k2_q    <= '0;
-      k_x_q   <= '0;
-      k1_x_q  <= '0;
-      k_row_q <= '0;
-      k_y_q   <= '0;
-    end else if (pass_end) begin
-      if (is_gather) begin
-        k0_q    <= k0_q + 16'd1;
-        k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step}) +
-                   (gather_carry ? $signed({2'b00, cmd_i.win_row_step}) : 26'sd0);
-        k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step}) +
-                   (gather_carry ? $signed({10'b0, cmd_i.win_y_step}) : 18'sd0);
-      end else if (k0_q + 16'd1 != cmd_i.k0_count) begin
-        k0_q  <= k0_q + 16'd1;
-        k_x_q <= k_x_q + $signed(AddrW'(Simd));
-      end else if (k1_q + 8'd1 != cmd_i.k1_count) begin
-        k0_q   <= '0;
-        k1_q   <= k1_q + 8'd1;
-        k_x_q  <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
-        k1_x_q <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
-      end else begin
-        k0_q    <= '0;
-        k1_q    <= '0;
-        k2_q    <= k2_q + 8'd1;
-        k_x_q   <= '0;
-        k1_x_q  <= '0;
-        k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step});
-        k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step});
       end
     end
 

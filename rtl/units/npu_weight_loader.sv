@@ -50,6 +50,8 @@ module npu_weight_loader #(
   output wire               error_o,
   output wire [23:0]        error_row_o
 );
+  wire clk;  // stands still while nothing changes here
+
   logic              active_q, ready_q, shadow_we_q;
   logic [SliceW-1:0] slice_row_q, shadow_row_q;
   logic [23:0]       row_q, group_row_q;
@@ -59,6 +61,7 @@ module npu_weight_loader #(
   logic [GateW:0]    gates_left_q;  // rows of gates before it
   logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
   logic              out_of_memory, arrived, planes_done, tile_done;
+  logic              gate_written;
   logic              at_gates, second_q;  // the next row is one of gates; of the second plane
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
@@ -86,7 +89,7 @@ module npu_weight_loader #(
   assign tile_last     = tile_q + 16'd1 == cmd_i.tiles;
   assign group_last    = group_q + 16'd1 == cmd_i.groups;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       active_q    <= 1'b0;
       ready_q     <= 1'b0;
@@ -103,7 +106,7 @@ module npu_weight_loader #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (grant) shadow_row_q <= slice_row_q;
     if (start_i) begin
       slice_row_q <= '0;
@@ -143,7 +146,7 @@ module npu_weight_loader #(
   logic             gate_we_q;
   logic [GateW-1:0] gate_row_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     gate_we_q <= rst_ni && !clear_i && grant && at_gates;
     if (start_i) second_q <= 1'b0;
     else if (grant && row_last && k0_last) second_q <= cmd_i.two_planes && !second_q;
@@ -154,11 +157,13 @@ module npu_weight_loader #(
     end
     if (grant) gate_row_q <= GateW'(GateRows) - gates_left_q[GateW-1:0];
   end
-  assign gate_we_o  = gate_we_q;
-  assign gate_row_o = gate_row_q;
+  assign gate_we_o    = gate_we_q;
+  assign gate_row_o   = gate_row_q;
+  assign gate_written = gate_we_q;
   //@ endif
   //@ unless units.bnn.enabled: assign second_q     = 1'b0;
   //@ unless units.bnn.enabled: assign gates_left_q = '0;
+  //@ unless units.bnn.enabled: assign gate_written = 1'b0;
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
@@ -170,5 +175,11 @@ module npu_weight_loader #(
 
   logic unused_cmd;
   assign unused_cmd = ^cmd_i;
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || start_i || grant || slice_take_i || error_o || shadow_we_q || gate_written),
+    .clk_o(clk)
+  );
 endmodule : npu_weight_loader
 `default_nettype wire

@@ -23,10 +23,10 @@
 
 double sc_time_stamp() { return 0; }
 
-// Functions of the verilated class: logic behind the inputs, and one clock edge with all that
-// follows it.
+// Parts of the evaluation: the logic behind the inputs, and one clock edge with all that follows
+// it (model_builder.cc).
 void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
-void Vnpu_top___024root___eval_nba(Vnpu_top___024root* vlSelf);
+void npu_clock_edge(Vnpu_top___024root* vlSelf);
 
 namespace {
 
@@ -291,8 +291,6 @@ struct npu_model {
   template <typename Root>
   static constexpr bool kDirect = requires(Root root) {
     requires std::is_same_v<decltype(root.__VicoTriggered), VlTriggerVec<1>>;
-    requires std::is_same_v<decltype(root.__VactTriggered), VlTriggerVec<1>>;
-    root.__Vtrigrprev__TOP__clk_i;
   };
 #endif
 
@@ -315,8 +313,7 @@ struct npu_model {
   template <typename Root>
   void Edge(Root& root) {
     if constexpr (kDirect<Root>) {
-      root.__VnbaTriggered.at(0) = true;
-      Vnpu_top___024root___eval_nba(&root);
+      npu_clock_edge(&root);
     } else {
       top_.clk_i = 1;
       top_.eval();

@@ -213,4 +213,66 @@ size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::
   return count;
 }
 
+std::optional<std::string> EdgeFunction(const std::string& class_name,
+                                        const std::map<std::string, std::string>& files) {
+  // In the code without white space, triggers are listed as
+  //   vlSelf->__VactTriggered.at(1U)=((IData)(CLOCK)&(~(IData)(...)));
+  // and a gated clock is assigned as
+  //   CLOCK=((IData)(vlSelf->clk_i)&(IData)(ENABLE));
+  constexpr std::string_view kTrigger = "vlSelf->__VactTriggered.at(";
+  constexpr std::string_view kValue = ")=((IData)(";
+  constexpr std::string_view kInput = "vlSelf->clk_i";
+  const std::string gated = fmt::format("=((IData)({})&(IData)(", kInput);
+  std::map<std::string, std::string> enables;  // by clock
+  std::map<size_t, std::string> clocks;        // by trigger
+  for (const auto& [name, spaced] : files) {
+    const std::string text = WithoutSpace(spaced);
+    for (size_t at = text.find(gated); at != text.npos; at = text.find(gated, at + 1)) {
+      size_t begin = at;
+      while (begin > 0 && (IsWord(text[begin - 1]) || text[begin - 1] == '.' ||
+                           text[begin - 1] == '-' || text[begin - 1] == '>')) {
+        --begin;
+      }
+      const size_t enable = at + gated.size();
+      const size_t end = text.find("));", enable);
+      if (end == text.npos || text.find(')', enable) != end) continue;
+      // A comment in front runs into the name.
+      const std::string_view left = std::string_view(text).substr(begin, at - begin);
+      const size_t name_at = std::min(left.find("vlSelf->"), left.find("vlSymsp->"));
+      if (name_at == left.npos) continue;
+      enables[std::string(left.substr(name_at))] = text.substr(enable, end - enable);
+    }
+    for (size_t at = text.find(kTrigger); at != text.npos; at = text.find(kTrigger, at + 1)) {
+      const size_t number = at + kTrigger.size();
+      const size_t value = text.find(kValue, number);
+      if (value == text.npos || value > number + 8) continue;
+      const size_t clock = value + kValue.size();
+      clocks[std::stoul(text.substr(number), nullptr, 0)] = text.substr(clock, text.find(')', clock) - clock);
+    }
+  }
+  std::string body;
+  for (const auto& [trigger, clock] : clocks) {
+    std::string enable = "1U";
+    if (clock != kInput) {
+      const auto found = enables.find(clock);
+      if (found == enables.end()) return std::nullopt;
+      enable = found->second;
+    }
+    body += fmt::format("    vlSelf->__VnbaTriggered.at({}U) = {};\n", trigger, enable);
+  }
+  if (clocks.empty() || clocks.rbegin()->first != clocks.size() - 1) return std::nullopt;
+  return fmt::format(
+      "// Lets one edge of the clock happen.\n"
+      "#include \"{0}__Syms.h\"\n"
+      "#include \"{0}___024root.h\"\n\n"
+      "void {0}___024root___eval_nba({0}___024root* vlSelf);\n\n"
+      "void npu_clock_edge({0}___024root* vlSelf) {{\n"
+      "    {0}__Syms* const vlSymsp VL_ATTR_UNUSED = vlSelf->vlSymsp;\n"
+      "    static_assert(sizeof(vlSelf->__VnbaTriggered) == sizeof(VlTriggerVec<{1}>));\n"
+      "{2}"
+      "    {0}___024root___eval_nba(vlSelf);\n"
+      "}}\n",
+      class_name, clocks.size(), body);
+}
+
 }  // namespace npugen

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
 namespace npugen {
@@ -17,5 +18,16 @@ size_t DropLocalResets(std::string* file);
 /// as parameters and is called by the others. `class_name` is the prefix of the model's classes.
 /// Returns how many were replaced.
 size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files);
+
+/// The text of a C++ file with the function
+///
+///     void npu_clock_edge(<class_name>___024root* vlSelf);
+///
+/// which does what evaluating the model does at a rising edge of its only clock input, while that
+/// input stays low: it calls the logic of the clock itself and of those of its gated clocks
+/// (npu_clock_gate) that are enabled, whose latches are open. Evaluation finds that out by looking
+/// at every clock twice a cycle. Nothing if the code has clocks of another kind.
+std::optional<std::string> EdgeFunction(const std::string& class_name,
+                                        const std::map<std::string, std::string>& files);
 
 }  // namespace npugen
