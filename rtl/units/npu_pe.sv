@@ -1231,7 +1231,16 @@ module npu_pe #(
     if (state_q == StIdle || state_q == StError) error = 1'b0;
   end
 
-  always_ff @(posedge clk_i) begin
+  wire life_clk;
+  npu_clock_gate u_life_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || error || (cmd_valid && cmd_ready) || state_q == StStart ||
+              (state_q == StTable && load_done) ||
+              (state_q == StRun && (finished || (stage_valid && !granted_q)))),
+    .clk_o   (life_clk)
+  );
+
+  always_ff @(posedge life_clk) begin
     if (!rst_ni || clear_i) begin
       state_q   <= StIdle;
       granted_q <= 1'b0;
