@@ -173,7 +173,7 @@ module npu_controller #(
   logic               trace_active_q;
   logic [1:0]         beats_read;
   logic [31:0]        cycles_q, bytes_read_q, bytes_written_q, commands_q;
-  logic [31:0]        causes_q[npu_isa_pkg::CauseCount];
+  logic [31:0]        causes_q[16];  // the last ones stay 0
 
   // Job control.
   assign reset    = control_we_i && control_reset_i;
@@ -437,7 +437,7 @@ module npu_controller #(
       bytes_read_q    <= '0;
       bytes_written_q <= '0;
       commands_q      <= '0;
-      for (int unsigned i = 0; i < npu_isa_pkg::CauseCount; i++) causes_q[i] <= '0;
+      for (int unsigned i = 0; i < 16; i++) causes_q[i] <= '0;
     end else if (running || state_q == StHalt || trace_active_q) begin
       if (trace_active_q) begin
         cycles_q <= cycles_q + 32'd1;

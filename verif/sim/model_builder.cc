@@ -397,7 +397,7 @@ class Builder {
     for (auto& [path, text] : files) DropLocalResets(&text);
     if (!options_.shared_modules.empty()) ShareFunctions(kClassName, &files);
     if (!options_.waves) {
-      const std::optional<std::string> edge = EdgeFunction(kClassName, files);
+      const std::optional<std::string> edge = EdgeFunction(kClassName, &files);
       if (!edge) {
         return ToolFailure("the clocks in the code of this version of Verilator are not understood",
                            "Verilator 5.006 is known to work");

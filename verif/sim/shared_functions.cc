@@ -108,6 +108,12 @@ std::string WithoutSpace(std::string_view text) {
   return out;
 }
 
+void ReplaceAll(std::string_view old, std::string_view with, std::string* text) {
+  for (size_t at = text->find(old); at != text->npos; at = text->find(old, at + with.size())) {
+    text->replace(at, old.size(), with);
+  }
+}
+
 /// The functions of a file that take nothing but their instance.
 void FindFunctions(const std::string& file, std::string_view text, std::vector<Function>* found) {
   for (size_t line = 0; line < text.size();) {
@@ -214,53 +220,71 @@ size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::
 }
 
 std::optional<std::string> EdgeFunction(const std::string& class_name,
-                                        const std::map<std::string, std::string>& files) {
+                                        std::map<std::string, std::string>* files) {
   // In the code without white space, triggers are listed as
-  //   vlSelf->__VactTriggered.at(1U)=((IData)(CLOCK)&(~(IData)(...)));
-  // and a gated clock is assigned as
-  //   CLOCK=((IData)(vlSelf->clk_i)&(IData)(ENABLE));
+  //   vlSelf->__VactTriggered.at(1U)=((IData)(OBJECT CLOCK)&(~(IData)(...)));
+  // where OBJECT is `vlSelf->` or `vlSymsp->INSTANCE.`, and a gated clock is assigned as
+  //   OBJECT CLOCK=((IData)(INPUT)&(IData)(OBJECT ENABLE));
   constexpr std::string_view kTrigger = "vlSelf->__VactTriggered.at(";
   constexpr std::string_view kValue = ")=((IData)(";
-  constexpr std::string_view kInput = "vlSelf->clk_i";
-  const std::string gated = fmt::format("=((IData)({})&(IData)(", kInput);
-  std::map<std::string, std::string> enables;  // by clock
+  constexpr std::string_view kInputs[] = {"vlSelf->clk_i", "vlSymsp->TOP.clk_i"};
+  const auto split = [](std::string_view signal) {
+    const size_t dot = signal.rfind('.'), arrow = signal.rfind("->");
+    const size_t name = dot != signal.npos ? dot + 1 : arrow != signal.npos ? arrow + 2 : 0;
+    return std::pair(std::string(signal.substr(0, name)), std::string(signal.substr(name)));
+  };
+  std::map<std::string, std::string> enables;  // by clock, both without object
   std::map<size_t, std::string> clocks;        // by trigger
-  for (const auto& [name, spaced] : files) {
+  for (auto& [file, spaced] : *files) {
     const std::string text = WithoutSpace(spaced);
-    for (size_t at = text.find(gated); at != text.npos; at = text.find(gated, at + 1)) {
-      size_t begin = at;
-      while (begin > 0 && (IsWord(text[begin - 1]) || text[begin - 1] == '.' ||
-                           text[begin - 1] == '-' || text[begin - 1] == '>')) {
-        --begin;
+    for (const std::string_view input : kInputs) {
+      const std::string gated = fmt::format("=((IData)({})&(IData)(", input);
+      for (size_t at = text.find(gated); at != text.npos; at = text.find(gated, at + 1)) {
+        const auto in_signal = [&](char c) { return IsWord(c) || c == '.' || c == '>' || c == '-'; };
+        size_t begin = at;
+        while (begin > 0 && in_signal(text[begin - 1])) --begin;
+        const size_t enable = at + gated.size(), end = text.find(')', enable);
+        if (end == text.npos || text.compare(end, 3, "));") != 0) continue;
+        const auto [object, name] = split(std::string_view(text).substr(enable, end - enable));
+        const std::string clock = split(std::string_view(text).substr(begin, at - begin)).second;
+        const auto [known, added] = enables.emplace(clock, name);
+        if (!added && known->second != name) return std::nullopt;
       }
-      const size_t enable = at + gated.size();
-      const size_t end = text.find("));", enable);
-      if (end == text.npos || text.find(')', enable) != end) continue;
-      // A comment in front runs into the name.
-      const std::string_view left = std::string_view(text).substr(begin, at - begin);
-      const size_t name_at = std::min(left.find("vlSelf->"), left.find("vlSymsp->"));
-      if (name_at == left.npos) continue;
-      enables[std::string(left.substr(name_at))] = text.substr(enable, end - enable);
     }
     for (size_t at = text.find(kTrigger); at != text.npos; at = text.find(kTrigger, at + 1)) {
       const size_t number = at + kTrigger.size();
       const size_t value = text.find(kValue, number);
       if (value == text.npos || value > number + 8) continue;
       const size_t clock = value + kValue.size();
-      clocks[std::stoul(text.substr(number), nullptr, 0)] = text.substr(clock, text.find(')', clock) - clock);
+      clocks[std::stoul(text.substr(number), nullptr, 0)] =
+          text.substr(clock, text.find(')', clock) - clock);
     }
   }
+  if (clocks.empty() || clocks.rbegin()->first != clocks.size() - 1) return std::nullopt;
   std::string body;
+  std::vector<size_t> always;
   for (const auto& [trigger, clock] : clocks) {
     std::string enable = "1U";
-    if (clock != kInput) {
-      const auto found = enables.find(clock);
+    if (std::find(std::begin(kInputs), std::end(kInputs), clock) != std::end(kInputs)) {
+      always.push_back(trigger);
+    } else {
+      const auto [object, name] = split(clock);
+      const auto found = enables.find(name);
       if (found == enables.end()) return std::nullopt;
-      enable = found->second;
+      enable = object + found->second;
     }
     body += fmt::format("    vlSelf->__VnbaTriggered.at({}U) = {};\n", trigger, enable);
   }
-  if (clocks.empty() || clocks.rbegin()->first != clocks.size() - 1) return std::nullopt;
+  for (auto& [file, text] : *files) {
+    for (const std::string_view input : kInputs) {
+      ReplaceAll(fmt::format("(IData)({})", input), "0U", &text);
+    }
+    // What depends on the ungated clock among others runs at every edge.
+    for (const size_t trigger : always) {
+      ReplaceAll(fmt::format("vlSelf->__VnbaTriggered.at({}{:x}U)", trigger > 9 ? "0x" : "", trigger),
+                 "1U", &text);
+    }
+  }
   return fmt::format(
       "// Lets one edge of the clock happen.\n"
       "#include \"{0}__Syms.h\"\n"

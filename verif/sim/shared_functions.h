@@ -19,15 +19,16 @@ size_t DropLocalResets(std::string* file);
 /// Returns how many were replaced.
 size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files);
 
-/// The text of a C++ file with the function
+/// Adds nothing to a model's C++ files but what one rising edge of its only clock input costs:
+/// returns the text of another one, with the function
 ///
 ///     void npu_clock_edge(<class_name>___024root* vlSelf);
 ///
-/// which does what evaluating the model does at a rising edge of its only clock input, while that
-/// input stays low: it calls the logic of the clock itself and of those of its gated clocks
-/// (npu_clock_gate) that are enabled, whose latches are open. Evaluation finds that out by looking
-/// at every clock twice a cycle. Nothing if the code has clocks of another kind.
+/// which does what evaluation does at that edge: it runs the logic of the clock input, and of those
+/// of its gated clocks (npu_clock_gate) that are enabled. Evaluation would find that out by looking
+/// at every clock twice a cycle. The input itself stays low for good, so that the gates' latches are
+/// always open, and is replaced by this constant in `files`. Nothing if the code has other clocks.
 std::optional<std::string> EdgeFunction(const std::string& class_name,
-                                        const std::map<std::string, std::string>& files);
+                                        std::map<std::string, std::string>* files);
 
 }  // namespace npugen
