@@ -359,7 +359,6 @@ class Builder {
         }
       }
     }
-    if (!options_.waves) steps.push_back({"obj/edge.cpp", "obj/edge.o", false});
     for (const HarnessSource& source : HarnessSources()) {
       if (!source.path.ends_with(".cc")) continue;
       steps.push_back({std::string(source.path), fmt::format("{}.o", source.path), false});
@@ -384,8 +383,7 @@ class Builder {
     return RunTool(link, "link");
   }
 
-  /// Rewrites the generated code: what slows it down, and functions of which one will do. Adds the
-  /// function that lets a clock edge happen (see EdgeFunction).
+  /// Rewrites the generated code: what slows it down, and functions of which one will do.
   Status Improve(const std::string& makefile) {
     std::map<std::string, std::string> files;
     for (const char* list : {"VM_CLASSES_FAST", "VM_CLASSES_SLOW"}) {
@@ -396,13 +394,9 @@ class Builder {
     }
     for (auto& [path, text] : files) DropLocalResets(&text);
     if (!options_.shared_modules.empty()) ShareFunctions(kClassName, &files);
-    if (!options_.waves) {
-      const std::optional<std::string> edge = EdgeFunction(kClassName, &files);
-      if (!edge) {
-        return ToolFailure("the clocks in the code of this version of Verilator are not understood",
-                           "Verilator 5.006 is known to work");
-      }
-      files["obj/edge.cpp"] = *edge;
+    if (!options_.waves && !DirectEdges(kClassName, &files)) {
+      return ToolFailure("the clocks in the code of this version of Verilator are not understood",
+                         "Verilator 5.006 is known to work");
     }
     for (const auto& [path, text] : files) {
       if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);

@@ -24,9 +24,9 @@
 double sc_time_stamp() { return 0; }
 
 // Parts of the evaluation: the logic behind the inputs, and one clock edge with all that follows
-// it (model_builder.cc).
+// it (DirectEdges in shared_functions.h).
 void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
-void npu_clock_edge(Vnpu_top___024root* vlSelf);
+void Vnpu_top___024root___eval_nba(Vnpu_top___024root* vlSelf);
 
 namespace {
 
@@ -313,7 +313,7 @@ struct npu_model {
   template <typename Root>
   void Edge(Root& root) {
     if constexpr (kDirect<Root>) {
-      npu_clock_edge(&root);
+      Vnpu_top___024root___eval_nba(&root);
     } else {
       top_.clk_i = 1;
       top_.eval();

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <vector>
 
@@ -108,10 +110,92 @@ std::string WithoutSpace(std::string_view text) {
   return out;
 }
 
-void ReplaceAll(std::string_view old, std::string_view with, std::string* text) {
-  for (size_t at = text->find(old); at != text->npos; at = text->find(old, at + with.size())) {
-    text->replace(at, old.size(), with);
+/// Triggers that a condition needs one of, as masks of words of 64.
+struct Condition {
+  std::vector<uint64_t> masks;
+  bool always = false;
+};
+
+/// Reads a condition made of nothing but triggers, variables in `known`, and `|`.
+std::optional<Condition> ReadCondition(std::string_view text, size_t words,
+                                       const std::set<size_t>& always,
+                                       const std::map<std::string, Condition>& known) {
+  constexpr std::string_view kTrigger = "vlSelf->__VnbaTriggered.at(";
+  constexpr std::string_view kCast = "(IData)";
+  Condition condition;
+  condition.masks.resize(words);
+  for (size_t at = 0; at < text.size();) {
+    if (text.substr(at).starts_with(kTrigger)) {
+      at += kTrigger.size();
+      const size_t trigger = std::stoul(std::string(text.substr(at, 12)), nullptr, 0);
+      if (trigger / 64 >= words) return std::nullopt;
+      condition.masks[trigger / 64] |= uint64_t{1} << trigger % 64;
+      condition.always |= always.contains(trigger);
+      at = text.find(')', at) + 1;
+    } else if (text.substr(at).starts_with(kCast)) {
+      at += kCast.size();
+    } else if (IsWord(text[at])) {
+      size_t end = at;
+      while (end < text.size() && IsWord(text[end])) ++end;
+      const auto found = known.find(std::string(text.substr(at, end - at)));
+      if (found == known.end()) return std::nullopt;
+      for (size_t i = 0; i < words; ++i) condition.masks[i] |= found->second.masks[i];
+      condition.always |= found->second.always;
+      at = end;
+    } else if (std::string_view("()| \n").find(text[at]) != std::string_view::npos) {
+      ++at;
+    } else {
+      return std::nullopt;
+    }
   }
+  return condition;
+}
+
+/// The function that evaluates what clocks trigger, with the triggers in words computed at its
+/// start. `words` are expressions.
+std::optional<std::string> WithMasks(std::string_view function,
+                                     const std::vector<std::string>& words,
+                                     const std::set<size_t>& always) {
+  constexpr std::string_view kBody = "    // Body\n";
+  constexpr std::string_view kIf = "if (";
+  constexpr std::string_view kDeep = "__Vdeeptemp_";
+  const size_t body = function.find(kBody);
+  if (body == function.npos) return std::nullopt;
+  std::string out(function.substr(0, body + kBody.size()));
+  for (size_t i = 0; i < words.size(); ++i) {
+    out += fmt::format("    const QData triggers{} = {};\n", i, words[i].empty() ? "0" : words[i]);
+  }
+  std::map<std::string, Condition> known;
+  for (size_t at = body + kBody.size(); at < function.size();) {
+    const std::string_view rest = function.substr(at);
+    if (rest.starts_with(kDeep)) {
+      // A part of later conditions: NAME = CONDITION;
+      const size_t equals = rest.find(" = "), end = rest.find(';');
+      if (equals == rest.npos || end == rest.npos || end < equals) return std::nullopt;
+      const std::optional<Condition> value =
+          ReadCondition(rest.substr(equals + 3, end - equals - 3), words.size(), always, known);
+      if (!value) return std::nullopt;
+      known[std::string(rest.substr(0, equals))] = *value;
+      at += end + 1;
+    } else if (rest.starts_with(kIf)) {
+      const size_t end = rest.find(") {\n");
+      if (end == rest.npos) return std::nullopt;
+      const std::optional<Condition> condition =
+          ReadCondition(rest.substr(kIf.size(), end - kIf.size()), words.size(), always, known);
+      if (!condition) return std::nullopt;
+      std::string text;
+      for (size_t i = 0; i < words.size(); ++i) {
+        if (condition->masks[i] == 0) continue;
+        text += fmt::format("{}(triggers{} & 0x{:x}ULL)", text.empty() ? "" : " | ", i,
+                            condition->masks[i]);
+      }
+      out += condition->always ? "if (true" : "if (" + text;
+      at += end;
+    } else {
+      out += function[at++];
+    }
+  }
+  return out;
 }
 
 /// The functions of a file that take nothing but their instance.
@@ -219,8 +303,7 @@ size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::
   return count;
 }
 
-std::optional<std::string> EdgeFunction(const std::string& class_name,
-                                        std::map<std::string, std::string>* files) {
+bool DirectEdges(const std::string& class_name, std::map<std::string, std::string>* files) {
   // In the code without white space, triggers are listed as
   //   vlSelf->__VactTriggered.at(1U)=((IData)(OBJECT CLOCK)&(~(IData)(...)));
   // where OBJECT is `vlSelf->` or `vlSymsp->INSTANCE.`, and a gated clock is assigned as
@@ -235,20 +318,23 @@ std::optional<std::string> EdgeFunction(const std::string& class_name,
   };
   std::map<std::string, std::string> enables;  // by clock, both without object
   std::map<size_t, std::string> clocks;        // by trigger
-  for (auto& [file, spaced] : *files) {
+  for (const auto& [file, spaced] : *files) {
     const std::string text = WithoutSpace(spaced);
     for (const std::string_view input : kInputs) {
       const std::string gated = fmt::format("=((IData)({})&(IData)(", input);
       for (size_t at = text.find(gated); at != text.npos; at = text.find(gated, at + 1)) {
-        const auto in_signal = [&](char c) { return IsWord(c) || c == '.' || c == '>' || c == '-'; };
+        const auto in_signal = [](char c) {
+          return IsWord(c) || c == '.' || c == '>' || c == '-';
+        };
         size_t begin = at;
         while (begin > 0 && in_signal(text[begin - 1])) --begin;
         const size_t enable = at + gated.size(), end = text.find(')', enable);
         if (end == text.npos || text.compare(end, 3, "));") != 0) continue;
-        const auto [object, name] = split(std::string_view(text).substr(enable, end - enable));
+        const std::string name =
+            split(std::string_view(text).substr(enable, end - enable)).second;
         const std::string clock = split(std::string_view(text).substr(begin, at - begin)).second;
         const auto [known, added] = enables.emplace(clock, name);
-        if (!added && known->second != name) return std::nullopt;
+        if (!added && known->second != name) return false;
       }
     }
     for (size_t at = text.find(kTrigger); at != text.npos; at = text.find(kTrigger, at + 1)) {
@@ -260,43 +346,45 @@ std::optional<std::string> EdgeFunction(const std::string& class_name,
           text.substr(clock, text.find(')', clock) - clock);
     }
   }
-  if (clocks.empty() || clocks.rbegin()->first != clocks.size() - 1) return std::nullopt;
-  std::string body;
-  std::vector<size_t> always;
+  if (clocks.empty() || clocks.rbegin()->first != clocks.size() - 1) return false;
+
+  // The enables as the bits of words, by trigger; the input is always on.
+  std::vector<std::string> words((clocks.size() + 63) / 64);
+  std::set<size_t> always;
   for (const auto& [trigger, clock] : clocks) {
-    std::string enable = "1U";
     if (std::find(std::begin(kInputs), std::end(kInputs), clock) != std::end(kInputs)) {
-      always.push_back(trigger);
-    } else {
-      const auto [object, name] = split(clock);
-      const auto found = enables.find(name);
-      if (found == enables.end()) return std::nullopt;
-      enable = object + found->second;
+      always.insert(trigger);
+      continue;
     }
-    body += fmt::format("    vlSelf->__VnbaTriggered.at({}U) = {};\n", trigger, enable);
+    const auto [object, name] = split(clock);
+    const auto found = enables.find(name);
+    if (found == enables.end()) return false;
+    std::string& word = words[trigger / 64];
+    word += fmt::format("{}\n        (static_cast<QData>({}{}) << {})", word.empty() ? "" : " |",
+                        object, found->second, trigger % 64);
   }
+
+  const std::string head =
+      fmt::format("void {0}___024root___eval_nba({0}___024root* vlSelf) {{\n", class_name);
+  bool rewritten = false;
   for (auto& [file, text] : *files) {
     for (const std::string_view input : kInputs) {
-      ReplaceAll(fmt::format("(IData)({})", input), "0U", &text);
+      const std::string value = fmt::format("(IData)({})", input);
+      for (size_t at = text.find(value); at != text.npos; at = text.find(value, at)) {
+        text.replace(at, value.size(), "0U");
+      }
     }
-    // What depends on the ungated clock among others runs at every edge.
-    for (const size_t trigger : always) {
-      ReplaceAll(fmt::format("vlSelf->__VnbaTriggered.at({}{:x}U)", trigger > 9 ? "0x" : "", trigger),
-                 "1U", &text);
-    }
+    const size_t begin = text.find(head);
+    if (begin == text.npos) continue;
+    const size_t end = text.find("\n}\n", begin);
+    if (end == text.npos) return false;
+    const std::optional<std::string> body =
+        WithMasks(std::string_view(text).substr(begin, end - begin), words, always);
+    if (!body) return false;
+    text.replace(begin, end - begin, *body);
+    rewritten = true;
   }
-  return fmt::format(
-      "// Lets one edge of the clock happen.\n"
-      "#include \"{0}__Syms.h\"\n"
-      "#include \"{0}___024root.h\"\n\n"
-      "void {0}___024root___eval_nba({0}___024root* vlSelf);\n\n"
-      "void npu_clock_edge({0}___024root* vlSelf) {{\n"
-      "    {0}__Syms* const vlSymsp VL_ATTR_UNUSED = vlSelf->vlSymsp;\n"
-      "    static_assert(sizeof(vlSelf->__VnbaTriggered) == sizeof(VlTriggerVec<{1}>));\n"
-      "{2}"
-      "    {0}___024root___eval_nba(vlSelf);\n"
-      "}}\n",
-      class_name, clocks.size(), body);
+  return rewritten;
 }
 
 }  // namespace npugen

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 
 namespace npugen {
@@ -19,16 +18,12 @@ size_t DropLocalResets(std::string* file);
 /// Returns how many were replaced.
 size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files);
 
-/// Adds nothing to a model's C++ files but what one rising edge of its only clock input costs:
-/// returns the text of another one, with the function
-///
-///     void npu_clock_edge(<class_name>___024root* vlSelf);
-///
-/// which does what evaluation does at that edge: it runs the logic of the clock input, and of those
-/// of its gated clocks (npu_clock_gate) that are enabled. Evaluation would find that out by looking
-/// at every clock twice a cycle. The input itself stays low for good, so that the gates' latches are
-/// always open, and is replaced by this constant in `files`. Nothing if the code has other clocks.
-std::optional<std::string> EdgeFunction(const std::string& class_name,
-                                        std::map<std::string, std::string>* files);
+/// Makes <class_name>___024root___eval_nba(), which runs what clocks have triggered, a function that
+/// lets one rising edge of the model's only clock input happen, without the rest of the evaluation:
+/// it runs the logic of the input, and of those of its gated clocks (npu_clock_gate) that are
+/// enabled. Evaluation would look at every clock twice a cycle to find that out. The input itself
+/// stays low for good, so that the latches of the gates are open, and is replaced by this constant.
+/// False if the code has other clocks or is not understood; then `files` may not be used.
+bool DirectEdges(const std::string& class_name, std::map<std::string, std::string>* files);
 
 }  // namespace npugen
