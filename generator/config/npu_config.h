@@ -22,6 +22,7 @@ struct NpuConfig {
   uint32_t axi_burst = 32;           ///< most beats of a burst, 4..256 (power of two)
   uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..32 (power of two)
   uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
+  uint32_t clock_gating = 1;         ///< 1: units that hold still have their clock stopped
 
   // pe:
   uint32_t pe_memory_bytes = 128 * 1024;  ///< at most 8 MiB
@@ -51,7 +52,8 @@ struct NpuConfig {
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
 
-  /// FNV-1a (64 bit) of the canonical text of all values above but `name` and `clock_hz`.
+  /// FNV-1a (64 bit) of the canonical text of all values above but those that change nothing but
+  /// the implementation: `name`, `clock_hz`, `clock_gating`.
   uint64_t hash = 0;
 
   // Derived numbers.

@@ -304,7 +304,7 @@ std::string EmitRegisterBlock() {
   out.Line("module npu_regs (").In();
   PrintPorts(out);
   out.Out().Line(");").In();
-  out.Line("wire clk;  // stands still while nothing changes here").Blank();
+  out.Line("wire clk;  // stands still while nothing here changes").Blank();
   out.Line("localparam logic [1:0] RespOkay       = 2'b00;");
   out.Line("localparam logic [1:0] RespSlaveError = 2'b10;").Blank();
   PrintWriteChannel(out);

@@ -91,6 +91,15 @@ constexpr KeyInfo kKeys[] = {
      .unit = "commands",
      .summary = "Commands that wait in the queue of each engine.",
      .member = &NpuConfig::command_queue_depth},
+    {.path = "npu.clock_gating",
+     .kind = kFlag,
+     .default_value = 1,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether the clock of a unit stops in cycles in which none of its registers would "
+                "change: saves power, costs a latch and an AND per unit, changes no cycle. FPGAs "
+                "want it off.",
+     .member = &NpuConfig::clock_gating},
 
     {.path = "pe", .kind = kBlock, .summary = "One processing element."},
     {.path = "pe.memory",

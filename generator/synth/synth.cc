@@ -128,6 +128,14 @@ module npu_full_adder #(parameter Width = 1) (
 endmodule
 )";
 
+/// Stands in for the latch of npu_clock_gate.sv, which dfflibmap does not map and for which some
+/// libraries give no area: a flip-flop that holds the enable from the falling edge on.
+constexpr const char* kLatchMap = R"(
+module \$_DLATCH_N_ (input E, input D, output Q);
+  \$_DFF_N_ enable (.C(E), .D(D), .Q(Q));
+endmodule
+)";
+
 std::string Script(const std::string& files, const std::string& liberty, bool full_adders) {
   return fmt::format(
       "read_verilog -sv -DSYNTHESIS {0}\n"
@@ -137,6 +145,7 @@ std::string Script(const std::string& files, const std::string& liberty, bool fu
       "blackbox *npu_ram_1rw* *npu_ram_1r1w*\n"
       "tee -q -o memories.txt dump -m =*npu_ram_1rw* =*npu_ram_1r1w*\n"
       "synth -top npu_top -noalumacc\n"
+      "techmap -map latch_map.v\n"
       "dfflibmap -liberty {1}\n"
       "abc -liberty {1} -script +strash;ifraig;dc2;dch,-f;amap,-m\n"
       "opt_clean\n"
@@ -248,7 +257,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   constexpr std::string_view kFullAdderFile = "rtl/npu_full_adder.sv";
   const bool full_adders =
       files->contains(std::string(kFullAdderFile)) && cell_areas.contains(kFullAdderCell);
-  const std::string script_key = Script("", "", full_adders) + (full_adders ? kFullAdderMap : "");
+  const std::string script_key =
+      Script("", "", full_adders) + kLatchMap + (full_adders ? kFullAdderMap : "");
   fs::path cached;
   if (!options.cache_folder.empty()) {
     cached = fs::path(options.cache_folder) / "area" /
@@ -282,6 +292,7 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     std::ofstream(folder.path() / "full_adder_box.v") << kFullAdderBox;
     std::ofstream(folder.path() / "full_adder_map.v") << kFullAdderMap;
   }
+  std::ofstream(folder.path() / "latch_map.v") << kLatchMap;
   const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
                                         (folder.path() / "yosys.log").string());
   if (!status) return status.errors();

@@ -1,13 +1,14 @@
 // Gated clock: rises with clk_i in the cycles whose enable_i is 1, without glitches.
 //
-// A unit that holds still sets enable_i to 0 exactly when none of its registers would change, so
-// that it works the same with and without gates. A library's own cell can take this module's place.
+// A unit clears its enable in cycles in which none of its registers would change, so that it works
+// the same with and without gates. A cell of the target library can take this module's place.
 `default_nettype none
 module npu_clock_gate (
   input  wire clk_i,
   input  wire enable_i,  // settles before clk_i rises
   output wire clk_o
 );
+  //@ if npu.clock_gating
   logic enable_q;
 
   always_latch begin
@@ -15,5 +16,9 @@ module npu_clock_gate (
   end
 
   assign clk_o = clk_i && enable_q;
+  //@ endif
+  //@ unless npu.clock_gating: logic unused_enable;
+  //@ unless npu.clock_gating: assign unused_enable = enable_i;
+  //@ unless npu.clock_gating: assign clk_o         = clk_i;
 endmodule : npu_clock_gate
 `default_nettype wire

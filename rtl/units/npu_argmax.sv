@@ -33,7 +33,7 @@ module npu_argmax #(
   output wire  [23:0]            out_addr_o,
   output wire  [7:0]             out_data_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   if (ReadBytes < 1 || (ReadBytes & (ReadBytes - 1)) != 0) begin : gen_bad
     $error("npu_argmax: ReadBytes must be a power of two");
@@ -147,7 +147,7 @@ module npu_argmax #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || start_i || busy_o),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_argmax
 `default_nettype wire

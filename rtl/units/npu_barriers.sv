@@ -21,7 +21,7 @@ module npu_barriers #(
   // counts, barrier 0 in the low bits
   output wire [Barriers*CountW-1:0] counts_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   if (UnitPorts < 1 || Barriers < 1 || Barriers > 64) begin : gen_bad
     $error("npu_barriers: UnitPorts must be at least 1 and Barriers 1..64");
@@ -68,7 +68,7 @@ module npu_barriers #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || add_valid_i || unit_valid_i != '0),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_barriers
 `default_nettype wire

@@ -36,7 +36,7 @@ module npu_command_queue #(
   output wire [15:0]             tag_o,             // tag of the loaded command
   output wire [15:0]             running_tag_o      // tag of the command that the engine took last
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   if (Entries < 2 || Entries > 255 || Depth < 1 || Barriers < 1) begin : gen_bad
     $error("npu_command_queue: Entries must be 2..255, Depth and Barriers at least 1");
@@ -136,8 +136,9 @@ module npu_command_queue #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || fifo_push || load || take || (!fifo_valid && !fifo_empty)),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || fifo_push || load || take ||
+              (!fifo_valid && !fifo_empty)),
+    .clk_o   (clk)
   );
 endmodule : npu_command_queue
 `default_nettype wire

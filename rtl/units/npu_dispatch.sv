@@ -45,7 +45,7 @@ module npu_dispatch #(
   output wire [7:0]        error_code_o,
   output wire [15:0]       error_tag_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   if (NumPes < 1 || NumPes > 32) begin : gen_bad
     $error("npu_dispatch: the array has 1 to 32 PEs");
@@ -285,7 +285,7 @@ module npu_dispatch #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || command_o || pushed || fail || error_valid_q),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_dispatch
 `default_nettype wire

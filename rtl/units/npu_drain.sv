@@ -49,7 +49,7 @@ module npu_drain #(
   output wire                  error_o,
   output wire  [23:0]          error_row_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   // Announced tiles, delayed until their sums are complete.
   logic             delay1_q, delay2_q, delay1_half_q, delay2_half_q;
@@ -198,7 +198,7 @@ module npu_drain #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || start_i || tile_end_i || busy_o),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_drain
 `default_nettype wire

@@ -48,7 +48,7 @@ module npu_fetch #(
   output wire [7:0]            error_code_o,
   output wire [AddrW-1:0]      error_address_o    // of the burst (AxiRead) or of the stream
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   // A word of the instruction memory is BeatsPerWord beats or WordEntries entries; one is 1.
   localparam int unsigned BeatsPerWord = (BusBytes < 16) ? 16 / BusBytes : 1;
@@ -334,8 +334,10 @@ module npu_fetch #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || issue || (ar_valid_q && ar_ready_i) || r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) || (!fifo_valid && !fifo_empty)),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || start_i || issue || (ar_valid_q && ar_ready_i) ||
+              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) ||
+              (!fifo_valid && !fifo_empty)),
+    .clk_o   (clk)
   );
 endmodule : npu_fetch
 `default_nettype wire

@@ -88,7 +88,7 @@ module npu_load #(
   output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
   output wire  [15:0]           mem_wr_core_mask_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned ByteW        = $clog2(BusBytes);
   localparam int unsigned BeatsW       = 25 - ByteW; // beats of a run
@@ -611,8 +611,10 @@ module npu_load #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || !stalled_o || signal_valid_q || error_valid_q || mem_rd_rvalid_i || check_failed || (!parameter_valid && !parameter_empty) || (!activation_valid && !activation_empty)),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || !stalled_o || signal_valid_q || error_valid_q ||
+              mem_rd_rvalid_i || check_failed || (!parameter_valid && !parameter_empty) ||
+              (!activation_valid && !activation_empty)),
+    .clk_o   (clk)
   );
 endmodule : npu_load
 `default_nettype wire

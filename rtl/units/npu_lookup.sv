@@ -30,7 +30,7 @@ module npu_lookup #(
   output wire  [Width-1:0]   strb_o,
   output wire                busy_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned Steps = Width / Ports;
   localparam int unsigned StepW = $clog2(Steps + 1);
@@ -114,7 +114,7 @@ module npu_lookup #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || valid_i || load_valid_i || busy_o || done_q),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_lookup
 `default_nettype wire

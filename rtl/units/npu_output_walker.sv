@@ -11,7 +11,7 @@ module npu_output_walker #(
   input  wire         step_i,
   output wire  [23:0] address_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   logic [15:0] column_q, row_q;
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
@@ -58,7 +58,7 @@ module npu_output_walker #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(start_i || step_i),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_output_walker
 `default_nettype wire

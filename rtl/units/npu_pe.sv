@@ -1269,7 +1269,9 @@ module npu_pe #(
     .enable_i(cmd_valid && cmd_ready),
     .clk_o   (command_clk)
   );
-  always_ff @(posedge command_clk) cmd_q <= next_cmd;
+  always_ff @(posedge command_clk) begin
+    if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
+  end
 
   logic [3:0] cause;
   always_comb begin

@@ -68,7 +68,7 @@ module npu_postprocess #(
   // state
   output wire                 busy_o             // a vector is inside or at the output
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   if (Width < 1) begin : gen_bad
     $error("npu_postprocess: Width must be at least 1");
@@ -277,7 +277,7 @@ module npu_postprocess #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || valid_i || busy_o || low_q),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_postprocess
 `default_nettype wire

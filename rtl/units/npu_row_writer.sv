@@ -35,7 +35,7 @@ module npu_row_writer #(
   output wire [RowBytes-1:0]   row_strb_o,
   output wire [Cores-1:0]      row_core_mask_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned RowOffW = $clog2(RowBytes);
   localparam int unsigned WaitW   = $clog2(MaxWait + 1);
@@ -104,7 +104,7 @@ module npu_row_writer #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || bus_valid_i || row_valid_o || wait_q != '0),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_row_writer
 `default_nettype wire

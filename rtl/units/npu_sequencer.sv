@@ -444,7 +444,7 @@ module npu_sequencer #(
     if (start_i || tile_end || plane_end) begin
       skip_q      <= '0;
       rows_left_q <= cmd_i.win_rows;
-    end else if (is_gather) begin
+    end else if (pass_end && is_gather) begin
       skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
       rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
     end
@@ -456,28 +456,30 @@ module npu_sequencer #(
       k1_x_q  <= '0;
       k_row_q <= '0;
       k_y_q   <= '0;
-    end else if (is_gather) begin
-      k0_q    <= k0_q + 16'd1;
-      k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step}) +
-                 (gather_carry ? $signed({2'b00, cmd_i.win_row_step}) : 26'sd0);
-      k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step}) +
-                 (gather_carry ? $signed({10'b0, cmd_i.win_y_step}) : 18'sd0);
-    end else if (k0_q + 16'd1 != cmd_i.k0_count) begin
-      k0_q  <= k0_q + 16'd1;
-      k_x_q <= k_x_q + $signed(AddrW'(Simd));
-    end else if (k1_q + 8'd1 != cmd_i.k1_count) begin
-      k0_q   <= '0;
-      k1_q   <= k1_q + 8'd1;
-      k_x_q  <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
-      k1_x_q <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
-    end else begin
-      k0_q    <= '0;
-      k1_q    <= '0;
-      k2_q    <= k2_q + 8'd1;
-      k_x_q   <= '0;
-      k1_x_q  <= '0;
-      k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step});
-      k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step});
+    end else if (pass_end) begin
+      if (is_gather) begin
+        k0_q    <= k0_q + 16'd1;
+        k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step}) +
+                   (gather_carry ? $signed({2'b00, cmd_i.win_row_step}) : 26'sd0);
+        k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step}) +
+                   (gather_carry ? $signed({10'b0, cmd_i.win_y_step}) : 18'sd0);
+      end else if (k0_q + 16'd1 != cmd_i.k0_count) begin
+        k0_q  <= k0_q + 16'd1;
+        k_x_q <= k_x_q + $signed(AddrW'(Simd));
+      end else if (k1_q + 8'd1 != cmd_i.k1_count) begin
+        k0_q   <= '0;
+        k1_q   <= k1_q + 8'd1;
+        k_x_q  <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
+        k1_x_q <= k1_x_q + $signed({2'b00, cmd_i.k1_step});
+      end else begin
+        k0_q    <= '0;
+        k1_q    <= '0;
+        k2_q    <= k2_q + 8'd1;
+        k_x_q   <= '0;
+        k1_x_q  <= '0;
+        k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step});
+        k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step});
+      end
     end
   end
 

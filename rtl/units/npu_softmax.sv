@@ -38,7 +38,7 @@ module npu_softmax #(
   output wire  [23:0]            out_addr_o,
   output wire  [7:0]             out_data_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned OutDepth = 6;  // outputs between table request and PE memory
   localparam int unsigned FlightW  = $clog2(OutDepth + 1);
@@ -323,8 +323,9 @@ module npu_softmax #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || busy_o || out_valid_o || table_rvalid_i || mul_valid_q || product_valid_q),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || start_i || busy_o || out_valid_o || table_rvalid_i ||
+              mul_valid_q || product_valid_q),
+    .clk_o   (clk)
   );
 endmodule : npu_softmax
 `default_nettype wire

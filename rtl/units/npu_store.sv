@@ -70,7 +70,7 @@ module npu_store #(
   // strobed bytes of the beat accepted in this cycle
   output wire  [7:0]            write_bytes_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned ByteW     = $clog2(BusBytes);
   localparam int unsigned BeatsW    = 25 - ByteW; // beats or words of a run
@@ -463,8 +463,10 @@ module npu_store #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || take || busy_o || credit_q != '0 || queue_valid || !realign_idle || mem_rd_rvalid_i || m_axi_bvalid_i || signal_valid_q || error_valid_q),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || take || busy_o || credit_q != '0 || queue_valid ||
+              !realign_idle || mem_rd_rvalid_i || m_axi_bvalid_i || signal_valid_q ||
+              error_valid_q),
+    .clk_o   (clk)
   );
 endmodule : npu_store
 `default_nettype wire

@@ -36,7 +36,7 @@ module npu_threshold #(
   output wire  [1:0]         writes_o,     // that this cycle's chunk gives
   output wire                busy_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   localparam int unsigned Bytes = (Width + 7) / 8;  // of a packed chunk
 
@@ -133,7 +133,7 @@ module npu_threshold #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || valid_i || busy_o),
-    .clk_o(clk)
+    .clk_o   (clk)
   );
 endmodule : npu_threshold
 `default_nettype wire

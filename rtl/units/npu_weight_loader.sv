@@ -50,7 +50,7 @@ module npu_weight_loader #(
   output wire               error_o,
   output wire [23:0]        error_row_o
 );
-  wire clk;  // stands still while nothing changes here
+  wire clk;  // stands still while nothing here changes
 
   logic              active_q, ready_q, shadow_we_q;
   logic [SliceW-1:0] slice_row_q, shadow_row_q;
@@ -72,7 +72,7 @@ module npu_weight_loader #(
   assign bytes   = count - cmd_i.wait1_count;
   assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
 
-  always_ff @(posedge clk_i) arrived_q <= bytes >> $clog2(RowBytes);
+  always_ff @(posedge clk) arrived_q <= bytes >> $clog2(RowBytes);
 
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&
@@ -178,8 +178,10 @@ module npu_weight_loader #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || grant || slice_take_i || error_o || shadow_we_q || gate_written),
-    .clk_o(clk)
+    .enable_i(!rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
+              shadow_we_q || gate_written ||
+              (active_q && cmd_i.follow)),
+    .clk_o   (clk)
   );
 endmodule : npu_weight_loader
 `default_nettype wire

@@ -46,6 +46,13 @@ TEST(IsaPackage, IsTidyAndAvoidsKeywords) {
   }
 }
 
+/// The register block and the library module that it uses.
+void WriteRegisterBlock(const std::filesystem::path& folder) {
+  WriteFile(folder / "npu_regs.sv", EmitRegisterBlock());
+  std::filesystem::copy_file(testing::kSourceDir / "rtl/cells/npu_clock_gate.sv",
+                             folder / "npu_clock_gate.sv");
+}
+
 /// A module that compares each struct member with the bits it must be.
 std::string PositionChecker(const CommandLayout& layout) {
   const uint32_t width = layout.words * 32;
@@ -85,10 +92,10 @@ TEST(IsaPackage, IsCleanInVerilator) {
   if (RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
   const testing::TemporaryFolder folder;
   WriteFile(folder.path() / "npu_isa_pkg.sv", EmitIsaPackage());
-  WriteFile(folder.path() / "npu_regs.sv", EmitRegisterBlock());
+  WriteRegisterBlock(folder.path());
   const testing::ProgramResult result =
       RunShell(fmt::format("cd {} && verilator --lint-only -Wall --top-module npu_regs "
-                           "npu_isa_pkg.sv npu_regs.sv",
+                           "npu_isa_pkg.sv npu_clock_gate.sv npu_regs.sv",
                            folder.path().string()));
   EXPECT_EQ(result.status, 0) << result.err;
 }
@@ -109,23 +116,25 @@ TEST(RegisterBlock, IsTidyAndReadableByYosys) {
   testing::ExpectTidy("npu_regs.sv", EmitRegisterBlock());
   if (RunShell("yosys -V").status != 0) GTEST_SKIP() << "no yosys";
   const testing::TemporaryFolder folder;
-  WriteFile(folder.path() / "npu_regs.sv", EmitRegisterBlock());
-  const testing::ProgramResult result = RunShell(fmt::format(
-      "cd {} && yosys -q -p 'read_verilog -sv npu_regs.sv; hierarchy -check -top npu_regs; "
-      "proc; check -assert; select -assert-none t:$dlatch'",
-      folder.path().string()));
+  WriteRegisterBlock(folder.path());
+  const testing::ProgramResult result =
+      RunShell(fmt::format("cd {} && yosys -q -p 'read_verilog -sv npu_clock_gate.sv npu_regs.sv; "
+                           "hierarchy -check -top npu_regs; proc; check -assert; "
+                           "select -assert-none npu_regs/t:$dlatch'",
+                           folder.path().string()));
   EXPECT_EQ(result.status, 0) << result.out << result.err;
 }
 
 TEST(RegisterBlock, BehavesOnTheBus) {
   if (RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
   const testing::TemporaryFolder folder;
-  WriteFile(folder.path() / "npu_regs.sv", EmitRegisterBlock());
+  WriteRegisterBlock(folder.path());
   WriteFile(folder.path() / "npu_registers.h", EmitRegisterHeader());
   const testing::ProgramResult result = RunShell(fmt::format(
       "cd {} && OBJCACHE=$(command -v ccache) verilator --cc --exe --build -Wall --x-initial "
       "unique "
-      "-Mdir obj -CFLAGS '-I.. -O1' -MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' npu_regs.sv {} && "
+      "-Mdir obj --prefix Vnpu_regs --top-module npu_regs -CFLAGS '-I.. -O1' -MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' npu_clock_gate.sv "
+      "npu_regs.sv {} && "
       "obj/Vnpu_regs",
       folder.path().string(),
       (testing::kSourceDir / "tests/generator/npu_regs_bench.cc").string()));

@@ -17,7 +17,7 @@
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/model_builder.h"
-#include "verif/sim/shared_functions.h"
+#include "verif/sim/verilated_code.h"
 
 namespace npugen::testing {
 namespace {
@@ -184,6 +184,68 @@ TEST(ShareFunctionsTest, MergesDespiteLineBreaksAndNumbersOfTemporaries) {
         "shared_function_0(vlSelf, vlSelf->__Vfunc_f__100__a);"}) {
     EXPECT_NE(files["a.cpp"].find(text), std::string::npos) << text << " is missing";
   }
+}
+
+/// A root class with the clock input, a gated clock of its own and one of an instance.
+std::string RootCode(const std::string& condition) {
+  return "void Vx___024root___eval_triggers__act(Vx___024root* vlSelf) {\n"
+         "    vlSelf->__VactTriggered.at(0U) = ((IData)(vlSelf->clk_i) \n"
+         "        & (~ (IData)(vlSelf->__Vtrigrprev__TOP__clk_i)));\n"
+         "    vlSelf->__VactTriggered.at(1U) = ((IData)(vlSelf->x__DOT__clk) & (~ (IData)(y)));\n"
+         "    vlSelf->__VactTriggered.at(2U) = ((IData)(vlSymsp->TOP__pe.__PVT__clk) & (~ y));\n"
+         "}\n"
+         "void Vx___024root___nba_comb__1(Vx___024root* vlSelf) {\n    // Body\n"
+         "    if ((1U & (~ (IData)(vlSelf->clk_i)))) {\n        vlSelf->x__DOT__on_q = 1U;\n    }\n"
+         "    vlSelf->x__DOT__clk = ((IData)(vlSelf->clk_i) \n & (IData)(vlSelf->x__DOT__on_q));\n"
+         "}\n"
+         "void Vx___024root___eval_nba(Vx___024root* vlSelf) {\n    // Body\n"
+         "    __Vdeeptemp_a__0 = (vlSelf->__VnbaTriggered.at(1U)\n | "
+         "vlSelf->__VnbaTriggered.at(2U));\n"
+         "    if (" +
+         condition + ") {\n        f(vlSelf);\n    }\n}\n";
+}
+
+class DirectEdgesTest : public ::testing::Test {
+ protected:
+  bool Rewrite(const std::string& condition) {
+    files_ = {{"root.cpp", RootCode(condition)},
+              {"pe.cpp",
+               "void Vx_pe___nba(Vx_pe* vlSelf) {\n    vlSelf->__PVT__clk = "
+               "((IData)(vlSymsp->TOP.clk_i) & (IData)(vlSelf->__PVT__u_gate__DOT__on_q));\n}\n"}};
+    return DirectEdges("Vx", &files_);
+  }
+  bool Has(const std::string& text) { return files_["root.cpp"].find(text) != std::string::npos; }
+  std::map<std::string, std::string> files_;
+};
+
+TEST_F(DirectEdgesTest, TestsEnablesAsBits) {
+  ASSERT_TRUE(Rewrite("vlSelf->__VnbaTriggered.at(2U)"));
+  EXPECT_TRUE(Has("(static_cast<QData>(vlSelf->x__DOT__on_q) << 1)")) << files_["root.cpp"];
+  EXPECT_TRUE(Has("(static_cast<QData>(vlSymsp->TOP__pe.__PVT__u_gate__DOT__on_q) << 2)"));
+  EXPECT_TRUE(Has("    if ((triggers0 & 0x4ULL)) {\n        f(vlSelf);\n    }\n}\n"));
+  EXPECT_TRUE(Has("if ((1U & (~ 0U)))")) << "the input is low";
+  EXPECT_EQ(files_["pe.cpp"].find("clk_i"), std::string::npos);
+  ASSERT_TRUE(Rewrite("(IData)(__Vdeeptemp_a__0)"));
+  EXPECT_TRUE(Has("    if ((triggers0 & 0x6ULL)) {\n")) << files_["root.cpp"];
+  EXPECT_FALSE(Has("__Vdeeptemp"));
+  ASSERT_TRUE(Rewrite("(vlSelf->__VnbaTriggered.at(1U) | vlSelf->__VnbaTriggered.at(0U))"));
+  EXPECT_TRUE(Has("    if (true) {\n"));
+}
+
+TEST_F(DirectEdgesTest, RefusesWhatItDoesNotUnderstand) {
+  EXPECT_FALSE(Rewrite("vlSelf->__VnbaTriggered.at(2U) & vlSelf->q"));
+  EXPECT_FALSE(Rewrite("vlSelf->__VnbaTriggered.at(99U)"));
+  EXPECT_FALSE(Rewrite("__Vdeeptemp_b__0"));
+  ASSERT_TRUE(Rewrite("vlSelf->__VnbaTriggered.at(1U)"));
+  // A clock that no gate makes, two gates behind one name, no trigger at all.
+  std::map<std::string, std::string> files = {
+      {"root.cpp", RootCode("vlSelf->__VnbaTriggered.at(1U)")}};
+  EXPECT_FALSE(DirectEdges("Vx", &files));
+  files["a.cpp"] = "vlSelf->__PVT__clk = ((IData)(vlSelf->clk_i) & (IData)(vlSelf->a));\n";
+  files["b.cpp"] = "vlSelf->__PVT__clk = ((IData)(vlSelf->clk_i) & (IData)(vlSelf->b));\n";
+  EXPECT_FALSE(DirectEdges("Vx", &files));
+  files = {{"root.cpp", ""}};
+  EXPECT_FALSE(DirectEdges("Vx", &files));
 }
 
 /// The program itself, with the build folder's cache.

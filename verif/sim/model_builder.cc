@@ -23,7 +23,7 @@
 #include "generator/plan/plan.h"
 #include "generator/support/process.h"
 #include "verif/sim/harness_sources.h"
-#include "verif/sim/shared_functions.h"
+#include "verif/sim/verilated_code.h"
 
 namespace npugen {
 namespace {
@@ -328,6 +328,7 @@ class Builder {
       if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
     }
     for (const HarnessSource& source : HarnessSources()) {
+      if (source.rewriter()) continue;
       if (!WriteAll(folder_ / source.path, source.text)) return CannotWrite(folder_ / source.path);
     }
     std::string sharing = "`verilator_config\n";
@@ -360,7 +361,7 @@ class Builder {
       }
     }
     for (const HarnessSource& source : HarnessSources()) {
-      if (!source.path.ends_with(".cc")) continue;
+      if (!source.path.ends_with(".cc") || source.rewriter()) continue;
       steps.push_back({std::string(source.path), fmt::format("{}.o", source.path), false});
     }
     const fs::path runtime = RuntimeFolder();

@@ -24,7 +24,7 @@
 double sc_time_stamp() { return 0; }
 
 // Parts of the evaluation: the logic behind the inputs, and one clock edge with all that follows
-// it (DirectEdges in shared_functions.h).
+// it (DirectEdges in verilated_code.h).
 void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
 void Vnpu_top___024root___eval_nba(Vnpu_top___024root* vlSelf);
 

@@ -7,6 +7,7 @@ rtl/npu_argmax.sv
 rtl/npu_axi_read_mux.sv
 rtl/npu_barriers.sv
 rtl/npu_booth.sv
+rtl/npu_clock_gate.sv
 rtl/npu_command_queue.sv
 rtl/npu_controller.sv
 rtl/npu_core.sv

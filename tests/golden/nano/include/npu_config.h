@@ -18,6 +18,7 @@
 #define NPU_CONFIG_AXI_BURST                     16u         ///< beats
 #define NPU_CONFIG_AXI_OUTSTANDING               4u          ///< bursts
 #define NPU_CONFIG_COMMAND_QUEUE                 2u          ///< commands
+#define NPU_CONFIG_CLOCK_GATING                  1u
 #define NPU_CONFIG_PE_MEMORY                     32768u      ///< bytes
 #define NPU_CONFIG_PE_BANKS                      4u          ///< banks
 #define NPU_CONFIG_PE_BANK_WIDTH                 8u          ///< bytes

@@ -22,6 +22,8 @@ module npu_barriers #(
   // counts, barrier 0 in the low bits
   output wire [Barriers*CountW-1:0] counts_o
 );
+  wire clk;  // stands still while nothing here changes
+
   if (UnitPorts < 1 || Barriers < 1 || Barriers > 64) begin : gen_bad
     $error("npu_barriers: UnitPorts must be at least 1 and Barriers 1..64");
   end
@@ -49,7 +51,7 @@ module npu_barriers #(
     saturated = (sum[CountW+1:CountW] != '0) ? '1 : sum[CountW-1:0];
   endfunction
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       counts_q <= '0;
     end else if (add_valid_i || unit_valid_i != '0) begin
@@ -63,5 +65,11 @@ module npu_barriers #(
   end
 
   assign counts_o = counts_q;
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || add_valid_i || unit_valid_i != '0),
+    .clk_o   (clk)
+  );
 endmodule : npu_barriers
 `default_nettype wire

@@ -13,6 +13,7 @@ package npu_cfg_pkg;
   localparam int unsigned NpuAxiBurst                 = 16;         // beats
   localparam int unsigned NpuAxiOutstanding           = 4;          // bursts
   localparam int unsigned NpuCommandQueue             = 2;          // commands
+  localparam int unsigned NpuClockGating              = 1;
   localparam int unsigned PeMemory                    = 32768;      // bytes
   localparam int unsigned PeBanks                     = 4;          // banks
   localparam int unsigned PeBankWidth                 = 8;          // bytes

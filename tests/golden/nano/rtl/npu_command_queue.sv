@@ -37,6 +37,8 @@ module npu_command_queue #(
   output wire [15:0]             tag_o,             // tag of the loaded command
   output wire [15:0]             running_tag_o      // tag of the command that the engine took last
 );
+  wire clk;  // stands still while nothing here changes
+
   if (Entries < 2 || Entries > 255 || Depth < 1 || Barriers < 1) begin : gen_bad
     $error("npu_command_queue: Entries must be 2..255, Depth and Barriers at least 1");
   end
@@ -85,7 +87,7 @@ module npu_command_queue #(
     .Depth (Depth * Entries),
     .Bypass(0)
   ) u_entries (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(fifo_push),
@@ -97,7 +99,7 @@ module npu_command_queue #(
     .empty_o(fifo_empty)
   );
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       index_q       <= '0;
       full_q        <= 1'b0;
@@ -112,7 +114,7 @@ module npu_command_queue #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (load && index_q == '0) begin
       cmd_q <= (Entries * 128)'(entry);
     end else if (load) begin
@@ -132,5 +134,12 @@ module npu_command_queue #(
   assign tag_o         = header.tag;
   assign running_tag_o = running_tag_q;
   assign unused_bits   = ^{push_last_i, header};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || fifo_push || load || take ||
+              (!fifo_valid && !fifo_empty)),
+    .clk_o   (clk)
+  );
 endmodule : npu_command_queue
 `default_nettype wire

@@ -174,7 +174,7 @@ module npu_controller #(
   logic               trace_active_q;
   logic [1:0]         beats_read;
   logic [31:0]        cycles_q, bytes_read_q, bytes_written_q, commands_q;
-  logic [CausesW-1:0] causes_q;
+  logic [31:0]        causes_q[16];  // the last ones stay 0
 
   // Job control.
   assign reset    = control_we_i && control_reset_i;
@@ -186,7 +186,15 @@ module npu_controller #(
   assign settled  = quiet && pause_q == '1;
   assign failed_job = state_q == StHalt && settled && !reset;
 
-  always_ff @(posedge clk_i) begin
+  // A job's state has a clock of its own.
+  wire job_clk;
+  npu_clock_gate u_job_gate (
+    .clk_i,
+    .enable_i(!rst_ni || reset || start || halted || (running && (error || finished))),
+    .clk_o   (job_clk)
+  );
+
+  always_ff @(posedge job_clk) begin
     if (!rst_ni) begin
       state_q <= StIdle;
       done_q  <= 1'b0;
@@ -380,7 +388,7 @@ module npu_controller #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge job_clk) begin
     if (!rst_ni || clear_o) begin
       error_code_q    <= '0;
       error_engine_q  <= '0;
@@ -430,13 +438,11 @@ module npu_controller #(
       bytes_read_q    <= '0;
       bytes_written_q <= '0;
       commands_q      <= '0;
-      causes_q        <= '0;
+      for (int unsigned i = 0; i < 16; i++) causes_q[i] <= '0;
     end else if (running || state_q == StHalt || trace_active_q) begin
       if (trace_active_q) begin
         cycles_q <= cycles_q + 32'd1;
-        for (int unsigned i = 0; i < npu_isa_pkg::CauseCount; i++) begin
-          if (trace_cause_q == 4'(i)) causes_q[32*i+:32] <= causes_q[32*i+:32] + 32'd1;
-        end
+        causes_q[trace_cause_q] <= causes_q[trace_cause_q] + 32'd1;
       end
       bytes_read_q    <= bytes_read_q + 32'(beats_read) * 32'(BusBytes);
       bytes_written_q <= bytes_written_q + 32'(dma_write_bytes_i);
@@ -444,6 +450,9 @@ module npu_controller #(
     end
   end
 
+  for (genvar c = 0; c < npu_isa_pkg::CauseCount; c++) begin : gen_cause
+    assign perf_cause_o[32*c+:32] = causes_q[c];
+  end
   assign status_o             = {28'b0, state_q == StResetHalt || state_q == StClear,
                                  state_q == StError, done_q, running || state_q == StHalt};
   assign irq_set_o            = {30'b0, failed_job, running && finished && !error && !reset};
@@ -453,7 +462,6 @@ module npu_controller #(
   assign perf_bytes_read_o    = bytes_read_q;
   assign perf_bytes_written_o = bytes_written_q;
   assign perf_commands_o      = commands_q;
-  assign perf_cause_o         = causes_q;
   assign clear_o              = state_q == StClear;
   assign halt_o               = halted;
   assign cache_token_clear_o  = clear_o;

@@ -46,6 +46,8 @@ module npu_dispatch #(
   output wire [7:0]        error_code_o,
   output wire [15:0]       error_tag_o
 );
+  wire clk;  // stands still while nothing here changes
+
   if (NumPes < 1 || NumPes > 32) begin : gen_bad
     $error("npu_dispatch: the array has 1 to 32 PEs");
   end
@@ -248,7 +250,7 @@ module npu_dispatch #(
   assign blocked_o     = (push && !push_ready) ||
                          (head && !fail && (is_end || is_fence) && !synchronized);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       body_q        <= '0;
       held_q        <= 1'b0;
@@ -264,7 +266,7 @@ module npu_dispatch #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (command_o) held_entry_q <= entry_i;
     if (pushed) begin
       to_load_q  <= to_load;
@@ -280,5 +282,11 @@ module npu_dispatch #(
   assign error_valid_o = error_valid_q;
   assign error_code_o  = error_code_q;
   assign error_tag_o   = error_tag_q;
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || command_o || pushed || fail || error_valid_q),
+    .clk_o   (clk)
+  );
 endmodule : npu_dispatch
 `default_nettype wire

@@ -50,6 +50,8 @@ module npu_drain #(
   output wire                  error_o,
   output wire  [23:0]          error_row_o
 );
+  wire clk;  // stands still while nothing here changes
+
   // Announced tiles, delayed until their sums are complete.
   logic             delay1_q, delay2_q, delay1_half_q, delay2_half_q;
   logic [SizeW-1:0] delay1_size_q, delay2_size_q;
@@ -57,7 +59,7 @@ module npu_drain #(
   logic [SizeW-1:0] tile_size;
   logic [1:0]       half_busy_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     delay1_q <= rst_ni && !clear_i && tile_end_i;
     delay2_q <= rst_ni && !clear_i && delay1_q;
     if (tile_end_i) begin
@@ -76,7 +78,7 @@ module npu_drain #(
     .Width(SizeW + 1),
     .Depth(2)
   ) u_tiles (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(delay2_q),
@@ -120,7 +122,7 @@ module npu_drain #(
   logic [ChunkW-1:0]    result_chunk_q;
   logic [PostWidth-1:0] result_strb_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       loading_q       <= 1'b0;
       records_valid_q <= 1'b0;
@@ -144,7 +146,7 @@ module npu_drain #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (start_i || group_done) begin
       load_row_q       <= '0;
       row_q            <= start_i ? cmd_i.param_row : group_row_q + 24'(cmd_i.param_group_rows);
@@ -193,5 +195,11 @@ module npu_drain #(
 
   logic unused_bits;
   assign unused_bits = ^{cmd_i, index_q};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || start_i || tile_end_i || busy_o),
+    .clk_o   (clk)
+  );
 endmodule : npu_drain
 `default_nettype wire

@@ -49,6 +49,8 @@ module npu_fetch #(
   output wire [7:0]            error_code_o,
   output wire [AddrW-1:0]      error_address_o    // of the burst (AxiRead) or of the stream
 );
+  wire clk;  // stands still while nothing here changes
+
   // A word of the instruction memory is BeatsPerWord beats or WordEntries entries; one is 1.
   localparam int unsigned BeatsPerWord = (BusBytes < 16) ? 16 / BusBytes : 1;
   localparam int unsigned WordEntries  = (BusBytes > 16) ? BusBytes / 16 : 1;
@@ -161,7 +163,7 @@ module npu_fetch #(
                                  flight_q != FlightW'(MaxInFlight));
   assign stream_beats = beats_of(entry[27:0], lead_q);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       ar_valid_q <= 1'b0;
       active_q   <= 1'b0;
@@ -186,7 +188,7 @@ module npu_fetch #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (issue) begin
       addr_q    <= after_addr;
       ar_addr_q <= next_addr;
@@ -200,7 +202,7 @@ module npu_fetch #(
   assign beat     = r_valid_i;
   assign beat_bad = beat && r_resp_i[1];
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (start) begin
       burst_addr_q <= next_addr;
       beat_q       <= '0;
@@ -216,7 +218,7 @@ module npu_fetch #(
     logic [PartW-1:0]    part_q;   // beats of the entry so far
     logic [LogBeats-1:0] index_q;  // beats in part_q
 
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge clk) begin
       if (start) index_q <= '0;
       else if (beat) index_q <= index_q + LogBeats'(1);
       if (beat) part_q <= PartW'({r_data_i, part_q} >> (8 * BusBytes));
@@ -233,7 +235,7 @@ module npu_fetch #(
     .Width(WordW),
     .Depth(Words)
   ) u_words (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i(clear_i || start_i),
     .valid_i(word_valid),
@@ -254,7 +256,7 @@ module npu_fetch #(
   assign length_taken = taken && at_length;
   assign fifo_ready   = taken && select_q == SelectW'(WordEntries - 1);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       state_q <= StIdle;
     end else if (start) begin
@@ -272,7 +274,7 @@ module npu_fetch #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (start) begin
       lead_q        <= lead;
       window_left_q <= rest[31:4];
@@ -309,7 +311,7 @@ module npu_fetch #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) error_valid_q <= 1'b0;
     else error_valid_q <= fail;
     if (fail) begin
@@ -330,5 +332,13 @@ module npu_fetch #(
   assign error_code_o    = error_code_q;
   assign error_address_o = error_addr_q;
   assign unused_bits     = ^{word_ready, fifo_empty, r_resp_i[0], first_addr, rest[3:0]};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || start_i || issue || (ar_valid_q && ar_ready_i) ||
+              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) ||
+              (!fifo_valid && !fifo_empty)),
+    .clk_o   (clk)
+  );
 endmodule : npu_fetch
 `default_nettype wire

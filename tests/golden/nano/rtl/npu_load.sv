@@ -89,6 +89,8 @@ module npu_load #(
   output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
   output wire  [15:0]           mem_wr_core_mask_o
 );
+  wire clk;  // stands still while nothing here changes
+
   localparam int unsigned ByteW        = $clog2(BusBytes);
   localparam int unsigned BeatsW       = 25 - ByteW; // beats of a run
   localparam int unsigned PageBeats    = 4096 / BusBytes;
@@ -218,7 +220,7 @@ module npu_load #(
   logic [$clog2(Outstanding + 5)-1:0] unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
   logic [$clog2(WaitDepth + 1)-1:0] unused_wait_count;
-  logic             unused_parameter_empty, unused_activation_empty, unused_ok;
+  logic             parameter_empty, activation_empty, unused_ok;
 
   // ---- Command: what all its runs share ----
   assign cmd         = cmd_i;
@@ -228,7 +230,7 @@ module npu_load #(
                        (!cmd.local_source || !busy_o);
   assign take        = cmd_valid_i && cmd_ready_o;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (take) begin
       window_q       <= cmd.window;
       core_q         <= cmd.core_memory;
@@ -253,7 +255,7 @@ module npu_load #(
     .Width(WaitW),
     .Depth(WaitDepth)
   ) u_open_waits (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(take),
@@ -279,7 +281,7 @@ module npu_load #(
   assign check_distance = released_q - check_number_q;
   assign check_released = check_distance != '0 && !check_distance[SeqW-1];
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       taken_q    <= '0;
       released_q <= '0;
@@ -292,7 +294,7 @@ module npu_load #(
   end
 
   npu_dma_runs u_runs (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .cmd_valid_i  (take),
@@ -322,7 +324,7 @@ module npu_load #(
   assign span         = 25'(copied) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
   assign run_ready    = !check_valid_q || check_done;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (run_valid && run_ready) begin
       check_copies_q <= !run_outside;
       check_core_q   <= core_q;
@@ -374,7 +376,7 @@ module npu_load #(
   assign check_done = requested && (!check_copies_q ||
                                     check_beats_q == (alone_q ? BeatsW'(1) : BeatsW'(burst)));
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
       check_first_q <= 1'b0;
@@ -391,7 +393,7 @@ module npu_load #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (issue) begin
       ar_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
       ar_len_q  <= 8'(burst - 9'd1);
@@ -407,7 +409,7 @@ module npu_load #(
     .Width(AddrW - ByteW + 17),
     .Depth(Outstanding)
   ) u_bursts (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(issue),
@@ -429,7 +431,7 @@ module npu_load #(
     .Width(8 * BusBytes),
     .Depth(ParameterBuffer)
   ) u_parameter_buffer (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(stage_valid && stage_core),
@@ -438,14 +440,14 @@ module npu_load #(
     .valid_o(parameter_valid),
     .ready_i(beat_ready && to_core),
     .data_o (parameter_data),
-    .empty_o(unused_parameter_empty)
+    .empty_o(parameter_empty)
   );
 
   npu_ram_fifo #(
     .Width(8 * BusBytes),
     .Depth(ActivationBuffer)
   ) u_activation_buffer (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(stage_valid && !stage_core),
@@ -454,14 +456,14 @@ module npu_load #(
     .valid_o(activation_valid),
     .ready_i(beat_ready && !to_core),
     .data_o (activation_data),
-    .empty_o(unused_activation_empty)
+    .empty_o(activation_empty)
   );
 
   assign stage_core = alone_q ? core_q : burst_core;
   assign beat_valid = to_core ? parameter_valid : activation_valid;
   assign pop        = beat_valid && beat_ready;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       parameter_used_q  <= '0;
       activation_used_q <= '0;
@@ -478,7 +480,7 @@ module npu_load #(
     .Width(24 + ByteW + 2),
     .Depth(Outstanding + 4)
   ) u_run_queue (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(enqueue),
@@ -496,7 +498,7 @@ module npu_load #(
     .Width(ContextW),
     .Depth(ContextDepth)
   ) u_contexts (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(run_valid && run_ready && run_first),
@@ -513,7 +515,7 @@ module npu_load #(
     .BusBytes(BusBytes),
     .UserW   (UserW)
   ) u_realign (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .run_valid_i     (run_begin),
@@ -558,7 +560,7 @@ module npu_load #(
   assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop &&
                         quiet_o && !queue_valid && realign_idle && check_released;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       done_q         <= 1'b0;
       signal_valid_q <= 1'b0;
@@ -573,7 +575,7 @@ module npu_load #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (word_accept) begin
       signal_id_q2    <= word_signal_id;
       signal_amount_q <= !word_signal_bytes ? (ByteW + 1)'(1) : word_nothing ? '0 : word_bytes;
@@ -607,5 +609,13 @@ module npu_load #(
   assign error_address_o = error_address_q;
 
   assign unused_ok = ^{cmd, base, window_flags_i, r_resp_i[0], span};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || !stalled_o || signal_valid_q || error_valid_q ||
+              mem_rd_rvalid_i || check_failed || (!parameter_valid && !parameter_empty) ||
+              (!activation_valid && !activation_empty)),
+    .clk_o   (clk)
+  );
 endmodule : npu_load
 `default_nettype wire

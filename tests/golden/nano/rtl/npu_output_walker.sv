@@ -12,6 +12,8 @@ module npu_output_walker #(
   input  wire         step_i,
   output wire  [23:0] address_o
 );
+  wire clk;  // stands still while nothing here changes
+
   logic [15:0] column_q, row_q;
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
   logic        is_linear, column_last, row_last;
@@ -23,7 +25,7 @@ module npu_output_walker #(
   assign column_last = column_q + 16'd1 == cmd_i.out_w;
   assign row_last    = row_q + 16'd1 == cmd_i.out_h;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (start_i) begin
       column_q        <= '0;
       row_q           <= '0;
@@ -53,5 +55,11 @@ module npu_output_walker #(
 
   logic unused_cmd;
   assign unused_cmd = ^cmd_i;
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(start_i || step_i),
+    .clk_o   (clk)
+  );
 endmodule : npu_output_walker
 `default_nettype wire

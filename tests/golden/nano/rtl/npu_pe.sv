@@ -975,7 +975,16 @@ module npu_pe #(
     if (state_q == StIdle || state_q == StError) error = 1'b0;
   end
 
-  always_ff @(posedge clk_i) begin
+  wire life_clk;
+  npu_clock_gate u_life_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || error || (cmd_valid && cmd_ready) || state_q == StStart ||
+              (state_q == StTable && load_done) ||
+              (state_q == StRun && (finished || (stage_valid && !granted_q)))),
+    .clk_o   (life_clk)
+  );
+
+  always_ff @(posedge life_clk) begin
     if (!rst_ni || clear_i) begin
       state_q   <= StIdle;
       granted_q <= 1'b0;
@@ -995,6 +1004,16 @@ module npu_pe #(
       endcase
       if (error) state_q <= StError;
     end
+  end
+
+  // The command has a clock of its own, as has all logic that it alone decides.
+  wire command_clk;
+  npu_clock_gate u_command_gate (
+    .clk_i,
+    .enable_i(cmd_valid && cmd_ready),
+    .clk_o   (command_clk)
+  );
+  always_ff @(posedge command_clk) begin
     if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
   end
 

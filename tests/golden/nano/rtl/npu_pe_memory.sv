@@ -315,39 +315,45 @@ module npu_pe_memory #(
     assign bus_write_word_strb = WordBytes'(bus_write_strb_i) << bus_write_addr_i[OffsetW-1:0];
   end
 
+  // Banks that the granted write touches with its first and its second word, and the bus.
+  logic [Banks-1:0] first_hits, second_hits, bus_write_hits, bus_read_hits;
+  assign first_hits     = grant_write ? Banks'(1) << write_bank : '0;
+  assign second_hits    = write_two ? Banks'(1) << write_bank2 : '0;
+  assign bus_write_hits = grant_bus_write ? bus_write_mask : '0;
+  assign bus_read_hits  = grant_bus_read ? bus_read_mask : '0;
+
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     logic                 en;
     logic [WordBytes-1:0] be;
     logic [RowW-1:0]      word;
     logic [WordW-1:0]     wdata;
-    logic                 hit_write, hit_write2, hit_bus_write, hit_bus_read;
-
-    assign hit_write     = grant_write && write_bank == BankW'(b);
-    assign hit_write2    = grant_write && write_two && write_bank2 == BankW'(b);
-    assign hit_bus_write = grant_bus_write && bus_write_bank == BankW'(b);
-    assign hit_bus_read  = grant_bus_read && bus_read_bank == BankW'(b);
 
     always_comb begin
       en    = 1'b0;
       be    = '0;
-      word  = bus_read_row;
-      wdata = bus_write_word;
+      word  = '0;
+      wdata = '0;
       if (read_mask[b]) begin
         en   = 1'b1;
         word = read_row[RowW*b+:RowW];
-      end else if (hit_write || hit_write2) begin
+      end else if (first_hits[b]) begin
+        word  = write_row;
+        be    = write_strb_wide[WordBytes-1:0];
+        wdata = write_wide[WordW-1:0];
+        en    = be != '0;
+      end else if (second_hits[b]) begin
+        word  = write_row2;
+        be    = write_strb_wide[2*WordBytes-1:WordBytes];
+        wdata = write_wide[2*WordW-1:WordW];
         en    = 1'b1;
-        word  = hit_write ? write_row : write_row2;
-        be    = hit_write ? write_strb_wide[WordBytes-1:0]
-                          : write_strb_wide[2*WordBytes-1:WordBytes];
-        wdata = hit_write ? write_wide[WordW-1:0] : write_wide[2*WordW-1:WordW];
-        if (be == '0) en = 1'b0;
-      end else if (hit_bus_write) begin
-        en  = bus_write_word_strb != '0;
-        word = bus_write_row;
-        be  = bus_write_word_strb;
-      end else if (hit_bus_read) begin
-        en = 1'b1;
+      end else if (bus_write_hits[b]) begin
+        word  = bus_write_row;
+        be    = bus_write_word_strb;
+        wdata = bus_write_word;
+        en    = be != '0;
+      end else if (bus_read_hits[b]) begin
+        en   = 1'b1;
+        word = bus_read_row;
       end
     end
 

@@ -69,6 +69,8 @@ module npu_postprocess #(
   // state
   output wire                 busy_o             // a vector is inside or at the output
 );
+  wire clk;  // stands still while nothing here changes
+
   if (Width < 1) begin : gen_bad
     $error("npu_postprocess: Width must be at least 1");
   end
@@ -117,7 +119,7 @@ module npu_postprocess #(
   assign sum          = !second && mode_i[2:1] == 2'd0;
   assign product      = !second && (mode_i == ModePass || mode_i == ModeMultiply);
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       valid1_q <= 1'b0;
       valid2_q <= 1'b0;
@@ -135,7 +137,7 @@ module npu_postprocess #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (accept || second) begin
       mode1_q <= cross_q ? ModeCross : low_q ? ModeLow : second ? ModeRequantize : mode_i;
       addr1_q <= second ? addr3_q : addr_i;
@@ -204,7 +206,7 @@ module npu_postprocess #(
 
   for (genvar i = 0; i < Width; i++) begin : gen_lane
     npu_requantize u_lane (
-      .clk_i,
+      .clk_i(clk),
       .enter_i            (enter[i]),
       .sum_i              (sum),
       .average_i          (!second && mode_i == ModeAverage),
@@ -272,5 +274,11 @@ module npu_postprocess #(
   // Bit 63 of a record is padding; shifts are -31..31.
   logic unused_bits;
   assign unused_bits = ^{record_i, out_shift_i, b_shift_i};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || valid_i || busy_o || low_q),
+    .clk_o   (clk)
+  );
 endmodule : npu_postprocess
 `default_nettype wire

@@ -57,6 +57,8 @@ module npu_regs (
   input  wire [255:0] perf_cause_i,
   input  wire         cache_token_clear_i    // zeroes both cache token registers
 );
+  wire clk;  // stands still while nothing here changes
+
   localparam logic [1:0] RespOkay       = 2'b00;
   localparam logic [1:0] RespSlaveError = 2'b10;
 
@@ -73,7 +75,7 @@ module npu_regs (
   assign write_mask = {{8{wstrb_q[3]}}, {8{wstrb_q[2]}}, {8{wstrb_q[1]}}, {8{wstrb_q[0]}}};
   assign write_data = wdata_q & write_mask;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       aw_held_q <= 1'b0;
       w_held_q  <= 1'b0;
@@ -90,7 +92,7 @@ module npu_regs (
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (s_axil_awready_o) awaddr_q <= s_axil_awaddr_i;
     if (s_axil_wready_o) begin
       wdata_q <= s_axil_wdata_i;
@@ -162,7 +164,7 @@ module npu_regs (
     endcase
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       irq_status_q     <= '0;
       irq_enable_q     <= '0;
@@ -276,7 +278,7 @@ module npu_regs (
     endcase
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni) begin
       rvalid_q <= 1'b0;
     end else if (s_axil_arready_o) begin
@@ -286,12 +288,20 @@ module npu_regs (
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (s_axil_arready_o) begin
       rdata_q <= read_data;
       rresp_q <= read_known ? RespOkay : RespSlaveError;
     end
   end
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || s_axil_awvalid_i || s_axil_wvalid_i || s_axil_arvalid_i ||
+              aw_held_q || w_held_q || bvalid_q || rvalid_q ||
+              irq_status_set_i != '0 || cache_token_clear_i),
+    .clk_o   (clk)
+  );
 
   assign s_axil_awready_o = !aw_held_q;
   assign s_axil_wready_o  = !w_held_q;

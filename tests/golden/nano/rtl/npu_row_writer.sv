@@ -36,12 +36,14 @@ module npu_row_writer #(
   output wire [RowBytes-1:0]   row_strb_o,
   output wire [Cores-1:0]      row_core_mask_o
 );
+  wire clk;  // stands still while nothing here changes
+
   localparam int unsigned RowOffW = $clog2(RowBytes);
   localparam int unsigned WaitW   = $clog2(MaxWait + 1);
 
   logic [WaitW-1:0] wait_q;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i || !row_valid_o || row_ready_i) wait_q <= '0;
     else if (wait_q != WaitW'(MaxWait)) wait_q <= wait_q + WaitW'(1);
   end
@@ -71,13 +73,13 @@ module npu_row_writer #(
     assign accept      = bus_valid_i && bus_ready_o;
     assign beat_strb   = RowBytes'(bus_strb_i) << bus_addr_i[RowOffW-1:0];
 
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge clk) begin
       if (!rst_ni || clear_i) held_q <= 1'b0;
       else if (accept) held_q <= 1'b1;
       else if (written) held_q <= 1'b0;
     end
 
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge clk) begin
       if (accept) begin
         row_q       <= bus_addr_i[RowOffW+:RowW];
         core_mask_q <= bus_core_mask_i;
@@ -99,5 +101,11 @@ module npu_row_writer #(
 
   logic unused_bits;
   assign unused_bits = ^{rst_ni, clear_i, bus_addr_i};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || bus_valid_i || row_valid_o || wait_q != '0),
+    .clk_o   (clk)
+  );
 endmodule : npu_row_writer
 `default_nettype wire

@@ -399,58 +399,32 @@ module npu_sequencer #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  // What changes only at the end of a pass over a tile's positions has a clock of its own.
+  wire pass_clk;
+  npu_clock_gate u_pass_gate (
+    .clk_i,
+    .enable_i(start_i || pass_end),
+    .clk_o   (pass_clk)
+  );
+
+  always_ff @(posedge pass_clk) begin
     if (start_i || group_end) begin
       group_q       <= start_i ? '0 : group_q + 16'd1;
       group_x_q     <= next_group_x;
-      column_q      <= '0;
-      row_q         <= AddrW'($signed(cmd_i.act_base));
-      b_row_q       <= AddrW'($signed(cmd_i.b_base));
-      y_q           <= 18'($signed(cmd_i.y_start));
-      x_q           <= next_group_x;
       tile_column_q <= '0;
       tile_row_q    <= AddrW'($signed(cmd_i.act_base));
       tile_y_q      <= 18'($signed(cmd_i.y_start));
       tile_x_q      <= next_group_x;
     end else if (tile_end) begin
-      column_q      <= step_column;
-      row_q         <= step_row;
-      y_q           <= step_y;
-      x_q           <= step_x;
       tile_column_q <= step_column;
       tile_row_q    <= step_row;
       tile_y_q      <= step_y;
       tile_x_q      <= step_x;
-    end else if (skip_hold) begin
-      // Stays at the tile's last position, from which the next tile goes on.
-    end else if (pass_end) begin
-      column_q <= tile_column_q;
-      row_q    <= tile_row_q;
-      y_q      <= tile_y_q;
-      x_q      <= tile_x_q;
-    end else if (position_end) begin
-      column_q <= step_column;
-      row_q    <= step_row;
-      b_row_q  <= step_b_row;
-      y_q      <= step_y;
-      x_q      <= step_x;
     end
 
     if (start_i || tile_end) begin
       tile_size_q      <= new_tile_size;
-      tile_left_q      <= new_tile_size;
       positions_left_q <= left - new_tile_size;
-      index_q          <= '0;
-    end else if (pass_end) begin
-      tile_left_q <= tile_size_q;
-      index_q     <= '0;
-    end else if (position_end) begin
-      if (!skip_pass) begin
-        tile_left_q <= tile_left_q - 24'd1;
-        index_q     <= index_q + IndexW'(1);
-      end else if (!skip_more) begin
-        index_q <= index_q + IndexW'(SkipWindow);
-      end
     end
 
     // Slices.
@@ -492,6 +466,49 @@ module npu_sequencer #(
         k1_x_q  <= '0;
         k_row_q <= k_row_q + $signed({2'b00, cmd_i.k2_row_step});
         k_y_q   <= k_y_q + $signed({10'b0, cmd_i.k2_y_step});
+      end
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (start_i || group_end) begin
+      column_q <= '0;
+      row_q    <= AddrW'($signed(cmd_i.act_base));
+      b_row_q  <= AddrW'($signed(cmd_i.b_base));
+      y_q      <= 18'($signed(cmd_i.y_start));
+      x_q      <= next_group_x;
+    end else if (tile_end) begin
+      column_q <= step_column;
+      row_q    <= step_row;
+      y_q      <= step_y;
+      x_q      <= step_x;
+    end else if (skip_hold) begin
+      // Stays at the tile's last position, from which the next tile goes on.
+    end else if (pass_end) begin
+      column_q <= tile_column_q;
+      row_q    <= tile_row_q;
+      y_q      <= tile_y_q;
+      x_q      <= tile_x_q;
+    end else if (position_end) begin
+      column_q <= step_column;
+      row_q    <= step_row;
+      b_row_q  <= step_b_row;
+      y_q      <= step_y;
+      x_q      <= step_x;
+    end
+
+    if (start_i || tile_end) begin
+      tile_left_q <= new_tile_size;
+      index_q     <= '0;
+    end else if (pass_end) begin
+      tile_left_q <= tile_size_q;
+      index_q     <= '0;
+    end else if (position_end) begin
+      if (!skip_pass) begin
+        tile_left_q <= tile_left_q - 24'd1;
+        index_q     <= index_q + IndexW'(1);
+      end else if (!skip_more) begin
+        index_q <= index_q + IndexW'(SkipWindow);
       end
     end
 

@@ -71,6 +71,8 @@ module npu_store #(
   // strobed bytes of the beat accepted in this cycle
   output wire  [7:0]            write_bytes_o
 );
+  wire clk;  // stands still while nothing here changes
+
   localparam int unsigned ByteW     = $clog2(BusBytes);
   localparam int unsigned BeatsW    = 25 - ByteW; // beats or words of a run
   localparam int unsigned PageBeats = 4096 / BusBytes;
@@ -163,7 +165,7 @@ module npu_store #(
 
   logic [$clog2(Outstanding + 1)-1:0] unused_write_count, unused_answer_count;
   logic [$clog2(4 + 1)-1:0]           unused_queue_count;
-  logic                               unused_stage_ready, unused_stage_empty, unused_idle;
+  logic                               unused_stage_ready, unused_stage_empty, realign_idle;
   logic                               unused_beat_user, unused_word_user, unused_word_last;
   logic                               unused_ok;
   logic [23:0]                        unused_word_addr;
@@ -181,7 +183,7 @@ module npu_store #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (take) begin
       window_q    <= cmd.window;
       tag_q       <= cmd.tag;
@@ -195,7 +197,7 @@ module npu_store #(
   npu_dma_runs #(
     .WithBounds(1'b0)
   ) u_runs (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .cmd_valid_i  (take),
@@ -226,7 +228,7 @@ module npu_store #(
   assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
   assign run_ready   = !check_valid_q || check_done;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (run_valid && run_ready) begin
       check_last_q      <= run_last;
       check_tag_q       <= tag_q;
@@ -274,7 +276,7 @@ module npu_store #(
   assign words_done = check_words_q == '0 || (read_accept && check_words_q == BeatsW'(1));
   assign check_done = check_ok && beats_done && words_done;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
       check_first_q <= 1'b0;
@@ -293,7 +295,7 @@ module npu_store #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (issue) begin
       aw_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
       aw_len_q  <= 8'(burst - 9'd1);
@@ -305,7 +307,7 @@ module npu_store #(
     .Width(8),
     .Depth(Outstanding)
   ) u_writes (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(issue),
@@ -322,7 +324,7 @@ module npu_store #(
     .Width(AddrW - ByteW + 24),
     .Depth(Outstanding)
   ) u_answers (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(issue),
@@ -339,7 +341,7 @@ module npu_store #(
     .Width(2 * ByteW + 24),
     .Depth(4)
   ) u_run_queue (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(enqueue),
@@ -355,7 +357,7 @@ module npu_store #(
     .Width(8 * BusBytes),
     .Depth(StageDepth)
   ) u_stage (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .valid_i(mem_rd_rvalid_i),
@@ -371,7 +373,7 @@ module npu_store #(
     .BusBytes(BusBytes),
     .UserW   (1)
   ) u_realign (
-    .clk_i,
+    .clk_i(clk),
     .rst_ni,
     .clear_i,
     .run_valid_i     (queue_valid),
@@ -396,7 +398,7 @@ module npu_store #(
     .word_bytes_o    (word_bytes),
     .word_last_o     (unused_word_last),
     .word_user_o     (unused_word_user),
-    .idle_o          (unused_idle)
+    .idle_o          (realign_idle)
   );
 
   // Data follows the address of its burst.
@@ -419,7 +421,7 @@ module npu_store #(
   // A run that fails is reported when everything before it is answered.
   assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop && quiet_o;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       done_q         <= 1'b0;
       signal_valid_q <= 1'b0;
@@ -433,7 +435,7 @@ module npu_store #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (m_axi_bvalid_i) signal_id_q2 <= answer_signal_id;
     if (b_error) begin
       error_code_q    <= npu_isa_pkg::ErrAxiWrite;
@@ -459,5 +461,13 @@ module npu_store #(
 
   assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], bus_span, local_span,
                        left, copied, run_first, run_outside};
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || take || busy_o || credit_q != '0 || queue_valid ||
+              !realign_idle || mem_rd_rvalid_i || m_axi_bvalid_i || signal_valid_q ||
+              error_valid_q),
+    .clk_o   (clk)
+  );
 endmodule : npu_store
 `default_nettype wire

@@ -47,6 +47,8 @@ module npu_weight_loader #(
   output wire               error_o,
   output wire [23:0]        error_row_o
 );
+  wire clk;  // stands still while nothing here changes
+
   logic              active_q, ready_q, shadow_we_q;
   logic [SliceW-1:0] slice_row_q, shadow_row_q;
   logic [23:0]       row_q, group_row_q;
@@ -56,6 +58,7 @@ module npu_weight_loader #(
   logic [GateW:0]    gates_left_q;  // rows of gates before it
   logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
   logic              out_of_memory, arrived, planes_done, tile_done;
+  logic              gate_written;
   logic              at_gates, second_q;  // the next row is one of gates; of the second plane
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
@@ -66,7 +69,7 @@ module npu_weight_loader #(
   assign bytes   = count - cmd_i.wait1_count;
   assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
 
-  always_ff @(posedge clk_i) arrived_q <= bytes >> $clog2(RowBytes);
+  always_ff @(posedge clk) arrived_q <= bytes >> $clog2(RowBytes);
 
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&
@@ -83,7 +86,7 @@ module npu_weight_loader #(
   assign tile_last     = tile_q + 16'd1 == cmd_i.tiles;
   assign group_last    = group_q + 16'd1 == cmd_i.groups;
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
       active_q    <= 1'b0;
       ready_q     <= 1'b0;
@@ -100,7 +103,7 @@ module npu_weight_loader #(
     end
   end
 
-  always_ff @(posedge clk_i) begin
+  always_ff @(posedge clk) begin
     if (grant) shadow_row_q <= slice_row_q;
     if (start_i) begin
       slice_row_q <= '0;
@@ -138,6 +141,7 @@ module npu_weight_loader #(
 
   assign second_q     = 1'b0;
   assign gates_left_q = '0;
+  assign gate_written = 1'b0;
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
@@ -149,5 +153,13 @@ module npu_weight_loader #(
 
   logic unused_cmd;
   assign unused_cmd = ^cmd_i;
+
+  npu_clock_gate u_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
+              shadow_we_q || gate_written ||
+              (active_q && cmd_i.follow)),
+    .clk_o   (clk)
+  );
 endmodule : npu_weight_loader
 `default_nettype wire

@@ -1,5 +1,5 @@
 // Works on the text: functions of generated files are read, normalized and compared.
-#include "verif/sim/shared_functions.h"
+#include "verif/sim/verilated_code.h"
 
 #include <fmt/format.h>
 
@@ -323,15 +323,12 @@ bool DirectEdges(const std::string& class_name, std::map<std::string, std::strin
     for (const std::string_view input : kInputs) {
       const std::string gated = fmt::format("=((IData)({})&(IData)(", input);
       for (size_t at = text.find(gated); at != text.npos; at = text.find(gated, at + 1)) {
-        const auto in_signal = [](char c) {
-          return IsWord(c) || c == '.' || c == '>' || c == '-';
-        };
+        const auto in_signal = [](char c) { return IsWord(c) || c == '.' || c == '>' || c == '-'; };
         size_t begin = at;
         while (begin > 0 && in_signal(text[begin - 1])) --begin;
         const size_t enable = at + gated.size(), end = text.find(')', enable);
         if (end == text.npos || text.compare(end, 3, "));") != 0) continue;
-        const std::string name =
-            split(std::string_view(text).substr(enable, end - enable)).second;
+        const std::string name = split(std::string_view(text).substr(enable, end - enable)).second;
         const std::string clock = split(std::string_view(text).substr(begin, at - begin)).second;
         const auto [known, added] = enables.emplace(clock, name);
         if (!added && known->second != name) return false;

@@ -18,12 +18,12 @@ size_t DropLocalResets(std::string* file);
 /// Returns how many were replaced.
 size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::string>* files);
 
-/// Makes <class_name>___024root___eval_nba(), which runs what clocks have triggered, a function that
-/// lets one rising edge of the model's only clock input happen, without the rest of the evaluation:
-/// it runs the logic of the input, and of those of its gated clocks (npu_clock_gate) that are
-/// enabled. Evaluation would look at every clock twice a cycle to find that out. The input itself
-/// stays low for good, so that the latches of the gates are open, and is replaced by this constant.
-/// False if the code has other clocks or is not understood; then `files` may not be used.
+/// Makes <class_name>___024root___eval_nba(), which runs what clocks have triggered, a function
+/// that lets one rising edge of the model's only clock input happen, without the rest of the
+/// evaluation: it runs the logic of the input, and of those of its gated clocks (npu_clock_gate)
+/// that are enabled. Evaluation would look at every clock twice a cycle to find that out. The input
+/// itself stays low for good, so that the latches of the gates are open, and is replaced by this
+/// constant. False if the code has other clocks or is not understood; then `files` may not be used.
 bool DirectEdges(const std::string& class_name, std::map<std::string, std::string>* files);
 
 }  // namespace npugen
