@@ -234,6 +234,7 @@ module npu_pe #(
   logic [Cores-1:0]  skip_more;
   //@ endif
   logic [CountW-1:0] stage_count;
+  logic [Ports-1:0]  stage_clip;
   logic [ByteW*Ports-1:0] stage_low, stage_high, stage_length, stage_place;
   logic [IndexW-1:0] stage_index;
   logic [3:0]        seq_cause;
@@ -270,6 +271,7 @@ module npu_pe #(
     .read_two_o     (seq_read_two),
     .stage_valid_o  (stage_valid),
     .stage_count_o  (stage_count),
+    .stage_clip_o   (stage_clip),
     .stage_low_o    (stage_low),
     .stage_high_o   (stage_high),
     .stage_length_o (stage_length),
@@ -314,8 +316,7 @@ module npu_pe #(
     for (int unsigned p = 0; p < Ports; p++) begin
       vector_low  = stage_low[ByteW*p+:ByteW];
       vector_high = stage_high[ByteW*p+:ByteW];
-      if (stage_valid && CountW'(p) < stage_count &&
-          (vector_low != '0 || vector_high != ByteW'(PeWordBytes))) begin
+      if (stage_valid && CountW'(p) < stage_count && stage_clip[p]) begin
         low_mask  = {VecW{1'b1}} << {vector_low, 3'b000};
         high_mask = ~({VecW{1'b1}} << {vector_high, 3'b000});
         vectors[VecW*p+:VecW] = (read_data[VecW*p+:VecW] & low_mask & high_mask) |

@@ -352,12 +352,14 @@ class Builder {
     if (Status status = Improve(makefile); !status) return status;
     std::vector<CompileStep> steps;
     for (const char* speed : {"FAST", "SLOW"}) {
+      std::vector<std::string> names;
       for (const char* kind : {"CLASSES", "SUPPORT"}) {
-        for (const std::string& name :
-             MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
-          steps.push_back({fmt::format("obj/{}.cpp", name), fmt::format("obj/{}.o", name),
-                           std::string_view(speed) == "SLOW"});
+        for (std::string& name : MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
+          names.push_back(std::move(name));
         }
+      }
+      if (Status status = AddUnits(names, std::string_view(speed) == "SLOW", &steps); !status) {
+        return status;
       }
     }
     for (const HarnessSource& source : HarnessSources()) {
@@ -382,6 +384,34 @@ class Builder {
     link.insert(link.end(), {"-lpthread", "-latomic"});
     if (options_.waves) link.push_back("-lz");
     return RunTool(link, "link");
+  }
+
+  /// Adds the steps that compile files of the generated code. Small ones, of which sharing
+  /// functions leaves many, are compiled together: reading the headers takes longer than they do.
+  Status AddUnits(const std::vector<std::string>& names, bool cold,
+                  std::vector<CompileStep>* steps) {
+    constexpr uintmax_t kUnitBytes = 256 << 10;
+    std::string includes;
+    uintmax_t bytes = 0;
+    const auto close = [&]() -> Status {
+      if (includes.empty()) return Unit{};
+      const std::string unit = fmt::format("obj/unit{}", steps->size());
+      if (!WriteAll(folder_ / (unit + ".cpp"), includes)) return CannotWrite(folder_ / unit);
+      steps->push_back({unit + ".cpp", unit + ".o", cold});
+      includes.clear();
+      bytes = 0;
+      return Unit{};
+    };
+    for (const std::string& name : names) {
+      std::error_code error;
+      const uintmax_t size = fs::file_size(folder_ / fmt::format("obj/{}.cpp", name), error);
+      if (bytes + size > kUnitBytes) {
+        if (Status status = close(); !status) return status;
+      }
+      includes += fmt::format("#include \"{}.cpp\"\n", name);
+      bytes += size;
+    }
+    return close();
   }
 
   /// Rewrites the generated code: what slows it down, and functions of which one will do.

@@ -214,7 +214,7 @@ struct npu_model {
       CopyResponse();
       inputs_changed_ = true;
     }
-    Settle(*top_.rootp);
+    Settle();
     DumpWaves(0);
   }
 
@@ -227,7 +227,7 @@ struct npu_model {
       if (tag > last_tag_) last_tag_ = tag;
     }
     if (recording_) Record();
-    Edge(*top_.rootp);
+    Edge();
     DumpWaves(1);
     ++cycles_;
   }
@@ -281,44 +281,38 @@ struct npu_model {
     recording_ = recorder_->armed();
   }
 
-  // eval() looks twice a cycle for what may have changed. With one clock and no other event that is
-  // known: logic behind the inputs when they have changed, everything at the rising edge. So the
-  // two functions that eval() would call are called directly, while clk_i stays low.
 #ifdef NPU_MODEL_WAVES
-  template <typename Root>
-  static constexpr bool kDirect = false;
-#else
-  template <typename Root>
-  static constexpr bool kDirect = requires(Root root) {
-    requires std::is_same_v<decltype(root.__VicoTriggered), VlTriggerVec<1>>;
-  };
-#endif
-
-  template <typename Root>
-  void Settle(Root& root) {
-    if constexpr (kDirect<Root>) {
-      if (!inputs_changed_) return;
-      inputs_changed_ = false;
-      if (started_) {
-        root.__VicoTriggered.at(0) = true;
-        Vnpu_top___024root___eval_ico(&root);
-        return;
-      }
-      started_ = true;
-    }
+  void Settle() {
     top_.clk_i = 0;
     top_.eval();
   }
 
-  template <typename Root>
-  void Edge(Root& root) {
-    if constexpr (kDirect<Root>) {
-      Vnpu_top___024root___eval_nba(&root);
-    } else {
-      top_.clk_i = 1;
-      top_.eval();
-    }
+  void Edge() {
+    top_.clk_i = 1;
+    top_.eval();
   }
+#else
+  // eval() looks twice a cycle at all clocks and inputs. What there is to do is known: logic behind
+  // the inputs when they have changed, and what hangs on clocks at the rising edge. So the two
+  // functions that eval() would call are called directly, while clk_i stays low.
+  static_assert(std::is_same_v<decltype(Vnpu_top___024root::__VicoTriggered), VlTriggerVec<1>>,
+                "inputs have one trigger in common");
+
+  void Settle() {
+    if (!inputs_changed_) return;
+    inputs_changed_ = false;
+    if (started_) {
+      top_.rootp->__VicoTriggered.at(0) = true;
+      Vnpu_top___024root___eval_ico(top_.rootp);
+      return;
+    }
+    started_ = true;
+    top_.clk_i = 0;
+    top_.eval();
+  }
+
+  void Edge() { Vnpu_top___024root___eval_nba(top_.rootp); }
+#endif
 
   void TickMemory() {
     if (!memory_.active() && !top_.m_axi_arvalid_o && !top_.m_axi_awvalid_o &&
