@@ -30,8 +30,6 @@ module npu_lookup #(
   output wire  [Width-1:0]   strb_o,
   output wire                busy_o
 );
-  wire clk;  // stands still while nothing here changes
-
   localparam int unsigned Steps = Width / Ports;
   localparam int unsigned StepW = $clog2(Steps + 1);
 
@@ -59,7 +57,7 @@ module npu_lookup #(
       .Width(8),
       .Depth(256)
     ) u_table (
-      .clk_i(clk),
+      .clk_i,
       .we_i   (load_valid_i),
       .waddr_i(load_index_i),
       .wdata_i(load_data_i),
@@ -69,7 +67,7 @@ module npu_lookup #(
     );
   end
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       active_q <= 1'b0;
       arrive_q <= 1'b0;
@@ -87,7 +85,7 @@ module npu_lookup #(
   logic [8*Width+8*Ports-1:0] shifted_in;
   assign shifted_in = {found, result_q};  // the newest bytes enter at the top
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (valid_i && ready_o) begin
       source_q <= data_i;
       addr_q   <= addr_i;
@@ -110,11 +108,5 @@ module npu_lookup #(
 
   logic unused_bits;
   assign unused_bits = ^shifted_in[8*Ports-1:0];
-
-  npu_clock_gate u_gate (
-    .clk_i,
-    .enable_i(!rst_ni || clear_i || valid_i || load_valid_i || busy_o || done_q),
-    .clk_o   (clk)
-  );
 endmodule : npu_lookup
 `default_nettype wire

@@ -886,6 +886,15 @@ module npu_pe #(
     .busy_o          (post_busy)
   );
 
+  // The units that few commands use: their clock runs in these commands.
+  wire unit_clk;
+  npu_clock_gate u_unit_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i ||
+              (state_q != StIdle && (is_lookup || is_rows || is_threshold))),
+    .clk_o   (unit_clk)
+  );
+
   //@ if units.bnn.enabled
   logic                   threshold_busy, threshold_valid;
   logic [8*PostWidth-1:0] threshold_data;
@@ -897,7 +906,7 @@ module npu_pe #(
   npu_threshold #(
     .Width(PostWidth)
   ) u_threshold (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .three_i     (cmd_q.thresholds[1]),
@@ -985,7 +994,7 @@ module npu_pe #(
     .Width(PostWidth),
     .Ports(LookupPorts)
   ) u_lookup (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .load_valid_i(load_write),
@@ -1007,7 +1016,7 @@ module npu_pe #(
   npu_softmax #(
     .ReadBytes(PeWordBytes)
   ) u_softmax (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .start_i       (start && is_softmax),
@@ -1037,7 +1046,7 @@ module npu_pe #(
   npu_argmax #(
     .ReadBytes(PeWordBytes)
   ) u_argmax (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .start_i       (start && is_argmax),

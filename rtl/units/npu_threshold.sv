@@ -36,8 +36,6 @@ module npu_threshold #(
   output wire  [1:0]         writes_o,     // that this cycle's chunk gives
   output wire                busy_o
 );
-  wire clk;  // stands still while nothing here changes
-
   localparam int unsigned Bytes = (Width + 7) / 8;  // of a packed chunk
 
   logic             byte_end, complete;
@@ -76,7 +74,7 @@ module npu_threshold #(
     end
   end
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     valid_q  <= rst_ni && !clear_i && valid_i && complete;
     second_q <= rst_ni && !clear_i && valid_q && three_i;
     if (valid_i) begin
@@ -96,7 +94,7 @@ module npu_threshold #(
     assign place      = channel_i[2:0];
     assign upper_byte = upper_byte_q;
     assign lower_byte = lower_byte_q;
-    always_ff @(posedge clk) begin
+    always_ff @(posedge clk_i) begin
       if (valid_i) begin
         upper_byte_q <= ((place == '0) ? 8'd0 : upper_byte_q) | (8'(upper) << place);
         lower_byte_q <= ((place == '0) ? 8'd0 : lower_byte_q) | (8'(lower) << place);
@@ -129,11 +127,5 @@ module npu_threshold #(
 
   logic unused_bits;
   assign unused_bits = ^{upper_byte, lower_byte};
-
-  npu_clock_gate u_gate (
-    .clk_i,
-    .enable_i(!rst_ni || clear_i || valid_i || busy_o),
-    .clk_o   (clk)
-  );
 endmodule : npu_threshold
 `default_nettype wire

@@ -34,8 +34,6 @@ module npu_argmax #(
   output wire  [23:0]            out_addr_o,
   output wire  [7:0]             out_data_o
 );
-  wire clk;  // stands still while nothing here changes
-
   if (ReadBytes < 1 || (ReadBytes & (ReadBytes - 1)) != 0) begin : gen_bad
     $error("npu_argmax: ReadBytes must be a power of two");
   end
@@ -80,7 +78,7 @@ module npu_argmax #(
   end
   assign key = byte_go ? value ^ {!minimum_i, {7{minimum_i}}} : '0;
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       state_q <= StIdle;
     end else begin
@@ -97,7 +95,7 @@ module npu_argmax #(
     end
   end
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     unique case (state_q)
       StIdle: begin
         if (start_i) begin
@@ -144,11 +142,5 @@ module npu_argmax #(
   assign out_valid_o = state_q == StWrite;
   assign out_addr_o  = out_row_q + 24'(out_index_q);
   assign out_data_o  = best_position_q[7:0];
-
-  npu_clock_gate u_gate (
-    .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || busy_o),
-    .clk_o   (clk)
-  );
 endmodule : npu_argmax
 `default_nettype wire

@@ -113,8 +113,15 @@ module npu_core #(
       end
     end
   end
+  // Records stay for many positions, and much hangs on them: they have a clock of their own.
+  wire record_clk;
+  npu_clock_gate u_record_gate (
+    .clk_i,
+    .enable_i(record_we_i),
+    .clk_o   (record_clk)
+  );
   for (genvar r = 0; r < ParamRows; r++) begin : gen_records
-    always_ff @(posedge clk_i) begin
+    always_ff @(posedge record_clk) begin
       if (record_we_i && record_row_i == ParamW'(r)) begin
         records_q[8*r*RowBytes+:8*RowBytes] <= row_data_o;
       end

@@ -212,6 +212,7 @@ module npu_pe #(
   logic              stage_valid, stage_swap, stage_last, stage_first, stage_clear, stage_half;
   logic              stage_digit;
   logic [CountW-1:0] stage_count;
+  logic [Ports-1:0]  stage_clip;
   logic [ByteW*Ports-1:0] stage_low, stage_high, stage_length, stage_place;
   logic [IndexW-1:0] stage_index;
   logic [3:0]        seq_cause;
@@ -245,6 +246,7 @@ module npu_pe #(
     .read_two_o     (seq_read_two),
     .stage_valid_o  (stage_valid),
     .stage_count_o  (stage_count),
+    .stage_clip_o   (stage_clip),
     .stage_low_o    (stage_low),
     .stage_high_o   (stage_high),
     .stage_length_o (stage_length),
@@ -276,8 +278,7 @@ module npu_pe #(
     for (int unsigned p = 0; p < Ports; p++) begin
       vector_low  = stage_low[ByteW*p+:ByteW];
       vector_high = stage_high[ByteW*p+:ByteW];
-      if (stage_valid && CountW'(p) < stage_count &&
-          (vector_low != '0 || vector_high != ByteW'(PeWordBytes))) begin
+      if (stage_valid && CountW'(p) < stage_count && stage_clip[p]) begin
         low_mask  = {VecW{1'b1}} << {vector_low, 3'b000};
         high_mask = ~({VecW{1'b1}} << {vector_high, 3'b000});
         vectors[VecW*p+:VecW] = (read_data[VecW*p+:VecW] & low_mask & high_mask) |
@@ -672,6 +673,15 @@ module npu_pe #(
     .busy_o          (post_busy)
   );
 
+  // The units that few commands use: their clock runs in these commands.
+  wire unit_clk;
+  npu_clock_gate u_unit_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i ||
+              (state_q != StIdle && (is_lookup || is_rows || is_threshold))),
+    .clk_o   (unit_clk)
+  );
+
   assign is_threshold     = 1'b0;
   assign threshold_writes = '0;
 
@@ -739,7 +749,7 @@ module npu_pe #(
     .Width(PostWidth),
     .Ports(LookupPorts)
   ) u_lookup (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .load_valid_i(load_write),
@@ -761,7 +771,7 @@ module npu_pe #(
   npu_softmax #(
     .ReadBytes(PeWordBytes)
   ) u_softmax (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .start_i       (start && is_softmax),
@@ -791,7 +801,7 @@ module npu_pe #(
   npu_argmax #(
     .ReadBytes(PeWordBytes)
   ) u_argmax (
-    .clk_i,
+    .clk_i(unit_clk),
     .rst_ni,
     .clear_i,
     .start_i       (start && is_argmax),

@@ -302,7 +302,7 @@ module npu_pe_memory #(
   end
 
   // Banks.
-  logic [Banks*WordW-1:0] bank_data;
+  logic [WordW-1:0]       bank_data[Banks];
   logic [WordW-1:0]       bus_write_word;
   logic [WordBytes-1:0]   bus_write_word_strb;
 
@@ -366,7 +366,7 @@ module npu_pe_memory #(
       .be_i   (be),
       .addr_i (word),
       .wdata_i(wdata),
-      .rdata_o(bank_data[b*WordW+:WordW])
+      .rdata_o(bank_data[b])
     );
   end
 
@@ -390,7 +390,7 @@ module npu_pe_memory #(
       pair    = '0;
       shifted = '0;
       if (valid_q) begin
-        pair    = {bank_data[bank2_q*WordW+:WordW], bank_data[bank_q*WordW+:WordW]};
+        pair    = {bank_data[bank2_q], bank_data[bank_q]};
         shifted = pair >> {offset_q, 3'b000};
       end
     end
@@ -413,7 +413,7 @@ module npu_pe_memory #(
     bus_read_rvalid_q <= rst_ni && grant_bus_read;
   end
 
-  assign bus_read_word = bank_data[bus_read_bank_q*WordW+:WordW];
+  assign bus_read_word = bank_data[bus_read_bank_q];
 
   assign bus_write_ready_o = grant_bus_write;
   assign bus_read_ready_o  = grant_bus_read;

@@ -60,6 +60,7 @@ module npu_sequencer #(
   // the vectors of the cycle after the grant: the first stage_count_o ports
   output wire                             stage_valid_o,
   output wire  [CountW-1:0]               stage_count_o,
+  output wire  [Ports-1:0]                stage_clip_o,   // bytes that count lie outside the tensor
   output wire  [ByteW*Ports-1:0]          stage_low_o,    // first byte inside the tensor
   output wire  [ByteW*Ports-1:0]          stage_high_o,   // behind the last byte inside the tensor
   output wire  [ByteW*Ports-1:0]          stage_length_o, // bytes that count, of gathered vectors
@@ -164,7 +165,7 @@ module npu_sequencer #(
   assign wanted     = skip_pass                ? '0
                     : (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
 
-  logic [Ports-1:0]               any_inside, bad_address, lower;
+  logic [Ports-1:0]               any_inside, bad_address, lower, clip;
   logic [ByteW*Ports-1:0]         low, high, length, place;
   logic signed [AddrW*Ports-1:0]  address;
   logic signed [AddrW-1:0]        bad_first, bad_last;   // of the first port out of memory
@@ -176,6 +177,7 @@ module npu_sequencer #(
     any_inside  = '0;
     bad_address = '0;
     lower       = '0;
+    clip        = '0;
     low         = '0;
     high        = '0;
     length      = '0;
@@ -226,6 +228,7 @@ module npu_sequencer #(
           port_high = (port_after < 0) ? '0 : ByteW'(port_after);
         end
         if (!is_linear && (port_y < 0 || port_y >= $signed({2'b00, cmd_i.in_h}))) port_high = '0;
+        clip[p]    = port_low != '0 || port_high != port_length;
         port_first = port_address + $signed(AddrW'(port_low));
         port_last  = port_address + $signed(AddrW'(port_high)) - 26'sd1;
         if (port_high > port_low) begin
@@ -561,6 +564,7 @@ module npu_sequencer #(
   logic              stage_valid_q, stage_swap_q, stage_last_q, stage_first_q;
   logic              stage_clear_q, stage_digit_q, stage_half_q;
   logic [CountW-1:0]      stage_count_q;
+  logic [Ports-1:0]       stage_clip_q;
   logic [ByteW*Ports-1:0] stage_low_q, stage_high_q, stage_length_q, stage_place_q;
   logic [IndexW-1:0] stage_index_q;
 
@@ -577,6 +581,7 @@ module npu_sequencer #(
     stage_valid_q <= rst_ni && !clear_i && grant && !out_of_memory;
     if (grant) begin
       stage_count_q <= count;
+      stage_clip_q  <= clip;
       stage_low_q   <= low;
       stage_high_q  <= high;
       if (is_gather) begin
@@ -619,6 +624,7 @@ module npu_sequencer #(
   assign stage_count_o   = stage_count_q;
   assign stage_low_o     = stage_low_q;
   assign stage_high_o    = stage_high_q;
+  assign stage_clip_o    = stage_clip_q;
   assign stage_length_o  = stage_length_q;
   assign stage_place_o   = stage_place_q;
   assign stage_swap_o    = stage_swap_q;

@@ -39,8 +39,6 @@ module npu_softmax #(
   output wire  [23:0]            out_addr_o,
   output wire  [7:0]             out_data_o
 );
-  wire clk;  // stands still while nothing here changes
-
   localparam int unsigned OutDepth = 6;  // outputs between table request and PE memory
   localparam int unsigned FlightW  = $clog2(OutDepth + 1);
   localparam int unsigned CountW   = $clog2(ReadBytes + 1);
@@ -118,7 +116,7 @@ module npu_softmax #(
     .low_o       (low)
   );
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (mul_valid_q) begin
       product_sum_q   <= sum;
       product_carry_q <= carry;
@@ -130,7 +128,7 @@ module npu_softmax #(
 `else
   logic signed [63:0] product_q;
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (mul_valid_q) product_q <= 64'(mul_a_q) * $signed({33'd0, mul_b_q});
   end
 
@@ -177,7 +175,7 @@ module npu_softmax #(
     .Width(8),
     .Depth(OutDepth)
   ) u_outputs (
-    .clk_i(clk),
+    .clk_i,
     .rst_ni,
     .clear_i,
     .valid_i(product_valid_q && state_q != StReciprocal),
@@ -197,7 +195,7 @@ module npu_softmax #(
   logic flight_out;
   assign flight_out = (pass_q == PassOutput) ? out_go : table_rvalid_i;
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       state_q         <= StIdle;
       mul_valid_q     <= 1'b0;
@@ -234,7 +232,7 @@ module npu_softmax #(
     end
   end
 
-  always_ff @(posedge clk) begin
+  always_ff @(posedge clk_i) begin
     if (table_rvalid_i && pass_q == PassOutput) begin
       mul_a_q <= reciprocal_q;
       mul_b_q <= table_data_i[30:0];
@@ -321,12 +319,5 @@ module npu_softmax #(
 
   logic unused_bits;
   assign unused_bits = normalized[0];
-
-  npu_clock_gate u_gate (
-    .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || busy_o || out_valid_o || table_rvalid_i ||
-              mul_valid_q || product_valid_q),
-    .clk_o   (clk)
-  );
 endmodule : npu_softmax
 `default_nettype wire
