@@ -300,6 +300,40 @@ TEST_F(ProgramTest, RunWritesOutputAndReport) {
   EXPECT_FALSE(fs::exists(folder_ / "npugen-mismatch"));
 }
 
+TEST_F(ProgramTest, CalibrateCountsAndRefuses) {
+  const std::string network = SourcePath("models/digits/fracbnn/digits_fracbnn.json");
+  std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
+  pixels.resize(3 * 64);
+  for (uint8_t& byte : pixels) byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+  WriteFile("pixels", pixels);
+  ASSERT_EQ(Npugen("calibrate " + network + " --input pixels -o net.json"), 0) << output_;
+  EXPECT_NE(output_.find("3 inputs"), std::string::npos) << output_;
+  const nlohmann::json net =
+      nlohmann::json::parse(ReadBytes((folder_ / "net.json").string()), nullptr, false);
+  int gated = 0;
+  for (const nlohmann::json& layer : net["layers"]) {
+    if (!layer.contains("gate")) continue;
+    ++gated;
+    ASSERT_TRUE(layer.contains("activity"));
+    EXPECT_EQ(layer["activity"].size(), layer["gate"].size());
+  }
+  EXPECT_GE(gated, 1);
+  fs::remove(folder_ / "net.json");
+  const auto refused = [&](const std::string& arguments, int status, const std::string& text) {
+    EXPECT_EQ(Npugen("calibrate " + arguments), status) << output_;
+    EXPECT_NE(output_.find(text), std::string::npos) << output_;
+    EXPECT_FALSE(fs::exists(folder_ / "net.json")) << "nothing is written on an error";
+  };
+  WriteFile("none", {});
+  WriteFile("short", std::vector<uint8_t>(63));
+  refused(network + " --input none -o net.json", 4, "0 bytes");
+  refused(network + " --input short -o net.json", 4, "inputs of 64 bytes");
+  refused(network + " --input missing -o net.json", 2, "missing");
+  refused(digits_ + " --input pixels -o net.json", 4, "packed-bit network");
+  refused("missing.json --input pixels -o net.json", 2, "missing.json");
+  refused(network + " --input pixels -o no/folder/net.json", 2, "no/folder/net.json");
+}
+
 TEST_F(ProgramTest, WrongInputsAreRefused) {
   WriteFile("short", std::vector<uint8_t>(63));
   EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --input short"), 4);

@@ -5,8 +5,10 @@
 #include <cstring>
 
 #include "generator/arch/command_set.h"
+#include "generator/config/load.h"
 #include "npu_registers.h"
 #include "sw/compiler/compiler.h"
+#include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/system/simulation.h"
@@ -19,7 +21,18 @@ constexpr uint64_t kMemoryBytes = uint64_t{16} << 20;
 class ErrorTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    config_ = SpecConfig("nano");
+    std::vector<uint8_t> input = ReadBytes(SourcePath("models/digits/input.bin"));
+    input.resize(64);
+    std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
+    golden.resize(10);
+    Prepare(SpecConfig("nano"), LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite")),
+            input, golden);
+  }
+
+  /// Places a model with its input and the output that it must give.
+  void Prepare(const NpuConfig& config, const Result<Model>& model, std::vector<uint8_t> input,
+               std::vector<uint8_t> golden) {
+    config_ = config;
     SimulationOptions options;
     options.memory_bytes = kMemoryBytes;
     options.latency = 11;
@@ -28,17 +41,14 @@ class ErrorTest : public ::testing::Test {
     Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(*npu_, config_);
     ASSERT_TRUE(host.ok()) << ErrorText(host);
     host_ = std::move(*host);
-    const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
-    ASSERT_TRUE(model.ok());
+    ASSERT_TRUE(model.ok()) << ErrorText(model);
     const Result<Program> program = Compile(*model, config_);
     ASSERT_TRUE(program.ok()) << ErrorText(program);
     Result<PlacedProgram> placed = host_->Place(*program);
     ASSERT_TRUE(placed.ok()) << ErrorText(placed);
     placed_ = std::move(*placed);
-    input_ = ReadBytes(SourcePath("models/digits/input.bin"));
-    input_.resize(64);
-    golden_ = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
-    golden_.resize(10);
+    input_ = std::move(input);
+    golden_ = std::move(golden);
   }
 
   /// A job by the driver with its error report; the NPU is reset after a failure.
@@ -169,6 +179,42 @@ TEST_F(ErrorTest, BusErrorOnParameters) {
   npu_->ClearErrors();
   EXPECT_EQ(report.code, NPU_ERROR_AXI_READ);
   ExpectNextJobRight();
+}
+
+class BitErrorTest : public ErrorTest {
+ protected:
+  void SetUp() override {
+    NpuConfig config = SpecConfig("nano");
+    config.bnn_enabled = 1;
+    config.hash = ConfigHash(config);
+    std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
+    pixels.resize(64);
+    for (uint8_t& byte : pixels) {
+      byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+    }
+    std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/fracbnn/golden_sums.bin"));
+    golden.resize(40);
+    Prepare(config, ReadModel(SourcePath("models/digits/fracbnn/digits_fracbnn.json")), pixels,
+            golden);
+  }
+};
+
+/// Gates, thresholds and weights of bits that do not arrive, wherever the running command is.
+TEST_F(BitErrorTest, BusErrorsAllOverTheParameters) {
+  ExpectNextJobRight();
+  const uint64_t image = placed_.buffers.program.address + placed_.checked.header->image_offset;
+  const uint64_t bytes = placed_.checked.header->image_bytes;
+  int errors = 0;
+  for (uint64_t at = 0; at < bytes; at += bytes / 40) {
+    SCOPED_TRACE(at);
+    npu_->AddErrorRange(image + at, 4);
+    const npu_error_report report = RunDriverJob();
+    npu_->ClearErrors();
+    if (report.code == 0) continue;  // nothing reads it in this job
+    ++errors;
+    ExpectError(report, NPU_ERROR_AXI_READ, report.engine);
+  }
+  EXPECT_GE(errors, 30);
 }
 
 TEST_F(ErrorTest, BusErrorOnCommands) {

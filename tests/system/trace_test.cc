@@ -15,9 +15,9 @@
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
 #include "tests/support/files.h"
-#include "verif/random/random_model.h"
 #include "tests/system/simulation.h"
 #include "verif/functional/stream_decoder.h"
+#include "verif/random/random_model.h"
 #include "verif/sim/timeline_recorder.h"
 
 namespace npugen::testing {
