@@ -1241,6 +1241,7 @@ module npu_pe #(
     if (state_q == StIdle || state_q == StError) error = 1'b0;
   end
 
+  // So has the state that a command goes through, which changes a few times in its life.
   wire life_clk;
   npu_clock_gate u_life_gate (
     .clk_i,

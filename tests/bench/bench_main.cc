@@ -285,10 +285,7 @@ void CountToggles(const NpuConfig& config, const Model& model, const Operator& o
 /// The share of toggles that holding saves on the first images of the demonstration.
 double HeldToggles(const Model& model) {
   constexpr size_t kPixels = 64, kImages = 40;
-  std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
-  for (uint8_t& byte : pixels) {
-    byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
-  }
+  const std::vector<uint8_t> pixels = DigitLevels(kImages);
   const NpuConfig config = ConfigOf("specs/edge_bnn.yaml");
   Toggles toggles;
   for (size_t image = 0; image < kImages; ++image) {

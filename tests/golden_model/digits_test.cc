@@ -103,14 +103,9 @@ TEST(DigitsTest, MultipliersAreThePublishedOnes) {
 
 // The networks of bits read pixels 0..16.
 std::vector<std::vector<uint8_t>> Pixels() {
-  const std::vector<uint8_t> inputs = ReadBytes(DigitsPath("input.bin"));
+  const std::vector<uint8_t> levels = DigitLevels(kImages);
   std::vector<std::vector<uint8_t>> images;
-  for (int i = 0; i < kImages; ++i) {
-    images.push_back(Slice(inputs, i, kPixels));
-    for (uint8_t& pixel : images.back()) {
-      pixel = static_cast<uint8_t>((static_cast<int8_t>(pixel) + 128) / 15);
-    }
-  }
+  for (int i = 0; i < kImages; ++i) images.push_back(Slice(levels, i, kPixels));
   return images;
 }
 

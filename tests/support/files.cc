@@ -28,4 +28,11 @@ std::vector<uint8_t> ReadBytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
 }
 
+std::vector<uint8_t> DigitLevels(size_t images) {
+  std::vector<uint8_t> levels = ReadBytes(SourcePath("models/digits/input.bin"));
+  levels.resize(64 * images);
+  for (uint8_t& byte : levels) byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+  return levels;
+}
+
 }  // namespace npugen::testing

@@ -17,4 +17,8 @@ std::string SharedModelsFolder();
 /// The contents of a file; ends the test program with a message if it cannot be read.
 std::vector<uint8_t> ReadBytes(const std::string& path);
 
+/// The first images of models/digits for the networks of bits: 64 levels 0..16 for each image, of
+/// which input.bin holds 15 * level - 128.
+std::vector<uint8_t> DigitLevels(size_t images);
+
 }  // namespace npugen::testing

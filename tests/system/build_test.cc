@@ -237,6 +237,19 @@ TEST_F(DirectEdgesTest, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(Rewrite("vlSelf->__VnbaTriggered.at(99U)"));
   EXPECT_FALSE(Rewrite("__Vdeeptemp_b__0"));
   ASSERT_TRUE(Rewrite("vlSelf->__VnbaTriggered.at(1U)"));
+  EXPECT_FALSE(Rewrite("()"));
+  // A function that looks at triggers on its own; one that prints them may.
+  const auto with = [](const std::string& name) {
+    std::map<std::string, std::string> files = {
+        {"root.cpp", RootCode("vlSelf->__VnbaTriggered.at(0U)")},
+        {"other.cpp", "void f() {\n}\nvoid Vx___024root" + name +
+                          "(Vx___024root* vlSelf) {\n    if (vlSelf->__VnbaTriggered.at(1U)) "
+                          "g();\n}\n"},
+        {"pe.cpp", "vlSelf->__PVT__clk = ((IData)(vlSelf->clk_i) & (IData)(vlSelf->a));\n"}};
+    return DirectEdges("Vx", &files);
+  };
+  EXPECT_TRUE(with("___dump_triggers__nba"));
+  EXPECT_FALSE(with("___nba_comb__2"));
   // A clock that no gate makes, two gates behind one name, no trigger at all.
   std::map<std::string, std::string> files = {
       {"root.cpp", RootCode("vlSelf->__VnbaTriggered.at(1U)")}};
@@ -302,10 +315,7 @@ TEST_F(ProgramTest, RunWritesOutputAndReport) {
 
 TEST_F(ProgramTest, CalibrateCountsAndRefuses) {
   const std::string network = SourcePath("models/digits/fracbnn/digits_fracbnn.json");
-  std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
-  pixels.resize(3 * 64);
-  for (uint8_t& byte : pixels) byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
-  WriteFile("pixels", pixels);
+  WriteFile("pixels", DigitLevels(3));
   ASSERT_EQ(Npugen("calibrate " + network + " --input pixels -o net.json"), 0) << output_;
   EXPECT_NE(output_.find("3 inputs"), std::string::npos) << output_;
   const nlohmann::json net =

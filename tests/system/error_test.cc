@@ -187,15 +187,10 @@ class BitErrorTest : public ErrorTest {
     NpuConfig config = SpecConfig("nano");
     config.bnn_enabled = 1;
     config.hash = ConfigHash(config);
-    std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
-    pixels.resize(64);
-    for (uint8_t& byte : pixels) {
-      byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
-    }
     std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/fracbnn/golden_sums.bin"));
     golden.resize(40);
-    Prepare(config, ReadModel(SourcePath("models/digits/fracbnn/digits_fracbnn.json")), pixels,
-            golden);
+    Prepare(config, ReadModel(SourcePath("models/digits/fracbnn/digits_fracbnn.json")),
+            DigitLevels(1), golden);
   }
 };
 

@@ -174,8 +174,7 @@ double CheckBitImages(const NpuConfig& config, const std::string& network, size_
   const Result<CompiledModel> compiled = CompileForRun(*model, config);
   EXPECT_TRUE(compiled.ok()) << ErrorText(compiled);
   if (!compiled) return 0;
-  std::vector<uint8_t> pixels = ReadBytes(SourcePath("models/digits/input.bin"));
-  for (uint8_t& byte : pixels) byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
+  const std::vector<uint8_t> pixels = DigitLevels(images);
   const std::vector<uint8_t> golden =
       ReadBytes(SourcePath(fmt::format("models/digits/{}/golden_sums.bin", network)));
   EXPECT_EQ(golden.size(), 360u * 40);

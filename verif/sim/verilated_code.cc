@@ -189,6 +189,7 @@ std::optional<std::string> WithMasks(std::string_view function,
         text += fmt::format("{}(triggers{} & 0x{:x}ULL)", text.empty() ? "" : " | ", i,
                             condition->masks[i]);
       }
+      if (text.empty()) return std::nullopt;
       out += condition->always ? "if (true" : "if (" + text;
       at += end;
     } else {
@@ -196,6 +197,20 @@ std::optional<std::string> WithMasks(std::string_view function,
     }
   }
   return out;
+}
+
+/// Whether a function besides the debugging aid that prints triggers looks at those that are set no
+/// more: its statements would never run.
+bool TestsTriggersElsewhere(const std::map<std::string, std::string>& files) {
+  constexpr std::string_view kTrigger = "vlSelf->__VnbaTriggered.at(";
+  for (const auto& [name, text] : files) {
+    for (size_t at = text.find(kTrigger); at != text.npos; at = text.find(kTrigger, at + 1)) {
+      const size_t begin = text.rfind("\n}\n", at);
+      const size_t printer = text.rfind("___dump_triggers__nba(", at);
+      if (printer == text.npos || (begin != text.npos && printer < begin)) return true;
+    }
+  }
+  return false;
 }
 
 /// The functions of a file that take nothing but their instance.
@@ -381,7 +396,7 @@ bool DirectEdges(const std::string& class_name, std::map<std::string, std::strin
     text.replace(begin, end - begin, *body);
     rewritten = true;
   }
-  return rewritten;
+  return rewritten && !TestsTriggersElsewhere(*files);
 }
 
 }  // namespace npugen
