@@ -103,7 +103,7 @@ TEST(DigitsTest, MultipliersAreThePublishedOnes) {
 
 // The networks of bits read pixels 0..16.
 std::vector<std::vector<uint8_t>> Pixels() {
-  const std::vector<uint8_t> levels = DigitLevels(kImages);
+  const std::vector<uint8_t> levels = testing::DigitLevels(kImages);
   std::vector<std::vector<uint8_t>> images;
   for (int i = 0; i < kImages; ++i) images.push_back(Slice(levels, i, kPixels));
   return images;
