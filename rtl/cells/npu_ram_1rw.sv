@@ -33,15 +33,24 @@ module npu_ram_1rw #(
   end
 `else
   // The same with one write of a word: Verilator keeps track of each write of a memory on its own.
+  // Four bytes at a time, whose enables a multiplication spreads over their lowest bits.
+  localparam int unsigned Chunks = (Bytes + 3) / 4;
+
   function automatic logic [8*Bytes-1:0] merged(input logic [8*Bytes-1:0] word,
                                                 input logic [8*Bytes-1:0] data,
                                                 input logic [Bytes-1:0] be);
-    merged = data;
+    logic [32*Chunks-1:0] result;
+    logic [4*Chunks-1:0]  enables;
+    logic [31:0]          mask;
+    result = (32*Chunks)'(data);
     if (!(&be)) begin
-      for (int unsigned i = 0; i < Bytes; i++) begin
-        if (!be[i]) merged[8*i+:8] = word[8*i+:8];
+      enables = (4*Chunks)'(be);
+      for (int unsigned i = 0; i < Chunks; i++) begin
+        mask = ((32'(enables[4*i+:4]) * 32'h00204081) & 32'h01010101) * 32'd255;
+        result[32*i+:32] = (result[32*i+:32] & mask) | (32'(word >> (32 * i)) & ~mask);
       end
     end
+    merged = result[8*Bytes-1:0];
   endfunction
 
   always_ff @(posedge clk_i) begin

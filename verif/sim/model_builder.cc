@@ -44,28 +44,6 @@ std::vector<std::string> VerilatorFlags(bool waves) {
   return flags;
 }
 
-/// Options of the compiler for code that runs in every simulated cycle; `cold` code is compiled for
-/// a short build.
-std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, bool cold) {
-  std::vector<std::string> flags = {"-std=c++20",
-                                    cold            ? "-O0"
-                                    : options.quick ? "-O1"
-                                                    : "-O3",
-                                    "-march=native",
-                                    "-fPIC",
-                                    "-fvisibility=hidden",
-                                    "-fno-gnu-unique",
-                                    "-w",
-                                    "-DVM_COVERAGE=0",
-                                    "-DVM_SC=0",
-                                    fmt::format("-DVM_TRACE={}", options.waves ? 1 : 0),
-                                    fmt::format("-DVM_TRACE_FST={}", options.waves ? 1 : 0),
-                                    "-DVM_TRACE_VCD=0",
-                                    "-DVL_TIME_CONTEXT"};
-  if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
-  return flags;
-}
-
 std::string Environment(const char* name, const std::string& otherwise) {
   const char* value = std::getenv(name);
   return value != nullptr && *value != '\0' ? value : otherwise;
@@ -194,8 +172,37 @@ std::vector<std::string> MakefileList(const std::string& makefile, const std::st
 struct CompileStep {
   std::string source;  ///< relative to the build folder, or absolute
   std::string object;  ///< likewise
-  bool cold = false;
+  enum class Kind : uint8_t {
+    kHarness,    ///< ours
+    kGenerated,  ///< written by Verilator, or of its library; runs in every cycle
+    kCold        ///< generated, runs once
+  };
+  Kind kind = Kind::kHarness;
 };
+
+/// Options of the compiler for a step. Cold code is compiled for a short build.
+std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, CompileStep::Kind kind) {
+  const bool cold = kind == CompileStep::Kind::kCold;
+  // Reading Verilator's headers as C++20 takes twice the time, for every unit.
+  const bool harness = kind == CompileStep::Kind::kHarness;
+  std::vector<std::string> flags = {harness ? "-std=c++20" : "-std=c++14",
+                                    cold            ? "-O0"
+                                    : options.quick ? "-O1"
+                                                    : "-O3",
+                                    "-march=native",
+                                    "-fPIC",
+                                    "-fvisibility=hidden",
+                                    "-fno-gnu-unique",
+                                    "-w",
+                                    "-DVM_COVERAGE=0",
+                                    "-DVM_SC=0",
+                                    fmt::format("-DVM_TRACE={}", options.waves ? 1 : 0),
+                                    fmt::format("-DVM_TRACE_FST={}", options.waves ? 1 : 0),
+                                    "-DVM_TRACE_VCD=0",
+                                    "-DVL_TIME_CONTEXT"};
+  if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
+  return flags;
+}
 
 class Builder {
  public:
@@ -277,8 +284,9 @@ class Builder {
     hash.Add(verilator_version_);
     hash.Add(compiler_version_);
     hash.Add(cpu_);
-    for (const bool cold : {false, true}) {
-      for (const std::string& flag : CompilerFlags(options_, cold)) hash.Add(flag);
+    using Kind = CompileStep::Kind;
+    for (const Kind kind : {Kind::kHarness, Kind::kGenerated, Kind::kCold}) {
+      for (const std::string& flag : CompilerFlags(options_, kind)) hash.Add(flag);
     }
   }
 
@@ -358,19 +366,21 @@ class Builder {
           names.push_back(std::move(name));
         }
       }
-      if (Status status = AddUnits(names, std::string_view(speed) == "SLOW", &steps); !status) {
-        return status;
-      }
+      const bool slow = std::string_view(speed) == "SLOW";
+      const auto kind = slow ? CompileStep::Kind::kCold : CompileStep::Kind::kGenerated;
+      if (Status status = AddUnits(names, kind, &steps); !status) return status;
     }
     for (const HarnessSource& source : HarnessSources()) {
       if (!source.path.ends_with(".cc") || source.rewriter()) continue;
-      steps.push_back({std::string(source.path), fmt::format("{}.o", source.path), false});
+      steps.push_back({std::string(source.path), fmt::format("{}.o", source.path),
+                       CompileStep::Kind::kHarness});
     }
     const fs::path runtime = RuntimeFolder();
     for (const char* speed : {"FAST", "SLOW"}) {
       for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
         const fs::path object = runtime / (name + ".o");
-        steps.push_back({(include_ / (name + ".cpp")).string(), object.string(), false});
+        steps.push_back({(include_ / (name + ".cpp")).string(), object.string(),
+                         CompileStep::Kind::kGenerated});
       }
     }
     if (Status status = CompileAll(steps); !status) return status;
@@ -388,16 +398,16 @@ class Builder {
 
   /// Adds the steps that compile files of the generated code. Small ones, of which sharing
   /// functions leaves many, are compiled together: reading the headers takes longer than they do.
-  Status AddUnits(const std::vector<std::string>& names, bool cold,
+  Status AddUnits(const std::vector<std::string>& names, CompileStep::Kind kind,
                   std::vector<CompileStep>* steps) {
-    constexpr uintmax_t kUnitBytes = 256 << 10;
+    constexpr uintmax_t kUnitBytes = 640 << 10;
     std::string includes;
     uintmax_t bytes = 0;
     const auto close = [&]() -> Status {
       if (includes.empty()) return Unit{};
       const std::string unit = fmt::format("obj/unit{}", steps->size());
       if (!WriteAll(folder_ / (unit + ".cpp"), includes)) return CannotWrite(folder_ / unit);
-      steps->push_back({unit + ".cpp", unit + ".o", cold});
+      steps->push_back({unit + ".cpp", unit + ".o", kind});
       includes.clear();
       bytes = 0;
       return Unit{};
@@ -483,7 +493,7 @@ class Builder {
     std::vector<std::string> arguments;
     if (has_ccache) arguments.push_back("ccache");
     arguments.push_back(compiler_);
-    for (std::string& flag : CompilerFlags(options_, step.cold)) {
+    for (std::string& flag : CompilerFlags(options_, step.kind)) {
       arguments.push_back(std::move(flag));
     }
     // ccache does not know what -march=native means on this machine.

@@ -97,6 +97,9 @@ module npu_dot_tile #(
   localparam int unsigned Words  = (Simd + 3) / 4;
   localparam int unsigned PlaneW = 32 * Lanes;
   localparam int unsigned LaneW  = 32 * Words;  // of a lane's slots, with those behind the last
+  localparam int unsigned LastBits = 8 * (Simd - 4 * (Words - 1));  // slots in the last word
+  localparam int unsigned TailBits = 32 - LastBits;
+  localparam logic [31:0] LastMask = 32'((33'd1 << LastBits) - 33'd1);
 
   logic [PlaneW*Words-1:0] slots_q, weights_q;
 
@@ -111,46 +114,58 @@ module npu_dot_tile #(
     end
   endfunction
 
-  function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
+  // `ordered` of int4 weights: (w ^ 8) + 120 is the weight of the half byte w plus 128, and carries
+  // nothing into the next byte. Bytes behind the last slot are weights of 0.
+  function automatic logic [PlaneW*Words-1:0] unpacked(input logic [4*Lanes*Simd-1:0] rows);
+    logic [16*Words-1:0] lane;
+    logic [31:0] spread;
+    unpacked = '0;
     for (int unsigned id = 0; id < Lanes; id++) begin
-      for (int unsigned slot = 0; slot < Simd; slot++) begin
-        unpacked[8*(id*Simd+slot)+:8] = {
-          {4{halves[4*(id*Simd+slot)+3]}}, halves[4*(id*Simd+slot)+:4]
-        };
+      lane = (16*Words)'(rows[4*Simd*id+:4*Simd]);
+      for (int unsigned word = 0; word < Words; word++) begin
+        spread = 32'(lane[16*word+:16]);
+        spread = (spread | (spread << 8)) & 32'h00ff00ff;
+        spread = (spread | (spread << 4)) & 32'h0f0f0f0f;
+        unpacked[PlaneW*word+32*id+:32] = (spread ^ 32'h08080808) + 32'h78787878;
       end
     end
   endfunction
 
-  // Slots moved down by `count`, the last ones from `incoming`.
+  // Slots moved down by `count`, the last ones from `incoming`. Word by word: done by bytes this
+  // would be half of the code of a large model.
   function automatic logic [PlaneW*Words-1:0] shifted(input logic [PlaneW*Words-1:0] slots,
                                                       input logic [8*Lanes*Ports-1:0] incoming,
-                                                      input int unsigned count);
-    logic [LaneW+31:0] lane;
+                                                      input logic [CountW-1:0] count);
+    logic [4:0]  amount;  // bits to move by, less 8
+    logic [31:0] behind;  // the vectors' bytes
+    logic [31:0] from, next;
+    amount  = 5'({count - CountW'(1), 3'b000});
     shifted = '0;
     for (int unsigned id = 0; id < Lanes; id++) begin
-      lane = '0;
-      for (int unsigned word = 0; word < Words; word++) begin
-        lane[32*word+:32] = slots[PlaneW*word+32*id+:32];
-      end
+      behind = 32'h80808080;
       for (int unsigned port = 0; port < Ports; port++) begin
-        lane[8*(Simd+port)+:8] = incoming[8*(Lanes*port+id)+:8] ^ 8'h80;
+        behind = behind ^ (32'(incoming[8*(Lanes*port+id)+:8]) << (8 * port));
       end
       for (int unsigned word = 0; word < Words; word++) begin
-        shifted[PlaneW*word+32*id+:32] = lane[32*word+8*count+:32];
+        from = slots[PlaneW*word+32*id+:32];
+        next = behind >> TailBits;
+        if (word + 1 < Words) next = slots[PlaneW*((word+1)%Words)+32*id+:32];
+        if (LastBits < 32) begin
+          if (word + 2 == Words) next = (next & LastMask) | (behind << LastBits);
+          if (word + 1 == Words) from = (from & LastMask) | (behind << LastBits);
+        end
+        shifted[PlaneW*word+32*id+:32] = ((from >> amount) >> 8) | (next << (5'd24 - amount));
       end
     end
   endfunction
 
   always_ff @(posedge clk_i) begin
-    if (swap_i && packed_i) weights_q <= ordered(unpacked(packed_weights_i));
+    if (swap_i && packed_i) weights_q <= unpacked(packed_weights_i);
     if (swap_i && !packed_i) weights_q <= ordered(weights_i);
     if (load_i) begin
       slots_q <= ordered({Lanes{load_data_i}});
-    end else if (shift_i) begin
-      if (shift_count_i == CountW'(1)) slots_q <= shifted(slots_q, shift_data_i, 1);
-      if (Ports > 1 && shift_count_i == CountW'(2)) slots_q <= shifted(slots_q, shift_data_i, 2);
-      if (Ports > 2 && shift_count_i == CountW'(3)) slots_q <= shifted(slots_q, shift_data_i, 3);
-      if (Ports > 3 && shift_count_i == CountW'(4)) slots_q <= shifted(slots_q, shift_data_i, 4);
+    end else if (shift_i && shift_count_i != '0) begin
+      slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
     end
   end
 
