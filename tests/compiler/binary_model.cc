@@ -91,7 +91,9 @@ class Builder {
     const bool bits = in.type == TensorType::kBits;
     BinaryConvOptions options;
     const bool whole = random_.Chance(4);  // as a fully connected layer
-    const int32_t kernel_h = whole ? in.shape[1] : random_.Integer(1, std::min(3, in.shape[1]));
+    const int32_t tallest = random_.Chance(4) ? 7 : 3;
+    const int32_t kernel_h =
+        whole ? in.shape[1] : random_.Integer(1, std::min(tallest, in.shape[1]));
     const int32_t kernel_w = whole ? in.shape[2] : random_.Integer(1, std::min(3, in.shape[2]));
     options.stride_h = random_.Integer(1, 2);
     options.stride_w = random_.Integer(1, 2);
@@ -101,7 +103,7 @@ class Builder {
     const int32_t right = whole ? 0 : random_.Integer(0, kernel_w - 1);
     const int32_t channels = random_.Chance(2) ? random_.Integer(1, 9) : random_.Integer(10, 50);
     const int32_t depth = in.shape[3];
-    options.skip_outside = bits && depth % 2 == 0 && random_.Chance(2);
+    options.skip_outside = bits && random_.Chance(2);
     const std::vector<int32_t> shape = {
         in.shape[0], (in.shape[1] + options.pad_top + below - kernel_h) / options.stride_h + 1,
         (in.shape[2] + options.pad_left + right - kernel_w) / options.stride_w + 1, channels};
@@ -121,7 +123,7 @@ class Builder {
     const int32_t taps = kernel_h * kernel_w * depth;
     const int32_t spread = bits ? std::max(1, taps / 3) : 64 * taps;
     const bool three = type == TensorType::kBits && bits && random_.Chance(2);
-    if (in.planes == 2 && depth % 2 == 0 && !random_.Chance(3)) {
+    if (in.planes == 2 && !random_.Chance(3)) {
       for (int32_t o = 0; o < channels; ++o) {
         options.gates.push_back(random_.Integer(-spread, spread));
       }
@@ -140,8 +142,11 @@ class Builder {
         options.flip.push_back(random_.Chance(3) ? 1 : 0);
       } else {
         options.bias.push_back(random_.Integer(-1000, 1000));
-        options.multipliers.push_back(random_.Integer(1 << 30, 0x7fffffff));
-        options.shifts.push_back(-random_.Integer(bits ? 0 : 6, bits ? 4 : 12));
+        options.shifts.push_back(-random_.Integer(bits ? -2 : 6, bits ? 4 : 12));
+        // Doubled sums (see PixelOf in sw/compiler/lower/binary.cc) take no odd multiplier.
+        const bool doubled = depth % 2 != 0 && (options.skip_outside || !options.gates.empty());
+        const int32_t multiplier = random_.Integer(1 << 30, 0x7fffffff);
+        options.multipliers.push_back(doubled ? multiplier & ~1 : multiplier);
       }
     }
     if (type != TensorType::kInt8) options.multipliers.clear(), options.shifts.clear();

@@ -10,9 +10,9 @@
 
 #include "generator/config/load.h"
 #include "tests/support/files.h"
-#include "verif/random/random_model.h"
 #include "verif/functional/functional_model.h"
 #include "verif/golden/golden_model.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 namespace {

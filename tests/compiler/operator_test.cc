@@ -4,8 +4,8 @@
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
 #include "tests/support/files.h"
-#include "verif/random/random_model.h"
 #include "tests/support/reference.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 namespace {

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 
 #include "sw/compiler/lower/dense.h"
 #include "sw/compiler/lower/elementwise.h"
@@ -21,20 +23,25 @@ constexpr int32_t kUnityShift = 1;
 int64_t BitBytes(int64_t channels) { return CeilDiv(channels, 8); }
 
 /// The record of a channel whose code counts `thresholds` (ascending) that sum + offset reaches,
-/// where sums are within +-`range`.
-ParameterRecord ThresholdRecord(std::vector<int64_t> thresholds, bool flip, int64_t offset,
-                                int64_t range) {
+/// where sums are within +-`range`; none if a record cannot hold their distances.
+std::optional<ParameterRecord> ThresholdRecord(std::vector<int64_t> thresholds, bool flip,
+                                               int64_t offset, int64_t range) {
   // Beyond all sums a threshold is as good as just beyond them.
   for (int64_t& threshold : thresholds) {
     threshold = std::clamp(threshold - offset, -range, range + 1);
   }
   uint64_t rest = uint64_t{flip ? 1u : 0u} << 39;
   if (thresholds.size() == 3) {
+    if (thresholds[1] - thresholds[0] > kLargestSecond ||
+        thresholds[2] - thresholds[0] > kLargestThird) {
+      return std::nullopt;
+    }
     rest |= static_cast<uint64_t>(thresholds[1] - thresholds[0]);
     rest |= static_cast<uint64_t>(thresholds[2] - thresholds[0]) << 19;
   }
-  return {static_cast<int32_t>(-thresholds[0]), static_cast<int32_t>(static_cast<uint32_t>(rest)),
-          static_cast<int32_t>(rest >> 32)};
+  return ParameterRecord{static_cast<int32_t>(-thresholds[0]),
+                         static_cast<int32_t>(static_cast<uint32_t>(rest)),
+                         static_cast<int32_t>(rest >> 32)};
 }
 
 /// Sets the output of a layer whose results are bits. Groups of a PE with fewer than eight lanes do
@@ -101,6 +108,56 @@ LowerResult AppendSums(LoweringContext& context, int32_t storage, const Layer& l
   return std::nullopt;
 }
 
+/// How a pixel of `channels` channels of bits enters a convolution.
+struct PixelBytes {
+  int64_t bytes = 0;   ///< of the tensor
+  int64_t copies = 1;  ///< of them side by side; 2 double the sum
+  int64_t width = 0;   ///< bytes in all; those behind the copies are 0
+};
+
+/// Bits of a pixel's last byte that are no channels are 0: they cancel where half of the weights
+/// there are 1. An odd one that is left adds the same to all sums, unless taps outside of the image
+/// add nothing, or a gate decides what is added; with two copies it cancels, too. Kernels whose
+/// rows are so short that a slice spans too many get wider ones.
+PixelBytes PixelOf(const NpuConfig& config, int64_t channels, const Geometry& g, bool varies) {
+  PixelBytes pixel;
+  pixel.bytes = BitBytes(channels);
+  pixel.copies = channels % 2 != 0 && varies ? 2 : 1;
+  pixel.width = pixel.copies * pixel.bytes;
+  const int64_t least = pixel.width;
+  const auto legal = [&] { return StrungSlicesLegal(config, g, g.kernel_w * pixel.width); };
+  while (!legal() && g.kernel_w * pixel.width < 4 * config.simd) ++pixel.width;
+  if (!legal()) pixel.width = least;  // refused later
+  return pixel;
+}
+
+/// Weights of a channel's byte `c` (of the pixel's width), where `filter` has `byte`.
+uint8_t PixelWeight(const PixelBytes& pixel, int64_t channels, int64_t c, uint8_t byte) {
+  constexpr uint8_t kCancelling = 0x0f;
+  if (c >= pixel.copies * pixel.bytes) return kCancelling;
+  if (c % pixel.bytes != pixel.bytes - 1) return byte;
+  const int64_t spare = pixel.bytes * 8 - channels;
+  // With two copies all spare bits of the first one are 1, and those of the second one 0.
+  const int64_t ones = pixel.copies == 1 ? spare / 2 : c < pixel.bytes ? spare : 0;
+  return static_cast<uint8_t>(byte | 0xff << (8 - ones));
+}
+
+/// A storage of the same pixels, `pixel.width` bytes each.
+int32_t AppendWidened(LoweringContext& context, int32_t source, int64_t pixels,
+                      const PixelBytes& pixel) {
+  const int32_t target = context.NewStorage(pixels * pixel.width);
+  const View wide = DenseView(target, {pixels, pixel.width});
+  const int64_t used = pixel.copies * pixel.bytes;
+  Layer copy = NewCopy(target, 0);
+  for (int64_t i = 0; i < pixel.copies; ++i) {
+    AddCopy(&copy, DenseView(source, {pixels, pixel.bytes}),
+            Sliced(wide, 1, i * pixel.bytes, pixel.bytes));
+  }
+  if (used < pixel.width) AddFill(&copy, Sliced(wide, 1, used, pixel.width - used));
+  context.lowered.layers.push_back(std::move(copy));
+  return target;
+}
+
 }  // namespace
 
 LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
@@ -133,31 +190,31 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
   const int64_t depth = input.shape[3];
   const int64_t taps = g.kernel_h * g.kernel_w;
   const bool gated = !options.gates.empty();
+  const char* const varies_by = gated ? "gates" : "bits outside of the image that count 0";
 
-  // Sums of the hardware are `extra` larger per plane: the bits of a pixel's last byte that are no
-  // channels are 0, and agree with half of the weights there; an odd one is left.
-  const int64_t spare = binary ? g.in_c * 8 - depth : 0;
-  const int64_t extra = spare % 2 * taps;
-  if (extra != 0 && (gated || options.skip_outside)) {
-    return Refusal{DiagnosticCode::kCompileOperator,
-                   fmt::format("{} input channels with {}", depth,
-                               gated ? "gates" : "bits outside of the image that count 0"),
-                   "an even number of channels"};
+  PixelBytes pixel;
+  pixel.width = g.in_c;
+  if (binary) pixel = PixelOf(context.config, depth, g, gated || options.skip_outside);
+  if (binary && pixel.width != pixel.bytes) {
+    const int64_t pixels = g.images * g.in_h * g.in_w * g.in_planes;
+    layer.inputs = {AppendWidened(context, layer.inputs[0], pixels, pixel)};
+    g.in_c = pixel.width;
   }
+  const int64_t scale = pixel.copies;
+  // Sums of the hardware are `extra` larger per plane.
+  const int64_t extra = binary && scale == 1 ? depth % 2 * taps : 0;
   WeightFunction weight;
   std::vector<int64_t> weight_sums(static_cast<size_t>(channels), 0);
+  std::vector<int64_t> weight_reach(static_cast<size_t>(channels), 0);  // sums of absolute values
   if (binary) {
     layer.binary = true;
     layer.skip_outside = options.skip_outside;
-    const int64_t pixel = g.in_c;
     const int64_t columns = g.kernel_w;
     const int64_t rows = g.kernel_h;
     weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
-      const size_t at = static_cast<size_t>(((o * rows + row) * columns + column) * pixel + c);
-      uint8_t byte = filter.data[at];
-      // Bits beyond the channels: the upper half of them differs from the operand's zeros.
-      if (c == pixel - 1) byte = static_cast<uint8_t>(byte | 0xff << (8 - spare / 2));
-      return static_cast<int8_t>(byte);
+      const int64_t at = ((o * rows + row) * columns + column) * pixel.bytes + c % pixel.bytes;
+      return static_cast<int8_t>(
+          PixelWeight(pixel, depth, c, filter.data[static_cast<size_t>(at)]));
     };
   } else {
     layer.fill = static_cast<uint8_t>(input.zero_point());
@@ -168,16 +225,18 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
       return static_cast<int8_t>(filter.data[static_cast<size_t>(at)]);
     };
     for (int64_t i = 0; i < filter.elements(); ++i) {
-      weight_sums[static_cast<size_t>(i / (taps * depth))] +=
-          static_cast<int8_t>(filter.data[static_cast<size_t>(i)]);
+      const int64_t value = static_cast<int8_t>(filter.data[static_cast<size_t>(i)]);
+      weight_sums[static_cast<size_t>(i / (taps * depth))] += value;
+      weight_reach[static_cast<size_t>(i / (taps * depth))] += std::abs(value);
     }
   }
   const int64_t factor = input.planes == 2 ? 3 : 1;
-  const int64_t range = binary ? factor * taps * g.in_c * 8 : taps * depth * int64_t{128} * 128;
+  const int64_t range =
+      binary ? factor * taps * scale * pixel.bytes * 8 : taps * depth * int64_t{128} * 128;
   if (range > kLargestSum) {
     return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
   }
-  // What the hardware's sum is larger than S.
+  // What the hardware's sum is larger than `scale` S.
   const auto offset_of = [&](int64_t o) {
     return binary ? -factor * extra : -input.zero_point() * weight_sums[static_cast<size_t>(o)];
   };
@@ -192,7 +251,8 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
     layer.parameters.gates.assign(static_cast<size_t>(CeilDiv(channels, per_group) * lanes), 0);
     for (int64_t o = 0; o < channels; ++o) {
       layer.parameters.gates[static_cast<size_t>(o / per_group * lanes + o % per_group)] =
-          options.gates[static_cast<size_t>(o)];
+          static_cast<int32_t>(scale * std::clamp<int64_t>(options.gates[static_cast<size_t>(o)],
+                                                           -range - 1, range + 1));
     }
   }
   const int32_t storage = context.StorageOf(node.outputs[0]);
@@ -203,36 +263,69 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
         return Refusal{DiagnosticCode::kCompileOperator, "thresholds and channels disagree", ""};
       }
     }
-    if (layer.thresholds == 3 && 2 * range + 1 > kLargestSecond) {
-      return Refusal{DiagnosticCode::kCompileLimit,
-                     fmt::format("three thresholds of sums up to {}", range),
-                     fmt::format("sums up to {}", kLargestSecond / 2)};
-    }
-    static_assert(kLargestThird > kLargestSecond);
-    return AppendBits(context, output, storage, std::move(layer), weight, [&](int64_t o) {
+    std::vector<ParameterRecord> records;
+    for (int64_t o = 0; o < channels; ++o) {
       std::vector<int64_t> thresholds;
       for (const std::vector<int32_t>& list : options.thresholds) {
-        thresholds.push_back(list[static_cast<size_t>(o)]);
+        thresholds.push_back(scale * list[static_cast<size_t>(o)]);
       }
-      return ThresholdRecord(thresholds, options.flip[static_cast<size_t>(o)] != 0, offset_of(o),
-                             range);
-    });
+      const int64_t reach = binary ? range : weight_reach[static_cast<size_t>(o)] * 128;
+      const std::optional<ParameterRecord> record = ThresholdRecord(
+          thresholds, options.flip[static_cast<size_t>(o)] != 0, offset_of(o), reach);
+      if (!record) {
+        return Refusal{
+            DiagnosticCode::kCompileLimit,
+            fmt::format("the thresholds {} of channel {}", fmt::join(thresholds, ", "), o),
+            fmt::format("a second one at most {} above the first, and a third one at most {}",
+                        kLargestSecond, kLargestThird)};
+      }
+      records.push_back(*record);
+    }
+    return AppendBits(context, output, storage, std::move(layer), weight,
+                      [&](int64_t o) { return records[static_cast<size_t>(o)]; });
   }
   const auto bias_of = [&](int64_t o) {
     const int64_t bias = options.bias.empty() ? 0 : options.bias[static_cast<size_t>(o)];
-    return static_cast<int32_t>(static_cast<uint64_t>(bias + offset_of(o)));
+    return scale * bias + offset_of(o);
   };
+  for (int64_t o = 0; o < channels && scale != 1; ++o) {
+    // A doubled sum with its bias must not wrap, since halves of what wraps differ.
+    if (std::abs(bias_of(o)) + range > INT32_MAX) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("the bias {} of doubled sums (an odd number of input channels "
+                                 "with {})",
+                                 bias_of(o) / scale, varies_by),
+                     "biases below 2^29, or an even number of channels"};
+    }
+  }
   if (output.type == TensorType::kInt32) {
     return AppendSums(context, storage, layer, weight, [&](int64_t o) {
-      return ParameterRecord{bias_of(o), kUnityMultiplier, kUnityShift};
+      return ParameterRecord{static_cast<int32_t>(static_cast<uint64_t>(bias_of(o))),
+                             kUnityMultiplier, scale == 1 ? kUnityShift : 0};
     });
   }
   layer.output = storage;
   layer.out_zero_point = output.zero_point();
-  return AppendDense(context, std::move(layer), weight, [&](int64_t o) {
-    return ParameterRecord{bias_of(o), options.multipliers[static_cast<size_t>(o)],
-                           options.shifts[static_cast<size_t>(o)]};
-  });
+  std::vector<ParameterRecord> records;
+  for (int64_t o = 0; o < channels; ++o) {
+    int32_t multiplier = options.multipliers[static_cast<size_t>(o)];
+    int32_t shift = options.shifts[static_cast<size_t>(o)];
+    // Of a doubled sum with one bit less to the left, or half of an even multiplier, all roundings
+    // are the same; with one more bit to the right they are not.
+    if (scale != 1 && shift > 0) {
+      --shift;
+    } else if (scale != 1 && multiplier % 2 == 0) {
+      multiplier /= 2;
+    } else if (scale != 1) {
+      return Refusal{DiagnosticCode::kCompileOperator,
+                     fmt::format("{} input channels with {}, rescaled to int8 by an odd multiplier",
+                                 depth, varies_by),
+                     "an even number of channels, or even multipliers"};
+    }
+    records.push_back({static_cast<int32_t>(static_cast<uint64_t>(bias_of(o))), multiplier, shift});
+  }
+  return AppendDense(context, std::move(layer), weight,
+                     [&](int64_t o) { return records[static_cast<size_t>(o)]; });
 }
 
 LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
@@ -264,7 +357,7 @@ LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
       context, output, context.StorageOf(node.outputs[0]), std::move(layer),
       [=](int64_t o, int64_t, int64_t, int64_t c) { return static_cast<int8_t>(o / levels == c); },
       [=, &options](int64_t o) {
-        return ThresholdRecord({first + o % levels * options.step + 1}, false, 0, 128);
+        return *ThresholdRecord({first + o % levels * options.step + 1}, false, 0, 128);
       });
 }
 

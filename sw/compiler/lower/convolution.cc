@@ -108,21 +108,31 @@ LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
 
 }  // namespace
 
+bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run) {
+  const int64_t simd = config.simd;
+  if (run >= kGatherRunLimit || g.kernel_h > kLargestLoopCount ||
+      simd / run * g.dilation_h > kLargestLoopCount) {
+    return false;
+  }
+  const int64_t bytes = g.kernel_h * run;
+  for (int64_t begin = 0; begin < bytes; begin += simd) {
+    const int64_t last = std::min(begin + simd, bytes) - 1;
+    if (last / run - begin / run >= kLargestGatherRows) return false;
+  }
+  return true;
+}
+
 /// Whether slices that are cut from all kernel rows of `run` bytes, strung together, take fewer
 /// fetches than slices of each row: the hardware fetches several rows per cycle.
 bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
   const Geometry& g = layer.geometry;
   const int64_t simd = config.simd;
   const int64_t bytes = g.kernel_h * run;
-  if (g.kernel_h == 1 || layer.shift_sums || run >= kGatherRunLimit ||
-      g.kernel_h > kLargestLoopCount || simd / run * g.dilation_h > kLargestLoopCount) {
-    return false;
-  }
+  if (g.kernel_h == 1 || layer.shift_sums || !StrungSlicesLegal(config, g, run)) return false;
   double cycles = 0;
   for (int64_t begin = 0; begin < bytes; begin += simd) {
     const int64_t end = std::min(begin + simd, bytes);
     const int64_t first = begin / run, last = (end - 1) / run;
-    if (last - first >= kLargestGatherRows) return false;
     std::vector<FetchVector> vectors;
     for (int64_t row = first; row <= last; ++row) {
       const int64_t skipped = row == first ? begin - row * run : 0;
@@ -137,29 +147,6 @@ bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
          rows <= config.core_rows() / 6;
 }
 
-namespace {
-
-/// Bits come in slices that are cut from the kernel rows of `run` bytes, strung together.
-LowerResult CheckBinarySlices(const NpuConfig& config, const Layer& layer, int64_t run) {
-  const Geometry& g = layer.geometry;
-  const int64_t simd = config.simd;
-  bool legal = run < kGatherRunLimit && g.kernel_h <= kLargestLoopCount &&
-               simd / run * g.dilation_h <= kLargestLoopCount;
-  const int64_t bytes = g.kernel_h * run;
-  for (int64_t begin = 0; begin < bytes && legal; begin += simd) {
-    const int64_t last = std::min(begin + simd, bytes) - 1;
-    legal = last / run - begin / run < kLargestGatherRows;
-  }
-  if (legal) return std::nullopt;
-  return Refusal{DiagnosticCode::kCompileLimit,
-                 fmt::format("kernel rows of {} bytes of bits: a slice of {} bytes would span more "
-                             "than {} of them",
-                             run, simd, kLargestGatherRows),
-                 "more input channels, or a kernel that is wider than tall"};
-}
-
-}  // namespace
-
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
 /// cut into slices without regard to taps; where that wastes much, as with 10x4x1, all rows are one
 /// run.
@@ -170,7 +157,12 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   const bool dense_rows = g.dilation_w == 1 || g.kernel_w == 1;
   const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
   if (layer->binary) {
-    if (LowerResult refusal = CheckBinarySlices(config, *layer, run)) return refusal;
+    if (!StrungSlicesLegal(config, g, run)) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("kernel rows of {} bytes of bits", run),
+                     fmt::format("at most {} kernel rows of less than {} bytes", kLargestLoopCount,
+                                 kGatherRunLimit)};
+    }
   }
   layer->gather = layer->binary || (dense_rows && GatherPays(config, *layer, run));
   layer->k0_count = CeilDiv(layer->gather ? g.kernel_h * run : run, simd);

@@ -17,6 +17,10 @@ using WeightFunction =
 /// Record of an output channel.
 using RecordFunction = std::function<ParameterRecord(int64_t o)>;
 
+/// Whether slices may be cut from the kernel rows of `g`, of `run` bytes each, strung together:
+/// none spans more rows than are fetched at a time, and all fields can hold what they must.
+bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run);
+
 /// Fills groups, slices and weights of a MATMUL layer whose geometry is set.
 LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight);
 
