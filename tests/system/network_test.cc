@@ -230,14 +230,13 @@ TEST(BitNetworksTest, PackedNetworksOnEdge) {
   NpuConfig config = SpecConfig("edge_bnn");
   config.bnn_skip_window = 16;
   config.hash = ConfigHash(config);
-  int runs = 0;
   for (uint64_t seed = 1; seed <= 30; ++seed) {
     const PackedNetwork network = MakePackedNetwork(seed);
     Result<Model> model = ReadPacked(network.json.dump(), network.weights, "net.json");
     ASSERT_TRUE(model.ok()) << ErrorText(model);
     *model = OrderChannels(std::move(*model));
     const Result<CompiledModel> compiled = CompileForRun(*model, config);
-    if (!compiled) continue;
+    ASSERT_TRUE(compiled.ok()) << "seed " << seed << ": " << ErrorText(compiled);
     SimulationOptions options;
     options.memory_bytes = kMemoryBytes;
     options.stalls = 0.2;
@@ -251,9 +250,7 @@ TEST(BitNetworksTest, PackedNetworksOnEdge) {
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << ErrorText(report);
     EXPECT_EQ(report->mismatches, 0u)
         << "seed " << seed << ": " << DescribeMismatch(*report->first_mismatch);
-    ++runs;
   }
-  EXPECT_GE(runs, 20);
 }
 
 TEST(DigitsTest, CyclesAreReproducible) {
