@@ -80,7 +80,9 @@ module npu_pe #(
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
   localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  //@ if units.bnn.enabled
   localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
+  //@ endif
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
@@ -326,6 +328,15 @@ module npu_pe #(
   end
 
   // A gathered slice's operand: the bytes that count, one behind the other.
+  logic [Ports-1:0] operand_ports;  // with vectors of it
+  for (genvar p = 0; p < Ports; p++) begin : gen_operand_port
+    //@ if units.bnn.enabled
+    // Vectors of the second plane wait for their pass.
+    assign operand_ports[p] = CountW'(p) < stage_count && !(SkipWindow > 1 && stage_lower[p]);
+    //@ endif
+    //@ unless units.bnn.enabled: assign operand_ports[p] = CountW'(p) < stage_count;
+  end
+
   logic [8*Simd-1:0] gathered, gathered_q;
   logic [8*Simd-1:0] gather_mask;
   always_comb begin
@@ -333,7 +344,7 @@ module npu_pe #(
     gather_mask = '0;
     if (stage_valid && is_gather) begin
       for (int unsigned p = 0; p < Ports; p++) begin
-        if (CountW'(p) < stage_count && !port_lower[p]) begin
+        if (operand_ports[p]) begin
           gather_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*p+:ByteW], 3'b000});
           gathered    = gathered | ((vectors[VecW*p+:8*Simd] & gather_mask) <<
                                     {stage_place[ByteW*p+:ByteW], 3'b000});
@@ -346,12 +357,6 @@ module npu_pe #(
     if (stage_valid && is_gather) gathered_q <= gathered;
   end
 
-  // Ports with vectors of the second plane, which wait for their pass.
-  logic [Ports-1:0] port_lower;
-  //@ if units.bnn.enabled
-  assign port_lower = (SkipWindow > 1) ? stage_lower : '0;
-  //@ endif
-  //@ unless units.bnn.enabled: assign port_lower = '0;
 
   // ---------------------------------------------------------------------------------------------
   // Cores.
@@ -420,7 +425,7 @@ module npu_pe #(
     bits         = '0;
     if (stage_valid && cmd_q.binary) begin
       for (int unsigned q = 0; q < Ports; q++) begin
-        if (CountW'(q) < stage_count && !port_lower[q]) begin
+        if (operand_ports[q]) begin
           counted_low  = cmd_q.skip_outside ? stage_low[ByteW*q+:ByteW] : '0;
           counted_high = stage_length[ByteW*q+:ByteW];
           if (cmd_q.skip_outside && stage_high[ByteW*q+:ByteW] < counted_high) begin
@@ -580,8 +585,10 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
+  //@ if units.bnn.enabled
   logic        is_threshold;      // results become bits
   logic [1:0]  threshold_writes;  // that this cycle's result gives
+  //@ endif
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
   logic        core_write_ready, write_valid, write_urgent, write_held, write_first, row_valid;
@@ -623,7 +630,9 @@ module npu_pe #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
+    //@ if units.bnn.enabled
     .GateRows  (GateRows),
+    //@ endif
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Barriers  (Barriers)
@@ -842,7 +851,10 @@ module npu_pe #(
   logic [23:0]            post_out_addr;
   logic [PostWidth-1:0]   post_out_strb;
 
+  //@ if units.bnn.enabled
   assign post_valid = (drain_result && !is_threshold) || (buffer_go && !is_lookup);
+  //@ endif
+  //@ unless units.bnn.enabled: assign post_valid = drain_result || (buffer_go && !is_lookup);
   always_comb begin
     post_mode = 3'd3;
     if (is_array) post_mode = cmd_q.average ? 3'd1 : 3'd0;
@@ -887,11 +899,15 @@ module npu_pe #(
   );
 
   // The units that few commands use: their clock runs in these commands.
-  wire unit_clk;
+  wire  unit_clk;
+  logic uses_unit;
+  //@ if units.bnn.enabled
+  assign uses_unit = is_lookup || is_rows || is_threshold;
+  //@ endif
+  //@ unless units.bnn.enabled: assign uses_unit = is_lookup || is_rows;
   npu_clock_gate u_unit_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i ||
-              (state_q != StIdle && (is_lookup || is_rows || is_threshold))),
+    .enable_i(!rst_ni || clear_i || (state_q != StIdle && uses_unit)),
     .clk_o   (unit_clk)
   );
 
@@ -927,8 +943,6 @@ module npu_pe #(
     .busy_o      (threshold_busy)
   );
   //@ endif
-  //@ unless units.bnn.enabled: assign is_threshold     = 1'b0;
-  //@ unless units.bnn.enabled: assign threshold_writes = '0;
 
   // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
   // words.
@@ -1125,12 +1139,18 @@ module npu_pe #(
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
-  // Bits of two planes are two writes, and come in every second cycle.
-  assign flight_in   = is_threshold ? threshold_writes
-                                    : 2'(drain_result || (buffer_go && !is_lookup));
-  assign drain_room  = is_threshold ? flight_q < FlightW'(WriteDepth - 4) &&
-                                      !(drain_result && cmd_q.thresholds[1])
-                                    : flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  always_comb begin
+    flight_in  = 2'(drain_result || (buffer_go && !is_lookup));
+    drain_room = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+    //@ if units.bnn.enabled
+    // Bits of two planes are two writes, and come in every second cycle.
+    if (is_threshold) begin
+      flight_in  = threshold_writes;
+      drain_room = flight_q < FlightW'(WriteDepth - 4) &&
+                   !(drain_result && cmd_q.thresholds[1]);
+    end
+    //@ endif
+  end
   assign vector_room = flight_q < FlightW'(WriteDepth);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || state_q == StIdle) begin
@@ -1198,18 +1218,17 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, rows_out_of_memory, tiles_short, granted_q, bits_busy;
+  logic        error, rows_out_of_memory, tiles_short, granted_q, units_busy;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
   //@ if units.bnn.enabled
-  assign bits_busy  = threshold_busy;
+  assign units_busy = post_busy || lookup_busy || rows_busy || threshold_busy;
   //@ endif
-  //@ unless units.bnn.enabled: assign bits_busy = 1'b0;
+  //@ unless units.bnn.enabled: assign units_busy = post_busy || lookup_busy || rows_busy;
   assign seq_start  = (start && !is_lookup && !is_rows) || (state_q == StTable && load_done);
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
-                      !buffer_valid_q && !post_busy && !lookup_busy && !rows_busy && !write_busy &&
-                      !bits_busy && flight_q == '0;
+                      !buffer_valid_q && !units_busy && !write_busy && flight_q == '0;
 
   // More slices needed than the command's tile count announced: the loader has nothing left.
   assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;

@@ -15,10 +15,12 @@
 // where the columns left of the row are as many as or fewer than those right of it that the lanes
 // hold: all of them are fill.
 //
+//@ if units.bnn.enabled
 // With skip_window the first pass of a tile fetches both planes of bits, and the second one needs
 // no memory: SkipWindow positions are a block, in which every step lets each lane do the next
 // position that passed its gate, until no lane has one left.
 //
+//@ endif
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
 module npu_sequencer #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -27,7 +29,9 @@ module npu_sequencer #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
+  //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
+  //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
   localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
@@ -129,11 +133,13 @@ module npu_sequencer #(
   logic [15:0]             group_q;
   logic [15:0]             k0_q;
   logic [7:0]              k1_q, k2_q;
+  //@ if units.bnn.enabled
   logic                    plane_q;                              // the second plane of bits
   logic                    skip_pass, skip_hold;                 // second pass with skip_window
   logic                    both_planes;                          // its first pass
   logic                    slice_begin_q;                        // the next step is the first one
   logic [1:0]              settle_q;                             // cycles before it
+  //@ endif
   logic signed [AddrW-1:0] k_x_q, k1_x_q, k_row_q;
   logic signed [17:0]      k_y_q;
   logic [7:0]              win_r_q, win_c_q;
@@ -151,17 +157,22 @@ module npu_sequencer #(
   // ---------------------------------------------------------------------------------------------
   // The vectors of this cycle.
   // ---------------------------------------------------------------------------------------------
-  logic signed [AddrW-1:0] base_x, base_address;
+  logic signed [AddrW-1:0] base_x, base_row, base_address;
   logic signed [17:0]      base_y;
   logic                    phase_b;
-  logic [7:0]              fetch_rows;               // of a gathered slice, in all planes fetched
-  logic [7:0]              slice_rows, rows_here;  // kernel rows of a gathered slice; rows to fetch
+  logic [7:0]              slice_rows;  // kernel rows of a gathered slice
+  logic [7:0]              fetch_rows;  // fetches of it
+  logic [7:0]              rows_here;   // of them, or of a window column, still to do
   logic [CountW-1:0]       wanted;
 
   assign phase_b      = is_two && win_c_q[0];
   assign base_x       = x_q + k_x_q + win_x_q;
-  assign base_address = (phase_b ? b_row_q : row_q + k_row_q + win_row_q) + base_x +
+  assign base_row     = phase_b ? b_row_q : row_q + k_row_q + win_row_q;
+  //@ if units.bnn.enabled
+  assign base_address = base_row + base_x +
                         (plane_q ? $signed(AddrW'(cmd_i.plane_step)) : 26'sd0);
+  //@ endif
+  //@ unless units.bnn.enabled: assign base_address = base_row + base_x;
   assign base_y       = y_q + k_y_q + win_y_q;
 
   // A slice takes up the rest of its first kernel row and whole rows until it is full.
@@ -172,24 +183,32 @@ module npu_sequencer #(
   assign slice_rows = (taken3 < 16'(Simd) && rows_left_q > 8'd3) ? 8'd4 :
                       (taken2 < 16'(Simd) && rows_left_q > 8'd2) ? 8'd3 :
                       (taken1 < 16'(Simd) && rows_left_q > 8'd1) ? 8'd2 : 8'd1;
-  assign fetch_rows = both_planes ? slice_rows << 1 : slice_rows;
+  //@ if units.bnn.enabled
+  assign fetch_rows = skip_pass ? '0 : both_planes ? slice_rows << 1 : slice_rows;
+  //@ endif
+  //@ unless units.bnn.enabled: assign fetch_rows = slice_rows;
   assign rows_here  = (is_gather ? fetch_rows : is_window ? cmd_i.win_rows : win_r_q + 8'd1) -
                       win_r_q;
-  assign wanted     = skip_pass                ? '0
-                    : (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
+  assign wanted     = (rows_here > 8'(Ports)) ? CountW'(Ports) : CountW'(rows_here);
 
-  logic [Ports-1:0]               any_inside, bad_address, lower, clip;
+  logic [Ports-1:0]               any_inside, bad_address, clip;
+  //@ if units.bnn.enabled
+  logic [Ports-1:0]               lower;  // of the second plane
+  //@ endif
   logic [ByteW*Ports-1:0]         low, high, length, place;
   logic signed [AddrW*Ports-1:0]  address;
   logic signed [AddrW-1:0]        bad_first, bad_last;   // of the first port out of memory
   logic signed [AddrW-1:0]        port_x, port_row, port_address, port_after, port_first, port_last;
   logic signed [17:0]             port_y;
   logic [ByteW-1:0]               port_length, port_low, port_high, port_place;
+  logic                           port_begins;  // with the slice's first kernel row
 
   always_comb begin
     any_inside  = '0;
     bad_address = '0;
+    //@ if units.bnn.enabled
     lower       = '0;
+    //@ endif
     clip        = '0;
     low         = '0;
     high        = '0;
@@ -208,24 +227,29 @@ module npu_sequencer #(
     port_last    = '0;
     port_low     = '0;
     port_high    = '0;
+    port_begins  = '0;
     // Windows need no byte behind their group's channels.
     port_length = is_matmul ? ByteW'(Simd)
                 : is_linear ? ByteW'(PostWidth) : ByteW'(cmd_i.group_channels);
     for (int unsigned p = 0; p < Ports; p++) begin
       if (CountW'(p) < wanted) begin
+        port_begins = win_r_q + 8'(p) == '0;
+        //@ if units.bnn.enabled
         if (both_planes && win_r_q + 8'(p) >= slice_rows) begin
           lower[p] = 1'b1;
           if (win_r_q + 8'(p) == slice_rows) begin
-            port_row   = row_q + k_row_q + base_x + $signed(AddrW'(cmd_i.plane_step));
-            port_y     = y_q + k_y_q;
-            port_place = '0;
+            port_row    = row_q + k_row_q + base_x + $signed(AddrW'(cmd_i.plane_step));
+            port_y      = y_q + k_y_q;
+            port_place  = '0;
+            port_begins = 1'b1;
           end
         end
+        //@ endif
         port_x       = base_x;
         port_address = port_row;
         if (is_gather) begin
           port_length = (cmd_i.run_bytes < 14'(Simd)) ? ByteW'(cmd_i.run_bytes) : ByteW'(Simd);
-          if (win_r_q + 8'(p) == '0 || (lower[p] && win_r_q + 8'(p) == slice_rows)) begin
+          if (port_begins) begin
             port_x       = base_x + $signed(AddrW'(skip_q));
             port_address = port_row + $signed(AddrW'(skip_q));
             port_length  = (taken1 < 16'(Simd)) ? ByteW'(taken1) : ByteW'(Simd);
@@ -269,10 +293,14 @@ module npu_sequencer #(
   // ---------------------------------------------------------------------------------------------
   // Gates and grant.
   // ---------------------------------------------------------------------------------------------
-  logic fetch_first, fetch_last, slice_first, k_last, tile_first, tile_pass_last, single_slice;
+  logic fetch_first, fetch_last, slice_first, k_first, k_last, slices_last, tile_first;
+  logic tile_pass_last, single_slice, slices_begin, ports_ready, gates_open;
   logic row_last, group_tiles_last, group_last, slide_column, slides, wraps;
   logic gate_slice, gate_half, gate_hazard, gate_result, open, grant, out_of_memory;
-  logic last_wanted, column_last, planes_done, block_last, skip_more;
+  logic last_wanted, column_last;
+  //@ if units.bnn.enabled
+  logic planes_done, plane_end, block_last, skip_more;
+  //@ endif
   logic [CountW-1:0] count;  // vectors granted
 
   assign slide_column = win_c_q == cmd_i.win_cols - cmd_i.win_new_cols;
@@ -281,20 +309,29 @@ module npu_sequencer #(
   assign last_wanted  = (is_two ? phase_b : is_linear) || (is_matmul && (!is_gather || column_last))
                         || ((is_window || is_pool) && column_last &&
                             win_c_q + 8'd1 == cmd_i.win_cols);
-  assign fetch_last   = skip_pass || (last_wanted && count == wanted);
+  assign fetch_last   = last_wanted && count == wanted;
   assign single_slice = cmd_i.k0_count == 16'd1 && cmd_i.k1_count == 8'd1 && cmd_i.k2_count == 8'd1;
+  assign slices_last  = k0_q + 16'd1 == cmd_i.k0_count &&
+                        (is_gather || (k1_q + 8'd1 == cmd_i.k1_count &&
+                                       k2_q + 8'd1 == cmd_i.k2_count));
+  //@ if units.bnn.enabled
   assign slice_first  = skip_pass ? slice_begin_q : tile_left_q == tile_size_q && fetch_first;
   assign planes_done  = !cmd_i.two_planes || plane_q;
-  assign k_last       = !is_array ||
-                        (k0_q + 16'd1 == cmd_i.k0_count && planes_done &&
-                         (is_gather || (k1_q + 8'd1 == cmd_i.k1_count &&
-                                        k2_q + 8'd1 == cmd_i.k2_count)));
-  assign tile_first   = slice_first && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
+  assign k_first      = k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
+  assign k_last       = !is_array || (slices_last && planes_done);
+  //@ endif
+  //@ unless units.bnn.enabled: assign slice_first = tile_left_q == tile_size_q && fetch_first;
+  //@ unless units.bnn.enabled: assign k_first     = k0_q == '0 && k1_q == '0 && k2_q == '0;
+  //@ unless units.bnn.enabled: assign k_last      = !is_array || slices_last;
+  assign tile_first   = slice_first && k_first;
 
   logic position_begins_q;  // nothing of the position has been fetched
   assign fetch_first = position_begins_q;
 
+  //@ if units.bnn.enabled
   assign tile_pass_last   = skip_pass ? block_last && !skip_more : tile_left_q == 24'd1;
+  //@ endif
+  //@ unless units.bnn.enabled: assign tile_pass_last   = tile_left_q == 24'd1;
   assign row_last         = column_q + 16'd1 == cmd_i.out_w;
   assign group_tiles_last = positions_left_q == '0;
   assign group_last       = is_linear || group_q + 16'd1 == cmd_i.groups;
@@ -304,8 +341,13 @@ module npu_sequencer #(
   // The sum of a one-position tile is not yet in its entry when the next slice would read it.
   assign gate_hazard = !is_array || !fired_q || tile_size_q != 24'd1 || tile_first || !last_wanted;
   assign gate_result = is_array || !last_wanted || result_ready_i;
-  assign open        = active_q && gate_slice && gate_half && gate_hazard && gate_result &&
-                       settle_q == '0;
+  assign gates_open  = gate_slice && gate_half && gate_hazard && gate_result;
+  //@ if units.bnn.enabled
+  assign open        = active_q && gates_open && settle_q == '0;
+  assign ports_ready = skip_pass || count != '0;
+  //@ endif
+  //@ unless units.bnn.enabled: assign open        = active_q && gates_open;
+  //@ unless units.bnn.enabled: assign ports_ready = count != '0;
   assign out_of_memory = bad_address != '0;
 
   // Ports are granted in order; one that needs no memory is granted with those before it.
@@ -322,7 +364,7 @@ module npu_sequencer #(
                      > (ByteW + 1)'(WordBytes);
     end
   end
-  assign grant = open && (out_of_memory || skip_pass || count != '0);
+  assign grant = open && (out_of_memory || ports_ready);
 
   assign read_valid_o = (open && !out_of_memory) ? any_inside : '0;
   assign read_two_o   = two_words;
@@ -333,12 +375,16 @@ module npu_sequencer #(
   // ---------------------------------------------------------------------------------------------
   // Next state.
   // ---------------------------------------------------------------------------------------------
-  logic position_end, pass_end, plane_end, tile_end, group_end;
+  logic position_end, pass_end, tile_end, group_end;
   assign position_end = grant && fetch_last;
   assign pass_end     = position_end && tile_pass_last;
   assign tile_end     = pass_end && k_last;
   assign group_end    = tile_end && group_tiles_last;
+  //@ if units.bnn.enabled
   assign plane_end    = pass_end && is_array && !planes_done && k0_q + 16'd1 == cmd_i.k0_count;
+  assign slices_begin = start_i || tile_end || plane_end;
+  //@ endif
+  //@ unless units.bnn.enabled: assign slices_begin = start_i || tile_end;
 
   // The position after this one in row-major order.
   logic [15:0]             step_column;
@@ -361,11 +407,13 @@ module npu_sequencer #(
     place_next = place_q;
     for (int unsigned p = 0; p < Ports; p++) begin
       if (CountW'(p) < count) begin
+        //@ if units.bnn.enabled
         if (lower[p] && win_r_q + 8'(p) == slice_rows) begin
           row_next   = $signed(AddrW'(cmd_i.plane_step));
           row_y_next = '0;
           place_next = '0;
         end
+        //@ endif
         row_next   = row_next + $signed({2'b00, cmd_i.win_row_step});
         row_y_next = row_y_next + $signed({10'b0, cmd_i.win_y_step});
         place_next = place_next + length[ByteW*p+:ByteW];
@@ -444,14 +492,14 @@ module npu_sequencer #(
     end
 
     // Slices.
-    if (start_i || tile_end || plane_end) begin
+    if (slices_begin) begin
       skip_q      <= '0;
       rows_left_q <= cmd_i.win_rows;
     end else if (pass_end && is_gather) begin
       skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
       rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
     end
-    if (start_i || tile_end || plane_end) begin
+    if (slices_begin) begin
       k0_q    <= '0;
       k1_q    <= '0;
       k2_q    <= '0;
@@ -498,8 +546,10 @@ module npu_sequencer #(
       row_q    <= step_row;
       y_q      <= step_y;
       x_q      <= step_x;
+    //@ if units.bnn.enabled
     end else if (skip_hold) begin
       // Stays at the tile's last position, from which the next tile goes on.
+    //@ endif
     end else if (pass_end) begin
       column_q <= tile_column_q;
       row_q    <= tile_row_q;
@@ -519,13 +569,13 @@ module npu_sequencer #(
     end else if (pass_end) begin
       tile_left_q <= tile_size_q;
       index_q     <= '0;
+    //@ if units.bnn.enabled
+    end else if (skip_pass) begin
+      if (position_end && !skip_more) index_q <= index_q + IndexW'(SkipWindow);
+    //@ endif
     end else if (position_end) begin
-      if (!skip_pass) begin
-        tile_left_q <= tile_left_q - 24'd1;
-        index_q     <= index_q + IndexW'(1);
-      end else if (!skip_more) begin
-        index_q <= index_q + IndexW'(SkipWindow);
-      end
+      tile_left_q <= tile_left_q - 24'd1;
+      index_q     <= index_q + IndexW'(1);
     end
 
     // Fetches of a position: columns of the window, rows inside of them; or operand a, then b.
@@ -628,14 +678,6 @@ module npu_sequencer #(
   assign skip_index_o   = index_q;
   assign skip_count_o   = block_last ? block_left : SizeW'(SkipWindow);
   //@ endif
-  //@ unless units.bnn.enabled: assign plane_q       = 1'b0;
-  //@ unless units.bnn.enabled: assign skip_pass     = 1'b0;
-  //@ unless units.bnn.enabled: assign both_planes   = 1'b0;
-  //@ unless units.bnn.enabled: assign skip_hold     = 1'b0;
-  //@ unless units.bnn.enabled: assign skip_more     = 1'b0;
-  //@ unless units.bnn.enabled: assign block_last    = 1'b0;
-  //@ unless units.bnn.enabled: assign slice_begin_q = 1'b0;
-  //@ unless units.bnn.enabled: assign settle_q      = '0;
 
   always_ff @(posedge clk_i) begin
     stage_valid_q <= rst_ni && !clear_i && grant && !out_of_memory;
@@ -651,7 +693,7 @@ module npu_sequencer #(
       stage_swap_q  <= is_array && slice_first;
       stage_last_q  <= fetch_last;
       stage_first_q <= fetch_first;
-      stage_clear_q <= cmd_i.acc_init && k0_q == '0 && k1_q == '0 && k2_q == '0 && !plane_q;
+      stage_clear_q <= cmd_i.acc_init && k_first;
       stage_digit_q <= cmd_i.acc_shift && k0_q == '0 && k1_q == '0 && k2_q != '0;
       stage_half_q  <= half_q;
       stage_index_q <= index_q;

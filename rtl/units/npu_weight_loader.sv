@@ -7,21 +7,27 @@
 // row request, which may come in the very cycle of slice_take_i, reaches the shadow register just
 // when the slice has left it.
 //
+//@ if units.bnn.enabled
 // With two planes of bits a tile goes through its slices twice. With `gated` the lanes' gates stand
 // before a group's slices; they are brought along with each tile's first slice.
 //
+//@ endif
 // With `follow` the command has begun with the first row: later rows are requested when the barrier
 // of its wait 1 has counted their bytes.
 module npu_weight_loader #(
   parameter int unsigned SliceRows = 4,     // core memory rows per slice
   parameter int unsigned PackedRows = 2,    // the same for int4 weights, at most SliceRows
+  //@ if units.bnn.enabled
   parameter int unsigned GateRows  = 1,     // of a group's gates
+  //@ endif
   parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
   parameter int unsigned RowBytes  = 64,    // bytes of one
   parameter int unsigned Barriers  = 16,    //@ = npu.barriers
   localparam int unsigned CountW   = npu_isa_pkg::BarrierCountBits,
-  localparam int unsigned SliceW   = (SliceRows > 1) ? $clog2(SliceRows) : 1,
-  localparam int unsigned GateW    = (GateRows > 1) ? $clog2(GateRows) : 1
+  //@ if units.bnn.enabled
+  localparam int unsigned GateW    = (GateRows > 1) ? $clog2(GateRows) : 1,
+  //@ endif
+  localparam int unsigned SliceW   = (SliceRows > 1) ? $clog2(SliceRows) : 1
 ) (
   input  wire               clk_i,
   input  wire               rst_ni,
@@ -57,12 +63,14 @@ module npu_weight_loader #(
   logic [23:0]       row_q, group_row_q;
   logic [15:0]       k0_q, tile_q, group_q;
   logic [7:0]        k1_q, k2_q;
-  logic [23:0]       slices_row;    // of the group's first slice
-  logic [GateW:0]    gates_left_q;  // rows of gates before it
   logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
-  logic              out_of_memory, arrived, planes_done, tile_done;
-  logic              gate_written;
+  logic              out_of_memory, arrived, slices_done, tile_done, slice_grant, clock_runs;
+  //@ if units.bnn.enabled
+  logic [GateW:0]    gates_left_q;        // rows of gates before the group's first slice
   logic              at_gates, second_q;  // the next row is one of gates; of the second plane
+  logic              gate_we_q;
+  logic [GateW-1:0]  gate_row_q;
+  //@ endif
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
 
@@ -77,11 +85,17 @@ module npu_weight_loader #(
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&
                          (slice_row_q != '0 || !ready_q || slice_take_i);
-  assign planes_done   = !cmd_i.two_planes || second_q;
-  assign tile_done     = k0_last && k1_last && k2_last && planes_done;
+  assign slices_done   = k0_last && k1_last && k2_last;
   assign row_addr_o    = row_q;
   assign grant         = row_valid_o && row_ready_i;
-  assign row_last      = !at_gates && slice_row_q == (cmd_i.packed_weights ? SliceW'(PackedRows - 1)
+  //@ if units.bnn.enabled
+  assign at_gates      = gates_left_q != '0;
+  assign slice_grant   = grant && !at_gates;
+  assign tile_done     = slices_done && (!cmd_i.two_planes || second_q);
+  //@ endif
+  //@ unless units.bnn.enabled: assign slice_grant   = grant;
+  //@ unless units.bnn.enabled: assign tile_done     = slices_done;
+  assign row_last      = slice_row_q == (cmd_i.packed_weights ? SliceW'(PackedRows - 1)
                                                               : SliceW'(SliceRows - 1));
   assign k0_last       = k0_q + 16'd1 == cmd_i.k0_count;
   assign k1_last       = k1_q + 8'd1 == cmd_i.k1_count;
@@ -95,11 +109,11 @@ module npu_weight_loader #(
       ready_q     <= 1'b0;
       shadow_we_q <= 1'b0;
     end else begin
-      shadow_we_q <= grant && !at_gates;
+      shadow_we_q <= slice_grant;
       if (start_i) active_q <= 1'b1;
       if (error_o) active_q <= 1'b0;
       if (start_i || slice_take_i) ready_q <= 1'b0;
-      if (grant && row_last) begin
+      if (slice_grant && row_last) begin
         ready_q <= 1'b1;
         if (tile_done && tile_last && group_last) active_q <= 1'b0;
       end
@@ -117,14 +131,16 @@ module npu_weight_loader #(
       k2_q        <= '0;
       tile_q      <= '0;
       group_q     <= '0;
-    end else if (grant) begin
-      row_q       <= row_q + 24'd1;
-      slice_row_q <= (row_last || at_gates) ? '0 : slice_row_q + SliceW'(1);
-      if (row_last) begin
+    end else begin
+      if (grant) row_q <= row_q + 24'd1;
+      if (slice_grant) slice_row_q <= row_last ? '0 : slice_row_q + SliceW'(1);
+      if (slice_grant && row_last) begin
         k0_q <= k0_last ? '0 : k0_q + 16'd1;
         if (k0_last) k1_q <= k1_last ? '0 : k1_q + 8'd1;
         if (k0_last && k1_last) k2_q <= k2_last ? '0 : k2_q + 8'd1;
-        if (k0_last && k1_last && k2_last && !planes_done) row_q <= slices_row;
+        //@ if units.bnn.enabled
+        if (slices_done) row_q <= group_row_q + (cmd_i.gated ? 24'(GateRows) : 24'd0);
+        //@ endif
         if (tile_done) begin
           // The same slices again for the next tile, or on to the next group.
           tile_q <= tile_last ? '0 : tile_q + 16'd1;
@@ -139,31 +155,24 @@ module npu_weight_loader #(
     end
   end
 
-  assign at_gates   = gates_left_q != '0;
-  assign slices_row = group_row_q + (cmd_i.gated ? 24'(GateRows) : 24'd0);
+  assign clock_runs = !rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
+                      shadow_we_q || (active_q && cmd_i.follow);
 
   //@ if units.bnn.enabled
-  logic             gate_we_q;
-  logic [GateW-1:0] gate_row_q;
-
   always_ff @(posedge clk) begin
     gate_we_q <= rst_ni && !clear_i && grant && at_gates;
     if (start_i) second_q <= 1'b0;
-    else if (grant && row_last && k0_last) second_q <= cmd_i.two_planes && !second_q;
-    if (start_i || (grant && row_last && tile_done)) begin
+    else if (slice_grant && row_last && k0_last) second_q <= cmd_i.two_planes && !second_q;
+    if (start_i || (slice_grant && row_last && tile_done)) begin
       gates_left_q <= cmd_i.gated ? (GateW + 1)'(GateRows) : '0;
     end else if (grant && at_gates) begin
       gates_left_q <= gates_left_q - (GateW + 1)'(1);
     end
     if (grant) gate_row_q <= GateW'(GateRows) - gates_left_q[GateW-1:0];
   end
-  assign gate_we_o    = gate_we_q;
-  assign gate_row_o   = gate_row_q;
-  assign gate_written = gate_we_q;
+  assign gate_we_o  = gate_we_q;
+  assign gate_row_o = gate_row_q;
   //@ endif
-  //@ unless units.bnn.enabled: assign second_q     = 1'b0;
-  //@ unless units.bnn.enabled: assign gates_left_q = '0;
-  //@ unless units.bnn.enabled: assign gate_written = 1'b0;
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
@@ -178,9 +187,10 @@ module npu_weight_loader #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
-              shadow_we_q || gate_written ||
-              (active_q && cmd_i.follow)),
+    //@ if units.bnn.enabled
+    .enable_i(clock_runs || gate_we_q),
+    //@ endif
+    //@ unless units.bnn.enabled: .enable_i(clock_runs),
     .clk_o   (clk)
   );
 endmodule : npu_weight_loader

@@ -111,6 +111,33 @@ TEST(Emit, EveryPresetSameBytesAndTidy) {
   }
 }
 
+// Without the binary unit nothing of it is in the RTL but the fields of commands, which must be 0.
+TEST(Emit, UnitThatIsOffIsNotThere) {
+  const FileSet without = EmitWith(Preset("edge"), RtlLibrary());
+  const FileSet with = EmitWith(Preset("edge_bnn"), RtlLibrary());
+  for (const char* word : {"popcount", "npu_threshold", "binary_i", "plane_q", "planes_done",
+                           "skip_pass", "GateRows", "gates_q", "is_threshold"}) {
+    bool found = false;
+    for (const auto& [path, text] : with) {
+      found = found || (path.ends_with(".sv") && text.find(word) != std::string::npos);
+    }
+    EXPECT_TRUE(found) << word << " is not a word of the unit any more";
+    for (const auto& [path, text] : without) {
+      if (path.ends_with(".sv")) EXPECT_EQ(text.find(word), std::string::npos) << path << word;
+    }
+  }
+  for (const char* field : {"two_planes", "cmd_q.gated", "thresholds"}) {
+    size_t uses = 0;
+    for (const auto& [path, text] : without) {
+      if (!path.starts_with("rtl/") || path.ends_with("npu_isa_pkg.sv")) continue;
+      for (size_t at = text.find(field); at != std::string::npos; at = text.find(field, at + 1)) {
+        ++uses;
+      }
+    }
+    EXPECT_EQ(uses, 1u) << field << ": npu_pe refuses it, and nobody else looks at it";
+  }
+}
+
 // The clock is a view of its own: it changes constraints and reports but no hardware.
 TEST(Emit, HashIsInEveryConfiguredFile) {
   const NpuConfig config = Preset("nano");

@@ -5,8 +5,6 @@
 // slots of all lanes (dense dot products); a shift moves each lane's slots down by one to Ports
 // slots and puts the lane's own bytes into the last ones (one window per channel). A swap takes
 // over the next weights.
-// Binary: the bits of slots and weights are +1 and -1, those of bytes without valid_i 0. Lanes that
-// are not active hold their slots, and their sums stay.
 //
 // The sums follow the registers combinationally in the cycle in which fire_i is set.
 //

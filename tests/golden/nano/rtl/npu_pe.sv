@@ -77,7 +77,6 @@ module npu_pe #(
   localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
   localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
-  localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
   localparam int unsigned IndexW     = (Accumulators > 1) ? $clog2(Accumulators) : 1;
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
@@ -288,6 +287,11 @@ module npu_pe #(
   end
 
   // A gathered slice's operand: the bytes that count, one behind the other.
+  logic [Ports-1:0] operand_ports;  // with vectors of it
+  for (genvar p = 0; p < Ports; p++) begin : gen_operand_port
+    assign operand_ports[p] = CountW'(p) < stage_count;
+  end
+
   logic [8*Simd-1:0] gathered, gathered_q;
   logic [8*Simd-1:0] gather_mask;
   always_comb begin
@@ -295,7 +299,7 @@ module npu_pe #(
     gather_mask = '0;
     if (stage_valid && is_gather) begin
       for (int unsigned p = 0; p < Ports; p++) begin
-        if (CountW'(p) < stage_count && !port_lower[p]) begin
+        if (operand_ports[p]) begin
           gather_mask = ~({(8*Simd){1'b1}} << {stage_length[ByteW*p+:ByteW], 3'b000});
           gathered    = gathered | ((vectors[VecW*p+:8*Simd] & gather_mask) <<
                                     {stage_place[ByteW*p+:ByteW], 3'b000});
@@ -307,10 +311,6 @@ module npu_pe #(
   always_ff @(posedge clk_i) begin
     if (stage_valid && is_gather) gathered_q <= gathered;
   end
-
-  // Ports with vectors of the second plane, which wait for their pass.
-  logic [Ports-1:0] port_lower;
-  assign port_lower = '0;
 
   // ---------------------------------------------------------------------------------------------
   // Cores.
@@ -414,8 +414,6 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
-  logic        is_threshold;      // results become bits
-  logic [1:0]  threshold_writes;  // that this cycle's result gives
   logic        table_row_valid, table_row_ready;
   logic [23:0] loader_row, drain_row, table_row, loader_error_row, drain_error_row;
   logic        core_write_ready, write_valid, write_urgent, write_held, write_first, row_valid;
@@ -457,7 +455,6 @@ module npu_pe #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
-    .GateRows  (GateRows),
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Barriers  (Barriers)
@@ -629,7 +626,7 @@ module npu_pe #(
   logic [23:0]            post_out_addr;
   logic [PostWidth-1:0]   post_out_strb;
 
-  assign post_valid = (drain_result && !is_threshold) || (buffer_go && !is_lookup);
+  assign post_valid = drain_result || (buffer_go && !is_lookup);
   always_comb begin
     post_mode = 3'd3;
     if (is_array) post_mode = cmd_q.average ? 3'd1 : 3'd0;
@@ -674,16 +671,14 @@ module npu_pe #(
   );
 
   // The units that few commands use: their clock runs in these commands.
-  wire unit_clk;
+  wire  unit_clk;
+  logic uses_unit;
+  assign uses_unit = is_lookup || is_rows;
   npu_clock_gate u_unit_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i ||
-              (state_q != StIdle && (is_lookup || is_rows || is_threshold))),
+    .enable_i(!rst_ni || clear_i || (state_q != StIdle && uses_unit)),
     .clk_o   (unit_clk)
   );
-
-  assign is_threshold     = 1'b0;
-  assign threshold_writes = '0;
 
   // Table rows: LOOKUP copies 256 bytes of core 0 into its memories before it starts, SOFTMAX reads
   // words.
@@ -872,12 +867,10 @@ module npu_pe #(
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
-  // Bits of two planes are two writes, and come in every second cycle.
-  assign flight_in   = is_threshold ? threshold_writes
-                                    : 2'(drain_result || (buffer_go && !is_lookup));
-  assign drain_room  = is_threshold ? flight_q < FlightW'(WriteDepth - 4) &&
-                                      !(drain_result && cmd_q.thresholds[1])
-                                    : flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  always_comb begin
+    flight_in  = 2'(drain_result || (buffer_go && !is_lookup));
+    drain_room = flight_q + FlightW'(drain_result) < FlightW'(WriteDepth);
+  end
   assign vector_room = flight_q < FlightW'(WriteDepth);
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || state_q == StIdle) begin
@@ -945,15 +938,14 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, rows_out_of_memory, tiles_short, granted_q, bits_busy;
+  logic        error, rows_out_of_memory, tiles_short, granted_q, units_busy;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
-  assign bits_busy = 1'b0;
+  assign units_busy = post_busy || lookup_busy || rows_busy;
   assign seq_start  = (start && !is_lookup && !is_rows) || (state_q == StTable && load_done);
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
-                      !buffer_valid_q && !post_busy && !lookup_busy && !rows_busy && !write_busy &&
-                      !bits_busy && flight_q == '0;
+                      !buffer_valid_q && !units_busy && !write_busy && flight_q == '0;
 
   // More slices needed than the command's tile count announced: the loader has nothing left.
   assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;
