@@ -15,6 +15,7 @@
 #include "tests/support/files.h"
 #include "tests/support/random_spec.h"
 #include "verif/estimate/compute_plan.h"
+#include "verif/estimate/front_end.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
@@ -220,6 +221,34 @@ TEST(Estimate, BanksAreThoseOfTheConfiguration) {
       ASSERT_EQ(banks.Bank(address), config.pe_bank_of(address)) << name << " " << address;
     }
   }
+}
+
+TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
+  // As npu_command_queue: the command shown, the words of the memory, and one at its output.
+  constexpr uint32_t kDepth = 2, kEntries = 3;
+  estimate::StreamCommand command;
+  command.header.entries = kEntries;
+  estimate::CommandQueue queue(kDepth, kEntries);
+  uint32_t pushed = 0;
+  uint64_t now = 0;
+  for (; now < 40; ++now) {
+    queue.Tick(now);
+    if (!queue.ready()) continue;
+    queue.Push(&command, now);
+    ++pushed;
+  }
+  EXPECT_EQ(pushed, kEntries + kDepth * kEntries + 1);
+  // Room is given in the cycle after an entry has left the memory, one entry in each cycle.
+  queue.Take(now);
+  EXPECT_FALSE(queue.Tick(now));
+  for (uint32_t i = 0; i < kEntries; ++i) {
+    ++now;
+    EXPECT_EQ(queue.next(now), nullptr);
+    EXPECT_TRUE(queue.Tick(now));
+    EXPECT_EQ(queue.ready(), i != 0);
+  }
+  EXPECT_EQ(queue.next(now), nullptr);
+  EXPECT_EQ(queue.next(now + 1), &command);
 }
 
 TEST(Estimate, ReportHasTheShapeOfARun) {

@@ -132,6 +132,8 @@ class LoadEngine {
   void TickWord(uint64_t now);
   void TickRealigner();
   void TickRequests(uint64_t now);
+  /// Puts the run under check into the run queue, with its first request.
+  void ListRun();
   /// Takes the next run into the check, if that is free.
   void CheckRun(uint64_t now);
   bool WriteWord(uint64_t now);
@@ -163,6 +165,8 @@ class LoadEngine {
   uint32_t address_beats_ = 0;
   Ring<uint8_t> bursts_;  ///< under way: to core memory?
   uint64_t used_[2] = {}, staged_[2] = {};
+  uint64_t used_before_[2] = {}, staged_before_[2] = {};  ///< at the beginning of the cycle
+  size_t runs_queued_ = 0;                                ///< the same of run_queue_
   Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
@@ -199,6 +203,11 @@ class StoreEngine {
   struct Run {
     uint64_t low, source_low, last_byte;
   };
+
+  /// Puts the run under check into the run queue, with its first request.
+  void ListRun();
+  /// Takes the next run into the check, if that is free.
+  void CheckRun(uint64_t now);
 
   Surroundings& around_;
   CommandQueue& queue_;

@@ -86,6 +86,7 @@ class Machine {
       changed_ = barriers_.Update(now_);
       if (changed_) WakeStarved();
       FinishCommands();
+      AcceptReadAddress();
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
       GrantMemoryRead();
@@ -98,7 +99,6 @@ class Machine {
       }
       changed_ = load_queue_.Tick(now_) || changed_;
       changed_ = store_queue_.Tick(now_) || changed_;
-      for (CommandQueue& queue : pe_queues_) changed_ = queue.Tick(now_) || changed_;
       if (now_ >= kCalibration.start) Dispatch();
       changed_ = fetch_.Tick(now_) || changed_;
       if (ended_) break;
@@ -203,6 +203,23 @@ class Machine {
     StayAwake(3);
   }
 
+  /// A requester may show its next address in the cycle in which the bus takes the one before, so
+  /// this comes before the requesters' cycle.
+  void AcceptReadAddress() {
+    const bool fetch = fetch_.address_valid(now_), load = load_.address_valid(now_);
+    if ((fetch || load) && reads_.ready()) {
+      const bool choice = load && (!fetch || !load_address_last_);
+      load_address_last_ = choice;
+      reads_.Accept(choice, choice ? load_.address_beats() : fetch_.address_beats(), now_);
+      if (choice) {
+        load_.AddressAccepted();
+      } else {
+        fetch_.AddressAccepted();
+      }
+      changed_ = true;
+    }
+  }
+
   void Bus() {
     fetch_.NewCycle(now_);
     if (reads_.valid()) {
@@ -215,18 +232,6 @@ class Machine {
         reads_.Taken();
         changed_ = true;
       }
-    }
-    const bool fetch = fetch_.address_valid(now_), load = load_.address_valid(now_);
-    if ((fetch || load) && reads_.ready()) {
-      const bool choice = load && (!fetch || !load_address_last_);
-      load_address_last_ = choice;
-      reads_.Accept(choice, choice ? load_.address_beats() : fetch_.address_beats(), now_);
-      if (choice) {
-        load_.AddressAccepted();
-      } else {
-        fetch_.AddressAccepted();
-      }
-      changed_ = true;
     }
     changed_ = reads_.Present(now_) || changed_;
   }
