@@ -251,6 +251,56 @@ TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
   EXPECT_EQ(queue.next(now + 1), &command);
 }
 
+TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
+  // 2 x 2 pooling of 200 positions in two groups: more vectors than are stepped through.
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  estimate::ComputeFields f;
+  f.act_base = 1000;
+  f.out_w = 20;
+  f.out_h = 10;
+  f.positions = 200;
+  f.groups = 2;
+  f.group_step = f.group_channels = f.out_group_step = 16;
+  f.channels = 32;
+  f.x_step = 64;
+  f.row_bytes = 1280;
+  f.row_step = 2560;
+  f.y_step = 2;
+  f.in_h = 20;
+  f.win_rows = f.win_cols = 2;
+  f.win_row_step = 1280;
+  f.win_col_step = 32;
+  f.win_y_step = 1;
+  f.out_base = 60000;
+  f.out_x_step = 32;
+  f.out_row_step = 640;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMaxPool, f);
+  uint64_t fetches = 0, results = 0;
+  for (uint64_t cycle = 0; cycle < plan.fixed_cycles + 100; ++cycle) {
+    const estimate::VectorAccesses::Step step = plan.accesses.At(cycle);
+    if (step.fetch != estimate::VectorAccesses::kNone) {
+      EXPECT_EQ(step.fetch, fetches++);
+    }
+    if (step.result == estimate::VectorAccesses::kNone) continue;
+    EXPECT_EQ(step.result, results++);
+    EXPECT_GE(fetches, 4 * results);
+  }
+  EXPECT_EQ(fetches, 4u * 400);
+  EXPECT_EQ(results, 400u);
+  // The window of the second group's position (3, 1): columns first, rows inside of them.
+  const uint64_t vector = 200 + 23, corner = 1000 + 2560 + 16 + 3 * 64;
+  const uint64_t offsets[] = {0, 1280, 32, 1280 + 32};
+  for (uint64_t i = 0; i < 4; ++i) {
+    const uint64_t address = corner + offsets[i];  // 8 bytes into a word, so in two of them
+    EXPECT_EQ(
+        FetchBanks(config, banks, plan, 4 * vector + i),
+        uint64_t{1} << config.pe_bank_of(address) | uint64_t{1} << config.pe_bank_of(address + 16));
+  }
+  EXPECT_EQ(ResultBanks(config, banks, plan, vector),
+            uint64_t{1} << config.pe_bank_of(60000 + 16 + 640 + 3 * 32));
+}
+
 TEST(Estimate, ReportHasTheShapeOfARun) {
   const NpuConfig config = Config("edge");
   const auto program = Compiled(config, MakeRandomNetwork(2));

@@ -14,8 +14,6 @@ namespace {
 /// averages, few enough to cost nothing.
 constexpr int64_t kSampledPositions = 96;
 constexpr uint64_t kSteppedVectors = 64;
-/// The most banks that a mask tells apart.
-constexpr uint32_t kMaskBanks = 64;
 constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
@@ -326,8 +324,10 @@ class VectorPipeline {
     }
   }
 
-  /// Plays all vectors; those beyond the first kSteppedVectors cost what the last half of them did.
-  void Run(uint64_t* cycles, Causes* causes) {
+  /// Plays all vectors; those beyond the first kSteppedVectors cost, and do, what the last half of
+  /// them did.
+  void Run(uint64_t* cycles, Causes* causes, VectorAccesses* accesses) {
+    accesses_ = accesses;
     const uint64_t all = vectors_;
     const uint64_t stepped = std::min(all, kSteppedVectors);
     left_ = stepped;
@@ -350,6 +350,9 @@ class VectorPipeline {
     ++cycle_;
     *cycles = cycle_;
     *causes = causes_;
+    const bool repeats = all > stepped && end_cycle_ > half_cycle;
+    accesses->Repeat(repeats ? half_cycle : cycle_, repeats ? end_cycle_ : cycle_, all * fetches_,
+                     all);
     if (all == stepped || end_cycle_ <= half_cycle) return;
     const double scale =
         static_cast<double>(all - stepped) / static_cast<double>(stepped - stepped / 2);
@@ -406,6 +409,7 @@ class VectorPipeline {
 
     const bool push = is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
     const bool written = slots_ != 0;
+    accesses_->Record(grant, push);
 
     // Registers.
     if (is_lookup()) {
@@ -459,29 +463,8 @@ class VectorPipeline {
   uint32_t lookup_step_ = 0;
   uint32_t slots_ = 0, flight_ = 0;
   Causes causes_ = {}, at_end_ = {};
+  VectorAccesses* accesses_ = nullptr;
 };
-
-/// One vector after the other, along the first row.
-void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcode, uint64_t fetches,
-                     ComputePlan* plan) {
-  const ComputeFields& f = plan->fields;
-  const int64_t step = opcode == Opcode::kMaxPool ? f.x_step : config.post_width;
-  const int64_t out_step = opcode == Opcode::kMaxPool ? f.out_x_step : config.post_width;
-  std::vector<uint64_t> reads;
-  for (int64_t i = 0; reads.size() < kPatternCycles; ++i) {
-    for (uint64_t fetch = 0; fetch < fetches; ++fetch) {
-      const int64_t base = fetch == 1 && opcode != Opcode::kMaxPool ? f.b_base : f.act_base;
-      reads.push_back(
-          uint64_t{1} << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
-                          kMaskBanks));
-    }
-  }
-  const double period = opcode == Opcode::kLookup
-                            ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
-                            : static_cast<double>(std::max<uint64_t>(fetches, 2));
-  MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
-           &plan->bank_pattern);
-}
 
 }  // namespace
 
@@ -503,10 +486,74 @@ uint32_t BankMap::Bank(uint64_t address) const {
          mask_;
 }
 
+VectorAccesses::Step VectorAccesses::At(uint64_t cycle) const {
+  uint64_t rounds = 0;
+  if (cycle >= to_ && to_ > from_) {
+    rounds = (cycle - to_) / (to_ - from_) + 1;
+    cycle -= rounds * (to_ - from_);
+  }
+  Step step;
+  if (cycle >= steps_.size()) return step;
+  const Recorded& recorded = steps_[cycle];
+  const auto number = [&](uint64_t at, uint64_t begin, uint64_t end, uint64_t all) {
+    const uint64_t n = at + rounds * (end - begin);
+    return n < all ? n : kNone;
+  };
+  // The rounds are there only if the recording goes on behind them.
+  const Recorded& begin = steps_[std::min<uint64_t>(from_, steps_.size() - 1)];
+  const Recorded& end = steps_[std::min<uint64_t>(to_, steps_.size() - 1)];
+  if (recorded.fetches) step.fetch = number(recorded.fetch, begin.fetch, end.fetch, fetches_);
+  if (recorded.pushes) step.result = number(recorded.result, begin.result, end.result, results_);
+  return step;
+}
+
+uint64_t FetchBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                    uint64_t fetch) {
+  const ComputeFields& f = plan.fields;
+  const auto vector = static_cast<int64_t>(fetch / plan.vector_fetches);
+  const auto phase = static_cast<int64_t>(fetch % plan.vector_fetches);
+  const bool pool = plan.opcode == Opcode::kMaxPool;
+  const int64_t positions = pool ? AtLeastOne(f.positions) : vector + 1;
+  const int64_t group = vector / positions, position = vector % positions;
+  const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
+  int64_t x = f.x_start, address = f.act_base + oy * f.row_step, length = config.post_width;
+  if (pool) {
+    const int64_t column = phase / AtLeastOne(f.win_rows), row = phase % AtLeastOne(f.win_rows);
+    const int64_t y = f.y_start + oy * f.y_step + row * f.win_y_step;
+    if (y < 0 || y >= f.in_h) return 0;
+    x += ox * f.x_step + column * f.win_col_step + group * f.group_step;
+    address += row * f.win_row_step;
+    length = f.group_channels;
+  } else {
+    x += ox * config.post_width;
+    if (phase == 1) address = f.b_base + oy * f.b_row_step;
+  }
+  if (x >= f.row_bytes || x + length <= 0) return 0;
+  return banks.Mask(static_cast<uint64_t>(address + x) & 0xffffff, static_cast<uint64_t>(length));
+}
+
+uint64_t ResultBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                     uint64_t result) {
+  const ComputeFields& f = plan.fields;
+  const auto vector = static_cast<int64_t>(result);
+  const bool pool = plan.opcode == Opcode::kMaxPool;
+  const int64_t positions = pool ? AtLeastOne(f.positions) : vector + 1;
+  const int64_t group = vector / positions, position = vector % positions;
+  const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
+  const int64_t step = pool ? f.out_x_step : config.post_width;
+  const int64_t left = pool ? f.channels - group * f.group_channels : f.row_bytes - ox * step;
+  const int64_t most = pool ? std::min<int64_t>(f.group_channels, config.post_width)
+                            : static_cast<int64_t>(config.post_width);
+  const int64_t address = f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * step;
+  return banks.Mask(static_cast<uint64_t>(address) & 0xffffff,
+                    static_cast<uint64_t>(std::clamp<int64_t>(left, 1, most)));
+}
+
 ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode opcode,
                         const ComputeFields& fields) {
   ComputePlan plan;
   plan.fields = fields;
+  plan.opcode = opcode;
   const int64_t rows = AtLeastOne(fields.out_h), depth = AtLeastOne(fields.row_bytes);
   const auto vectors = (depth + banks.word_bytes() - 1) / banks.word_bytes();
   switch (opcode) {
@@ -537,13 +584,14 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
       const int64_t fetches = pool ? AtLeastOne(fields.win_rows) * AtLeastOne(fields.win_cols)
                               : opcode == Opcode::kLookup ? 1
                                                           : 2;
-      PlanVectorBanks(config, banks, opcode, static_cast<uint64_t>(fetches), &plan);
+      plan.vector_fetches = static_cast<uint64_t>(fetches);
       uint64_t cycles = 0;
       VectorPipeline(config, opcode, static_cast<uint64_t>(count), static_cast<uint32_t>(fetches))
-          .Run(&cycles, &plan.fixed_causes);
+          .Run(&cycles, &plan.fixed_causes, &plan.accesses);
       if (opcode == Opcode::kLookup) {
         const uint32_t row = config.core_row_bytes();
-        plan.fixed_causes[kFill] += kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
+        plan.vectors_from = kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
+        plan.fixed_causes[kFill] += plan.vectors_from;
       }
       break;
     }

@@ -156,7 +156,7 @@ bool LoadEngine::WriteWord(uint64_t now) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
     PeTiming& target = around_.pes[pe];
     if (f.core_memory != 0 ? target.WriteCore(now, row, word_bytes_)
-                           : target.AccessMemory(now, word_address_)) {
+                           : target.WriteMemory(now, word_address_)) {
       pes_left_ &= ~(uint64_t{1} << pe);
     } else {
       all = false;

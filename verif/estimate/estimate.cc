@@ -193,7 +193,7 @@ class Machine {
     changed_ = true;
     const bool choice = store && (!load || !store_read_last_);
     PeTiming& pe = pes_[choice ? store_.memory_pe() : load_.memory_pe()];
-    if (!pe.AccessMemory(now_, choice ? store_.memory_address() : load_.memory_address())) return;
+    if (!pe.ReadMemory(now_, choice ? store_.memory_address() : load_.memory_address())) return;
     store_read_last_ = choice;
     if (choice) {
       store_.MemoryRead(now_);

@@ -19,6 +19,8 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
   tile_running_ = slicing_ = starved_ = granted_ = false;
   pattern_rows_ = 0;
   steal_from_ = steal_to_ = 0;
+  walk_cycle_ = 0;
+  walk_slots_.fill(0);
   if (!plan->is_array) {
     for (uint32_t i = 0; i < kCauses; ++i) causes_[i] += plan->fixed_causes[i];
     next_ = now + plan->fixed_cycles;
@@ -345,16 +347,64 @@ bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
   return true;
 }
 
-bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
-  if (plan_ != nullptr && !plan_->bank_pattern.empty() &&
-      memory_wait_ < kCalibration.bus_max_wait) {
-    const uint64_t taken = plan_->bank_pattern[(now - started_) % kPatternCycles];
-    if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
-      ++memory_wait_;
-      return false;
+uint64_t PeTiming::VectorBanks(uint64_t cycle) {
+  // Only cycles in which the bus asks count, and what waits then came shortly before.
+  constexpr uint64_t kSettle = 16;
+  if (cycle + 1 < walk_cycle_ || cycle >= walk_cycle_ + 2 * kSettle) {
+    walk_cycle_ = cycle < kSettle ? 0 : cycle - kSettle;
+    walk_slots_.fill(0);
+  }
+  for (; walk_cycle_ <= cycle; ++walk_cycle_) {
+    const VectorAccesses::Step step = plan_->accesses.At(walk_cycle_);
+    walk_banks_ =
+        step.fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, step.fetch);
+    // As npu_pe_memory: the last slot that can leave, and the last free one for the next result.
+    uint64_t* free_slot = nullptr;
+    uint64_t* leaving = nullptr;
+    for (uint64_t& slot : walk_slots_) {
+      if (slot == 0) free_slot = &slot;
+      if (slot != 0 && (slot & walk_banks_) == 0) leaving = &slot;
+    }
+    if (leaving != nullptr) {
+      walk_banks_ |= *leaving;
+      *leaving = 0;
+    }
+    if (step.result != VectorAccesses::kNone && free_slot != nullptr) {
+      *free_slot = ResultBanks(config_, banks_, *plan_, step.result);
     }
   }
-  memory_wait_ = 0;
+  return walk_banks_;
+}
+
+uint64_t PeTiming::TakenBanks(uint64_t now) {
+  if (plan_ == nullptr) return 0;
+  if (!plan_->accesses.empty()) {
+    const uint64_t first = started_ + 1 + plan_->vectors_from;
+    return now < first ? 0 : VectorBanks(now - first);
+  }
+  return plan_->bank_pattern.empty() ? 0 : plan_->bank_pattern[(now - started_) % kPatternCycles];
+}
+
+bool PeTiming::WriteMemory(uint64_t now, uint64_t address) {
+  const uint64_t bank = banks_.Mask(address);
+  if (write_wait_ < kCalibration.bus_max_wait && (TakenBanks(now) & bank) != 0) {
+    ++write_wait_;
+    return false;
+  }
+  write_wait_ = 0;
+  bus_write_cycle_ = now;
+  bus_write_bank_ = bank;
+  return true;
+}
+
+bool PeTiming::ReadMemory(uint64_t now, uint64_t address) {
+  const uint64_t bank = banks_.Mask(address);
+  const bool written = bus_write_cycle_ == now && bus_write_bank_ == bank;
+  if (read_wait_ < kCalibration.bus_max_wait && (written || (TakenBanks(now) & bank) != 0)) {
+    ++read_wait_;
+    return false;
+  }
+  read_wait_ = 0;
   return true;
 }
 

@@ -2,10 +2,12 @@
 // each cycle is spent on; when its memories are free for the bus side.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <limits>
 
 #include "generator/config/npu_config.h"
+#include "verif/estimate/calibration.h"
 #include "verif/estimate/compute_plan.h"
 #include "verif/estimate/front_end.h"
 
@@ -36,8 +38,9 @@ class PeTiming {
   /// A bus word of `bytes` bytes for core memory asks in this cycle; false: it must ask again in
   /// the next. `row` is the same for words that can be gathered into one row.
   bool WriteCore(uint64_t now, uint64_t row, uint64_t bytes);
-  /// The same for the word of PE memory at `address`, reads and writes.
-  bool AccessMemory(uint64_t now, uint64_t address);
+  /// The same for the word of PE memory at `address`. Writes of a cycle come before its read.
+  bool WriteMemory(uint64_t now, uint64_t address);
+  bool ReadMemory(uint64_t now, uint64_t address);
 
  private:
   void BeginTile(uint64_t now);
@@ -53,6 +56,9 @@ class PeTiming {
   uint64_t WholeCycles(double value);
   bool RowPortBusy(uint64_t now) const;
   void StealRow(uint64_t now);
+  /// Banks of PE memory that compute uses in cycle `now`.
+  uint64_t TakenBanks(uint64_t now);
+  uint64_t VectorBanks(uint64_t cycle);
 
   const NpuConfig& config_;
   const BankMap& banks_;
@@ -97,7 +103,11 @@ class PeTiming {
   uint64_t held_row_ = 0, held_bytes_ = 0, last_beat_ = 0;
   uint32_t core_wait_ = 0;
   // PE memory
-  uint32_t memory_wait_ = 0;
+  uint32_t write_wait_ = 0, read_wait_ = 0;  ///< refusals so far
+  uint64_t bus_write_cycle_ = kNever, bus_write_bank_ = 0;
+  // Vector operations: the next cycle to look at, results that wait, banks of the cycle before.
+  uint64_t walk_cycle_ = 0, walk_banks_ = 0;
+  std::array<uint64_t, kCalibration.write_slots> walk_slots_ = {};
 };
 
 }  // namespace npugen::estimate
