@@ -16,6 +16,7 @@
 #include "tests/support/random_spec.h"
 #include "verif/estimate/compute_plan.h"
 #include "verif/estimate/front_end.h"
+#include "verif/estimate/pe_timing.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
@@ -299,6 +300,56 @@ TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
   }
   EXPECT_EQ(ResultBanks(config, banks, plan, vector),
             uint64_t{1} << config.pe_bank_of(60000 + 16 + 640 + 3 * 32));
+}
+
+/// Cycles of a WINDOW command of 8 groups of one position and 3 slices, whose rows of core memory
+/// take longer than anything else. With `loads` a bus word for core memory asks in each cycle.
+uint64_t PooledCycles(const NpuConfig& config, bool loads) {
+  const estimate::BankMap banks(config);
+  const estimate::Barriers barriers(config.barriers());
+  estimate::ComputeFields f;
+  f.drain = f.acc_init = 1;
+  f.out_w = f.out_h = f.positions = f.tiles = 1;
+  f.groups = 8;
+  f.k1_count = 3;
+  f.k1_step = 256;
+  f.group_step = f.group_channels = 32;
+  f.channels = 256;
+  f.row_bytes = 768;
+  f.in_h = f.win_rows = 3;
+  f.win_cols = f.win_new_cols = f.win_y_step = 1;
+  f.win_row_step = 768;
+  f.out_base = 4096;
+  f.out_group_step = 32;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kWindow, f);
+  EXPECT_EQ(plan.slice_rows, 4u);
+  EXPECT_EQ(plan.record_rows, 9u);
+  estimate::PeTiming pe(config, banks, barriers);
+  const estimate::HeaderFields header;
+  pe.Start(&plan, &header, 0);
+  uint64_t now = 0, word = 0;
+  for (bool ended = false; !ended && now < 10000; ++now) {
+    while (!ended && pe.next_event() <= now) ended = pe.Advance();
+    if (ended || !loads) continue;
+    if (pe.WriteCore(now, word / 2, 32)) ++word;  // two words to a row
+  }
+  uint64_t causes = 0;
+  for (uint64_t cycles : pe.causes()) causes += cycles;
+  EXPECT_EQ(causes, now);
+  return now;
+}
+
+TEST(Estimate, WordsFromTheBusTakeTheRowPort) {
+  const NpuConfig config = Config("edge_tpu_v2");
+  // 8 groups of 3 * 4 rows of weights and 9 of records, and the way of the last result.
+  const uint64_t alone = PooledCycles(config, false);
+  EXPECT_GE(alone, 8u * 21);
+  EXPECT_LE(alone, 8u * 21 + 24);
+  // A whole row goes before the loader and before the records, in every second cycle in which they
+  // ask.
+  const uint64_t loaded = PooledCycles(config, true);
+  EXPECT_GE(2 * loaded, 3 * alone);
+  EXPECT_LE(loaded, 2u * alone);
 }
 
 TEST(Estimate, ReportHasTheShapeOfARun) {

@@ -89,6 +89,7 @@ class Machine {
       AcceptReadAddress();
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
+      if (load_.wrote_core()) FindPeEvent();
       GrantMemoryRead();
       Bus();
       if (now_ <= pes_awake_until_) {
