@@ -302,6 +302,60 @@ TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
             uint64_t{1} << config.pe_bank_of(60000 + 16 + 640 + 3 * 32));
 }
 
+TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  const auto bank = [&](uint64_t address) { return uint64_t{1} << config.pe_bank_of(address); };
+  std::vector<uint64_t> masks;
+  // A 3 x 3 window over 4 rows of 11 positions of 16 channels, padding around them.
+  estimate::ComputeFields f;
+  f.act_base = 4096 - 176;
+  f.y_start = -1;
+  f.x_start = -16;
+  f.out_w = 11;
+  f.out_h = 4;
+  f.positions = 44;
+  f.x_step = f.out_x_step = 16;
+  f.row_step = f.row_bytes = f.win_row_step = f.out_row_step = 176;
+  f.y_step = f.win_y_step = f.win_new_cols = 1;
+  f.in_h = 4;
+  f.win_rows = f.win_cols = 3;
+  f.win_col_step = f.group_channels = f.channels = 16;
+  f.out_base = 8192;
+  const estimate::ComputePlan window = PlanCompute(config, banks, Opcode::kWindow, f);
+  // The second tile: rows one below the other are in three banks, so a column is a cycle.
+  estimate::TileSlice tile;
+  tile.first = 16;
+  tile.size = 16;
+  ReadBanks(config, banks, window, tile, &masks);
+  // Its first position needs three columns; the one that begins a row has the left one, which is
+  // padding, from the end of the row before, and fetches two.
+  ASSERT_EQ(masks.size(), 3u + 5 + 2 + 9);
+  const uint64_t corner = 4096 + 4 * 16;  // column 4 of the image's row 0
+  for (uint64_t c = 0; c < 3; ++c) {
+    const uint64_t address = corner + c * 16;
+    EXPECT_EQ(masks[c], bank(address) | bank(address + 176) | bank(address + 352)) << c;
+  }
+  EXPECT_EQ(masks[3], bank(corner + 48) | bank(corner + 48 + 176) | bank(corner + 48 + 352));
+  EXPECT_EQ(ChunkBanks(config, banks, window, 0, 16, 0), bank(8192 + 176 + 5 * 16));
+
+  // Whole vectors: slice k0 = 1 of 64 channels is 16 bytes further on.
+  estimate::ComputeFields dense = f;
+  dense.act_base = 1000;
+  dense.x_start = dense.y_start = 0;
+  dense.k0_count = 4;
+  dense.x_step = 64;
+  dense.row_bytes = dense.row_step = 704;
+  const estimate::ComputePlan matmul = PlanCompute(config, banks, Opcode::kMatmul, dense);
+  tile.slice = 1;
+  ReadBanks(config, banks, matmul, tile, &masks);
+  ASSERT_EQ(masks.size(), 16u);
+  for (uint64_t p = 0; p < 16; ++p) {
+    const uint64_t address = 1000 + 16 + (16 + p) / 11 * 704 + (16 + p) % 11 * 64;
+    EXPECT_EQ(masks[p], bank(address) | bank(address + 16)) << p;
+  }
+}
+
 /// Cycles of a WINDOW command of 8 groups of one position and 3 slices, whose rows of core memory
 /// take longer than anything else. With `loads` a bus word for core memory asks in each cycle.
 uint64_t PooledCycles(const NpuConfig& config, bool loads) {

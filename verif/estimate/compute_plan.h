@@ -57,8 +57,12 @@ struct SliceCost {
 /// The most banks that a mask tells apart.
 inline constexpr uint32_t kMaskBanks = 64;
 
-/// Cycles of a bank pattern, a power of two.
-inline constexpr size_t kPatternCycles = 128;
+/// Operand of one slice relative to its position.
+struct SliceOperand {
+  int64_t x = 0, y = 0, address = 0;  ///< k offsets: bytes in the row, rows, bytes of rows
+  int64_t rows = 1;                   ///< rows fetched of a column or of a gathered slice
+  int64_t skip = 0;                   ///< bytes of the first kernel row that are not fetched
+};
 
 /// When a vector operation reads PE memory, and when its results reach the write buffer.
 class VectorAccesses {
@@ -109,9 +113,8 @@ struct ComputePlan {
   uint32_t record_rows = 0;        ///< core memory rows of a group's records
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all
   bool slides_over_tiles = false;  ///< a window slides on from one tile to the next
-  /// Banks of PE memory that the command uses in each of some consecutive cycles, one bit each; the
-  /// bus side finds them taken. kPatternCycles masks, or none.
-  std::vector<uint64_t> bank_pattern;
+  /// Of each slice, in the sequencer's order; of MATMULs of whole vectors those of k0 = 0 only.
+  std::vector<SliceOperand> operands;
 
   // Vector operations: cycles from the one after StStart to `finished`, and their causes.
   uint64_t fixed_cycles = 0;
@@ -121,6 +124,21 @@ struct ComputePlan {
   uint64_t vectors_from = 0;    ///< cycles before the first fetch
   VectorAccesses accesses;
 };
+
+/// A slice of a tile of MATMUL or WINDOW.
+struct TileSlice {
+  uint32_t group = 0, slice = 0;
+  int64_t first = 0, size = 1;  ///< positions of the group
+  bool fresh = true;            ///< the first of them needs its whole window
+};
+
+/// Banks of PE memory, one bit each, that its fetches read, cycle by cycle, if nothing but other
+/// fetches is in their way.
+void ReadBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+               const TileSlice& tile, std::vector<uint64_t>* masks);
+/// Banks that chunk `chunk` of the results of a position of a group is written to.
+uint64_t ChunkBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                    uint32_t group, int64_t position, uint64_t chunk);
 
 /// Banks of PE memory, one bit each, that a vector operation reads with fetch number `fetch`.
 uint64_t FetchBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,

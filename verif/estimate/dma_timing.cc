@@ -151,7 +151,7 @@ bool LoadEngine::WriteWord(uint64_t now) {
   const DmaFields& f = word_context_.command->dma;
   const uint64_t row =
       word_address_ / around_.config.core_row_bytes() << 16 | static_cast<uint64_t>(f.core_mask);
-  wrote_core_ = f.core_memory != 0;
+  wrote_ = true;
   bool all = true;
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
@@ -318,7 +318,7 @@ void LoadEngine::CheckRun(uint64_t now) {
 }
 
 bool LoadEngine::Tick(uint64_t now) {
-  moved_ = wrote_core_ = false;
+  moved_ = wrote_ = false;
   // Whether a command can be taken depends on the registers as they are.
   const StreamCommand* next = queue_.next(now);
   bool take = false;

@@ -111,8 +111,8 @@ class LoadEngine {
   void AddressAccepted() { address_valid_ = false; }
   /// A beat from the bus; false: no room, it must be shown again.
   bool Beat(bool last);
-  /// A word for core memory was shown to PEs in this cycle, which may change their events.
-  bool wrote_core() const { return wrote_core_; }
+  /// A word was shown to PEs in this cycle, which may change their events.
+  bool wrote() const { return wrote_; }
   bool wants_memory() const { return wants_memory_; }
   uint32_t memory_pe() const { return memory_pe_; }
   uint64_t memory_address() const { return memory_address_; }
@@ -145,7 +145,7 @@ class LoadEngine {
   const uint32_t bus_bytes_;
   RunLister runs_{true};
   Realigner realigner_;
-  bool moved_ = false, wrote_core_ = false;
+  bool moved_ = false, wrote_ = false;
   uint32_t running_tag_ = 0;
   uint64_t next_event_ = kNever;
 

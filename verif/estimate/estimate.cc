@@ -89,7 +89,7 @@ class Machine {
       AcceptReadAddress();
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
-      if (load_.wrote_core()) FindPeEvent();
+      if (load_.wrote()) FindPeEvent();
       GrantMemoryRead();
       Bus();
       if (now_ <= pes_awake_until_) {
@@ -194,7 +194,10 @@ class Machine {
     changed_ = true;
     const bool choice = store && (!load || !store_read_last_);
     PeTiming& pe = pes_[choice ? store_.memory_pe() : load_.memory_pe()];
-    if (!pe.ReadMemory(now_, choice ? store_.memory_address() : load_.memory_address())) return;
+    const bool granted =
+        pe.ReadMemory(now_, choice ? store_.memory_address() : load_.memory_address());
+    pe_event_ = std::min(pe_event_, pe.next_event());
+    if (!granted) return;
     store_read_last_ = choice;
     if (choice) {
       store_.MemoryRead(now_);

@@ -121,6 +121,7 @@ void PeTiming::BeginSlice(uint64_t now) {
   at_.granted = true;
   at_.state = State::kFetch;
   at_.next = now + fetches;
+  at_.fetch_from = now;
   ++at_.slice;
   LoadSlice(now);
 }
@@ -236,6 +237,7 @@ void PeTiming::Skim() {
     at_.slice += static_cast<uint32_t>(slices);
     at_.state = State::kFetch;
     at_.next = last + fetches / slices;
+    at_.fetch_from = last;
     LoadSlice(last);
   }
 }
@@ -287,8 +289,8 @@ void PeTiming::FinishTile(uint64_t end) {
       drains_.erase(drains_.begin());
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
-    drains_.push_back(
-        {end + kCalibration.drain_delay, tile_size_ * chunks, half_, records, 0, 0, 0});
+    drains_.push_back({end + kCalibration.drain_delay, tile_size_ * chunks, half_, group_,
+                       FirstPosition(), chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     const Drain& drain = drains_.back();
@@ -405,17 +407,66 @@ bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
   return true;
 }
 
-uint64_t PeTiming::VectorBanks(uint64_t cycle) {
+int64_t PeTiming::FirstPosition() const {
+  return std::max<int64_t>(plan_->fields.positions, 1) -
+         static_cast<int64_t>(positions_left_ + tile_size_);
+}
+
+uint64_t PeTiming::ReadsAt(uint64_t cycle) {
+  if (!plan_->is_array) {
+    const uint64_t first = started_ + 1 + plan_->vectors_from;
+    if (cycle < first) return 0;
+    const uint64_t fetch = plan_->accesses.At(cycle - first).fetch;
+    return fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, fetch);
+  }
+  if (at_.state != State::kFetch || cycle < at_.fetch_from) return 0;
+  if (masks_from_ != at_.fetch_from) {
+    masks_from_ = at_.fetch_from;
+    TileSlice tile;
+    tile.group = group_;
+    tile.slice = at_.slice - 1;
+    tile.first = FirstPosition();
+    tile.size = static_cast<int64_t>(tile_size_);
+    tile.fresh = fresh_ != 0;
+    ReadBanks(config_, banks_, *plan_, tile, &masks_);
+  }
+  const uint64_t since = cycle - at_.fetch_from;
+  return since < masks_.size() ? masks_[since] : 0;
+}
+
+uint64_t PeTiming::ResultAt(uint64_t cycle) {
+  if (!plan_->is_array) {
+    const uint64_t first = started_ + 1 + plan_->vectors_from;
+    if (cycle < first) return 0;
+    const uint64_t result = plan_->accesses.At(cycle - first).result;
+    return result == VectorAccesses::kNone ? 0 : ResultBanks(config_, banks_, *plan_, result);
+  }
+  for (const Drain& drain : drains_) {
+    const uint64_t first = drain.done - drain.length + kCalibration.result_delay;
+    if (cycle < first || cycle >= first + drain.length) continue;
+    const uint64_t result = cycle - first;
+    return ChunkBanks(config_, banks_, *plan_, drain.group,
+                      drain.first + static_cast<int64_t>(result / drain.chunks),
+                      result % drain.chunks);
+  }
+  return 0;
+}
+
+uint64_t PeTiming::TakenBanks(uint64_t now) {
+  if (plan_ == nullptr) return 0;
+  if (plan_->is_array) {
+    Unskim(now);
+  } else if (plan_->accesses.empty()) {
+    return 0;
+  }
   // Only cycles in which the bus asks count, and what waits then came shortly before.
-  constexpr uint64_t kSettle = 16;
-  if (cycle + 1 < walk_cycle_ || cycle >= walk_cycle_ + 2 * kSettle) {
-    walk_cycle_ = cycle < kSettle ? 0 : cycle - kSettle;
+  constexpr uint64_t kSettle = 12;
+  if (now + 1 < walk_cycle_ || now >= walk_cycle_ + 2 * kSettle) {
+    walk_cycle_ = std::max(started_, now - std::min(now, kSettle));
     walk_slots_.fill(0);
   }
-  for (; walk_cycle_ <= cycle; ++walk_cycle_) {
-    const VectorAccesses::Step step = plan_->accesses.At(walk_cycle_);
-    walk_banks_ =
-        step.fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, step.fetch);
+  for (; walk_cycle_ <= now; ++walk_cycle_) {
+    walk_banks_ = ReadsAt(walk_cycle_);
     // As npu_pe_memory: the last slot that can leave, and the last free one for the next result.
     uint64_t* free_slot = nullptr;
     uint64_t* leaving = nullptr;
@@ -427,20 +478,10 @@ uint64_t PeTiming::VectorBanks(uint64_t cycle) {
       walk_banks_ |= *leaving;
       *leaving = 0;
     }
-    if (step.result != VectorAccesses::kNone && free_slot != nullptr) {
-      *free_slot = ResultBanks(config_, banks_, *plan_, step.result);
-    }
+    const uint64_t result = ResultAt(walk_cycle_);
+    if (result != 0 && free_slot != nullptr) *free_slot = result;
   }
   return walk_banks_;
-}
-
-uint64_t PeTiming::TakenBanks(uint64_t now) {
-  if (plan_ == nullptr) return 0;
-  if (!plan_->accesses.empty()) {
-    const uint64_t first = started_ + 1 + plan_->vectors_from;
-    return now < first ? 0 : VectorBanks(now - first);
-  }
-  return plan_->bank_pattern.empty() ? 0 : plan_->bank_pattern[(now - started_) % kPatternCycles];
 }
 
 bool PeTiming::WriteMemory(uint64_t now, uint64_t address) {

@@ -57,9 +57,10 @@ class PeTiming {
     State state = State::kEnd;
     uint64_t next = kNever;
     uint64_t wait_from = 0;
-    uint32_t slice = 0;    ///< of the tile, the next one
-    bool granted = false;  ///< something of the command
-    double carry = 0;      ///< fetch cycles not yet charged
+    uint32_t slice = 0;       ///< of the tile, the next one
+    bool granted = false;     ///< something of the command
+    double carry = 0;         ///< fetch cycles not yet charged
+    uint64_t fetch_from = 0;  ///< first grant of the slice
     // npu_weight_loader: rows of the next slice are requested from load_from on.
     bool loading = false, load_starved = false;
     uint64_t load_from = 0;
@@ -72,6 +73,9 @@ class PeTiming {
     uint64_t ready;  ///< first cycle in which a result of it could be issued
     uint64_t length;
     uint32_t half;
+    uint32_t group;
+    int64_t first;  ///< position
+    uint64_t chunks;
     bool records;           ///< then the records of the next group are read
     uint64_t extra;         ///< cycles in which words from the bus take their row port
     uint64_t done;          ///< the cycle after its last issue
@@ -95,6 +99,8 @@ class PeTiming {
   bool Arrived(uint32_t group, uint32_t slice) const;
   /// Fetch cycles of the tile's positions in a slice.
   double Fetches(const SliceCost& cost) const;
+  /// The tile's first position in its group.
+  int64_t FirstPosition() const;
   uint64_t WholeCycles(double value);
   /// Whether records are read in cycle `now`; the tile behind which they are, null for the first.
   bool ReadsRecords(uint64_t now, Drain** drain);
@@ -104,7 +110,10 @@ class PeTiming {
   void StealRow(uint64_t now);
   /// Banks of PE memory that compute uses in cycle `now`.
   uint64_t TakenBanks(uint64_t now);
-  uint64_t VectorBanks(uint64_t cycle);
+  /// Those that the fetches of a cycle read.
+  uint64_t ReadsAt(uint64_t cycle);
+  /// Those of the result that reaches the write buffer in a cycle; 0: none does.
+  uint64_t ResultAt(uint64_t cycle);
 
   const NpuConfig& config_;
   const BankMap& banks_;
@@ -139,8 +148,10 @@ class PeTiming {
   // PE memory
   uint32_t write_wait_ = 0, read_wait_ = 0;  ///< refusals so far
   uint64_t bus_write_cycle_ = kNever, bus_write_bank_ = 0;
-  // Vector operations: the next cycle to look at, results that wait, banks of the cycle before.
-  uint64_t walk_cycle_ = 0, walk_banks_ = 0;
+  // The next cycle to look at, results that wait, banks of the cycle before; banks of the slice
+  // whose fetches begin in cycle masks_from_.
+  uint64_t walk_cycle_ = 0, walk_banks_ = 0, masks_from_ = kNever;
+  std::vector<uint64_t> masks_;
   std::array<uint64_t, kCalibration.write_slots> walk_slots_ = {};
 };
 
