@@ -466,7 +466,7 @@ uint64_t PeTiming::TakenBanks(uint64_t now) {
     walk_slots_.fill(0);
   }
   for (; walk_cycle_ <= now; ++walk_cycle_) {
-    walk_banks_ = ReadsAt(walk_cycle_);
+    walk_banks_ = walk_reads_ = ReadsAt(walk_cycle_);
     // As npu_pe_memory: the last slot that can leave, and the last free one for the next result.
     uint64_t* free_slot = nullptr;
     uint64_t* leaving = nullptr;
@@ -484,11 +484,27 @@ uint64_t PeTiming::TakenBanks(uint64_t now) {
   return walk_banks_;
 }
 
+void PeTiming::DelayFetches(uint64_t now) {
+  if (!plan_->is_array) {
+    ++started_;
+    ++at_.next;
+    ++at_.causes[kActivationPort];
+  } else if (at_.state == State::kFetch && now >= at_.fetch_from) {
+    ++at_.fetch_from;
+    ++masks_from_;
+    ++at_.next;
+    ++at_.causes[kActivationPort];
+  }
+}
+
 bool PeTiming::WriteMemory(uint64_t now, uint64_t address) {
   const uint64_t bank = banks_.Mask(address);
-  if (write_wait_ < kCalibration.bus_max_wait && (TakenBanks(now) & bank) != 0) {
-    ++write_wait_;
-    return false;
+  if ((TakenBanks(now) & bank) != 0) {
+    if (write_wait_ < kCalibration.bus_max_wait) {
+      ++write_wait_;
+      return false;
+    }
+    if ((walk_reads_ & bank) != 0) DelayFetches(now);
   }
   write_wait_ = 0;
   bus_write_cycle_ = now;
@@ -499,9 +515,13 @@ bool PeTiming::WriteMemory(uint64_t now, uint64_t address) {
 bool PeTiming::ReadMemory(uint64_t now, uint64_t address) {
   const uint64_t bank = banks_.Mask(address);
   const bool written = bus_write_cycle_ == now && bus_write_bank_ == bank;
-  if (read_wait_ < kCalibration.bus_max_wait && (written || (TakenBanks(now) & bank) != 0)) {
-    ++read_wait_;
-    return false;
+  const bool taken = (TakenBanks(now) & bank) != 0;
+  if (written || taken) {
+    if (read_wait_ < kCalibration.bus_max_wait) {
+      ++read_wait_;
+      return false;
+    }
+    if (taken && (walk_reads_ & bank) != 0) DelayFetches(now);
   }
   read_wait_ = 0;
   return true;

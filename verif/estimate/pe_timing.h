@@ -110,6 +110,8 @@ class PeTiming {
   void StealRow(uint64_t now);
   /// Banks of PE memory that compute uses in cycle `now`.
   uint64_t TakenBanks(uint64_t now);
+  /// A word from the bus goes before the fetches of cycle `now`: they come again a cycle later.
+  void DelayFetches(uint64_t now);
   /// Those that the fetches of a cycle read.
   uint64_t ReadsAt(uint64_t cycle);
   /// Those of the result that reaches the write buffer in a cycle; 0: none does.
@@ -150,7 +152,7 @@ class PeTiming {
   uint64_t bus_write_cycle_ = kNever, bus_write_bank_ = 0;
   // The next cycle to look at, results that wait, banks of the cycle before; banks of the slice
   // whose fetches begin in cycle masks_from_.
-  uint64_t walk_cycle_ = 0, walk_banks_ = 0, masks_from_ = kNever;
+  uint64_t walk_cycle_ = 0, walk_banks_ = 0, walk_reads_ = 0, masks_from_ = kNever;
   std::vector<uint64_t> masks_;
   std::array<uint64_t, kCalibration.write_slots> walk_slots_ = {};
 };
