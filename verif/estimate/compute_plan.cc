@@ -13,6 +13,8 @@ namespace {
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
 /// averages, few enough to cost nothing.
 constexpr int64_t kSampledPositions = 96;
+/// Commands of at most so many positions in all slices have the fetches of each one counted.
+constexpr int64_t kCountedPositions = 4096;
 constexpr uint64_t kSteppedVectors = 64;
 constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
 
@@ -197,6 +199,8 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
     cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
     cost.several = fresh > samples;
     plan->costs.push_back(cost);
+    // Where fetches meet in banks an average may be off for the few positions of a small command.
+    plan->counted = plan->counted || (fresh > samples && all * plan->slices <= kCountedPositions);
   }
 }
 

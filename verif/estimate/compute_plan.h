@@ -112,6 +112,7 @@ struct ComputePlan {
   uint32_t slice_rows = 1;         ///< core memory rows of a slice
   uint32_t record_rows = 0;        ///< core memory rows of a group's records
   std::vector<SliceCost> costs;    ///< of each slice; one element: the same for all
+  bool counted = false;            ///< fetches are counted slice by slice; `costs` are averages
   bool slides_over_tiles = false;  ///< a window slides on from one tile to the next
   /// Of each slice, in the sequencer's order; of MATMULs of whole vectors those of k0 = 0 only.
   std::vector<SliceOperand> operands;

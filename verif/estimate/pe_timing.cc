@@ -115,7 +115,13 @@ void PeTiming::WantSlice(uint64_t now) {
 void PeTiming::BeginSlice(uint64_t now) {
   const ComputePlan& plan = *plan_;
   const SliceCost& cost = plan.costs.size() == 1 ? plan.costs[0] : plan.costs[at_.slice];
-  const uint64_t fetches = std::max(WholeCycles(Fetches(cost)), tile_size_);
+  uint64_t fetches = 0;
+  if (plan.counted) {
+    ListReads(now, at_.slice);
+    fetches = masks_.size();
+  } else {
+    fetches = std::max(WholeCycles(Fetches(cost)), tile_size_);
+  }
   at_.causes[kCompute] += tile_size_;
   at_.causes[kActivationPort] += fetches - tile_size_;
   at_.granted = true;
@@ -209,7 +215,8 @@ void PeTiming::Skim() {
     const uint64_t rest = plan.slices - at_.slice;
     const bool records = first_records_to_ > at_.load_from ||
                          (!drains_.empty() && drains_.back().records_done > at_.load_from);
-    if (at_.state != State::kFetch || plan.costs.size() != 1 || records || rest < 3) {
+    if (at_.state != State::kFetch || plan.costs.size() != 1 || plan.counted || records ||
+        rest < 3) {
       Step();
       continue;
     }
@@ -412,6 +419,17 @@ int64_t PeTiming::FirstPosition() const {
          static_cast<int64_t>(positions_left_ + tile_size_);
 }
 
+void PeTiming::ListReads(uint64_t now, uint32_t slice) {
+  masks_from_ = now;
+  TileSlice tile;
+  tile.group = group_;
+  tile.slice = slice;
+  tile.first = FirstPosition();
+  tile.size = static_cast<int64_t>(tile_size_);
+  tile.fresh = fresh_ != 0;
+  ReadBanks(config_, banks_, *plan_, tile, &masks_);
+}
+
 uint64_t PeTiming::ReadsAt(uint64_t cycle) {
   if (!plan_->is_array) {
     const uint64_t first = started_ + 1 + plan_->vectors_from;
@@ -420,16 +438,7 @@ uint64_t PeTiming::ReadsAt(uint64_t cycle) {
     return fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, fetch);
   }
   if (at_.state != State::kFetch || cycle < at_.fetch_from) return 0;
-  if (masks_from_ != at_.fetch_from) {
-    masks_from_ = at_.fetch_from;
-    TileSlice tile;
-    tile.group = group_;
-    tile.slice = at_.slice - 1;
-    tile.first = FirstPosition();
-    tile.size = static_cast<int64_t>(tile_size_);
-    tile.fresh = fresh_ != 0;
-    ReadBanks(config_, banks_, *plan_, tile, &masks_);
-  }
+  if (masks_from_ != at_.fetch_from) ListReads(at_.fetch_from, at_.slice - 1);
   const uint64_t since = cycle - at_.fetch_from;
   return since < masks_.size() ? masks_[since] : 0;
 }

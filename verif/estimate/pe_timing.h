@@ -102,6 +102,8 @@ class PeTiming {
   /// The tile's first position in its group.
   int64_t FirstPosition() const;
   uint64_t WholeCycles(double value);
+  /// Lists the banks of the fetches of the slice that begins in cycle `now`.
+  void ListReads(uint64_t now, uint32_t slice);
   /// Whether records are read in cycle `now`; the tile behind which they are, null for the first.
   bool ReadsRecords(uint64_t now, Drain** drain);
   /// The cycle behind `rows` rows that are requested from cycle `from` on.
