@@ -143,7 +143,7 @@ LoadEngine::LoadEngine(Surroundings* around, CommandQueue* queue)
 
 bool LoadEngine::busy(uint64_t now) const {
   return !runs_.ready(now) || check_valid_ || !contexts_.empty() || realigner_.active() ||
-         word_valid_ || done_at_ == now;
+         word_valid_ || (done_at_ != kNever && now <= done_at_);
 }
 
 bool LoadEngine::WriteWord(uint64_t now) {
@@ -382,7 +382,8 @@ StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t lat
       realigner_(around->config.axi_bytes()) {}
 
 bool StoreEngine::busy(uint64_t now) const {
-  return !runs_.ready(now) || check_valid_ || !answers_.empty() || done_at_ == now;
+  return !runs_.ready(now) || check_valid_ || !answers_.empty() ||
+         (done_at_ != kNever && now <= done_at_);
 }
 
 void StoreEngine::ListRun() {

@@ -132,8 +132,9 @@ void PeTiming::BeginSlice(uint64_t now) {
   LoadSlice(now);
 }
 
-uint64_t PeTiming::LoadEnd(uint64_t from, uint64_t rows) const {
-  uint64_t end = from + rows;
+uint64_t PeTiming::LoadEnd() const {
+  const uint64_t from = at_.load_from;
+  uint64_t end = from + at_.load_cycles;
   const auto records = [&](uint64_t begin, uint64_t behind) {
     if (behind > from && begin < end) end += behind - std::max(begin, from);
   };
@@ -150,10 +151,10 @@ void PeTiming::LoadSlice(uint64_t now) {
   at_.slice_ready = 0;
   if (!at_.loading) return;
   at_.load_from = now;
-  at_.load_end = LoadEnd(now, plan_->slice_rows);
+  at_.load_cycles = plan_->slice_rows;
   at_.load_starved = plan_->fields.follow != 0 &&
                      !Arrived(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
-  at_.slice_ready = at_.load_starved ? kNever : at_.load_end;
+  at_.slice_ready = at_.load_starved ? kNever : LoadEnd();
 }
 
 void PeTiming::Wake(uint64_t now) {
@@ -161,10 +162,13 @@ void PeTiming::Wake(uint64_t now) {
   const bool same_group = same_tile || positions_left_ != 0;
   if (!Arrived(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0)) return;
   at_.load_starved = false;
-  // Rows are compared with the count of the cycle before; the last one is requested then.
+  // Rows are compared with the count of the cycle before; the last one is requested then, or when
+  // its turn comes.
   const uint64_t request = now + kCalibration.follow_delay;
-  at_.slice_ready = std::max(at_.load_end, request + 1);
-  at_.load_from = request;
+  const uint64_t passed = request - std::min(request, at_.load_from);
+  at_.load_cycles -= std::min(passed, at_.load_cycles - 1);
+  at_.load_from = std::max(at_.load_from, request);
+  at_.slice_ready = LoadEnd();
   if (at_.state != State::kSlice) return;
   at_.causes[kBarrier] += request - at_.wait_from;
   at_.wait_from = request;
@@ -289,7 +293,8 @@ void PeTiming::FinishTile(uint64_t end) {
     const uint64_t chunks =
         std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most) *
         (f.thresholds == 3 ? 2 : 1);
-    while (!drains_.empty() && drains_.front().records_done <= end) {
+    const uint64_t past = at_.loading ? std::min(end, at_.load_from) : end;
+    while (!drains_.empty() && drains_.front().records_done <= past) {
       const Drain& gone = drains_.front();
       free_before_ = gone.done;
       if (gone.records) records_before_ = gone.records_done + kCalibration.record_delay;
@@ -300,11 +305,7 @@ void PeTiming::FinishTile(uint64_t end) {
                        FirstPosition(), chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
-    const Drain& drain = drains_.back();
-    if (at_.loading && !at_.load_starved && at_.slice_ready > drain.done) {
-      at_.slice_ready += drain.records_done - drain.done;
-      at_.load_end = at_.slice_ready;
-    }
+    if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();
   }
   if (positions_left_ == 0) {
     --groups_left_;
@@ -352,6 +353,7 @@ bool PeTiming::RowPortBusy(uint64_t now) {
 
 void PeTiming::StealRow(uint64_t now) {
   // Records, and the loader's rows behind them, come a cycle later.
+  const bool loads = at_.loading && !at_.load_starved && now < at_.slice_ready;
   Drain* drain = nullptr;
   if (ReadsRecords(now, &drain)) {
     if (drain != nullptr) {
@@ -361,11 +363,10 @@ void PeTiming::StealRow(uint64_t now) {
       ++records_before_;
     }
     PlanDrains();
+  } else if (loads && now >= at_.load_from) {
+    ++at_.load_cycles;
   }
-  if (at_.loading && !at_.load_starved && now >= at_.load_from && now < at_.slice_ready) {
-    ++at_.slice_ready;
-    ++at_.load_end;
-  }
+  if (loads) at_.slice_ready = LoadEnd();
   if (at_.state == State::kSlice) at_.next = at_.slice_ready;
   if (at_.state == State::kHalf) at_.next = half_free_[half_];
   if (at_.state == State::kEnd) at_.next = Finished();

@@ -64,7 +64,7 @@ class PeTiming {
     // npu_weight_loader: rows of the next slice are requested from load_from on.
     bool loading = false, load_starved = false;
     uint64_t load_from = 0;
-    uint64_t load_end = 0;     ///< first cycle behind them, if they are there
+    uint64_t load_cycles = 0;  ///< that they take, and words from the bus among them
     uint64_t slice_ready = 0;  ///< first cycle in which the slice may be taken
     Causes causes = {};
   };
@@ -106,8 +106,8 @@ class PeTiming {
   void ListReads(uint64_t now, uint32_t slice);
   /// Whether records are read in cycle `now`; the tile behind which they are, null for the first.
   bool ReadsRecords(uint64_t now, Drain** drain);
-  /// The cycle behind `rows` rows that are requested from cycle `from` on.
-  uint64_t LoadEnd(uint64_t from, uint64_t rows) const;
+  /// The cycle behind the rows of the next slice, which wait while records are read.
+  uint64_t LoadEnd() const;
   bool RowPortBusy(uint64_t now);
   void StealRow(uint64_t now);
   /// Banks of PE memory that compute uses in cycle `now`.
