@@ -197,7 +197,7 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
     cost.next = static_cast<double>(next) / static_cast<double>(samples);
     cost.wrapped = static_cast<double>(wrapped) / static_cast<double>(samples);
     cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
-    cost.several = fresh > samples;
+    cost.at_once = slice.rows <= config.window_ports && columns == 1;
     plan->costs.push_back(cost);
     // Where fetches meet in banks an average may be off for the few positions of a small command.
     plan->counted = plan->counted || (fresh > samples && all * plan->slices <= kCountedPositions);

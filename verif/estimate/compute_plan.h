@@ -48,10 +48,10 @@ class BankMap {
 
 /// Fetch cycles of a position in one slice, averages over the positions of the command.
 struct SliceCost {
-  double next = 1;       ///< of a position that slides on from its left neighbour
-  double wrapped = 1;    ///< of a row's first position that slides on from the row before
-  double fresh = 1;      ///< of any other
-  bool several = false;  ///< some position takes more than one cycle
+  double next = 1;      ///< of a position that slides on from its left neighbour
+  double wrapped = 1;   ///< of a row's first position that slides on from the row before
+  double fresh = 1;     ///< of any other
+  bool at_once = true;  ///< all of a position is wanted in one cycle, whatever is granted
 };
 
 /// The most banks that a mask tells apart.

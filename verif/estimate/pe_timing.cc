@@ -198,8 +198,9 @@ void PeTiming::Step() {
         FinishTile(now - 1);
         if (at_.state != State::kEnd) BeginTile(now);
       } else if (tile_size_ == 1 && at_.slice_ready <= now &&
-                 !plan_->costs[plan_->costs.size() == 1 ? 0 : at_.slice - 1].several) {
-        ++at_.causes[kFill];  // the sum of a single position is not yet in its entry
+                 plan_->costs[plan_->costs.size() == 1 ? 0 : at_.slice].at_once) {
+        // The sum of a single position is not yet in its entry when the next one would be fired.
+        ++at_.causes[kFill];
         at_.state = State::kHazard;
         at_.next = now + 1;
       } else {
@@ -226,7 +227,7 @@ void PeTiming::Skim() {
     }
     // Slices that cost the same: all but the last of them at once.
     const uint64_t slices = rest - 1;
-    const bool hazard = tile_size_ == 1 && !plan.costs[0].several;
+    const bool hazard = tile_size_ == 1 && plan.costs[0].at_once;
     const uint64_t fetches = std::max(
         WholeCycles(Fetches(plan.costs[0]) * static_cast<double>(slices)), tile_size_ * slices);
     const uint64_t each = fetches / slices + (hazard ? 1 : 0);
