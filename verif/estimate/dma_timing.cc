@@ -152,6 +152,7 @@ bool LoadEngine::WriteWord(uint64_t now) {
   const uint64_t row =
       word_address_ / around_.config.core_row_bytes() << 16 | static_cast<uint64_t>(f.core_mask);
   wrote_ = true;
+  rows_held_ = rows_held_ || f.core_memory != 0;
   bool all = true;
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
@@ -164,6 +165,13 @@ bool LoadEngine::WriteWord(uint64_t now) {
     }
   }
   return all;
+}
+
+void LoadEngine::SettleRows(uint64_t now) {
+  if (!rows_held_) return;
+  rows_held_ = false;
+  for (PeTiming& pe : around_.pes) rows_held_ = pe.SettleRow(now) || rows_held_;
+  moved_ = wrote_ = true;
 }
 
 void LoadEngine::TickWord(uint64_t now) {
@@ -344,6 +352,7 @@ bool LoadEngine::Tick(uint64_t now) {
   staged_before_[0] = staged_[0];
   staged_before_[1] = staged_[1];
   TickWord(now);
+  SettleRows(now);
   TickRealigner();
   while (!memory_reads_.empty() && memory_reads_.front() <= now) {
     memory_reads_.pop_front();

@@ -139,13 +139,15 @@ class LoadEngine {
   /// Takes the next run into the check, if that is free.
   void CheckRun(uint64_t now);
   bool WriteWord(uint64_t now);
+  /// Rows that PEs hold, in cycles in which they get no word.
+  void SettleRows(uint64_t now);
 
   Surroundings& around_;
   CommandQueue& queue_;
   const uint32_t bus_bytes_;
   RunLister runs_{true};
   Realigner realigner_;
-  bool moved_ = false, wrote_ = false;
+  bool moved_ = false, wrote_ = false, rows_held_ = false;
   uint32_t running_tag_ = 0;
   uint64_t next_event_ = kNever;
 

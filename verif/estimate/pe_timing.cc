@@ -373,23 +373,22 @@ void PeTiming::StealRow(uint64_t now) {
   if (at_.state == State::kEnd) at_.next = Finished();
 }
 
+bool PeTiming::SettleRow(uint64_t now) {
+  if (!row_held_ || last_beat_ == now) return row_held_;
+  const bool busy = RowPortBusy(now);
+  if (busy && core_wait_ < kCalibration.bus_max_wait) {
+    ++core_wait_;
+    return true;
+  }
+  if (busy) StealRow(now);
+  row_held_ = false;
+  core_wait_ = 0;
+  return false;
+}
+
 bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
   const uint64_t row_bytes = config_.core_row_bytes();
   const bool gathers = row_bytes != config_.axi_bytes();
-  if (row_held_) {
-    // In cycles without a beat the row is written when the port is free, or at last anyway.
-    for (uint64_t cycle = last_beat_ + 1; cycle < now; ++cycle) {
-      const bool busy = RowPortBusy(cycle);
-      if (busy && core_wait_ < kCalibration.bus_max_wait) {
-        ++core_wait_;
-        continue;
-      }
-      if (busy) StealRow(cycle);
-      row_held_ = false;
-      core_wait_ = 0;
-      break;
-    }
-  }
   last_beat_ = now;
   if (gathers && (!row_held_ || row == held_row_)) {
     held_bytes_ = row_held_ ? held_bytes_ + bytes : bytes;

@@ -39,6 +39,9 @@ class PeTiming {
   /// A bus word of `bytes` bytes for core memory asks in this cycle; false: it must ask again in
   /// the next. `row` is the same for words that can be gathered into one row.
   bool WriteCore(uint64_t now, uint64_t row, uint64_t bytes);
+  /// The row held is written in a cycle without such a word, when the port is free, or at last
+  /// anyway. To be called in each cycle, behind the words; whether a row is held.
+  bool SettleRow(uint64_t now);
   /// The same for the word of PE memory at `address`. Writes of a cycle come before its read.
   bool WriteMemory(uint64_t now, uint64_t address);
   bool ReadMemory(uint64_t now, uint64_t address);
