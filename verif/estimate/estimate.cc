@@ -87,6 +87,7 @@ class Machine {
       if (changed_) WakeStarved();
       FinishCommands();
       AcceptReadAddress();
+      changed_ = fetch_.Tick(now_) || changed_;  // of what was there before this cycle's beat
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
       if (load_.wrote()) FindPeEvent();
@@ -101,7 +102,6 @@ class Machine {
       changed_ = load_queue_.Tick(now_) || changed_;
       changed_ = store_queue_.Tick(now_) || changed_;
       if (now_ >= kCalibration.start) Dispatch();
-      changed_ = fetch_.Tick(now_) || changed_;
       if (ended_) break;
       uint64_t next = now_ + 1;
       if (!changed_ && now_ >= awake_until_ && !barriers_.arriving()) {
