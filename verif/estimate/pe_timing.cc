@@ -63,14 +63,29 @@ double PeTiming::Fetches(const SliceCost& cost) const {
          cost.fresh * fresh;
 }
 
-bool PeTiming::Arrived(uint32_t group, uint32_t slice) const {
-  const uint32_t last =
+uint64_t PeTiming::ArrivedRows(uint32_t group, uint32_t slice) const {
+  const uint32_t same =
       std::min(slice, plan_->weight_slices - 1);  // a second plane uses them again
-  const uint64_t row = uint64_t{group} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
-                       plan_->gate_rows + uint64_t{last + 1} * plan_->slice_rows - 1;
+  const uint64_t first = uint64_t{group} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
+                         plan_->gate_rows + uint64_t{same} * plan_->slice_rows;
   const auto before = static_cast<uint64_t>(header_->wait1_count);
   const uint64_t count = barriers_.count(header_->wait1_id);
-  return count >= before && (count - before) / config_.core_row_bytes() >= row;
+  if (count < before) return 0;
+  const uint64_t rows = (count - before) / config_.core_row_bytes() + 1;
+  return std::min<uint64_t>(rows - std::min(rows, first), plan_->slice_rows);
+}
+
+uint64_t PeTiming::FreeCycles(uint64_t from, uint64_t to) const {
+  if (to <= from) return 0;
+  uint64_t free = to - from;
+  const auto records = [&](uint64_t begin, uint64_t behind) {
+    begin = std::max(begin, from);
+    behind = std::min(behind, to);
+    if (behind > begin) free -= behind - begin;
+  };
+  records(first_records_from_, first_records_to_);
+  for (const Drain& drain : drains_) records(drain.done, drain.records_done);
+  return free;
 }
 
 void PeTiming::BeginTile(uint64_t now) {
@@ -152,22 +167,26 @@ void PeTiming::LoadSlice(uint64_t now) {
   if (!at_.loading) return;
   at_.load_from = now;
   at_.load_cycles = plan_->slice_rows;
-  at_.load_starved = plan_->fields.follow != 0 &&
-                     !Arrived(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
+  if (plan_->fields.follow != 0) {
+    at_.load_there = ArrivedRows(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
+    at_.load_starved = at_.load_there < plan_->slice_rows;
+  }
   at_.slice_ready = at_.load_starved ? kNever : LoadEnd();
 }
 
 void PeTiming::Wake(uint64_t now) {
   const bool same_tile = at_.slice < plan_->slices;
   const bool same_group = same_tile || positions_left_ != 0;
-  if (!Arrived(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0)) return;
-  at_.load_starved = false;
-  // Rows are compared with the count of the cycle before; the last one is requested then, or when
-  // its turn comes.
+  const uint64_t there = ArrivedRows(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
+  // Rows are compared with the count of the cycle before. Those that were there until now are
+  // loaded as far as records left them the port.
   const uint64_t request = now + kCalibration.follow_delay;
-  const uint64_t passed = request - std::min(request, at_.load_from);
-  at_.load_cycles -= std::min(passed, at_.load_cycles - 1);
+  const uint64_t loaded = std::min(at_.load_there, FreeCycles(at_.load_from, request));
+  at_.load_cycles -= loaded;
+  at_.load_there = there - (plan_->slice_rows - at_.load_cycles);
   at_.load_from = std::max(at_.load_from, request);
+  at_.load_starved = there < plan_->slice_rows;
+  if (at_.load_starved) return;
   at_.slice_ready = LoadEnd();
   if (at_.state != State::kSlice) return;
   at_.causes[kBarrier] += request - at_.wait_from;

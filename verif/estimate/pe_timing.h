@@ -68,6 +68,7 @@ class PeTiming {
     bool loading = false, load_starved = false;
     uint64_t load_from = 0;
     uint64_t load_cycles = 0;  ///< that they take, and words from the bus among them
+    uint64_t load_there = 0;   ///< while it is starved: rows that could be requested since then
     uint64_t slice_ready = 0;  ///< first cycle in which the slice may be taken
     Causes causes = {};
   };
@@ -98,8 +99,13 @@ class PeTiming {
   /// The times of the tiles in the drain.
   void PlanDrains();
   uint64_t Finished() const;
-  /// Whether the rows of a group's slice are in core memory.
-  bool Arrived(uint32_t group, uint32_t slice) const;
+  /// Rows of a group's slice that are in core memory, and whether all are.
+  uint64_t ArrivedRows(uint32_t group, uint32_t slice) const;
+  bool Arrived(uint32_t group, uint32_t slice) const {
+    return ArrivedRows(group, slice) == plan_->slice_rows;
+  }
+  /// Cycles of from..to-1 in which no records are read.
+  uint64_t FreeCycles(uint64_t from, uint64_t to) const;
   /// Fetch cycles of the tile's positions in a slice.
   double Fetches(const SliceCost& cost) const;
   /// The tile's first position in its group.
