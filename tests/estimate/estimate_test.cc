@@ -406,6 +406,44 @@ TEST(Estimate, WordsFromTheBusTakeTheRowPort) {
   EXPECT_LE(loaded, 2u * alone);
 }
 
+TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
+  // 16 positions and 4 slices of 4 rows; row i is there from cycle 10 i on.
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  estimate::Barriers barriers(config.barriers());
+  estimate::ComputeFields f;
+  f.acc_init = f.drain = f.follow = 1;
+  f.out_w = f.positions = 16;
+  f.out_h = f.groups = f.tiles = f.in_h = 1;
+  f.k0_count = 4;
+  f.x_step = 64;
+  f.row_bytes = 1024;
+  f.channels = f.group_channels = f.out_x_step = 16;
+  f.out_base = 8192;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMatmul, f);
+  ASSERT_EQ(plan.slice_rows, 4u);
+  estimate::HeaderFields header;
+  header.wait1_en = 1;
+  for (uint64_t row = 1; row < 16; ++row) barriers.Arrive(0, config.core_row_bytes(), 10 * row);
+  estimate::PeTiming pe(config, banks, barriers);
+  pe.Start(&plan, &header, 0);
+  uint64_t now = 0;
+  for (;; ++now) {
+    ASSERT_LT(now, 1000u);
+    if (barriers.Update(now) && pe.starved()) pe.Wake(now);
+    bool ended = false;
+    while (!ended && pe.next_event() <= now) ended = pe.Advance();
+    if (ended) break;
+  }
+  // The last row is seen in cycle 150, requested in the next one; its slice takes 16 cycles from
+  // 152 on, then its results leave.
+  const uint64_t last_result = 167 + estimate::kCalibration.drain_delay + 15;
+  EXPECT_EQ(now, last_result + estimate::kCalibration.finish_after_result);
+  // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150.
+  EXPECT_EQ(pe.causes()[estimate::kCompute], 64u);
+  EXPECT_EQ(pe.causes()[estimate::kBarrier], (31u - 1) + 3 * (71u - 48));
+}
+
 TEST(Estimate, ReportHasTheShapeOfARun) {
   const NpuConfig config = Config("edge");
   const auto program = Compiled(config, MakeRandomNetwork(2));
