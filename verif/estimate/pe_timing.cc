@@ -166,10 +166,13 @@ void PeTiming::LoadSlice(uint64_t now) {
   at_.slice_ready = 0;
   if (!at_.loading) return;
   at_.load_from = now;
-  at_.load_cycles = plan_->slice_rows;
+  // A tile's gates come before its first slice, in core memory, too.
+  const uint32_t gates = same_tile ? 0 : plan_->gate_rows;
+  at_.load_cycles = plan_->slice_rows + gates;
   if (plan_->fields.follow != 0) {
     at_.load_there = ArrivedRows(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
     at_.load_starved = at_.load_there < plan_->slice_rows;
+    at_.load_there += gates;
   }
   at_.slice_ready = at_.load_starved ? kNever : LoadEnd();
 }
