@@ -15,6 +15,8 @@
 #include "tests/support/files.h"
 #include "tests/support/random_spec.h"
 #include "verif/estimate/compute_plan.h"
+#include "verif/estimate/front_end.h"
+#include "verif/estimate/pe_timing.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
@@ -220,6 +222,226 @@ TEST(Estimate, BanksAreThoseOfTheConfiguration) {
       ASSERT_EQ(banks.Bank(address), config.pe_bank_of(address)) << name << " " << address;
     }
   }
+}
+
+TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
+  // As npu_command_queue: the command shown, the words of the memory, and one at its output.
+  constexpr uint32_t kDepth = 2, kEntries = 3;
+  estimate::StreamCommand command;
+  command.header.entries = kEntries;
+  estimate::CommandQueue queue(kDepth, kEntries);
+  uint32_t pushed = 0;
+  uint64_t now = 0;
+  for (; now < 40; ++now) {
+    queue.Tick(now);
+    if (!queue.ready()) continue;
+    queue.Push(&command, now);
+    ++pushed;
+  }
+  EXPECT_EQ(pushed, kEntries + kDepth * kEntries + 1);
+  // Room is given in the cycle after an entry has left the memory, one entry in each cycle.
+  queue.Take(now);
+  EXPECT_FALSE(queue.Tick(now));
+  for (uint32_t i = 0; i < kEntries; ++i) {
+    ++now;
+    EXPECT_EQ(queue.next(now), nullptr);
+    EXPECT_TRUE(queue.Tick(now));
+    EXPECT_EQ(queue.ready(), i != 0);
+  }
+  EXPECT_EQ(queue.next(now), nullptr);
+  EXPECT_EQ(queue.next(now + 1), &command);
+}
+
+TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
+  // 2 x 2 pooling of 200 positions in two groups: more vectors than are stepped through.
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  estimate::ComputeFields f;
+  f.act_base = 1000;
+  f.out_w = 20;
+  f.out_h = 10;
+  f.positions = 200;
+  f.groups = 2;
+  f.group_step = f.group_channels = f.out_group_step = 16;
+  f.channels = 32;
+  f.x_step = 64;
+  f.row_bytes = 1280;
+  f.row_step = 2560;
+  f.y_step = 2;
+  f.in_h = 20;
+  f.win_rows = f.win_cols = 2;
+  f.win_row_step = 1280;
+  f.win_col_step = 32;
+  f.win_y_step = 1;
+  f.out_base = 60000;
+  f.out_x_step = 32;
+  f.out_row_step = 640;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMaxPool, f);
+  uint64_t fetches = 0, results = 0;
+  for (uint64_t cycle = 0; cycle < plan.fixed_cycles + 100; ++cycle) {
+    const estimate::VectorAccesses::Step step = plan.accesses.At(cycle);
+    if (step.fetch != estimate::VectorAccesses::kNone) {
+      EXPECT_EQ(step.fetch, fetches++);
+    }
+    if (step.result == estimate::VectorAccesses::kNone) continue;
+    EXPECT_EQ(step.result, results++);
+    EXPECT_GE(fetches, 4 * results);
+  }
+  EXPECT_EQ(fetches, 4u * 400);
+  EXPECT_EQ(results, 400u);
+  // The window of the second group's position (3, 1): columns first, rows inside of them.
+  const uint64_t vector = 200 + 23, corner = 1000 + 2560 + 16 + 3 * 64;
+  const uint64_t offsets[] = {0, 1280, 32, 1280 + 32};
+  for (uint64_t i = 0; i < 4; ++i) {
+    const uint64_t address = corner + offsets[i];  // 8 bytes into a word, so in two of them
+    EXPECT_EQ(
+        FetchBanks(config, banks, plan, 4 * vector + i),
+        uint64_t{1} << config.pe_bank_of(address) | uint64_t{1} << config.pe_bank_of(address + 16));
+  }
+  EXPECT_EQ(ResultBanks(config, banks, plan, vector),
+            uint64_t{1} << config.pe_bank_of(60000 + 16 + 640 + 3 * 32));
+}
+
+TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  const auto bank = [&](uint64_t address) { return uint64_t{1} << config.pe_bank_of(address); };
+  std::vector<uint64_t> masks;
+  // A 3 x 3 window over 4 rows of 11 positions of 16 channels, padding around them.
+  estimate::ComputeFields f;
+  f.act_base = 4096 - 176;
+  f.y_start = -1;
+  f.x_start = -16;
+  f.out_w = 11;
+  f.out_h = 4;
+  f.positions = 44;
+  f.x_step = f.out_x_step = 16;
+  f.row_step = f.row_bytes = f.win_row_step = f.out_row_step = 176;
+  f.y_step = f.win_y_step = f.win_new_cols = 1;
+  f.in_h = 4;
+  f.win_rows = f.win_cols = 3;
+  f.win_col_step = f.group_channels = f.channels = 16;
+  f.out_base = 8192;
+  const estimate::ComputePlan window = PlanCompute(config, banks, Opcode::kWindow, f);
+  // The second tile: rows one below the other are in three banks, so a column is a cycle.
+  estimate::TileSlice tile;
+  tile.first = 16;
+  tile.size = 16;
+  ReadBanks(config, banks, window, tile, &masks);
+  // Its first position needs three columns; the one that begins a row has the left one, which is
+  // padding, from the end of the row before, and fetches two.
+  ASSERT_EQ(masks.size(), 3u + 5 + 2 + 9);
+  const uint64_t corner = 4096 + 4 * 16;  // column 4 of the image's row 0
+  for (uint64_t c = 0; c < 3; ++c) {
+    const uint64_t address = corner + c * 16;
+    EXPECT_EQ(masks[c], bank(address) | bank(address + 176) | bank(address + 352)) << c;
+  }
+  EXPECT_EQ(masks[3], bank(corner + 48) | bank(corner + 48 + 176) | bank(corner + 48 + 352));
+  EXPECT_EQ(ChunkBanks(config, banks, window, 0, 16, 0), bank(8192 + 176 + 5 * 16));
+
+  // Whole vectors: slice k0 = 1 of 64 channels is 16 bytes further on.
+  estimate::ComputeFields dense = f;
+  dense.act_base = 1000;
+  dense.x_start = dense.y_start = 0;
+  dense.k0_count = 4;
+  dense.x_step = 64;
+  dense.row_bytes = dense.row_step = 704;
+  const estimate::ComputePlan matmul = PlanCompute(config, banks, Opcode::kMatmul, dense);
+  tile.slice = 1;
+  ReadBanks(config, banks, matmul, tile, &masks);
+  ASSERT_EQ(masks.size(), 16u);
+  for (uint64_t p = 0; p < 16; ++p) {
+    const uint64_t address = 1000 + 16 + (16 + p) / 11 * 704 + (16 + p) % 11 * 64;
+    EXPECT_EQ(masks[p], bank(address) | bank(address + 16)) << p;
+  }
+}
+
+/// Cycles of a WINDOW command of 8 groups of one position and 3 slices, whose rows of core memory
+/// take longer than anything else. With `loads` a bus word for core memory asks in each cycle.
+uint64_t PooledCycles(const NpuConfig& config, bool loads) {
+  const estimate::BankMap banks(config);
+  const estimate::Barriers barriers(config.barriers());
+  estimate::ComputeFields f;
+  f.drain = f.acc_init = 1;
+  f.out_w = f.out_h = f.positions = f.tiles = 1;
+  f.groups = 8;
+  f.k1_count = 3;
+  f.k1_step = 256;
+  f.group_step = f.group_channels = 32;
+  f.channels = 256;
+  f.row_bytes = 768;
+  f.in_h = f.win_rows = 3;
+  f.win_cols = f.win_new_cols = f.win_y_step = 1;
+  f.win_row_step = 768;
+  f.out_base = 4096;
+  f.out_group_step = 32;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kWindow, f);
+  EXPECT_EQ(plan.slice_rows, 4u);
+  EXPECT_EQ(plan.record_rows, 9u);
+  estimate::PeTiming pe(config, banks, barriers);
+  const estimate::HeaderFields header;
+  pe.Start(&plan, &header, 0);
+  uint64_t now = 0, word = 0;
+  for (bool ended = false; !ended && now < 10000; ++now) {
+    while (!ended && pe.next_event() <= now) ended = pe.Advance();
+    if (ended || !loads) continue;
+    if (pe.WriteCore(now, word / 2, 32)) ++word;  // two words to a row
+  }
+  uint64_t causes = 0;
+  for (uint64_t cycles : pe.causes()) causes += cycles;
+  EXPECT_EQ(causes, now);
+  return now;
+}
+
+TEST(Estimate, WordsFromTheBusTakeTheRowPort) {
+  const NpuConfig config = Config("edge_tpu_v2");
+  // 8 groups of 3 * 4 rows of weights and 9 of records, and the way of the last result.
+  const uint64_t alone = PooledCycles(config, false);
+  EXPECT_GE(alone, 8u * 21);
+  EXPECT_LE(alone, 8u * 21 + 24);
+  // A whole row goes before the loader and before the records, in every second cycle in which they
+  // ask.
+  const uint64_t loaded = PooledCycles(config, true);
+  EXPECT_GE(2 * loaded, 3 * alone);
+  EXPECT_LE(loaded, 2u * alone);
+}
+
+TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
+  // 16 positions and 4 slices of 4 rows; row i is there from cycle 10 i on.
+  const NpuConfig config = Config("edge");
+  const estimate::BankMap banks(config);
+  estimate::Barriers barriers(config.barriers());
+  estimate::ComputeFields f;
+  f.acc_init = f.drain = f.follow = 1;
+  f.out_w = f.positions = 16;
+  f.out_h = f.groups = f.tiles = f.in_h = 1;
+  f.k0_count = 4;
+  f.x_step = 64;
+  f.row_bytes = 1024;
+  f.channels = f.group_channels = f.out_x_step = 16;
+  f.out_base = 8192;
+  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMatmul, f);
+  ASSERT_EQ(plan.slice_rows, 4u);
+  estimate::HeaderFields header;
+  header.wait1_en = 1;
+  for (uint64_t row = 1; row < 16; ++row) barriers.Arrive(0, config.core_row_bytes(), 10 * row);
+  estimate::PeTiming pe(config, banks, barriers);
+  pe.Start(&plan, &header, 0);
+  uint64_t now = 0;
+  for (;; ++now) {
+    ASSERT_LT(now, 1000u);
+    if (barriers.Update(now) && pe.starved()) pe.Wake(now);
+    bool ended = false;
+    while (!ended && pe.next_event() <= now) ended = pe.Advance();
+    if (ended) break;
+  }
+  // The last row is seen in cycle 150, requested in the next one; its slice takes 16 cycles from
+  // 152 on, then its results leave.
+  const uint64_t last_result = 167 + estimate::kCalibration.drain_delay + 15;
+  EXPECT_EQ(now, last_result + estimate::kCalibration.finish_after_result);
+  // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150.
+  EXPECT_EQ(pe.causes()[estimate::kCompute], 64u);
+  EXPECT_EQ(pe.causes()[estimate::kBarrier], (31u - 1) + 3 * (71u - 48));
 }
 
 TEST(Estimate, ReportHasTheShapeOfARun) {

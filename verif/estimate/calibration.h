@@ -48,6 +48,9 @@ struct Calibration {
   // npu_pe_memory's buffer and npu_pe's StRun: from the issue of the last result (npu_drain
   // result_valid_q, npu_postprocess 4 stages, write buffer, flight_q) to the cycle `finished`.
   uint32_t finish_after_result = 7;
+  // npu_drain result_valid_q and npu_postprocess: from the issue of a result to the cycle in which
+  // it enters the write buffer.
+  uint32_t result_delay = 5;
   // npu_pe: stage_valid, fire_q: from the last grant of a command that drains nothing to
   // `finished`.
   uint32_t finish_after_grant = 3;

@@ -13,9 +13,9 @@ namespace {
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
 /// averages, few enough to cost nothing.
 constexpr int64_t kSampledPositions = 96;
+/// Commands of at most so many positions in all slices have the fetches of each one counted.
+constexpr int64_t kCountedPositions = 4096;
 constexpr uint64_t kSteppedVectors = 64;
-/// The most banks that a mask tells apart.
-constexpr uint32_t kMaskBanks = 64;
 constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
@@ -26,16 +26,9 @@ class FetchCounter {
   FetchCounter(const NpuConfig& config, const BankMap& banks, const ComputeFields& f, bool window)
       : banks_(banks), f_(f), window_(window), ports_(config.window_ports), simd_(config.simd) {}
 
-  /// Operand of one slice relative to its position.
-  struct Slice {
-    int64_t x = 0, y = 0, address = 0;  ///< k offsets: bytes in the row, rows, bytes of rows
-    int64_t rows = 1;                   ///< rows fetched of a column or of a gathered slice
-    int64_t skip = 0;                   ///< bytes of the first kernel row that are not fetched
-  };
-
   /// Grant cycles of columns first..cols-1 of position (ox, oy) of a group.
-  int64_t Cycles(const Slice& slice, int64_t group, int64_t ox, int64_t oy, int64_t first_column,
-                 int64_t columns) {
+  int64_t Cycles(const SliceOperand& slice, int64_t group, int64_t ox, int64_t oy,
+                 int64_t first_column, int64_t columns) {
     const int64_t x0 =
         f_.x_start + ox * f_.x_step + slice.x + (window_ ? group * f_.group_step : 0);
     const int64_t y0 = f_.y_start + oy * f_.y_step + slice.y;
@@ -58,7 +51,7 @@ class FetchCounter {
 
  private:
   /// Ports granted of `wanted` rows from `row` on: those before the first whose bank is taken.
-  int64_t Grant(const Slice& slice, int64_t row, int64_t wanted, int64_t x0, int64_t y0,
+  int64_t Grant(const SliceOperand& slice, int64_t row, int64_t wanted, int64_t x0, int64_t y0,
                 int64_t row0) {
     uint64_t taken = 0;  // banks
     uint64_t words[8];   // and words read, at most two for each port
@@ -112,13 +105,12 @@ class FetchCounter {
 };
 
 /// Slices of a command in the sequencer's order, as far as their fetches may differ.
-std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const ComputeFields& f,
-                                            bool window) {
-  std::vector<FetchCounter::Slice> slices;
+std::vector<SliceOperand> ListSlices(const NpuConfig& config, const ComputeFields& f, bool window) {
+  std::vector<SliceOperand> slices;
   if (!window && f.run_bytes != 0) {
     int64_t skip = 0, rows_left = f.win_rows, address = 0, y = 0;
     for (int64_t k = 0; k < AtLeastOne(f.k0_count); ++k) {
-      FetchCounter::Slice slice;
+      SliceOperand slice;
       slice.skip = skip;
       slice.address = address;
       slice.y = y;
@@ -138,7 +130,7 @@ std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const Compu
     if (f.two_planes != 0) {
       // The second pass, as if no lane had a window of positions to skip.
       for (int64_t k = 0; k < AtLeastOne(f.k0_count); ++k) {
-        FetchCounter::Slice slice = slices[static_cast<size_t>(k)];
+        SliceOperand slice = slices[static_cast<size_t>(k)];
         slice.address += f.plane_step;
         slices.push_back(slice);
       }
@@ -147,7 +139,7 @@ std::vector<FetchCounter::Slice> ListSlices(const NpuConfig& config, const Compu
   }
   for (int64_t k2 = 0; k2 < AtLeastOne(f.k2_count); ++k2) {
     for (int64_t k1 = 0; k1 < AtLeastOne(f.k1_count); ++k1) {
-      FetchCounter::Slice slice;
+      SliceOperand slice;
       slice.x = k1 * f.k1_step;
       slice.y = k2 * f.k2_y_step;
       slice.address = k2 * f.k2_row_step;
@@ -183,7 +175,7 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
   const int64_t samples = std::min(all, kSampledPositions);
   const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
   const int64_t new_first = window ? columns - AtLeastOne(f.win_new_cols) : 0;
-  for (const FetchCounter::Slice& slice : ListSlices(config, f, window)) {
+  for (const SliceOperand& slice : plan->operands) {
     int64_t next = 0, wrapped = 0, fresh = 0;
     for (int64_t i = 0; i < samples; ++i) {
       // Spread over all of them, and not in step with rows or words.
@@ -205,81 +197,11 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
     cost.next = static_cast<double>(next) / static_cast<double>(samples);
     cost.wrapped = static_cast<double>(wrapped) / static_cast<double>(samples);
     cost.fresh = static_cast<double>(fresh) / static_cast<double>(samples);
-    cost.several = fresh > samples;
+    cost.at_once = slice.rows <= config.window_ports && columns == 1;
     plan->costs.push_back(cost);
+    // Where fetches meet in banks an average may be off for the few positions of a small command.
+    plan->counted = plan->counted || (fresh > samples && all * plan->slices <= kCountedPositions);
   }
-}
-
-/// Reads of some cycles, in the middle of the command, and the writes of its results between them.
-/// Reads come in a part `duty` of the cycles, writes in a part `rate`.
-void MixBanks(const BankMap& banks, const std::vector<uint64_t>& reads, double duty, double rate,
-              int64_t out_base, int64_t out_step, std::vector<uint64_t>* pattern) {
-  double read = 0, write = 0;
-  size_t next = 0;
-  std::vector<uint64_t> waiting;  // writes whose banks were taken
-  pattern->reserve(kPatternCycles);
-  for (size_t i = 0; i < kPatternCycles; ++i) {
-    uint64_t mask = 0;
-    read += duty;
-    if (read >= 1 && !reads.empty()) {
-      read -= 1;
-      mask = reads[next++ % reads.size()];
-    }
-    write += rate;
-    if (write >= 1) {
-      write -= 1;
-      waiting.push_back(uint64_t{1} << (banks.Bank(static_cast<uint64_t>(out_base)) % kMaskBanks));
-      out_base += out_step;
-    }
-    for (size_t w = 0; w < waiting.size(); ++w) {
-      if ((waiting[w] & mask) != 0) continue;
-      mask |= waiting[w];
-      waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(w));
-      break;
-    }
-    pattern->push_back(mask);
-  }
-}
-
-void PlanArrayBanks(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
-  const ComputeFields& f = plan->fields;
-  // A tile in the middle.
-  const int64_t width = AtLeastOne(f.out_w);
-  const int64_t positions = width * AtLeastOne(f.out_h);
-  const int64_t tile = std::min<int64_t>(positions, config.accumulators);
-  const int64_t first = positions / 2 / tile * tile;
-  std::vector<uint64_t> reads;
-  reads.reserve(2 * kPatternCycles);
-  FetchCounter counter(config, banks, f, window);
-  counter.Record(&reads);
-  const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
-  const int64_t new_first = window ? std::max<int64_t>(columns - f.win_new_cols, 0) : 0;
-  const bool gathered = !window && f.run_bytes != 0;
-  std::vector<FetchCounter::Slice> slices = ListSlices(config, f, window);
-  for (size_t k = 0; k < slices.size() && reads.size() < kPatternCycles; ++k) {
-    const int64_t runs = window || gathered ? 1 : AtLeastOne(f.k0_count);
-    for (int64_t k0 = 0; k0 < runs && reads.size() < kPatternCycles; ++k0) {
-      FetchCounter::Slice slice = slices[k];
-      slice.x += k0 * config.simd;
-      if (!window && !gathered) slice.rows = 1;
-      for (int64_t p = first; p < std::min(first + tile, positions); ++p) {
-        counter.Cycles(slice, AtLeastOne(f.groups) / 2, p % width, p / width,
-                       p == first ? 0 : new_first, columns);
-      }
-    }
-  }
-  double fetches = 0;
-  for (const SliceCost& cost : plan->costs) fetches += cost.next;
-  fetches *= static_cast<double>(plan->slices) / static_cast<double>(plan->costs.size());
-  const double rows =
-      static_cast<double>(plan->slices) * plan->slice_rows / static_cast<double>(tile);
-  const double results =
-      f.drain == 0 ? 0
-                   : static_cast<double>((AtLeastOne(f.group_channels) + config.post_width - 1) /
-                                         config.post_width);
-  const double cycles = std::max({fetches, rows, results, 1.0});
-  MixBanks(banks, reads, fetches / cycles, results / cycles, f.out_base, f.out_x_step,
-           &plan->bank_pattern);
 }
 
 void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, ComputePlan* plan) {
@@ -297,8 +219,8 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
   const uint32_t record = f.common_scale != 0 ? kBiasBytes : kParameterRecordBytes;
   plan->record_rows = f.drain != 0 ? (config.lanes * record + row - 1) / row : 0;
   plan->slides_over_tiles = window && plan->slices == 1;
+  plan->operands = ListSlices(config, f, window);
   PlanFetches(config, banks, window, plan);
-  PlanArrayBanks(config, banks, window, plan);
 }
 
 /// Cycles of the vector operations: fetches, vector buffer, npu_postprocess or npu_lookup, write
@@ -326,8 +248,10 @@ class VectorPipeline {
     }
   }
 
-  /// Plays all vectors; those beyond the first kSteppedVectors cost what the last half of them did.
-  void Run(uint64_t* cycles, Causes* causes) {
+  /// Plays all vectors; those beyond the first kSteppedVectors cost, and do, what the last half of
+  /// them did.
+  void Run(uint64_t* cycles, Causes* causes, VectorAccesses* accesses) {
+    accesses_ = accesses;
     const uint64_t all = vectors_;
     const uint64_t stepped = std::min(all, kSteppedVectors);
     left_ = stepped;
@@ -350,6 +274,9 @@ class VectorPipeline {
     ++cycle_;
     *cycles = cycle_;
     *causes = causes_;
+    const bool repeats = all > stepped && end_cycle_ > half_cycle;
+    accesses->Repeat(repeats ? half_cycle : cycle_, repeats ? end_cycle_ : cycle_, all * fetches_,
+                     all);
     if (all == stepped || end_cycle_ <= half_cycle) return;
     const double scale =
         static_cast<double>(all - stepped) / static_cast<double>(stepped - stepped / 2);
@@ -406,6 +333,7 @@ class VectorPipeline {
 
     const bool push = is_lookup() ? lookup_done_ && slots_ != kCalibration.write_slots : valid_[3];
     const bool written = slots_ != 0;
+    accesses_->Record(grant, push);
 
     // Registers.
     if (is_lookup()) {
@@ -459,29 +387,8 @@ class VectorPipeline {
   uint32_t lookup_step_ = 0;
   uint32_t slots_ = 0, flight_ = 0;
   Causes causes_ = {}, at_end_ = {};
+  VectorAccesses* accesses_ = nullptr;
 };
-
-/// One vector after the other, along the first row.
-void PlanVectorBanks(const NpuConfig& config, const BankMap& banks, Opcode opcode, uint64_t fetches,
-                     ComputePlan* plan) {
-  const ComputeFields& f = plan->fields;
-  const int64_t step = opcode == Opcode::kMaxPool ? f.x_step : config.post_width;
-  const int64_t out_step = opcode == Opcode::kMaxPool ? f.out_x_step : config.post_width;
-  std::vector<uint64_t> reads;
-  for (int64_t i = 0; reads.size() < kPatternCycles; ++i) {
-    for (uint64_t fetch = 0; fetch < fetches; ++fetch) {
-      const int64_t base = fetch == 1 && opcode != Opcode::kMaxPool ? f.b_base : f.act_base;
-      reads.push_back(
-          uint64_t{1} << (banks.Bank(static_cast<uint64_t>(base + i * step) & 0xffffff) %
-                          kMaskBanks));
-    }
-  }
-  const double period = opcode == Opcode::kLookup
-                            ? std::max(config.post_width / std::max(config.lookup_ports, 1u), 2u)
-                            : static_cast<double>(std::max<uint64_t>(fetches, 2));
-  MixBanks(banks, reads, static_cast<double>(fetches) / period, 1 / period, f.out_base, out_step,
-           &plan->bank_pattern);
-}
 
 }  // namespace
 
@@ -503,10 +410,114 @@ uint32_t BankMap::Bank(uint64_t address) const {
          mask_;
 }
 
+VectorAccesses::Step VectorAccesses::At(uint64_t cycle) const {
+  uint64_t rounds = 0;
+  if (cycle >= to_ && to_ > from_) {
+    rounds = (cycle - to_) / (to_ - from_) + 1;
+    cycle -= rounds * (to_ - from_);
+  }
+  Step step;
+  if (cycle >= steps_.size()) return step;
+  const Recorded& recorded = steps_[cycle];
+  const auto number = [&](uint64_t at, uint64_t begin, uint64_t end, uint64_t all) {
+    const uint64_t n = at + rounds * (end - begin);
+    return n < all ? n : kNone;
+  };
+  // The rounds are there only if the recording goes on behind them.
+  const Recorded& begin = steps_[std::min<uint64_t>(from_, steps_.size() - 1)];
+  const Recorded& end = steps_[std::min<uint64_t>(to_, steps_.size() - 1)];
+  if (recorded.fetches) step.fetch = number(recorded.fetch, begin.fetch, end.fetch, fetches_);
+  if (recorded.pushes) step.result = number(recorded.result, begin.result, end.result, results_);
+  return step;
+}
+
+void ReadBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+               const TileSlice& tile, std::vector<uint64_t>* masks) {
+  const ComputeFields& f = plan.fields;
+  const bool window = plan.opcode == Opcode::kWindow;
+  masks->clear();
+  FetchCounter counter(config, banks, f, window);
+  counter.Record(masks);
+  SliceOperand operand;
+  if (window || f.run_bytes != 0) {
+    operand = plan.operands[tile.slice];
+  } else {
+    const auto k0_count = static_cast<uint32_t>(AtLeastOne(f.k0_count));
+    operand = plan.operands[tile.slice / k0_count];
+    operand.x += int64_t{tile.slice % k0_count} * config.simd;
+    operand.rows = 1;
+  }
+  const int64_t width = AtLeastOne(f.out_w);
+  const int64_t columns = window ? AtLeastOne(f.win_cols) : 1;
+  const int64_t slid = window ? std::max<int64_t>(columns - AtLeastOne(f.win_new_cols), 0) : 0;
+  const int64_t shared = window ? SharedColumns(f, tile.group) : 0;
+  for (int64_t p = tile.first; p < tile.first + tile.size; ++p) {
+    const bool fresh = p == tile.first && tile.fresh;
+    const int64_t begin = fresh ? 0 : p % width == 0 ? shared : slid;
+    counter.Cycles(operand, tile.group, p % width, p / width, begin, columns);
+  }
+}
+
+uint64_t ChunkBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                    uint32_t group, int64_t position, uint64_t chunk) {
+  const ComputeFields& f = plan.fields;
+  const int64_t width = AtLeastOne(f.out_w), post = config.post_width;
+  const auto offset = static_cast<int64_t>(chunk) * post;
+  const int64_t left = std::min(f.channels - group * f.group_channels, f.group_channels) - offset;
+  const int64_t address = f.out_base + group * f.out_group_step +
+                          position / width * f.out_row_step + position % width * f.out_x_step +
+                          offset;
+  return banks.Mask(static_cast<uint64_t>(address) & 0xffffff,
+                    static_cast<uint64_t>(std::clamp<int64_t>(left, 1, post)));
+}
+
+uint64_t FetchBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                    uint64_t fetch) {
+  const ComputeFields& f = plan.fields;
+  const auto vector = static_cast<int64_t>(fetch / plan.vector_fetches);
+  const auto phase = static_cast<int64_t>(fetch % plan.vector_fetches);
+  const bool pool = plan.opcode == Opcode::kMaxPool;
+  const int64_t positions = pool ? AtLeastOne(f.positions) : vector + 1;
+  const int64_t group = vector / positions, position = vector % positions;
+  const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
+  int64_t x = f.x_start, address = f.act_base + oy * f.row_step, length = config.post_width;
+  if (pool) {
+    const int64_t column = phase / AtLeastOne(f.win_rows), row = phase % AtLeastOne(f.win_rows);
+    const int64_t y = f.y_start + oy * f.y_step + row * f.win_y_step;
+    if (y < 0 || y >= f.in_h) return 0;
+    x += ox * f.x_step + column * f.win_col_step + group * f.group_step;
+    address += row * f.win_row_step;
+    length = f.group_channels;
+  } else {
+    x += ox * config.post_width;
+    if (phase == 1) address = f.b_base + oy * f.b_row_step;
+  }
+  if (x >= f.row_bytes || x + length <= 0) return 0;
+  return banks.Mask(static_cast<uint64_t>(address + x) & 0xffffff, static_cast<uint64_t>(length));
+}
+
+uint64_t ResultBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan& plan,
+                     uint64_t result) {
+  const ComputeFields& f = plan.fields;
+  const auto vector = static_cast<int64_t>(result);
+  const bool pool = plan.opcode == Opcode::kMaxPool;
+  const int64_t positions = pool ? AtLeastOne(f.positions) : vector + 1;
+  const int64_t group = vector / positions, position = vector % positions;
+  const int64_t ox = position % AtLeastOne(f.out_w), oy = position / AtLeastOne(f.out_w);
+  const int64_t step = pool ? f.out_x_step : config.post_width;
+  const int64_t left = pool ? f.channels - group * f.group_channels : f.row_bytes - ox * step;
+  const int64_t most = pool ? std::min<int64_t>(f.group_channels, config.post_width)
+                            : static_cast<int64_t>(config.post_width);
+  const int64_t address = f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * step;
+  return banks.Mask(static_cast<uint64_t>(address) & 0xffffff,
+                    static_cast<uint64_t>(std::clamp<int64_t>(left, 1, most)));
+}
+
 ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode opcode,
                         const ComputeFields& fields) {
   ComputePlan plan;
   plan.fields = fields;
+  plan.opcode = opcode;
   const int64_t rows = AtLeastOne(fields.out_h), depth = AtLeastOne(fields.row_bytes);
   const auto vectors = (depth + banks.word_bytes() - 1) / banks.word_bytes();
   switch (opcode) {
@@ -537,13 +548,14 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
       const int64_t fetches = pool ? AtLeastOne(fields.win_rows) * AtLeastOne(fields.win_cols)
                               : opcode == Opcode::kLookup ? 1
                                                           : 2;
-      PlanVectorBanks(config, banks, opcode, static_cast<uint64_t>(fetches), &plan);
+      plan.vector_fetches = static_cast<uint64_t>(fetches);
       uint64_t cycles = 0;
       VectorPipeline(config, opcode, static_cast<uint64_t>(count), static_cast<uint32_t>(fetches))
-          .Run(&cycles, &plan.fixed_causes);
+          .Run(&cycles, &plan.fixed_causes, &plan.accesses);
       if (opcode == Opcode::kLookup) {
         const uint32_t row = config.core_row_bytes();
-        plan.fixed_causes[kFill] += kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
+        plan.vectors_from = kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
+        plan.fixed_causes[kFill] += plan.vectors_from;
       }
       break;
     }

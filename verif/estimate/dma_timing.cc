@@ -143,7 +143,7 @@ LoadEngine::LoadEngine(Surroundings* around, CommandQueue* queue)
 
 bool LoadEngine::busy(uint64_t now) const {
   return !runs_.ready(now) || check_valid_ || !contexts_.empty() || realigner_.active() ||
-         word_valid_ || done_at_ == now;
+         word_valid_ || (done_at_ != kNever && now <= done_at_);
 }
 
 bool LoadEngine::WriteWord(uint64_t now) {
@@ -151,18 +151,27 @@ bool LoadEngine::WriteWord(uint64_t now) {
   const DmaFields& f = word_context_.command->dma;
   const uint64_t row =
       word_address_ / around_.config.core_row_bytes() << 16 | static_cast<uint64_t>(f.core_mask);
+  wrote_ = true;
+  rows_held_ = rows_held_ || f.core_memory != 0;
   bool all = true;
   for (uint64_t left = pes_left_; left != 0; left &= left - 1) {
     const auto pe = static_cast<size_t>(std::countr_zero(left));
     PeTiming& target = around_.pes[pe];
     if (f.core_memory != 0 ? target.WriteCore(now, row, word_bytes_)
-                           : target.AccessMemory(now, word_address_)) {
+                           : target.WriteMemory(now, word_address_)) {
       pes_left_ &= ~(uint64_t{1} << pe);
     } else {
       all = false;
     }
   }
   return all;
+}
+
+void LoadEngine::SettleRows(uint64_t now) {
+  if (!rows_held_) return;
+  rows_held_ = false;
+  for (PeTiming& pe : around_.pes) rows_held_ = pe.SettleRow(now) || rows_held_;
+  moved_ = wrote_ = true;
 }
 
 void LoadEngine::TickWord(uint64_t now) {
@@ -229,20 +238,27 @@ bool LoadEngine::Beat(bool last) {
   const bool core = bursts_.front();
   const uint64_t depth =
       core ? around_.config.parameter_entries : around_.config.activation_entries;
-  if (staged_[core] > depth) return false;
+  if (staged_before_[core] > depth) return false;
   ++staged_[core];
   around_.bytes_read += bus_bytes_;
   if (last) bursts_.pop_front();
   return true;
 }
 
+void LoadEngine::ListRun() {
+  if (!check_first_) return;
+  run_queue_.push_back(
+      {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
+  check_first_ = false;
+}
+
 void LoadEngine::MemoryRead(uint64_t now) {
+  ListRun();
   memory_reads_.push_back(now + kCalibration.memory_read_delay - 1);
   ++used_[check_core_];
   check_address_ = check_address_ / bus_bytes_ * bus_bytes_ + bus_bytes_;
   --check_beats_;
   wants_memory_ = false;
-  check_first_ = false;
   if (check_beats_ != 0) return;
   check_valid_ = false;
   CheckRun(now);  // the next run follows without a gap
@@ -252,24 +268,19 @@ void LoadEngine::TickRequests(uint64_t now) {
   wants_memory_ = false;
   if (!check_valid_) return;
   const NpuConfig& config = around_.config;
-  if (check_first_ && run_queue_.size() >= config.axi_outstanding + kCalibration.load_extra_runs) {
+  if (check_first_ && runs_queued_ >= config.axi_outstanding + kCalibration.load_extra_runs) {
     return;
   }
-  const auto enqueue = [&] {
-    if (!check_first_) return;
-    run_queue_.push_back(
-        {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
-  };
   if (!check_copies_) {
-    enqueue();
+    ListRun();
     check_valid_ = false;
     moved_ = true;
     return;
   }
   const uint64_t depth = check_core_ ? config.parameter_entries : config.activation_entries;
   if (alone_) {
-    if (used_[check_core_] >= depth) return;
-    // The grant comes from outside; the run is listed with its first word.
+    if (used_before_[check_core_] >= depth) return;
+    // The grant comes from outside.
     wants_memory_ = true;
     memory_address_ = check_address_;
     memory_pe_ = static_cast<uint32_t>(std::min<int64_t>(contexts_.back().command->dma.source_pe,
@@ -279,10 +290,9 @@ void LoadEngine::TickRequests(uint64_t now) {
   if (bursts_.size() >= config.axi_outstanding || address_valid_) return;
   const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
   const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
-  const bool room = used_[check_core_] + burst <= depth;
+  const bool room = used_before_[check_core_] + burst <= depth;
   if (released_ <= check_number_ && !room) return;
-  enqueue();
-  check_first_ = false;
+  ListRun();
   address_valid_ = true;
   address_from_ = now + 1;
   address_beats_ = static_cast<uint32_t>(burst);
@@ -316,7 +326,7 @@ void LoadEngine::CheckRun(uint64_t now) {
 }
 
 bool LoadEngine::Tick(uint64_t now) {
-  moved_ = false;
+  moved_ = wrote_ = false;
   // Whether a command can be taken depends on the registers as they are.
   const StreamCommand* next = queue_.next(now);
   bool take = false;
@@ -335,7 +345,14 @@ bool LoadEngine::Tick(uint64_t now) {
     moved_ = true;
   }
 
+  // Queues and buffers give room in the cycle after something has left.
+  runs_queued_ = run_queue_.size();
+  used_before_[0] = used_[0];
+  used_before_[1] = used_[1];
+  staged_before_[0] = staged_[0];
+  staged_before_[1] = staged_[1];
   TickWord(now);
+  SettleRows(now);
   TickRealigner();
   while (!memory_reads_.empty() && memory_reads_.front() <= now) {
     memory_reads_.pop_front();
@@ -343,13 +360,7 @@ bool LoadEngine::Tick(uint64_t now) {
     moved_ = true;
   }
   if (!memory_reads_.empty()) moved_ = true;
-  const bool was_first = check_first_;
   TickRequests(now);
-  if (wants_memory_ && was_first && check_first_) {
-    run_queue_.push_back(
-        {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
-    check_first_ = false;
-  }
   CheckRun(now);
   if (releases) {
     waits_.pop_front();
@@ -380,7 +391,14 @@ StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t lat
       realigner_(around->config.axi_bytes()) {}
 
 bool StoreEngine::busy(uint64_t now) const {
-  return !runs_.ready(now) || check_valid_ || !answers_.empty() || done_at_ == now;
+  return !runs_.ready(now) || check_valid_ || !answers_.empty() ||
+         (done_at_ != kNever && now <= done_at_);
+}
+
+void StoreEngine::ListRun() {
+  if (!check_first_) return;
+  run_queue_.push_back(check_run_);
+  check_first_ = false;
 }
 
 void StoreEngine::MemoryRead(uint64_t now) {
@@ -388,13 +406,36 @@ void StoreEngine::MemoryRead(uint64_t now) {
   ++credit_;
   --check_words_;
   wants_memory_ = false;
-  if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
+  ListRun();
+  if (check_beats_ != 0 || check_words_ != 0) return;
+  check_valid_ = false;
+  CheckRun(now);  // the next run follows without a gap
+}
+
+void StoreEngine::CheckRun(uint64_t now) {
+  if (check_valid_ || !runs_.valid(now)) return;
+  check_valid_ = check_first_ = true;
+  check_last_ = runs_.last;
+  check_command_ = listed_;
+  check_address_ = runs_.global + around_.window_base[static_cast<size_t>(listed_->dma.window)];
+  check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  check_source_ = runs_.local / bus_bytes_ * bus_bytes_;
+  check_all_words_ = check_words_;
+  check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
+                std::max<uint64_t>(runs_.size, 1) - 1};
+  const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);
+  memory_pe_ = std::min<uint32_t>(mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)),
+                                  around_.config.pes() - 1);
+  runs_.Next(now);
 }
 
 bool StoreEngine::Tick(uint64_t now) {
   bool moved = false;
   // Queues give room in the cycle after a word has left.
   const size_t bursts_unwritten = writes_.size(), bursts_unanswered = answers_.size();
+  const size_t runs_listed = run_queue_.size();
+  const uint32_t credit = credit_;
   const StreamCommand* next = queue_.next(now);
   const bool take = next != nullptr && around_.barriers.Hold(next->header) && runs_.ready(now);
   if (done_at_ != kNever && done_at_ <= now) {
@@ -455,9 +496,8 @@ bool StoreEngine::Tick(uint64_t now) {
   }
   // Requests.
   wants_memory_ = false;
-  if (check_valid_ && (!check_first_ || run_queue_.size() < kCalibration.store_runs)) {
+  if (check_valid_ && (!check_first_ || runs_listed < kCalibration.store_runs)) {
     const NpuConfig& config = around_.config;
-    bool listed = false;
     if (check_beats_ != 0 && bursts_unwritten < config.axi_outstanding &&
         bursts_unanswered < config.axi_outstanding && !address_valid_) {
       const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
@@ -468,34 +508,17 @@ bool StoreEngine::Tick(uint64_t now) {
       answers_.push_back({kNever, check_command_, check_last_ && check_beats_ == burst});
       check_address_ = (check_address_ / bus_bytes_ + burst) * bus_bytes_;
       check_beats_ -= burst;
-      listed = moved = true;
+      ListRun();
+      moved = true;
     }
-    if (check_words_ != 0 && credit_ < kCalibration.store_stage) {
+    if (check_words_ != 0 && credit < kCalibration.store_stage) {
       wants_memory_ = true;
       memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
-      listed = true;
-    }
-    if (listed && check_first_) {
-      run_queue_.push_back(check_run_);
-      check_first_ = false;
     }
     if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
   }
   if (!check_valid_ && runs_.valid(now)) {
-    check_valid_ = check_first_ = true;
-    check_last_ = runs_.last;
-    check_command_ = listed_;
-    check_address_ = runs_.global + around_.window_base[static_cast<size_t>(listed_->dma.window)];
-    check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
-    check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
-    check_source_ = runs_.local / bus_bytes_ * bus_bytes_;
-    check_all_words_ = check_words_;
-    check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
-                  std::max<uint64_t>(runs_.size, 1) - 1};
-    const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);
-    memory_pe_ = std::min<uint32_t>(mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)),
-                                    around_.config.pes() - 1);
-    runs_.Next(now);
+    CheckRun(now);
     moved = true;
   }
   if (take) {

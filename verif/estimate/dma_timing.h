@@ -111,6 +111,8 @@ class LoadEngine {
   void AddressAccepted() { address_valid_ = false; }
   /// A beat from the bus; false: no room, it must be shown again.
   bool Beat(bool last);
+  /// A word was shown to PEs in this cycle, which may change their events.
+  bool wrote() const { return wrote_; }
   bool wants_memory() const { return wants_memory_; }
   uint32_t memory_pe() const { return memory_pe_; }
   uint64_t memory_address() const { return memory_address_; }
@@ -132,16 +134,20 @@ class LoadEngine {
   void TickWord(uint64_t now);
   void TickRealigner();
   void TickRequests(uint64_t now);
+  /// Puts the run under check into the run queue, with its first request.
+  void ListRun();
   /// Takes the next run into the check, if that is free.
   void CheckRun(uint64_t now);
   bool WriteWord(uint64_t now);
+  /// Rows that PEs hold, in cycles in which they get no word.
+  void SettleRows(uint64_t now);
 
   Surroundings& around_;
   CommandQueue& queue_;
   const uint32_t bus_bytes_;
   RunLister runs_{true};
   Realigner realigner_;
-  bool moved_ = false;
+  bool moved_ = false, wrote_ = false, rows_held_ = false;
   uint32_t running_tag_ = 0;
   uint64_t next_event_ = kNever;
 
@@ -163,6 +169,8 @@ class LoadEngine {
   uint32_t address_beats_ = 0;
   Ring<uint8_t> bursts_;  ///< under way: to core memory?
   uint64_t used_[2] = {}, staged_[2] = {};
+  uint64_t used_before_[2] = {}, staged_before_[2] = {};  ///< at the beginning of the cycle
+  size_t runs_queued_ = 0;                                ///< the same of run_queue_
   Ring<Run> run_queue_;
   bool wants_memory_ = false;
   uint32_t memory_pe_ = 0;
@@ -199,6 +207,11 @@ class StoreEngine {
   struct Run {
     uint64_t low, source_low, last_byte;
   };
+
+  /// Puts the run under check into the run queue, with its first request.
+  void ListRun();
+  /// Takes the next run into the check, if that is free.
+  void CheckRun(uint64_t now);
 
   Surroundings& around_;
   CommandQueue& queue_;

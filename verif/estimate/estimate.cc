@@ -86,8 +86,11 @@ class Machine {
       changed_ = barriers_.Update(now_);
       if (changed_) WakeStarved();
       FinishCommands();
+      AcceptReadAddress();
+      changed_ = fetch_.Tick(now_) || changed_;  // of what was there before this cycle's beat
       changed_ = store_.Tick(now_) || changed_;
       changed_ = load_.Tick(now_) || changed_;
+      if (load_.wrote()) FindPeEvent();
       GrantMemoryRead();
       Bus();
       if (now_ <= pes_awake_until_) {
@@ -98,9 +101,7 @@ class Machine {
       }
       changed_ = load_queue_.Tick(now_) || changed_;
       changed_ = store_queue_.Tick(now_) || changed_;
-      for (CommandQueue& queue : pe_queues_) changed_ = queue.Tick(now_) || changed_;
       if (now_ >= kCalibration.start) Dispatch();
-      changed_ = fetch_.Tick(now_) || changed_;
       if (ended_) break;
       uint64_t next = now_ + 1;
       if (!changed_ && now_ >= awake_until_ && !barriers_.arriving()) {
@@ -193,7 +194,10 @@ class Machine {
     changed_ = true;
     const bool choice = store && (!load || !store_read_last_);
     PeTiming& pe = pes_[choice ? store_.memory_pe() : load_.memory_pe()];
-    if (!pe.AccessMemory(now_, choice ? store_.memory_address() : load_.memory_address())) return;
+    const bool granted =
+        pe.ReadMemory(now_, choice ? store_.memory_address() : load_.memory_address());
+    pe_event_ = std::min(pe_event_, pe.next_event());
+    if (!granted) return;
     store_read_last_ = choice;
     if (choice) {
       store_.MemoryRead(now_);
@@ -201,6 +205,23 @@ class Machine {
       load_.MemoryRead(now_);
     }
     StayAwake(3);
+  }
+
+  /// A requester may show its next address in the cycle in which the bus takes the one before, so
+  /// this comes before the requesters' cycle.
+  void AcceptReadAddress() {
+    const bool fetch = fetch_.address_valid(now_), load = load_.address_valid(now_);
+    if ((fetch || load) && reads_.ready()) {
+      const bool choice = load && (!fetch || !load_address_last_);
+      load_address_last_ = choice;
+      reads_.Accept(choice, choice ? load_.address_beats() : fetch_.address_beats(), now_);
+      if (choice) {
+        load_.AddressAccepted();
+      } else {
+        fetch_.AddressAccepted();
+      }
+      changed_ = true;
+    }
   }
 
   void Bus() {
@@ -215,18 +236,6 @@ class Machine {
         reads_.Taken();
         changed_ = true;
       }
-    }
-    const bool fetch = fetch_.address_valid(now_), load = load_.address_valid(now_);
-    if ((fetch || load) && reads_.ready()) {
-      const bool choice = load && (!fetch || !load_address_last_);
-      load_address_last_ = choice;
-      reads_.Accept(choice, choice ? load_.address_beats() : fetch_.address_beats(), now_);
-      if (choice) {
-        load_.AddressAccepted();
-      } else {
-        fetch_.AddressAccepted();
-      }
-      changed_ = true;
     }
     changed_ = reads_.Present(now_) || changed_;
   }

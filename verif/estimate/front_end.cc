@@ -37,6 +37,8 @@ void CommandQueue::Push(const StreamCommand* command, uint64_t now) {
 }
 
 bool CommandQueue::Tick(uint64_t now) {
+  const bool at_output = !entries_.empty() && entries_.front().visible_at <= now;
+  ready_ = entries_.size() - (at_output ? 1 : 0) < room_;
   if (entries_.empty() || full_at_ != ~uint64_t{0} || load_from_ > now ||
       entries_.front().visible_at > now) {
     return false;

@@ -55,9 +55,11 @@ class CommandQueue {
  public:
   CommandQueue(uint32_t depth, uint32_t longest) : room_(depth * longest) {}
 
-  bool ready() const { return entries_.size() < room_; }
+  /// Room for an entry, as the cycle began.
+  bool ready() const { return ready_; }
   void Push(const StreamCommand* command, uint64_t now);
-  /// Moves an entry into the next-command register. True when one moved.
+  /// Begins a cycle: moves an entry into the next-command register. True when one moved. May be
+  /// left out in cycles in which nothing has changed for kCalibration.queue_entry_delay cycles.
   bool Tick(uint64_t now);
   /// The whole next command, or null.
   const StreamCommand* next(uint64_t now) const { return full_at_ <= now ? command_ : nullptr; }
@@ -71,7 +73,8 @@ class CommandQueue {
   };
   void Load(const StreamCommand* command, uint64_t now);
 
-  const size_t room_;
+  const size_t room_;  ///< of the memory; one more entry stands at its output
+  bool ready_ = true;
   Ring<Entry> entries_;
   const StreamCommand* command_ = nullptr;  ///< whose entries are in the register
   uint32_t loaded_ = 0;

@@ -6,6 +6,13 @@
 #include "verif/estimate/calibration.h"
 
 namespace npugen::estimate {
+namespace {
+
+/// After a word for core memory, tiles that begin within so many cycles are played slice by slice
+/// at once: others are likely to follow. The result does not depend on it.
+constexpr uint64_t kSingleCycles = 32;
+
+}  // namespace
 
 PeTiming::PeTiming(const NpuConfig& config, const BankMap& banks, const Barriers& barriers)
     : config_(config), banks_(banks), barriers_(barriers) {}
@@ -14,36 +21,39 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
   plan_ = plan;
   header_ = header;
   started_ = now;
-  causes_ = {};
-  causes_[kFill] = 1;  // StStart
-  tile_running_ = slicing_ = starved_ = granted_ = false;
-  pattern_rows_ = 0;
-  steal_from_ = steal_to_ = 0;
+  at_ = Moment();
+  at_.causes[kFill] = 1;  // StStart
+  skimmed_ = false;
+  walk_cycle_ = 0;
+  walk_slots_.fill(0);
+  drains_.clear();
+  first_records_from_ = first_records_to_ = now + 1;
   if (!plan->is_array) {
-    for (uint32_t i = 0; i < kCauses; ++i) causes_[i] += plan->fixed_causes[i];
-    next_ = now + plan->fixed_cycles;
-    ended_ = true;
+    for (uint32_t i = 0; i < kCauses; ++i) at_.causes[i] += plan->fixed_causes[i];
+    at_.next = now + plan->fixed_cycles;
     return;
   }
-  ended_ = false;
   const ComputeFields& f = plan->fields;
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   group_ = 0;
   column_ = 0;
-  carry_ = 0;
-  slice_ready_ = now + 1 + plan->record_rows + plan->slice_rows;
-  records_valid_ = now + 1 + plan->record_rows + kCalibration.record_delay;
+  first_records_to_ += plan->record_rows;
+  records_before_ = first_records_to_ + kCalibration.record_delay;
+  free_before_ = 0;
   half_free_[0] = half_free_[1] = 0;
-  drain_free_ = 0;
-  next_ = now + 1;
+  PlanDrains();
+  at_.state = State::kBegin;
+  at_.next = now + 1;
+  at_.slice = plan->slices;  // as behind a tile of the group before
+  LoadSlice(now + 1);
 }
 
 uint64_t PeTiming::WholeCycles(double value) {
   // Of a sum of averages; the rest stays for the next one.
-  carry_ += value;
-  const auto whole = static_cast<uint64_t>(std::max(carry_ + 1e-9, 0.0));
-  carry_ -= static_cast<double>(whole);
+  at_.carry += value;
+  const auto whole = static_cast<uint64_t>(std::max(at_.carry + 1e-9, 0.0));
+  at_.carry -= static_cast<double>(whole);
   return whole;
 }
 
@@ -53,14 +63,29 @@ double PeTiming::Fetches(const SliceCost& cost) const {
          cost.fresh * fresh;
 }
 
-bool PeTiming::Arrived(uint32_t slice) const {
-  const uint32_t last =
+uint64_t PeTiming::ArrivedRows(uint32_t group, uint32_t slice) const {
+  const uint32_t same =
       std::min(slice, plan_->weight_slices - 1);  // a second plane uses them again
-  const uint64_t row = uint64_t{group_} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
-                       plan_->gate_rows + uint64_t{last + 1} * plan_->slice_rows - 1;
+  const uint64_t first = uint64_t{group} * static_cast<uint64_t>(plan_->fields.weight_group_rows) +
+                         plan_->gate_rows + uint64_t{same} * plan_->slice_rows;
   const auto before = static_cast<uint64_t>(header_->wait1_count);
   const uint64_t count = barriers_.count(header_->wait1_id);
-  return count >= before && (count - before) / config_.core_row_bytes() >= row;
+  if (count < before) return 0;
+  const uint64_t rows = (count - before) / config_.core_row_bytes() + 1;
+  return std::min<uint64_t>(rows - std::min(rows, first), plan_->slice_rows);
+}
+
+uint64_t PeTiming::FreeCycles(uint64_t from, uint64_t to) const {
+  if (to <= from) return 0;
+  uint64_t free = to - from;
+  const auto records = [&](uint64_t begin, uint64_t behind) {
+    begin = std::max(begin, from);
+    behind = std::min(behind, to);
+    if (behind > begin) free -= behind - begin;
+  };
+  records(first_records_from_, first_records_to_);
+  for (const Drain& drain : drains_) records(drain.done, drain.records_done);
+  return free;
 }
 
 void PeTiming::BeginTile(uint64_t now) {
@@ -68,7 +93,6 @@ void PeTiming::BeginTile(uint64_t now) {
   const bool first = positions_left_ == static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   tile_size_ = std::min<uint64_t>(positions_left_, config_.accumulators);
   positions_left_ -= tile_size_;
-  more_slices_ = positions_left_ != 0 || groups_left_ > 1;
   // Rows of the output that begin in the tile slide on from the row before. The tile's first
   // position needs a full window unless the window slides on from the tile before.
   const auto width = std::max<int64_t>(f.out_w, 1);
@@ -78,149 +102,211 @@ void PeTiming::BeginTile(uint64_t now) {
   if (fresh_ != 0 && column_ == 0) --wrapped_;
   column_ = (column_ + size) % width;
 
-  tile_from_ = now;
+  at_.slice = 0;
   if (f.drain != 0 && half_free_[half_] > now) {
-    causes_[kDrain] += half_free_[half_] - now;
-    tile_from_ = half_free_[half_];
-  }
-  if (f.follow != 0 && !Arrived(plan_->slices - 1)) {
-    slicing_ = true;
-    slice_ = 0;
-    PlanSlice(tile_from_);
+    at_.state = State::kHalf;
+    at_.wait_from = now;
+    at_.next = half_free_[half_];
   } else {
-    PlanTile();
+    WantSlice(now);
   }
+  const bool more_groups = positions_left_ == 0 && groups_left_ > 1;
+  const bool all_there =
+      f.follow == 0 || (!at_.load_starved && Arrived(group_, plan_->slices - 1) &&
+                        (!more_groups || Arrived(group_ + 1, 0)));
+  if (all_there && now >= single_until_) Skim();
 }
 
-void PeTiming::AwaitSlice() {
-  rows_until_ = slice_ready_;
-  slice_bound_ = slice_ready_ > tile_from_;
-  if (slice_bound_) {
-    lead_cause_ = granted_ ? kWeightPort : kFill;
-    causes_[lead_cause_] += slice_ready_ - tile_from_;
-    tile_from_ = slice_ready_;
-  }
-  granted_ = true;
-}
-
-void PeTiming::PlanSlice(uint64_t now) {
-  const ComputePlan& plan = *plan_;
-  tile_from_ = now;
-  if (!Arrived(slice_)) {
-    starved_ = true;
-    starved_from_ = now;
-    next_ = kNever;
+void PeTiming::WantSlice(uint64_t now) {
+  if (at_.slice_ready <= now) {
+    BeginSlice(now);
     return;
   }
-  AwaitSlice();
-  const SliceCost& cost = plan.costs.size() == 1 ? plan.costs[0] : plan.costs[slice_];
-  const uint64_t fetches = std::max(WholeCycles(Fetches(cost)), tile_size_);
-  causes_[kCompute] += tile_size_;
-  causes_[kActivationPort] += fetches - tile_size_;
-  slice_ready_ = tile_from_ + plan.slice_rows;
-  next_ = tile_from_ + fetches;
-  if (++slice_ == plan.slices) {
-    slicing_ = false;
-    tile_running_ = true;
-  } else if (tile_size_ == 1 && !cost.several && slice_ready_ <= next_) {
-    ++causes_[kFill];  // the sum of a single position is not yet in its entry
-    ++next_;
+  at_.state = State::kSlice;
+  at_.wait_from = now;
+  at_.next = at_.slice_ready;
+}
+
+void PeTiming::BeginSlice(uint64_t now) {
+  const ComputePlan& plan = *plan_;
+  const SliceCost& cost = plan.costs.size() == 1 ? plan.costs[0] : plan.costs[at_.slice];
+  uint64_t fetches = 0;
+  if (plan.counted) {
+    ListReads(now, at_.slice);
+    fetches = masks_.size();
+  } else {
+    fetches = std::max(WholeCycles(Fetches(cost)), tile_size_);
   }
-  pattern_from_ = tile_from_;
-  pattern_period_ = std::max<uint64_t>(next_ - tile_from_, plan.slice_rows);
-  pattern_rows_ = plan.slice_rows;
-  loader_bound_ = pattern_period_ <= plan.slice_rows;
+  at_.causes[kCompute] += tile_size_;
+  at_.causes[kActivationPort] += fetches - tile_size_;
+  at_.granted = true;
+  at_.state = State::kFetch;
+  at_.next = now + fetches;
+  at_.fetch_from = now;
+  ++at_.slice;
+  LoadSlice(now);
+}
+
+uint64_t PeTiming::LoadEnd() const {
+  const uint64_t from = at_.load_from;
+  uint64_t end = from + at_.load_cycles;
+  const auto records = [&](uint64_t begin, uint64_t behind) {
+    if (behind > from && begin < end) end += behind - std::max(begin, from);
+  };
+  records(first_records_from_, first_records_to_);
+  for (const Drain& drain : drains_) records(drain.done, drain.records_done);
+  return end;
+}
+
+void PeTiming::LoadSlice(uint64_t now) {
+  const bool same_tile = at_.slice < plan_->slices;
+  const bool same_group = same_tile || positions_left_ != 0;
+  at_.loading = same_group || groups_left_ > 1;
+  at_.load_starved = false;
+  at_.slice_ready = 0;
+  if (!at_.loading) return;
+  at_.load_from = now;
+  // A tile's gates come before its first slice, in core memory, too.
+  const uint32_t gates = same_tile ? 0 : plan_->gate_rows;
+  at_.load_cycles = plan_->slice_rows + gates;
+  if (plan_->fields.follow != 0) {
+    at_.load_there = ArrivedRows(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
+    at_.load_starved = at_.load_there < plan_->slice_rows;
+    at_.load_there += gates;
+  }
+  at_.slice_ready = at_.load_starved ? kNever : LoadEnd();
 }
 
 void PeTiming::Wake(uint64_t now) {
-  if (!Arrived(slice_)) return;
-  starved_ = false;
-  // Rows are compared with the count of the cycle before; the last one is requested then.
-  causes_[kBarrier] += now + kCalibration.follow_delay - starved_from_;
-  slice_ready_ = std::max(slice_ready_, now + kCalibration.follow_delay + 1);
-  PlanSlice(now + kCalibration.follow_delay);
+  const bool same_tile = at_.slice < plan_->slices;
+  const bool same_group = same_tile || positions_left_ != 0;
+  const uint64_t there = ArrivedRows(same_group ? group_ : group_ + 1, same_tile ? at_.slice : 0);
+  // Rows are compared with the count of the cycle before. Those that were there until now are
+  // loaded as far as records left them the port.
+  const uint64_t request = now + kCalibration.follow_delay;
+  const uint64_t loaded = std::min(at_.load_there, FreeCycles(at_.load_from, request));
+  at_.load_cycles -= loaded;
+  at_.load_there = there - (plan_->slice_rows - at_.load_cycles);
+  at_.load_from = std::max(at_.load_from, request);
+  at_.load_starved = there < plan_->slice_rows;
+  if (at_.load_starved) return;
+  at_.slice_ready = LoadEnd();
+  if (at_.state != State::kSlice) return;
+  at_.causes[kBarrier] += request - at_.wait_from;
+  at_.wait_from = request;
+  at_.next = at_.slice_ready;
 }
 
-void PeTiming::PlanTile() {
-  const ComputePlan& plan = *plan_;
-  AwaitSlice();
-  const uint64_t start = tile_from_;
-  const uint64_t rows = plan.slice_rows;
-  uint64_t at = start, wait = 0, hazards = 0, grants = 0;
-  const auto gap = [&](uint64_t fetches, bool several) {
-    // From a slice's first grant to the next one's: its fetches (one cycle more where the sum of a
-    // single position is not yet in its entry), or the rows of the next slice.
-    const uint64_t compute = fetches + (tile_size_ == 1 && !several ? 1 : 0);
-    uint64_t load = rows;
-    if (steal_to_ > at && steal_from_ < at + load) load += steal_to_ - std::max(steal_from_, at);
-    if (load > fetches) {
-      wait += load - fetches;
-      if (compute > load) hazards += compute - load;
-    } else {
-      hazards += compute - fetches;
-    }
-    return std::max(compute, load);
-  };
-  uint64_t last = 0;  // grants of the last slice
-  if (plan.costs.size() == 1) {
-    const double each = Fetches(plan.costs[0]);
-    const bool several = plan.costs[0].several;
-    uint64_t gaps = plan.slices - 1;
-    // One by one as long as records take the row port, the rest at once.
-    for (; gaps != 0 && at < steal_to_; --gaps) {
-      const uint64_t fetches = WholeCycles(each);
-      at += gap(fetches, several);
-      grants += fetches;
-    }
-    if (gaps != 0) {
-      const uint64_t fetches = WholeCycles(each * static_cast<double>(gaps));
-      const uint64_t before_wait = wait, before_hazards = hazards;
-      at += (gap(fetches / gaps, several) - fetches / gaps) * gaps + fetches;
-      grants += fetches;
-      wait += (wait - before_wait) * (gaps - 1);
-      hazards += (hazards - before_hazards) * (gaps - 1);
-    }
-    last = WholeCycles(each);
-  } else {
-    for (size_t k = 0; k < plan.costs.size(); ++k) {
-      const SliceCost& cost = plan.costs[k];
-      const uint64_t fetches = WholeCycles(Fetches(cost));
-      if (k + 1 == plan.costs.size()) {
-        last = fetches;
-        break;
+void PeTiming::Step() {
+  const uint64_t now = at_.next;
+  switch (at_.state) {
+    case State::kBegin:
+      BeginTile(now);
+      break;
+    case State::kHalf:
+      at_.causes[kDrain] += now - at_.wait_from;
+      WantSlice(now);
+      break;
+    case State::kSlice:
+      at_.causes[at_.granted ? kWeightPort : kFill] += now - at_.wait_from;
+      BeginSlice(now);
+      break;
+    case State::kHazard:
+      WantSlice(now);
+      break;
+    case State::kFetch:
+      if (at_.slice == plan_->slices) {
+        skimmed_ = false;
+        FinishTile(now - 1);
+        if (at_.state != State::kEnd) BeginTile(now);
+      } else if (tile_size_ == 1 && at_.slice_ready <= now &&
+                 plan_->costs[plan_->costs.size() == 1 ? 0 : at_.slice].at_once) {
+        // The sum of a single position is not yet in its entry when the next one would be fired.
+        ++at_.causes[kFill];
+        at_.state = State::kHazard;
+        at_.next = now + 1;
+      } else {
+        WantSlice(now);
       }
-      at += gap(fetches, cost.several);
-      grants += fetches;
-    }
+      break;
+    case State::kEnd:
+      break;
   }
-  last = std::max(last, tile_size_);
-  grants += last;
-  const uint64_t sums = tile_size_ * plan.slices;
-  causes_[kCompute] += sums;
-  causes_[kActivationPort] += grants > sums ? grants - sums : 0;
-  causes_[kWeightPort] += wait;
-  causes_[kFill] += hazards;
+}
 
-  uint64_t load = rows;
-  if (steal_to_ > at && steal_from_ < at + load) load += steal_to_ - std::max(steal_from_, at);
-  slice_ready_ = at + load;
-  next_ = at + last;  // the cycle after the last grant
-  tile_running_ = true;
+void PeTiming::Skim() {
+  tile_begin_ = at_;
+  skimmed_ = true;
+  const ComputePlan& plan = *plan_;
+  while (at_.state != State::kFetch || at_.slice != plan.slices) {
+    const uint64_t rest = plan.slices - at_.slice;
+    const bool records = first_records_to_ > at_.load_from ||
+                         (!drains_.empty() && drains_.back().records_done > at_.load_from);
+    if (at_.state != State::kFetch || plan.costs.size() != 1 || plan.counted || records ||
+        rest < 3) {
+      Step();
+      continue;
+    }
+    // Slices that cost the same: all but the last of them at once.
+    const uint64_t slices = rest - 1;
+    const bool hazard = tile_size_ == 1 && plan.costs[0].at_once;
+    const uint64_t fetches = std::max(
+        WholeCycles(Fetches(plan.costs[0]) * static_cast<double>(slices)), tile_size_ * slices);
+    const uint64_t each = fetches / slices + (hazard ? 1 : 0);
+    const uint64_t rows = plan.slice_rows;
+    // The slice that runs waits, too, before the first of them begins.
+    const uint64_t begin = std::max(at_.next + (hazard ? 1 : 0), at_.slice_ready);
+    if (hazard && at_.slice_ready <= at_.next) ++at_.causes[kFill];
+    if (at_.slice_ready > at_.next) at_.causes[kWeightPort] += at_.slice_ready - at_.next;
+    const uint64_t gap = std::max(each, rows);
+    const uint64_t waits = slices - 1;  // the last of them is left running
+    at_.causes[kCompute] += tile_size_ * slices;
+    at_.causes[kActivationPort] += fetches - tile_size_ * slices;
+    if (rows > fetches / slices) {
+      at_.causes[kWeightPort] += (rows - fetches / slices) * waits;
+    } else if (hazard) {
+      at_.causes[kFill] += waits;
+    }
+    const uint64_t last = begin + gap * waits + (rows > fetches / slices ? 0 : fetches % slices);
+    at_.slice += static_cast<uint32_t>(slices);
+    at_.state = State::kFetch;
+    at_.next = last + fetches / slices;
+    at_.fetch_from = last;
+    LoadSlice(last);
+  }
+}
 
-  pattern_from_ = start;
-  pattern_period_ = std::max<uint64_t>(
-      1, plan.slices > 1 ? (at - start) / (plan.slices - 1) : std::max<uint64_t>(last, rows));
-  pattern_rows_ = rows;
-  loader_bound_ = plan.slices > 1 ? pattern_period_ <= rows : last <= rows;
+void PeTiming::Unskim(uint64_t now) {
+  single_until_ = now + kSingleCycles;
+  if (skimmed_) {
+    at_ = tile_begin_;
+    skimmed_ = false;
+  }
+  while (at_.state != State::kEnd && at_.next <= now) Step();
+}
+
+void PeTiming::PlanDrains() {
+  uint64_t valid = records_before_;
+  drain_free_ = free_before_;
+  for (Drain& drain : drains_) {
+    drain.done = std::max({drain.ready, drain_free_, valid}) + drain.length;
+    drain.records_done = drain.done + (drain.records ? plan_->record_rows + drain.extra : 0);
+    if (drain.records) valid = drain.records_done + kCalibration.record_delay;
+    drain_free_ = half_free_[drain.half] = drain.done;
+  }
+}
+
+uint64_t PeTiming::Finished() const {
+  // Drain until its last result has left, then the way to memory.
+  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result
+                                  : last_grant_ + kCalibration.finish_after_grant;
 }
 
 void PeTiming::FinishTile(uint64_t end) {
   // `end` is the cycle of the last grant.
   const ComputeFields& f = plan_->fields;
-  tile_running_ = false;
-  if (f.drain == 0) {
-    drain_free_ = end;
-  } else {
+  last_grant_ = end;
+  if (f.drain != 0) {
     const int64_t group_channels = std::max<int64_t>(f.group_channels, 1);
     const int64_t left = f.channels - static_cast<int64_t>(group_) * group_channels;
     const int64_t channels = std::clamp<int64_t>(left, 1, group_channels);
@@ -230,16 +316,19 @@ void PeTiming::FinishTile(uint64_t end) {
     const uint64_t chunks =
         std::min<uint64_t>((static_cast<uint64_t>(channels) + width - 1) / width, most) *
         (f.thresholds == 3 ? 2 : 1);
-    const uint64_t first = std::max({end + kCalibration.drain_delay, drain_free_, records_valid_});
-    const uint64_t done = first + tile_size_ * chunks;  // the cycle after the last issue
-    half_free_[half_] = done;
-    half_ ^= 1;
-    drain_free_ = done;
-    if (positions_left_ == 0 && groups_left_ > 1) {
-      steal_from_ = done;
-      steal_to_ = done + plan_->record_rows;
-      records_valid_ = steal_to_ + kCalibration.record_delay;
+    const uint64_t past = at_.loading ? std::min(end, at_.load_from) : end;
+    while (!drains_.empty() && drains_.front().records_done <= past) {
+      const Drain& gone = drains_.front();
+      free_before_ = gone.done;
+      if (gone.records) records_before_ = gone.records_done + kCalibration.record_delay;
+      drains_.erase(drains_.begin());
     }
+    const bool records = positions_left_ == 0 && groups_left_ > 1;
+    drains_.push_back({end + kCalibration.drain_delay, tile_size_ * chunks, half_, group_,
+                       FirstPosition(), chunks, records, 0, 0, 0});
+    PlanDrains();
+    half_ ^= 1;
+    if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();
   }
   if (positions_left_ == 0) {
     --groups_left_;
@@ -248,77 +337,80 @@ void PeTiming::FinishTile(uint64_t end) {
     positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   }
   if (groups_left_ != 0) return;
-  ended_ = true;
-  if (f.drain != 0) {
-    // Drain until its last result has left, then the way to memory.
-    const uint64_t finished = drain_free_ - 1 + kCalibration.finish_after_result;
-    causes_[kDrain] += drain_free_ - end;
-    causes_[kFill] += finished - drain_free_;
-    next_ = finished;
-  } else {
-    causes_[kFill] += kCalibration.finish_after_grant;
-    next_ = end + kCalibration.finish_after_grant;
-  }
+  at_.state = State::kEnd;
+  at_.next = Finished();
 }
 
 bool PeTiming::Advance() {
-  if (ended_) {
-    plan_ = nullptr;
-    next_ = kNever;
-    pattern_rows_ = 0;
-    tile_running_ = false;
-    return true;
+  if (at_.state != State::kEnd) {
+    Step();
+    return false;
   }
-  if (tile_running_) FinishTile(next_ - 1);
-  if (slicing_) {
-    PlanSlice(next_);
-  } else if (!ended_) {
-    BeginTile(next_);
+  if (plan_->is_array) {
+    const uint64_t drained = plan_->fields.drain != 0 ? drain_free_ : last_grant_;
+    at_.causes[kDrain] += drained - last_grant_;
+    at_.causes[kFill] += at_.next - drained;
+  }
+  plan_ = nullptr;
+  return true;
+}
+
+bool PeTiming::ReadsRecords(uint64_t now, Drain** drain) {
+  *drain = nullptr;
+  if (now >= first_records_from_ && now < first_records_to_) return true;
+  for (Drain& one : drains_) {
+    if (now < one.done || now >= one.records_done) continue;
+    *drain = &one;
+    return true;
   }
   return false;
 }
 
-bool PeTiming::RowPortBusy(uint64_t now) const {
+bool PeTiming::RowPortBusy(uint64_t now) {
   if (plan_ == nullptr || !plan_->is_array) return false;
-  if (now >= steal_from_ && now < steal_to_) return true;
-  if ((!tile_running_ && !slicing_) || ended_ || starved_) return false;
-  if (now < pattern_from_) return now < rows_until_;
-  const uint64_t since = now - pattern_from_;
-  if (tile_running_ && !more_slices_ && since / pattern_period_ + 1 >= plan_->slices) return false;
-  return since % pattern_period_ < pattern_rows_;
+  Unskim(now);
+  Drain* drain = nullptr;
+  return ReadsRecords(now, &drain) ||
+         (at_.loading && !at_.load_starved && now >= at_.load_from && now < at_.slice_ready);
 }
 
 void PeTiming::StealRow(uint64_t now) {
-  // The loader's row waits for a cycle. That delays the tile if it waits for its first slice, or if
-  // rows take longer than fetches.
-  if (starved_) return;  // nothing runs that it could delay
-  const bool lead = now + 1 < pattern_from_;
-  if ((tile_running_ || slicing_) && (lead ? slice_bound_ : loader_bound_)) {
-    ++pattern_from_;
-    ++rows_until_;
-    ++next_;
-    ++slice_ready_;
-    ++causes_[lead ? lead_cause_ : kWeightPort];
+  // Records, and the loader's rows behind them, come a cycle later.
+  const bool loads = at_.loading && !at_.load_starved && now < at_.slice_ready;
+  Drain* drain = nullptr;
+  if (ReadsRecords(now, &drain)) {
+    if (drain != nullptr) {
+      ++drain->extra;
+    } else {
+      ++first_records_to_;
+      ++records_before_;
+    }
+    PlanDrains();
+  } else if (loads && now >= at_.load_from) {
+    ++at_.load_cycles;
   }
+  if (loads) at_.slice_ready = LoadEnd();
+  if (at_.state == State::kSlice) at_.next = at_.slice_ready;
+  if (at_.state == State::kHalf) at_.next = half_free_[half_];
+  if (at_.state == State::kEnd) at_.next = Finished();
+}
+
+bool PeTiming::SettleRow(uint64_t now) {
+  if (!row_held_ || last_beat_ == now) return row_held_;
+  const bool busy = RowPortBusy(now);
+  if (busy && core_wait_ < kCalibration.bus_max_wait) {
+    ++core_wait_;
+    return true;
+  }
+  if (busy) StealRow(now);
+  row_held_ = false;
+  core_wait_ = 0;
+  return false;
 }
 
 bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
   const uint64_t row_bytes = config_.core_row_bytes();
   const bool gathers = row_bytes != config_.axi_bytes();
-  if (row_held_) {
-    // In cycles without a beat the row is written when the port is free, or at last anyway.
-    for (uint64_t cycle = last_beat_ + 1; cycle < now; ++cycle) {
-      const bool busy = RowPortBusy(cycle);
-      if (busy && core_wait_ < kCalibration.bus_max_wait) {
-        ++core_wait_;
-        continue;
-      }
-      if (busy) StealRow(cycle);
-      row_held_ = false;
-      core_wait_ = 0;
-      break;
-    }
-  }
   last_beat_ = now;
   if (gathers && (!row_held_ || row == held_row_)) {
     held_bytes_ = row_held_ ? held_bytes_ + bytes : bytes;
@@ -345,16 +437,125 @@ bool PeTiming::WriteCore(uint64_t now, uint64_t row, uint64_t bytes) {
   return true;
 }
 
-bool PeTiming::AccessMemory(uint64_t now, uint64_t address) {
-  if (plan_ != nullptr && !plan_->bank_pattern.empty() &&
-      memory_wait_ < kCalibration.bus_max_wait) {
-    const uint64_t taken = plan_->bank_pattern[(now - started_) % kPatternCycles];
-    if ((taken >> (banks_.Bank(address) % 64) & 1) != 0) {
-      ++memory_wait_;
+int64_t PeTiming::FirstPosition() const {
+  return std::max<int64_t>(plan_->fields.positions, 1) -
+         static_cast<int64_t>(positions_left_ + tile_size_);
+}
+
+void PeTiming::ListReads(uint64_t now, uint32_t slice) {
+  masks_from_ = now;
+  TileSlice tile;
+  tile.group = group_;
+  tile.slice = slice;
+  tile.first = FirstPosition();
+  tile.size = static_cast<int64_t>(tile_size_);
+  tile.fresh = fresh_ != 0;
+  ReadBanks(config_, banks_, *plan_, tile, &masks_);
+}
+
+uint64_t PeTiming::ReadsAt(uint64_t cycle) {
+  if (!plan_->is_array) {
+    const uint64_t first = started_ + 1 + plan_->vectors_from;
+    if (cycle < first) return 0;
+    const uint64_t fetch = plan_->accesses.At(cycle - first).fetch;
+    return fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, fetch);
+  }
+  if (at_.state != State::kFetch || cycle < at_.fetch_from) return 0;
+  if (masks_from_ != at_.fetch_from) ListReads(at_.fetch_from, at_.slice - 1);
+  const uint64_t since = cycle - at_.fetch_from;
+  return since < masks_.size() ? masks_[since] : 0;
+}
+
+uint64_t PeTiming::ResultAt(uint64_t cycle) {
+  if (!plan_->is_array) {
+    const uint64_t first = started_ + 1 + plan_->vectors_from;
+    if (cycle < first) return 0;
+    const uint64_t result = plan_->accesses.At(cycle - first).result;
+    return result == VectorAccesses::kNone ? 0 : ResultBanks(config_, banks_, *plan_, result);
+  }
+  for (const Drain& drain : drains_) {
+    const uint64_t first = drain.done - drain.length + kCalibration.result_delay;
+    if (cycle < first || cycle >= first + drain.length) continue;
+    const uint64_t result = cycle - first;
+    return ChunkBanks(config_, banks_, *plan_, drain.group,
+                      drain.first + static_cast<int64_t>(result / drain.chunks),
+                      result % drain.chunks);
+  }
+  return 0;
+}
+
+uint64_t PeTiming::TakenBanks(uint64_t now) {
+  if (plan_ == nullptr) return 0;
+  if (plan_->is_array) {
+    Unskim(now);
+  } else if (plan_->accesses.empty()) {
+    return 0;
+  }
+  // Only cycles in which the bus asks count, and what waits then came shortly before.
+  constexpr uint64_t kSettle = 12;
+  if (now + 1 < walk_cycle_ || now >= walk_cycle_ + 2 * kSettle) {
+    walk_cycle_ = std::max(started_, now - std::min(now, kSettle));
+    walk_slots_.fill(0);
+  }
+  for (; walk_cycle_ <= now; ++walk_cycle_) {
+    walk_banks_ = walk_reads_ = ReadsAt(walk_cycle_);
+    // As npu_pe_memory: the last slot that can leave, and the last free one for the next result.
+    uint64_t* free_slot = nullptr;
+    uint64_t* leaving = nullptr;
+    for (uint64_t& slot : walk_slots_) {
+      if (slot == 0) free_slot = &slot;
+      if (slot != 0 && (slot & walk_banks_) == 0) leaving = &slot;
+    }
+    if (leaving != nullptr) {
+      walk_banks_ |= *leaving;
+      *leaving = 0;
+    }
+    const uint64_t result = ResultAt(walk_cycle_);
+    if (result != 0 && free_slot != nullptr) *free_slot = result;
+  }
+  return walk_banks_;
+}
+
+void PeTiming::DelayFetches(uint64_t now) {
+  if (!plan_->is_array) {
+    ++started_;
+    ++at_.next;
+    ++at_.causes[kActivationPort];
+  } else if (at_.state == State::kFetch && now >= at_.fetch_from) {
+    ++at_.fetch_from;
+    ++masks_from_;
+    ++at_.next;
+    ++at_.causes[kActivationPort];
+  }
+}
+
+bool PeTiming::WriteMemory(uint64_t now, uint64_t address) {
+  const uint64_t bank = banks_.Mask(address);
+  if ((TakenBanks(now) & bank) != 0) {
+    if (write_wait_ < kCalibration.bus_max_wait) {
+      ++write_wait_;
       return false;
     }
+    if ((walk_reads_ & bank) != 0) DelayFetches(now);
   }
-  memory_wait_ = 0;
+  write_wait_ = 0;
+  bus_write_cycle_ = now;
+  bus_write_bank_ = bank;
+  return true;
+}
+
+bool PeTiming::ReadMemory(uint64_t now, uint64_t address) {
+  const uint64_t bank = banks_.Mask(address);
+  const bool written = bus_write_cycle_ == now && bus_write_bank_ == bank;
+  const bool taken = (TakenBanks(now) & bank) != 0;
+  if (written || taken) {
+    if (read_wait_ < kCalibration.bus_max_wait) {
+      ++read_wait_;
+      return false;
+    }
+    if (taken && (walk_reads_ & bank) != 0) DelayFetches(now);
+  }
+  read_wait_ = 0;
   return true;
 }
 
