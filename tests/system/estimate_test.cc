@@ -1,5 +1,5 @@
-// The performance model against verilated hardware: networks and random layers, with the bounds
-// that docs/estimate.md promises.
+// The performance model against verilated hardware: networks and random layers, with bounds near
+// what docs/estimate.md measures, which is far below the goals.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -14,7 +14,9 @@
 namespace npugen::testing {
 namespace {
 
-constexpr double kTotalBound = 0.03;
+constexpr double kTotalBound = 0.01;
+constexpr double kLayerBound = 0.04;
+constexpr double kMeanBound = 0.005;
 
 void ExpectClose(const std::vector<ValidatedJob>& jobs) {
   for (const ValidatedJob& job : jobs) {
@@ -25,13 +27,13 @@ void ExpectClose(const std::vector<ValidatedJob>& jobs) {
     }
     for (const ValidatedLayer& layer : job.layers) {
       if (layer.cycles.measured <= kLayerCycles) continue;
-      EXPECT_LE(std::abs(layer.cycles.error()), kLayerGoal)
+      EXPECT_LE(std::abs(layer.cycles.error()), kLayerBound)
           << layer.op << " " << layer.index << " of " << job.model << " on " << job.spec
           << ": measured " << layer.cycles.measured << ", estimated " << layer.cycles.estimated;
     }
   }
   for (const bool random : {false, true}) {
-    EXPECT_LE(SummarizeTotals(jobs, random).mean, kMeanGoal) << FormatValidation(jobs);
+    EXPECT_LE(SummarizeTotals(jobs, random).mean, kMeanBound) << FormatValidation(jobs);
   }
 }
 
