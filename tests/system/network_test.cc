@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "generator/config/load.h"
+#include "sw/model/bit_model.h"
 #include "sw/model/channel_order.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/read_model.h"
@@ -15,6 +17,7 @@
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"
+#include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 
 namespace npugen::testing {
@@ -250,6 +253,71 @@ TEST(BitNetworksTest, PackedNetworksOnEdge) {
     ASSERT_TRUE(report.ok()) << "seed " << seed << ": " << ErrorText(report);
     EXPECT_EQ(report->mismatches, 0u)
         << "seed " << seed << ": " << DescribeMismatch(*report->first_mismatch);
+  }
+}
+
+/// A kernel of 3x3 of 4,096 channels, over operands that are all +1 or all -1 (in two planes +3 or
+/// -3), with gates open or shut: sums as large as they get.
+TEST(BitNetworksTest, LargestSums) {
+  NpuConfig config = SpecConfig("edge_bnn");
+  config.core_memory_bytes *= 2;  // bits of a kernel are not cut
+  config.hash = ConfigHash(config);
+  constexpr int32_t kChannels = 4096, kOutputs = 20;
+  for (const int32_t planes : {1, 2}) {
+    Model model;
+    model.name = "largest";
+    const int32_t input = AppendTensor(&model, ByteTensor("input", 3, 3, 1, TensorType::kInt8, 0));
+    model.inputs = {input};
+    // Bits of the input's sign.
+    const int32_t ones = AppendTensor(
+        &model, ByteFilter("ones", {kChannels, 1, 1, 1}, std::vector<uint8_t>(kChannels, 1)));
+    const int32_t bits = AppendTensor(&model, BitTensor("bits", 3, 3, kChannels, planes));
+    BinaryConvOptions signs;
+    signs.thresholds.assign(planes == 1 ? 1 : 3, std::vector<int32_t>(kChannels, 0));
+    signs.flip.assign(kChannels, 0);
+    AppendOperator(&model, OperatorType::kBinaryConv2d, {input, ones}, bits, signs);
+    // Channel by channel all weights +1, all -1, or alternating.
+    const int32_t filter =
+        AppendTensor(&model, BitFilter("filter", {kOutputs, 3, 3, kChannels}, [](int64_t i) {
+          const int64_t channel = i / (9 * kChannels);
+          return channel % 3 == 0 || (channel % 3 == 2 && i % 2 == 0);
+        }));
+    Tensor sums = BitTensor("sums", 1, 1, kOutputs, 1);
+    sums.type = TensorType::kInt32;
+    const int32_t output = AppendTensor(&model, sums);
+    BinaryConvOptions options;
+    options.bias.assign(kOutputs, 0);
+    if (planes == 2) {
+      // Open, shut, and just not exceeded by the largest sum.
+      for (int32_t o = 0; o < kOutputs; ++o) {
+        options.gates.push_back(o % 4 == 0   ? INT32_MIN
+                                : o % 4 == 1 ? INT32_MAX
+                                : o % 4 == 2 ? 9 * kChannels
+                                             : 9 * kChannels - 1);
+      }
+    }
+    AppendOperator(&model, OperatorType::kBinaryConv2d, {bits, filter}, output, options);
+    model.outputs = {output};
+    const Result<CompiledModel> compiled = CompileForRun(model, config);
+    ASSERT_TRUE(compiled.ok()) << ErrorText(compiled);
+    SimulationOptions simulation;
+    simulation.memory_bytes = kMemoryBytes;
+    const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, simulation);
+    for (const uint8_t value : {127, 128}) {
+      const std::vector<std::vector<uint8_t>> inputs = {std::vector<uint8_t>(9, value)};
+      RunModelOptions run;
+      run.timeout_cycles = 20'000'000;
+      const Result<RunReport> report =
+          RunModel(config, model, *compiled, *npu, inputs, run, nullptr);
+      ASSERT_TRUE(report.ok()) << ErrorText(report);
+      EXPECT_EQ(report->mismatches, 0u) << DescribeMismatch(*report->first_mismatch);
+      // Not only equal: what they must be.
+      const Result<TensorBytes> golden = RunGolden(model, inputs);
+      ASSERT_TRUE(golden.ok()) << ErrorText(golden);
+      int32_t first = 0;
+      std::memcpy(&first, (*golden)[static_cast<size_t>(output)].data(), sizeof first);
+      EXPECT_EQ(std::abs(first), (planes == 2 ? 3 : 1) * 9 * kChannels);
+    }
   }
 }
 

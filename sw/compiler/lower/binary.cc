@@ -231,8 +231,8 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
     }
   }
   const int64_t factor = input.planes == 2 ? 3 : 1;
-  const int64_t range =
-      binary ? factor * taps * scale * pixel.bytes * 8 : taps * depth * int64_t{128} * 128;
+  int64_t range = factor * taps * scale * pixel.bytes * 8;
+  if (!binary) range = 128 * *std::max_element(weight_reach.begin(), weight_reach.end());
   if (range > kLargestSum) {
     return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
   }

@@ -362,12 +362,16 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
     if (cached_[l]) {
       AddChunk(number, 0, LocalGroups(number), WholeKernel(layer), true, true);
     } else if (!CutLayer(number)) {
-      errors_.push_back(OperatorError(
-          model_, layer.op, DiagnosticCode::kCompileCoreMemory,
-          fmt::format("one weight slice, or its table, with {} rows of parameters does not fit in "
-                      "core memory of {} rows",
-                      RecordBlocks(layer, 1) * RecordRows(config_, layer), core_rows_),
-          "a larger core.memory"));
+      const int64_t records = RecordBlocks(layer, 1) * RecordRows(config_, layer);
+      const std::string what =
+          layer.parameters.table.empty() && layer.indivisible()
+              ? fmt::format("the kernel of {} output channels, which cannot be cut, in {} rows",
+                            layer.group_channels, Rows(layer, 1, layer.slices()))
+              : fmt::format("one weight slice, or its table, with {} rows of parameters", records);
+      errors_.push_back(
+          OperatorError(model_, layer.op, DiagnosticCode::kCompileCoreMemory,
+                        fmt::format("{} does not fit in core memory of {} rows", what, core_rows_),
+                        "a larger core.memory"));
     }
   }
   if (!errors_.empty()) return errors_;
