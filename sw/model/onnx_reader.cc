@@ -70,6 +70,13 @@ struct Layer {
   BinaryConvOptions options;
 };
 
+// A MaxPool of a layer's sums, before the quantizer. It becomes one of bits.
+struct SumPool {
+  PoolOptions options;
+  int32_t height = 1, width = 1;  // of the sums
+  std::vector<bool> falls;        // channels whose value before the pool falls with the sum
+};
+
 enum class Kind : uint8_t { kConstant, kInput, kBits, kBytes, kSums };
 
 const char* KindName(Kind kind) {
@@ -95,10 +102,12 @@ struct Value {
   // it is flat.
   int32_t channels = 1, height = 1, width = 1;
   bool flat = false;
-  int32_t tensor = -1;      // kInput: of none yet; kBits, kBytes
-  double scale = 1.0;       // kBits: of +1 and -1; kBytes: of value - zero point
-  Layer layer;              // kSums
-  std::vector<Form> forms;  // kSums, one per channel
+  int32_t tensor = -1;          // kInput: of none yet; kBits, kBytes
+  double scale = 1.0;           // kBits: of +1 and -1; kBytes: of value - zero point
+  Layer layer;                  // kSums
+  std::vector<Form> forms;      // kSums, one per channel; with a pool, of each of the pooled sums
+  std::optional<SumPool> pool;  // kSums
+  std::vector<bool> inverted;   // kBits: channels that are stored inverted; empty: none
   int64_t elements() const { return int64_t{channels} * height * width; }
 };
 
@@ -419,6 +428,9 @@ class Reader {
       return Refusal{Code::kOnnxDamaged, "no node computes it", ""};
     }
     const Value& value = found->second;
+    if (value.kind == Kind::kBits && !value.inverted.empty()) {
+      return Pattern("bits behind a MaxPool of values that fall afterwards", "a layer behind them");
+    }
     if (value.kind == Kind::kBits || (value.kind == Kind::kBytes && !model_.operators.empty())) {
       model_.outputs = {value.tensor};
       return std::nullopt;
@@ -451,6 +463,7 @@ class Reader {
   }
 
   Status CloseAsSums(const Value& value) {
+    if (value.pool) return Pattern("a MaxPool of sums ends the network", "a quantizer behind it");
     BinaryConvOptions options = value.layer.options;
     // (p S + q + r) / e with the same p / e for all channels: S + (q + r) / p, scaled.
     const Form& first = value.forms[0];
@@ -520,7 +533,11 @@ class Reader {
       return Refusal{Code::kModelSums, fmt::format("sums can reach {}", reach),
                      "layers of fewer inputs"};
     }
-    for (const Form& form : value.forms) {
+    // What comes behind a pool rises or falls with the largest value: then the bit of the largest
+    // one is an OR or an AND of all bits. An AND is an OR of inverted bits.
+    std::vector<bool> inverted;
+    for (size_t c = 0; c < value.forms.size(); ++c) {
+      const Form& form = value.forms[c];
       const auto is_plus = [&](int64_t sum) {
         return SignOfRootSum(form.p * Dyadic::FromInteger(sum) + form.q, form.r, form.v) >= 0;
       };
@@ -536,17 +553,37 @@ class Reader {
         }
       }
       options.thresholds[0].push_back(static_cast<int32_t>(low));
-      options.flip.push_back(falls ? 1 : 0);
+      const bool inverts = value.pool && falls != value.pool->falls[c];
+      inverted.push_back(inverts);
+      options.flip.push_back(falls != inverts ? 1 : 0);
     }
     *result = value;
     result->kind = Kind::kBits;
     result->scale = scale;
     result->forms.clear();
     result->layer = {};
-    return Close(value, std::move(options),
-                 BitTensor(fmt::format("bits {}", model_.operators.size()), value.height,
-                           value.width, value.channels, 1),
-                 &result->tensor);
+    result->pool.reset();
+    if (std::find(inverted.begin(), inverted.end(), true) != inverted.end()) {
+      result->inverted = std::move(inverted);
+    }
+    const int32_t height = value.pool ? value.pool->height : value.height;
+    const int32_t width = value.pool ? value.pool->width : value.width;
+    if (auto refusal = Close(value, std::move(options),
+                             BitTensor(fmt::format("bits {}", model_.operators.size()), height,
+                                       width, value.channels, 1),
+                             &result->tensor)) {
+      return refusal;
+    }
+    return value.pool ? AddPool(value.pool->options, result) : std::nullopt;
+  }
+
+  // `result`, of the pooled size, is that of the bits in its tensor.
+  Status AddPool(const PoolOptions& options, Value* result) {
+    const int32_t bits = result->tensor;
+    result->tensor = Add(BitTensor(fmt::format("pool {}", model_.operators.size()), result->height,
+                                   result->width, result->channels, 1));
+    AddOperator(OperatorType::kMaxPool2d, {bits}, result->tensor, options);
+    return Charge(16);
   }
 
   // --- nodes ---
@@ -926,7 +963,9 @@ class Reader {
       for (int32_t y = 0; y < shape[1]; ++y) {
         for (int32_t x = 0; x < shape[2]; ++x) {
           for (int32_t i = 0; i < shape[3]; ++i) {
-            ordered.push_back(weights.values[static_cast<size_t>(at(o, y, x, i))]);
+            const double weight = weights.values[static_cast<size_t>(at(o, y, x, i))];
+            const bool inverted = !operand.inverted.empty() && operand.inverted[i];
+            ordered.push_back(inverted ? -weight : weight);
           }
         }
       }
@@ -974,6 +1013,7 @@ class Reader {
                         : ByteFilter(name, shape, std::move(bytes));
     layer.options.skip_outside = bits;
     result->kind = Kind::kSums;
+    result->inverted.clear();
     result->forms.clear();
     for (double scale : scales) {
       Form form;
@@ -1192,9 +1232,13 @@ class Reader {
   }
 
   Status ReadPool(const onnx::NodeProto& node, const Value& value, Value* result) {
-    if (value.kind != Kind::kBits || value.flat) {
+    const bool sums = value.kind == Kind::kSums;
+    if ((value.kind != Kind::kBits && !sums) || value.flat) {
       return Pattern(fmt::format("its operand is {}", KindName(value.kind)),
-                     "bits: MaxPool after BipolarQuant or Sign");
+                     "an image of bits or of the sums of a layer");
+    }
+    if (value.pool || !value.inverted.empty()) {
+      return Pattern("a MaxPool of the same layer's sums comes before it", "one of them");
     }
     const std::vector<int64_t> kernel = ListAttribute(node, "kernel_shape", {});
     const std::vector<int64_t> strides = ListAttribute(node, "strides", {1, 1});
@@ -1215,15 +1259,16 @@ class Reader {
     if (auto refusal = SetPositions(value, kernel, strides, pads, value.channels, result)) {
       return refusal;
     }
-    result->tensor = Add(BitTensor(fmt::format("pool {}", model_.operators.size()), result->height,
-                                   result->width, result->channels, 1));
-    AddOperator(OperatorType::kMaxPool2d, {value.tensor}, result->tensor,
-                PoolOptions{.padding = Padding::kValid,
-                            .stride_h = static_cast<int32_t>(strides[0]),
-                            .stride_w = static_cast<int32_t>(strides[1]),
-                            .filter_h = static_cast<int32_t>(kernel[0]),
-                            .filter_w = static_cast<int32_t>(kernel[1])});
-    return Charge(16);
+    const PoolOptions options{.padding = Padding::kValid,
+                              .stride_h = static_cast<int32_t>(strides[0]),
+                              .stride_w = static_cast<int32_t>(strides[1]),
+                              .filter_h = static_cast<int32_t>(kernel[0]),
+                              .filter_w = static_cast<int32_t>(kernel[1])};
+    if (!sums) return AddPool(options, result);
+    SumPool pool{options, value.height, value.width, {}};
+    for (const Form& form : value.forms) pool.falls.push_back(form.p.Sign() < 0);
+    result->pool = std::move(pool);
+    return std::nullopt;
   }
 
   Status ReadFlatten(const onnx::NodeProto& node, const Value& value, Value* result) {

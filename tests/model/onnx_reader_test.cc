@@ -396,6 +396,15 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     }
     channels = outputs;
     if (end && random.Chance(2)) break;
+    // Behind the sums or their normalization, where channels rise or fall.
+    const bool pools_sums = !end && !flat && height >= 2 && width >= 2 && random.Chance(3);
+    const bool pools_first = random.Chance(2);
+    const auto pool = [&] {
+      last = graph.MaxPool(last, 2, random.Integer(1, 2));
+      height = graph.array(last).dims[2];
+      width = graph.array(last).dims[3];
+    };
+    if (pools_sums && pools_first) pool();
     if (!random.Chance(4)) {
       const auto part = [&](const std::function<double()>& value) {
         return Draw({outputs}, value);
@@ -417,13 +426,15 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     if (random.Chance(4)) {
       last = graph.Map("Add", {last, graph.Scalar(1)}, [](double v) { return v + 1; });
     }
+    if (pools_sums && !pools_first) {
+      pool();
+      if (random.Chance(2)) {
+        last = graph.Map("Mul", {last, graph.Scalar(-2)}, [](double v) { return -2 * v; });
+      }
+    }
     last = random.Chance(2) ? graph.Sign(last) : graph.Bipolar(last, random.Chance(2) ? 1.0 : 0.5);
     bits = true;
-    if (!flat && height >= 2 && width >= 2 && random.Chance(3)) {
-      last = graph.MaxPool(last, 2, random.Integer(1, 2));
-      height = graph.array(last).dims[2];
-      width = graph.array(last).dims[3];
-    }
+    if (!pools_sums && !flat && height >= 2 && width >= 2 && random.Chance(3)) pool();
   }
   const std::vector<uint8_t> file = graph.Write(last);
   const Result<Model> model = ReadOnnx(file, "random.onnx");
@@ -561,6 +572,17 @@ TEST(OnnxReaderTest, OtherGraphsAreExplained) {
     entry->set_type(onnx::AttributeProto::INT);
     entry->set_i(value);
   };
+  // Nodes in the place of those behind the convolution, each of which gets the one before it.
+  const auto order = [](onnx::GraphProto* g, const std::vector<int>& numbers) {
+    const onnx::GraphProto old = *g;
+    for (size_t i = 0; i < numbers.size(); ++i) {
+      onnx::NodeProto* node = g->mutable_node(static_cast<int>(2 + i));
+      const std::string output = node->output(0);
+      *node = old.node(numbers[i]);
+      node->set_input(0, g->node(static_cast<int>(1 + i)).output(0));
+      node->set_output(0, output);
+    }
+  };
   const std::vector<Case> cases = {
       {[](auto* g) { g->mutable_node(2)->set_op_type("LayerNormalization"); }, Code::kOnnxOperator,
        "(LayerNormalization): this operator is not supported"},
@@ -569,7 +591,22 @@ TEST(OnnxReaderTest, OtherGraphsAreExplained) {
       {[](auto* g) { g->mutable_node(1)->set_input(0, "x"); }, Code::kOnnxPattern,
        "(Conv): its operand is the network's input without a quantizer"},
       {[](auto* g) { g->mutable_node(4)->set_input(0, g->node(2).output(0)); }, Code::kOnnxPattern,
-       "(MaxPool): its operand is the sums of a layer"},
+       "(MatMul): its operand is the sums of a layer"},
+      {[&](auto* g) {
+         order(g, {2, 4, 4, 3});
+       },
+       Code::kOnnxPattern, "a MaxPool of the same layer's sums comes before it"},
+      {[&](auto* g) {
+         order(g, {4, 2, 3});
+         g->mutable_output(0)->set_name(g->node(4).output(0));
+       },
+       Code::kOnnxPattern, "bits behind a MaxPool of values that fall afterwards"},
+      {[&](auto* g) {
+         order(g, {4});
+         g->mutable_node()->DeleteSubrange(3, g->node_size() - 3);
+         g->mutable_output(0)->set_name(g->node(2).output(0));
+       },
+       Code::kOnnxPattern, "a MaxPool of sums ends the network"},
       {[](auto* g) { g->mutable_node(1)->set_input(1, "nothing"); }, Code::kOnnxDamaged,
        "input 1 \"nothing\" is not the result"},
       {[&](auto* g) { attribute(g->mutable_node(1), "group", 2); }, Code::kOnnxPattern, "groups"},
