@@ -51,6 +51,8 @@ struct Calibration {
   // npu_drain result_valid_q and npu_postprocess: from the issue of a result to the cycle in which
   // it enters the write buffer.
   uint32_t result_delay = 5;
+  // npu_threshold: one stage (valid_q) in the place of the four of npu_postprocess.
+  uint32_t threshold_sooner = 3;
   // npu_pe: stage_valid, fire_q: from the last grant of a command that drains nothing to
   // `finished`.
   uint32_t finish_after_grant = 3;

@@ -298,7 +298,7 @@ void PeTiming::PlanDrains() {
 
 uint64_t PeTiming::Finished() const {
   // Drain until its last result has left, then the way to memory.
-  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result
+  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result - Sooner()
                                   : last_grant_ + kCalibration.finish_after_grant;
 }
 
@@ -474,7 +474,7 @@ uint64_t PeTiming::ResultAt(uint64_t cycle) {
     return result == VectorAccesses::kNone ? 0 : ResultBanks(config_, banks_, *plan_, result);
   }
   for (const Drain& drain : drains_) {
-    const uint64_t first = drain.done - drain.length + kCalibration.result_delay;
+    const uint64_t first = drain.done - drain.length + kCalibration.result_delay - Sooner();
     if (cycle < first || cycle >= first + drain.length) continue;
     const uint64_t result = cycle - first;
     return ChunkBanks(config_, banks_, *plan_, drain.group,

@@ -99,6 +99,10 @@ class PeTiming {
   /// The times of the tiles in the drain.
   void PlanDrains();
   uint64_t Finished() const;
+  /// Cycles that results take less where they become bits.
+  uint64_t Sooner() const {
+    return plan_->fields.thresholds != 0 ? kCalibration.threshold_sooner : 0;
+  }
   /// Rows of a group's slice that are in core memory, and whether all are.
   uint64_t ArrivedRows(uint32_t group, uint32_t slice) const;
   bool Arrived(uint32_t group, uint32_t slice) const {
