@@ -453,11 +453,14 @@ void PeTiming::ListReads(uint64_t now, uint32_t slice) {
   ReadBanks(config_, banks_, *plan_, tile, &masks_);
 }
 
+VectorAccesses::Step PeTiming::VectorStep(uint64_t cycle) const {
+  const uint64_t first = started_ + 1 + plan_->vectors_from;
+  return cycle < first ? VectorAccesses::Step() : plan_->accesses.At(cycle - first);
+}
+
 uint64_t PeTiming::ReadsAt(uint64_t cycle) {
   if (!plan_->is_array) {
-    const uint64_t first = started_ + 1 + plan_->vectors_from;
-    if (cycle < first) return 0;
-    const uint64_t fetch = plan_->accesses.At(cycle - first).fetch;
+    const uint64_t fetch = VectorStep(cycle).fetch;
     return fetch == VectorAccesses::kNone ? 0 : FetchBanks(config_, banks_, *plan_, fetch);
   }
   if (at_.state != State::kFetch || cycle < at_.fetch_from) return 0;
@@ -468,9 +471,7 @@ uint64_t PeTiming::ReadsAt(uint64_t cycle) {
 
 uint64_t PeTiming::ResultAt(uint64_t cycle) {
   if (!plan_->is_array) {
-    const uint64_t first = started_ + 1 + plan_->vectors_from;
-    if (cycle < first) return 0;
-    const uint64_t result = plan_->accesses.At(cycle - first).result;
+    const uint64_t result = VectorStep(cycle).result;
     return result == VectorAccesses::kNone ? 0 : ResultBanks(config_, banks_, *plan_, result);
   }
   for (const Drain& drain : drains_) {

@@ -127,6 +127,8 @@ class PeTiming {
   uint64_t TakenBanks(uint64_t now);
   /// A word from the bus goes before the fetches of cycle `now`: they come again a cycle later.
   void DelayFetches(uint64_t now);
+  /// What a vector operation fetches and writes in a cycle.
+  VectorAccesses::Step VectorStep(uint64_t cycle) const;
   /// Those that the fetches of a cycle read.
   uint64_t ReadsAt(uint64_t cycle);
   /// Those of the result that reaches the write buffer in a cycle; 0: none does.
