@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/error_reference.h"
 #include "generator/cli/command.h"
 #include "generator/support/version.h"
 
@@ -24,7 +25,8 @@ int Run(int argc, char** argv) {
       "  npugen check specs/edge.yaml         what NPU is this, and is the spec legal?\n"
       "  npugen emit specs/edge.yaml -o out   its RTL, headers, constraints, documents\n"
       "  npugen run specs/edge.yaml model.tflite   a network on it, cycle by cycle, bit-exact\n"
-      "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec.\n\n" +
+      "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec,\n"
+      "docs/errors.md lists the errors.\n\n" +
       npugen::ExitStatusHelp());
 
   npugen::AddCheckCommand(app);
@@ -37,6 +39,10 @@ int Run(int argc, char** argv) {
   npugen::AddDemoCommand(app);
   npugen::AddSynthCommand(app);
   npugen::AddSpecReferenceCommand(app);
+  npugen::AddErrorReferenceCommand(app);
+  for (CLI::App* command : app.get_subcommands(nullptr)) {
+    command->footer(command->get_footer() + "\n\n" + npugen::ExitStatusHelp());
+  }
 
   try {
     app.parse(argc, argv);

@@ -47,10 +47,4 @@ std::string DiagnosticsJson(const Diagnostics& errors) {
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 
-std::string ExitStatusHelp() {
-  return "Exit status: 0 success, 2 command line or files, 3 specification, 4 model file,\n"
-         "5 compiler, 6 a tool is missing or failed, 7 run on the hardware model,\n"
-         "8 results differ from the golden model, 70 an error of npugen itself.\n";
-}
-
 }  // namespace npugen

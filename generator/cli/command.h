@@ -28,12 +28,10 @@ int Report(const Diagnostics& errors);
 /// The same errors as a JSON object, for editors and scripts.
 std::string DiagnosticsJson(const Diagnostics& errors);
 
-/// The text of the exit statuses, for the help.
-std::string ExitStatusHelp();
-
 void AddCheckCommand(CLI::App& app);
 void AddEmitCommand(CLI::App& app);
 void AddSpecReferenceCommand(CLI::App& app);
+void AddErrorReferenceCommand(CLI::App& app);
 void AddSynthCommand(CLI::App& app);
 void AddBuildCommand(CLI::App& app);
 void AddCalibrateCommand(CLI::App& app);

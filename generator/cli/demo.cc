@@ -144,7 +144,7 @@ Status RunImages(const NpuConfig& config, const Digits& digits, const Program& p
         host.Run(*placed, {{image, image + static_cast<std::ptrdiff_t>(digits.image_bytes)}}, {});
     if (!job) return job.errors();
     (i == 0 ? result->cycles_first : result->cycles_later) += job->counters.cycles;
-    result->cached = CostOf(*job);
+    result->cached = CostOf(config, program, *job);
     result->simulated_cycles += job->simulated_cycles;
     result->seconds += job->seconds;
     const std::vector<uint8_t> output = host.ReadTensor(*placed, program.outputs[0]);

@@ -48,7 +48,7 @@ Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program,
   const Result<JobReport> cached = EstimateJob(config, program, true, latency);
   if (!cached) return cached.errors();
   AddJob(config, program, *cold, &report);
-  report.cached = CostOf(*cached);
+  report.cached = CostOf(config, program, *cached);
   if (warm) AddJob(config, program, *cached, &report);
   return report;
 }

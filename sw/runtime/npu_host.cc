@@ -18,8 +18,13 @@ constexpr uint64_t kResetTimeoutCycles = 1'000'000;
 /// What scratch and outputs hold before a job: a byte that is never written shows.
 constexpr uint8_t kStaleByte = 0xa5;
 
+/// Buffers begin at multiples of it. Bursts end at 4 KiB, so what a job takes would otherwise depend
+/// on what else was placed before it.
+constexpr uint64_t kPlacementBytes = 4096;
+static_assert(kPlacementBytes % NPU_PROGRAM_ALIGNMENT == 0);
+
 uint64_t RoundUp(uint64_t bytes) {
-  return (bytes + NPU_PROGRAM_ALIGNMENT - 1) / NPU_PROGRAM_ALIGNMENT * NPU_PROGRAM_ALIGNMENT;
+  return (bytes + kPlacementBytes - 1) / kPlacementBytes * kPlacementBytes;
 }
 
 Diagnostic DriverRefusal(const char* call, npu_result result) {

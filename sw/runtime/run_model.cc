@@ -139,7 +139,7 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
     what = "run with cached parameters";
     Result<JobReport> job = host.Run(*placed, inputs, job_options);
     if (!job) return job.errors();
-    report.cached = CostOf(*job);
+    report.cached = CostOf(config, compiled.plain, *job);
     const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
                                           options.dump_folder, &report);
     if (!compared) return compared.errors();

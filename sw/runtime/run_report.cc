@@ -20,8 +20,13 @@ void Add(const CauseCycles& from, CauseCycles* to) {
   for (size_t i = 0; i < from.size(); ++i) (*to)[i] += from[i];
 }
 
-/// Share of the array's slots that the `slots` multiplications of bytes, or eight times as many of
-/// bits, fill.
+/// Slots of the array that a layer needs: one for each multiply-accumulate of bytes, one for eight
+/// of bits.
+double Slots(const ProgramLayer& layer) {
+  return static_cast<double>(layer.macs) / (layer.binary ? 8 : 1);
+}
+
+/// Share of the slots of `cycles` that are filled.
 double Utilization(const NpuConfig& config, double slots, uint64_t cycles) {
   if (cycles == 0) return 0;
   return slots / (static_cast<double>(cycles) * static_cast<double>(config.macs_per_cycle()));
@@ -42,7 +47,8 @@ nlohmann::ordered_json CausesJson(const CauseCycles& causes) {
 nlohmann::ordered_json CostJson(const InferenceCost& cost) {
   return {{"cycles", cost.cycles},
           {"bytes_read", cost.bytes_read},
-          {"bytes_written", cost.bytes_written}};
+          {"bytes_written", cost.bytes_written},
+          {"utilization", cost.utilization}};
 }
 
 /// Columns that are padded to the widest cell; the first ones to the left, numbers to the right.
@@ -97,8 +103,11 @@ void AddChecks(const RunReport& report, nlohmann::ordered_json* json) {
 
 }  // namespace
 
-InferenceCost CostOf(const JobReport& job) {
-  return {job.counters.cycles, job.counters.bytes_read, job.counters.bytes_written};
+InferenceCost CostOf(const NpuConfig& config, const Program& program, const JobReport& job) {
+  double slots = 0;
+  for (const ProgramLayer& layer : program.layers) slots += Slots(layer);
+  return {job.counters.cycles, job.counters.bytes_read, job.counters.bytes_written,
+          Utilization(config, slots, job.counters.cycles)};
 }
 
 void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
@@ -106,7 +115,6 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
   report->layers.clear();
   report->causes = {};
   report->macs = 0;
-  double slots = 0;
   for (size_t i = 0; i < program.layers.size(); ++i) {
     const ProgramLayer& layer = program.layers[i];
     LayerReport row;
@@ -116,9 +124,7 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
     row.macs = layer.macs;
     row.causes = job.layers[i];
     row.cycles = Sum(row.causes);
-    const double row_slots = static_cast<double>(row.macs) / (layer.binary ? 8 : 1);
-    row.utilization = Utilization(config, row_slots, row.cycles);
-    slots += row_slots;
+    row.utilization = Utilization(config, Slots(layer), row.cycles);
     report->macs += row.macs;
     Add(row.causes, &report->causes);
     report->layers.push_back(std::move(row));
@@ -126,13 +132,14 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
   report->other = job.other;
   Add(job.other, &report->causes);
   report->cycles = job.counters.cycles;
-  if (report->repetitions == 0) report->first = CostOf(job);
-  if (job.warm) report->cached = CostOf(job);
+  const InferenceCost cost = CostOf(config, program, job);
+  if (report->repetitions == 0) report->cold = cost;
+  if (job.warm) report->cached = cost;
   ++report->repetitions;
   report->warm = job.warm;
   report->bytes_read = job.counters.bytes_read;
   report->bytes_written = job.counters.bytes_written;
-  report->utilization = Utilization(config, slots, report->cycles);
+  report->utilization = cost.utilization;
 }
 
 std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
@@ -174,14 +181,13 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
                   report.estimated ? std::string("estimated")
                                    : fmt::format("simulated at {:.2f} MHz", report.sim_hz / 1e6));
   const auto cost = [](const InferenceCost& c) {
-    return fmt::format("{} cycles, {} bytes read, {} written", c.cycles, c.bytes_read,
-                       c.bytes_written);
+    return fmt::format("{} cycles ({:.1f}%), {} bytes read, {} written", c.cycles,
+                       100 * c.utilization, c.bytes_read, c.bytes_written);
   };
   if (report.cached) {
-    text += fmt::format("first inference: {}; with cached parameters: {}\n", cost(report.first),
-                        cost(*report.cached));
+    text += fmt::format("cold: {}; cached: {}\n", cost(report.cold), cost(*report.cached));
   } else {
-    text += "no parameters are cached: every inference loads them\n";
+    text += "no parameters are cached: every inference is cold\n";
   }
   if (!report.estimated && report.mismatches == 0) {
     text += fmt::format("bit-exact: {} elements of {} tensors equal the golden model\n",
@@ -210,7 +216,7 @@ std::string RunReportJson(const RunReport& report) {
   json["other"] = {{"cycles", Sum(report.other)}, {"causes", CausesJson(report.other)}};
   json["causes"] = CausesJson(report.causes);
   json["cycles"] = report.cycles;
-  json["cycles_first"] = report.first.cycles;
+  json["cycles_first"] = report.cold.cycles;
   json["repetitions"] = report.repetitions;
   json["warm"] = report.warm;
   json["macs"] = report.macs;
@@ -219,7 +225,7 @@ std::string RunReportJson(const RunReport& report) {
   if (!report.estimated) AddChecks(report, &json);
   json["bytes_read"] = report.bytes_read;
   json["bytes_written"] = report.bytes_written;
-  json["first"] = CostJson(report.first);
+  json["first"] = CostJson(report.cold);
   json["cached"] = report.cached ? CostJson(*report.cached) : nlohmann::ordered_json(nullptr);
   if (!report.estimated) json["sim_hz"] = report.sim_hz;
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';

@@ -24,11 +24,12 @@ struct LayerReport {
   CauseCycles causes = {};
 };
 
-/// What one inference took.
+/// What one inference took. docs/figures.md defines these figures and the words for them.
 struct InferenceCost {
   uint64_t cycles = 0;      ///< doorbell to interrupt
   uint64_t bytes_read = 0;  ///< on the bus, commands included
   uint64_t bytes_written = 0;
+  double utilization = 0;  ///< share of the array's slots that did useful work, 0..1
 };
 
 struct RunReport {
@@ -39,7 +40,7 @@ struct RunReport {
   CauseCycles other = {};   ///< cycles of the last run that belong to no layer
   CauseCycles causes = {};  ///< all cycles of the last run
   uint64_t cycles = 0;      ///< of the last measured run, doorbell to interrupt
-  InferenceCost first;      ///< the first measured run, which loads everything from memory
+  InferenceCost cold;       ///< a job that loads everything from memory: the first measured run
   std::optional<InferenceCost> cached;  ///< a run that finds cached parameters, if there are any
   uint32_t repetitions = 0;             ///< measured runs
   bool estimated = false;               ///< by the performance model; nothing was run or checked
@@ -56,7 +57,8 @@ struct RunReport {
   std::vector<std::string> dumps;  ///< files with the first mismatching tensor, expected and actual
 };
 
-InferenceCost CostOf(const JobReport& job);
+/// What a job of `program` took.
+InferenceCost CostOf(const NpuConfig& config, const Program& program, const JobReport& job);
 
 /// Fills the layer rows and totals from one job.
 void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,

@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <regex>
+#include <set>
 
+#include "generator/arch/error_reference.h"
+#include "generator/support/diagnostic.h"
 #include "tests/generator/support.h"
 
 namespace npugen {
@@ -81,6 +85,38 @@ TEST(Cli, Estimate) {
 
 TEST(Cli, SpecReference) {
   EXPECT_EQ(Npugen("spec-reference").out, testing::ReadFile(kSourceDir / "docs/spec.md"));
+}
+
+TEST(Cli, ErrorReference) {
+  EXPECT_EQ(Npugen("error-reference").out, testing::ReadFile(kSourceDir / "docs/errors.md"));
+  testing::ExpectGolden(kSourceDir / "docs/errors.md", ErrorReference());
+}
+
+// Every help lists every status that an error of the table can end the program with.
+TEST(Cli, ExitStatusesInEveryHelp) {
+  std::set<int> statuses = {0};
+  for (const DiagnosticCode code : AllDiagnosticCodes()) statuses.insert(ExitStatus(code));
+  std::set<std::string> commands;
+  const std::string help = Npugen("--help").out;
+  const std::string list = help.substr(help.find("Subcommands:"));
+  const std::regex name("\n  ([a-z][a-z-]+) ");
+  for (std::sregex_iterator at(list.begin(), list.end(), name), end; at != end; ++at) {
+    commands.insert((*at)[1]);
+  }
+  EXPECT_GE(commands.size(), 11u) << list;
+  commands.insert("");
+  for (const std::string& command : commands) {
+    const std::string text = Npugen(command + " --help").out;
+    const size_t begin = text.find("Exit status:");
+    ASSERT_NE(begin, std::string::npos) << command;
+    std::set<int> listed;
+    const std::string tail = text.substr(begin);
+    const std::regex status("[ \n]([0-9]+) [a-z]");
+    for (std::sregex_iterator at(tail.begin(), tail.end(), status), end; at != end; ++at) {
+      listed.insert(std::stoi((*at)[1]));
+    }
+    EXPECT_EQ(listed, statuses) << command << '\n' << tail;
+  }
 }
 
 TEST(Cli, NothingIsWrittenOnError) {

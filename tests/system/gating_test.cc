@@ -46,7 +46,7 @@ RunReport Measure(const NpuConfig& config, const Model& model, const CompiledMod
 
 void ExpectSame(const RunReport& report, const RunReport& other) {
   EXPECT_EQ(report.cycles, other.cycles);
-  EXPECT_EQ(report.first.cycles, other.first.cycles);
+  EXPECT_EQ(report.cold.cycles, other.cold.cycles);
   EXPECT_EQ(report.causes, other.causes);
   EXPECT_EQ(report.other, other.other);
 }
