@@ -1,4 +1,4 @@
-npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_arch
+npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_stream npugen_arch
   RTL cells/npu_fifo.sv cells/npu_ram_1r1w.sv cells/npu_ram_1rw.sv cells/npu_ram_fifo.sv cells/npu_requantize.sv
       units/npu_argmax.sv units/npu_waits.sv units/npu_command_queue.sv units/npu_core.sv units/npu_dot_tile.sv units/npu_drain.sv
       units/npu_lookup.sv units/npu_output_walker.sv units/npu_pe.sv units/npu_pe_memory.sv

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "sw/stream/field_check.h"
+
 namespace npugen::compiler {
 namespace {
 
@@ -26,6 +28,14 @@ class FieldWriter {
   Command* command_;
   FieldErrors* errors_;
 };
+
+/// What hardware would refuse is an error like a field that does not fit.
+void CheckFields(const NpuConfig& config, const Command& command, FieldErrors* errors) {
+  if (errors == nullptr || !errors->empty()) return;
+  if (std::optional<std::string> problem = CheckCommandFields(config, command)) {
+    errors->push_back(fmt::format("{}: {}", FindOpcode(command.words()[0] & 0xff)->name, *problem));
+  }
+}
 
 Opcode OpcodeOf(LayerKind kind) {
   switch (kind) {
@@ -318,6 +328,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
       SetBitFields(config, request, &step.command, &fields);
     }
   }
+  CheckFields(config, step.command, errors);
   const int64_t in_bytes =
       (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();
   for (size_t i = 0; i < layer.inputs.size(); ++i) {
@@ -343,7 +354,7 @@ void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
   fields.Set("param_row", param_row);
 }
 
-Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors) {
+Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors) {
   static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
   const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
   assert(dimensions.size() <= kTransferDimensions);
@@ -381,14 +392,17 @@ Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors) {
   } else {
     (load ? step.writes : step.reads).push_back(local);
   }
+  if (transfer.local_source) {
+    fields.Set("local_source", 1);
+    fields.Set("source_pe", transfer.source_pe);
+  }
+  CheckFields(config, step.command, errors);
   if (transfer.fill_only) return step;
   const auto global = [&](Space space, PeMask pes) {
     return Hull(space, pes, transfer.global_offset, transfer.run, dimensions,
                 &Transfer::Dimension::global_stride);
   };
   if (transfer.local_source) {
-    fields.Set("local_source", 1);
-    fields.Set("source_pe", transfer.source_pe);
     step.reads.push_back(global(Space::kPeMemory, PeBit(transfer.source_pe)));
   } else if (transfer.window == Window::kScratch) {
     (load ? step.reads : step.writes).push_back(global(Space::kScratch, 1));

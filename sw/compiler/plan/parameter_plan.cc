@@ -630,7 +630,7 @@ void LoadCores(const LoadUnit& unit, const NpuConfig& config, Window window, int
     for (int64_t core = 0; core < cores; ++core) {
       transfer.pes = unit.per_pe ? PeBit(pe) : all;
       transfer.core_mask = uint32_t{1} << core;
-      steps->push_back(EncodeTransfer(transfer, nullptr));
+      steps->push_back(EncodeTransfer(config, transfer, nullptr));
       steps->back().writes.push_back({Space::kCoreRows, row, row + unit.rows, transfer.pes});
       transfer.global_offset += transfer.run;
     }

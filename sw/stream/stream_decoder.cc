@@ -1,12 +1,12 @@
 // The dispatcher's view of a stream: header words and command lengths.
-#include "verif/functional/stream_decoder.h"
+#include "sw/stream/stream_decoder.h"
 
 #include <fmt/format.h>
 
 #include <bit>
 #include <cassert>
 
-namespace npugen::functional {
+namespace npugen {
 namespace {
 
 uint32_t Word(std::span<const uint8_t> bytes, uint64_t offset) {
@@ -112,4 +112,4 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
   return fail("BadLength", end, 0, "the stream does not end with END");
 }
 
-}  // namespace npugen::functional
+}  // namespace npugen

@@ -9,7 +9,7 @@
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 
-namespace npugen::functional {
+namespace npugen {
 
 /// A stream as far as it could be decoded. When `error_code` is not 0 the commands before the
 /// offending one are valid; the hardware would dispatch them before it reports the error.
@@ -32,4 +32,4 @@ int64_t WaitCount(const NpuConfig& config, const Command& command, int number);
 DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> program,
                            uint32_t offset);
 
-}  // namespace npugen::functional
+}  // namespace npugen
