@@ -4,14 +4,12 @@
 #include <stddef.h>
 
 #include "npu_registers.h"
+#include "sw/driver/npu_program.h"
 
 #define FIELD(value, field) (((value)&field##_MASK) >> field##_SHIFT)
 
 /// Numbers of the windows.
 enum { WINDOW_PROGRAM = 0, WINDOW_SCRATCH = 1, WINDOW_INPUT = 2, WINDOW_OUTPUT = 3 };
-
-/// Bytes of a stream's header.
-enum { STREAM_HEADER_BYTES = 32 };
 
 static uint32_t read_register(const struct npu_device* device, uint32_t offset) {
   return device->platform->read32(device->platform->context, offset);
@@ -77,79 +75,14 @@ enum npu_result npu_init(struct npu_device* device, const struct npu_platform* p
   return NPU_OK;
 }
 
-/// True when `count` items of `size` bytes from `offset` lie within `bytes`.
-static uint32_t lies_inside(uint32_t offset, uint32_t count, uint32_t size, uint32_t bytes) {
-  return offset <= bytes && (uint64_t)count * size <= bytes - offset;
-}
-
-/// Checks the header of the stream at byte `offset` of the image.
-static enum npu_result check_stream(const struct npu_device* device,
-                                    const struct npu_program_header* header, uint32_t offset) {
-  if (offset % 16 != 0 || !lies_inside(offset, 1, STREAM_HEADER_BYTES, header->image_bytes)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const uint32_t* words =
-      (const uint32_t*)(const void*)((const char*)header + header->image_offset + offset);
-  if (words[0] != NPU_STREAM_MAGIC || words[1] != NPU_COMMAND_SET_VERSION) return NPU_BAD_PROGRAM;
-  if (words[4] < 3 || !lies_inside(offset, words[4], 16, header->image_bytes)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const uint64_t hash = (uint64_t)words[3] << 32 | words[2];
-  return hash == device->config_hash ? NPU_OK : NPU_WRONG_PROGRAM;
-}
-
-/// Checks the rows of the tensor table.
-static enum npu_result check_tensors(const struct npu_program_header* header) {
-  const uint32_t count = header->input_count + header->output_count + header->kept_count;
-  const npu_program_tensor* tensors =
-      (const npu_program_tensor*)(const void*)((const char*)header + header->tensors_offset);
-  for (uint32_t i = 0; i < count; ++i) {
-    uint32_t window = NPU_PROGRAM_WINDOW_SCRATCH;
-    uint32_t size = header->scratch_bytes;
-    if (i < header->input_count) {
-      window = NPU_PROGRAM_WINDOW_INPUT;
-      size = header->input_bytes;
-    } else if (i - header->input_count < header->output_count) {
-      window = NPU_PROGRAM_WINDOW_OUTPUT;
-      size = header->output_bytes;
-    }
-    if (tensors[i].window != window || tensors[i].rank > NPU_PROGRAM_MAX_RANK ||
-        tensors[i].name >= header->names_bytes ||
-        !lies_inside(tensors[i].offset, 1, tensors[i].bytes, size)) {
-      return NPU_BAD_PROGRAM;
-    }
-  }
-  return NPU_OK;
-}
-
 enum npu_result npu_program_check(const struct npu_device* device, const void* file, uint32_t bytes,
                                   struct npu_program* program) {
   if (device == NULL || file == NULL || program == NULL || (uintptr_t)file % 8 != 0) {
     return NPU_BAD_ARGUMENT;
   }
+  if (npu_program_inspect(file, bytes) != NPU_PROGRAM_VALID) return NPU_BAD_PROGRAM;
   const struct npu_program_header* header = (const struct npu_program_header*)file;
-  if (bytes < sizeof *header || header->magic != NPU_PROGRAM_MAGIC ||
-      header->version != NPU_PROGRAM_VERSION || header->command_set != NPU_COMMAND_SET_VERSION) {
-    return NPU_BAD_PROGRAM;
-  }
   if (header->config_hash != device->config_hash) return NPU_WRONG_PROGRAM;
-  const uint32_t total = header->file_bytes;
-  const uint64_t tensors =
-      (uint64_t)header->input_count + header->output_count + header->kept_count;
-  if (total > bytes || tensors > total || header->image_offset % NPU_PROGRAM_ALIGNMENT != 0 ||
-      header->tensors_offset % 8 != 0 || header->layers_offset % 8 != 0 ||
-      !lies_inside(header->image_offset, 1, header->image_bytes, total) ||
-      !lies_inside(header->tensors_offset, (uint32_t)tensors, sizeof(npu_program_tensor), total) ||
-      !lies_inside(header->layers_offset, header->layer_count, sizeof(npu_program_layer), total) ||
-      !lies_inside(header->names_offset, 1, header->names_bytes, total)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const char* names = (const char*)file + header->names_offset;
-  if (header->names_bytes != 0 && names[header->names_bytes - 1] != 0) return NPU_BAD_PROGRAM;
-  enum npu_result result = check_tensors(header);
-  if (result == NPU_OK) result = check_stream(device, header, header->cold_offset);
-  if (result == NPU_OK) result = check_stream(device, header, header->warm_offset);
-  if (result != NPU_OK) return result;
   program->file = file;
   program->header = header;
   return NPU_OK;

@@ -140,10 +140,9 @@ struct npu_counters {
 enum npu_result npu_init(struct npu_device* device, const struct npu_platform* platform,
                          uint64_t expected_config_hash);
 
-/// Checks a program file that the CPU sees at `file` (8-byte aligned, `bytes` long): magic,
-/// versions, configuration hash, that all parts lie inside it, both tables and both stream headers.
-/// Does not touch the hardware. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BAD_PROGRAM or
-/// NPU_WRONG_PROGRAM.
+/// Checks a program file that the CPU sees at `file` (8-byte aligned, `bytes` long, neither more
+/// nor less): that it is valid (npu_program_inspect), and its configuration hash. Does not touch
+/// the hardware. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BAD_PROGRAM or NPU_WRONG_PROGRAM.
 enum npu_result npu_program_check(const struct npu_device* device, const void* file, uint32_t bytes,
                                   struct npu_program* program);
 

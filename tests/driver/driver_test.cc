@@ -9,45 +9,14 @@
 #include "sw/compiler/program.h"
 #include "sw/driver/npu_driver.h"
 #include "tests/driver/fake_device.h"
+#include "tests/driver/program_file.h"
 
 namespace npugen::testing {
 namespace {
 
 constexpr uint64_t kToken = 0xabcdef0123456789;
 
-/// A program file that is consistent, though its commands would do nothing.
-std::vector<uint8_t> MakeFile(uint64_t token = kToken) {
-  Program program;
-  program.config_hash = FakeDevice::kHash;
-  program.cache_token = token;
-  const uint32_t stream[] = {NPU_STREAM_MAGIC,
-                             NPU_COMMAND_SET_VERSION,
-                             static_cast<uint32_t>(FakeDevice::kHash),
-                             static_cast<uint32_t>(FakeDevice::kHash >> 32),
-                             3,
-                             0,
-                             0,
-                             0,
-                             0x0101,
-                             0,
-                             0,
-                             0};
-  program.image.resize(2 * sizeof stream + 16);
-  std::memcpy(program.image.data(), stream, sizeof stream);
-  program.cold_offset = 0;
-  if (token != 0) {
-    program.warm_offset = 64;
-    std::memcpy(program.image.data() + 64, stream, sizeof stream);
-  }
-  program.scratch_bytes = 128;
-  program.input_bytes = 64;
-  program.output_bytes = 10;
-  program.inputs.push_back({0, "in", Window::kInput, 0, 64, 1.0f, 0, {1, 64}});
-  program.outputs.push_back({2, "out", Window::kOutput, 0, 10, 1.0f, 0, {1, 10}});
-  program.kept.push_back({1, "kept", Window::kScratch, 64, 64, 1.0f, 0, {1, 64}});
-  program.layers.push_back({7, 0, "CONV_2D", 2, {1, 10}, 640});
-  return WriteProgram(program);
-}
+std::vector<uint8_t> MakeFile(uint64_t token = kToken) { return MakeProgramFile(token); }
 
 class DriverTest : public ::testing::Test {
  protected:
@@ -309,13 +278,10 @@ TEST_F(DriverTest, SubmitRefusesNull) {
 }
 
 TEST_F(DriverTest, ProgramOfOtherConfigurationIsRefused) {
-  header().config_hash ^= 1;
-  EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
-  LoadFile(MakeFile());
-  uint32_t* stream =
-      reinterpret_cast<uint32_t*>(file_.data() + header().image_offset + header().warm_offset);
-  stream[3] ^= 0x80000000;
-  EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
+  for (const uint64_t bit : {0, 31, 32, 63}) {
+    device_.config_hash = FakeDevice::kHash ^ uint64_t{1} << bit;
+    EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
+  }
 }
 
 TEST_F(DriverTest, DamagedProgramsAreRefused) {
@@ -354,6 +320,11 @@ TEST_F(DriverTest, DamagedProgramsAreRefused) {
   EXPECT_TRUE(refused([&] { tensor(2)->name = header().names_bytes; }));
   EXPECT_TRUE(refused([&] { stream()[0] ^= 1; }));
   EXPECT_TRUE(refused([&] { stream()[1] += 1; }));
+  EXPECT_TRUE(refused([&] { stream()[2] ^= 1; }));
+  EXPECT_TRUE(refused([&] { stream()[3] ^= 0x80000000; }));
+  EXPECT_TRUE(refused([&] { stream()[5] = 1; }));
+  EXPECT_TRUE(refused([&] { stream()[6] = 1; }));
+  EXPECT_TRUE(refused([&] { stream()[7] = 1; }));
   EXPECT_TRUE(refused([&] { stream()[4] = 2; }));
   EXPECT_TRUE(refused([&] { stream()[4] = 0x10000001; }));
   LoadFile(MakeFile());
