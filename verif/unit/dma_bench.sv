@@ -154,6 +154,7 @@ module dma_bench #(
     .Bursts  (2 * Outstanding),
     .AddrW   (AddrW)
   ) u_mux (
+    .clear_i        (1'b0),  // the test's fetch side goes on
     .forget_o       (unused_read_forget),
     .load_ar_valid_i(load_ar_valid),
     .load_ar_ready_o(load_ar_ready),
