@@ -1,6 +1,8 @@
 // The rows of the command set and field access by name.
 #include "generator/arch/command_set.h"
 
+#include "generator/arch/features.h"
+
 #include <array>
 #include <cassert>
 
@@ -197,6 +199,8 @@ constexpr HardwareError kHardwareErrors[] = {
     {10, "AxiWrite", "the bus answered a write with an error"},
     {11, "LocalBounds", "an access outside PE or core memory"},
     {12, "BadField", "a command field has an illegal value"},
+    {13, "WindowRange", "a memory window reaches beyond the addresses of the bus"},
+    {14, "BusTimeout", "the bus did not answer in time", kWatchdogKey},
 };
 
 constexpr CycleCause kCycleCauses[] = {

@@ -119,6 +119,7 @@ struct HardwareError {
   uint8_t code;
   std::string_view name;  ///< UpperCamel
   std::string_view description;
+  std::string_view feature = {};  ///< spec key that it exists with; empty: always
 };
 std::span<const HardwareError> AllHardwareErrors();
 

@@ -89,7 +89,11 @@ std::string CanonicalText(const NpuConfig& config) {
   for (const KeyInfo& key : AllKeys()) {
     // Features that are off leave the hash as it was before they existed.
     if (key.Parent() == "units.bnn" && config.bnn_enabled == 0) continue;
-    if (key.member == &NpuConfig::clock_gating) continue;  // the same machine
+    // The same machine for programs.
+    if (key.member == &NpuConfig::clock_gating || key.member == &NpuConfig::watchdog ||
+        key.member == &NpuConfig::memory_clear) {
+      continue;
+    }
     if (key.member != nullptr) text += fmt::format("{}={}\n", key.path, config.*key.member);
   }
   return text;

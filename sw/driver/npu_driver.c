@@ -47,6 +47,9 @@ static void read_capabilities(struct npu_device* device) {
   capabilities->accumulators = FIELD(shape1, NPU_SHAPE1_ACCUMULATORS);
   capabilities->axi_bytes = FIELD(shape2, NPU_SHAPE2_AXI_BYTES);
   capabilities->address_bits = FIELD(shape2, NPU_SHAPE2_ADDRESS_BITS);
+  const uint32_t features = read_register(device, NPU_REG_FEATURES_OFFSET);
+  capabilities->watchdog = FIELD(features, NPU_FEATURES_WATCHDOG);
+  capabilities->memory_clear = FIELD(features, NPU_FEATURES_MEMORY_CLEAR);
   capabilities->pe_memory_bytes = read_register(device, NPU_REG_PE_MEMORY_BYTES_OFFSET);
   capabilities->core_memory_bytes = read_register(device, NPU_REG_CORE_MEMORY_BYTES_OFFSET);
 }
@@ -88,14 +91,16 @@ enum npu_result npu_program_check(const struct npu_device* device, const void* f
   return NPU_OK;
 }
 
-/// True when the buffer has `needed` bytes that the bus can address, suitably aligned.
-static uint32_t buffer_fits(const struct npu_device* device, const struct npu_buffer* buffer,
-                            uint32_t needed) {
-  if (needed == 0) return 1;
+/// Whether the buffer has `needed` bytes that the bus can address, suitably aligned.
+static enum npu_result check_buffer(const struct npu_device* device,
+                                    const struct npu_buffer* buffer, uint32_t needed) {
+  if (needed == 0) return NPU_OK;
+  if (buffer->bytes < needed || buffer->address % NPU_PROGRAM_ALIGNMENT != 0) {
+    return NPU_BUFFER_TOO_SMALL;
+  }
   const uint32_t bits = device->capabilities.address_bits;
   const uint64_t last = buffer->address + (needed - 1);
-  return buffer->bytes >= needed && buffer->address % NPU_PROGRAM_ALIGNMENT == 0 &&
-         last >= buffer->address && (bits >= 64 || last >> bits == 0);
+  return last >= buffer->address && (bits >= 64 || last >> bits == 0) ? NPU_OK : NPU_BAD_ADDRESS;
 }
 
 static void set_window(const struct npu_device* device, uint32_t window, uint64_t base,
@@ -122,12 +127,11 @@ enum npu_result npu_submit(struct npu_device* device, const struct npu_program* 
     return NPU_BAD_ARGUMENT;
   }
   const struct npu_program_header* header = program->header;
-  if (!buffer_fits(device, &buffers->program, header->file_bytes) ||
-      !buffer_fits(device, &buffers->scratch, header->scratch_bytes) ||
-      !buffer_fits(device, &buffers->input, header->input_bytes) ||
-      !buffer_fits(device, &buffers->output, header->output_bytes)) {
-    return NPU_BUFFER_TOO_SMALL;
-  }
+  enum npu_result fit = check_buffer(device, &buffers->program, header->file_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->scratch, header->scratch_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->input, header->input_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->output, header->output_bytes);
+  if (fit != NPU_OK) return fit;
   const uint32_t status = read_register(device, NPU_REG_STATUS_OFFSET);
   if ((status & NPU_STATUS_ERROR_MASK) != 0) return NPU_NEEDS_RESET;
   if ((status & (NPU_STATUS_BUSY_MASK | NPU_STATUS_RESETTING_MASK)) != 0) return NPU_BUSY;
@@ -198,10 +202,10 @@ void npu_interrupt(struct npu_device* device) {
   device->interrupts = device->interrupts + 1;
 }
 
-enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
-  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+/// Writes `command` to the control register and waits until it is done.
+static enum npu_result reset_with(struct npu_device* device, uint32_t command, uint64_t timeout) {
   write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
-  write_register(device, NPU_REG_CONTROL_OFFSET, NPU_CONTROL_RESET_MASK);
+  write_register(device, NPU_REG_CONTROL_OFFSET, command);
   device->job_started = 0;
   device->pending_token = 0;
   const uint64_t start = now(device);
@@ -218,6 +222,26 @@ enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
                  NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
   write_token(device, 0);
   memory_barrier(device);
+  return NPU_OK;
+}
+
+enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+  return reset_with(device, NPU_CONTROL_RESET_MASK, timeout);
+}
+
+enum npu_result npu_clear(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+  if (device->capabilities.memory_clear == 0) return NPU_NOT_SUPPORTED;
+  return reset_with(device, NPU_CONTROL_CLEAR_MASK, timeout);
+}
+
+enum npu_result npu_set_bus_timeout(struct npu_device* device, uint32_t cycles) {
+  if (device == NULL || device->platform == NULL || cycles > NPU_BUS_TIMEOUT_MAX) {
+    return NPU_BAD_ARGUMENT;
+  }
+  if (device->capabilities.watchdog == 0) return NPU_NOT_SUPPORTED;
+  write_register(device, NPU_REG_BUS_TIMEOUT_OFFSET, cycles);
   return NPU_OK;
 }
 
@@ -274,6 +298,10 @@ const char* npu_error_text(uint32_t code) {
       return "an access outside PE or core memory";
     case NPU_ERROR_BAD_FIELD:
       return "a command field has an illegal value";
+    case NPU_ERROR_WINDOW_RANGE:
+      return "a memory window reaches beyond the addresses of the bus";
+    case NPU_ERROR_BUS_TIMEOUT:
+      return "the bus did not answer in time";
     default:
       return "an unknown error";
   }
@@ -296,7 +324,7 @@ const char* npu_result_text(enum npu_result result) {
     case NPU_WRONG_PROGRAM:
       return "the program was compiled for another configuration";
     case NPU_BUFFER_TOO_SMALL:
-      return "a buffer is too small, misaligned or beyond the bus addresses";
+      return "a buffer is too small or misaligned";
     case NPU_BUSY:
       return "a job runs";
     case NPU_NEEDS_RESET:
@@ -305,6 +333,10 @@ const char* npu_result_text(enum npu_result result) {
       return "no end within the time given";
     case NPU_HARDWARE_ERROR:
       return "the NPU stopped the job with an error";
+    case NPU_BAD_ADDRESS:
+      return "a buffer reaches beyond the addresses of the bus";
+    case NPU_NOT_SUPPORTED:
+      return "the NPU was made without this";
     default:
       return "an unknown result";
   }

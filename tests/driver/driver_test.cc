@@ -1,11 +1,13 @@
 // The C driver against a scripted register file: every result code, every way a job can end.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/register_map.h"
 #include "sw/compiler/program.h"
 #include "sw/driver/npu_driver.h"
 #include "tests/driver/fake_device.h"
@@ -252,21 +254,61 @@ TEST_F(DriverTest, ProgramWithoutCacheIsNeverWarm) {
 }
 
 TEST_F(DriverTest, BuffersAreChecked) {
-  const auto refused = [this](npu_buffer npu_buffers::*buffer, npu_buffer value) {
+  const auto refused = [this](npu_buffer npu_buffers::*buffer, npu_buffer value,
+                              npu_result with = NPU_BUFFER_TOO_SMALL) {
     npu_buffers changed = buffers_;
     changed.*buffer = value;
-    return npu_submit(&device_, &program_, &changed, NPU_WAIT_POLL) == NPU_BUFFER_TOO_SMALL;
+    return npu_submit(&device_, &program_, &changed, NPU_WAIT_POLL) == with;
   };
   EXPECT_TRUE(refused(&npu_buffers::program, {0x80000000, header().file_bytes - 1}));
   EXPECT_TRUE(refused(&npu_buffers::scratch, {0x80000000, 127}));
   EXPECT_TRUE(refused(&npu_buffers::input, {0x80000000, 63}));
   EXPECT_TRUE(refused(&npu_buffers::output, {0x80000000, 9}));
   EXPECT_TRUE(refused(&npu_buffers::input, {0x80000020, 64})) << "alignment";
-  EXPECT_TRUE(refused(&npu_buffers::input, {0x100'00000000, 64})) << "beyond 40 address bits";
-  EXPECT_TRUE(refused(&npu_buffers::input, {0xffffffffffffffc0, 128})) << "wraps";
+  for (const auto buffer :
+       {&npu_buffers::program, &npu_buffers::scratch, &npu_buffers::input, &npu_buffers::output}) {
+    EXPECT_TRUE(refused(buffer, {0x100'00000000, 0x10000}, NPU_BAD_ADDRESS)) << "41 address bits";
+  }
+  EXPECT_TRUE(refused(&npu_buffers::scratch, {0xff'ffffffc0, 0x10000}, NPU_BAD_ADDRESS))
+      << "over the end of the addresses";
+  EXPECT_TRUE(refused(&npu_buffers::scratch, {0xffffffffffffffc0, 0x10000}, NPU_BAD_ADDRESS))
+      << "wraps";
   EXPECT_EQ(fake_.doorbells, 0u);
   buffers_.input = {0xff'ffffffc0, 64};
   EXPECT_EQ(Submit(), NPU_OK) << "the last addresses of the bus";
+}
+
+TEST_F(DriverTest, WatchdogAndClearNeedTheHardware) {
+  EXPECT_EQ(npu_set_bus_timeout(&device_, 100), NPU_NOT_SUPPORTED);
+  EXPECT_EQ(npu_clear(&device_, 100), NPU_NOT_SUPPORTED);
+  fake_.writes.clear();
+  fake_[NPU_REG_FEATURES_OFFSET] = NPU_FEATURES_WATCHDOG_MASK | NPU_FEATURES_MEMORY_CLEAR_MASK;
+  ASSERT_EQ(npu_init(&device_, &fake_.platform, FakeDevice::kHash), NPU_OK);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, 100), NPU_OK);
+  EXPECT_EQ(fake_[NPU_REG_BUS_TIMEOUT_OFFSET], 100u);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, NPU_BUS_TIMEOUT_MAX), NPU_OK);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, NPU_BUS_TIMEOUT_MAX + 1), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(npu_set_bus_timeout(nullptr, 1), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(fake_[NPU_REG_BUS_TIMEOUT_OFFSET], NPU_BUS_TIMEOUT_MAX);
+  ASSERT_EQ(Submit(), NPU_OK);
+  ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);
+  EXPECT_NE(Token(), 0u);
+  fake_.writes.clear();
+  EXPECT_EQ(npu_clear(&device_, 1000), NPU_OK);
+  EXPECT_EQ(Token(), 0u) << "core memory holds nothing any more";
+  const std::pair<uint32_t, uint32_t> clear = {NPU_REG_CONTROL_OFFSET, NPU_CONTROL_CLEAR_MASK};
+  EXPECT_EQ(std::count(fake_.writes.begin(), fake_.writes.end(), clear), 1);
+  fake_.reset_ticks = 100;
+  EXPECT_EQ(npu_clear(&device_, 10), NPU_TIMEOUT);
+  EXPECT_EQ(npu_clear(nullptr, 10), NPU_BAD_ARGUMENT);
+}
+
+TEST_F(DriverTest, TimeoutsAreThoseOfTheRegister) {
+  for (const RegisterInfo& reg : AllRegisters()) {
+    if (reg.name != "bus_timeout") continue;
+    EXPECT_EQ(reg.reset_value, NPU_BUS_TIMEOUT_DEFAULT);
+    EXPECT_EQ((1u << reg.fields[0].width) - 1, NPU_BUS_TIMEOUT_MAX);
+  }
 }
 
 TEST_F(DriverTest, SubmitRefusesNull) {
@@ -359,7 +401,7 @@ TEST_F(DriverTest, TextsAreThoseOfTheArchitecture) {
     EXPECT_EQ(npu_error_text(error.code), error.description);
   }
   EXPECT_STREQ(npu_error_text(255), "an unknown error");
-  for (int result = NPU_OK; result <= NPU_HARDWARE_ERROR; ++result) {
+  for (int result = NPU_OK; result <= NPU_NOT_SUPPORTED; ++result) {
     EXPECT_STRNE(npu_result_text(static_cast<npu_result>(result)), "an unknown result");
   }
   EXPECT_EQ(AllCycleCauses().size(), NPU_CAUSE_COUNT);

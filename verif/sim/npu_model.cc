@@ -184,7 +184,7 @@ struct npu_model {
   }
 
   void ReadCounters(npu_model_counters* counters) const {
-    const npugen::AxiMemoryCounts& counts = memory_.counts();
+    const npugen::AxiMemoryCounts counts = memory_.counts();
     counters->cycles = cycles_;
     counters->read_bursts = counts.read_bursts;
     counters->read_beats = counts.read_beats;
@@ -196,6 +196,7 @@ struct npu_model {
   }
 
   npugen::AxiMemory& memory() { return memory_; }
+  void MemoryChanged() { copy_response_ = true; }
   const uint64_t* Trace(uint32_t* tags) const {
     *tags = last_tag_ + 1;
     return trace_.get();
@@ -431,6 +432,22 @@ constexpr npu_model_interface kInterface = {
     .hardware_reset = [](npu_model* model) { model->HardwareReset(); },
     .add_error_range = AddErrorRange,
     .clear_errors = [](npu_model* model) { model->memory().ClearErrorRanges(); },
+    .mute =
+        [](npu_model* model, uint32_t channel, uint64_t transfers) {
+          if (channel >= npugen::kAxiChannels) return;
+          model->memory().Mute(static_cast<npugen::AxiChannel>(channel), transfers);
+          model->MemoryChanged();
+        },
+    .unmute =
+        [](npu_model* model) {
+          model->memory().Unmute();
+          model->MemoryChanged();
+        },
+    .drop_answers =
+        [](npu_model* model) {
+          model->memory().DropAnswers();
+          model->MemoryChanged();
+        },
     .read_counters = [](npu_model* model,
                         npu_model_counters* counters) { model->ReadCounters(counters); },
     .trace = [](npu_model* model, uint32_t* tags) { return model->Trace(tags); },

@@ -112,6 +112,12 @@ struct npu_model_interface {
                           uint32_t response);
   void (*clear_errors)(struct npu_model* model);
 
+  /// Makes a channel of the bus (0 AR, 1 R, 2 AW, 3 W, 4 B) fall silent after `transfers` more
+  /// transfers on it. unmute ends that. drop_answers: what is under way is never answered.
+  void (*mute)(struct npu_model* model, uint32_t channel, uint64_t transfers);
+  void (*unmute)(struct npu_model* model);
+  void (*drop_answers)(struct npu_model* model);
+
   void (*read_counters)(struct npu_model* model, struct npu_model_counters* counters);
 
   /// Cycles with a job running, by layer tag and cause: element tag * NPU_MODEL_CAUSES + cause, for

@@ -81,6 +81,10 @@ void SimulatedNpu::WriteRegister(uint32_t offset, uint32_t value) {
   if (interface_->write_register(model_, offset, value, 0xf) != 0) ++failed_accesses_;
 }
 
+void SimulatedNpu::WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe) {
+  if (interface_->write_register(model_, offset, value, strobe) != 0) ++failed_accesses_;
+}
+
 uint64_t SimulatedNpu::RunUntilInterrupt(uint64_t cycles) {
   return interface_->run(model_, cycles, 1);
 }
@@ -152,6 +156,16 @@ Timeline SimulatedNpu::TakeTimeline() {
 void SimulatedNpu::AddErrorRange(uint64_t address, uint64_t bytes) {
   interface_->add_error_range(model_, address, bytes, 2);
 }
+
+void SimulatedNpu::MuteBus(uint32_t channel, uint64_t transfers) {
+  interface_->mute(model_, channel, transfers);
+}
+
+void SimulatedNpu::UnmuteBus() { interface_->unmute(model_); }
+
+void SimulatedNpu::DropAnswers() { interface_->drop_answers(model_); }
+
+void SimulatedNpu::HardwareReset() { interface_->hardware_reset(model_); }
 
 void SimulatedNpu::ClearErrors() { interface_->clear_errors(model_); }
 

@@ -60,6 +60,14 @@ class SimulatedNpu : public Machine {
   /// Bus beats that touch [address, address + bytes) fail.
   void AddErrorRange(uint64_t address, uint64_t bytes);
   void ClearErrors();
+  /// Channel 0 AR, 1 R, 2 AW, 3 W, 4 B of the bus falls silent after `transfers` more transfers.
+  void MuteBus(uint32_t channel, uint64_t transfers);
+  void UnmuteBus();
+  /// The memory forgets what is under way: it is never answered.
+  void DropAnswers();
+  void HardwareReset();
+  /// Writes the bytes of a register whose bits are set in `strobe`.
+  void WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe);
   /// Register accesses that were answered with an error, or not at all.
   uint64_t failed_accesses() const { return failed_accesses_; }
   /// The model behind, for accesses that Machine does not offer.
