@@ -8,7 +8,7 @@ NPUGEN := $(BUILD)/npugen
 # Verilated models live beside the build; the variable also reaches the tests.
 export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
 
-.PHONY: help setup configure build demo test test-specs bench golden format clean
+.PHONY: help setup configure build demo test test-specs test-jobs bench golden format clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ test: configure  ## build and run all tests
 test-specs: configure  ## 300 random legal specs, each emitted, linted, built and run (make test does 30)
 	@cmake --build $(BUILD) --target system_specs_test -j $(JOBS)
 	@NPUGEN_SPECS=300 $(BUILD)/system_specs_test --gtest_brief=1
+
+test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make test does 2,000)
+	 --build $(BUILD) --target system_job_order_test -j $(JOBS)
+	=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)

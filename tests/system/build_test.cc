@@ -301,7 +301,7 @@ TEST_F(ProgramTest, RunWritesOutputAndReport) {
   WriteFile("image", input);
   ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ +
                    " --input image --output prob --json report.json --repeat 2 --latency 5"
-                   " --stalls 0.1 --stall-seed 3"),
+                   " --stalls 0.1 --stall-seed 3 --power-up random:18446744073709551615"),
             0)
       << output_;
   EXPECT_NE(output_.find("bit-exact"), std::string::npos) << output_;
@@ -353,6 +353,9 @@ TEST_F(ProgramTest, WrongInputsAreRefused) {
   EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --output a --output b"), 2);
   EXPECT_EQ(Npugen("run " + nano_ + " missing.tflite"), 2);
   EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --stalls 1.5"), 2);
+  for (const char* state : {"ones", "random:", "random:0", "random:-1", "random:1x", "zero:1"}) {
+    EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --power-up " + state), 2) << state;
+  }
 }
 
 TEST_F(ProgramTest, UnsupportedModelIsRefusedBeforeAnyBuild) {
