@@ -281,7 +281,7 @@ module npu_controller #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || start || clear_o) given_up_q <= 1'b0;
-    else if (expired != '0) given_up_q <= 1'b1;
+    else if (expired != '0 || stands_q) given_up_q <= 1'b1;
     stands_q <= rst_ni && start && forget_i;
   end
   assign given_up = given_up_q;

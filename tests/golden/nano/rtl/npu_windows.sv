@@ -29,25 +29,33 @@ module npu_windows #(
   logic [AddrW*Windows-1:0] base_q;
   logic [32*Windows-1:0]    size_q;
   logic [2*Windows-1:0]     flags_q;
-  logic [65:0]              past;  // the first byte behind the window
+  logic [31:0]              high, low, size;
 
-  // A window may end where the addresses end.
+  // Upper halves of the bus's addresses go up to MaxHigh. A window may end where the addresses end:
+  // there low + size is 2^32 exactly, which shows without a carry chain.
+  localparam logic [31:0] MaxHigh = 32'((64'd1 << (AddrW - 32)) - 64'd1);
+
   always_comb begin
     bad_o = '0;
-    past  = '0;
+    high  = '0;
+    low   = '0;
+    size  = '0;
     for (int unsigned w = 0; w < Windows; w++) begin
-      past     = 66'(base_i[64*w+:64]) + 66'(size_i[32*w+:32]);
-      bad_o[w] = size_i[32*w+:32] != '0 && past > (66'd1 << AddrW);
+      high = base_i[64*w+32+:32];
+      low  = base_i[64*w+:32];
+      size = size_i[32*w+:32];
+      bad_o[w] = size != '0 && (high > MaxHigh ||
+                                (high == MaxHigh && size > ~low &&
+                                 (low ^ size) != {low[30:0] | size[30:0], 1'b0}));
     end
   end
 
   for (genvar w = 0; w < Windows; w++) begin : gen_window
+    // The gated clock is all the enable that the copies have.
     always_ff @(posedge clk) begin
-      if (take_i) begin
-        base_q[AddrW*w+:AddrW] <= base_i[64*w+:AddrW];
-        size_q[32*w+:32]       <= size_i[32*w+:32];
-        flags_q[2*w+:2]        <= flags_i[32*w+:2];
-      end
+      base_q[AddrW*w+:AddrW] <= base_i[64*w+:AddrW];
+      size_q[32*w+:32]       <= size_i[32*w+:32];
+      flags_q[2*w+:2]        <= flags_i[32*w+:2];
     end
   end
 
