@@ -30,6 +30,12 @@ std::vector<DiagnosticCode> AllDiagnosticCodes() {
   };
 }
 
+Diagnostics OneDiagnostic(Diagnostic error) {
+  Diagnostics errors;
+  errors.push_back(std::move(error));
+  return errors;
+}
+
 std::string_view CodeText(DiagnosticCode code) { return RowOf(code).code; }
 std::string_view CodeSummary(DiagnosticCode code) { return RowOf(code).summary; }
 int ExitStatus(DiagnosticCode code) { return RowOf(code).exit_status; }

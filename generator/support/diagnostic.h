@@ -43,6 +43,9 @@ struct Diagnostic {
 
 using Diagnostics = std::vector<Diagnostic>;
 
+/// A list of one error. (Out of line: GCC 12 finds uninitialized members in the inlined list.)
+Diagnostics OneDiagnostic(Diagnostic error);
+
 /// Formats as `file:line:column: error CODE: message` plus an indented `hint:` line.
 /// `color` adds terminal escapes.
 std::string FormatDiagnostic(const Diagnostic& diagnostic, bool color);
@@ -51,9 +54,9 @@ std::string FormatDiagnostic(const Diagnostic& diagnostic, bool color);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                        // NOLINT: implicit by design
-  Result(Diagnostics errors) : state_(std::move(errors)) {}            // NOLINT: implicit by design
-  Result(Diagnostic error) : state_(Diagnostics{std::move(error)}) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::move(value)) {}                           // NOLINT: implicit by design
+  Result(Diagnostics errors) : state_(std::move(errors)) {}               // NOLINT: implicit by design
+  Result(Diagnostic error) : state_(OneDiagnostic(std::move(error))) {}  // NOLINT: implicit by design
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return ok(); }
