@@ -111,7 +111,7 @@ Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
 
 Result<NpuConfig> LoadSpec(const std::string& path) {
   Result<std::string> text = ReadFileText(path, kMaxSpecBytes);
-  if (text) return LoadSpecText(*text, path);
+  if (text) return LoadSpecText(*text, InputName(path));
   Diagnostics errors = text.errors();
   errors[0].message = "the spec: " + errors[0].message;
   if (errors[0].hint.empty()) errors[0].hint = "give the path of a spec, such as specs/nano.yaml";

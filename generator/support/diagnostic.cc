@@ -30,6 +30,13 @@ std::vector<DiagnosticCode> AllDiagnosticCodes() {
   };
 }
 
+Diagnostic::Diagnostic(DiagnosticCode code, SourceLocation location, std::string message,
+                       std::string hint)
+    : code(code),
+      location(std::move(location)),
+      message(std::move(message)),
+      hint(std::move(hint)) {}
+
 Diagnostics OneDiagnostic(Diagnostic error) {
   Diagnostics errors;
   errors.push_back(std::move(error));

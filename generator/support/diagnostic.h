@@ -35,7 +35,12 @@ struct SourceLocation {
 
 /// One error: what is wrong (`message`) and what would be legal (`hint`, may be empty).
 struct Diagnostic {
-  DiagnosticCode code;
+  Diagnostic() = default;
+  // Out of line: in an inlined aggregate GCC 12 sees members that may be uninitialized.
+  Diagnostic(DiagnosticCode code, SourceLocation location, std::string message,
+             std::string hint = "");
+
+  DiagnosticCode code = DiagnosticCode::kInternal;
   SourceLocation location;
   std::string message;
   std::string hint;
@@ -43,7 +48,7 @@ struct Diagnostic {
 
 using Diagnostics = std::vector<Diagnostic>;
 
-/// A list of one error. (Out of line: GCC 12 finds uninitialized members in the inlined list.)
+/// A list of one error, which is moved into it.
 Diagnostics OneDiagnostic(Diagnostic error);
 
 /// Formats as `file:line:column: error CODE: message` plus an indented `hint:` line.

@@ -26,16 +26,13 @@ using std::chrono::milliseconds;
 
 constexpr uint64_t kChunk = 1 << 16;
 
-std::string ShownInput(const std::string& path) {
-  return path == kStandardStream ? "standard input" : path;
-}
 std::string ShownOutput(const std::string& path) {
   return path == kStandardStream ? "standard output" : path;
 }
 
 Diagnostic CannotRead(const std::string& path, std::string_view why, std::string hint = "") {
   return {DiagnosticCode::kFileRead,
-          {ShownInput(path), 0, 0},
+          {InputName(path), 0, 0},
           fmt::format("it cannot be read: {}", why),
           std::move(hint)};
 }
@@ -81,6 +78,7 @@ Result<Bytes> ReadBounded(const std::string& path, uint64_t most, milliseconds p
   const Result<FileDescriptor> file = OpenToRead(path, &info);
   if (!file) return file.errors();
   const bool regular = S_ISREG(info.st_mode);
+  if (path == kStandardStream) patience = std::max<milliseconds>(patience, kStandardInputPatience);
   const uint64_t limit = std::max(most, most + 1);
   // The size is a promise only: files grow, and those of /proc have none.
   uint64_t expected =
@@ -157,7 +155,7 @@ Result<StagedFile> Stage(const OutputFile& output, const std::string& target,
   Result<TemporaryFile> temporary = TemporaryFile::Make(fs::path(target).parent_path());
   if (!temporary) return CannotWrite(output.path, errno);
   const int file = temporary->file();
-  if (!WriteAll(file, output.bytes, kPipePatience)) return CannotWrite(output.path, errno);
+  if (!WriteAll(file, output.bytes, kWritePatience)) return CannotWrite(output.path, errno);
   if (old != nullptr) {
     // Owners can be kept by root only, and rights after them; both are no reason to fail.
     [[maybe_unused]] const int owned = fchown(file, old->st_uid, old->st_gid);
@@ -169,19 +167,23 @@ Result<StagedFile> Stage(const OutputFile& output, const std::string& target,
 
 Status WriteDirectly(const OutputFile& output) {
   if (output.path == kStandardStream) {
-    if (std::fflush(stdout) != 0 || !WriteAll(STDOUT_FILENO, output.bytes, kPipePatience)) {
+    if (std::fflush(stdout) != 0 || !WriteAll(STDOUT_FILENO, output.bytes, kWritePatience)) {
       return CannotWrite(output.path, errno);
     }
     return Unit{};
   }
   FileDescriptor file(open(output.path.c_str(), O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
-  if (!file.ok() || !WriteAll(file.number(), output.bytes, kPipePatience) || !file.Close()) {
+  if (!file.ok() || !WriteAll(file.number(), output.bytes, kWritePatience) || !file.Close()) {
     return CannotWrite(output.path, errno);
   }
   return Unit{};
 }
 
 }  // namespace
+
+std::string InputName(const std::string& path) {
+  return path == kStandardStream ? "standard input" : path;
+}
 
 Diagnostic SystemError(DiagnosticCode code, const std::string& path, std::string_view doing,
                        int error, std::string hint) {
@@ -246,7 +248,7 @@ Status WriteFile(const std::string& path, std::string_view bytes) {
 Status WriteNewFile(const std::string& path, std::string_view bytes) {
   FileDescriptor file(
       open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666));
-  if (!file.ok() || !WriteAll(file.number(), bytes, kPipePatience) || !file.Close()) {
+  if (!file.ok() || !WriteAll(file.number(), bytes, kWritePatience) || !file.Close()) {
     return CannotWrite(path, errno);
   }
   return Unit{};

@@ -17,8 +17,15 @@ namespace npugen {
 /// written.
 inline constexpr std::string_view kStandardStream = "-";
 
-/// How long a read waits for a pipe through which nothing comes.
-inline constexpr std::chrono::seconds kPipePatience{30};
+/// How long a read waits for a pipe through which nothing comes, and for standard input, whose
+/// other end the user sees.
+inline constexpr std::chrono::seconds kPipePatience{5};
+inline constexpr std::chrono::seconds kStandardInputPatience{60};
+/// How long a write waits for a pipe that takes nothing.
+inline constexpr std::chrono::seconds kWritePatience{60};
+
+/// What an input's path is called in messages: the path, or "standard input".
+std::string InputName(const std::string& path);
 
 /// The contents of the regular file or pipe at `path`, or of standard input (kStandardStream, once
 /// in a process). No more than `most` + 1 bytes are read: a longer result than `most` says that the

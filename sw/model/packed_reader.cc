@@ -736,7 +736,7 @@ Result<Model> LoadPacked(const std::string& path) {
 
 Result<Model> ReadPackedWithFile(std::string_view json, const std::string& path) {
   if (path == kStandardStream) {
-    return Diagnostic{Code::kPackedWeights, SourceLocation{path},
+    return Diagnostic{Code::kPackedWeights, SourceLocation{InputName(path)},
                       "a packed-bit network from standard input has no file of weights beside it",
                       "give the path of the .json file"};
   }

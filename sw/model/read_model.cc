@@ -31,7 +31,7 @@ Result<Model> ReadModel(const std::string& path) {
 
 Result<Model> ReadModelBytes(const std::vector<uint8_t>& bytes, const std::string& path) {
   const std::string_view text = BytesView(bytes);
-  const std::string name = std::filesystem::path(path).filename().string();
+  const std::string name = std::filesystem::path(InputName(path)).filename().string();
   const std::string extension = LowerExtension(path);
   const bool is_tflite = text.size() >= 8 && text.substr(4, 4) == "TFL3";
   if (is_tflite || extension == ".tflite") return ReadTflite(bytes, name);
@@ -39,7 +39,7 @@ Result<Model> ReadModelBytes(const std::vector<uint8_t>& bytes, const std::strin
   if (extension == ".onnx") return ReadOnnx(bytes, name);
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != std::string_view::npos && text[first] == '{') return ReadPackedWithFile(text, path);
-  return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{path},
+  return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{InputName(path)},
                     "the file's format is not known by contents or extension",
                     "TensorFlow Lite (.tflite), a packed-bit network (.json) or ONNX (.onnx)"};
 }
