@@ -2,14 +2,11 @@
 #include "generator/cli/simulate.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 
 #include "sw/model/channel_order.h"
@@ -19,14 +16,6 @@ namespace npugen {
 namespace {
 
 constexpr std::chrono::milliseconds kRefresh(100);
-
-Diagnostic CannotRead(const std::string& path) {
-  return {DiagnosticCode::kFileRead, {path, 0, 0}, "it cannot be read", ""};
-}
-
-Diagnostic CannotWrite(const std::string& path) {
-  return {DiagnosticCode::kFileWrite, {path, 0, 0}, "it cannot be written", ""};
-}
 
 /// The seed that a value of --power-up stands for, 0 for zero; false if it is none.
 bool ParsePowerUp(std::string_view text, uint64_t* seed) {
@@ -147,25 +136,6 @@ std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles) {
   const uint64_t written = flags.waves_cycles == 0 ? all : std::min(flags.waves_cycles, all);
   return fmt::format("waves: cycles {} to {} of {} in {}\n", flags.waves_from,
                      flags.waves_from + written - 1, cycles, flags.waves);
-}
-
-Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path) {
-  // A stream opens a folder and calls it empty.
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode)) return CannotRead(path);
-  std::ifstream file(path, std::ios::binary);
-  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file),
-                             std::istreambuf_iterator<char>()};
-  if (!file) return CannotRead(path);
-  return bytes;
-}
-
-Status WriteFileBytes(const std::string& path, const void* bytes, size_t count) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
-  file.close();
-  if (file.fail()) return CannotWrite(path);
-  return Unit{};
 }
 
 Result<Model> ReadModelFor(const NpuConfig& config, const std::string& path) {

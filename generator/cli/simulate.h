@@ -1,4 +1,4 @@
-// What the commands that simulate share: options, the build of the model, files, the progress line.
+// What the commands that simulate share: options, the build of the model, the progress line.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -65,10 +65,6 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
 
 /// What is to be said about the wave file after a simulation of `cycles` cycles; empty without one.
 std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles);
-
-/// The contents of a file (kFileRead), and the way back (kFileWrite).
-Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path);
-Status WriteFileBytes(const std::string& path, const void* bytes, size_t count);
 
 /// ReadModel, with channels in the order of their activity where the NPU has a window of positions
 /// to skip (OrderChannels).

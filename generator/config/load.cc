@@ -5,10 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <tuple>
 #include <vector>
 
@@ -16,6 +13,7 @@
 #include "generator/spec/quantity.h"
 #include "generator/spec/spec.h"
 #include "generator/spec/yaml_tree.h"
+#include "generator/support/file.h"
 #include "generator/support/text.h"
 
 namespace npugen {
@@ -116,22 +114,12 @@ Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
 }
 
 Result<NpuConfig> LoadSpec(const std::string& path) {
-  const auto refuse = [&](std::string_view why) {
-    return Diagnostic{DiagnosticCode::kFileRead,
-                      {path, 0, 0},
-                      fmt::format("the spec cannot be read: {}", why),
-                      "give the path of a spec, such as specs/nano.yaml"};
-  };
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return refuse("it is a folder");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return refuse(std::strerror(errno));
-  // One byte more than is legal tells a file that is too large, without reading all of it.
-  std::string text(kMaxSpecBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return refuse(std::strerror(errno));
-  text.resize(static_cast<size_t>(file.gcount()));
-  return LoadSpecText(text, path);
+  Result<std::string> text = ReadFileText(path, kMaxSpecBytes);
+  if (text) return LoadSpecText(*text, InputName(path));
+  Diagnostics errors = text.errors();
+  errors[0].message = "the spec: " + errors[0].message;
+  if (errors[0].hint.empty()) errors[0].hint = "give the path of a spec, such as specs/nano.yaml";
+  return errors;
 }
 
 }  // namespace npugen

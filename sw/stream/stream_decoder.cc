@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <cassert>
+
+#include "generator/support/check.h"
 
 namespace npugen {
 namespace {
@@ -20,8 +21,7 @@ uint8_t ErrorCode(std::string_view name) {
   for (const HardwareError& error : AllHardwareErrors()) {
     if (error.name == name) return error.code;
   }
-  assert(false && "unknown hardware error");
-  return 0xff;
+  InternalError(fmt::format("no hardware error is called {}", name));
 }
 
 int64_t WaitCount(const NpuConfig& config, const Command& command, int number) {

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "generator/support/cache.h"
+
 namespace npugen {
 namespace {
 
@@ -25,6 +27,8 @@ Diagnostic CannotLoad(const std::string& library, std::string why) {
 
 Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& library,
                                                          const SimulationOptions& options) {
+  // To load it is to run it.
+  if (Status safe = CheckCachedFile(library); !safe) return safe.errors();
   std::unique_ptr<SimulatedNpu> npu(new SimulatedNpu());
   npu->handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (npu->handle_ == nullptr) return CannotLoad(library, dlerror());

@@ -34,7 +34,8 @@ struct SimulationOptions {
 /// One NPU just after reset.
 class SimulatedNpu : public Machine {
  public:
-  /// Loads `library`. Errors: kToolFailed when it is no model, kFileWrite for the wave file.
+  /// Loads `library`, a file in an entry of a cache. Errors: kToolFailed when it is no model,
+  /// kFileWrite for the wave file, those of CheckCachedFile().
   static Result<std::unique_ptr<SimulatedNpu>> Open(const std::string& library,
                                                     const SimulationOptions& options);
   ~SimulatedNpu() override;

@@ -4,7 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
+
+#include "generator/support/check.h"
 
 #include "sw/stream/field_check.h"
 
@@ -20,7 +21,7 @@ class FieldWriter {
     if (errors_ != nullptr) {
       errors_->push_back(fmt::format("{} = {}", field, value));
     } else {
-      assert(false && "field out of range");
+      InternalError(fmt::format("{} = {} does not fit into a command", field, value));
     }
   }
 
@@ -62,8 +63,7 @@ Opcode OpcodeOf(LayerKind kind) {
     case LayerKind::kCopy:
       break;
   }
-  assert(false && "copies are DMA commands");
-  return Opcode::kEnd;
+  InternalError("copies are DMA commands");
 }
 
 /// The scale of all results stands behind what MATMUL and WINDOW need otherwise.
@@ -357,7 +357,7 @@ void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
 Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors) {
   static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
   const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
-  assert(dimensions.size() <= kTransferDimensions);
+  Check(dimensions.size() <= kTransferDimensions, "a transfer has too many dimensions");
   const bool load = transfer.engine == kLoadEngine;
   const uint32_t entries = transfer.fill_only ? 7 : dimensions.empty() ? 3 : 5;
   Step step{transfer.engine,

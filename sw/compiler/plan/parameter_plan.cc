@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
 #include <numeric>
 #include <tuple>
 
+#include "generator/support/check.h"
 #include "sw/compiler/encode/encode.h"
 
 namespace npugen::compiler {
@@ -513,7 +513,7 @@ class CoreMemory {
       best = key;
       found = true;
     }
-    assert(found && "the rows for streaming hold every unit");
+    Check(found, "the rows for streaming hold every unit");
     return std::get<4>(best);
   }
 
