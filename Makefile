@@ -8,7 +8,7 @@ NPUGEN := $(BUILD)/npugen
 # Verilated models live beside the build; the variable also reaches the tests.
 export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
 
-.PHONY: help setup configure build demo test test-specs bench golden format clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +17,7 @@ setup:  ## install the Debian packages that are missing (asks apt; does nothing 
 	@./setup.sh
 
 configure: setup
-	@cmake -S . -B $(BUILD) -G Ninja -DCMAKE_BUILD_TYPE=Release > $(BUILD)-configure.log 2>&1 \
+	@cmake --preset release -B $(BUILD) > $(BUILD)-configure.log 2>&1 \
 	  || { cat $(BUILD)-configure.log; exit 1; }
 	@rm -f $(BUILD)-configure.log
 
@@ -29,11 +29,24 @@ demo: build  ## spec to running NPU: generate edge, simulate it, run the digits 
 
 test: configure  ## build and run all tests
 	@cmake --build $(BUILD) -j $(JOBS)
-	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+	@status=0; ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS) || status=$$?; \
+	  tests/skipped.sh $(BUILD)/Testing/Temporary/LastTest.log; exit $$status
+
+test-asan: setup  ## build and run the tests without simulation under address and undefined-behaviour sanitizers
+	@cmake --preset asan -B $(BUILD)-asan > $(BUILD)-configure.log 2>&1 \
+	  || { cat $(BUILD)-configure.log; exit 1; }
+	@rm -f $(BUILD)-configure.log
+	@cmake --build $(BUILD)-asan --target host_tests -j $(JOBS)
+	@status=0; ctest --test-dir $(BUILD)-asan -L host --output-on-failure -j $(JOBS) || status=$$?; \
+	  tests/skipped.sh $(BUILD)-asan/Testing/Temporary/LastTest.log; exit $$status
 
 test-specs: configure  ## 300 random legal specs, each emitted, linted, built and run (make test does 30)
 	@cmake --build $(BUILD) --target system_specs_test -j $(JOBS)
 	@NPUGEN_SPECS=300 $(BUILD)/system_specs_test --gtest_brief=1
+
+test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make test does 2,000)
+	 --build $(BUILD) --target system_job_order_test -j $(JOBS)
+	=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)
@@ -47,5 +60,5 @@ golden: configure  ## rewrite the checked-in emissions and docs/spec.md and erro
 format:  ## format the C and C++ sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i
 
-clean:  ## remove $(BUILD)/
-	@rm -rf $(BUILD)
+clean:  ## remove $(BUILD)/ and $(BUILD)-asan/
+	@rm -rf $(BUILD) $(BUILD)-asan

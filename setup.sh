@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   build-essential cmake ninja-build ccache git        # build
-  libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libflatbuffers-dev libonnx-dev libprotobuf-dev
+  libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libflatbuffers-dev libonnx-dev libprotobuf-dev nettle-dev
   libgtest-dev libunicorn-dev                         # tests
   libjemalloc2                                        # makes verilator and yosys twice as fast
   verilator yosys qflow-tech-osu018                   # simulation, area

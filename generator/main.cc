@@ -1,12 +1,16 @@
 // npugen: from one YAML spec to a working neural processing unit.
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <system_error>
 
 #include "generator/arch/command_set.h"
 #include "generator/arch/error_reference.h"
 #include "generator/cli/command.h"
+#include "generator/support/file.h"
+#include "generator/support/temporary.h"
 #include "generator/support/version.h"
 
 namespace {
@@ -57,9 +61,22 @@ int Run(int argc, char** argv) {
 
 }  // namespace
 
+/// Error U003 when what was printed did not arrive, else `status`.
+int CheckStandardOutput(int status) {
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return status;
+  return npugen::Report({npugen::SystemError(npugen::DiagnosticCode::kFileWrite, "standard output",
+                                             "written", errno != 0 ? errno : EIO)});
+}
+
 int main(int argc, char** argv) {
+  npugen::CleanUpOnSignals();
   try {
-    return Run(argc, argv);
+    return CheckStandardOutput(Run(argc, argv));
+  } catch (const std::system_error& error) {
+    // This is how {fmt} says that it cannot print.
+    if (std::ferror(stdout) == 0) throw;
+    errno = error.code().value();
+    return CheckStandardOutput(kUsageStatus);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error X001: %s\n    hint: this is a fault of npugen, please report it\n",
                  error.what());

@@ -3,22 +3,21 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <string>
 
 #include "generator/emit/isa_package.h"
 #include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
 #include "generator/emit/register_header.h"
+#include "generator/support/file.h"
 
 namespace {
 
 bool Write(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  if (!file) std::fprintf(stderr, "npugen_rtl_library: cannot write %s\n", path.c_str());
-  return !file.fail();
+  const npugen::Status written = npugen::WriteFile(path.string(), text);
+  if (written) return true;
+  std::fputs(npugen::FormatDiagnostic(written.errors().front(), false).c_str(), stderr);
+  return false;
 }
 
 }  // namespace

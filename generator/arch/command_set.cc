@@ -1,8 +1,12 @@
 // The rows of the command set and field access by name.
 #include "generator/arch/command_set.h"
 
+#include <fmt/format.h>
+
 #include <array>
-#include <cassert>
+
+#include "generator/arch/features.h"
+#include "generator/support/check.h"
 
 namespace npugen {
 namespace {
@@ -197,6 +201,8 @@ constexpr HardwareError kHardwareErrors[] = {
     {10, "AxiWrite", "the bus answered a write with an error"},
     {11, "LocalBounds", "an access outside PE or core memory"},
     {12, "BadField", "a command field has an illegal value"},
+    {13, "WindowRange", "a memory window reaches beyond the addresses of the bus"},
+    {14, "BusTimeout", "the bus did not answer in time", kWatchdogKey},
 };
 
 constexpr CycleCause kCycleCauses[] = {
@@ -246,7 +252,12 @@ std::span<const CycleCause> AllCycleCauses() { return kCycleCauses; }
 
 Command::Command(Opcode opcode, uint32_t entries, uint32_t tag)
     : words_(entries * kWordsPerEntry, 0) {
+  Check(entries > 0, "a command has no entries");
   words_[0] = static_cast<uint32_t>(opcode) | entries << 8 | (tag & 0xffff) << 16;
+}
+
+Command::Command(std::vector<uint32_t> words) : words_(std::move(words)) {
+  Check(!words_.empty(), "a command has no header");
 }
 
 bool Command::Set(std::string_view field_name, int64_t value) {
@@ -267,7 +278,9 @@ bool Command::Set(std::string_view field_name, int64_t value) {
 int64_t Command::Get(std::string_view field_name) const {
   const OpcodeInfo* info = FindOpcode(words_[0] & 0xff);
   const CommandField* field = info ? FindField(*info->layout, field_name) : nullptr;
-  assert(field != nullptr);
+  if (field == nullptr) {
+    InternalError(fmt::format("command {} has no field `{}`", words_[0] & 0xff, field_name));
+  }
   if (field->word >= words_.size()) return 0;
   const uint64_t raw =
       (uint64_t{words_[field->word]} >> field->lsb) & ((uint64_t{1} << field->width) - 1);

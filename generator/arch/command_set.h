@@ -96,13 +96,14 @@ class Command {
  public:
   /// A zeroed command of `entries` entries whose header already carries opcode, length and tag.
   Command(Opcode opcode, uint32_t entries, uint32_t tag);
-  /// Takes `words` as they are (decoder side).
-  explicit Command(std::vector<uint32_t> words) : words_(std::move(words)) {}
+  /// Takes `words`, of which there is one at least, as they are (decoder side).
+  explicit Command(std::vector<uint32_t> words);
 
   /// Writes a field by name. Returns false when the name is unknown to the opcode's layout or the
   /// value does not fit the field; the compiler treats that as an internal limit and reports it.
   [[nodiscard]] bool Set(std::string_view field, int64_t value);
-  /// Reads a field by name, sign-extended when the field is signed. The name must exist.
+  /// Reads a field by name, sign-extended when the field is signed; 0 behind the command's end. A
+  /// name that the opcode's layout lacks is an internal error, which ends the program.
   int64_t Get(std::string_view field) const;
 
   Opcode opcode() const { return static_cast<Opcode>(words_[0] & 0xff); }
@@ -119,6 +120,7 @@ struct HardwareError {
   uint8_t code;
   std::string_view name;  ///< UpperCamel
   std::string_view description;
+  std::string_view feature = {};  ///< spec key that it exists with; empty: always
 };
 std::span<const HardwareError> AllHardwareErrors();
 

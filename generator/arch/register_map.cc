@@ -1,6 +1,8 @@
 // The rows of the register map.
 #include "generator/arch/register_map.h"
 
+#include "generator/arch/features.h"
+
 namespace npugen {
 namespace {
 
@@ -18,8 +20,15 @@ constexpr RegisterField kShape2[] = {{"axi_bytes", 0, 8, "bytes per bus beat"},
                                      {"address_bits", 8, 8, "bus address bits"},
                                      {"windows", 16, 8, "memory windows"},
                                      {"barriers", 24, 8, "barriers"}};
+constexpr RegisterField kFeatures[] = {
+    {"watchdog", 0, 1, "1: the register bus_timeout exists", kWatchdogKey},
+    {"memory_clear", 1, 1, "1: control.clear exists", kMemoryClearKey}};
 constexpr RegisterField kControl[] = {
-    {"reset", 0, 1, "1: clear error, queues, barriers and cache tokens once the bus is quiet"}};
+    {"reset", 0, 1, "1: clear error, queues, barriers and cache tokens once the bus is quiet"},
+    {"clear", 1, 1, "1: reset, and write 0 to PE memories, core memories and accumulators",
+     kMemoryClearKey}};
+constexpr RegisterField kBusTimeout[] = {
+    {"cycles", 0, 20, "silence of the bus that is an error, N to 2 N cycles; 0: waits for ever"}};
 constexpr RegisterField kStatus[] = {
     {"busy", 0, 1, "a job runs"},
     {"done", 1, 1, "the last job ended without error"},
@@ -42,6 +51,13 @@ constexpr RegisterInfo kRegisters[] = {
     {"shape2", 0x018, Access::kReadOnly, 1, 0, "shape of the host interface", kShape2},
     {"pe_memory_bytes", 0x01c, Access::kReadOnly, 1, 0, "bytes of one PE memory", {}},
     {"core_memory_bytes", 0x020, Access::kReadOnly, 1, 0, "bytes of one core memory", {}},
+    {"features",
+     0x024,
+     Access::kReadOnly,
+     1,
+     0,
+     "what this NPU has and others may not have",
+     kFeatures},
     {"control", 0x040, Access::kWriteOnly, 1, 0, "commands to the controller", kControl},
     {"status", 0x044, Access::kReadOnly, 1, 0, "state of the controller", kStatus},
     {"irq_status", 0x048, Access::kWriteOneClear, 1, 0, "pending interrupts", kIrq},
@@ -52,8 +68,7 @@ constexpr RegisterInfo kRegisters[] = {
      1,
      0,
      "start: byte offset of a command stream in window 0 (16-byte aligned); ignored while busy or "
-     "in "
-     "error",
+     "in error, and unless all four bytes are written",
      {}},
     {"cache_token_lo",
      0x054,
@@ -66,6 +81,11 @@ constexpr RegisterInfo kRegisters[] = {
     {"error_info", 0x060, Access::kReadOnly, 1, 0, "first error since reset", kErrorInfo},
     {"error_address_lo", 0x064, Access::kReadOnly, 1, 0, "its address, bits 31:0", {}},
     {"error_address_hi", 0x068, Access::kReadOnly, 1, 0, "its address, bits 63:32", {}},
+    {"bus_timeout", 0x070, Access::kReadWrite, 1, 0,
+     "watchdog of the bus",
+     kBusTimeout,
+     kWatchdogKey,
+     0x10000},
     {"window_base_lo",
      0x080,
      Access::kReadWrite,

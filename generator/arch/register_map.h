@@ -20,6 +20,7 @@ struct RegisterField {
   uint8_t lsb;
   uint8_t width;
   std::string_view description;
+  std::string_view feature = {};  ///< spec key that it exists with; empty: always
 };
 
 /// One 32-bit register, or `count` of them `stride` bytes apart.
@@ -31,6 +32,8 @@ struct RegisterInfo {
   uint16_t stride;
   std::string_view description;
   std::span<const RegisterField> fields;  ///< empty: one field of 32 bits
+  std::string_view feature = {};          ///< spec key that it exists with; empty: always
+  uint32_t reset_value = 0;
 };
 
 /// Bytes of the register space (AXI4-Lite addresses use the low 12 bits).

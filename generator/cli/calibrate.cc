@@ -6,11 +6,17 @@
 
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
+#include "generator/support/file.h"
+#include "generator/support/text.h"
+#include "sw/model/file_bytes.h"
 #include "sw/model/read_model.h"
 #include "verif/golden/golden_model.h"
 
 namespace npugen {
 namespace {
+
+/// Activities of a sample are wanted, not of a whole collection.
+constexpr uint64_t kMostInputBytes = uint64_t{1} << 30;
 
 struct CalibrateOptions {
   std::string model;
@@ -19,22 +25,24 @@ struct CalibrateOptions {
 };
 
 int Calibrate(const CalibrateOptions& options) {
-  const Result<Model> model = ReadModel(options.model);
-  if (!model) return Report(model.errors());
-  const Result<std::vector<uint8_t>> text = ReadFileBytes(options.model);
+  const Result<std::vector<uint8_t>> text = ReadModelFile(options.model);
   if (!text) return Report(text.errors());
+  const Result<Model> model = ReadModelBytes(*text, options.model);
+  if (!model) return Report(model.errors());
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(*text, nullptr, false);
   if (json.is_discarded()) {
     return Report({{DiagnosticCode::kModelFormat, SourceLocation{options.model, 0, 0},
                     "not a packed-bit network: only those have a place for activities",
                     "a .json network (docs/packed_bits.md)"}});
   }
-  const Result<std::vector<uint8_t>> input = ReadFileBytes(options.input);
+  const Result<std::vector<uint8_t>> input = ReadFileBytes(options.input, kMostInputBytes);
   if (!input) return Report(input.errors());
   const size_t bytes = model->tensors[static_cast<size_t>(model->inputs[0])].bytes();
-  if (input->empty() || input->size() % bytes != 0) {
+  if (input->empty() || input->size() > kMostInputBytes || input->size() % bytes != 0) {
     return Report({{DiagnosticCode::kModelInput, SourceLocation{options.input, 0, 0},
-                    fmt::format("{} bytes are no whole number of inputs", input->size()),
+                    input->size() > kMostInputBytes
+                        ? fmt::format("it has more than {}", FormatBytes(kMostInputBytes))
+                        : fmt::format("{} bytes are no whole number of inputs", input->size()),
                     fmt::format("inputs of {} bytes, one after the other", bytes)}});
   }
   std::vector<std::vector<int64_t>> passes(model->operators.size());
@@ -55,9 +63,9 @@ int Calibrate(const CalibrateOptions& options) {
     if (!passes[op].empty()) json["layers"][op - skipped]["activity"] = passes[op];
   }
   const std::string out = json.dump(1) + '\n';
-  const Status written = WriteFileBytes(options.output, out.data(), out.size());
+  const Status written = WriteFile(options.output, out);
   if (!written) return Report(written.errors());
-  fmt::print("{}: activities of {} inputs\n", options.output, input->size() / bytes);
+  fmt::print(TextStream({options.output}), "{}: activities of {} inputs\n", options.output, input->size() / bytes);
   return 0;
 }
 

@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <utility>
+
+#include "generator/support/file.h"
 
 namespace npugen {
 
@@ -45,6 +48,11 @@ std::string DiagnosticsJson(const Diagnostics& errors) {
   json["errors"] = std::move(list);
   // File names and spec text need not be UTF-8.
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+std::FILE* TextStream(const std::vector<std::string>& outputs) {
+  const bool taken = std::find(outputs.begin(), outputs.end(), kStandardStream) != outputs.end();
+  return taken ? stderr : stdout;
 }
 
 }  // namespace npugen

@@ -13,8 +13,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "generator/support/diagnostic.h"
 
@@ -27,6 +29,10 @@ void OnRun(CLI::App& command, std::function<int()> action);
 int Report(const Diagnostics& errors);
 /// The same errors as a JSON object, for editors and scripts.
 std::string DiagnosticsJson(const Diagnostics& errors);
+
+/// Where a command's text for the reader goes: stdout, or stderr when one of `outputs` is standard
+/// output.
+std::FILE* TextStream(const std::vector<std::string>& outputs);
 
 void AddCheckCommand(CLI::App& app);
 void AddEmitCommand(CLI::App& app);

@@ -8,6 +8,7 @@
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
+#include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/read_model.h"
 
@@ -64,16 +65,24 @@ int CompileModels(const CompileCommandOptions& options) {
                       "cannot make the folder: " + error.message(), ""}});
     }
   }
+  std::vector<std::string> written_paths;
+  std::vector<std::vector<uint8_t>> bytes;
+  for (size_t m = 0; m < models.size(); ++m) {
+    written_paths.push_back(OutputPath(options, options.models[m]));
+    bytes.push_back(WriteProgram((*programs)[m]));
+  }
+  std::vector<OutputFile> files;
+  for (size_t m = 0; m < models.size(); ++m) {
+    files.push_back({written_paths[m], BytesView(bytes[m])});
+  }
+  if (Status written = WriteFiles(files); !written) return Report(written.errors());
+  std::FILE* const text = TextStream(written_paths);
   for (size_t m = 0; m < models.size(); ++m) {
     const Program& program = (*programs)[m];
-    const std::string path = OutputPath(options, options.models[m]);
-    const std::vector<uint8_t> file = WriteProgram(program);
-    const Status written = WriteFileBytes(path, file.data(), file.size());
-    if (!written) return Report(written.errors());
     uint64_t macs = 0;
     for (const ProgramLayer& layer : program.layers) macs += layer.macs;
-    fmt::print("{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
-               path, program.layers.size(), macs, file.size(), program.scratch_bytes,
+    fmt::print(text, "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
+               written_paths[m], program.layers.size(), macs, bytes[m].size(), program.scratch_bytes,
                program.config_hash,
                program.cache_token == 0 ? "nothing cached"
                                         : fmt::format("cache token {:016x}", program.cache_token));

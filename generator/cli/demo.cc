@@ -13,12 +13,17 @@
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
+#include "generator/support/cache.h"
+#include "generator/support/file.h"
 #include "generator/synth/synth.h"
 #include "sw/model/read_model.h"
 #include "sw/runtime/run_model.h"
 
 namespace npugen {
 namespace {
+
+/// Of a file with images, labels or results.
+constexpr uint64_t kMostDataBytes = 64 << 20;
 
 struct DemoOptions {
   std::string spec = NPUGEN_SOURCE_DIR "/specs/edge_bnn.yaml";
@@ -93,8 +98,10 @@ Result<Digits> LoadDigits(const NpuConfig& config, const std::string& folder,
   for (const auto& [name, bytes] :
        {std::pair{"input.bin", &digits.input}, std::pair{files.outputs, &digits.outputs},
         std::pair{"labels.bin", &digits.labels}}) {
-    Result<std::vector<uint8_t>> content = ReadFileBytes(fmt::format("{}/{}", folder, name));
+    Result<std::vector<uint8_t>> content = ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
     if (!content) return content.errors();
+    // More than that fits together with nothing.
+    if (content->size() > kMostDataBytes) return DataDamaged(folder);
     *bytes = std::move(*content);
   }
   if (files.pixels) {
@@ -317,7 +324,7 @@ int Demo(const DemoOptions& options) {
   }
   if (!options.json.empty()) {
     const std::string json = DemoJson(*config, results, area_ge);
-    const Status written = WriteFileBytes(options.json, json.data(), json.size());
+    const Status written = WriteFile(options.json, json);
     if (!written) return Report(written.errors());
   }
   Diagnostics errors;

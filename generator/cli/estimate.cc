@@ -12,6 +12,7 @@
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
+#include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/read_model.h"
 #include "sw/runtime/estimate_model.h"
@@ -55,11 +56,12 @@ int Estimate(const EstimateCommandOptions& options) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!report) return Report(report.errors());
   report->model = model->name;
-  std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
-  fmt::print("estimated in {:.1f} ms, compilation not included\n", 1e3 * seconds);
+  std::FILE* const text = TextStream({options.json});
+  std::fputs(FormatRunReport(*config, *report).c_str(), text);
+  fmt::print(text, "estimated in {:.1f} ms, compilation not included\n", 1e3 * seconds);
   if (options.json.empty()) return 0;
   const std::string json = RunReportJson(*report);
-  const Status written = WriteFileBytes(options.json, json.data(), json.size());
+  const Status written = WriteFile(options.json, json);
   return written ? 0 : Report(written.errors());
 }
 
@@ -139,10 +141,10 @@ int ValidateAll(const EstimateCommandOptions& options) {
   const Result<std::vector<ValidatedJob>> jobs = Validate(plan, validate);
   progress.Clear();
   if (!jobs) return Report(jobs.errors());
-  std::fputs(FormatValidation(*jobs).c_str(), stdout);
+  std::fputs(FormatValidation(*jobs).c_str(), TextStream({options.json}));
   if (options.json.empty()) return 0;
   const std::string json = ValidationJson(*jobs);
-  const Status written = WriteFileBytes(options.json, json.data(), json.size());
+  const Status written = WriteFile(options.json, json);
   return written ? 0 : Report(written.errors());
 }
 

@@ -7,6 +7,7 @@
 #include "generator/cli/command.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
+#include "generator/support/file.h"
 #include "sw/model/read_model.h"
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
@@ -34,10 +35,12 @@ Diagnostic Usage(std::string message, std::string hint) {
   return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
 }
 
+/// `size` bytes were read, of which one is more than the tensor has if there are more.
 Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor) {
   return {DiagnosticCode::kModelInput,
           {path, 0, 0},
-          fmt::format("it has {} bytes", size),
+          size > tensor.bytes() ? fmt::format("it has more than {} bytes", tensor.bytes())
+                                : fmt::format("it has {} bytes", size),
           fmt::format("the input `{}` has {} bytes ({} of int8)", tensor.name, tensor.bytes(),
                       fmt::join(tensor.shape, "x"))};
 }
@@ -70,7 +73,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
       inputs.push_back(RandomBytes(tensor.bytes(), &state));
       continue;
     }
-    Result<std::vector<uint8_t>> bytes = ReadFileBytes(options.inputs[i]);
+    Result<std::vector<uint8_t>> bytes = ReadFileBytes(options.inputs[i], tensor.bytes());
     if (!bytes) return bytes.errors();
     if (bytes->size() != tensor.bytes()) {
       return WrongSize(options.inputs[i], bytes->size(), tensor);
@@ -115,24 +118,25 @@ int Run(const RunOptions& options) {
   progress.Clear();
   if (!report) return Report(report.errors());
 
-  std::fputs(FormatRunReport(*config, *report).c_str(), stdout);
-  std::fputs(DescribeWaves(options.simulation, (*npu)->Cycles()).c_str(), stdout);
-  std::fflush(stdout);
-  if (!options.json.empty()) {
-    const std::string json = RunReportJson(*report);
-    const Status written = WriteFileBytes(options.json, json.data(), json.size());
-    if (!written) return Report(written.errors());
-  }
-  if (!options.trace.empty()) {
-    const std::string json = TraceJson(*config, compiled->plain, *report, timeline);
-    const Status written = WriteFileBytes(options.trace, json.data(), json.size());
-    if (!written) return Report(written.errors());
-    fmt::print("trace: {} of {} cycles in {}; ui.perfetto.dev opens it\n", timeline.cycles,
-               report->cycles, options.trace);
-  }
+  std::vector<std::string> paths = options.outputs;
+  paths.insert(paths.end(), {options.json, options.trace});
+  std::FILE* const text = TextStream(paths);
+  std::fputs(FormatRunReport(*config, *report).c_str(), text);
+  std::fputs(DescribeWaves(options.simulation, (*npu)->Cycles()).c_str(), text);
+  std::fflush(text);
+  std::vector<OutputFile> files;
+  const std::string report_json = options.json.empty() ? "" : RunReportJson(*report);
+  if (!options.json.empty()) files.push_back({options.json, report_json});
+  const std::string trace_json =
+      options.trace.empty() ? "" : TraceJson(*config, compiled->plain, *report, timeline);
+  if (!options.trace.empty()) files.push_back({options.trace, trace_json});
   for (size_t i = 0; i < options.outputs.size(); ++i) {
-    const Status written = WriteFileBytes(options.outputs[i], outputs[i].data(), outputs[i].size());
-    if (!written) return Report(written.errors());
+    files.push_back({options.outputs[i], BytesView(outputs[i])});
+  }
+  if (Status written = WriteFiles(files); !written) return Report(written.errors());
+  if (!options.trace.empty()) {
+    fmt::print(text, "trace: {} of {} cycles in {}; ui.perfetto.dev opens it\n", timeline.cycles,
+               report->cycles, options.trace);
   }
   if (report->mismatches != 0) {
     return Report(

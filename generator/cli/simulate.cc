@@ -2,13 +2,12 @@
 #include "generator/cli/simulate.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
+#include <string_view>
 
 #include "sw/model/channel_order.h"
 #include "sw/model/read_model.h"
@@ -18,12 +17,15 @@ namespace {
 
 constexpr std::chrono::milliseconds kRefresh(100);
 
-Diagnostic CannotRead(const std::string& path) {
-  return {DiagnosticCode::kFileRead, {path, 0, 0}, "it cannot be read", ""};
-}
-
-Diagnostic CannotWrite(const std::string& path) {
-  return {DiagnosticCode::kFileWrite, {path, 0, 0}, "it cannot be written", ""};
+/// The seed that a value of --power-up stands for, 0 for zero; false if it is none.
+bool ParsePowerUp(std::string_view text, uint64_t* seed) {
+  constexpr std::string_view kRandom = "random";
+  *seed = text == "zero" ? 0 : kDefaultPowerUpSeed;
+  if (text == "zero" || text == kRandom) return true;
+  if (!text.starts_with(kRandom) || text.substr(kRandom.size(), 1) != ":") return false;
+  const std::string_view digits = text.substr(kRandom.size() + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *seed);
+  return error == std::errc() && end == digits.data() + digits.size() && *seed != 0;
 }
 
 }  // namespace
@@ -67,6 +69,18 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
   command.add_option("--stall-seed", flags->stall_seed, "seed of the pauses")
       ->capture_default_str();
   command.add_flag("--interleave", flags->interleave, "mix the answers to different bus ids");
+  command
+      .add_option_function<std::string>(
+          "--power-up",
+          [flags](const std::string& text) {
+            if (!ParsePowerUp(text, &flags->power_up_seed)) {
+              throw CLI::ValidationError(
+                  "--power-up", "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1");
+            }
+          },
+          "what flip-flops and memories hold at first: zero, random, or random:SEED")
+      ->type_name("STATE")
+      ->default_str(fmt::format("random:{}", kDefaultPowerUpSeed));
   CLI::Option* waves = command.add_option(
       "--waves", flags->waves,
       "write all signals to this FST file (a model of its own, far slower where it writes)");
@@ -105,6 +119,7 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
   options.stalls = flags.stalls;
   options.stall_seed = flags.stall_seed;
   options.interleave = flags.interleave;
+  options.power_up_seed = flags.power_up_seed;
   options.waves = flags.waves;
   options.waves_from = flags.waves_from;
   options.waves_cycles = flags.waves_cycles;
@@ -121,25 +136,6 @@ std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles) {
   const uint64_t written = flags.waves_cycles == 0 ? all : std::min(flags.waves_cycles, all);
   return fmt::format("waves: cycles {} to {} of {} in {}\n", flags.waves_from,
                      flags.waves_from + written - 1, cycles, flags.waves);
-}
-
-Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path) {
-  // A stream opens a folder and calls it empty.
-  struct stat info = {};
-  if (stat(path.c_str(), &info) != 0 || S_ISDIR(info.st_mode)) return CannotRead(path);
-  std::ifstream file(path, std::ios::binary);
-  std::vector<uint8_t> bytes{std::istreambuf_iterator<char>(file),
-                             std::istreambuf_iterator<char>()};
-  if (!file) return CannotRead(path);
-  return bytes;
-}
-
-Status WriteFileBytes(const std::string& path, const void* bytes, size_t count) {
-  std::ofstream file(path, std::ios::binary);
-  file.write(static_cast<const char*>(bytes), static_cast<std::streamsize>(count));
-  file.close();
-  if (file.fail()) return CannotWrite(path);
-  return Unit{};
 }
 
 Result<Model> ReadModelFor(const NpuConfig& config, const std::string& path) {

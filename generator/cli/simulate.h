@@ -1,4 +1,4 @@
-// What the commands that simulate share: options, the build of the model, files, the progress line.
+// What the commands that simulate share: options, the build of the model, the progress line.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -45,6 +45,7 @@ struct SimulationFlags {
   double stalls = 0;
   uint64_t stall_seed = 1;
   bool interleave = false;
+  uint64_t power_up_seed = kDefaultPowerUpSeed;  ///< 0: all zero
   std::string waves;
   uint64_t waves_from = 0;
   uint64_t waves_cycles = kDefaultWavesCycles;
@@ -64,10 +65,6 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
 
 /// What is to be said about the wave file after a simulation of `cycles` cycles; empty without one.
 std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles);
-
-/// The contents of a file (kFileRead), and the way back (kFileWrite).
-Result<std::vector<uint8_t>> ReadFileBytes(const std::string& path);
-Status WriteFileBytes(const std::string& path, const void* bytes, size_t count);
 
 /// ReadModel, with channels in the order of their activity where the NPU has a window of positions
 /// to skip (OrderChannels).

@@ -2,11 +2,11 @@
 #include "generator/synth/synth.h"
 
 #include <cstdio>
-#include <fstream>
 #include <memory>
 
 #include "generator/cli/command.h"
 #include "generator/config/load.h"
+#include "generator/support/file.h"
 
 namespace npugen {
 namespace {
@@ -22,18 +22,10 @@ int Synth(const SynthCommandOptions& options) {
   if (!config) return Report(config.errors());
   const Result<AreaReport> report = Synthesize(*config, options.synth);
   if (!report) return Report(report.errors());
-  std::fputs(FormatArea(*config, *report).c_str(), stdout);
-  if (!options.json.empty()) {
-    std::ofstream out(options.json);
-    if (!(out << AreaJson(*config, *report)) || !out.flush()) {
-      Diagnostic error;
-      error.code = DiagnosticCode::kFileWrite;
-      error.location.file = options.json;
-      error.message = "the file cannot be written";
-      return Report({error});
-    }
-  }
-  return 0;
+  std::fputs(FormatArea(*config, *report).c_str(), TextStream({options.json}));
+  if (options.json.empty()) return 0;
+  const Status written = WriteFile(options.json, AreaJson(*config, *report));
+  return written ? 0 : Report(written.errors());
 }
 
 }  // namespace

@@ -5,10 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <tuple>
 #include <vector>
 
@@ -16,6 +13,7 @@
 #include "generator/spec/quantity.h"
 #include "generator/spec/spec.h"
 #include "generator/spec/yaml_tree.h"
+#include "generator/support/file.h"
 #include "generator/support/text.h"
 
 namespace npugen {
@@ -89,7 +87,11 @@ std::string CanonicalText(const NpuConfig& config) {
   for (const KeyInfo& key : AllKeys()) {
     // Features that are off leave the hash as it was before they existed.
     if (key.Parent() == "units.bnn" && config.bnn_enabled == 0) continue;
-    if (key.member == &NpuConfig::clock_gating) continue;  // the same machine
+    // The same machine for programs.
+    if (key.member == &NpuConfig::clock_gating || key.member == &NpuConfig::watchdog ||
+        key.member == &NpuConfig::memory_clear) {
+      continue;
+    }
     if (key.member != nullptr) text += fmt::format("{}={}\n", key.path, config.*key.member);
   }
   return text;
@@ -112,22 +114,12 @@ Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
 }
 
 Result<NpuConfig> LoadSpec(const std::string& path) {
-  const auto refuse = [&](std::string_view why) {
-    return Diagnostic{DiagnosticCode::kFileRead,
-                      {path, 0, 0},
-                      fmt::format("the spec cannot be read: {}", why),
-                      "give the path of a spec, such as specs/nano.yaml"};
-  };
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return refuse("it is a folder");
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return refuse(std::strerror(errno));
-  // One byte more than is legal tells a file that is too large, without reading all of it.
-  std::string text(kMaxSpecBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return refuse(std::strerror(errno));
-  text.resize(static_cast<size_t>(file.gcount()));
-  return LoadSpecText(text, path);
+  Result<std::string> text = ReadFileText(path, kMaxSpecBytes);
+  if (text) return LoadSpecText(*text, InputName(path));
+  Diagnostics errors = text.errors();
+  errors[0].message = "the spec: " + errors[0].message;
+  if (errors[0].hint.empty()) errors[0].hint = "give the path of a spec, such as specs/nano.yaml";
+  return errors;
 }
 
 }  // namespace npugen

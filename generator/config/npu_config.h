@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "generator/arch/features.h"
+
 namespace npugen {
 
 /// One validated NPU configuration. Made from a spec by BuildConfig() and never changed afterwards;
@@ -22,6 +24,8 @@ struct NpuConfig {
   uint32_t axi_burst = 32;           ///< most beats of a burst, 4..256 (power of two)
   uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..32 (power of two)
   uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
+  uint32_t watchdog = 1;             ///< 1: a bus that does not answer is an error
+  uint32_t memory_clear = 0;         ///< 1: control.clear zeroes the memories
   uint32_t clock_gating = 1;         ///< 1: units that hold still have their clock stopped
 
   // pe:
@@ -53,10 +57,20 @@ struct NpuConfig {
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
 
   /// FNV-1a (64 bit) of the canonical text of all values above but those that change nothing but
-  /// the implementation: `name`, `clock_hz`, `clock_gating`.
+  /// the implementation or its host: `name`, `clock_hz`, `clock_gating`, `watchdog`,
+  /// `memory_clear`.
   uint64_t hash = 0;
 
+  /// What its registers show.
+  HardwareFeatures features() const { return {watchdog != 0, memory_clear != 0}; }
+
   // Derived numbers.
+  /// Cycles that control.clear needs beyond a reset: the rows of the deepest memory.
+  uint32_t clear_cycles() const {
+    const uint32_t words = pe_memory_bytes / (pe_banks * pe_bank_bytes);
+    const uint32_t rows = words > core_rows() ? words : core_rows();
+    return rows > accumulators ? rows : accumulators;
+  }
   uint32_t pes() const { return grid_x * grid_y; }
   uint32_t axi_bytes() const { return axi_data_bits / 8; }                  ///< "B"
   uint32_t core_row_bytes() const { return core_banks * core_bank_bytes; }  ///< "W"

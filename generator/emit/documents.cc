@@ -54,18 +54,23 @@ std::string EmitRegisterDocument(const Plan& plan) {
   std::string out = Title(plan, fmt::format("Registers of {}", plan.config.name)) + '\n';
   out += Paragraph(fmt::format(
       "The register space has {} bytes on an AXI4-Lite bus. Registers have 32 bits; byte strobes "
-      "are "
-      "honoured. An address without a register answers with a bus error (SLVERR). Offsets are in "
-      "bytes. After reset all registers that can be written are 0.",
+      "are honoured: registers that store keep the bytes left out, the others take a write only "
+      "if all bytes with fields are strobed. An address without a register answers with a bus error (SLVERR). Offsets are in "
+      "bytes. After a hardware reset registers that can be written are 0 unless said otherwise.",
       kRegisterSpaceBytes));
+  const HardwareFeatures features = plan.config.features();
   for (const RegisterInfo& reg : AllRegisters()) {
+    if (!features.Has(reg.feature)) continue;
     const std::string offset = reg.count == 1 ? fmt::format("0x{:03x}", reg.offset)
                                               : fmt::format("0x{:03x} + {} * index, index 0..{}",
                                                             reg.offset, reg.stride, reg.count - 1);
     out += fmt::format("\n## {} - {}\n\n", reg.name, offset);
-    out += Paragraph(fmt::format("{} ({})", reg.description, AccessText(reg.access)));
+    out += Paragraph(fmt::format(
+        "{} ({}{})", reg.description, AccessText(reg.access),
+        reg.reset_value == 0 ? "" : fmt::format("; 0x{:x} after a hardware reset", reg.reset_value)));
     if (!reg.fields.empty()) out += '\n';
     for (const RegisterField& field : reg.fields) {
+      if (!features.Has(field.feature)) continue;
       out += Item(fmt::format("`{}` [{}]: {}", field.name, Bits(field.lsb, field.width),
                               field.description));
     }
@@ -100,7 +105,9 @@ std::string EmitCommandDocument(const Plan& plan) {
     }
   }
   out += "\n## Hardware errors\n\n";
+  const HardwareFeatures features = plan.config.features();
   for (const HardwareError& error : AllHardwareErrors()) {
+    if (!features.Has(error.feature)) continue;
     out += Item(fmt::format("{} `{}`: {}", error.code, error.name, error.description));
   }
   out += "\n## Causes of cycles\n\n";

@@ -79,9 +79,9 @@ Result<FileSet> Emit(const Plan& plan) {
     }
     return errors;
   }
-  files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage();
+  files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage(plan.config.features());
   files["rtl/npu_cfg_pkg.sv"] = EmitConfigPackage(plan);
-  files["rtl/npu_regs.sv"] = EmitRegisterBlock();
+  files["rtl/npu_regs.sv"] = EmitRegisterBlock(plan.config.features());
   if (plan.config.bnn_enabled) {
     files["rtl/npu_popcount.sv"] =
         EmitPopcount(8 * plan.config.simd, Origin(plan.config.name, plan.config.hash));

@@ -47,7 +47,7 @@ AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
 
 }  // namespace
 
-std::string EmitIsaPackage() {
+std::string EmitIsaPackage(const HardwareFeatures& features) {
   SvWriter out(
       "The command set: opcodes, command layouts, hardware errors and cycle causes. Word 0 of a "
       "command is in bits [31:0] of its struct; remarks give word[bits].",
@@ -99,6 +99,7 @@ std::string EmitIsaPackage() {
   out.Comment("Error codes of the register error_info");
   AlignedTable errors = out.NewTable();
   for (const HardwareError& error : AllHardwareErrors()) {
+    if (!features.Has(error.feature)) continue;
     errors.Row({"localparam logic [7:0]", fmt::format("Err{}", error.name),
                 fmt::format("= 8'd{};", error.code)},
                error.description);

@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "generator/arch/features.h"
+
 namespace npugen {
 
 /// The package text. It depends on the architecture tables only, not on a spec.
-std::string EmitIsaPackage();
+std::string EmitIsaPackage(const HardwareFeatures& features = {});
 
 }  // namespace npugen

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "generator/arch/features.h"
 #include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
 
@@ -22,6 +23,15 @@ std::string Slice(const RegisterInfo& reg, uint32_t index) {
   return reg.count == 1 ? std::string() : fmt::format("[{} +: 32]", index * 32);
 }
 
+/// The registers and fields that this NPU has.
+std::vector<RegisterInfo> Existing(const HardwareFeatures& features) {
+  std::vector<RegisterInfo> registers;
+  for (const RegisterInfo& reg : AllRegisters()) {
+    if (features.Has(reg.feature)) registers.push_back(reg);
+  }
+  return registers;
+}
+
 /// One 32-bit register of the map at its word address.
 struct Element {
   uint32_t word;
@@ -32,9 +42,10 @@ struct Element {
 };
 
 /// All elements, ascending by address (arrays are interleaved).
-std::vector<Element> Elements() {
+std::vector<Element> Elements(const HardwareFeatures& features) {
   std::vector<Element> elements;
   for (const RegisterInfo& reg : AllRegisters()) {
+    if (!features.Has(reg.feature)) continue;
     for (uint32_t i = 0; i < reg.count; ++i) {
       elements.push_back({(reg.offset + i * reg.stride) / 4, &reg, i});
     }
@@ -45,9 +56,10 @@ std::vector<Element> Elements() {
 }
 
 /// The case arm of addresses that exist but have nothing to do.
-void PrintIdleLabels(SvWriter& out, RegisterAccess access, std::string_view why) {
+void PrintIdleLabels(SvWriter& out, const HardwareFeatures& features, RegisterAccess access,
+                     std::string_view why) {
   std::string labels;
-  for (const Element& element : Elements()) {
+  for (const Element& element : Elements(features)) {
     if (element.reg->access != access) continue;
     labels += fmt::format("{}{}", labels.empty() ? "" : ", ", element.Label());
   }
@@ -57,13 +69,25 @@ void PrintIdleLabels(SvWriter& out, RegisterAccess access, std::string_view why)
 }
 
 /// Bits that exist: the fields, or all 32.
-uint32_t FieldMask(const RegisterInfo& reg) {
+uint32_t FieldMask(const RegisterInfo& reg, const HardwareFeatures& features) {
   if (reg.fields.empty()) return 0xffffffff;
   uint32_t mask = 0;
   for (const RegisterField& field : reg.fields) {
+    if (!features.Has(field.feature)) continue;
     mask |= (field.width == 32 ? 0xffffffff : (uint32_t{1} << field.width) - 1) << field.lsb;
   }
   return mask;
+}
+
+/// When a write hits a register: one that is not stored must be written as a whole, for nobody
+/// knows what the bytes left out should be.
+std::string WriteStrobe(const RegisterInfo& reg, const HardwareFeatures& features) {
+  if (reg.access != Access::kWriteOnly) return "write";
+  const uint32_t mask = FieldMask(reg, features);
+  uint32_t bytes = 0;
+  for (uint32_t i = 0; i < 4; ++i) bytes |= (mask >> 8 * i & 0xff) != 0 ? 1u << i : 0;
+  if (bytes == 15) return "write && wstrb_q == '1";
+  return fmt::format("write && (wstrb_q & 4'h{0:x}) == 4'h{0:x}", bytes);
 }
 
 bool IsStored(const RegisterInfo& reg) {
@@ -72,7 +96,7 @@ bool IsStored(const RegisterInfo& reg) {
 
 bool IsCacheToken(const RegisterInfo& reg) { return reg.name.starts_with("cache_token_"); }
 
-void PrintPorts(SvWriter& out) {
+void PrintPorts(SvWriter& out, const HardwareFeatures& features) {
   AlignedTable bus = out.NewTable();
   const auto port = [](AlignedTable& table, std::string_view direction, std::string_view range,
                        std::string_view name, bool last = false, std::string_view remark = "") {
@@ -101,7 +125,7 @@ void PrintPorts(SvWriter& out) {
   port(bus, "output", "", "s_axil_rvalid_o");
   port(bus, "input", "", "s_axil_rready_i");
   bus.Line("// registers");
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     switch (reg.access) {
       case Access::kReadOnly:
         port(bus, "input", Range(reg), fmt::format("{}_i", reg.name));
@@ -158,10 +182,10 @@ void PrintWriteChannel(SvWriter& out) {
   out.Out().Line("end").Blank();
 }
 
-void PrintStorage(SvWriter& out) {
+void PrintStorage(SvWriter& out, const HardwareFeatures& features) {
   AlignedTable signals = out.NewTable();
   AlignedTable selects = out.NewTable();
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     if (IsStored(reg)) signals.Row({"logic", Range(reg), fmt::format("{}_q;", reg.name)});
     if (reg.access != Access::kReadOnly) {
       selects.Row({"logic", reg.count == 1 ? "" : fmt::format("[{}:0]", reg.count - 1),
@@ -173,31 +197,34 @@ void PrintStorage(SvWriter& out) {
   out.Line("always_comb begin").In();
   AlignedTable defaults = out.NewTable();
   AlignedTable labels(6, "// ");
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     if (reg.access != Access::kReadOnly) defaults.Row({fmt::format("{}_we", reg.name), "= '0;"});
   }
   defaults.Row({"write_known", "= 1'b1;"});
-  for (const Element& element : Elements()) {
+  for (const Element& element : Elements(features)) {
     if (element.reg->access == Access::kReadOnly) continue;
     labels.Row({element.Label() + ":",
-                fmt::format("{}_we{} = write;", element.reg->name,
-                            element.reg->count == 1 ? "" : fmt::format("[{}]", element.index))});
+                fmt::format("{}_we{} = {};", element.reg->name,
+                            element.reg->count == 1 ? "" : fmt::format("[{}]", element.index),
+                            WriteStrobe(*element.reg, features))});
   }
   out.Table(defaults).Line("unique case (awaddr_q[11:2])").In();
-  PrintIdleLabels(out, Access::kReadOnly, "Read only: a write has no effect.");
+  PrintIdleLabels(out, features, Access::kReadOnly, "Read only: a write has no effect.");
   labels.Row({"default:", "write_known = 1'b0;"});
   out.Table(labels).Out().Line("endcase");
   out.Out().Line("end").Blank();
 
   out.Line("always_ff @(posedge clk) begin").In().Line("if (!rst_ni) begin").In();
   AlignedTable resets = out.NewTable();
-  for (const RegisterInfo& reg : AllRegisters()) {
-    if (IsStored(reg)) resets.Row({fmt::format("{}_q", reg.name), "<= '0;"});
+  for (const RegisterInfo& reg : Existing(features)) {
+    if (!IsStored(reg)) continue;
+    resets.Row({fmt::format("{}_q", reg.name),
+                reg.reset_value == 0 ? "<= '0;" : fmt::format("<= 32'h{:08x};", reg.reset_value)});
   }
   out.Table(resets).Out().Line("end else begin").In();
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     if (!IsStored(reg)) continue;
-    const uint32_t mask = FieldMask(reg);
+    const uint32_t mask = FieldMask(reg, features);
     const std::string only_fields = mask == 0xffffffff ? "" : fmt::format(" & 32'h{:08x}", mask);
     const std::string slice = reg.count == 1 ? "" : "[i*32 +: 32]";
     const std::string enable = fmt::format("{}_we{}", reg.name, reg.count == 1 ? "" : "[i]");
@@ -222,7 +249,7 @@ void PrintStorage(SvWriter& out) {
   out.Out().Line("end").Out().Line("end").Blank();
 }
 
-void PrintReadChannel(SvWriter& out) {
+void PrintReadChannel(SvWriter& out, const HardwareFeatures& features) {
   out.Comment("A read answers in the next cycle and is held until it is taken.");
   out.Line("logic [31:0] rdata_q, read_data;");
   out.Line("logic        rvalid_q, read_known;");
@@ -231,9 +258,9 @@ void PrintReadChannel(SvWriter& out) {
   out.Line("always_comb begin").In();
   out.Line("read_data  = '0;").Line("read_known = 1'b1;");
   out.Line("unique case (s_axil_araddr_i[11:2])").In();
-  PrintIdleLabels(out, Access::kWriteOnly, "Write only: reads as 0.");
+  PrintIdleLabels(out, features, Access::kWriteOnly, "Write only: reads as 0.");
   AlignedTable labels = out.NewTable();
-  for (const Element& element : Elements()) {
+  for (const Element& element : Elements(features)) {
     const RegisterInfo& reg = *element.reg;
     if (reg.access == Access::kWriteOnly) continue;
     labels.Row({element.Label() + ":",
@@ -255,9 +282,9 @@ void PrintReadChannel(SvWriter& out) {
   out.Out().Line("end").Out().Line("end").Blank();
 }
 
-void PrintClockGate(SvWriter& out) {
+void PrintClockGate(SvWriter& out, const HardwareFeatures& features) {
   std::string sets;
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     if (reg.access == Access::kWriteOneClear) sets += fmt::format("{}_set_i != '0 || ", reg.name);
   }
   out.Line("npu_clock_gate u_gate (").In();
@@ -269,7 +296,7 @@ void PrintClockGate(SvWriter& out) {
   out.Out().Line(");").Blank();
 }
 
-void PrintOutputs(SvWriter& out) {
+void PrintOutputs(SvWriter& out, const HardwareFeatures& features) {
   AlignedTable outputs = out.NewTable();
   const auto assign = [&](std::string name, std::string_view value) {
     outputs.Row({"assign", std::move(name), fmt::format("= {};", value)});
@@ -282,7 +309,7 @@ void PrintOutputs(SvWriter& out) {
   assign("s_axil_rvalid_o", "rvalid_q");
   assign("s_axil_rresp_o", "rresp_q");
   assign("s_axil_rdata_o", "rdata_q");
-  for (const RegisterInfo& reg : AllRegisters()) {
+  for (const RegisterInfo& reg : Existing(features)) {
     if (IsStored(reg)) assign(fmt::format("{}_o", reg.name), fmt::format("{}_q", reg.name));
     if (reg.access != Access::kWriteOnly) continue;
     assign(fmt::format("{}_o", reg.name), "write_data");
@@ -296,22 +323,23 @@ void PrintOutputs(SvWriter& out) {
 
 }  // namespace
 
-std::string EmitRegisterBlock() {
+std::string EmitRegisterBlock(const HardwareFeatures& features) {
   SvWriter out(
       "Register block of the host: an AXI4-Lite slave with one access of each kind under way. An "
-      "address without a register answers SLVERR; bits outside of fields read as 0.",
+      "address without a register answers SLVERR; bits outside of fields read as 0. A write changes "
+      "the strobed bytes, and commands only if all of their bytes are strobed.",
       "");
   out.Line("module npu_regs (").In();
-  PrintPorts(out);
+  PrintPorts(out, features);
   out.Out().Line(");").In();
   out.Line("wire clk;  // stands still while nothing here changes").Blank();
   out.Line("localparam logic [1:0] RespOkay       = 2'b00;");
   out.Line("localparam logic [1:0] RespSlaveError = 2'b10;").Blank();
   PrintWriteChannel(out);
-  PrintStorage(out);
-  PrintReadChannel(out);
-  PrintClockGate(out);
-  PrintOutputs(out);
+  PrintStorage(out, features);
+  PrintReadChannel(out, features);
+  PrintClockGate(out, features);
+  PrintOutputs(out, features);
   out.Out().Line("endmodule : npu_regs");
   return out.Finish();
 }

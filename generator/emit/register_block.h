@@ -3,9 +3,11 @@
 
 #include <string>
 
+#include "generator/arch/features.h"
+
 namespace npugen {
 
 /// The module text. It depends on the register map only, not on a spec.
-std::string EmitRegisterBlock();
+std::string EmitRegisterBlock(const HardwareFeatures& features = {});
 
 }  // namespace npugen

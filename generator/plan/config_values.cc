@@ -40,6 +40,8 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   derived("npu.barriers", config.barriers(), "barriers");
   derived("npu.macs_per_cycle", config.macs_per_cycle(), "multiply-accumulates per cycle");
   derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
+  derived("npu.features", config.watchdog | config.memory_clear << 1, "the register features");
+  derived("npu.clear_cycles", config.clear_cycles(), "rows of the deepest memory");
   derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");
   derived("pe.bank_words",
           config.pe_memory_bytes / (uint64_t{config.pe_banks} * config.pe_bank_bytes),

@@ -83,6 +83,23 @@ constexpr KeyInfo kKeys[] = {
      .unit = "bursts",
      .summary = "Bursts under way per direction; more of them hide a longer memory latency.",
      .member = &NpuConfig::axi_outstanding},
+    {.path = "npu.axi.watchdog",
+     .kind = kFlag,
+     .default_value = 1,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a bus that does not answer for a number of cycles (register bus_timeout) "
+                "ends the job with BusTimeout, and control.reset gives up waiting for it.",
+     .member = &NpuConfig::watchdog},
+    {.path = "npu.memory_clear",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether control.clear zeroes PE memories, core memories and accumulators, so that "
+                "nothing of a job is left for the next one. A cycle for each row of the deepest "
+                "memory.",
+     .member = &NpuConfig::memory_clear},
     {.path = "npu.command_queue",
      .kind = kCount,
      .default_value = 4,

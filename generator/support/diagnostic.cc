@@ -30,6 +30,19 @@ std::vector<DiagnosticCode> AllDiagnosticCodes() {
   };
 }
 
+Diagnostic::Diagnostic(DiagnosticCode code, SourceLocation location, std::string message,
+                       std::string hint)
+    : code(code),
+      location(std::move(location)),
+      message(std::move(message)),
+      hint(std::move(hint)) {}
+
+Diagnostics OneDiagnostic(Diagnostic error) {
+  Diagnostics errors;
+  errors.push_back(std::move(error));
+  return errors;
+}
+
 std::string_view CodeText(DiagnosticCode code) { return RowOf(code).code; }
 std::string_view CodeSummary(DiagnosticCode code) { return RowOf(code).summary; }
 int ExitStatus(DiagnosticCode code) { return RowOf(code).exit_status; }

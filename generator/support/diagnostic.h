@@ -35,13 +35,21 @@ struct SourceLocation {
 
 /// One error: what is wrong (`message`) and what would be legal (`hint`, may be empty).
 struct Diagnostic {
-  DiagnosticCode code;
+  Diagnostic() = default;
+  // Out of line: in an inlined aggregate GCC 12 sees members that may be uninitialized.
+  Diagnostic(DiagnosticCode code, SourceLocation location, std::string message,
+             std::string hint = "");
+
+  DiagnosticCode code = DiagnosticCode::kInternal;
   SourceLocation location;
   std::string message;
   std::string hint;
 };
 
 using Diagnostics = std::vector<Diagnostic>;
+
+/// A list of one error, which is moved into it.
+Diagnostics OneDiagnostic(Diagnostic error);
 
 /// Formats as `file:line:column: error CODE: message` plus an indented `hint:` line.
 /// `color` adds terminal escapes.
@@ -51,9 +59,9 @@ std::string FormatDiagnostic(const Diagnostic& diagnostic, bool color);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                        // NOLINT: implicit by design
-  Result(Diagnostics errors) : state_(std::move(errors)) {}            // NOLINT: implicit by design
-  Result(Diagnostic error) : state_(Diagnostics{std::move(error)}) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::move(value)) {}                           // NOLINT: implicit by design
+  Result(Diagnostics errors) : state_(std::move(errors)) {}               // NOLINT: implicit by design
+  Result(Diagnostic error) : state_(OneDiagnostic(std::move(error))) {}  // NOLINT: implicit by design
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return ok(); }

@@ -2,22 +2,26 @@
 #include "generator/synth/synth.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <regex>
 #include <sstream>
+#include <utility>
 
 #include "generator/emit/emit.h"
 #include "generator/emit/files.h"
 #include "generator/plan/plan.h"
+#include "generator/support/cache.h"
+#include "generator/support/file.h"
 #include "generator/support/process.h"
+#include "generator/support/sha256.h"
+#include "generator/support/temporary.h"
 
 namespace npugen {
 namespace {
@@ -25,43 +29,53 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
+/// The kind of entries in the cache, and the file in them.
+constexpr const char* kAreas = "area";
+constexpr const char* kReportName = "report.json";
+/// The cell library in Yosys' folder.
+constexpr const char* kLibertyName = "cells.lib";
+constexpr uint64_t kLargestLiberty = uint64_t{1} << 30;
+
 Diagnostic Error(DiagnosticCode code, const std::string& file, std::string message,
                  std::string hint = "") {
   return {code, {file, 0, 0}, std::move(message), std::move(hint)};
 }
 
+/// The text of a file that Yosys wrote; nothing if it cannot be read.
 std::string ReadText(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
+  constexpr uint64_t kMost = uint64_t{1} << 31;
+  Result<std::string> text = ReadFileText(path.string(), kMost);
+  return text ? std::move(*text) : std::string();
 }
 
-/// A folder that disappears with its owner unless it is to stay.
+/// The folder that the user wants to keep, or one that disappears with its owner.
 class WorkFolder {
  public:
-  explicit WorkFolder(const std::string& keep) : keep_(!keep.empty()) {
-    if (keep_) {
-      path_ = keep;
-      std::error_code ignored;
-      fs::create_directories(path_, ignored);
-    } else {
-      std::string name = (fs::temp_directory_path() / "npugen-synth-XXXXXX").string();
-      if (mkdtemp(name.data()) != nullptr) path_ = name;
+  static Result<WorkFolder> Make(const std::string& keep) {
+    if (keep.empty()) {
+      Result<TemporaryFolder> folder = TemporaryFolder::MakeInTemp("npugen-synth");
+      if (!folder) return folder.errors();
+      std::string path = folder->path();
+      return WorkFolder(std::move(path), std::move(*folder));
     }
+    std::error_code error;
+    fs::create_directories(keep, error);
+    if (error) {
+      return SystemError(DiagnosticCode::kFileWrite, keep, "made", error.value());
+    }
+    return WorkFolder(keep, std::nullopt);
   }
-  ~WorkFolder() {
-    std::error_code ignored;
-    if (!keep_ && !path_.empty()) fs::remove_all(path_, ignored);
-  }
-  WorkFolder(const WorkFolder&) = delete;
-  WorkFolder& operator=(const WorkFolder&) = delete;
   const fs::path& path() const { return path_; }
-  void Keep() { keep_ = true; }
+  /// Leaves the folder for the user to look into.
+  void Keep() {
+    if (temporary_) temporary_->Keep();
+  }
 
  private:
-  bool keep_;
+  WorkFolder(std::string path, std::optional<TemporaryFolder> temporary)
+      : path_(std::move(path)), temporary_(std::move(temporary)) {}
   fs::path path_;
+  std::optional<TemporaryFolder> temporary_;
 };
 
 /// Cell name -> area, from the `cell (...) { ... area : x;` groups of a liberty file.
@@ -179,19 +193,18 @@ json ParseStatistics(const std::string& text) {
   return json::parse(text.substr(0, end) + "\n   }\n}", nullptr, false);
 }
 
-/// FNV-1a over everything that decides the result.
+/// A digest of everything that decides the result.
 std::string CacheKey(const FileSet& files, const std::string& script, const std::string& liberty) {
-  uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&hash](std::string_view text) {
-    for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
-    hash = (hash ^ 0xff) * 0x100000001b3;
+  std::string all;
+  const auto add = [&all](std::string_view text) {
+    all += fmt::format("{}:{}", text.size(), text);
   };
   for (const auto& [path, text] : files) {
     if (path.ends_with(".sv")) add(text);
   }
   add(script);
   add(liberty);
-  return fmt::format("{:016x}", hash);
+  return Sha256(all).substr(0, 32);
 }
 
 /// The inverse of AreaJson, as far as the report is stored there.
@@ -215,6 +228,17 @@ bool ParseReport(const std::string& text, AreaReport* report) {
   return true;
 }
 
+/// Whether the report became an entry of the cache.
+bool StoreReport(const Cache& cache, const std::string& key, const std::string& json) {
+  const Result<TemporaryFolder> work = cache.Work();
+  if (!work) return false;
+  const fs::path entry = fs::path(work->path()) / "entry";
+  std::error_code error;
+  fs::create_directory(entry, error);
+  return WriteNewFile((entry / kReportName).string(), json).ok() &&
+         cache.Store(kAreas, key, entry.string()).ok();
+}
+
 }  // namespace
 
 double AreaReport::TotalGateEquivalents() const {
@@ -233,14 +257,14 @@ double AreaReport::TileGateEquivalentsPerMac(const NpuConfig& config) const {
 
 Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  std::error_code code;
-  const fs::path liberty = fs::absolute(options.liberty, code);
-  if (!fs::is_regular_file(liberty, code)) {
-    return Error(DiagnosticCode::kFileRead, options.liberty, "the cell library cannot be read",
+  const Result<std::string> liberty_text = ReadFileText(options.liberty, kLargestLiberty);
+  if (!liberty_text || liberty_text->size() > kLargestLiberty) {
+    return Error(DiagnosticCode::kFileRead, options.liberty,
+                 "the cell library: " + (liberty_text ? std::string("it has more than 1 GiB")
+                                                      : liberty_text.errors().front().message),
                  "install qflow-tech-osu018 (make setup), or name a liberty file with --liberty");
   }
-  const std::string liberty_text = ReadText(liberty);
-  const std::map<std::string, double> cell_areas = LibertyAreas(liberty_text);
+  const std::map<std::string, double> cell_areas = LibertyAreas(*liberty_text);
   AreaReport report;
   report.liberty = options.liberty;
   report.nand2_area = Nand2Area(cell_areas);
@@ -259,21 +283,24 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
       files->contains(std::string(kFullAdderFile)) && cell_areas.contains(kFullAdderCell);
   const std::string script_key =
       Script("", "", full_adders) + kLatchMap + (full_adders ? kFullAdderMap : "");
-  fs::path cached;
+  std::optional<Cache> cache;
+  const std::string key = CacheKey(*files, script_key, *liberty_text);
   if (!options.cache_folder.empty()) {
-    cached = fs::path(options.cache_folder) / "area" /
-             (CacheKey(*files, script_key, liberty_text) + ".json");
+    Result<Cache> opened = Cache::Open(options.cache_folder);
+    if (!opened) return opened.errors();
+    cache = std::move(*opened);
+    const Result<std::optional<std::string>> entry = cache->Find(kAreas, key);
+    if (!entry) return entry.errors();
     AreaReport found;
-    if (fs::is_regular_file(cached, code) && ParseReport(ReadText(cached), &found)) {
+    if (*entry && ParseReport(ReadText(fs::path(**entry) / kReportName), &found)) {
       found.liberty = options.liberty;
       found.cached = true;
       return found;
     }
   }
-  WorkFolder folder(options.keep_folder);
-  if (folder.path().empty()) {
-    return Error(DiagnosticCode::kFileWrite, "", "no temporary folder can be made");
-  }
+  Result<WorkFolder> work = WorkFolder::Make(options.keep_folder);
+  if (!work) return work.errors();
+  WorkFolder& folder = *work;
   const fs::path emission = folder.path() / "emission";
   const Status written = WriteFolder(*files, emission.string(), true);
   if (!written) {
@@ -287,12 +314,17 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     if (full_adders && line == kFullAdderFile) continue;
     if (line.ends_with(".sv")) sources += " emission/" + line;
   }
-  std::ofstream(folder.path() / "synth.ys") << Script(sources, liberty.string(), full_adders);
+  FileSet scripts = {{"synth.ys", Script(sources, kLibertyName, full_adders)},
+                     {kLibertyName, *liberty_text},
+                     {"latch_map.v", kLatchMap}};
   if (full_adders) {
-    std::ofstream(folder.path() / "full_adder_box.v") << kFullAdderBox;
-    std::ofstream(folder.path() / "full_adder_map.v") << kFullAdderMap;
+    scripts["full_adder_box.v"] = kFullAdderBox;
+    scripts["full_adder_map.v"] = kFullAdderMap;
   }
-  std::ofstream(folder.path() / "latch_map.v") << kLatchMap;
+  for (const auto& [name, text] : scripts) {
+    const Status script = WriteNewFile((folder.path() / name).string(), text);
+    if (!script) return script.errors();
+  }
   const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
                                         (folder.path() / "yosys.log").string());
   if (!status) return status.errors();
@@ -375,13 +407,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
         return a.instances * a.words * a.bits_per_word > b.instances * b.words * b.bits_per_word;
       });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (!cached.empty()) {
-    // Without the cache the report is still good, so failures to write it are no errors.
-    fs::create_directories(cached.parent_path(), code);
-    const fs::path fresh = cached.string() + fmt::format(".{}", getpid());
-    std::ofstream(fresh) << AreaJson(config, report);
-    fs::rename(fresh, cached, code);
-  }
+  // Without its entry the report is still good, so failures to write that are no errors.
+  if (cache) [[maybe_unused]] const bool stored = StoreReport(*cache, key, AreaJson(config, report));
   return report;
 }
 

@@ -53,7 +53,8 @@ struct AreaReport {
 };
 
 /// Emits `config`, runs Yosys on it and reads the result.
-/// Errors: kToolMissing (no yosys), kFileRead (liberty), kToolFailed (with the path of the log).
+/// Errors: kToolMissing (no yosys), kFileRead (liberty), kToolFailed (with the path of the log),
+/// those of Cache.
 Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& options);
 
 /// The report as a table.

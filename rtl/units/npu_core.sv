@@ -36,6 +36,10 @@ module npu_core #(
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
   input  wire                   clk_i,
+  //@ if npu.memory_clear
+  input  wire                   wipe_i,          // nothing else asks: write 0 to this row
+  input  wire  [23:0]           wipe_row_i,      // of core memory and accumulators
+  //@ endif
   // core memory: a row is read or written (never both in a cycle)
   input  wire                   row_read_i,
   input  wire  [RowW-1:0]       row_addr_i,
@@ -117,9 +121,18 @@ module npu_core #(
   // Core memory.
   logic [RowBytes-1:0] write_strb;
   logic [RowW-1:0]     mem_row;
+  logic [8*RowBytes-1:0] write_data;
 
-  assign write_strb = row_write_i ? write_strb_i : '0;
-  assign mem_row    = row_read_i ? row_addr_i : write_row_i;
+  //@ if npu.memory_clear
+  wire wipe_memory       = wipe_i && 32'(wipe_row_i) < Rows;
+  wire wipe_accumulators = wipe_i && 32'(wipe_row_i) < Accumulators;
+  assign write_strb = wipe_memory ? '1 : row_write_i ? write_strb_i : '0;
+  assign mem_row    = wipe_memory ? wipe_row_i[RowW-1:0] : row_read_i ? row_addr_i : write_row_i;
+  assign write_data = wipe_memory ? '0 : write_data_i;
+  //@ endif
+  //@ unless npu.memory_clear: assign write_strb = row_write_i ? write_strb_i : '0;
+  //@ unless npu.memory_clear: assign mem_row    = row_read_i ? row_addr_i : write_row_i;
+  //@ unless npu.memory_clear: assign write_data = write_data_i;
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     npu_ram_1rw #(
@@ -130,7 +143,7 @@ module npu_core #(
       .en_i   (row_read_i || write_strb[b*BankBytes+:BankBytes] != '0),
       .be_i   (write_strb[b*BankBytes+:BankBytes]),
       .addr_i (mem_row),
-      .wdata_i(write_data_i[8*b*BankBytes+:8*BankBytes]),
+      .wdata_i(write_data[8*b*BankBytes+:8*BankBytes]),
       .rdata_o(row_data_o[8*b*BankBytes+:8*BankBytes])
     );
   end
@@ -278,8 +291,8 @@ module npu_core #(
 
   logic fire_own_q;
   always_ff @(posedge clk_i) begin
+    fire_own_q <= load_i && skip_pass_q;
     if (load_i) begin
-      fire_own_q  <= skip_pass_q;
       own_valid_q <= own_valid;
       own_bits_q  <= own_bits;
     end
@@ -359,9 +372,14 @@ module npu_core #(
       .Depth(Accumulators)
     ) u_half0 (
       .clk_i,
-      .we_i   (fire_lane[a] && !fire_half_i),
-      .waddr_i(fire_index[IndexW*a+:IndexW]),
-      .wdata_i(sum_write[PartW*a+:PartW]),
+      //@ if npu.memory_clear
+      .we_i   ((fire_lane[a] && !fire_half_i) || wipe_accumulators),
+      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : fire_index[IndexW*a+:IndexW]),
+      .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
+      //@ endif
+      //@ unless npu.memory_clear: .we_i   (fire_lane[a] && !fire_half_i),
+      //@ unless npu.memory_clear: .waddr_i(fire_index[IndexW*a+:IndexW]),
+      //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
       .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
       .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
       .rdata_o(half_data0[PartW*a+:PartW])
@@ -371,9 +389,14 @@ module npu_core #(
       .Depth(Accumulators)
     ) u_half1 (
       .clk_i,
-      .we_i   (fire_lane[a] && fire_half_i),
-      .waddr_i(fire_index[IndexW*a+:IndexW]),
-      .wdata_i(sum_write[PartW*a+:PartW]),
+      //@ if npu.memory_clear
+      .we_i   ((fire_lane[a] && fire_half_i) || wipe_accumulators),
+      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : fire_index[IndexW*a+:IndexW]),
+      .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
+      //@ endif
+      //@ unless npu.memory_clear: .we_i   (fire_lane[a] && fire_half_i),
+      //@ unless npu.memory_clear: .waddr_i(fire_index[IndexW*a+:IndexW]),
+      //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
       .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
       .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
       .rdata_o(half_data1[PartW*a+:PartW])

@@ -22,6 +22,13 @@ module npu_dma #(
   input  wire                   rst_ni,
   input  wire                   clear_i,               // as reset; only while quiet_o
   input  wire                   halt_i,                // issue no new burst, finish those under way
+  //@ if npu.axi.watchdog
+  input  wire                   load_timeout_i,        // pulse: the bus does not answer LOAD
+  input  wire                   store_timeout_i,       // the same, STORE
+  output wire                   load_quiet_o,          // LOAD has no burst outstanding
+  output wire                   store_quiet_o,
+  output wire                   store_forget_o,        // no STORE may begin: npu_epochs
+  //@ endif
   output wire                   quiet_o,               // no burst and no memory read outstanding
   input  wire  [CountsW-1:0]    barrier_counts_i,      // barrier 0 in the low bits
   // command queues; LOADs come before their waits hold
@@ -75,7 +82,7 @@ module npu_dma #(
   // bus writes
   output wire                   m_axi_awvalid_o,
   input  wire                   m_axi_awready_i,
-  output wire                   m_axi_awid_o,
+  output wire  [1:0]            m_axi_awid_o,
   output wire  [AddrW-1:0]      m_axi_awaddr_o,
   output wire  [7:0]            m_axi_awlen_o,
   output wire  [2:0]            m_axi_awsize_o,
@@ -87,6 +94,7 @@ module npu_dma #(
   output wire                   m_axi_wlast_o,
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
+  input  wire  [1:0]            m_axi_bid_i,
   input  wire  [1:0]            m_axi_bresp_i,
   // memory write
   output wire                   mem_wr_valid_o,
@@ -141,6 +149,9 @@ module npu_dma #(
     .cmd_i             (load_cmd_i),
     .barrier_counts_i,
     .halt_i,
+    //@ if npu.axi.watchdog
+    .timeout_i         (load_timeout_i),
+    //@ endif
     .quiet_o           (load_quiet),
     .busy_o            (load_busy_o),
     .stalled_o         (load_stalled_o),
@@ -199,6 +210,10 @@ module npu_dma #(
     .cmd_ready_o    (store_cmd_ready_o),
     .cmd_i          (store_cmd_i),
     .halt_i,
+    //@ if npu.axi.watchdog
+    .timeout_i      (store_timeout_i),
+    .forget_o       (store_forget_o),
+    //@ endif
     .quiet_o        (store_quiet),
     .busy_o         (store_busy_o),
     .done_o         (store_done_o),
@@ -232,6 +247,7 @@ module npu_dma #(
     .m_axi_wlast_o,
     .m_axi_bvalid_i,
     .m_axi_bready_o,
+    .m_axi_bid_i,
     .m_axi_bresp_i,
     .write_bytes_o
   );
@@ -264,6 +280,10 @@ module npu_dma #(
     else if (granted) last_q <= choice;
   end
 
+  //@ if npu.axi.watchdog
+  assign load_quiet_o  = load_quiet;
+  assign store_quiet_o = store_quiet;
+  //@ endif
   assign quiet_o     = load_quiet && store_quiet && !owner_valid;
   assign read_beat_o = load_r_valid_i && load_r_ready_o;
 endmodule : npu_dma

@@ -32,6 +32,10 @@ module npu_pe #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,          // drop everything, like a reset
+  //@ if npu.memory_clear
+  input  wire                   wipe_i,           // with clear_i: write 0 to this row of the memories
+  input  wire  [23:0]           wipe_row_i,
+  //@ endif
   input  wire                   halt_i,           // begin no command
   // command entries from the dispatcher
   input  wire                   push_valid_i,
@@ -528,6 +532,10 @@ module npu_pe #(
       .Ports       (Ports)
     ) u_core (
       .clk_i,
+      //@ if npu.memory_clear
+      .wipe_i,
+      .wipe_row_i,
+      //@ endif
       .row_read_i   (row_read),
       .row_addr_i   (row_addr[RowW-1:0]),
       .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),
@@ -1202,6 +1210,10 @@ module npu_pe #(
     .write_busy_o     (write_busy),
     .write_done_o     (write_done),
     .clear_i,
+    //@ if npu.memory_clear
+    .wipe_i,
+    .wipe_row_i,
+    //@ endif
     .bus_write_valid_i(bus_write_valid_i && !bus_write_core_i),
     .bus_write_ready_o(memory_write_ready),
     .bus_write_addr_i,

@@ -29,6 +29,10 @@ module npu_pe_array #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
+  //@ if npu.memory_clear
+  input  wire                   wipe_i,       // with clear_i: write 0 to this row of the memories
+  input  wire  [23:0]           wipe_row_i,
+  //@ endif
   input  wire                   halt_i,
   // command entries: one valid and ready per PE
   input  wire  [Pes-1:0]        push_valid_i,
@@ -122,6 +126,10 @@ module npu_pe_array #(
       .clk_i,
       .rst_ni,
       .clear_i,
+      //@ if npu.memory_clear
+      .wipe_i,
+      .wipe_row_i,
+      //@ endif
       .halt_i,
       .push_valid_i     (push_valid_i[p]),
       .push_ready_o     (push_ready_o[p]),

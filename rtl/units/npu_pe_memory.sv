@@ -39,6 +39,10 @@ module npu_pe_memory #(
   output wire                     write_busy_o,    // writes wait
   output wire                     write_done_o,    // one of them reaches memory (pulse)
   input  wire                     clear_i,         // drop those that wait
+  //@ if npu.memory_clear
+  input  wire                     wipe_i,          // nothing else asks: write 0 to this row
+  input  wire  [23:0]             wipe_row_i,      // of all banks
+  //@ endif
   // bus write: BusBytes aligned bytes
   input  wire                     bus_write_valid_i,
   output wire                     bus_write_ready_o,
@@ -354,6 +358,14 @@ module npu_pe_memory #(
         en   = 1'b1;
         word = bus_read_row;
       end
+      //@ if npu.memory_clear
+      if (wipe_i) begin
+        en    = 32'(wipe_row_i) < Depth;
+        be    = '1;
+        word  = wipe_row_i[RowW-1:0];
+        wdata = '0;
+      end
+      //@ endif
     end
 
     npu_ram_1rw #(

@@ -9,6 +9,11 @@
 // its bursts are answered. An error is reported when everything before the failing run is
 // answered. When halted, bursts whose address was issued get their data all the same; then nothing
 // is read any more.
+//@ if npu.axi.watchdog
+//
+// When it is cleared all the same (the bus does not answer), what the bus was shown stays until it
+// is accepted, bursts under way get beats without strobes, and their answers are dropped by id.
+//@ endif
 module npu_store #(
   parameter int unsigned BusBytes    = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW       = 40,      //@ = npu.axi.address_width  -- 32..64 bits
@@ -23,13 +28,17 @@ module npu_store #(
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
-  input  wire                   clear_i,          // as reset; only while quiet_o
+  input  wire                   clear_i,          // as reset
   // command queue
   input  wire                   cmd_valid_i,
   output wire                   cmd_ready_o,
   input  wire  [28*32-1:0]      cmd_i,            // npu_isa_pkg::dma_command_t
   // control and state
   input  wire                   halt_i,           // issue no new burst, finish those under way
+  //@ if npu.axi.watchdog
+  input  wire                   timeout_i,        // pulse: the bus does not answer
+  output wire                   forget_o,         // no STORE may begin: npu_epochs
+  //@ endif
   output wire                   quiet_o,          // no burst outstanding
   output wire                   busy_o,           // from the cycle after a command is taken
   output wire                   done_o,           // pulse: a command is complete
@@ -51,10 +60,10 @@ module npu_store #(
   output wire  [PeW-1:0]        mem_rd_pe_o,
   input  wire                   mem_rd_rvalid_i,
   input  wire  [8*BusBytes-1:0] mem_rd_rdata_i,
-  // bus, id 0
+  // bus; bit 0 of ids is 0
   output wire                   m_axi_awvalid_o,
   input  wire                   m_axi_awready_i,
-  output wire                   m_axi_awid_o,
+  output wire  [1:0]            m_axi_awid_o,
   output wire  [AddrW-1:0]      m_axi_awaddr_o,
   output wire  [7:0]            m_axi_awlen_o,
   output wire  [2:0]            m_axi_awsize_o,
@@ -66,6 +75,7 @@ module npu_store #(
   output wire                   m_axi_wlast_o,
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
+  input  wire  [1:0]            m_axi_bid_i,
   input  wire  [1:0]            m_axi_bresp_i,
   // strobed bytes of the beat accepted in this cycle
   output wire  [7:0]            write_bytes_o
@@ -77,6 +87,7 @@ module npu_store #(
   localparam int unsigned PageBeats = 4096 / BusBytes;
   localparam int unsigned PageW     = $clog2(PageBeats);
   localparam int unsigned CreditW   = $clog2(StageDepth + 1);
+  localparam int unsigned WritesW   = $clog2(Outstanding + 1);
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_store: BusBytes must be 4, 8, 16, 32 or 64");
@@ -138,6 +149,8 @@ module npu_store #(
   logic [7:0]           write_len;
   logic [7:0]           beat_q;             // of the burst that is written
   logic                 w_accept;
+  logic                 answered;           // an answer for the burst answer_addr
+  logic                 realign_go;
   logic [AddrW-1:ByteW] answer_addr;
   logic [15:0]          answer_tag;
   logic                 answer_last;        // last burst of its command
@@ -153,16 +166,23 @@ module npu_store #(
   logic [23:0]           queue_end;
   logic                  word_valid, word_ready;
   logic [ByteW:0]        word_bytes;
+  logic [BusBytes-1:0]   word_strb;
+
+  //@ if npu.axi.watchdog
+  // After a clear with bursts under way
+  logic [WritesW-1:0] padded_q;             // bursts without data of their own
+  logic               padding, epoch, forget;
+  //@ endif
 
   // Completion and errors
-  logic             b_error, check_failed;
+  logic             bus_failed, check_failed;
   logic             done_q, signal_valid_q, error_valid_q;
   logic [5:0]       signal_id_q2;
   logic [7:0]       error_code_q;
   logic [15:0]      error_tag_q;
   logic [AddrW-1:0] error_address_q;
 
-  logic [$clog2(Outstanding + 1)-1:0] unused_write_count, unused_answer_count;
+  logic [WritesW-1:0]                 write_count, unused_answer_count;
   logic [$clog2(4 + 1)-1:0]           unused_queue_count;
   logic                               unused_stage_ready, unused_stage_empty, realign_idle;
   logic                               unused_beat_user, unused_word_user, unused_word_last;
@@ -276,19 +296,23 @@ module npu_store #(
   assign check_done = check_ok && beats_done && words_done;
 
   always_ff @(posedge clk) begin
+    // What the bus was shown stays.
+    if (!rst_ni) begin
+      aw_valid_q <= 1'b0;
+      beat_q     <= '0;
+    end else begin
+      if (issue) aw_valid_q <= 1'b1;
+      else if (m_axi_awready_i) aw_valid_q <= 1'b0;
+      if (w_accept) beat_q <= m_axi_wlast_o ? '0 : beat_q + 8'd1;
+    end
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
       check_first_q <= 1'b0;
-      aw_valid_q    <= 1'b0;
-      beat_q        <= '0;
       credit_q      <= '0;
     end else begin
       if (run_ready) check_valid_q <= run_valid;
       if (run_ready) check_first_q <= 1'b1;
       else if (enqueue) check_first_q <= 1'b0;
-      if (issue) aw_valid_q <= 1'b1;
-      else if (m_axi_awready_i) aw_valid_q <= 1'b0;
-      if (w_accept) beat_q <= m_axi_wlast_o ? '0 : beat_q + 8'd1;
       if (read_accept && !(stage_valid && beat_ready)) credit_q <= credit_q + CreditW'(1);
       if (!read_accept && stage_valid && beat_ready) credit_q <= credit_q - CreditW'(1);
     end
@@ -308,14 +332,14 @@ module npu_store #(
   ) u_writes (
     .clk_i(clk),
     .rst_ni,
-    .clear_i,
+    .clear_i(1'b0),
     .valid_i(issue),
     .ready_o(write_ready),
     .data_i (8'(burst - 9'd1)),
     .valid_o(write_valid),
     .ready_i(w_accept && m_axi_wlast_o),
     .data_o (write_len),
-    .count_o(unused_write_count)
+    .count_o(write_count)
   );
 
   // Bursts that are not answered.
@@ -331,7 +355,7 @@ module npu_store #(
     .data_i ({check_addr_q[AddrW-1:ByteW], check_tag_q, check_signal_id_q, check_signal_en_q,
               check_last_q && check_beats_q == BeatsW'(burst)}),
     .valid_o(answer_valid),
-    .ready_i(m_axi_bvalid_i),
+    .ready_i(answered),
     .data_o ({answer_addr, answer_tag, answer_signal_id, answer_signal_en, answer_last}),
     .count_o(unused_answer_count)
   );
@@ -347,7 +371,7 @@ module npu_store #(
     .ready_o(queue_ready),
     .data_i ({check_addr_q[ByteW-1:0], check_source_q[ByteW-1:0], check_end_q}),
     .valid_o(queue_valid),
-    .ready_i(realign_ready),
+    .ready_i(realign_ready && realign_go),
     .data_o ({queue_low, queue_source_low, queue_end}),
     .count_o(unused_queue_count)
   );
@@ -375,7 +399,10 @@ module npu_store #(
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .run_valid_i     (queue_valid),
+    //@ if npu.axi.watchdog
+    .hold_word_i     (write_valid),
+    //@ endif
+    .run_valid_i     (queue_valid && realign_go),
     .run_ready_o     (realign_ready),
     .run_addr_i      (24'(queue_low)),
     .run_source_low_i(queue_source_low),
@@ -393,7 +420,7 @@ module npu_store #(
     .word_ready_i    (word_ready),
     .word_addr_o     (unused_word_addr),
     .word_data_o     (m_axi_wdata_o),
-    .word_strb_o     (m_axi_wstrb_o),
+    .word_strb_o     (word_strb),
     .word_bytes_o    (word_bytes),
     .word_last_o     (unused_word_last),
     .word_user_o     (unused_word_user),
@@ -402,21 +429,64 @@ module npu_store #(
 
   // Data follows the address of its burst.
   assign word_ready      = write_valid && m_axi_wready_i;
-  assign w_accept        = word_valid && word_ready;
-  assign m_axi_wvalid_o  = word_valid && write_valid;
+  assign w_accept        = m_axi_wvalid_o && m_axi_wready_i;
+  //@ if npu.axi.watchdog
+  assign m_axi_wvalid_o  = (word_valid || padding) && write_valid;
+  assign m_axi_wstrb_o   = word_valid ? word_strb : '0;
+  //@ endif
+  //@ unless npu.axi.watchdog: assign m_axi_wvalid_o  = word_valid && write_valid;
+  //@ unless npu.axi.watchdog: assign m_axi_wstrb_o   = word_strb;
   assign m_axi_wlast_o   = beat_q == write_len;
   assign m_axi_awvalid_o = aw_valid_q;
-  assign m_axi_awid_o    = 1'b0;
+  //@ if npu.axi.watchdog
+  assign m_axi_awid_o    = {epoch, 1'b0};
+  //@ endif
+  //@ unless npu.axi.watchdog: assign m_axi_awid_o    = 2'd0;
   assign m_axi_awaddr_o  = aw_addr_q;
   assign m_axi_awlen_o   = aw_len_q;
   assign m_axi_awsize_o  = 3'(ByteW);
   assign m_axi_awburst_o = 2'b01;
   assign m_axi_bready_o  = 1'b1;
-  assign write_bytes_o   = w_accept ? 8'(word_bytes) : '0;
+  assign write_bytes_o   = (word_valid && word_ready) ? 8'(word_bytes) : '0;
+
+  //@ if npu.axi.watchdog
+  // Bursts of a machine that was cleared: their data comes first, as beats without strobes.
+  always_ff @(posedge clk) begin
+    if (!rst_ni) padded_q <= '0;
+    else if (clear_i) begin
+      padded_q <= write_count - WritesW'(w_accept && m_axi_wlast_o);
+    end else if (padding && w_accept && m_axi_wlast_o) begin
+      padded_q <= padded_q - WritesW'(1);
+    end
+  end
+  assign padding    = padded_q != '0;
+  assign realign_go = !padding;
+
+  npu_epochs #(
+    .Bursts(Outstanding)
+  ) u_epochs (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .shown_i    (aw_valid_q),
+    .accepted_i (aw_valid_q && m_axi_awready_i),
+    .ended_i    (m_axi_bvalid_i),
+    .ended_old_i(m_axi_bid_i[1] != epoch),
+    .epoch_o    (epoch),
+    .forget_o   (forget)
+  );
+  assign forget_o = forget;
+  assign answered = m_axi_bvalid_i && m_axi_bid_i[1] == epoch && !forget;
+  //@ endif
+  //@ unless npu.axi.watchdog: assign realign_go = 1'b1;
+  //@ unless npu.axi.watchdog: assign answered   = m_axi_bvalid_i;
 
   // ---- Completion and errors ----
   assign stop    = halt_i || stopped_q;
-  assign b_error = m_axi_bvalid_i && m_axi_bresp_i[1] && !stop;
+  //@ if npu.axi.watchdog
+  assign bus_failed = ((answered && m_axi_bresp_i[1]) || timeout_i) && !stop;
+  //@ endif
+  //@ unless npu.axi.watchdog: assign bus_failed = answered && m_axi_bresp_i[1] && !stop;
   // A run that fails is reported when everything before it is answered.
   assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop && quiet_o;
 
@@ -427,17 +497,20 @@ module npu_store #(
       error_valid_q  <= 1'b0;
       stopped_q      <= 1'b0;
     end else begin
-      done_q         <= m_axi_bvalid_i && answer_last;
-      signal_valid_q <= m_axi_bvalid_i && answer_last && answer_signal_en && !b_error && !stopped_q;
-      error_valid_q  <= b_error || check_failed;
-      if (b_error || check_failed) stopped_q <= 1'b1;
+      done_q         <= answered && answer_last;
+      signal_valid_q <= answered && answer_last && answer_signal_en && !bus_failed && !stopped_q;
+      error_valid_q  <= bus_failed || check_failed;
+      if (bus_failed || check_failed) stopped_q <= 1'b1;
     end
   end
 
   always_ff @(posedge clk) begin
-    if (m_axi_bvalid_i) signal_id_q2 <= answer_signal_id;
-    if (b_error) begin
-      error_code_q    <= npu_isa_pkg::ErrAxiWrite;
+    if (answered) signal_id_q2 <= answer_signal_id;
+    if (bus_failed) begin
+      //@ if npu.axi.watchdog
+      error_code_q    <= timeout_i ? npu_isa_pkg::ErrBusTimeout : npu_isa_pkg::ErrAxiWrite;
+      //@ endif
+      //@ unless npu.axi.watchdog: error_code_q    <= npu_isa_pkg::ErrAxiWrite;
       error_tag_q     <= answer_tag;
       error_address_q <= {answer_addr, {ByteW{1'b0}}};
     end else if (check_failed) begin
@@ -459,11 +532,12 @@ module npu_store #(
   assign error_address_o = error_address_q;
 
   assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], bus_span, local_span,
-                       left, copied, run_first, run_outside};
+                       left, copied, run_first, run_outside, m_axi_bid_i, write_count};
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || take || busy_o || credit_q != '0 || queue_valid ||
+    .enable_i(!rst_ni || clear_i || take || busy_o || write_valid || aw_valid_q ||
+              credit_q != '0 || queue_valid ||
               !realign_idle || mem_rd_rvalid_i || m_axi_bvalid_i || signal_valid_q ||
               error_valid_q),
     .clk_o   (clk)

@@ -2,7 +2,12 @@
 // The NPU: register block, controller, tensor DMA and PE array behind AXI4-Lite, AXI4 and an
 // interrupt.
 //
-// One clock, one synchronous reset. Bus reads carry id 0 (command fetch) or 1 (LOAD), writes id 0.
+// One clock, one synchronous reset. Bit 0 of bus ids is 0 for the command fetch and STORE, 1 for
+// LOAD.
+//@ if npu.axi.watchdog
+// Bit 1 is the epoch: answers for a machine that was reset since come with the other value.
+//@ endif
+//
 // The trace ports only observe and may stay open: they say for every cycle of a job what the cycle
 // was spent on and for which command, and what each unit does.
 module npu_top #(
@@ -30,6 +35,10 @@ module npu_top #(
   parameter int unsigned PostWidth          = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts        = 4,       //@ = units.lookup_ports
   parameter int unsigned WindowPorts        = 4,       //@ = units.window_ports
+  parameter int unsigned Features           = 3,       //@ = npu.features
+  //@ if npu.memory_clear
+  parameter int unsigned ClearRows          = 1024,    //@ = npu.clear_cycles
+  //@ endif
   parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash,  // of all values above
   localparam int unsigned Units             = GridX * GridY + 3  // dispatcher, LOAD, STORE, PEs
 ) (
@@ -114,7 +123,13 @@ module npu_top #(
   logic                  control_we, doorbell_we, cache_token_clear;
   logic [63:0]           error_address;
   logic [32*Windows-1:0] window_base_lo, window_base_hi, window_size, window_flags;
-  logic [64*Windows-1:0] window_base;
+  logic [64*Windows-1:0] window_base, job_base;
+  logic [32*Windows-1:0] job_size, job_flags;
+  logic [Windows-1:0]    window_bad;
+  logic                  start;
+  //@ if npu.axi.watchdog
+  logic [31:0]           bus_timeout;
+  //@ endif
   logic [31:0]           perf_cycles, perf_bytes_read, perf_bytes_written, perf_commands;
   logic [CausesW-1:0]    perf_cause;
   logic [31:0]           unused_cache_token_lo, unused_cache_token_hi;
@@ -148,6 +163,7 @@ module npu_top #(
     .shape2_i            ({8'(Barriers), 8'(Windows), 8'(AddrW), 8'(BusBytes)}),
     .pe_memory_bytes_i   (PeMemBytes),
     .core_memory_bytes_i (CoreMemBytes),
+    .features_i          (Features),
     .control_o           (control),
     .control_we_o        (control_we),
     .status_i            (status),
@@ -161,6 +177,9 @@ module npu_top #(
     .error_info_i        (error_info),
     .error_address_lo_i  (error_address[31:0]),
     .error_address_hi_i  (error_address[63:32]),
+    //@ if npu.axi.watchdog
+    .bus_timeout_o       (bus_timeout),
+    //@ endif
     .window_base_lo_o    (window_base_lo),
     .window_base_hi_o    (window_base_hi),
     .window_size_o       (window_size),
@@ -176,6 +195,20 @@ module npu_top #(
   for (genvar w = 0; w < Windows; w++) begin : gen_window
     assign window_base[64*w+:64] = {window_base_hi[32*w+:32], window_base_lo[32*w+:32]};
   end
+
+  npu_windows #(
+    .AddrW(AddrW)
+  ) u_windows (
+    .clk_i,
+    .take_i (start),
+    .base_i (window_base),
+    .size_i (window_size),
+    .flags_i(window_flags),
+    .bad_o  (window_bad),
+    .base_o (job_base),
+    .size_o (job_size),
+    .flags_o(job_flags)
+  );
   assign irq_o = (irq_status & irq_enable) != '0;
 
   // ---------------------------------------------------------------------------------------------
@@ -201,6 +234,14 @@ module npu_top #(
   logic [Pes-1:0]     pe_begin, pe_running;
   logic               dispatch_busy, dispatch_blocked, dispatch_begin, dispatch_last;
   logic [15:0]        dispatch_tag;
+  //@ if npu.axi.watchdog
+  logic               load_quiet, store_quiet, load_timeout, store_timeout;
+  logic               read_forget, store_forget;
+  //@ endif
+  //@ if npu.memory_clear
+  logic               wipe;
+  logic [23:0]        wipe_row;
+  //@ endif
   logic               load_done, store_done;
   logic [16*Pes-1:0]  pe_tag, pe_error_tag;
   logic [4*Pes-1:0]   pe_cause;
@@ -222,6 +263,9 @@ module npu_top #(
     .GridY             (GridY),
     .Barriers          (Barriers),
     .MaxBurst          (MaxBurst),
+    //@ if npu.memory_clear
+    .ClearRows         (ClearRows),
+    //@ endif
     .InstructionEntries(InstructionEntries)
   ) u_controller (
     .clk_i,
@@ -229,6 +273,22 @@ module npu_top #(
     .config_hash_i       (ConfigHash),
     .control_we_i        (control_we),
     .control_reset_i     (control[0]),
+    //@ if npu.memory_clear
+    .control_clear_i     (control[1]),
+    .wipe_o              (wipe),
+    .wipe_row_o          (wipe_row),
+    //@ endif
+    //@ if npu.axi.watchdog
+    .bus_timeout_i       (bus_timeout[19:0]),
+    .load_quiet_i        (load_quiet),
+    .store_quiet_i       (store_quiet),
+    .load_moved_i        ((load_ar_valid && load_ar_ready) || load_r_valid),
+    .store_moved_i       ((m_axi_awvalid_o && m_axi_awready_i) ||
+                          (m_axi_wvalid_o && m_axi_wready_i) || m_axi_bvalid_i),
+    .forget_i            (read_forget || store_forget),
+    .load_timeout_o      (load_timeout),
+    .store_timeout_o     (store_timeout),
+    //@ endif
     .doorbell_we_i       (doorbell_we),
     .doorbell_i          (doorbell),
     .status_o            (status),
@@ -244,6 +304,8 @@ module npu_top #(
     .window_base_i       (window_base[63:0]),
     .window_size_i       (window_size[31:0]),
     .window_readable_i   (window_flags[0]),
+    .window_bad_i        (window_bad),
+    .start_o             (start),
     .clear_o             (clear),
     .halt_o              (halt),
     .barrier_counts_o    (barrier_counts),
@@ -375,7 +437,7 @@ module npu_top #(
   logic [1:0]            load_r_resp;
   logic [8*BusBytes-1:0] load_r_data;
   logic                  mem_wr_valid, mem_wr_ready, mem_wr_core, mem_rd_valid, mem_rd_ready;
-  logic                  mem_rd_rvalid, awid, arid;
+  logic                  mem_rd_rvalid;
   logic [23:0]           mem_wr_addr, mem_rd_addr;
   logic [8*BusBytes-1:0] mem_wr_data, mem_rd_rdata;
   logic [BusBytes-1:0]   mem_wr_strb;
@@ -401,6 +463,13 @@ module npu_top #(
     .rst_ni,
     .clear_i              (clear),
     .halt_i               (halt),
+    //@ if npu.axi.watchdog
+    .load_timeout_i       (load_timeout),
+    .store_timeout_i      (store_timeout),
+    .load_quiet_o         (load_quiet),
+    .store_quiet_o        (store_quiet),
+    .store_forget_o       (store_forget),
+    //@ endif
     .quiet_o              (dma_quiet),
     .barrier_counts_i     (barrier_counts),
     .load_cmd_valid_i     (load_cmd_valid),
@@ -434,9 +503,9 @@ module npu_top #(
     .store_error_address_o(store_error_address),
     .read_beat_o          (read_beat),
     .write_bytes_o        (write_bytes),
-    .window_base_i        (window_base),
-    .window_size_i        (window_size),
-    .window_flags_i       (window_flags),
+    .window_base_i        (job_base),
+    .window_size_i        (job_size),
+    .window_flags_i       (job_flags),
     .load_ar_valid_o      (load_ar_valid),
     .load_ar_ready_i      (load_ar_ready),
     .load_ar_addr_o       (load_ar_addr),
@@ -448,7 +517,7 @@ module npu_top #(
     .load_r_last_i        (load_r_last),
     .m_axi_awvalid_o,
     .m_axi_awready_i,
-    .m_axi_awid_o         (awid),
+    .m_axi_awid_o,
     .m_axi_awaddr_o,
     .m_axi_awlen_o,
     .m_axi_awsize_o,
@@ -460,6 +529,7 @@ module npu_top #(
     .m_axi_wlast_o,
     .m_axi_bvalid_i,
     .m_axi_bready_o,
+    .m_axi_bid_i,
     .m_axi_bresp_i,
     .mem_wr_valid_o       (mem_wr_valid),
     .mem_wr_ready_i       (mem_wr_ready),
@@ -479,10 +549,17 @@ module npu_top #(
 
   npu_axi_read_mux #(
     .BusBytes(BusBytes),
+    //@ if npu.axi.watchdog
+    .Bursts  (Outstanding + 2),
+    //@ endif
     .AddrW   (AddrW)
   ) u_read_mux (
     .clk_i,
     .rst_ni,
+    //@ if npu.axi.watchdog
+    .clear_i         (clear),
+    .forget_o        (read_forget),
+    //@ endif
     .fetch_ar_valid_i(fetch_ar_valid),
     .fetch_ar_ready_o(fetch_ar_ready),
     .fetch_ar_addr_i (fetch_ar_addr),
@@ -503,21 +580,18 @@ module npu_top #(
     .load_r_last_o   (load_r_last),
     .m_axi_arvalid_o,
     .m_axi_arready_i,
-    .m_axi_arid_o    (arid),
+    .m_axi_arid_o,
     .m_axi_araddr_o,
     .m_axi_arlen_o,
     .m_axi_arsize_o,
     .m_axi_arburst_o,
     .m_axi_rvalid_i,
     .m_axi_rready_o,
-    .m_axi_rid_i     (m_axi_rid_i[0]),
+    .m_axi_rid_i,
     .m_axi_rdata_i,
     .m_axi_rresp_i,
     .m_axi_rlast_i
   );
-
-  assign m_axi_arid_o = {1'b0, arid};
-  assign m_axi_awid_o = {1'b0, awid};
 
   // ---------------------------------------------------------------------------------------------
   // PE array.
@@ -545,6 +619,10 @@ module npu_top #(
     .clk_i,
     .rst_ni,
     .clear_i              (clear),
+    //@ if npu.memory_clear
+    .wipe_i               (wipe),
+    .wipe_row_i           (wipe_row),
+    //@ endif
     .halt_i               (halt),
     .push_valid_i         (pe_push_valid),
     .push_ready_o         (pe_push_ready),
@@ -595,6 +673,10 @@ module npu_top #(
   assign trace_arrival_amount_o = load_signal_amount;
 
   logic unused_bits;
-  assign unused_bits = ^{control, m_axi_rid_i[1], m_axi_bid_i, pe_cause};
+  assign unused_bits = ^{control, pe_cause};
+  //@ if npu.axi.watchdog
+  logic unused_timeout;
+  assign unused_timeout = ^bus_timeout[31:20];
+  //@ endif
 endmodule : npu_top
 `default_nettype wire

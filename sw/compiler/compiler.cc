@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <string_view>
 
 #include "generator/support/text.h"
@@ -14,6 +15,7 @@
 #include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
 #include "sw/compiler/tile/tile.h"
+#include "sw/stream/stream_check.h"
 
 namespace npugen {
 
@@ -219,6 +221,20 @@ Status CheckSizes(const Compilation& compilation) {
                     ""};
 }
 
+/// No program leaves the compiler with a stream that hardware would refuse or that never ends.
+Status CheckStreams(const NpuConfig& config, const Compilation& compilation) {
+  const Program& program = compilation.program;
+  std::set<uint32_t> offsets{program.cold_offset, program.warm_offset};
+  for (const uint32_t offset : offsets) {
+    const StreamReport report = CheckStream(config, program.image, offset);
+    if (report.problems.empty()) continue;
+    return Diagnostic{DiagnosticCode::kCompileStream,
+                      SourceLocation{compilation.model->name, 0, 0}, report.problems.front(),
+                      "please report it with the model and the spec"};
+  }
+  return Unit{};
+}
+
 /// Everything that is decided before there are commands.
 struct Plans {
   std::vector<Compilation> compilations;
@@ -336,6 +352,10 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
     program.warm_offset =
         cached ? Append(&program.image, BuildStream(config, plans[m], c, {}, /*warm=*/true))
                : program.cold_offset;
+    if (const Status streams = CheckStreams(config, c); !streams) {
+      AddErrors(streams.errors(), &errors);
+      continue;
+    }
     program.scratch_bytes = static_cast<uint32_t>(c.activations.scratch_bytes);
     program.input_bytes = static_cast<uint32_t>(c.activations.input_bytes);
     program.output_bytes = static_cast<uint32_t>(c.activations.output_bytes);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "sw/compiler/program_format.h"
+#include "sw/driver/npu_program.h"
 
 namespace npugen {
 namespace {
@@ -37,44 +38,36 @@ class Writer {
   std::vector<uint8_t> bytes_;
 };
 
-/// Reads within a span; leaves it for good at the first access outside.
+uint32_t WordAt(std::span<const uint8_t> bytes, size_t offset) {
+  uint32_t value = 0;
+  for (int i = 0; i < 4; ++i) value |= uint32_t{bytes[offset + i]} << 8 * i;
+  return value;
+}
+
+/// Reads one word after the other.
 class Reader {
  public:
   Reader(std::span<const uint8_t> bytes, size_t offset) : bytes_(bytes), at_(offset) {}
   uint32_t U32() {
-    if (at_ + 4 > bytes_.size()) {
-      ok_ = false;
-      return 0;
-    }
-    uint32_t value = 0;
-    for (int i = 0; i < 4; ++i) value |= uint32_t{bytes_[at_ + i]} << 8 * i;
     at_ += 4;
-    return value;
+    return WordAt(bytes_, at_ - 4);
   }
   uint64_t U64() {
     const uint64_t low = U32();
     return low | uint64_t{U32()} << 32;
   }
   std::vector<int32_t> Shape() {
-    const uint32_t rank = U32();
-    std::vector<int32_t> shape;
-    for (uint32_t i = 0; i < NPU_PROGRAM_MAX_RANK; ++i) {
-      const uint32_t size = U32();
-      if (i < rank) {
-        shape.push_back(static_cast<int32_t>(size));
-      } else if (size != 0) {
-        ok_ = false;
-      }
+    std::vector<int32_t> shape(U32());
+    for (size_t i = 0; i < NPU_PROGRAM_MAX_RANK; ++i) {
+      const int32_t size = static_cast<int32_t>(U32());
+      if (i < shape.size()) shape[i] = size;
     }
-    if (rank > NPU_PROGRAM_MAX_RANK) ok_ = false;
     return shape;
   }
-  bool ok() const { return ok_; }
 
  private:
   std::span<const uint8_t> bytes_;
   size_t at_;
-  bool ok_ = true;
 };
 
 Diagnostic Damaged(const std::string& what) {
@@ -144,17 +137,27 @@ std::vector<uint8_t> WriteProgram(const Program& program) {
 }
 
 Result<Program> ReadProgram(std::span<const uint8_t> bytes) {
-  Reader header(bytes, 0);
-  if (header.U32() != NPU_PROGRAM_MAGIC) return Damaged("the file is not an npugen program");
-  const uint32_t version = header.U32();
-  if (header.ok() && version != NPU_PROGRAM_VERSION) {
+  const npu_program_fault fault =
+      bytes.size() > std::numeric_limits<uint32_t>::max()
+          ? NPU_PROGRAM_OTHER_LENGTH
+          : npu_program_inspect(bytes.data(), static_cast<uint32_t>(bytes.size()));
+  if (fault == NPU_PROGRAM_OTHER_VERSION) {
     return Damaged(fmt::format("the program file has version {}; this npugen reads version {}",
-                               version, NPU_PROGRAM_VERSION));
+                               WordAt(bytes, offsetof(npu_program_header, version)),
+                               NPU_PROGRAM_VERSION));
   }
+  if (fault == NPU_PROGRAM_OTHER_COMMAND_SET) {
+    return Damaged(fmt::format("the program uses version {} of the command set, not {}",
+                               WordAt(bytes, offsetof(npu_program_header, command_set)),
+                               kCommandSetVersion));
+  }
+  if (fault != NPU_PROGRAM_VALID) return Damaged(npu_program_fault_text(fault));
+  // All offsets lie inside and all names end: what follows only copies.
+  Reader header(bytes, offsetof(npu_program_header, config_hash));
   Program program;
   program.config_hash = header.U64();
   program.cache_token = header.U64();
-  const uint32_t file_bytes = header.U32();
+  header.U32();  // file_bytes
   const uint32_t image_offset = header.U32();
   const uint32_t image_bytes = header.U32();
   program.cold_offset = header.U32();
@@ -169,82 +172,37 @@ Result<Program> ReadProgram(std::span<const uint8_t> bytes) {
   const uint32_t layer_count = header.U32();
   const uint32_t layers_offset = header.U32();
   const uint32_t names_offset = header.U32();
-  const uint32_t names_bytes = header.U32();
-  const uint32_t command_set = header.U32();
-  const uint32_t reserved = header.U32();
-  if (!header.ok() || file_bytes != bytes.size()) return Damaged("the program file is truncated");
-  if (command_set != kCommandSetVersion) {
-    return Damaged(fmt::format("the program uses version {} of the command set, not {}",
-                               command_set, kCommandSetVersion));
-  }
-  const auto inside = [&](uint64_t offset, uint64_t size) { return offset + size <= bytes.size(); };
-  const uint64_t tensor_count = uint64_t{input_count} + output_count + kept_count;
-  if (reserved != 0 || image_offset % NPU_PROGRAM_ALIGNMENT != 0 ||
-      !inside(image_offset, image_bytes) || !inside(names_offset, names_bytes) ||
-      !inside(tensors_offset, tensor_count * sizeof(npu_program_tensor)) ||
-      !inside(layers_offset, uint64_t{layer_count} * sizeof(npu_program_layer))) {
-    return Damaged("a table of the program file lies outside of it");
-  }
-  constexpr uint32_t kHeaderBytes = kStreamHeaderEntries * kEntryBytes;
-  for (uint32_t stream : {program.cold_offset, program.warm_offset}) {
-    if (stream % kEntryBytes != 0 || uint64_t{stream} + kHeaderBytes > image_bytes) {
-      return Damaged("a command stream lies outside of the program's image");
-    }
-  }
-  const std::span<const uint8_t> names = bytes.subspan(names_offset, names_bytes);
-  bool ok = true;
   const auto name_at = [&](uint32_t offset) {
-    std::string name;
-    while (offset < names.size() && names[offset] != 0)
-      name.push_back(static_cast<char>(names[offset++]));
-    if (offset >= names.size()) ok = false;
-    return name;
+    return std::string(reinterpret_cast<const char*>(bytes.data()) + names_offset + offset);
   };
-  const auto dimensions_ok = [](const std::vector<int32_t>& shape) {
-    for (int32_t size : shape) {
-      if (size < 0) return false;
-    }
-    return true;
-  };
-  for (uint64_t i = 0; i < tensor_count && ok; ++i) {
-    Reader row(bytes, tensors_offset + i * sizeof(npu_program_tensor));
+  Reader tensors(bytes, tensors_offset);
+  for (uint32_t i = 0; i < input_count + output_count + kept_count; ++i) {
     ProgramTensor tensor;
-    tensor.tensor = static_cast<int32_t>(row.U32());
-    const uint32_t window = row.U32();
-    tensor.offset = row.U32();
-    tensor.bytes = row.U32();
-    tensor.name = name_at(row.U32());
-    tensor.scale = std::bit_cast<float>(row.U32());
-    tensor.zero_point = static_cast<int32_t>(row.U32());
-    tensor.shape = row.Shape();
-    const bool is_input = i < input_count;
-    const bool is_output = !is_input && i < uint64_t{input_count} + output_count;
-    tensor.window = is_input ? Window::kInput : is_output ? Window::kOutput : Window::kScratch;
-    const uint32_t size = is_input    ? program.input_bytes
-                          : is_output ? program.output_bytes
-                                      : program.scratch_bytes;
-    ok = ok && row.ok() && tensor.tensor >= 0 && window == static_cast<uint32_t>(tensor.window) &&
-         uint64_t{tensor.offset} + tensor.bytes <= size && dimensions_ok(tensor.shape);
-    (is_input    ? program.inputs
-     : is_output ? program.outputs
-                 : program.kept)
+    tensor.tensor = static_cast<int32_t>(tensors.U32());
+    tensor.window = static_cast<Window>(tensors.U32());
+    tensor.offset = tensors.U32();
+    tensor.bytes = tensors.U32();
+    tensor.name = name_at(tensors.U32());
+    tensor.scale = std::bit_cast<float>(tensors.U32());
+    tensor.zero_point = static_cast<int32_t>(tensors.U32());
+    tensor.shape = tensors.Shape();
+    (i < input_count                  ? program.inputs
+     : i < input_count + output_count ? program.outputs
+                                      : program.kept)
         .push_back(std::move(tensor));
   }
-  for (uint64_t i = 0; i < layer_count && ok; ++i) {
-    Reader row(bytes, layers_offset + i * sizeof(npu_program_layer));
+  Reader layers(bytes, layers_offset);
+  for (uint32_t i = 0; i < layer_count; ++i) {
     ProgramLayer layer;
-    layer.tag = row.U32();
-    layer.operator_index = row.U32();
-    layer.name = name_at(row.U32());
-    layer.output_tensor = static_cast<int32_t>(row.U32());
-    layer.macs = row.U64();
-    layer.output_shape = row.Shape();
-    const uint32_t binary = row.U32();
-    layer.binary = binary == 1;
-    ok = ok && binary <= 1 && row.ok() && dimensions_ok(layer.output_shape);
+    layer.tag = layers.U32();
+    layer.operator_index = layers.U32();
+    layer.name = name_at(layers.U32());
+    layer.output_tensor = static_cast<int32_t>(layers.U32());
+    layer.macs = layers.U64();
+    layer.output_shape = layers.Shape();
+    layer.binary = layers.U32() == 1;
     program.layers.push_back(std::move(layer));
   }
-  if (!ok) return Damaged("a table of the program file is inconsistent");
   program.image.assign(bytes.begin() + image_offset, bytes.begin() + image_offset + image_bytes);
   return program;
 }

@@ -5,13 +5,13 @@
  * naturally aligned within the file. Layout:
  *
  *   0                       npu_program_header
- *   tensors_offset          tensor_count  * npu_program_tensor   (inputs, then outputs, then kept
- * ones) layers_offset           layer_count   * npu_program_layer names_offset names_bytes of UTF-8
- * text, each name ended by a zero byte image_offset            image_bytes: the contents of window
- * 0 (program), aligned to 64 bytes
+ *   tensors_offset          npu_program_tensor for each of inputs, then outputs, then kept ones
+ *   layers_offset           layer_count * npu_program_layer
+ *   names_offset            names_bytes of UTF-8 text, each name ended by a zero byte
+ *   image_offset            image_bytes: the contents of window 0 (program), aligned to 64 bytes
  *
- * A reader accepts a file only when every offset + size lies within `file_bytes` and within the
- * file.
+ * What a valid file is stands in one place, npu_program_inspect() of sw/driver/npu_program.h, which
+ * all readers call.
  */
 #ifndef NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_
 #define NPUGEN_SW_COMPILER_PROGRAM_FORMAT_H_

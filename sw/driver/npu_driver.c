@@ -4,14 +4,12 @@
 #include <stddef.h>
 
 #include "npu_registers.h"
+#include "sw/driver/npu_program.h"
 
 #define FIELD(value, field) (((value)&field##_MASK) >> field##_SHIFT)
 
 /// Numbers of the windows.
 enum { WINDOW_PROGRAM = 0, WINDOW_SCRATCH = 1, WINDOW_INPUT = 2, WINDOW_OUTPUT = 3 };
-
-/// Bytes of a stream's header.
-enum { STREAM_HEADER_BYTES = 32 };
 
 static uint32_t read_register(const struct npu_device* device, uint32_t offset) {
   return device->platform->read32(device->platform->context, offset);
@@ -49,6 +47,9 @@ static void read_capabilities(struct npu_device* device) {
   capabilities->accumulators = FIELD(shape1, NPU_SHAPE1_ACCUMULATORS);
   capabilities->axi_bytes = FIELD(shape2, NPU_SHAPE2_AXI_BYTES);
   capabilities->address_bits = FIELD(shape2, NPU_SHAPE2_ADDRESS_BITS);
+  const uint32_t features = read_register(device, NPU_REG_FEATURES_OFFSET);
+  capabilities->watchdog = FIELD(features, NPU_FEATURES_WATCHDOG);
+  capabilities->memory_clear = FIELD(features, NPU_FEATURES_MEMORY_CLEAR);
   capabilities->pe_memory_bytes = read_register(device, NPU_REG_PE_MEMORY_BYTES_OFFSET);
   capabilities->core_memory_bytes = read_register(device, NPU_REG_CORE_MEMORY_BYTES_OFFSET);
 }
@@ -77,92 +78,29 @@ enum npu_result npu_init(struct npu_device* device, const struct npu_platform* p
   return NPU_OK;
 }
 
-/// True when `count` items of `size` bytes from `offset` lie within `bytes`.
-static uint32_t lies_inside(uint32_t offset, uint32_t count, uint32_t size, uint32_t bytes) {
-  return offset <= bytes && (uint64_t)count * size <= bytes - offset;
-}
-
-/// Checks the header of the stream at byte `offset` of the image.
-static enum npu_result check_stream(const struct npu_device* device,
-                                    const struct npu_program_header* header, uint32_t offset) {
-  if (offset % 16 != 0 || !lies_inside(offset, 1, STREAM_HEADER_BYTES, header->image_bytes)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const uint32_t* words =
-      (const uint32_t*)(const void*)((const char*)header + header->image_offset + offset);
-  if (words[0] != NPU_STREAM_MAGIC || words[1] != NPU_COMMAND_SET_VERSION) return NPU_BAD_PROGRAM;
-  if (words[4] < 3 || !lies_inside(offset, words[4], 16, header->image_bytes)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const uint64_t hash = (uint64_t)words[3] << 32 | words[2];
-  return hash == device->config_hash ? NPU_OK : NPU_WRONG_PROGRAM;
-}
-
-/// Checks the rows of the tensor table.
-static enum npu_result check_tensors(const struct npu_program_header* header) {
-  const uint32_t count = header->input_count + header->output_count + header->kept_count;
-  const npu_program_tensor* tensors =
-      (const npu_program_tensor*)(const void*)((const char*)header + header->tensors_offset);
-  for (uint32_t i = 0; i < count; ++i) {
-    uint32_t window = NPU_PROGRAM_WINDOW_SCRATCH;
-    uint32_t size = header->scratch_bytes;
-    if (i < header->input_count) {
-      window = NPU_PROGRAM_WINDOW_INPUT;
-      size = header->input_bytes;
-    } else if (i - header->input_count < header->output_count) {
-      window = NPU_PROGRAM_WINDOW_OUTPUT;
-      size = header->output_bytes;
-    }
-    if (tensors[i].window != window || tensors[i].rank > NPU_PROGRAM_MAX_RANK ||
-        tensors[i].name >= header->names_bytes ||
-        !lies_inside(tensors[i].offset, 1, tensors[i].bytes, size)) {
-      return NPU_BAD_PROGRAM;
-    }
-  }
-  return NPU_OK;
-}
-
 enum npu_result npu_program_check(const struct npu_device* device, const void* file, uint32_t bytes,
                                   struct npu_program* program) {
   if (device == NULL || file == NULL || program == NULL || (uintptr_t)file % 8 != 0) {
     return NPU_BAD_ARGUMENT;
   }
+  if (npu_program_inspect(file, bytes) != NPU_PROGRAM_VALID) return NPU_BAD_PROGRAM;
   const struct npu_program_header* header = (const struct npu_program_header*)file;
-  if (bytes < sizeof *header || header->magic != NPU_PROGRAM_MAGIC ||
-      header->version != NPU_PROGRAM_VERSION || header->command_set != NPU_COMMAND_SET_VERSION) {
-    return NPU_BAD_PROGRAM;
-  }
   if (header->config_hash != device->config_hash) return NPU_WRONG_PROGRAM;
-  const uint32_t total = header->file_bytes;
-  const uint64_t tensors =
-      (uint64_t)header->input_count + header->output_count + header->kept_count;
-  if (total > bytes || tensors > total || header->image_offset % NPU_PROGRAM_ALIGNMENT != 0 ||
-      header->tensors_offset % 8 != 0 || header->layers_offset % 8 != 0 ||
-      !lies_inside(header->image_offset, 1, header->image_bytes, total) ||
-      !lies_inside(header->tensors_offset, (uint32_t)tensors, sizeof(npu_program_tensor), total) ||
-      !lies_inside(header->layers_offset, header->layer_count, sizeof(npu_program_layer), total) ||
-      !lies_inside(header->names_offset, 1, header->names_bytes, total)) {
-    return NPU_BAD_PROGRAM;
-  }
-  const char* names = (const char*)file + header->names_offset;
-  if (header->names_bytes != 0 && names[header->names_bytes - 1] != 0) return NPU_BAD_PROGRAM;
-  enum npu_result result = check_tensors(header);
-  if (result == NPU_OK) result = check_stream(device, header, header->cold_offset);
-  if (result == NPU_OK) result = check_stream(device, header, header->warm_offset);
-  if (result != NPU_OK) return result;
   program->file = file;
   program->header = header;
   return NPU_OK;
 }
 
-/// True when the buffer has `needed` bytes that the bus can address, suitably aligned.
-static uint32_t buffer_fits(const struct npu_device* device, const struct npu_buffer* buffer,
-                            uint32_t needed) {
-  if (needed == 0) return 1;
+/// Whether the buffer has `needed` bytes that the bus can address, suitably aligned.
+static enum npu_result check_buffer(const struct npu_device* device,
+                                    const struct npu_buffer* buffer, uint32_t needed) {
+  if (needed == 0) return NPU_OK;
+  if (buffer->bytes < needed || buffer->address % NPU_PROGRAM_ALIGNMENT != 0) {
+    return NPU_BUFFER_TOO_SMALL;
+  }
   const uint32_t bits = device->capabilities.address_bits;
   const uint64_t last = buffer->address + (needed - 1);
-  return buffer->bytes >= needed && buffer->address % NPU_PROGRAM_ALIGNMENT == 0 &&
-         last >= buffer->address && (bits >= 64 || last >> bits == 0);
+  return last >= buffer->address && (bits >= 64 || last >> bits == 0) ? NPU_OK : NPU_BAD_ADDRESS;
 }
 
 static void set_window(const struct npu_device* device, uint32_t window, uint64_t base,
@@ -189,12 +127,11 @@ enum npu_result npu_submit(struct npu_device* device, const struct npu_program* 
     return NPU_BAD_ARGUMENT;
   }
   const struct npu_program_header* header = program->header;
-  if (!buffer_fits(device, &buffers->program, header->file_bytes) ||
-      !buffer_fits(device, &buffers->scratch, header->scratch_bytes) ||
-      !buffer_fits(device, &buffers->input, header->input_bytes) ||
-      !buffer_fits(device, &buffers->output, header->output_bytes)) {
-    return NPU_BUFFER_TOO_SMALL;
-  }
+  enum npu_result fit = check_buffer(device, &buffers->program, header->file_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->scratch, header->scratch_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->input, header->input_bytes);
+  if (fit == NPU_OK) fit = check_buffer(device, &buffers->output, header->output_bytes);
+  if (fit != NPU_OK) return fit;
   const uint32_t status = read_register(device, NPU_REG_STATUS_OFFSET);
   if ((status & NPU_STATUS_ERROR_MASK) != 0) return NPU_NEEDS_RESET;
   if ((status & (NPU_STATUS_BUSY_MASK | NPU_STATUS_RESETTING_MASK)) != 0) return NPU_BUSY;
@@ -265,10 +202,10 @@ void npu_interrupt(struct npu_device* device) {
   device->interrupts = device->interrupts + 1;
 }
 
-enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
-  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+/// Writes `command` to the control register and waits until it is done.
+static enum npu_result reset_with(struct npu_device* device, uint32_t command, uint64_t timeout) {
   write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
-  write_register(device, NPU_REG_CONTROL_OFFSET, NPU_CONTROL_RESET_MASK);
+  write_register(device, NPU_REG_CONTROL_OFFSET, command);
   device->job_started = 0;
   device->pending_token = 0;
   const uint64_t start = now(device);
@@ -285,6 +222,26 @@ enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
                  NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK);
   write_token(device, 0);
   memory_barrier(device);
+  return NPU_OK;
+}
+
+enum npu_result npu_reset(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+  return reset_with(device, NPU_CONTROL_RESET_MASK, timeout);
+}
+
+enum npu_result npu_clear(struct npu_device* device, uint64_t timeout) {
+  if (device == NULL || device->platform == NULL) return NPU_BAD_ARGUMENT;
+  if (device->capabilities.memory_clear == 0) return NPU_NOT_SUPPORTED;
+  return reset_with(device, NPU_CONTROL_CLEAR_MASK, timeout);
+}
+
+enum npu_result npu_set_bus_timeout(struct npu_device* device, uint32_t cycles) {
+  if (device == NULL || device->platform == NULL || cycles > NPU_BUS_TIMEOUT_MAX) {
+    return NPU_BAD_ARGUMENT;
+  }
+  if (device->capabilities.watchdog == 0) return NPU_NOT_SUPPORTED;
+  write_register(device, NPU_REG_BUS_TIMEOUT_OFFSET, cycles);
   return NPU_OK;
 }
 
@@ -341,6 +298,10 @@ const char* npu_error_text(uint32_t code) {
       return "an access outside PE or core memory";
     case NPU_ERROR_BAD_FIELD:
       return "a command field has an illegal value";
+    case NPU_ERROR_WINDOW_RANGE:
+      return "a memory window reaches beyond the addresses of the bus";
+    case NPU_ERROR_BUS_TIMEOUT:
+      return "the bus did not answer in time";
     default:
       return "an unknown error";
   }
@@ -363,7 +324,7 @@ const char* npu_result_text(enum npu_result result) {
     case NPU_WRONG_PROGRAM:
       return "the program was compiled for another configuration";
     case NPU_BUFFER_TOO_SMALL:
-      return "a buffer is too small, misaligned or beyond the bus addresses";
+      return "a buffer is too small or misaligned";
     case NPU_BUSY:
       return "a job runs";
     case NPU_NEEDS_RESET:
@@ -372,6 +333,10 @@ const char* npu_result_text(enum npu_result result) {
       return "no end within the time given";
     case NPU_HARDWARE_ERROR:
       return "the NPU stopped the job with an error";
+    case NPU_BAD_ADDRESS:
+      return "a buffer reaches beyond the addresses of the bus";
+    case NPU_NOT_SUPPORTED:
+      return "the NPU was made without this";
     default:
       return "an unknown result";
   }

@@ -25,6 +25,10 @@ extern "C" {
 /// Version of the command set and the register interface that this driver speaks.
 #define NPU_DRIVER_INTERFACE_VERSION 2u
 
+/// Cycles for npu_set_bus_timeout(): what hardware begins with, and the most it can count.
+#define NPU_BUS_TIMEOUT_DEFAULT 65536u
+#define NPU_BUS_TIMEOUT_MAX 1048575u
+
 /// What a call came to. Every value but NPU_OK means that nothing was started or finished.
 enum npu_result {
   NPU_OK = 0,
@@ -34,11 +38,13 @@ enum npu_result {
   NPU_WRONG_HARDWARE = 4,    ///< the hardware has another configuration than the caller expects
   NPU_BAD_PROGRAM = 5,       ///< the image is no program, is truncated or inconsistent
   NPU_WRONG_PROGRAM = 6,     ///< the program was compiled for another configuration
-  NPU_BUFFER_TOO_SMALL = 7,  ///< a buffer is too small, misaligned or beyond the bus addresses
+  NPU_BUFFER_TOO_SMALL = 7,  ///< a buffer is too small or misaligned
   NPU_BUSY = 8,              ///< a job runs
   NPU_NEEDS_RESET = 9,       ///< an earlier job failed: call npu_reset() first
   NPU_TIMEOUT = 10,          ///< no end within the time given; the job still runs
   NPU_HARDWARE_ERROR = 11,   ///< the job failed: npu_error() tells why
+  NPU_BAD_ADDRESS = 12,      ///< a buffer reaches beyond the addresses of the bus
+  NPU_NOT_SUPPORTED = 13,    ///< this NPU was made without what the call needs
 };
 
 /// How npu_wait() spends its time; chosen by npu_submit().
@@ -79,6 +85,8 @@ struct npu_capabilities {
   uint32_t address_bits;       ///< of the bus, 32..64
   uint32_t pe_memory_bytes;    ///< per PE
   uint32_t core_memory_bytes;  ///< per core
+  uint32_t watchdog;           ///< 1: npu_set_bus_timeout() works
+  uint32_t memory_clear;       ///< 1: npu_clear() works
 };
 
 /// One NPU. The fields belong to the driver.
@@ -119,7 +127,8 @@ struct npu_error_report {
   uint32_t code;     ///< NPU_ERROR_...
   uint32_t engine;   ///< 0 controller, 1 load, 2 store, 3 PE
   uint32_t tag;      ///< tag (layer number) of the command, where known
-  uint64_t address;  ///< bus address, or PE or core memory address for NPU_ERROR_LOCAL_BOUNDS
+  uint64_t address;  ///< bus address, or PE or core memory address for NPU_ERROR_LOCAL_BOUNDS, or
+                     ///< number of the window for NPU_ERROR_WINDOW_RANGE
 };
 
 /// Number of causes that cycles are charged to.
@@ -140,16 +149,16 @@ struct npu_counters {
 enum npu_result npu_init(struct npu_device* device, const struct npu_platform* platform,
                          uint64_t expected_config_hash);
 
-/// Checks a program file that the CPU sees at `file` (8-byte aligned, `bytes` long): magic,
-/// versions, configuration hash, that all parts lie inside it, both tables and both stream headers.
-/// Does not touch the hardware. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BAD_PROGRAM or
-/// NPU_WRONG_PROGRAM.
+/// Checks a program file that the CPU sees at `file` (8-byte aligned, `bytes` long, neither more
+/// nor less): that it is valid (npu_program_inspect), and its configuration hash. Does not touch
+/// the hardware. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BAD_PROGRAM or NPU_WRONG_PROGRAM.
 enum npu_result npu_program_check(const struct npu_device* device, const void* file, uint32_t bytes,
                                   struct npu_program* program);
 
 /// Starts a job: sets the four windows and rings the doorbell. When core memory still holds the
 /// program's parameters from its last run on this device, the stream that does not load them again
-/// is taken. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BUFFER_TOO_SMALL, NPU_BUSY or NPU_NEEDS_RESET.
+/// is taken. Returns NPU_OK, NPU_BAD_ARGUMENT, NPU_BUFFER_TOO_SMALL, NPU_BAD_ADDRESS, NPU_BUSY or
+/// NPU_NEEDS_RESET.
 enum npu_result npu_submit(struct npu_device* device, const struct npu_program* program,
                            const struct npu_buffers* buffers, enum npu_wait_mode mode);
 
@@ -161,9 +170,21 @@ enum npu_result npu_wait(struct npu_device* device, uint64_t timeout);
 void npu_interrupt(struct npu_device* device);
 
 /// Stops whatever runs, waits until the bus is quiet and clears errors, for at most `timeout`
-/// ticks. The device is then as after npu_init(); cached parameters are forgotten. Returns NPU_OK,
-/// NPU_BAD_ARGUMENT or NPU_TIMEOUT.
+/// ticks. The device is then as after npu_init(); cached parameters are forgotten. A bus that does
+/// not answer is waited for as long as npu_set_bus_timeout() says. Returns NPU_OK, NPU_BAD_ARGUMENT
+/// or NPU_TIMEOUT.
 enum npu_result npu_reset(struct npu_device* device, uint64_t timeout);
+
+/// The same, and writes 0 to all memories of the NPU: nothing of earlier jobs is left in it. Takes
+/// one more cycle for each row of its deepest memory. Returns NPU_OK, NPU_BAD_ARGUMENT,
+/// NPU_NOT_SUPPORTED (nothing was done) or NPU_TIMEOUT.
+enum npu_result npu_clear(struct npu_device* device, uint64_t timeout);
+
+/// Sets after how many cycles without any answer of the bus a job fails with NPU_ERROR_BUS_TIMEOUT:
+/// not before `cycles`, and before twice as many. 0: never. Holds until the next hardware reset,
+/// after which it is NPU_BUS_TIMEOUT_DEFAULT. Returns NPU_OK, NPU_BAD_ARGUMENT (more than
+/// NPU_BUS_TIMEOUT_MAX) or NPU_NOT_SUPPORTED.
+enum npu_result npu_set_bus_timeout(struct npu_device* device, uint32_t cycles);
 
 /// Reads why the last job failed; code NPU_ERROR_NONE if it did not.
 void npu_error(const struct npu_device* device, struct npu_error_report* report);

@@ -9,7 +9,8 @@
 
 namespace npugen {
 
-/// The contents of the file at `path`: at most 2 GiB (M108), U002 if it cannot be read.
+/// The contents of the file at `path`, or of standard input (kStandardStream): at most 2 GiB (M108);
+/// errors of ReadFileBytes().
 Result<std::vector<uint8_t>> ReadModelFile(const std::string& path);
 
 }  // namespace npugen

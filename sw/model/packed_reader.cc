@@ -11,6 +11,7 @@
 #include <set>
 #include <vector>
 
+#include "generator/support/file.h"
 #include "generator/support/text.h"
 #include "sw/model/bit_model.h"
 #include "sw/model/file_bytes.h"
@@ -730,6 +731,15 @@ Result<Model> ReadPacked(std::string_view json, std::span<const uint8_t> weights
 Result<Model> LoadPacked(const std::string& path) {
   const Result<std::vector<uint8_t>> json = ReadModelFile(path);
   if (!json.ok()) return json.errors();
+  return ReadPackedWithFile(BytesView(*json), path);
+}
+
+Result<Model> ReadPackedWithFile(std::string_view json, const std::string& path) {
+  if (path == kStandardStream) {
+    return Diagnostic{Code::kPackedWeights, SourceLocation{InputName(path)},
+                      "a packed-bit network from standard input has no file of weights beside it",
+                      "give the path of the .json file"};
+  }
   const std::filesystem::path file_path(path);
   const std::string weights_path = std::filesystem::path(file_path).replace_extension(".bin");
   const Result<std::vector<uint8_t>> weights = ReadModelFile(weights_path);
@@ -738,8 +748,7 @@ Result<Model> LoadPacked(const std::string& path) {
     errors[0].hint = fmt::format("it belongs to {}, whose weights it holds", path);
     return errors;
   }
-  return ReadPacked({reinterpret_cast<const char*>(json->data()), json->size()}, *weights,
-                    file_path.filename().string());
+  return ReadPacked(json, *weights, file_path.filename().string());
 }
 
 }  // namespace npugen

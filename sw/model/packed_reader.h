@@ -19,6 +19,9 @@ namespace npugen {
 Result<Model> ReadPacked(std::string_view json, std::span<const uint8_t> weights,
                          const std::string& name);
 
+/// The network whose layers `json` lists, the contents of the file at `path`; its weights are in
+/// the file of the same name that ends in .bin.
+Result<Model> ReadPackedWithFile(std::string_view json, const std::string& path);
 /// The network in the file at `path`; its weights are in the file of the same name that ends in
 /// .bin.
 Result<Model> LoadPacked(const std::string& path);

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <cctype>
 #include <filesystem>
-#include <fstream>
 #include <string_view>
 
+#include "generator/support/file.h"
+#include "sw/model/file_bytes.h"
 #include "sw/model/onnx_reader.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
@@ -23,23 +24,22 @@ std::string LowerExtension(const std::string& path) {
 }  // namespace
 
 Result<Model> ReadModel(const std::string& path) {
-  char start[64] = {};
-  std::ifstream stream;
-  std::error_code error;
-  if (std::filesystem::is_regular_file(path, error)) stream.open(path, std::ios::binary);
-  stream.read(start, sizeof(start));
-  const std::string_view text(start, static_cast<size_t>(stream.gcount()));
-  const bool is_open = stream.is_open();
-  stream.close();
+  const Result<std::vector<uint8_t>> bytes = ReadModelFile(path);
+  if (!bytes) return bytes.errors();
+  return ReadModelBytes(*bytes, path);
+}
+
+Result<Model> ReadModelBytes(const std::vector<uint8_t>& bytes, const std::string& path) {
+  const std::string_view text = BytesView(bytes);
+  const std::string name = std::filesystem::path(InputName(path)).filename().string();
   const std::string extension = LowerExtension(path);
   const bool is_tflite = text.size() >= 8 && text.substr(4, 4) == "TFL3";
-  // The reader says why a file cannot be opened.
-  if (!is_open || is_tflite || extension == ".tflite") return LoadTflite(path);
-  if (extension == ".json") return LoadPacked(path);
-  if (extension == ".onnx") return LoadOnnx(path);
+  if (is_tflite || extension == ".tflite") return ReadTflite(bytes, name);
+  if (extension == ".json") return ReadPackedWithFile(text, path);
+  if (extension == ".onnx") return ReadOnnx(bytes, name);
   const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first != std::string_view::npos && text[first] == '{') return LoadPacked(path);
-  return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{path},
+  if (first != std::string_view::npos && text[first] == '{') return ReadPackedWithFile(text, path);
+  return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{InputName(path)},
                     "the file's format is not known by contents or extension",
                     "TensorFlow Lite (.tflite), a packed-bit network (.json) or ONNX (.onnx)"};
 }

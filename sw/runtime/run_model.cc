@@ -5,16 +5,12 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 
+#include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
 
 namespace npugen {
 namespace {
-
-Diagnostic CannotWrite(const std::string& path) {
-  return {DiagnosticCode::kFileWrite, SourceLocation{path, 0, 0}, "it cannot be written", ""};
-}
 
 /// Adds a comparison to the report; `compared` is the machine's view of the tensors.
 Status AddComparison(const Model& model, const TensorBytes& expected, const TensorBytes& actual,
@@ -29,16 +25,11 @@ Status AddComparison(const Model& model, const TensorBytes& expected, const Tens
   const size_t tensor = static_cast<size_t>(comparison.first->tensor);
   std::error_code error;
   std::filesystem::create_directories(dump_folder, error);
+  if (error) return SystemError(DiagnosticCode::kFileWrite, dump_folder, "made", error.value());
   for (const auto& [kind, bytes] :
        {std::pair{"expected", &expected[tensor]}, std::pair{"actual", &actual[tensor]}}) {
     const std::string path = fmt::format("{}/tensor{}_{}.bin", dump_folder, tensor, kind);
-    std::ofstream file(path, std::ios::binary);
-    file.write(reinterpret_cast<const char*>(bytes->data()),
-               static_cast<std::streamsize>(bytes->size()));
-    file.close();
-    if (file.fail()) {
-      return CannotWrite(path);
-    }
+    if (Status written = WriteFile(path, BytesView(*bytes)); !written) return written;
     report->dumps.push_back(path);
   }
   return Unit{};

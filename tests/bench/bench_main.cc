@@ -96,9 +96,9 @@ Model Read(const std::vector<uint8_t>& file, const std::string& name) {
 }
 
 std::optional<Model> Shared(const std::string& name) {
-  const std::string folder = SharedModelsFolder();
+  const std::string folder = ReferenceFolder(name);
+  if (folder.empty()) return std::nullopt;
   const std::string path = folder + "/" + name + "/model.tflite";
-  if (folder.empty() || !fs::exists(path)) return std::nullopt;
   return Need(LoadTflite(path), path);
 }
 

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "sw/model/tflite_reader.h"
+#include "sw/stream/stream_check.h"
 #include "tests/compiler/harness.h"
 #include "tests/support/files.h"
 #include "verif/functional/fixed_point.h"

@@ -1,7 +1,6 @@
 // Several PEs share the work: every tensor equals the golden model's on grids of all kinds.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
@@ -56,9 +55,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, Grids,
 class QuadNetworks : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(QuadNetworks, MatchGolden) {
-  const std::string folder = SharedModelsFolder();
+  const std::string folder = ReferenceFolder(GetParam());
+  if (folder.empty()) GTEST_SKIP() << kNoReference;
   const std::string path = folder + "/" + GetParam();
-  if (folder.empty() || !std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
   const Result<Model> model = LoadTflite(path + "/model.tflite");
   ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
   NpuConfig config = PresetConfig("edge");

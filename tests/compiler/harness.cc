@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "generator/config/load.h"
+#include "sw/stream/stream_check.h"
 #include "tests/support/files.h"
 #include "verif/functional/functional_model.h"
 #include "verif/golden/golden_model.h"

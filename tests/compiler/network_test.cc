@@ -1,7 +1,6 @@
 // Real networks: every tensor of the functional model equals the golden model's, cold and warm.
 #include <gtest/gtest.h>
 
-#include <filesystem>
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
@@ -60,10 +59,9 @@ struct SharedNetwork {
 class SharedNetworks : public ::testing::TestWithParam<SharedNetwork> {};
 
 TEST_P(SharedNetworks, EdgeMatchesGolden) {
-  const std::string folder = SharedModelsFolder();
-  if (folder.empty()) GTEST_SKIP() << "the shared models are not here";
+  const std::string folder = ReferenceFolder(GetParam().folder);
+  if (folder.empty()) GTEST_SKIP() << kNoReference;
   const std::string path = folder + "/" + GetParam().folder;
-  if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not here";
   Result<Model> model = LoadTflite(path + "/model.tflite");
   ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
   const Inputs inputs = {{ReadBytes(path + "/" + GetParam().input)},

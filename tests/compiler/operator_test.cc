@@ -10,12 +10,11 @@
 namespace npugen::testing {
 namespace {
 
-/// A family of ../shared/models/ops: every case compiles and gives the reference bytes.
+/// A family of operators: every case compiles and gives the reference bytes.
 class OperatorFamilies : public ::testing::TestWithParam<ReferenceFamily> {};
 
 TEST_P(OperatorFamilies, MatchGolden) {
-  const std::string folder = SharedModelsFolder();
-  if (folder.empty()) GTEST_SKIP() << "the shared models are not here";
+  const std::string folder = ReferenceFolder("ops");
   const NpuConfig configs[] = {PresetConfig("edge"), PresetConfig("nano"),
                                ConfigOfShape({3, 5, 2, 7}), GridOfShape({5, 8, 1, 4}, 3)};
   int ran = 0;

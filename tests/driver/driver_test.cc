@@ -1,53 +1,24 @@
 // The C driver against a scripted register file: every result code, every way a job can end.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <functional>
 #include <string>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/register_map.h"
 #include "sw/compiler/program.h"
 #include "sw/driver/npu_driver.h"
 #include "tests/driver/fake_device.h"
+#include "tests/driver/program_file.h"
 
 namespace npugen::testing {
 namespace {
 
 constexpr uint64_t kToken = 0xabcdef0123456789;
 
-/// A program file that is consistent, though its commands would do nothing.
-std::vector<uint8_t> MakeFile(uint64_t token = kToken) {
-  Program program;
-  program.config_hash = FakeDevice::kHash;
-  program.cache_token = token;
-  const uint32_t stream[] = {NPU_STREAM_MAGIC,
-                             NPU_COMMAND_SET_VERSION,
-                             static_cast<uint32_t>(FakeDevice::kHash),
-                             static_cast<uint32_t>(FakeDevice::kHash >> 32),
-                             3,
-                             0,
-                             0,
-                             0,
-                             0x0101,
-                             0,
-                             0,
-                             0};
-  program.image.resize(2 * sizeof stream + 16);
-  std::memcpy(program.image.data(), stream, sizeof stream);
-  program.cold_offset = 0;
-  if (token != 0) {
-    program.warm_offset = 64;
-    std::memcpy(program.image.data() + 64, stream, sizeof stream);
-  }
-  program.scratch_bytes = 128;
-  program.input_bytes = 64;
-  program.output_bytes = 10;
-  program.inputs.push_back({0, "in", Window::kInput, 0, 64, 1.0f, 0, {1, 64}});
-  program.outputs.push_back({2, "out", Window::kOutput, 0, 10, 1.0f, 0, {1, 10}});
-  program.kept.push_back({1, "kept", Window::kScratch, 64, 64, 1.0f, 0, {1, 64}});
-  program.layers.push_back({7, 0, "CONV_2D", 2, {1, 10}, 640});
-  return WriteProgram(program);
-}
+std::vector<uint8_t> MakeFile(uint64_t token = kToken) { return MakeProgramFile(token); }
 
 class DriverTest : public ::testing::Test {
  protected:
@@ -283,21 +254,61 @@ TEST_F(DriverTest, ProgramWithoutCacheIsNeverWarm) {
 }
 
 TEST_F(DriverTest, BuffersAreChecked) {
-  const auto refused = [this](npu_buffer npu_buffers::*buffer, npu_buffer value) {
+  const auto refused = [this](npu_buffer npu_buffers::*buffer, npu_buffer value,
+                              npu_result with = NPU_BUFFER_TOO_SMALL) {
     npu_buffers changed = buffers_;
     changed.*buffer = value;
-    return npu_submit(&device_, &program_, &changed, NPU_WAIT_POLL) == NPU_BUFFER_TOO_SMALL;
+    return npu_submit(&device_, &program_, &changed, NPU_WAIT_POLL) == with;
   };
   EXPECT_TRUE(refused(&npu_buffers::program, {0x80000000, header().file_bytes - 1}));
   EXPECT_TRUE(refused(&npu_buffers::scratch, {0x80000000, 127}));
   EXPECT_TRUE(refused(&npu_buffers::input, {0x80000000, 63}));
   EXPECT_TRUE(refused(&npu_buffers::output, {0x80000000, 9}));
   EXPECT_TRUE(refused(&npu_buffers::input, {0x80000020, 64})) << "alignment";
-  EXPECT_TRUE(refused(&npu_buffers::input, {0x100'00000000, 64})) << "beyond 40 address bits";
-  EXPECT_TRUE(refused(&npu_buffers::input, {0xffffffffffffffc0, 128})) << "wraps";
+  for (const auto buffer :
+       {&npu_buffers::program, &npu_buffers::scratch, &npu_buffers::input, &npu_buffers::output}) {
+    EXPECT_TRUE(refused(buffer, {0x100'00000000, 0x10000}, NPU_BAD_ADDRESS)) << "41 address bits";
+  }
+  EXPECT_TRUE(refused(&npu_buffers::scratch, {0xff'ffffffc0, 0x10000}, NPU_BAD_ADDRESS))
+      << "over the end of the addresses";
+  EXPECT_TRUE(refused(&npu_buffers::scratch, {0xffffffffffffffc0, 0x10000}, NPU_BAD_ADDRESS))
+      << "wraps";
   EXPECT_EQ(fake_.doorbells, 0u);
   buffers_.input = {0xff'ffffffc0, 64};
   EXPECT_EQ(Submit(), NPU_OK) << "the last addresses of the bus";
+}
+
+TEST_F(DriverTest, WatchdogAndClearNeedTheHardware) {
+  EXPECT_EQ(npu_set_bus_timeout(&device_, 100), NPU_NOT_SUPPORTED);
+  EXPECT_EQ(npu_clear(&device_, 100), NPU_NOT_SUPPORTED);
+  fake_.writes.clear();
+  fake_[NPU_REG_FEATURES_OFFSET] = NPU_FEATURES_WATCHDOG_MASK | NPU_FEATURES_MEMORY_CLEAR_MASK;
+  ASSERT_EQ(npu_init(&device_, &fake_.platform, FakeDevice::kHash), NPU_OK);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, 100), NPU_OK);
+  EXPECT_EQ(fake_[NPU_REG_BUS_TIMEOUT_OFFSET], 100u);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, NPU_BUS_TIMEOUT_MAX), NPU_OK);
+  EXPECT_EQ(npu_set_bus_timeout(&device_, NPU_BUS_TIMEOUT_MAX + 1), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(npu_set_bus_timeout(nullptr, 1), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(fake_[NPU_REG_BUS_TIMEOUT_OFFSET], NPU_BUS_TIMEOUT_MAX);
+  ASSERT_EQ(Submit(), NPU_OK);
+  ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);
+  EXPECT_NE(Token(), 0u);
+  fake_.writes.clear();
+  EXPECT_EQ(npu_clear(&device_, 1000), NPU_OK);
+  EXPECT_EQ(Token(), 0u) << "core memory holds nothing any more";
+  const std::pair<uint32_t, uint32_t> clear = {NPU_REG_CONTROL_OFFSET, NPU_CONTROL_CLEAR_MASK};
+  EXPECT_EQ(std::count(fake_.writes.begin(), fake_.writes.end(), clear), 1);
+  fake_.reset_ticks = 100;
+  EXPECT_EQ(npu_clear(&device_, 10), NPU_TIMEOUT);
+  EXPECT_EQ(npu_clear(nullptr, 10), NPU_BAD_ARGUMENT);
+}
+
+TEST_F(DriverTest, TimeoutsAreThoseOfTheRegister) {
+  for (const RegisterInfo& reg : AllRegisters()) {
+    if (reg.name != "bus_timeout") continue;
+    EXPECT_EQ(reg.reset_value, NPU_BUS_TIMEOUT_DEFAULT);
+    EXPECT_EQ((1u << reg.fields[0].width) - 1, NPU_BUS_TIMEOUT_MAX);
+  }
 }
 
 TEST_F(DriverTest, SubmitRefusesNull) {
@@ -309,13 +320,10 @@ TEST_F(DriverTest, SubmitRefusesNull) {
 }
 
 TEST_F(DriverTest, ProgramOfOtherConfigurationIsRefused) {
-  header().config_hash ^= 1;
-  EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
-  LoadFile(MakeFile());
-  uint32_t* stream =
-      reinterpret_cast<uint32_t*>(file_.data() + header().image_offset + header().warm_offset);
-  stream[3] ^= 0x80000000;
-  EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
+  for (const uint64_t bit : {0, 31, 32, 63}) {
+    device_.config_hash = FakeDevice::kHash ^ uint64_t{1} << bit;
+    EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
+  }
 }
 
 TEST_F(DriverTest, DamagedProgramsAreRefused) {
@@ -354,6 +362,11 @@ TEST_F(DriverTest, DamagedProgramsAreRefused) {
   EXPECT_TRUE(refused([&] { tensor(2)->name = header().names_bytes; }));
   EXPECT_TRUE(refused([&] { stream()[0] ^= 1; }));
   EXPECT_TRUE(refused([&] { stream()[1] += 1; }));
+  EXPECT_TRUE(refused([&] { stream()[2] ^= 1; }));
+  EXPECT_TRUE(refused([&] { stream()[3] ^= 0x80000000; }));
+  EXPECT_TRUE(refused([&] { stream()[5] = 1; }));
+  EXPECT_TRUE(refused([&] { stream()[6] = 1; }));
+  EXPECT_TRUE(refused([&] { stream()[7] = 1; }));
   EXPECT_TRUE(refused([&] { stream()[4] = 2; }));
   EXPECT_TRUE(refused([&] { stream()[4] = 0x10000001; }));
   LoadFile(MakeFile());
@@ -388,7 +401,7 @@ TEST_F(DriverTest, TextsAreThoseOfTheArchitecture) {
     EXPECT_EQ(npu_error_text(error.code), error.description);
   }
   EXPECT_STREQ(npu_error_text(255), "an unknown error");
-  for (int result = NPU_OK; result <= NPU_HARDWARE_ERROR; ++result) {
+  for (int result = NPU_OK; result <= NPU_NOT_SUPPORTED; ++result) {
     EXPECT_STRNE(npu_result_text(static_cast<npu_result>(result)), "an unknown result");
   }
   EXPECT_EQ(AllCycleCauses().size(), NPU_CAUSE_COUNT);

@@ -109,7 +109,7 @@ class FakeDevice {
         job_end_ = time + job_ticks;
         return;
       case NPU_REG_CONTROL_OFFSET:
-        if (value & NPU_CONTROL_RESET_MASK) {
+        if (value & (NPU_CONTROL_RESET_MASK | NPU_CONTROL_CLEAR_MASK)) {
           job_end_ = 0;
           registers_[NPU_REG_STATUS_OFFSET] |= NPU_STATUS_RESETTING_MASK;
           reset_end_ = time + reset_ticks;

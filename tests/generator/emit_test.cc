@@ -123,7 +123,8 @@ TEST(Emit, UnitThatIsOffIsNotThere) {
     }
     EXPECT_TRUE(found) << word << " is not a word of the unit any more";
     for (const auto& [path, text] : without) {
-      if (path.ends_with(".sv")) EXPECT_EQ(text.find(word), std::string::npos) << path << word;
+      if (!path.ends_with(".sv")) continue;
+      EXPECT_EQ(text.find(word), std::string::npos) << path << word;
     }
   }
   for (const char* field : {"two_planes", "cmd_q.gated", "thresholds"}) {
@@ -194,7 +195,6 @@ TEST(Emit, HeadersCompileFreestanding) {
 }
 
 TEST(Emit, ConfigurationPackageAndWholePresetsLint) {
-  if (testing::RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
   const testing::TemporaryFolder folder;
   for (const std::string_view preset : {"nano", "edge"}) {
     const std::span<const RtlSource> library =

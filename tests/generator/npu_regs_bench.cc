@@ -11,6 +11,7 @@ namespace {
 
 Vnpu_regs* dut = nullptr;
 int strobes_of_doorbell = 0;
+int strobes_of_control = 0;
 uint32_t doorbell_data = 0;
 
 void Expect(bool condition, const char* what, int line) {
@@ -27,6 +28,7 @@ void Tick() {
     ++strobes_of_doorbell;
     doorbell_data = dut->doorbell_o;
   }
+  strobes_of_control += dut->control_we_o;
   dut->clk_i = 1;
   dut->eval();
 }
@@ -97,7 +99,7 @@ void TestAccess() {
   EXPECT(Write(NPU_REG_ID_OFFSET, 1) == 0);  // ignored
   EXPECT(Read(NPU_REG_ID_OFFSET) == NPU_IDENTITY);
   EXPECT(Write(0xff8, 1) == kSlaveError);
-  EXPECT(Write(0x00c + 0x018, 1) == kSlaveError);
+  EXPECT(Write(0x010 + 0x018, 1) == kSlaveError);
   Read(0xff8, kSlaveError);
 
   // Either half of a write may come first, and answers may have to wait.
@@ -128,6 +130,45 @@ void TestStrobes() {
   dut->cache_token_clear_i = 0;
   EXPECT(Read(NPU_REG_CACHE_TOKEN_HI_OFFSET) == 0);
   EXPECT(Read(NPU_REG_CACHE_TOKEN_LO_OFFSET) == 0);
+}
+
+/// Registers that store keep the bytes left out; commands need all of their bytes.
+void TestStrobesOfAll() {
+  const uint32_t stored[] = {NPU_REG_IRQ_ENABLE_OFFSET,     NPU_REG_CACHE_TOKEN_LO_OFFSET,
+                             NPU_REG_BUS_TIMEOUT_OFFSET,    NPU_REG_WINDOW_BASE_LO_OFFSET,
+                             NPU_REG_WINDOW_BASE_HI_OFFSET, NPU_REG_WINDOW_SIZE_OFFSET,
+                             NPU_REG_WINDOW_FLAGS_OFFSET};
+  for (const uint32_t offset : stored) {
+    EXPECT(Write(offset, 0xffffffff) == 0);
+    const uint32_t ones = Read(offset);
+    EXPECT(ones != 0);
+    for (uint32_t strobe = 0; strobe < 16; ++strobe) {
+      uint32_t kept = 0;
+      for (uint32_t byte = 0; byte < 4; ++byte) {
+        if ((strobe >> byte & 1) == 0) kept |= 0xffu << (8 * byte);
+      }
+      EXPECT(Write(offset, 0xffffffff) == 0);
+      EXPECT(Write(offset, 0, strobe) == 0);
+      EXPECT(Read(offset) == (ones & kept));
+    }
+    EXPECT(Write(offset, 0) == 0);
+  }
+  for (uint32_t strobe = 0; strobe < 16; ++strobe) {
+    strobes_of_doorbell = strobes_of_control = 0;
+    EXPECT(Write(NPU_REG_DOORBELL_OFFSET, 0x40, strobe) == 0);
+    EXPECT(strobes_of_doorbell == (strobe == 15));
+    EXPECT(Write(NPU_REG_CONTROL_OFFSET, NPU_CONTROL_RESET_MASK, strobe) == 0);
+    EXPECT(strobes_of_control == static_cast<int>(strobe & 1));
+  }
+  dut->irq_status_set_i = NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK;
+  Tick();
+  dut->irq_status_set_i = 0;
+  for (uint32_t strobe = 0; strobe < 16; ++strobe) {
+    EXPECT(Write(NPU_REG_IRQ_STATUS_OFFSET, 3, strobe & ~1u) == 0);
+    EXPECT(Read(NPU_REG_IRQ_STATUS_OFFSET) == 3);
+  }
+  EXPECT(Write(NPU_REG_IRQ_STATUS_OFFSET, 3, 1) == 0);
+  EXPECT(Read(NPU_REG_IRQ_STATUS_OFFSET) == 0);
 }
 
 void TestArrays() {
@@ -185,7 +226,9 @@ int main(int argc, char** argv) {
   dut->rst_ni = 1;
   Tick();
   TestAccess();
+  EXPECT(Read(NPU_REG_BUS_TIMEOUT_OFFSET) == 0x10000);
   TestStrobes();
+  TestStrobesOfAll();
   TestArrays();
   TestStrobeAndClear();
   delete dut;

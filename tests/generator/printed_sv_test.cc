@@ -74,7 +74,6 @@ std::string PositionChecker(const CommandLayout& layout) {
 
 // ok_o must be the constant 1 for all inputs.
 TEST(IsaPackage, FieldPositionsHoldInYosys) {
-  if (RunShell("yosys -V").status != 0) GTEST_SKIP() << "no yosys";
   const testing::TemporaryFolder folder;
   const std::filesystem::path& path = folder.path();
   WriteFile(path / "npu_isa_pkg.sv", EmitIsaPackage());
@@ -89,7 +88,6 @@ TEST(IsaPackage, FieldPositionsHoldInYosys) {
 }
 
 TEST(IsaPackage, IsCleanInVerilator) {
-  if (RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
   const testing::TemporaryFolder folder;
   WriteFile(folder.path() / "npu_isa_pkg.sv", EmitIsaPackage());
   WriteRegisterBlock(folder.path());
@@ -114,7 +112,6 @@ TEST(RegisterMap, DoesNotOverlap) {
 
 TEST(RegisterBlock, IsTidyAndReadableByYosys) {
   testing::ExpectTidy("npu_regs.sv", EmitRegisterBlock());
-  if (RunShell("yosys -V").status != 0) GTEST_SKIP() << "no yosys";
   const testing::TemporaryFolder folder;
   WriteRegisterBlock(folder.path());
   const testing::ProgramResult result =
@@ -126,7 +123,6 @@ TEST(RegisterBlock, IsTidyAndReadableByYosys) {
 }
 
 TEST(RegisterBlock, BehavesOnTheBus) {
-  if (RunShell("verilator --version").status != 0) GTEST_SKIP() << "no verilator";
   const testing::TemporaryFolder folder;
   WriteRegisterBlock(folder.path());
   WriteFile(folder.path() / "npu_registers.h", EmitRegisterHeader());

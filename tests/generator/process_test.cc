@@ -2,10 +2,14 @@
 #include "generator/support/process.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "tests/generator/support.h"
+#include "tests/support/processes.h"
 
 namespace npugen {
 namespace {
@@ -36,6 +40,28 @@ TEST(RunProcess, ToolsGetAFastAllocatorUnlessTheUserPreloads) {
   unsetenv("LD_PRELOAD");
   EXPECT_EQ(own.find("jemalloc"), std::string::npos) << own;
   EXPECT_EQ(own.find("MALLOC_CONF"), std::string::npos) << own;
+}
+
+// The tools' output is read, so a loader that complains about the allocator would spoil it.
+TEST(RunProcess, ToolsSayNothingButTheirOwn) {
+  EXPECT_EQ(Output("true"), "");
+}
+
+TEST(RunProcess, ToolsEndWithTheProgram) {
+  const testing::TemporaryFolder folder;
+  const pid_t child = fork();
+  if (child == 0) {
+    setsid();
+    const Result<int> status =
+        RunProcess({"sleep", "60"}, folder.path().string(), (folder.path() / "log").string());
+    _exit(status.ok() ? 0 : 1);
+  }
+  for (int i = 0; i < 100 && testing::LiveProcesses(child).size() < 2; ++i) usleep(50'000);
+  ASSERT_EQ(testing::LiveProcesses(child).size(), 2u);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  for (int i = 0; i < 100 && !testing::LiveProcesses(child).empty(); ++i) usleep(50'000);
+  EXPECT_TRUE(testing::LiveProcesses(child).empty()) << "the tool goes on";
 }
 
 TEST(RunProcess, WhatIsNotInstalledIsSaid) {

@@ -107,8 +107,8 @@ TEST(HostileSpec, Files) {
   };
   EXPECT_EQ(code_of_file(folder.path() / "none.yaml"), DiagnosticCode::kFileRead);
   EXPECT_EQ(code_of_file(folder.path()), DiagnosticCode::kFileRead);
-  EXPECT_EQ(code_of_file("/dev/zero"), DiagnosticCode::kSpecTooLarge);
-  EXPECT_EQ(code_of_file("/dev/null"), DiagnosticCode::kSpecEmpty);
+  EXPECT_EQ(code_of_file("/dev/zero"), DiagnosticCode::kFileRead);
+  EXPECT_EQ(code_of_file("/dev/null"), DiagnosticCode::kFileRead);
   EXPECT_EQ(code_of_file(""), DiagnosticCode::kFileRead);
   testing::WriteFile(folder.path() / "big.yaml", std::string(10 << 20, '['));
   EXPECT_EQ(code_of_file(folder.path() / "big.yaml"), DiagnosticCode::kSpecTooLarge);

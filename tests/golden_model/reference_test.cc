@@ -13,18 +13,7 @@
 namespace npugen {
 namespace {
 
-class ReferenceTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = testing::SharedModelsFolder();
-    if (folder_.empty()) {
-      GTEST_SKIP() << "no reference networks: set NPUGEN_SHARED_MODELS to their folder";
-    }
-  }
-  std::string folder_;
-};
-
-class NetworkTest : public ReferenceTest, public ::testing::WithParamInterface<const char*> {};
+class NetworkTest : public ::testing::TestWithParam<const char*> {};
 
 /// Runs one model on the golden model and compares everything; returns the number of tensors.
 int Check(const testing::ReferenceModel& reference, const Model& model) {
@@ -46,7 +35,9 @@ int Check(const testing::ReferenceModel& reference, const Model& model) {
 }
 
 TEST_P(NetworkTest, EveryTensorOfEveryCaseAgrees) {
-  const testing::ReferenceModel reference = testing::ReadNetwork(folder_, GetParam());
+  const std::string folder = testing::ReferenceFolder(GetParam());
+  if (folder.empty()) GTEST_SKIP() << testing::kNoReference;
+  const testing::ReferenceModel reference = testing::ReadNetwork(folder, GetParam());
   const Result<Model> model = LoadTflite(reference.path);
   ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
   const int tensors = Check(reference, *model);
@@ -57,12 +48,12 @@ TEST_P(NetworkTest, EveryTensorOfEveryCaseAgrees) {
 INSTANTIATE_TEST_SUITE_P(Shared, NetworkTest, ::testing::ValuesIn(testing::ReferenceNetworks()),
                          [](const auto& info) { return std::string(info.param); });
 
-class OperatorFamilyTest : public ReferenceTest,
-                           public ::testing::WithParamInterface<testing::ReferenceFamily> {};
+class OperatorFamilyTest : public ::testing::TestWithParam<testing::ReferenceFamily> {};
 
 TEST_P(OperatorFamilyTest, EveryCaseAgrees) {
+  const std::string folder = testing::ReferenceFolder("ops");
   int ran = 0, vectors = 0, tensors = 0;
-  for (const testing::ReferenceModel& reference : testing::ReadFamily(folder_, GetParam().name)) {
+  for (const testing::ReferenceModel& reference : testing::ReadFamily(folder, GetParam().name)) {
     Result<Model> model = LoadTflite(reference.path);
     ASSERT_TRUE(model.ok()) << reference.name << ": " << FormatDiagnostic(model.errors()[0], false);
     ASSERT_EQ(model->operators.size(), reference.operators.size());
@@ -88,16 +79,17 @@ INSTANTIATE_TEST_SUITE_P(Shared, OperatorFamilyTest,
                          [](const auto& info) { return std::string(info.param.name); });
 
 // Every family of the index is either required or refused with every model of it.
-TEST_F(ReferenceTest, ModelsOfOtherFamiliesAreRefused) {
+TEST(ReferenceTest, ModelsOfOtherFamiliesAreRefused) {
+  const std::string folder = testing::ReferenceFolder("ops");
   std::set<std::string> required;
   for (const testing::ReferenceFamily& family : testing::RequiredFamilies()) {
     required.insert(family.name);
   }
   int refused = 0;
-  for (const std::string& name : testing::AllFamilies(folder_)) {
+  for (const std::string& name : testing::AllFamilies(folder)) {
     if (required.erase(name) > 0) continue;
     EXPECT_TRUE(testing::MayBeRefused(name)) << "family " << name << " is in no list";
-    for (const testing::ReferenceModel& reference : testing::ReadFamily(folder_, name)) {
+    for (const testing::ReferenceModel& reference : testing::ReadFamily(folder, name)) {
       const Result<Model> model = LoadTflite(reference.path);
       ASSERT_FALSE(model.ok()) << reference.path;
       const std::string start = "operator 0 " + reference.operators[0];

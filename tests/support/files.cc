@@ -13,10 +13,18 @@ std::string SourcePath(const std::string& relative) {
   return std::string(NPUGEN_SOURCE_DIR) + "/" + relative;
 }
 
-std::string SharedModelsFolder() {
+std::string ReferenceFolder(const std::string& name) {
   const char* given = std::getenv("NPUGEN_SHARED_MODELS");
-  const std::string folder = given != nullptr ? given : SourcePath("../shared/models");
-  return std::filesystem::is_directory(folder) ? folder : "";
+  if (given != nullptr && !std::filesystem::is_directory(given)) {
+    std::fprintf(stderr, "NPUGEN_SHARED_MODELS: %s is no folder\n", given);
+    std::exit(1);
+  }
+  for (const std::string& folder :
+       {given != nullptr ? std::string(given) : SourcePath("../shared/models"),
+        SourcePath("tests/data/reference")}) {
+    if (std::filesystem::is_directory(folder + "/" + name)) return folder;
+  }
+  return "";
 }
 
 std::vector<uint8_t> ReadBytes(const std::string& path) {

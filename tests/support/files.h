@@ -1,4 +1,4 @@
-// Files that tests read: the repository's own and the shared collection of reference networks.
+// Files that tests read: the repository's own and collections of reference results.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,12 @@ namespace npugen::testing {
 /// A path in the repository, such as "models/digits/input.bin".
 std::string SourcePath(const std::string& relative);
 
-/// The folder with reference networks: the environment's NPUGEN_SHARED_MODELS, or ../shared/models
-/// next to the source folder. Empty if it does not exist.
-std::string SharedModelsFolder();
+/// The folder that has the reference results `name` (a network, or `ops`): the environment's
+/// NPUGEN_SHARED_MODELS, ../shared/models next to the source folder, or tests/data/reference, in
+/// this order. Empty if none has them; kNoReference is what a test then says.
+std::string ReferenceFolder(const std::string& name);
+inline constexpr const char* kNoReference =
+    "network not in tests/data/reference: NPUGEN_SHARED_MODELS names a folder with more";
 
 /// The contents of a file; ends the test program with a message if it cannot be read.
 std::vector<uint8_t> ReadBytes(const std::string& path);

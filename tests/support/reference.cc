@@ -6,8 +6,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "generator/support/sha256.h"
 #include "tests/support/files.h"
-#include "tests/support/sha256.h"
 
 namespace npugen::testing {
 namespace {

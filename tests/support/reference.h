@@ -1,4 +1,4 @@
-// The reference results of ../shared/models: whole networks, and operators one at a time.
+// The reference results of ReferenceFolder(): whole networks, and operators one at a time.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct ReferenceModel {
   std::vector<ReferenceRun> runs;
 };
 
-/// A family of ../shared/models/ops that has to be accepted and computed exactly.
+/// A family of `ops` that has to be accepted and computed exactly.
 struct ReferenceFamily {
   const char* name;
   int cases;
@@ -40,7 +40,7 @@ struct ReferenceFamily {
 std::span<const ReferenceFamily> RequiredFamilies();
 /// Whether a family may be refused: another operator, or 16-bit activations.
 bool MayBeRefused(const std::string& family);
-/// Names of all families of the index of `folder` (a SharedModelsFolder()).
+/// Names of all families of the index of `folder` (a ReferenceFolder()).
 std::vector<std::string> AllFamilies(const std::string& folder);
 /// The cases of a family. Ends the test program with a message if the index is damaged.
 std::vector<ReferenceModel> ReadFamily(const std::string& folder, const std::string& family);

@@ -1,4 +1,4 @@
-// What the reference results of ../shared/models owe to the memory of the run that made them.
+// What the reference results (ReferenceFolder()) owe to the memory of the run that made them.
 #pragma once
 
 #include "sw/model/model.h"

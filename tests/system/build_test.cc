@@ -2,7 +2,10 @@
 // around it.
 #include <gtest/gtest.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +17,7 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "tests/support/files.h"
+#include "tests/support/processes.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/model_builder.h"
@@ -116,6 +120,64 @@ TEST_F(BuildTest, MissingToolsAreNamed) {
   const Result<BuiltModel> second = BuildModel(files, options_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.errors().front().code, DiagnosticCode::kToolMissing);
+}
+
+// To load a library is to run it: only what was built, from a folder that is nobody else's.
+TEST_F(BuildTest, OnlyWhatWasBuiltIsLoaded) {
+  const FileSet files = NanoFiles();
+  const Result<BuiltModel> model = BuildModel(files, options_);
+  ASSERT_TRUE(model.ok()) << ErrorText(model);
+  SimulationOptions simulation;
+  simulation.memory_bytes = 4096;
+  const auto code = [&](const auto& result) {
+    return result.ok() ? DiagnosticCode::kInternal : result.errors().front().code;
+  };
+  EXPECT_TRUE(SimulatedNpu::Open(model->library, simulation).ok());
+  const std::vector<uint8_t> library = ReadBytes(model->library);
+  const auto write = [&](std::vector<uint8_t> bytes) {
+    std::ofstream(model->library, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()),
+               static_cast<std::streamsize>(bytes.size()));
+  };
+  ASSERT_FALSE(library.empty());
+  std::vector<uint8_t> changed = library;
+  changed[changed.size() / 2] ^= 1;
+  for (const std::vector<uint8_t>& bytes :
+       {changed, std::vector<uint8_t>(), std::vector<uint8_t>(library.begin(), library.end() - 1)}) {
+    write(bytes);
+    EXPECT_EQ(code(SimulatedNpu::Open(model->library, simulation)), DiagnosticCode::kCacheDamaged);
+    EXPECT_EQ(code(BuildModel(files, options_)), DiagnosticCode::kCacheDamaged);
+  }
+  write(library);
+  EXPECT_TRUE(SimulatedNpu::Open(model->library, simulation).ok());
+  fs::permissions(model->library, fs::perms::others_write, fs::perm_options::add);
+  EXPECT_EQ(code(SimulatedNpu::Open(model->library, simulation)), DiagnosticCode::kCacheUnsafe);
+  fs::permissions(model->library, fs::perms::others_write, fs::perm_options::remove);
+  const fs::path elsewhere = cache_ / "elsewhere.so";
+  fs::rename(model->library, elsewhere);
+  fs::create_symlink(elsewhere, model->library);
+  EXPECT_EQ(code(SimulatedNpu::Open(model->library, simulation)), DiagnosticCode::kCacheUnsafe);
+  fs::permissions(cache_, fs::perms::others_all, fs::perm_options::add);
+  EXPECT_EQ(code(BuildModel(files, options_)), DiagnosticCode::kCacheUnsafe);
+}
+
+// Helpers that make builds faster are left out where they do not work.
+TEST_F(BuildTest, BuildsWithoutHelpersThatFail) {
+  const std::string before = std::getenv("PATH");
+  const fs::path tools = cache_.string() + "_tools";
+  fs::create_directories(tools);
+  // As ccache does with a folder that it cannot write: it tells its version, and fails.
+  const fs::path ccache = tools / "ccache";
+  std::ofstream(ccache) << "#!/bin/sh\n[ \"$1\" = --version ] && exit 0\n"
+                           "echo 'ccache: error: Failed to create directory' >&2\nexit 1\n";
+  fs::permissions(ccache, fs::perms::owner_all);
+  options_.quick = true;
+  options_.jobs = 2;
+  setenv("PATH", (tools.string() + ":" + before).c_str(), 1);
+  const Result<BuiltModel> model = BuildModel(NanoFiles(), options_);
+  setenv("PATH", before.c_str(), 1);
+  fs::remove_all(tools);
+  EXPECT_TRUE(model.ok()) << ErrorText(model);
 }
 
 TEST_F(BuildTest, UnwritableCacheIsRefused) {
@@ -295,13 +357,46 @@ class ProgramTest : public ::testing::Test {
   std::string output_;
 };
 
+// Whatever ends a build, the next one finds nothing half done; after signals nothing is left at all.
+TEST_F(ProgramTest, InterruptedBuildsLeaveNoEntry) {
+  const fs::path cache = folder_ / "cache";
+  for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {
+    const pid_t child = fork();
+    ASSERT_GE(child, 0);
+    if (child == 0) {
+      setsid();
+      setenv("CCACHE_DISABLE", "1", 1);
+      const std::string folder = cache.string();
+      execl(NPUGEN_PROGRAM, NPUGEN_PROGRAM, "build", nano_.c_str(), "--jobs", "1", "--cache",
+            folder.c_str(), nullptr);
+      _exit(1);
+    }
+    sleep(2);
+    kill(child, signal);
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == signal) << status;
+    for (int i = 0; i < 40 && !LiveProcesses(child).empty(); ++i) usleep(50'000);
+    EXPECT_TRUE(LiveProcesses(child).empty()) << "tools go on after signal " << signal;
+    EXPECT_EQ(Entries(cache / "models"), 0u) << signal;
+    EXPECT_EQ(Entries(cache / "tmp"), signal == SIGKILL ? 1u : 0u) << signal;
+  }
+  // What SIGKILL left goes with the next build, once it is old.
+  ASSERT_EQ(Entries(cache / "tmp"), 1u);
+  fs::last_write_time(fs::directory_iterator(cache / "tmp")->path(),
+                      fs::file_time_type::clock::now() - std::chrono::hours(1));
+  ASSERT_EQ(Npugen("build " + nano_, cache.string()), 0) << output_;
+  EXPECT_EQ(Entries(cache / "models"), 1u);
+  EXPECT_EQ(Entries(cache / "tmp"), 0u);
+}
+
 TEST_F(ProgramTest, RunWritesOutputAndReport) {
   std::vector<uint8_t> input = ReadBytes(SourcePath("models/digits/input.bin"));
   input.resize(64);
   WriteFile("image", input);
   ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ +
                    " --input image --output prob --json report.json --repeat 2 --latency 5"
-                   " --stalls 0.1 --stall-seed 3"),
+                   " --stalls 0.1 --stall-seed 3 --power-up random:18446744073709551615"),
             0)
       << output_;
   EXPECT_NE(output_.find("bit-exact"), std::string::npos) << output_;
@@ -353,6 +448,9 @@ TEST_F(ProgramTest, WrongInputsAreRefused) {
   EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --output a --output b"), 2);
   EXPECT_EQ(Npugen("run " + nano_ + " missing.tflite"), 2);
   EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --stalls 1.5"), 2);
+  for (const char* state : {"ones", "random:", "random:0", "random:-1", "random:1x", "zero:1"}) {
+    EXPECT_EQ(Npugen("run " + nano_ + " " + digits_ + " --power-up " + state), 2) << state;
+  }
 }
 
 TEST_F(ProgramTest, UnsupportedModelIsRefusedBeforeAnyBuild) {

@@ -1,4 +1,4 @@
-// TFLM's results on verilated hardware: all networks of ../shared/models on `edge` and `quad`, all
+// TFLM's results on verilated hardware: all reference networks on `edge` and `quad`, all
 // operator families on `edge`, and a third of them, in turn, on `nano` and on an odd shape.
 #include <gtest/gtest.h>
 
@@ -92,8 +92,8 @@ struct NetworkCase {
 class Networks : public ::testing::TestWithParam<NetworkCase> {};
 
 TEST_P(Networks, EqualTheReference) {
-  const std::string folder = SharedModelsFolder();
-  if (folder.empty()) GTEST_SKIP() << "set NPUGEN_SHARED_MODELS to the reference models' folder";
+  const std::string folder = ReferenceFolder(GetParam().network);
+  if (folder.empty()) GTEST_SKIP() << kNoReference;
   const NpuConfig config = NamedConfig(GetParam().spec);
   const ReferenceModel reference = ReadNetwork(folder, GetParam().network);
   const Result<Model> model = LoadTflite(reference.path);
@@ -154,8 +154,7 @@ struct FamilyCase {
 class Families : public ::testing::TestWithParam<FamilyCase> {};
 
 TEST_P(Families, EqualTheReference) {
-  const std::string folder = SharedModelsFolder();
-  if (folder.empty()) GTEST_SKIP() << "set NPUGEN_SHARED_MODELS to the reference models' folder";
+  const std::string folder = ReferenceFolder("ops");
   if (std::string(GetParam().spec) != "edge" && GetParam().number % 3 != Rotation()) {
     GTEST_SKIP() << "not in this rotation; NPUGEN_ROTATION=0..2 chooses";
   }

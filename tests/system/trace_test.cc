@@ -16,7 +16,7 @@
 #include "sw/runtime/trace_json.h"
 #include "tests/support/files.h"
 #include "tests/system/simulation.h"
-#include "verif/functional/stream_decoder.h"
+#include "sw/stream/stream_decoder.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/timeline_recorder.h"
 
@@ -435,8 +435,8 @@ TEST_P(TraceTest, AgreesWithCountersAndStream) {
   }
 
   // Commands of every unit, in the order of the stream.
-  const functional::DecodedStream stream =
-      functional::DecodeStream(run.config, run.program.image,
+  const DecodedStream stream =
+      DecodeStream(run.config, run.program.image,
                                run.report.warm ? run.program.warm_offset : run.program.cold_offset);
   ASSERT_EQ(stream.error_code, 0) << stream.detail;
   std::map<std::string, std::vector<const Command*>> expected;

@@ -6,12 +6,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "sw/stream/stream_decoder.h"
 #include "verif/estimate/calibration.h"
 #include "verif/estimate/compute_plan.h"
 #include "verif/estimate/dma_timing.h"
 #include "verif/estimate/front_end.h"
 #include "verif/estimate/pe_timing.h"
-#include "verif/functional/stream_decoder.h"
 
 namespace npugen {
 namespace {
@@ -384,7 +384,7 @@ class Machine {
 
 Result<StreamEstimate> EstimateStream(const NpuConfig& config, std::span<const uint8_t> image,
                                       uint32_t offset, const EstimateOptions& options) {
-  const functional::DecodedStream decoded = functional::DecodeStream(config, image, offset);
+  const DecodedStream decoded = DecodeStream(config, image, offset);
   if (decoded.error_code != 0) return Diagnostics{BadStream(decoded.detail)};
   const Stream stream = PlanStream(config, decoded.commands);
   return Machine(config, stream, offset, image.size(), options).Play();

@@ -10,13 +10,12 @@
 #include <map>
 #include <random>
 
+#include "sw/stream/field_check.h"
+#include "sw/stream/stream_decoder.h"
 #include "verif/functional/processing_element.h"
-#include "verif/functional/stream_decoder.h"
 
 namespace npugen {
 
-using functional::DecodedStream;
-using functional::ErrorCode;
 using functional::Fault;
 using functional::ProcessingElement;
 
@@ -62,7 +61,7 @@ struct FunctionalModel::State {
     for (int number : {0, 1}) {
       const std::string name = number == 0 ? "wait0" : "wait1";
       if (command.Get(name + "_en") == 0) continue;
-      if (barriers[command.Get(name + "_id")] < functional::WaitCount(config, command, number)) {
+      if (barriers[command.Get(name + "_id")] < WaitCount(config, command, number)) {
         return false;
       }
     }
@@ -143,7 +142,9 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
   const bool load = command.opcode() == Opcode::kLoad;
   if (load && command.entries() == 1) return std::nullopt;  // only waits and signals
   const Box box(command);
-  if (box.size[0] == 0) return Fault{ErrorCode("BadField"), 0, "size0 is 0"};
+  if (std::optional<std::string> problem = CheckCommandFields(config, command)) {
+    return Fault{ErrorCode("BadField"), 0, *std::move(problem)};
+  }
   const uint64_t pe_mask = static_cast<uint64_t>(command.Get("pe_mask"));
   const uint64_t core_mask = static_cast<uint64_t>(command.Get("core_mask"));
   const bool local_source = load && command.Get("local_source") != 0;
@@ -166,11 +167,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
       if (core_mask >> core & 1) targets.push_back(&pes[pe].core_memory[core]);
     }
   }
-  if (targets.empty()) return Fault{ErrorCode("BadField"), 0, "no target memory"};
   const int64_t source_pe = command.Get("source_pe");
-  if (local_source && source_pe >= config.pes()) {
-    return Fault{ErrorCode("BadField"), 0, "no source PE"};
-  }
 
   const auto read_ahead = staged.find(&command);
   const int64_t source_begin = read_ahead != staged.end() ? read_ahead->second.begin : 0;
@@ -271,7 +268,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
   state.barriers.fill(0);
   state.staged.clear();
   FunctionalJobResult result;
-  const DecodedStream stream = functional::DecodeStream(state.config, windows[0].memory, doorbell);
+  const DecodedStream stream = DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
     result.error_code = fault.code;
     result.error_engine = engine;

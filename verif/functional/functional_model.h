@@ -71,16 +71,4 @@ class FunctionalModel {
   std::unique_ptr<State> state_;
 };
 
-/// What CheckStream found out about a stream.
-struct StreamReport {
-  std::vector<std::string> problems;  ///< empty: the stream is well formed and cannot deadlock
-  uint32_t commands = 0;
-  uint32_t bytes = 0;
-};
-
-/// Static check of the stream at byte `offset` of `program`: header, hash, lengths, opcodes,
-/// barrier numbers, consistency of fields, and deadlock by running the barrier counts alone.
-StreamReport CheckStream(const NpuConfig& config, std::span<const uint8_t> program,
-                         uint32_t offset);
-
 }  // namespace npugen

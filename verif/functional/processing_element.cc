@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "sw/stream/field_check.h"
+#include "sw/stream/stream_decoder.h"
 #include "verif/functional/fixed_point.h"
-#include "verif/functional/stream_decoder.h"
 
 namespace npugen::functional {
 namespace {
-
-/// Kernel rows that a gathered slice may touch.
-constexpr int64_t kLargestGatherRows = 4;
 
 uint32_t Word32(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
@@ -51,6 +49,10 @@ ProcessingElement::ProcessingElement(const NpuConfig& config)
 
 std::optional<Fault> ProcessingElement::Execute(const Command& command) {
   fault_.reset();
+  if (std::optional<std::string> problem = CheckCommandFields(config_, command)) {
+    Fail("BadField", 0, *std::move(problem));
+    return fault_;
+  }
   const ComputeFields fields(command);
   switch (command.opcode()) {
     case Opcode::kMatmul:
@@ -128,71 +130,7 @@ const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t b
   return core_memory[core].data() + start;
 }
 
-bool ProcessingElement::CheckBits(const ComputeFields& f, bool matmul, bool window_command) {
-  const bool any = f.binary || f.skip_outside || f.two_planes || f.gated || f.thresholds != 0 ||
-                   f.bit_output || f.pool_bits || f.skip_window;
-  if (!any) return true;
-  if (config_.bnn_enabled == 0) return Fail("BadField", 0, "this NPU has no binary unit");
-  const bool binary =
-      !f.binary || (matmul && f.run_bytes != 0 && !f.packed_weights && !f.acc_shift);
-  const bool planes =
-      !f.two_planes || (f.pool_bits ? f.win_rows % 2 == 0 : f.binary && f.acc_init && f.drain);
-  const bool gates = !f.gated || (f.binary && f.two_planes);
-  const bool thresholds = f.thresholds == 0 || (f.thresholds != 2 && (matmul || window_command));
-  // Which positions a lane visits when changes no sum.
-  const bool window = !f.skip_window || (f.gated && config_.bnn_skip_window > 1 &&
-                                         f.k0_count <= config_.bnn_skip_slices);
-  if (!window || !binary || !planes || !gates || !thresholds ||
-      (f.pool_bits && (matmul || window_command))) {
-    return Fail("BadField", 0, "fields of the binary unit contradict each other");
-  }
-  return true;
-}
-
-bool ProcessingElement::CheckArray(const ComputeFields& f, bool window) {
-  const bool counts = f.groups > 0 && f.tiles > 0 && f.positions > 0 && f.out_w > 0 &&
-                      f.out_h > 0 && f.k0_count > 0 && f.k1_count > 0 && f.k2_count > 0;
-  if (!counts) return Fail("BadField", 0, "a count is 0");
-  const int64_t most = window ? int64_t{config_.window_channels()} : int64_t{config_.pe_lanes()};
-  if (f.group_channels < 1 || f.group_channels > most) {
-    return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
-  }
-  if (window && (f.k0_count != 1 || f.win_rows < 1 || f.win_cols < 1 || f.win_new_cols < 1 ||
-                 f.win_new_cols > f.win_cols || f.win_rows * f.win_cols > config_.simd)) {
-    return Fail("BadField", 0, fmt::format("a window of {} x {}", f.win_rows, f.win_cols));
-  }
-  const int64_t tile_positions = config_.accumulators;
-  if (f.positions != f.out_w * f.out_h ||
-      f.tiles != (f.positions + tile_positions - 1) / tile_positions) {
-    return Fail("BadField", 0, "positions or tiles disagree with out_w, out_h");
-  }
-  if (f.out_type > 2 || f.out_byte > (f.out_type == 0 ? 0 : f.out_type == 1 ? 1 : 3)) {
-    return Fail("BadField", 0, fmt::format("byte {} of output type {}", f.out_byte, f.out_type));
-  }
-  if (!window && f.run_bytes != 0) {
-    // The steps from slice to slice follow from run and kernel; slices span at most four rows.
-    const bool steps =
-        f.k1_count == 1 && f.k2_count == 1 && f.win_rows > 0 &&
-        f.k1_step == config_.simd % f.run_bytes && f.win_cols == config_.simd / f.run_bytes &&
-        f.k2_y_step == f.win_cols * f.win_y_step && f.k2_row_step == f.win_cols * f.win_row_step;
-    if (!steps || f.k0_count * config_.simd >= f.win_rows * f.run_bytes + config_.simd) {
-      return Fail("BadField", 0, fmt::format("slices of rows of {} bytes", f.run_bytes));
-    }
-    for (int64_t k0 = 0; k0 < f.k0_count; ++k0) {
-      const int64_t last = std::min((k0 + 1) * config_.simd, f.win_rows * f.run_bytes) - 1;
-      if (last / f.run_bytes - k0 * config_.simd / f.run_bytes >= kLargestGatherRows) {
-        return Fail("BadField", 0, fmt::format("a slice of rows of {} bytes", f.run_bytes));
-      }
-    }
-  }
-  if ((f.acc_init == 0 || f.drain == 0) && (f.groups != 1 || f.tiles != 1)) {
-    return Fail("BadField", 0, "sums over several commands need one group and one tile");
-  }
-  return true;
-}
-
 bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
-  if (!CheckBits(f, !window, window) || !CheckArray(f, window)) return false;
   const int64_t tile_positions = config_.accumulators;
   for (int64_t group = 0; group < f.groups; ++group) {
     slots_x_ = slots_y_ = -2;  // a window never slides from one group to the next
@@ -513,13 +451,6 @@ bool ProcessingElement::PoolBits(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
-  if (!CheckBits(f, /*matmul=*/false, /*window=*/false)) return false;
-  const bool counts = f.groups > 0 && f.positions > 0 && f.out_w > 0 && f.out_h > 0 &&
-                      f.win_rows > 0 && f.win_cols > 0;
-  if (!counts) return Fail("BadField", 0, "a count is 0");
-  if (f.group_channels < 1 || f.group_channels > config_.post_width) {
-    return Fail("BadField", 0, fmt::format("{} channels in a group", f.group_channels));
-  }
   if (f.pool_bits != 0) return PoolBits(f);
   for (int64_t group = 0; group < f.groups; ++group) {
     const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
@@ -550,7 +481,6 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Combine combine) {
-  if (f.out_w < 1 || f.out_h < 1) return Fail("BadField", 0, "a count is 0");
   const int64_t width = config_.post_width;
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
     const int64_t bytes = std::min(f.out_w * width, f.row_bytes);
@@ -599,7 +529,6 @@ int64_t ProcessingElement::Rescaled(const ComputeFields& f, int32_t value) const
 }
 
 bool ProcessingElement::RunLookup(const ComputeFields& f) {
-  if (f.out_w < 1 || f.out_h < 1) return Fail("BadField", 0, "a count is 0");
   const uint8_t* table = CoreRows(0, f.b_base, 256);
   if (table == nullptr) return false;
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
@@ -614,7 +543,6 @@ bool ProcessingElement::RunLookup(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunArgMax(const ComputeFields& f) {
-  if (f.out_h < 1 || f.row_bytes < 1) return Fail("BadField", 0, "a count is 0");
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
     int64_t extreme = 0;
     int64_t position = 0;
@@ -637,7 +565,6 @@ bool ProcessingElement::RunArgMax(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunSoftmax(const ComputeFields& f) {
-  if (f.out_h < 1 || f.row_bytes < 1) return Fail("BadField", 0, "a count is 0");
   const uint8_t* table = CoreRows(0, f.b_base, 1024);
   if (table == nullptr) return false;
   std::vector<int32_t> row(static_cast<size_t>(f.row_bytes));

@@ -71,8 +71,6 @@ class ProcessingElement {
   /// Pointer to `bytes` bytes at core memory row `row`, or null with a fault.
   const uint8_t* CoreRows(uint32_t core, int64_t row, int64_t bytes);
 
-  bool CheckBits(const ComputeFields& f, bool matmul, bool window_command);
-  bool CheckArray(const ComputeFields& f, bool window);
   bool RunArray(const ComputeFields& f, bool window);
   bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, int64_t k2, int64_t k1,
                        int64_t k0, bool overwrite);

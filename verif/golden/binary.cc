@@ -132,8 +132,8 @@ std::vector<uint8_t> BinaryConv(const Model& model, const Operator& op,
             std::memcpy(out.data() + 4 * element, &biased, 4);
             continue;
           }
-          const int64_t value = int64_t{MultiplyByQuantizedMultiplier(
-                                    biased, options.multipliers[o], options.shifts[o], rounding)} +
+          const int64_t value = MultiplyByQuantizedMultiplierExactly(biased, options.multipliers[o],
+                                                                     options.shifts[o], rounding) +
                                 output.zero_point();
           out[element] = static_cast<uint8_t>(std::clamp<int64_t>(value, -128, 127));
         }

@@ -41,6 +41,16 @@ inline int32_t MultiplyByQuantizedMultiplier(int32_t x, int32_t multiplier, int3
   return RoundingShiftRight(DoublingHighMultiply(shifted, multiplier), right);
 }
 
+/// The same for `shift` up to 30, but nothing is lost on the left: the value that belongs to x.
+inline int64_t MultiplyByQuantizedMultiplierExactly(int32_t x, int32_t multiplier, int32_t shift,
+                                                    Rounding rounding) {
+  if (rounding == Rounding::kDouble && shift <= 0) {
+    return RoundingShiftRight(DoublingHighMultiply(x, multiplier), -shift);
+  }
+  const int32_t total = 31 - shift;
+  return (int64_t{x} * multiplier + (int64_t{1} << (total - 1))) >> total;
+}
+
 /// e^a for a <= 0 in Q5.26; the result is Q0.31. gemmlowp exp_on_negative_values.
 int32_t ExpOnNegativeValues(int32_t a);
 

@@ -49,6 +49,12 @@ RandomModel MakeRandomNetwork(uint64_t seed);
 /// reads is an output.
 RandomModel MakeRandomMixedNetwork(uint64_t seed);
 
+/// A stem and up to five blocks as networks for small machines have them: inverted residuals,
+/// squeeze-excite, necks that resize and concatenate, pyramids of pools; functions (hard-swish,
+/// logistic, x * logistic(x), relu6, leaky relu ...) are often operators of their own. Images of up
+/// to 72 x 72, mostly a few million multiplications; what no operator reads is an output.
+RandomModel MakeRandomBlockNetwork(uint64_t seed);
+
 /// One random tensor's bytes for each input of `model`: full range, or all the same, or near zero.
 std::vector<std::vector<uint8_t>> MakeRandomInputs(const Model& model, uint64_t seed);
 

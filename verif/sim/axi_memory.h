@@ -11,10 +11,13 @@
 // allocated.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include "verif/sim/axi_checker.h"
 
 namespace npugen {
 
@@ -24,36 +27,6 @@ enum class AxiResponseCode : uint8_t {
   kExclusive = 1,
   kSlaveError = 2,
   kDecodeError = 3
-};
-
-/// What the master drives. Data is a pointer to bytes in bus order (little endian), so a Verilator
-/// IData, QData or VlWide port serves directly; it is read during Tick() only.
-struct AxiRequestSignals {
-  uint64_t ar_addr = 0;
-  uint64_t aw_addr = 0;
-  uint64_t w_strb = 0;              ///< one bit per byte of the bus
-  const uint8_t* w_data = nullptr;  ///< bus_bytes bytes; may be null while w_valid is false
-  uint8_t ar_id = 0, ar_len = 0, ar_size = 0, ar_burst = 1;
-  uint8_t aw_id = 0, aw_len = 0, aw_size = 0, aw_burst = 1;
-  bool ar_valid = false;
-  bool aw_valid = false;
-  bool w_valid = false;
-  bool w_last = false;
-  bool r_ready = false;
-  bool b_ready = false;
-};
-
-/// What the memory drives.
-struct AxiResponseSignals {
-  alignas(64) uint8_t r_data[64] = {};  ///< the first bus_bytes bytes are the beat
-  uint8_t r_id = 0, r_resp = 0;
-  uint8_t b_id = 0, b_resp = 0;
-  bool ar_ready = true;
-  bool aw_ready = true;
-  bool w_ready = false;  ///< only after the burst's address was accepted
-  bool r_valid = false;
-  bool r_last = false;
-  bool b_valid = false;
 };
 
 /// Settings of an AxiMemory.
@@ -76,6 +49,10 @@ struct AxiMemoryCounts {
   uint64_t violations = 0;  ///< of the protocol, by the master
 };
 
+/// The channels of AXI4.
+enum class AxiChannel : uint8_t { kReadAddress, kRead, kWriteAddress, kWrite, kWriteResponse };
+inline constexpr uint32_t kAxiChannels = 5;
+
 /// The memory: `size` bytes of host memory at bus address `base`, owned by the caller.
 class AxiMemory {
  public:
@@ -89,6 +66,7 @@ class AxiMemory {
   void Tick(const AxiRequestSignals& request) {
     if (!active_ && !request.ar_valid && !request.aw_valid && !request.w_valid) {
       ++cycle_;
+      checker_.Skip(1);
       return;
     }
     Advance(request);
@@ -105,6 +83,20 @@ class AxiMemory {
   void AddErrorRange(uint64_t address, uint64_t bytes, AxiResponseCode code);
   void ClearErrorRanges() { error_ranges_.clear(); }
 
+  /// Makes the slave's side of `channel` fall silent after `transfers` more transfers on it: no
+  /// ready, or no valid. Unmute() ends it.
+  void Mute(AxiChannel channel, uint64_t transfers) {
+    until_mute_[static_cast<uint32_t>(channel)] = transfers;
+    if (transfers != 0) return;
+    if (channel == AxiChannel::kReadAddress) response_.ar_ready = false;
+    if (channel == AxiChannel::kWriteAddress) response_.aw_ready = false;
+    if (channel == AxiChannel::kWrite) response_.w_ready = false;
+  }
+  void Unmute() { until_mute_.fill(UINT64_MAX); }
+  /// What is under way will never be answered: the slave forgets it. Writes take the rest of their
+  /// data.
+  void DropAnswers();
+
   /// The host's view of the bytes at a bus address; null where [address, address + bytes) is not
   /// inside.
   uint8_t* Pointer(uint64_t address, uint64_t bytes) {
@@ -112,13 +104,17 @@ class AxiMemory {
   }
 
   uint64_t cycle() const { return cycle_; }
-  const AxiMemoryCounts& counts() const { return counts_; }
+  AxiMemoryCounts counts() const {
+    AxiMemoryCounts counts = counts_;
+    counts.violations = checker_.violations();
+    return counts;
+  }
   /// Bursts accepted whose last beat (read) or response (write) has not been taken by the master.
   uint32_t outstanding() const { return reads_.count + writes_.count + replies_.count; }
 
   /// The first violations of the protocol in words, at most 16; counts().violations has their
   /// number.
-  const std::vector<std::string>& violations() const { return violations_; }
+  const std::vector<std::string>& violations() const { return checker_.texts(); }
 
  private:
   static constexpr uint32_t kCapacity = 64;
@@ -128,7 +124,8 @@ class AxiMemory {
     uint64_t due;      ///< first cycle in which an answer may be seen
     uint32_t left;     ///< beats
     uint8_t id;
-    uint8_t code;  ///< worst answer so far (writes)
+    uint8_t code;       ///< worst answer so far (writes)
+    bool lost = false;  ///< a write that is never answered
   };
 
   /// Bursts in the order of acceptance.
@@ -154,14 +151,17 @@ class AxiMemory {
   };
 
   void Advance(const AxiRequestSignals& request);
-  void AcceptAddress(const char* channel, uint64_t address, uint32_t beats, uint8_t size,
-                     uint8_t burst);
   void AcceptWriteBeat(const AxiRequestSignals& request);
   void PresentRead();
-  void CheckStable(const AxiRequestSignals& request);
-  void RememberHeld(const AxiRequestSignals& request);
+  void PresentAnswer();
   uint8_t CodeFor(uint64_t address) const;
-  void Violation(const char* format, ...);
+  bool Muted(AxiChannel channel) const {
+    return until_mute_[static_cast<uint32_t>(channel)] == 0;
+  }
+  void Count(AxiChannel channel) {
+    uint64_t& left = until_mute_[static_cast<uint32_t>(channel)];
+    if (left != UINT64_MAX && left != 0) --left;
+  }
   bool Inside(uint64_t address, uint64_t bytes) const {
     return address >= base_ && bytes <= size_ && address - base_ <= size_ - bytes;
   }
@@ -187,12 +187,9 @@ class AxiMemory {
   BurstRing reads_;    ///< read bursts with beats to come
   BurstRing writes_;   ///< write bursts with beats to come
   BurstRing replies_;  ///< write bursts waiting for their answer to be taken
-  bool ar_held_ = false, aw_held_ = false,
-       w_held_ = false;  ///< valid and not accepted in the last cycle
-  AxiRequestSignals held_;
-  uint8_t held_data_[64];
+  std::array<uint64_t, kAxiChannels> until_mute_;
+  AxiChecker checker_;
   AxiMemoryCounts counts_;
-  std::vector<std::string> violations_;
 };
 
 }  // namespace npugen

@@ -7,11 +7,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -21,7 +20,11 @@
 
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
+#include "generator/support/cache.h"
+#include "generator/support/file.h"
 #include "generator/support/process.h"
+#include "generator/support/sha256.h"
+#include "generator/support/temporary.h"
 #include "verif/sim/harness_sources.h"
 #include "verif/sim/verilated_code.h"
 
@@ -31,16 +34,32 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLibraryName = "npu_model.so";
+/// Kinds of entries in the cache.
+constexpr const char* kModels = "models";
+constexpr const char* kRuntime = "runtime";
 constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
 
-/// Options of verilator besides files and folders.
-std::vector<std::string> VerilatorFlags(bool waves) {
-  std::vector<std::string> flags = {"--cc",         "--x-assign",     "fast",     "--x-initial",
-                                    "fast",         "--noassert",     "-O3",      "--no-timing",
-                                    "--top-module", "npu_top",        "--prefix", kClassName,
-                                    "-Wno-fatal",   "--output-split", "20000"};
-  if (waves) flags.insert(flags.end(), {"--trace-fst", "--trace-structs"});
+/// Options of verilator besides files and folders. The state at power-up is random: that is for the
+/// constructor and costs no cycle anything. Values that the language leaves unknown (an index beyond
+/// the end) would: they are random in quick models, which tests run.
+std::vector<std::string> VerilatorFlags(const ModelBuildOptions& options) {
+  std::vector<std::string> flags = {"--cc",
+                                    "--x-initial",
+                                    "unique",
+                                    "--x-assign",
+                                    options.quick ? "unique" : "fast",
+                                    "--noassert",
+                                    "-O3",
+                                    "--no-timing",
+                                    "--top-module",
+                                    "npu_top",
+                                    "--prefix",
+                                    kClassName,
+                                    "-Wno-fatal",
+                                    "--output-split",
+                                    "20000"};
+  if (options.waves) flags.insert(flags.end(), {"--trace-fst", "--trace-structs"});
   return flags;
 }
 
@@ -49,40 +68,29 @@ std::string Environment(const char* name, const std::string& otherwise) {
   return value != nullptr && *value != '\0' ? value : otherwise;
 }
 
+/// The text of a file that a tool wrote, or of /proc; nothing if it cannot be read.
 std::string ReadAll(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  constexpr uint64_t kMost = uint64_t{1} << 30;
+  Result<std::string> text = ReadFileText(path.string(), kMost);
+  return text ? std::move(*text) : std::string();
 }
 
-bool WriteAll(const fs::path& path, std::string_view text) {
+/// Writes a file of the build folder, and the folders above it.
+Status WriteText(const fs::path& path, std::string_view text) {
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  return !file.fail();
+  return WriteNewFile(path.string(), text);
 }
 
-/// FNV-1a over 128 bits; each item is hashed with its length, so that items cannot run into each
-/// other.
+/// SHA-256 of items with their lengths, so that items cannot run into each other.
 class ContentHash {
  public:
-  void Add(std::string_view item) {
-    AddBytes(fmt::format("{}:", item.size()));
-    AddBytes(item);
-  }
-  std::string Text() const {
-    return fmt::format("{:016x}{:016x}", static_cast<uint64_t>(state_ >> 64),
-                       static_cast<uint64_t>(state_));
-  }
+  void Add(std::string_view item) { text_ += fmt::format("{}:{}", item.size(), item); }
+  /// As many digits as keep names short.
+  std::string Text() const { return Sha256(text_).substr(0, 32); }
 
  private:
-  __extension__ using Wide = unsigned __int128;
-  static constexpr Wide kPrime = (Wide{1} << 88) + 0x13b;
-  void AddBytes(std::string_view bytes) {
-    for (const char byte : bytes) state_ = (state_ ^ static_cast<uint8_t>(byte)) * kPrime;
-  }
-  Wide state_ = (Wide{0x6c62272e07bb0142} << 64) + 0x62b821756295c58d;
+  std::string text_;
 };
 
 /// Model and features of the host CPU: -march=native code must not be used on another.
@@ -98,11 +106,6 @@ std::string HostCpu() {
   return cpu;
 }
 
-Diagnostic CannotWrite(const fs::path& path) {
-  return {DiagnosticCode::kFileWrite, SourceLocation{path.string(), 0, 0}, "it cannot be written",
-          "choose another cache folder with --cache or NPUGEN_CACHE"};
-}
-
 Diagnostic ToolFailure(std::string message, std::string hint) {
   return {DiagnosticCode::kToolFailed, SourceLocation(), std::move(message), std::move(hint)};
 }
@@ -111,7 +114,7 @@ Diagnostic ToolFailure(std::string message, std::string hint) {
 class FileLock {
  public:
   explicit FileLock(const fs::path& path)
-      : file_(open(path.c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644)) {}
+      : file_(open(path.c_str(), O_CREAT | O_RDWR | O_NOFOLLOW | O_CLOEXEC, 0600)) {}
   ~FileLock() {
     if (file_ >= 0) close(file_);
   }
@@ -123,26 +126,6 @@ class FileLock {
 
  private:
   int file_;
-};
-
-/// A folder that disappears with the object.
-class TemporaryFolder {
- public:
-  explicit TemporaryFolder(const fs::path& parent) {
-    std::string pattern = (parent / "build.XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~TemporaryFolder() {
-    std::error_code error;
-    if (!path_.empty()) fs::remove_all(path_, error);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  bool ok() const { return !path_.empty(); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
 };
 
 /// Values of `NAME += \` lists in a makefile that Verilator wrote.
@@ -171,13 +154,14 @@ std::vector<std::string> MakefileList(const std::string& makefile, const std::st
 /// One translation unit.
 struct CompileStep {
   std::string source;  ///< relative to the build folder, or absolute
-  std::string object;  ///< likewise
+  std::string object;  ///< likewise; where the cache has it, after its compilation
   enum class Kind : uint8_t {
     kHarness,    ///< ours
     kGenerated,  ///< written by Verilator, or of its library; runs in every cycle
     kCold        ///< generated, runs once
   };
   Kind kind = Kind::kHarness;
+  std::string key = "";  ///< of an object that the cache keeps
 };
 
 /// Options of the compiler for a step. Cold code is compiled for a short build.
@@ -207,52 +191,61 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
 
 class Builder {
  public:
-  Builder(const FileSet& files, const ModelBuildOptions& options)
+  Builder(const FileSet& files, const ModelBuildOptions& options, Cache cache)
       : files_(files),
         options_(options),
-        cache_(fs::absolute(options.cache_folder.empty() ? DefaultCacheFolder()
-                                                         : options.cache_folder)),
+        cache_(std::move(cache)),
         verilator_(Environment("VERILATOR", "verilator")),
         compiler_(Environment("CXX", "g++")) {}
 
   Result<BuiltModel> Run() {
-    std::error_code error;
-    for (const char* folder : {"models", "runtime", "locks", "logs", "tmp"}) {
-      fs::create_directories(cache_ / folder, error);
-      if (error) return CannotWrite(cache_ / folder);
-    }
-    const TemporaryFolder temporary(cache_ / "tmp");
-    if (!temporary.ok()) return CannotWrite(cache_ / "tmp");
-    folder_ = temporary.path();
+    const Result<TemporaryFolder> work = cache_.Work();
+    if (!work) return work.errors();
+    folder_ = work->path();
+    const Result<std::string> logs = cache_.Folder("logs");
+    if (!logs) return logs.errors();
+    const Result<std::string> locks = cache_.Folder("locks");
+    if (!locks) return locks.errors();
 
     const Status tools = AskTools();
     if (!tools) return tools.errors();
     const std::string key = Key();
-    const fs::path entry = cache_ / "models" / key;
-    log_ = cache_ / "logs" / (key + ".log");
-    BuiltModel model = {(entry / kLibraryName).string(), key, false, 0};
-    if (fs::exists(model.library, error)) return model;
+    log_ = fs::path(*logs) / (key + ".log");
+    Result<std::optional<std::string>> found = cache_.Find(kModels, key);
+    if (!found) return found.errors();
+    if (*found) return Model(**found, key);
 
-    FileLock lock(cache_ / "locks" / key);
-    if (!lock.ok()) return CannotWrite(cache_ / "locks");
+    const fs::path lock_path = fs::path(*locks) / key;
+    FileLock lock(lock_path);
+    if (!lock.ok()) {
+      return SystemError(DiagnosticCode::kFileWrite, lock_path.string(), "locked", errno);
+    }
     if (!lock.TryLock()) {
       Progress("waiting for another build of the same model");
       lock.Lock();
     }
-    if (fs::exists(model.library, error)) return model;
+    found = cache_.Find(kModels, key);
+    if (!found) return found.errors();
+    if (*found) return Model(**found, key);
 
     const auto start = std::chrono::steady_clock::now();
     const Status built = Build();
     if (!built) return built.errors();
-    fs::rename(folder_ / "entry", entry, error);
-    if (error) return CannotWrite(entry);
+    const Result<std::string> entry = cache_.Store(kModels, key, (folder_ / "entry").string());
+    if (!entry) return entry.errors();
+    std::error_code error;
     fs::remove(log_, error);
+    BuiltModel model = Model(*entry, key);
     model.built = true;
     model.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     return model;
   }
 
  private:
+  static BuiltModel Model(const std::string& entry, const std::string& key) {
+    return {(fs::path(entry) / kLibraryName).string(), key, false, 0};
+  }
+
   void Progress(const std::string& text) {
     if (options_.progress) options_.progress(text);
   }
@@ -295,7 +288,7 @@ class Builder {
   std::string Key() const {
     ContentHash hash;
     HashTools(hash);
-    for (const std::string& flag : VerilatorFlags(options_.waves)) hash.Add(flag);
+    for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
     for (const std::string& module : options_.shared_modules) hash.Add(module);
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/")) continue;
@@ -317,7 +310,8 @@ class Builder {
     if (!status) return status.errors();
     if (*status == 0) return Unit{};
     const std::string text = ReadAll(output);
-    WriteAll(log_, fmt::format("{}\n{}", fmt::join(arguments, " "), text));
+    // The message has the first error; without a log it has to do.
+    const bool logged = WriteText(log_, fmt::format("{}\n{}", fmt::join(arguments, " "), text)).ok();
     std::string first;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {
@@ -328,26 +322,26 @@ class Builder {
     }
     return ToolFailure(
         fmt::format("`{}` failed with status {}{}", arguments.front(), *status, first),
-        fmt::format("its output is in {}", log_.string()));
+        logged ? fmt::format("its output is in {}", log_.string()) : "");
   }
 
   Status Build() {
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/") && path != "filelist.f") continue;
-      if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
+      if (Status status = WriteText(folder_ / path, text); !status) return status;
     }
     for (const HarnessSource& source : HarnessSources()) {
       if (source.rewriter()) continue;
-      if (!WriteAll(folder_ / source.path, source.text)) return CannotWrite(folder_ / source.path);
+      if (Status status = WriteText(folder_ / source.path, source.text); !status) return status;
     }
     std::string sharing = "`verilator_config\n";
     for (const std::string& module : options_.shared_modules) {
       sharing += fmt::format("no_inline -module \"{}\"\n", module);
     }
-    if (!WriteAll(folder_ / kSharingName, sharing)) return CannotWrite(folder_ / kSharingName);
+    if (Status status = WriteText(folder_ / kSharingName, sharing); !status) return status;
     Progress("verilating");
     std::vector<std::string> verilate = {verilator_};
-    for (std::string& flag : VerilatorFlags(options_.waves)) verilate.push_back(std::move(flag));
+    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
     verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
     if (Status status = RunTool(verilate, "verilator"); !status) return status;
 
@@ -376,15 +370,13 @@ class Builder {
       steps.push_back({std::string(source.path), fmt::format("{}.o", source.path),
                        CompileStep::Kind::kHarness});
     }
-    const fs::path runtime = RuntimeFolder();
     for (const char* speed : {"FAST", "SLOW"}) {
       for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
-        const fs::path object = runtime / (name + ".o");
-        steps.push_back({(include_ / (name + ".cpp")).string(), object.string(),
-                         CompileStep::Kind::kGenerated});
+        steps.push_back({(include_ / (name + ".cpp")).string(), name + ".o",
+                         CompileStep::Kind::kGenerated, RuntimeKey(name)});
       }
     }
-    if (Status status = CompileAll(steps); !status) return status;
+    if (Status status = CompileAll(&steps); !status) return status;
 
     Progress("linking");
     std::error_code error;
@@ -407,7 +399,7 @@ class Builder {
     const auto close = [&]() -> Status {
       if (includes.empty()) return Unit{};
       const std::string unit = fmt::format("obj/unit{}", steps->size());
-      if (!WriteAll(folder_ / (unit + ".cpp"), includes)) return CannotWrite(folder_ / unit);
+      if (Status status = WriteText(folder_ / (unit + ".cpp"), includes); !status) return status;
       steps->push_back({unit + ".cpp", unit + ".o", kind});
       includes.clear();
       bytes = 0;
@@ -441,36 +433,34 @@ class Builder {
                          "Verilator 5.006 is known to work");
     }
     for (const auto& [path, text] : files) {
-      if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
+      if (Status status = WriteText(folder_ / path, text); !status) return status;
     }
     return Unit{};
   }
 
-  /// Objects of Verilator's own library, shared by all models of the same tools.
-  fs::path RuntimeFolder() const {
+  /// The key of an object of Verilator's own library, shared by all models of the same tools.
+  std::string RuntimeKey(const std::string& name) const {
     ContentHash hash;
     HashTools(hash);
-    const fs::path folder = cache_ / "runtime" / hash.Text();
-    std::error_code error;
-    fs::create_directories(folder, error);
-    return folder;
+    return name + "-" + hash.Text();
   }
 
-  Status CompileAll(const std::vector<CompileStep>& steps) {
-    const bool has_ccache = Ask({"ccache", "--version"}).ok();
+  Status CompileAll(std::vector<CompileStep>* steps) {
+    // ccache is a help only: one that cannot work (its folder may be read-only) is left out.
+    use_ccache_ = Ask({"ccache", "--version"}).ok();
     std::atomic<size_t> next = 0;
     size_t finished = 0;
     std::optional<Diagnostics> errors;
     std::mutex mutex;
     const auto work = [&] {
-      for (size_t i = next++; i < steps.size(); i = next++) {
+      for (size_t i = next++; i < steps->size(); i = next++) {
         {
           const std::lock_guard guard(mutex);
           if (errors) return;
-          Progress(fmt::format("compiling {} of {}", std::min(finished + 1, steps.size()),
-                               steps.size()));
+          Progress(fmt::format("compiling {} of {}", std::min(finished + 1, steps->size()),
+                               steps->size()));
         }
-        const Status status = Compile(steps[i], fmt::format("compile{}", i), has_ccache);
+        const Status status = CompileOrFind(fmt::format("compile{}", i), &(*steps)[i]);
         const std::lock_guard guard(mutex);
         ++finished;
         if (!status && !errors) errors = status.errors();
@@ -479,21 +469,34 @@ class Builder {
     const size_t jobs = options_.jobs > 0 ? static_cast<size_t>(options_.jobs)
                                           : std::max(1u, std::thread::hardware_concurrency());
     std::vector<std::thread> threads;
-    for (size_t i = 1; i < std::min(jobs, steps.size()); ++i) threads.emplace_back(work);
+    for (size_t i = 1; i < std::min(jobs, steps->size()); ++i) threads.emplace_back(work);
     work();
     for (std::thread& thread : threads) thread.join();
     if (errors) return *errors;
     return Unit{};
   }
 
-  Status Compile(const CompileStep& step, const std::string& name, bool has_ccache) {
-    std::error_code error;
-    const bool shared = fs::path(step.object).is_absolute();
-    if (shared && fs::exists(step.object, error)) return Unit{};
-    const std::string output = shared ? name + ".o" : step.object;
-    std::vector<std::string> arguments;
-    if (has_ccache) arguments.push_back("ccache");
-    arguments.push_back(compiler_);
+  /// Compiles a step, or takes its object from the cache where the cache keeps it.
+  Status CompileOrFind(const std::string& name, CompileStep* step) {
+    if (step->key.empty()) return Compile(*step, step->object, name);
+    Result<std::optional<std::string>> found = cache_.Find(kRuntime, step->key);
+    if (!found) return found.errors();
+    if (!*found) {
+      const fs::path entry = folder_ / (name + ".entry");
+      std::error_code error;
+      fs::create_directory(entry, error);
+      const std::string object = (entry.filename() / step->object).string();
+      if (Status status = Compile(*step, object, name); !status) return status;
+      Result<std::string> stored = cache_.Store(kRuntime, step->key, entry.string());
+      if (!stored) return stored.errors();
+      found = std::optional(std::move(*stored));
+    }
+    step->object = (fs::path(**found) / step->object).string();
+    return Unit{};
+  }
+
+  Status Compile(const CompileStep& step, const std::string& output, const std::string& name) {
+    std::vector<std::string> arguments = {compiler_};
     for (std::string& flag : CompilerFlags(options_, step.kind)) {
       arguments.push_back(std::move(flag));
     }
@@ -504,18 +507,19 @@ class Builder {
     arguments.insert(arguments.end(),
                      {"-I.", "-Iobj", "-isystem", include_.string(), "-isystem",
                       (include_ / "vltstd").string(), "-c", step.source, "-o", output});
-    if (Status status = RunTool(arguments, name); !status) return status;
-    if (shared) {
-      // Another process may do the same; the last one wins, and all write the same.
-      fs::rename(folder_ / output, step.object, error);
-      if (error) return CannotWrite(step.object);
+    if (use_ccache_) {
+      std::vector<std::string> through = {"ccache"};
+      through.insert(through.end(), arguments.begin(), arguments.end());
+      if (RunTool(through, name).ok()) return Unit{};
+      // Whether the fault is ccache's or the compiler's, the compiler alone will say.
+      use_ccache_ = false;
     }
-    return Unit{};
+    return RunTool(arguments, name);
   }
 
   const FileSet& files_;
   const ModelBuildOptions& options_;
-  const fs::path cache_;
+  const Cache cache_;
   const std::string verilator_;
   const std::string compiler_;
   std::string verilator_version_;
@@ -524,23 +528,15 @@ class Builder {
   fs::path folder_;
   fs::path include_;
   fs::path log_;
+  std::atomic<bool> use_ccache_ = false;
 };
 
 }  // namespace
 
-std::string DefaultCacheFolder() {
-  if (std::string folder = Environment("NPUGEN_CACHE", ""); !folder.empty()) return folder;
-  if (std::string folder = Environment("XDG_CACHE_HOME", ""); !folder.empty()) {
-    return folder + "/npugen";
-  }
-  if (std::string folder = Environment("HOME", ""); !folder.empty()) {
-    return folder + "/.cache/npugen";
-  }
-  return fmt::format("/tmp/npugen-{}", getuid());
-}
-
 Result<BuiltModel> BuildModel(const FileSet& files, const ModelBuildOptions& options) {
-  return Builder(files, options).Run();
+  Result<Cache> cache = Cache::Open(options.cache_folder);
+  if (!cache) return cache.errors();
+  return Builder(files, options, std::move(*cache)).Run();
 }
 
 Result<BuiltModel> BuildConfigModel(const NpuConfig& config, ModelBuildOptions options) {

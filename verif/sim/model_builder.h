@@ -14,7 +14,7 @@ namespace npugen {
 
 /// How to build a simulation model.
 struct ModelBuildOptions {
-  std::string cache_folder;  ///< empty: DefaultCacheFolder()
+  std::string cache_folder;  ///< empty: DefaultCacheFolder() of support/cache.h
   bool waves = false;        ///< a variant that can write waveforms; slower to build and run
   bool quick = false;        ///< less optimization: built sooner, runs slower
   int jobs = 0;              ///< compilers at a time; 0: one for each CPU
@@ -34,12 +34,9 @@ struct BuiltModel {
   double seconds = 0;   ///< that the build took
 };
 
-/// $NPUGEN_CACHE, else $XDG_CACHE_HOME/npugen, else $HOME/.cache/npugen, else a folder in /tmp.
-std::string DefaultCacheFolder();
-
 /// Gives the model of `files` (an emission), building it if the cache lacks it. Two processes that
 /// want the same model do not build it twice; a build that fails or is killed leaves no entry, only
-/// a log. Errors: kToolMissing, kToolFailed (with the path of the log), kFileWrite.
+/// a log. Errors: kToolMissing, kToolFailed (with the path of the log), those of Cache.
 Result<BuiltModel> BuildModel(const FileSet& files, const ModelBuildOptions& options);
 
 /// Emits `config` and gives its model; chooses the shared modules. Errors also those of MakePlan()

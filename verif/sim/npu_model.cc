@@ -47,17 +47,32 @@ npugen::AxiMemoryOptions MemoryOptions(const npu_model_settings& settings, uint3
   return options;
 }
 
+/// A context in which models come into being with the state of `seed`.
+std::unique_ptr<VerilatedContext> PowerUp(uint64_t seed) {
+  auto context = std::make_unique<VerilatedContext>();
+  if (seed == 0) return context;
+  // Neighbouring seeds would begin with alike numbers: the bits are mixed (splitmix64). 31 of them
+  // are left, and 0 would mean a seed of Verilator's own choice.
+  uint64_t mixed = seed * 0x9e3779b97f4a7c15;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  context->randReset(2);
+  context->randSeed(static_cast<int>(std::max<uint64_t>(mixed >> 33, 1)));
+  return context;
+}
+
 }  // namespace
 
 struct npu_model {
  public:
   explicit npu_model(const npu_model_settings& settings)
-      : memory_(settings.memory, settings.memory_base, settings.memory_bytes,
+      : context_(PowerUp(settings.power_up_seed)),
+        memory_(settings.memory, settings.memory_base, settings.memory_bytes,
                 MemoryOptions(settings, kBusBytes)),
         trace_(static_cast<uint64_t*>(std::calloc(kTags * NPU_MODEL_CAUSES, sizeof(uint64_t)))) {
 #ifdef NPU_MODEL_WAVES
     if (settings.waves != nullptr) {
-      context_.traceEverOn(true);
+      context_->traceEverOn(true);
       waves_ = std::make_unique<VerilatedFstC>();
       top_.trace(waves_.get(), 99);
       waves_->open(settings.waves);
@@ -169,7 +184,7 @@ struct npu_model {
   }
 
   void ReadCounters(npu_model_counters* counters) const {
-    const npugen::AxiMemoryCounts& counts = memory_.counts();
+    const npugen::AxiMemoryCounts counts = memory_.counts();
     counters->cycles = cycles_;
     counters->read_bursts = counts.read_bursts;
     counters->read_beats = counts.read_beats;
@@ -181,6 +196,7 @@ struct npu_model {
   }
 
   npugen::AxiMemory& memory() { return memory_; }
+  void MemoryChanged() { copy_response_ = true; }
   const uint64_t* Trace(uint32_t* tags) const {
     *tags = last_tag_ + 1;
     return trace_.get();
@@ -363,8 +379,8 @@ struct npu_model {
     void operator()(void* pointer) const { std::free(pointer); }
   };
 
-  VerilatedContext context_;
-  Vnpu_top top_{&context_};
+  std::unique_ptr<VerilatedContext> context_;
+  Vnpu_top top_{context_.get()};
   npugen::AxiMemory memory_;
   std::unique_ptr<uint64_t, Free> trace_;
 #ifdef NPU_MODEL_WAVES
@@ -416,6 +432,22 @@ constexpr npu_model_interface kInterface = {
     .hardware_reset = [](npu_model* model) { model->HardwareReset(); },
     .add_error_range = AddErrorRange,
     .clear_errors = [](npu_model* model) { model->memory().ClearErrorRanges(); },
+    .mute =
+        [](npu_model* model, uint32_t channel, uint64_t transfers) {
+          if (channel >= npugen::kAxiChannels) return;
+          model->memory().Mute(static_cast<npugen::AxiChannel>(channel), transfers);
+          model->MemoryChanged();
+        },
+    .unmute =
+        [](npu_model* model) {
+          model->memory().Unmute();
+          model->MemoryChanged();
+        },
+    .drop_answers =
+        [](npu_model* model) {
+          model->memory().DropAnswers();
+          model->MemoryChanged();
+        },
     .read_counters = [](npu_model* model,
                         npu_model_counters* counters) { model->ReadCounters(counters); },
     .trace = [](npu_model* model, uint32_t* tags) { return model->Trace(tags); },

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "generator/support/cache.h"
+
 namespace npugen {
 namespace {
 
@@ -25,6 +27,8 @@ Diagnostic CannotLoad(const std::string& library, std::string why) {
 
 Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& library,
                                                          const SimulationOptions& options) {
+  // To load it is to run it.
+  if (Status safe = CheckCachedFile(library); !safe) return safe.errors();
   std::unique_ptr<SimulatedNpu> npu(new SimulatedNpu());
   npu->handle_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (npu->handle_ == nullptr) return CannotLoad(library, dlerror());
@@ -54,6 +58,7 @@ Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& libr
   settings.stall = static_cast<uint32_t>(std::clamp(options.stalls, 0.0, 0.99) * 65536);
   settings.interleave = options.interleave;
   settings.seed = options.stall_seed;
+  settings.power_up_seed = options.power_up_seed;
   settings.waves = options.waves.empty() ? nullptr : options.waves.c_str();
   settings.waves_from = options.waves_from;
   settings.waves_cycles = options.waves_cycles;
@@ -78,6 +83,10 @@ uint32_t SimulatedNpu::ReadRegister(uint32_t offset) {
 
 void SimulatedNpu::WriteRegister(uint32_t offset, uint32_t value) {
   if (interface_->write_register(model_, offset, value, 0xf) != 0) ++failed_accesses_;
+}
+
+void SimulatedNpu::WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe) {
+  if (interface_->write_register(model_, offset, value, strobe) != 0) ++failed_accesses_;
 }
 
 uint64_t SimulatedNpu::RunUntilInterrupt(uint64_t cycles) {
@@ -151,6 +160,16 @@ Timeline SimulatedNpu::TakeTimeline() {
 void SimulatedNpu::AddErrorRange(uint64_t address, uint64_t bytes) {
   interface_->add_error_range(model_, address, bytes, 2);
 }
+
+void SimulatedNpu::MuteBus(uint32_t channel, uint64_t transfers) {
+  interface_->mute(model_, channel, transfers);
+}
+
+void SimulatedNpu::UnmuteBus() { interface_->unmute(model_); }
+
+void SimulatedNpu::DropAnswers() { interface_->drop_answers(model_); }
+
+void SimulatedNpu::HardwareReset() { interface_->hardware_reset(model_); }
 
 void SimulatedNpu::ClearErrors() { interface_->clear_errors(model_); }
 

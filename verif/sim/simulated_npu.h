@@ -13,6 +13,9 @@ namespace npugen {
 /// Cycles in a wave file unless told otherwise: a file of some ten megabytes.
 inline constexpr uint64_t kDefaultWavesCycles = 100'000;
 
+/// Seed of the state at power-up unless told otherwise.
+inline constexpr uint64_t kDefaultPowerUpSeed = 1;
+
 /// Memory and disturbances of a simulation.
 struct SimulationOptions {
   uint64_t memory_base = 0x8000'0000;  ///< bus address; a multiple of 4096
@@ -21,6 +24,8 @@ struct SimulationOptions {
   double stalls = 0;      ///< probability that a bus channel pauses in a cycle, 0 <= stalls < 1
   uint64_t stall_seed = 1;
   bool interleave = false;  ///< beats of different read ids come mixed
+  /// Seed of what flip-flops and memories hold at power-up; 0: all of them are 0.
+  uint64_t power_up_seed = kDefaultPowerUpSeed;
   std::string waves;        ///< FST file to write; only models built with waves can
   uint64_t waves_from = 0;  ///< first cycle in it, since the model was made
   uint64_t waves_cycles = kDefaultWavesCycles;  ///< cycles in it; 0: all that follow
@@ -29,7 +34,8 @@ struct SimulationOptions {
 /// One NPU just after reset.
 class SimulatedNpu : public Machine {
  public:
-  /// Loads `library`. Errors: kToolFailed when it is no model, kFileWrite for the wave file.
+  /// Loads `library`, a file in an entry of a cache. Errors: kToolFailed when it is no model,
+  /// kFileWrite for the wave file, those of CheckCachedFile().
   static Result<std::unique_ptr<SimulatedNpu>> Open(const std::string& library,
                                                     const SimulationOptions& options);
   ~SimulatedNpu() override;
@@ -55,6 +61,14 @@ class SimulatedNpu : public Machine {
   /// Bus beats that touch [address, address + bytes) fail.
   void AddErrorRange(uint64_t address, uint64_t bytes);
   void ClearErrors();
+  /// Channel 0 AR, 1 R, 2 AW, 3 W, 4 B of the bus falls silent after `transfers` more transfers.
+  void MuteBus(uint32_t channel, uint64_t transfers);
+  void UnmuteBus();
+  /// The memory forgets what is under way: it is never answered.
+  void DropAnswers();
+  void HardwareReset();
+  /// Writes the bytes of a register whose bits are set in `strobe`.
+  void WriteRegister(uint32_t offset, uint32_t value, uint32_t strobe);
   /// Register accesses that were answered with an error, or not at all.
   uint64_t failed_accesses() const { return failed_accesses_; }
   /// The model behind, for accesses that Machine does not offer.

@@ -20,7 +20,7 @@ npugen_bench(NAME barriers TOP npu_barriers TEST barriers_test.cc RTL units/npu_
   VARIANTS p1:UnitPorts=1,Barriers=16 p2:UnitPorts=2,Barriers=16 p33:UnitPorts=33,Barriers=34)
 npugen_bench(NAME controller TOP npu_controller TEST controller_test.cc
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_fetch.sv units/npu_dispatch.sv
-      units/npu_barriers.sv units/npu_controller.sv ../generator/arch/command_set.cc
+      units/npu_barriers.sv units/npu_watchdog.sv units/npu_controller.sv ../generator/arch/command_set.cc
   VARIANTS pe1:GridX=1,GridY=1,Barriers=16,BusBytes=16,AddrW=40,InstructionEntries=64
            pe4:GridX=2,GridY=2,Barriers=16,BusBytes=4,AddrW=32,InstructionEntries=32
            pe32:GridX=8,GridY=4,Barriers=34,BusBytes=64,AddrW=64,InstructionEntries=16384)

@@ -66,20 +66,20 @@ module dma_bench #(
   output wire                   fetch_r_last_o,
   output wire                   m_axi_arvalid_o,
   input  wire                   m_axi_arready_i,
-  output wire                   m_axi_arid_o,
+  output wire  [1:0]            m_axi_arid_o,
   output wire  [39:0]           m_axi_araddr_o,
   output wire  [7:0]            m_axi_arlen_o,
   output wire  [2:0]            m_axi_arsize_o,
   output wire  [1:0]            m_axi_arburst_o,
   input  wire                   m_axi_rvalid_i,
   output wire                   m_axi_rready_o,
-  input  wire                   m_axi_rid_i,
+  input  wire  [1:0]            m_axi_rid_i,
   input  wire  [8*BusBytes-1:0] m_axi_rdata_i,
   input  wire  [1:0]            m_axi_rresp_i,
   input  wire                   m_axi_rlast_i,
   output wire                   m_axi_awvalid_o,
   input  wire                   m_axi_awready_i,
-  output wire                   m_axi_awid_o,
+  output wire  [1:0]            m_axi_awid_o,
   output wire  [39:0]           m_axi_awaddr_o,
   output wire  [7:0]            m_axi_awlen_o,
   output wire  [2:0]            m_axi_awsize_o,
@@ -91,6 +91,7 @@ module dma_bench #(
   output wire                   m_axi_wlast_o,
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
+  input  wire  [1:0]            m_axi_bid_i,
   input  wire  [1:0]            m_axi_bresp_i,
   output wire                   mem_wr_valid_o,
   input  wire                   mem_wr_ready_i,
@@ -114,6 +115,8 @@ module dma_bench #(
   wire [7:0]            load_ar_len;
   wire [8*BusBytes-1:0] load_r_data;
   wire [1:0]            load_r_resp;
+  wire                  unused_load_quiet, unused_store_quiet, unused_store_forget;
+  wire                  unused_read_forget;
 
   npu_dma #(
     .BusBytes        (BusBytes),
@@ -129,6 +132,11 @@ module dma_bench #(
     .MaxBurst        (MaxBurst),
     .Barriers        (Barriers)
   ) u_dma (
+    .load_timeout_i (1'b0),
+    .store_timeout_i(1'b0),
+    .load_quiet_o   (unused_load_quiet),
+    .store_quiet_o  (unused_store_quiet),
+    .store_forget_o (unused_store_forget),
     .load_ar_valid_o(load_ar_valid),
     .load_ar_ready_i(load_ar_ready),
     .load_ar_addr_o (load_ar_addr),
@@ -143,8 +151,11 @@ module dma_bench #(
 
   npu_axi_read_mux #(
     .BusBytes(BusBytes),
+    .Bursts  (2 * Outstanding),
     .AddrW   (AddrW)
   ) u_mux (
+    .clear_i        (1'b0),  // the test's fetch side goes on
+    .forget_o       (unused_read_forget),
     .load_ar_valid_i(load_ar_valid),
     .load_ar_ready_o(load_ar_ready),
     .load_ar_addr_i (load_ar_addr),

@@ -349,6 +349,7 @@ class Bench {
     dut_.m_axi_awready_i = response.aw_ready;
     dut_.m_axi_wready_i = response.w_ready;
     dut_.m_axi_bvalid_i = response.b_valid;
+    dut_.m_axi_bid_i = response.b_id;
     dut_.m_axi_bresp_i = response.b_resp;
     dut_.eval();
 
@@ -449,7 +450,7 @@ class Bench {
     if (dut_.m_axi_awvalid_o && first_write == 0) first_write = cycle;
     if (dut_.m_axi_bvalid_i) last_answer = cycle;
     read_beats_shown_ += dut_.read_beat_o;
-    if (dut_.m_axi_rvalid_i && dut_.m_axi_rready_o && dut_.m_axi_rid_i) {
+    if (dut_.m_axi_rvalid_i && dut_.m_axi_rready_o && dut_.m_axi_rid_i % 2 == 1) {
       ++read_beats_;
       last_read = cycle;
     }
@@ -1013,50 +1014,6 @@ uint64_t Measure(Bench& bench, const std::vector<Box>& boxes, const char* what) 
               static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(end - begin),
               static_cast<double>(bytes) / kBus / (end - begin));
   return end - begin;
-}
-
-TEST(AxiMemory, NoticesProtocolViolations) {
-  std::vector<uint8_t> storage(8192);
-  AxiMemoryOptions options;
-  options.bus_bytes = 16;
-  options.max_burst_beats = 64;
-  AxiMemory memory(storage.data(), 0x1000, storage.size(), options);
-  const uint8_t data[64] = {};
-  AxiRequestSignals good;
-  good.ar_valid = good.aw_valid = true;
-  good.ar_addr = good.aw_addr = 0x1100;
-  good.ar_size = good.aw_size = 4;
-  good.r_ready = good.b_ready = true;
-  good.w_data = data;
-  auto violations = [&](auto change) {
-    memory.Reset();
-    AxiRequestSignals request = good;
-    change(request, 0);
-    memory.Tick(request);
-    request.ar_valid = request.aw_valid = false;
-    request.w_valid = request.w_last = true;
-    request.w_strb = 0xffff;
-    change(request, 1);
-    memory.Tick(request);
-    return memory.counts().violations;
-  };
-  using Request = AxiRequestSignals;
-  EXPECT_EQ(violations([](Request&, int) {}), 0u);
-  EXPECT_EQ(violations([](Request& r, int) { r.ar_addr = 0x1108; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int) { r.aw_size = 3; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int) { r.ar_burst = 0; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int) { r.ar_addr = 0x1ff0, r.ar_len = 1; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int) { r.ar_addr = 0x1000, r.ar_len = 64; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int cycle) { r.w_last = cycle == 2; }), 1u);
-  EXPECT_EQ(violations([](Request& r, int cycle) {
-              if (cycle == 1) r.w_strb = 0x10000;
-            }),
-            1u);
-  EXPECT_EQ(violations([](Request& r, int cycle) {
-              r.aw_valid = false;
-              r.w_valid = cycle == 0;  // gives up before it is accepted
-            }),
-            1u);
 }
 
 Bench::Options Fast(uint32_t latency) {

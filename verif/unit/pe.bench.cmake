@@ -1,8 +1,10 @@
-npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_arch
+npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_stream npugen_arch
   RTL cells/npu_fifo.sv cells/npu_ram_1r1w.sv cells/npu_ram_1rw.sv cells/npu_ram_fifo.sv cells/npu_requantize.sv
       units/npu_argmax.sv units/npu_waits.sv units/npu_command_queue.sv units/npu_core.sv units/npu_dot_tile.sv units/npu_drain.sv
       units/npu_lookup.sv units/npu_output_walker.sv units/npu_pe.sv units/npu_pe_memory.sv
       units/npu_postprocess.sv units/npu_row_writer.sv units/npu_sequencer.sv units/npu_softmax.sv units/npu_threshold.sv units/npu_weight_loader.sv
+  SYNTHESIS_RTL cells/npu_booth.sv units/npu_dot_lane.sv
+  SYNTHESIS_POPCOUNT Simd
   VARIANTS
     edge:PeMemBytes=32768,PeBanks=8,PeWordBytes=16,Cores=1,CoreMemBytes=32768,CoreBanks=4,CoreBankBytes=16,Lanes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,LookupPorts=4,BusBytes=16,SkipWindow=16,SkipSlices=32
     nano:PeMemBytes=8192,PeBanks=4,PeWordBytes=8,Cores=1,CoreMemBytes=8192,CoreBanks=2,CoreBankBytes=8,Lanes=4,Simd=4,Accumulators=16,PostWidth=4,Ports=1,LookupPorts=1,BusBytes=8,SkipWindow=4,SkipSlices=3

@@ -16,8 +16,8 @@
 #include "Vdut.h"
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
+#include "sw/stream/stream_decoder.h"
 #include "verif/functional/functional_model.h"
-#include "verif/functional/stream_decoder.h"
 
 namespace npugen {
 namespace {
@@ -670,7 +670,7 @@ class PeTest : public ::testing::Test {
     const uint32_t id = maker.Uniform(0, 15);
     maker.Set(*command, "wait1_id", id);
     maker.Set(*command, "wait1_count", maker.Uniform(1, 1000));
-    const int64_t bytes = functional::WaitCount(config_, *command, 1) - command->Get("wait1_count");
+    const int64_t bytes = WaitCount(config_, *command, 1) - command->Get("wait1_count");
     pe_.SetCount(id, 0);
     const int64_t first = (command->Get("weight_row") + 1) * config_.core_row_bytes();
     for (std::vector<uint8_t>& core : *cores) {
@@ -832,7 +832,7 @@ TEST_F(PeTest, BitsRefused) {
     std::array<FunctionalWindow, kWindowCount> windows;
     windows[0].memory = stream;
     const uint8_t expected = model_.Run(windows, 0).error_code;
-    EXPECT_EQ(expected, functional::ErrorCode("BadField")) << "change " << i;
+    EXPECT_EQ(expected, ErrorCode("BadField")) << "change " << i;
     std::vector<uint8_t> image;
     pe_.Push(command);
     ASSERT_TRUE(pe_.Finish(nullptr, image, 100'000)) << "change " << i;

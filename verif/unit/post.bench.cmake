@@ -1,8 +1,10 @@
 npugen_bench(NAME postprocess TOP npu_postprocess TEST postprocess_test.cc
   RTL cells/npu_requantize.sv units/npu_postprocess.sv
+  SYNTHESIS_RTL cells/npu_booth.sv
   VARIANTS r1:Width=1 r4:Width=4 r16:Width=16)
 npugen_bench(NAME softmax TOP npu_softmax TEST softmax_test.cc
   RTL cells/npu_fifo.sv units/npu_softmax.sv
+  SYNTHESIS_RTL cells/npu_booth.sv
   VARIANTS a16:ReadBytes=16 a4:ReadBytes=4 a1:ReadBytes=1 a64:ReadBytes=64)
 npugen_bench(NAME argmax TOP npu_argmax TEST argmax_test.cc RTL units/npu_argmax.sv
   VARIANTS a16:ReadBytes=16 a4:ReadBytes=4 a1:ReadBytes=1 a64:ReadBytes=64)

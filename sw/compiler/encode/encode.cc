@@ -4,7 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
+
+#include "generator/support/check.h"
+
+#include "sw/stream/field_check.h"
 
 namespace npugen::compiler {
 namespace {
@@ -18,7 +21,7 @@ class FieldWriter {
     if (errors_ != nullptr) {
       errors_->push_back(fmt::format("{} = {}", field, value));
     } else {
-      assert(false && "field out of range");
+      InternalError(fmt::format("{} = {} does not fit into a command", field, value));
     }
   }
 
@@ -26,6 +29,14 @@ class FieldWriter {
   Command* command_;
   FieldErrors* errors_;
 };
+
+/// What hardware would refuse is an error like a field that does not fit.
+void CheckFields(const NpuConfig& config, const Command& command, FieldErrors* errors) {
+  if (errors == nullptr || !errors->empty()) return;
+  if (std::optional<std::string> problem = CheckCommandFields(config, command)) {
+    errors->push_back(fmt::format("{}: {}", FindOpcode(command.words()[0] & 0xff)->name, *problem));
+  }
+}
 
 Opcode OpcodeOf(LayerKind kind) {
   switch (kind) {
@@ -52,8 +63,7 @@ Opcode OpcodeOf(LayerKind kind) {
     case LayerKind::kCopy:
       break;
   }
-  assert(false && "copies are DMA commands");
-  return Opcode::kEnd;
+  InternalError("copies are DMA commands");
 }
 
 /// The scale of all results stands behind what MATMUL and WINDOW need otherwise.
@@ -318,6 +328,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
       SetBitFields(config, request, &step.command, &fields);
     }
   }
+  CheckFields(config, step.command, errors);
   const int64_t in_bytes =
       (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();
   for (size_t i = 0; i < layer.inputs.size(); ++i) {
@@ -343,10 +354,10 @@ void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
   fields.Set("param_row", param_row);
 }
 
-Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors) {
+Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors) {
   static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
   const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
-  assert(dimensions.size() <= kTransferDimensions);
+  Check(dimensions.size() <= kTransferDimensions, "a transfer has too many dimensions");
   const bool load = transfer.engine == kLoadEngine;
   const uint32_t entries = transfer.fill_only ? 7 : dimensions.empty() ? 3 : 5;
   Step step{transfer.engine,
@@ -381,14 +392,17 @@ Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors) {
   } else {
     (load ? step.writes : step.reads).push_back(local);
   }
+  if (transfer.local_source) {
+    fields.Set("local_source", 1);
+    fields.Set("source_pe", transfer.source_pe);
+  }
+  CheckFields(config, step.command, errors);
   if (transfer.fill_only) return step;
   const auto global = [&](Space space, PeMask pes) {
     return Hull(space, pes, transfer.global_offset, transfer.run, dimensions,
                 &Transfer::Dimension::global_stride);
   };
   if (transfer.local_source) {
-    fields.Set("local_source", 1);
-    fields.Set("source_pe", transfer.source_pe);
     step.reads.push_back(global(Space::kPeMemory, PeBit(transfer.source_pe)));
   } else if (transfer.window == Window::kScratch) {
     (load ? step.reads : step.writes).push_back(global(Space::kScratch, 1));

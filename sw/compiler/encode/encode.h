@@ -28,7 +28,8 @@ struct ComputeRequest {
   bool second_plane = false;            ///< pools of codes: computes the output's second plane
 };
 
-/// Fields that did not fit, such as "x_step = 16777216"; empty: all is well.
+/// Fields that did not fit, such as "x_step = 16777216", or that hardware would refuse; empty: all
+/// is well.
 using FieldErrors = std::vector<std::string>;
 
 /// Encodes a compute command (parameter rows are 0 until SetParameterRows).
@@ -63,6 +64,6 @@ inline constexpr int64_t kLargestTransferRun = 0xffffff;  ///< bytes
 
 /// Encodes a LOAD or STORE in the shortest form; accesses of PE memory and the scratch window are
 /// derived from it.
-Step EncodeTransfer(const Transfer& transfer, FieldErrors* errors);
+Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors);
 
 }  // namespace npugen::compiler

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 
 #include "sw/compiler/lower/dense.h"
@@ -16,9 +17,21 @@ namespace {
 constexpr int64_t kLargestSecond = (int64_t{1} << 19) - 1;
 constexpr int64_t kLargestThird = (int64_t{1} << 20) - 1;
 constexpr int64_t kLargestSum = INT32_MAX / 4;
-/// A product with one leaves a sum as it is: 2^30 and one bit to the left.
+/// A product with one leaves a sum below 2^30 as it is: 2^30 and one bit to the left. Of larger
+/// ones the left shift loses the top bit, so that all but their last byte are right.
 constexpr int32_t kUnityMultiplier = 1 << 30;
 constexpr int32_t kUnityShift = 1;
+/// The last byte of a sum is byte 2 of sum / 256: a product with 2^23 is (sum + 128) / 256, rounded
+/// down.
+constexpr int32_t kByteMultiplier = 1 << 23;
+constexpr int64_t kByteRounding = 128;
+/// Results of which the magnitude is at least this saturate with any zero point.
+constexpr int64_t kSaturated = 256;
+/// With a multiplier of 2^30 or more and so many bits to the left every sum but 0 saturates.
+constexpr int32_t kLargestUsefulShift = 10;
+
+/// The low 32 bits: sums wrap, too.
+int32_t Wrapped(int64_t value) { return static_cast<int32_t>(static_cast<uint64_t>(value)); }
 
 int64_t BitBytes(int64_t channels) { return CeilDiv(channels, 8); }
 
@@ -89,23 +102,53 @@ LowerResult AppendBits(LoweringContext& context, const Tensor& output, int32_t s
       });
 }
 
-/// Sums as int32: a layer for each byte.
+/// Sums as int32: a layer for each byte. `bias` of each channel gives `scale` times the sum, which
+/// for scale 1 is at least -2^31 + kByteRounding.
 LowerResult AppendSums(LoweringContext& context, int32_t storage, const Layer& layer,
-                       const WeightFunction& weight, const RecordFunction& record) {
+                       const WeightFunction& weight, const std::function<int64_t(int64_t)>& bias,
+                       int64_t scale) {
   const Geometry& g = layer.geometry;
   const int64_t elements = g.images * g.out_h * g.out_w * g.out_c;
   Layer copy = NewCopy(storage);
   for (int32_t byte = 0; byte < 4; ++byte) {
+    const bool top = byte == 3 && scale == 1;
     Layer one = layer;
     one.out_type = 2;
-    one.out_byte = byte;
+    one.out_byte = top ? 2 : byte;
     one.output = context.NewStorage(elements);
     AddCopy(&copy, DenseView(one.output, {elements, 1}),
             Sliced(DenseView(storage, {elements, 4}), 1, byte, 1));
+    const RecordFunction record = [&](int64_t o) {
+      if (top) return ParameterRecord{Wrapped(bias(o) - kByteRounding), kByteMultiplier, 0};
+      return ParameterRecord{Wrapped(bias(o)), kUnityMultiplier, scale == 1 ? kUnityShift : 0};
+    };
     if (LowerResult refusal = AppendDense(context, std::move(one), weight, record)) return refusal;
   }
   context.lowered.layers.push_back(std::move(copy));
   return std::nullopt;
+}
+
+/// What becomes of (sum + bias), where sums are within +-`range`, so that the left shift of
+/// hardware (which wraps) never leaves 32 bits.
+struct Rescale {
+  int64_t bias = 0;
+  int32_t multiplier = 0, shift = 0;
+};
+
+/// The same result for all sums; none: hardware cannot give it. The shift goes into the multiplier
+/// as far as it fits; what is left of it means a factor of at least 1, so that a bias beyond all
+/// sums saturates as one just beyond them does.
+std::optional<Rescale> SaturatingRescale(Rescale wanted, int64_t range) {
+  if (wanted.multiplier == 0) return Rescale{0, 0, 0};
+  while (wanted.shift > 0 && wanted.multiplier < 1 << 30) {
+    wanted.multiplier *= 2;
+    --wanted.shift;
+  }
+  if (wanted.shift <= 0) return wanted;
+  wanted.shift = std::min(wanted.shift, kLargestUsefulShift);
+  wanted.bias = std::clamp(wanted.bias, -range - kSaturated, range + kSaturated);
+  if ((std::abs(wanted.bias) + range) << wanted.shift > INT32_MAX) return std::nullopt;
+  return wanted;
 }
 
 /// How a pixel of `channels` channels of bits enters a convolution.
@@ -284,9 +327,38 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
     return AppendBits(context, output, storage, std::move(layer), weight,
                       [&](int64_t o) { return records[static_cast<size_t>(o)]; });
   }
+  // Ranges of sums as they are meant, without what hardware adds.
+  const auto least_of = [&](int64_t o) {
+    if (binary) return -factor * taps * depth;
+    // Weights of either sign meet the byte that makes their product least.
+    const int64_t above =
+        (weight_reach[static_cast<size_t>(o)] + weight_sums[static_cast<size_t>(o)]) / 2;
+    const int64_t below = above - weight_sums[static_cast<size_t>(o)];
+    return above * (-128 - input.zero_point()) - below * (127 - input.zero_point());
+  };
+  const auto reach_of = [&](int64_t o) {
+    if (binary) return factor * taps * depth;
+    return weight_reach[static_cast<size_t>(o)] * (128 + std::abs(input.zero_point()));
+  };
+  std::vector<Rescale> results(static_cast<size_t>(channels));
+  for (int64_t o = 0; o < channels; ++o) {
+    Rescale& result = results[static_cast<size_t>(o)];
+    result.bias = options.bias.empty() ? 0 : options.bias[static_cast<size_t>(o)];
+    if (output.type == TensorType::kInt32) continue;
+    result.multiplier = options.multipliers[static_cast<size_t>(o)];
+    result.shift = options.shifts[static_cast<size_t>(o)];
+    const std::optional<Rescale> fitting = SaturatingRescale(result, reach_of(o));
+    if (!fitting) {
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("sums up to {} of channel {}, multiplied by {} * 2^({} - 31): "
+                                 "beyond 32 bits they would not saturate",
+                                 reach_of(o), o, result.multiplier, result.shift),
+                     "a smaller shift to the left"};
+    }
+    result = *fitting;
+  }
   const auto bias_of = [&](int64_t o) {
-    const int64_t bias = options.bias.empty() ? 0 : options.bias[static_cast<size_t>(o)];
-    return scale * bias + offset_of(o);
+    return scale * results[static_cast<size_t>(o)].bias + offset_of(o);
   };
   for (int64_t o = 0; o < channels && scale != 1; ++o) {
     // A doubled sum with its bias must not wrap, since halves of what wraps differ.
@@ -299,17 +371,22 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
     }
   }
   if (output.type == TensorType::kInt32) {
-    return AppendSums(context, storage, layer, weight, [&](int64_t o) {
-      return ParameterRecord{static_cast<int32_t>(static_cast<uint64_t>(bias_of(o))),
-                             kUnityMultiplier, scale == 1 ? kUnityShift : 0};
-    });
+    for (int64_t o = 0; o < channels && scale == 1; ++o) {
+      const int64_t bias = results[static_cast<size_t>(o)].bias;
+      if (bias + least_of(o) >= INT32_MIN + kByteRounding) continue;
+      return Refusal{DiagnosticCode::kCompileLimit,
+                     fmt::format("sums of channel {} with a bias of {} come within {} of -2^31", o,
+                                 bias, kByteRounding),
+                     "a larger bias"};
+    }
+    return AppendSums(context, storage, layer, weight, bias_of, scale);
   }
   layer.output = storage;
   layer.out_zero_point = output.zero_point();
   std::vector<ParameterRecord> records;
   for (int64_t o = 0; o < channels; ++o) {
-    int32_t multiplier = options.multipliers[static_cast<size_t>(o)];
-    int32_t shift = options.shifts[static_cast<size_t>(o)];
+    int32_t multiplier = results[static_cast<size_t>(o)].multiplier;
+    int32_t shift = results[static_cast<size_t>(o)].shift;
     // Of a doubled sum with one bit less to the left, or half of an even multiplier, all roundings
     // are the same; with one more bit to the right they are not.
     if (scale != 1 && shift > 0) {
@@ -322,7 +399,7 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
                                  depth, varies_by),
                      "an even number of channels, or even multipliers"};
     }
-    records.push_back({static_cast<int32_t>(static_cast<uint64_t>(bias_of(o))), multiplier, shift});
+    records.push_back({Wrapped(bias_of(o)), multiplier, shift});
   }
   return AppendDense(context, std::move(layer), weight,
                      [&](int64_t o) { return records[static_cast<size_t>(o)]; });

@@ -2,7 +2,8 @@
 #include "sw/compiler/lower/view.h"
 
 #include <algorithm>
-#include <cassert>
+
+#include "generator/support/check.h"
 
 namespace npugen::compiler {
 
@@ -17,7 +18,7 @@ View DenseView(int32_t storage, const std::vector<int64_t>& shape, int64_t eleme
 }
 
 View Transposed(const View& view, const std::vector<int32_t>& permutation) {
-  assert(permutation.size() == view.shape.size());
+  Check(permutation.size() == view.shape.size(), "a permutation has another rank than its tensor");
   View result = view;
   for (size_t d = 0; d < permutation.size(); ++d) {
     result.shape[d] = view.shape[permutation[d]];
@@ -39,7 +40,7 @@ View Reversed(const View& view, size_t dimension) {
 }
 
 View SplitDimension(const View& view, size_t dimension, int64_t inner) {
-  assert(view.shape[dimension] % inner == 0);
+  Check(view.shape[dimension] % inner == 0, "a dimension is split unevenly");
   View result = view;
   const auto at = static_cast<std::ptrdiff_t>(dimension);
   result.shape[dimension] = inner;
@@ -57,7 +58,7 @@ View WithDimension(const View& view, size_t dimension) {
 }
 
 View WithoutDimension(const View& view, size_t dimension) {
-  assert(view.shape[dimension] == 1);
+  Check(view.shape[dimension] == 1, "a dimension to drop is not 1");
   View result = view;
   const auto at = static_cast<std::ptrdiff_t>(dimension);
   result.shape.erase(result.shape.begin() + at);
@@ -70,7 +71,7 @@ View Broadcast(const View& view, const std::vector<int64_t>& shape) {
   while (result.shape.size() < shape.size()) result = WithDimension(result, 0);
   for (size_t d = 0; d < shape.size(); ++d) {
     if (result.shape[d] == shape[d]) continue;
-    assert(result.shape[d] == 1);
+    Check(result.shape[d] == 1, "a dimension to broadcast is not 1");
     result.shape[d] = shape[d];
     result.strides[d] = 0;
   }
@@ -105,7 +106,8 @@ bool IsEmpty(const View& view) {
 }  // namespace
 
 void AddCopy(Layer* copy, const View& source, const View& target) {
-  assert(source.shape == target.shape && source.element_bytes == target.element_bytes);
+  Check(source.shape == target.shape && source.element_bytes == target.element_bytes,
+        "a copy changes its shape");
   if (IsEmpty(target)) return;
   CopyBox box = BoxOf(source, target);
   const auto found = std::find(copy->inputs.begin(), copy->inputs.end(), source.storage);

@@ -4,10 +4,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 #include <limits>
+#include <numeric>
 #include <tuple>
 
+#include "generator/support/check.h"
 #include "sw/compiler/encode/encode.h"
 
 namespace npugen::compiler {
@@ -125,6 +126,11 @@ class ParameterPlanner {
   void AddChunk(int32_t layer, int64_t group_begin, int64_t group_end, const KernelPart& part,
                 bool first, bool last);
   bool CutLayer(int32_t layer);
+  /// Cores of a PE whose lanes compute channels of a chunk. What the others hold does not matter:
+  /// no result of theirs is drained.
+  int64_t Cores(const Chunk& chunk, int64_t pe) const;
+  /// Groups of a chunk that a PE computes.
+  Range GroupsOf(const Chunk& chunk, int64_t pe) const;
   void FormUnits(int64_t* next_cached);
   void WriteImage();
   void WriteChunk(const Chunk& chunk, int64_t pe, int64_t core, uint8_t* base) const;
@@ -220,6 +226,27 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   return true;
 }
 
+Range ParameterPlanner::GroupsOf(const Chunk& chunk, int64_t pe) const {
+  if (!chunk.per_pe) return {chunk.group_begin, chunk.group_end};
+  const Range& share = partitions_[chunk.layer].shares[pe].groups;
+  return {share.begin + chunk.group_begin, std::min(share.begin + chunk.group_end, share.end)};
+}
+
+int64_t ParameterPlanner::Cores(const Chunk& chunk, int64_t pe) const {
+  const Layer& layer = lowered_.layers[chunk.layer];
+  if (!layer.parameters.table.empty()) return 1;
+  const Range groups = GroupsOf(chunk, pe);
+  if (groups.begin >= groups.end) return 0;
+  // Lanes that pass their gate take cycles of the second plane, those without channels, too.
+  if (!layer.parameters.gates.empty()) return config_.cores;
+  // Only the last group of a layer may have fewer channels than the others.
+  int64_t channels = layer.group_channels;
+  if (!layer.parameters.shared) {
+    channels = std::min(channels, layer.out_channels() - groups.begin * layer.group_channels);
+  }
+  return std::min<int64_t>(CeilDiv(channels, config_.lanes), config_.cores);
+}
+
 void ParameterPlanner::FormUnits(int64_t* next_cached) {
   const int64_t row_bytes = config_.core_row_bytes();
   const int64_t wanted = std::max<int64_t>(1, kUnitBytes / row_bytes);
@@ -243,7 +270,10 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
       chunk.unit = static_cast<int32_t>(plan_.units.size()) - 1;
       chunk.unit_row = unit.rows;
       unit.rows += chunk.rows;
-      if (parameters.table.empty()) unit.all_cores = true;
+      unit.cores.resize(unit.per_pe ? config_.pes() : 1, 0);
+      for (size_t pe = 0; pe < unit.cores.size(); ++pe) {
+        unit.cores[pe] = std::max(unit.cores[pe], Cores(chunk, static_cast<int64_t>(pe)));
+      }
       if (cached_[l]) {
         if (!fits) unit.cached_row = *next_cached;
         *next_cached += chunk.rows;
@@ -255,14 +285,14 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
   }
   std::vector<int64_t> storage_bytes(lowered_.storages.size(), 0);
   for (LoadUnit& unit : plan_.units) {
-    const int64_t cores = unit.all_cores ? config_.cores : 1;
-    const int64_t bytes = cores * unit.rows * row_bytes;
     if (unit.storage >= 0) {
+      // The NPU writes rows for every core.
       unit.image_offset = storage_bytes[unit.storage];
-      storage_bytes[unit.storage] += bytes;
+      storage_bytes[unit.storage] += config_.cores * unit.rows * row_bytes;
       continue;
     }
-    const int64_t all = bytes * (unit.per_pe ? config_.pes() : 1);
+    const int64_t blocks = std::accumulate(unit.cores.begin(), unit.cores.end(), int64_t{0});
+    const int64_t all = blocks * unit.rows * row_bytes;
     unit.image_offset =
         CeilDiv(static_cast<int64_t>(plan_.image.size()), kImageAlignment) * kImageAlignment;
     plan_.image.resize(static_cast<size_t>(unit.image_offset + all));
@@ -284,11 +314,7 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
     if (core == 0) std::copy(parameters.table.begin(), parameters.table.end(), base);
     return;
   }
-  Range groups{chunk.group_begin, chunk.group_end};
-  if (chunk.per_pe) {
-    const Range& share = partitions_[chunk.layer].shares[pe].groups;
-    groups = {share.begin + chunk.group_begin, std::min(share.begin + chunk.group_end, share.end)};
-  }
+  const Range groups = GroupsOf(chunk, pe);
   const int64_t first_slice =
       (chunk.part.k2_begin * layer.k1_count + chunk.part.k1_begin) * layer.k0_count +
       chunk.part.k0_begin;
@@ -338,13 +364,11 @@ void ParameterPlanner::WriteImage() {
   for (const Chunk& chunk : plan_.chunks) {
     const LoadUnit& unit = plan_.units[chunk.unit];
     if (unit.storage >= 0) continue;
-    const int64_t cores = unit.all_cores ? config_.cores : 1;
-    const int64_t pes = unit.per_pe ? config_.pes() : 1;
-    for (int64_t pe = 0; pe < pes; ++pe) {
-      for (int64_t core = 0; core < cores; ++core) {
-        WriteChunk(chunk, pe, core,
-                   plan_.image.data() + unit.image_offset +
-                       ((pe * cores + core) * unit.rows + chunk.unit_row) * row_bytes);
+    uint8_t* block = plan_.image.data() + unit.image_offset + chunk.unit_row * row_bytes;
+    for (size_t pe = 0; pe < unit.cores.size(); ++pe) {
+      for (int64_t core = 0; core < unit.cores[pe]; ++core) {
+        WriteChunk(chunk, static_cast<int64_t>(pe), core, block);
+        block += unit.rows * row_bytes;
       }
     }
   }
@@ -489,7 +513,7 @@ class CoreMemory {
       best = key;
       found = true;
     }
-    assert(found && "the rows for streaming hold every unit");
+    Check(found, "the rows for streaming hold every unit");
     return std::get<4>(best);
   }
 
@@ -613,12 +637,11 @@ Result<std::vector<ParameterPlan>> PlanParameters(const std::vector<ParameterInp
 
 namespace {
 
-/// LOADs of a unit to core memory from row `row` on: one for each core, and PE where they differ.
+/// LOADs of a unit to core memory from row `row` on: one for each core that needs it, and PE where
+/// they differ.
 void LoadCores(const LoadUnit& unit, const NpuConfig& config, Window window, int64_t base,
                int64_t row, uint32_t tag, std::vector<Step>* steps) {
   const PeMask all = static_cast<PeMask>((uint64_t{1} << config.pes()) - 1);
-  const int64_t cores = unit.all_cores ? config.cores : 1;
-  const int64_t pes = unit.per_pe ? config.pes() : 1;
   Transfer transfer;
   transfer.core_memory = true;
   transfer.tag = tag;
@@ -626,11 +649,11 @@ void LoadCores(const LoadUnit& unit, const NpuConfig& config, Window window, int
   transfer.run = unit.rows * config.core_row_bytes();
   transfer.window = window;
   transfer.global_offset = base + unit.image_offset;
-  for (int64_t pe = 0; pe < pes; ++pe) {
-    for (int64_t core = 0; core < cores; ++core) {
-      transfer.pes = unit.per_pe ? PeBit(pe) : all;
+  for (size_t pe = 0; pe < unit.cores.size(); ++pe) {
+    for (int64_t core = 0; core < unit.cores[pe]; ++core) {
+      transfer.pes = unit.per_pe ? PeBit(static_cast<int64_t>(pe)) : all;
       transfer.core_mask = uint32_t{1} << core;
-      steps->push_back(EncodeTransfer(transfer, nullptr));
+      steps->push_back(EncodeTransfer(config, transfer, nullptr));
       steps->back().writes.push_back({Space::kCoreRows, row, row + unit.rows, transfer.pes});
       transfer.global_offset += transfer.run;
     }

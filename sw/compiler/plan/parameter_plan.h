@@ -39,14 +39,15 @@ struct Chunk {
   int64_t unit_row = 0;  ///< of its first row within the unit
 };
 
-/// Chunks that are loaded together: one contiguous block of `rows` rows for each core, and with
-/// `per_pe` for each core of each PE.
+/// Chunks that are loaded together: one contiguous block of `rows` rows for each core that computes
+/// channels of theirs, and with `per_pe` for each such core of each PE.
 struct LoadUnit {
   int64_t rows = 0;
   int64_t image_offset = 0;  ///< in the image, or in `storage`
-  int64_t image_bytes = 0;   ///< of all cores and PEs
-  bool all_cores = false;    ///< false: only core 0 needs it
+  int64_t image_bytes = 0;   ///< of all blocks
   bool per_pe = false;       ///< false: all PEs get the same
+  /// Cores that need it, the first ones of each PE; one number where all PEs get the same.
+  std::vector<int64_t> cores;
   int32_t storage = -1;     ///< storage in memory that holds it, computed by the NPU; -1: the image
   int64_t cached_row = -1;  ///< stays in core memory from this row on; -1: it is streamed
 };

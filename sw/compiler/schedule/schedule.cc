@@ -1,9 +1,11 @@
 // Order and barriers.
 #include "sw/compiler/schedule/schedule.h"
 
-#include <algorithm>
-#include <cassert>
+#include <fmt/format.h>
 
+#include <algorithm>
+
+#include "generator/support/check.h"
 #include "sw/compiler/lower/layer.h"
 #include "sw/compiler/schedule/estimate.h"
 
@@ -27,9 +29,9 @@ bool Conflicts(const Step& a, const Step& b) {
 }
 
 void Set(Command* command, std::string_view field, int64_t value) {
-  const bool ok = command->Set(field, value);
-  assert(ok);
-  (void)ok;
+  if (!command->Set(field, value)) {
+    InternalError(fmt::format("{} = {} does not fit into a command", field, value));
+  }
 }
 
 bool ReadsScratch(const Step& step) {
@@ -180,7 +182,7 @@ void BarrierWriter::Add(Step step) {
   // Two waits fit into a command. Only LOADs depend on more than two engines.
   size_t first = 0;
   for (; waits.size() - first > 2; first += 2) {
-    assert(step.is_load());
+    Check(step.is_load(), "only LOADs depend on more than two engines");
     Step waiting{kLoadEngine, Command(Opcode::kLoad, 1, step.command.tag()), {}, {}, -1, 0};
     if (ahead) Set(&waiting.command, "ahead", 1);
     Append(std::move(waiting), {waits[first], waits[first + 1]}, clock);

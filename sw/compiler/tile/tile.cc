@@ -109,7 +109,7 @@ void Tiler::EmitBox(const Transfer& pattern, const Box& box) {
       transfer.dimensions.push_back({loop.count, load ? loop.source_stride : loop.target_stride,
                                      load ? loop.target_stride : loop.source_stride});
     }
-    steps_.push_back(EncodeTransfer(transfer, &field_errors_));
+    steps_.push_back(EncodeTransfer(config_, transfer, &field_errors_));
   });
 }
 
@@ -611,7 +611,9 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
         const Geometry& g = layer.geometry;
         Piece& had = before[index][pe];
         Piece piece = needed;
-        const bool same_image = had.image == needed.image && !had.rows.empty();
+        // Nothing is needed where the next layer only copies rows that it has already.
+        const bool same_image =
+            had.image == needed.image && !had.rows.empty() && !needed.rows.empty();
         if (same_image && tile.buffers > 1 && had.rows.end > needed.rows.begin &&
             index + 1 < layers) {
           piece.rows.begin = std::min(had.rows.end, needed.rows.end);
@@ -635,8 +637,10 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
         work.out_address = address_of(layer.output, pe, OutputBytes(g, needed).begin) +
                            (piece.rows.begin - needed.rows.begin) * g.out_row_bytes();
         if (!piece.rows.empty()) works[index].push_back(work);
-        needed = {piece.image, {g.FirstInputRow(piece.rows.begin), g.EndInputRow(piece.rows.end)}};
-        if (piece.rows.empty()) needed.rows = {had.rows.begin, had.rows.begin};
+        needed = {piece.image, {}};
+        if (!piece.rows.empty()) {
+          needed.rows = {g.FirstInputRow(piece.rows.begin), g.EndInputRow(piece.rows.end)};
+        }
       }
     }
     std::set<int32_t> loaded;

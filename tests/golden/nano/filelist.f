@@ -18,6 +18,7 @@ rtl/npu_dma_runs.sv
 rtl/npu_dot_lane.sv
 rtl/npu_dot_tile.sv
 rtl/npu_drain.sv
+rtl/npu_epochs.sv
 rtl/npu_fetch.sv
 rtl/npu_fifo.sv
 rtl/npu_load.sv
@@ -38,4 +39,6 @@ rtl/npu_softmax.sv
 rtl/npu_store.sv
 rtl/npu_top.sv
 rtl/npu_waits.sv
+rtl/npu_watchdog.sv
 rtl/npu_weight_loader.sv
+rtl/npu_windows.sv

@@ -17,6 +17,8 @@
 #define NPU_CONFIG_AXI_ADDRESS_WIDTH             40u         ///< bits
 #define NPU_CONFIG_AXI_BURST                     16u         ///< beats
 #define NPU_CONFIG_AXI_OUTSTANDING               4u          ///< bursts
+#define NPU_CONFIG_AXI_WATCHDOG                  1u
+#define NPU_CONFIG_MEMORY_CLEAR                  0u
 #define NPU_CONFIG_COMMAND_QUEUE                 2u          ///< commands
 #define NPU_CONFIG_CLOCK_GATING                  1u
 #define NPU_CONFIG_PE_MEMORY                     32768u      ///< bytes
@@ -43,6 +45,8 @@
 #define NPU_CONFIG_BARRIERS                      16u         ///< barriers
 #define NPU_CONFIG_MACS_PER_CYCLE                16u         ///< multiply-accumulates per cycle
 #define NPU_CONFIG_AXI_BYTES                     8u          ///< bytes of a bus beat
+#define NPU_CONFIG_FEATURES                      1u          ///< the register features
+#define NPU_CONFIG_CLEAR_CYCLES                  1024u       ///< rows of the deepest memory
 #define NPU_CONFIG_PE_LANES                      4u          ///< lanes of all cores, channels of a
                                                              ///< group
 #define NPU_CONFIG_PE_BANK_WORDS                 1024u       ///< words of a PE memory bank

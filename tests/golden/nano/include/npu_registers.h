@@ -43,10 +43,19 @@
 #define NPU_SHAPE2_BARRIERS_SHIFT         24u
 #define NPU_REG_PE_MEMORY_BYTES_OFFSET    0x01cu       ///< bytes of one PE memory
 #define NPU_REG_CORE_MEMORY_BYTES_OFFSET  0x020u       ///< bytes of one core memory
+#define NPU_REG_FEATURES_OFFSET           0x024u       ///< what this NPU has and others may not
+                                                       ///< have
+#define NPU_FEATURES_WATCHDOG_MASK        0x00000001u  ///< 1: the register bus_timeout exists
+#define NPU_FEATURES_WATCHDOG_SHIFT       0u
+#define NPU_FEATURES_MEMORY_CLEAR_MASK    0x00000002u  ///< 1: control.clear exists
+#define NPU_FEATURES_MEMORY_CLEAR_SHIFT   1u
 #define NPU_REG_CONTROL_OFFSET            0x040u       ///< commands to the controller
 #define NPU_CONTROL_RESET_MASK            0x00000001u  ///< 1: clear error, queues, barriers and
                                                        ///< cache tokens once the bus is quiet
 #define NPU_CONTROL_RESET_SHIFT           0u
+#define NPU_CONTROL_CLEAR_MASK            0x00000002u  ///< 1: reset, and write 0 to PE memories,
+                                                       ///< core memories and accumulators
+#define NPU_CONTROL_CLEAR_SHIFT           1u
 #define NPU_REG_STATUS_OFFSET             0x044u       ///< state of the controller
 #define NPU_STATUS_BUSY_MASK              0x00000001u  ///< a job runs
 #define NPU_STATUS_BUSY_SHIFT             0u
@@ -69,7 +78,8 @@
 #define NPU_IRQ_ENABLE_ERROR_SHIFT        1u
 #define NPU_REG_DOORBELL_OFFSET           0x050u       ///< start: byte offset of a command stream
                                                        ///< in window 0 (16-byte aligned); ignored
-                                                       ///< while busy or in error
+                                                       ///< while busy or in error, and unless all
+                                                       ///< four bytes are written
 #define NPU_REG_CACHE_TOKEN_LO_OFFSET     0x054u       ///< software's name for the parameters that
                                                        ///< core memory holds; 0 after reset
 #define NPU_REG_CACHE_TOKEN_HI_OFFSET     0x058u       ///< the same, bits 63:32
@@ -82,6 +92,10 @@
 #define NPU_ERROR_INFO_TAG_SHIFT          16u
 #define NPU_REG_ERROR_ADDRESS_LO_OFFSET   0x064u       ///< its address, bits 31:0
 #define NPU_REG_ERROR_ADDRESS_HI_OFFSET   0x068u       ///< its address, bits 63:32
+#define NPU_REG_BUS_TIMEOUT_OFFSET        0x070u       ///< watchdog of the bus
+#define NPU_BUS_TIMEOUT_CYCLES_MASK       0x000fffffu  ///< silence of the bus that is an error, N
+                                                       ///< to 2 N cycles; 0: waits for ever
+#define NPU_BUS_TIMEOUT_CYCLES_SHIFT      0u
 #define NPU_REG_WINDOW_BASE_LO_OFFSET     0x080u       ///< bus address of the window, bits 31:0
 #define NPU_REG_WINDOW_BASE_LO_COUNT      4u
 #define NPU_REG_WINDOW_BASE_LO_STRIDE     16u          ///< bytes
@@ -124,6 +138,8 @@
 #define NPU_ERROR_AXI_WRITE     10u  ///< the bus answered a write with an error
 #define NPU_ERROR_LOCAL_BOUNDS  11u  ///< an access outside PE or core memory
 #define NPU_ERROR_BAD_FIELD     12u  ///< a command field has an illegal value
+#define NPU_ERROR_WINDOW_RANGE  13u  ///< a memory window reaches beyond the addresses of the bus
+#define NPU_ERROR_BUS_TIMEOUT   14u  ///< the bus did not answer in time
 
 // What a cycle is charged to: index into the registers perf_cause
 #define NPU_CAUSE_IDLE            0u  ///< no command in the compute engine and no transfer under

@@ -12,6 +12,8 @@ package npu_cfg_pkg;
   localparam int unsigned NpuAxiAddressWidth          = 40;         // bits
   localparam int unsigned NpuAxiBurst                 = 16;         // beats
   localparam int unsigned NpuAxiOutstanding           = 4;          // bursts
+  localparam int unsigned NpuAxiWatchdog              = 1;
+  localparam int unsigned NpuMemoryClear              = 0;
   localparam int unsigned NpuCommandQueue             = 2;          // commands
   localparam int unsigned NpuClockGating              = 1;
   localparam int unsigned PeMemory                    = 32768;      // bytes
@@ -39,6 +41,8 @@ package npu_cfg_pkg;
   localparam int unsigned NpuMacsPerCycle             = 16;         // multiply-accumulates per
                                                                     // cycle
   localparam int unsigned NpuAxiBytes                 = 8;          // bytes of a bus beat
+  localparam int unsigned NpuFeatures                 = 1;          // the register features
+  localparam int unsigned NpuClearCycles              = 1024;       // rows of the deepest memory
   localparam int unsigned PeLanes                     = 4;          // lanes of all cores, channels
                                                                     // of a group
   localparam int unsigned PeBankWords                 = 1024;       // words of a PE memory bank

@@ -5,8 +5,9 @@
 // A doorbell write starts a job when none runs and no error stands. The job ends when END is
 // complete and the bus is quiet, or with the first error: then halt_o stops all engines, the bus
 // masters finish what they have begun, and the error is reported. A reset halts in the same way,
-// then holds clear_o for some cycles and leaves the machine as after power-up, windows and
-// counters excepted.
+// then holds clear_o for some cycles and leaves the machine as after power-up, memories, windows
+// and counters excepted.
+// Where the watchdog finds that the bus does not answer, nobody waits for it any more.
 //
 // Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
 // end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
@@ -20,6 +21,7 @@ module npu_controller #(
   parameter int unsigned Barriers           = 16,     // npu.barriers
   parameter int unsigned MaxBurst           = 16,     // npu.axi.burst: beats of a burst
   parameter int unsigned InstructionEntries = 64,     // controller.instruction_memory
+  localparam int unsigned Windows  = npu_isa_pkg::WindowCount,
   localparam int unsigned NumPes   = GridX * GridY,
   localparam int unsigned CountsW  = Barriers * npu_isa_pkg::BarrierCountBits,
   localparam int unsigned CausesW  = npu_isa_pkg::CauseCount * 32
@@ -46,8 +48,19 @@ module npu_controller #(
   input  wire [63:0]           window_base_i,
   input  wire [31:0]           window_size_i,
   input  wire                  window_readable_i,
+  input  wire [Windows-1:0]    window_bad_i,          // it reaches beyond the addresses
+  output wire                  start_o,               // a job starts: take over the windows
+  // watchdog of the bus: LOAD, STORE, fetch
+  input  wire [19:0]           bus_timeout_i,         // cycles
+  input  wire                  load_quiet_i,          // no bursts under way
+  input  wire                  store_quiet_i,
+  input  wire                  load_moved_i,          // one of its channels moves
+  input  wire                  store_moved_i,
+  input  wire                  forget_i,              // no burst may begin: npu_epochs
+  output wire                  load_timeout_o,        // pulses
+  output wire                  store_timeout_o,
   // all units
-  output wire                  clear_o,               // forget everything; bus masters are quiet
+  output wire                  clear_o,               // forget everything
   output wire                  halt_o,                // begin no command and no bus transaction
   output wire [CountsW-1:0]    barrier_counts_o,      // barrier 0 in the low bits
   // entries to the command queues
@@ -147,11 +160,16 @@ module npu_controller #(
   logic [1:0]  pause_q;        // counts quiet cycles while halted, then cycles of StClear
   logic        done_q;         // the last job ended without error
   logic        start, reset, running, halted, quiet, settled, finished, failed_job;
+  logic        given_up;       // do not wait for the bus
+  logic        wiping;         // StClear goes on
+  logic [Windows-1:0] refused_q;  // bad windows of a job that was refused
+  logic        window_error;
+  logic [1:0]  bad_window;
   // fetch and dispatch
   logic         entry_valid, entry_ready;
   logic [127:0] entry;
   logic [27:0]  entry_left;
-  logic         fetch_quiet, fetch_error;
+  logic         fetch_start, fetch_quiet, fetch_error;
   logic [7:0]   fetch_error_code;
   logic [AddrW-1:0] fetch_error_address;
   logic         engines_idle, dispatch_blocked, command, dispatch_error;
@@ -183,8 +201,10 @@ module npu_controller #(
   assign halted   = state_q != StIdle && state_q != StRun;
   assign quiet    = fetch_quiet && dma_quiet_i;
   // A master may still be about to react to halt_o: it must be quiet for a while.
-  assign settled  = quiet && pause_q == '1;
+  assign settled  = (quiet || given_up) && pause_q == '1;
   assign failed_job = state_q == StHalt && settled && !reset;
+  assign start_o    = start;
+  assign fetch_start = start && window_bad_i == '0 && !forget_i;
 
   // A job's state has a clock of its own.
   wire job_clk;
@@ -216,18 +236,57 @@ module npu_controller #(
         end
         StError: if (reset) state_q <= StResetHalt;
         StResetHalt: if (settled) state_q <= StClear;
-        StClear: if (pause_q == '1) state_q <= StIdle;
+        StClear: if (pause_q == '1 && !wiping) state_q <= StIdle;
         default: state_q <= StIdle;
       endcase
 
       if (!halted || state_q == StError) pause_q <= '0;
-      else if (state_q != StClear && (!quiet || reset)) pause_q <= '0;
-      else pause_q <= pause_q + 2'd1;
+      else if (state_q != StClear && ((!quiet && !given_up) || reset)) pause_q <= '0;
+      else if (!wiping || pause_q != '1) pause_q <= pause_q + 2'd1;
 
       if (start || reset) done_q <= 1'b0;
       else if (running && finished && !error) done_q <= 1'b1;
     end
   end
+
+  // A job is refused at the doorbell when a window is not inside of the addresses, and while an
+  // address of the job before stands on a bus that does not accept it.
+  always_ff @(posedge job_clk) begin
+    if (!rst_ni) refused_q <= '0;
+    else refused_q <= start ? window_bad_i : '0;
+  end
+
+  always_comb begin
+    window_error = refused_q != '0;
+    bad_window   = '0;
+    for (int unsigned w = 0; w < Windows; w++) begin
+      if (refused_q[Windows-1-w]) bad_window = 2'(Windows - 1 - w);
+    end
+  end
+
+  logic       given_up_q, stands_q;
+  logic       fetch_timeout;
+  logic [2:0] expired;
+
+  npu_watchdog u_watchdog (
+    .clk_i,
+    .rst_ni,
+    .run_i    (running || state_q == StHalt || state_q == StResetHalt),
+    .timeout_i(bus_timeout_i),
+    .waiting_i({!fetch_quiet, !store_quiet_i, !load_quiet_i}),
+    .moved_i  ({(ar_valid_o && ar_ready_i) || r_valid_i, store_moved_i, load_moved_i}),
+    .expired_o(expired)
+  );
+  assign {fetch_timeout, store_timeout_o, load_timeout_o} = expired;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || start || clear_o) given_up_q <= 1'b0;
+    else if (expired != '0 || stands_q) given_up_q <= 1'b1;
+    stands_q <= rst_ni && start && forget_i;
+  end
+  assign given_up = given_up_q;
+
+  assign wiping = 1'b0;
 
   npu_fetch #(
     .BusBytes(BusBytes),
@@ -238,10 +297,11 @@ module npu_controller #(
     .clk_i,
     .rst_ni,
     .clear_i        (clear_o),
-    .start_i        (start),
+    .start_i        (fetch_start),
     .offset_i       (doorbell_i),
     .config_hash_i,
     .halt_i         (halt_o),
+    .timeout_i      (fetch_timeout),
     .quiet_o        (fetch_quiet),
     .window_base_i,
     .window_size_i,
@@ -361,7 +421,14 @@ module npu_controller #(
     error_engine  = EngineController;
     error_tag     = waiting_tag;
     error_address = '0;
-    if (fetch_error) begin
+    if (window_error) begin
+      error_code    = npu_isa_pkg::ErrWindowRange;
+      error_tag     = '0;
+      error_address = 64'(bad_window);
+    end else if (stands_q) begin
+      error_code = npu_isa_pkg::ErrBusTimeout;
+      error_tag  = '0;
+    end else if (fetch_error) begin
       error_code    = fetch_error_code;
       error_tag     = '0;
       error_address = 64'(fetch_error_address);

@@ -84,9 +84,11 @@ module npu_core #(
   // Core memory.
   logic [RowBytes-1:0] write_strb;
   logic [RowW-1:0]     mem_row;
+  logic [8*RowBytes-1:0] write_data;
 
   assign write_strb = row_write_i ? write_strb_i : '0;
   assign mem_row    = row_read_i ? row_addr_i : write_row_i;
+  assign write_data = write_data_i;
 
   for (genvar b = 0; b < Banks; b++) begin : gen_bank
     npu_ram_1rw #(
@@ -97,7 +99,7 @@ module npu_core #(
       .en_i   (row_read_i || write_strb[b*BankBytes+:BankBytes] != '0),
       .be_i   (write_strb[b*BankBytes+:BankBytes]),
       .addr_i (mem_row),
-      .wdata_i(write_data_i[8*b*BankBytes+:8*BankBytes]),
+      .wdata_i(write_data[8*b*BankBytes+:8*BankBytes]),
       .rdata_o(row_data_o[8*b*BankBytes+:8*BankBytes])
     );
   end

@@ -14,6 +14,7 @@ module npu_dma_realign #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
+  input  wire                   hold_word_i,        // ... but the word shown stays
   // run
   input  wire                   run_valid_i,
   output wire                   run_ready_o,
@@ -45,7 +46,7 @@ module npu_dma_realign #(
   localparam int unsigned PosW   = 25;             // byte positions relative to the first word
   localparam int unsigned WordNW = PosW - ByteW;   // numbers of words
 
-  localparam logic [BusBytes-1:0] AllBytes = '1;
+  localparam logic [BusBytes-1:0] AllBytes = {BusBytes{1'b1}};
 
   // Bytes of a word from byte `first` on, and up to byte `last`.
   function automatic logic [BusBytes-1:0] from_byte(input logic [ByteW-1:0] first);
@@ -140,15 +141,12 @@ module npu_dma_realign #(
   assign copied_last  = at_last_copy ? copy_end_low_q : '1;
 
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      active_q     <= 1'b0;
-      word_valid_q <= 1'b0;
-    end else begin
-      if (take) active_q <= 1'b1;
-      else if (emit && at_last) active_q <= 1'b0;
-      if (emit) word_valid_q <= 1'b1;
-      else if (word_ready_i) word_valid_q <= 1'b0;
-    end
+    if (!rst_ni || clear_i) active_q <= 1'b0;
+    else if (take) active_q <= 1'b1;
+    else if (emit && at_last) active_q <= 1'b0;
+    if (!rst_ni || (clear_i && !hold_word_i)) word_valid_q <= 1'b0;
+    else if (emit && !clear_i) word_valid_q <= 1'b1;
+    else if (word_ready_i) word_valid_q <= 1'b0;
   end
 
   always_ff @(posedge clk_i) begin

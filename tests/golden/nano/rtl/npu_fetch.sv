@@ -24,6 +24,7 @@ module npu_fetch #(
   input  wire [31:0]           offset_i,          // bytes in window 0
   input  wire [63:0]           config_hash_i,     // that the stream must have been made for
   input  wire                  halt_i,            // issue no burst, deliver nothing
+  input  wire                  timeout_i,         // pulse: the bus does not answer
   output wire                  quiet_o,           // no burst outstanding
   // window 0
   input  wire [63:0]           window_base_i,
@@ -47,7 +48,7 @@ module npu_fetch #(
   // errors
   output wire                  error_valid_o,     // pulse; then stopped until start_i
   output wire [7:0]            error_code_o,
-  output wire [AddrW-1:0]      error_address_o    // of the burst (AxiRead) or of the stream
+  output wire [AddrW-1:0]      error_address_o    // of the burst (bus errors) or of the stream
 );
   wire clk;  // stands still while nothing here changes
 
@@ -134,7 +135,7 @@ module npu_fetch #(
   logic               fifo_valid, fifo_ready, fifo_empty;
   // errors
   logic [AddrW-1:0]   stream_addr_q, error_addr_q;
-  logic               fail, error_valid_q;
+  logic               fail, bus_failed, error_valid_q;
   logic [7:0]         fail_code, error_code_q;
   logic               unused_bits;
 
@@ -164,16 +165,17 @@ module npu_fetch #(
   assign stream_beats = beats_of(entry[27:0], lead_q);
 
   always_ff @(posedge clk) begin
+    // An address that the bus has not accepted stays.
+    if (!rst_ni) ar_valid_q <= 1'b0;
+    else if (issue) ar_valid_q <= 1'b1;
+    else if (ar_ready_i) ar_valid_q <= 1'b0;
     if (!rst_ni || clear_i) begin
-      ar_valid_q <= 1'b0;
       active_q   <= 1'b0;
       known_q    <= 1'b0;
       flight_q   <= '0;
       left_q     <= '0;
       room_q     <= RoomW'(Words);
     end else begin
-      if (issue) ar_valid_q <= 1'b1;
-      else if (ar_ready_i) ar_valid_q <= 1'b0;
       if (start) active_q <= 1'b1;
       else if (fail || halt_i) active_q <= 1'b0;
       if (start) known_q <= 1'b0;
@@ -285,6 +287,7 @@ module npu_fetch #(
   end
 
   // Errors, the bus first.
+  assign bus_failed = beat_bad || timeout_i;
   always_comb begin
     fail      = 1'b0;
     fail_code = npu_isa_pkg::ErrAxiRead;
@@ -293,6 +296,9 @@ module npu_fetch #(
       fail_code = bad_offset ? npu_isa_pkg::ErrBadField : npu_isa_pkg::ErrWindowBounds;
     end else if (beat_bad) begin
       fail = 1'b1;
+    end else if (timeout_i) begin
+      fail      = 1'b1;
+      fail_code = npu_isa_pkg::ErrBusTimeout;
     end else if (issue && wrapped) begin
       fail      = 1'b1;
       fail_code = npu_isa_pkg::ErrWindowBounds;
@@ -316,7 +322,7 @@ module npu_fetch #(
     else error_valid_q <= fail;
     if (fail) begin
       error_code_q <= fail_code;
-      error_addr_q <= start_i ? first_addr[AddrW-1:0] : beat_bad ? burst_addr_q : stream_addr_q;
+      error_addr_q <= start_i ? first_addr[AddrW-1:0] : bus_failed ? burst_addr_q : stream_addr_q;
     end
   end
 

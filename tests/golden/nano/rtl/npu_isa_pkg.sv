@@ -87,6 +87,9 @@ package npu_isa_pkg;
   localparam logic [7:0] ErrAxiWrite     = 8'd10;  // the bus answered a write with an error
   localparam logic [7:0] ErrLocalBounds  = 8'd11;  // an access outside PE or core memory
   localparam logic [7:0] ErrBadField     = 8'd12;  // a command field has an illegal value
+  localparam logic [7:0] ErrWindowRange  = 8'd13;  // a memory window reaches beyond the addresses
+                                                   // of the bus
+  localparam logic [7:0] ErrBusTimeout   = 8'd14;  // the bus did not answer in time
 
   // What a cycle was spent on
   localparam int unsigned CauseCount          = 8;     // number of causes

@@ -44,6 +44,7 @@ module npu_load #(
   input  wire  [Barriers*CountW-1:0] barrier_counts_i, // barrier 0 in the low bits
   // control and state
   input  wire                   halt_i,               // issue no burst, discard what still comes
+  input  wire                   timeout_i,            // pulse: the bus does not answer
   output wire                   quiet_o,              // no burst outstanding
   output wire                   busy_o,               // from the cycle after a command is taken
   output wire                   stalled_o,            // nothing moves without arrival or command
@@ -215,7 +216,7 @@ module npu_load #(
   logic [7:0]       error_code_q;
   logic [15:0]      error_tag_q;
   logic [AddrW-1:0] error_address_q;
-  logic             r_error, check_failed;
+  logic             bus_failed, check_failed;
   logic [$clog2(Outstanding + 1)-1:0] unused_burst_count;
   logic [$clog2(Outstanding + 5)-1:0] unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
@@ -377,17 +378,18 @@ module npu_load #(
                                     check_beats_q == (alone_q ? BeatsW'(1) : BeatsW'(burst)));
 
   always_ff @(posedge clk) begin
+    // An address that the bus has not accepted stays.
+    if (!rst_ni) ar_valid_q <= 1'b0;
+    else if (issue) ar_valid_q <= 1'b1;
+    else if (ar_ready_i) ar_valid_q <= 1'b0;
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
       check_first_q <= 1'b0;
-      ar_valid_q    <= 1'b0;
       alone_q       <= 1'b0;
     end else begin
       if (run_ready) check_valid_q <= run_valid;
       if (run_ready) check_first_q <= 1'b1;
       else if (requested) check_first_q <= 1'b0;
-      if (issue) ar_valid_q <= 1'b1;
-      else if (ar_ready_i) ar_valid_q <= 1'b0;
       if (take) alone_q <= cmd.local_source;
       else if (done_q) alone_q <= 1'b0;
     end
@@ -518,6 +520,7 @@ module npu_load #(
     .clk_i(clk),
     .rst_ni,
     .clear_i,
+    .hold_word_i     (1'b0),
     .run_valid_i     (run_begin),
     .run_ready_o     (realign_ready),
     .run_addr_i      (queue_dest),
@@ -555,7 +558,7 @@ module npu_load #(
 
   // ---- Completion and errors ----
   assign stop = halt_i || stopped_q;
-  assign r_error = r_accept && r_resp_i[1] && !stop;
+  assign bus_failed = ((r_accept && r_resp_i[1]) || timeout_i) && !stop;
   // A run that fails is reported when everything before it is written.
   assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop &&
                         quiet_o && !queue_valid && realign_idle && check_released;
@@ -570,8 +573,8 @@ module npu_load #(
       done_q         <= word_accept && word_last && word_last_run;
       signal_valid_q <= word_accept && word_signal_en &&
                         (word_signal_bytes || (word_last && word_last_run));
-      error_valid_q  <= r_error || check_failed;
-      if (r_error || check_failed) stopped_q <= 1'b1;
+      error_valid_q  <= bus_failed || check_failed;
+      if (bus_failed || check_failed) stopped_q <= 1'b1;
     end
   end
 
@@ -580,8 +583,8 @@ module npu_load #(
       signal_id_q2    <= word_signal_id;
       signal_amount_q <= !word_signal_bytes ? (ByteW + 1)'(1) : word_nothing ? '0 : word_bytes;
     end
-    if (r_error) begin
-      error_code_q    <= npu_isa_pkg::ErrAxiRead;
+    if (bus_failed) begin
+      error_code_q    <= timeout_i ? npu_isa_pkg::ErrBusTimeout : npu_isa_pkg::ErrAxiRead;
       error_tag_q     <= burst_tag;
       error_address_q <= {burst_addr, {ByteW{1'b0}}};
     end else if (check_failed) begin

@@ -1,0 +1,24 @@
+// Features of the hardware that have registers, fields or error codes of their own.
+#pragma once
+
+#include <string_view>
+
+namespace npugen {
+
+/// Spec keys of these features.
+inline constexpr std::string_view kWatchdogKey = "npu.axi.watchdog";
+inline constexpr std::string_view kMemoryClearKey = "npu.memory_clear";
+
+/// Which of them an NPU has.
+struct HardwareFeatures {
+  bool watchdog = true;
+  bool memory_clear = true;
+
+  /// Whether what belongs to the feature of spec key `key` exists; an empty key: to all NPUs.
+  bool Has(std::string_view key) const {
+    return key.empty() || (key == kWatchdogKey && watchdog) ||
+           (key == kMemoryClearKey && memory_clear);
+  }
+};
+
+}  // namespace npugen

@@ -1,0 +1,115 @@
+// The dispatcher's view of a stream: header words and command lengths.
+#include "sw/stream/stream_decoder.h"
+
+#include <fmt/format.h>
+
+#include <bit>
+
+#include "generator/support/check.h"
+
+namespace npugen {
+namespace {
+
+uint32_t Word(std::span<const uint8_t> bytes, uint64_t offset) {
+  return uint32_t{bytes[offset]} | uint32_t{bytes[offset + 1]} << 8 |
+         uint32_t{bytes[offset + 2]} << 16 | uint32_t{bytes[offset + 3]} << 24;
+}
+
+}  // namespace
+
+uint8_t ErrorCode(std::string_view name) {
+  for (const HardwareError& error : AllHardwareErrors()) {
+    if (error.name == name) return error.code;
+  }
+  InternalError(fmt::format("no hardware error is called {}", name));
+}
+
+int64_t WaitCount(const NpuConfig& config, const Command& command, int number) {
+  const int64_t count = command.Get(number == 0 ? "wait0_count" : "wait1_count");
+  const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
+  if (number == 0 || !array || command.Get("follow") == 0) return count;
+  const int64_t row_bytes = config.core_row_bytes();
+  const int64_t weights = int64_t{config.lanes} * config.simd;
+  const int64_t bytes = command.Get("packed_weights") != 0 ? (weights + 1) / 2 : weights;
+  const int64_t slices =
+      command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
+  const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
+                       slices * ((bytes + row_bytes - 1) / row_bytes) +
+                       (command.Get("gated") != 0 ? int64_t{config.gate_rows()} : 0);
+  return count + (rows - 1) * row_bytes;
+}
+
+DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> program,
+                           uint32_t offset) {
+  DecodedStream stream;
+  const auto fail = [&](std::string_view code, uint64_t at, uint16_t tag, std::string detail) {
+    stream.error_code = ErrorCode(code);
+    stream.error_offset = static_cast<uint32_t>(at);
+    stream.error_tag = tag;
+    stream.detail = std::move(detail);
+    return stream;
+  };
+  constexpr uint64_t kHeaderBytes = uint64_t{kStreamHeaderEntries} * kEntryBytes;
+  if (offset + kHeaderBytes > program.size()) {
+    return fail("WindowBounds", offset, 0, "the header lies outside the program window");
+  }
+  if (Word(program, offset) != kStreamMagic) return fail("BadMagic", offset, 0, "no magic word");
+  if (Word(program, offset + 4) != kCommandSetVersion) {
+    return fail("BadVersion", offset, 0, "another command set version");
+  }
+  const uint64_t hash = Word(program, offset + 8) | uint64_t{Word(program, offset + 12)} << 32;
+  if (hash != config.hash) return fail("BadHash", offset, 0, "another configuration");
+  const uint64_t entries = Word(program, offset + 16);
+  if (entries <= kStreamHeaderEntries) return fail("BadLength", offset, 0, "an empty stream");
+  const uint64_t end = offset + entries * kEntryBytes;
+  for (uint64_t at = offset + kHeaderBytes; at < end;) {
+    if (at + kEntryBytes > program.size()) {
+      return fail("WindowBounds", at, 0, "the stream lies outside the program window");
+    }
+    const uint32_t header = Word(program, at);
+    const uint16_t tag = static_cast<uint16_t>(header >> 16);
+    const OpcodeInfo* info = FindOpcode(header & 0xff);
+    if (info == nullptr) {
+      return fail("BadOpcode", at, tag, fmt::format("opcode 0x{:02x}", header & 0xff));
+    }
+    const uint32_t length = (header >> 8) & 0xff;
+    const uint64_t bytes = uint64_t{length} * kEntryBytes;
+    if (length < info->min_entries || length > info->max_entries || at + bytes > end ||
+        (info->layout == &kDmaLayout && length % 2 == 0)) {
+      return fail("BadLength", at, tag, fmt::format("{} with {} entries", info->name, length));
+    }
+    if (at + bytes > program.size()) {
+      return fail("WindowBounds", at, tag, "the stream lies outside the program window");
+    }
+    std::vector<uint32_t> words(length * kWordsPerEntry);
+    for (size_t i = 0; i < words.size(); ++i) words[i] = Word(program, at + i * 4);
+    Command command(std::move(words));
+    for (const char* barrier : {"wait0", "wait1", "signal"}) {
+      if (command.Get(std::string(barrier) + "_en") != 0 &&
+          command.Get(std::string(barrier) + "_id") >= config.barriers()) {
+        return fail("BadBarrier", at, tag, "barrier number out of range");
+      }
+    }
+    if (info->layout == &kComputeLayout) {
+      const int64_t mask = command.Get("pe_mask");
+      if (mask == 0 || mask >> config.pes() != 0) {
+        return fail("BadField", at, tag, "pe_mask names no PE, or one that does not exist");
+      }
+      const int last_pe = std::bit_width(static_cast<uint64_t>(mask)) - 1;
+      if (command.Get("signal_en") != 0 &&
+          command.Get("signal_id") + last_pe >= config.barriers()) {
+        return fail("BadBarrier", at, tag, "a PE's barrier is out of range");
+      }
+    }
+    stream.commands.push_back(std::move(command));
+    at += bytes;
+    stream.bytes = static_cast<uint32_t>(at - offset);
+    if (info->opcode == Opcode::kEnd) {
+      if (at != end) return fail("BadLength", at, tag, "entries after END");
+      return stream;
+    }
+  }
+  return fail("BadLength", end, 0, "the stream does not end with END");
+}
+
+}  // namespace npugen

@@ -1,0 +1,264 @@
+// Mutants of the driver: each small change of its source must make a test of driver_test fail.
+//
+//     driver_mutants COMPILER INCLUDE_FOLDERS TEST WORK_FOLDER EQUIVALENT SOURCE...
+//
+// Each mutant of one SOURCE is compiled, with the other SOURCEs, into the shared library that TEST
+// is linked with. Those that survive must stand in the file EQUIVALENT, with the reason why nobody
+// can tell them from the original; those that stand there must survive. INCLUDE_FOLDERS are
+// separated by colons. Exit status: 0 all died or are equivalent, 1 otherwise.
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <mutex>
+#include <set>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace npugen::testing {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+/// A change of a source: its text becomes `text`.
+struct Mutant {
+  size_t source = 0;
+  std::string name;  ///< what was done and the line where, with single blanks
+  std::string text;
+};
+
+/// The line around position `at`, with single blanks.
+std::string LineAt(const std::string& text, size_t at) {
+  const size_t begin = text.rfind('\n', at) + 1;
+  std::istringstream words(text.substr(begin, text.find('\n', at) - begin));
+  std::string line, word;
+  while (words >> word) line += (line.empty() ? "" : " ") + word;
+  return line;
+}
+
+/// Positions of code: neither comments, nor directives, nor the functions that only give texts.
+class Code {
+ public:
+  explicit Code(const std::string& text) : text_(text) {
+    end_ = text.find("\nconst char* npu_");
+    if (end_ == std::string::npos) end_ = text.size();
+  }
+  bool Has(size_t at) const {
+    const std::string line = LineAt(text_, at);
+    return at < end_ && !line.starts_with("//") && !line.starts_with("#");
+  }
+  /// End of the statement that begins at `at`, behind its semicolon; or `at`, if it is none.
+  size_t StatementEnd(size_t at) const {
+    const size_t end = text_.find_first_of(";{}", at);
+    return end != std::string::npos && text_[end] == ';' ? end + 1 : at;
+  }
+
+ private:
+  const std::string& text_;
+  size_t end_;
+};
+
+class MutantMaker {
+ public:
+  MutantMaker(size_t source, const std::string& text) : source_(source), text_(text), code_(text) {}
+
+  std::vector<Mutant> Make() {
+    Statements();
+    Conditions();
+    constexpr std::pair<const char*, const char*> kTokens[] = {{" == ", " != "},
+                                                               {" != ", " == "},
+                                                               {" < ", " <= "},
+                                                               {" >= ", " > "},
+                                                               {" > ", " >= "},
+                                                               {" <= ", " < "},
+                                                               {" || ", " && "},
+                                                               {" && ", " || "},
+                                                               {" | ", " & "},
+                                                               {" & ", " | "},
+                                                               {" << ", " >> "},
+                                                               {" >> ", " << "},
+                                                               {" + ", " - "},
+                                                               {" - ", " + "},
+                                                               {" % ", " / "},
+                                                               {" * ", " + "},
+                                                               {"_LO_", "_HI_"},
+                                                               {"_HI_", "_LO_"},
+                                                               {"DONE_MASK", "ERROR_MASK"},
+                                                               {"ERROR_MASK", "DONE_MASK"},
+                                                               {"BUSY_MASK", "RESETTING_MASK"},
+                                                               {"RESETTING_MASK", "BUSY_MASK"},
+                                                               {" = 0;", " = 1;"},
+                                                               {" = 1;", " = 0;"},
+                                                               {", 0)", ", 1)"},
+                                                               {"READ_MASK", "WRITE_MASK"}};
+    for (const auto& [from, to] : kTokens) Replace(from, to);
+    return std::move(mutants_);
+  }
+
+ private:
+  void Add(const std::string& what, size_t at, std::string text) {
+    mutants_.push_back({source_, what + ": " + LineAt(text_, at), std::move(text)});
+  }
+  void Replace(const std::string& from, const std::string& to) {
+    for (size_t at = text_.find(from); at != std::string::npos; at = text_.find(from, at + 1)) {
+      if (!code_.Has(at)) continue;
+      std::string text = text_;
+      Add(fmt::format("`{}` becomes `{}`", from, to), at, text.replace(at, from.size(), to));
+    }
+  }
+  /// Statements that write something are removed, and change places with a barrier or the doorbell
+  /// behind them.
+  void Statements() {
+    for (size_t line = 0; line < text_.size(); line = text_.find('\n', line) + 1) {
+      const size_t begin = text_.find_first_not_of(' ', line);
+      if (begin == std::string::npos) break;
+      if (begin == line || !code_.Has(begin)) continue;
+      const size_t end = code_.StatementEnd(begin);
+      if (end == begin) continue;
+      const std::string statement = text_.substr(begin, end - begin);
+      const bool call = statement.starts_with("write_") || statement.starts_with("set_window") ||
+                        statement.starts_with("memory_barrier") ||
+                        statement.starts_with("read_capabilities");
+      const size_t arrow = statement.find("->");
+      const size_t assigned = statement.find(" = ");
+      const bool assignment = arrow != std::string::npos && assigned != std::string::npos &&
+                              statement.find(' ') == assigned;
+      if (!call && !assignment) continue;
+      std::string text = text_;
+      Add("removed", begin, text.replace(begin, statement.size(), ";"));
+      const size_t next = text_.find_first_not_of(" \n", end);
+      const size_t next_end = code_.StatementEnd(next);
+      const std::string second = text_.substr(next, next_end - next);
+      if (!call ||
+          (!second.starts_with("memory_barrier") && second.find("DOORBELL") > second.size()))
+        continue;
+      text = text_;
+      Add("after the next statement", begin,
+          text.replace(begin, next_end - begin, second + " " + statement));
+    }
+  }
+  void Conditions() {
+    for (size_t at = text_.find("if ("); at != std::string::npos; at = text_.find("if (", at + 1)) {
+      if (!code_.Has(at)) continue;
+      size_t end = at + 4;
+      for (int depth = 1; depth > 0; ++end)
+        depth += text_[end] == '(' ? 1 : text_[end] == ')' ? -1 : 0;
+      std::string text = text_;
+      text.insert(end, ")").insert(at + 4, "!(");
+      Add("condition inverted", at, std::move(text));
+    }
+  }
+
+  size_t source_;
+  const std::string& text_;
+  Code code_;
+  std::vector<Mutant> mutants_;
+};
+
+enum class Fate { kDied, kSurvived, kNotCompiled };
+
+struct Setting {
+  std::string compiler, includes, test, folder;
+  std::vector<std::string> sources;
+
+  /// Compiles and tests a mutant in a folder of its own; no mutant (null) is the original.
+  Fate Try(const Mutant* mutant, size_t worker) const {
+    const std::string work = fmt::format("{}/{}", folder, worker);
+    fs::create_directories(work);
+    std::string command = compiler + " -std=c11 -w -O1 -fPIC -shared -ffreestanding" + includes;
+    for (size_t s = 0; s < sources.size(); ++s) {
+      std::string source = sources[s];
+      if (mutant != nullptr && mutant->source == s) {
+        source = work + "/mutant.c";
+        std::ofstream(source, std::ios::binary) << mutant->text;
+      }
+      command += fmt::format(" '{}'", source);
+    }
+    command += fmt::format(" -o '{}/libnpugen_driver_shared.so' 2> '{}/log'", work, work);
+    if (std::system(command.c_str()) != 0) return Fate::kNotCompiled;
+    // A mutant may wait for ever.
+    const std::string run = fmt::format(
+        "LD_LIBRARY_PATH='{}' timeout 20 '{}' --gtest_brief=1 "
+        "--gtest_fail_fast > '{}/log' 2>&1",
+        work, test, work);
+    return std::system(run.c_str()) == 0 ? Fate::kSurvived : Fate::kDied;
+  }
+};
+
+/// Lines `NAME  # REASON`.
+std::set<std::string> ReadEquivalent(const std::string& path) {
+  std::set<std::string> names;
+  std::istringstream lines(ReadText(path));
+  for (std::string line; std::getline(lines, line);) {
+    const size_t reason = line.find("  # ");
+    if (reason != std::string::npos && reason > 0) names.insert(line.substr(0, reason));
+  }
+  return names;
+}
+
+int Main(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 6) return 2;
+  Setting setting{arguments[0], "", arguments[2], arguments[3], {}};
+  std::istringstream folders(arguments[1]);
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    setting.includes += fmt::format(" -I'{}'", folder);
+  }
+  setting.sources.assign(arguments.begin() + 5, arguments.end());
+  std::vector<Mutant> mutants;
+  for (size_t s = 0; s < setting.sources.size(); ++s) {
+    const std::string text = ReadText(setting.sources[s]);
+    for (Mutant& mutant : MutantMaker(s, text).Make()) mutants.push_back(std::move(mutant));
+  }
+  if (setting.Try(nullptr, 0) != Fate::kSurvived) {
+    fmt::print("the test fails with the driver as it is\n");
+    return 1;
+  }
+  std::vector<Fate> fates(mutants.size());
+  std::atomic<size_t> next{0};
+  std::vector<std::thread> workers;
+  for (size_t w = 0; w < std::max(1u, std::thread::hardware_concurrency()); ++w) {
+    workers.emplace_back([&, w] {
+      for (size_t m = next++; m < mutants.size(); m = next++)
+        fates[m] = setting.Try(&mutants[m], w);
+    });
+  }
+  for (std::thread& worker : workers) worker.join();
+
+  const std::set<std::string> equivalent = ReadEquivalent(arguments[4]);
+  std::set<std::string> survivors;
+  size_t died = 0, not_compiled = 0;
+  int status = 0;
+  for (size_t m = 0; m < mutants.size(); ++m) {
+    died += fates[m] == Fate::kDied ? 1 : 0;
+    not_compiled += fates[m] == Fate::kNotCompiled ? 1 : 0;
+    if (fates[m] != Fate::kSurvived) continue;
+    survivors.insert(mutants[m].name);
+    if (equivalent.contains(mutants[m].name)) continue;
+    fmt::print("survives: {}\n", mutants[m].name);
+    status = 1;
+  }
+  for (const std::string& name : equivalent) {
+    if (survivors.contains(name)) continue;
+    fmt::print("called equivalent, but is no survivor: {}\n", name);
+    status = 1;
+  }
+  fmt::print("{} mutants: {} died, {} survived ({} kinds called equivalent), {} did not compile\n",
+             mutants.size(), died, mutants.size() - died - not_compiled, equivalent.size(),
+             not_compiled);
+  return status;
+}
+
+}  // namespace
+}  // namespace npugen::testing
+
+int main(int argc, char** argv) { return npugen::testing::Main({argv + 1, argv + argc}); }

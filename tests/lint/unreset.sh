@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# The flip-flops and memories without reset against their list: a new one fails by name.
+#
+#   unreset.sh NPUGEN SOURCE     compares with SOURCE/rtl/unreset.txt
+#
+# Yosys simulates emissions with all inputs but clock and reset unknown, 8 cycles in reset, from an
+# unknown state. What is unknown then is not reset. The specs reach every branch of the RTL that has
+# registers of its own. Clocks are gated, so a gate that is shut in reset shows as well.
+set -euo pipefail
+npugen=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cat > "$work/narrow.yaml" << 'SPEC'
+npu: {grid: {x: 2, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}}
+pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}
+core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}
+lane: {simd: 5}
+controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}
+units: {bnn: {enabled: true}, postprocess_width: 2, lookup_ports: 1}
+SPEC
+cp "$source/specs/nano.yaml" "$work/nano.yaml"
+cp "$source/specs/edge_bnn.yaml" "$work/wide.yaml"
+sed 's/^units:/units:\n  bnn: {enabled: true, skip_window: 4}/' "$work/nano.yaml" > "$work/skip.yaml"
+
+for spec in narrow nano skip wide; do
+  "$npugen" emit "$work/$spec.yaml" -o "$work/$spec" > /dev/null
+  (cd "$work/$spec" &&
+    yosys -q -p "read_verilog -sv $(grep '\.sv$' filelist.f | tr '\n' ' ')
+                 hierarchy -check -top npu_top; proc; opt_clean; uniquify
+                 sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
+                 write_rtlil ../$spec.il" > ../yosys.log 2>&1) || { cat "$work/yosys.log"; exit 1; }
+  # Yosys gives each instance a module of its own, whose attribute names the one in the source.
+  awk '/^attribute .hdlname/ {name = $3; gsub(/[\\"]/, "", name)}
+       /^module / {module = name; instance = $2 ~ /^.npu_top/; if ($2 == "\\npu_top") module = "npu_top"; name = ""}
+       /^  attribute .init/ {unknown = $3 ~ /x/}
+       /^  wire / {if (unknown && instance) print module "." substr($NF, 2); unknown = 0}
+       /^  memory / && $NF ~ /^\\/ && instance {print module "." substr($NF, 2)}' "$work/$spec.il"
+done | sed 's/\[[0-9]*\]//g' | sort -u > "$work/found"
+
+# Lines of the list: module, reason, names.
+awk -F' *[|] *' '/^npu_/ {n = split($3, names, " "); for (i = 1; i <= n; i++) print $1 "." names[i]}' \
+  "$source/rtl/unreset.txt" | sort > "$work/listed"
+status=0
+for name in $(comm -23 "$work/found" "$work/listed"); do
+  echo "$name has no reset, and no line of rtl/unreset.txt says why it needs none"
+  status=1
+done
+for name in $(comm -13 "$work/found" "$work/listed") $(uniq -d "$work/listed"); do
+  echo "$name is reset, gone or named twice: remove it from rtl/unreset.txt"
+  status=1
+done
+exit $status
