@@ -250,7 +250,7 @@ std::string DemoJson(const NpuConfig& config, const std::vector<DemoResult>& res
 /// The networks side by side.
 void PrintResults(const std::vector<DemoResult>& results) {
   fmt::print("\n{:<10} {:>9} {:>11} {:>9} {:>14} {:>14} {:>13} {:>11}\n", "network", "images",
-             "bit-exact", "right", "cycles, first", "cycles, later", "bytes moved", "simulated");
+             "bit-exact", "right", "cycles, cold", "cached, mean", "bytes moved", "simulated");
   for (const DemoResult& result : results) {
     fmt::print("{:<10} {:>9} {:>11} {:>8.2f}% {:>14} {:>14.0f} {:>13} {:>7.2f} MHz\n", result.name,
                result.images, result.bit_exact(), 100 * result.accuracy(), result.cycles_first,
