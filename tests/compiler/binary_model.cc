@@ -158,7 +158,66 @@ class Builder {
   Model model_;
 };
 
+/// Most that a sum of the convolution can be either way.
+int64_t Reach(const Model& model, const Operator& op) {
+  const Tensor& input = model.tensors[op.inputs[0]];
+  const Tensor& filter = model.tensors[op.inputs[1]];
+  const int64_t taps = filter.elements() / filter.shape[0];
+  return input.type == TensorType::kBits ? taps * (input.planes == 2 ? 3 : 1) : taps * 255 * 128;
+}
+
+int32_t ExtremeInteger(RandomSource* random) {
+  switch (random->Integer(0, 4)) {
+    case 0:
+      return INT32_MIN + random->Integer(0, 300);
+    case 1:
+      return INT32_MAX - random->Integer(0, 300);
+    case 2:
+      return (1 << 30) + random->Integer(-300, 300);
+    case 3:
+      return -(1 << 30) + random->Integer(-300, 300);
+    default:
+      return random->Integer(INT32_MIN, INT32_MAX);
+  }
+}
+
 }  // namespace
+
+void MakeExtreme(Model* model, RandomSource* random) {
+  for (Operator& op : model->operators) {
+    auto* options = std::get_if<BinaryConvOptions>(&op.options);
+    if (options == nullptr) continue;
+    const int64_t reach = Reach(*model, op);
+    const size_t channels = static_cast<size_t>(model->tensors[op.outputs[0]].shape[3]);
+    // Channels that differ, or all alike, so that commands have a common scale.
+    const bool alike = random->Chance(3);
+    for (size_t o = 0; o < channels; ++o) {
+      if (!random->Chance(3)) continue;
+      if (!options->bias.empty()) {
+        options->bias[o] = static_cast<int32_t>(
+            std::clamp<int64_t>(ExtremeInteger(random), INT32_MIN + reach, INT32_MAX - reach));
+      }
+      if (!options->gates.empty()) options->gates[o] = ExtremeInteger(random);
+      if (!options->multipliers.empty() && !alike) {
+        options->multipliers[o] =
+            random->Pick({0, 1, 2, 3, 255, 1 << 29, 1 << 30, INT32_MAX - 1, INT32_MAX});
+        options->shifts[o] = random->Pick({-31, -30, -16, -1, 0, 1, 2, 7, 9, 10, 11, 29, 30});
+      }
+      std::vector<int32_t> thresholds;
+      for (const auto& list : options->thresholds) {
+        thresholds.push_back(random->Chance(2) ? ExtremeInteger(random) : list[o]);
+      }
+      std::sort(thresholds.begin(), thresholds.end());
+      for (size_t i = 0; i < thresholds.size(); ++i) options->thresholds[i][o] = thresholds[i];
+    }
+    if (alike && !options->multipliers.empty()) {
+      const int32_t multiplier = random->Pick({3, 1 << 30, INT32_MAX});
+      const int32_t shift = random->Pick({-20, -5, 1, 5, 12});
+      std::fill(options->multipliers.begin(), options->multipliers.end(), multiplier);
+      std::fill(options->shifts.begin(), options->shifts.end(), shift);
+    }
+  }
+}
 
 Model RandomBinaryModel(RandomSource* random) { return Builder(random).Run(); }
 

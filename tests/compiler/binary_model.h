@@ -10,4 +10,8 @@ namespace npugen::testing {
 /// bits. All shapes, paddings, gates and flips are drawn.
 Model RandomBinaryModel(RandomSource* random);
 
+/// Puts biases, thresholds, gates, multipliers and shifts at the ends of what the format allows
+/// into some channels of every convolution. Sums stay within 32 bits.
+void MakeExtreme(Model* model, RandomSource* random);
+
 }  // namespace npugen::testing
