@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
 #include <set>
 #include <string_view>
@@ -29,6 +30,8 @@ constexpr double kCopies[] = {0, 0.4};
 /// Parameters that may be loaded ahead of an exchange between PEs, in words for each cycle that
 /// they compute before it: what is tried. The last one is no limit.
 constexpr double kOvertaking[] = {0.7, 1, 1.5, 1e9};
+/// Estimates are exact to this part of them or less: a plan must promise more to be preferred.
+constexpr int64_t kNoise = 200;
 
 size_t Align(size_t value) {
   return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
@@ -150,16 +153,18 @@ std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& p
                      Schedule(config, parameters, compilation, compilation.steps, extra, warm));
 }
 
-/// Estimated cycles of a cold and a warm inference of all models, or -1: a command does not fit.
+/// Estimated cycles of an inference of each model in each of the states `warm` of the cache, or -1:
+/// a command does not fit.
 int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilations,
-             const std::vector<ParameterPlan>& plans) {
+             const std::vector<ParameterPlan>& plans,
+             std::initializer_list<bool> states = {false, true}) {
   int64_t cycles = 0;
   for (size_t m = 0; m < compilations.size(); ++m) {
     const Compilation& c = compilations[m];
     const Result<std::vector<Step>> steps =
         Tile(*c.model, c.lowered, config, c.partitions, c.activations, plans[m]);
     if (!steps) return -1;
-    for (const bool warm : {false, true}) {
+    for (const bool warm : states) {
       cycles += EstimateCycles(config, Schedule(config, plans[m], c, *steps, {}, warm));
     }
   }
@@ -187,8 +192,7 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
     const int64_t cost = Cost(config, compilations, *plans);
-    // Estimates are not exact: another plan must promise more than their noise.
-    if (cost < 0 || cost > least - least / 200) continue;
+    if (cost < 0 || cost > least - least / kNoise) continue;
     least = cost;
     best = std::move(plans);
   }
@@ -293,27 +297,11 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
   return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
 }
 
-}  // namespace
-
-Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
-                                             const NpuConfig& config,
-                                             const CompileOptions& options) {
-  std::vector<Compilation> compilations;
+/// Programs of planned models, in their order.
+Result<std::vector<Program>> WritePrograms(const NpuConfig& config, Plans chosen) {
+  std::vector<Compilation>& compilations = chosen.compilations;
+  const std::vector<ParameterPlan>& plans = chosen.parameters;
   Diagnostics errors;
-  for (const Model* model : models) {
-    Result<LoweredModel> lowered = Lower(*model, config);
-    if (lowered) {
-      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
-    } else {
-      AddErrors(lowered.errors(), &errors);
-    }
-  }
-  if (!errors.empty()) return errors;
-
-  Result<Plans> chosen = ChoosePlans(config, options, std::move(compilations));
-  if (!chosen) return chosen.errors();
-  compilations = std::move(chosen->compilations);
-  const std::vector<ParameterPlan>& plans = chosen->parameters;
   const bool cached = std::any_of(plans.begin(), plans.end(),
                                   [](const ParameterPlan& plan) { return plan.cached_bytes > 0; });
 
@@ -361,6 +349,69 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
     program.output_bytes = static_cast<uint32_t>(c.activations.output_bytes);
     FillTables(*c.model, c.lowered, c.activations, &program);
     programs.push_back(std::move(program));
+  }
+  if (!errors.empty()) return errors;
+  return programs;
+}
+
+/// Whether models that take turns are faster with parts of core memory that none of them loads
+/// again than with all of it for the one that runs, which then loads its parameters anew.
+bool SharingPays(const NpuConfig& config, const Plans& shared, const std::vector<Plans>& alone) {
+  const int64_t warm = Cost(config, shared.compilations, shared.parameters, {true});
+  if (warm < 0) return false;
+  int64_t cold = 0;
+  for (const Plans& plans : alone) {
+    const int64_t cycles = Cost(config, plans.compilations, plans.parameters, {false});
+    if (cycles < 0) return true;
+    cold += cycles;
+  }
+  // Estimates are not exact, and alone a model that runs twice in a row finds its parameters, too.
+  return warm < cold - cold / kNoise;
+}
+
+}  // namespace
+
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options) {
+  std::vector<Compilation> compilations;
+  Diagnostics errors;
+  for (const Model* model : models) {
+    Result<LoweredModel> lowered = Lower(*model, config);
+    if (lowered) {
+      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
+    } else {
+      AddErrors(lowered.errors(), &errors);
+    }
+  }
+  if (!errors.empty()) return errors;
+  if (compilations.size() == 1) {
+    Result<Plans> plans = ChoosePlans(config, options, std::move(compilations));
+    if (!plans) return plans.errors();
+    return WritePrograms(config, std::move(*plans));
+  }
+  std::vector<Plans> alone;
+  for (const Compilation& compilation : compilations) {
+    Result<Plans> plans = ChoosePlans(config, options, {compilation});
+    if (plans) {
+      alone.push_back(std::move(*plans));
+    } else {
+      AddErrors(plans.errors(), &errors);
+    }
+  }
+  if (!errors.empty()) return errors;
+  Result<Plans> shared = ChoosePlans(config, options, std::move(compilations));
+  if (shared && SharingPays(config, *shared, alone)) {
+    return WritePrograms(config, std::move(*shared));
+  }
+  std::vector<Program> programs;
+  for (Plans& plans : alone) {
+    Result<std::vector<Program>> written = WritePrograms(config, std::move(plans));
+    if (written) {
+      programs.push_back(std::move(written->front()));
+    } else {
+      AddErrors(written.errors(), &errors);
+    }
   }
   if (!errors.empty()) return errors;
   return programs;

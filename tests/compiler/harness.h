@@ -38,8 +38,9 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
                                const std::vector<std::vector<std::vector<uint8_t>>>& inputs,
                                const CheckOptions& options = {});
 
-/// Compiles models together and runs them in turn on one NPU (random inputs): only the first job is
-/// cold. Returns a text that says what is wrong, or an empty one.
+/// Compiles models together and runs them in turn on one NPU (random inputs): a job is warm when
+/// the one before it had the same cache token. Returns a text that says what is wrong, or an empty
+/// one.
 std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig& config,
                        const std::vector<size_t>& turns, uint64_t seed = 1);
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <cctype>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -33,7 +34,7 @@ std::string ReadText(const std::string& path) {
 /// A change of a source: its text becomes `text`.
 struct Mutant {
   size_t source = 0;
-  std::string name;  ///< what was done and the line where, with single blanks
+  std::string name;  ///< function, what was done, and the line, with single blanks
   std::string text;
 };
 
@@ -107,7 +108,22 @@ class MutantMaker {
 
  private:
   void Add(const std::string& what, size_t at, std::string text) {
-    mutants_.push_back({source_, what + ": " + LineAt(text_, at), std::move(text)});
+    mutants_.push_back({source_, fmt::format("{}: {}: {}", Function(at), what, LineAt(text_, at)),
+                        std::move(text)});
+  }
+  /// Name of the function around a position: what stands before the first parenthesis of the last
+  /// line that begins at its beginning.
+  std::string Function(size_t at) const {
+    size_t line = text_.rfind('\n', at);
+    while (line != std::string::npos && line > 0 &&
+           (std::isalpha(static_cast<unsigned char>(text_[line + 1])) == 0 ||
+            text_.find('(', line) > text_.find('\n', line + 1))) {
+      line = text_.rfind('\n', line - 1);
+    }
+    if (line == std::string::npos) return "";
+    const size_t end = text_.find('(', line);
+    const size_t begin = text_.find_last_of(" *\n", end) + 1;
+    return text_.substr(begin, end - begin);
   }
   void Replace(const std::string& from, const std::string& to) {
     for (size_t at = text_.find(from); at != std::string::npos; at = text_.find(from, at + 1)) {

@@ -321,7 +321,7 @@ TEST_F(DriverTest, SubmitRefusesNull) {
 
 TEST_F(DriverTest, ProgramOfOtherConfigurationIsRefused) {
   for (const uint64_t bit : {0, 31, 32, 63}) {
-    device_.config_hash = FakeDevice::kHash ^ uint64_t{1} << bit;
+    device_.config_hash = FakeDevice::kHash ^ uint64_t { 1 } << bit;
     EXPECT_EQ(Check(), NPU_WRONG_PROGRAM);
   }
 }
@@ -406,6 +406,182 @@ TEST_F(DriverTest, TextsAreThoseOfTheArchitecture) {
   }
   EXPECT_EQ(AllCycleCauses().size(), NPU_CAUSE_COUNT);
   EXPECT_EQ(NPU_DRIVER_INTERFACE_VERSION, kCommandSetVersion);
+}
+
+/// Interrupt bits as an earlier user may have left them.
+constexpr uint32_t kBothInterrupts = NPU_IRQ_STATUS_DONE_MASK | NPU_IRQ_STATUS_ERROR_MASK;
+
+TEST_F(DriverTest, InitStartsAfresh) {
+  npu_device device;
+  std::memset(&device, 0xff, sizeof device);
+  fake_[NPU_REG_IRQ_ENABLE_OFFSET] = kBothInterrupts;
+  ASSERT_EQ(npu_init(&device, &fake_.platform, FakeDevice::kHash), NPU_OK);
+  EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], 0u);
+  EXPECT_EQ(device.pending_token, 0u);
+  EXPECT_EQ(device.use_interrupt, 0u);
+  EXPECT_EQ(device.warm, 0u);
+  EXPECT_EQ(device.interrupts, 0u);
+  EXPECT_EQ(npu_wait(&device, 0), NPU_BAD_ARGUMENT) << "no job";
+}
+
+TEST_F(DriverTest, CheckFillsTheProgram) {
+  EXPECT_EQ(program_.file, file_.data());
+  EXPECT_EQ(program_.header, &header());
+}
+
+TEST_F(DriverTest, SubmitForgetsInterruptsOfBefore) {
+  fake_[NPU_REG_IRQ_STATUS_OFFSET] = kBothInterrupts;
+  device_.interrupts = 5;
+  ASSERT_EQ(Submit(NPU_WAIT_INTERRUPT), NPU_OK);
+  EXPECT_EQ(fake_[NPU_REG_IRQ_STATUS_OFFSET], 0u);
+  EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], kBothInterrupts);
+  EXPECT_EQ(device_.interrupts, 0u);
+  // The line must not rise for the old interrupt, and memory must be visible at the doorbell.
+  const auto at = [this](uint32_t offset) {
+    for (size_t i = fake_.writes.size(); i-- > 0;) {
+      if (fake_.writes[i].first == offset) return i;
+    }
+    return size_t{0};
+  };
+  EXPECT_LT(at(NPU_REG_IRQ_STATUS_OFFSET), at(NPU_REG_IRQ_ENABLE_OFFSET));
+  EXPECT_LT(at(NPU_REG_IRQ_ENABLE_OFFSET), at(NPU_REG_DOORBELL_OFFSET));
+  EXPECT_LT(at(FakeDevice::kBarrier), at(NPU_REG_DOORBELL_OFFSET));
+  EXPECT_EQ(at(NPU_REG_DOORBELL_OFFSET), fake_.writes.size() - 1);
+}
+
+TEST_F(DriverTest, OutputsMayBeReadAndOldWindowsAreReplaced) {
+  for (uint32_t i = 0; i < 4; ++i) {
+    for (const uint32_t offset : {NPU_REG_WINDOW_BASE_LO_OFFSET, NPU_REG_WINDOW_BASE_HI_OFFSET,
+                                  NPU_REG_WINDOW_SIZE_OFFSET, NPU_REG_WINDOW_FLAGS_OFFSET}) {
+      fake_[offset + i * NPU_REG_WINDOW_BASE_LO_STRIDE] = 0xdeadbeef;
+    }
+  }
+  ASSERT_EQ(Submit(), NPU_OK);
+  const uint32_t read = NPU_WINDOW_FLAGS_READ_MASK;
+  const uint32_t write = NPU_WINDOW_FLAGS_WRITE_MASK;
+  const uint64_t bases[] = {buffers_.program.address + header().image_offset,
+                            buffers_.scratch.address, buffers_.input.address,
+                            buffers_.output.address};
+  const uint32_t sizes[] = {header().image_bytes, 128, 64, 10};
+  const uint32_t flags[] = {read, read | write, read, read | write};
+  for (uint32_t i = 0; i < 4; ++i) {
+    const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
+    EXPECT_EQ(fake_[NPU_REG_WINDOW_BASE_LO_OFFSET + shift], static_cast<uint32_t>(bases[i]));
+    EXPECT_EQ(fake_[NPU_REG_WINDOW_BASE_HI_OFFSET + shift], bases[i] >> 32);
+    EXPECT_EQ(fake_[NPU_REG_WINDOW_SIZE_OFFSET + shift], sizes[i]);
+    EXPECT_EQ(fake_[NPU_REG_WINDOW_FLAGS_OFFSET + shift], flags[i]);
+  }
+}
+
+TEST_F(DriverTest, WaitEndsTheInterruptOfEitherKind) {
+  for (const uint32_t error : {uint32_t{0}, uint32_t{NPU_ERROR_AXI_READ}}) {
+    fake_.job_error = error;
+    ASSERT_EQ(Submit(NPU_WAIT_INTERRUPT), NPU_OK);
+    fake_[NPU_REG_IRQ_STATUS_OFFSET] = kBothInterrupts;
+    EXPECT_EQ(npu_wait(&device_, 1000), error == 0 ? NPU_OK : NPU_HARDWARE_ERROR);
+    EXPECT_EQ(fake_[NPU_REG_IRQ_STATUS_OFFSET], 0u);
+    EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], 0u);
+  }
+}
+
+TEST_F(DriverTest, HandlerClearsAndDisablesBoth) {
+  fake_[NPU_REG_IRQ_ENABLE_OFFSET] = kBothInterrupts;
+  fake_[NPU_REG_IRQ_STATUS_OFFSET] = kBothInterrupts;
+  npu_interrupt(&device_);
+  EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], 0u);
+  EXPECT_EQ(fake_[NPU_REG_IRQ_STATUS_OFFSET], 0u);
+  npu_interrupt(nullptr);
+}
+
+TEST_F(DriverTest, TimeoutOfZeroLooksOnce) {
+  fake_.job_ticks = 1'000'000;
+  ASSERT_EQ(Submit(), NPU_OK);
+  fake_.status_reads = 0;
+  EXPECT_EQ(npu_wait(&device_, 0), NPU_TIMEOUT);
+  EXPECT_EQ(fake_.status_reads, 1u);
+  fake_.status_reads = 0;
+  fake_.reset_ticks = 1000;
+  EXPECT_EQ(npu_reset(&device_, 0), NPU_TIMEOUT);
+  EXPECT_EQ(fake_.status_reads, 1u);
+}
+
+TEST_F(DriverTest, TimeIsCountedFromTheCall) {
+  // The low half of the time runs over in between.
+  fake_.time = 0x1'fffffff0;
+  fake_.job_ticks = 60;
+  ASSERT_EQ(Submit(), NPU_OK);
+  EXPECT_EQ(npu_wait(&device_, 10), NPU_TIMEOUT);
+  EXPECT_EQ(npu_wait(&device_, 100), NPU_OK);
+  fake_.reset_ticks = 60;
+  EXPECT_EQ(npu_reset(&device_, 10), NPU_TIMEOUT);
+  EXPECT_EQ(npu_reset(&device_, 100), NPU_OK);
+}
+
+TEST_F(DriverTest, AJobThatNeverStartedIsNotDone) {
+  fake_.deaf = true;
+  ASSERT_EQ(Submit(), NPU_OK);
+  EXPECT_EQ(npu_wait(&device_, 100), NPU_TIMEOUT);
+}
+
+TEST_F(DriverTest, DoneIsNotEnoughWhileBusy) {
+  fake_.busy_after_done = 40;
+  ASSERT_EQ(Submit(), NPU_OK);
+  EXPECT_EQ(npu_wait(&device_, 30), NPU_TIMEOUT);
+  EXPECT_EQ(npu_wait(&device_, 100), NPU_OK);
+}
+
+TEST_F(DriverTest, AResetOfAnIdleNpuKeepsItBusy) {
+  fake_.reset_ticks = 50;
+  EXPECT_EQ(npu_reset(&device_, 5), NPU_TIMEOUT);
+  EXPECT_EQ(Submit(), NPU_BUSY);
+}
+
+TEST_F(DriverTest, ResetWaitsForAllBitsAndCleansUp) {
+  for (const uint32_t bit :
+       {NPU_STATUS_RESETTING_MASK, NPU_STATUS_BUSY_MASK, NPU_STATUS_ERROR_MASK}) {
+    fake_.reset_tail = std::vector<uint32_t>(20, bit);
+    fake_.reset_keeps_token = true;
+    fake_[NPU_REG_CACHE_TOKEN_LO_OFFSET] = fake_[NPU_REG_CACHE_TOKEN_HI_OFFSET] = 77;
+    fake_[NPU_REG_IRQ_ENABLE_OFFSET] = kBothInterrupts;
+    fake_[NPU_REG_IRQ_STATUS_OFFSET] = kBothInterrupts;
+    EXPECT_EQ(npu_reset(&device_, 30), NPU_TIMEOUT) << bit;
+    EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], 0u) << "already while it waits";
+    EXPECT_EQ(Token(), uint64_t{77} << 32 | 77) << "not yet";
+    const uint32_t barriers = fake_.barriers;
+    EXPECT_EQ(npu_reset(&device_, 1000), NPU_OK) << bit;
+    EXPECT_EQ(fake_[NPU_REG_STATUS_OFFSET], 0u);
+    EXPECT_EQ(fake_[NPU_REG_IRQ_ENABLE_OFFSET], 0u);
+    EXPECT_EQ(fake_[NPU_REG_IRQ_STATUS_OFFSET], 0u);
+    EXPECT_EQ(Token(), 0u);
+    EXPECT_EQ(fake_.barriers, barriers + 1);
+  }
+}
+
+TEST_F(DriverTest, ForgettingWhileAJobRunsLasts) {
+  ASSERT_EQ(Submit(), NPU_OK);
+  npu_forget_parameters(&device_);
+  ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);
+  EXPECT_EQ(Token(), 0u);
+}
+
+TEST_F(DriverTest, BuffersAtTheLimits) {
+  header().input_bytes = 1;
+  EXPECT_EQ(Submit(), NPU_OK) << "a buffer of one byte";
+  ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);
+  header().input_bytes = 64;
+  device_.capabilities.address_bits = 64;
+  buffers_.input = {0xffffffffffffffc0, 64};
+  EXPECT_EQ(Submit(), NPU_OK) << "the last addresses of 64 bits";
+}
+
+TEST_F(DriverTest, CountersStayInTheirStructure) {
+  struct {
+    npu_counters counters;
+    uint32_t behind = 0x5a5a5a5a;
+  } memory = {};
+  fake_[NPU_REG_PERF_CAUSE_OFFSET + NPU_CAUSE_COUNT * NPU_REG_PERF_CAUSE_STRIDE] = 1;
+  npu_read_counters(&device_, &memory.counters);
+  EXPECT_EQ(memory.behind, 0x5a5a5a5a);
 }
 
 }  // namespace

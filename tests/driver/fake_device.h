@@ -16,6 +16,8 @@ namespace npugen::testing {
 class FakeDevice {
  public:
   static constexpr uint64_t kHash = 0x1122334455667788;
+  /// Stands for a memory barrier among the writes.
+  static constexpr uint32_t kBarrier = 0xffffffff;
 
   FakeDevice() {
     registers_[NPU_REG_ID_OFFSET] = NPU_IDENTITY;
@@ -36,7 +38,11 @@ class FakeDevice {
     };
     platform.time = [](void* context) { return static_cast<FakeDevice*>(context)->time; };
     platform.wait_for_interrupt = [](void* context) { static_cast<FakeDevice*>(context)->Sleep(); };
-    platform.memory_barrier = [](void* context) { ++static_cast<FakeDevice*>(context)->barriers; };
+    platform.memory_barrier = [](void* context) {
+      FakeDevice& device = *static_cast<FakeDevice*>(context);
+      ++device.barriers;
+      device.writes.emplace_back(kBarrier, 0);
+    };
   }
 
   uint32_t& operator[](uint32_t offset) { return registers_[offset]; }
@@ -50,7 +56,8 @@ class FakeDevice {
 
   npu_platform platform = {};
   uint64_t time = 0;
-  uint32_t barriers = 0;  ///< calls of memory_barrier
+  uint32_t barriers = 0;  ///< calls of memory_barrier, which also stand among the writes
+  uint64_t status_reads = 0;
   uint32_t sleeps = 0;
   uint64_t doorbells = 0;
 
@@ -60,7 +67,12 @@ class FakeDevice {
   uint32_t error_info = 0;  ///< engine and tag bits to report with it
   uint64_t error_address = 0;
   uint64_t reset_ticks = 5;  ///< a reset takes so long
+  /// Then the status register has each of these values for a few ticks.
+  std::vector<uint32_t> reset_tail;
+  bool reset_keeps_token = false;
   bool sleeps_return_early = false;
+  bool deaf = false;             ///< the doorbell does nothing
+  uint64_t busy_after_done = 0;  ///< for so many ticks both bits are set
   /// All writes in order.
   std::vector<std::pair<uint32_t, uint32_t>> writes;
 
@@ -68,10 +80,19 @@ class FakeDevice {
   void Advance() {
     ++time;
     if (job_end_ != 0 && time >= job_end_) EndJob();
-    if (reset_end_ != 0 && time >= reset_end_) {
+    if (busy_end_ != 0 && time >= busy_end_) {
+      busy_end_ = 0;
+      registers_[NPU_REG_STATUS_OFFSET] &= ~NPU_STATUS_BUSY_MASK;
+    }
+    if (reset_end_ != 0 && time >= reset_end_ && !reset_tail.empty()) {
+      registers_[NPU_REG_STATUS_OFFSET] = reset_tail.front();
+      reset_tail.erase(reset_tail.begin());
+      reset_end_ = time + 3;
+    } else if (reset_end_ != 0 && time >= reset_end_) {
       reset_end_ = 0;
       registers_[NPU_REG_STATUS_OFFSET] = 0;
       registers_[NPU_REG_ERROR_INFO_OFFSET] = 0;
+      if (reset_keeps_token) return;
       registers_[NPU_REG_CACHE_TOKEN_LO_OFFSET] = 0;
       registers_[NPU_REG_CACHE_TOKEN_HI_OFFSET] = 0;
     }
@@ -80,7 +101,9 @@ class FakeDevice {
   void EndJob() {
     job_end_ = 0;
     if (job_error == 0) {
-      registers_[NPU_REG_STATUS_OFFSET] = NPU_STATUS_DONE_MASK;
+      registers_[NPU_REG_STATUS_OFFSET] =
+          NPU_STATUS_DONE_MASK | (busy_after_done != 0 ? NPU_STATUS_BUSY_MASK : 0);
+      if (busy_after_done != 0) busy_end_ = time + busy_after_done;
       registers_[NPU_REG_IRQ_STATUS_OFFSET] |= NPU_IRQ_STATUS_DONE_MASK;
     } else {
       registers_[NPU_REG_STATUS_OFFSET] = NPU_STATUS_ERROR_MASK;
@@ -93,6 +116,7 @@ class FakeDevice {
 
   uint32_t Read(uint32_t offset) {
     Advance();
+    status_reads += offset == NPU_REG_STATUS_OFFSET ? 1 : 0;
     return registers_[offset];
   }
 
@@ -101,6 +125,7 @@ class FakeDevice {
     writes.emplace_back(offset, value);
     switch (offset) {
       case NPU_REG_DOORBELL_OFFSET:
+        if (deaf) return;
         if (registers_[NPU_REG_STATUS_OFFSET] & (NPU_STATUS_BUSY_MASK | NPU_STATUS_ERROR_MASK)) {
           return;
         }
@@ -135,6 +160,7 @@ class FakeDevice {
   std::map<uint32_t, uint32_t> registers_;
   uint64_t job_end_ = 0;
   uint64_t reset_end_ = 0;
+  uint64_t busy_end_ = 0;
 };
 
 }  // namespace npugen::testing

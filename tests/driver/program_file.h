@@ -11,7 +11,7 @@
 
 namespace npugen::testing {
 
-/// A file with a tensor in each window, one layer and a stream, or two where it has a cache token.
+/// A file with a tensor in each window, two layers and a stream, or two where it has a cache token.
 inline std::vector<uint8_t> MakeProgramFile(uint64_t token) {
   Program program;
   program.config_hash = FakeDevice::kHash;
@@ -41,7 +41,8 @@ inline std::vector<uint8_t> MakeProgramFile(uint64_t token) {
   program.inputs.push_back({0, "in", Window::kInput, 0, 64, 1.0f, 0, {1, 64}});
   program.outputs.push_back({2, "out", Window::kOutput, 0, 10, 1.0f, 0, {1, 10}});
   program.kept.push_back({1, "kept", Window::kScratch, 64, 64, 1.0f, 0, {1, 64}});
-  program.layers.push_back({7, 0, "CONV_2D", 2, {1, 10}, 640});
+  program.layers.push_back({7, 0, "CONV_2D", 1, {1, 64}, 640});
+  program.layers.push_back({8, 1, "CONV_2D", 2, {1, 10}, 640});
   return WriteProgram(program);
 }
 

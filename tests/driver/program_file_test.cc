@@ -12,6 +12,7 @@
 
 #include "sw/compiler/program.h"
 #include "sw/driver/npu_driver.h"
+#include "sw/driver/npu_program.h"
 
 namespace npugen::testing {
 namespace {
@@ -106,6 +107,119 @@ TEST(ProgramFiles, DriverAndReaderAgree) {
   }
   EXPECT_GT(accepted, kMutations / 20);
   EXPECT_LT(accepted, kMutations * 19 / 20);
+}
+
+/// A good file and what a test changes in it.
+class Inspect : public ::testing::Test {
+ protected:
+  void SetUp() override { Load(0xabcdef0123456789); }
+  void Load(uint64_t token) {
+    const std::vector<uint8_t> good = MakeProgramFile(token);
+    storage_.assign(good.size() / 8 + 1, 0);
+    bytes_ = static_cast<uint32_t>(good.size());
+    std::memcpy(storage_.data(), good.data(), good.size());
+  }
+  npu_program_fault Fault() { return npu_program_inspect(storage_.data(), bytes_); }
+  npu_program_header& header() { return *reinterpret_cast<npu_program_header*>(storage_.data()); }
+  npu_program_tensor& tensor(uint32_t i) {
+    return reinterpret_cast<npu_program_tensor*>(reinterpret_cast<uint8_t*>(storage_.data()) +
+                                                 header().tensors_offset)[i];
+  }
+  npu_program_layer& layer(uint32_t i) {
+    return reinterpret_cast<npu_program_layer*>(reinterpret_cast<uint8_t*>(storage_.data()) +
+                                                header().layers_offset)[i];
+  }
+  std::vector<uint64_t> storage_;
+  uint32_t bytes_ = 0;
+};
+
+TEST_F(Inspect, NamesTheFault) {
+  EXPECT_EQ(Fault(), NPU_PROGRAM_VALID);
+  for (int fault = NPU_PROGRAM_VALID; fault <= NPU_PROGRAM_BAD_STREAM; ++fault) {
+    EXPECT_STRNE(npu_program_fault_text(static_cast<npu_program_fault>(fault)), "an unknown fault");
+  }
+  EXPECT_EQ(npu_program_inspect(storage_.data(), 0), NPU_PROGRAM_NO_PROGRAM);
+  EXPECT_EQ(npu_program_inspect(storage_.data(), 3), NPU_PROGRAM_NO_PROGRAM);
+  EXPECT_EQ(npu_program_inspect(storage_.data(), 4), NPU_PROGRAM_OTHER_LENGTH);
+  EXPECT_EQ(npu_program_inspect(storage_.data(), 95), NPU_PROGRAM_OTHER_LENGTH);
+  EXPECT_EQ(npu_program_inspect(storage_.data(), bytes_ - 1), NPU_PROGRAM_OTHER_LENGTH);
+  EXPECT_EQ(npu_program_inspect(storage_.data(), bytes_ + 1), NPU_PROGRAM_OTHER_LENGTH);
+  header().version += 1;
+  EXPECT_EQ(npu_program_inspect(storage_.data(), 96), NPU_PROGRAM_OTHER_VERSION);
+  Load(1);
+  header().reserved = 1;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_BAD_TABLE);
+}
+
+TEST_F(Inspect, TakesValuesAtTheirLimits) {
+  tensor(0).tensor = 0x7fffffff;
+  tensor(0).offset = header().input_bytes;
+  tensor(0).bytes = 0;
+  header().output_bytes = tensor(1).bytes = 1;
+  layer(1).binary = 1;
+  for (uint32_t i = 0; i < 8; ++i) tensor(2).shape[i] = layer(1).shape[i] = 0x7fffffff - i;
+  tensor(2).rank = layer(1).rank = 8;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_VALID);
+  EXPECT_TRUE(ReadProgram(std::span(reinterpret_cast<uint8_t*>(storage_.data()), bytes_)).ok());
+  // Without rows there need be no names, and a part without bytes may stand at the end.
+  header().input_count = header().output_count = header().kept_count = header().layer_count = 0;
+  header().names_bytes = 0;
+  header().names_offset = header().layers_offset = bytes_ / 8 * 8;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_VALID);
+}
+
+TEST_F(Inspect, RefusesValuesBeyondThem) {
+  const auto tensor_fault = [this](auto change) {
+    Load(1);
+    change(tensor(2));
+    return Fault() == NPU_PROGRAM_BAD_TENSOR;
+  };
+  const auto layer_fault = [this](auto change) {
+    Load(1);
+    change(layer(1));
+    return Fault() == NPU_PROGRAM_BAD_LAYER;
+  };
+  EXPECT_TRUE(tensor_fault([](npu_program_tensor& t) { t.tensor = 0x80000000; }));
+  EXPECT_TRUE(layer_fault([](npu_program_layer& l) { l.output_tensor = 0x80000000; }));
+  EXPECT_TRUE(layer_fault([](npu_program_layer& l) { l.binary = 2; }));
+  EXPECT_TRUE(tensor_fault([](npu_program_tensor& t) { t.rank = 9; }));
+  EXPECT_TRUE(layer_fault([](npu_program_layer& l) { l.rank = 9; }));
+  EXPECT_TRUE(layer_fault([this](npu_program_layer& l) { l.name = header().names_bytes; }));
+  EXPECT_TRUE(tensor_fault([](npu_program_tensor& t) { t.shape[2] = 1; })) << "the rank is 2";
+  for (int i = 0; i < 8; ++i) {
+    for (const uint32_t size : {0x80000000u, 0xffffffffu}) {
+      EXPECT_TRUE(tensor_fault([&](npu_program_tensor& t) {
+        t.rank = 8;
+        t.shape[i] = size;
+      }));
+    }
+    if (i < 2) continue;
+    EXPECT_TRUE(layer_fault([&](npu_program_layer& l) { l.shape[i] = 0x01000000; }));
+  }
+}
+
+TEST_F(Inspect, CountsOfRowsDoNotWrap) {
+  const uint32_t half = 0x80000000;
+  header().output_count = header().kept_count = half;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_BAD_TABLE);
+  Load(1);
+  header().input_count = header().output_count = half;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_BAD_TABLE);
+  Load(1);
+  header().input_count = header().kept_count = half;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_BAD_TABLE);
+}
+
+TEST_F(Inspect, TwoStreamsNeedAToken) {
+  for (const uint64_t token : {uint64_t{1}, uint64_t{1} << 32}) {
+    Load(token);
+    EXPECT_NE(header().cold_offset, header().warm_offset);
+    EXPECT_EQ(Fault(), NPU_PROGRAM_VALID);
+  }
+  header().cache_token = 0;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_BAD_STREAM);
+  header().warm_offset = header().cold_offset;
+  EXPECT_EQ(Fault(), NPU_PROGRAM_VALID);
 }
 
 }  // namespace

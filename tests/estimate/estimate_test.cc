@@ -2,6 +2,7 @@
 // must.
 #include "verif/estimate/estimate.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -465,6 +466,53 @@ TEST(Estimate, ReportHasTheShapeOfARun) {
   const std::string text = FormatRunReport(config, *report);
   EXPECT_NE(text.find("estimated"), std::string::npos);
   EXPECT_EQ(text.find("bit-exact"), std::string::npos);
+}
+
+/// Programs of models that take turns: one warm inference of each takes no longer than each alone
+/// and cold, which needs no sharing at all.
+void ExpectSharingToPay(const NpuConfig& config, const std::vector<const Model*>& models) {
+  const Result<std::vector<Program>> together = CompileTogether(models, config);
+  ASSERT_TRUE(together.ok());
+  bool shared = true;
+  uint64_t turns = 0, alone = 0;
+  for (size_t m = 0; m < models.size(); ++m) {
+    shared = shared && (*together)[m].cache_token == (*together)[0].cache_token;
+  }
+  for (size_t m = 0; m < models.size(); ++m) {
+    const Result<Program> one = Compile(*models[m], config, {});
+    ASSERT_TRUE(one.ok());
+    turns += Estimated(config, (*together)[m], shared).cycles;
+    alone += Estimated(config, *one).cycles;
+    if (!shared) {
+      EXPECT_TRUE((*together)[m] == *one);
+    }
+  }
+  EXPECT_LE(turns, alone);
+}
+
+TEST(Estimate, SharingCoreMemoryIsChosenWhereItPays) {
+  const Result<Model> digits = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(digits.ok());
+  for (const char* spec : {"nano", "edge", "quad"}) {
+    SCOPED_TRACE(spec);
+    ExpectSharingToPay(Config(spec), {&*digits, &*digits, &*digits});
+  }
+  NpuConfig config = Config("nano");
+  for (const uint32_t kibibytes : {4u, 8u, 16u, 32u, 64u}) {
+    config.core_memory_bytes = kibibytes * 1024;
+    config.hash = ConfigHash(config);
+    for (uint64_t seed = 1; seed <= 12; ++seed) {
+      SCOPED_TRACE(fmt::format("{} KiB, networks from {}", kibibytes, 3 * seed));
+      std::vector<Model> models;
+      for (uint64_t m = 0; m < 3; ++m) {
+        const RandomModel drawn = MakeRandomNetwork(3 * seed + m);
+        Result<Model> model = ReadTflite(drawn.tflite, drawn.name);
+        ASSERT_TRUE(model.ok());
+        if (Compile(*model, config)) models.push_back(std::move(*model));
+      }
+      if (models.size() == 3) ExpectSharingToPay(config, {&models[0], &models[1], &models[2]});
+    }
+  }
 }
 
 }  // namespace
