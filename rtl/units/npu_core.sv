@@ -268,7 +268,11 @@ module npu_core #(
       own_bits   = '0;
       if (skip_pass_q) begin
         for (int unsigned lane = 0; lane < Lanes; lane++) begin
-          own_vector = skip_vectors_i[SkipVectorW*32'(pick_q[SkipW*lane+:SkipW])+:SkipVectorW];
+          own_vector = '0;
+          for (int unsigned place = 0; place < SkipWindow; place++) begin
+            own_vector = own_vector | (skip_vectors_i[SkipVectorW*place+:SkipVectorW] &
+                                       {SkipVectorW{pick_q[SkipW*lane+:SkipW] == SkipW'(place)}});
+          end
           own_data[8*Simd*lane+:8*Simd] = own_vector[8*Simd-1:0];
           own_valid[Simd*lane+:Simd]    = own_vector[8*Simd+:Simd];
           own_bits[11*lane+:11]         = 11'({own_vector[9*Simd+:BytesW], 3'd0});

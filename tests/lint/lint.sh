@@ -4,6 +4,7 @@
 #   lint.sh library NPUGEN SOURCE     unprocessed rtl/ with the printed files of the edge_bnn emission
 #   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view
+#   lint.sh words NPUGEN SPEC LINT    npugen_sv_lint on a spec's emission
 #   lint.sh yosys NPUGEN SPEC         hierarchy and check of the emission; no latch but in clock gates
 set -euo pipefail
 mode=$1 npugen=$2 subject=$3
@@ -23,6 +24,10 @@ case $mode in
   synthesis)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
     cd "$work/out" && verilator --lint-only -Wall -DSYNTHESIS -f filelist.f
+    ;;
+  words)
+    "$npugen" emit "$subject" -o "$work/out" > /dev/null
+    "$4" "$work"/out/rtl/*.sv
     ;;
   yosys)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
