@@ -7,7 +7,7 @@
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
-#include "verif/functional/stream_decoder.h"
+#include "sw/stream/stream_decoder.h"
 #include "verif/random/random_model.h"
 
 namespace npugen::testing {
@@ -21,7 +21,7 @@ struct Cores {
 Cores CoresOf(const NpuConfig& config, const Program& program) {
   Cores cores{std::vector<int64_t>(config.pes(), 0), std::vector<int64_t>(config.pes(), 0)};
   for (const Command& command :
-       functional::DecodeStream(config, program.image, program.cold_offset).commands) {
+       DecodeStream(config, program.image, program.cold_offset).commands) {
     const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
     const bool load = command.opcode() == Opcode::kLoad && command.entries() > 1 &&
                       command.Get("core_memory") != 0;

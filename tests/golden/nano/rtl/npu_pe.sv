@@ -543,8 +543,16 @@ module npu_pe #(
     logic unused_chunk;
     assign unused_chunk = ^drain_chunk;
   end else begin : gen_chunks
-    assign chunk_sums    = sums_padded[32'(drain_chunk)*32*PostWidth+:32*PostWidth];
-    assign chunk_records = records_padded[32'(drain_chunk)*72*PostWidth+:72*PostWidth];
+    always_comb begin
+      chunk_sums    = '0;
+      chunk_records = '0;
+      for (int unsigned c = 0; c < Chunks; c++) begin
+        if (32'(drain_chunk) == c) begin
+          chunk_sums    = chunk_sums | sums_padded[32*PostWidth*c+:32*PostWidth];
+          chunk_records = chunk_records | records_padded[72*PostWidth*c+:72*PostWidth];
+        end
+      end
+    end
   end
 
   // ---------------------------------------------------------------------------------------------

@@ -57,6 +57,7 @@ module npu_pe_memory #(
   localparam int unsigned BankW   = $clog2(Banks);
   localparam int unsigned Depth   = MemBytes / (Banks * WordBytes);
   localparam int unsigned RowW    = (Depth > 1) ? $clog2(Depth) : 1;
+  localparam int unsigned RowsW   = 1 << $clog2(RowW);  // a select at a bank is no shift then
   localparam int unsigned WordW   = 8 * WordBytes;
   localparam int unsigned WaitW   = $clog2(MaxWait + 1);
   localparam int unsigned Lines   = WordBytes / BusBytes;  // bus beats per word
@@ -99,9 +100,9 @@ module npu_pe_memory #(
 
   logic [Writes-1:0]             slot_valid_q;
   logic [Writes*Banks-1:0]       slot_mask_q;
-  logic [Writes*24-1:0]          slot_addr_q;
-  logic [Writes*8*PostWidth-1:0] slot_data_q;
-  logic [Writes*PostWidth-1:0]   slot_strb_q;
+  logic [23:0]                   slot_addr_q[Writes];
+  logic [8*PostWidth-1:0]        slot_data_q[Writes];
+  logic [PostWidth-1:0]          slot_strb_q[Writes];
   logic [SlotsW-1:0]             slots_used_q;
   logic [SlotW-1:0]              free_slot, leaving;
   logic [Banks-1:0]              push_mask;
@@ -142,7 +143,7 @@ module npu_pe_memory #(
   logic [RowW-1:0]        write_row, write_row2, bus_write_row, bus_read_row;
   logic [23:0]            write_addr, write_next;
   logic [Banks-1:0]       write_mask, bus_write_mask, bus_read_mask;
-  logic [Banks*RowW-1:0]  read_row;  // of each bank that is read
+  logic [Banks*RowsW-1:0] read_row;  // of each bank that is read
   logic                   write_two;
 
   // The rotated write: bytes that fall into the first and into the second word.
@@ -211,11 +212,11 @@ module npu_pe_memory #(
     write_wide      = '0;
     write_strb_wide = '0;
     if (grant_write) begin
-      write_addr      = slot_addr_q[24*leaving+:24];
+      write_addr      = slot_addr_q[leaving];
       write_next      = write_addr + 24'(WordBytes);
-      write_wide      = (2*WordW)'(slot_data_q[8*PostWidth*leaving+:8*PostWidth]) <<
+      write_wide      = (2*WordW)'(slot_data_q[leaving]) <<
                         {write_addr[OffsetW-1:0], 3'b000};
-      write_strb_wide = (2*WordBytes)'(slot_strb_q[PostWidth*leaving+:PostWidth]) <<
+      write_strb_wide = (2*WordBytes)'(slot_strb_q[leaving]) <<
                         write_addr[OffsetW-1:0];
     end
   end
@@ -235,10 +236,10 @@ module npu_pe_memory #(
       if (push) slot_valid_q[free_slot] <= 1'b1;
     end
     if (push) begin
-      slot_mask_q[Banks*free_slot+:Banks]             <= push_mask;
-      slot_addr_q[24*free_slot+:24]                   <= write_addr_i;
-      slot_data_q[8*PostWidth*free_slot+:8*PostWidth] <= write_data_i;
-      slot_strb_q[PostWidth*free_slot+:PostWidth]     <= write_strb_i;
+      slot_mask_q[Banks*free_slot+:Banks] <= push_mask;
+      slot_addr_q[free_slot]              <= write_addr_i;
+      slot_data_q[free_slot]              <= write_data_i;
+      slot_strb_q[free_slot]              <= write_strb_i;
     end
   end
 
@@ -266,17 +267,18 @@ module npu_pe_memory #(
         bank2     = bank_of(read_next);
         row       = read_addr[OffsetW+BankW+:RowW];
         row2      = read_next[OffsetW+BankW+:RowW];
-        open      = !taken_before[bank] && (!read_mask[bank] || read_row[RowW*bank+:RowW] == row) &&
+        open      = !taken_before[bank] &&
+                    (!read_mask[bank] || read_row[RowsW*bank+:RowW] == row) &&
                     (!read_two_i[p] ||
                      (!taken_before[bank2] &&
-                      (!read_mask[bank2] || read_row[RowW*bank2+:RowW] == row2)));
+                      (!read_mask[bank2] || read_row[RowsW*bank2+:RowW] == row2)));
         if (open) begin
-          read_ready_o[p]           = 1'b1;
-          read_mask[bank]           = 1'b1;
-          read_row[RowW*bank+:RowW] = row;
+          read_ready_o[p]             = 1'b1;
+          read_mask[bank]             = 1'b1;
+          read_row[RowsW*bank+:RowsW] = RowsW'(row);
           if (read_two_i[p]) begin
-            read_mask[bank2]           = 1'b1;
-            read_row[RowW*bank2+:RowW] = row2;
+            read_mask[bank2]             = 1'b1;
+            read_row[RowsW*bank2+:RowsW] = RowsW'(row2);
           end
         end
       end
@@ -335,7 +337,7 @@ module npu_pe_memory #(
       wdata = '0;
       if (read_mask[b]) begin
         en   = 1'b1;
-        word = read_row[RowW*b+:RowW];
+        word = read_row[RowsW*b+:RowW];
       end else if (first_hits[b]) begin
         word  = write_row;
         be    = write_strb_wide[WordBytes-1:0];

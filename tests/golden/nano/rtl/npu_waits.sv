@@ -15,12 +15,17 @@ module npu_waits #(
   output logic                      hold_o
 );
   // In branches, so that a wait that is not enabled costs no simulation time.
+  logic [CountW-1:0] count;  // of the wait's barrier
   always_comb begin
     hold_o = 1'b1;
+    count  = '0;
     for (int unsigned w = 0; w < 2; w++) begin
       if (enable_i[w]) begin
-        hold_o = hold_o && counts_i[32'(id_i[IdW*w+:IdW])*CountW+:CountW] >=
-                           count_i[CountW*w+:CountW];
+        count = '0;
+        for (int unsigned b = 0; b < Barriers; b++) begin
+          count = count | (counts_i[CountW*b+:CountW] & {CountW{id_i[IdW*w+:IdW] == IdW'(b)}});
+        end
+        hold_o = hold_o && count >= count_i[CountW*w+:CountW];
       end
     end
   end

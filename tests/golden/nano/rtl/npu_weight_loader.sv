@@ -56,7 +56,14 @@ module npu_weight_loader #(
 
   // Counts only grow, so one that is a cycle old is on the safe side. cmd_i stands from the cycle
   // of start_i on, in which no row is requested yet.
-  assign count   = barrier_counts_i[32'(cmd_i.wait1_id)*CountW+:CountW];
+  always_comb begin
+    count = '0;
+    if (cmd_i.follow) begin
+      for (int unsigned b = 0; b < Barriers; b++) begin
+        count = count | (barrier_counts_i[CountW*b+:CountW] & {CountW{32'(cmd_i.wait1_id) == b}});
+      end
+    end
+  end
   assign bytes   = count - cmd_i.wait1_count;
   assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
 
