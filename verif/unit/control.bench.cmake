@@ -8,8 +8,8 @@ npugen_bench(NAME fetch TOP npu_fetch TEST fetch_test.cc
   VARIANTS b4:BusBytes=4,Depth=16,AddrW=40 b8:BusBytes=8,Depth=64,AddrW=32
            b16:BusBytes=16,Depth=256,AddrW=40 b16_d3:BusBytes=16,Depth=3,AddrW=40
            b64:BusBytes=64,Depth=256,AddrW=64 b64_d1:BusBytes=64,Depth=1,AddrW=48)
-npugen_bench(NAME dispatch TOP npu_dispatch TEST dispatch_test.cc
-  RTL units/npu_dispatch.sv ../generator/arch/command_set.cc
+npugen_bench(NAME dispatch TOP npu_dispatch TEST dispatch_test.cc LIBRARIES npugen_arch
+  RTL units/npu_dispatch.sv
   VARIANTS pe1:GridX=1,GridY=1,Barriers=16 pe6:GridX=3,GridY=2,Barriers=16
            pe32:GridX=8,GridY=4,Barriers=34)
 npugen_bench(NAME command_queue TOP npu_command_queue TEST command_queue_test.cc
@@ -18,9 +18,9 @@ npugen_bench(NAME command_queue TOP npu_command_queue TEST command_queue_test.cc
            e10_d16:Entries=10,Depth=16,Barriers=34)
 npugen_bench(NAME barriers TOP npu_barriers TEST barriers_test.cc RTL units/npu_barriers.sv
   VARIANTS p1:UnitPorts=1,Barriers=16 p2:UnitPorts=2,Barriers=16 p33:UnitPorts=33,Barriers=34)
-npugen_bench(NAME controller TOP npu_controller TEST controller_test.cc
+npugen_bench(NAME controller TOP npu_controller TEST controller_test.cc LIBRARIES npugen_arch
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_fetch.sv units/npu_dispatch.sv
-      units/npu_barriers.sv units/npu_watchdog.sv units/npu_controller.sv ../generator/arch/command_set.cc
+      units/npu_barriers.sv units/npu_watchdog.sv units/npu_controller.sv
   VARIANTS pe1:GridX=1,GridY=1,Barriers=16,BusBytes=16,AddrW=40,InstructionEntries=64
            pe4:GridX=2,GridY=2,Barriers=16,BusBytes=4,AddrW=32,InstructionEntries=32
            pe32:GridX=8,GridY=4,Barriers=34,BusBytes=64,AddrW=64,InstructionEntries=16384)
