@@ -44,7 +44,7 @@ module npu_dma_realign #(
   localparam int unsigned PosW   = 25;             // byte positions relative to the first word
   localparam int unsigned WordNW = PosW - ByteW;   // numbers of words
 
-  localparam logic [BusBytes-1:0] AllBytes = '1;
+  localparam logic [BusBytes-1:0] AllBytes = {BusBytes{1'b1}};
 
   // Bytes of a word from byte `first` on, and up to byte `last`.
   function automatic logic [BusBytes-1:0] from_byte(input logic [ByteW-1:0] first);
