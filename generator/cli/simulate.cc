@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <string_view>
 
 #include "sw/model/channel_order.h"
 #include "sw/model/read_model.h"
@@ -24,6 +26,17 @@ Diagnostic CannotRead(const std::string& path) {
 
 Diagnostic CannotWrite(const std::string& path) {
   return {DiagnosticCode::kFileWrite, {path, 0, 0}, "it cannot be written", ""};
+}
+
+/// The seed that a value of --power-up stands for, 0 for zero; false if it is none.
+bool ParsePowerUp(std::string_view text, uint64_t* seed) {
+  constexpr std::string_view kRandom = "random";
+  *seed = text == "zero" ? 0 : kDefaultPowerUpSeed;
+  if (text == "zero" || text == kRandom) return true;
+  if (!text.starts_with(kRandom) || text.substr(kRandom.size(), 1) != ":") return false;
+  const std::string_view digits = text.substr(kRandom.size() + 1);
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), *seed);
+  return error == std::errc() && end == digits.data() + digits.size() && *seed != 0;
 }
 
 }  // namespace
@@ -67,6 +80,18 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
   command.add_option("--stall-seed", flags->stall_seed, "seed of the pauses")
       ->capture_default_str();
   command.add_flag("--interleave", flags->interleave, "mix the answers to different bus ids");
+  command
+      .add_option_function<std::string>(
+          "--power-up",
+          [flags](const std::string& text) {
+            if (!ParsePowerUp(text, &flags->power_up_seed)) {
+              throw CLI::ValidationError(
+                  "--power-up", "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1");
+            }
+          },
+          "what flip-flops and memories hold at first: zero, random, or random:SEED")
+      ->type_name("STATE")
+      ->default_str(fmt::format("random:{}", kDefaultPowerUpSeed));
   CLI::Option* waves = command.add_option(
       "--waves", flags->waves,
       "write all signals to this FST file (a model of its own, far slower where it writes)");
@@ -105,6 +130,7 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
   options.stalls = flags.stalls;
   options.stall_seed = flags.stall_seed;
   options.interleave = flags.interleave;
+  options.power_up_seed = flags.power_up_seed;
   options.waves = flags.waves;
   options.waves_from = flags.waves_from;
   options.waves_cycles = flags.waves_cycles;

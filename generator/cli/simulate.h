@@ -45,6 +45,7 @@ struct SimulationFlags {
   double stalls = 0;
   uint64_t stall_seed = 1;
   bool interleave = false;
+  uint64_t power_up_seed = kDefaultPowerUpSeed;  ///< 0: all zero
   std::string waves;
   uint64_t waves_from = 0;
   uint64_t waves_cycles = kDefaultWavesCycles;

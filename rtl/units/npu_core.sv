@@ -278,8 +278,8 @@ module npu_core #(
 
   logic fire_own_q;
   always_ff @(posedge clk_i) begin
+    fire_own_q <= load_i && skip_pass_q;
     if (load_i) begin
-      fire_own_q  <= skip_pass_q;
       own_valid_q <= own_valid;
       own_bits_q  <= own_bits;
     end

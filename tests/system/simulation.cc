@@ -21,6 +21,17 @@ T Need(Result<T> result) {
   return std::move(result.value());
 }
 
+/// Every test has a seed of its own, always the same.
+uint64_t SeedOfTest() {
+  const ::testing::TestInfo* test = ::testing::UnitTest::GetInstance()->current_test_info();
+  if (test == nullptr) return kDefaultPowerUpSeed;
+  uint64_t seed = 0xcbf29ce484222325;
+  for (const std::string name : {test->test_suite_name(), test->name()}) {
+    for (const char letter : name) seed = (seed ^ static_cast<uint8_t>(letter)) * 0x100000001b3;
+  }
+  return seed | 1;
+}
+
 }  // namespace
 
 NpuConfig SpecConfig(const std::string& name) {
@@ -31,15 +42,20 @@ NpuConfig TextConfig(const std::string& name, const std::string& yaml) {
   return Need(LoadSpecText(yaml, name + ".yaml"));
 }
 
-std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
-                                      bool quick) {
+std::string ModelLibrary(const NpuConfig& config, bool quick, bool waves) {
   ModelBuildOptions build;
   build.cache_folder = NPUGEN_TEST_CACHE;
   build.jobs = quick ? 2 : 1;
   build.quick = quick;
-  build.waves = !options.waves.empty();
-  const BuiltModel model = Need(BuildConfigModel(config, build));
-  return Need(SimulatedNpu::Open(model.library, options));
+  build.waves = waves;
+  return Need(BuildConfigModel(config, build)).library;
+}
+
+std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
+                                      bool quick) {
+  SimulationOptions seeded = options;
+  if (options.power_up_seed == kDefaultPowerUpSeed) seeded.power_up_seed = SeedOfTest();
+  return Need(SimulatedNpu::Open(ModelLibrary(config, quick, !options.waves.empty()), seeded));
 }
 
 }  // namespace npugen::testing

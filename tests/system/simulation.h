@@ -31,8 +31,12 @@ NpuConfig SpecConfig(const std::string& name);
 /// The configuration of a spec in text form. Ends the program if it is refused.
 NpuConfig TextConfig(const std::string& name, const std::string& yaml);
 
-/// A simulated NPU of this configuration, built if necessary (with `quick` for few cycles). Ends
-/// the program if that fails.
+/// The library of the model of a configuration, built if necessary (with `quick` for few cycles).
+/// Ends the program if that fails.
+std::string ModelLibrary(const NpuConfig& config, bool quick = false, bool waves = false);
+
+/// A simulated NPU of this configuration, built if necessary. Its state at power-up is random, with
+/// a seed of the running test unless `options` have one. Ends the program if that fails.
 std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
                                       bool quick = false);
 

@@ -34,13 +34,26 @@ constexpr const char* kLibraryName = "npu_model.so";
 constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
 
-/// Options of verilator besides files and folders.
-std::vector<std::string> VerilatorFlags(bool waves) {
-  std::vector<std::string> flags = {"--cc",         "--x-assign",     "fast",     "--x-initial",
-                                    "fast",         "--noassert",     "-O3",      "--no-timing",
-                                    "--top-module", "npu_top",        "--prefix", kClassName,
-                                    "-Wno-fatal",   "--output-split", "20000"};
-  if (waves) flags.insert(flags.end(), {"--trace-fst", "--trace-structs"});
+/// Options of verilator besides files and folders. The state at power-up is random: that is for the
+/// constructor and costs no cycle anything. Values that the language leaves unknown (an index beyond
+/// the end) would: they are random in quick models, which tests run.
+std::vector<std::string> VerilatorFlags(const ModelBuildOptions& options) {
+  std::vector<std::string> flags = {"--cc",
+                                    "--x-initial",
+                                    "unique",
+                                    "--x-assign",
+                                    options.quick ? "unique" : "fast",
+                                    "--noassert",
+                                    "-O3",
+                                    "--no-timing",
+                                    "--top-module",
+                                    "npu_top",
+                                    "--prefix",
+                                    kClassName,
+                                    "-Wno-fatal",
+                                    "--output-split",
+                                    "20000"};
+  if (options.waves) flags.insert(flags.end(), {"--trace-fst", "--trace-structs"});
   return flags;
 }
 
@@ -295,7 +308,7 @@ class Builder {
   std::string Key() const {
     ContentHash hash;
     HashTools(hash);
-    for (const std::string& flag : VerilatorFlags(options_.waves)) hash.Add(flag);
+    for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
     for (const std::string& module : options_.shared_modules) hash.Add(module);
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/")) continue;
@@ -347,7 +360,7 @@ class Builder {
     if (!WriteAll(folder_ / kSharingName, sharing)) return CannotWrite(folder_ / kSharingName);
     Progress("verilating");
     std::vector<std::string> verilate = {verilator_};
-    for (std::string& flag : VerilatorFlags(options_.waves)) verilate.push_back(std::move(flag));
+    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
     verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
     if (Status status = RunTool(verilate, "verilator"); !status) return status;
 

@@ -47,17 +47,32 @@ npugen::AxiMemoryOptions MemoryOptions(const npu_model_settings& settings, uint3
   return options;
 }
 
+/// A context in which models come into being with the state of `seed`.
+std::unique_ptr<VerilatedContext> PowerUp(uint64_t seed) {
+  auto context = std::make_unique<VerilatedContext>();
+  if (seed == 0) return context;
+  // Neighbouring seeds would begin with alike numbers: the bits are mixed (splitmix64). 31 of them
+  // are left, and 0 would mean a seed of Verilator's own choice.
+  uint64_t mixed = seed * 0x9e3779b97f4a7c15;
+  mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9;
+  mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111eb;
+  context->randReset(2);
+  context->randSeed(static_cast<int>(std::max<uint64_t>(mixed >> 33, 1)));
+  return context;
+}
+
 }  // namespace
 
 struct npu_model {
  public:
   explicit npu_model(const npu_model_settings& settings)
-      : memory_(settings.memory, settings.memory_base, settings.memory_bytes,
+      : context_(PowerUp(settings.power_up_seed)),
+        memory_(settings.memory, settings.memory_base, settings.memory_bytes,
                 MemoryOptions(settings, kBusBytes)),
         trace_(static_cast<uint64_t*>(std::calloc(kTags * NPU_MODEL_CAUSES, sizeof(uint64_t)))) {
 #ifdef NPU_MODEL_WAVES
     if (settings.waves != nullptr) {
-      context_.traceEverOn(true);
+      context_->traceEverOn(true);
       waves_ = std::make_unique<VerilatedFstC>();
       top_.trace(waves_.get(), 99);
       waves_->open(settings.waves);
@@ -363,8 +378,8 @@ struct npu_model {
     void operator()(void* pointer) const { std::free(pointer); }
   };
 
-  VerilatedContext context_;
-  Vnpu_top top_{&context_};
+  std::unique_ptr<VerilatedContext> context_;
+  Vnpu_top top_{context_.get()};
   npugen::AxiMemory memory_;
   std::unique_ptr<uint64_t, Free> trace_;
 #ifdef NPU_MODEL_WAVES

@@ -13,7 +13,7 @@ extern "C" {
 #endif
 
 /// Changes with every incompatible change of this file.
-#define NPU_MODEL_ABI_VERSION 2u
+#define NPU_MODEL_ABI_VERSION 3u
 
 /// Causes that a cycle can be charged to (4-bit codes of the trace port).
 #define NPU_MODEL_CAUSES 16u
@@ -30,6 +30,8 @@ struct npu_model_settings {
   uint32_t stall;          ///< probability in 1/65536 that a bus channel pauses in a cycle
   uint32_t interleave;     ///< 1: beats of different read ids come mixed
   uint64_t seed;           ///< of the random pauses
+  /// Seed of what flip-flops, memories and inputs hold at power-up; 0: all of them are 0.
+  uint64_t power_up_seed;
   const char* waves;       ///< FST file to write, or null; only in models built with waves
   uint64_t waves_from;     ///< first cycle in the file
   uint64_t waves_cycles;   ///< cycles in the file; 0: all that follow

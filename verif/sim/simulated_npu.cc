@@ -54,6 +54,7 @@ Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& libr
   settings.stall = static_cast<uint32_t>(std::clamp(options.stalls, 0.0, 0.99) * 65536);
   settings.interleave = options.interleave;
   settings.seed = options.stall_seed;
+  settings.power_up_seed = options.power_up_seed;
   settings.waves = options.waves.empty() ? nullptr : options.waves.c_str();
   settings.waves_from = options.waves_from;
   settings.waves_cycles = options.waves_cycles;

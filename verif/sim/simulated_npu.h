@@ -13,6 +13,9 @@ namespace npugen {
 /// Cycles in a wave file unless told otherwise: a file of some ten megabytes.
 inline constexpr uint64_t kDefaultWavesCycles = 100'000;
 
+/// Seed of the state at power-up unless told otherwise.
+inline constexpr uint64_t kDefaultPowerUpSeed = 1;
+
 /// Memory and disturbances of a simulation.
 struct SimulationOptions {
   uint64_t memory_base = 0x8000'0000;  ///< bus address; a multiple of 4096
@@ -21,6 +24,8 @@ struct SimulationOptions {
   double stalls = 0;      ///< probability that a bus channel pauses in a cycle, 0 <= stalls < 1
   uint64_t stall_seed = 1;
   bool interleave = false;  ///< beats of different read ids come mixed
+  /// Seed of what flip-flops and memories hold at power-up; 0: all of them are 0.
+  uint64_t power_up_seed = kDefaultPowerUpSeed;
   std::string waves;        ///< FST file to write; only models built with waves can
   uint64_t waves_from = 0;  ///< first cycle in it, since the model was made
   uint64_t waves_cycles = kDefaultWavesCycles;  ///< cycles in it; 0: all that follow
