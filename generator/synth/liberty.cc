@@ -35,6 +35,13 @@ struct Group {
   }
 };
 
+Diagnostic NoLibrary(const std::string& path, int line, std::string message) {
+  return {DiagnosticCode::kFileRead,
+          {path, line, 0},
+          std::move(message),
+          "a cell library in liberty format is expected"};
+}
+
 /// Groups that have nothing to say about logic and are most of a file.
 bool IsSkipped(std::string_view name) {
   return name == "timing" || name == "internal_power" || name == "leakage_power" ||
@@ -58,8 +65,7 @@ class GroupReader {
  private:
   bool Fail(std::string message) {
     if (!error_) {
-      error_ = Diagnostic{DiagnosticCode::kFileRead, {path_, line_, 0}, std::move(message),
-                          "a cell library in liberty format is expected"};
+      error_ = NoLibrary(path_, line_, std::move(message));
     }
     return false;
   }
@@ -140,7 +146,8 @@ class GroupReader {
       std::string value;
       // The semicolon may be missing at the end of a line.
       while (!token_.empty() && !IsSign(';') && !IsSign('}') && (value.empty() || !new_line_)) {
-        value += value.empty() ? token_ : " " + token_;
+        if (!value.empty()) value += ' ';
+        value += token_;
         Next();
       }
       parent->attributes.emplace_back(name, value);
@@ -305,8 +312,7 @@ std::string ReadFlipFlop(const Group& group, const Group& state, LibertyCell* ce
     const std::string_view function = pin.Attribute("function");
     if (pin.name != "pin" || function.empty() || pin.arguments.empty()) continue;
     bool complement = false;
-    const auto output =
-        SingleInput(Expression(function, state.arguments).Table(), 2, &complement);
+    const auto output = SingleInput(Expression(function, state.arguments).Table(), 2, &complement);
     if (!output) return "a register with logic behind it";
     ((*output == 1) != complement ? flip_flop.output_invert : flip_flop.output) =
         pin.arguments.front();
@@ -346,8 +352,7 @@ Result<CellLibrary> ReadLiberty(const std::string& text, const std::string& path
   if (!file) return file.errors();
   const Group* library = file->Find("library");
   if (library == nullptr) {
-    return Diagnostic{DiagnosticCode::kFileRead, {path, 0, 0}, "it has no group `library`",
-                      "a cell library in liberty format is expected"};
+    return NoLibrary(path, 0, "it has no group `library`");
   }
   CellLibrary cells;
   for (const Group& group : library->groups) {

@@ -72,6 +72,11 @@ std::string Script(const std::string& sources, const std::string& liberty, bool 
       netlist ? "write_json netlist.json\n" : "tee -q -o stat.json stat -json\n");
 }
 
+Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string message,
+                   std::string hint) {
+  return {code, {file.string(), 0, 0}, std::move(message), std::move(hint)};
+}
+
 std::string ReadText(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -84,7 +89,9 @@ Result<LibraryFile> LoadLibrary(const std::string& path) {
   const fs::path absolute = fs::absolute(path, code);
   if (!fs::is_regular_file(absolute, code)) {
     return Diagnostic{
-        DiagnosticCode::kFileRead, {path, 0, 0}, "the cell library cannot be read",
+        DiagnosticCode::kFileRead,
+        {path, 0, 0},
+        "the cell library cannot be read",
         "install qflow-tech-osu018 (make setup), or name a liberty file with --liberty"};
   }
   LibraryFile library = {absolute.string(), ReadText(absolute), {}};
@@ -95,8 +102,8 @@ Result<LibraryFile> LoadLibrary(const std::string& path) {
 }
 
 FileSet MappingFiles(const FileSet& emission, const LibraryFile& library, MappingResult result) {
-  const bool full_adders = emission.contains(std::string(kFullAdderFile)) &&
-                           library.cells.contains(kFullAdderCell);
+  const bool full_adders =
+      emission.contains(std::string(kFullAdderFile)) && library.cells.contains(kFullAdderCell);
   std::string sources;
   const auto list = emission.find("filelist.f");
   std::istringstream lines(list == emission.end() ? "" : list->second);
@@ -121,18 +128,15 @@ Status MapToCells(const FileSet& emission, const FileSet& files, const std::stri
   for (const auto& [name, text] : files) {
     std::ofstream out(path / name, std::ios::binary);
     if (!(out << text).flush()) {
-      return Diagnostic{
-          DiagnosticCode::kFileWrite, {(path / name).string(), 0, 0}, "it cannot be written", ""};
+      return Failure(DiagnosticCode::kFileWrite, path / name, "it cannot be written", "");
     }
   }
   const std::string log = (path / "yosys.log").string();
   const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder, log);
   if (!status) return status.errors();
   if (*status != 0) {
-    return Diagnostic{DiagnosticCode::kToolFailed,
-                      {log, 0, 0},
-                      fmt::format("yosys ended with status {}", *status),
-                      "its log says why"};
+    return Failure(DiagnosticCode::kToolFailed, log,
+                   fmt::format("yosys ended with status {}", *status), "its log says why");
   }
   return Unit{};
 }

@@ -31,9 +31,9 @@ enum class MappingResult : uint8_t {
   kNetlist      ///< netlist.json: Yosys' JSON of all modules, where that latch is `$_DLATCH_N_`
 };
 
-/// Files that Yosys is given besides the emission: `synth.ys` and what that reads. Together with the
-/// emission and the text of the library they decide the result. With an empty `library.path` the
-/// same text as for any other path of it.
+/// Files that Yosys is given besides the emission: `synth.ys` and what that reads. Together with
+/// the emission and the text of the library they decide the result. With an empty `library.path`
+/// the same text as for any other path of it.
 FileSet MappingFiles(const FileSet& emission, const LibraryFile& library, MappingResult result);
 
 /// Runs Yosys in `folder`, which gets the emission (in `emission/`), `files`, the log `yosys.log`,

@@ -159,8 +159,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
     // Where the library lies does not matter.
     const LibraryFile anywhere = {"", library->text, library->cells};
     const FileSet key = MappingFiles(*files, anywhere, MappingResult::kStatistics);
-    cached = fs::path(options.cache_folder) / "area" /
-             (CacheKey(*files, key, library->text) + ".json");
+    cached =
+        fs::path(options.cache_folder) / "area" / (CacheKey(*files, key, library->text) + ".json");
     AreaReport found;
     if (fs::is_regular_file(cached, code) && ParseReport(ReadText(cached), &found)) {
       found.liberty = options.liberty;

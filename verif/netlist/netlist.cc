@@ -48,6 +48,13 @@ struct Module {
 
 using Modules = std::map<std::string, Module, std::less<>>;
 
+Diagnostic NotUnderstood(const std::string& path, std::string message) {
+  return {DiagnosticCode::kToolFailed,
+          {path, 0, 0},
+          std::move(message),
+          "npugen needs the netlist as Yosys 0.23 writes it"};
+}
+
 Bits ParseBits(const json& in) {
   Bits bits;
   for (const json& entry : in) {
@@ -115,7 +122,8 @@ class Flattener {
 
   Result<Netlist> Flatten() {
     const auto top = modules_.find(kTop);
-    if (top == modules_.end()) return Failure(fmt::format("it has no module {}", kTop));
+    if (top == modules_.end())
+      return NotUnderstood(path_, fmt::format("it has no module {}", kTop));
     Scope scope;
     for (const ModulePort& port : top->second.ports) {
       netlist_.ports.push_back({port.name, port.input, Nets(&scope, port.bits)});
@@ -129,12 +137,8 @@ class Flattener {
   /// Nets of the bits of one instance.
   using Scope = std::unordered_map<uint32_t, NetId>;
 
-  Diagnostic Failure(std::string message) const {
-    return {DiagnosticCode::kToolFailed, {path_, 0, 0}, std::move(message),
-            "npugen needs the netlist as Yosys 0.23 writes it"};
-  }
   bool Fail(std::string message) {
-    if (!error_) error_ = Failure(std::move(message));
+    if (!error_) error_ = NotUnderstood(path_, std::move(message));
     return false;
   }
 
@@ -348,8 +352,8 @@ class Flattener {
     for (NetlistMemory& memory : netlist_.memories) {
       for (NetId& net : memory.read_data) drive(&net);
       for (NetId* net : {&memory.clock, &memory.enable, &memory.read_enable}) use(net);
-      for (std::vector<NetId>* nets : {&memory.byte_enables, &memory.address, &memory.write_data,
-                                       &memory.read_address}) {
+      for (std::vector<NetId>* nets :
+           {&memory.byte_enables, &memory.address, &memory.write_data, &memory.read_address}) {
         use_all(nets);
       }
     }
@@ -381,10 +385,7 @@ Result<Netlist> ReadNetlist(const std::string& json, const CellLibrary& cells,
                             const std::string& path) {
   const std::optional<Modules> modules = ParseModules(json);
   if (!modules) {
-    return Diagnostic{DiagnosticCode::kToolFailed,
-                      {path, 0, 0},
-                      "it is no netlist",
-                      "npugen needs the netlist as Yosys 0.23 writes it"};
+    return NotUnderstood(path, "it is no netlist");
   }
   return Flattener(*modules, cells, path).Flatten();
 }

@@ -35,8 +35,8 @@ struct NetlistFlipFlop {
 };
 
 /// A memory of one of the two cells that stay black boxes (rtl/cells). With byte enables it has one
-/// port: `enable` is an access, which reads when no byte enable is set. Without, `enable` is that of
-/// the write port, and a read of the word that is written gives the old content.
+/// port: `enable` is an access, which reads when no byte enable is set. Without, `enable` is that
+/// of the write port, and a read of the word that is written gives the old content.
 struct NetlistMemory {
   uint32_t depth = 0;  ///< words
   NetId clock = kNetZero;

@@ -1,4 +1,4 @@
-// The steps of a build: key, lock, verilate, compile, link, rename into the cache.
+// The steps of a build: key, lock, verilate or map, compile, link, rename into the cache.
 #include "verif/sim/model_builder.h"
 
 #include <fcntl.h>
@@ -22,6 +22,8 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "generator/support/process.h"
+#include "generator/synth/mapping.h"
+#include "verif/netlist/netlist_model.h"
 #include "verif/sim/harness_sources.h"
 #include "verif/sim/verilated_code.h"
 
@@ -35,8 +37,8 @@ constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
 
 /// Options of verilator besides files and folders. The state at power-up is random: that is for the
-/// constructor and costs no cycle anything. Values that the language leaves unknown (an index beyond
-/// the end) would: they are random in quick models, which tests run.
+/// constructor and costs no cycle anything. Values that the language leaves unknown (an index
+/// beyond the end) would: they are random in quick models, which tests run.
 std::vector<std::string> VerilatorFlags(const ModelBuildOptions& options) {
   std::vector<std::string> flags = {"--cc",
                                     "--x-initial",
@@ -200,9 +202,9 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
   // take less, but its `new` does not align objects as vector instructions need it.)
   const bool harness = kind == CompileStep::Kind::kHarness;
   std::vector<std::string> flags = {harness ? "-std=c++20" : "-std=c++17",
-                                    cold            ? "-O0"
-                                    : options.quick ? "-O1"
-                                                    : "-O3",
+                                    cold                                ? "-O0"
+                                    : options.quick && !options.netlist ? "-O1"
+                                                                        : "-O3",
                                     "-march=native",
                                     "-fPIC",
                                     "-fvisibility=hidden",
@@ -215,6 +217,7 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
                                     "-DVM_TRACE_VCD=0",
                                     "-DVL_TIME_CONTEXT"};
   if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
+  if (options.netlist) flags.push_back("-DNPU_MODEL_NETLIST");
   return flags;
 }
 
@@ -225,7 +228,7 @@ class Builder {
         options_(options),
         cache_(fs::absolute(options.cache_folder.empty() ? DefaultCacheFolder()
                                                          : options.cache_folder)),
-        verilator_(Environment("VERILATOR", "verilator")),
+        translator_(options.netlist ? "yosys" : Environment("VERILATOR", "verilator")),
         compiler_(Environment("CXX", "g++")) {}
 
   Result<BuiltModel> Run() {
@@ -240,6 +243,11 @@ class Builder {
 
     const Status tools = AskTools();
     if (!tools) return tools.errors();
+    if (options_.netlist) {
+      Result<LibraryFile> library = LoadLibrary(kDefaultLiberty);
+      if (!library) return library.errors();
+      library_ = std::move(*library);
+    }
     const std::string key = Key();
     const fs::path entry = cache_ / "models" / key;
     log_ = cache_ / "logs" / (key + ".log");
@@ -283,9 +291,9 @@ class Builder {
   }
 
   Status AskTools() {
-    Result<std::string> verilator = Ask({verilator_, "--version"});
-    if (!verilator) return verilator.errors();
-    verilator_version_ = *verilator;
+    Result<std::string> translator = Ask({translator_, options_.netlist ? "-V" : "--version"});
+    if (!translator) return translator.errors();
+    translator_version_ = *translator;
     Result<std::string> compiler = Ask({compiler_, "--version"});
     if (!compiler) return compiler.errors();
     compiler_version_ = *compiler;
@@ -295,7 +303,7 @@ class Builder {
 
   /// Hash of the tools, the flags and the machine.
   void HashTools(ContentHash& hash) const {
-    hash.Add(verilator_version_);
+    hash.Add(translator_version_);
     hash.Add(compiler_version_);
     hash.Add(cpu_);
     using Kind = CompileStep::Kind;
@@ -308,14 +316,22 @@ class Builder {
   std::string Key() const {
     ContentHash hash;
     HashTools(hash);
-    for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
-    for (const std::string& module : options_.shared_modules) hash.Add(module);
+    if (options_.netlist) {
+      hash.Add(library_.text);
+      for (const auto& [name, text] : MappingFiles(files_, library_, MappingResult::kNetlist)) {
+        hash.Add(text);
+      }
+    } else {
+      for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
+      for (const std::string& module : options_.shared_modules) hash.Add(module);
+    }
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/")) continue;
       hash.Add(path);
       hash.Add(text);
     }
     for (const HarnessSource& source : HarnessSources()) {
+      if (source.netlist() && !options_.netlist) continue;
       hash.Add(source.path);
       hash.Add(source.text);
     }
@@ -345,58 +361,15 @@ class Builder {
   }
 
   Status Build() {
-    for (const auto& [path, text] : files_) {
-      if (!path.starts_with("rtl/") && path != "filelist.f") continue;
-      if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
-    }
-    for (const HarnessSource& source : HarnessSources()) {
-      if (source.rewriter()) continue;
-      if (!WriteAll(folder_ / source.path, source.text)) return CannotWrite(folder_ / source.path);
-    }
-    std::string sharing = "`verilator_config\n";
-    for (const std::string& module : options_.shared_modules) {
-      sharing += fmt::format("no_inline -module \"{}\"\n", module);
-    }
-    if (!WriteAll(folder_ / kSharingName, sharing)) return CannotWrite(folder_ / kSharingName);
-    Progress("verilating");
-    std::vector<std::string> verilate = {verilator_};
-    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
-    verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
-    if (Status status = RunTool(verilate, "verilator"); !status) return status;
-
-    Result<std::string> root = Ask({verilator_, "--getenv", "VERILATOR_ROOT"});
-    if (!root) return root.errors();
-    root->erase(root->find_last_not_of(" \n\r") + 1);
-    include_ = fs::path(*root) / "include";
-
-    const std::string makefile =
-        ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
-    if (Status status = Improve(makefile); !status) return status;
     std::vector<CompileStep> steps;
-    for (const char* speed : {"FAST", "SLOW"}) {
-      std::vector<std::string> names;
-      for (const char* kind : {"CLASSES", "SUPPORT"}) {
-        for (std::string& name : MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
-          names.push_back(std::move(name));
-        }
-      }
-      const bool slow = std::string_view(speed) == "SLOW";
-      const auto kind = slow ? CompileStep::Kind::kCold : CompileStep::Kind::kGenerated;
-      if (Status status = AddUnits(names, kind, &steps); !status) return status;
-    }
     for (const HarnessSource& source : HarnessSources()) {
-      if (!source.path.ends_with(".cc") || source.rewriter()) continue;
+      if (source.maker() || (source.netlist() && !options_.netlist)) continue;
+      if (!WriteAll(folder_ / source.path, source.text)) return CannotWrite(folder_ / source.path);
+      if (!source.path.ends_with(".cc")) continue;
       steps.push_back({std::string(source.path), fmt::format("{}.o", source.path),
                        CompileStep::Kind::kHarness});
     }
-    const fs::path runtime = RuntimeFolder();
-    for (const char* speed : {"FAST", "SLOW"}) {
-      for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
-        const fs::path object = runtime / (name + ".o");
-        steps.push_back({(include_ / (name + ".cpp")).string(), object.string(),
-                         CompileStep::Kind::kGenerated});
-      }
-    }
+    if (Status status = options_.netlist ? Map(&steps) : Verilate(&steps); !status) return status;
     if (Status status = CompileAll(steps); !status) return status;
 
     Progress("linking");
@@ -408,6 +381,73 @@ class Builder {
     link.insert(link.end(), {"-lpthread", "-latomic"});
     if (options_.waves) link.push_back("-lz");
     return RunTool(link, "link");
+  }
+
+  /// Makes the netlist and adds the steps that compile it.
+  Status Map(std::vector<CompileStep>* steps) {
+    const fs::path folder = folder_ / "obj";
+    Status mapped = WriteNetlistModel(files_, library_, folder.string(),
+                                      [this](const std::string& text) { Progress(text); });
+    if (!mapped) {
+      // The log of the tool has to outlive the folder.
+      const fs::path log = folder / "mapping" / "yosys.log";
+      WriteAll(log_, ReadAll(log));
+      Diagnostics errors = mapped.errors();
+      for (Diagnostic& diagnostic : errors) {
+        if (diagnostic.location.file == log.string()) diagnostic.location.file = log_.string();
+      }
+      return errors;
+    }
+    const std::string unit = fmt::format("obj/{}", kClassName);
+    steps->push_back({unit + ".cc", unit + ".o", CompileStep::Kind::kHarness});
+    return Unit{};
+  }
+
+  /// Makes the verilated class and adds the steps that compile it.
+  Status Verilate(std::vector<CompileStep>* steps) {
+    for (const auto& [path, text] : files_) {
+      if (!path.starts_with("rtl/") && path != "filelist.f") continue;
+      if (!WriteAll(folder_ / path, text)) return CannotWrite(folder_ / path);
+    }
+    std::string sharing = "`verilator_config\n";
+    for (const std::string& module : options_.shared_modules) {
+      sharing += fmt::format("no_inline -module \"{}\"\n", module);
+    }
+    if (!WriteAll(folder_ / kSharingName, sharing)) return CannotWrite(folder_ / kSharingName);
+    Progress("verilating");
+    std::vector<std::string> verilate = {translator_};
+    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
+    verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
+    if (Status status = RunTool(verilate, "verilator"); !status) return status;
+
+    Result<std::string> root = Ask({translator_, "--getenv", "VERILATOR_ROOT"});
+    if (!root) return root.errors();
+    root->erase(root->find_last_not_of(" \n\r") + 1);
+    include_ = fs::path(*root) / "include";
+
+    const std::string makefile =
+        ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
+    if (Status status = Improve(makefile); !status) return status;
+    for (const char* speed : {"FAST", "SLOW"}) {
+      std::vector<std::string> names;
+      for (const char* kind : {"CLASSES", "SUPPORT"}) {
+        for (std::string& name : MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
+          names.push_back(std::move(name));
+        }
+      }
+      const bool slow = std::string_view(speed) == "SLOW";
+      const auto kind = slow ? CompileStep::Kind::kCold : CompileStep::Kind::kGenerated;
+      if (Status status = AddUnits(names, kind, steps); !status) return status;
+    }
+    const fs::path runtime = RuntimeFolder();
+    for (const char* speed : {"FAST", "SLOW"}) {
+      for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
+        const fs::path object = runtime / (name + ".o");
+        steps->push_back({(include_ / (name + ".cpp")).string(), object.string(),
+                          CompileStep::Kind::kGenerated});
+      }
+    }
+    return Unit{};
   }
 
   /// Adds the steps that compile files of the generated code. Small ones, of which sharing
@@ -514,9 +554,12 @@ class Builder {
     ContentHash cpu;
     cpu.Add(cpu_);
     arguments.push_back("-DNPUGEN_HOST_CPU=" + cpu.Text());
-    arguments.insert(arguments.end(),
-                     {"-I.", "-Iobj", "-isystem", include_.string(), "-isystem",
-                      (include_ / "vltstd").string(), "-c", step.source, "-o", output});
+    arguments.insert(arguments.end(), {"-I.", "-Iobj"});
+    if (!options_.netlist) {
+      arguments.insert(arguments.end(),
+                       {"-isystem", include_.string(), "-isystem", (include_ / "vltstd").string()});
+    }
+    arguments.insert(arguments.end(), {"-c", step.source, "-o", output});
     if (Status status = RunTool(arguments, name); !status) return status;
     if (shared) {
       // Another process may do the same; the last one wins, and all write the same.
@@ -529,11 +572,12 @@ class Builder {
   const FileSet& files_;
   const ModelBuildOptions& options_;
   const fs::path cache_;
-  const std::string verilator_;
+  const std::string translator_;  ///< of SystemVerilog: Verilator or Yosys
   const std::string compiler_;
-  std::string verilator_version_;
+  std::string translator_version_;
   std::string compiler_version_;
   std::string cpu_;
+  LibraryFile library_;  ///< of netlists
   fs::path folder_;
   fs::path include_;
   fs::path log_;
