@@ -14,13 +14,17 @@ struct BuildOptions {
   std::string spec;
   BuildFlags build;
   bool waves = false;
+  bool netlist = false;
 };
 
 int Build(const BuildOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
   ProgressLine progress;
-  const Result<BuiltModel> model = BuildForConfig(*config, options.build, options.waves, &progress);
+  const ModelKind kind = options.netlist ? ModelKind::kNetlist
+                         : options.waves ? ModelKind::kWaves
+                                         : ModelKind::kRtl;
+  const Result<BuiltModel> model = BuildForConfig(*config, options.build, kind, &progress);
   if (!model) return Report(model.errors());
   if (model->built) {
     fmt::print("{}: built in {:.1f} s: {}\n", config->name, model->seconds, model->library);
@@ -38,9 +42,13 @@ void AddBuildCommand(CLI::App& app) {
       "build", "Verilate the NPU of a spec into a simulation model, kept in a cache");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
   AddBuildFlags(*command, &options->build);
-  command->add_flag("--waves", options->waves, "the variant that can write waveforms");
+  CLI::Option* waves =
+      command->add_flag("--waves", options->waves, "the variant that can write waveforms");
+  command->add_flag("--netlist", options->netlist, kNetlistHelp)->excludes(waves);
   command->footer(
-      "Needs Verilator and g++. `npugen run` does this by itself.\n"
+      "Needs Verilator (with --netlist Yosys and its cell library instead) and g++. `npugen run` "
+      "does "
+      "this by itself.\n"
       "Example: npugen build specs/edge.yaml");
   OnRun(*command, [options] { return Build(*options); });
 }

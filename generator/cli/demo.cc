@@ -285,8 +285,9 @@ int Demo(const DemoOptions& options) {
     synthesis =
         std::async(std::launch::async, [&config, synth] { return Synthesize(*config, synth); });
   }
-  const Result<BuiltModel> built =
-      BuildForConfig(*config, options.build, !options.simulation.waves.empty(), &progress);
+  const Result<BuiltModel> built = BuildForConfig(
+      *config, options.build,
+      options.simulation.waves.empty() ? ModelKind::kRtl : ModelKind::kWaves, &progress);
   if (!built) return Report(built.errors());
   if (built->built) fmt::print("simulation model built in {:.1f} s\n", built->seconds);
 

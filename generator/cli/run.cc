@@ -27,6 +27,7 @@ struct RunOptions {
   std::string trace;
   uint64_t trace_events = RunModelOptions().timeline_limit;
   std::string dump = "npugen-mismatch";
+  bool netlist = false;
   BuildFlags build;
   SimulationFlags simulation;
 };
@@ -98,8 +99,10 @@ int Run(const RunOptions& options) {
   if (!compiled) return Report(compiled.errors());
 
   ProgressLine progress;
-  const Result<BuiltModel> built =
-      BuildForConfig(*config, options.build, !options.simulation.waves.empty(), &progress);
+  const ModelKind kind = options.netlist                     ? ModelKind::kNetlist
+                         : !options.simulation.waves.empty() ? ModelKind::kWaves
+                                                             : ModelKind::kRtl;
+  const Result<BuiltModel> built = BuildForConfig(*config, options.build, kind, &progress);
   if (!built) return Report(built.errors());
   Result<std::unique_ptr<SimulatedNpu>> npu =
       OpenSimulation(*config, *built, options.simulation, RunMemoryBytes(*compiled));
@@ -190,6 +193,8 @@ void AddRunCommand(CLI::App& app) {
                       "most cycles of one job (default: far more than any job should take)");
   AddBuildFlags(*command, &options->build);
   AddSimulationFlags(*command, &options->simulation);
+  command->add_flag("--netlist", options->netlist, kNetlistHelp)
+      ->excludes(command->get_option("--waves"));
   command->footer(
       "First a run that stores every tensor and compares all of them with the golden model, then "
       "the\n"

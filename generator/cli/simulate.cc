@@ -75,7 +75,8 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
           [flags](const std::string& text) {
             if (!ParsePowerUp(text, &flags->power_up_seed)) {
               throw CLI::ValidationError(
-                  "--power-up", "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1");
+                  "--power-up",
+                  "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1");
             }
           },
           "what flip-flops and memories hold at first: zero, random, or random:SEED")
@@ -94,11 +95,12 @@ void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
       ->needs(waves);
 }
 
-Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
+Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, ModelKind kind,
                                   ProgressLine* progress) {
   ModelBuildOptions options;
   options.cache_folder = flags.cache_folder;
-  options.waves = waves;
+  options.waves = kind == ModelKind::kWaves;
+  options.netlist = kind == ModelKind::kNetlist;
   options.jobs = flags.jobs;
   options.progress = [progress, &config](const std::string& text) {
     progress->Show(fmt::format("building the model of {}: {}", config.name, text));

@@ -52,8 +52,20 @@ struct SimulationFlags {
 };
 void AddSimulationFlags(CLI::App& command, SimulationFlags* flags);
 
+/// Help of the flag --netlist.
+inline constexpr const char* kNetlistHelp =
+    "the netlist of standard cells that Yosys makes of the RTL (docs/netlist.md); the first time "
+    "takes a minute or more";
+
+/// What a model simulates.
+enum class ModelKind : uint8_t {
+  kRtl,      ///< the emitted RTL
+  kWaves,    ///< the same, in the variant that writes waveforms
+  kNetlist,  ///< the netlist that Yosys maps it to
+};
+
 /// Emits `config` and builds its simulation model, or finds it in the cache.
-Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, bool waves,
+Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, ModelKind kind,
                                   ProgressLine* progress);
 
 /// Opens a built model with `memory_bytes` of memory at a bus address that uses the upper address

@@ -1,4 +1,4 @@
-// Runs Yosys on an emission and turns its statistics into areas per module.
+// Turns the statistics of a mapped emission into areas per module.
 #include "generator/synth/synth.h"
 
 #include <fmt/format.h>
@@ -15,11 +15,9 @@
 #include <utility>
 
 #include "generator/emit/emit.h"
-#include "generator/emit/files.h"
 #include "generator/plan/plan.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
-#include "generator/support/process.h"
 #include "generator/support/sha256.h"
 #include "generator/support/temporary.h"
 
@@ -33,8 +31,6 @@ namespace fs = std::filesystem;
 constexpr const char* kAreas = "area";
 constexpr const char* kReportName = "report.json";
 /// The cell library in Yosys' folder.
-constexpr const char* kLibertyName = "cells.lib";
-constexpr uint64_t kLargestLiberty = uint64_t{1} << 30;
 
 Diagnostic Error(DiagnosticCode code, const std::string& file, std::string message,
                  std::string hint = "") {
@@ -78,109 +74,15 @@ class WorkFolder {
   std::optional<TemporaryFolder> temporary_;
 };
 
-/// Cell name -> area, from the `cell (...) { ... area : x;` groups of a liberty file.
-std::map<std::string, double> LibertyAreas(const std::string& text) {
-  std::map<std::string, double> areas;
-  static const std::regex kItem(
-      R"re(\bcell\s*\(\s*"?([A-Za-z0-9_]+)"?\s*\)|\barea\s*:\s*([0-9.eE+]+))re");
-  std::string cell;
-  for (std::sregex_iterator it(text.begin(), text.end(), kItem), end; it != end; ++it) {
-    if ((*it)[1].matched) {
-      cell = (*it)[1];
-    } else if (!cell.empty()) {
-      areas.emplace(cell, std::strtod((*it)[2].str().c_str(), nullptr));
-      cell.clear();
-    }
-  }
-  return areas;
-}
-
 /// The smallest cell whose name says two-input NAND.
-double Nand2Area(const std::map<std::string, double>& areas) {
+double Nand2Area(const CellLibrary& cells) {
   static const std::regex kName("(.*_)?NAND2.*|(.*_)?ND2.*|nand2.*", std::regex::icase);
   double smallest = 0;
-  for (const auto& [name, area] : areas) {
-    if (area > 0 && std::regex_match(name, kName) && (smallest == 0 || area < smallest))
-      smallest = area;
+  for (const auto& [name, cell] : cells) {
+    if (cell.area > 0 && std::regex_match(name, kName) && (smallest == 0 || cell.area < smallest))
+      smallest = cell.area;
   }
   return smallest;
-}
-
-/// Yosys writes names with a leading backslash in some places and without in others.
-std::string Unescaped(const std::string& name) {
-  return name.starts_with('\\') ? name.substr(1) : name;
-}
-
-/// RTL name of a Yosys module: `\npu_x`, `$paramod\npu_x\P=1`, `$paramod$hash\npu_x`.
-std::string BaseName(const std::string& module) {
-  static const std::regex kName(R"((npu_[a-z0-9_]+))");
-  std::smatch match;
-  return std::regex_search(module, match, kName) ? match[1].str() : module;
-}
-
-/// The full adder of libraries that call it as OSU does; ABC finds none by itself.
-constexpr const char* kFullAdderCell = "FAX1";
-/// Takes the place of npu_full_adder.sv: a black box that remains one until it is mapped.
-constexpr const char* kFullAdderBox = R"(
-(* blackbox *)
-module npu_full_adder #(parameter Width = 1) (
-  input [Width-1:0] a_i, b_i, c_i, output [Width-1:0] sum_o, carry_o
-);
-endmodule
-(* blackbox *)
-module FAX1 (input A, B, C, output YC, YS);
-endmodule
-)";
-constexpr const char* kFullAdderMap = R"(
-module npu_full_adder #(parameter Width = 1) (
-  input [Width-1:0] a_i, b_i, c_i, output [Width-1:0] sum_o, carry_o
-);
-  genvar i;
-  generate for (i = 0; i < Width; i = i + 1) begin : gen_bit
-    FAX1 adder (.A(a_i[i]), .B(b_i[i]), .C(c_i[i]), .YC(carry_o[i]), .YS(sum_o[i]));
-  end endgenerate
-endmodule
-)";
-
-/// Stands in for the latch of npu_clock_gate.sv, which dfflibmap does not map and for which some
-/// libraries give no area: a flip-flop that holds the enable from the falling edge on.
-constexpr const char* kLatchMap = R"(
-module \$_DLATCH_N_ (input E, input D, output Q);
-  \$_DFF_N_ enable (.C(E), .D(D), .Q(Q));
-endmodule
-)";
-
-std::string Script(const std::string& files, const std::string& liberty, bool full_adders) {
-  return fmt::format(
-      "read_verilog -sv -DSYNTHESIS {0}\n"
-      "{2}"
-      "hierarchy -check -top npu_top\n"
-      "{3}"
-      "blackbox *npu_ram_1rw* *npu_ram_1r1w*\n"
-      "tee -q -o memories.txt dump -m =*npu_ram_1rw* =*npu_ram_1r1w*\n"
-      "synth -top npu_top -noalumacc\n"
-      "techmap -map latch_map.v\n"
-      "dfflibmap -liberty {1}\n"
-      "abc -liberty {1} -script +strash;ifraig;dc2;dch,-f;amap,-m\n"
-      "opt_clean\n"
-      "tee -q -o stat.json stat -json\n",
-      files, liberty, full_adders ? "read_verilog full_adder_box.v\n" : "",
-      full_adders ? "techmap -map full_adder_map.v\n" : "");
-}
-
-/// Module name -> parameters of the black boxes that `dump -m` printed.
-std::map<std::string, std::map<std::string, uint64_t>> MemoryParameters(const std::string& dump) {
-  std::map<std::string, std::map<std::string, uint64_t>> result;
-  static const std::regex kLine(R"((?:^|\n)\s*(?:module (\S+)|parameter \\(\w+) (\d+)))");
-  std::string module;
-  for (std::sregex_iterator it(dump.begin(), dump.end(), kLine), end; it != end; ++it) {
-    if ((*it)[1].matched) {
-      module = Unescaped((*it)[1]);
-    } else {
-      result[module][(*it)[2]] = std::strtoull((*it)[3].str().c_str(), nullptr, 10);
-    }
-  }
-  return result;
 }
 
 /// The output of `stat -json`. Yosys 0.23 prints the tree of the design as plain text behind the
@@ -194,7 +96,7 @@ json ParseStatistics(const std::string& text) {
 }
 
 /// A digest of everything that decides the result.
-std::string CacheKey(const FileSet& files, const std::string& script, const std::string& liberty) {
+std::string CacheKey(const FileSet& files, const FileSet& script, const std::string& liberty) {
   std::string all;
   const auto add = [&all](std::string_view text) {
     all += fmt::format("{}:{}", text.size(), text);
@@ -202,7 +104,7 @@ std::string CacheKey(const FileSet& files, const std::string& script, const std:
   for (const auto& [path, text] : files) {
     if (path.ends_with(".sv")) add(text);
   }
-  add(script);
+  for (const auto& [path, text] : script) add(text);
   add(liberty);
   return Sha256(all).substr(0, 32);
 }
@@ -257,17 +159,11 @@ double AreaReport::TileGateEquivalentsPerMac(const NpuConfig& config) const {
 
 Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  const Result<std::string> liberty_text = ReadFileText(options.liberty, kLargestLiberty);
-  if (!liberty_text || liberty_text->size() > kLargestLiberty) {
-    return Error(DiagnosticCode::kFileRead, options.liberty,
-                 "the cell library: " + (liberty_text ? std::string("it has more than 1 GiB")
-                                                      : liberty_text.errors().front().message),
-                 "install qflow-tech-osu018 (make setup), or name a liberty file with --liberty");
-  }
-  const std::map<std::string, double> cell_areas = LibertyAreas(*liberty_text);
+  Result<LibraryFile> library = LoadLibrary(options.liberty);
+  if (!library) return library.errors();
   AreaReport report;
   report.liberty = options.liberty;
-  report.nand2_area = Nand2Area(cell_areas);
+  report.nand2_area = Nand2Area(library->cells);
   if (report.nand2_area <= 0) {
     return Error(DiagnosticCode::kFileRead, options.liberty,
                  "the cell library has no two-input NAND cell with an area",
@@ -278,13 +174,12 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   if (!plan) return plan.errors();
   Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
-  constexpr std::string_view kFullAdderFile = "rtl/npu_full_adder.sv";
-  const bool full_adders =
-      files->contains(std::string(kFullAdderFile)) && cell_areas.contains(kFullAdderCell);
-  const std::string script_key =
-      Script("", "", full_adders) + kLatchMap + (full_adders ? kFullAdderMap : "");
+  const FileSet script = MappingFiles(*files, *library, MappingResult::kStatistics);
+  // Where the library lies does not matter.
+  const LibraryFile anywhere = {"", library->text, library->cells};
+  const std::string key = CacheKey(
+      *files, MappingFiles(*files, anywhere, MappingResult::kStatistics), library->text);
   std::optional<Cache> cache;
-  const std::string key = CacheKey(*files, script_key, *liberty_text);
   if (!options.cache_folder.empty()) {
     Result<Cache> opened = Cache::Open(options.cache_folder);
     if (!opened) return opened.errors();
@@ -301,38 +196,16 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   Result<WorkFolder> work = WorkFolder::Make(options.keep_folder);
   if (!work) return work.errors();
   WorkFolder& folder = *work;
-  const fs::path emission = folder.path() / "emission";
-  const Status written = WriteFolder(*files, emission.string(), true);
-  if (!written) {
+  const Status mapped = MapToCells(*files, script, folder.path().string());
+  if (!mapped) {
     folder.Keep();
-    return written.errors();
+    return mapped.errors();
   }
-
-  std::string sources;
-  std::istringstream list(ReadText(emission / "filelist.f"));
-  for (std::string line; std::getline(list, line);) {
-    if (full_adders && line == kFullAdderFile) continue;
-    if (line.ends_with(".sv")) sources += " emission/" + line;
-  }
-  FileSet scripts = {{"synth.ys", Script(sources, kLibertyName, full_adders)},
-                     {kLibertyName, *liberty_text},
-                     {"latch_map.v", kLatchMap}};
-  if (full_adders) {
-    scripts["full_adder_box.v"] = kFullAdderBox;
-    scripts["full_adder_map.v"] = kFullAdderMap;
-  }
-  for (const auto& [name, text] : scripts) {
-    const Status script = WriteNewFile((folder.path() / name).string(), text);
-    if (!script) return script.errors();
-  }
-  const Result<int> status = RunProcess({"yosys", "-q", "-s", "synth.ys"}, folder.path().string(),
-                                        (folder.path() / "yosys.log").string());
-  if (!status) return status.errors();
-  json stat = ParseStatistics(ReadText(folder.path() / "stat.json"));
-  if (*status != 0 || stat.is_discarded() || !stat.contains("modules")) {
+  const json stat = ParseStatistics(ReadText(folder.path() / "stat.json"));
+  if (stat.is_discarded() || !stat.contains("modules")) {
     folder.Keep();
     return Error(DiagnosticCode::kToolFailed, (folder.path() / "yosys.log").string(),
-                 fmt::format("yosys ended with status {}", *status), "its log says why");
+                 "yosys left no statistics", "its log says why");
   }
 
   // Own cells and children of every module, then the number of instances from the top down.
@@ -343,14 +216,14 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   };
   std::map<std::string, Node> nodes;
   for (const auto& [name, module] : stat["modules"].items()) {
-    Node& node = nodes[Unescaped(name)];
+    Node& node = nodes[UnescapedName(name)];
     for (const auto& [type, count] : module["num_cells_by_type"].items()) {
-      const auto cell = cell_areas.find(type);
-      if (cell != cell_areas.end()) {
+      const auto cell = library->cells.find(type);
+      if (cell != library->cells.end()) {
         node.cells += count.get<uint64_t>();
-        node.area += cell->second * count.get<double>();
+        node.area += cell->second.area * count.get<double>();
       } else {
-        node.children[Unescaped(type)] += count.get<uint64_t>();
+        node.children[UnescapedName(type)] += count.get<uint64_t>();
       }
     }
   }
@@ -364,10 +237,10 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   count(count, "npu_top", 1);
 
   std::map<std::string, int> variants;
-  for (const auto& [name, times] : instances) ++variants[BaseName(name)];
+  for (const auto& [name, times] : instances) ++variants[RtlModuleName(name)];
   const auto memories = MemoryParameters(ReadText(folder.path() / "memories.txt"));
   for (const auto& [name, times] : instances) {
-    const std::string base = BaseName(name);
+    const std::string base = RtlModuleName(name);
     auto node = nodes.find(name);
     if (node == nodes.end()) {
       auto memory = memories.find(name);

@@ -7,11 +7,9 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "generator/synth/mapping.h"
 
 namespace npugen {
-
-/// The OSU 0.18 um library of Debian's qflow-tech-osu018.
-inline constexpr const char* kDefaultLiberty = "/usr/share/qflow/tech/osu018/osu018_stdcells.lib";
 
 struct SynthOptions {
   std::string liberty = kDefaultLiberty;

@@ -7,13 +7,22 @@
 
 namespace npugen {
 
-/// One file of verif/sim.
+/// One file.
 struct HarnessSource {
   std::string_view path;  ///< as other sources include it, such as "verif/sim/axi_memory.h"
   std::string_view text;
 
-  /// Not a part of the model: what rewrites its code, so that a change of it makes new models.
-  bool rewriter() const { return path == "verif/sim/verilated_code.cc"; }
+  /// Matters for models of netlists only.
+  bool netlist() const { return path.starts_with("verif/netlist/") || synthesis(); }
+  /// Not a part of the model: what makes or rewrites its code, so that a change of it makes new
+  /// models.
+  bool maker() const {
+    return path == "verif/sim/verilated_code.cc" || path == "verif/netlist/netlist.cc" ||
+           path == "verif/netlist/compile_netlist.cc" || synthesis();
+  }
+
+ private:
+  bool synthesis() const { return path.starts_with("generator/synth/"); }
 };
 
 std::span<const HarnessSource> HarnessSources();

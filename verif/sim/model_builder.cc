@@ -1,4 +1,4 @@
-// The steps of a build: key, lock, verilate, compile, link, rename into the cache.
+// The steps of a build: key, lock, verilate or map, compile, link, rename into the cache.
 #include "verif/sim/model_builder.h"
 
 #include <fcntl.h>
@@ -25,6 +25,8 @@
 #include "generator/support/process.h"
 #include "generator/support/sha256.h"
 #include "generator/support/temporary.h"
+#include "generator/synth/mapping.h"
+#include "verif/netlist/netlist_model.h"
 #include "verif/sim/harness_sources.h"
 #include "verif/sim/verilated_code.h"
 
@@ -41,8 +43,8 @@ constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
 
 /// Options of verilator besides files and folders. The state at power-up is random: that is for the
-/// constructor and costs no cycle anything. Values that the language leaves unknown (an index beyond
-/// the end) would: they are random in quick models, which tests run.
+/// constructor and costs no cycle anything. Values that the language leaves unknown (an index
+/// beyond the end) would: they are random in quick models, which tests run.
 std::vector<std::string> VerilatorFlags(const ModelBuildOptions& options) {
   std::vector<std::string> flags = {"--cc",
                                     "--x-initial",
@@ -171,9 +173,9 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
   // take less, but its `new` does not align objects as vector instructions need it.)
   const bool harness = kind == CompileStep::Kind::kHarness;
   std::vector<std::string> flags = {harness ? "-std=c++20" : "-std=c++17",
-                                    cold            ? "-O0"
-                                    : options.quick ? "-O1"
-                                                    : "-O3",
+                                    cold                                ? "-O0"
+                                    : options.quick && !options.netlist ? "-O1"
+                                                                        : "-O3",
                                     "-march=native",
                                     "-fPIC",
                                     "-fvisibility=hidden",
@@ -186,6 +188,7 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
                                     "-DVM_TRACE_VCD=0",
                                     "-DVL_TIME_CONTEXT"};
   if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
+  if (options.netlist) flags.push_back("-DNPU_MODEL_NETLIST");
   return flags;
 }
 
@@ -195,7 +198,7 @@ class Builder {
       : files_(files),
         options_(options),
         cache_(std::move(cache)),
-        verilator_(Environment("VERILATOR", "verilator")),
+        translator_(options.netlist ? "yosys" : Environment("VERILATOR", "verilator")),
         compiler_(Environment("CXX", "g++")) {}
 
   Result<BuiltModel> Run() {
@@ -209,6 +212,11 @@ class Builder {
 
     const Status tools = AskTools();
     if (!tools) return tools.errors();
+    if (options_.netlist) {
+      Result<LibraryFile> library = LoadLibrary(kDefaultLiberty);
+      if (!library) return library.errors();
+      library_ = std::move(*library);
+    }
     const std::string key = Key();
     log_ = fs::path(*logs) / (key + ".log");
     Result<std::optional<std::string>> found = cache_.Find(kModels, key);
@@ -263,9 +271,9 @@ class Builder {
   }
 
   Status AskTools() {
-    Result<std::string> verilator = Ask({verilator_, "--version"});
-    if (!verilator) return verilator.errors();
-    verilator_version_ = *verilator;
+    Result<std::string> translator = Ask({translator_, options_.netlist ? "-V" : "--version"});
+    if (!translator) return translator.errors();
+    translator_version_ = *translator;
     Result<std::string> compiler = Ask({compiler_, "--version"});
     if (!compiler) return compiler.errors();
     compiler_version_ = *compiler;
@@ -275,7 +283,7 @@ class Builder {
 
   /// Hash of the tools, the flags and the machine.
   void HashTools(ContentHash& hash) const {
-    hash.Add(verilator_version_);
+    hash.Add(translator_version_);
     hash.Add(compiler_version_);
     hash.Add(cpu_);
     using Kind = CompileStep::Kind;
@@ -288,14 +296,22 @@ class Builder {
   std::string Key() const {
     ContentHash hash;
     HashTools(hash);
-    for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
-    for (const std::string& module : options_.shared_modules) hash.Add(module);
+    if (options_.netlist) {
+      hash.Add(library_.text);
+      for (const auto& [name, text] : MappingFiles(files_, library_, MappingResult::kNetlist)) {
+        hash.Add(text);
+      }
+    } else {
+      for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
+      for (const std::string& module : options_.shared_modules) hash.Add(module);
+    }
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/")) continue;
       hash.Add(path);
       hash.Add(text);
     }
     for (const HarnessSource& source : HarnessSources()) {
+      if (source.netlist() && !options_.netlist) continue;
       hash.Add(source.path);
       hash.Add(source.text);
     }
@@ -326,56 +342,15 @@ class Builder {
   }
 
   Status Build() {
-    for (const auto& [path, text] : files_) {
-      if (!path.starts_with("rtl/") && path != "filelist.f") continue;
-      if (Status status = WriteText(folder_ / path, text); !status) return status;
-    }
-    for (const HarnessSource& source : HarnessSources()) {
-      if (source.rewriter()) continue;
-      if (Status status = WriteText(folder_ / source.path, source.text); !status) return status;
-    }
-    std::string sharing = "`verilator_config\n";
-    for (const std::string& module : options_.shared_modules) {
-      sharing += fmt::format("no_inline -module \"{}\"\n", module);
-    }
-    if (Status status = WriteText(folder_ / kSharingName, sharing); !status) return status;
-    Progress("verilating");
-    std::vector<std::string> verilate = {verilator_};
-    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
-    verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
-    if (Status status = RunTool(verilate, "verilator"); !status) return status;
-
-    Result<std::string> root = Ask({verilator_, "--getenv", "VERILATOR_ROOT"});
-    if (!root) return root.errors();
-    root->erase(root->find_last_not_of(" \n\r") + 1);
-    include_ = fs::path(*root) / "include";
-
-    const std::string makefile =
-        ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
-    if (Status status = Improve(makefile); !status) return status;
     std::vector<CompileStep> steps;
-    for (const char* speed : {"FAST", "SLOW"}) {
-      std::vector<std::string> names;
-      for (const char* kind : {"CLASSES", "SUPPORT"}) {
-        for (std::string& name : MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
-          names.push_back(std::move(name));
-        }
-      }
-      const bool slow = std::string_view(speed) == "SLOW";
-      const auto kind = slow ? CompileStep::Kind::kCold : CompileStep::Kind::kGenerated;
-      if (Status status = AddUnits(names, kind, &steps); !status) return status;
-    }
     for (const HarnessSource& source : HarnessSources()) {
-      if (!source.path.ends_with(".cc") || source.rewriter()) continue;
+      if (source.maker() || (source.netlist() && !options_.netlist)) continue;
+      if (Status status = WriteText(folder_ / source.path, source.text); !status) return status;
+      if (!source.path.ends_with(".cc")) continue;
       steps.push_back({std::string(source.path), fmt::format("{}.o", source.path),
                        CompileStep::Kind::kHarness});
     }
-    for (const char* speed : {"FAST", "SLOW"}) {
-      for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
-        steps.push_back({(include_ / (name + ".cpp")).string(), name + ".o",
-                         CompileStep::Kind::kGenerated, RuntimeKey(name)});
-      }
-    }
+    if (Status status = options_.netlist ? Map(&steps) : Verilate(&steps); !status) return status;
     if (Status status = CompileAll(&steps); !status) return status;
 
     Progress("linking");
@@ -387,6 +362,71 @@ class Builder {
     link.insert(link.end(), {"-lpthread", "-latomic"});
     if (options_.waves) link.push_back("-lz");
     return RunTool(link, "link");
+  }
+
+  /// Makes the netlist and adds the steps that compile it.
+  Status Map(std::vector<CompileStep>* steps) {
+    const fs::path folder = folder_ / "obj";
+    Status mapped = WriteNetlistModel(files_, library_, folder.string(),
+                                      [this](const std::string& text) { Progress(text); });
+    if (!mapped) {
+      // The log of the tool has to outlive the folder.
+      const fs::path log = folder / "mapping" / "yosys.log";
+      [[maybe_unused]] const Status logged = WriteText(log_, ReadAll(log));
+      Diagnostics errors = mapped.errors();
+      for (Diagnostic& diagnostic : errors) {
+        if (diagnostic.location.file == log.string()) diagnostic.location.file = log_.string();
+      }
+      return errors;
+    }
+    const std::string unit = fmt::format("obj/{}", kClassName);
+    steps->push_back({unit + ".cc", unit + ".o", CompileStep::Kind::kHarness});
+    return Unit{};
+  }
+
+  /// Makes the verilated class and adds the steps that compile it.
+  Status Verilate(std::vector<CompileStep>* steps) {
+    for (const auto& [path, text] : files_) {
+      if (!path.starts_with("rtl/") && path != "filelist.f") continue;
+      if (Status status = WriteText(folder_ / path, text); !status) return status;
+    }
+    std::string sharing = "`verilator_config\n";
+    for (const std::string& module : options_.shared_modules) {
+      sharing += fmt::format("no_inline -module \"{}\"\n", module);
+    }
+    if (Status status = WriteText(folder_ / kSharingName, sharing); !status) return status;
+    Progress("verilating");
+    std::vector<std::string> verilate = {translator_};
+    for (std::string& flag : VerilatorFlags(options_)) verilate.push_back(std::move(flag));
+    verilate.insert(verilate.end(), {"--Mdir", "obj", kSharingName, "-f", "filelist.f"});
+    if (Status status = RunTool(verilate, "verilator"); !status) return status;
+
+    Result<std::string> root = Ask({translator_, "--getenv", "VERILATOR_ROOT"});
+    if (!root) return root.errors();
+    root->erase(root->find_last_not_of(" \n\r") + 1);
+    include_ = fs::path(*root) / "include";
+
+    const std::string makefile =
+        ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
+    if (Status status = Improve(makefile); !status) return status;
+    for (const char* speed : {"FAST", "SLOW"}) {
+      std::vector<std::string> names;
+      for (const char* kind : {"CLASSES", "SUPPORT"}) {
+        for (std::string& name : MakefileList(makefile, fmt::format("VM_{}_{}", kind, speed))) {
+          names.push_back(std::move(name));
+        }
+      }
+      const bool slow = std::string_view(speed) == "SLOW";
+      const auto kind = slow ? CompileStep::Kind::kCold : CompileStep::Kind::kGenerated;
+      if (Status status = AddUnits(names, kind, steps); !status) return status;
+    }
+    for (const char* speed : {"FAST", "SLOW"}) {
+      for (const std::string& name : MakefileList(makefile, fmt::format("VM_GLOBAL_{}", speed))) {
+        steps->push_back({(include_ / (name + ".cpp")).string(), name + ".o",
+                          CompileStep::Kind::kGenerated, RuntimeKey(name)});
+      }
+    }
+    return Unit{};
   }
 
   /// Adds the steps that compile files of the generated code. Small ones, of which sharing
@@ -504,9 +544,12 @@ class Builder {
     ContentHash cpu;
     cpu.Add(cpu_);
     arguments.push_back("-DNPUGEN_HOST_CPU=" + cpu.Text());
-    arguments.insert(arguments.end(),
-                     {"-I.", "-Iobj", "-isystem", include_.string(), "-isystem",
-                      (include_ / "vltstd").string(), "-c", step.source, "-o", output});
+    arguments.insert(arguments.end(), {"-I.", "-Iobj"});
+    if (!options_.netlist) {
+      arguments.insert(arguments.end(),
+                       {"-isystem", include_.string(), "-isystem", (include_ / "vltstd").string()});
+    }
+    arguments.insert(arguments.end(), {"-c", step.source, "-o", output});
     if (use_ccache_) {
       std::vector<std::string> through = {"ccache"};
       through.insert(through.end(), arguments.begin(), arguments.end());
@@ -520,11 +563,12 @@ class Builder {
   const FileSet& files_;
   const ModelBuildOptions& options_;
   const Cache cache_;
-  const std::string verilator_;
+  const std::string translator_;  ///< of SystemVerilog: Verilator or Yosys
   const std::string compiler_;
-  std::string verilator_version_;
+  std::string translator_version_;
   std::string compiler_version_;
   std::string cpu_;
+  LibraryFile library_;  ///< of netlists
   fs::path folder_;
   fs::path include_;
   fs::path log_;

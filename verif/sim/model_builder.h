@@ -1,5 +1,5 @@
-// Verilates an emission and compiles it into a shared object, once: results live in a cache keyed
-// by everything that goes into them.
+// Makes a shared object of an emission, verilated or mapped to cells, once: results live in a cache
+// keyed by everything that goes into them.
 #pragma once
 
 #include <functional>
@@ -16,8 +16,12 @@ namespace npugen {
 struct ModelBuildOptions {
   std::string cache_folder;  ///< empty: DefaultCacheFolder() of support/cache.h
   bool waves = false;        ///< a variant that can write waveforms; slower to build and run
-  bool quick = false;        ///< less optimization: built sooner, runs slower
-  int jobs = 0;              ///< compilers at a time; 0: one for each CPU
+  /// The netlist that Yosys maps the emission to, instead of the RTL: takes a minute and more to
+  /// build, runs at a hundredth of the rate, and has no waves. `quick` and `shared_modules` do not
+  /// matter.
+  bool netlist = false;
+  bool quick = false;  ///< less optimization: built sooner, runs slower
+  int jobs = 0;        ///< compilers at a time; 0: one for each CPU
   /// Modules that become classes of their own, compiled once for all instances: pays off for those
   /// that occur several times and are large.
   std::vector<std::string> shared_modules;

@@ -1,7 +1,8 @@
 // The simulated NPU behind npu_model_abi.h: clock, reset, AXI4-Lite master, AXI memory, trace
 // sampling, waves.
 //
-// Compiled once per configuration together with the verilated class; the clock loop is here so that
+// Compiled once per configuration together with the verilated class, or with one of the same members
+// that simulates the mapped netlist (verif/netlist, NPU_MODEL_NETLIST); the clock loop is here so that
 // a cycle costs no call across the shared object's border.
 #include <algorithm>
 #include <cstdint>
@@ -12,21 +13,25 @@
 #include <type_traits>
 
 #include "Vnpu_top.h"
-#include "Vnpu_top___024root.h"
 #include "verif/sim/axi_memory.h"
 #include "verif/sim/npu_model_abi.h"
 #include "verif/sim/timeline_recorder.h"
+#ifndef NPU_MODEL_NETLIST
+#include "Vnpu_top___024root.h"
 #include "verilated.h"
+#endif
 #ifdef NPU_MODEL_WAVES
 #include "verilated_fst_c.h"
 #endif
 
+#ifndef NPU_MODEL_NETLIST
 double sc_time_stamp() { return 0; }
 
 // Parts of the evaluation: the logic behind the inputs, and one clock edge with all that follows
 // it (DirectEdges in verilated_code.h).
 void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
 void Vnpu_top___024root___eval_nba(Vnpu_top___024root* vlSelf);
+#endif
 
 namespace {
 
@@ -297,7 +302,7 @@ struct npu_model {
     recording_ = recorder_->armed();
   }
 
-#ifdef NPU_MODEL_WAVES
+#if defined(NPU_MODEL_WAVES) || defined(NPU_MODEL_NETLIST)
   void Settle() {
     top_.clk_i = 0;
     top_.eval();
