@@ -207,7 +207,6 @@ static enum npu_result reset_with(struct npu_device* device, uint32_t command, u
   write_register(device, NPU_REG_IRQ_ENABLE_OFFSET, 0);
   write_register(device, NPU_REG_CONTROL_OFFSET, command);
   device->job_started = 0;
-  device->pending_token = 0;
   const uint64_t start = now(device);
   for (;;) {
     const uint64_t elapsed = now(device) - start;

@@ -150,15 +150,14 @@ class MutantMaker {
       const bool assignment = arrow != std::string::npos && assigned != std::string::npos &&
                               statement.find(' ') == assigned;
       if (!call && !assignment) continue;
-      std::string text = text_;
-      Add("removed", begin, text.replace(begin, statement.size(), ";"));
+      Add("removed", begin, text_.substr(0, begin) + ';' + text_.substr(begin + statement.size()));
       const size_t next = text_.find_first_not_of(" \n", end);
       const size_t next_end = code_.StatementEnd(next);
       const std::string second = text_.substr(next, next_end - next);
       if (!call ||
           (!second.starts_with("memory_barrier") && second.find("DOORBELL") > second.size()))
         continue;
-      text = text_;
+      std::string text = text_;
       Add("after the next statement", begin,
           text.replace(begin, next_end - begin, second + " " + statement));
     }
@@ -169,9 +168,9 @@ class MutantMaker {
       size_t end = at + 4;
       for (int depth = 1; depth > 0; ++end)
         depth += text_[end] == '(' ? 1 : text_[end] == ')' ? -1 : 0;
-      std::string text = text_;
-      text.insert(end, ")").insert(at + 4, "!(");
-      Add("condition inverted", at, std::move(text));
+      Add("condition inverted", at,
+          text_.substr(0, at + 4) + "!(" + text_.substr(at + 4, end - at - 4) + ')' +
+              text_.substr(end));
     }
   }
 

@@ -233,6 +233,7 @@ TEST_F(DriverTest, SecondRunIsWarm) {
   EXPECT_EQ(fake_.writes.back(), (std::pair{NPU_REG_DOORBELL_OFFSET, header().warm_offset}));
   ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);
   npu_forget_parameters(&device_);
+  EXPECT_EQ(Token(), 0u);
   ASSERT_EQ(Submit(), NPU_OK);
   EXPECT_EQ(fake_.writes.back(), (std::pair{NPU_REG_DOORBELL_OFFSET, header().cold_offset}));
   ASSERT_EQ(npu_wait(&device_, 1000), NPU_OK);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 #include <string>
 
 #include "sw/compiler/compiler.h"
@@ -271,8 +272,14 @@ TEST_F(FirmwareTest, RunsAJobByPollingAndByInterrupt) {
 }
 
 TEST_F(FirmwareTest, ReportsAProgramForOtherHardware) {
-  reinterpret_cast<npu_program_header*>(board_->At(board_->mailbox().program.address))
-      ->config_hash ^= 1;
+  // A whole program of another NPU: the file and both of its streams name its hash.
+  const uint32_t file = board_->mailbox().program.address;
+  npu_program_header& header = *reinterpret_cast<npu_program_header*>(board_->At(file));
+  header.config_hash ^= 1;
+  constexpr uint32_t kHash = 8;  // in a stream's header
+  for (const uint32_t stream : std::set{header.cold_offset, header.warm_offset}) {
+    *board_->At(file + header.image_offset + stream + kHash) ^= 1;
+  }
   EXPECT_EQ(board_->Run(), 1);
   EXPECT_EQ(board_->mailbox().step, 2u);
   EXPECT_EQ(board_->mailbox().result, static_cast<uint32_t>(NPU_WRONG_PROGRAM));

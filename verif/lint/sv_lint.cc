@@ -296,8 +296,8 @@ class Linter {
   // --- dynamic part selects --------------------------------------------------------------------
 
   bool IsConstantName(size_t i) const {
-    return constants_.contains(tokens_[i].text) || (i >= 1 && At(i - 1, "::")) || At(i + 1, "::") ||
-           tokens_[i].text.starts_with('$');
+    return constants_.contains(tokens_[i].text) || checked_.contains(tokens_[i].text) ||
+           (i >= 1 && At(i - 1, "::")) || At(i + 1, "::") || tokens_[i].text.starts_with('$');
   }
 
   /// Whether the range has names that are no constants.
@@ -370,7 +370,7 @@ class Linter {
            !(At(begin, "1") && At(begin + 1, "**"));
   }
 
-  /// Refuses a variable factor with another one that is no power of two.
+  /// Refuses a variable factor with another one that varies, too, or is no power of two.
   void CheckStride(size_t begin, size_t end, const SvToken& place) {
     Strip(&begin, &end);
     if (!Dynamic(begin, end) || At(begin, "{")) return;  // {x, 3'd0} is a shift
@@ -381,10 +381,13 @@ class Linter {
     }
     const auto factors = Split(begin, end, {"*"});
     if (factors.size() == 1) return;
+    size_t varying = 0;
     for (const auto& [first, last] : factors) {
-      if (Dynamic(first, last)) {
+      const bool dynamic = Dynamic(first, last);
+      varying += dynamic ? 1 : 0;
+      if (dynamic && varying == 1) {
         CheckStride(first, last, place);
-      } else if (!ProvablyPowerOfTwo(first, last)) {
+      } else if (dynamic || !ProvablyPowerOfTwo(first, last)) {
         Find(place, "dynamic-stride",
              fmt::format(
                  "a select at a variable times `{}`, no known power of two, becomes a shifter "

@@ -99,7 +99,7 @@ class AxiChecker {
   bool ar_held_ = false, aw_held_ = false, w_held_ = false, r_held_ = false, b_held_ = false;
   AxiRequestSignals held_;
   AxiResponseSignals held_response_;
-  uint8_t held_data_[64];
+  uint8_t held_data_[64] = {};
   // Bursts under way.
   std::array<Queue, kIds> reads_;         ///< beats to come, by id
   Queue write_ids_, write_beats_;         ///< of writes whose data is not complete
