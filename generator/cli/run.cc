@@ -5,10 +5,12 @@
 #include <memory>
 
 #include "generator/cli/command.h"
+#include "generator/cli/run_jobs.h"
 #include "generator/cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/model/read_model.h"
+#include "sw/runtime/run_jobs.h"
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
 
@@ -17,7 +19,9 @@ namespace {
 
 struct RunOptions {
   std::string spec;
-  std::string model;
+  std::vector<std::string> models;
+  std::string jobs_order;
+  bool separately = false;
   std::vector<std::string> inputs;
   std::vector<std::string> outputs;
   uint64_t random_seed = 1;
@@ -44,18 +48,6 @@ Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor)
                                 : fmt::format("it has {} bytes", size),
           fmt::format("the input `{}` has {} bytes ({} of int8)", tensor.name, tensor.bytes(),
                       fmt::join(tensor.shape, "x"))};
-}
-
-/// Reproducible bytes (splitmix64).
-std::vector<uint8_t> RandomBytes(size_t count, uint64_t* state) {
-  std::vector<uint8_t> bytes(count);
-  for (uint8_t& byte : bytes) {
-    uint64_t z = *state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    byte = static_cast<uint8_t>(z >> 40);
-  }
-  return bytes;
 }
 
 Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
@@ -87,7 +79,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<Model> model = ReadModelFor(*config, options.model);
+  const Result<Model> model = ReadModelFor(*config, options.models[0]);
   if (!model) return Report(model.errors());
   const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
   if (!inputs) return Report(inputs.errors());
@@ -144,7 +136,7 @@ int Run(const RunOptions& options) {
   if (report->mismatches != 0) {
     return Report(
         {{DiagnosticCode::kMismatch,
-          {options.model, 0, 0},
+          {options.models[0], 0, 0},
           fmt::format("{} of {} elements differ; first: {}", report->mismatches,
                       report->elements_checked, DescribeMismatch(*report->first_mismatch)),
           fmt::format("both tensors are in {}", fmt::join(report->dumps, " and "))}});
@@ -152,15 +144,58 @@ int Run(const RunOptions& options) {
   return 0;
 }
 
+/// Several files, an order or a program file: jobs in turn, without what only one model can have.
+int RunInTurn(const RunOptions& options) {
+  const std::pair<const char*, bool> only_one_model[] = {{"--input", !options.inputs.empty()},
+                                                         {"--output", !options.outputs.empty()},
+                                                         {"--trace", !options.trace.empty()}};
+  for (const auto& [flag, given] : only_one_model) {
+    if (!given) continue;
+    return Report({Usage(fmt::format("{} is for a run of one model file", flag),
+                         "jobs in turn have random inputs (--random) and no trace")});
+  }
+  RunJobsFlags flags;
+  flags.spec = options.spec;
+  flags.files = options.models;
+  flags.order = options.jobs_order;
+  flags.separately = options.separately;
+  flags.random_seed = options.random_seed;
+  flags.repeat = options.repeat;
+  flags.timeout = options.timeout;
+  flags.json = options.json;
+  flags.build = options.build;
+  flags.simulation = options.simulation;
+  return RunJobsCommand(flags);
+}
+
+int RunEither(const RunOptions& options) {
+  const bool one = options.models.size() == 1 && options.jobs_order.empty();
+  return one && !IsProgramFile(options.models[0]) ? Run(options) : RunInTurn(options);
+}
+
 }  // namespace
 
 void AddRunCommand(CLI::App& app) {
   auto options = std::make_shared<RunOptions>();
   CLI::App* command = app.add_subcommand(
-      "run", "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer");
+      "run",
+      "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer. Several "
+      "models or program files take turns on one NPU");
   command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("MODEL", options->model, "model file (.tflite in int8, or .json of bits)")
+  command
+      ->add_option("MODEL", options->models,
+                   "model file (.tflite in int8, .onnx, or .json of bits), or program file of "
+                   "npugen compile (.npu); several take turns on one NPU")
       ->required();
+  command->add_option(
+      "--jobs-order", options->jobs_order,
+      "the jobs, separated by commas: files as given, their names without folder and ending, or "
+      "their positions from 1 (default: each once). Each job of a model has inputs of its own and "
+      "is compared with the golden model; those of a program file are compared with its first");
+  command->add_flag(
+      "--separately", options->separately,
+      "compile each of several models alone, as if it had the NPU for itself, instead "
+      "of together");
   command
       ->add_option("--input", options->inputs,
                    "bytes of an input tensor; once for each input (default: random bytes)")
@@ -172,8 +207,10 @@ void AddRunCommand(CLI::App& app) {
                    "file for the bytes of an output tensor; once for each output")
       ->allow_extra_args(false);
   command
-      ->add_option("--repeat", options->repeat,
-                   "measured runs; the later ones find cached parameters")
+      ->add_option(
+          "--repeat", options->repeat,
+          "measured runs; the later ones find cached parameters. Of jobs in turn: how often all "
+          "of them")
       ->capture_default_str()
       ->check(CLI::Range(1u, 1000000u));
   command->add_option("--json", options->json, "write the report to this file (docs/run-json.md)");
@@ -199,8 +236,12 @@ void AddRunCommand(CLI::App& app) {
       "First a run that stores every tensor and compares all of them with the golden model, then "
       "the\n"
       "measured runs. Cycles are charged to exactly one cause each; \"use\" is MACs per MAC slot.\n"
-      "Example: npugen run specs/edge.yaml models/digits/digits_cnn_int8.tflite --repeat 2");
-  OnRun(*command, [options] { return Run(*options); });
+      "Example: npugen run specs/edge.yaml models/digits/digits_cnn_int8.tflite --repeat 2\n"
+      "Models that take turns are compiled together (--separately: alone); each job says whether "
+      "it\n"
+      "found its parameters in core memory (warm).\n"
+      "Example: npugen run specs/edge.yaml a.tflite b.tflite c.npu --jobs-order a,b,a,c");
+  OnRun(*command, [options] { return RunEither(*options); });
 }
 
 }  // namespace npugen
