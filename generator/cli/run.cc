@@ -76,6 +76,11 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
   return inputs;
 }
 
+ModelKind KindOf(const RunOptions& options) {
+  if (options.netlist) return ModelKind::kNetlist;
+  return options.simulation.waves.empty() ? ModelKind::kRtl : ModelKind::kWaves;
+}
+
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
@@ -91,10 +96,8 @@ int Run(const RunOptions& options) {
   if (!compiled) return Report(compiled.errors());
 
   ProgressLine progress;
-  const ModelKind kind = options.netlist                     ? ModelKind::kNetlist
-                         : !options.simulation.waves.empty() ? ModelKind::kWaves
-                                                             : ModelKind::kRtl;
-  const Result<BuiltModel> built = BuildForConfig(*config, options.build, kind, &progress);
+  const Result<BuiltModel> built =
+      BuildForConfig(*config, options.build, KindOf(options), &progress);
   if (!built) return Report(built.errors());
   Result<std::unique_ptr<SimulatedNpu>> npu =
       OpenSimulation(*config, *built, options.simulation, RunMemoryBytes(*compiled));
@@ -163,6 +166,7 @@ int RunInTurn(const RunOptions& options) {
   flags.repeat = options.repeat;
   flags.timeout = options.timeout;
   flags.json = options.json;
+  flags.kind = KindOf(options);
   flags.build = options.build;
   flags.simulation = options.simulation;
   return RunJobsCommand(flags);

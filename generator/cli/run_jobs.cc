@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -11,6 +12,7 @@
 
 #include "generator/cli/command.h"
 #include "generator/config/load.h"
+#include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
 #include "sw/compiler/program_format.h"
 #include "sw/model/file_bytes.h"
@@ -171,8 +173,7 @@ int RunJobsCommand(const RunJobsFlags& flags) {
   if (!programs) return Report(programs.errors());
 
   ProgressLine progress;
-  const Result<BuiltModel> built =
-      BuildForConfig(*config, flags.build, !flags.simulation.waves.empty(), &progress);
+  const Result<BuiltModel> built = BuildForConfig(*config, flags.build, flags.kind, &progress);
   if (!built) return Report(built.errors());
   Result<std::unique_ptr<SimulatedNpu>> npu =
       OpenSimulation(*config, *built, flags.simulation, JobsMemoryBytes(*programs));
@@ -185,12 +186,12 @@ int RunJobsCommand(const RunJobsFlags& flags) {
   progress.Clear();
   if (!report) return Report(report.errors());
 
-  std::fputs(FormatJobsReport(*config, *report).c_str(), stdout);
-  std::fputs(DescribeWaves(flags.simulation, (*npu)->Cycles()).c_str(), stdout);
-  std::fflush(stdout);
+  std::FILE* const text = TextStream({flags.json});
+  std::fputs(FormatJobsReport(*config, *report).c_str(), text);
+  std::fputs(DescribeWaves(flags.simulation, (*npu)->Cycles()).c_str(), text);
+  std::fflush(text);
   if (!flags.json.empty()) {
-    const std::string json = JobsReportJson(*report);
-    const Status written = WriteFileBytes(flags.json, json.data(), json.size());
+    const Status written = WriteFile(flags.json, JobsReportJson(*report));
     if (!written) return Report(written.errors());
   }
   if (report->mismatches == 0) return 0;

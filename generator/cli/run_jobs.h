@@ -19,6 +19,7 @@ struct RunJobsFlags {
   uint32_t repeat = 1;
   uint64_t timeout = 0;
   std::string json;
+  ModelKind kind = ModelKind::kRtl;
   BuildFlags build;
   SimulationFlags simulation;
 };

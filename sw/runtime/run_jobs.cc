@@ -71,7 +71,8 @@ Diagnostics OfJob(Diagnostics errors, size_t job, const std::string& name) {
 nlohmann::ordered_json CostJson(const JobRow& row) {
   return {{"cycles", row.cost.cycles},
           {"bytes_read", row.cost.bytes_read},
-          {"bytes_written", row.cost.bytes_written}};
+          {"bytes_written", row.cost.bytes_written},
+          {"utilization", row.cost.utilization}};
 }
 
 }  // namespace
@@ -129,7 +130,7 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
     const auto inputs = MakeInputs(program.program, options.seed + (program.model ? j : size_t{0}));
     Result<JobReport> job = host.Run(reference.placed, inputs, job_options);
     if (!job) return OfJob(job.errors(), j, program.name);
-    JobRow row{order[j], job->warm, CostOf(*job), 0, 0};
+    JobRow row{order[j], job->warm, CostOf(config, program.program, *job), 0, 0};
     std::vector<std::vector<uint8_t>> outputs;
     for (const ProgramTensor& tensor : program.program.outputs) {
       outputs.push_back(host.ReadTensor(reference.placed, tensor));

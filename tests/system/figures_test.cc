@@ -225,6 +225,15 @@ TEST(Figures, KeysOfReportsAreDocumented) {
   }
   EXPECT_EQ(KeysOf(Report({"estimate", spec, model})), estimated);
 
+  const std::vector<std::set<std::string>> turns =
+      DocumentedKeys("## `npugen run --json FILE` of jobs in turn");
+  ASSERT_EQ(turns.size(), 2u);
+  const nlohmann::json jobs = Report({"run", spec, model, model, "--jobs-order", "1,2,1"});
+  EXPECT_EQ(KeysOf(jobs), turns[0]);
+  EXPECT_EQ(KeysOf(jobs["jobs"][0]), turns[1]);
+  EXPECT_EQ(jobs["jobs"].size(), 3u);
+  EXPECT_EQ(jobs["mismatches"], 0);
+
   const std::vector<std::set<std::string>> demo = DocumentedKeys("## `npugen demo --json FILE`");
   ASSERT_EQ(demo.size(), 2u);
   const nlohmann::json digits = Report({"demo", "--no-area", "--images", "1"});
