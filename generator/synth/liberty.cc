@@ -115,7 +115,7 @@ class GroupReader {
       }
       token_ = text_.substr(begin, at_ - begin);
       if (at_ < text_.size()) ++at_;
-      if (token_.empty()) token_ = " ";
+      if (token_.empty()) token_.assign(1, ' ');
     } else if (kSigns.find(first) != std::string_view::npos) {
       token_ = first;
       ++at_;
