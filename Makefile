@@ -45,8 +45,8 @@ test-specs: configure  ## 300 random legal specs, each emitted, linted, built an
 	@NPUGEN_SPECS=300 $(BUILD)/system_specs_test --gtest_brief=1
 
 test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make test does 2,000)
-	 --build $(BUILD) --target system_job_order_test -j $(JOBS)
-	=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
+	@cmake --build $(BUILD) --target system_job_order_test -j $(JOBS)
+	@NPUGEN_JOBS=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)
