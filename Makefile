@@ -5,13 +5,12 @@ SHELL := /bin/bash
 BUILD  ?= build
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
-# Verilated models live beside the build; the variable also reaches the tests.
-export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
 
 .PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format clean
 
 help:  ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
+	  | sed 's|$$(BUILD)|$(BUILD)|g'
 
 setup:  ## install the Debian packages that are missing (asks apt; does nothing when all is there)
 	@./setup.sh
@@ -24,7 +23,7 @@ configure: setup
 build: configure  ## build the program, $(BUILD)/npugen
 	@cmake --build $(BUILD) --target npugen -j $(JOBS)
 
-demo: build  ## spec to running NPU: generate edge, simulate it, run the digits network on 360 images
+demo: build  ## spec to running NPU: generate edge_bnn, simulate it, run three networks on 360 images
 	@$(NPUGEN) demo --json $(BUILD)/demo.json
 
 test: configure  ## build and run all tests
@@ -60,5 +59,5 @@ golden: configure  ## rewrite the checked-in emissions and docs/spec.md and erro
 format:  ## format the C and C++ sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i
 
-clean:  ## remove $(BUILD)/ and $(BUILD)-asan/
+clean:  ## remove $(BUILD)/ and $(BUILD)-asan/ (models and areas stay in the cache, ~/.cache/npugen)
 	@rm -rf $(BUILD) $(BUILD)-asan

@@ -9,6 +9,7 @@ packages=(
   libjemalloc2                                        # makes verilator and yosys twice as fast
   verilator yosys qflow-tech-osu018                   # simulation, area
   gcc-riscv64-unknown-elf                             # bare-metal driver and firmware
+  clang-format                                        # make format, make check
 )
 
 missing=()

@@ -23,9 +23,15 @@ bool Write(const std::filesystem::path& path, const std::string& text) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 3) {
-    std::fprintf(stderr, "usage: npugen_rtl_library OUTDIR [BITS OF NPU_POPCOUNT]\n");
-    return 2;
+  const std::string first = argc > 1 ? argv[1] : "";
+  const bool help = first == "--help" || first == "-h";
+  if (help || (argc != 2 && argc != 3) || first.starts_with('-')) {
+    std::fprintf(help ? stdout : stderr,
+                 "usage: npugen_rtl_library FOLDER [BITS]\n"
+                 "Writes the printed RTL that no spec influences into FOLDER, which is made where it\n"
+                 "is missing; npu_popcount counts BITS bits (1..%u, default 128).\n",
+                 npugen::kMaxPopcountBits);
+    return help ? 0 : 2;
   }
   const int bits = argc == 3 ? std::atoi(argv[2]) : 128;
   if (bits < 1 || bits > static_cast<int>(npugen::kMaxPopcountBits)) {

@@ -6,11 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "generator/support/file.h"
@@ -25,6 +27,8 @@ constexpr const char* kWorkName = "tmp";
 constexpr const char* kWorkPrefix = "build";
 constexpr const char* kOtherFolder = "choose another cache folder with --cache or NPUGEN_CACHE";
 constexpr uint64_t kLargestFile = uint64_t{1} << 30;
+/// Of one kind of entries: some thousand models of small NPUs.
+constexpr uint64_t kMostBytes = uint64_t{4} << 30;
 constexpr mode_t kWritableByOthers = S_IWGRP | S_IWOTH;
 
 std::string Environment(const char* name) {
@@ -61,8 +65,7 @@ std::string Distrust(const struct stat& info) {
 
 /// Checks a folder that exists, and takes others' rights to read it.
 Status CheckFolder(const std::string& path) {
-  const FileDescriptor folder(
-      open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const FileDescriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info = {};
   if (!folder.ok()) {
     const int error = errno;
@@ -128,6 +131,38 @@ Status CheckDigests(const fs::path& entry, const std::string& only) {
   return Unit{};
 }
 
+/// Removes the entries of `kind` that were not used for longest, until those that stay have at most
+/// `most_bytes`. An entry's own time is when it was last found.
+void RemoveUnused(const fs::path& kind, uint64_t most_bytes) {
+  struct Entry {
+    fs::file_time_type used;
+    uint64_t bytes = 0;
+    fs::path path;
+  };
+  std::vector<Entry> entries;
+  uint64_t bytes = 0;
+  std::error_code error;
+  for (fs::directory_iterator at(kind, error), end; !error && at != end; at.increment(error)) {
+    Entry entry;
+    entry.path = at->path();
+    entry.used = fs::last_write_time(entry.path, error);
+    for (fs::directory_iterator file(entry.path, error); !error && file != end;
+         file.increment(error)) {
+      const uint64_t size = file->file_size(error);
+      if (!error) entry.bytes += size;
+    }
+    bytes += entry.bytes;
+    entries.push_back(std::move(entry));
+  }
+  std::sort(entries.begin(), entries.end(),
+            [](const Entry& a, const Entry& b) { return a.used < b.used; });
+  for (const Entry& entry : entries) {
+    if (bytes <= most_bytes) return;
+    fs::remove_all(entry.path, error);
+    bytes -= entry.bytes;
+  }
+}
+
 /// Brings a file to the disk.
 Status SyncFile(const std::string& path) {
   const FileDescriptor file(open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
@@ -149,7 +184,7 @@ std::string DefaultCacheFolder() {
   return (temporary / fmt::format("npugen-{}", getuid())).string();
 }
 
-Result<Cache> Cache::Open(const std::string& folder) {
+Result<Cache> Cache::Open(const std::string& folder, uint64_t most_bytes) {
   std::error_code error;
   fs::path path = fs::absolute(folder.empty() ? DefaultCacheFolder() : folder, error);
   path = path.lexically_normal();
@@ -164,7 +199,7 @@ Result<Cache> Cache::Open(const std::string& folder) {
                   "everybody may rename in it, so no cache in it is safe");
   }
   if (Status safe = CheckFolder(path.string()); !safe) return safe.errors();
-  return Cache(path.string());
+  return Cache(path.string(), most_bytes == 0 ? kMostBytes : most_bytes);
 }
 
 Result<std::string> Cache::Folder(const std::string& name) const {
@@ -190,6 +225,8 @@ Result<std::optional<std::string>> Cache::Find(const std::string& kind,
   if (lstat(entry.c_str(), &info) != 0) return std::optional<std::string>();
   if (Status safe = CheckFolder(entry.string()); !safe) return safe.errors();
   if (Status same = CheckDigests(entry, ""); !same) return same.errors();
+  std::error_code error;
+  fs::last_write_time(entry, fs::file_time_type::clock::now(), error);
   return std::optional(entry.string());
 }
 
@@ -227,6 +264,7 @@ Result<std::string> Cache::Store(const std::string& kind, const std::string& key
     return **found;
   }
   SyncFolder(*parent);
+  RemoveUnused(*parent, most_bytes_);
   return entry.string();
 }
 

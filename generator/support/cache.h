@@ -2,6 +2,7 @@
 // entry appears whole or not at all, and what is read is what was stored.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,8 +25,9 @@ inline constexpr std::string_view kDigestsName = "SHA256SUMS";
 class Cache {
  public:
   /// The cache in `folder` (empty: DefaultCacheFolder()), which is made if it is missing. Rights to
-  /// read it are taken from others.
-  static Result<Cache> Open(const std::string& folder);
+  /// read it are taken from others. Of each kind, entries that were not used for longest are
+  /// removed when together they have more than `most_bytes` (0: 4 GiB).
+  static Result<Cache> Open(const std::string& folder, uint64_t most_bytes = 0);
 
   const std::string& folder() const { return folder_; }
   /// The path of the folder `name` in the cache, which is made if it is missing.
@@ -41,8 +43,10 @@ class Cache {
                             const std::string& folder) const;
 
  private:
-  explicit Cache(std::string folder) : folder_(std::move(folder)) {}
+  Cache(std::string folder, uint64_t most_bytes)
+      : folder_(std::move(folder)), most_bytes_(most_bytes) {}
   std::string folder_;
+  uint64_t most_bytes_;
 };
 
 /// Whether the file at `path`, in an entry of a cache, is what was stored, in a folder that is

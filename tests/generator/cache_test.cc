@@ -94,9 +94,9 @@ TEST_F(CacheTest, GivesWhatWasStored) {
   const fs::path file = Store("text");
   EXPECT_EQ(FindError(), DiagnosticCode::kInternal);
   EXPECT_TRUE(CheckCachedFile(file.string()).ok());
-  EXPECT_EQ(testing::RunShell("cd " + file.parent_path().string() + " && sha256sum -c SHA256SUMS")
-                .status,
-            0);
+  EXPECT_EQ(
+      testing::RunShell("cd " + file.parent_path().string() + " && sha256sum -c SHA256SUMS").status,
+      0);
   EXPECT_EQ(Store("other"), file) << "the first one stays";
   EXPECT_EQ(testing::ReadFile(file), "text");
   for (const char* text : {"", "texT", "text and more"}) {
@@ -121,6 +121,31 @@ TEST_F(CacheTest, GivesWhatWasStored) {
   EXPECT_EQ(FindError(), DiagnosticCode::kCacheUnsafe);
   fs::remove_all(file.parent_path());
   EXPECT_EQ(FindError(), DiagnosticCode::kInternal) << "there is none";
+}
+
+TEST_F(CacheTest, WhatIsNotUsedForLongestMakesRoom) {
+  const Result<Cache> cache = Cache::Open(folder(), 2500);
+  ASSERT_TRUE(cache.ok());
+  const auto store = [&](const std::string& key) {
+    const Result<TemporaryFolder> work = cache->Work();
+    ASSERT_TRUE(work.ok());
+    testing::WriteFile(fs::path(work->path()) / "file", std::string(1000, 'x'));
+    ASSERT_TRUE(cache->Store("kind", key, work->path()).ok());
+  };
+  const auto has = [&](const std::string& key) {
+    const Result<std::optional<std::string>> found = cache->Find("kind", key);
+    return found.ok() && found->has_value();
+  };
+  store("a");
+  store("b");
+  const auto now = fs::file_time_type::clock::now();
+  fs::last_write_time(fs::path(folder()) / "kind/a", now - std::chrono::hours(2));
+  fs::last_write_time(fs::path(folder()) / "kind/b", now - std::chrono::hours(1));
+  EXPECT_TRUE(has("a")) << "and now it is the younger one";
+  store("c");
+  EXPECT_TRUE(has("a"));
+  EXPECT_FALSE(has("b"));
+  EXPECT_TRUE(has("c"));
 }
 
 TEST_F(CacheTest, WhatKilledProcessesLeftIsRemoved) {

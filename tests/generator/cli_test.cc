@@ -67,6 +67,55 @@ TEST(Cli, UsageAndHelp) {
   EXPECT_TRUE(version.out.starts_with("npugen ")) << version.out;
 }
 
+// Errors of the command line are like those of specs: a code, what is wrong, what would be legal.
+TEST(Cli, UsageErrors) {
+  const struct {
+    const char* arguments;
+    const char* code;
+    const char* message;
+    const char* hint;
+  } cases[] = {
+      {"", "U005", "no command is given", "`npugen --help`"},
+      {"bogus", "U005", "`bogus` is no command", "commands: check, emit"},
+      {"esitmate", "U005", "`esitmate` is no command", "did you mean `estimate`?"},
+      {"--verson", "U006", "`--verson` is no option of `npugen`", "did you mean `--version`?"},
+      {"run a b --lat 5", "U006", "`--lat` is no option", "did you mean `--latency`?"},
+      {"run a b --repaet=5", "U006", "`--repaet` is no option", "did you mean `--repeat`?"},
+      {"run", "U007", "`npugen run` needs SPEC, MODEL", "`npugen run --help`"},
+      {"emit a", "U007", "needs --output", "`npugen emit --help`"},
+      {"run a b --latency", "U007", "`--latency` needs a value", "`npugen run --help`"},
+      {"run a b --latency 0", "U008", "`0` is no number from 1 to 100000", "--help"},
+      {"run a b --latency x", "U008", "`x` is no number from 1 to 100000", "--help"},
+      {"run a b --stalls 2", "U008", "`2` is no number from 0 to 0.95", "--help"},
+      {"run a b --power-up maybe", "U008", "`maybe` is neither zero, random nor", "--help"},
+      {"check a b", "U009", "takes no further argument `b`", "`npugen check --help`"},
+      {"build a --netlist --waves", "U001", "excludes", "`npugen build --help`"},
+  };
+  for (const auto& wrong : cases) {
+    const ProgramResult result = Npugen(wrong.arguments);
+    EXPECT_EQ(result.status, 2) << wrong.arguments;
+    EXPECT_EQ(result.out, "") << wrong.arguments;
+    EXPECT_TRUE(result.err.starts_with(fmt::format("error {}: ", wrong.code)))
+        << wrong.arguments << ": " << result.err;
+    EXPECT_NE(result.err.find(wrong.message), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(std::string("    hint: ")), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find(wrong.hint), std::string::npos) << result.err;
+  }
+}
+
+TEST(Cli, RtlLibraryWritesNothingUnasked) {
+  const testing::TemporaryFolder folder;
+  const auto run = [&](const std::string& arguments) {
+    return testing::RunShell(
+        fmt::format("cd {} && {} {}", folder.path().string(), NPUGEN_RTL_LIBRARY, arguments));
+  };
+  EXPECT_EQ(run("--help").status, 0);
+  EXPECT_EQ(run("--bogus").status, 2);
+  EXPECT_EQ(run("").status, 2);
+  EXPECT_EQ(run("out 0").status, 2);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(Cli, Estimate) {
   const std::string model = " " + Spec("models/digits/digits_cnn_int8.tflite");
   const ProgramResult good = Npugen("estimate " + Spec("specs/edge.yaml") + model);

@@ -16,6 +16,7 @@
 
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
+#include "generator/support/cache.h"
 #include "tests/support/files.h"
 #include "tests/support/processes.h"
 #include "tests/system/simulation.h"
@@ -323,7 +324,7 @@ TEST_F(DirectEdgesTest, RefusesWhatItDoesNotUnderstand) {
   EXPECT_FALSE(DirectEdges("Vx", &files));
 }
 
-/// The program itself, with the build folder's cache.
+/// The program itself, with the user's cache.
 class ProgramTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -336,7 +337,7 @@ class ProgramTest : public ::testing::Test {
   void TearDown() override { fs::remove_all(folder_); }
 
   /// Exit status; what it prints stands in output_.
-  int Npugen(const std::string& arguments, const std::string& cache = NPUGEN_TEST_CACHE) {
+  int Npugen(const std::string& arguments, const std::string& cache = DefaultCacheFolder()) {
     const std::string command = "cd '" + folder_.string() + "' && NPUGEN_CACHE='" + cache +
                                 "' '" NPUGEN_PROGRAM "' " + arguments + " > output 2>&1";
     const int status = std::system(command.c_str());

@@ -50,7 +50,6 @@ TEST_P(EstimateTest, IsCloseToTheHardware) {
     if (!folder.empty()) plan.models.push_back(folder + "/" + network + "/model.tflite");
   }
   ValidateOptions options;
-  options.cache_folder = NPUGEN_TEST_CACHE;
   options.random_layers = 20;
   const Result<std::vector<ValidatedJob>> jobs = Validate(plan, options);
   ASSERT_TRUE(jobs.ok()) << ErrorText(jobs);

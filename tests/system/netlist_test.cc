@@ -50,9 +50,8 @@ NpuConfig CaseConfig(const NetlistCase& test) {
           test.units));
 }
 
-std::string NetlistLibrary(const NpuConfig& config, const std::string& cache) {
+std::string NetlistLibrary(const NpuConfig& config) {
   ModelBuildOptions options;
-  options.cache_folder = cache;
   options.netlist = true;
   options.jobs = 1;
   const Result<BuiltModel> built = BuildConfigModel(config, options);
@@ -126,7 +125,7 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
     Add(fmt::format("bits_{}", seed), ReadPacked(packed.json.dump(), packed.weights, "net.json"));
   }
   Add("digits CNN", LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite")));
-  const std::string netlist = NetlistLibrary(config_, NPUGEN_TEST_CACHE);
+  const std::string netlist = NetlistLibrary(config_);
   const std::string library = ModelLibrary(config_, true);
   std::vector<uint64_t> rtl = RunAll(config_, library, networks_, 1);
   ASSERT_EQ(rtl.size(), networks_.size());

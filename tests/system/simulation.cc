@@ -44,7 +44,6 @@ NpuConfig TextConfig(const std::string& name, const std::string& yaml) {
 
 std::string ModelLibrary(const NpuConfig& config, bool quick, bool waves) {
   ModelBuildOptions build;
-  build.cache_folder = NPUGEN_TEST_CACHE;
   build.jobs = quick ? 2 : 1;
   build.quick = quick;
   build.waves = waves;

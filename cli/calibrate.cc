@@ -4,8 +4,9 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "generator/cli/command.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/support/file.h"
 #include "generator/support/text.h"
 #include "sw/model/file_bytes.h"
@@ -65,26 +66,26 @@ int Calibrate(const CalibrateOptions& options) {
   const std::string out = json.dump(1) + '\n';
   const Status written = WriteFile(options.output, out);
   if (!written) return Report(written.errors());
-  fmt::print(TextStream({options.output}), "{}: activities of {} inputs\n", options.output, input->size() / bytes);
+  fmt::print(TextStream({options.output}), "{}: activities of {} inputs\n", options.output,
+             input->size() / bytes);
   return 0;
 }
 
 }  // namespace
 
-void AddCalibrateCommand(CLI::App& app) {
+void AddCalibrateCommand(CommandLine& line) {
   auto options = std::make_shared<CalibrateOptions>();
-  CLI::App* command = app.add_subcommand(
+  Subcommand command = line.Add(
       "calibrate", "Count how often the gates of a fractional network open, for skip windows");
-  command->add_option("MODEL", options->model, "packed-bit network (.json)")->required();
-  command->add_option("--input", options->input, "inputs of the network, one after the other")
-      ->required();
-  command->add_option("-o,--output", options->output, "the network with activities (.json)")
-      ->required();
-  command->footer(
+  command.Argument("MODEL", &options->model, "packed-bit network (.json)").Required();
+  command.Value("--input", &options->input, "inputs of the network, one after the other")
+      .Required();
+  command.Value("-o,--output", &options->output, "the network with activities (.json)").Required();
+  command.Footer(
       "NPUs with units.bnn.skip_window then order the channels by activity. The weights stay where "
       "they\nare: OUTPUT belongs beside the network's .bin, under the same name.\n"
       "Example: npugen calibrate net.json --input images.bin -o calibrated/net.json");
-  OnRun(*command, [options] { return Calibrate(*options); });
+  command.OnRun([options] { return Calibrate(*options); });
 }
 
 }  // namespace npugen

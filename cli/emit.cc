@@ -6,7 +6,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "generator/cli/command.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
 #include "generator/config/load.h"
 #include "generator/emit/files.h"
 #include "generator/plan/plan.h"
@@ -35,19 +36,19 @@ int EmitToFolder(const EmitOptions& options) {
 
 }  // namespace
 
-void AddEmitCommand(CLI::App& app) {
+void AddEmitCommand(CommandLine& line) {
   auto options = std::make_shared<EmitOptions>();
-  CLI::App* command = app.add_subcommand(
+  Subcommand command = line.Add(
       "emit", "Write SystemVerilog, C headers, constraints and documents of a spec into a folder");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("-o,--output", options->folder, "folder to write, new or emitted earlier")
-      ->required();
-  command->add_flag("--force", options->force, "overwrite generated files even if edited");
-  command->footer(
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
+  command.Value("-o,--output", &options->folder, "folder to write, new or emitted earlier")
+      .Required();
+  command.Flag("--force", &options->force, "overwrite generated files even if edited");
+  command.Footer(
       "Example: npugen emit specs/edge.yaml -o out\n"
       "Then:    cd out && verilator --lint-only -Wall -f filelist.f\n"
       "All files are written, or none.");
-  OnRun(*command, [options] { return EmitToFolder(*options); });
+  command.OnRun([options] { return EmitToFolder(*options); });
 }
 
 }  // namespace npugen

@@ -4,7 +4,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "generator/cli/command.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 
@@ -30,22 +31,22 @@ int Synth(const SynthCommandOptions& options) {
 
 }  // namespace
 
-void AddSynthCommand(CLI::App& app) {
+void AddSynthCommand(CommandLine& line) {
   auto options = std::make_shared<SynthCommandOptions>();
-  CLI::App* command = app.add_subcommand(
+  Subcommand command = line.Add(
       "synth",
       "Area per module: Yosys maps the emission to a cell library, memories stay black boxes");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_option("--liberty", options->synth.liberty, "cell library in liberty format")
-      ->capture_default_str();
-  command->add_option("--json", options->json, "also write the report as JSON to this file");
-  command->add_option("--keep", options->synth.keep_folder,
-                      "leave emission, Yosys script, log and statistics in this folder");
-  command->footer(
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
+  command.Value("--liberty", &options->synth.liberty, "cell library in liberty format")
+      .ShowDefault();
+  command.Value("--json", &options->json, "also write the report as JSON to this file");
+  command.Value("--keep", &options->synth.keep_folder,
+                "leave emission, Yosys script, log and statistics in this folder");
+  command.Footer(
       "Prints cells and gate equivalents (area / area of a two-input NAND) of every module, and "
       "the memories\n"
       "with their sizes. Example: npugen synth specs/edge.yaml --json build/edge_area.json");
-  OnRun(*command, [options] { return Synth(*options); });
+  command.OnRun([options] { return Synth(*options); });
 }
 
 }  // namespace npugen

@@ -5,8 +5,9 @@
 #include <memory>
 #include <set>
 
-#include "generator/cli/command.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
@@ -81,9 +82,10 @@ int CompileModels(const CompileCommandOptions& options) {
     const Program& program = (*programs)[m];
     uint64_t macs = 0;
     for (const ProgramLayer& layer : program.layers) macs += layer.macs;
-    fmt::print(text, "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
-               written_paths[m], program.layers.size(), macs, bytes[m].size(), program.scratch_bytes,
-               program.config_hash,
+    fmt::print(text,
+               "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
+               written_paths[m], program.layers.size(), macs, bytes[m].size(),
+               program.scratch_bytes, program.config_hash,
                program.cache_token == 0 ? "nothing cached"
                                         : fmt::format("cache token {:016x}", program.cache_token));
   }
@@ -92,28 +94,27 @@ int CompileModels(const CompileCommandOptions& options) {
 
 }  // namespace
 
-void AddCompileCommand(CLI::App& app) {
+void AddCompileCommand(CommandLine& line) {
   auto options = std::make_shared<CompileCommandOptions>();
-  CLI::App* command = app.add_subcommand(
-      "compile", "Compile TensorFlow Lite models into program files for the driver");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
+  Subcommand command =
+      line.Add("compile", "Compile TensorFlow Lite models into program files for the driver");
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
   command
-      ->add_option("MODEL", options->models,
-                   "model file (.tflite in int8, or .json of bits); several take turns on one NPU: "
-                   "their cached "
-                   "parameters share core memory, and changing models loads nothing again")
-      ->required();
+      .Argument("MODEL", &options->models,
+                "model file (.tflite in int8, or .json of bits); several take turns on one NPU: "
+                "their cached "
+                "parameters share core memory, and changing models loads nothing again")
+      .Required();
   command
-      ->add_option("-o,--output", options->output,
-                   "program file to write; a folder for several models")
-      ->required();
-  command->add_flag("--keep-tensors", options->keep_tensors,
-                    "store the result of every operator in scratch memory, for checking");
-  command->footer(
+      .Value("-o,--output", &options->output, "program file to write; a folder for several models")
+      .Required();
+  command.Flag("--keep-tensors", &options->keep_tensors,
+               "store the result of every operator in scratch memory, for checking");
+  command.Footer(
       "The file's format stands in sw/compiler/program_format.h.\n"
       "Examples: npugen compile specs/edge.yaml model.tflite -o model.npu\n"
       "          npugen compile specs/edge.yaml a.tflite b.tflite -o programs");
-  OnRun(*command, [options] { return CompileModels(*options); });
+  command.OnRun([options] { return CompileModels(*options); });
 }
 
 }  // namespace npugen

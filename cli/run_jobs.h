@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "generator/cli/simulate.h"
+#include "cli/simulate.h"
 #include "generator/support/diagnostic.h"
 
 namespace npugen {

@@ -1,12 +1,12 @@
 // What the commands that simulate share: options, the build of the model, the progress line.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 #include "sw/model/model.h"
@@ -37,7 +37,7 @@ struct BuildFlags {
   std::string cache_folder;
   int jobs = 0;
 };
-void AddBuildFlags(CLI::App& command, BuildFlags* flags);
+void AddBuildFlags(Subcommand& command, BuildFlags* flags);
 
 /// How the simulated memory behaves.
 struct SimulationFlags {
@@ -50,7 +50,8 @@ struct SimulationFlags {
   uint64_t waves_from = 0;
   uint64_t waves_cycles = kDefaultWavesCycles;
 };
-void AddSimulationFlags(CLI::App& command, SimulationFlags* flags);
+/// Returns the option --waves.
+CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags);
 
 /// Help of the flag --netlist.
 inline constexpr const char* kNetlistHelp =

@@ -2,7 +2,8 @@
 #include <cstdio>
 #include <memory>
 
-#include "generator/cli/command.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
 #include "generator/config/describe.h"
 #include "generator/config/load.h"
 
@@ -28,14 +29,14 @@ int Check(const CheckOptions& options) {
 
 }  // namespace
 
-void AddCheckCommand(CLI::App& app) {
+void AddCheckCommand(CommandLine& line) {
   auto options = std::make_shared<CheckOptions>();
-  CLI::App* command = app.add_subcommand(
-      "check", "Check a spec and say what NPU it describes: peak, memories, bus");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  command->add_flag("--json", options->json, "print JSON, errors included");
-  command->footer("Example: npugen check specs/edge.yaml");
-  OnRun(*command, [options] { return Check(*options); });
+  Subcommand command =
+      line.Add("check", "Check a spec and say what NPU it describes: peak, memories, bus");
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
+  command.Flag("--json", &options->json, "print JSON, errors included");
+  command.Footer("Example: npugen check specs/edge.yaml");
+  command.OnRun([options] { return Check(*options); });
 }
 
 }  // namespace npugen

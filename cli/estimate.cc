@@ -9,8 +9,9 @@
 #include <filesystem>
 #include <memory>
 
-#include "generator/cli/command.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
@@ -36,13 +37,9 @@ struct EstimateCommandOptions {
   BuildFlags build;
 };
 
-Diagnostic Usage(std::string message, std::string hint) {
-  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
-}
-
 int Estimate(const EstimateCommandOptions& options) {
   if (options.files.size() != 2) {
-    return Report({Usage("a spec and a model are needed", "npugen estimate SPEC MODEL")});
+    return Report({UsageError("a spec and a model are needed", "npugen estimate SPEC MODEL")});
   }
   const Result<NpuConfig> config = LoadSpec(options.files[0]);
   if (!config) return Report(config.errors());
@@ -150,39 +147,39 @@ int ValidateAll(const EstimateCommandOptions& options) {
 
 }  // namespace
 
-void AddEstimateCommand(CLI::App& app) {
+void AddEstimateCommand(CommandLine& line) {
   auto options = std::make_shared<EstimateCommandOptions>();
-  CLI::App* command = app.add_subcommand(
+  Subcommand command = line.Add(
       "estimate", "Predict the cycles of each layer of a model without simulating anything");
-  command->add_option(
-      "FILES", options->files,
+  command.Argument(
+      "FILES", &options->files,
       "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, or .json of bits); with "
       "--validate any number of specs (default: the presets)");
-  command->add_option("--json", options->json,
-                      "write the report (docs/run-json.md), or all comparisons, to this file");
-  command->add_flag("--warm", options->warm, "an inference that finds cached parameters");
-  command->add_option("--latency", options->latency, "cycles from a bus request to its answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
-  CLI::Option* validate = command->add_flag(
-      "--validate", options->validate,
+  command.Value("--json", &options->json,
+                "write the report (docs/run-json.md), or all comparisons, to this file");
+  command.Flag("--warm", &options->warm, "an inference that finds cached parameters");
+  command.Value("--latency", &options->latency, "cycles from a bus request to its answer")
+      .ShowDefault()
+      .Range(1, 100000);
+  const CommandOption validate = command.Flag(
+      "--validate", &options->validate,
       "compare with the verilated hardware over networks and random layers: the error table");
   command
-      ->add_option("--models", options->models,
-                   "with --validate: folders or files of networks (default: models/digits, and "
-                   "$NPUGEN_SHARED_MODELS)")
-      ->needs(validate);
-  command->add_option("--layers", options->layers, "with --validate: random layers for each spec")
-      ->needs(validate)
-      ->capture_default_str()
-      ->check(CLI::Range(0, 100000));
-  AddBuildFlags(*command, &options->build);
-  command->footer(
+      .Values("--models", &options->models,
+              "with --validate: folders or files of networks (default: models/digits, and "
+              "$NPUGEN_SHARED_MODELS)")
+      .Needs(validate);
+  command.Value("--layers", &options->layers, "with --validate: random layers for each spec")
+      .Needs(validate)
+      .ShowDefault()
+      .Range(0, 100000);
+  AddBuildFlags(command, &options->build);
+  command.Footer(
       "How it works and how far it is off: docs/estimate.md.\n"
       "Example: npugen estimate specs/edge.yaml models/digits/digits_cnn_int8.tflite\n"
       "         npugen estimate --validate specs/nano.yaml specs/edge.yaml");
-  OnRun(*command,
-        [options] { return options->validate ? ValidateAll(*options) : Estimate(*options); });
+  command.OnRun(
+      [options] { return options->validate ? ValidateAll(*options) : Estimate(*options); });
 }
 
 }  // namespace npugen

@@ -6,9 +6,9 @@
 #include <exception>
 #include <system_error>
 
+#include "cli/commands.h"
 #include "generator/arch/command_set.h"
 #include "generator/arch/error_reference.h"
-#include "generator/cli/command.h"
 #include "generator/support/file.h"
 #include "generator/support/temporary.h"
 #include "generator/support/version.h"
@@ -19,44 +19,28 @@ constexpr int kUsageStatus = 2;
 constexpr int kInternalStatus = 70;
 
 int Run(int argc, char** argv) {
-  CLI::App app{"npugen turns a template spec (YAML) into a working neural processing unit.",
-               "npugen"};
-  app.require_subcommand(1);
-  app.set_version_flag("--version", fmt::format("npugen {} (command set {})", npugen::kToolVersion,
-                                                npugen::kCommandSetVersion));
-  app.footer(
+  npugen::CommandLine line(
+      "npugen", "npugen turns a template spec (YAML) into a working neural processing unit.",
+      fmt::format("npugen {} (command set {})", npugen::kToolVersion, npugen::kCommandSetVersion),
       "Examples:\n"
       "  npugen check specs/edge.yaml         what NPU is this, and is the spec legal?\n"
       "  npugen emit specs/edge.yaml -o out   its RTL, headers, constraints, documents\n"
       "  npugen run specs/edge.yaml model.tflite   a network on it, cycle by cycle, bit-exact\n"
       "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec,\n"
-      "docs/errors.md lists the errors.\n\n" +
+      "docs/errors.md lists the errors.",
       npugen::ExitStatusHelp());
-
-  npugen::AddCheckCommand(app);
-  npugen::AddEmitCommand(app);
-  npugen::AddBuildCommand(app);
-  npugen::AddCompileCommand(app);
-  npugen::AddCalibrateCommand(app);
-  npugen::AddRunCommand(app);
-  npugen::AddEstimateCommand(app);
-  npugen::AddDemoCommand(app);
-  npugen::AddSynthCommand(app);
-  npugen::AddSpecReferenceCommand(app);
-  npugen::AddErrorReferenceCommand(app);
-  for (CLI::App* command : app.get_subcommands(nullptr)) {
-    command->footer(command->get_footer() + "\n\n" + npugen::ExitStatusHelp());
-  }
-
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::RuntimeError& status) {
-    return status.get_exit_code();
-  } catch (const CLI::ParseError& error) {
-    // Help and version come this way too, with status 0.
-    return app.exit(error) == 0 ? 0 : kUsageStatus;
-  }
-  return 0;
+  npugen::AddCheckCommand(line);
+  npugen::AddEmitCommand(line);
+  npugen::AddBuildCommand(line);
+  npugen::AddCompileCommand(line);
+  npugen::AddCalibrateCommand(line);
+  npugen::AddRunCommand(line);
+  npugen::AddEstimateCommand(line);
+  npugen::AddDemoCommand(line);
+  npugen::AddSynthCommand(line);
+  npugen::AddSpecReferenceCommand(line);
+  npugen::AddErrorReferenceCommand(line);
+  return line.Run(argc, argv);
 }
 
 }  // namespace

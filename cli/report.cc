@@ -1,6 +1,4 @@
-// What all subcommands share: exit status and the report of errors.
-#include "generator/cli/command.h"
-
+// How commands report errors, and where their text goes.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -11,16 +9,11 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "cli/command_line.h"
+#include "cli/commands.h"
 #include "generator/support/file.h"
 
 namespace npugen {
-
-void OnRun(CLI::App& command, std::function<int()> action) {
-  command.callback([action = std::move(action)] {
-    // CLI11's own way out of a callback; main() turns it into the exit status.
-    if (const int status = action(); status != 0) throw CLI::RuntimeError(status);
-  });
-}
 
 int Report(const Diagnostics& errors) {
   const char* no_color = std::getenv("NO_COLOR");
@@ -48,6 +41,10 @@ std::string DiagnosticsJson(const Diagnostics& errors) {
   json["errors"] = std::move(list);
   // File names and spec text need not be UTF-8.
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+}
+
+Diagnostic UsageError(std::string message, std::string hint) {
+  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
 }
 
 std::FILE* TextStream(const std::vector<std::string>& outputs) {

@@ -3,8 +3,9 @@
 
 #include <memory>
 
-#include "generator/cli/command.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
 
 namespace npugen {
@@ -36,21 +37,21 @@ int Build(const BuildOptions& options) {
 
 }  // namespace
 
-void AddBuildCommand(CLI::App& app) {
+void AddBuildCommand(CommandLine& line) {
   auto options = std::make_shared<BuildOptions>();
-  CLI::App* command = app.add_subcommand(
-      "build", "Verilate the NPU of a spec into a simulation model, kept in a cache");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
-  AddBuildFlags(*command, &options->build);
-  CLI::Option* waves =
-      command->add_flag("--waves", options->waves, "the variant that can write waveforms");
-  command->add_flag("--netlist", options->netlist, kNetlistHelp)->excludes(waves);
-  command->footer(
+  Subcommand command =
+      line.Add("build", "Verilate the NPU of a spec into a simulation model, kept in a cache");
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
+  AddBuildFlags(command, &options->build);
+  const CommandOption waves =
+      command.Flag("--waves", &options->waves, "the variant that can write waveforms");
+  command.Flag("--netlist", &options->netlist, kNetlistHelp).Excludes(waves);
+  command.Footer(
       "Needs Verilator (with --netlist Yosys and its cell library instead) and g++. `npugen run` "
       "does "
       "this by itself.\n"
       "Example: npugen build specs/edge.yaml");
-  OnRun(*command, [options] { return Build(*options); });
+  command.OnRun([options] { return Build(*options); });
 }
 
 }  // namespace npugen

@@ -1,5 +1,5 @@
 // Shared parts of `npugen build`, `run` and `demo`.
-#include "generator/cli/simulate.h"
+#include "cli/simulate.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -50,49 +50,46 @@ void ProgressLine::Clear() {
   shown_ = false;
 }
 
-void AddBuildFlags(CLI::App& command, BuildFlags* flags) {
-  command.add_option("--cache", flags->cache_folder,
-                     "folder of built models (default: $NPUGEN_CACHE, $XDG_CACHE_HOME/npugen or "
-                     "~/.cache/npugen)");
-  command.add_option("--jobs", flags->jobs, "compilers at a time (default: one for each CPU)")
-      ->check(CLI::Range(1, 256));
+void AddBuildFlags(Subcommand& command, BuildFlags* flags) {
+  command.Value("--cache", &flags->cache_folder,
+                "folder of built models (default: $NPUGEN_CACHE, $XDG_CACHE_HOME/npugen or "
+                "~/.cache/npugen)");
+  command.Value("--jobs", &flags->jobs, "compilers at a time (default: one for each CPU)")
+      .Range(1, 256);
 }
 
-void AddSimulationFlags(CLI::App& command, SimulationFlags* flags) {
-  command.add_option("--latency", flags->latency, "cycles from a bus request to its answer")
-      ->capture_default_str()
-      ->check(CLI::Range(1, 100000));
+CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags) {
+  command.Value("--latency", &flags->latency, "cycles from a bus request to its answer")
+      .ShowDefault()
+      .Range(1, 100000);
   command
-      .add_option("--stalls", flags->stalls,
-                  "probability that a bus channel pauses in a cycle, 0 to 0.95")
-      ->check(CLI::Range(0.0, 0.95));
-  command.add_option("--stall-seed", flags->stall_seed, "seed of the pauses")
-      ->capture_default_str();
-  command.add_flag("--interleave", flags->interleave, "mix the answers to different bus ids");
+      .Value("--stalls", &flags->stalls,
+             "probability that a bus channel pauses in a cycle, 0 to 0.95")
+      .RealRange(0.0, 0.95);
+  command.Value("--stall-seed", &flags->stall_seed, "seed of the pauses").ShowDefault();
+  command.Flag("--interleave", &flags->interleave, "mix the answers to different bus ids");
   command
-      .add_option_function<std::string>(
+      .Value(
           "--power-up",
-          [flags](const std::string& text) {
-            if (!ParsePowerUp(text, &flags->power_up_seed)) {
-              throw CLI::ValidationError(
-                  "--power-up",
-                  "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1");
-            }
+          [flags](const std::string& text) -> std::string {
+            if (ParsePowerUp(text, &flags->power_up_seed)) return "";
+            return "`" + text + "` is neither zero, random nor random:SEED, SEED >= 1";
           },
           "what flip-flops and memories hold at first: zero, random, or random:SEED")
-      ->type_name("STATE")
-      ->default_str(fmt::format("random:{}", kDefaultPowerUpSeed));
-  CLI::Option* waves = command.add_option(
-      "--waves", flags->waves,
+      .ValueName("STATE")
+      .ShowDefault(fmt::format("random:{}", kDefaultPowerUpSeed));
+  const CommandOption waves = command.Value(
+      "--waves", &flags->waves,
       "write all signals to this FST file (a model of its own, far slower where it writes)");
   command
-      .add_option("--waves-from", flags->waves_from,
-                  "first cycle in it, counted from the start of the simulation")
-      ->capture_default_str()
-      ->needs(waves);
-  command.add_option("--waves-cycles", flags->waves_cycles, "cycles in it; 0: all that follow")
-      ->capture_default_str()
-      ->needs(waves);
+      .Value("--waves-from", &flags->waves_from,
+             "first cycle in it, counted from the start of the simulation")
+      .ShowDefault()
+      .Needs(waves);
+  command.Value("--waves-cycles", &flags->waves_cycles, "cycles in it; 0: all that follow")
+      .ShowDefault()
+      .Needs(waves);
+  return waves;
 }
 
 Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, ModelKind kind,

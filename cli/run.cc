@@ -4,9 +4,10 @@
 #include <cstdio>
 #include <memory>
 
-#include "generator/cli/command.h"
-#include "generator/cli/run_jobs.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/run_jobs.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/model/read_model.h"
@@ -36,10 +37,6 @@ struct RunOptions {
   SimulationFlags simulation;
 };
 
-Diagnostic Usage(std::string message, std::string hint) {
-  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
-}
-
 /// `size` bytes were read, of which one is more than the tensor has if there are more.
 Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor) {
   return {DiagnosticCode::kModelInput,
@@ -54,7 +51,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
                                                      const Model& model) {
   std::vector<std::vector<uint8_t>> inputs;
   if (!options.inputs.empty() && options.inputs.size() != model.inputs.size()) {
-    return Usage(
+    return UsageError(
         fmt::format("{} input files are given", options.inputs.size()),
         fmt::format("{} has {} inputs: give one --input for each, or none for random bytes",
                     model.name, model.inputs.size()));
@@ -89,8 +86,9 @@ int Run(const RunOptions& options) {
   const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
   if (!inputs) return Report(inputs.errors());
   if (options.outputs.size() > model->outputs.size()) {
-    return Report({Usage(fmt::format("{} output files are given", options.outputs.size()),
-                         fmt::format("{} has {} outputs", model->name, model->outputs.size()))});
+    return Report(
+        {UsageError(fmt::format("{} output files are given", options.outputs.size()),
+                    fmt::format("{} has {} outputs", model->name, model->outputs.size()))});
   }
   const Result<CompiledModel> compiled = CompileForRun(*model, *config);
   if (!compiled) return Report(compiled.errors());
@@ -154,8 +152,8 @@ int RunInTurn(const RunOptions& options) {
                                                          {"--trace", !options.trace.empty()}};
   for (const auto& [flag, given] : only_one_model) {
     if (!given) continue;
-    return Report({Usage(fmt::format("{} is for a run of one model file", flag),
-                         "jobs in turn have random inputs (--random) and no trace")});
+    return Report({UsageError(fmt::format("{} is for a run of one model file", flag),
+                              "jobs in turn have random inputs (--random) and no trace")});
   }
   RunJobsFlags flags;
   flags.spec = options.spec;
@@ -179,64 +177,55 @@ int RunEither(const RunOptions& options) {
 
 }  // namespace
 
-void AddRunCommand(CLI::App& app) {
+void AddRunCommand(CommandLine& line) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* command = app.add_subcommand(
+  Subcommand command = line.Add(
       "run",
       "Run a model on the cycle-accurate NPU, bit-exactly checked; cycles of each layer. Several "
       "models or program files take turns on one NPU");
-  command->add_option("SPEC", options->spec, "spec file (YAML)")->required();
+  command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
   command
-      ->add_option("MODEL", options->models,
-                   "model file (.tflite in int8, .onnx, or .json of bits), or program file of "
-                   "npugen compile (.npu); several take turns on one NPU")
-      ->required();
-  command->add_option(
-      "--jobs-order", options->jobs_order,
+      .Argument("MODEL", &options->models,
+                "model file (.tflite in int8, .onnx, or .json of bits), or program file of "
+                "npugen compile (.npu); several take turns on one NPU")
+      .Required();
+  command.Value(
+      "--jobs-order", &options->jobs_order,
       "the jobs, separated by commas: files as given, their names without folder and ending, or "
       "their positions from 1 (default: each once). Each job of a model has inputs of its own and "
       "is compared with the golden model; those of a program file are compared with its first");
-  command->add_flag(
-      "--separately", options->separately,
-      "compile each of several models alone, as if it had the NPU for itself, instead "
-      "of together");
+  command.Flag("--separately", &options->separately,
+               "compile each of several models alone, as if it had the NPU for itself, instead "
+               "of together");
+  command.Values("--input", &options->inputs,
+                 "bytes of an input tensor; once for each input (default: random bytes)");
+  command.Value("--random", &options->random_seed, "seed of random inputs").ShowDefault();
+  command.Values("--output", &options->outputs,
+                 "file for the bytes of an output tensor; once for each output");
   command
-      ->add_option("--input", options->inputs,
-                   "bytes of an input tensor; once for each input (default: random bytes)")
-      ->allow_extra_args(false);
-  command->add_option("--random", options->random_seed, "seed of random inputs")
-      ->capture_default_str();
+      .Value("--repeat", &options->repeat,
+             "measured runs; the later ones find cached parameters. Of jobs in turn: how often all "
+             "of them")
+      .ShowDefault()
+      .Range(1, 1000000);
+  command.Value("--json", &options->json, "write the report to this file (docs/run-json.md)");
+  const CommandOption trace =
+      command.Value("--trace", &options->trace,
+                    "write the timeline of the last measured run to this file, for ui.perfetto.dev "
+                    "(docs/trace.md)");
   command
-      ->add_option("--output", options->outputs,
-                   "file for the bytes of an output tensor; once for each output")
-      ->allow_extra_args(false);
-  command
-      ->add_option(
-          "--repeat", options->repeat,
-          "measured runs; the later ones find cached parameters. Of jobs in turn: how often all "
-          "of them")
-      ->capture_default_str()
-      ->check(CLI::Range(1u, 1000000u));
-  command->add_option("--json", options->json, "write the report to this file (docs/run-json.md)");
-  CLI::Option* trace = command->add_option(
-      "--trace", options->trace,
-      "write the timeline of the last measured run to this file, for ui.perfetto.dev "
-      "(docs/trace.md)");
-  command
-      ->add_option("--trace-events", options->trace_events,
-                   "most events that are recorded; the trace ends there")
-      ->capture_default_str()
-      ->check(CLI::Range(uint64_t{1}, uint64_t{100'000'000}))
-      ->needs(trace);
-  command->add_option("--dump", options->dump, "folder for the tensors of a mismatch")
-      ->capture_default_str();
-  command->add_option("--timeout", options->timeout,
-                      "most cycles of one job (default: far more than any job should take)");
-  AddBuildFlags(*command, &options->build);
-  AddSimulationFlags(*command, &options->simulation);
-  command->add_flag("--netlist", options->netlist, kNetlistHelp)
-      ->excludes(command->get_option("--waves"));
-  command->footer(
+      .Value("--trace-events", &options->trace_events,
+             "most events that are recorded; the trace ends there")
+      .ShowDefault()
+      .Range(1, 100'000'000)
+      .Needs(trace);
+  command.Value("--dump", &options->dump, "folder for the tensors of a mismatch").ShowDefault();
+  command.Value("--timeout", &options->timeout,
+                "most cycles of one job (default: far more than any job should take)");
+  AddBuildFlags(command, &options->build);
+  const CommandOption waves = AddSimulationFlags(command, &options->simulation);
+  command.Flag("--netlist", &options->netlist, kNetlistHelp).Excludes(waves);
+  command.Footer(
       "First a run that stores every tensor and compares all of them with the golden model, then "
       "the\n"
       "measured runs. Cycles are charged to exactly one cause each; \"use\" is MACs per MAC slot.\n"
@@ -245,7 +234,7 @@ void AddRunCommand(CLI::App& app) {
       "it\n"
       "found its parameters in core memory (warm).\n"
       "Example: npugen run specs/edge.yaml a.tflite b.tflite c.npu --jobs-order a,b,a,c");
-  OnRun(*command, [options] { return RunEither(*options); });
+  command.OnRun([options] { return RunEither(*options); });
 }
 
 }  // namespace npugen

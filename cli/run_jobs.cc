@@ -1,5 +1,5 @@
 // Jobs of several models and program files in turn, on one cycle-accurate NPU.
-#include "generator/cli/run_jobs.h"
+#include "cli/run_jobs.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,8 @@
 #include <fstream>
 #include <optional>
 
-#include "generator/cli/command.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
@@ -24,10 +25,6 @@ namespace {
 /// Of the simulated machine: a program file may ask for 4 GiB.
 constexpr uint64_t kMostMemory = uint64_t{1} << 30;
 constexpr size_t kMostJobs = 1'000'000;
-
-Diagnostic Usage(std::string message, std::string hint) {
-  return {DiagnosticCode::kUsage, SourceLocation(), std::move(message), std::move(hint)};
-}
 
 std::string Stem(const std::string& path) { return std::filesystem::path(path).stem().string(); }
 
@@ -146,10 +143,11 @@ Result<std::vector<size_t>> ParseJobsOrder(const std::string& order,
     const std::string name = order.substr(begin, end - begin);
     const std::optional<size_t> file = FindFile(name, files);
     if (!file) {
-      return Usage(fmt::format("--jobs-order: `{}` is none of the files, or one of several", name),
-                   fmt::format("names are files as they are given, their names without folder and "
-                               "ending, or positions from 1 to {}; for example 1,{},1",
-                               files.size(), files.size()));
+      return UsageError(
+          fmt::format("--jobs-order: `{}` is none of the files, or one of several", name),
+          fmt::format("names are files as they are given, their names without folder and "
+                      "ending, or positions from 1 to {}; for example 1,{},1",
+                      files.size(), files.size()));
     }
     positions.push_back(*file);
     begin = end + 1;
@@ -163,7 +161,7 @@ int RunJobsCommand(const RunJobsFlags& flags) {
   const Result<std::vector<size_t>> once = ParseJobsOrder(flags.order, flags.files);
   if (!once) return Report(once.errors());
   if (once->size() > kMostJobs / flags.repeat) {
-    return Report({Usage(fmt::format("more than {} jobs", kMostJobs), "a smaller --repeat")});
+    return Report({UsageError(fmt::format("more than {} jobs", kMostJobs), "a smaller --repeat")});
   }
   std::vector<size_t> order;
   for (uint32_t i = 0; i < flags.repeat; ++i) {

@@ -10,8 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "generator/cli/command.h"
-#include "generator/cli/simulate.h"
+#include "cli/command_line.h"
+#include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
@@ -98,7 +99,8 @@ Result<Digits> LoadDigits(const NpuConfig& config, const std::string& folder,
   for (const auto& [name, bytes] :
        {std::pair{"input.bin", &digits.input}, std::pair{files.outputs, &digits.outputs},
         std::pair{"labels.bin", &digits.labels}}) {
-    Result<std::vector<uint8_t>> content = ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
+    Result<std::vector<uint8_t>> content =
+        ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
     if (!content) return content.errors();
     // More than that fits together with nothing.
     if (content->size() > kMostDataBytes) return DataDamaged(folder);
@@ -341,21 +343,20 @@ int Demo(const DemoOptions& options) {
 
 }  // namespace
 
-void AddDemoCommand(CLI::App& app) {
+void AddDemoCommand(CommandLine& line) {
   auto options = std::make_shared<DemoOptions>();
-  CLI::App* command = app.add_subcommand("demo",
-                                         "Handwritten digits, int8 and binary, on the reference "
-                                         "design: accuracy, cycles, speed, area");
-  command->add_option("--spec", options->spec, "spec file (YAML)")->capture_default_str();
-  command->add_option("--data", options->data, "folder with networks, images and results")
-      ->capture_default_str();
-  command->add_option("--images", options->images, "only the first so many images");
-  command->add_option("--json", options->json, "write the results to this file");
-  command->add_flag("--no-area", options->no_area, "leave out the synthesis with Yosys");
-  AddBuildFlags(*command, &options->build);
-  AddSimulationFlags(*command, &options->simulation);
-  command->footer("Example: npugen demo --json build/demo.json");
-  OnRun(*command, [options] { return Demo(*options); });
+  Subcommand command = line.Add("demo",
+                                "Handwritten digits, int8 and binary, on the reference "
+                                "design: accuracy, cycles, speed, area");
+  command.Value("--spec", &options->spec, "spec file (YAML)").ShowDefault();
+  command.Value("--data", &options->data, "folder with networks, images and results").ShowDefault();
+  command.Value("--images", &options->images, "only the first so many images");
+  command.Value("--json", &options->json, "write the results to this file");
+  command.Flag("--no-area", &options->no_area, "leave out the synthesis with Yosys");
+  AddBuildFlags(command, &options->build);
+  AddSimulationFlags(command, &options->simulation);
+  command.Footer("Example: npugen demo --json build/demo.json");
+  command.OnRun([options] { return Demo(*options); });
 }
 
 }  // namespace npugen
