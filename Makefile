@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The front door. `make help` lists what there is to do; CMake does the work under build/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -6,7 +7,7 @@ BUILD  ?= build
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format check clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
@@ -25,6 +26,15 @@ build: configure  ## build the program, $(BUILD)/npugen
 
 demo: build  ## spec to running NPU: generate edge_bnn, simulate it, run three networks on 360 images
 	@$(NPUGEN) demo --json $(BUILD)/demo.json
+
+# Tests of the host side that take longer than all others together.
+SLOW := Popcount|driver.mutants|FuzzTest|compiler.Ops|compiler.Blocks|generator.Emit|CliFiles
+
+check: configure  ## in two minutes: format, warnings, unit tests, lint, one network (CONTRIBUTING.md)
+	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format --dry-run -Werror
+	@cmake --build $(BUILD) --target check_tests -j $(JOBS)
+	@ctest --test-dir $(BUILD) -L 'host|check' -E '$(SLOW)' --output-on-failure -j $(JOBS) --progress
+	@$(NPUGEN) run specs/nano.yaml models/digits/digits_cnn_int8.tflite
 
 test: configure  ## build and run all tests
 	@cmake --build $(BUILD) -j $(JOBS)

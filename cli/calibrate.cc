@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen calibrate: how often the gates of a fractional network open, into its file.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Commands and options by CLI11; its errors become diagnostics with a code and a suggestion.
 #include "cli/command_line.h"
 

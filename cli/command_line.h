@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a command says of its options and arguments. The one implementation stands on CLI11, which
 // no other file includes: it costs more to compile than everything else of the command line.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The subcommands of npugen, one file each, and how they report errors.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen compile: models become program files for the NPU of a spec.
 #include <fmt/format.h>
 

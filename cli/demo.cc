@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen demo: handwritten digits on the reference design, by an int8 network and two of bits.
 #include <fmt/format.h>
 

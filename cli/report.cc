@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How commands report errors, and where their text goes.
 #include <fmt/format.h>
 #include <unistd.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the printed SystemVerilog that no spec influences: what rtl/ needs beside itself to be
 // linted.
 #include <cstdio>
@@ -26,11 +27,12 @@ int main(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "";
   const bool help = first == "--help" || first == "-h";
   if (help || (argc != 2 && argc != 3) || first.starts_with('-')) {
-    std::fprintf(help ? stdout : stderr,
-                 "usage: npugen_rtl_library FOLDER [BITS]\n"
-                 "Writes the printed RTL that no spec influences into FOLDER, which is made where it\n"
-                 "is missing; npu_popcount counts BITS bits (1..%u, default 128).\n",
-                 npugen::kMaxPopcountBits);
+    std::fprintf(
+        help ? stdout : stderr,
+        "usage: npugen_rtl_library FOLDER [BITS]\n"
+        "Writes the printed RTL that no spec influences into FOLDER, which is made where it\n"
+        "is missing; npu_popcount counts BITS bits (1..%u, default 128).\n",
+        npugen::kMaxPopcountBits);
     return help ? 0 : 2;
   }
   const int bits = argc == 3 ? std::atoi(argv[2]) : 128;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the timing constraints.
 #include "generator/emit/constraints.h"
 
@@ -17,8 +18,9 @@ std::string Nanoseconds(uint64_t picoseconds) {
 
 std::string EmitConstraints(const Plan& plan) {
   const uint64_t period = 1'000'000'000'000 / plan.config.clock_hz;
-  std::string out = fmt::format("# Timing constraints of {}, in nanoseconds.\n# {}\n\n", kTopModule,
-                                GeneratedBanner(Origin(plan.config.name, plan.config.hash)));
+  std::string out =
+      fmt::format("# {}\n# Timing constraints of {}, in nanoseconds.\n# {}\n\n", kLicenseLine,
+                  kTopModule, GeneratedBanner(Origin(plan.config.name, plan.config.hash)));
   out += fmt::format("create_clock -name clk -period {} [get_ports clk_i]\n", Nanoseconds(period));
   out += fmt::format("set_clock_uncertainty {} [get_clocks clk]\n\n", Nanoseconds(period / 20));
   out += "# All other ports belong to the clock; the world outside has 30 % of the period.\n";

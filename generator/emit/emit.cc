@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints all files of an emission.
 #include "generator/emit/emit.h"
 
@@ -36,9 +37,9 @@ std::string FileList(const Plan& plan, const FileSet& files) {
     has_headers |= path.ends_with(".svh");
   }
   return fmt::format(
-      "// {}\n// Use: verilator --lint-only -Wall -f filelist.f\n"
+      "// {}\n// {}\n// Use: verilator --lint-only -Wall -f filelist.f\n"
       "--top-module {}\n{}{}{}",
-      GeneratedBanner(Origin(plan.config.name, plan.config.hash)), kTopModule,
+      kLicenseLine, GeneratedBanner(Origin(plan.config.name, plan.config.hash)), kTopModule,
       has_headers ? "+incdir+rtl\n" : "", packages, modules);
 }
 
@@ -46,6 +47,7 @@ std::string Manifest(const Plan& plan, const FileSet& files) {
   nlohmann::ordered_json manifest;
   manifest["generator"] = "npugen";
   manifest["version"] = kToolVersion;
+  manifest["license"] = "Apache-2.0";
   manifest["command_set"] = kCommandSetVersion;
   manifest["name"] = plan.config.name;
   manifest["config_hash"] = fmt::format("{:016x}", plan.config.hash);

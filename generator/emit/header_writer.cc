@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints C headers.
 #include "generator/emit/header_writer.h"
 
@@ -12,6 +13,7 @@ namespace npugen {
 HeaderWriter::HeaderWriter(std::string_view guard, std::string_view purpose,
                            std::string_view origin)
     : guard_(guard) {
+  Comment(kLicenseLine);
   Comment(purpose);
   Comment(GeneratedBanner(origin));
   text_ += fmt::format("#ifndef {0}\n#define {0}\n", guard_);

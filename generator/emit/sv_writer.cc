@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints SystemVerilog that has no behaviour of its own to review.
 #include "generator/emit/sv_writer.h"
 
@@ -18,6 +19,7 @@ std::string Origin(std::string_view spec_name, uint64_t config_hash) {
 
 SvWriter::SvWriter(std::string_view purpose, std::string_view origin) {
   Line("`default_nettype none");
+  Comment(kLicenseLine);
   Comment(purpose);
   Comment(GeneratedBanner(origin));
 }

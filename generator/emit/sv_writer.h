@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints SystemVerilog that has no behaviour of its own to review: packages and register decode.
 #pragma once
 
@@ -12,6 +13,8 @@ namespace npugen {
 /// The sentence that marks an emitted file; `origin` is empty for files that no spec influences,
 /// else the spec's name and hash from Origin(). The only place that names the tool in emitted text.
 std::string GeneratedBanner(std::string_view origin);
+/// The licence of npugen and of all that it emits, as tools look for it; no comment marks.
+inline constexpr std::string_view kLicenseLine = "SPDX-License-Identifier: Apache-2.0";
 /// `spec nano, configuration 0123456789abcdef`.
 std::string Origin(std::string_view spec_name, uint64_t config_hash);
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of the schema.
 #include "generator/spec/schema.h"
 
@@ -289,8 +290,9 @@ constexpr KeyInfo kKeys[] = {
      .high = 16,
      .power_of_two = true,
      .unit = "positions",
-     .summary = "Gated second passes of fractional networks: out of so many positions each lane "
-                "picks its next one that passed its gate. 1: all lanes go through all positions.",
+     .summary =
+         "Gated second passes of fractional networks: out of this number of positions each lane "
+         "picks its next one that passed its gate. 1: all lanes go through all positions.",
      .member = &NpuConfig::bnn_skip_window},
     {.path = "units.bnn.skip_slices",
      .kind = kCount,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folders are checked by their descriptors, files by the digests beside them.
 #include "generator/support/cache.h"
 

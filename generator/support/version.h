@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version that every emitted banner and manifest carries.
 #pragma once
 
@@ -5,6 +6,6 @@
 
 namespace npugen {
 
-inline constexpr std::string_view kToolVersion = "0.1.0";
+inline constexpr std::string_view kToolVersion = "0.2.0";
 
 }  // namespace npugen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cache takes nothing that others could have written, and gives what was stored.
 #include "generator/support/cache.h"
 

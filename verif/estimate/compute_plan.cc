@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fetch cycles by the banks of sampled positions; vector operations by stepping their pipeline for
 // a while.
 #include "verif/estimate/compute_plan.h"
@@ -13,7 +14,8 @@ namespace {
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
 /// averages, few enough to cost nothing.
 constexpr int64_t kSampledPositions = 96;
-/// Commands of at most so many positions in all slices have the fetches of each one counted.
+/// Commands that have at most this number of positions, counted over all slices, have the fetches
+/// of each one counted.
 constexpr int64_t kCountedPositions = 4096;
 constexpr uint64_t kSteppedVectors = 64;
 constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
