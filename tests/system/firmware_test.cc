@@ -460,7 +460,7 @@ TEST_F(FirmwareTest, TimeoutsWithInterrupts) {
 
 /// A bus that answers no more.
 TEST_F(FirmwareTest, TimeoutOfAJobThatNeverEnds) {
-  constexpr uint64_t kTimeout = 70'000;  // before the watchdog
+  constexpr uint64_t kTimeout = 60'000;  // before the watchdog
   npu_->MuteBus(/*channel=*/1, /*transfers=*/100);
   Add(BOARD_RUN_POLLED, kTimeout);
   Run({NPU_TIMEOUT});
