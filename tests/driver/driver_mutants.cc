@@ -1,7 +1,4 @@
-assignment = plain || (arrow != std::string::npos &&
-                       statement.find(' ') ==
-                           assigned);  // Mutants of the driver or the firmware: each small change
-                                       // of its source must make a test fail.
+// Mutants of the driver or the firmware: each small change of its source must make a test fail.
 //
 //     driver_mutants KIND COMPILER INCLUDE_FOLDERS TEST WORK_FOLDER EQUIVALENT SOURCE...
 //
@@ -187,9 +184,9 @@ class MutantMaker {
       const size_t arrow = statement.find("->");
       const size_t assigned = statement.find(" = ");
       const bool plain = firmware_ && assigned != std::string::npos && statement.front() == '*';
-      const bool assignment = plain || arrow != std::string::npos &&
-                                           assigned != std::string::npos &&
-                                           statement.find(' ') == assigned;
+      const bool assignment =
+          plain || (arrow != std::string::npos && assigned != std::string::npos &&
+                    statement.find(' ') == assigned);
       if (!call && !assignment) continue;
       Add("removed", begin, text_.substr(0, begin) + ';' + text_.substr(begin + statement.size()));
       const size_t next = text_.find_first_not_of(" \n", end);
@@ -295,7 +292,8 @@ int Main(const std::vector<std::string>& arguments) {
     for (Mutant& mutant : path.ends_with(".S") ? maker.MakeAssembler() : maker.Make()) {
       const std::string function = mutant.name.substr(0, mutant.name.find(':'));
       if (colon != std::string::npos &&
-          ("," + argument.substr(colon + 1) + ",").find("," + function + ",") == std::string::npos)
+          fmt::format(",{},", argument.substr(colon + 1)).find(fmt::format(",{},", function)) ==
+              std::string::npos)
         continue;
       mutants.push_back(std::move(mutant));
     }
