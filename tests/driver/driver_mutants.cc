@@ -4,7 +4,7 @@
 //
 // Each mutant of one SOURCE is compiled with the other SOURCEs: with KIND `library` into the shared
 // library that TEST is linked with, with `firmware` into the file that NPUGEN_FIRMWARE names for
-// TEST. A SOURCE `FILE:FUNCTION,FUNCTION...` has mutants of these functions only, `FILE:` none; one
+// TEST. A SOURCE `FILE:NAME|NAME...` has only the mutants whose names begin so, `FILE:` none; one
 // that ends in .S has mutants without one of its instructions, one in .ld is the linker script.
 // Those that survive must stand in the file EQUIVALENT, with the reason why nobody can tell them
 // from the original; those that stand there must survive. INCLUDE_FOLDERS are separated by colons.
@@ -273,6 +273,15 @@ std::set<std::string> ReadEquivalent(const std::string& path) {
   return names;
 }
 
+/// Whether a name begins as one of those in `choice`, which | separates, does.
+bool Chosen(const std::string& choice, const std::string& name) {
+  std::istringstream prefixes(choice);
+  for (std::string prefix; std::getline(prefixes, prefix, '|');) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
 int Main(const std::vector<std::string>& arguments) {
   if (arguments.size() < 7) return 2;
   Setting setting{arguments[0] == "firmware", arguments[1], "", arguments[3], arguments[4], {}};
@@ -290,11 +299,7 @@ int Main(const std::vector<std::string>& arguments) {
     const std::string text = ReadText(path);
     MutantMaker maker(s, text, setting.firmware);
     for (Mutant& mutant : path.ends_with(".S") ? maker.MakeAssembler() : maker.Make()) {
-      const std::string function = mutant.name.substr(0, mutant.name.find(':'));
-      if (colon != std::string::npos &&
-          fmt::format(",{},", argument.substr(colon + 1)).find(fmt::format(",{},", function)) ==
-              std::string::npos)
-        continue;
+      if (colon != std::string::npos && !Chosen(argument.substr(colon + 1), mutant.name)) continue;
       mutants.push_back(std::move(mutant));
     }
   }

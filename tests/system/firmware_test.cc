@@ -328,6 +328,7 @@ class FirmwareTest : public ::testing::Test {
     next_ = kBuffers;
     box() = {};
     box().magic = BOARD_MAILBOX_MAGIC;
+    box().result = box().done = box().interrupts = 0xa5a5a5a5;  // the firmware writes them
     const std::vector<uint8_t> file = WriteProgram(program_);
     box().program = Region(file.size());
     box().scratch = Region(program_.scratch_bytes);
