@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stages of the compiler in order: lower, plan, tile, schedule, encode.
 #include "sw/compiler/compiler.h"
 

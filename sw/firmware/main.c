@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bare-metal firmware: does the steps of its mailbox through the driver.
 #include <stddef.h>
 #include <stdint.h>
