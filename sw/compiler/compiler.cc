@@ -147,11 +147,27 @@ std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& paramet
   return best;
 }
 
-std::vector<uint8_t> BuildStream(const NpuConfig& config, const ParameterPlan& parameters,
-                                 const Compilation& compilation, const std::vector<Step>& extra,
-                                 bool warm) {
-  return WriteStream(config,
-                     Schedule(config, parameters, compilation, compilation.steps, extra, warm));
+/// The schedules of a first inference and of one that finds cached parameters.
+struct Schedules {
+  std::vector<Step> cold;  ///< `extra` included
+  std::vector<Step>
+      warm;  ///< empty: nothing is gained over `cold`, which leaves the same in core memory
+};
+
+/// What stays in core memory takes rows from what streams, which a first inference uses until it
+/// loads them. Where that weighs more than the loads saved, all inferences are like the first.
+Schedules MakeSchedules(const NpuConfig& config, const ParameterPlan& parameters,
+                        const Compilation& compilation, const std::vector<Step>& extra,
+                        bool cached) {
+  Schedules schedules;
+  schedules.cold =
+      Schedule(config, parameters, compilation, compilation.steps, extra, /*warm=*/false);
+  if (!cached) return schedules;
+  schedules.warm = Schedule(config, parameters, compilation, compilation.steps, {}, /*warm=*/true);
+  if (EstimateCycles(config, schedules.warm) > EstimateCycles(config, schedules.cold)) {
+    schedules.warm.clear();
+  }
+  return schedules;
 }
 
 /// Estimated cycles of an inference of each model in each of the states `warm` of the cache, or -1:
@@ -335,11 +351,11 @@ Result<std::vector<Program>> WritePrograms(const NpuConfig& config, Plans chosen
       AddErrors(sizes.errors(), &errors);
       continue;
     }
-    program.cold_offset =
-        Append(&program.image, BuildStream(config, plans[m], c, others, /*warm=*/false));
-    program.warm_offset =
-        cached ? Append(&program.image, BuildStream(config, plans[m], c, {}, /*warm=*/true))
-               : program.cold_offset;
+    const Schedules schedules = MakeSchedules(config, plans[m], c, others, cached);
+    program.cold_offset = Append(&program.image, WriteStream(config, schedules.cold));
+    program.warm_offset = schedules.warm.empty()
+                              ? program.cold_offset
+                              : Append(&program.image, WriteStream(config, schedules.warm));
     if (const Status streams = CheckStreams(config, c); !streams) {
       AddErrors(streams.errors(), &errors);
       continue;

@@ -15,6 +15,8 @@
 
 #define BOARD_MAILBOX_MAGIC 0x584F424D  // the bytes "MBOX"
 
+#define BOARD_MOST_STEPS 8  // of a mailbox
+
 #ifndef __ASSEMBLER__
 
 #include <stdint.h>
@@ -25,21 +27,42 @@ struct board_region {
   uint32_t bytes;
 };
 
+/// What one step of the firmware does.
+enum board_action {
+  BOARD_END = 0,            ///< nothing: all is done
+  BOARD_RUN_POLLED = 1,     ///< submits a job and waits for it by polling
+  BOARD_RUN_INTERRUPT = 2,  ///< submits a job and sleeps until its interrupt
+  BOARD_WAIT = 3,           ///< waits again for a job that took longer than its timeout
+  BOARD_RESET = 4,          ///< resets the NPU
+  BOARD_FORGET = 5          ///< forgets the parameters in core memory
+};
+
+/// One step, and how it went.
+struct board_step {
+  uint32_t action;             ///< enum board_action
+  uint32_t timeout;            ///< cycles of the wait or the reset
+  struct board_region input;   ///< of a job
+  struct board_region output;  ///< of a job
+
+  // Written by the firmware.
+  uint32_t result;      ///< enum npu_result
+  uint32_t cycles;      ///< of a job or wait that ended: from the NPU's counter
+  uint32_t bytes_read;  ///< by the NPU, of the same
+  uint32_t warm;        ///< of a job: it found its parameters in core memory
+  uint32_t error;       ///< error code of the NPU, if the job failed
+};
+
 /// What the host wants done, and how it went. The host fills the first part before reset.
 struct board_mailbox {
   uint32_t magic;  ///< BOARD_MAILBOX_MAGIC
   struct board_region program;
   struct board_region scratch;
-  struct board_region input;
-  struct board_region output[2];  ///< of the job with polling, and of the one with an interrupt
-  uint32_t timeout;               ///< cycles for each job
+  struct board_step steps[BOARD_MOST_STEPS];  ///< done in order, whatever their results
 
   // Written by the firmware.
-  uint32_t step;        ///< 1 init, 2 check, 3 polled job, 4 interrupt job, 5 all done
-  uint32_t result;      ///< enum npu_result of the last step
-  uint32_t cycles[2];   ///< of each job, from the NPU's counter
+  uint32_t result;      ///< enum npu_result of the initialization and the check of the program
+  uint32_t done;        ///< steps that were done
   uint32_t interrupts;  ///< taken by the handler
-  uint32_t error;       ///< error code of the NPU, if a job failed
   uint32_t trap;        ///< mcause of an unexpected trap, else 0
 };
 

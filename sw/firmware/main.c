@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bare-metal firmware: runs one program twice through the driver, polling and with an interrupt.
+// Bare-metal firmware: does the steps of its mailbox through the driver.
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,10 +16,10 @@ int main(void);
 static const uint32_t kExternalInterrupt = 0x8000000bu;
 
 static struct npu_device device;
+static uint32_t steps_done;  // start-up clears both
+static uint32_t interrupts;
 
-static volatile struct board_mailbox* mailbox(void) {
-  return (volatile struct board_mailbox*)BOARD_MAILBOX;
-}
+static struct board_mailbox* mailbox(void) { return (struct board_mailbox*)BOARD_MAILBOX; }
 
 static volatile uint32_t* word_at(uint32_t address) { return (volatile uint32_t*)address; }
 
@@ -56,40 +56,63 @@ void handle_trap(uint32_t cause) {
     return;
   }
   mailbox()->trap = cause;
+  order_memory(NULL);
   *word_at(BOARD_EXIT) = 1;
   for (;;) {
   }
 }
 
-/// Runs the job once; results of job `job` go to its own output region.
-static enum npu_result run_job(const struct npu_program* program, uint32_t job,
-                               enum npu_wait_mode mode) {
-  volatile struct board_mailbox* box = mailbox();
-  struct npu_buffers buffers;
-  buffers.program.address = box->program.address;
-  buffers.program.bytes = box->program.bytes;
-  buffers.scratch.address = box->scratch.address;
-  buffers.scratch.bytes = box->scratch.bytes;
-  buffers.input.address = box->input.address;
-  buffers.input.bytes = box->input.bytes;
-  buffers.output.address = box->output[job].address;
-  buffers.output.bytes = box->output[job].bytes;
-  enum npu_result result = npu_submit(&device, program, &buffers, mode);
-  if (result != NPU_OK) return result;
-  result = npu_wait(&device, box->timeout);
+static struct npu_buffer buffer_of(struct board_region region) {
+  const struct npu_buffer buffer = {region.address, region.bytes};
+  return buffer;
+}
+
+/// Waits for the job that was submitted; says in `step` how it went.
+static enum npu_result wait_for_job(struct board_step* step) {
+  const enum npu_result result = npu_wait(&device, step->timeout);
   if (result == NPU_HARDWARE_ERROR) {
     struct npu_error_report report;
     npu_error(&device, &report);
-    box->error = report.code;
-    (void)npu_reset(&device, box->timeout);
+    step->error = report.code;
   }
-  struct npu_counters counters;
-  npu_read_counters(&device, &counters);
-  box->cycles[job] = counters.cycles;
+  if (result != NPU_TIMEOUT) {
+    struct npu_counters counters;
+    npu_read_counters(&device, &counters);
+    step->cycles = counters.cycles;
+    step->bytes_read = counters.bytes_read;
+  }
   return result;
 }
 
-/// All steps in order, until one fails.
+static enum npu_result run_job(const struct npu_program* program, struct board_step* step,
+                               enum npu_wait_mode mode) {
+  const struct npu_buffers buffers = {buffer_of(mailbox()->program), buffer_of(mailbox()->scratch),
+                                      buffer_of(step->input), buffer_of(step->output)};
+  const enum npu_result result = npu_submit(&device, program, &buffers, mode);
+  if (result != NPU_OK) return result;
+  step->warm = device.warm;
+  return wait_for_job(step);
+}
+
+static enum npu_result do_step(const struct npu_program* program, struct board_step* step) {
+  switch (step->action) {
+    case BOARD_RUN_POLLED:
+      return run_job(program, step, NPU_WAIT_POLL);
+    case BOARD_RUN_INTERRUPT:
+      return run_job(program, step, NPU_WAIT_INTERRUPT);
+    case BOARD_WAIT:
+      return wait_for_job(step);
+    case BOARD_RESET:
+      return npu_reset(&device, step->timeout);
+    case BOARD_FORGET:
+      npu_forget_parameters(&device);
+      return NPU_OK;
+    default:
+      return NPU_BAD_ARGUMENT;
+  }
+}
+
+/// Finds the NPU and checks the program, then does all steps.
 static enum npu_result run_all(void) {
   static const struct npu_platform platform = {
       .read32 = read_register,
@@ -99,30 +122,29 @@ static enum npu_result run_all(void) {
       .memory_barrier = order_memory,
       .context = NULL,
   };
-  volatile struct board_mailbox* box = mailbox();
-  box->step = 1;
+  const struct board_mailbox* box = mailbox();
   enum npu_result result = npu_init(&device, &platform, NPU_CONFIG_HASH);
   if (result != NPU_OK) return result;
-  box->step = 2;
   struct npu_program program;
   result =
       npu_program_check(&device, (const void*)box->program.address, box->program.bytes, &program);
   if (result != NPU_OK) return result;
-  box->step = 3;
-  result = run_job(&program, 0, NPU_WAIT_POLL);
-  if (result != NPU_OK) return result;
-  box->step = 4;
-  npu_forget_parameters(&device);
   enable_external_interrupt();
-  result = run_job(&program, 1, NPU_WAIT_INTERRUPT);
-  box->interrupts = device.interrupts;
-  if (result != NPU_OK) return result;
-  box->step = 5;
+  while (steps_done < BOARD_MOST_STEPS && box->steps[steps_done].action != BOARD_END) {
+    struct board_step* step = &mailbox()->steps[steps_done];
+    step->result = (uint32_t)do_step(&program, step);
+    interrupts += device.interrupts;
+    device.interrupts = 0;
+    steps_done += 1;
+  }
   return NPU_OK;
 }
 
 int main(void) {
   if (mailbox()->magic != BOARD_MAILBOX_MAGIC) return 1;
-  mailbox()->result = (uint32_t)run_all();
-  return mailbox()->result == NPU_OK ? 0 : 1;
+  const enum npu_result result = run_all();
+  mailbox()->result = (uint32_t)result;
+  mailbox()->done = steps_done;
+  mailbox()->interrupts = interrupts;
+  return result == NPU_OK ? 0 : 1;
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mutants of the driver: each small change of its source must make a test of driver_test fail.
+// Mutants of the driver or the firmware: each small change of its source must make a test fail.
 //
-//     driver_mutants COMPILER INCLUDE_FOLDERS TEST WORK_FOLDER EQUIVALENT SOURCE...
+//     driver_mutants KIND COMPILER INCLUDE_FOLDERS TEST WORK_FOLDER EQUIVALENT SOURCE...
 //
-// Each mutant of one SOURCE is compiled, with the other SOURCEs, into the shared library that TEST
-// is linked with. Those that survive must stand in the file EQUIVALENT, with the reason why nobody
-// can tell them from the original; those that stand there must survive. INCLUDE_FOLDERS are
-// separated by colons. Exit status: 0 all died or are equivalent, 1 otherwise.
+// Each mutant of one SOURCE is compiled with the other SOURCEs: with KIND `library` into the shared
+// library that TEST is linked with, with `firmware` into the file that NPUGEN_FIRMWARE names for
+// TEST. A SOURCE `FILE:NAME|NAME...` has only the mutants whose names begin so, `FILE:` none; one
+// that ends in .S has mutants without one of its instructions, one in .ld is the linker script.
+// Those that survive must stand in the file EQUIVALENT, with the reason why nobody can tell them
+// from the original; those that stand there must survive. INCLUDE_FOLDERS are separated by colons.
+// Exit status: 0 all died or are equivalent, 1 otherwise.
 #include <fmt/format.h>
 
 #include <atomic>
@@ -72,7 +75,28 @@ class Code {
 
 class MutantMaker {
  public:
-  MutantMaker(size_t source, const std::string& text) : source_(source), text_(text), code_(text) {}
+  MutantMaker(size_t source, const std::string& text, bool firmware)
+      : source_(source), text_(text), firmware_(firmware), code_(text) {}
+
+  /// Each instruction of an assembler source removed.
+  std::vector<Mutant> MakeAssembler() {
+    std::string label;
+    for (size_t line = 0, end = 0; line < text_.size(); line = end + 1) {
+      end = text_.find('\n', line);
+      size_t begin = line;
+      const size_t colon = text_.find(':', line);
+      if (colon < end && text_[line] != '#') {
+        label = text_.substr(line, colon - line);
+        begin = colon + 1;
+      }
+      begin = text_.find_first_not_of(' ', begin);
+      if (begin >= end || text_[begin] == '#' || text_[begin] == '.') continue;
+      std::string text = text_;
+      mutants_.push_back({source_, fmt::format("{}: removed: {}", label, LineAt(text_, begin)),
+                          text.erase(begin, end - begin)});
+    }
+    return std::move(mutants_);
+  }
 
   std::vector<Mutant> Make() {
     Statements();
@@ -103,7 +127,18 @@ class MutantMaker {
                                                                {" = 1;", " = 0;"},
                                                                {", 0)", ", 1)"},
                                                                {"READ_MASK", "WRITE_MASK"}};
+    constexpr std::pair<const char*, const char*> kFirmwareTokens[] = {
+        {"TIMER_LO", "TIMER_HI"}, {"TIMER_HI", "TIMER_LO"},
+        {" << 32", ""},           {" << 32", " << 31"},
+        {" | low", ""},           {"_POLL", "_INTERRUPT"},
+        {"_INTERRUPT", "_POLL"},  {"uint32_t low", "uint16_t low"},
+        {" + offset", ""},        {" = value", " = 0"},
+        {", low", ", 0"},         {"return (uint64_t)", "return (uint32_t)"},
+        {" += ", " = "},          {".address}", ".bytes}"},
+        {", region.bytes", ", 0"}};
     for (const auto& [from, to] : kTokens) Replace(from, to);
+    if (!firmware_) return std::move(mutants_);
+    for (const auto& [from, to] : kFirmwareTokens) Replace(from, to);
     return std::move(mutants_);
   }
 
@@ -145,11 +180,14 @@ class MutantMaker {
       const std::string statement = text_.substr(begin, end - begin);
       const bool call = statement.starts_with("write_") || statement.starts_with("set_window") ||
                         statement.starts_with("memory_barrier") ||
-                        statement.starts_with("read_capabilities");
+                        statement.starts_with("read_capabilities") ||
+                        (firmware_ && IsCall(statement));
       const size_t arrow = statement.find("->");
       const size_t assigned = statement.find(" = ");
-      const bool assignment = arrow != std::string::npos && assigned != std::string::npos &&
-                              statement.find(' ') == assigned;
+      const bool plain = firmware_ && assigned != std::string::npos && statement.front() == '*';
+      const bool assignment =
+          plain || (arrow != std::string::npos && assigned != std::string::npos &&
+                    statement.find(' ') == assigned);
       if (!call && !assignment) continue;
       Add("removed", begin, text_.substr(0, begin) + ';' + text_.substr(begin + statement.size()));
       const size_t next = text_.find_first_not_of(" \n", end);
@@ -162,6 +200,12 @@ class MutantMaker {
       Add("after the next statement", begin,
           text.replace(begin, next_end - begin, second + " " + statement));
     }
+  }
+  static bool IsCall(const std::string& statement) {
+    return statement.starts_with("npu_") || statement.starts_with("order_") ||
+           statement.starts_with("wait_for_") || statement.starts_with("enable_") ||
+           statement.starts_with("__asm__") || statement.starts_with("interrupts ") ||
+           statement.starts_with("steps_done ");
   }
   void Conditions() {
     for (size_t at = text_.find("if ("); at != std::string::npos; at = text_.find("if (", at + 1)) {
@@ -177,6 +221,7 @@ class MutantMaker {
 
   size_t source_;
   const std::string& text_;
+  bool firmware_;
   Code code_;
   std::vector<Mutant> mutants_;
 };
@@ -184,6 +229,7 @@ class MutantMaker {
 enum class Fate { kDied, kSurvived, kNotCompiled };
 
 struct Setting {
+  bool firmware = false;
   std::string compiler, includes, test, folder;
   std::vector<std::string> sources;
 
@@ -191,22 +237,28 @@ struct Setting {
   Fate Try(const Mutant* mutant, size_t worker) const {
     const std::string work = fmt::format("{}/{}", folder, worker);
     fs::create_directories(work);
-    std::string command = compiler + " -std=c11 -w -O1 -fPIC -shared -ffreestanding" + includes;
+    std::string command =
+        compiler + " -std=c11 -w -ffreestanding " +
+        (firmware ? "-O2 -march=rv32im -mabi=ilp32 -fno-builtin -fno-common -nostdlib -static "
+                    "-fno-tree-loop-distribute-patterns"
+                  : "-O1 -fPIC -shared") +
+        includes;
     for (size_t s = 0; s < sources.size(); ++s) {
       std::string source = sources[s];
       if (mutant != nullptr && mutant->source == s) {
-        source = work + "/mutant.c";
+        source = work + (source.ends_with(".S") ? "/mutant.S" : "/mutant.c");
         std::ofstream(source, std::ios::binary) << mutant->text;
       }
-      command += fmt::format(" '{}'", source);
+      command += fmt::format(" {}'{}'", source.ends_with(".ld") ? "-T " : "", source);
     }
-    command += fmt::format(" -o '{}/libnpugen_driver_shared.so' 2> '{}/log'", work, work);
+    const std::string made = work + (firmware ? "/firmware.elf" : "/libnpugen_driver_shared.so");
+    command += fmt::format("{} -o '{}' 2> '{}/log'", firmware ? " -lgcc" : "", made, work);
     if (std::system(command.c_str()) != 0) return Fate::kNotCompiled;
     // A mutant may wait for ever.
     const std::string run = fmt::format(
-        "LD_LIBRARY_PATH='{}' timeout 20 '{}' --gtest_brief=1 "
+        "{}='{}' timeout 60 '{}' --gtest_brief=1 "
         "--gtest_fail_fast > '{}/log' 2>&1",
-        work, test, work);
+        firmware ? "NPUGEN_FIRMWARE" : "LD_LIBRARY_PATH", firmware ? made : work, test, work);
     return std::system(run.c_str()) == 0 ? Fate::kSurvived : Fate::kDied;
   }
 };
@@ -222,21 +274,38 @@ std::set<std::string> ReadEquivalent(const std::string& path) {
   return names;
 }
 
+/// Whether a name begins as one of those in `choice`, which | separates, does.
+bool Chosen(const std::string& choice, const std::string& name) {
+  std::istringstream prefixes(choice);
+  for (std::string prefix; std::getline(prefixes, prefix, '|');) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return false;
+}
+
 int Main(const std::vector<std::string>& arguments) {
-  if (arguments.size() < 6) return 2;
-  Setting setting{arguments[0], "", arguments[2], arguments[3], {}};
-  std::istringstream folders(arguments[1]);
+  if (arguments.size() < 7) return 2;
+  Setting setting{arguments[0] == "firmware", arguments[1], "", arguments[3], arguments[4], {}};
+  std::istringstream folders(arguments[2]);
   for (std::string folder; std::getline(folders, folder, ':');) {
     setting.includes += fmt::format(" -I'{}'", folder);
   }
-  setting.sources.assign(arguments.begin() + 5, arguments.end());
   std::vector<Mutant> mutants;
-  for (size_t s = 0; s < setting.sources.size(); ++s) {
-    const std::string text = ReadText(setting.sources[s]);
-    for (Mutant& mutant : MutantMaker(s, text).Make()) mutants.push_back(std::move(mutant));
+  for (size_t s = 0; s + 6 < arguments.size(); ++s) {
+    const std::string& argument = arguments[s + 6];
+    const size_t colon = argument.find(':');
+    setting.sources.push_back(argument.substr(0, colon));
+    const std::string& path = setting.sources.back();
+    if (path.ends_with(".ld")) continue;
+    const std::string text = ReadText(path);
+    MutantMaker maker(s, text, setting.firmware);
+    for (Mutant& mutant : path.ends_with(".S") ? maker.MakeAssembler() : maker.Make()) {
+      if (colon != std::string::npos && !Chosen(argument.substr(colon + 1), mutant.name)) continue;
+      mutants.push_back(std::move(mutant));
+    }
   }
   if (setting.Try(nullptr, 0) != Fate::kSurvived) {
-    fmt::print("the test fails with the driver as it is\n");
+    fmt::print("the test fails without any mutant\n");
     return 1;
   }
   std::vector<Fate> fates(mutants.size());
@@ -250,7 +319,7 @@ int Main(const std::vector<std::string>& arguments) {
   }
   for (std::thread& worker : workers) worker.join();
 
-  const std::set<std::string> equivalent = ReadEquivalent(arguments[4]);
+  const std::set<std::string> equivalent = ReadEquivalent(arguments[5]);
   std::set<std::string> survivors;
   size_t died = 0, not_compiled = 0;
   int status = 0;

@@ -8,10 +8,14 @@
 #include <unicorn/unicorn.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <map>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "npu_registers.h"
 #include "sw/compiler/compiler.h"
 #include "sw/firmware/board.h"
 #include "sw/model/tflite_reader.h"
@@ -24,6 +28,7 @@ namespace {
 constexpr uint64_t kMemoryBytes = 4 << 20;
 constexpr uint32_t kBuffers = BOARD_MEMORY_BASE + (1 << 20);
 constexpr uint64_t kMostCycles = 2'000'000;
+constexpr uint64_t kDoorbell = NPU_REG_DOORBELL_OFFSET;
 
 /// The parts of a 32-bit ELF file that matter here.
 class ElfFile {
@@ -79,16 +84,32 @@ class ElfFile {
   std::vector<uint8_t> bytes_;
 };
 
+/// What is different from board to board.
+struct BoardOptions {
+  uint64_t time_at_start = 0;  ///< of the timer
+  uint64_t wake_after = 0;     ///< cycles after which wfi ends without a reason; 0: never
+  uint32_t cause = 0;          ///< mcause of a trap that ends the first wfi; 0: none
+};
+
+/// Another firmware may take the place of the one that was built: mutants do.
+std::string FirmwarePath() {
+  const char* path = std::getenv("NPUGEN_FIRMWARE");
+  return path != nullptr ? path : NPUGEN_FIRMWARE_ELF;
+}
+
 /// A RISC-V system on a chip: CPU, shared memory, NPU, timer, exit register.
 class Board {
  public:
-  Board(SimulatedNpu& npu, const ElfFile& elf) : npu_(npu) {
+  Board(SimulatedNpu& npu, const ElfFile& elf, const BoardOptions& options = {})
+      : npu_(npu), options_(options) {
     Check(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV32, &cpu_));
     Check(uc_mem_map_ptr(cpu_, BOARD_MEMORY_BASE, kMemoryBytes, UC_PROT_ALL, npu_.Memory().data()));
     Check(uc_mmio_map(cpu_, BOARD_NPU_BASE, 4096, ReadNpu, this, WriteNpu, this));
     Check(uc_mmio_map(cpu_, BOARD_TIMER_LO, 4096, ReadTimer, this, WriteTimer, this));
     uc_hook hook = 0;
     Check(uc_hook_add(cpu_, &hook, UC_HOOK_BLOCK, reinterpret_cast<void*>(OnBlock), this, 1, 0));
+    // What the firmware does not clear is not 0.
+    std::fill_n(At(BOARD_MEMORY_BASE), BOARD_MAILBOX - BOARD_MEMORY_BASE, uint8_t{0xa5});
     for (const ElfFile::Segment& segment : elf.Segments()) {
       std::copy(segment.bytes.begin(), segment.bytes.end(), At(segment.address));
     }
@@ -103,7 +124,7 @@ class Board {
 
   /// Runs until the firmware writes the exit register. Returns what it wrote, or -1.
   int Run() {
-    for (int steps = 0; steps < 10000 && !exited_; ++steps) {
+    for (int steps = 0; steps < 10000 && !exited_ && !::testing::Test::HasFailure(); ++steps) {
       take_interrupt_ = false;
       const uc_err error = uc_emu_start(cpu_, pc_, 0xffffffff, 0, 0);
       if (exited_) break;
@@ -112,13 +133,19 @@ class Board {
         return -1;
       }
       if (take_interrupt_) {
-        EnterTrap();
+        ++traps_;
+        EnterTrap(kExternalInterrupt);
         continue;
       }
       // wfi: the CPU sleeps, the NPU works on.
       pc_ = Register(UC_RISCV_REG_PC);
       ++sleeps_;
-      if (npu_.RunUntilInterrupt(kMostCycles) == kMostCycles) {
+      if (options_.cause != 0) {
+        EnterTrap(options_.cause);
+        continue;
+      }
+      const uint64_t most = options_.wake_after != 0 ? options_.wake_after : kMostCycles;
+      if (npu_.RunUntilInterrupt(most) == most && options_.wake_after == 0) {
         ADD_FAILURE() << "asleep for ever";
         return -1;
       }
@@ -129,9 +156,13 @@ class Board {
   uint32_t sleeps() const { return sleeps_; }
   uint32_t traps() const { return traps_; }
   uint64_t register_accesses() const { return register_accesses_; }
+  /// NPU cycles from the last doorbell to the end of the firmware.
+  uint64_t CyclesSinceDoorbell() const { return exited_at_ - doorbell_at_; }
 
  private:
   static constexpr uint32_t kMie = 1u << 3, kMpie = 1u << 7, kMpp = 3u << 11, kMeie = 1u << 11;
+  static constexpr uint32_t kExternalInterrupt = 0x8000000b;
+  static constexpr uint64_t kMostCpuCycles = 1'000'000;
 
   static void Check(uc_err error) {
     if (error != UC_ERR_OK) {
@@ -141,19 +172,20 @@ class Board {
   static uint64_t ReadNpu(uc_engine*, uint64_t offset, unsigned size, void* self) {
     Board& board = *static_cast<Board*>(self);
     EXPECT_EQ(size, 4u);
-    ++board.register_accesses_;
+    board.CheckAccess();
     return board.npu_.ReadRegister(static_cast<uint32_t>(offset));
   }
   static void WriteNpu(uc_engine*, uint64_t offset, unsigned size, uint64_t value, void* self) {
     Board& board = *static_cast<Board*>(self);
     EXPECT_EQ(size, 4u);
-    ++board.register_accesses_;
+    board.CheckAccess();
+    if (offset == kDoorbell) board.doorbell_at_ = board.npu_.Cycles();
     board.npu_.WriteRegister(static_cast<uint32_t>(offset), static_cast<uint32_t>(value));
   }
   static uint64_t ReadTimer(uc_engine*, uint64_t offset, unsigned, void* self) {
     Board& board = *static_cast<Board*>(self);
     if (offset == 0) {
-      board.latched_time_ = board.npu_.Cycles();
+      board.latched_time_ = board.options_.time_at_start + board.npu_.Cycles();
       return static_cast<uint32_t>(board.latched_time_);
     }
     return board.latched_time_ >> 32;
@@ -162,13 +194,25 @@ class Board {
     Board& board = *static_cast<Board*>(self);
     if (offset != BOARD_EXIT - BOARD_TIMER_LO) return;
     board.exited_ = true;
+    board.exited_at_ = board.npu_.Cycles();
     board.exit_code_ = static_cast<uint32_t>(value);
     uc_emu_stop(cpu);
+  }
+
+  /// Outside the handler nothing may interrupt the driver: it would sleep after the last interrupt.
+  void CheckAccess() {
+    ++register_accesses_;
+    if (register_accesses_ == kMostCpuCycles) {
+      ADD_FAILURE() << "the firmware never ends";
+      uc_emu_stop(cpu_);
+    }
+    EXPECT_EQ(Register(UC_RISCV_REG_MSTATUS) & kMie, 0u) << "interrupts are enabled";
   }
 
   /// Before each basic block: is an interrupt pending and enabled?
   static void OnBlock(uc_engine* cpu, uint64_t address, uint32_t, void* self) {
     Board& board = *static_cast<Board*>(self);
+    board.FollowTrap(static_cast<uint32_t>(address));
     if (board.take_interrupt_ || !board.npu_.Interrupt() ||
         (board.Register(UC_RISCV_REG_MSTATUS) & kMie) == 0 ||
         (board.Register(UC_RISCV_REG_MIE) & kMeie) == 0) {
@@ -179,14 +223,54 @@ class Board {
     uc_emu_stop(cpu);
   }
 
-  /// What the CPU's trap hardware would do for the machine external interrupt.
-  void EnterTrap() {
-    ++traps_;
+  /// What the CPU's trap hardware would do.
+  void EnterTrap(uint32_t cause) {
     const uint32_t status = Register(UC_RISCV_REG_MSTATUS);
     SetRegister(UC_RISCV_REG_MEPC, pc_);
-    SetRegister(UC_RISCV_REG_MCAUSE, 0x8000000b);
+    SetRegister(UC_RISCV_REG_MCAUSE, cause);
     SetRegister(UC_RISCV_REG_MSTATUS, (status & ~kMie) | kMpie | kMpp);
+    trapped_at_ = pc_;
+    saved_ = Registers();
+    trap_ = Trap::kEntry;
     pc_ = Register(UC_RISCV_REG_MTVEC) & ~3u;
+  }
+
+  /// Whether an address is near the beginning of the code that saves and restores registers.
+  bool InTrapEntry(uint32_t address) {
+    return address - (Register(UC_RISCV_REG_MTVEC) & ~3u) < 148;
+  }
+
+  std::vector<uint32_t> Registers() {
+    std::vector<uint32_t> values;
+    for (int i = 1; i < 32; ++i) values.push_back(Register(UC_RISCV_REG_X0 + i));
+    return values;
+  }
+
+  /// The handler, in C, may change everything that is not saved over calls: it all changes here.
+  /// After the trap every register is as before.
+  void FollowTrap(uint32_t address) {
+    switch (trap_) {
+      case Trap::kNone:
+        return;
+      case Trap::kEntry:  // up to the handler, which returns to the code of the trap entry
+        handler_return_ = Register(UC_RISCV_REG_X1);
+        if (InTrapEntry(address) || !InTrapEntry(handler_return_)) return;
+        trap_ = Trap::kHandler;
+        return;
+      case Trap::kHandler:
+        if (address != handler_return_) return;
+        for (const int number : {1, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31}) {
+          SetRegister(UC_RISCV_REG_X0 + number, 0xdead0000u + static_cast<uint32_t>(number));
+        }
+        trap_ = Trap::kReturn;
+        return;
+      case Trap::kReturn:
+        if (InTrapEntry(address)) return;
+        EXPECT_EQ(address, trapped_at_);
+        EXPECT_EQ(Registers(), saved_) << "the trap changed registers";
+        trap_ = Trap::kNone;
+        return;
+    }
   }
 
   uint32_t Register(int number) {
@@ -199,7 +283,11 @@ class Board {
     Check(uc_reg_write(cpu_, number, &wide));
   }
 
+  /// How far the handler of a trap has come.
+  enum class Trap { kNone, kEntry, kHandler, kReturn };
+
   SimulatedNpu& npu_;
+  const BoardOptions options_;
   uc_engine* cpu_ = nullptr;
   uint32_t pc_ = 0;
   bool take_interrupt_ = false;
@@ -209,94 +297,242 @@ class Board {
   uint32_t traps_ = 0;
   uint64_t latched_time_ = 0;
   uint64_t register_accesses_ = 0;
+  uint64_t doorbell_at_ = 0, exited_at_ = 0;
+  Trap trap_ = Trap::kNone;
+  uint32_t trapped_at_ = 0, handler_return_ = 0;
+  std::vector<uint32_t> saved_;
 };
 
 class FirmwareTest : public ::testing::Test {
  protected:
   void SetUp() override {
     config_ = SpecConfig("nano");
-    SimulationOptions options;
-    options.memory_base = BOARD_MEMORY_BASE;
-    options.memory_bytes = kMemoryBytes;
-    npu_ = MakeNpu(config_, options);
     const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
     ASSERT_TRUE(model.ok());
-    const Result<Program> program = Compile(*model, config_);
+    Result<Program> program = Compile(*model, config_);
     ASSERT_TRUE(program.ok()) << ErrorText(program);
-    file_ = WriteProgram(*program);
-    board_ = std::make_unique<Board>(*npu_, ElfFile(NPUGEN_FIRMWARE_ELF));
+    program_ = std::move(*program);
+    images_ = ReadBytes(SourcePath("models/digits/input.bin"));
+    golden_ = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
+    Open({});
+  }
 
-    board_mailbox& box = board_->mailbox();
-    box = {};
-    box.magic = BOARD_MAILBOX_MAGIC;
-    uint32_t address = kBuffers;
-    const auto region = [&address](size_t bytes) {
-      const board_region result = {address, static_cast<uint32_t>(bytes)};
-      address += static_cast<uint32_t>((bytes + 63) / 64 * 64);
-      return result;
-    };
-    box.program = region(file_.size());
-    box.scratch = region(program->scratch_bytes);
-    box.input = region(program->input_bytes);
-    box.output[0] = region(program->output_bytes);
-    box.output[1] = region(program->output_bytes);
-    box.timeout = kMostCycles;
-    std::copy(file_.begin(), file_.end(), board_->At(box.program.address));
-    const std::vector<uint8_t> input = ReadBytes(SourcePath("models/digits/input.bin"));
-    std::copy(input.begin(), input.begin() + 64, board_->At(box.input.address));
+  /// A board at power-up, without steps.
+  void Open(const BoardOptions& options) {
+    board_.reset();
+    SimulationOptions simulation;
+    simulation.memory_base = BOARD_MEMORY_BASE;
+    simulation.memory_bytes = kMemoryBytes;
+    npu_ = MakeNpu(config_, simulation);
+    board_ = std::make_unique<Board>(*npu_, ElfFile(FirmwarePath()), options);
+    steps_ = 0;
+    next_ = kBuffers;
+    box() = {};
+    box().magic = BOARD_MAILBOX_MAGIC;
+    box().result = box().done = box().interrupts = 0xa5a5a5a5;  // the firmware writes them
+    const std::vector<uint8_t> file = WriteProgram(program_);
+    box().program = Region(file.size());
+    box().scratch = Region(program_.scratch_bytes);
+    std::copy(file.begin(), file.end(), board_->At(box().program.address));
+  }
+
+  board_mailbox& box() { return board_->mailbox(); }
+  board_region Region(size_t bytes) {
+    const board_region region = {next_, static_cast<uint32_t>(bytes)};
+    next_ += static_cast<uint32_t>((bytes + 63) / 64 * 64);
+    return region;
+  }
+  /// Another step; jobs have an image and an output of their own.
+  board_step& Add(board_action action, uint64_t timeout = kMostCycles) {
+    board_step& step = box().steps[steps_];
+    step.action = action;
+    step.timeout = static_cast<uint32_t>(timeout);
+    step.input = Region(program_.input_bytes);
+    step.output = Region(program_.output_bytes);
+    const auto image = images_.begin() + static_cast<ptrdiff_t>(steps_) * 64;
+    std::copy(image, image + 64, board_->At(step.input.address));
+    ++steps_;
+    return step;
+  }
+  /// Whether the job of step `job` left the result of its image.
+  bool Right(uint32_t job) {
+    const auto golden = golden_.begin() + static_cast<ptrdiff_t>(job) * 10;
+    return std::equal(golden, golden + 10, board_->At(box().steps[job].output.address));
+  }
+  /// Runs the firmware; the steps must end with these results.
+  void Run(const std::vector<npu_result>& results) {
+    ASSERT_EQ(board_->Run(), 0);
+    EXPECT_EQ(box().result, static_cast<uint32_t>(NPU_OK));
+    EXPECT_EQ(box().trap, 0u);
+    ASSERT_EQ(box().done, results.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+      EXPECT_EQ(box().steps[i].result, static_cast<uint32_t>(results[i])) << "step " << i;
+    }
+    EXPECT_EQ(npu_->failed_accesses(), 0u);
+    EXPECT_EQ(npu_->Bus().violations, 0u);
   }
 
   NpuConfig config_;
+  Program program_;
+  std::vector<uint8_t> images_, golden_;
   std::unique_ptr<SimulatedNpu> npu_;
   std::unique_ptr<Board> board_;
-  std::vector<uint8_t> file_;
+  uint32_t steps_ = 0, next_ = 0;
 };
 
 TEST_F(FirmwareTest, RunsAJobByPollingAndByInterrupt) {
-  EXPECT_EQ(board_->Run(), 0);
-  const board_mailbox& box = board_->mailbox();
-  EXPECT_EQ(box.step, 5u);
-  EXPECT_EQ(box.result, 0u);
-  EXPECT_EQ(box.trap, 0u);
-  EXPECT_EQ(box.interrupts, 1u);
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_FORGET);
+  Add(BOARD_RUN_INTERRUPT);
+  Run({NPU_OK, NPU_OK, NPU_OK});
+  EXPECT_TRUE(Right(0) && Right(2));
+  EXPECT_EQ(box().interrupts, 1u);
   EXPECT_EQ(board_->traps(), 1u);
-  EXPECT_GE(board_->sleeps(), 1u);
+  EXPECT_EQ(board_->sleeps(), 1u);
   EXPECT_GT(board_->register_accesses(), 1000u) << "the polled job";
-  const std::vector<uint8_t> golden = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
-  for (const board_region& output : box.output) {
-    EXPECT_TRUE(std::equal(golden.begin(), golden.begin() + 10, board_->At(output.address)));
+  EXPECT_GT(box().steps[0].cycles, 10'000u);
+  EXPECT_EQ(box().steps[0].cycles, box().steps[2].cycles) << "waiting does not disturb the job";
+}
+
+/// A job after one that ended well finds its parameters; not so after a reset.
+TEST_F(FirmwareTest, WarmJobs) {
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_RUN_INTERRUPT);
+  Add(BOARD_RESET, 2000);
+  Add(BOARD_RUN_INTERRUPT);
+  Add(BOARD_FORGET);
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_RUN_POLLED);
+  Run(std::vector<npu_result>(8, NPU_OK));
+  const board_step* steps = box().steps;
+  for (const uint32_t cold : {0u, 4u, 6u}) {
+    EXPECT_TRUE(Right(cold)) << cold;
+    EXPECT_EQ(steps[cold].warm, 0u) << cold;
+    EXPECT_EQ(steps[cold].bytes_read, steps[0].bytes_read) << cold;
   }
-  EXPECT_GT(box.cycles[0], 10'000u);
-  EXPECT_EQ(box.cycles[0], box.cycles[1]) << "waiting does not disturb the job";
-  EXPECT_EQ(npu_->failed_accesses(), 0u);
-  EXPECT_EQ(npu_->Bus().violations, 0u);
+  for (const uint32_t warm : {1u, 2u, 7u}) {
+    EXPECT_TRUE(Right(warm)) << warm;
+    EXPECT_EQ(steps[warm].warm, 1u) << warm;
+    EXPECT_LT(steps[warm].bytes_read, steps[0].bytes_read) << warm;
+  }
+  EXPECT_EQ(box().interrupts, 2u);
+}
+
+/// Also where the low half of the timer wraps while the driver waits, just before, and just after.
+TEST_F(FirmwareTest, TimeoutsWhereTheTimerWraps) {
+  constexpr uint64_t kTimeout = 4000, kWrap = uint64_t{1} << 32;
+  for (const uint64_t start : {uint64_t{0}, kWrap - 20'000, kWrap - 2000, kWrap - 400, kWrap,
+                               2 * kWrap - 2000, 6 * kWrap - 20'000}) {
+    SCOPED_TRACE(start);
+    Open({.time_at_start = start});
+    Add(BOARD_RUN_POLLED, kTimeout);
+    Run({NPU_TIMEOUT});
+    EXPECT_GE(board_->CyclesSinceDoorbell(), kTimeout);
+    EXPECT_LT(board_->CyclesSinceDoorbell(), kTimeout + 300);
+
+    // Neither too early: a job within its time.
+    Open({.time_at_start = start});
+    Add(BOARD_RUN_POLLED, kTimeout);
+    Add(BOARD_WAIT, 60'000);
+    Add(BOARD_RUN_POLLED, 60'000);
+    Run({NPU_TIMEOUT, NPU_OK, NPU_OK});
+    EXPECT_TRUE(Right(0) && Right(2));
+    EXPECT_EQ(box().steps[2].warm, 1u) << "the job ended well, though late";
+  }
+}
+
+/// A CPU that wakes without an interrupt: the driver looks at the time.
+TEST_F(FirmwareTest, TimeoutsWithInterrupts) {
+  constexpr uint64_t kTimeout = 4000;
+  Open({.time_at_start = 0xfffff800, .wake_after = 500});
+  Add(BOARD_RUN_INTERRUPT, kTimeout);
+  Run({NPU_TIMEOUT});
+  EXPECT_GE(board_->CyclesSinceDoorbell(), kTimeout);
+  EXPECT_LT(board_->CyclesSinceDoorbell(), kTimeout + 800);
+  EXPECT_EQ(box().interrupts, 0u);
+
+  Open({.wake_after = 500});
+  Add(BOARD_RUN_INTERRUPT, kTimeout);
+  Add(BOARD_WAIT);
+  Run({NPU_TIMEOUT, NPU_OK});
+  EXPECT_TRUE(Right(0));
+  EXPECT_EQ(box().interrupts, 1u);
+}
+
+/// A bus that answers no more.
+TEST_F(FirmwareTest, TimeoutOfAJobThatNeverEnds) {
+  constexpr uint64_t kTimeout = 60'000;  // before the watchdog
+  npu_->MuteBus(/*channel=*/1, /*transfers=*/100);
+  Add(BOARD_RUN_POLLED, kTimeout);
+  Run({NPU_TIMEOUT});
+  EXPECT_GE(board_->CyclesSinceDoorbell(), kTimeout);
+  EXPECT_LT(board_->CyclesSinceDoorbell(), kTimeout + 300);
+}
+
+/// The reset ends the job, long before it would have ended by itself; the next job is right.
+TEST_F(FirmwareTest, JobAfterAResetOfARunningOne) {
+  for (const board_action run : {BOARD_RUN_POLLED, BOARD_RUN_INTERRUPT}) {
+    Open({.time_at_start = 0xffffe000, .wake_after = 700});
+    Add(BOARD_RUN_POLLED, 50'000);
+    Add(BOARD_RUN_POLLED, 4000);
+    Add(BOARD_RESET, 2000);
+    Add(run, 50'000);
+    Add(run, 50'000);
+    Run({NPU_OK, NPU_TIMEOUT, NPU_OK, NPU_OK, NPU_OK});
+    EXPECT_TRUE(Right(3) && Right(4));
+    EXPECT_EQ(box().steps[3].warm, 0u);
+    EXPECT_EQ(box().steps[3].cycles, box().steps[0].cycles);
+    EXPECT_EQ(box().steps[4].warm, 1u);
+  }
+}
+
+TEST_F(FirmwareTest, JobAfterABusErrorAndAReset) {
+  const board_step& bad = Add(BOARD_RUN_POLLED);
+  npu_->AddErrorRange(bad.input.address, 64);
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_RESET, 2000);
+  Add(BOARD_RUN_INTERRUPT);
+  Run({NPU_HARDWARE_ERROR, NPU_NEEDS_RESET, NPU_OK, NPU_OK});
+  EXPECT_EQ(bad.error, 9u);
+  EXPECT_FALSE(Right(1));
+  EXPECT_TRUE(Right(3));
+  EXPECT_EQ(box().steps[3].warm, 0u);
 }
 
 TEST_F(FirmwareTest, ReportsAProgramForOtherHardware) {
   // A whole program of another NPU: the file and both of its streams name its hash.
-  const uint32_t file = board_->mailbox().program.address;
+  const uint32_t file = box().program.address;
   npu_program_header& header = *reinterpret_cast<npu_program_header*>(board_->At(file));
   header.config_hash ^= 1;
   constexpr uint32_t kHash = 8;  // in a stream's header
   for (const uint32_t stream : std::set{header.cold_offset, header.warm_offset}) {
     *board_->At(file + header.image_offset + stream + kHash) ^= 1;
   }
+  Add(BOARD_RUN_POLLED);
   EXPECT_EQ(board_->Run(), 1);
-  EXPECT_EQ(board_->mailbox().step, 2u);
-  EXPECT_EQ(board_->mailbox().result, static_cast<uint32_t>(NPU_WRONG_PROGRAM));
+  EXPECT_EQ(box().done, 0u);
+  EXPECT_EQ(box().result, static_cast<uint32_t>(NPU_WRONG_PROGRAM));
 }
 
-TEST_F(FirmwareTest, ReportsABusError) {
-  npu_->AddErrorRange(board_->mailbox().input.address, 64);
+TEST_F(FirmwareTest, NeedsItsMailbox) {
+  box().magic ^= 1;
+  Add(BOARD_RUN_POLLED);
   EXPECT_EQ(board_->Run(), 1);
-  EXPECT_EQ(board_->mailbox().step, 3u);
-  EXPECT_EQ(board_->mailbox().result, static_cast<uint32_t>(NPU_HARDWARE_ERROR));
-  EXPECT_EQ(board_->mailbox().error, 9u);
+  EXPECT_EQ(board_->register_accesses(), 0u);
+}
+
+TEST_F(FirmwareTest, EndsWithAnUnexpectedTrap) {
+  constexpr uint32_t kLoadFault = 5;
+  Open({.cause = kLoadFault});
+  Add(BOARD_RUN_INTERRUPT);
+  EXPECT_EQ(board_->Run(), 1);
+  EXPECT_EQ(box().trap, kLoadFault);
 }
 
 /// The firmware must run on any RV32IM core: no compressed, atomic or floating-point instructions.
 TEST(FirmwareFileTest, UsesOnlyRv32im) {
-  const ElfFile elf(NPUGEN_FIRMWARE_ELF);
+  const ElfFile elf(FirmwarePath());
   ASSERT_TRUE(elf.IsRiscv32());
   EXPECT_EQ(elf.flags(), 0u) << "no compressed code, soft-float ABI";
   const std::string attributes = elf.Section(".riscv.attributes");
