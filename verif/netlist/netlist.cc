@@ -12,12 +12,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "generator/synth/mapping.h"
+
 namespace npugen {
 namespace {
 
 using nlohmann::json;
 
 constexpr const char* kTop = "npu_top";
+constexpr const char* kClockGate = "npu_clock_gate";
 constexpr int kMaxNesting = 64;
 constexpr size_t kMaxCells = size_t{1} << 26;
 
@@ -29,6 +32,7 @@ struct Bit {
 using Bits = std::vector<Bit>;
 
 struct Cell {
+  std::string name;
   std::string type;
   std::map<std::string, Bits, std::less<>> pins;
 };
@@ -43,6 +47,7 @@ struct Module {
   std::vector<ModulePort> ports;
   std::vector<Cell> cells;
   std::map<std::string, uint64_t> parameters;
+  std::map<std::string, std::string> parameter_bits;
   bool black_box = false;
 };
 
@@ -80,6 +85,7 @@ Module ParseModule(const json& in) {
     if (value.is_string()) {
       module.parameters[name] =
           std::strtoull(value.get_ref<const std::string&>().c_str(), nullptr, 2);
+      module.parameter_bits[name] = value.get<std::string>();
     }
   }
   for (const auto& [name, port] : in.at("ports").items()) {
@@ -87,6 +93,7 @@ Module ParseModule(const json& in) {
   }
   for (const auto& [name, cell] : in.at("cells").items()) {
     Cell parsed;
+    parsed.name = name;
     parsed.type = cell.at("type").get<std::string>();
     for (const auto& [pin, bits] : cell.at("connections").items()) {
       parsed.pins.emplace(pin, ParseBits(bits));
@@ -97,12 +104,16 @@ Module ParseModule(const json& in) {
 }
 
 /// What the text holds, without names of nets and sources, which are most of it.
-std::optional<Modules> ParseModules(const std::string& text) {
+json ParseCompact(const std::string& text) {
   const auto keep = [](int depth, json::parse_event_t event, json& value) {
     return event != json::parse_event_t::key || depth > 5 ||
            (value != "netnames" && value != "port_directions" && value != "src");
   };
-  const json in = json::parse(text, keep, false);
+  return json::parse(text, keep, false);
+}
+
+std::optional<Modules> ParseModules(const std::string& text) {
+  const json in = ParseCompact(text);
   if (in.is_discarded() || !in.is_object()) return std::nullopt;
   Modules modules;
   try {
@@ -131,6 +142,38 @@ class Flattener {
     if (!AddInstance(top->second, &scope, 0)) return *error_;
     if (!Resolve()) return *error_;
     return std::move(netlist_);
+  }
+
+  /// The module `name` alone.
+  Result<ModuleNetlist> Cut(const std::string& name, bool whole) {
+    cut_ = true;
+    whole_ = whole;
+    const Module& module = modules_.at(name);
+    Scope scope;
+    for (const ModulePort& port : module.ports) {
+      netlist_.ports.push_back({port.name, port.input, Nets(&scope, port.bits)});
+    }
+    if (!AddInstance(module, &scope, 0)) return *error_;
+    for (CutInstance& instance : instances_) {
+      for (NetlistPort& port : instance.ports) netlist_.ports.push_back(std::move(port));
+      instance.ports.clear();
+    }
+    if (!Resolve()) return *error_;
+    ModuleNetlist result;
+    result.name = UnescapedName(name);
+    result.rtl = RtlModuleName(name);
+    result.parameters = module.parameter_bits;
+    size_t ports = module.ports.size();
+    const auto begin = netlist_.ports.begin();
+    result.ports.assign(begin, begin + static_cast<ptrdiff_t>(ports));
+    for (CutInstance& instance : instances_) {
+      instance.ports.assign(begin + static_cast<ptrdiff_t>(ports),
+                            begin + static_cast<ptrdiff_t>(ports + instance.port_count));
+      ports += instance.port_count;
+    }
+    result.instances = std::move(instances_);
+    result.netlist = std::move(netlist_);
+    return result;
   }
 
  private:
@@ -195,6 +238,8 @@ class Flattener {
         added = AddLatch(cell, scope);
       } else if (child == modules_.end()) {
         return Fail(fmt::format("the cell `{}` is neither in the library nor a module", cell.type));
+      } else if (cut_ && IsCut(cell, child->second)) {
+        added = CutOut(cell, child->second, scope);
       } else if (child->second.black_box) {
         added = AddMemory(cell, child->second, scope);
       } else {
@@ -202,6 +247,27 @@ class Flattener {
       }
       if (!added) return false;
     }
+    return true;
+  }
+
+  bool IsCut(const Cell& cell, const Module& module) const {
+    return module.black_box || (!whole_ && RtlModuleName(cell.type) != kClockGate);
+  }
+
+  /// Makes ports of what connects an instance that is cut out: its outputs become inputs.
+  bool CutOut(const Cell& cell, const Module& module, Scope* scope) {
+    if (whole_) return Fail(fmt::format("the memory `{}` is in a module that is whole", cell.name));
+    CutInstance instance;
+    instance.name = UnescapedName(cell.name);
+    instance.rtl = RtlModuleName(cell.type);
+    instance.parameters = module.parameter_bits;
+    for (const ModulePort& port : module.ports) {
+      const auto pin = cell.pins.find(port.name);
+      if (pin == cell.pins.end() || pin->second.empty()) continue;
+      instance.ports.push_back({port.name, !port.input, Nets(scope, pin->second)});
+    }
+    instance.port_count = instance.ports.size();
+    instances_.push_back(std::move(instance));
     return true;
   }
 
@@ -375,6 +441,8 @@ class Flattener {
   const CellLibrary& cells_;
   const std::string& path_;
   Netlist netlist_;
+  bool cut_ = false, whole_ = false;
+  std::vector<CutInstance> instances_;
   std::vector<NetId> parents_ = {kNetZero, kNetOne};
   std::optional<Diagnostic> error_;
 };
@@ -388,6 +456,31 @@ Result<Netlist> ReadNetlist(const std::string& json, const CellLibrary& cells,
     return NotUnderstood(path, "it is no netlist");
   }
   return Flattener(*modules, cells, path).Flatten();
+}
+
+Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
+                                                      const CellLibrary& cells,
+                                                      const std::set<std::string>& whole,
+                                                      const std::string& path) {
+  const std::optional<Modules> modules = ParseModules(json);
+  if (!modules) {
+    return NotUnderstood(path, "it is no netlist");
+  }
+  std::vector<ModuleNetlist> result;
+  for (const auto& [name, module] : *modules) {
+    const std::string rtl = RtlModuleName(name);
+    if (module.black_box || !rtl.starts_with("npu_") || cells.contains(name)) continue;
+    Result<ModuleNetlist> cut = Flattener(*modules, cells, path).Cut(name, whole.contains(rtl));
+    if (!cut) return cut.errors();
+    result.push_back(std::move(*cut));
+  }
+  return result;
+}
+
+Result<std::string> CompactNetlist(const std::string& json, const std::string& path) {
+  const nlohmann::json compact = ParseCompact(json);
+  if (compact.is_discarded()) return NotUnderstood(path, "it is no netlist");
+  return compact.dump();
 }
 
 }  // namespace npugen
