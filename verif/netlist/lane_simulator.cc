@@ -14,7 +14,8 @@ namespace {
 uint64_t Lookup(uint64_t table, const uint64_t* inputs, uint32_t count) {
   uint64_t rows[size_t{1} << kMaxTableInputs];
   uint32_t number = 1u << count;
-  for (uint32_t row = 0; row < number; ++row) rows[row] = (table >> row & 1) != 0 ? ~uint64_t{0} : 0;
+  for (uint32_t row = 0; row < number; ++row)
+    rows[row] = (table >> row & 1) != 0 ? ~uint64_t{0} : 0;
   for (uint32_t k = 0; k < count; ++k) {
     number /= 2;
     for (uint32_t row = 0; row < number; ++row) {
