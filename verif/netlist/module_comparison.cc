@@ -21,6 +21,7 @@
 #include "generator/support/temporary.h"
 #include "generator/synth/mapping.h"
 #include "verif/netlist/lane_simulator.h"
+#include "verif/netlist/mapped_netlist.h"
 #include "verif/netlist/module_views.h"
 #include "verif/netlist/netlist.h"
 
@@ -29,11 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kMappings = "mappings";
-constexpr const char* kNetlistName = "netlist.json";
 constexpr const char* kViews = "views";
 constexpr const char* kLibraryName = "views.so";
-constexpr uint64_t kLargestNetlist = uint64_t{1} << 33;
 
 /// Copies of the verilated RTL, which begin with unlike random values: a bit is compared when it is
 /// the same in all of them and in all lanes of the netlist.
@@ -78,49 +76,6 @@ class Key {
  private:
   std::string text_;
 };
-
-/// The mapped netlist of `emission`, from the cache if it is there.
-Result<std::string> MappedNetlist(const FileSet& emission, const LibraryFile& library,
-                                  const Cache& cache, const ModuleComparisonOptions& options) {
-  Key key;
-  const LibraryFile anywhere = {"", library.text, library.cells};
-  for (const auto& [name, text] : MappingFiles(emission, anywhere, MappingResult::kNetlist)) {
-    key.Add(text);
-  }
-  key.Add(library.text);
-  for (const auto& [path, text] : emission) {
-    if (path.ends_with(".sv")) key.Add(text);
-  }
-  Result<std::optional<std::string>> found = cache.Find(kMappings, key.Text());
-  if (!found) return found.errors();
-  if (!*found) {
-    if (options.progress) options.progress("mapping to cells with Yosys");
-    Result<TemporaryFolder> work = cache.Work();
-    if (!work) return work.errors();
-    const fs::path folder = fs::path(work->path());
-    std::error_code error;
-    fs::create_directories(folder / "mapping", error);
-    fs::create_directories(folder / "entry", error);
-    const FileSet script = MappingFiles(emission, library, MappingResult::kNetlist);
-    if (Status status = MapToCells(emission, script, (folder / "mapping").string()); !status) {
-      work->Keep();
-      return status.errors();
-    }
-    const Result<std::string> text =
-        ReadFileText((folder / "mapping" / kNetlistName).string(), kLargestNetlist);
-    if (!text) return text.errors();
-    const Result<std::string> compact = CompactNetlist(*text, kNetlistName);
-    if (!compact) return compact.errors();
-    if (Status status = WriteNewFile((folder / "entry" / kNetlistName).string(), *compact);
-        !status) {
-      return status.errors();
-    }
-    Result<std::string> stored = cache.Store(kMappings, key.Text(), (folder / "entry").string());
-    if (!stored) return stored.errors();
-    found = std::optional(std::move(*stored));
-  }
-  return ReadFileText((fs::path(**found) / kNetlistName).string(), kLargestNetlist);
-}
 
 /// The compiled RTL of `sources`, from the cache if it is there.
 Result<std::string> ViewsLibrary(const std::vector<SourceFile>& sources, const Cache& cache,
@@ -536,10 +491,19 @@ Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
   if (!cache) return cache.errors();
   const Result<LibraryFile> library = LoadLibrary(kDefaultLiberty);
   if (!library) return library.errors();
+  const auto progress = [&options](const std::string& text) {
+    if (options.progress) options.progress(text);
+  };
   const std::set<std::string> whole = TwinModules(emission);
   const Result<std::vector<ModuleNetlist>> modules = [&]() -> Result<std::vector<ModuleNetlist>> {
-    const Result<std::string> json = MappedNetlist(emission, *library, *cache, options);
-    if (!json) return json.errors();
+    Result<TemporaryFolder> work = cache->Work();
+    if (!work) return work.errors();
+    const Result<std::string> json =
+        MappedNetlist(emission, *library, *cache, work->path(), progress);
+    if (!json) {
+      work->Keep();  // the log is there
+      return json.errors();
+    }
     return ReadModuleNetlists(*json, library->cells, whole, "netlist.json of Yosys");
   }();
   if (!modules) return modules.errors();
@@ -551,7 +515,7 @@ Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
   if (!views) return views.errors();
   (*views)->Open(options.seed);
 
-  if (options.progress) options.progress("comparing");
+  progress("comparing");
   std::vector<Bench> benches;
   for (size_t k = 0; k < modules->size(); ++k) {
     const ModuleNetlist& module = (*modules)[k];

@@ -5,6 +5,7 @@
 
 #include "generator/support/file.h"
 #include "verif/netlist/compile_netlist.h"
+#include "verif/netlist/mapped_netlist.h"
 #include "verif/netlist/netlist.h"
 
 namespace npugen {
@@ -14,21 +15,15 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library,
+Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library, const Cache& cache,
                          const std::string& folder,
                          const std::function<void(const std::string&)>& progress) {
-  const fs::path mapping = fs::path(folder) / "mapping";
   std::error_code error;
-  fs::create_directories(mapping, error);
-  progress("mapping to cells with Yosys, which takes a minute or more");
-  const FileSet script = MappingFiles(emission, library, MappingResult::kNetlist);
-  if (Status status = MapToCells(emission, script, mapping.string()); !status) return status;
-
-  progress("reading the netlist");
+  fs::create_directories(folder, error);
   Result<Netlist> netlist = [&]() -> Result<Netlist> {
-    const Result<std::string> text =
-        ReadFileText((mapping / "netlist.json").string(), uint64_t{1} << 32);
+    const Result<std::string> text = MappedNetlist(emission, library, cache, folder, progress);
     if (!text) return text.errors();
+    progress("reading the netlist");
     return ReadNetlist(*text, library.cells, "netlist.json of Yosys");
   }();
   if (!netlist) return netlist.errors();
@@ -37,8 +32,10 @@ Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library,
 
   const fs::path base = folder;
   const std::string table_name = "netlist.bin";
-  if (Status status = WriteNewFile((base / table_name).string(), TableBytes(*table)); !status) return status;
-  if (Status status = WriteNewFile((base / "Vnpu_top.h").string(), NetlistClassHeader(*netlist)); !status) {
+  if (Status status = WriteNewFile((base / table_name).string(), TableBytes(*table)); !status)
+    return status;
+  if (Status status = WriteNewFile((base / "Vnpu_top.h").string(), NetlistClassHeader(*netlist));
+      !status) {
     return status;
   }
   const std::string include = (base.filename() / table_name).string();
