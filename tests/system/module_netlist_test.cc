@@ -109,7 +109,7 @@ TEST(ModuleFaults, FillInTypedParameter) {
 TEST(ModuleFaults, ParameterOfInstance) {
   std::string instance = kRealign;
   instance = "  localparam logic [3:0] Bytes = '1;\n" + instance;
-  instance.replace(instance.find(".BusBytes(8)"), 12, ".BusBytes(32'(Bytes) - 32'd7)");
+  instance.replace(instance.find(".UserW(1)"), 9, ".UserW(32'(Bytes))");
   FileSet emission = Alone("npu_dma_realign", instance);
   ModuleComparisonOptions options;
   options.cache_folder = NPUGEN_TEST_CACHE;
@@ -117,15 +117,15 @@ TEST(ModuleFaults, ParameterOfInstance) {
   EXPECT_TRUE(!result || !Difference(*result, "npu_top").empty());
 }
 
-// A register that synthesis alone leaves without reset, and logic that it alone has otherwise.
-TEST(ModuleFaults, ViewsForSynthesis) {
+// Registers that the netlist alone has without reset, and logic that it alone has otherwise.
+TEST(ModuleFaults, WhatYosysAloneReads) {
   const std::string good =
       "`default_nettype none\n"
       "module npu_count (\n  input wire clk_i,\n  input wire rst_ni,\n  input wire [7:0] add_i,\n"
       "  output wire [7:0] sum_o\n);\n"
       "  logic [7:0] sum_q;\n"
       "  always_ff @(posedge clk_i) begin\n"
-      "`ifdef SYNTHESIS\n"
+      "`ifdef YOSYS\n"
       "    if (!rst_ni) sum_q <= '0;\n"
       "    else sum_q <= sum_q + add_i;\n"
       "`else\n"

@@ -29,13 +29,13 @@ struct ModuleComparisonOptions {
 struct ModuleComparison {
   std::string module;      ///< RTL name
   std::string parameters;  ///< such as `Depth=4 Width=61`
-  bool whole = false;      ///< with the modules inside it: its views have different ones
   uint64_t gates = 0;
   uint64_t registers = 0;
   uint64_t bits = 0;
   uint64_t compared = 0;   ///< bits that had a value independent of power-up, and equal
   uint64_t toggled = 0;    ///< of these: bits seen as 0 and as 1
   uint64_t values = 0;     ///< that were compared in all
+  std::vector<std::string> not_compared;  ///< outputs with other bits
   std::string difference;  ///< the first one, in words; empty: none
 };
 

@@ -159,22 +159,8 @@ std::string ViewPort(size_t number, const std::string& port) {
 std::string CutPort(const std::string& port) { return "cut_" + port; }
 std::string CutParameter(const std::string& parameter) { return "parameter_" + parameter; }
 
-std::set<std::string> TwinModules(const FileSet& emission) {
-  std::set<std::string> twins;
-  static const std::regex kModule(R"(^rtl/(\w+)\.sv$)");
-  for (const auto& [path, text] : emission) {
-    std::smatch match;
-    if (std::regex_match(path, match, kModule) &&
-        text.find("`ifdef SYNTHESIS") != std::string::npos) {
-      twins.insert(match[1]);
-    }
-  }
-  return twins;
-}
-
 Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
-                                                const std::vector<ModuleNetlist>& modules,
-                                                const std::set<std::string>& whole) {
+                                                const std::vector<ModuleNetlist>& modules) {
   std::vector<SourceFile> sources;
   const auto list = emission.find("filelist.f");
   std::istringstream lines(list == emission.end() ? "" : list->second);
@@ -202,7 +188,7 @@ Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
   }
   std::set<std::string> printed;
   for (const ModuleNetlist& module : modules) {
-    if (whole.contains(module.rtl) || module.rtl == kClockGate) continue;
+    if (module.rtl == kClockGate) continue;
     if (!printed.insert(module.rtl).second) continue;
     std::map<std::string, std::string> names;
     for (const std::string& other : cut) names[other] = "stand_in_" + other;
@@ -226,7 +212,7 @@ Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
       ports +=
           fmt::format("{}.{}({})", ports.empty() ? "" : ", ", port.name, ViewPort(k, port.name));
     }
-    const bool real = whole.contains(module.rtl) || module.rtl == kClockGate;
+    const bool real = module.rtl == kClockGate;
     top += fmt::format("  {}{}{} {} ({});\n", real ? "" : "cut_", module.rtl, parameters,
                        ViewInstance(k), ports);
   }

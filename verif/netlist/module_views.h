@@ -23,18 +23,13 @@ std::string CutPort(const std::string& port);
 std::string CutParameter(const std::string& parameter);
 inline constexpr size_t kParameterBits = 128;
 
-/// RTL modules that are written twice, for simulation and for synthesis (`ifdef SYNTHESIS`): the
-/// modules inside them may be different ones, so they are compared whole.
-std::set<std::string> TwinModules(const FileSet& emission);
-
 /// Sources in the order in which they are to be read: packages, the modules of `emission`, each
-/// module of `modules` with the modules inside it cut out unless it is in `whole`, what stands in
+/// module of `modules` with the modules inside it cut out, what stands in
 /// their place, and the top. Error: kToolFailed when a module's header is not understood.
 struct SourceFile {
   std::string name, text;
 };
 Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
-                                                const std::vector<ModuleNetlist>& modules,
-                                                const std::set<std::string>& whole);
+                                                const std::vector<ModuleNetlist>& modules);
 
 }  // namespace npugen

@@ -145,9 +145,8 @@ class Flattener {
   }
 
   /// The module `name` alone.
-  Result<ModuleNetlist> Cut(const std::string& name, bool whole) {
+  Result<ModuleNetlist> Cut(const std::string& name) {
     cut_ = true;
-    whole_ = whole;
     const Module& module = modules_.at(name);
     Scope scope;
     for (const ModulePort& port : module.ports) {
@@ -251,12 +250,11 @@ class Flattener {
   }
 
   bool IsCut(const Cell& cell, const Module& module) const {
-    return module.black_box || (!whole_ && RtlModuleName(cell.type) != kClockGate);
+    return module.black_box || RtlModuleName(cell.type) != kClockGate;
   }
 
   /// Makes ports of what connects an instance that is cut out: its outputs become inputs.
   bool CutOut(const Cell& cell, const Module& module, Scope* scope) {
-    if (whole_) return Fail(fmt::format("the memory `{}` is in a module that is whole", cell.name));
     CutInstance instance;
     instance.name = UnescapedName(cell.name);
     instance.rtl = RtlModuleName(cell.type);
@@ -441,7 +439,7 @@ class Flattener {
   const CellLibrary& cells_;
   const std::string& path_;
   Netlist netlist_;
-  bool cut_ = false, whole_ = false;
+  bool cut_ = false;
   std::vector<CutInstance> instances_;
   std::vector<NetId> parents_ = {kNetZero, kNetOne};
   std::optional<Diagnostic> error_;
@@ -460,7 +458,6 @@ Result<Netlist> ReadNetlist(const std::string& json, const CellLibrary& cells,
 
 Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
                                                       const CellLibrary& cells,
-                                                      const std::set<std::string>& whole,
                                                       const std::string& path) {
   const std::optional<Modules> modules = ParseModules(json);
   if (!modules) {
@@ -470,7 +467,7 @@ Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
   for (const auto& [name, module] : *modules) {
     const std::string rtl = RtlModuleName(name);
     if (module.black_box || !rtl.starts_with("npu_") || cells.contains(name)) continue;
-    Result<ModuleNetlist> cut = Flattener(*modules, cells, path).Cut(name, whole.contains(rtl));
+    Result<ModuleNetlist> cut = Flattener(*modules, cells, path).Cut(name);
     if (!cut) return cut.errors();
     result.push_back(std::move(*cut));
   }

@@ -7,7 +7,6 @@
 #include <array>
 #include <cstdint>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -94,11 +93,9 @@ struct ModuleNetlist {
   Netlist netlist;  ///< its ports: those of the module, then those of the instances in turn
 };
 
-/// Reads all unique modules of what Yosys' `write_json` printed. Nothing is cut out of the RTL
-/// modules of `whole`. Errors as of ReadNetlist().
+/// Reads all unique modules of what Yosys' `write_json` printed.  Errors as of ReadNetlist().
 Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
                                                       const CellLibrary& cells,
-                                                      const std::set<std::string>& whole,
                                                       const std::string& path);
 
 /// The same text without names of nets and sources, which readers do not need: a quarter of it.
