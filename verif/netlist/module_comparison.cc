@@ -50,6 +50,9 @@ extern "C" void* views_open(int seed) {
   auto* views = new Views;
   views->context.randReset(2);
   views->context.randSeed(seed);
+  Verilated::threadContextp(&views->context);
+  // The first numbers of its generator are much like the seed.
+  for (int i = 0; i < 1000; ++i) VL_RANDOM_I();
   views->top = std::make_unique<Vmodule_views>(&views->context, "TOP");
   return views;
 }
@@ -170,8 +173,9 @@ class Views {
   Views& operator=(const Views&) = delete;
 
   void Open(uint64_t seed) {
+    std::mt19937_64 random(seed);
     for (size_t copy = 0; copy < kCopies; ++copy) {
-      copies_.push_back(open_(static_cast<int>(seed * kCopies + copy + 1)));
+      copies_.push_back(open_(static_cast<int>(random() >> 33) | 1));
     }
   }
   void Evaluate() {
