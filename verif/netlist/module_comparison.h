@@ -18,7 +18,7 @@ namespace npugen {
 
 struct ModuleComparisonOptions {
   std::string cache_folder;  ///< empty: DefaultCacheFolder() of support/cache.h
-  uint64_t cycles = 1000;
+  uint64_t cycles = 2000;
   uint64_t seed = 1;
   int jobs = 0;  ///< compilers at a time; 0: one for each CPU
   /// Told what is under way; may be null.
