@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the reference documents of an emitted NPU, in Markdown.
 #include "generator/emit/documents.h"
 
@@ -55,7 +56,8 @@ std::string EmitRegisterDocument(const Plan& plan) {
   out += Paragraph(fmt::format(
       "The register space has {} bytes on an AXI4-Lite bus. Registers have 32 bits; byte strobes "
       "are honoured: registers that store keep the bytes left out, the others take a write only "
-      "if all bytes with fields are strobed. An address without a register answers with a bus error (SLVERR). Offsets are in "
+      "if all bytes with fields are strobed. An address without a register answers with a bus "
+      "error (SLVERR). Offsets are in "
       "bytes. After a hardware reset registers that can be written are 0 unless said otherwise.",
       kRegisterSpaceBytes));
   const HardwareFeatures features = plan.config.features();
@@ -67,7 +69,8 @@ std::string EmitRegisterDocument(const Plan& plan) {
     out += fmt::format("\n## {} - {}\n\n", reg.name, offset);
     out += Paragraph(fmt::format(
         "{} ({}{})", reg.description, AccessText(reg.access),
-        reg.reset_value == 0 ? "" : fmt::format("; 0x{:x} after a hardware reset", reg.reset_value)));
+        reg.reset_value == 0 ? ""
+                             : fmt::format("; 0x{:x} after a hardware reset", reg.reset_value)));
     if (!reg.fields.empty()) out += '\n';
     for (const RegisterField& field : reg.fields) {
       if (!features.Has(field.feature)) continue;

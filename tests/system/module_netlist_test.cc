@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Netlists of unique modules against their RTL: those of presets, and faults that the comparison
 // has to find. NPUGEN_CYCLES in the environment says for how many cycles of random vectors.
 #include <gtest/gtest.h>

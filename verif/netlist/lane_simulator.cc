@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Order of gates, clocks, truth tables of 64 lanes.
 #include "verif/netlist/lane_simulator.h"
 

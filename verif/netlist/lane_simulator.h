@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // 64 simulations of one netlist at a time, which get the same inputs and differ in the state at
 // power-up.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Key, mapping, entry in the cache.
 #include "verif/netlist/mapped_netlist.h"
 

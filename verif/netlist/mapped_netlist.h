@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What Yosys maps an emission to, once: kept in the cache.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mapping and compilation with their cache, vectors, comparison.
 #include "verif/netlist/module_comparison.h"
 

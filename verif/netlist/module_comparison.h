@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compares the netlist of every unique module of an emission with its RTL, by random vectors.
 //
 // Yosys reads and maps the emission as for area (generator/synth/mapping.h); Verilator reads the
@@ -32,11 +33,11 @@ struct ModuleComparison {
   uint64_t gates = 0;
   uint64_t registers = 0;
   uint64_t bits = 0;
-  uint64_t compared = 0;   ///< bits that had a value independent of power-up, and equal
-  uint64_t toggled = 0;    ///< of these: bits seen as 0 and as 1
-  uint64_t values = 0;     ///< that were compared in all
+  uint64_t compared = 0;  ///< bits that had a value independent of power-up, and equal
+  uint64_t toggled = 0;   ///< of these: bits seen as 0 and as 1
+  uint64_t values = 0;    ///< that were compared in all
   std::vector<std::string> not_compared;  ///< outputs with other bits
-  std::string difference;  ///< the first one, in words; empty: none
+  std::string difference;                 ///< the first one, in words; empty: none
 };
 
 /// Errors: those of MapToCells() and of the compilation of the RTL, kToolFailed when both sides

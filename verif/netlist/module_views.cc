@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds the headers of modules, renames what is in their bodies, prints stand-ins and the top.
 #include "verif/netlist/module_views.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // RTL of modules one by one: each with the modules inside it cut out, all of them side by side
 // below one top, for Verilator.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mapping, reading, compiling and printing, one after the other.
 #include "verif/netlist/netlist_model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fields of compute and DMA commands.
 #include "sw/compiler/encode/encode.h"
 
@@ -6,7 +7,6 @@
 #include <algorithm>
 
 #include "generator/support/check.h"
-
 #include "sw/stream/field_check.h"
 
 namespace npugen::compiler {
