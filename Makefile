@@ -7,7 +7,7 @@ BUILD  ?= build
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format check clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-netlists bench golden format check clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
@@ -56,6 +56,10 @@ test-specs: configure  ## 300 random legal specs, each emitted, linted, built an
 test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make test does 2,000)
 	@cmake --build $(BUILD) --target system_job_order_test -j $(JOBS)
 	@NPUGEN_JOBS=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
+
+test-netlists: configure  ## netlists of the unique modules of all presets against their RTL (make test does two)
+	@cmake --build $(BUILD) --target system_module_netlist_test -j $(JOBS)
+	@NPUGEN_CYCLES=4000 $(BUILD)/system_module_netlist_test
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)

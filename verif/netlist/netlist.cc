@@ -13,12 +13,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "generator/synth/mapping.h"
+
 namespace npugen {
 namespace {
 
 using nlohmann::json;
 
 constexpr const char* kTop = "npu_top";
+constexpr const char* kClockGate = "npu_clock_gate";
 constexpr int kMaxNesting = 64;
 constexpr size_t kMaxCells = size_t{1} << 26;
 
@@ -30,6 +33,7 @@ struct Bit {
 using Bits = std::vector<Bit>;
 
 struct Cell {
+  std::string name;
   std::string type;
   std::map<std::string, Bits, std::less<>> pins;
 };
@@ -44,6 +48,7 @@ struct Module {
   std::vector<ModulePort> ports;
   std::vector<Cell> cells;
   std::map<std::string, uint64_t> parameters;
+  std::map<std::string, std::string> parameter_bits;
   bool black_box = false;
 };
 
@@ -81,6 +86,7 @@ Module ParseModule(const json& in) {
     if (value.is_string()) {
       module.parameters[name] =
           std::strtoull(value.get_ref<const std::string&>().c_str(), nullptr, 2);
+      module.parameter_bits[name] = value.get<std::string>();
     }
   }
   for (const auto& [name, port] : in.at("ports").items()) {
@@ -88,6 +94,7 @@ Module ParseModule(const json& in) {
   }
   for (const auto& [name, cell] : in.at("cells").items()) {
     Cell parsed;
+    parsed.name = name;
     parsed.type = cell.at("type").get<std::string>();
     for (const auto& [pin, bits] : cell.at("connections").items()) {
       parsed.pins.emplace(pin, ParseBits(bits));
@@ -97,13 +104,84 @@ Module ParseModule(const json& in) {
   return module;
 }
 
-/// What the text holds, without names of nets and sources, which are most of it.
+/// Copies JSON without what readers do not need, which is most of it: names of nets, directions of
+/// pins, sources of cells. In one pass: the parser's own filter takes quadratic time.
+class CompactWriter : public nlohmann::json_sax<json> {
+ public:
+  std::string TakeText() { return std::move(text_); }
+
+  bool null() override { return Value("null"); }
+  bool boolean(bool value) override { return Value(value ? "true" : "false"); }
+  bool number_integer(json::number_integer_t value) override {
+    return Value(std::to_string(value));
+  }
+  bool number_unsigned(json::number_unsigned_t value) override {
+    return Value(std::to_string(value));
+  }
+  bool number_float(json::number_float_t, const std::string& text) override { return Value(text); }
+  bool string(std::string& value) override { return Value(skip_ ? "" : json(value).dump()); }
+  bool binary(json::binary_t&) override { return false; }
+  bool start_object(size_t) override { return Open('{'); }
+  bool end_object() override { return Close('}'); }
+  bool start_array(size_t) override { return Open('['); }
+  bool end_array() override { return Close(']'); }
+  bool key(std::string& name) override {
+    if (skip_) return true;
+    skip_ = (depth_ == 3 && name == "netnames") ||
+            (depth_ == 5 && (name == "port_directions" || name == "attributes"));
+    skipped_from_ = depth_;
+    if (skip_) return true;
+    Separate();
+    text_ += json(name).dump() + ':';
+    first_ = true;
+    return true;
+  }
+  bool parse_error(size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  void Separate() {
+    if (!first_) text_ += ',';
+    first_ = false;
+  }
+  /// A value that is skipped ends with it.
+  bool Value(const std::string& text) {
+    if (!skip_) {
+      Separate();
+      text_ += text;
+    } else if (depth_ == skipped_from_) {
+      skip_ = false;
+    }
+    return true;
+  }
+  bool Open(char sign) {
+    ++depth_;
+    if (skip_) return true;
+    Separate();
+    text_ += sign;
+    first_ = true;
+    return true;
+  }
+  bool Close(char sign) {
+    --depth_;
+    if (skip_) {
+      skip_ = depth_ != skipped_from_;
+      return true;
+    }
+    text_ += sign;
+    first_ = false;
+    return true;
+  }
+
+  std::string text_;
+  int depth_ = 0, skipped_from_ = 0;
+  bool first_ = true;  ///< no comma is due
+  bool skip_ = false;
+};
+
 std::optional<Modules> ParseModules(const std::string& text) {
-  const auto keep = [](int depth, json::parse_event_t event, json& value) {
-    return event != json::parse_event_t::key || depth > 5 ||
-           (value != "netnames" && value != "port_directions" && value != "src");
-  };
-  const json in = json::parse(text, keep, false);
+  const json in = json::parse(text, nullptr, false);
   if (in.is_discarded() || !in.is_object()) return std::nullopt;
   Modules modules;
   try {
@@ -132,6 +210,37 @@ class Flattener {
     if (!AddInstance(top->second, &scope, 0)) return *error_;
     if (!Resolve()) return *error_;
     return std::move(netlist_);
+  }
+
+  /// The module `name` alone.
+  Result<ModuleNetlist> Cut(const std::string& name) {
+    cut_ = true;
+    const Module& module = modules_.at(name);
+    Scope scope;
+    for (const ModulePort& port : module.ports) {
+      netlist_.ports.push_back({port.name, port.input, Nets(&scope, port.bits)});
+    }
+    if (!AddInstance(module, &scope, 0)) return *error_;
+    for (CutInstance& instance : instances_) {
+      for (NetlistPort& port : instance.ports) netlist_.ports.push_back(std::move(port));
+      instance.ports.clear();
+    }
+    if (!Resolve()) return *error_;
+    ModuleNetlist result;
+    result.name = UnescapedName(name);
+    result.rtl = RtlModuleName(name);
+    result.parameters = module.parameter_bits;
+    size_t ports = module.ports.size();
+    const auto begin = netlist_.ports.begin();
+    result.ports.assign(begin, begin + static_cast<ptrdiff_t>(ports));
+    for (CutInstance& instance : instances_) {
+      instance.ports.assign(begin + static_cast<ptrdiff_t>(ports),
+                            begin + static_cast<ptrdiff_t>(ports + instance.port_count));
+      ports += instance.port_count;
+    }
+    result.instances = std::move(instances_);
+    result.netlist = std::move(netlist_);
+    return result;
   }
 
  private:
@@ -196,6 +305,8 @@ class Flattener {
         added = AddLatch(cell, scope);
       } else if (child == modules_.end()) {
         return Fail(fmt::format("the cell `{}` is neither in the library nor a module", cell.type));
+      } else if (cut_ && IsCut(cell, child->second)) {
+        added = CutOut(cell, child->second, scope);
       } else if (child->second.black_box) {
         added = AddMemory(cell, child->second, scope);
       } else {
@@ -203,6 +314,26 @@ class Flattener {
       }
       if (!added) return false;
     }
+    return true;
+  }
+
+  bool IsCut(const Cell& cell, const Module& module) const {
+    return module.black_box || RtlModuleName(cell.type) != kClockGate;
+  }
+
+  /// Makes ports of what connects an instance that is cut out: its outputs become inputs.
+  bool CutOut(const Cell& cell, const Module& module, Scope* scope) {
+    CutInstance instance;
+    instance.name = UnescapedName(cell.name);
+    instance.rtl = RtlModuleName(cell.type);
+    instance.parameters = module.parameter_bits;
+    for (const ModulePort& port : module.ports) {
+      const auto pin = cell.pins.find(port.name);
+      if (pin == cell.pins.end() || pin->second.empty()) continue;
+      instance.ports.push_back({port.name, !port.input, Nets(scope, pin->second)});
+    }
+    instance.port_count = instance.ports.size();
+    instances_.push_back(std::move(instance));
     return true;
   }
 
@@ -376,6 +507,8 @@ class Flattener {
   const CellLibrary& cells_;
   const std::string& path_;
   Netlist netlist_;
+  bool cut_ = false;
+  std::vector<CutInstance> instances_;
   std::vector<NetId> parents_ = {kNetZero, kNetOne};
   std::optional<Diagnostic> error_;
 };
@@ -389,6 +522,30 @@ Result<Netlist> ReadNetlist(const std::string& json, const CellLibrary& cells,
     return NotUnderstood(path, "it is no netlist");
   }
   return Flattener(*modules, cells, path).Flatten();
+}
+
+Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
+                                                      const CellLibrary& cells,
+                                                      const std::string& path) {
+  const std::optional<Modules> modules = ParseModules(json);
+  if (!modules) {
+    return NotUnderstood(path, "it is no netlist");
+  }
+  std::vector<ModuleNetlist> result;
+  for (const auto& [name, module] : *modules) {
+    const std::string rtl = RtlModuleName(name);
+    if (module.black_box || !rtl.starts_with("npu_") || cells.contains(name)) continue;
+    Result<ModuleNetlist> cut = Flattener(*modules, cells, path).Cut(name);
+    if (!cut) return cut.errors();
+    result.push_back(std::move(*cut));
+  }
+  return result;
+}
+
+Result<std::string> CompactNetlist(const std::string& json, const std::string& path) {
+  CompactWriter writer;
+  if (!nlohmann::json::sax_parse(json, &writer)) return NotUnderstood(path, "it is no netlist");
+  return writer.TakeText();
 }
 
 }  // namespace npugen

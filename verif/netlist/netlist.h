@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -71,5 +72,34 @@ struct Netlist {
 /// not known, or a net has two drivers.
 Result<Netlist> ReadNetlist(const std::string& json, const CellLibrary& cells,
                             const std::string& path);
+
+/// What is left of an instance that was cut out of a module: its ports.
+struct CutInstance {
+  std::string name;                               ///< in the module, such as `gen_bank[1].u_ram`
+  std::string rtl;                                ///< RTL module
+  std::map<std::string, std::string> parameters;  ///< as of ModuleNetlist
+  size_t port_count = 0;
+  /// Connected ones; `input`: an output of the instance, which is an input of what is left.
+  std::vector<NetlistPort> ports;
+};
+
+/// One unique module (with its parameters) of a mapped design by itself. The modules and memories
+/// inside it are cut out; clock gates are not.
+struct ModuleNetlist {
+  std::string name;                               ///< as Yosys calls it
+  std::string rtl;                                ///< RTL module
+  std::map<std::string, std::string> parameters;  ///< bits, highest first
+  std::vector<NetlistPort> ports;                 ///< of the module
+  std::vector<CutInstance> instances;
+  Netlist netlist;  ///< its ports: those of the module, then those of the instances in turn
+};
+
+/// Reads all unique modules of what Yosys' `write_json` printed.  Errors as of ReadNetlist().
+Result<std::vector<ModuleNetlist>> ReadModuleNetlists(const std::string& json,
+                                                      const CellLibrary& cells,
+                                                      const std::string& path);
+
+/// The same text without names of nets and sources, which readers do not need: a quarter of it.
+Result<std::string> CompactNetlist(const std::string& json, const std::string& path);
 
 }  // namespace npugen

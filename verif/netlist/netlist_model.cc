@@ -6,6 +6,7 @@
 
 #include "generator/support/file.h"
 #include "verif/netlist/compile_netlist.h"
+#include "verif/netlist/mapped_netlist.h"
 #include "verif/netlist/netlist.h"
 
 namespace npugen {
@@ -15,21 +16,15 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library,
+Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library, const Cache& cache,
                          const std::string& folder,
                          const std::function<void(const std::string&)>& progress) {
-  const fs::path mapping = fs::path(folder) / "mapping";
   std::error_code error;
-  fs::create_directories(mapping, error);
-  progress("mapping to cells with Yosys, which takes a minute or more");
-  const FileSet script = MappingFiles(emission, library, MappingResult::kNetlist);
-  if (Status status = MapToCells(emission, script, mapping.string()); !status) return status;
-
-  progress("reading the netlist");
+  fs::create_directories(folder, error);
   Result<Netlist> netlist = [&]() -> Result<Netlist> {
-    const Result<std::string> text =
-        ReadFileText((mapping / "netlist.json").string(), uint64_t{1} << 32);
+    const Result<std::string> text = MappedNetlist(emission, library, cache, folder, progress);
     if (!text) return text.errors();
+    progress("reading the netlist");
     return ReadNetlist(*text, library.cells, "netlist.json of Yosys");
   }();
   if (!netlist) return netlist.errors();

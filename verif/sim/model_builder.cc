@@ -369,7 +369,7 @@ class Builder {
   /// Makes the netlist and adds the steps that compile it.
   Status Map(std::vector<CompileStep>* steps) {
     const fs::path folder = folder_ / "obj";
-    Status mapped = WriteNetlistModel(files_, library_, folder.string(),
+    Status mapped = WriteNetlistModel(files_, library_, cache_, folder.string(),
                                       [this](const std::string& text) { Progress(text); });
     if (!mapped) {
       // The log of the tool has to outlive the folder.
