@@ -23,7 +23,7 @@ extern "C" {
 #endif
 
 /// Version of the command set and the register interface that this driver speaks.
-#define NPU_DRIVER_INTERFACE_VERSION 2u
+#define NPU_DRIVER_INTERFACE_VERSION 3u
 
 /// What a call came to. Every value but NPU_OK means that nothing was started or finished.
 enum npu_result {
