@@ -3,17 +3,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace npugen {
 namespace {
 
 using Problem = std::optional<std::string>;
-
-/// Shifts of rescaling: positive to the left.
-constexpr int64_t kLargestShift = 31;
-
-bool Shifts(int64_t shift) { return -kLargestShift <= shift && shift <= kLargestShift; }
 
 Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   const bool load = command.opcode() == Opcode::kLoad;
@@ -59,9 +52,9 @@ Problem CheckCounts(const Command& command, std::initializer_list<const char*> c
 
 Problem CheckArray(const NpuConfig& config, const Command& command) {
   const bool window = command.opcode() == Opcode::kWindow;
-  const int64_t groups = command.Get("groups"), tiles = command.Get("tiles");
-  if (Problem problem = CheckCounts(
-          command, {"groups", "out_w", "out_h", "channels", "k0_count", "k1_count", "k2_count"})) {
+  const int64_t groups = command.Get("groups");
+  if (Problem problem = CheckCounts(command, {"groups", "out_w", "positions", "channels",
+                                              "k0_count", "k1_count", "k2_count"})) {
     return problem;
   }
   const int64_t most = window ? config.window_channels() : config.pe_lanes();
@@ -84,7 +77,8 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
                    command.Get("win_rows") == 0 || command.Get("k1_step") >= run)) {
     return fmt::format("slices of rows of {} bytes", run);
   }
-  if ((command.Get("acc_init") == 0 || command.Get("drain") == 0) && (groups != 1 || tiles != 1)) {
+  if ((command.Get("acc_init") == 0 || command.Get("drain") == 0) &&
+      (groups != 1 || command.Get("positions") > config.accumulators)) {
     return "sums over several commands need one group and one tile";
   }
   if (command.Get("follow") != 0 && command.Get("wait1_en") == 0) return "it follows no barrier";
@@ -92,8 +86,8 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
 }
 
 Problem CheckPool(const NpuConfig& config, const Command& command) {
-  if (Problem problem =
-          CheckCounts(command, {"groups", "out_w", "out_h", "channels", "win_rows", "win_cols"})) {
+  if (Problem problem = CheckCounts(
+          command, {"groups", "out_w", "positions", "channels", "win_rows", "win_cols"})) {
     return problem;
   }
   const int64_t channels = command.Get("group_channels");
@@ -123,18 +117,6 @@ std::optional<std::string> CheckDispatch(const NpuConfig& config, const Command&
     }
     return fmt::format("unused bits 0x{:08x} of word {}", unused, word);
   }
-  const OpcodeSet self = Only(info->opcode);
-  const auto uses = [&](std::string_view name) {
-    return std::any_of(
-        info->layout->fields.begin(), info->layout->fields.end(),
-        [&](const CommandField& f) { return f.name == name && (f.users & self) != 0; });
-  };
-  if (!uses("positions")) return std::nullopt;
-  const int64_t positions = command.Get("positions"), tile = config.accumulators;
-  if (positions != command.Get("out_w") * command.Get("out_h") ||
-      (uses("tiles") && command.Get("tiles") != (positions + tile - 1) / tile)) {
-    return "positions or tiles disagree with out_w, out_h";
-  }
   return std::nullopt;
 }
 
@@ -147,23 +129,16 @@ std::optional<std::string> CheckEngine(const NpuConfig& config, const Command& c
     case Opcode::kStore:
       return CheckTransfer(config, command);
     case Opcode::kMatmul:
-    case Opcode::kWindow: {
-      if (Problem problem = CheckArray(config, command)) return problem;
-      const bool shifts = command.Get("common_scale") == 0 || Shifts(command.Get("out_shift"));
-      return shifts ? std::nullopt : Problem("a shift of more than 31 places");
-    }
+    case Opcode::kWindow:
+      return CheckArray(config, command);
     case Opcode::kMaxPool:
       return CheckPool(config, command);
     case Opcode::kAdd:
     case Opcode::kMultiply:
     case Opcode::kSquaredDifference:
-      if (!Shifts(command.Get("out_shift")) || !Shifts(command.Get("b_shift"))) {
-        return "a shift of more than 31 places";
-      }
-      return CheckCounts(command, {"out_w", "out_h"});
     case Opcode::kMaximum:
     case Opcode::kLookup:
-      return CheckCounts(command, {"out_w", "out_h"});
+      return CheckCounts(command, {"out_w", "positions"});
     case Opcode::kSoftmax:
     case Opcode::kArgMax:
       return CheckCounts(command, {"out_h", "row_bytes"});

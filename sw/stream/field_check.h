@@ -10,9 +10,9 @@
 
 namespace npugen {
 
-/// Why the dispatcher would end the job with BadField at this command, in words; none: it would not.
-/// Bits that no field of the opcode uses are not 0, or positions and tiles contradict the output's
-/// size. The pe_mask, opcode, length and barriers are DecodeStream's.
+/// Why the dispatcher would end the job with BadField at this command, in words; none: it would
+/// not. Bits that no field of the opcode uses are not 0. The pe_mask, opcode, length and barriers
+/// are DecodeStream's.
 std::optional<std::string> CheckDispatch(const NpuConfig& config, const Command& command);
 
 /// Why the engine of a command that the dispatcher lets pass would end the job with BadField.

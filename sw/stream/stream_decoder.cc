@@ -4,10 +4,9 @@
 #include <fmt/format.h>
 
 #include <bit>
-
-#include "generator/support/check.h"
 #include <optional>
 
+#include "generator/support/check.h"
 #include "sw/stream/field_check.h"
 
 namespace npugen {
@@ -22,6 +21,7 @@ uint32_t Word(std::span<const uint8_t> bytes, uint64_t offset) {
 struct Refusal {
   const char* code = nullptr;
   std::string detail;
+  uint32_t entries = 0;  ///< of the command that are in its queues by then
 };
 
 /// The checks follow the command's entries: barriers and bits of the first one, PEs and bits of the
@@ -51,7 +51,11 @@ Refusal RefusalOf(const NpuConfig& config, const Command& command) {
     }
   }
   if (std::optional<std::string> problem = CheckDispatch(config, command)) {
-    return {"BadField", *std::move(problem)};
+    uint32_t word = 0;
+    while ((command.words()[word] & ~UsedBits(info.opcode, word, config.bnn_enabled != 0)) == 0) {
+      ++word;
+    }
+    return {"BadField", *std::move(problem), word / kWordsPerEntry};
   }
   return {};
 }
@@ -91,6 +95,7 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     return stream;
   };
   constexpr uint64_t kHeaderBytes = uint64_t{kStreamHeaderEntries} * kEntryBytes;
+  if (offset % kEntryBytes != 0) return fail("BadField", offset, 0, "the doorbell is not aligned");
   if (offset + kHeaderBytes > program.size()) {
     return fail("WindowBounds", offset, 0, "the header lies outside the program window");
   }
@@ -105,6 +110,11 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
   const uint64_t end = offset + entries * kEntryBytes;
   if (end > program.size()) {
     return fail("WindowBounds", offset, 0, "the stream lies outside the program window");
+  }
+  for (uint64_t word = 5; word < 8; ++word) {
+    if (Word(program, offset + 4 * word) != 0) {
+      return fail("BadField", offset, 0, fmt::format("word {} of the header is not 0", word));
+    }
   }
   for (uint64_t at = offset + kHeaderBytes;;) {
     const uint32_t header = Word(program, at);
@@ -125,6 +135,8 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     for (size_t i = 0; i < words.size(); ++i) words[i] = Word(program, at + i * 4);
     Command command(std::move(words));
     if (const Refusal refusal = RefusalOf(config, command); refusal.code != nullptr) {
+      stream.refused = command;
+      stream.refused_entries = refusal.entries;
       return fail(refusal.code, at, tag, refusal.detail);
     }
     stream.commands.push_back(std::move(command));

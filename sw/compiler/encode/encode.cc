@@ -6,7 +6,6 @@
 #include <algorithm>
 
 #include "generator/support/check.h"
-
 #include "sw/stream/field_check.h"
 
 namespace npugen::compiler {
@@ -88,8 +87,7 @@ struct Axis {
 };
 
 /// What becomes of the sums of MATMUL and WINDOW.
-void SetSumFields(const NpuConfig& config, const ComputeRequest& request, int64_t positions,
-                  FieldWriter* fields) {
+void SetSumFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const KernelPart& part = request.part;
   if (request.group_end - request.group_begin > 1 && !layer.parameters.shared) {
@@ -97,7 +95,6 @@ void SetSumFields(const NpuConfig& config, const ComputeRequest& request, int64_
     fields->Set("weight_group_rows", GroupRows(config, layer, slices));
     fields->Set("param_group_rows", RecordRows(config, layer));
   }
-  fields->Set("tiles", CeilDiv(positions, config.accumulators));
   fields->Set("acc_init", request.first_part ? 1 : 0);
   fields->Set("drain", request.last_part ? 1 : 0);
   fields->Set("average", layer.average ? 1 : 0);
@@ -149,7 +146,6 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("y_start", y_start);
   fields->Set("x_start", x_start);
   fields->Set("out_w", x.count);
-  fields->Set("out_h", y.count);
   fields->Set("positions", x.count * y.count);
   // In a swapped operand a row is a column of the image: its last byte is that of the last image
   // row.
@@ -214,7 +210,7 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     fields->Set("k2_y_step", k2_rows);
     fields->Set("k2_row_step", k2_rows * y.pitch);
   }
-  SetSumFields(config, request, x.count * y.count, fields);
+  SetSumFields(config, request, fields);
 }
 
 /// Fields of layers of bits.
@@ -277,7 +273,6 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   }
   fields->Set("act_base", request.in_address[0]);
   fields->Set("out_base", request.out_address);
-  fields->Set("out_h", rows);
   fields->Set("row_bytes", row_bytes);
   if (rows > 1) {
     fields->Set("row_step", row_bytes);
@@ -286,7 +281,10 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   if (layer.kind == LayerKind::kMaximum || layer.kind == LayerKind::kArgMax) {
     fields->Set("minimum", layer.minimum ? 1 : 0);
   }
-  if (rows_matter) return;
+  if (rows_matter) {
+    fields->Set("out_h", rows);
+    return;
+  }
   const int64_t vectors = CeilDiv(row_bytes, config.post_width);
   fields->Set("out_w", vectors);
   fields->Set("positions", vectors * rows);
