@@ -591,7 +591,7 @@ module npu_pe #(
   // Core memory row port: records first (few rows), then weights, then tables of vector units; rows
   // from the bus use the other cycles, unless they are urgent or the row is wanted.
   // ---------------------------------------------------------------------------------------------
-  logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
+  logic        loader_row_valid, loader_row_ready, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
   //@ if units.bnn.enabled
   logic        is_threshold;      // results become bits
@@ -661,7 +661,6 @@ module npu_pe #(
     .gate_we_o    (gate_we),
     .gate_row_o   (gate_row),
     //@ endif
-    .active_o     (loader_active),
     .starved_o    (loader_starved),
     .slice_ready_o(slice_ready),
     .slice_take_i (slice_take),

@@ -49,7 +49,6 @@ module npu_weight_loader #(
   output wire [GateW-1:0]   gate_row_o,
   //@ endif
   // to the sequencer
-  output wire               active_o,       // slices are still to come
   output wire               starved_o,      // the next row has not arrived in core memory
   output wire               slice_ready_o,
   input  wire               slice_take_i,
@@ -187,7 +186,6 @@ module npu_weight_loader #(
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
   assign starved_o     = active_q && !out_of_memory && !arrived;
-  assign active_o      = active_q;
   assign slice_ready_o = ready_q;
   assign error_o       = active_q && out_of_memory;
   assign error_row_o   = row_q;

@@ -304,6 +304,15 @@ void FunctionalModel::Poison(uint64_t seed, bool keep_core_memory) {
 
 FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWindowCount>& windows,
                                          uint32_t doorbell, const FunctionalJobOptions& options) {
+  DecodedStream stream = DecodeStream(state_->config, windows[0].memory, doorbell);
+  FunctionalJobResult result = RunStream(windows, doorbell, stream, options);
+  result.stream = std::move(stream.commands);
+  return result;
+}
+
+FunctionalJobResult FunctionalModel::RunStream(
+    const std::array<FunctionalWindow, kWindowCount>& windows, uint32_t doorbell,
+    const DecodedStream& stream, const FunctionalJobOptions& options) {
   State& state = *state_;
   state.windows = windows;
   state.barriers.fill(0);
@@ -319,7 +328,6 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     pe.most_work = options.most_work;
   }
   FunctionalJobResult result;
-  const DecodedStream stream = DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
     result.error_code = fault.code;
     result.error_engine = engine;

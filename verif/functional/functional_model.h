@@ -19,6 +19,8 @@
 
 namespace npugen {
 
+struct DecodedStream;
+
 /// A memory window of the host interface. The memory belongs to the caller.
 struct FunctionalWindow {
   std::span<uint8_t> memory;  ///< size of the window is memory.size()
@@ -61,6 +63,7 @@ struct FunctionalJobResult {
   uint64_t multiplications = 0;  ///< products of all lanes, padding included
   std::vector<FunctionalFault> faults;  ///< with `every_fault`; none: done
   bool unfinished = false;              ///< `most_work` was reached
+  std::vector<Command> stream;          ///< the commands, as the observer was told of them
   bool ok() const { return error_code == 0; }
 };
 
@@ -84,6 +87,10 @@ class FunctionalModel {
   std::span<uint8_t> core_memory(uint32_t pe, uint32_t core);
 
  private:
+  FunctionalJobResult RunStream(const std::array<FunctionalWindow, kWindowCount>& windows,
+                                uint32_t doorbell, const DecodedStream& stream,
+                                const FunctionalJobOptions& options);
+
   struct State;
   std::unique_ptr<State> state_;
 };

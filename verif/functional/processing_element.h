@@ -26,10 +26,11 @@ struct ComputeFields {
   X(drain)                                                                                        \
   X(average)                                                                                      \
   X(acc_shift)                                                                                    \
-  X(packed_weights) X(minimum) X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min) X(act_max) \
-      X(act_base) X(b_base) X(out_w) X(out_h) X(x_step) X(row_step) X(y_start) X(y_step)          \
-          X(k2_y_step) X(x_start) X(row_bytes) X(in_h) X(k0_count) X(k1_count) X(k2_count)        \
-              X(k1_step) X(k2_row_step) X(groups) X(group_step) X(common_scale) X(weight_row)     \
+  X(packed_weights)                                                                               \
+  X(minimum) X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min) X(act_max) X(act_base)       \
+      X(b_base) X(out_w) X(out_h) X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step)         \
+          X(x_start) X(row_bytes) X(in_h) X(k0_count) X(k1_count) X(k2_count) X(k1_step)          \
+              X(k2_row_step) X(groups) X(group_step) X(common_scale) X(weight_row)                \
                   X(weight_group_rows) X(param_row) X(param_group_rows) X(out_base) X(out_x_step) \
                       X(out_row_step) X(out_group_step) X(out_zero_point) X(channels)             \
                           X(group_channels) X(positions) X(win_rows) X(win_cols) X(win_new_cols)  \

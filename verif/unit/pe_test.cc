@@ -825,7 +825,6 @@ TEST_F(PeTest, BitsRefused) {
       {{"two_planes", 1}, {"drain", 0}},
       {{"two_planes", 0}, {"gated", 1}},
       {{"thresholds", 2}},
-      {{"pool_bits", 1}},
       {{"two_planes", 0}, {"gated", 0}, {"skip_window", 1}},
   };
   for (size_t i = 0; i < changes.size(); ++i) {
