@@ -8,10 +8,10 @@ NPUGEN := $(BUILD)/npugen
 # Verilated models live beside the build; the variable also reaches the tests.
 export NPUGEN_CACHE ?= $(abspath $(BUILD)/cache)
 
-.PHONY: help setup configure build demo test test-asan test-specs test-jobs bench golden format clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-streams bench golden format clean
 
 help:  ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup:  ## install the Debian packages that are missing (asks apt; does nothing when all is there)
 	@./setup.sh
@@ -47,6 +47,10 @@ test-specs: configure  ## 300 random legal specs, each emitted, linted, built an
 test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make test does 2,000)
 	@cmake --build $(BUILD) --target system_job_order_test -j $(JOBS)
 	@NPUGEN_JOBS=10000 $(BUILD)/system_job_order_test --gtest_filter=*RandomOrders*
+
+test-streams: configure  ## 4,000 hostile streams on each of three NPUs, RTL against model (make test does 400)
+	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
+	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)

@@ -55,7 +55,8 @@ std::string EmitRegisterDocument(const Plan& plan) {
   out += Paragraph(fmt::format(
       "The register space has {} bytes on an AXI4-Lite bus. Registers have 32 bits; byte strobes "
       "are honoured: registers that store keep the bytes left out, the others take a write only "
-      "if all bytes with fields are strobed. An address without a register answers with a bus error (SLVERR). Offsets are in "
+      "if all bytes with fields are strobed. An address without a register answers with a bus "
+      "error (SLVERR). Offsets are in "
       "bytes. After a hardware reset registers that can be written are 0 unless said otherwise.",
       kRegisterSpaceBytes));
   const HardwareFeatures features = plan.config.features();
@@ -67,7 +68,8 @@ std::string EmitRegisterDocument(const Plan& plan) {
     out += fmt::format("\n## {} - {}\n\n", reg.name, offset);
     out += Paragraph(fmt::format(
         "{} ({}{})", reg.description, AccessText(reg.access),
-        reg.reset_value == 0 ? "" : fmt::format("; 0x{:x} after a hardware reset", reg.reset_value)));
+        reg.reset_value == 0 ? ""
+                             : fmt::format("; 0x{:x} after a hardware reset", reg.reset_value)));
     if (!reg.fields.empty()) out += '\n';
     for (const RegisterField& field : reg.fields) {
       if (!features.Has(field.feature)) continue;
@@ -85,7 +87,8 @@ std::string EmitCommandDocument(const Plan& plan) {
                             "then commands; an entry "
                             "is {} bytes, four little-endian words. Fields are given as "
                             "word[bits]. Commands of the short "
-                            "form leave out the last words, which then read as 0.",
+                            "form leave out the last words, which then read as 0. Bits that no "
+                            "field of the opcode uses must be 0.",
                             kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
   out += "\n## Opcodes\n\n";
   for (const OpcodeInfo& info : AllOpcodes()) {
@@ -99,9 +102,23 @@ std::string EmitCommandDocument(const Plan& plan) {
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out += fmt::format("\n## Layout {}: {}\n\n", layout->name, layout->description);
     for (const CommandField& field : layout->fields) {
-      out += Item(fmt::format("`{}` {}[{}]{}: {}", field.name, field.word,
+      // Who uses it, where not all commands of the layout do.
+      std::string users;
+      bool all = true;
+      for (const OpcodeInfo& info : AllOpcodes()) {
+        if (info.layout != layout) continue;
+        if ((field.users & Only(info.opcode)) == 0) {
+          all = false;
+        } else {
+          users += (users.empty() ? "" : ", ") + std::string(info.name);
+        }
+      }
+      out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,
                               Bits(field.lsb, field.width), field.is_signed ? " signed" : "",
-                              field.description));
+                              field.description,
+                              all             ? ""
+                              : users.empty() ? " (unused)"
+                                              : fmt::format(" ({})", users)));
     }
   }
   out += "\n## Hardware errors\n\n";

@@ -167,6 +167,7 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
                         (1u << (name == "pe_mask" ? config.pes() : config.cores)) - 1));
       } else if (is({"act_base", "b_base", "out_base", "local_address", "global_offset"})) {
         value = static_cast<int64_t>(random.Below(random.Chance(4) ? config.pe_memory_bytes : 256));
+        if (name == "global_offset" && !random.Chance(8)) value &= 0xff;
       } else if (is({"row_bytes", "in_h", "extent0", "extent1"})) {
         value = 1 + static_cast<int64_t>(random.Below(40));
       } else if (is({"group_channels", "channels", "out_w", "positions", "size0", "groups",

@@ -327,7 +327,7 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
 
   /// All bursts of the last job touch windows that permit it.
   void CheckBursts(const Windows& windows, const Timeline& timeline) {
-    const uint64_t bus = config_.axi_bytes;
+    const uint64_t bus = config_.axi_bytes();
     for (const TimelineEvent& event : timeline.events) {
       if (event.kind != TimelineEvent::Kind::kRead && event.kind != TimelineEvent::Kind::kWrite) {
         continue;
@@ -369,13 +369,16 @@ void HostileTest::RunCase(uint64_t seed, bool verbose) {
   image.insert(image.end(), stream.begin(), stream.end());
 
   Windows windows;
-  const uint32_t sizes[] = {static_cast<uint32_t>(image.size()), network.program.scratch_bytes,
-                            network.program.input_bytes, network.program.output_bytes};
+  constexpr uint32_t kLeastBytes = 512;  // for the addresses of random commands
+  const uint32_t sizes[] = {static_cast<uint32_t>(image.size()),
+                            std::max(network.program.scratch_bytes, kLeastBytes),
+                            std::max(network.program.input_bytes, kLeastBytes),
+                            std::max(network.program.output_bytes, kLeastBytes)};
   for (uint32_t i = 0; i < kWindowCount; ++i) {
     windows[i] = {npu_->MemoryBase() + i * kWindowPitch + 0x1000, sizes[i], i % 2 == 0 ? 1u : 3u};
     if (i > 0 && random.Chance(4)) windows[i].base += random.Below(64);
-    if (random.Chance(12)) windows[i].size = static_cast<uint32_t>(random.Below(sizes[i] + 1));
-    if (random.Chance(24)) windows[i].flags = static_cast<uint32_t>(random.Below(4));
+    if (random.Chance(60)) windows[i].size = static_cast<uint32_t>(random.Below(sizes[i] + 1));
+    if (random.Chance(100)) windows[i].flags = static_cast<uint32_t>(random.Below(4));
   }
   std::vector<std::vector<uint8_t>> memories;
   for (size_t size : sizes_) {
