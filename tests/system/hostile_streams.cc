@@ -1,6 +1,8 @@
 // Making streams, and deciding what of their effects is defined.
 #include "tests/system/hostile_streams.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -268,6 +270,7 @@ class Progress {
           const Command& command = *queues_[q].front();
           if (!Holds(command)) break;
           began_.insert({&command, q});
+          if (!Completes(config, command)) break;
           const bool is_held = &command == held && q == held_queue;
           const bool bytes = q == 0 && command.Get("signal_bytes") != 0;
           if (is_held && part_) break;
@@ -330,6 +333,13 @@ class Progress {
     return true;
   }
 
+  /// Its last row is there.
+  bool Completes(const NpuConfig& config, const Command& command) const {
+    return command.Get("wait1_en") == 0 ||
+           barriers_[static_cast<size_t>(command.Get("wait1_id"))] >=
+               WaitCount(config, command, 1);
+  }
+
   std::vector<std::deque<const Command*>> queues_;
   std::array<int64_t, 2 * kMostBarriers> barriers_ = {};
   bool part_ = false;  ///< what the held command signals before its end is counted
@@ -384,8 +394,8 @@ bool AccessLog::Races(const Accesses& a, const Accesses& b,
         command.Get("signal_id") != load.command->Get("signal_id")) {
       continue;
     }
-    if (command.opcode() != Opcode::kLoad || command.Get("signal_bytes") == 0) return true;
-    if (counting) before += BoxBytes(command);
+    if (command.opcode() != Opcode::kLoad) return true;
+    if (counting) before += command.Get("signal_bytes") != 0 ? BoxBytes(command) : 1;
   }
   const int64_t row_bytes = config_.core_row_bytes();
   const auto late = [&](const std::map<size_t, Bits>& reads, bool weights) {
@@ -414,7 +424,11 @@ std::string AccessLog::WhyUndefined(const std::vector<Command>& commands) const 
     if (accesses_[i].writes.contains(program)) return "the program is written";
     for (size_t j = 0; j < i; ++j) {
       if (accesses_[i].queue != accesses_[j].queue && Races(accesses_[i], accesses_[j], commands)) {
-        return "a race";
+        const auto name = [](const Accesses& accesses) {
+          return fmt::format("{} of queue {}",
+                             FindOpcode(accesses.command->words()[0] & 0xff)->name, accesses.queue);
+        };
+        return fmt::format("a race: {} and {}", name(accesses_[j]), name(accesses_[i]));
       }
     }
   }
