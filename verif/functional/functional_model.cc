@@ -424,7 +424,7 @@ FunctionalJobResult FunctionalModel::RunStream(
     if (ready.empty()) {
       if (refuses()) refuse();
       // A command that follows its weights has begun: it may be at fault before a row is missing.
-      if (!result.faults.empty()) return result;
+      const bool fails = !result.faults.empty();
       for (size_t pe = 0; options.every_fault && pe < state.pes.size(); ++pe) {
         if (queues[2 + pe].empty() || at_fault[2 + pe]) continue;
         const Command& command = *queues[2 + pe].front();
@@ -433,6 +433,7 @@ FunctionalJobResult FunctionalModel::RunStream(
         const std::optional<Fault> fault = state.pes[pe].Execute(command);
         if (fault) fail(Engine::kCompute, static_cast<uint16_t>(command.tag()), *fault);
       }
+      if (fails) return result;
       // Of the commands that wait, the first engine's is reported.
       uint16_t tag = 0;
       for (size_t queue = 0; queue < queue_count; ++queue) {
