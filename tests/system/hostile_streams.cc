@@ -336,8 +336,7 @@ class Progress {
   /// Its last row is there.
   bool Completes(const NpuConfig& config, const Command& command) const {
     return command.Get("wait1_en") == 0 ||
-           barriers_[static_cast<size_t>(command.Get("wait1_id"))] >=
-               WaitCount(config, command, 1);
+           barriers_[static_cast<size_t>(command.Get("wait1_id"))] >= WaitCount(config, command, 1);
   }
 
   std::vector<std::deque<const Command*>> queues_;

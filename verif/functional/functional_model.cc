@@ -95,8 +95,11 @@ struct FunctionalModel::State {
 
   /// Whether others may see the bytes of a LOAD arrive: it signals them, and they are one run.
   static bool ArrivesInPieces(const Command& command) {
-    return command.opcode() == Opcode::kLoad && command.entries() == 3 &&
-           command.Get("signal_bytes") != 0 && command.Get("signal_en") != 0;
+    for (const char* size : {"size1", "size2", "size3", "size4"}) {
+      if (command.entries() != 3 || command.Get(size) > 1) return false;
+    }
+    return command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0 &&
+           command.Get("signal_en") != 0;
   }
 
   /// Whether a LOAD may read before its waits hold.
