@@ -348,23 +348,24 @@ class Progress {
 
 }  // namespace
 
+bool AccessLog::Overlap(const std::map<size_t, Bits>& x, const std::map<size_t, Bits>& y) {
+  for (const auto& [memory, bits] : x) {
+    const auto other = y.find(memory);
+    if (other == y.end()) continue;
+    for (size_t i = 0; i < bits.size(); ++i) {
+      if ((bits[i] & other->second[i]) != 0) return true;
+    }
+  }
+  return false;
+}
+
 /// Whether `a` and `b`, in different queues, have a byte in common that one of them writes, and
 /// nothing puts one before the other.
 bool AccessLog::Races(const Accesses& a, const Accesses& b,
                       const std::vector<Command>& commands) const {
-  const auto overlap = [](const std::map<size_t, Bits>& x, const std::map<size_t, Bits>& y) {
-    for (const auto& [memory, bits] : x) {
-      const auto other = y.find(memory);
-      if (other == y.end()) continue;
-      for (size_t i = 0; i < bits.size(); ++i) {
-        if ((bits[i] & other->second[i]) != 0) return true;
-      }
-    }
-    return false;
-  };
-  const bool a_reads = overlap(a.reads, b.writes) || overlap(a.weights, b.writes);
-  const bool b_reads = overlap(b.reads, a.writes) || overlap(b.weights, a.writes);
-  const bool both_write = overlap(a.writes, b.writes);
+  const bool a_reads = Overlap(a.reads, b.writes) || Overlap(a.weights, b.writes);
+  const bool b_reads = Overlap(b.reads, a.writes) || Overlap(b.weights, a.writes);
+  const bool both_write = Overlap(a.writes, b.writes);
   if (!a_reads && !b_reads && !both_write) return false;
   const Progress without_a(config_, commands, a.command, a.queue);
   if (!without_a.Began(b.command, b.queue, b_reads)) return false;
@@ -373,7 +374,7 @@ bool AccessLog::Races(const Accesses& a, const Accesses& b,
   // One that follows a LOAD finds the bytes there whose arrival it waits for.
   const Accesses& load = a.queue == 0 ? a : b;
   const Accesses& follower = a.queue == 0 ? b : a;
-  if (load.queue != 0 || follower.queue < 2 || both_write || overlap(load.reads, follower.writes) ||
+  if (load.queue != 0 || follower.queue < 2 || both_write || Overlap(load.reads, follower.writes) ||
       load.command->entries() != 3 || load.command->Get("signal_bytes") == 0 ||
       load.command->Get("signal_en") == 0 || load.command->Get("core_memory") == 0) {
     return true;
@@ -421,6 +422,9 @@ std::string AccessLog::WhyUndefined(const std::vector<Command>& commands) const 
   const size_t program = sizes_.size() - kWindowCount;
   for (size_t i = 0; i < accesses_.size(); ++i) {
     if (accesses_[i].writes.contains(program)) return "the program is written";
+    if (accesses_[i].queue == 0 && Overlap(accesses_[i].reads, accesses_[i].writes)) {
+      return "a LOAD onto its source";
+    }
     for (size_t j = 0; j < i; ++j) {
       if (accesses_[i].queue != accesses_[j].queue && Races(accesses_[i], accesses_[j], commands)) {
         const auto name = [](const Accesses& accesses) {

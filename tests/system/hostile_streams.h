@@ -70,6 +70,8 @@ class AccessLog : public AccessObserver {
   static bool Has(const Bits& bits, int64_t address) {
     return bits[static_cast<size_t>(address) / 64] >> (address % 64) & 1;
   }
+  /// Whether the two have a byte in common.
+  static bool Overlap(const std::map<size_t, Bits>& x, const std::map<size_t, Bits>& y);
   Bits& BitsOf(std::map<size_t, Bits>& bits, size_t memory);
   bool Races(const Accesses& a, const Accesses& b, const std::vector<Command>& commands) const;
 
