@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The front door. `make help` lists what there is to do; CMake does the work under build/.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the Debian 12 packages that npugen needs: nothing when all are there, and nothing else ever.
 set -euo pipefail
 

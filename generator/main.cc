@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen: from one YAML spec to a working neural processing unit.
 #include <fmt/format.h>
 

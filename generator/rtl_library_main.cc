@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes the printed SystemVerilog that no spec influences: what rtl/ needs beside itself to be
 // linted.
 #include <cstdio>

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Says which tests a run of ctest skipped, and why: skipped.sh LAST_TEST_LOG. The log has the output
 # of all tests; GoogleTest ends a skipped one with `[  SKIPPED ] NAME (0 ms)` behind its reason.
 set -euo pipefail

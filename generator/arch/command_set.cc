@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of the command set and field access by name.
 #include "generator/arch/command_set.h"
 

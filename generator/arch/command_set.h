@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command set: one table of fields from which SystemVerilog structs, documentation, the
 // compiler's encoder and the functional model's decoder are all derived.
 //

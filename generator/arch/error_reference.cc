@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the errors from their tables.
 #include "generator/arch/error_reference.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The list of all errors, of npugen and of the hardware, for docs/errors.md and the help.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Features of the hardware that have registers, fields or error codes of their own.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rows of the register map.
 #include "generator/arch/register_map.h"
 
@@ -51,12 +52,7 @@ constexpr RegisterInfo kRegisters[] = {
     {"shape2", 0x018, Access::kReadOnly, 1, 0, "shape of the host interface", kShape2},
     {"pe_memory_bytes", 0x01c, Access::kReadOnly, 1, 0, "bytes of one PE memory", {}},
     {"core_memory_bytes", 0x020, Access::kReadOnly, 1, 0, "bytes of one core memory", {}},
-    {"features",
-     0x024,
-     Access::kReadOnly,
-     1,
-     0,
-     "what this NPU has and others may not have",
+    {"features", 0x024, Access::kReadOnly, 1, 0, "what this NPU has and others may not have",
      kFeatures},
     {"control", 0x040, Access::kWriteOnly, 1, 0, "commands to the controller", kControl},
     {"status", 0x044, Access::kReadOnly, 1, 0, "state of the controller", kStatus},
@@ -81,11 +77,8 @@ constexpr RegisterInfo kRegisters[] = {
     {"error_info", 0x060, Access::kReadOnly, 1, 0, "first error since reset", kErrorInfo},
     {"error_address_lo", 0x064, Access::kReadOnly, 1, 0, "its address, bits 31:0", {}},
     {"error_address_hi", 0x068, Access::kReadOnly, 1, 0, "its address, bits 63:32", {}},
-    {"bus_timeout", 0x070, Access::kReadWrite, 1, 0,
-     "watchdog of the bus",
-     kBusTimeout,
-     kWatchdogKey,
-     0x10000},
+    {"bus_timeout", 0x070, Access::kReadWrite, 1, 0, "watchdog of the bus", kBusTimeout,
+     kWatchdogKey, 0x10000},
     {"window_base_lo",
      0x080,
      Access::kReadWrite,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The register map: one table from which the register block, the C header and the documentation are
 // made.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen build: verilate a spec into a simulation model.
 #include <fmt/format.h>
 

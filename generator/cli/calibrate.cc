@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen calibrate: how often the gates of a fractional network open, into its file.
 #include <fmt/format.h>
 
@@ -65,7 +66,8 @@ int Calibrate(const CalibrateOptions& options) {
   const std::string out = json.dump(1) + '\n';
   const Status written = WriteFile(options.output, out);
   if (!written) return Report(written.errors());
-  fmt::print(TextStream({options.output}), "{}: activities of {} inputs\n", options.output, input->size() / bytes);
+  fmt::print(TextStream({options.output}), "{}: activities of {} inputs\n", options.output,
+             input->size() / bytes);
   return 0;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen check: is a spec legal, and what does it amount to?
 #include <cstdio>
 #include <memory>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What all subcommands share: exit status and the report of errors.
 #include "generator/cli/command.h"
 

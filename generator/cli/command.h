@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How subcommands join the program, and how they report errors.
 //
 // A command is a function that adds itself to the application; its action returns the exit status:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen compile: models become program files for the NPU of a spec.
 #include <fmt/format.h>
 
@@ -81,9 +82,10 @@ int CompileModels(const CompileCommandOptions& options) {
     const Program& program = (*programs)[m];
     uint64_t macs = 0;
     for (const ProgramLayer& layer : program.layers) macs += layer.macs;
-    fmt::print(text, "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
-               written_paths[m], program.layers.size(), macs, bytes[m].size(), program.scratch_bytes,
-               program.config_hash,
+    fmt::print(text,
+               "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
+               written_paths[m], program.layers.size(), macs, bytes[m].size(),
+               program.scratch_bytes, program.config_hash,
                program.cache_token == 0 ? "nothing cached"
                                         : fmt::format("cache token {:016x}", program.cache_token));
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen demo: handwritten digits on the reference design, by an int8 network and two of bits.
 #include <fmt/format.h>
 
@@ -98,7 +99,8 @@ Result<Digits> LoadDigits(const NpuConfig& config, const std::string& folder,
   for (const auto& [name, bytes] :
        {std::pair{"input.bin", &digits.input}, std::pair{files.outputs, &digits.outputs},
         std::pair{"labels.bin", &digits.labels}}) {
-    Result<std::vector<uint8_t>> content = ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
+    Result<std::vector<uint8_t>> content =
+        ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
     if (!content) return content.errors();
     // More than that fits together with nothing.
     if (content->size() > kMostDataBytes) return DataDamaged(folder);

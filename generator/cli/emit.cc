@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen emit: write the hardware, headers, constraints and documents of a spec.
 #include "generator/emit/emit.h"
 

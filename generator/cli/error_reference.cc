@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen error-reference: print the list of all errors and exit statuses (docs/errors.md).
 #include "generator/arch/error_reference.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen estimate: cycles of each layer from the compiled command stream, without simulation; and
 // how far they are from the hardware's.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen run: a model on the cycle-accurate NPU, compared with the golden model, layer by layer.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Jobs of several models and program files in turn, on one cycle-accurate NPU.
 #include "generator/cli/run_jobs.h"
 

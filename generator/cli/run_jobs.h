@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen run of several models or program files: what the command line says of them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared parts of `npugen build`, `run` and `demo`.
 #include "generator/cli/simulate.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the commands that simulate share: options, the build of the model, the progress line.
 #pragma once
 

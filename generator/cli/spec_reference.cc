@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen spec-reference: print the reference of all spec keys (docs/spec.md).
 #include <cstdio>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen synth: area per module with Yosys.
 #include "generator/synth/synth.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a configuration amounts to.
 #include "generator/config/describe.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a configuration amounts to: for `npugen check` and for other programs.
 #pragma once
 

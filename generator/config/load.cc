@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a spec to the configuration.
 #include "generator/config/load.h"
 

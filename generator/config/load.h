@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From a spec to the configuration: the one way in for every part of npugen.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The configuration object: everything that the generator, compiler, models and driver know about
 // one NPU.
 #pragma once

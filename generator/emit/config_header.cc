@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_config.h: the numbers of one configuration for C.
 #include "generator/emit/config_header.h"
 

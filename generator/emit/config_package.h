@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_cfg_pkg: the configuration as SystemVerilog constants.
 #pragma once
 

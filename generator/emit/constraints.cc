@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the timing constraints.
 #include "generator/emit/constraints.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the reference documents of an emitted NPU, in Markdown.
 #include "generator/emit/documents.h"
 

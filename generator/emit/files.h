@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files in memory, and their way to the disk: all of them or none.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints C headers: freestanding C11, macros only.
 #pragma once
 

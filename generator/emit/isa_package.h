@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_isa_pkg: the command set as SystemVerilog constants and packed structs.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Computes the compressor trees of npu_popcount and prints the module.
 #include "generator/emit/popcount.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_popcount: bits of two operands that agree, counted, with a compressor tree for each
 // kind of target.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_regs: the AXI4-Lite register block of the register map.
 #include "generator/emit/register_block.h"
 
@@ -326,7 +327,8 @@ void PrintOutputs(SvWriter& out, const HardwareFeatures& features) {
 std::string EmitRegisterBlock(const HardwareFeatures& features) {
   SvWriter out(
       "Register block of the host: an AXI4-Lite slave with one access of each kind under way. An "
-      "address without a register answers SLVERR; bits outside of fields read as 0. A write changes "
+      "address without a register answers SLVERR; bits outside of fields read as 0. A write "
+      "changes "
       "the strobed bytes, and commands only if all of their bytes are strobed.",
       "");
   out.Line("module npu_regs (").In();

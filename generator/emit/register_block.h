@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_regs: the AXI4-Lite register block of the register map.
 #pragma once
 

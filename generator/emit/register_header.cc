@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints npu_registers.h: the register map for C.
 #include "generator/emit/register_header.h"
 

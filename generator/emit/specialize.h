@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes a file of the RTL library the file of one configuration.
 //
 // Three comment directives exist:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints SystemVerilog that has no behaviour of its own to review: packages and register decode.
 #pragma once
 

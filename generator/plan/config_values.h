@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names under which configuration values appear in RTL directives, packages, headers and
 // reports.
 //

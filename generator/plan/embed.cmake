@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes OUTPUT, a C++ file that holds the texts of SOURCES (a comma-separated list) for rtl_library.h.
 string(REPLACE "," ";" SOURCES "${SOURCES}")
 set(code "// Embedded at build time from rtl/.\n#include \"generator/plan/rtl_library.h\"\n\n")

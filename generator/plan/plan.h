@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides what an emission consists of; emit/ only prints it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The hand-written RTL, embedded at build time so that the program needs no source tree.
 #pragma once
 

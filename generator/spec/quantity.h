@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers with units, names and powers of two as specs write them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Prints the reference of the spec from the schema, the rules and the table of errors.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The schema of a spec: one table of keys that drives reading, messages and the reference.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads a spec against the schema and reports everything that is wrong with it.
 #include "generator/spec/spec.h"
 

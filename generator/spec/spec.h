@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A spec as read: the value of each schema key, where it stands, and whether it can be used.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads YAML of unknown origin into a plain tree with places; refuses what specs do not need.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Folders are checked by their descriptors, files by the digests beside them.
 #include "generator/support/cache.h"
 
@@ -61,8 +62,7 @@ std::string Distrust(const struct stat& info) {
 
 /// Checks a folder that exists, and takes others' rights to read it.
 Status CheckFolder(const std::string& path) {
-  const FileDescriptor folder(
-      open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  const FileDescriptor folder(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   struct stat info = {};
   if (!folder.ok()) {
     const int error = errno;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A cache of code and results in a folder of the user's own. Others can write nothing into it, an
 // entry appears whole or not at all, and what is read is what was stored.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks of what npugen itself must have got right. Unlike assert() they stand in every build: a
 // release must not go on with a wrong result either.
 #pragma once
@@ -14,7 +15,8 @@ namespace npugen {
 /// Ends the program with InternalError(`what`) unless `holds`.
 inline void Check(bool holds, std::string_view what,
                   std::source_location where = std::source_location::current()) {
-  if (!holds) [[unlikely]] InternalError(what, where);
+  if (!holds) [[unlikely]]
+    InternalError(what, where);
 }
 
 }  // namespace npugen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Look-ups in the table of errors and their presentation.
 #include "generator/support/diagnostic.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Errors as values: a code from one table, a place in a file, what is wrong and what would be
 // legal.
 #pragma once
@@ -59,9 +60,10 @@ std::string FormatDiagnostic(const Diagnostic& diagnostic, bool color);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::move(value)) {}                           // NOLINT: implicit by design
-  Result(Diagnostics errors) : state_(std::move(errors)) {}               // NOLINT: implicit by design
-  Result(Diagnostic error) : state_(OneDiagnostic(std::move(error))) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::move(value)) {}              // NOLINT: implicit by design
+  Result(Diagnostics errors) : state_(std::move(errors)) {}  // NOLINT: implicit by design
+  Result(Diagnostic error)
+      : state_(OneDiagnostic(std::move(error))) {}  // NOLINT: implicit by design
 
   bool ok() const { return std::holds_alternative<T>(state_); }
   explicit operator bool() const { return ok(); }

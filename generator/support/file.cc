@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads by open, poll and read; writes by a file beside, fsync and rename.
 #include "generator/support/file.h"
 

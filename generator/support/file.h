@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files as bytes. What is read is bounded in size and time; what is written replaces a file whole
 // or leaves it as it was.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // fork and exec with the child's output in a log file.
 #include "generator/support/process.h"
 

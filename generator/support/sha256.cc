@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Calls libnettle.
 #include "generator/support/sha256.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What is temporary stands in a list, which a thread works off when a signal comes.
 #include "generator/support/temporary.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files and folders that are gone when their work is done, also when the user interrupts it.
 #pragma once
 

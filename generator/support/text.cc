@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small text tools that all printers share.
 #include "generator/support/text.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small text tools that all printers share: aligned tables, names, hashes, spelling distance.
 #pragma once
 

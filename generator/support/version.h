@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The version that every emitted banner and manifest carries.
 #pragma once
 

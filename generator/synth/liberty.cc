@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Groups and attributes of a liberty file first, then the meaning of those that describe logic.
 #include "generator/synth/liberty.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reader of cell libraries in liberty format: area, pins and logic of every cell.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The script that Yosys gets, what stands in for the cells it does not know, and its run.
 #include "generator/synth/mapping.h"
 

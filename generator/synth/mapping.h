@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Yosys on an emission: every module is mapped once to the cells of a library, memories stay black
 // boxes.
 #pragma once

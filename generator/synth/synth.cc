@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns the statistics of a mapped emission into areas per module.
 #include "generator/synth/synth.h"
 
@@ -177,8 +178,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
   const FileSet script = MappingFiles(*files, *library, MappingResult::kStatistics);
   // Where the library lies does not matter.
   const LibraryFile anywhere = {"", library->text, library->cells};
-  const std::string key = CacheKey(
-      *files, MappingFiles(*files, anywhere, MappingResult::kStatistics), library->text);
+  const std::string key =
+      CacheKey(*files, MappingFiles(*files, anywhere, MappingResult::kStatistics), library->text);
   std::optional<Cache> cache;
   if (!options.cache_folder.empty()) {
     Result<Cache> opened = Cache::Open(options.cache_folder);
@@ -281,7 +282,8 @@ Result<AreaReport> Synthesize(const NpuConfig& config, const SynthOptions& optio
       });
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   // Without its entry the report is still good, so failures to write that are no errors.
-  if (cache) [[maybe_unused]] const bool stored = StoreReport(*cache, key, AreaJson(config, report));
+  if (cache) [[maybe_unused]]
+    const bool stored = StoreReport(*cache, key, AreaJson(config, report));
   return report;
 }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Area of an emitted NPU: Yosys maps it to a cell library, memories stay black boxes.
 #pragma once
 

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Multiplier of the synthesis views of npu_requantize and npu_softmax: 33 bits signed by 31 bits
 // unsigned, radix-4 Booth rows added up to two.
 //

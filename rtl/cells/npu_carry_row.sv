@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // One addition on the carry chain of an FPGA: sum = d + f + carry, one LUT per bit.
 //
 // The LUT of a bit can also hold what f_i is made of, where d_i comes from elsewhere: up to five

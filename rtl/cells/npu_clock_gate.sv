@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Gated clock: rises with clk_i in the cycles whose enable_i is 1, without glitches.
 //
 // A unit clears its enable in cycles in which none of its registers would change, so that it works

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Small first-in first-out queue in registers; the oldest word is visible without a read cycle.
 //
 // For more than a few words use npu_ram_fifo, which sits in a memory cell.

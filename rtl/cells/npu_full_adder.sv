@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Full adders side by side: a + b + c = sum + 2 * carry in every bit, without carries between bits.
 //
 // A module of its own so that synthesis can map it to the library's full adder, which tools do not

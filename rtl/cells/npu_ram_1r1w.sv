@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // One-read one-write memory with registered read: the single place where a memory macro replaces
 // this cell.
 //

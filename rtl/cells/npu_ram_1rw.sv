@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Single-port memory with byte enables and registered read: the cell behind every memory bank.
 //
 // One access per cycle: a write where any bit of be_i is set, else a read. The output changes only

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // First-in first-out queue in a memory cell, for more words than npu_fifo should hold in registers.
 //
 // One push and one pop per cycle (from Depth 2 on). The oldest word waits in the memory's output

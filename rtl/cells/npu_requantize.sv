@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // One lane of post-processing: adds the bias, multiplies by a 31-bit multiplier, shifts with
 // TFLite's rounding, adds the zero point and saturates to a byte or to a part of a wider result.
 //

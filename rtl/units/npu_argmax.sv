@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Position of the first largest (or smallest) byte of rows of int8 values (docs/machine.md 4.7).
 //
 // Reads a vector of the row, compares its bytes one per cycle, and writes the position as four

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Lets two requesters share one AXI read channel: bit 0 of the id is 0 for the command fetch and 1
 // for the tensor load.
 //

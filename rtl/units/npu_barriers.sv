@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The barriers: counters that only grow, read by every command queue.
 //
 // Any number of ports may arrive in one cycle, also at the same barrier; all count. An arrival

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Command queue of one engine: entries wait in a memory, the oldest command in a register of its
 // own.
 //

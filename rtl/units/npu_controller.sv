@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The controller: runs jobs. Command fetch, dispatcher, barriers, errors, reset, counters and
 // trace.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Core: parameter memory, lanes of SIMD MACs with a weight shadow register, and accumulators in two
 // halves.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Command dispatcher: checks commands in stream order and copies them to the queues of their
 // engines.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The two DMA engines and what they share: the read port of the PE memories (LOAD with a local
 // source, STORE).
 module npu_dma #(

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Turns the aligned beats of a source into the aligned words of a destination, run by run.
 //
 // A run is `size` bytes at any destination address. Its bytes are fill, then bytes of the source,

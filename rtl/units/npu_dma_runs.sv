@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Lists the runs of a DMA box: size1*size2*size3*size4 of them, dimension 1 innermost, one per
 // cycle.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // One lane's sum of products: sum_o = sum_i + slots . weights, all signed, wrapping at 32 bits.
 //
 // Binary: slots and weights are bits of value +1 and -1, and only bytes with valid_i count.

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Dot-product tile: Lanes dot products of Simd int8 pairs, each added to a 32-bit sum.
 //
 // Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each
 // group's parameter records before its first result.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Epochs of bus ids: which answers belong to a reset machine.
 //
 // AXI does not let a master withdraw a burst. When the machine is cleared while bursts are under

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Command fetch: reads a stream from memory window 0, checks its header, delivers its entries.
 //
 // The first burst is on the bus in the cycle after start_i. Up to SpecEntries entries are read

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The tensor LOAD engine: boxes from bus memory (or PE memory) to PE and core memories, with fill
 // outside the source's bounds.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Table look-up: replaces each byte of a vector by the byte that a 256-entry table holds for it.
 //
 // The table stands in Ports memories of 256 bytes with the same content, so Ports bytes are looked

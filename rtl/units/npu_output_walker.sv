@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Output walker: the PE memory address of each result position, in row-major order, group by group.
 module npu_output_walker #(
   parameter int unsigned PostWidth = 16  //@ = units.postprocess_width  -- bytes per vector

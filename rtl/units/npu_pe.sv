@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Processing element: PE memory, one sequencer, cores in lockstep, post-processing and vector
 // units.
 //

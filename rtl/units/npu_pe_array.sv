@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // PE array: a grid of processing elements on one command broadcast and one bus side.
 //
 // A bus write goes to every PE of its mask; each takes it when its memory is free, and the write

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // PE memory: banked, byte-addressed activation memory with unaligned vector ports for compute and
 // an aligned port for the bus side.
 //

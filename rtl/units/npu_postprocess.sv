@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Post-processing: Width lanes of requantization, averaging, element-wise arithmetic or clamping,
 // to int8 results or to one byte of wider ones.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Row writer: gathers the bus beats on their way to core memory into whole rows, so that a row
 // costs the memory one cycle and not one for every beat. Weights then arrive at full speed even
 // while compute reads a row in almost every cycle.

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Sequencer: walks the loops of a compute command and grants the vector fetches of a cycle.
 //
 // Loops, innermost first: fetches of one position (window columns and rows, kernel rows of a

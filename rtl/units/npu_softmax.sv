@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Softmax over rows of int8 values, bit for bit TFLite's (docs/machine.md 4.6).
 //
 // Three passes over a row: the maximum, a vector at a time; the sum of the exponential terms, which

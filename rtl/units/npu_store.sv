@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The tensor STORE engine: boxes from one PE's memory to bus memory.
 //
 //   command -> npu_dma_runs -> check -+-> bursts -> AW                  B -> completion

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Threshold unit: sums become codes of one or two bits, which leave as planes of bits.
 //
 // v = sum + bias; one threshold: code = (v >= 0); three: code = (v >= 0) + (v >= second) +

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The NPU: register block, controller, tensor DMA and PE array behind AXI4-Lite, AXI4 and an
 // interrupt.
 //

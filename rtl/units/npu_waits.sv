@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Whether the waits of a command hold: combinational comparison with the counts of the barriers.
 //
 // Numbers of barriers that count have been checked by the dispatcher.

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Bus watchdog: finds a bus that does not answer.
 //
 // While bursts are under way, time is divided into periods of timeout_i cycles. A requester that

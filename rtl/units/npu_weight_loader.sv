@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // Weight loader: brings the slices of a MATMUL or WINDOW command into the weight shadow registers,
 // in the order in which the sequencer uses them and one slice ahead of it.
 //

@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // The memory windows of a job: taken over from the registers at the doorbell, so that writing the
 // registers changes nothing until the next one, and checked there.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The stages of the compiler in order: lower, plan, tile, schedule, encode.
 #include "sw/compiler/compiler.h"
 
@@ -232,9 +233,8 @@ Status CheckStreams(const NpuConfig& config, const Compilation& compilation) {
   for (const uint32_t offset : offsets) {
     const StreamReport report = CheckStream(config, program.image, offset);
     if (report.problems.empty()) continue;
-    return Diagnostic{DiagnosticCode::kCompileStream,
-                      SourceLocation{compilation.model->name, 0, 0}, report.problems.front(),
-                      "please report it with the model and the spec"};
+    return Diagnostic{DiagnosticCode::kCompileStream, SourceLocation{compilation.model->name, 0, 0},
+                      report.problems.front(), "please report it with the model and the spec"};
   }
   return Unit{};
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The compiler: a checked model and a configuration become a program for the NPU.
 #pragma once
 
@@ -24,8 +25,8 @@ Result<Program> Compile(const Model& model, const NpuConfig& config,
 /// Compiles models that take turns on one NPU. Where that is faster by the estimate, their cached
 /// parameters share core memory and they have one cache token, so that changing from one to another
 /// loads nothing again. Else each program is the one that Compile() makes of its model: it has all
-/// of core memory, and the first job after another program's is cold. One program for each model, in
-/// their order.
+/// of core memory, and the first job after another program's is cold. One program for each model,
+/// in their order.
 Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
                                              const NpuConfig& config,
                                              const CompileOptions& options = {});

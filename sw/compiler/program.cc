@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program file, written and read byte by byte so that host byte order does not matter.
 #include "sw/compiler/program.h"
 

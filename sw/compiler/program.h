@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A compiled model: everything a driver needs to run it, and tables that tell people about it.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* The file that `npugen compile` writes and that drivers read: a header with tables at fixed
  * offsets.
  *

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The driver: identity check, program check, submit, wait, errors, reset.
 #include "sw/driver/npu_driver.h"
 

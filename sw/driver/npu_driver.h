@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Driver of an npugen NPU: freestanding C11 without allocation, without libc and without global
 // state.
 //

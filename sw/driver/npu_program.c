@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The check of a program file, after sw/compiler/program_format.h.
 #include "sw/driver/npu_program.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a valid program file is: the one check that the driver and the host's reader share.
 //
 // Freestanding C11 that reads byte by byte, so that neither alignment nor byte order of the host

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The board of the emulated RISC-V system: where the NPU, the timer and the mailbox are.
 //
 // C and assembler include it. Memory from BOARD_MEMORY_BASE on is shared by CPU and NPU.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Start-up and trap entry of the bare-metal firmware (RV32IM, machine mode).
 #include "sw/firmware/board.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bare-metal firmware: runs one program twice through the driver, polling and with an interrupt.
 #include <stddef.h>
 #include <stdint.h>

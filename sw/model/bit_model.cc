@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tensors of bits and bounds of sums.
 #include "sw/model/bit_model.h"
 

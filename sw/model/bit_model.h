@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parts of networks of bits that every reader needs: tensors, packed filters, checks of sums.
 #pragma once
 

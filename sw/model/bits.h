@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Single bits of kBits tensors; the layout is that of Tensor in model.h.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Permutations of output channels, and of the filters behind them.
 #include "sw/model/channel_order.h"
 

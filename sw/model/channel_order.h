@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Channels of gated layers in the order of their activity.
 #pragma once
 

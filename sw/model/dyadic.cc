@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Schoolbook arithmetic in words of 32 bits: numbers here have a few dozen of them at most.
 #include "sw/model/dyadic.h"
 

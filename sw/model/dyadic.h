@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exact arithmetic on numbers m * 2^e with integers m of any length: what sums and products of
 // floating-point constants are.
 #pragma once

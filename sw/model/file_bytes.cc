@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Model files as bytes.
 #include "sw/model/file_bytes.h"
 

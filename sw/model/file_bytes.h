@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Model files as bytes.
 #pragma once
 
@@ -9,8 +10,8 @@
 
 namespace npugen {
 
-/// The contents of the file at `path`, or of standard input (kStandardStream): at most 2 GiB (M108);
-/// errors of ReadFileBytes().
+/// The contents of the file at `path`, or of standard input (kStandardStream): at most 2 GiB
+/// (M108); errors of ReadFileBytes().
 Result<std::vector<uint8_t>> ReadModelFile(const std::string& path);
 
 }  // namespace npugen

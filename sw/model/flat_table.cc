@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The checks behind the FlatBuffer accessors.
 #include "sw/model/flat_table.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bounds-checked reading of FlatBuffer files: every offset, table and vector is checked against the
 // file.
 #pragma once

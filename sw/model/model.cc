@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Sizes and names of the model's parts.
 #include "sw/model/model.h"
 

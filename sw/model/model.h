@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A quantized network as the compiler and the golden model see it: tensors and operators, already
 // checked.
 #pragma once

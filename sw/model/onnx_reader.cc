@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Nodes are executed symbolically in the file's order: constants are evaluated, activations of bits
 // and bytes are tensors, and sums of a layer stay open, as a function of the integer sum for each
 // channel, until a quantizer or the graph's output closes them.

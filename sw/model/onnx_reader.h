@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads networks of bits from ONNX files (docs/onnx.md).
 #pragma once
 

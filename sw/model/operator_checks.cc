@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shape, type and quantization rules of each supported operator.
 #include "sw/model/operator_checks.h"
 

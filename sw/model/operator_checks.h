@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Decides whether an operator is one that npugen executes exactly as TensorFlow Lite Micro does.
 #pragma once
 

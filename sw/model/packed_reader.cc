@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // JSON is checked for syntax, depth and repeated keys before it is kept; then layer by layer.
 #include "sw/model/packed_reader.h"
 

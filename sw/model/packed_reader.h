@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads packed-bit networks (docs/packed_bits.md): layers as JSON, weights as bits and bytes in a
 // second file.
 #pragma once

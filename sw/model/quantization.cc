@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Derivation of TFLite's integer parameters; the formulas are those of the TFLM reference kernels.
 #include "sw/model/quantization.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The integer parameters that TensorFlow Lite derives from scales, zero points and window shapes.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Identifiers within files come first, then extensions.
 #include "sw/model/read_model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The way from a file to a network, whatever the file's format.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From the file's tables to a Model: parse tensors, check the graph, check every operator.
 #include "sw/model/tflite_reader.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads int8 TensorFlow Lite files; whatever the file, the answer is a checked model or a list of
 // errors.
 #pragma once

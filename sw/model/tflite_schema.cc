@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Names of the TensorFlow Lite schema, for messages.
 #include "sw/model/tflite_schema.h"
 

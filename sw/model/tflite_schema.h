@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers of the TensorFlow Lite schema (version 3): fields, types and operators that the reader
 // knows.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Estimates as job reports.
 #include "sw/runtime/estimate_model.h"
 

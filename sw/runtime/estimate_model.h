@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The performance model in the form of a run: the same rows, causes and totals, without hardware.
 #pragma once
 

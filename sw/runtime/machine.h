@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A machine with an NPU in it, as a host program sees it: registers, memory, time and an interrupt
 // line.
 #pragma once

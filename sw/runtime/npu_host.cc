@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The platform shim under the C driver, memory placement, and one job after the other.
 #include "sw/runtime/npu_host.h"
 
@@ -18,8 +19,8 @@ constexpr uint64_t kResetTimeoutCycles = 1'000'000;
 /// What scratch and outputs hold before a job: a byte that is never written shows.
 constexpr uint8_t kStaleByte = 0xa5;
 
-/// Buffers begin at multiples of it. Bursts end at 4 KiB, so what a job takes would otherwise depend
-/// on what else was placed before it.
+/// Buffers begin at multiples of it. Bursts end at 4 KiB, so what a job takes would otherwise
+/// depend on what else was placed before it.
 constexpr uint64_t kPlacementBytes = 4096;
 static_assert(kPlacementBytes % NPU_PROGRAM_ALIGNMENT == 0);
 

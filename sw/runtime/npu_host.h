@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Runs compiled programs on a machine, through the C driver and nothing else.
 #pragma once
 

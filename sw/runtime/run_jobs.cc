@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Jobs in an order, their outputs compared, and the report.
 #include "sw/runtime/run_jobs.h"
 

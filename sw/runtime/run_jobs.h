@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several programs on one machine: jobs in any order, as a host that shares an NPU gives them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The checking run, the measured runs, and the comparison of their tensors with the golden model.
 #include "sw/runtime/run_model.h"
 

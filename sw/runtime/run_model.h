@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One model on one machine: a checking run with all tensors, then measured runs of the plain
 // program.
 #pragma once

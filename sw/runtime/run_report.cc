@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layer rows, totals, table and JSON of a run.
 #include "sw/runtime/run_report.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a run of a model came to: tensors against the golden model, cycles of each layer and where
 // they went.
 #pragma once

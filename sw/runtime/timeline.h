@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What an NPU did during a job, as a list of events with a begin and an end.
 #pragma once
 

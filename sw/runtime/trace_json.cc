@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Tracks, slices and counters of a timeline as text.
 //
 // Units run their commands strictly in order, so the n-th command that a unit took is the n-th one

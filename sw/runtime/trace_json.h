@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The timeline of a job in the Chrome trace-event format, which ui.perfetto.dev opens.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Field checks, in the order in which hardware makes them.
 #include "sw/stream/field_check.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The checks of docs/machine.md that a command's fields must pass, one definition for all who need
 // it: the compiler's encoder, the stream checker and the functional model.
 #pragma once

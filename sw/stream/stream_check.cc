@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Static check of a command stream: structure, field consistency and freedom from deadlock.
 #include "sw/stream/stream_check.h"
 

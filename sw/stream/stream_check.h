@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Static check of a command stream: structure, fields and freedom from deadlock.
 #pragma once
 

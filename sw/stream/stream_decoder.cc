@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The dispatcher's view of a stream: header words and command lengths.
 #include "sw/stream/stream_decoder.h"
 

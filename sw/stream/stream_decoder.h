@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Cuts a command stream into commands, with the checks of the dispatcher.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen_bench: cycles of networks and layers on verilated hardware, simulation rates, build times.
 //
 //     npugen_bench [--write FILE] [--builds]
@@ -149,7 +150,8 @@ void Networks(Document* document) {
   document->Line("");
   document->Line(
       "256 MACs per cycle, 16-byte bus, memory latency 50 cycles. Cycles, cold, cached and use are "
-      "what docs/figures.md defines: doorbell to interrupt of one inference; cold loads everything, "
+      "what docs/figures.md defines: doorbell to interrupt of one inference; cold loads "
+      "everything, "
       "cached finds its parameters in core memory.");
   document->Line("");
   document->Line(

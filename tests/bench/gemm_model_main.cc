@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npugen_gemm_model: writes a matrix product as a .tflite file, for measurements.
 //
 //     npugen_gemm_model OUTPUT.tflite ROWS DEPTH COLUMNS

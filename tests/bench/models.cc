@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The writer of each network; weights come from a fixed seed.
 #include "tests/bench/models.h"
 

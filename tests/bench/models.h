@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of one or a few layers whose speed is worth knowing, as .tflite files.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // FST files, by the reader that comes with Verilator.
 #include "tests/bench/waves.h"
 

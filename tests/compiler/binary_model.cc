@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random networks of bits.
 #include "tests/compiler/binary_model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks of bits: compiled, run on the functional model, every tensor compared with the golden
 // model.
 #include <fmt/format.h>

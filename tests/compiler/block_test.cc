@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random networks of inverted residuals, squeeze-excite and necks on many memories: none ends in a
 // hardware error, none differs from the golden model, and who is refused is told why.
 #include <fmt/format.h>

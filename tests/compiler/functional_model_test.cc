@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The functional model reports what the hardware reports, and shows missing barriers.
 #include "verif/functional/functional_model.h"
 

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // Several PEs share the work: every tensor equals the golden model's on grids of all kinds.
 #include <gtest/gtest.h>
-
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compile, run, compare.
 #include "tests/compiler/harness.h"
 

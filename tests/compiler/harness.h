@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compiles a model, runs it on the functional model and compares every tensor with the golden
 // model.
 #pragma once

@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 // Real networks: every tensor of the functional model equals the golden model's, cold and warm.
 #include <gtest/gtest.h>
-
 
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"

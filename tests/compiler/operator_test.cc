@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Single operators: the shared collection with TFLM's bytes, and random ones on random small NPUs.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Parameters go where results come from: cores and PEs without channels get none, and what they
 // hold instead does not matter.
 #include <gtest/gtest.h>
@@ -6,8 +7,8 @@
 #include <vector>
 
 #include "sw/model/tflite_reader.h"
-#include "tests/compiler/harness.h"
 #include "sw/stream/stream_decoder.h"
+#include "tests/compiler/harness.h"
 #include "verif/random/random_model.h"
 
 namespace npugen::testing {
@@ -20,8 +21,7 @@ struct Cores {
 
 Cores CoresOf(const NpuConfig& config, const Program& program) {
   Cores cores{std::vector<int64_t>(config.pes(), 0), std::vector<int64_t>(config.pes(), 0)};
-  for (const Command& command :
-       DecodeStream(config, program.image, program.cold_offset).commands) {
+  for (const Command& command : DecodeStream(config, program.image, program.cold_offset).commands) {
     const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
     const bool load = command.opcode() == Opcode::kLoad && command.entries() > 1 &&
                       command.Get("core_memory") != 0;
@@ -92,8 +92,8 @@ TEST(PesWithoutGroups, GetNoParameters) {
     const Result<Program> program = Compile(*model, config);
     if (!program) continue;
     const Cores cores = CoresOf(config, *program);
-    const int64_t pes = std::count_if(cores.used.begin(), cores.used.end(),
-                                      [](int64_t used) { return used > 0; });
+    const int64_t pes =
+        std::count_if(cores.used.begin(), cores.used.end(), [](int64_t used) { return used > 0; });
     // Divided by rows of the input all PEs need all parameters.
     if (pes < 2 || pes == config.pes()) continue;
     ++checked;

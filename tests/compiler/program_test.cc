@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program file: round trip, determinism, and files that were damaged or forged.
 #include "sw/compiler/program.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Networks written by hand for corners of the compiler: tiling, splits, broadcasts, aliases,
 // limits, refusals.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Models that are compiled together keep their parameters in one core memory.
 #include <gtest/gtest.h>
 

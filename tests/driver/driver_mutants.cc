@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mutants of the driver: each small change of its source must make a test of driver_test fail.
 //
 //     driver_mutants COMPILER INCLUDE_FOLDERS TEST WORK_FOLDER EQUIVALENT SOURCE...

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C driver against a scripted register file: every result code, every way a job can end.
 #include <gtest/gtest.h>
 

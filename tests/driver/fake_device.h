@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A register file that plays an NPU from a script: how long a job takes and how it ends.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Program files for tests of readers: consistent, though their commands would do nothing.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The driver and the host's reader have one notion of a valid program file.
 #include "tests/driver/program_file.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The performance model on its own: its sums, its limits, what must not change its result and what
 // must.
 #include "verif/estimate/estimate.h"

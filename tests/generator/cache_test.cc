@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cache takes nothing that others could have written, and gives what was stored.
 #include "generator/support/cache.h"
 
@@ -94,9 +95,9 @@ TEST_F(CacheTest, GivesWhatWasStored) {
   const fs::path file = Store("text");
   EXPECT_EQ(FindError(), DiagnosticCode::kInternal);
   EXPECT_TRUE(CheckCachedFile(file.string()).ok());
-  EXPECT_EQ(testing::RunShell("cd " + file.parent_path().string() + " && sha256sum -c SHA256SUMS")
-                .status,
-            0);
+  EXPECT_EQ(
+      testing::RunShell("cd " + file.parent_path().string() + " && sha256sum -c SHA256SUMS").status,
+      0);
   EXPECT_EQ(Store("other"), file) << "the first one stays";
   EXPECT_EQ(testing::ReadFile(file), "text");
   for (const char* text : {"", "texT", "text and more"}) {

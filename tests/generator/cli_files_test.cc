@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files of the program as users name them: standard streams, devices, pipes, full disks, caches.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -18,11 +19,12 @@ class CliFiles : public ::testing::Test {
  protected:
   /// Runs a command line in an own folder, with NPUGEN, SPEC, and MODEL in the environment.
   ProgramResult Shell(const std::string& line) {
-    return RunShell(fmt::format("cd {} && NPUGEN={} SPEC={}/specs/nano.yaml "
-                                "MODEL={}/models/digits/digits_cnn_int8.tflite timeout 50 bash -c "
-                                "'{}'",
-                                folder_.path().string(), NPUGEN_PROGRAM,
-                                testing::kSourceDir.string(), testing::kSourceDir.string(), line));
+    return RunShell(
+        fmt::format("cd {} && NPUGEN={} SPEC={}/specs/nano.yaml "
+                    "MODEL={}/models/digits/digits_cnn_int8.tflite timeout 50 bash -c "
+                    "'{}'",
+                    folder_.path().string(), NPUGEN_PROGRAM, testing::kSourceDir.string(),
+                    testing::kSourceDir.string(), line));
   }
   size_t Entries() const {
     return static_cast<size_t>(
@@ -39,10 +41,9 @@ TEST_F(CliFiles, FullDisksAreErrorsAndLeaveTheOldFile) {
   EXPECT_NE(limited.err.find("File too large"), std::string::npos) << limited.err;
   EXPECT_EQ(ReadFile(folder_.path() / "old"), "old");
   EXPECT_EQ(Entries(), 1u) << "something else is left";
-  for (const char* line :
-       {"compile $SPEC $MODEL -o /dev/full", "check $SPEC > /dev/full",
-        "estimate $SPEC $MODEL --json /dev/full", "spec-reference > /dev/full",
-        "compile $SPEC $MODEL -o - > /dev/full"}) {
+  for (const char* line : {"compile $SPEC $MODEL -o /dev/full", "check $SPEC > /dev/full",
+                           "estimate $SPEC $MODEL --json /dev/full", "spec-reference > /dev/full",
+                           "compile $SPEC $MODEL -o - > /dev/full"}) {
     const ProgramResult full = Shell(fmt::format("$NPUGEN {}", line));
     EXPECT_EQ(full.status, 2) << line;
     EXPECT_NE(full.err.find("No space left on device"), std::string::npos) << line << full.err;
@@ -75,7 +76,8 @@ TEST_F(CliFiles, ADashIsAStandardStream) {
   EXPECT_EQ(twice.status, 2);
   EXPECT_NE(twice.err.find("read already"), std::string::npos) << twice.err;
   EXPECT_FALSE(fs::exists(folder_.path() / "-"));
-  const ProgramResult network = Shell("$NPUGEN compile $SPEC - -o again < ${MODEL%/*}/bnn/digits_bnn.json");
+  const ProgramResult network =
+      Shell("$NPUGEN compile $SPEC - -o again < ${MODEL%/*}/bnn/digits_bnn.json");
   EXPECT_EQ(network.status, 4) << "its weights are in another file";
 }
 
@@ -103,9 +105,8 @@ TEST_F(CliFiles, CachesThatOthersCanWriteAreRefused) {
   const std::string temporary = fmt::format("npugen-{}", getuid());
   const std::string run =
       "env -u HOME -u XDG_CACHE_HOME -u NPUGEN_CACHE TMPDIR=. $NPUGEN build $SPEC";
-  for (const std::string& setup :
-       {fmt::format("mkdir {0} && chmod 777 {0}", temporary),
-        fmt::format("mkdir other && ln -s other {}", temporary)}) {
+  for (const std::string& setup : {fmt::format("mkdir {0} && chmod 777 {0}", temporary),
+                                   fmt::format("mkdir other && ln -s other {}", temporary)}) {
     ASSERT_EQ(Shell(setup).status, 0);
     const ProgramResult build = Shell(run);
     EXPECT_EQ(build.status, 2) << build.err;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The program as users call it: exit statuses, streams, help.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

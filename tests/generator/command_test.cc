@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fields of commands by name.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Legal specs: values, defaults, names and the hash.
 #include <fmt/format.h>
 #include <gtest/gtest.h>

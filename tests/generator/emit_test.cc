@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole emissions: determinism, format, golden files, file list, C headers, lint.
 #include "generator/emit/emit.h"
 

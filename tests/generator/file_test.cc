@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads that are bounded, and writes that replace a file whole or not at all.
 #include "generator/support/file.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writing a folder: all files or none, and no foreign file is touched.
 #include "generator/emit/files.h"
 

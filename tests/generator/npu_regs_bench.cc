@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Drives the verilated register block over its bus; built and run by printed_sv_test.cc.
 #include <cstdint>
 #include <cstdio>

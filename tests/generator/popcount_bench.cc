@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Counters of many widths (popcount_test.cc) against a count of bits one by one.
 #include <cstdint>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The compressor trees of npu_popcount: their structure, their printed text in simulation, and
 // proofs that all views are the same function.
 //

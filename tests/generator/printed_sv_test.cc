@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The printed SystemVerilog: field positions and behaviour, checked with the tools that will read
 // it.
 #include <fmt/format.h>
@@ -129,7 +130,8 @@ TEST(RegisterBlock, BehavesOnTheBus) {
   const testing::ProgramResult result = RunShell(fmt::format(
       "cd {} && OBJCACHE=$(command -v ccache) verilator --cc --exe --build -Wall --x-initial "
       "unique "
-      "-Mdir obj --prefix Vnpu_regs --top-module npu_regs -CFLAGS '-I.. -O1' -MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' npu_clock_gate.sv "
+      "-Mdir obj --prefix Vnpu_regs --top-module npu_regs -CFLAGS '-I.. -O1' -MAKEFLAGS "
+      "'OPT_FAST=-O1 OPT_SLOW=-O0' npu_clock_gate.sv "
       "npu_regs.sv {} && "
       "obj/Vnpu_regs",
       folder.path().string(),

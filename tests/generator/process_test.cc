@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // External tools: their exit status, their output, and the environment that they get.
 #include "generator/support/process.h"
 
@@ -43,9 +44,7 @@ TEST(RunProcess, ToolsGetAFastAllocatorUnlessTheUserPreloads) {
 }
 
 // The tools' output is read, so a loader that complains about the allocator would spoil it.
-TEST(RunProcess, ToolsSayNothingButTheirOwn) {
-  EXPECT_EQ(Output("true"), "");
-}
+TEST(RunProcess, ToolsSayNothingButTheirOwn) { EXPECT_EQ(Output("true"), ""); }
 
 TEST(RunProcess, ToolsEndWithTheProgram) {
   const testing::TemporaryFolder folder;

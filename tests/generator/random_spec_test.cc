@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Refusals of random specs: they name what conflicts, and their hints lead to a legal spec.
 #include "tests/support/random_spec.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Specs that are wrong: every error by code, line and column, and hostile input.
 //
 // Each file in tests/bad_specs ends with the errors it must give, in order:

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The two directives of the RTL library.
 #include "generator/emit/specialize.h"
 

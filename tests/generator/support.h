@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the generator's tests share: places in the source tree, files, temporary folders, other
 // programs.
 #pragma once

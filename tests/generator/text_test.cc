@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Text tools of the printers.
 #include "generator/support/text.h"
 

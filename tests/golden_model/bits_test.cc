@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers of bits against the definition in docs/packed_bits.md, with bits compared bit by bit.
 #include <gtest/gtest.h>
 

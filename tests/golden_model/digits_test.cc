@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The golden model on the digits network: all images, all layers that have reference results.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-point arithmetic of the golden model against hand-computed and exact values.
 #include "verif/golden/fixed_point.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The golden model's interface: inputs, comparison of runs, agreement of its kernels with plain
 // loops.
 #include "verif/golden/golden_model.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random operators of the golden model against real arithmetic, and movements against their
 // inverses.
 #include <gtest/gtest.h>
@@ -7,9 +8,9 @@
 #include <cstring>
 
 #include "sw/model/tflite_reader.h"
+#include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
-#include "verif/golden/golden_model.h"
 
 namespace npugen {
 namespace {

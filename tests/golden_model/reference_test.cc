@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The golden model against TFLM's results for whole networks and single operators, every tensor.
 #include "tests/support/reference.h"
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Lints RTL with Verilator and reads it into Yosys.
 #
 #   lint.sh library NPUGEN SOURCE     unprocessed rtl/ with the printed files of the edge_bnn emission

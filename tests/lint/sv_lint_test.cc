@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The lint of words: each rule refuses its construct at its place, and leaves alone what is alike.
 #include "verif/lint/sv_lint.h"
 

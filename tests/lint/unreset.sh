@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The flip-flops and memories without reset against their list: a new one fails by name.
 #
 #   unreset.sh NPUGEN SOURCE     compares with SOURCE/rtl/unreset.txt

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The FlatBuffer accessors on files written byte by byte.
 #include "sw/model/flat_table.h"
 

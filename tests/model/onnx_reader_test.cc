@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // ONNX networks built with the protobuf API: the golden model's results against a plain evaluation
 // of the graph, and what is told of graphs that are not taken.
 #include "sw/model/onnx_reader.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Every operator's options and lists at odds with its tensors: refused, with the reason.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Packed-bit networks: what legal files become, what each kind of illegal one is told, and damaged
 // files.
 #include "sw/model/packed_reader.h"

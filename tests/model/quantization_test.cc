@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TFLite's derived parameters: known values, limits, and properties.
 #include "sw/model/quantization.h"
 

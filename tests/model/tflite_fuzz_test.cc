@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Damaged files: the reader must answer, whatever it gets, and what it accepts must be safe to run.
 #include <gtest/gtest.h>
 
@@ -6,9 +7,9 @@
 
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
+#include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
-#include "verif/golden/golden_model.h"
 
 namespace npugen {
 namespace {

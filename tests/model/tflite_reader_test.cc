@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reader: what it accepts comes back as written, what it refuses is refused with the right
 // code.
 #include "sw/model/tflite_reader.h"

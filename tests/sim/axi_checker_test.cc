@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The checker of the bus notices a breach of every one of its rules, and nothing else.
 #include "verif/sim/axi_checker.h"
 

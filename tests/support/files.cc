@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Locating and reading test data.
 #include "tests/support/files.h"
 

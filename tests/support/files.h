@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Files that tests read: the repository's own and collections of reference results.
 #pragma once
 

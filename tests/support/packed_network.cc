@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers are drawn one by one, each of a type that the one before can feed.
 #include "tests/support/packed_network.h"
 

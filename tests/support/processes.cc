@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reads state and session of every process.
 #include "tests/support/processes.h"
 

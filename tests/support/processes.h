@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Processes that go on, as /proc has them.
 #pragma once
 

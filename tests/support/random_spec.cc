@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Draws from the schema, and reads the hints of refusals.
 #include "tests/support/random_spec.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Indexes, inputs and outputs of the reference results.
 #include "tests/support/reference.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The reference results of ReferenceFolder(): whole networks, and operators one at a time.
 #pragma once
 

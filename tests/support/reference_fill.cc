@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The fill byte of the reference run's memory.
 #include "tests/support/reference_fill.h"
 

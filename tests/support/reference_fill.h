@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the reference results (ReferenceFolder()) owe to the memory of the run that made them.
 #pragma once
 

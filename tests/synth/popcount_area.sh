@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Area of npu_popcount in Yosys: LUT6 (synth_xilinx), LUT4 (synth_ice40), NAND2 equivalents (OSU 0.18),
 # printed tree and, with a second line, the simulation view's $countones.
 #

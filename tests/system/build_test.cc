@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cache of simulation models: built once, never half, never by two at a time; the program
 // around it.
 #include <gtest/gtest.h>
@@ -143,7 +144,8 @@ TEST_F(BuildTest, OnlyWhatWasBuiltIsLoaded) {
   std::vector<uint8_t> changed = library;
   changed[changed.size() / 2] ^= 1;
   for (const std::vector<uint8_t>& bytes :
-       {changed, std::vector<uint8_t>(), std::vector<uint8_t>(library.begin(), library.end() - 1)}) {
+       {changed, std::vector<uint8_t>(),
+        std::vector<uint8_t>(library.begin(), library.end() - 1)}) {
     write(bytes);
     EXPECT_EQ(code(SimulatedNpu::Open(model->library, simulation)), DiagnosticCode::kCacheDamaged);
     EXPECT_EQ(code(BuildModel(files, options_)), DiagnosticCode::kCacheDamaged);
@@ -357,7 +359,8 @@ class ProgramTest : public ::testing::Test {
   std::string output_;
 };
 
-// Whatever ends a build, the next one finds nothing half done; after signals nothing is left at all.
+// Whatever ends a build, the next one finds nothing half done; after signals nothing is left at
+// all.
 TEST_F(ProgramTest, InterruptedBuildsLeaveNoEntry) {
   const fs::path cache = folder_ / "cache";
   for (const int signal : {SIGINT, SIGTERM, SIGKILL}) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults on verilated hardware: each is reported with code, engine and address, and the next job is
 // right.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The performance model against verilated hardware: networks and random layers, with bounds near
 // what docs/estimate.md measures, which is far below the goals.
 #include <gtest/gtest.h>

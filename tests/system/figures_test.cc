@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What the commands print against what the documents say: figures of networks, keys of the reports.
 #include <fmt/format.h>
 #include <fmt/ranges.h>

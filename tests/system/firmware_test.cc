@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bare-metal firmware on an emulated RV32IM CPU, with the verilated NPU as its device.
 //
 // CPU and NPU share one memory. Loads and stores of the register range become AXI4-Lite accesses.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Clocks of units that stop: the machine takes the same cycles, for the same reasons, as without,
 // and so does its evaluation by Verilator alone.
 #include <gtest/gtest.h>

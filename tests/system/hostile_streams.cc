@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Making streams, and deciding what of their effects is defined.
 #include "tests/system/hostile_streams.h"
 

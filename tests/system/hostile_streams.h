@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Streams that no compiler makes, and what docs/machine.md leaves open about them.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Hostile streams on RTL and on the functional model: how a job ends, and what all memories hold.
 // NPUGEN_STREAMS is the number of streams on each NPU (`make test-streams`: 4,000);
 // NPUGEN_STREAM_SEED runs the one with this number alone.

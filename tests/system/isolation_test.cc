@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a job, a host or a bus does wrong must not reach the next job: strobes, windows, the
 // watchdog of the bus, what a clear leaves.
 #include <gtest/gtest.h>

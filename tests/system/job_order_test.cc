@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // State that outlives its command: unlike networks on one NPU in random order, between jobs that
 // fail, are hostile or are reset in any cycle; and every network as the first job after power-up.
 // NPUGEN_JOBS is the number of jobs on each NPU (`make test-jobs`: 10,000).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TFLM's results on verilated hardware: all reference networks on `edge` and `quad`, all
 // operator families on `edge`, and a third of them, in turn, on `nano` and on an odd shape.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The netlist of cells that Yosys makes of an NPU, behind the harness and driver of the RTL: every
 // output as the golden model has it, and every job in the cycles that the RTL takes, from any
 // power-up state.

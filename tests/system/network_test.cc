@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Whole networks on verilated hardware: digits, random operators and networks on several core
 // shapes.
 #include <fmt/format.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Builds and opens simulation models for tests.
 #include "tests/system/simulation.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Verilated NPUs for tests: built on demand into the build folder's cache.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random legal specs: each one emits, lints, builds and runs a random layer bit-exactly.
 // The presets with several PEs run layers, too.
 // NPUGEN_SPECS in the environment says how many.

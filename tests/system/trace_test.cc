@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Timelines: the recorder by itself, the trace file of runs against counters and command stream,
 // and the window of wave files.
 #include <fmt/format.h>
@@ -14,9 +15,9 @@
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/run_model.h"
 #include "sw/runtime/trace_json.h"
+#include "sw/stream/stream_decoder.h"
 #include "tests/support/files.h"
 #include "tests/system/simulation.h"
-#include "sw/stream/stream_decoder.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/timeline_recorder.h"
 
@@ -437,7 +438,7 @@ TEST_P(TraceTest, AgreesWithCountersAndStream) {
   // Commands of every unit, in the order of the stream.
   const DecodedStream stream =
       DecodeStream(run.config, run.program.image,
-                               run.report.warm ? run.program.warm_offset : run.program.cold_offset);
+                   run.report.warm ? run.program.warm_offset : run.program.cold_offset);
   ASSERT_EQ(stream.error_code, 0) << stream.detail;
   std::map<std::string, std::vector<const Command*>> expected;
   std::map<uint64_t, uint64_t> arrivals;  // by barrier

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Constants of the performance model: what the RTL's pipelines add to the counts that command
 // fields give. Each one names the module and the registers that it counts; when RTL changes there,
 // it changes here and nowhere else.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Rows of the command set resolved to members once.
 #include "verif/estimate/command_fields.h"
 

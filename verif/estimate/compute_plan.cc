@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fetch cycles by the banks of sampled positions; vector operations by stepping their pipeline for
 // a while.
 #include "verif/estimate/compute_plan.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a compute command costs a PE, as far as its fields say: fetch cycles of positions, slices
 // and their rows, results and their chunks, pipelines of vector operations.
 #pragma once

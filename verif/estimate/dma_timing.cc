@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each Tick() goes from the end of an engine's pipeline to its beginning, so that what a stage
 // makes in a cycle is seen by the next stage in the following one, as with registers.
 #include "verif/estimate/dma_timing.h"

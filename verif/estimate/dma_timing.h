@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The bus, LOAD and STORE: bursts, beats and words cycle by cycle while anything moves.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The machine around the engines: time, the bus, the dispatcher, and what each cycle is charged to.
 #include "verif/estimate/estimate.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The performance model: how many cycles a command stream takes on an NPU, and on what they are
 // spent, without simulating it.
 //

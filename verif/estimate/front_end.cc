@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Entries on their way from memory to the queues.
 #include "verif/estimate/front_end.h"
 

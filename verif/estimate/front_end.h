@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Command fetch, dispatcher and command queues: when commands reach their engines.
 #pragma once
 

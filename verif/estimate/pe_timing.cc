@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sequencer's gates, the weight loader's rows and the drain's results as times of tiles.
 #include "verif/estimate/pe_timing.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // When a PE's commands run: tiles of MATMUL and WINDOW one by one, other commands as a whole; what
 // each cycle is spent on; when its memories are free for the bus side.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A queue in an array that grows by doubling: what std::deque does, without its indirections.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What watches the memory accesses of the functional model.
 #pragma once
 

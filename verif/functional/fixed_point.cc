@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-point steps of the post-processing and vector units.
 #include "verif/functional/fixed_point.h"
 

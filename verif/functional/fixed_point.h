@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The arithmetic of the post-processing and vector units, as docs/machine.md 4.3-4.6 defines it.
 //
 // Deliberately independent of sw/model/quantization.h: the golden model and the compiler use that

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dispatcher, DMA engines and barriers of the functional model.
 #include "verif/functional/functional_model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Executes command streams exactly as docs/machine.md defines them, byte by byte and without
 // timing.
 //

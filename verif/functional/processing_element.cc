@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Compute commands, written after docs/machine.md section 4.
 #include "verif/functional/processing_element.h"
 

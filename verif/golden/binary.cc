@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Bits are unpacked to numbers first; after that these are ordinary convolutions and comparisons.
 #include "verif/golden/binary.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators of bits, in numbers of +1 and -1: dot products and counts of thresholds.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Exponential, reciprocal and what follows from them, inverse square root, in 32-bit fixed point.
 #include "verif/golden/fixed_point.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TFLite's fixed-point arithmetic, written from its definition: requantization and the functions of
 // gemmlowp.
 #pragma once

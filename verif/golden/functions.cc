@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // TFLM's kernels of one int8 operand, value by value.
 #include "verif/golden/functions.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators of one int8 operand as functions of one value.
 #pragma once
 

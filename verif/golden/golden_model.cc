@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reference kernels in integer arithmetic; loops are arranged so that compilers vectorize them.
 #include "verif/golden/golden_model.h"
 

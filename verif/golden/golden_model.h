@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The golden model: what TensorFlow Lite Micro's reference kernels compute, tensor by tensor, bit
 // for bit; and layers of bits by their definition in sw/model/model.h.
 #pragma once

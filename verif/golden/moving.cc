@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Each moved element's origin is a sum of one offset for each dimension of the output.
 #include "verif/golden/moving.h"
 

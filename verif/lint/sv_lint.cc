@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds SystemVerilog that Yosys 0.23 refuses or, without a word, reads otherwise than Verilator.
 #include "verif/lint/sv_lint.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Finds SystemVerilog that Yosys 0.23 refuses or, without a word, reads otherwise than Verilator.
 //
 // A lint of words, not of a parsed design: it knows the constructs of this project's library and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lints SystemVerilog files: npugen_sv_lint [--twins LIST] FILE...
 //
 // LIST names the files whose views for synthesis are run by benches, one a line; a file that has

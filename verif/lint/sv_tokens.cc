@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words of a SystemVerilog file with their places.
 #include "verif/lint/sv_tokens.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Words of a SystemVerilog file with their places: enough to find constructs, not to parse them.
 #pragma once
 

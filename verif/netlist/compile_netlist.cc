@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Joining of gates, order of functions, numbers of nets.
 #include "verif/netlist/compile_netlist.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A netlist made ready for simulation: fewer, larger functions, in an order in which one pass over
 // them is enough.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // From Yosys' JSON to one graph: instances are made from the top down, and nets that ports connect
 // become one.
 #include "verif/netlist/netlist.h"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A mapped netlist as one flat graph: gates, registers and memories between nets.
 //
 // Yosys maps each unique module once and writes the hierarchy (generator/synth/mapping.h); reading

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Mapping, reading, compiling and printing, one after the other.
 #include "verif/netlist/netlist_model.h"
 
@@ -37,8 +38,10 @@ Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library,
 
   const fs::path base = folder;
   const std::string table_name = "netlist.bin";
-  if (Status status = WriteNewFile((base / table_name).string(), TableBytes(*table)); !status) return status;
-  if (Status status = WriteNewFile((base / "Vnpu_top.h").string(), NetlistClassHeader(*netlist)); !status) {
+  if (Status status = WriteNewFile((base / table_name).string(), TableBytes(*table)); !status)
+    return status;
+  if (Status status = WriteNewFile((base / "Vnpu_top.h").string(), NetlistClassHeader(*netlist));
+      !status) {
     return status;
   }
   const std::string include = (base.filename() / table_name).string();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The netlist of an emission as sources of a simulation model.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One pass over the agenda, clock edges, memories, ports.
 #include "verif/netlist/netlist_simulator.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Simulation of a mapped netlist: a cycle evaluates only what has changed.
 //
 // Nets have values of 0 and 1 and cells no delay. A clock edge is an event like others: it runs

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A netlist in the order and form in which it is simulated: what npugen writes into a model and
 // NetlistSimulator reads there.
 #pragma once

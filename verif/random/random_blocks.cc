@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Random networks made of the blocks of MobileNet, EfficientNet and YOLO.
 #include <fmt/format.h>
 

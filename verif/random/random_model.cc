@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Choice of shapes, options, scales and weights for random networks.
 #include "verif/random/random_model.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small random networks with awkward shapes, the same for the same seed on every machine.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The .tflite writer: tables by field number on top of the FlatBuffers builder.
 #include "verif/random/tflite_writer.h"
 

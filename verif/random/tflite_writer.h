@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Writes small .tflite files for tests: well formed ones, and on request deliberately odd ones.
 #pragma once
 

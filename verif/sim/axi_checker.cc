@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules of the bus.
 #include "verif/sim/axi_checker.h"
 
@@ -61,8 +62,7 @@ void AxiChecker::CheckRead(const AxiResponseSignals& response) {
   }
   const uint32_t left = bursts.front();
   if (response.r_last != (left == 1)) {
-    Violation("R: last is %d with %u beats to come of id %u", response.r_last, left,
-              response.r_id);
+    Violation("R: last is %d with %u beats to come of id %u", response.r_last, left, response.r_id);
   }
   bursts.front() = static_cast<uint16_t>(left - 1);
   if (left <= 1) bursts.Pop();
@@ -92,10 +92,10 @@ void AxiChecker::CheckHeld(const AxiRequestSignals& request, const AxiResponseSi
        std::memcmp(request.w_data, held_data_, bus_bytes_) != 0)) {
     Violation("W changed before it was accepted");
   }
-  if (r_held_ && (!response.r_valid || response.r_id != held_response_.r_id ||
-                  response.r_resp != held_response_.r_resp ||
-                  response.r_last != held_response_.r_last ||
-                  std::memcmp(response.r_data, held_response_.r_data, bus_bytes_) != 0)) {
+  if (r_held_ &&
+      (!response.r_valid || response.r_id != held_response_.r_id ||
+       response.r_resp != held_response_.r_resp || response.r_last != held_response_.r_last ||
+       std::memcmp(response.r_data, held_response_.r_data, bus_bytes_) != 0)) {
     Violation("R changed before it was accepted");
   }
   if (b_held_ && (!response.b_valid || response.b_id != held_response_.b_id ||

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Checks that both sides of an AXI4 bus keep its rules, cycle by cycle.
 #pragma once
 
@@ -101,8 +102,8 @@ class AxiChecker {
   AxiResponseSignals held_response_;
   uint8_t held_data_[64] = {};
   // Bursts under way.
-  std::array<Queue, kIds> reads_;         ///< beats to come, by id
-  Queue write_ids_, write_beats_;         ///< of writes whose data is not complete
+  std::array<Queue, kIds> reads_;               ///< beats to come, by id
+  Queue write_ids_, write_beats_;               ///< of writes whose data is not complete
   std::array<uint32_t, kIds> unanswered_ = {};  ///< writes with all of their data, by id
   uint64_t count_ = 0;
   std::vector<std::string> texts_;

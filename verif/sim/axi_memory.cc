@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The cycle with traffic of the simulated AXI4 memory.
 #include "verif/sim/axi_memory.h"
 
@@ -161,11 +162,9 @@ void AxiMemory::Advance(const AxiRequestSignals& request) {
   if (!response_.b_valid) PresentAnswer();
   response_.ar_ready = reads_.count < options_.max_outstanding && !Chance(options_.ar_stall) &&
                        !Muted(AxiChannel::kReadAddress);
-  response_.aw_ready =
-      writes_.count + replies_.count < options_.max_outstanding && !Chance(options_.aw_stall) &&
-      !Muted(AxiChannel::kWriteAddress);
-  response_.w_ready =
-      writes_.count != 0 && !Chance(options_.w_stall) && !Muted(AxiChannel::kWrite);
+  response_.aw_ready = writes_.count + replies_.count < options_.max_outstanding &&
+                       !Chance(options_.aw_stall) && !Muted(AxiChannel::kWriteAddress);
+  response_.w_ready = writes_.count != 0 && !Chance(options_.w_stall) && !Muted(AxiChannel::kWrite);
   active_ = random_stalls_ || reads_.count != 0 || writes_.count != 0 || replies_.count != 0 ||
             response_.r_valid || response_.b_valid || checker_.holding();
   ++cycle_;

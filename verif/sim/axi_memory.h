@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A cycle-level AXI4 memory for simulation, independent of any verilated class.
 //
 // All its outputs are registers, as those of a slave with register slices. One simulated cycle is:
@@ -155,9 +156,7 @@ class AxiMemory {
   void PresentRead();
   void PresentAnswer();
   uint8_t CodeFor(uint64_t address) const;
-  bool Muted(AxiChannel channel) const {
-    return until_mute_[static_cast<uint32_t>(channel)] == 0;
-  }
+  bool Muted(AxiChannel channel) const { return until_mute_[static_cast<uint32_t>(channel)] == 0; }
   void Count(AxiChannel channel) {
     uint64_t& left = until_mute_[static_cast<uint32_t>(channel)];
     if (left != UINT64_MAX && left != 0) --left;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Writes OUTPUT, a C++ file with the texts of SOURCES (comma-separated paths below ROOT).
 string(REPLACE "," ";" SOURCES "${SOURCES}")
 set(code "// Embedded at build time from verif/sim.\n#include \"verif/sim/harness_sources.h\"\n\n")

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The sources that decide what a model is, embedded at build time: `npugen build` compiles the
 // harness together with the verilated class, and the program needs no source tree for it.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The steps of a build: key, lock, verilate or map, compile, link, rename into the cache.
 #include "verif/sim/model_builder.h"
 
@@ -327,7 +328,8 @@ class Builder {
     if (*status == 0) return Unit{};
     const std::string text = ReadAll(output);
     // The message has the first error; without a log it has to do.
-    const bool logged = WriteText(log_, fmt::format("{}\n{}", fmt::join(arguments, " "), text)).ok();
+    const bool logged =
+        WriteText(log_, fmt::format("{}\n{}", fmt::join(arguments, " "), text)).ok();
     std::string first;
     std::istringstream lines(text);
     for (std::string line; std::getline(lines, line);) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Makes a shared object of an emission, verilated or mapped to cells, once: results live in a cache
 // keyed by everything that goes into them.
 #pragma once

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 // The simulated NPU behind npu_model_abi.h: clock, reset, AXI4-Lite master, AXI memory, trace
 // sampling, waves.
 //
-// Compiled once per configuration together with the verilated class, or with one of the same members
-// that simulates the mapped netlist (verif/netlist, NPU_MODEL_NETLIST); the clock loop is here so that
-// a cycle costs no call across the shared object's border.
+// Compiled once per configuration together with the verilated class, or with one of the same
+// members that simulates the mapped netlist (verif/netlist, NPU_MODEL_NETLIST); the clock loop is
+// here so that a cycle costs no call across the shared object's border.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The C interface of a verilated NPU in a shared object: registers, memory, time, counters.
 //
 // `npugen build` compiles one such object for each configuration; everything that drives an NPU on
@@ -32,9 +33,9 @@ struct npu_model_settings {
   uint64_t seed;           ///< of the random pauses
   /// Seed of what flip-flops, memories and inputs hold at power-up; 0: all of them are 0.
   uint64_t power_up_seed;
-  const char* waves;       ///< FST file to write, or null; only in models built with waves
-  uint64_t waves_from;     ///< first cycle in the file
-  uint64_t waves_cycles;   ///< cycles in the file; 0: all that follow
+  const char* waves;      ///< FST file to write, or null; only in models built with waves
+  uint64_t waves_from;    ///< first cycle in the file
+  uint64_t waves_cycles;  ///< cycles in the file; 0: all that follow
 };
 
 /// What the memory and the trace port saw since npu_model_interface::clear_trace.

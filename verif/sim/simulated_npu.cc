@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loads the shared object, owns its memory and forwards to its function table.
 #include "verif/sim/simulated_npu.h"
 

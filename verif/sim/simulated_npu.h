@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A verilated NPU with its memory, loaded from a shared object that BuildModel() made.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The rules by which signals become events; cycles of events are counted from the doorbell.
 #include "verif/sim/timeline_recorder.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Turns what the trace ports and the bus show in every cycle into events with a begin and an end.
 //
 // Independent of any verilated class, like AxiMemory. It sees one job, from the first active cycle

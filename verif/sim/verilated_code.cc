@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Works on the text: functions of generated files are read, normalized and compared.
 #include "verif/sim/verilated_code.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Improves the C++ code that Verilator wrote.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_argmax against a plain search for the first largest or smallest value.
 #include <gtest/gtest.h>
 

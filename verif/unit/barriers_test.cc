@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_barriers against plain numbers: simultaneous arrivals, saturation, clear.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_booth against a 64-bit product.
 #include <gtest/gtest.h>
 

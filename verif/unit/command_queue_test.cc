@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_command_queue: whole commands in order, waits, padding, overlap, state outputs.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The control path: command fetch, dispatcher, queues, barriers, and the controller around them.
 npugen_bench(NAME ram_fifo TOP npu_ram_fifo TEST ram_fifo_test.cc
   RTL cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv

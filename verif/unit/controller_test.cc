@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_controller with scripted engines: jobs, errors, deadlocks, resets, recovery, counters and
 // trace.
 #include <gtest/gtest.h>
@@ -352,9 +353,8 @@ struct Bench {
 
 Command Make(Opcode opcode, unsigned tag, uint32_t pe_mask = 1) {
   // LOADs move something.
-  const unsigned entries = opcode == Opcode::kLoad
-                               ? 3
-                               : npugen::FindOpcode(static_cast<uint8_t>(opcode))->min_entries;
+  const unsigned entries =
+      opcode == Opcode::kLoad ? 3 : npugen::FindOpcode(static_cast<uint8_t>(opcode))->min_entries;
   Command command(opcode, entries, tag);
   if (command.entries() > 1) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
   return command;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_dispatch: distribution to queues, synchronization, and every check of a command.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # The DMA engines, alone and together, against a byte-by-byte reference.
 npugen_bench(NAME dma TOP dma_bench TEST dma_test.cc
   RTL cells/npu_fifo.sv cells/npu_ram_1r1w.sv cells/npu_ram_fifo.sv units/npu_dma_runs.sv

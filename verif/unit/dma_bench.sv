@@ -1,4 +1,5 @@
 `default_nettype none
+// SPDX-License-Identifier: Apache-2.0
 // npu_dma behind npu_axi_read_mux, whose fetch side is driven by the test.
 module dma_bench #(
   parameter int unsigned BusBytes         = 16,

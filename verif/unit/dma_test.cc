@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The DMA engines against a byte-by-byte reference: random boxes with strides, alignments, bounds
 // and multicast, under random latencies and back pressure, with errors injected; and their
 // throughput.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_fetch: streams of all alignments over a slow and an erratic bus, header checks, windows, bus
 // errors.
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_fifo against std::deque under random pushes, pops and clears.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_lookup against an array of 256 bytes.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_stream npugen_arch
   RTL cells/npu_fifo.sv cells/npu_ram_1r1w.sv cells/npu_ram_1rw.sv cells/npu_ram_fifo.sv cells/npu_requantize.sv
       units/npu_argmax.sv units/npu_waits.sv units/npu_command_queue.sv units/npu_core.sv units/npu_dot_tile.sv units/npu_drain.sv

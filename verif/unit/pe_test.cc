@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_pe against the functional model: random compute commands, every byte of PE memory compared.
 //
 // Memories are loaded and read through the bus ports and commands enter through the queue, as in

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 npugen_bench(NAME postprocess TOP npu_postprocess TEST postprocess_test.cc
   RTL cells/npu_requantize.sv units/npu_postprocess.sv
   SYNTHESIS_RTL cells/npu_booth.sv

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_postprocess against TFLite's arithmetic, written as its reference kernels do it.
 #include <gtest/gtest.h>
 

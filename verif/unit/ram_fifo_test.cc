@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_ram_fifo: order, room, latency and full throughput.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A bus memory for reads: latency, random stalls, errors, and checks of the requests. For the
 // command fetch.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // npu_softmax against TFLite's int8 softmax, with gemmlowp's fixed-point functions written out.
 #include <gtest/gtest.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Jobs measured and estimated, and the tables of their differences.
 #include "verif/validate/validate.h"
 

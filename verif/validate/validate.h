@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The performance model against the hardware: the same programs estimated and run on the verilated
 // NPU, cycles of totals and layers compared.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fields of compute and DMA commands.
 #include "sw/compiler/encode/encode.h"
 

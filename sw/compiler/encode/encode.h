@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 5a: layers and transfers become commands, field by field, with every range checked.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Products of two computed matrices: the second one becomes parameters that the NPU itself lays out
 // in memory.
 #include <algorithm>

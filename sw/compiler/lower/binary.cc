@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers of bits: convolutions of +1 and -1, thresholds, thermometers, pools of codes.
 #include <fmt/format.h>
 

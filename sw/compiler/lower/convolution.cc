@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Convolutions and fully connected layers as MATMUL; depthwise convolutions as WINDOW.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Dense products with constant weights, for everything that is a matrix product at heart.
 #pragma once
 

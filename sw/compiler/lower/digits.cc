@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Numbers wider than a byte: operands or weights as base-256 digits, whose sums are multiplied by
 // 256 from digit to digit (Layer::shift_sums).
 #include <algorithm>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators of two tensors, element by element.
 #include "sw/compiler/lower/elementwise.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What element-wise layers share.
 #pragma once
 

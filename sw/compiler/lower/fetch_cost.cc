@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // PE memory's arbitration of reads, for a sample of positions.
 #include "sw/compiler/lower/fetch_cost.h"
 

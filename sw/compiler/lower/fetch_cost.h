@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // How long PE memory takes to deliver the vectors that a position needs.
 #pragma once
 

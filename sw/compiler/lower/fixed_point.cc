@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Multiplication, exponential, reciprocal and inverse root in 32 bits.
 #include "sw/compiler/lower/fixed_point.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Fixed-point arithmetic of gemmlowp, for the tables that the compiler fills.
 #pragma once
 

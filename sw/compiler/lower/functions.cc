@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // One-input functions as look-up tables of 256 bytes, and softmax with its table of exponentials.
 #include <algorithm>
 #include <cmath>

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Layers: what an operator becomes on the NPU, independent of where its tensors and parameters
 // stand.
 #pragma once

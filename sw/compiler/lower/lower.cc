@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Order of lowering, storages and aliases.
 #include "sw/compiler/lower/lower.h"
 

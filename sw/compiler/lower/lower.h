@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 1: operators become layers of abstract NPU operations; all numbers become integers.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Lowering of single operators. Each function appends layers to the model or explains why it
 // cannot.
 #pragma once

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Operators that only move data: views of the input become views of the output.
 #include <algorithm>
 #include <cmath>

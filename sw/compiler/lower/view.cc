@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // View arithmetic and boxes from views.
 #include "sw/compiler/lower/view.h"
 

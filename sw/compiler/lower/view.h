@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Strided views of storages: how operators that only move data are said.
 #pragma once
 

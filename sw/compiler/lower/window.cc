@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Pools, means, and the choice of the window that WINDOW commands fetch.
 #include <fmt/format.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Residency of tensors in PE memory and tile sizes.
 #include "sw/compiler/plan/activation_plan.h"
 

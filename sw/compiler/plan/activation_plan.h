@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 2: which tensors stay in PE memory, which live in memory and pass through it tile by tile.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // First-fit placement.
 #include "sw/compiler/plan/first_fit.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // First-fit placement of blocks that live for an interval of time.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Chunks, units and core memory.
 #include "sw/compiler/plan/parameter_plan.h"
 

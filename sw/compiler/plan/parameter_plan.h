@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 2b: how parameters are cut into chunks, their image in memory, and their places in core
 // memory.
 #pragma once

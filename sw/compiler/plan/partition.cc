@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shares of rows and channel groups.
 #include "sw/compiler/plan/partition.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 2a: how the PEs share a layer's work.
 #pragma once
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A timeline of engines and barriers.
 #include "sw/compiler/schedule/estimate.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Order and barriers.
 #include "sw/compiler/schedule/schedule.h"
 

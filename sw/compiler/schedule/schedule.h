@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 4: the order of commands in the stream and the barriers between engines.
 #pragma once
 

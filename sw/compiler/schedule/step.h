@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Steps: commands in program order with the memory they touch, before barriers exist.
 #pragma once
 

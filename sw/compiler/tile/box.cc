@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loop transformations of copies.
 #include "sw/compiler/tile/box.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Boxes of bytes cut to what one DMA command, or one buffer, can hold.
 #pragma once
 

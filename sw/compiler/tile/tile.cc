@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Row tiles, channel chunks and kernel parts, and what PEs tell each other.
 #include "sw/compiler/tile/tile.h"
 

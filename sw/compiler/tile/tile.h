@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Stage 3: layers become steps: whole where their tensors are resident, else row tile by row tile.
 #pragma once
 
