@@ -7,10 +7,10 @@ BUILD  ?= build
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-netlists bench golden format check clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-netlists test-streams bench golden format check clean
 
 help:  ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
 	  | sed 's|$$(BUILD)|$(BUILD)|g'
 
 setup:  ## install the Debian packages that are missing (asks apt; does nothing when all is there)
@@ -60,6 +60,10 @@ test-jobs: configure  ## 10,000 jobs in random order on each of three NPUs (make
 test-netlists: configure  ## netlists of the unique modules of all presets against their RTL (make test does two)
 	@cmake --build $(BUILD) --target system_module_netlist_test -j $(JOBS)
 	@NPUGEN_CYCLES=4000 $(BUILD)/system_module_netlist_test
+
+test-streams: configure  ## 4,000 hostile streams on each of three NPUs, RTL against model (make test does 400)
+	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
+	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)

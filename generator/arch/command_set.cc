@@ -12,162 +12,225 @@
 namespace npugen {
 namespace {
 
-#define NPUGEN_HEADER_FIELDS                                                                         \
-  {"opcode", 0, 0, 8, false, "what to do"},                                                          \
-      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included"},                          \
-      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers"},                 \
-      {"wait0_id", 1, 0, 6, false, "first barrier to wait for"},                                     \
-      {"wait0_en", 1, 6, 1, false, "1: wait until barrier wait0_id has counted wait0_count"},        \
-      {"wait1_id", 1, 8, 6, false, "second barrier to wait for"},                                    \
-      {"wait1_en", 1, 14, 1, false, "1: wait until barrier wait1_id has counted wait1_count"},       \
-      {"signal_id", 1, 16, 6, false, "barrier to arrive at; PE p arrives at barrier signal_id + p"}, \
-      {"signal_en", 1, 22, 1, false, "1: arrive at barrier signal_id"},                              \
-      {"signal_bytes",                                                                               \
-       1,                                                                                            \
-       23,                                                                                           \
-       1,                                                                                            \
-       false,                                                                                        \
-       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written"},                   \
-      {"ahead", 1,                                                                                   \
-       24,      1,                                                                                   \
-       false,   "LOAD only. 1: the waits hold back writes only; memory is read ahead of them"},      \
-      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command"}, {    \
-    "wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command"           \
+constexpr OpcodeSet kEnd = Only(Opcode::kEnd), kFence = Only(Opcode::kFence);
+constexpr OpcodeSet kLoad = Only(Opcode::kLoad), kStore = Only(Opcode::kStore);
+constexpr OpcodeSet kMatmul = Only(Opcode::kMatmul), kWindow = Only(Opcode::kWindow);
+constexpr OpcodeSet kMaxPool = Only(Opcode::kMaxPool), kAdd = Only(Opcode::kAdd);
+constexpr OpcodeSet kLookup = Only(Opcode::kLookup), kSoftmax = Only(Opcode::kSoftmax);
+constexpr OpcodeSet kMultiply = Only(Opcode::kMultiply), kMaximum = Only(Opcode::kMaximum);
+constexpr OpcodeSet kSquaredDifference = Only(Opcode::kSquaredDifference);
+constexpr OpcodeSet kArgMax = Only(Opcode::kArgMax);
+constexpr OpcodeSet kTransfers = kLoad | kStore;
+constexpr OpcodeSet kArray = kMatmul | kWindow;  // the array works
+constexpr OpcodeSet kWalks = kArray | kMaxPool;  // over positions of an image
+constexpr OpcodeSet kTwoOperands = kAdd | kMultiply | kMaximum | kSquaredDifference;
+constexpr OpcodeSet kVectors = kTwoOperands | kLookup;  // rows of vectors
+constexpr OpcodeSet kCompute = kWalks | kVectors | kSoftmax | kArgMax;
+constexpr OpcodeSet kEngines = kTransfers | kCompute;  // wait and signal
+constexpr OpcodeSet kEvery = kEngines | kEnd | kFence;
+constexpr bool kBinaryUnit = true;  // the field needs units.bnn
+
+#define NPUGEN_HEADER_FIELDS                                                                        \
+  {"opcode", 0, 0, 8, false, "what to do", kEvery},                                                 \
+      {"length", 0, 8, 8, false, "entries of 16 bytes, this one included", kEvery},                 \
+      {"tag", 0, 16, 16, false, "layer number, shown by trace and error registers", kEvery},        \
+      {"wait0_id", 1, 0, 6, false, "first barrier to wait for", kEngines},                          \
+      {"wait0_en", 1, 6, 1, false, "1: wait until barrier wait0_id has counted wait0_count",        \
+       kEngines},                                                                                   \
+      {"wait1_id", 1, 8, 6, false, "second barrier to wait for", kEngines},                         \
+      {"wait1_en", 1, 14, 1, false, "1: wait until barrier wait1_id has counted wait1_count",       \
+       kEngines},                                                                                   \
+      {"signal_id", 1, 16, 6, false, "barrier to arrive at; PE p arrives at barrier signal_id + p", \
+       kEngines},                                                                                   \
+      {"signal_en", 1, 22, 1, false, "1: arrive at barrier signal_id", kEngines},                   \
+      {"signal_bytes",                                                                              \
+       1,                                                                                           \
+       23,                                                                                          \
+       1,                                                                                           \
+       false,                                                                                       \
+       "LOAD only. 0: add 1 at completion; 1: add the bytes as they are written",                   \
+       kLoad},                                                                                      \
+      {"ahead", 1,                                                                                  \
+       24,      1,                                                                                  \
+       false,   "LOAD only. 1: the waits hold back writes only; memory is read ahead of them",      \
+       kLoad},                                                                                      \
+      {"wait0_count", 2, 0, 24, false, "smallest count of wait0_id that releases the command",      \
+       kEngines},                                                                                   \
+  {                                                                                                 \
+    "wait1_count", 3, 0, 24, false, "smallest count of wait1_id that releases the command",         \
+        kEngines                                                                                    \
   }
 
 constexpr CommandField kControlFields[] = {NPUGEN_HEADER_FIELDS};
 
 constexpr CommandField kDmaFields[] = {
     NPUGEN_HEADER_FIELDS,
-    {"window", 4, 0, 2, false, "memory window of the global side"},
-    {"local_source", 4, 2, 1, false, "LOAD only. 1: the source is PE memory, not a window"},
-    {"core_memory", 4, 3, 1, false, "LOAD only. 1: the destination is core memory"},
-    {"bounds", 4, 4, 1, false, "LOAD only. 1: start/extent are in force (7 entries)"},
-    {"fill", 4, 8, 8, false, "LOAD only. byte written where the source is out of bounds"},
-    {"core_mask", 4, 16, 16, false, "LOAD to core memory: cores of each PE that receive the data"},
+    {"window", 4, 0, 2, false, "memory window of the global side", kTransfers},
+    {"local_source", 4, 2, 1, false, "LOAD only. 1: the source is PE memory, not a window", kLoad},
+    {"core_memory", 4, 3, 1, false, "LOAD only. 1: the destination is core memory", kLoad},
+    {"bounds", 4, 4, 1, false, "LOAD only. 1: start/extent are in force (7 entries)", kLoad},
+    {"fill", 4, 8, 8, false, "LOAD only. byte written where the source is out of bounds", kLoad},
+    {"core_mask", 4, 16, 16, false, "LOAD to core memory: cores of each PE that receive the data",
+     kLoad},
     {"global_offset", 5, 0, 32, false,
-     "byte offset in the window (or PE memory address of a local source) of the box's first byte"},
-    {"local_address", 6, 0, 24, false, "byte address in PE or core memory of the box's first byte"},
-    {"pe_mask", 7, 0, 32, false, "LOAD: PEs that receive the data; STORE: the one PE to read"},
-    {"size0", 8, 0, 24, false, "bytes of the innermost, contiguous run (at least 1)"},
-    {"size1", 9, 0, 16, false, "runs in dimension 1 (0 counts as 1)"},
-    {"size2", 9, 16, 16, false, "runs in dimension 2 (0 counts as 1)"},
-    {"size3", 10, 0, 16, false, "runs in dimension 3 (0 counts as 1)"},
-    {"size4", 10, 16, 16, false, "runs in dimension 4 (0 counts as 1)"},
-    {"source_pe", 11, 0, 5, false, "LOAD with local_source: the PE whose memory is read"},
-    {"global_stride1", 12, 0, 32, true, "global side: bytes from run to run in dimension 1"},
-    {"global_stride2", 13, 0, 32, true, "the same for dimension 2"},
-    {"global_stride3", 14, 0, 32, true, "the same for dimension 3"},
-    {"global_stride4", 15, 0, 32, true, "the same for dimension 4"},
-    {"local_stride1", 16, 0, 32, true, "local side: bytes from run to run in dimension 1"},
-    {"local_stride2", 17, 0, 32, true, "the same for dimension 2"},
-    {"local_stride3", 18, 0, 32, true, "the same for dimension 3"},
-    {"local_stride4", 19, 0, 32, true, "the same for dimension 4"},
-    {"start0", 20, 0, 32, true, "coordinate of the box's first byte in dimension 0, in bytes"},
-    {"extent0", 21, 0, 32, false, "bytes of the source in dimension 0"},
-    {"start1", 22, 0, 16, true, "coordinate of the box's first run in dimension 1"},
-    {"start2", 22, 16, 16, true, "the same for dimension 2"},
-    {"start3", 23, 0, 16, true, "the same for dimension 3"},
-    {"start4", 23, 16, 16, true, "the same for dimension 4"},
-    {"extent1", 24, 0, 16, false, "runs of the source in dimension 1"},
-    {"extent2", 24, 16, 16, false, "the same for dimension 2"},
-    {"extent3", 25, 0, 16, false, "the same for dimension 3"},
-    {"extent4", 25, 16, 16, false, "the same for dimension 4"},
+     "byte offset in the window (or PE memory address of a local source) of the box's first byte",
+     kTransfers},
+    {"local_address", 6, 0, 24, false, "byte address in PE or core memory of the box's first byte",
+     kTransfers},
+    {"pe_mask", 7, 0, 32, false, "LOAD: PEs that receive the data; STORE: the one PE to read",
+     kTransfers},
+    {"size0", 8, 0, 24, false, "bytes of the innermost, contiguous run (at least 1)", kTransfers},
+    {"size1", 9, 0, 16, false, "runs in dimension 1 (0 counts as 1)", kTransfers},
+    {"size2", 9, 16, 16, false, "runs in dimension 2 (0 counts as 1)", kTransfers},
+    {"size3", 10, 0, 16, false, "runs in dimension 3 (0 counts as 1)", kTransfers},
+    {"size4", 10, 16, 16, false, "runs in dimension 4 (0 counts as 1)", kTransfers},
+    {"source_pe", 11, 0, 5, false, "LOAD with local_source: the PE whose memory is read", kLoad},
+    {"global_stride1", 12, 0, 32, true, "global side: bytes from run to run in dimension 1",
+     kTransfers},
+    {"global_stride2", 13, 0, 32, true, "the same for dimension 2", kTransfers},
+    {"global_stride3", 14, 0, 32, true, "the same for dimension 3", kTransfers},
+    {"global_stride4", 15, 0, 32, true, "the same for dimension 4", kTransfers},
+    {"local_stride1", 16, 0, 32, true, "local side: bytes from run to run in dimension 1",
+     kTransfers},
+    {"local_stride2", 17, 0, 32, true, "the same for dimension 2", kTransfers},
+    {"local_stride3", 18, 0, 32, true, "the same for dimension 3", kTransfers},
+    {"local_stride4", 19, 0, 32, true, "the same for dimension 4", kTransfers},
+    {"start0", 20, 0, 32, true, "coordinate of the box's first byte in dimension 0, in bytes",
+     kLoad},
+    {"extent0", 21, 0, 32, false, "bytes of the source in dimension 0", kLoad},
+    {"start1", 22, 0, 16, true, "coordinate of the box's first run in dimension 1", kLoad},
+    {"start2", 22, 16, 16, true, "the same for dimension 2", kLoad},
+    {"start3", 23, 0, 16, true, "the same for dimension 3", kLoad},
+    {"start4", 23, 16, 16, true, "the same for dimension 4", kLoad},
+    {"extent1", 24, 0, 16, false, "runs of the source in dimension 1", kLoad},
+    {"extent2", 24, 16, 16, false, "the same for dimension 2", kLoad},
+    {"extent3", 25, 0, 16, false, "the same for dimension 3", kLoad},
+    {"extent4", 25, 16, 16, false, "the same for dimension 4", kLoad},
 };
 
 constexpr CommandField kComputeFields[] = {
     NPUGEN_HEADER_FIELDS,
-    {"pe_mask", 4, 0, 32, false, "PEs that run the command"},
-    {"acc_init", 5, 0, 1, false, "1: the first slice overwrites the accumulators"},
-    {"drain", 5, 1, 1, false, "1: results leave the accumulators when the last slice is done"},
+    {"pe_mask", 4, 0, 32, false, "PEs that run the command", kCompute},
+    {"acc_init", 5, 0, 1, false, "1: the first slice overwrites the accumulators", kArray},
+    {"drain", 5, 1, 1, false, "1: results leave the accumulators when the last slice is done",
+     kArray},
     {"average", 5, 2, 1, false,
-     "1: post-processing divides (see machine.md) instead of requantizing"},
+     "1: post-processing divides (see machine.md) instead of requantizing", kArray},
     {"acc_shift", 5, 3, 1, false,
-     "MATMUL, WINDOW. 1: sums are multiplied by 256 at the first slice of every k2 but the first"},
+     "MATMUL, WINDOW. 1: sums are multiplied by 256 at the first slice of every k2 but the first",
+     kArray},
     {"packed_weights", 5, 4, 1, false,
-     "MATMUL, WINDOW. 1: weights are int4, two a byte, the first in the low half"},
-    {"minimum", 5, 5, 1, false, "MAXPOOL, MAXIMUM, ARGMAX. 1: the smallest instead of the largest"},
-    {"out_byte", 5, 6, 2, false, "which byte of a result is written (out_type 1: 0..1, 2: 0..3)"},
-    {"fill", 5, 8, 8, false, "byte read where the window lies outside the tensor"},
-    {"act_min", 5, 16, 8, true, "smallest output value"},
-    {"act_max", 5, 24, 8, true, "largest output value"},
-    {"act_base", 6, 0, 25, true, "PE memory address of row 0, byte 0 of the (first) operand"},
+     "MATMUL, WINDOW. 1: weights are int4, two a byte, the first in the low half", kArray},
+    {"minimum", 5, 5, 1, false, "MAXPOOL, MAXIMUM, ARGMAX. 1: the smallest instead of the largest",
+     kMaxPool | kMaximum | kArgMax},
+    {"out_byte", 5, 6, 2, false, "which byte of a result is written (out_type 1: 0..1, 2: 0..3)",
+     kArray},
+    {"fill", 5, 8, 8, false, "byte read where the window lies outside the tensor", kWalks},
+    {"act_min", 5, 16, 8, true, "smallest output value", kWalks | kTwoOperands},
+    {"act_max", 5, 24, 8, true, "largest output value", kWalks | kTwoOperands},
+    {"act_base", 6, 0, 25, true, "PE memory address of row 0, byte 0 of the (first) operand",
+     kCompute},
     {"b_base", 7, 0, 25, true,
-     "ADD: address of the second operand; LOOKUP, SOFTMAX: table's core row"},
+     "ADD: address of the second operand; LOOKUP, SOFTMAX: table's core row",
+     kTwoOperands | kLookup | kSoftmax},
     {"out_w", 8, 0, 16, false,
-     "positions in a row of the output (vectors in a row for ADD, LOOKUP)"},
-    {"out_h", 8, 16, 16, false, "rows of the output"},
-    {"x_step", 9, 0, 24, false, "bytes in the row from position to position"},
-    {"row_step", 10, 0, 24, false,
-     "bytes from the operand row of one output row to the next one's"},
-    {"y_start", 11, 0, 16, true, "operand row of the first position's first tap"},
-    {"y_step", 11, 16, 8, false, "operand rows from output row to output row"},
-    {"k2_y_step", 11, 24, 8, false, "operand rows from k2 to k2"},
-    {"x_start", 12, 0, 24, true, "byte in the row of the first position's first tap"},
-    {"row_bytes", 13, 0, 24, false, "valid bytes of an operand row"},
-    {"in_h", 14, 0, 16, false, "valid operand rows"},
+     "positions in a row of the output (vectors in a row for ADD, LOOKUP)", kWalks | kVectors},
+    {"out_h", 8, 16, 16, false, "SOFTMAX, ARGMAX: rows", kSoftmax | kArgMax},
+    {"x_step", 9, 0, 24, false, "bytes in the row from position to position", kWalks},
+    {"row_step", 10, 0, 24, false, "bytes from the operand row of one output row to the next one's",
+     kCompute},
+    {"y_start", 11, 0, 16, true, "operand row of the first position's first tap", kWalks},
+    {"y_step", 11, 16, 8, false, "operand rows from output row to output row", kWalks},
+    {"k2_y_step", 11, 24, 8, false, "operand rows from k2 to k2", kArray},
+    {"x_start", 12, 0, 24, true, "byte in the row of the first position's first tap", kWalks},
+    {"row_bytes", 13, 0, 24, false, "valid bytes of an operand row", kCompute},
+    {"in_h", 14, 0, 16, false, "valid operand rows", kWalks},
     {"out_type", 14, 16, 2, false,
-     "result: 0: int8 within act_min..act_max; 1: saturated to int16; 2: int32"},
+     "result: 0: int8 within act_min..act_max; 1: saturated to int16; 2: int32", kArray},
     {"run_bytes", 14, 18, 14, false,
-     "MATMUL. not 0: slices are cut from win_rows kernel rows of so many bytes, strung together"},
-    {"k0_count", 15, 0, 16, false, "slices along a run (step: SIMD bytes)"},
-    {"k1_count", 15, 16, 8, false, "runs per operand row"},
-    {"k2_count", 15, 24, 8, false, "operand rows per window"},
-    {"k1_step", 16, 0, 24, false, "bytes in the row from k1 to k1"},
-    {"k2_row_step", 17, 0, 24, false, "bytes from k2 to k2 (k2_y_step operand rows)"},
-    {"groups", 18, 0, 16, false, "output channel groups"},
-    {"tiles", 18, 16, 16, false, "tiles of T positions per group: ceil(positions / T)"},
-    {"group_step", 19, 0, 16, false, "bytes in the row from group to group (WINDOW, MAXPOOL)"},
+     "MATMUL. not 0: slices are cut from win_rows kernel rows of so many bytes, strung together",
+     kMatmul},
+    {"k0_count", 15, 0, 16, false, "slices along a run (step: SIMD bytes)", kArray},
+    {"k1_count", 15, 16, 8, false, "runs per operand row", kArray},
+    {"k2_count", 15, 24, 8, false, "operand rows per window", kArray},
+    {"k1_step", 16, 0, 24, false, "bytes in the row from k1 to k1", kArray},
+    {"k2_row_step", 17, 0, 24, false, "bytes from k2 to k2 (k2_y_step operand rows)", kArray},
+    {"groups", 18, 0, 16, false, "output channel groups", kWalks},
+    {"group_step", 19, 0, 16, false, "bytes in the row from group to group (WINDOW, MAXPOOL)",
+     kWindow | kMaxPool},
     {"common_scale", 19, 16, 1, false,
-     "MATMUL, WINDOW. 1: records are biases only, rescaled by out_multiplier and out_shift"},
+     "MATMUL, WINDOW. 1: records are biases only, rescaled by out_multiplier and out_shift",
+     kArray},
     {"follow", 19, 17, 1, false,
-     "MATMUL, WINDOW. 1: weight rows arrive while the command runs, one for W counts of wait 1"},
-    {"weight_row", 20, 0, 24, false, "core memory row of the first weight slice"},
-    {"weight_group_rows", 21, 0, 24, false, "core memory rows from group to group (weights)"},
-    {"param_row", 22, 0, 24, false, "core memory row of the first group's parameter records"},
-    {"param_group_rows", 23, 0, 16, false, "core memory rows from group to group (parameters)"},
-    {"out_base", 24, 0, 24, false, "PE memory address of the first output byte"},
-    {"out_x_step", 25, 0, 24, false, "output bytes from position to position"},
-    {"out_row_step", 26, 0, 24, false, "output bytes from row to row"},
-    {"out_group_step", 27, 0, 16, false, "output bytes from group to group"},
-    {"out_zero_point", 27, 16, 8, true, "zero point of the output"},
-    {"channels", 28, 0, 16, false, "valid output channels of the command (all groups)"},
-    {"group_channels", 28, 16, 16, false, "output channels of a full group"},
-    {"positions", 29, 0, 24, false, "out_w * out_h"},
-    {"win_rows", 30, 0, 8, false, "rows of the window that are fetched"},
-    {"win_cols", 30, 8, 8, false, "columns of the window that are fetched"},
-    {"win_new_cols", 30, 16, 8, false, "columns to fetch when the window slides by one position"},
-    {"win_y_step", 30, 24, 8, false, "operand rows from window row to window row"},
+     "MATMUL, WINDOW. 1: weight rows arrive while the command runs, one for W counts of wait 1",
+     kArray},
+    {"weight_row", 20, 0, 24, false, "core memory row of the first weight slice", kArray},
+    {"weight_group_rows", 21, 0, 24, false, "core memory rows from group to group (weights)",
+     kArray},
+    {"param_row", 22, 0, 24, false, "core memory row of the first group's parameter records",
+     kArray},
+    {"param_group_rows", 23, 0, 16, false, "core memory rows from group to group (parameters)",
+     kArray},
+    {"out_base", 24, 0, 24, false, "PE memory address of the first output byte", kCompute},
+    {"out_x_step", 25, 0, 24, false, "output bytes from position to position", kWalks},
+    {"out_row_step", 26, 0, 24, false, "output bytes from row to row", kCompute},
+    {"out_group_step", 27, 0, 16, false, "output bytes from group to group", kWalks},
+    {"out_zero_point", 27, 16, 8, true, "zero point of the output",
+     kArray | kAdd | kMultiply | kSquaredDifference},
+    {"channels", 28, 0, 16, false, "valid output channels of the command (all groups)", kWalks},
+    {"group_channels", 28, 16, 16, false, "output channels of a full group", kWalks},
+    {"positions", 29, 0, 24, false,
+     "positions of the output, row by row (of vectors for ADD, LOOKUP)", kWalks | kVectors},
+    {"win_rows", 30, 0, 8, false, "rows of the window that are fetched", kWalks},
+    {"win_cols", 30, 8, 8, false, "columns of the window that are fetched", kWalks},
+    {"win_new_cols", 30, 16, 8, false, "columns to fetch when the window slides by one position",
+     kWindow},
+    {"win_y_step", 30, 24, 8, false, "operand rows from window row to window row", kWalks},
     {"win_row_step", 31, 0, 24, false,
-     "bytes from window row to window row (win_y_step operand rows)"},
-    {"win_col_step", 32, 0, 24, false, "bytes in the row from window column to window column"},
-    {"b_x_step", 33, 0, 24, false, "second operand: bytes from vector to vector"},
-    {"b_row_step", 34, 0, 24, false, "second operand: bytes from row to row"},
-    {"a_zero_point", 35, 0, 8, true, "zero point of the first operand"},
-    {"b_zero_point", 35, 8, 8, true, "zero point of the second operand"},
-    {"b_shift", 35, 16, 8, true, "shift of the second operand's rescaling (positive: left)"},
-    {"out_shift", 35, 24, 8, true, "shift of the result's rescaling (positive: left)"},
-    {"b_multiplier", 36, 0, 31, false, "multiplier of the second operand's rescaling"},
-    {"out_multiplier", 37, 0, 31, false, "multiplier of the result's rescaling"},
-    {"b_subtract", 38, 0, 1, false, "ADD: 1 subtracts the rescaled second operand"},
-    {"a_subtract", 38, 1, 1, false, "ADD: 1 subtracts the first operand"},
+     "bytes from window row to window row (win_y_step operand rows)", kWalks},
+    {"win_col_step", 32, 0, 24, false, "bytes in the row from window column to window column",
+     kWindow | kMaxPool},
+    {"b_row_step", 34, 0, 24, false, "second operand: bytes from row to row", kTwoOperands},
+    {"a_zero_point", 35, 0, 8, true, "zero point of the first operand",
+     kAdd | kMultiply | kSquaredDifference},
+    {"b_zero_point", 35, 8, 8, true, "zero point of the second operand",
+     kAdd | kMultiply | kSquaredDifference},
+    {"b_shift", 35, 16, 8, true, "shift of the second operand's rescaling (positive: left)",
+     kAdd | kSquaredDifference},
+    {"out_shift", 35, 24, 8, true, "shift of the result's rescaling (positive: left)",
+     kArray | kAdd | kMultiply | kSquaredDifference},
+    {"b_multiplier", 36, 0, 31, false, "multiplier of the second operand's rescaling",
+     kAdd | kSquaredDifference},
+    {"out_multiplier", 37, 0, 31, false, "multiplier of the result's rescaling",
+     kArray | kAdd | kMultiply | kSquaredDifference},
+    {"b_subtract", 38, 0, 1, false, "ADD: 1 subtracts the rescaled second operand", kAdd},
+    {"a_subtract", 38, 1, 1, false, "ADD: 1 subtracts the first operand", kAdd},
     {"binary", 38, 2, 1, false,
-     "MATMUL with run_bytes. 1: operands and weights are bits, 1 for +1 and 0 for -1"},
+     "MATMUL with run_bytes. 1: operands and weights are bits, 1 for +1 and 0 for -1", kMatmul,
+     kBinaryUnit},
     {"skip_outside", 38, 3, 1, false,
-     "binary. 1: bits outside the tensor count 0 instead of being read as `fill`"},
+     "binary. 1: bits outside the tensor count 0 instead of being read as `fill`", kMatmul,
+     kBinaryUnit},
     {"two_planes", 38, 4, 1, false,
-     "binary: twice the sum of the first plane plus that of the second; pool_bits: see machine.md"},
+     "binary: twice the sum of the first plane plus that of the second; pool_bits: see machine.md",
+     kMatmul | kMaxPool, kBinaryUnit},
     {"gated", 38, 5, 1, false,
-     "two_planes. 1: where the first plane's sum is at most the channel's gate, the second adds 0"},
+     "two_planes. 1: where the first plane's sum is at most the channel's gate, the second adds 0",
+     kMatmul, kBinaryUnit},
     {"thresholds", 38, 6, 2, false,
-     "MATMUL, WINDOW. 0: results are rescaled; 1, 3: so many thresholds give bits in 1, 2 planes"},
+     "MATMUL, WINDOW. 0: results are rescaled; 1, 3: so many thresholds give bits in 1, 2 planes",
+     kArray, kBinaryUnit},
     {"bit_output", 38, 8, 1, false,
-     "thresholds. 1: eight channels a byte; 0: a byte of 0 or 1 each"},
-    {"pool_bits", 38, 9, 1, false, "MAXPOOL. 1: operands are bits, see machine.md"},
+     "thresholds. 1: eight channels a byte; 0: a byte of 0 or 1 each", kArray, kBinaryUnit},
+    {"pool_bits", 38, 9, 1, false, "MAXPOOL. 1: operands are bits, see machine.md", kMaxPool,
+     kBinaryUnit},
     {"skip_window", 38, 10, 1, false,
-     "gated. 1: in the second pass each lane goes on to its own next position of a window"},
-    {"plane_step", 39, 0, 16, false, "two_planes: bytes from the first plane to the second"},
-    {"out_plane_step", 39, 16, 16, false, "three thresholds: the same for the output"},
+     "gated. 1: in the second pass each lane goes on to its own next position of a window", kMatmul,
+     kBinaryUnit},
+    {"plane_step", 39, 0, 16, false, "two_planes: bytes from the first plane to the second",
+     kMatmul, kBinaryUnit},
+    {"out_plane_step", 39, 16, 16, false, "three thresholds: the same for the output", kArray,
+     kBinaryUnit},
 };
 
 constexpr OpcodeInfo kOpcodes[] = {
@@ -246,6 +309,27 @@ const OpcodeInfo* FindOpcode(uint8_t opcode) {
     if (static_cast<uint8_t>(info.opcode) == opcode) return &info;
   }
   return nullptr;
+}
+
+uint32_t UsedBits(Opcode opcode, uint32_t word, bool binary_unit) {
+  constexpr size_t kOpcodeCount = std::size(kOpcodes);
+  constexpr uint32_t kMostWords = 40;
+  using Table = std::array<std::array<std::array<uint32_t, kMostWords>, kOpcodeCount>, 2>;
+  static const Table kTable = [] {
+    Table table = {};
+    for (size_t row = 0; row < kOpcodeCount; ++row) {
+      for (const CommandField& field : kOpcodes[row].layout->fields) {
+        if ((field.users & Only(kOpcodes[row].opcode)) == 0) continue;
+        const uint64_t bits = ((uint64_t{1} << field.width) - 1) << field.lsb;
+        table[1][row][field.word] |= static_cast<uint32_t>(bits);
+        if (!field.binary_unit) table[0][row][field.word] |= static_cast<uint32_t>(bits);
+      }
+    }
+    return table;
+  }();
+  const OpcodeInfo* info = FindOpcode(static_cast<uint8_t>(opcode));
+  if (info == nullptr || word >= kMostWords) return 0;
+  return kTable[binary_unit ? 1 : 0][static_cast<size_t>(info - kOpcodes)][word];
 }
 
 std::span<const HardwareError> AllHardwareErrors() { return kHardwareErrors; }

@@ -15,7 +15,7 @@
 namespace npugen {
 
 /// Version of the command stream and of the register interface; the hardware refuses others.
-inline constexpr uint32_t kCommandSetVersion = 2;
+inline constexpr uint32_t kCommandSetVersion = 3;
 /// First word of a command stream: the bytes "NPUC".
 inline constexpr uint32_t kStreamMagic = 0x4355504E;
 /// Entries (of 16 bytes) in the header that precedes the first command of a stream.
@@ -55,6 +55,12 @@ enum class Opcode : uint8_t {
 /// The window numbers have fixed meanings.
 enum class Window : uint8_t { kProgram = 0, kScratch = 1, kInput = 2, kOutput = 3 };
 
+/// A set of opcodes, one bit each.
+using OpcodeSet = uint64_t;
+constexpr OpcodeSet Only(Opcode opcode) {
+  return OpcodeSet{1} << (static_cast<unsigned>(opcode) & 0x3f);
+}
+
 /// A field of a command: `width` bits from bit `lsb` of 32-bit word `word`.
 struct CommandField {
   std::string_view name;
@@ -63,6 +69,8 @@ struct CommandField {
   uint8_t width;
   bool is_signed;
   std::string_view description;
+  OpcodeSet users;           ///< opcodes with the field; in commands of all others it must be 0
+  bool binary_unit = false;  ///< must be 0 as well where there is no binary unit
 };
 
 /// A family of commands that share one layout.
@@ -91,6 +99,10 @@ struct OpcodeInfo {
 };
 std::span<const OpcodeInfo> AllOpcodes();
 const OpcodeInfo* FindOpcode(uint8_t opcode);
+
+/// Bits of a command's word that belong to fields which the opcode uses; all others must be 0.
+/// `binary_unit`: the NPU has one.
+uint32_t UsedBits(Opcode opcode, uint32_t word, bool binary_unit);
 
 /// A command as words; missing words of a short form read as zero.
 class Command {

@@ -63,7 +63,7 @@ struct NpuConfig {
   uint64_t hash = 0;
 
   /// What its registers show.
-  HardwareFeatures features() const { return {watchdog != 0, memory_clear != 0}; }
+  HardwareFeatures features() const { return {watchdog != 0, memory_clear != 0, bnn_enabled != 0}; }
 
   // Derived numbers.
   /// Cycles that control.clear needs beyond a reset: the rows of the deepest memory.

@@ -88,7 +88,8 @@ std::string EmitCommandDocument(const Plan& plan) {
                             "then commands; an entry "
                             "is {} bytes, four little-endian words. Fields are given as "
                             "word[bits]. Commands of the short "
-                            "form leave out the last words, which then read as 0.",
+                            "form leave out the last words, which then read as 0. Bits that no "
+                            "field of the opcode uses must be 0.",
                             kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
   out += "\n## Opcodes\n\n";
   for (const OpcodeInfo& info : AllOpcodes()) {
@@ -102,9 +103,23 @@ std::string EmitCommandDocument(const Plan& plan) {
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out += fmt::format("\n## Layout {}: {}\n\n", layout->name, layout->description);
     for (const CommandField& field : layout->fields) {
-      out += Item(fmt::format("`{}` {}[{}]{}: {}", field.name, field.word,
+      // Who uses it, where not all commands of the layout do.
+      std::string users;
+      bool all = true;
+      for (const OpcodeInfo& info : AllOpcodes()) {
+        if (info.layout != layout) continue;
+        if ((field.users & Only(info.opcode)) == 0) {
+          all = false;
+        } else {
+          users += (users.empty() ? "" : ", ") + std::string(info.name);
+        }
+      }
+      out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,
                               Bits(field.lsb, field.width), field.is_signed ? " signed" : "",
-                              field.description));
+                              field.description,
+                              all             ? ""
+                              : users.empty() ? " (unused)"
+                                              : fmt::format(" ({})", users)));
     }
   }
   out += "\n## Hardware errors\n\n";

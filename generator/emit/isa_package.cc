@@ -4,6 +4,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
+
 #include "generator/arch/command_set.h"
 #include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
@@ -44,6 +49,55 @@ AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
   }
   fill_down_to(0);
   return table;
+}
+
+/// The bits of every entry that fields of a command use, as a function of opcode and entry.
+void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
+  const auto bits_of = [&](const OpcodeInfo& info, uint32_t entry) {
+    std::string text;
+    for (uint32_t word = kWordsPerEntry; word-- > 0;) {
+      text += fmt::format(
+          "{}{:08x}", text.empty() ? "" : "_",
+          UsedBits(info.opcode, entry * kWordsPerEntry + word, features.Has(kBinaryUnitKey)));
+    }
+    return text;
+  };
+  uint32_t entries = 0;
+  for (const OpcodeInfo& info : AllOpcodes())
+    entries = std::max<uint32_t>(entries, info.max_entries);
+  out->Blank().Comment(
+      "Bits of an entry that fields of its command use; all others must be 0. The opcode is a "
+      "known "
+      "one, and the command has the entry.");
+  out->Line("function automatic logic [127:0] used_bits(input logic [7:0] opcode,");
+  out->Line("                                           input logic [3:0] entry);").In();
+  out->Line("case (entry)").In();
+  for (uint32_t entry = 0; entry < entries; ++entry) {
+    // Opcodes with the same bits share a line; the default serves most.
+    std::map<std::string, std::vector<std::string>> opcodes;
+    for (const OpcodeInfo& info : AllOpcodes()) {
+      if (entry < info.max_entries) opcodes[bits_of(info, entry)].push_back(std::string(info.name));
+    }
+    const auto most = std::max_element(opcodes.begin(), opcodes.end(), [](auto& a, auto& b) {
+      return a.second.size() < b.second.size();
+    });
+    out->Line(entry + 1 < entries ? fmt::format("4'd{}:", entry) : "default:").In();
+    const std::string line = "used_bits = 128'h{};";
+    if (opcodes.size() > 1) out->Line("case (opcode)").In();
+    for (const auto& [bits, names] : opcodes) {
+      if (bits == most->first) continue;
+      std::string labels;
+      for (const std::string& name : names) labels += (labels.empty() ? "Op" : ", Op") + name;
+      out->Line(labels + ":").In();
+      out->Line(fmt::format(fmt::runtime(line), bits)).Out();
+    }
+    out->Line((opcodes.size() > 1 ? "default: " : "") +
+              fmt::format(fmt::runtime(line), most->first));
+    if (opcodes.size() > 1) out->Out().Line("endcase");
+    out->Out();
+  }
+  out->Out().Line("endcase");
+  out->Out().Line("endfunction");
 }
 
 }  // namespace
@@ -125,6 +179,7 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
     out.Table(StructMembers(*layout, out.NewTable()));
     out.Out().Line(fmt::format("}} {}_t;", layout->name));
   }
+  PrintUsedBits(features, &out);
   out.Out().Line("endpackage : npu_isa_pkg").Line("/* verilator lint_on UNUSEDPARAM */");
   return out.Finish();
 }

@@ -6,7 +6,7 @@
 // One entry per cycle; an entry goes to all of its targets in the same cycle or to none. Word 4
 // of a compute command names its PEs, so its first entry is held until the second one is there
 // (one cycle). FENCE and END stay at the head of the stream until everything before them is
-// complete.
+// complete. Bits of an entry that no field of the command uses must be 0.
 module npu_dispatch #(
   parameter int unsigned GridX = 8,  //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY = 4,  //@ = npu.grid.y  -- PE rows; at most 32 PEs
@@ -58,7 +58,7 @@ module npu_dispatch #(
   npu_isa_pkg::control_command_t header;
   logic [7:0] min_entries, max_entries;
   logic       known, is_end, is_fence, is_load, is_store, is_compute;
-  logic       bad_length, bad_barrier;
+  logic       bad_length, bad_barrier, bad_bits;
   logic       unused_header;
   // the entry at the head, read as the second one of a compute command
   npu_isa_pkg::compute_command_t compute;
@@ -66,13 +66,14 @@ module npu_dispatch #(
   logic                          unused_compute;
   // the command under way
   logic [7:0]        body_q;       // entries still to come, 0: the head is a header
+  logic [3:0]        index_q;      // number of the entry at the head, unless that is a header
   logic              held_q;       // held_entry_q is to be pushed as soon as its targets are known
-  logic [127:0]      held_entry_q;
+  logic [127:0]      held_entry_q; // the header
   npu_isa_pkg::control_command_t held_header;  // held_entry_q
   logic              to_load_q, to_store_q;
   logic [NumPes-1:0] to_pe_q;
   // what happens in this cycle
-  logic              head, synchronized, push_held, accept;
+  logic              head, synchronized, accept;
   logic              to_load, to_store;
   logic [NumPes-1:0] to_pe;
   logic              push, push_ready, pushed;
@@ -186,6 +187,10 @@ module npu_dispatch #(
   assign unused_compute = ^{compute, held_header};
   assign bad_mask       = compute.pe_mask == '0 || (compute.pe_mask & ~AllPes) != '0;
 
+  assign bad_bits = body_q == '0
+      ? (entry_i & ~npu_isa_pkg::used_bits(header.opcode, 4'd0)) != '0
+      : (entry_i & ~npu_isa_pkg::used_bits(held_header.opcode, index_q)) != '0;
+
   // PE p arrives at barrier signal_id + p.
   always_comb begin
     bad_pe_barrier = 1'b0;
@@ -199,20 +204,21 @@ module npu_dispatch #(
     fail      = 1'b0;
     fail_code = npu_isa_pkg::ErrBadOpcode;
     if (head) begin
-      fail = !known || bad_length || bad_barrier;
+      fail = !known || bad_length || bad_barrier || bad_bits;
       if (!known) fail_code = npu_isa_pkg::ErrBadOpcode;
       else if (bad_length) fail_code = npu_isa_pkg::ErrBadLength;
-      else fail_code = npu_isa_pkg::ErrBadBarrier;
-    end else if (push_held) begin
-      fail      = bad_mask || bad_pe_barrier;
-      fail_code = bad_mask ? npu_isa_pkg::ErrBadField : npu_isa_pkg::ErrBadBarrier;
+      else if (bad_barrier) fail_code = npu_isa_pkg::ErrBadBarrier;
+      else fail_code = npu_isa_pkg::ErrBadField;
+    end else if (accept) begin
+      fail      = bad_bits || (held_q && (bad_mask || bad_pe_barrier));
+      fail_code = (bad_bits || bad_mask || !held_q) ? npu_isa_pkg::ErrBadField
+                                                    : npu_isa_pkg::ErrBadBarrier;
     end
   end
 
   // What to do with the head of the stream.
   assign accept       = run_i && !stopped_q && entry_valid_i;
   assign head         = accept && body_q == '0;
-  assign push_held    = accept && held_q;
   assign synchronized = idle_i && (is_fence || fetch_quiet_i);
 
   always_comb begin
@@ -268,6 +274,8 @@ module npu_dispatch #(
 
   always_ff @(posedge clk) begin
     if (command_o) held_entry_q <= entry_i;
+    if (command_o) index_q <= 4'd1;
+    else if (pushed && !held_q) index_q <= index_q + 4'd1;
     if (pushed) begin
       to_load_q  <= to_load;
       to_store_q <= to_store;
@@ -275,7 +283,7 @@ module npu_dispatch #(
     end
     if (fail) begin
       error_code_q <= fail_code;
-      error_tag_q  <= held_q ? held_header.tag : header.tag;
+      error_tag_q  <= (body_q != '0) ? held_header.tag : header.tag;
     end
   end
 

@@ -14,36 +14,36 @@ module npu_output_walker #(
 );
   wire clk;  // stands still while nothing here changes
 
-  logic [15:0] column_q, row_q;
+  logic [15:0] column_q;
+  logic [23:0] left_q;  // positions of the group, this one included
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
-  logic        is_linear, column_last, row_last;
+  logic        is_linear, column_last, group_last;
 
   assign is_linear   = cmd_i.opcode != npu_isa_pkg::OpMatmul &&
                        cmd_i.opcode != npu_isa_pkg::OpWindow &&
                        cmd_i.opcode != npu_isa_pkg::OpMaxPool;
   assign x_step      = is_linear ? 24'(PostWidth) : cmd_i.out_x_step;
   assign column_last = column_q + 16'd1 == cmd_i.out_w;
-  assign row_last    = row_q + 16'd1 == cmd_i.out_h;
+  assign group_last  = left_q == 24'd1;
 
   always_ff @(posedge clk) begin
     if (start_i) begin
       column_q        <= '0;
-      row_q           <= '0;
+      left_q          <= cmd_i.positions;
       address_q       <= cmd_i.out_base;
       row_address_q   <= cmd_i.out_base;
       group_address_q <= cmd_i.out_base;
     end else if (step_i) begin
-      if (!column_last) begin
+      left_q <= group_last ? cmd_i.positions : left_q - 24'd1;
+      if (!column_last && !group_last) begin
         column_q  <= column_q + 16'd1;
         address_q <= address_q + x_step;
-      end else if (!row_last) begin
+      end else if (!group_last) begin
         column_q      <= '0;
-        row_q         <= row_q + 16'd1;
         address_q     <= row_address_q + cmd_i.out_row_step;
         row_address_q <= row_address_q + cmd_i.out_row_step;
       end else begin
         column_q        <= '0;
-        row_q           <= '0;
         address_q       <= group_address_q + 24'(cmd_i.out_group_step);
         row_address_q   <= group_address_q + 24'(cmd_i.out_group_step);
         group_address_q <= group_address_q + 24'(cmd_i.out_group_step);

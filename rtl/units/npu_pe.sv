@@ -170,7 +170,8 @@ module npu_pe #(
   assign is_rows    = is_softmax || is_argmax;  // units that walk rows by themselves
   assign start      = state_q == StStart && !fields_bad;
 
-  // Field values that no unit could work with; checked before any unit starts.
+  // Field values that no unit could work with; checked before any unit starts. The dispatcher has
+  // seen to it that fields of other commands are 0.
   logic bad_loops, bad_slices, bad_channels, bad_window, bad_type, bad_bits;
   always_comb begin
     bad_loops    = 1'b0;
@@ -181,28 +182,30 @@ module npu_pe #(
     bad_bits     = 1'b0;
     fields_bad   = 1'b0;
     if (state_q == StStart) begin
-      bad_loops    = cmd_q.out_h == '0 ||
-                     (!is_rows && (cmd_q.out_w == '0 || cmd_q.positions == '0)) ||
-                     (is_rows && cmd_q.row_bytes == '0);
+      bad_loops    = is_rows ? cmd_q.out_h == '0 || cmd_q.row_bytes == '0
+                             : cmd_q.out_w == '0 || cmd_q.positions == '0;
       bad_slices   = is_array && (cmd_q.k0_count == '0 || cmd_q.k1_count == '0 ||
-                                  cmd_q.k2_count == '0 || cmd_q.tiles == '0 ||
-                                  (!cmd_q.drain && (cmd_q.positions > 24'(Accumulators) ||
-                                                    cmd_q.groups != 16'd1)) ||
-                                  (is_window && (cmd_q.k0_count != 16'd1)));
+                                  cmd_q.k2_count == '0 ||
+                                  (!(cmd_q.drain && cmd_q.acc_init) &&
+                                   (cmd_q.positions > 24'(Accumulators) ||
+                                    cmd_q.groups != 16'd1)) ||
+                                  (is_window && cmd_q.k0_count != 16'd1) ||
+                                  (is_gather && (cmd_q.k1_count != 8'd1 ||
+                                                 cmd_q.k2_count != 8'd1 || cmd_q.win_rows == '0 ||
+                                                 cmd_q.k1_step >= 24'(cmd_q.run_bytes))) ||
+                                  (cmd_q.follow && !cmd_q.wait1_en));
       bad_channels = (is_array || is_pool) &&
                      (cmd_q.groups == '0 || cmd_q.channels == '0 || cmd_q.group_channels == '0 ||
                       cmd_q.group_channels > (is_matmul ? 16'(PeLanes) :
                                               is_window ? 16'(WinBytes) : 16'(PostWidth)));
       bad_window   = (is_window || is_pool) &&
-                     (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 || cmd_q.win_new_cols == '0 ||
-                      cmd_q.win_new_cols > cmd_q.win_cols ||
-                      (is_window && 16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd)));
+                     (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 ||
+                      (is_window && (cmd_q.win_new_cols == '0 ||
+                                     cmd_q.win_new_cols > cmd_q.win_cols ||
+                                     16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd))));
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
-      bad_bits     = cmd_q.binary || cmd_q.skip_outside || cmd_q.two_planes || cmd_q.gated ||
-                     cmd_q.thresholds != '0 || cmd_q.bit_output || cmd_q.pool_bits ||
-                     cmd_q.skip_window;
       //@ if units.bnn.enabled
       bad_bits     = (cmd_q.binary && (!is_gather || cmd_q.packed_weights || cmd_q.acc_shift)) ||
                      (cmd_q.two_planes && !(cmd_q.pool_bits ? !cmd_q.win_rows[0]
@@ -210,12 +213,9 @@ module npu_pe #(
                      (cmd_q.gated && !(cmd_q.binary && cmd_q.two_planes)) ||
                      (cmd_q.skip_window && (SkipWindow == 1 || !cmd_q.gated ||
                                             cmd_q.k0_count > 16'(SkipSlices))) ||
-                     cmd_q.thresholds == 2'd2 || (cmd_q.thresholds != '0 && !is_array) ||
-                     (cmd_q.pool_bits && !is_pool);
+                     cmd_q.thresholds == 2'd2;
       //@ endif
-      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window ||
-                     bad_type ||
-                     !(is_array || is_pool || is_two || is_lookup || is_rows);
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type;
     end
   end
 
@@ -592,7 +592,7 @@ module npu_pe #(
   // Core memory row port: records first (few rows), then weights, then tables of vector units; rows
   // from the bus use the other cycles, unless they are urgent or the row is wanted.
   // ---------------------------------------------------------------------------------------------
-  logic        loader_row_valid, loader_row_ready, loader_active, loader_starved, loader_error;
+  logic        loader_row_valid, loader_row_ready, loader_starved, loader_error;
   logic        drain_row_valid, drain_row_ready, drain_error;
   //@ if units.bnn.enabled
   logic        is_threshold;      // results become bits
@@ -644,6 +644,7 @@ module npu_pe #(
     //@ endif
     .Rows      (Rows),
     .RowBytes  (RowBytes),
+    .Accumulators(Accumulators),
     .Barriers  (Barriers)
   ) u_weight_loader (
     .clk_i,
@@ -661,7 +662,6 @@ module npu_pe #(
     .gate_we_o    (gate_we),
     .gate_row_o   (gate_row),
     //@ endif
-    .active_o     (loader_active),
     .starved_o    (loader_starved),
     .slice_ready_o(slice_ready),
     .slice_take_i (slice_take),
@@ -854,7 +854,8 @@ module npu_pe #(
       pool_positions_q <= pool_positions_q - 24'd1;
       if (pool_positions_q == 24'd1) begin
         pool_positions_q     <= cmd_q.positions;
-        pool_channels_left_q <= pool_channels_left_q - cmd_q.group_channels;
+        pool_channels_left_q <= (pool_channels_left_q < cmd_q.group_channels)
+                                ? '0 : pool_channels_left_q - cmd_q.group_channels;
       end
     end
   end
@@ -965,13 +966,13 @@ module npu_pe #(
   // words.
   logic                   soft_busy, soft_read_valid, soft_table_valid, soft_table_rvalid_q;
   logic                   soft_out_valid, arg_busy, arg_read_valid, arg_out_valid;
-  logic [24:0]            soft_read_addr, arg_read_addr;
+  logic [24:0]            soft_read_addr, arg_read_addr, soft_row, arg_row;
   logic [7:0]             soft_table_index, soft_out_data, arg_out_data;
   logic [23:0]            arg_out_addr;
   // Of the one that runs:
   logic                   rows_busy, rows_read_valid, rows_read_ready, rows_rvalid1_q;
   logic                   rows_rvalid2_q, rows_out_ready;
-  logic [24:0]            rows_read_addr;
+  logic [24:0]            rows_read_addr, rows_row;
   logic [VecW-1:0]        rows_data_q;
   logic [7:0]             rows_out_data;
   logic [RowOffW-1:0]     table_offset_q;
@@ -1061,6 +1062,7 @@ module npu_pe #(
     .rd_valid_o    (soft_read_valid),
     .rd_ready_i    (rows_read_ready),
     .rd_addr_o     (soft_read_addr),
+    .rd_row_o      (soft_row),
     .rd_data_i     (rows_data_q),
     .rd_rvalid_i   (rows_rvalid2_q),
     .table_valid_o (soft_table_valid),
@@ -1092,6 +1094,7 @@ module npu_pe #(
     .rd_valid_o    (arg_read_valid),
     .rd_ready_i    (rows_read_ready),
     .rd_addr_o     (arg_read_addr),
+    .rd_row_o      (arg_row),
     .rd_data_i     (rows_data_q),
     .rd_rvalid_i   (rows_rvalid2_q),
     .out_valid_o   (arg_out_valid),
@@ -1105,6 +1108,7 @@ module npu_pe #(
   assign rows_read_valid = soft_read_valid || arg_read_valid;
   assign rows_out_data   = is_argmax ? arg_out_data : soft_out_data;
   assign rows_read_addr  = is_argmax ? arg_read_addr : soft_read_addr;
+  assign rows_row        = is_argmax ? arg_row : soft_row;
 
   always_ff @(posedge clk_i) begin
     rows_rvalid1_q <= rst_ni && !clear_i && rows_read_valid && rows_read_ready;
@@ -1150,9 +1154,10 @@ module npu_pe #(
   assign lookup_out_ready = write_push_ready;
   assign rows_out_ready   = write_push_ready;
   assign push_room        = 24'(PeMemBytes) - push_addr;  // bytes up to the end of PE memory
-  assign write_bad        = write_push && (push_addr >= 24'(PeMemBytes) ||
-                                           (push_room < 24'(PostWidth) &&
-                                            (push_strb >> push_room) != '0));
+  assign write_bad        = write_push && (push_addr >= 24'(PeMemBytes)
+                                           ? push_strb != '0
+                                           : push_room < 24'(PostWidth) &&
+                                             (push_strb >> push_room) != '0);
 
   // Results that entered the post-processing and have not reached PE memory: never more than the
   // queue holds. The drain issues one cycle before its result enters.
@@ -1187,7 +1192,7 @@ module npu_pe #(
     read_addr  = seq_read_addr;
     read_two   = seq_read_two;
     if (is_rows) begin
-      read_valid[0]   = rows_read_valid && rows_read_addr < 25'(PeMemBytes);
+      read_valid[0]   = rows_read_valid && !rows_out_of_memory;
       read_addr[23:0] = rows_read_addr[23:0];
       read_two[0]     = rows_read_addr[ByteW-2:0] != '0;
     end
@@ -1239,7 +1244,7 @@ module npu_pe #(
   // ---------------------------------------------------------------------------------------------
   // Life of a command.
   // ---------------------------------------------------------------------------------------------
-  logic        error, rows_out_of_memory, tiles_short, granted_q, units_busy;
+  logic        error, rows_out_of_memory, granted_q, units_busy;
   logic [7:0]  error_code;
   logic [24:0] error_address;
 
@@ -1251,18 +1256,15 @@ module npu_pe #(
   assign finished   = state_q == StRun && !seq_active && !stage_valid && !fire_q && !drain_busy &&
                       !buffer_valid_q && !units_busy && !write_busy && flight_q == '0;
 
-  // More slices needed than the command's tile count announced: the loader has nothing left.
-  assign tiles_short        = state_q == StRun && slice_wait && !loader_active && !slice_ready;
-  assign rows_out_of_memory = is_rows && rows_read_valid && rows_read_addr >= 25'(PeMemBytes);
+  // A row that has a byte outside PE memory; looked at with its first vector, and the same after.
+  assign rows_out_of_memory = is_rows && rows_read_valid &&
+                              {1'b0, rows_row} + 26'(cmd_q.row_bytes) > 26'(PeMemBytes);
 
   always_comb begin
     error         = 1'b1;
     error_code    = npu_isa_pkg::ErrLocalBounds;
     error_address = seq_error_address;
     if (fields_bad) begin
-      error_code    = npu_isa_pkg::ErrBadField;
-      error_address = '0;
-    end else if (tiles_short) begin
       error_code    = npu_isa_pkg::ErrBadField;
       error_address = '0;
     end else if (loader_error) begin

@@ -260,7 +260,7 @@ module npu_sequencer #(
         port_low   = '0;
         port_high  = port_length;
         if (port_x < 0) begin
-          port_low = (-port_x > $signed(AddrW'(port_length))) ? port_length : ByteW'(-port_x);
+          port_low = (port_x + $signed(AddrW'(port_length)) <= 0) ? port_length : ByteW'(-port_x);
         end
         if (port_after < $signed(AddrW'(port_length))) begin
           port_high = (port_after < 0) ? '0 : ByteW'(port_after);
@@ -424,10 +424,10 @@ module npu_sequencer #(
 
   // The next gathered slice begins k1_step bytes and win_cols kernel rows (k2_y_step operand rows)
   // further on, and one row more where that is beyond the row's end.
-  logic [13:0] gather_skip;
+  logic [14:0] gather_skip;
   logic        gather_carry;
-  assign gather_skip  = skip_q + cmd_i.k1_step[13:0];
-  assign gather_carry = gather_skip >= cmd_i.run_bytes;
+  assign gather_skip  = 15'(skip_q) + 15'(cmd_i.k1_step[13:0]);
+  assign gather_carry = gather_skip >= 15'(cmd_i.run_bytes);
 
   // A tile of the positions that are left: all of them for vector operations.
   logic [23:0] left, new_tile_size;
@@ -497,7 +497,7 @@ module npu_sequencer #(
       skip_q      <= '0;
       rows_left_q <= cmd_i.win_rows;
     end else if (pass_end && is_gather) begin
-      skip_q      <= gather_carry ? gather_skip - cmd_i.run_bytes : gather_skip;
+      skip_q      <= 14'(gather_carry ? gather_skip - 15'(cmd_i.run_bytes) : gather_skip);
       rows_left_q <= rows_left_q - cmd_i.win_cols - 8'(gather_carry);
     end
     if (slices_begin) begin

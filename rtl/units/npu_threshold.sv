@@ -112,7 +112,7 @@ module npu_threshold #(
     byte_strb = '0;
     data_o    = '0;
     for (int unsigned byte_of = 0; byte_of < Bytes; byte_of++) begin
-      byte_strb[byte_of] = Width < 8 || strb_q[(8*byte_of)%Width];
+      byte_strb[byte_of] = strb_q[(8*byte_of)%Width];
     end
     if (!packed_i) begin
       for (int unsigned wide = 0; wide < Width; wide++) data_o[8*wide+:8] = {7'b0, plane[wide]};

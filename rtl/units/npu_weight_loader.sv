@@ -23,6 +23,7 @@ module npu_weight_loader #(
   //@ endif
   parameter int unsigned Rows      = 1024,  // rows of core memory, for bounds
   parameter int unsigned RowBytes  = 64,    // bytes of one
+  parameter int unsigned Accumulators = 16, //@ = core.accumulators  -- positions per tile
   parameter int unsigned Barriers  = 16,    //@ = npu.barriers
   localparam int unsigned CountW   = npu_isa_pkg::BarrierCountBits,
   //@ if units.bnn.enabled
@@ -49,7 +50,6 @@ module npu_weight_loader #(
   output wire [GateW-1:0]   gate_row_o,
   //@ endif
   // to the sequencer
-  output wire               active_o,       // slices are still to come
   output wire               starved_o,      // the next row has not arrived in core memory
   output wire               slice_ready_o,
   input  wire               slice_take_i,
@@ -62,7 +62,8 @@ module npu_weight_loader #(
   logic              active_q, ready_q, shadow_we_q;
   logic [SliceW-1:0] slice_row_q, shadow_row_q;
   logic [23:0]       row_q, group_row_q;
-  logic [15:0]       k0_q, tile_q, group_q;
+  logic [15:0]       k0_q, group_q;
+  logic [23:0]       positions_left_q;  // from this tile on
   logic [7:0]        k1_q, k2_q;
   logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
   logic              out_of_memory, arrived, slices_done, tile_done, slice_grant, clock_runs;
@@ -108,7 +109,7 @@ module npu_weight_loader #(
   assign k0_last       = k0_q + 16'd1 == cmd_i.k0_count;
   assign k1_last       = k1_q + 8'd1 == cmd_i.k1_count;
   assign k2_last       = k2_q + 8'd1 == cmd_i.k2_count;
-  assign tile_last     = tile_q + 16'd1 == cmd_i.tiles;
+  assign tile_last     = positions_left_q <= 24'(Accumulators);
   assign group_last    = group_q + 16'd1 == cmd_i.groups;
 
   always_ff @(posedge clk) begin
@@ -137,7 +138,7 @@ module npu_weight_loader #(
       k0_q        <= '0;
       k1_q        <= '0;
       k2_q        <= '0;
-      tile_q      <= '0;
+      positions_left_q <= cmd_i.positions;
       group_q     <= '0;
     end else begin
       if (grant) row_q <= row_q + 24'd1;
@@ -151,7 +152,8 @@ module npu_weight_loader #(
         //@ endif
         if (tile_done) begin
           // The same slices again for the next tile, or on to the next group.
-          tile_q <= tile_last ? '0 : tile_q + 16'd1;
+          positions_left_q <= tile_last ? cmd_i.positions
+                                        : positions_left_q - 24'(Accumulators);
           row_q  <= group_row_q;
           if (tile_last) begin
             group_q     <= group_q + 16'd1;
@@ -185,7 +187,6 @@ module npu_weight_loader #(
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
   assign starved_o     = active_q && !out_of_memory && !arrived;
-  assign active_o      = active_q;
   assign slice_ready_o = ready_q;
   assign error_o       = active_q && out_of_memory;
   assign error_row_o   = row_q;

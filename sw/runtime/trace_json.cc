@@ -260,11 +260,15 @@ class TraceFile {
   }
 
   static void DescribeCompute(const Command& command, Args* args) {
-    args->Number("out_h", static_cast<uint64_t>(command.Get("out_h")))
-        .Number("out_w", static_cast<uint64_t>(command.Get("out_w")));
+    const bool rows = command.opcode() == Opcode::kSoftmax || command.opcode() == Opcode::kArgMax;
+    if (rows) {
+      args->Number("out_h", static_cast<uint64_t>(command.Get("out_h")));
+    } else {
+      args->Number("out_w", static_cast<uint64_t>(command.Get("out_w")))
+          .Number("positions", static_cast<uint64_t>(command.Get("positions")));
+    }
     if (command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow) {
-      args->Number("groups", static_cast<uint64_t>(command.Get("groups")))
-          .Number("tiles", static_cast<uint64_t>(command.Get("tiles")));
+      args->Number("groups", static_cast<uint64_t>(command.Get("groups")));
     }
     args->Address("output", static_cast<uint64_t>(command.Get("out_base")));
   }

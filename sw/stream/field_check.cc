@@ -4,15 +4,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 namespace npugen {
 namespace {
 
 using Problem = std::optional<std::string>;
-
-/// Kernel rows that a gathered slice may touch.
-constexpr int64_t kLargestGatherRows = 4;
 
 Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   const bool load = command.opcode() == Opcode::kLoad;
@@ -29,63 +24,39 @@ Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   return std::nullopt;
 }
 
+/// Fields of the binary unit; without one they are all 0.
 Problem CheckBits(const NpuConfig& config, const Command& command) {
   const auto is = [&](const char* field) { return command.Get(field) != 0; };
   const bool binary = is("binary"), two_planes = is("two_planes"), gated = is("gated");
-  const bool pool_bits = is("pool_bits"), skip_window = is("skip_window");
-  const int64_t thresholds = command.Get("thresholds");
-  const bool any = binary || is("skip_outside") || two_planes || gated || thresholds != 0 ||
-                   is("bit_output") || pool_bits || skip_window;
-  if (!any) return std::nullopt;
-  if (config.bnn_enabled == 0) return "this NPU has no binary unit";
-  const bool matmul = command.opcode() == Opcode::kMatmul;
-  const bool array = matmul || command.opcode() == Opcode::kWindow;
   const bool binary_fits =
-      !binary || (matmul && is("run_bytes") && !is("packed_weights") && !is("acc_shift"));
-  const bool planes_fit = !two_planes || (pool_bits ? command.Get("win_rows") % 2 == 0
-                                                    : binary && is("acc_init") && is("drain"));
+      !binary || (is("run_bytes") && !is("packed_weights") && !is("acc_shift"));
+  const bool planes_fit =
+      !two_planes || (is("pool_bits") ? command.Get("win_rows") % 2 == 0
+                                      : binary && is("acc_init") && is("drain"));
   const bool gates_fit = !gated || (binary && two_planes);
-  const bool thresholds_fit = thresholds == 0 || (thresholds != 2 && array);
-  // Which positions a lane visits when changes no sum.
-  const bool window_fits = !skip_window || (gated && config.bnn_skip_window > 1 &&
-                                            command.Get("k0_count") <= config.bnn_skip_slices);
-  if (!window_fits || !binary_fits || !planes_fit || !gates_fit || !thresholds_fit ||
-      (pool_bits && array)) {
+  const bool thresholds_fit = command.Get("thresholds") != 2;
+  const bool window_fits =
+      !is("skip_window") ||
+      (gated && config.bnn_skip_window > 1 && command.Get("k0_count") <= config.bnn_skip_slices);
+  if (!window_fits || !binary_fits || !planes_fit || !gates_fit || !thresholds_fit) {
     return "fields of the binary unit contradict each other";
   }
   return std::nullopt;
 }
 
-/// Slices of strung rows: their steps follow from run and kernel, and they span at most four rows.
-Problem CheckStrungRows(const NpuConfig& config, const Command& command) {
-  const int64_t run = command.Get("run_bytes"), rows = command.Get("win_rows");
-  const int64_t whole_rows = command.Get("win_cols"), slices = command.Get("k0_count");
-  const int64_t simd = config.simd;
-  const bool steps = command.Get("k1_count") == 1 && command.Get("k2_count") == 1 && rows > 0 &&
-                     command.Get("k1_step") == simd % run && whole_rows == simd / run &&
-                     command.Get("k2_y_step") == whole_rows * command.Get("win_y_step") &&
-                     command.Get("k2_row_step") == whole_rows * command.Get("win_row_step");
-  if (!steps || slices * simd >= rows * run + simd) {
-    return fmt::format("slices of rows of {} bytes", run);
-  }
-  for (int64_t k0 = 0; k0 < slices; ++k0) {
-    const int64_t last = std::min((k0 + 1) * simd, rows * run) - 1;
-    if (last / run - k0 * simd / run >= kLargestGatherRows) {
-      return fmt::format("a slice of rows of {} bytes", run);
-    }
+Problem CheckCounts(const Command& command, std::initializer_list<const char*> counts) {
+  for (const char* count : counts) {
+    if (command.Get(count) == 0) return fmt::format("{} is 0", count);
   }
   return std::nullopt;
 }
 
 Problem CheckArray(const NpuConfig& config, const Command& command) {
   const bool window = command.opcode() == Opcode::kWindow;
-  const int64_t groups = command.Get("groups"), tiles = command.Get("tiles");
-  const int64_t positions = command.Get("positions");
-  const int64_t out_w = command.Get("out_w"), out_h = command.Get("out_h");
-  if (groups == 0 || tiles == 0 || positions == 0 || out_w == 0 || out_h == 0 ||
-      command.Get("k0_count") == 0 || command.Get("k1_count") == 0 ||
-      command.Get("k2_count") == 0) {
-    return "a count is 0";
+  const int64_t groups = command.Get("groups");
+  if (Problem problem = CheckCounts(command, {"groups", "out_w", "positions", "channels",
+                                              "k0_count", "k1_count", "k2_count"})) {
+    return problem;
   }
   const int64_t most = window ? config.window_channels() : config.pe_lanes();
   const int64_t channels = command.Get("group_channels");
@@ -98,44 +69,59 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
       return fmt::format("a window of {} x {}", rows, columns);
     }
   }
-  const int64_t tile = config.accumulators;
-  if (positions != out_w * out_h || tiles != (positions + tile - 1) / tile) {
-    return "positions or tiles disagree with out_w, out_h";
-  }
   const int64_t type = command.Get("out_type"), byte = command.Get("out_byte");
   if (type > 2 || byte > (type == 0 ? 0 : type == 1 ? 1 : 3)) {
     return fmt::format("byte {} of output type {}", byte, type);
   }
-  if (!window && command.Get("run_bytes") != 0) {
-    if (Problem problem = CheckStrungRows(config, command)) return problem;
+  const int64_t run = command.Get("run_bytes");
+  if (run != 0 && (command.Get("k1_count") != 1 || command.Get("k2_count") != 1 ||
+                   command.Get("win_rows") == 0 || command.Get("k1_step") >= run)) {
+    return fmt::format("slices of rows of {} bytes", run);
   }
-  if ((command.Get("acc_init") == 0 || command.Get("drain") == 0) && (groups != 1 || tiles != 1)) {
+  if ((command.Get("acc_init") == 0 || command.Get("drain") == 0) &&
+      (groups != 1 || command.Get("positions") > config.accumulators)) {
     return "sums over several commands need one group and one tile";
   }
-  return std::nullopt;
+  if (command.Get("follow") != 0 && command.Get("wait1_en") == 0) return "it follows no barrier";
+  return CheckBits(config, command);
 }
 
 Problem CheckPool(const NpuConfig& config, const Command& command) {
-  for (const char* count : {"groups", "positions", "out_w", "out_h", "win_rows", "win_cols"}) {
-    if (command.Get(count) == 0) return "a count is 0";
+  if (Problem problem = CheckCounts(
+          command, {"groups", "out_w", "positions", "channels", "win_rows", "win_cols"})) {
+    return problem;
   }
   const int64_t channels = command.Get("group_channels");
   if (channels < 1 || channels > config.post_width) {
     return fmt::format("{} channels in a group", channels);
   }
-  return std::nullopt;
-}
-
-Problem CheckCounts(const Command& command, std::initializer_list<const char*> counts) {
-  for (const char* count : counts) {
-    if (command.Get(count) == 0) return "a count is 0";
+  const bool pool_bits = command.Get("pool_bits") != 0;
+  if (command.Get("two_planes") != 0 && (!pool_bits || command.Get("win_rows") % 2 != 0)) {
+    return "fields of the binary unit contradict each other";
   }
   return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<std::string> CheckCommandFields(const NpuConfig& config, const Command& command) {
+std::optional<std::string> CheckDispatch(const NpuConfig& config, const Command& command) {
+  const OpcodeInfo* info = FindOpcode(command.words()[0] & 0xff);
+  if (info == nullptr) return "not a command";
+  const bool binary_unit = config.bnn_enabled != 0;
+  for (uint32_t word = 0; word < command.words().size(); ++word) {
+    const uint32_t unused = command.words()[word] & ~UsedBits(info->opcode, word, binary_unit);
+    if (unused == 0) continue;
+    for (const CommandField& field : info->layout->fields) {
+      if (field.word == word && (unused >> field.lsb & 1) != 0) {
+        return fmt::format("{} does not use {}", info->name, field.name);
+      }
+    }
+    return fmt::format("unused bits 0x{:08x} of word {}", unused, word);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> CheckEngine(const NpuConfig& config, const Command& command) {
   switch (command.opcode()) {
     case Opcode::kEnd:
     case Opcode::kFence:
@@ -144,25 +130,26 @@ std::optional<std::string> CheckCommandFields(const NpuConfig& config, const Com
     case Opcode::kStore:
       return CheckTransfer(config, command);
     case Opcode::kMatmul:
-    case Opcode::kWindow: {
-      Problem bits = CheckBits(config, command);
-      return bits ? bits : CheckArray(config, command);
-    }
-    case Opcode::kMaxPool: {
-      Problem bits = CheckBits(config, command);
-      return bits ? bits : CheckPool(config, command);
-    }
+    case Opcode::kWindow:
+      return CheckArray(config, command);
+    case Opcode::kMaxPool:
+      return CheckPool(config, command);
     case Opcode::kAdd:
     case Opcode::kMultiply:
-    case Opcode::kMaximum:
     case Opcode::kSquaredDifference:
+    case Opcode::kMaximum:
     case Opcode::kLookup:
-      return CheckCounts(command, {"out_w", "out_h"});
+      return CheckCounts(command, {"out_w", "positions"});
     case Opcode::kSoftmax:
     case Opcode::kArgMax:
       return CheckCounts(command, {"out_h", "row_bytes"});
   }
   return "not a command";
+}
+
+std::optional<std::string> CheckCommandFields(const NpuConfig& config, const Command& command) {
+  if (Problem problem = CheckDispatch(config, command)) return problem;
+  return CheckEngine(config, command);
 }
 
 }  // namespace npugen

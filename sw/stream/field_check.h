@@ -11,10 +11,16 @@
 
 namespace npugen {
 
-/// Why hardware would end the job with BadField at this command, in words; none: it would not. What
-/// depends on memory (bounds of addresses, shifts in parameter records) and on other commands
-/// (barriers, opcode, length) is not looked at. Commands of the DMA and of the PEs; END and FENCE
-/// have no fields.
+/// Why the dispatcher would end the job with BadField at this command, in words; none: it would
+/// not. Bits that no field of the opcode uses are not 0. The pe_mask, opcode, length and barriers
+/// are DecodeStream's.
+std::optional<std::string> CheckDispatch(const NpuConfig& config, const Command& command);
+
+/// Why the engine of a command that the dispatcher lets pass would end the job with BadField.
+std::optional<std::string> CheckEngine(const NpuConfig& config, const Command& command);
+
+/// Both, in this order. What depends on memory (bounds of addresses) and on other commands
+/// (barriers) is not looked at.
 std::optional<std::string> CheckCommandFields(const NpuConfig& config, const Command& command);
 
 }  // namespace npugen

@@ -4,7 +4,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <deque>
 
 #include "sw/stream/field_check.h"
@@ -102,6 +104,33 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
   }
 }
 
+/// Shifts of rescaling: positive to the left.
+constexpr int64_t kLargestShift = 31;
+/// Kernel rows that one slice spans.
+constexpr int64_t kLargestGatherRows = 4;
+
+/// Slices of strung rows: their steps follow from run and kernel, and they span at most four rows.
+template <typename Problem>
+void CheckStrungRows(const NpuConfig& config, const Command& command, const Problem& problem) {
+  const int64_t run = command.Get("run_bytes"), rows = command.Get("win_rows");
+  if (command.opcode() != Opcode::kMatmul || run == 0) return;
+  const int64_t whole_rows = command.Get("win_cols"), slices = command.Get("k0_count");
+  const int64_t simd = config.simd;
+  const bool steps = command.Get("k1_step") == simd % run && whole_rows == simd / run &&
+                     command.Get("k2_y_step") == whole_rows * command.Get("win_y_step") &&
+                     command.Get("k2_row_step") == whole_rows * command.Get("win_row_step");
+  if (!steps || slices * simd >= rows * run + simd) {
+    problem(fmt::format("slices of rows of {} bytes", run));
+  }
+  for (int64_t k0 = 0; k0 < slices; ++k0) {
+    const int64_t last = std::min((k0 + 1) * simd, rows * run) - 1;
+    if (last / run - k0 * simd / run >= kLargestGatherRows) {
+      problem(fmt::format("a slice of rows of {} bytes", run));
+      return;
+    }
+  }
+}
+
 /// What hardware refuses, and what it would take but no sensible stream says.
 void CheckFields(const NpuConfig& config, const Command& command, size_t number,
                  StreamReport* report) {
@@ -111,7 +140,10 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
   };
   if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return;
   if (command.opcode() == Opcode::kLoad && command.entries() == 1) return;
-  if (const std::optional<std::string> text = CheckCommandFields(config, command)) problem(*text);
+  if (const std::optional<std::string> text = CheckCommandFields(config, command)) {
+    problem(*text);
+    return;
+  }
   if (command.Get("pe_mask") >> config.pes() != 0)
     problem("pe_mask names a PE that does not exist");
   if (command.opcode() == Opcode::kStore || command.opcode() == Opcode::kLoad) {
@@ -124,16 +156,17 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
   }
   const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
   if (array || command.opcode() == Opcode::kMaxPool) {
-    if (command.Get("positions") != command.Get("out_w") * command.Get("out_h")) {
-      problem("positions is not out_w * out_h");
+    if (command.Get("positions") % command.Get("out_w") != 0) {
+      problem("positions end within a row");
     }
     if (command.Get("groups") * command.Get("group_channels") < command.Get("channels") ||
         (command.Get("groups") - 1) * command.Get("group_channels") >= command.Get("channels")) {
       problem("groups do not cover the channels");
     }
-    if (array && command.Get("follow") != 0 && command.Get("wait1_en") == 0) {
-      problem("it follows no barrier");
-    }
+    CheckStrungRows(config, command, problem);
+  }
+  for (const char* shift : {"out_shift", "b_shift"}) {
+    if (std::abs(command.Get(shift)) > kLargestShift) problem("a shift of more than 31 places");
   }
 }
 

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <optional>
 
 #include "generator/support/check.h"
+#include "sw/stream/field_check.h"
 
 namespace npugen {
 namespace {
@@ -14,6 +16,49 @@ namespace {
 uint32_t Word(std::span<const uint8_t> bytes, uint64_t offset) {
   return uint32_t{bytes[offset]} | uint32_t{bytes[offset + 1]} << 8 |
          uint32_t{bytes[offset + 2]} << 16 | uint32_t{bytes[offset + 3]} << 24;
+}
+
+/// Why the dispatcher refuses a command of known opcode and right length; no code: it does not.
+struct Refusal {
+  const char* code = nullptr;
+  std::string detail;
+  uint32_t entries = 0;  ///< of the command that are in its queues by then
+};
+
+/// The checks follow the command's entries: barriers and bits of the first one, PEs and bits of the
+/// second one and the barriers of these PEs, then all the rest.
+Refusal RefusalOf(const NpuConfig& config, const Command& command) {
+  constexpr uint32_t kWordsWithPes = 2 * kWordsPerEntry;
+  for (const char* barrier : {"wait0", "wait1", "signal"}) {
+    if (command.Get(std::string(barrier) + "_en") != 0 &&
+        command.Get(std::string(barrier) + "_id") >= config.barriers()) {
+      return {"BadBarrier", "barrier number out of range"};
+    }
+  }
+  const OpcodeInfo& info = *FindOpcode(command.words()[0] & 0xff);
+  if (info.layout == &kComputeLayout) {
+    for (uint32_t word = 0; word < kWordsWithPes; ++word) {
+      if (command.words()[word] & ~UsedBits(info.opcode, word, config.bnn_enabled != 0)) {
+        return {"BadField", *CheckDispatch(config, command)};
+      }
+    }
+    const int64_t mask = command.Get("pe_mask");
+    if (mask == 0 || mask >> config.pes() != 0) {
+      return {"BadField", "pe_mask names no PE, or one that does not exist"};
+    }
+    const int last_pe = std::bit_width(static_cast<uint64_t>(mask)) - 1;
+    if (command.Get("signal_en") != 0 && command.Get("signal_id") + last_pe >= config.barriers()) {
+      return {"BadBarrier", "a PE's barrier is out of range"};
+    }
+  }
+  if (std::optional<std::string> problem = CheckDispatch(config, command)) {
+    uint32_t word = 0;
+    while ((command.words()[word] & ~UsedBits(info.opcode, word, config.bnn_enabled != 0)) == 0) {
+      ++word;
+    }
+    return {"BadField", *std::move(problem), word / kWordsPerEntry};
+  }
+  return {};
 }
 
 }  // namespace
@@ -51,6 +96,7 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     return stream;
   };
   constexpr uint64_t kHeaderBytes = uint64_t{kStreamHeaderEntries} * kEntryBytes;
+  if (offset % kEntryBytes != 0) return fail("BadField", offset, 0, "the doorbell is not aligned");
   if (offset + kHeaderBytes > program.size()) {
     return fail("WindowBounds", offset, 0, "the header lies outside the program window");
   }
@@ -63,10 +109,15 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
   const uint64_t entries = Word(program, offset + 16);
   if (entries <= kStreamHeaderEntries) return fail("BadLength", offset, 0, "an empty stream");
   const uint64_t end = offset + entries * kEntryBytes;
-  for (uint64_t at = offset + kHeaderBytes; at < end;) {
-    if (at + kEntryBytes > program.size()) {
-      return fail("WindowBounds", at, 0, "the stream lies outside the program window");
+  if (end > program.size()) {
+    return fail("WindowBounds", offset, 0, "the stream lies outside the program window");
+  }
+  for (uint64_t word = 5; word < 8; ++word) {
+    if (Word(program, offset + 4 * word) != 0) {
+      return fail("BadField", offset, 0, fmt::format("word {} of the header is not 0", word));
     }
+  }
+  for (uint64_t at = offset + kHeaderBytes;;) {
     const uint32_t header = Word(program, at);
     const uint16_t tag = static_cast<uint16_t>(header >> 16);
     const OpcodeInfo* info = FindOpcode(header & 0xff);
@@ -75,42 +126,25 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     }
     const uint32_t length = (header >> 8) & 0xff;
     const uint64_t bytes = uint64_t{length} * kEntryBytes;
-    if (length < info->min_entries || length > info->max_entries || at + bytes > end ||
+    const bool is_end = info->opcode == Opcode::kEnd;
+    if (length < info->min_entries || length > info->max_entries ||
+        (is_end ? at + bytes != end : at + bytes >= end) ||
         (info->layout == &kDmaLayout && length % 2 == 0)) {
       return fail("BadLength", at, tag, fmt::format("{} with {} entries", info->name, length));
-    }
-    if (at + bytes > program.size()) {
-      return fail("WindowBounds", at, tag, "the stream lies outside the program window");
     }
     std::vector<uint32_t> words(length * kWordsPerEntry);
     for (size_t i = 0; i < words.size(); ++i) words[i] = Word(program, at + i * 4);
     Command command(std::move(words));
-    for (const char* barrier : {"wait0", "wait1", "signal"}) {
-      if (command.Get(std::string(barrier) + "_en") != 0 &&
-          command.Get(std::string(barrier) + "_id") >= config.barriers()) {
-        return fail("BadBarrier", at, tag, "barrier number out of range");
-      }
-    }
-    if (info->layout == &kComputeLayout) {
-      const int64_t mask = command.Get("pe_mask");
-      if (mask == 0 || mask >> config.pes() != 0) {
-        return fail("BadField", at, tag, "pe_mask names no PE, or one that does not exist");
-      }
-      const int last_pe = std::bit_width(static_cast<uint64_t>(mask)) - 1;
-      if (command.Get("signal_en") != 0 &&
-          command.Get("signal_id") + last_pe >= config.barriers()) {
-        return fail("BadBarrier", at, tag, "a PE's barrier is out of range");
-      }
+    if (const Refusal refusal = RefusalOf(config, command); refusal.code != nullptr) {
+      stream.refused = command;
+      stream.refused_entries = refusal.entries;
+      return fail(refusal.code, at, tag, refusal.detail);
     }
     stream.commands.push_back(std::move(command));
     at += bytes;
     stream.bytes = static_cast<uint32_t>(at - offset);
-    if (info->opcode == Opcode::kEnd) {
-      if (at != end) return fail("BadLength", at, tag, "entries after END");
-      return stream;
-    }
+    if (is_end) return stream;
   }
-  return fail("BadLength", end, 0, "the stream does not end with END");
 }
 
 }  // namespace npugen

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +20,10 @@ struct DecodedStream {
   uint8_t error_code = 0;
   uint32_t error_offset = 0;  ///< byte in the program window
   uint16_t error_tag = 0;
+  /// The command that the dispatcher refuses, if it is one of a known opcode and length, and its
+  /// entries that have gone to its queues before.
+  std::optional<Command> refused;
+  uint32_t refused_entries = 0;
   std::string detail;
   uint32_t bytes = 0;
 };

@@ -365,7 +365,7 @@ uint64_t PooledCycles(const NpuConfig& config, bool loads) {
   const estimate::Barriers barriers(config.barriers());
   estimate::ComputeFields f;
   f.drain = f.acc_init = 1;
-  f.out_w = f.out_h = f.positions = f.tiles = 1;
+  f.out_w = f.out_h = f.positions = 1;
   f.groups = 8;
   f.k1_count = 3;
   f.k1_step = 256;
@@ -416,7 +416,7 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   estimate::ComputeFields f;
   f.acc_init = f.drain = f.follow = 1;
   f.out_w = f.positions = 16;
-  f.out_h = f.groups = f.tiles = f.in_h = 1;
+  f.groups = f.in_h = 1;
   f.k0_count = 4;
   f.x_step = 64;
   f.row_bytes = 1024;

@@ -325,8 +325,8 @@ TEST_F(ErrorTest, WeightsThatNeverArriveAreADeadlock) {
               load.Set("signal_en", 1) && load.Set("signal_bytes", 1));
   Command matmul(Opcode::kMatmul, 8, 12);
   for (const char* field :
-       {"pe_mask", "acc_init", "drain", "out_w", "out_h", "positions", "tiles", "groups",
-        "channels", "group_channels", "k1_count", "k2_count", "in_h", "follow", "wait1_en"}) {
+       {"pe_mask", "acc_init", "drain", "out_w", "positions", "groups", "channels",
+        "group_channels", "k1_count", "k2_count", "in_h", "follow", "wait1_en"}) {
     ASSERT_TRUE(matmul.Set(field, 1)) << field;
   }
   ASSERT_TRUE(matmul.Set("k0_count", 8) && matmul.Set("row_bytes", 8 * config_.simd) &&

@@ -580,13 +580,7 @@ class ClearTest : public IsolationTest {
                                    {"act_base", 0},
                                    {"row_bytes", 256},
                                    {"out_w", out_w},
-                                   {"out_h", 1},
-                                   {"in_h", 1},
                                    {"positions", out_w},
-                                   {"tiles", 1},
-                                   {"groups", 1},
-                                   {"x_step", config_.post_width},
-                                   {"out_x_step", config_.post_width},
                                    {"b_base", row},
                                    {"out_base", 1024}});
       const npu_error_report report = RunStream(
@@ -612,9 +606,7 @@ class ClearTest : public IsolationTest {
                                    {"acc_init", 0},
                                    {"drain", 1},
                                    {"out_w", places},
-                                   {"out_h", 1},
                                    {"positions", places},
-                                   {"tiles", 1},
                                    {"groups", 1},
                                    {"channels", config_.lanes},
                                    {"group_channels", config_.lanes},

@@ -171,7 +171,7 @@ void PlanFetches(const NpuConfig& config, const BankMap& banks, bool window, Com
     plan->costs.emplace_back();  // one vector of one port: always granted
     return;
   }
-  const int64_t positions = AtLeastOne(f.out_w) * AtLeastOne(f.out_h);
+  const int64_t positions = AtLeastOne(f.positions);
   const int64_t groups = window ? AtLeastOne(f.groups) : 1;
   const int64_t all = positions * groups;
   const int64_t samples = std::min(all, kSampledPositions);

@@ -21,17 +21,33 @@ int32_t RoundingShift(int64_t value, int exponent) {
   return static_cast<int32_t>(value < 0 ? -magnitude : magnitude);
 }
 
+namespace {
+
+/// What a shift field or record says: places to the left, and to the right.
+struct Shift {
+  int left, right;
+  explicit Shift(int shift) {
+    const int low = shift & 0x3f;
+    left = low < 32 ? low : 0;
+    right = low > 32 ? 64 - low : 0;
+  }
+};
+
+}  // namespace
+
 int32_t MultiplyByQuantized(int32_t value, int32_t multiplier, int shift) {
-  const int left = shift > 0 ? shift : 0;
-  const int right = shift > 0 ? 0 : -shift;
-  const uint32_t shifted = left < 32 ? static_cast<uint32_t>(value) << left : 0;
-  return RoundingShift(HighMultiply(static_cast<int32_t>(shifted), multiplier), right);
+  const Shift places(shift);
+  const uint32_t shifted = static_cast<uint32_t>(value) << places.left;
+  return RoundingShift(HighMultiply(static_cast<int32_t>(shifted), multiplier), places.right);
 }
 
-int32_t DivideForAverage(int32_t sum, int32_t bias, int32_t multiplier, int shift) {
-  const int64_t magnitude = std::llabs(int64_t{sum}) + bias;
-  const int64_t quotient = (magnitude * multiplier) >> (31 - shift);
-  return static_cast<int32_t>(sum < 0 ? -quotient : quotient);
+int64_t DivideForAverage(int32_t sum, int32_t bias, int32_t multiplier, int shift) {
+  const Shift places(shift);
+  int64_t magnitude = std::llabs(int64_t{sum}) + bias;
+  const uint32_t low = static_cast<uint32_t>(magnitude) << places.left;
+  magnitude = ((magnitude >> 32 & 1) != 0 ? -(int64_t{1} << 32) : 0) + int64_t{low};
+  const int64_t quotient = (magnitude * multiplier) >> (31 + places.right);
+  return sum < 0 ? -quotient : quotient;
 }
 
 namespace {

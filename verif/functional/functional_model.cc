@@ -52,7 +52,7 @@ struct Box {
 
 struct FunctionalModel::State {
   explicit State(const NpuConfig& npu_config) : config(npu_config) {
-    for (uint32_t i = 0; i < config.pes(); ++i) pes.emplace_back(config);
+    for (uint32_t i = 0; i < config.pes(); ++i) pes.emplace_back(config, i);
   }
 
   /// A queue of commands: 0 load, 1 store, 2 and up one for each PE.
@@ -63,6 +63,18 @@ struct FunctionalModel::State {
       const std::string name = number == 0 ? "wait0" : "wait1";
       if (command.Get(name + "_en") == 0) continue;
       if (barriers[command.Get(name + "_id")] < WaitCount(config, command, number)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// Whether a command begins whose weights are still to come.
+  bool Begins(const Command& command) const {
+    for (const char* wait : {"wait0", "wait1"}) {
+      const std::string name = wait;
+      if (command.Get(name + "_en") != 0 &&
+          barriers[command.Get(name + "_id")] < command.Get(name + "_count")) {
         return false;
       }
     }
@@ -84,8 +96,11 @@ struct FunctionalModel::State {
 
   /// Whether others may see the bytes of a LOAD arrive: it signals them, and they are one run.
   static bool ArrivesInPieces(const Command& command) {
-    return command.opcode() == Opcode::kLoad && command.entries() == 3 &&
-           command.Get("signal_bytes") != 0 && command.Get("signal_en") != 0;
+    for (const char* size : {"size1", "size2", "size3", "size4"}) {
+      if (command.entries() != 3 || command.Get(size) > 1) return false;
+    }
+    return command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0 &&
+           command.Get("signal_en") != 0;
   }
 
   /// Whether a LOAD may read before its waits hold.
@@ -105,7 +120,15 @@ struct FunctionalModel::State {
     return nullptr;
   }
 
+  /// Numbers of the memories for the observer.
+  size_t CoreNumber(size_t pe, size_t core) const { return pes.size() + pe * config.cores + core; }
+  size_t WindowNumber(int64_t window) const {
+    return pes.size() * (1 + config.cores) + static_cast<size_t>(window);
+  }
+
   NpuConfig config;
+  AccessObserver* observer = nullptr;
+  uint64_t work = 0, most_work = UINT64_MAX;  ///< of LOAD and STORE
   std::vector<ProcessingElement> pes;
   std::array<FunctionalWindow, kWindowCount> windows;
   std::array<int64_t, kMostBarriers> barriers = {};
@@ -143,7 +166,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
   const bool load = command.opcode() == Opcode::kLoad;
   if (load && command.entries() == 1) return std::nullopt;  // only waits and signals
   const Box box(command);
-  if (std::optional<std::string> problem = CheckCommandFields(config, command)) {
+  if (std::optional<std::string> problem = CheckEngine(config, command)) {
     return Fault{ErrorCode("BadField"), 0, *std::move(problem)};
   }
   const uint64_t pe_mask = static_cast<uint64_t>(command.Get("pe_mask"));
@@ -158,14 +181,18 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
   const int64_t local_bytes = to_core ? config.core_memory_bytes : config.pe_memory_bytes;
 
   std::vector<std::vector<uint8_t>*> targets;
+  std::vector<size_t> numbers;  // of the targets
   for (uint32_t pe = 0; pe < config.pes(); ++pe) {
     if ((pe_mask >> pe & 1) == 0) continue;
     if (!to_core) {
       targets.push_back(&pes[pe].memory);
+      numbers.push_back(pe);
       continue;
     }
     for (uint32_t core = 0; core < config.cores; ++core) {
-      if (core_mask >> core & 1) targets.push_back(&pes[pe].core_memory[core]);
+      if ((core_mask >> core & 1) == 0) continue;
+      targets.push_back(&pes[pe].core_memory[core]);
+      numbers.push_back(CoreNumber(pe, core));
     }
   }
   const int64_t source_pe = command.Get("source_pe");
@@ -192,15 +219,14 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
       last = std::clamp<int64_t>(box.extent[0] - box.start[0], first, box.size[0]);
       if (run_outside) first = last = 0;
     }
-    if (local < 0 || local + box.size[0] > local_bytes) {
-      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local),
-                   fmt::format("local run at {}", local)};
-    }
+    // Both sides count modulo 2^32; the global one is looked at first.
+    local = static_cast<uint32_t>(local);
+    work += static_cast<uint64_t>(box.size[0]);
+    if (work > most_work) return std::nullopt;
     if (first < last) {
       const int64_t size = local_source ? int64_t{config.pe_memory_bytes}
                                         : static_cast<int64_t>(window.memory.size());
       const bool permitted = local_source || (load ? window.readable : window.writable);
-      // Offsets count modulo 2^32.
       global = static_cast<uint32_t>(global + first) - first;
       if (!permitted || global + first < 0 || global + last > size) {
         if (local_source) {
@@ -212,7 +238,20 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
                                  global + last, command.Get("window"), size)};
       }
     }
+    if (local + box.size[0] > local_bytes) {
+      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local),
+                   fmt::format("local run at {}", local)};
+    }
     const int64_t piece_end = std::min(skip + most, box.size[0]);
+    const auto observe = [&](size_t memory, int64_t begin, int64_t from, int64_t to, bool write) {
+      for (int64_t i = from; observer != nullptr && i < to; ++i) {
+        if (write) {
+          observer->Write(memory, begin + i, run[i]);
+        } else {
+          observer->Read(memory, begin + i, /*weights=*/false);
+        }
+      }
+    };
     if (load) {
       std::fill(run.begin(), run.end(), fill);
       const std::span<const uint8_t> source = local_source ? pes[source_pe].memory
@@ -223,14 +262,19 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
         const auto from = source.begin() + (global + first - source_begin);
         std::copy(from, from + (last - first), run.begin() + first);
       }
-      for (std::vector<uint8_t>* target : targets) {
-        std::copy(run.begin() + skip, run.begin() + piece_end, target->begin() + local + skip);
+      observe(local_source ? static_cast<size_t>(source_pe) : WindowNumber(command.Get("window")),
+              global, std::max(first, skip), std::min(last, piece_end), /*write=*/false);
+      for (size_t i = 0; i < targets.size(); ++i) {
+        std::copy(run.begin() + skip, run.begin() + piece_end, targets[i]->begin() + local + skip);
+        observe(numbers[i], local, skip, piece_end, /*write=*/true);
       }
       if (!local_source && skip == 0) result->bytes_read += static_cast<uint64_t>(last - first);
     } else {
       const std::vector<uint8_t>& source = *targets.front();
-      std::copy(source.begin() + local, source.begin() + local + box.size[0],
-                window.memory.begin() + global);
+      std::copy(source.begin() + local, source.begin() + local + box.size[0], run.begin());
+      std::copy(run.begin(), run.end(), window.memory.begin() + global);
+      observe(numbers.front(), local, 0, box.size[0], /*write=*/false);
+      observe(WindowNumber(command.Get("window")), global, 0, box.size[0], /*write=*/true);
       result->bytes_written += static_cast<uint64_t>(box.size[0]);
     }
     *bytes_moved += piece_end - skip;
@@ -264,21 +308,44 @@ void FunctionalModel::Poison(uint64_t seed, bool keep_core_memory) {
 
 FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWindowCount>& windows,
                                          uint32_t doorbell, const FunctionalJobOptions& options) {
+  DecodedStream stream = DecodeStream(state_->config, windows[0].memory, doorbell);
+  FunctionalJobResult result = RunStream(windows, doorbell, stream, options);
+  result.stream = std::move(stream.commands);
+  return result;
+}
+
+FunctionalJobResult FunctionalModel::RunStream(
+    const std::array<FunctionalWindow, kWindowCount>& windows, uint32_t doorbell,
+    const DecodedStream& stream, const FunctionalJobOptions& options) {
   State& state = *state_;
   state.windows = windows;
   state.barriers.fill(0);
   state.staged.clear();
+  state.observer = options.observer;
+  state.work = 0;
+  state.most_work = options.most_work;
+  for (ProcessingElement& pe : state.pes) {
+    pe.BeginJob();
+    pe.observer = options.observer;
+    pe.beyond_faults = options.every_fault;
+    pe.work = 0;
+    pe.most_work = options.most_work;
+  }
   FunctionalJobResult result;
-  const DecodedStream stream = DecodeStream(state.config, windows[0].memory, doorbell);
   const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
     result.error_code = fault.code;
     result.error_engine = engine;
     result.error_tag = tag;
     result.error_address = fault.address;
     result.detail = fault.detail;
+    result.faults.push_back({fault.code, engine, tag});
     return result;
   };
-  if (!windows[0].readable) {
+  if (windows[0].base % kEntryBytes != 0) {
+    return fail(Engine::kController, 0,
+                Fault{ErrorCode("BadField"), windows[0].base + doorbell, "it is not aligned"});
+  }
+  if (!windows[0].readable && doorbell % kEntryBytes == 0) {
     return fail(Engine::kController, 0,
                 Fault{ErrorCode("WindowBounds"), windows[0].base + doorbell,
                       "the program window is not readable"});
@@ -286,14 +353,17 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
 
   const size_t queue_count = 2 + state.pes.size();
   std::vector<State::Queue> queues(queue_count);
-  // A queue has room for its depth of the longest commands, and one more stands before it.
-  const auto has_room = [&](size_t number, const Command& command) {
+  // A queue has room for its depth of the longest commands, and some more stand before it. So many
+  // entries of a command fit.
+  const auto has_room = [&](size_t number, uint32_t entries) {
     const uint32_t longest =
         number < 2 ? kDmaLayout.words / kWordsPerEntry : kComputeLayout.words / kWordsPerEntry;
-    uint32_t entries = command.entries();
-    for (const Command* queued : queues[number]) entries += queued->entries();
-    return entries <= (state.config.command_queue_depth + 1) * longest;
+    const size_t taken = number == 0 ? options.taken_loads : options.taken_others;
+    if (queues[number].size() < taken) return true;
+    for (size_t i = taken; i < queues[number].size(); ++i) entries += queues[number][i]->entries();
+    return entries <= state.config.command_queue_depth * longest;
   };
+  std::vector<bool> at_fault(queue_count, false);
   size_t next = 0;  // command at the dispatcher
   bool ended = false;
   std::mt19937_64 random(options.seed);
@@ -321,9 +391,21 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     const Command& command = stream.commands[next];
     if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return all_empty();
     for (size_t queue : queues_of(command)) {
-      if (!has_room(queue, command)) return false;
+      if (!has_room(queue, command.entries())) return false;
     }
     return true;
+  };
+  const auto refuses = [&] {
+    if (ended || stream.error_code == 0 || next < stream.commands.size()) return false;
+    if (!stream.refused || stream.refused_entries == 0) return true;
+    for (size_t queue : queues_of(*stream.refused)) {
+      if (!has_room(queue, stream.refused_entries)) return false;
+    }
+    return true;
+  };
+  const auto refuse = [&] {
+    return fail(Engine::kController, stream.error_tag,
+                Fault{stream.error_code, windows[0].base + stream.error_offset, stream.detail});
   };
   uint64_t steps = 0;   // until the weights change
   int64_t arrived = 0;  // bytes of the first LOAD in its queue
@@ -335,21 +417,34 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     std::vector<size_t> ready;
     uint64_t total = 0;
     for (size_t agent = 0; agent < weights.size(); ++agent) {
-      const bool can_go = agent == queue_count ? dispatcher_ready()
-                          : agent == queue_count + 1
-                              ? state.NextAhead(queues[0]) != nullptr
-                              : !queues[agent].empty() && state.WaitsHold(*queues[agent].front());
+      const bool can_go = agent == queue_count       ? dispatcher_ready()
+                          : agent == queue_count + 1 ? state.NextAhead(queues[0]) != nullptr
+                                                     : !queues[agent].empty() && !at_fault[agent] &&
+                                                           state.WaitsHold(*queues[agent].front());
       if (!can_go) continue;
       ready.push_back(agent);
       total += weights[agent];
     }
     if (ready.empty()) {
-      if (stream.error_code != 0 && next >= stream.commands.size() && all_empty()) {
-        return fail(Engine::kController, stream.error_tag,
-                    Fault{stream.error_code, windows[0].base + stream.error_offset, stream.detail});
+      if (refuses()) refuse();
+      // A command that follows its weights has begun: it may be at fault before a row is missing.
+      const bool fails = !result.faults.empty();
+      for (size_t pe = 0; options.every_fault && pe < state.pes.size(); ++pe) {
+        if (queues[2 + pe].empty() || at_fault[2 + pe]) continue;
+        const Command& command = *queues[2 + pe].front();
+        if (!state.Begins(command)) continue;
+        if (options.observer != nullptr) options.observer->Begin(command, 2 + pe);
+        const std::optional<Fault> fault = state.pes[pe].Execute(command);
+        if (fault) fail(Engine::kCompute, static_cast<uint16_t>(command.tag()), *fault);
       }
-      const uint16_t tag =
-          next < stream.commands.size() ? static_cast<uint16_t>(stream.commands[next].tag()) : 0;
+      if (fails) return result;
+      // Of the commands that wait, the first engine's is reported.
+      uint16_t tag = 0;
+      for (size_t queue = 0; queue < queue_count; ++queue) {
+        if (queues[queue].empty() || at_fault[queue]) continue;
+        tag = static_cast<uint16_t>(queues[queue].front()->tag());
+        break;
+      }
       return fail(Engine::kController, tag,
                   Fault{ErrorCode("Deadlock"), 0, "every engine waits for a barrier"});
     }
@@ -376,6 +471,7 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
     const Command& command = *queues[agent].front();
     const uint16_t tag = static_cast<uint16_t>(command.tag());
     int64_t bytes_moved = 0;
+    if (options.observer != nullptr) options.observer->Begin(command, agent);
     std::optional<Fault> fault;
     Engine engine;
     if (agent < 2) {
@@ -400,7 +496,17 @@ FunctionalJobResult FunctionalModel::Run(const std::array<FunctionalWindow, kWin
       fault = pe.Execute(command);
       result.multiplications += pe.multiplications - before;
     }
-    if (fault) return fail(engine, tag, *fault);
+    if (state.work > options.most_work ||
+        (agent >= 2 && state.pes[agent - 2].work > options.most_work)) {
+      result.unfinished = true;
+      return result;
+    }
+    if (fault) {
+      fail(engine, tag, *fault);
+      if (!options.every_fault) return result;
+      at_fault[agent] = true;
+      continue;
+    }
     state.Signal(command, agent < 2 ? 0 : agent - 2, bytes_moved);
     state.staged.erase(queues[agent].front());
     queues[agent].pop_front();

@@ -16,8 +16,11 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
+#include "verif/functional/access_observer.h"
 
 namespace npugen {
+
+struct DecodedStream;
 
 /// A memory window of the host interface. The memory belongs to the caller.
 struct FunctionalWindow {
@@ -30,8 +33,22 @@ struct FunctionalWindow {
 /// Engine numbers of the error register.
 enum class Engine : uint8_t { kController = 0, kLoad = 1, kStore = 2, kCompute = 3 };
 
+/// An error of a job.
+struct FunctionalFault {
+  uint8_t code = 0;
+  Engine engine = Engine::kController;
+  uint16_t tag = 0;
+};
+
 struct FunctionalJobOptions {
   uint64_t seed = 1;  ///< of the interleaving of the engines
+  /// An engine at fault stops alone, and the others go on as far as they can: `faults` of the
+  /// result are all that hardware may report.
+  bool every_fault = false;
+  /// Commands at the head of a queue that take no room in it: hardware has taken them.
+  uint32_t taken_loads = 1, taken_others = 1;
+  uint64_t most_work = UINT64_MAX;     ///< bytes read and written, then the job is `unfinished`
+  AccessObserver* observer = nullptr;  ///< may be null
 };
 
 /// How a job ended. `error_code` 0 is success, else one of AllHardwareErrors().
@@ -45,6 +62,9 @@ struct FunctionalJobResult {
   uint64_t bytes_read = 0;       ///< by LOADs from windows
   uint64_t bytes_written = 0;    ///< by STOREs
   uint64_t multiplications = 0;  ///< products of all lanes, padding included
+  std::vector<FunctionalFault> faults;  ///< with `every_fault`; none: done
+  bool unfinished = false;              ///< `most_work` was reached
+  std::vector<Command> stream;          ///< the commands, as the observer was told of them
   bool ok() const { return error_code == 0; }
 };
 
@@ -68,6 +88,10 @@ class FunctionalModel {
   std::span<uint8_t> core_memory(uint32_t pe, uint32_t core);
 
  private:
+  FunctionalJobResult RunStream(const std::array<FunctionalWindow, kWindowCount>& windows,
+                                uint32_t doorbell, const DecodedStream& stream,
+                                const FunctionalJobOptions& options);
+
   struct State;
   std::unique_ptr<State> state_;
 };

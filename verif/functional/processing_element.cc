@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 
 #include "sw/stream/field_check.h"
@@ -18,6 +19,19 @@ uint32_t Word32(const uint8_t* bytes) {
   return uint32_t{bytes[0]} | uint32_t{bytes[1]} << 8 | uint32_t{bytes[2]} << 16 |
          uint32_t{bytes[3]} << 24;
 }
+
+/// Address arithmetic keeps so many bits: signed ones of operands, and of output addresses.
+constexpr int kOperandBits = 26;
+constexpr int kRowNumberBits = 18;  // of operand rows
+constexpr int64_t kOutputMask = (int64_t{1} << 24) - 1;
+constexpr int64_t kRowAddressMask = (int64_t{1} << 25) - 1;  // of SOFTMAX and ARGMAX
+
+/// The number that the low `bits` bits of `value` are, signed.
+int64_t Signed(int64_t value, int bits) {
+  const int64_t low = value & ((int64_t{1} << bits) - 1);
+  return low >> (bits - 1) != 0 ? low - (int64_t{1} << bits) : low;
+}
+int64_t OperandNumber(int64_t value) { return Signed(value, kOperandBits); }
 
 /// Sums wrap at 32 bits.
 int32_t Wrap(int64_t value) { return static_cast<int32_t>(static_cast<uint64_t>(value)); }
@@ -40,17 +54,20 @@ ComputeFields::ComputeFields(const Command& command) {
 #undef NPUGEN_READ_FIELD
 }
 
-ProcessingElement::ProcessingElement(const NpuConfig& config)
+ProcessingElement::ProcessingElement(const NpuConfig& config, uint32_t index)
     : memory(config.pe_memory_bytes),
       core_memory(config.cores, std::vector<uint8_t>(config.core_memory_bytes)),
       accumulators(size_t{config.accumulators} * config.pe_lanes()),
       config_(config),
+      index_(index),
       weights_(size_t{config.pe_lanes()} * config.simd),
       slots_(size_t{config.pe_lanes()} * config.simd) {}
 
+void ProcessingElement::BeginJob() { open_positions_ = open_channels_ = 0; }
+
 std::optional<Fault> ProcessingElement::Execute(const Command& command) {
   fault_.reset();
-  if (std::optional<std::string> problem = CheckCommandFields(config_, command)) {
+  if (std::optional<std::string> problem = CheckEngine(config_, command)) {
     Fail("BadField", 0, *std::move(problem));
     return fault_;
   }
@@ -93,23 +110,41 @@ std::optional<Fault> ProcessingElement::Execute(const Command& command) {
 }
 
 bool ProcessingElement::Fail(std::string_view code, int64_t address, std::string detail) {
-  if (!fault_) fault_ = Fault{ErrorCode(code), static_cast<uint64_t>(address), std::move(detail)};
-  return false;
+  if (!fault_) {
+    fault_ = Fault{ErrorCode(code), static_cast<uint64_t>(address), std::move(detail)};
+    if (observer != nullptr) observer->Fault();
+  }
+  return beyond_faults;
+}
+
+bool ProcessingElement::Spend(uint64_t bytes) {
+  work += bytes;
+  return work <= most_work;
+}
+
+void ProcessingElement::Undefined(std::string_view why) {
+  if (observer != nullptr) observer->Undefined(why);
 }
 
 bool ProcessingElement::ReadMemory(int64_t address, uint8_t* byte) {
+  if (!Spend(1)) return false;
   if (address < 0 || address >= static_cast<int64_t>(memory.size())) {
+    *byte = 0;
     return Fail("LocalBounds", address, fmt::format("read at {} of PE memory", address));
   }
   *byte = memory[address];
+  if (observer != nullptr) observer->Read(index_, address, /*weights=*/false);
   return true;
 }
 
 bool ProcessingElement::WriteMemory(int64_t address, uint8_t byte) {
-  if (address < 0 || address >= static_cast<int64_t>(memory.size())) {
+  if (!Spend(1)) return false;
+  address &= kOutputMask;
+  if (address >= static_cast<int64_t>(memory.size())) {
     return Fail("LocalBounds", address, fmt::format("write at {} of PE memory", address));
   }
   memory[address] = byte;
+  if (observer != nullptr) observer->Write(index_, address, byte);
   return true;
 }
 
@@ -117,55 +152,73 @@ bool ProcessingElement::ReadOperand(const ComputeFields& f, int64_t y, int64_t b
                                     uint8_t* byte) {
   if (y < 0 || y >= f.in_h || bx < 0 || bx >= f.row_bytes) {
     *byte = static_cast<uint8_t>(f.fill);
-    return true;
+    return Spend(1);
   }
   return ReadMemory(address, byte);
 }
 
-const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t bytes) {
+const uint8_t* ProcessingElement::CoreRows(uint32_t core, int64_t row, int64_t bytes,
+                                           bool weights) {
+  row &= kOutputMask;
   const int64_t start = row * config_.core_row_bytes();
-  if (row < 0 || start + bytes > static_cast<int64_t>(config_.core_memory_bytes)) {
-    Fail("LocalBounds", start, fmt::format("row {} of core memory", row));
-    return nullptr;
+  if (!Spend(static_cast<uint64_t>(bytes))) return nullptr;
+  if (start + bytes > static_cast<int64_t>(config_.core_memory_bytes)) {
+    if (!Fail("LocalBounds", row, fmt::format("row {} of core memory", row))) return nullptr;
+    no_rows_.resize(static_cast<size_t>(bytes));
+    return no_rows_.data();
+  }
+  if (observer != nullptr) {
+    const size_t number = config_.pes() + size_t{index_} * config_.cores + core;
+    for (int64_t i = 0; i < bytes; ++i) observer->Read(number, start + i, weights);
   }
   return core_memory[core].data() + start;
 }
 
 bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
+  if (f.acc_init == 0 && (f.positions > open_positions_ || f.group_channels > open_channels_)) {
+    Undefined("sums that no command began");
+  }
   const int64_t tile_positions = config_.accumulators;
+  const int64_t planes = f.two_planes != 0 ? 2 : 1;
   for (int64_t group = 0; group < f.groups; ++group) {
-    slots_x_ = slots_y_ = -2;  // a window never slides from one group to the next
-    for (int64_t tile = 0; tile < f.tiles; ++tile) {
-      const int64_t first = tile * tile_positions;
+    next_column_ = outside_ = 0;
+    for (int64_t first = 0; first < f.positions; first += tile_positions) {
       const int64_t count = std::min(tile_positions, f.positions - first);
-      if (f.binary != 0) {
-        for (int64_t plane = 0; plane < (f.two_planes ? 2 : 1); ++plane) {
-          if (plane > 0 && !BeginSecondPlane(f, group, count)) return false;
-          for (int64_t k0 = 0; k0 < f.k0_count; ++k0) {
-            const bool overwrite = k0 == 0 && plane == 0 && f.acc_init != 0;
-            if (!LoadWeights(f, group, k0)) return false;
-            if (!AccumulateBits(f, first, count, plane, k0, overwrite)) return false;
-          }
-        }
-        if (f.drain != 0 && !Drain(f, group, first, count)) return false;
-        continue;
-      }
-      int64_t slice = 0;
-      for (int64_t k2 = 0; k2 < f.k2_count; ++k2) {
-        for (int64_t k1 = 0; k1 < f.k1_count; ++k1) {
-          for (int64_t k0 = 0; k0 < f.k0_count; ++k0, ++slice) {
-            const bool overwrite = slice == 0 && f.acc_init != 0;
-            if (f.acc_shift != 0 && k2 > 0 && k1 == 0 && k0 == 0) ShiftSums(count);
-            if (!LoadWeights(f, group, slice)) return false;
-            const bool ok = window ? AccumulateWindow(f, group, first, count, k2, k1, overwrite)
-                                   : AccumulateDense(f, first, count, k2, k1, k0, overwrite);
-            if (!ok) return false;
+      Slice slice;
+      for (slice.plane = 0; slice.plane < planes; ++slice.plane) {
+        if (slice.plane > 0 && !BeginSecondPlane(f, group, count)) return false;
+        slice.strung = {};
+        slice.strung.rows_left = f.win_rows;
+        int64_t number = 0;
+        for (slice.k2 = 0; slice.k2 < f.k2_count; ++slice.k2) {
+          for (slice.k1 = 0; slice.k1 < f.k1_count; ++slice.k1) {
+            for (slice.k0 = 0; slice.k0 < f.k0_count; ++slice.k0, ++number) {
+              slice.overwrite = number == 0 && slice.plane == 0 && f.acc_init != 0;
+              if (f.acc_shift != 0 && slice.k2 > 0 && slice.k1 == 0 && slice.k0 == 0) {
+                ShiftSums(count);
+              }
+              if (!LoadWeights(f, group, number)) return false;
+              const bool ok = f.binary != 0 ? AccumulateBits(f, first, count, slice)
+                              : window      ? AccumulateWindow(f, group, first, count, slice)
+                                            : AccumulateDense(f, first, count, slice);
+              if (!ok) return false;
+              if (f.run_bytes == 0) continue;
+              StrungRows& strung = slice.strung;
+              strung.skip += f.k1_step;
+              const bool carry = strung.skip >= f.run_bytes;
+              if (carry) strung.skip -= f.run_bytes;
+              strung.rows_left = (strung.rows_left - f.win_cols - (carry ? 1 : 0)) & 0xff;
+              strung.row += f.k2_row_step + (carry ? f.win_row_step : 0);
+              strung.y += f.k2_y_step + (carry ? f.win_y_step : 0);
+            }
           }
         }
       }
       if (f.drain != 0 && !Drain(f, group, first, count)) return false;
     }
   }
+  open_positions_ = f.drain != 0 ? 0 : f.positions;
+  open_channels_ = f.drain != 0 ? 0 : f.group_channels;
   return true;
 }
 
@@ -184,7 +237,7 @@ bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64
   const int64_t row = f.weight_row + group * f.weight_group_rows + slice * rows +
                       (f.gated ? int64_t{config_.gate_rows()} : 0);
   for (uint32_t core = 0; core < config_.cores; ++core) {
-    const uint8_t* source = CoreRows(core, row, rows * row_bytes);
+    const uint8_t* source = CoreRows(core, row, rows * row_bytes, /*weights=*/true);
     if (source == nullptr) return false;
     int8_t* target = weights_.data() + core * weights;
     for (int64_t i = 0; i < weights; ++i) {
@@ -199,39 +252,60 @@ bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64
   return true;
 }
 
+bool ProcessingElement::FetchVector(const ComputeFields& f, int64_t ox, int64_t oy,
+                                    const Slice& slice) {
+  const int64_t simd = config_.simd;
+  vector_.assign(static_cast<size_t>(simd), 0);
+  counts_.assign(static_cast<size_t>(simd), 0);
+  if (f.run_bytes == 0) {
+    const int64_t y = Signed(f.y_start + oy * f.y_step + slice.k2 * f.k2_y_step, kRowNumberBits);
+    const int64_t x = f.x_start + ox * f.x_step + slice.k1 * f.k1_step + slice.k0 * simd;
+    const int64_t address =
+        OperandNumber(f.act_base + oy * f.row_step + slice.k2 * f.k2_row_step + x);
+    for (int64_t i = 0; i < simd; ++i) {
+      if (!ReadOperand(f, y, OperandNumber(x) + i, address + i, &vector_[i])) return false;
+    }
+    return true;
+  }
+  // The rest of the first kernel row, then whole rows until the slice is full: four at most.
+  const StrungRows& strung = slice.strung;
+  int64_t place = 0;
+  for (int64_t r = 0; r < 4 && (r == 0 || (r < strung.rows_left && place < simd)); ++r) {
+    const int64_t skip = r == 0 ? strung.skip : 0;
+    const int64_t length = std::min(f.run_bytes - skip, simd);
+    const int64_t y =
+        Signed(f.y_start + oy * f.y_step + strung.y + r * f.win_y_step, kRowNumberBits);
+    const int64_t x = f.x_start + ox * f.x_step + skip;
+    const int64_t address = OperandNumber(f.act_base + oy * f.row_step + strung.row +
+                                          r * f.win_row_step + slice.plane * f.plane_step + x);
+    for (int64_t i = 0; i < length; ++i) {
+      const int64_t bx = OperandNumber(x) + i;
+      uint8_t byte = 0;
+      if (!ReadOperand(f, y, bx, address + i, &byte)) return false;
+      if (place + i >= simd) continue;
+      vector_[place + i] = byte;
+      const bool inside = y >= 0 && y < f.in_h && bx >= 0 && bx < f.row_bytes;
+      counts_[place + i] = inside || f.skip_outside == 0 ? 1 : 0;
+    }
+    place += length;
+  }
+  return true;
+}
+
 bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, int64_t count,
-                                        int64_t k2, int64_t k1, int64_t k0, bool overwrite) {
+                                        const Slice& slice) {
   const int64_t simd = config_.simd;
   const int64_t lanes = config_.pe_lanes();
-  std::vector<int8_t> vector(static_cast<size_t>(simd));
   for (int64_t p = 0; p < count; ++p) {
-    const int64_t oy = (first + p) / f.out_w;
-    const int64_t ox = (first + p) % f.out_w;
-    const int64_t y = f.y_start + oy * f.y_step + k2 * f.k2_y_step;
-    const int64_t bx = f.x_start + ox * f.x_step + k1 * f.k1_step + k0 * simd;
-    const int64_t a = f.act_base + oy * f.row_step + k2 * f.k2_row_step + bx;
-    for (int64_t i = 0; i < simd; ++i) {
-      uint8_t byte = 0;
-      if (f.run_bytes == 0) {
-        if (!ReadOperand(f, y, bx + i, a + i, &byte)) return false;
-      } else {
-        // Byte k0 * S + i of the kernel's rows, strung together.
-        const int64_t row = (k0 * simd + i) / f.run_bytes;
-        const int64_t x = f.x_start + ox * f.x_step + (k0 * simd + i) % f.run_bytes;
-        if (row < f.win_rows &&
-            !ReadOperand(f, f.y_start + oy * f.y_step + row * f.win_y_step, x,
-                         f.act_base + oy * f.row_step + row * f.win_row_step + x, &byte)) {
-          return false;
-        }
-      }
-      vector[i] = static_cast<int8_t>(byte);
-    }
+    if (!FetchVector(f, (first + p) % f.out_w, (first + p) / f.out_w, slice)) return false;
     int32_t* sums = &accumulators[p * lanes];
     const int8_t* weight = weights_.data();
     for (int64_t lane = 0; lane < lanes; ++lane, weight += simd) {
       int32_t sum = 0;
-      for (int64_t i = 0; i < simd; ++i) sum += int32_t{vector[i]} * int32_t{weight[i]};
-      sums[lane] = Wrap((overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
+      for (int64_t i = 0; i < simd; ++i) {
+        sum += int32_t{static_cast<int8_t>(vector_[i])} * int32_t{weight[i]};
+      }
+      sums[lane] = Wrap((slice.overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
     }
   }
   multiplications += static_cast<uint64_t>(count * lanes * simd);
@@ -239,37 +313,20 @@ bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, i
 }
 
 bool ProcessingElement::AccumulateBits(const ComputeFields& f, int64_t first, int64_t count,
-                                       int64_t plane, int64_t k0, bool overwrite) {
+                                       const Slice& slice) {
   const int64_t simd = config_.simd;
   const int64_t lanes = config_.pe_lanes();
   for (int64_t p = 0; p < count; ++p) {
-    const int64_t oy = (first + p) / f.out_w;
-    const int64_t ox = (first + p) % f.out_w;
+    if (!FetchVector(f, (first + p) % f.out_w, (first + p) / f.out_w, slice)) return false;
     int32_t* sums = &accumulators[p * lanes];
-    if (overwrite) std::fill(sums, sums + lanes, 0);
+    if (slice.overwrite) std::fill(sums, sums + lanes, 0);
     for (int64_t i = 0; i < simd; ++i) {
-      const int64_t place = k0 * simd + i;
-      const int64_t row = place / f.run_bytes;
-      if (row >= f.win_rows) break;
-      const int64_t x = f.x_start + ox * f.x_step + place % f.run_bytes;
-      const int64_t y = f.y_start + oy * f.y_step + row * f.win_y_step;
-      const bool inside = y >= 0 && y < f.in_h && x >= 0 && x < f.row_bytes;
-      uint8_t byte = 0;
-      if (!ReadOperand(
-              f, y, x,
-              f.act_base + oy * f.row_step + row * f.win_row_step + x + plane * f.plane_step,
-              &byte)) {
-        return false;
-      }
-      if (f.skip_outside && !inside) continue;
+      if (counts_[i] == 0) continue;
       for (int64_t lane = 0; lane < lanes; ++lane) {
-        if (plane > 0 && skipped_[p * lanes + lane]) continue;
+        if (slice.plane > 0 && skipped_[p * lanes + lane]) continue;
         const uint8_t weights = static_cast<uint8_t>(weights_[lane * simd + i]);
-        for (int bit = 0; bit < 8; ++bit) {
-          const int a = byte >> bit & 1 ? 1 : -1;
-          const int w = weights >> bit & 1 ? 1 : -1;
-          sums[lane] = Wrap(int64_t{sums[lane]} + a * w);
-        }
+        const int alike = 8 - std::popcount(static_cast<uint8_t>(weights ^ vector_[i]));
+        sums[lane] = Wrap(int64_t{sums[lane]} + 2 * alike - 8);
       }
     }
   }
@@ -283,7 +340,8 @@ bool ProcessingElement::BeginSecondPlane(const ComputeFields& f, int64_t group, 
   for (uint32_t core = 0; core < config_.cores; ++core) {
     const uint8_t* gates = nullptr;
     if (f.gated != 0) {
-      gates = CoreRows(core, f.weight_row + group * f.weight_group_rows, 4 * config_.lanes);
+      gates = CoreRows(core, f.weight_row + group * f.weight_group_rows, 4 * config_.lanes,
+                       /*weights=*/true);
       if (gates == nullptr) return false;
     }
     for (int64_t p = 0; p < count; ++p) {
@@ -299,23 +357,32 @@ bool ProcessingElement::BeginSecondPlane(const ComputeFields& f, int64_t group, 
 }
 
 bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, int64_t first,
-                                         int64_t count, int64_t k2, int64_t k1, bool overwrite) {
+                                         int64_t count, const Slice& slice) {
   const int64_t simd = config_.simd;
   const int64_t lanes = config_.pe_lanes();
   const int64_t fetched_lanes = std::min<int64_t>(lanes, config_.pe_bank_bytes);
-  const bool several_slices = f.k1_count * f.k2_count > 1;
-  if (several_slices) slots_x_ = slots_y_ = -2;  // another slice's window stands in the slots
+  const bool single_slice = f.k1_count == 1 && f.k2_count == 1;
+  for (int64_t lane = 0; lane < f.group_channels; ++lane) {
+    const int8_t* weights = &weights_[lane * simd];
+    if (std::any_of(weights, weights + (simd - f.win_rows * f.win_cols),
+                    [](int8_t weight) { return weight != 0; })) {
+      Undefined("a weight of a slot that the window does not reach");
+    }
+  }
   for (int64_t p = 0; p < count; ++p) {
     const int64_t oy = (first + p) / f.out_w;
     const int64_t ox = (first + p) % f.out_w;
-    const bool slides = slots_y_ == oy && slots_x_ + 1 == ox;
-    for (int64_t c = slides ? f.win_cols - f.win_new_cols : 0; c < f.win_cols; ++c) {
+    const auto x_of = [&](int64_t column) {
+      return OperandNumber(f.x_start + group * f.group_step + ox * f.x_step + slice.k1 * f.k1_step +
+                           column * f.win_col_step);
+    };
+    for (int64_t c = next_column_; c < f.win_cols; ++c) {
       for (int64_t r = 0; r < f.win_rows; ++r) {
-        const int64_t y = f.y_start + oy * f.y_step + k2 * f.k2_y_step + r * f.win_y_step;
-        const int64_t bx =
-            f.x_start + ox * f.x_step + k1 * f.k1_step + c * f.win_col_step + group * f.group_step;
-        const int64_t a =
-            f.act_base + oy * f.row_step + k2 * f.k2_row_step + r * f.win_row_step + bx;
+        const int64_t y = Signed(
+            f.y_start + oy * f.y_step + slice.k2 * f.k2_y_step + r * f.win_y_step, kRowNumberBits);
+        const int64_t bx = x_of(c);
+        const int64_t a = OperandNumber(f.act_base + oy * f.row_step + slice.k2 * f.k2_row_step +
+                                        r * f.win_row_step + bx);
         for (int64_t lane = 0; lane < fetched_lanes; ++lane) {
           // Lanes beyond the group's channels fetch as well; only the group's bytes must exist.
           uint8_t byte = 0;
@@ -326,125 +393,121 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
           slots[simd - 1] = static_cast<int8_t>(byte);
         }
       }
+      // The last column is never left out.
+      if (c + 1 < f.win_cols && OperandNumber(x_of(c) + f.group_channels) <= 0) outside_ = c + 1;
     }
-    slots_x_ = ox;
-    slots_y_ = oy;
+    const bool pass_end = p + 1 == count;
+    const bool row_end = ox + 1 == f.out_w;
+    const bool behind = OperandNumber(x_of(f.win_cols - 1) + f.win_col_step -
+                                      outside_ * f.win_col_step) >= f.row_bytes;
+    next_column_ = 0;
+    if (!pass_end || single_slice) {
+      if (!row_end) next_column_ = f.win_cols - f.win_new_cols;
+      if (row_end && behind && f.k1_count == 1) next_column_ = outside_;
+    }
     int32_t* sums = &accumulators[p * lanes];
     for (int64_t lane = 0; lane < lanes; ++lane) {
       int32_t sum = 0;
       for (int64_t i = 0; i < simd; ++i) {
         sum += int32_t{slots_[lane * simd + i]} * int32_t{weights_[lane * simd + i]};
       }
-      sums[lane] = Wrap((overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
+      sums[lane] = Wrap((slice.overwrite ? int64_t{0} : int64_t{sums[lane]}) + sum);
     }
   }
   multiplications += static_cast<uint64_t>(count * lanes * simd);
   return true;
 }
 
+int64_t ProcessingElement::OutAddress(const ComputeFields& f, int64_t group, int64_t position,
+                                      int64_t x_step) const {
+  return f.out_base + group * f.out_group_step + position / f.out_w * f.out_row_step +
+         position % f.out_w * x_step;
+}
+
 bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count) {
-  const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
+  const int64_t channels =
+      std::clamp<int64_t>(f.channels - group * f.group_channels, 0, f.group_channels);
   const int64_t lanes = config_.pe_lanes();
-  const int64_t row = f.param_row + group * f.param_group_rows;
+  const int64_t record_bytes = f.common_scale != 0 ? kBiasRecordBytes : kParameterRecordBytes;
+  std::vector<const uint8_t*> records;
   for (uint32_t core = 0; core < config_.cores; ++core) {
-    const bool common = f.common_scale != 0;
-    const int64_t record_bytes = common ? kBiasRecordBytes : kParameterRecordBytes;
-    const int64_t bytes = int64_t{config_.lanes} * record_bytes;
-    const uint8_t* records = CoreRows(core, row, bytes);
-    if (records == nullptr) return false;
-    const int64_t first_channel = int64_t{core} * config_.lanes;
-    for (int64_t p = 0; p < count; ++p) {
-      const int64_t oy = (first + p) / f.out_w;
-      const int64_t ox = (first + p) % f.out_w;
-      const int64_t out = f.out_base + group * f.out_group_step + oy * f.out_row_step +
-                          ox * f.out_x_step + first_channel;
-      for (int64_t j = 0; j < config_.lanes && first_channel + j < channels; ++j) {
-        const uint8_t* record = records + j * record_bytes;
-        const int32_t bias = static_cast<int32_t>(Word32(record));
-        const int32_t multiplier = static_cast<int32_t>(
-            common ? f.out_multiplier : int64_t{Word32(record + 4) & 0x7fffffff});
-        const int shift = common ? static_cast<int>(f.out_shift) : static_cast<int8_t>(record[8]);
-        const int32_t sum = accumulators[p * lanes + first_channel + j];
-        if (f.thresholds != 0) {
-          if (!WriteBits(f, out - first_channel, first_channel + j, record, sum)) return false;
-          continue;
-        }
-        if (f.average != 0 ? (shift > 0 || shift < -31) : (shift > 31 || shift < -31)) {
-          return Fail("BadField", row, fmt::format("shift {} in a parameter record", shift));
-        }
-        const int32_t value =
-            f.average != 0 ? DivideForAverage(sum, bias, multiplier, shift)
-                           : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
-        const int64_t result = int64_t{value} + f.out_zero_point;
-        if (!WriteMemory(out + j, f.out_type == 0 ? Clamp(result, f) : WideByte(result, f))) {
-          return false;
-        }
+    records.push_back(CoreRows(core, f.param_row + group * f.param_group_rows,
+                               int64_t{config_.lanes} * record_bytes));
+    if (records.back() == nullptr) return false;
+  }
+  std::vector<int64_t> codes;
+  for (int64_t p = 0; p < count; ++p) {
+    const int64_t out = OutAddress(f, group, first + p, f.out_x_step);
+    codes.clear();
+    if (!Spend(1)) return false;
+    for (int64_t j = 0; j < channels; ++j) {
+      const uint8_t* record = records[j / config_.lanes] + j % config_.lanes * record_bytes;
+      const int32_t sum = accumulators[p * lanes + j];
+      if (f.thresholds == 0) {
+        if (!WriteMemory(out + j, ResultByte(f, record, sum))) return false;
+        continue;
       }
+      // With common_scale the rest of the record is what the fields of the scale are.
+      const uint64_t rest =
+          f.common_scale != 0 ? static_cast<uint64_t>(f.out_multiplier) | (f.out_shift & 0xff) << 32
+                              : uint64_t{Word32(record + 4)} | uint64_t{record[8]} << 32;
+      const int64_t value = Wrap(int64_t{sum} + static_cast<int32_t>(Word32(record)));
+      int64_t code = value >= 0 ? 1 : 0;
+      if (f.thresholds == 3) {
+        code += value >= static_cast<int64_t>(rest & 0x7ffff) ? 1 : 0;
+        code += value >= static_cast<int64_t>(rest >> 19 & 0xfffff) ? 1 : 0;
+      }
+      codes.push_back((rest >> 39 & 1) != 0 ? f.thresholds - code : code);
+    }
+    if (f.thresholds != 0 && !WriteCodes(f, out, codes)) return false;
+  }
+  return true;
+}
+
+uint8_t ProcessingElement::ResultByte(const ComputeFields& f, const uint8_t* record,
+                                      int32_t sum) const {
+  const bool common = f.common_scale != 0;
+  const int32_t bias = static_cast<int32_t>(Word32(record));
+  const int32_t multiplier =
+      static_cast<int32_t>(common ? f.out_multiplier : int64_t{Word32(record + 4) & 0x7fffffff});
+  const int shift = common ? static_cast<int>(f.out_shift) : record[8];
+  const int64_t value = f.average != 0
+                            ? DivideForAverage(sum, bias, multiplier, shift)
+                            : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
+  const int64_t result = value + f.out_zero_point;
+  return f.out_type == 0 ? Clamp(result, f) : WideByte(result, f);
+}
+
+bool ProcessingElement::WriteCodes(const ComputeFields& f, int64_t out,
+                                   const std::vector<int64_t>& codes) {
+  const bool two_planes = f.thresholds == 3;
+  const int64_t each = f.bit_output != 0 ? 8 : 1;  // channels of a byte
+  const int64_t count = static_cast<int64_t>(codes.size());
+  for (int64_t plane = 0; plane < (two_planes ? 2 : 1); ++plane) {
+    for (int64_t first = 0; first < count; first += each) {
+      uint8_t byte = 0;
+      for (int64_t bit = 0; bit < std::min(each, count - first); ++bit) {
+        const int64_t code = codes[first + bit] >> (two_planes ? 1 - plane : 0) & 1;
+        byte = static_cast<uint8_t>(byte | code << bit);
+      }
+      if (!WriteMemory(out + plane * f.out_plane_step + first / each, byte)) return false;
     }
   }
   return true;
 }
 
-bool ProcessingElement::WriteBits(const ComputeFields& f, int64_t out, int64_t channel,
-                                  const uint8_t* record, int32_t sum) {
-  const uint64_t rest = uint64_t{Word32(record + 4)} | uint64_t{record[8]} << 32;
-  const int64_t value = Wrap(int64_t{sum} + static_cast<int32_t>(Word32(record)));
-  int64_t code = value >= 0 ? 1 : 0;
-  if (f.thresholds == 3) {
-    code += value >= static_cast<int64_t>(rest & 0x7ffff) ? 1 : 0;
-    code += value >= static_cast<int64_t>(rest >> 19 & 0xfffff) ? 1 : 0;
-  }
-  if (rest >> 39 & 1) code = f.thresholds - code;
-  for (int64_t plane = 0; plane < (f.thresholds == 3 ? 2 : 1); ++plane) {
-    const uint8_t bit = static_cast<uint8_t>(code >> (f.thresholds == 3 ? 1 - plane : 0) & 1);
-    const int64_t base = out + plane * f.out_plane_step;
-    if (f.bit_output == 0) {
-      if (!WriteMemory(base + channel, bit)) return false;
-      continue;
-    }
-    // A byte's first channel clears those that do not exist.
-    uint8_t byte = 0;
-    if (channel % 8 != 0 && !ReadMemory(base + channel / 8, &byte)) return false;
-    if (!WriteMemory(base + channel / 8, static_cast<uint8_t>(byte | bit << channel % 8))) {
-      return false;
-    }
-  }
-  return true;
-}
-
-bool ProcessingElement::PoolBits(const ComputeFields& f) {
-  for (int64_t group = 0; group < f.groups; ++group) {
-    const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
-    for (int64_t position = 0; position < f.out_w * f.out_h; ++position) {
-      const int64_t oy = position / f.out_w, ox = position % f.out_w;
-      for (int64_t j = 0; j < channels; ++j) {
-        std::vector<uint8_t> bytes;
-        for (int64_t c = 0; c < f.win_cols; ++c) {
-          for (int64_t r = 0; r < f.win_rows; ++r) {
-            const int64_t bx =
-                f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step + j;
-            bytes.push_back(0);
-            if (!ReadOperand(f, f.y_start + oy * f.y_step + r * f.win_y_step, bx,
-                             f.act_base + oy * f.row_step + r * f.win_row_step + bx,
-                             &bytes.back())) {
-              return false;
-            }
-          }
-        }
-        uint8_t result = 0;
-        for (int bit = 0; bit < 8; ++bit) {
-          // Without planes the largest bit; with them the lower bit of the largest code.
-          int largest = 0;
-          for (size_t i = 0; i < bytes.size(); i += f.two_planes ? 2 : 1) {
-            int code = bytes[i] >> bit & 1;
-            if (f.two_planes) code = 2 * code + (bytes[i + 1] >> bit & 1);
-            largest = std::max(largest, code);
-          }
-          result = static_cast<uint8_t>(result | (largest & 1) << bit);
-        }
-        const int64_t out =
-            f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * f.out_x_step + j;
-        if (!WriteMemory(out, Clamp(static_cast<int8_t>(result), f))) return false;
+bool ProcessingElement::FetchPool(const ComputeFields& f, int64_t group, int64_t position,
+                                  std::vector<std::vector<uint8_t>>* fetches) {
+  const int64_t oy = position / f.out_w, ox = position % f.out_w;
+  fetches->clear();
+  for (int64_t c = 0; c < f.win_cols; ++c) {
+    for (int64_t r = 0; r < f.win_rows; ++r) {
+      const int64_t y = Signed(f.y_start + oy * f.y_step + r * f.win_y_step, kRowNumberBits);
+      const int64_t x = f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step;
+      const int64_t address = OperandNumber(f.act_base + oy * f.row_step + r * f.win_row_step + x);
+      std::vector<uint8_t>& bytes = fetches->emplace_back(static_cast<size_t>(f.group_channels), 0);
+      for (int64_t j = 0; j < f.group_channels; ++j) {
+        if (!ReadOperand(f, y, OperandNumber(x) + j, address + j, &bytes[j])) return false;
       }
     }
   }
@@ -452,28 +515,35 @@ bool ProcessingElement::PoolBits(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
-  if (f.pool_bits != 0) return PoolBits(f);
+  std::vector<std::vector<uint8_t>> fetches;
   for (int64_t group = 0; group < f.groups; ++group) {
-    const int64_t channels = std::min(f.group_channels, f.channels - group * f.group_channels);
-    for (int64_t oy = 0; oy < f.out_h; ++oy) {
-      for (int64_t ox = 0; ox < f.out_w; ++ox) {
-        for (int64_t j = 0; j < channels; ++j) {
-          int64_t extreme = f.minimum != 0 ? 127 : -128;
-          for (int64_t c = 0; c < f.win_cols; ++c) {
-            for (int64_t r = 0; r < f.win_rows; ++r) {
-              const int64_t y = f.y_start + oy * f.y_step + r * f.win_y_step;
-              const int64_t bx =
-                  f.x_start + ox * f.x_step + c * f.win_col_step + group * f.group_step + j;
-              const int64_t a = f.act_base + oy * f.row_step + r * f.win_row_step + bx;
-              uint8_t byte = 0;
-              if (!ReadOperand(f, y, bx, a, &byte)) return false;
-              const int64_t value = static_cast<int8_t>(byte);
-              extreme = f.minimum != 0 ? std::min(extreme, value) : std::max(extreme, value);
-            }
+    const int64_t channels =
+        std::clamp<int64_t>(f.channels - group * f.group_channels, 0, f.group_channels);
+    for (int64_t position = 0; position < f.positions; ++position) {
+      if (!FetchPool(f, group, position, &fetches)) return false;
+      for (int64_t j = 0; j < channels; ++j) {
+        int64_t result = f.minimum != 0 ? 127 : -128;
+        if (f.pool_bits == 0) {
+          for (const std::vector<uint8_t>& bytes : fetches) {
+            const int64_t value = static_cast<int8_t>(bytes[j]);
+            result = f.minimum != 0 ? std::min(result, value) : std::max(result, value);
           }
-          const int64_t out =
-              f.out_base + group * f.out_group_step + oy * f.out_row_step + ox * f.out_x_step + j;
-          if (!WriteMemory(out, Clamp(extreme, f))) return false;
+        } else {
+          uint8_t bits = 0;
+          for (int bit = 0; bit < 8; ++bit) {
+            // Without planes the largest bit; with them the lower bit of the largest code.
+            int largest = 0;
+            for (size_t i = 0; i < fetches.size(); i += f.two_planes ? 2 : 1) {
+              int code = fetches[i][j] >> bit & 1;
+              if (f.two_planes) code = 2 * code + (fetches[i + 1][j] >> bit & 1);
+              largest = std::max(largest, code);
+            }
+            bits = static_cast<uint8_t>(bits | (largest & 1) << bit);
+          }
+          result = static_cast<int8_t>(bits);
+        }
+        if (!WriteMemory(OutAddress(f, group, position, f.out_x_step) + j, Clamp(result, f))) {
+          return false;
         }
       }
     }
@@ -483,21 +553,24 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
 
 bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Combine combine) {
   const int64_t width = config_.post_width;
-  for (int64_t oy = 0; oy < f.out_h; ++oy) {
-    const int64_t bytes = std::min(f.out_w * width, f.row_bytes);
-    for (int64_t i = 0; i < bytes; ++i) {
+  for (int64_t position = 0; position < f.positions; ++position) {
+    const int64_t oy = position / f.out_w, x = position % f.out_w * width;
+    const int64_t a_address = OperandNumber(f.act_base + oy * f.row_step + x);
+    const int64_t b_address = OperandNumber(f.b_base + oy * f.b_row_step + x);
+    const int64_t out = OutAddress(f, 0, position, width);
+    if (!Spend(1)) return false;
+    for (int64_t i = 0; i < std::min(width, f.row_bytes - x); ++i) {
       uint8_t a = 0;
       uint8_t b = 0;
-      if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
-      if (!ReadMemory(f.b_base + oy * f.b_row_step + i, &b)) return false;
+      if (!ReadMemory(a_address + i, &a) || !ReadMemory(b_address + i, &b)) return false;
       const int64_t value = (this->*combine)(f, static_cast<int8_t>(a), static_cast<int8_t>(b));
-      if (!WriteMemory(f.out_base + oy * f.out_row_step + i, Clamp(value, f))) return false;
+      if (!WriteMemory(out + i, Clamp(value, f))) return false;
     }
   }
   return true;
 }
 
-int64_t ProcessingElement::AddBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+int64_t ProcessingElement::AddBytes(const ComputeFields& f, int64_t a, int64_t b) {
   const int64_t u = (a - f.a_zero_point) * (int64_t{1} << 19);
   const int64_t w =
       MultiplyByQuantized(Wrap((b - f.b_zero_point) * (int64_t{1} << 20)),
@@ -506,20 +579,20 @@ int64_t ProcessingElement::AddBytes(const ComputeFields& f, int64_t a, int64_t b
   return Rescaled(f, sum);
 }
 
-int64_t ProcessingElement::MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+int64_t ProcessingElement::MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) {
   return Rescaled(f, Wrap((a - f.a_zero_point) * (b - f.b_zero_point)));
 }
 
-int64_t ProcessingElement::MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) const {
+int64_t ProcessingElement::MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) {
   return f.minimum != 0 ? std::min(a, b) : std::max(a, b);
 }
 
-int64_t ProcessingElement::SquaredDifferenceBytes(const ComputeFields& f, int64_t a,
-                                                  int64_t b) const {
+int64_t ProcessingElement::SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b) {
   const int64_t u = (a - f.a_zero_point) * 64;
   const int64_t w =
       MultiplyByQuantized(Wrap((b - f.b_zero_point) * 128), static_cast<int32_t>(f.b_multiplier),
                           static_cast<int>(f.b_shift));
+  if (u - w < -32768 || u - w > 32767) Undefined("a difference beyond 16 bits");
   return Rescaled(f, Wrap((u - w) * (u - w)));
 }
 
@@ -530,14 +603,22 @@ int64_t ProcessingElement::Rescaled(const ComputeFields& f, int32_t value) const
 }
 
 bool ProcessingElement::RunLookup(const ComputeFields& f) {
-  const uint8_t* table = CoreRows(0, f.b_base, 256);
-  if (table == nullptr) return false;
-  for (int64_t oy = 0; oy < f.out_h; ++oy) {
-    const int64_t bytes = std::min(f.out_w * int64_t{config_.post_width}, f.row_bytes);
-    for (int64_t i = 0; i < bytes; ++i) {
+  const int64_t row_bytes = config_.core_row_bytes();
+  std::vector<uint8_t> table;
+  for (int64_t row = 0; table.size() < 256; ++row) {
+    const uint8_t* bytes = CoreRows(0, f.b_base + row, std::min<int64_t>(row_bytes, 256));
+    if (bytes == nullptr) return false;
+    table.insert(table.end(), bytes, bytes + std::min<int64_t>(row_bytes, 256));
+  }
+  const int64_t width = config_.post_width;
+  for (int64_t position = 0; position < f.positions; ++position) {
+    const int64_t oy = position / f.out_w, x = position % f.out_w * width;
+    const int64_t address = OperandNumber(f.act_base + oy * f.row_step + x);
+    if (!Spend(1)) return false;
+    for (int64_t i = 0; i < std::min(width, f.row_bytes - x); ++i) {
       uint8_t a = 0;
-      if (!ReadMemory(f.act_base + oy * f.row_step + i, &a)) return false;
-      if (!WriteMemory(f.out_base + oy * f.out_row_step + i, table[a])) return false;
+      if (!ReadMemory(address + i, &a)) return false;
+      if (!WriteMemory(OutAddress(f, 0, position, width) + i, table[a])) return false;
     }
   }
   return true;
@@ -545,11 +626,12 @@ bool ProcessingElement::RunLookup(const ComputeFields& f) {
 
 bool ProcessingElement::RunArgMax(const ComputeFields& f) {
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    const int64_t address = (f.act_base + oy * f.row_step) & kRowAddressMask;
     int64_t extreme = 0;
     int64_t position = 0;
     for (int64_t i = 0; i < f.row_bytes; ++i) {
       uint8_t byte = 0;
-      if (!ReadMemory(f.act_base + oy * f.row_step + i, &byte)) return false;
+      if (!ReadMemory(address + i, &byte)) return false;
       const int64_t value = static_cast<int8_t>(byte);
       if (i > 0 && (f.minimum != 0 ? value >= extreme : value <= extreme)) continue;
       extreme = value;
@@ -566,26 +648,40 @@ bool ProcessingElement::RunArgMax(const ComputeFields& f) {
 }
 
 bool ProcessingElement::RunSoftmax(const ComputeFields& f) {
-  const uint8_t* table = CoreRows(0, f.b_base, 1024);
-  if (table == nullptr) return false;
-  std::vector<int32_t> row(static_cast<size_t>(f.row_bytes));
+  std::vector<int32_t> row(
+      static_cast<size_t>(std::min<int64_t>(f.row_bytes, static_cast<int64_t>(memory.size()))));
   for (int64_t oy = 0; oy < f.out_h; ++oy) {
+    const int64_t address = (f.act_base + oy * f.row_step) & kRowAddressMask;
+    if (address + f.row_bytes > static_cast<int64_t>(memory.size())) {
+      if (!Fail("LocalBounds", address, fmt::format("row {} of softmax", oy))) return false;
+      continue;
+    }
     for (int64_t i = 0; i < f.row_bytes; ++i) {
       uint8_t byte = 0;
-      if (!ReadMemory(f.act_base + oy * f.row_step + i, &byte)) return false;
+      if (!ReadMemory(address + i, &byte)) return false;
       row[i] = static_cast<int8_t>(byte);
     }
     const int32_t largest = *std::max_element(row.begin(), row.end());
-    const auto term = [&](int32_t value) {
-      return static_cast<int32_t>(Word32(table + 4 * (largest - value)));
-    };
-    uint32_t sum = 0;
-    for (int32_t value : row) sum += static_cast<uint32_t>(RoundingShift(term(value), 12));
-    const int headroom = std::countl_zero(sum);
-    const int32_t fraction = static_cast<int32_t>((sum << headroom) - 0x80000000u);
+    std::array<int32_t, 256> terms = {};
+    uint64_t sum = 0;
+    for (int32_t value : row) {
+      const int64_t entry = 4 * (largest - value);
+      const int64_t row_bytes = config_.core_row_bytes();
+      const uint8_t* bytes = CoreRows(0, f.b_base + entry / row_bytes,
+                                      std::min<int64_t>(row_bytes, entry % row_bytes + 4));
+      if (bytes == nullptr) return false;
+      int32_t& term = terms[largest - value];
+      term = static_cast<int32_t>(Word32(bytes + entry % row_bytes));
+      if (term < 0) Undefined("an entry of a softmax table from 2^31 on");
+      sum += static_cast<uint64_t>(RoundingShift(std::max(term, 0), 12));
+    }
+    if (sum == 0 || sum >> 31 != 0) Undefined("a softmax sum of 0, or from 2^31 on");
+    const int headroom = std::min(std::countl_zero(static_cast<uint32_t>(sum)), 31);
+    const int32_t fraction =
+        static_cast<int32_t>((static_cast<uint32_t>(sum) << headroom) - 0x80000000u);
     const int32_t reciprocal = OneOverOnePlus(fraction);
     for (int64_t i = 0; i < f.row_bytes; ++i) {
-      const int32_t product = HighMultiply(reciprocal, term(row[i]));
+      const int32_t product = HighMultiply(reciprocal, terms[largest - row[i]]);
       const int32_t value = RoundingShift(product, 12 - headroom + 23) - 128;
       if (!WriteMemory(f.out_base + oy * f.out_row_step + i,
                        static_cast<uint8_t>(std::min(127, value)))) {

@@ -9,6 +9,7 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
+#include "verif/functional/access_observer.h"
 
 namespace npugen::functional {
 
@@ -21,24 +22,26 @@ struct Fault {
 
 /// Fields of a compute command, decoded once. Names as in the command set.
 struct ComputeFields {
-#define NPUGEN_COMPUTE_FIELDS(X)                                                                   \
-  X(acc_init)                                                                                      \
-  X(drain)                                                                                         \
-  X(average)                                                                                       \
-  X(acc_shift)                                                                                     \
-  X(packed_weights) X(minimum) X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min) X(act_max)  \
-      X(act_base) X(b_base) X(out_w) X(out_h) X(x_step) X(row_step) X(y_start) X(y_step)           \
-          X(k2_y_step) X(x_start) X(row_bytes) X(in_h) X(k0_count) X(k1_count) X(k2_count)         \
-              X(k1_step) X(k2_row_step) X(groups) X(tiles) X(group_step) X(common_scale)           \
-                  X(weight_row) X(weight_group_rows) X(param_row) X(param_group_rows) X(out_base)  \
-                      X(out_x_step) X(out_row_step) X(out_group_step) X(out_zero_point)            \
-                          X(channels) X(group_channels) X(positions) X(win_rows) X(win_cols)       \
-                              X(win_new_cols) X(win_y_step) X(win_row_step) X(win_col_step)        \
-                                  X(b_row_step) X(a_zero_point) X(b_zero_point) X(b_shift)         \
-                                      X(out_shift) X(b_multiplier) X(out_multiplier) X(b_subtract) \
-                                          X(a_subtract) X(binary) X(skip_outside) X(two_planes)    \
-                                              X(gated) X(thresholds) X(bit_output) X(pool_bits)    \
-                                                  X(skip_window) X(plane_step) X(out_plane_step)
+#define NPUGEN_COMPUTE_FIELDS(X)                                                               \
+  X(acc_init)                                                                                  \
+  X(drain)                                                                                     \
+  X(average)                                                                                   \
+  X(acc_shift)                                                                                 \
+  X(packed_weights)                                                                            \
+  X(minimum)                                                                                   \
+  X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min) X(act_max) X(act_base) X(b_base)     \
+      X(out_w) X(out_h) X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step) X(x_start)     \
+          X(row_bytes) X(in_h) X(k0_count) X(k1_count) X(k2_count) X(k1_step) X(k2_row_step)   \
+              X(groups) X(group_step) X(common_scale) X(weight_row) X(weight_group_rows)       \
+                  X(param_row) X(param_group_rows) X(out_base) X(out_x_step) X(out_row_step)   \
+                      X(out_group_step) X(out_zero_point) X(channels) X(group_channels)        \
+                          X(positions) X(win_rows) X(win_cols) X(win_new_cols) X(win_y_step)   \
+                              X(win_row_step) X(win_col_step) X(b_row_step) X(a_zero_point)    \
+                                  X(b_zero_point) X(b_shift) X(out_shift) X(b_multiplier)      \
+                                      X(out_multiplier) X(b_subtract) X(a_subtract) X(binary)  \
+                                          X(skip_outside) X(two_planes) X(gated) X(thresholds) \
+                                              X(bit_output) X(pool_bits) X(skip_window)        \
+                                                  X(plane_step) X(out_plane_step)
 #define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
   NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
 #undef NPUGEN_DECLARE_FIELD
@@ -48,7 +51,11 @@ struct ComputeFields {
 /// Memories are public: the DMA of the model reads and writes them.
 class ProcessingElement {
  public:
-  explicit ProcessingElement(const NpuConfig& config);
+  /// PE number `index` of an NPU.
+  ProcessingElement(const NpuConfig& config, uint32_t index);
+
+  /// Forgets what commands of earlier jobs left for later ones.
+  void BeginJob();
 
   /// Runs one compute command to its end, or to the first fault.
   std::optional<Fault> Execute(const Command& command);
@@ -57,46 +64,69 @@ class ProcessingElement {
   std::vector<std::vector<uint8_t>> core_memory;  ///< of each core
   std::vector<int32_t> accumulators;              ///< [position of tile][lane of PE]
   uint64_t multiplications = 0;
+  AccessObserver* observer = nullptr;  ///< may be null
+  /// Goes on after a fault without the accesses that are at fault, as hardware may for a while.
+  bool beyond_faults = false;
+  uint64_t work = 0;                ///< bytes that were read or written
+  uint64_t most_work = UINT64_MAX;  ///< commands stop, without a fault, when `work` is larger
 
  private:
-  struct Position {
-    int64_t x, y;  ///< output column and row
+  /// Where the first kernel row of a slice of strung rows stands.
+  struct StrungRows {
+    int64_t skip = 0;       ///< bytes of it that earlier slices took
+    int64_t rows_left = 0;  ///< kernel rows from it on
+    int64_t row = 0;        ///< its address, relative to the position's
+    int64_t y = 0;
+  };
+  /// A slice of a tile.
+  struct Slice {
+    int64_t k0 = 0, k1 = 0, k2 = 0, plane = 0;
+    bool overwrite = false;  ///< accumulation begins
+    StrungRows strung;
   };
 
   bool Fail(std::string_view code, int64_t address, std::string detail);
+  /// Counts `bytes` accesses; false: it is enough.
+  bool Spend(uint64_t bytes);
+  void Undefined(std::string_view why);
   /// Reads operand byte `bx` of row `y` at `address`, or `fill` outside the tensor. False:
   /// LocalBounds.
   bool ReadOperand(const ComputeFields& f, int64_t y, int64_t bx, int64_t address, uint8_t* byte);
   bool ReadMemory(int64_t address, uint8_t* byte);
+  /// The address counts modulo 2^24.
   bool WriteMemory(int64_t address, uint8_t byte);
-  /// Pointer to `bytes` bytes at core memory row `row`, or null with a fault.
-  const uint8_t* CoreRows(uint32_t core, int64_t row, int64_t bytes);
+  /// Pointer to `bytes` bytes at core memory row `row` (modulo 2^24), or null with a fault.
+  const uint8_t* CoreRows(uint32_t core, int64_t row, int64_t bytes, bool weights = false);
 
   bool RunArray(const ComputeFields& f, bool window);
-  bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, int64_t k2, int64_t k1,
-                       int64_t k0, bool overwrite);
-  /// Binary operands of slice k0 in one plane: bits of value +1 and -1.
-  bool AccumulateBits(const ComputeFields& f, int64_t first, int64_t count, int64_t plane,
-                      int64_t k0, bool overwrite);
+  /// The vector of S bytes that position (ox, oy) has in a slice, and which of them count.
+  bool FetchVector(const ComputeFields& f, int64_t ox, int64_t oy, const Slice& slice);
+  bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, const Slice& slice);
+  /// Binary operands: bits of value +1 and -1.
+  bool AccumulateBits(const ComputeFields& f, int64_t first, int64_t count, const Slice& slice);
   /// Before the second plane: sums are doubled, and `gated` positions and lanes found.
   bool BeginSecondPlane(const ComputeFields& f, int64_t group, int64_t count);
   bool AccumulateWindow(const ComputeFields& f, int64_t group, int64_t first, int64_t count,
-                        int64_t k2, int64_t k1, bool overwrite);
+                        const Slice& slice);
   bool LoadWeights(const ComputeFields& f, int64_t group, int64_t slice);
-  /// The bits of one channel's code; `out` is where the position's first channel goes.
-  bool WriteBits(const ComputeFields& f, int64_t out, int64_t channel, const uint8_t* record,
-                 int32_t sum);
-  bool PoolBits(const ComputeFields& f);
+  /// The codes of a position's channels, whose first one goes to `out`.
+  bool WriteCodes(const ComputeFields& f, int64_t out, const std::vector<int64_t>& codes);
+  /// Result of a channel whose record and sum these are; what is written of it.
+  uint8_t ResultByte(const ComputeFields& f, const uint8_t* record, int32_t sum) const;
+  /// The PE memory address of a group's position.
+  int64_t OutAddress(const ComputeFields& f, int64_t group, int64_t position, int64_t x_step) const;
+  /// Reads the bytes of a window position of MAXPOOL, column by column: [fetch][byte].
+  bool FetchPool(const ComputeFields& f, int64_t group, int64_t position,
+                 std::vector<std::vector<uint8_t>>* fetches);
   bool Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count);
   bool RunMaxPool(const ComputeFields& f);
   /// Two int8 operands to a result before clamping.
-  using Combine = int64_t (ProcessingElement::*)(const ComputeFields& f, int64_t a,
-                                                 int64_t b) const;
+  using Combine = int64_t (ProcessingElement::*)(const ComputeFields& f, int64_t a, int64_t b);
   bool RunTwoOperands(const ComputeFields& f, Combine combine);
-  int64_t AddBytes(const ComputeFields& f, int64_t a, int64_t b) const;
-  int64_t MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) const;
-  int64_t MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) const;
-  int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b) const;
+  int64_t AddBytes(const ComputeFields& f, int64_t a, int64_t b);
+  int64_t MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b);
+  int64_t MaximumBytes(const ComputeFields& f, int64_t a, int64_t b);
+  int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b);
   int64_t Rescaled(const ComputeFields& f, int32_t value) const;
   void ShiftSums(int64_t positions);
   bool RunArgMax(const ComputeFields& f);
@@ -104,12 +134,18 @@ class ProcessingElement {
   bool RunSoftmax(const ComputeFields& f);
 
   const NpuConfig config_;
+  const uint32_t index_;
   std::optional<Fault> fault_;
   std::vector<int8_t> weights_;   ///< the current slice: [lane of PE][slot]
   std::vector<int8_t> slots_;     ///< WINDOW operand slots: [lane of PE][slot]
   std::vector<uint8_t> skipped_;  ///< second plane: [position of tile][lane of PE]
-  int64_t slots_x_ = -2;          ///< output position that the slots hold; x -2: none
-  int64_t slots_y_ = -2;
+  std::vector<uint8_t> vector_;   ///< of FetchVector()
+  std::vector<uint8_t> counts_;   ///< bytes of it that count
+  std::vector<uint8_t> no_rows_;  ///< zeros instead of rows that do not exist
+  int64_t next_column_ = 0;       ///< first window column that the next position fetches
+  int64_t outside_ = 0;           ///< columns of its first ones that were left of the row
+  int64_t open_positions_ = 0;    ///< sums that a command left for the next one: of positions
+  int64_t open_channels_ = 0;     ///< and channels
 };
 
 }  // namespace npugen::functional

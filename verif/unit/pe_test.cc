@@ -234,15 +234,25 @@ class CommandMaker {
     }
   }
 
+  /// Sets a field if the opcode uses it.
+  void SetIfUsed(Command& command, const char* field, int64_t value) {
+    const OpcodeSet self = Only(command.opcode());
+    for (const CommandField& row : kComputeLayout.fields) {
+      if (row.name == field && (row.users & self) != 0) Set(command, field, value);
+    }
+  }
+
   void Common(Command& command, uint32_t out_w, uint32_t out_h) {
     Set(command, "pe_mask", 1);
-    Set(command, "fill", Uniform(0, 255));
+    SetIfUsed(command, "fill", Uniform(0, 255));
     const int low = static_cast<int>(Uniform(0, 255)) - 128;
-    Set(command, "act_min", random_() % 2 ? -128 : low);
-    Set(command, "act_max", random_() % 2 ? 127 : low + static_cast<int>(Uniform(0, 127 - low)));
-    Set(command, "out_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
-    Set(command, "out_w", out_w);
-    Set(command, "out_h", out_h);
+    SetIfUsed(command, "act_min", random_() % 2 ? -128 : low);
+    SetIfUsed(command, "act_max",
+              random_() % 2 ? 127 : low + static_cast<int>(Uniform(0, 127 - low)));
+    SetIfUsed(command, "out_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+    SetIfUsed(command, "out_w", out_w);
+    SetIfUsed(command, "out_h", out_h);
+    SetIfUsed(command, "positions", out_w * out_h);
     Set(command, "signal_en", 1);
   }
 
@@ -323,66 +333,65 @@ class CommandMaker {
       const uint32_t pitch = in_w * in_channels;
       const int y0 = -static_cast<int>(Uniform(0, 2));
       const int64_t base = Uniform(0, kPeBytes / 4 - bytes_in);
-      Set(command, "acc_init", 1);
-      Set(command, "drain", 1);
-      Set(command, "average", average);
-      Set(command, "acc_shift", !pool && random_() % 3 == 0);
-      Set(command, "packed_weights", packed);
-      Set(command, "minimum", pool && random_() % 2 == 0);
-      Set(command, "out_type", out_type);
-      Set(command, "out_byte", out_type == 0 ? 0 : Uniform(0, out_type == 1 ? 1 : 3));
-      Set(command, "act_base", base + y0 * static_cast<int64_t>(pitch));
-      Set(command, "x_step", stride_x * in_channels);
-      Set(command, "row_step", stride_y * pitch);
-      Set(command, "y_start", y0);
-      Set(command, "y_step", stride_y);
-      Set(command, "x_start", x0 * static_cast<int>(in_channels));
-      Set(command, "row_bytes", pitch);
-      Set(command, "in_h", in_h);
-      Set(command, "k0_count", k0);
-      Set(command, "k1_count", k1);
-      Set(command, "k2_count", k2);
+      SetIfUsed(command, "acc_init", 1);
+      SetIfUsed(command, "drain", 1);
+      SetIfUsed(command, "average", average);
+      SetIfUsed(command, "acc_shift", !pool && random_() % 3 == 0);
+      SetIfUsed(command, "packed_weights", packed);
+      SetIfUsed(command, "minimum", pool && random_() % 2 == 0);
+      SetIfUsed(command, "out_type", out_type);
+      SetIfUsed(command, "out_byte", out_type == 0 ? 0 : Uniform(0, out_type == 1 ? 1 : 3));
+      SetIfUsed(command, "act_base", base + y0 * static_cast<int64_t>(pitch));
+      SetIfUsed(command, "x_step", stride_x * in_channels);
+      SetIfUsed(command, "row_step", stride_y * pitch);
+      SetIfUsed(command, "y_start", y0);
+      SetIfUsed(command, "y_step", stride_y);
+      SetIfUsed(command, "x_start", x0 * static_cast<int>(in_channels));
+      SetIfUsed(command, "row_bytes", pitch);
+      SetIfUsed(command, "in_h", in_h);
+      SetIfUsed(command, "k0_count", k0);
+      SetIfUsed(command, "k1_count", k1);
+      SetIfUsed(command, "k2_count", k2);
       const uint32_t window_y = gather   ? config_.simd / run * dilation
                                 : matmul ? dilation
                                          : rows * dilation;
-      Set(command, "k2_y_step", window_y);
-      Set(command, "k2_row_step", window_y * pitch);
-      Set(command, "k1_step",
-          gather ? config_.simd % run : (matmul ? dilation : cols * dilation) * in_channels);
+      SetIfUsed(command, "k2_y_step", window_y);
+      SetIfUsed(command, "k2_row_step", window_y * pitch);
+      SetIfUsed(command, "k1_step",
+                gather ? config_.simd % run : (matmul ? dilation : cols * dilation) * in_channels);
       if (gather) {
-        Set(command, "run_bytes", run);
-        Set(command, "win_rows", rows);
-        Set(command, "win_cols", config_.simd / run);
-        Set(command, "win_y_step", dilation);
-        Set(command, "win_row_step", dilation * pitch);
+        SetIfUsed(command, "run_bytes", run);
+        SetIfUsed(command, "win_rows", rows);
+        SetIfUsed(command, "win_cols", config_.simd / run);
+        SetIfUsed(command, "win_y_step", dilation);
+        SetIfUsed(command, "win_row_step", dilation * pitch);
       }
-      Set(command, "groups", groups);
-      Set(command, "tiles", (out_w * out_h + config_.accumulators - 1) / config_.accumulators);
-      Set(command, "group_step", matmul ? 0 : group_channels);
-      Set(command, "weight_row", weight_row);
-      Set(command, "weight_group_rows", slices * (packed ? packed_rows : config_.slice_rows()));
-      Set(command, "param_row", param_row);
-      Set(command, "param_group_rows", block_rows);
-      Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
-      Set(command, "out_x_step", out_channels);
-      Set(command, "out_row_step", out_w * out_channels);
-      Set(command, "out_group_step", group_channels);
-      Set(command, "channels", out_channels);
-      Set(command, "group_channels", group_channels);
-      Set(command, "positions", out_w * out_h);
+      SetIfUsed(command, "groups", groups);
+      SetIfUsed(command, "group_step", matmul ? 0 : group_channels);
+      SetIfUsed(command, "weight_row", weight_row);
+      SetIfUsed(command, "weight_group_rows",
+                slices * (packed ? packed_rows : config_.slice_rows()));
+      SetIfUsed(command, "param_row", param_row);
+      SetIfUsed(command, "param_group_rows", block_rows);
+      SetIfUsed(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
+      SetIfUsed(command, "out_x_step", out_channels);
+      SetIfUsed(command, "out_row_step", out_w * out_channels);
+      SetIfUsed(command, "out_group_step", group_channels);
+      SetIfUsed(command, "channels", out_channels);
+      SetIfUsed(command, "group_channels", group_channels);
       if (!matmul) {
-        Set(command, "win_rows", rows);
-        Set(command, "win_cols", cols);
+        SetIfUsed(command, "win_rows", rows);
+        SetIfUsed(command, "win_cols", cols);
         const bool slides = !pool && stride_x % dilation == 0;
-        Set(command, "win_new_cols", slides ? std::min(cols, stride_x / dilation) : cols);
-        Set(command, "win_y_step", dilation);
-        Set(command, "win_row_step", dilation * pitch);
-        Set(command, "win_col_step", dilation * in_channels);
+        SetIfUsed(command, "win_new_cols", slides ? std::min(cols, stride_x / dilation) : cols);
+        SetIfUsed(command, "win_y_step", dilation);
+        SetIfUsed(command, "win_row_step", dilation * pitch);
+        SetIfUsed(command, "win_col_step", dilation * in_channels);
       }
       if (common) {
-        Set(command, "common_scale", 1);
-        Set(command, "out_multiplier", Multiplier());
-        Set(command, "out_shift", Shift(average));
+        SetIfUsed(command, "common_scale", 1);
+        SetIfUsed(command, "out_multiplier", Multiplier());
+        SetIfUsed(command, "out_shift", Shift(average));
       }
       if (!pool) Records(cores, param_row, groups, average, common);
       if (!matmul && !pool) {
@@ -496,7 +505,6 @@ class CommandMaker {
       Set(command, "k2_y_step", simd / run * dilation);
       Set(command, "k2_row_step", simd / run * dilation * row_pitch);
       Set(command, "groups", groups);
-      Set(command, "tiles", (out_w * out_h + config_.accumulators - 1) / config_.accumulators);
       Set(command, "weight_row", weight_row);
       Set(command, "weight_group_rows", group_rows);
       Set(command, "param_row", weight_row + weight_rows);
@@ -508,7 +516,6 @@ class CommandMaker {
       Set(command, "out_plane_step", out_row);
       Set(command, "channels", channels);
       Set(command, "group_channels", group_channels);
-      Set(command, "positions", out_w * out_h);
       Set(command, "binary", binary);
       Set(command, "skip_outside", binary && Uniform(0, 1) != 0);
       Set(command, "two_planes", two);
@@ -553,11 +560,11 @@ class CommandMaker {
       Command command = Convolution(Opcode::kMaxPool, cores);
       const bool two = command.Get("win_rows") % 2 == 0 && Uniform(0, 3) != 0;
       if (!two && Uniform(0, 2) != 0) continue;
-      Set(command, "minimum", 0);
-      Set(command, "act_min", -128);
-      Set(command, "act_max", 127);
-      Set(command, "pool_bits", 1);
-      Set(command, "two_planes", two);
+      SetIfUsed(command, "minimum", 0);
+      SetIfUsed(command, "act_min", -128);
+      SetIfUsed(command, "act_max", 127);
+      SetIfUsed(command, "pool_bits", 1);
+      SetIfUsed(command, "two_planes", two);
       return command;
     }
   }
@@ -568,28 +575,27 @@ class CommandMaker {
     const uint32_t out_h = Uniform(1, 4);
     Command command(opcode, 10, 7);
     Common(command, vectors, out_h);
-    Set(command, "act_base", Uniform(0, kPeBytes / 16));
-    Set(command, "row_step", row_bytes + Uniform(0, 9));
-    Set(command, "row_bytes", row_bytes);
-    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
-    Set(command, "out_row_step", row_bytes + Uniform(0, 9));
-    Set(command, "positions", vectors * out_h);
+    SetIfUsed(command, "act_base", Uniform(0, kPeBytes / 16));
+    SetIfUsed(command, "row_step", row_bytes + Uniform(0, 9));
+    SetIfUsed(command, "row_bytes", row_bytes);
+    SetIfUsed(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    SetIfUsed(command, "out_row_step", row_bytes + Uniform(0, 9));
     if (opcode == Opcode::kLookup) {
       const uint32_t table_rows = (256 + config_.core_row_bytes() - 1) / config_.core_row_bytes();
-      Set(command, "b_base", Uniform(0, config_.core_rows() - table_rows));
+      SetIfUsed(command, "b_base", Uniform(0, config_.core_rows() - table_rows));
     } else {
-      Set(command, "b_base", kPeBytes / 4 + Uniform(0, kPeBytes / 16));
-      Set(command, "b_row_step", row_bytes + Uniform(0, 9));
-      Set(command, "a_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
-      Set(command, "b_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
-      Set(command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
-      Set(command, "b_shift", -static_cast<int>(Uniform(0, 10)));
-      Set(command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
-      Set(command, "out_shift",
-          -static_cast<int>(opcode == Opcode::kMultiply ? Uniform(0, 12) : Uniform(15, 22)));
-      Set(command, "minimum", random_() % 2);
-      Set(command, "a_subtract", random_() % 4 == 0);
-      Set(command, "b_subtract", random_() % 4 == 0);
+      SetIfUsed(command, "b_base", kPeBytes / 4 + Uniform(0, kPeBytes / 16));
+      SetIfUsed(command, "b_row_step", row_bytes + Uniform(0, 9));
+      SetIfUsed(command, "a_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      SetIfUsed(command, "b_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      SetIfUsed(command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
+      SetIfUsed(command, "b_shift", -static_cast<int>(Uniform(0, 10)));
+      SetIfUsed(command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
+      SetIfUsed(command, "out_shift",
+                -static_cast<int>(opcode == Opcode::kMultiply ? Uniform(0, 12) : Uniform(15, 22)));
+      SetIfUsed(command, "minimum", random_() % 2);
+      SetIfUsed(command, "a_subtract", random_() % 4 == 0);
+      SetIfUsed(command, "b_subtract", random_() % 4 == 0);
     }
     return command;
   }
@@ -820,7 +826,6 @@ TEST_F(PeTest, BitsRefused) {
       {{"two_planes", 1}, {"drain", 0}},
       {{"two_planes", 0}, {"gated", 1}},
       {{"thresholds", 2}},
-      {{"pool_bits", 1}},
       {{"two_planes", 0}, {"gated", 0}, {"skip_window", 1}},
   };
   for (size_t i = 0; i < changes.size(); ++i) {

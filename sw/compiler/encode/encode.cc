@@ -87,10 +87,35 @@ struct Axis {
   int64_t out_pitch;  ///< output bytes from position to position
 };
 
+/// What becomes of the sums of MATMUL and WINDOW.
+void SetSumFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const KernelPart& part = request.part;
+  if (request.group_end - request.group_begin > 1 && !layer.parameters.shared) {
+    const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
+    fields->Set("weight_group_rows", GroupRows(config, layer, slices));
+    fields->Set("param_group_rows", RecordRows(config, layer));
+  }
+  fields->Set("acc_init", request.first_part ? 1 : 0);
+  fields->Set("drain", request.last_part ? 1 : 0);
+  fields->Set("average", layer.average ? 1 : 0);
+  fields->Set("out_zero_point", layer.out_zero_point);
+  if (layer.parameters.common_scale) {
+    fields->Set("common_scale", 1);
+    fields->Set("out_multiplier", layer.parameters.records[0].multiplier);
+    fields->Set("out_shift", layer.parameters.records[0].shift);
+  }
+  fields->Set("acc_shift", layer.shift_sums ? 1 : 0);
+  fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
+  fields->Set("out_type", layer.out_type);
+  fields->Set("out_byte", layer.out_byte);
+}
+
 void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   const bool matmul = layer.kind == LayerKind::kMatmul;
+  const bool pool = layer.kind == LayerKind::kMaxPool;
   const bool swap = layer.window.swap;
   const KernelPart& part = request.part;
   const int64_t in_row = g.FirstInputRow(request.row_begin);
@@ -122,7 +147,6 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set("y_start", y_start);
   fields->Set("x_start", x_start);
   fields->Set("out_w", x.count);
-  fields->Set("out_h", y.count);
   fields->Set("positions", x.count * y.count);
   // In a swapped operand a row is a column of the image: its last byte is that of the last image
   // row.
@@ -138,31 +162,23 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     fields->Set("row_step", y.stride * y.pitch);
     fields->Set("out_row_step", y.out_pitch);
   }
-  fields->Set("k0_count", part.k0_count);
-  fields->Set("k1_count", part.k1_count);
-  fields->Set("k2_count", part.k2_count);
-  if (part.k1_count > 1) fields->Set("k1_step", k1_step);
-  if (part.k2_count > 1) {
-    fields->Set("k2_y_step", k2_rows);
-    fields->Set("k2_row_step", k2_rows * y.pitch);
-  }
   if (layer.gather) {
     const int64_t run = g.kernel_w * g.in_c;
     const int64_t whole_rows = config.simd / run;
     fields->Set("run_bytes", run);
-    fields->Set("win_rows", g.kernel_h);
-    fields->Set("win_y_step", y.dilation);
-    fields->Set("win_row_step", y.dilation * y.pitch);
     fields->Set("k1_step", config.simd % run);
-    fields->Set("win_cols", whole_rows);
     fields->Set("k2_y_step", whole_rows * y.dilation);
     fields->Set("k2_row_step", whole_rows * y.dilation * y.pitch);
+    fields->Set("win_rows", g.kernel_h);
+    fields->Set("win_cols", whole_rows);
+    fields->Set("win_y_step", y.dilation);
+    fields->Set("win_row_step", y.dilation * y.pitch);
   }
   if (!matmul) {
     const WindowShape& window = layer.window;
     fields->Set("win_rows", window.rows);
     fields->Set("win_cols", window.columns);
-    fields->Set("win_new_cols", window.new_columns);
+    if (!pool) fields->Set("win_new_cols", window.new_columns);
     if (window.rows > 1) {
       fields->Set("win_y_step", y.dilation);
       fields->Set("win_row_step", y.dilation * y.pitch);
@@ -170,8 +186,6 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     if (window.columns > 1) fields->Set("win_col_step", x.dilation * x.pitch);
   }
 
-  const int64_t tile = config.accumulators;
-  fields->Set("tiles", CeilDiv(x.count * y.count, tile));
   fields->Set("groups", groups);
   fields->Set("group_channels", layer.group_channels);
   fields->Set("channels", std::min(request.group_end * layer.group_channels, layer.out_channels()) -
@@ -181,24 +195,23 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   if (groups > 1) {
     if (!matmul) fields->Set("group_step", group_step);
     fields->Set("out_group_step", layer.group_bytes());
-    if (layer.kind != LayerKind::kMaxPool && !layer.parameters.shared) {
-      const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
-      fields->Set("weight_group_rows", GroupRows(config, layer, slices));
-      fields->Set("param_group_rows", RecordRows(config, layer));
-    }
   }
-  fields->Set("acc_init", request.first_part ? 1 : 0);
-  fields->Set("drain", request.last_part ? 1 : 0);
-  fields->Set("average", layer.average ? 1 : 0);
-  if (layer.parameters.common_scale) {
-    fields->Set("common_scale", 1);
-    fields->Set("out_multiplier", layer.parameters.records[0].multiplier);
-    fields->Set("out_shift", layer.parameters.records[0].shift);
+  fields->Set("fill", layer.fill);
+  fields->Set("act_min", layer.act_min);
+  fields->Set("act_max", layer.act_max);
+  if (pool) {
+    fields->Set("minimum", layer.minimum ? 1 : 0);
+    return;
   }
-  fields->Set("acc_shift", layer.shift_sums ? 1 : 0);
-  fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
-  fields->Set("out_type", layer.out_type);
-  fields->Set("out_byte", layer.out_byte);
+  fields->Set("k0_count", part.k0_count);
+  fields->Set("k1_count", part.k1_count);
+  fields->Set("k2_count", part.k2_count);
+  if (part.k1_count > 1) fields->Set("k1_step", k1_step);
+  if (part.k2_count > 1) {
+    fields->Set("k2_y_step", k2_rows);
+    fields->Set("k2_row_step", k2_rows * y.pitch);
+  }
+  SetSumFields(config, request, fields);
 }
 
 /// Fields of layers of bits.
@@ -206,11 +219,11 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
                   FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
-  fields->Set("binary", layer.binary ? 1 : 0);
-  fields->Set("skip_outside", layer.skip_outside ? 1 : 0);
-  fields->Set("gated", layer.parameters.gates.empty() ? 0 : 1);
-  fields->Set("thresholds", layer.thresholds);
-  fields->Set("bit_output", layer.bit_output ? 1 : 0);
+  if (layer.kind == LayerKind::kMatmul) {
+    fields->Set("binary", layer.binary ? 1 : 0);
+    fields->Set("skip_outside", layer.skip_outside ? 1 : 0);
+    fields->Set("gated", layer.parameters.gates.empty() ? 0 : 1);
+  }
   if (layer.binary && g.in_planes == 2) {
     fields->Set("two_planes", 1);
     fields->Set("plane_step", g.in_plane_bytes());
@@ -218,7 +231,11 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
                         layer.k0_count <= config.bnn_skip_slices && command->Get("positions") > 1;
     fields->Set("skip_window", window ? 1 : 0);
   }
-  if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());
+  if (layer.kind != LayerKind::kMaxPool) {
+    fields->Set("thresholds", layer.thresholds);
+    fields->Set("bit_output", layer.bit_output ? 1 : 0);
+    if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());
+  }
   if (!layer.pool_bits) return;
   fields->Set("pool_bits", 1);
   if (!request.second_plane) return;
@@ -255,37 +272,40 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
     row_bytes *= rows;
     rows = 1;
   }
-  const int64_t vectors = CeilDiv(row_bytes, config.post_width);
   fields->Set("act_base", request.in_address[0]);
   fields->Set("out_base", request.out_address);
-  fields->Set("out_w", vectors);
-  fields->Set("out_h", rows);
-  fields->Set("positions", vectors * rows);
   fields->Set("row_bytes", row_bytes);
-  fields->Set("in_h", rows);
-  fields->Set("groups", 1);
-  fields->Set("tiles", 1);
-  fields->Set("k0_count", 1);
-  fields->Set("k1_count", 1);
-  fields->Set("k2_count", 1);
-  fields->Set("x_step", config.post_width);
-  fields->Set("out_x_step", config.post_width);
   if (rows > 1) {
     fields->Set("row_step", row_bytes);
     fields->Set("out_row_step", layer.kind == LayerKind::kArgMax ? g.out_row_bytes() : row_bytes);
   }
+  if (layer.kind == LayerKind::kMaximum || layer.kind == LayerKind::kArgMax) {
+    fields->Set("minimum", layer.minimum ? 1 : 0);
+  }
+  if (rows_matter) {
+    fields->Set("out_h", rows);
+    return;
+  }
+  const int64_t vectors = CeilDiv(row_bytes, config.post_width);
+  fields->Set("out_w", vectors);
+  fields->Set("positions", vectors * rows);
   if (!HasTwoOperands(layer.kind)) return;
   fields->Set("b_base", request.in_address[1]);
-  fields->Set("b_x_step", config.post_width);
   if (rows > 1) fields->Set("b_row_step", row_bytes);
+  fields->Set("act_min", layer.act_min);
+  fields->Set("act_max", layer.act_max);
+  if (layer.kind == LayerKind::kMaximum) return;
+  fields->Set("out_zero_point", layer.out_zero_point);
   fields->Set("a_zero_point", layer.a_zero_point);
   fields->Set("b_zero_point", layer.b_zero_point);
-  fields->Set("b_shift", layer.b_shift);
-  fields->Set("b_multiplier", layer.b_multiplier);
-  fields->Set("a_subtract", layer.a_subtract ? 1 : 0);
-  fields->Set("b_subtract", layer.b_subtract ? 1 : 0);
   fields->Set("out_shift", layer.out_shift);
   fields->Set("out_multiplier", layer.out_multiplier);
+  if (layer.kind == LayerKind::kMultiply) return;
+  fields->Set("b_shift", layer.b_shift);
+  fields->Set("b_multiplier", layer.b_multiplier);
+  if (layer.kind != LayerKind::kAdd) return;
+  fields->Set("a_subtract", layer.a_subtract ? 1 : 0);
+  fields->Set("b_subtract", layer.b_subtract ? 1 : 0);
 }
 
 /// Hull of the bytes that a side of a transfer touches, given the strides of that side.
@@ -315,11 +335,6 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
   FieldWriter fields(&step.command, errors);
   const PeMask pes = PeBit(request.pe);
   fields.Set("pe_mask", pes);
-  fields.Set("fill", layer.fill);
-  fields.Set("minimum", layer.minimum ? 1 : 0);
-  fields.Set("act_min", layer.act_min);
-  fields.Set("act_max", layer.act_max);
-  fields.Set("out_zero_point", layer.out_zero_point);
   if (IsVector(layer.kind)) {
     SetVectorFields(config, request, &fields);
   } else {

@@ -27,6 +27,7 @@ module npu_argmax #(
   output wire                    rd_valid_o,
   input  wire                    rd_ready_i,
   output wire  [24:0]            rd_addr_o,
+  output wire  [24:0]            rd_row_o,  // address of the row
   input  wire  [8*ReadBytes-1:0] rd_data_i,
   input  wire                    rd_rvalid_i,
   // outputs
@@ -140,6 +141,7 @@ module npu_argmax #(
   assign busy_o      = state_q != StIdle;
   assign rd_valid_o  = state_q == StFetch;
   assign rd_addr_o   = in_addr_q;
+  assign rd_row_o    = in_row_q;
   assign out_valid_o = state_q == StWrite;
   assign out_addr_o  = out_row_q + 24'(out_index_q);
   assign out_data_o  = best_position_q[7:0];

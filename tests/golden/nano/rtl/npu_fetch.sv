@@ -314,6 +314,7 @@ module npu_fetch #(
       fail = 1'b1;
       if (entry[31:0] <= npu_isa_pkg::StreamHeaderEntries) fail_code = npu_isa_pkg::ErrBadLength;
       else if (entry[31:0] > 32'(window_left_q)) fail_code = npu_isa_pkg::ErrWindowBounds;
+      else if (entry[127:32] != '0) fail_code = npu_isa_pkg::ErrBadField;
       else fail = 1'b0;
     end
   end

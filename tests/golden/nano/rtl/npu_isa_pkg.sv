@@ -6,7 +6,7 @@
 /* verilator lint_off UNUSEDPARAM */
 package npu_isa_pkg;
   // Streams
-  localparam int unsigned CommandSetVersion    = 2;             // of streams and of the register
+  localparam int unsigned CommandSetVersion    = 3;             // of streams and of the register
                                                                 // interface
   localparam int unsigned StreamHeaderEntries  = 2;             // entries before the first command
   localparam int unsigned EntryBytes           = 16;            // bytes of an entry
@@ -254,8 +254,7 @@ package npu_isa_pkg;
     logic signed [7:0]  a_zero_point;       // 35[7:0]: zero point of the first operand
     logic        [7:0]  reserved_34_24;
     logic        [23:0] b_row_step;         // 34[23:0]: second operand: bytes from row to row
-    logic        [7:0]  reserved_33_24;
-    logic        [23:0] b_x_step;           // 33[23:0]: second operand: bytes from vector to vector
+    logic        [31:0] reserved_33_0;
     logic        [7:0]  reserved_32_24;
     logic        [23:0] win_col_step;       // 32[23:0]: bytes in the row from window column to
                                             // window column
@@ -268,7 +267,8 @@ package npu_isa_pkg;
     logic        [7:0]  win_cols;           // 30[15:8]: columns of the window that are fetched
     logic        [7:0]  win_rows;           // 30[7:0]: rows of the window that are fetched
     logic        [7:0]  reserved_29_24;
-    logic        [23:0] positions;          // 29[23:0]: out_w * out_h
+    logic        [23:0] positions;          // 29[23:0]: positions of the output, row by row (of
+                                            // vectors for ADD, LOOKUP)
     logic        [15:0] group_channels;     // 28[31:16]: output channels of a full group
     logic        [15:0] channels;           // 28[15:0]: valid output channels of the command (all
                                             // groups)
@@ -299,8 +299,7 @@ package npu_isa_pkg;
                                             // rescaled by out_multiplier and out_shift
     logic        [15:0] group_step;         // 19[15:0]: bytes in the row from group to group
                                             // (WINDOW, MAXPOOL)
-    logic        [15:0] tiles;              // 18[31:16]: tiles of T positions per group:
-                                            // ceil(positions / T)
+    logic        [15:0] reserved_18_16;
     logic        [15:0] groups;             // 18[15:0]: output channel groups
     logic        [7:0]  reserved_17_24;
     logic        [23:0] k2_row_step;        // 17[23:0]: bytes from k2 to k2 (k2_y_step operand
@@ -330,7 +329,7 @@ package npu_isa_pkg;
                                             // row to the next one's
     logic        [7:0]  reserved_9_24;
     logic        [23:0] x_step;             // 9[23:0]: bytes in the row from position to position
-    logic        [15:0] out_h;              // 8[31:16]: rows of the output
+    logic        [15:0] out_h;              // 8[31:16]: SOFTMAX, ARGMAX: rows
     logic        [15:0] out_w;              // 8[15:0]: positions in a row of the output (vectors in
                                             // a row for ADD, LOOKUP)
     logic        [6:0]  reserved_7_25;
@@ -384,6 +383,134 @@ package npu_isa_pkg;
     logic        [7:0]  length;             // 0[15:8]: entries of 16 bytes, this one included
     logic        [7:0]  opcode;             // 0[7:0]: what to do
   } compute_command_t;
+
+  // Bits of an entry that fields of its command use; all others must be 0. The opcode is a known
+  // one, and the command has the entry.
+  function automatic logic [127:0] used_bits(input logic [7:0] opcode,
+                                             input logic [3:0] entry);
+    case (entry)
+      4'd0:
+        case (opcode)
+          OpEnd, OpFence:
+            used_bits = 128'h00000000_00000000_00000000_ffffffff;
+          OpLoad:
+            used_bits = 128'h00ffffff_00ffffff_01ff7f7f_ffffffff;
+          default: used_bits = 128'h00ffffff_00ffffff_007f7f7f_ffffffff;
+        endcase
+      4'd1:
+        case (opcode)
+          OpArgMax:
+            used_bits = 128'h00000000_01ffffff_00000020_ffffffff;
+          OpMaxPool:
+            used_bits = 128'h00000000_01ffffff_ffffff20_ffffffff;
+          OpMatmul, OpWindow:
+            used_bits = 128'h00000000_01ffffff_ffffffdf_ffffffff;
+          OpLookup, OpSoftmax:
+            used_bits = 128'h01ffffff_01ffffff_00000000_ffffffff;
+          OpMaximum:
+            used_bits = 128'h01ffffff_01ffffff_ffff0020_ffffffff;
+          OpStore:
+            used_bits = 128'hffffffff_00ffffff_ffffffff_00000003;
+          OpLoad:
+            used_bits = 128'hffffffff_00ffffff_ffffffff_ffffff1f;
+          default: used_bits = 128'h01ffffff_01ffffff_ffff0000_ffffffff;
+        endcase
+      4'd2:
+        case (opcode)
+          OpSoftmax, OpArgMax:
+            used_bits = 128'h00000000_00ffffff_00000000_ffff0000;
+          OpStore:
+            used_bits = 128'h00000000_ffffffff_ffffffff_00ffffff;
+          OpLoad:
+            used_bits = 128'h0000001f_ffffffff_ffffffff_00ffffff;
+          OpMaxPool:
+            used_bits = 128'h00ffffff_00ffffff_00ffffff_0000ffff;
+          OpMatmul, OpWindow:
+            used_bits = 128'hffffffff_00ffffff_00ffffff_0000ffff;
+          default: used_bits = 128'h00000000_00ffffff_00000000_0000ffff;
+        endcase
+      4'd3:
+        case (opcode)
+          OpMaxPool:
+            used_bits = 128'h00000000_0000ffff_00ffffff_00ffffff;
+          OpWindow:
+            used_bits = 128'hffffffff_0003ffff_00ffffff_00ffffff;
+          OpMatmul:
+            used_bits = 128'hffffffff_ffffffff_00ffffff_00ffffff;
+          OpLoad, OpStore:
+            used_bits = 128'hffffffff_ffffffff_ffffffff_ffffffff;
+          default: used_bits = 128'h00000000_00000000_00ffffff_00000000;
+        endcase
+      4'd4:
+        case (opcode)
+          OpMaxPool:
+            used_bits = 128'h0000ffff_0000ffff_00000000_00000000;
+          OpMatmul:
+            used_bits = 128'h00030000_0000ffff_00ffffff_00ffffff;
+          OpWindow:
+            used_bits = 128'h0003ffff_0000ffff_00ffffff_00ffffff;
+          OpLoad, OpStore:
+            used_bits = 128'hffffffff_ffffffff_ffffffff_ffffffff;
+          default: used_bits = 128'h00000000_00000000_00000000_00000000;
+        endcase
+      4'd5:
+        case (opcode)
+          OpMatmul, OpWindow:
+            used_bits = 128'h0000ffff_00ffffff_00ffffff_00ffffff;
+          OpLoad:
+            used_bits = 128'hffffffff_ffffffff_ffffffff_ffffffff;
+          default: used_bits = 128'h00000000_00000000_00000000_00000000;
+        endcase
+      4'd6:
+        case (opcode)
+          OpLoad:
+            used_bits = 128'h00000000_00000000_ffffffff_ffffffff;
+          OpMaxPool:
+            used_bits = 128'h0000ffff_00ffffff_00ffffff_00ffffff;
+          OpAdd, OpMultiply, OpSquaredDifference:
+            used_bits = 128'h00ff0000_00ffffff_00000000_00ffffff;
+          OpMatmul, OpWindow:
+            used_bits = 128'h00ffffff_00ffffff_00ffffff_00ffffff;
+          default: used_bits = 128'h00000000_00ffffff_00000000_00ffffff;
+        endcase
+      4'd7:
+        case (opcode)
+          OpSoftmax, OpArgMax:
+            used_bits = 128'h00000000_00000000_00000000_00000000;
+          OpMatmul, OpMaxPool:
+            used_bits = 128'h00ffffff_ff00ffff_00ffffff_ffffffff;
+          OpWindow:
+            used_bits = 128'h00ffffff_ffffffff_00ffffff_ffffffff;
+          default: used_bits = 128'h00000000_00000000_00ffffff_00000000;
+        endcase
+      4'd8:
+        case (opcode)
+          OpMaxPool:
+            used_bits = 128'h00000000_00000000_00000000_00ffffff;
+          OpMaximum:
+            used_bits = 128'h00000000_00ffffff_00000000_00000000;
+          OpMatmul:
+            used_bits = 128'hff000000_00000000_00000000_00000000;
+          OpWindow:
+            used_bits = 128'hff000000_00000000_00000000_00ffffff;
+          OpMultiply:
+            used_bits = 128'hff00ffff_00ffffff_00000000_00000000;
+          OpAdd, OpSquaredDifference:
+            used_bits = 128'hffffffff_00ffffff_00000000_00000000;
+          default: used_bits = 128'h00000000_00000000_00000000_00000000;
+        endcase
+      default:
+        case (opcode)
+          OpMatmul, OpWindow, OpMultiply:
+            used_bits = 128'h00000000_00000000_7fffffff_00000000;
+          OpSquaredDifference:
+            used_bits = 128'h00000000_00000000_7fffffff_7fffffff;
+          OpAdd:
+            used_bits = 128'h00000000_00000003_7fffffff_7fffffff;
+          default: used_bits = 128'h00000000_00000000_00000000_00000000;
+        endcase
+    endcase
+  endfunction
 endpackage : npu_isa_pkg
 /* verilator lint_on UNUSEDPARAM */
 `default_nettype wire

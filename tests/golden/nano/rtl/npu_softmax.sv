@@ -26,6 +26,7 @@ module npu_softmax #(
   output wire                    rd_valid_o,
   input  wire                    rd_ready_i,
   output wire  [24:0]            rd_addr_o,
+  output wire  [24:0]            rd_row_o,  // address of the row
   input  wire  [8*ReadBytes-1:0] rd_data_i,
   input  wire                    rd_rvalid_i,
   // table reads, answered in order
@@ -90,6 +91,7 @@ module npu_softmax #(
 
   assign rd_valid_o    = state_q == StFetch;
   assign rd_addr_o     = in_addr_q;
+  assign rd_row_o      = in_row_q;
   assign table_valid_o = state_q == StWalk && pass_q != PassMaximum && vector_left_q != '0 &&
                          flight_q != FlightW'(OutDepth);
   assign table_index_o = max_q - vector_q[7:0];
