@@ -217,7 +217,10 @@ TEST(Fetch, RefusesBadHeaders) {
                         {1, 0, 0, kBadLength},
                         {1, 0, 2, kBadLength},
                         {1, 0, 0xffffffff, kWindowBounds},
-                        {1, 0, 0x10000003, kWindowBounds}};
+                        {1, 0, 0x10000003, kWindowBounds},
+                        {1, 1, 1, kBadField},
+                        {1, 2, 0x80000000, kBadField},
+                        {1, 3, 0x00010000, kBadField}};
   for (const Case& test : cases) {
     Bench bench;
     Job job = MakeJob(random, 9);
