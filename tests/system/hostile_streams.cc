@@ -171,6 +171,11 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
       } else if (is({"act_base", "b_base", "out_base", "local_address", "global_offset"})) {
         value = static_cast<int64_t>(random.Below(random.Chance(4) ? config.pe_memory_bytes : 256));
         if (name == "global_offset" && !random.Chance(8)) value &= 0xff;
+        // At the ends of memory, from before its beginning to behind its end.
+        const int64_t near = static_cast<int64_t>(random.Below(24)) - 16;
+        if (name == "out_base" && random.Chance(4)) value = config.pe_memory_bytes + near;
+        if (field.is_signed && random.Chance(8)) value = near;
+        if (field.is_signed && random.Chance(8)) value = config.pe_memory_bytes + near;
       } else if (is({"row_bytes", "in_h", "extent0", "extent1"})) {
         value = 1 + static_cast<int64_t>(random.Below(40));
       } else if (is({"group_channels", "channels", "out_w", "positions", "size0", "groups",
@@ -184,6 +189,11 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         if (field.width > 8) value = static_cast<int64_t>(random.Word() & 0x7fffffff);
       } else if (random.Chance(3)) {
         value = static_cast<int64_t>(random.Below(40));
+      }
+      // Steps that wrap at the width of addresses.
+      const int64_t wrap = static_cast<int64_t>(random.Below(24)) + 1;
+      if (field.width == 24 && name.ends_with("_step") && random.Chance(12)) {
+        value = (int64_t{1} << 24) - wrap;
       }
       if (random.Chance(64)) value = OddValue(field, random);
       SetWord(&fields, field, value);
