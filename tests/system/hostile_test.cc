@@ -346,7 +346,8 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
     }
   }
 
-  void RunCase(uint64_t seed, bool verbose);
+  /// One hostile job: `commands`, or a stream that the seed makes if there are none.
+  void RunCase(uint64_t seed, bool verbose, const std::vector<Command>& commands = {});
 
   NpuConfig config_;
   std::string library_;
@@ -357,13 +358,13 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
   uint64_t cycles_ = 0;
 };
 
-/// One hostile job.
-void HostileTest::RunCase(uint64_t seed, bool verbose) {
+void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command>& commands) {
   StreamRandom random(seed);
   const Network& network = networks_[random.Below(networks_.size())];
   const bool mutated = !random.Chance(4);
-  const std::vector<uint8_t> stream =
-      mutated ? MutateStream(config_, network.commands, random) : RandomStream(config_, random);
+  const std::vector<uint8_t> stream = !commands.empty() ? StreamBytes(config_, commands)
+                                      : mutated ? MutateStream(config_, network.commands, random)
+                                                : RandomStream(config_, random);
   std::vector<uint8_t> image = network.program.image;
   image.resize((image.size() + kEntryBytes - 1) / kEntryBytes * kEntryBytes);
   const uint32_t doorbell = static_cast<uint32_t>(image.size());
@@ -377,6 +378,7 @@ void HostileTest::RunCase(uint64_t seed, bool verbose) {
                             std::max(network.program.output_bytes, kLeastBytes)};
   for (uint32_t i = 0; i < kWindowCount; ++i) {
     windows[i] = {npu_->MemoryBase() + i * kWindowPitch + 0x1000, sizes[i], i % 2 == 0 ? 1u : 3u};
+    if (!commands.empty()) continue;
     if (i > 0 && random.Chance(4)) windows[i].base += random.Below(64);
     if (random.Chance(60)) windows[i].size = static_cast<uint32_t>(random.Below(sizes[i] + 1));
     if (random.Chance(100)) windows[i].flags = static_cast<uint32_t>(random.Below(4));
@@ -550,6 +552,121 @@ TEST_P(HostileTest, CompiledStreamsAreDefined) {
     EXPECT_TRUE(result.ok()) << result.detail;
     EXPECT_EQ(log.WhyUndefined(result.stream), "") << network.name;
   }
+}
+
+/// What random streams seldom meet: each field for itself around the ends of memory and of numbers.
+TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
+  const int64_t memory = config_.pe_memory_bytes;
+  const int64_t width = config_.post_width;
+  const int64_t modulus = 1 << 24;
+  using Fields = std::vector<std::pair<const char*, int64_t>>;
+  const Fields vector = {{"pe_mask", 1},    {"out_w", 3},      {"positions", 3},
+                         {"row_bytes", 1},  {"act_base", 64},  {"b_base", 128},
+                         {"out_base", 256}, {"act_min", -128}, {"act_max", 127}};
+  const Fields rows = {{"pe_mask", 1},   {"out_h", 2},      {"row_bytes", 5},   {"row_step", 8},
+                       {"act_base", 64}, {"out_base", 256}, {"out_row_step", 8}};
+  // MATMUL and MAXPOOL.
+  const Fields walk = {
+      {"pe_mask", 1},    {"out_w", 2},      {"positions", 3},      {"x_step", 4},
+      {"row_step", 8},   {"row_bytes", 16}, {"in_h", 2},           {"y_step", 1},
+      {"groups", 1},     {"channels", 2},   {"group_channels", 2}, {"act_base", 64},
+      {"out_base", 256}, {"out_x_step", 8}, {"out_row_step", 32},  {"out_group_step", 96},
+      {"act_min", -128}, {"act_max", 127}};
+  const auto with = [](Fields fields, const Fields& more) {
+    fields.insert(fields.end(), more.begin(), more.end());
+    return fields;
+  };
+  const Fields matmul = with(walk, {{"acc_init", 1},
+                                    {"drain", 1},
+                                    {"k0_count", 1},
+                                    {"k1_count", 1},
+                                    {"k2_count", 1},
+                                    {"param_row", 8}});
+  std::vector<std::pair<Opcode, Fields>> bases = {
+      {Opcode::kMaximum, vector},
+      {Opcode::kArgMax, rows},
+      {Opcode::kMatmul, matmul},
+      {Opcode::kMaxPool, with(walk, {{"win_rows", 1}, {"win_cols", 1}})}};
+  if (config_.bnn_enabled != 0) {
+    bases.push_back({Opcode::kMatmul, with(matmul, {{"thresholds", 1}, {"bit_output", 1}})});
+  }
+  const std::vector<Fields> changes = {
+      {{"act_base", -1}},
+      {{"act_base", -4}, {"x_start", 4}},
+      {{"act_base", memory - 1}},
+      {{"act_base", memory - 4}},
+      {{"act_base", memory - 5}},
+      {{"act_base", memory - 13}},
+      {{"act_base", memory - 16}},
+      {{"out_base", memory - 1}},
+      {{"out_base", memory - 2}},
+      {{"out_base", memory - 3}},
+      {{"out_base", memory - 4}},
+      {{"out_base", memory - width}},
+      {{"out_base", memory - 20}},
+      {{"out_base", memory}},
+      {{"out_base", modulus - 1}},
+      {{"out_base", modulus - 8}},
+      {{"out_row_step", modulus - 64}},
+      {{"out_base", 1024}, {"out_x_step", modulus - 8}},
+      {{"groups", 2}},  // the second one has no channels
+      {{"groups", 3}},
+      {{"groups", 2}, {"out_group_step", memory - 300}},
+      {{"groups", 2}, {"out_group_step", memory}},
+      {{"row_step", modulus - 8}},
+      {{"x_step", modulus - 4}},
+      {{"x_start", -modulus / 2}},
+      {{"x_start", modulus / 2 - 1}},
+      // Sums of more than 26 bits that end inside memory.
+      {{"act_base", 2048},
+       {"row_step", modulus - 16},
+       {"out_w", 1},
+       {"positions", 21},
+       {"in_h", 30}},
+      {{"x_step", modulus - 4}, {"out_w", 21}, {"positions", 21}, {"out_x_step", 4}},
+      {{"y_start", -32768}, {"y_step", 255}, {"positions", 9}},
+      {{"y_start", 32767},
+       {"y_step", 255},
+       {"out_w", 1},
+       {"positions", 900},
+       {"out_row_step", 4},
+       {"row_step", 0}},
+      {{"param_row", modulus - 1}, {"groups", 2}, {"param_group_rows", 9}, {"channels", 4}},
+      {{"weight_row", 16}, {"groups", 2}, {"weight_group_rows", modulus - 8}, {"channels", 4}},
+      {{"out_shift", -32}, {"common_scale", 1}, {"out_multiplier", 1 << 30}},
+      {{"out_shift", 40}, {"common_scale", 1}, {"out_multiplier", 1 << 30}},
+      {{"out_shift", -100}, {"common_scale", 1}, {"out_multiplier", 1 << 30}},
+      {{"out_shift", 3}, {"common_scale", 1}, {"average", 1}, {"out_multiplier", 1 << 24}},
+      {{"run_bytes", 3}, {"win_rows", 0}},
+      {{"run_bytes", 3}, {"win_rows", 2}, {"k1_step", 3}},
+      {{"run_bytes", 3}, {"win_rows", 2}, {"k1_step", 2}, {"win_row_step", 8}, {"k0_count", 3}},
+      {{"acc_init", 0}, {"positions", 60}},
+      {{"follow", 1}},
+  };
+  PowerUp(1);
+  constexpr uint64_t kFirst = 1'000'001;
+  uint64_t seed = kFirst;
+  for (const auto& [opcode, fields] : bases) {
+    for (const Fields& change : changes) {
+      Command command = Make(opcode, 10, fields);
+      bool uses = true;
+      for (const auto& [name, value] : change) {
+        const std::string_view wanted = name;
+        const auto field =
+            std::find_if(kComputeLayout.fields.begin(), kComputeLayout.fields.end(),
+                         [&](const CommandField& candidate) { return candidate.name == wanted; });
+        ASSERT_NE(field, kComputeLayout.fields.end());
+        uses = uses && (field->users & Only(opcode)) != 0 && command.Set(name, value);
+      }
+      if (!uses) continue;
+      SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,
+                               change[0].first, change[0].second));
+      RunCase(seed++, false, {command, Command(Opcode::kEnd, 1, 0)});
+    }
+  }
+  std::string text;
+  for (const auto& [what, number] : counts_) text += fmt::format(" {}: {},", what, number);
+  fmt::print("{} directed streams;{}\n", seed - kFirst, text);
 }
 
 TEST_P(HostileTest, StreamsEndAsTheModelSays) {
