@@ -49,8 +49,7 @@ void AddBuildCommand(CommandLine& line) {
   command.Flag("--netlist", &options->netlist, kNetlistHelp).Excludes(waves);
   command.Footer(
       "Needs Verilator (with --netlist Yosys and its cell library instead) and g++. `npugen run` "
-      "does "
-      "this by itself.\n"
+      "does this by itself.\n"
       "Example: npugen build specs/edge.yaml");
   command.OnRun([options] { return Build(*options); });
 }

@@ -97,14 +97,14 @@ int CompileModels(const CompileCommandOptions& options) {
 
 void AddCompileCommand(CommandLine& line) {
   auto options = std::make_shared<CompileCommandOptions>();
-  Subcommand command =
-      line.Add("compile", "Compile TensorFlow Lite models into program files for the driver");
+  Subcommand command = line.Add("compile", "Compile models into program files for the driver");
   command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
   command
-      .Argument("MODEL", &options->models,
-                "model file (.tflite in int8, or .json of bits); several take turns on one NPU: "
-                "their cached "
-                "parameters share core memory, and changing models loads nothing again")
+      .Argument(
+          "MODEL", &options->models,
+          "model file (.tflite in int8, .onnx, or .json of bits); several take turns on one NPU: "
+          "their cached "
+          "parameters share core memory, and changing models loads nothing again")
       .Required();
   command
       .Value("-o,--output", &options->output, "program file to write; a folder for several models")

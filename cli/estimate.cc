@@ -152,10 +152,10 @@ void AddEstimateCommand(CommandLine& line) {
   auto options = std::make_shared<EstimateCommandOptions>();
   Subcommand command = line.Add(
       "estimate", "Predict the cycles of each layer of a model without simulating anything");
-  command.Argument(
-      "FILES", &options->files,
-      "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, or .json of bits); with "
-      "--validate any number of specs (default: the presets)");
+  command.Argument("FILES", &options->files,
+                   "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, .onnx, or .json "
+                   "of bits); with "
+                   "--validate any number of specs (default: the presets)");
   command.Value("--json", &options->json,
                 "write the report (docs/run-json.md), or all comparisons, to this file");
   command.Flag("--warm", &options->warm, "an inference that finds cached parameters");
@@ -167,7 +167,8 @@ void AddEstimateCommand(CommandLine& line) {
       "compare with the verilated hardware over networks and random layers: the error table");
   command
       .Values("--models", &options->models,
-              "with --validate: folders or files of networks (default: models/digits, and "
+              "with --validate: a folder or file of networks, once for each (default: "
+              "models/digits, and "
               "$NPUGEN_SHARED_MODELS)")
       .Needs(validate);
   command.Value("--layers", &options->layers, "with --validate: random layers for each spec")

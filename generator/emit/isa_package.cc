@@ -63,12 +63,12 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
     return text;
   };
   uint32_t entries = 0;
-  for (const OpcodeInfo& info : AllOpcodes())
+  for (const OpcodeInfo& info : AllOpcodes()) {
     entries = std::max<uint32_t>(entries, info.max_entries);
+  }
   out->Blank().Comment(
       "Bits of an entry that fields of its command use; all others must be 0. The opcode is a "
-      "known "
-      "one, and the command has the entry.");
+      "known one, and the command has the entry.");
   out->Line("function automatic logic [127:0] used_bits(input logic [7:0] opcode,");
   out->Line("                                           input logic [3:0] entry);").In();
   out->Line("case (entry)").In();

@@ -132,9 +132,10 @@ Status CheckDigests(const fs::path& entry, const std::string& only) {
   return Unit{};
 }
 
-/// Removes the entries of `kind` that were not used for longest, until those that stay have at most
-/// `most_bytes`. An entry's own time is when it was last found.
-void RemoveUnused(const fs::path& kind, uint64_t most_bytes) {
+/// Removes the entries of the folder `kind` that were not used for longest, until those that stay
+/// have at most `most_bytes`; `keep` stays in any case. An entry's own time is when it was last
+/// found. What cannot be read or removed stays.
+void RemoveUnused(const fs::path& kind, const fs::path& keep, uint64_t most_bytes) {
   struct Entry {
     fs::file_time_type used;
     uint64_t bytes = 0;
@@ -142,25 +143,29 @@ void RemoveUnused(const fs::path& kind, uint64_t most_bytes) {
   };
   std::vector<Entry> entries;
   uint64_t bytes = 0;
-  std::error_code error;
-  for (fs::directory_iterator at(kind, error), end; !error && at != end; at.increment(error)) {
+  std::error_code list_error;
+  for (fs::directory_iterator at(kind, list_error), end; !list_error && at != end;
+       at.increment(list_error)) {
     Entry entry;
+    std::error_code error;
     entry.path = at->path();
     entry.used = fs::last_write_time(entry.path, error);
     for (fs::directory_iterator file(entry.path, error); !error && file != end;
          file.increment(error)) {
-      const uint64_t size = file->file_size(error);
-      if (!error) entry.bytes += size;
+      std::error_code no_size;
+      const uint64_t size = file->file_size(no_size);
+      if (!no_size) entry.bytes += size;
     }
     bytes += entry.bytes;
-    entries.push_back(std::move(entry));
+    if (entry.path != keep) entries.push_back(std::move(entry));
   }
   std::sort(entries.begin(), entries.end(),
             [](const Entry& a, const Entry& b) { return a.used < b.used; });
   for (const Entry& entry : entries) {
     if (bytes <= most_bytes) return;
+    std::error_code error;
     fs::remove_all(entry.path, error);
-    bytes -= entry.bytes;
+    if (!error) bytes -= entry.bytes;
   }
 }
 
@@ -265,7 +270,7 @@ Result<std::string> Cache::Store(const std::string& kind, const std::string& key
     return **found;
   }
   SyncFolder(*parent);
-  RemoveUnused(*parent, most_bytes_);
+  RemoveUnused(*parent, entry, most_bytes_);
   return entry.string();
 }
 

@@ -150,8 +150,8 @@ std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& paramet
 /// The schedules of a first inference and of one that finds cached parameters.
 struct Schedules {
   std::vector<Step> cold;  ///< `extra` included
-  std::vector<Step>
-      warm;  ///< empty: nothing is gained over `cold`, which leaves the same in core memory
+  /// Empty: nothing is gained over `cold`, which leaves the same in core memory.
+  std::vector<Step> warm;
 };
 
 /// What stays in core memory takes rows from what streams, which a first inference uses until it

@@ -137,6 +137,16 @@ TEST_F(CacheTest, WhatIsNotUsedForLongestMakesRoom) {
     const Result<std::optional<std::string>> found = cache->Find("kind", key);
     return found.ok() && found->has_value();
   };
+  const auto store_large = [&](const std::string& key) {
+    const Result<TemporaryFolder> work = cache->Work();
+    ASSERT_TRUE(work.ok());
+    testing::WriteFile(fs::path(work->path()) / "file", std::string(5000, 'x'));
+    ASSERT_TRUE(cache->Store("large", key, work->path()).ok());
+    EXPECT_TRUE(cache->Find("large", key)->has_value()) << "the one that was just stored stays";
+  };
+  store_large("x");
+  store_large("y");
+  EXPECT_FALSE(cache->Find("large", "x")->has_value());
   store("a");
   store("b");
   const auto now = fs::file_time_type::clock::now();

@@ -72,40 +72,13 @@ class ErrorTest : public ::testing::Test {
   }
 
   /// The same for a stream of our own, with windows of our own choice.
-  struct Window4 {
-    uint64_t base;
-    uint32_t size;
-    uint32_t flags;
-  };
-  npu_error_report RunStream(const std::vector<Command>& commands,
-                             const std::array<Window4, 4>& windows) {
-    std::vector<uint32_t> words = {NPU_STREAM_MAGIC,
-                                   NPU_COMMAND_SET_VERSION,
-                                   static_cast<uint32_t>(config_.hash),
-                                   static_cast<uint32_t>(config_.hash >> 32),
-                                   0,
-                                   0,
-                                   0,
-                                   0};
-    for (const Command& command : commands) {
-      words.insert(words.end(), command.words().begin(), command.words().end());
-    }
-    words[4] = static_cast<uint32_t>(words.size()) / kWordsPerEntry;
-    return RunWords(words, windows);
+  npu_error_report RunStream(const std::vector<Command>& commands, const Windows& windows) {
+    return RunWords(StreamWords(config_, commands), windows);
   }
 
-  npu_error_report RunWords(const std::vector<uint32_t>& words,
-                            const std::array<Window4, 4>& windows) {
+  npu_error_report RunWords(const std::vector<uint32_t>& words, const Windows& windows) {
     std::memcpy(Memory(windows[0].base), words.data(), words.size() * 4);
-    for (uint32_t i = 0; i < 4; ++i) {
-      const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_LO_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base));
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_HI_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base >> 32));
-      npu_->WriteRegister(NPU_REG_WINDOW_SIZE_OFFSET + shift, windows[i].size);
-      npu_->WriteRegister(NPU_REG_WINDOW_FLAGS_OFFSET + shift, windows[i].flags);
-    }
+    WriteWindows(windows, npu_.get());
     npu_->WriteRegister(NPU_REG_IRQ_ENABLE_OFFSET, 3);
     npu_->WriteRegister(NPU_REG_DOORBELL_OFFSET, 0);
     npu_->RunUntilInterrupt(100'000);
@@ -119,10 +92,10 @@ class ErrorTest : public ::testing::Test {
   }
 
   /// Windows in free memory: program, scratch, input, output, 4 KiB each.
-  std::array<Window4, 4> FreeWindows() const {
+  Windows FreeWindows() const {
     const uint64_t base = npu_->MemoryBase() + (8 << 20);
-    return {Window4{base, 4096, 1}, Window4{base + 0x1000, 4096, 3},
-            Window4{base + 0x2000, 4096, 1}, Window4{base + 0x3000, 4096, 3}};
+    return {JobWindow{base, 4096, 1}, JobWindow{base + 0x1000, 4096, 3},
+            JobWindow{base + 0x2000, 4096, 1}, JobWindow{base + 0x3000, 4096, 3}};
   }
 
   static Command End() { return Command(Opcode::kEnd, 1, 0); }
@@ -229,7 +202,7 @@ TEST_F(ErrorTest, BusErrorOnOutput) {
 }
 
 TEST_F(ErrorTest, MemoryThatDoesNotExist) {
-  std::array<Window4, 4> windows = FreeWindows();
+  Windows windows = FreeWindows();
   windows[2].base = npu_->MemoryBase() + kMemoryBytes;
   const npu_error_report report =
       RunStream({Dma(Opcode::kLoad, Window::kInput, 0, 64), End()}, windows);
@@ -239,7 +212,7 @@ TEST_F(ErrorTest, MemoryThatDoesNotExist) {
 }
 
 TEST_F(ErrorTest, WindowTooSmall) {
-  std::array<Window4, 4> windows = FreeWindows();
+  Windows windows = FreeWindows();
   windows[2].size = 63;
   const npu_error_report load =
       RunStream({Dma(Opcode::kLoad, Window::kInput, 0, 64), End()}, windows);
@@ -253,7 +226,7 @@ TEST_F(ErrorTest, WindowTooSmall) {
 }
 
 TEST_F(ErrorTest, WindowPermissions) {
-  std::array<Window4, 4> windows = FreeWindows();
+  Windows windows = FreeWindows();
   windows[2].flags = 2;
   ExpectError(RunStream({Dma(Opcode::kLoad, Window::kInput, 0, 8), End()}, windows),
               NPU_ERROR_WINDOW_BOUNDS, 1);
@@ -265,7 +238,7 @@ TEST_F(ErrorTest, WindowPermissions) {
 }
 
 TEST_F(ErrorTest, LastByteOfAWindowIsAllowed) {
-  std::array<Window4, 4> windows = FreeWindows();
+  Windows windows = FreeWindows();
   windows[2].size = 64;
   windows[3].size = 64;
   for (int i = 0; i < 64; ++i) Memory(windows[2].base)[i] = static_cast<uint8_t>(3 * i + 1);
@@ -359,7 +332,7 @@ TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
       ASSERT_TRUE(stream[0].Set("signal_id", 3) && stream[0].Set("signal_en", 1));
     }
     stream.insert(stream.end(), tail.begin(), tail.end());
-    const std::array<Window4, 4> windows = FreeWindows();
+    const Windows windows = FreeWindows();
     for (int i = 0; i < 9 * 64; ++i) Memory(windows[2].base)[i] = static_cast<uint8_t>(5 * i + 1);
     const npu_error_report report = RunStream(stream, windows);
     EXPECT_EQ(report.code, deadlock ? NPU_ERROR_DEADLOCK : NPU_ERROR_NONE);

@@ -67,13 +67,6 @@ const Shape kShapes[] = {
      "units: {postprocess_width: 2, lookup_ports: 1}\n"},
 };
 
-struct JobWindow {
-  uint64_t base = 0;
-  uint32_t size = 0;
-  uint32_t flags = 0;  ///< 1: may be read, 2: may be written
-};
-using Windows = std::array<JobWindow, kWindowCount>;
-
 struct Network {
   std::string name;
   Program program;
@@ -166,15 +159,7 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
   }
 
   Ending Run(const Windows& windows, uint32_t doorbell, uint64_t cycles) {
-    for (uint32_t i = 0; i < kWindowCount; ++i) {
-      const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_LO_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base));
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_HI_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base >> 32));
-      npu_->WriteRegister(NPU_REG_WINDOW_SIZE_OFFSET + shift, windows[i].size);
-      npu_->WriteRegister(NPU_REG_WINDOW_FLAGS_OFFSET + shift, windows[i].flags);
-    }
+    WriteWindows(windows, npu_.get());
     npu_->WriteRegister(NPU_REG_IRQ_STATUS_OFFSET, 3);
     npu_->WriteRegister(NPU_REG_IRQ_ENABLE_OFFSET, 3);
     npu_->WriteRegister(NPU_REG_DOORBELL_OFFSET, doorbell);

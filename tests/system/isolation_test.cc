@@ -28,13 +28,6 @@ uint64_t Points() {
 
 class IsolationTest : public ::testing::Test {
  protected:
-  struct JobWindow {
-    uint64_t base;
-    uint32_t size;
-    uint32_t flags;
-  };
-  using Windows = std::array<JobWindow, 4>;
-
   void SetUp() override { Prepare(SpecConfig("nano"), false); }
 
   void Prepare(const NpuConfig& config, bool interleave) {
@@ -88,7 +81,7 @@ class IsolationTest : public ::testing::Test {
       }
       commands.push_back(End());
       PlaceStream(windows[0].base, commands);
-      WriteWindows(windows);
+      WriteWindows(windows, npu_.get());
       npu_->WriteRegister(NPU_REG_IRQ_STATUS_OFFSET, 3);
       npu_->WriteRegister(NPU_REG_IRQ_ENABLE_OFFSET, 3);
       npu_->WriteRegister(NPU_REG_DOORBELL_OFFSET, 0);
@@ -141,26 +134,8 @@ class IsolationTest : public ::testing::Test {
     return {JobWindow{base, 0x4000, 1}, JobWindow{base + 0x4000, 0x4000, 3},
             JobWindow{base + 0x8000, 0x4000, 1}, JobWindow{base + 0xc000, 0x4000, 3}};
   }
-  void WriteWindows(const Windows& windows) {
-    for (uint32_t i = 0; i < 4; ++i) {
-      const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_LO_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base));
-      npu_->WriteRegister(NPU_REG_WINDOW_BASE_HI_OFFSET + shift,
-                          static_cast<uint32_t>(windows[i].base >> 32));
-      npu_->WriteRegister(NPU_REG_WINDOW_SIZE_OFFSET + shift, windows[i].size);
-      npu_->WriteRegister(NPU_REG_WINDOW_FLAGS_OFFSET + shift, windows[i].flags);
-    }
-  }
   void PlaceStream(uint64_t address, const std::vector<Command>& commands) {
-    std::vector<uint32_t> words = {NPU_STREAM_MAGIC, NPU_COMMAND_SET_VERSION,
-                                   static_cast<uint32_t>(config_.hash),
-                                   static_cast<uint32_t>(config_.hash >> 32)};
-    words.resize(8);
-    for (const Command& command : commands) {
-      words.insert(words.end(), command.words().begin(), command.words().end());
-    }
-    words[4] = static_cast<uint32_t>(words.size()) / kWordsPerEntry;
+    const std::vector<uint32_t> words = StreamWords(config_, commands);
     std::memcpy(Memory(address), words.data(), words.size() * 4);
   }
   /// Rings the doorbell with all registers as they are; code 0 when the job ended well. The NPU is
@@ -180,7 +155,7 @@ class IsolationTest : public ::testing::Test {
   }
   npu_error_report RunStream(const std::vector<Command>& commands, const Windows& windows) {
     PlaceStream(windows[0].base, commands);
-    WriteWindows(windows);
+    WriteWindows(windows, npu_.get());
     return Ring();
   }
 
@@ -224,7 +199,7 @@ class IsolationTest : public ::testing::Test {
 TEST_F(IsolationTest, CommandsNeedTheirStrobes) {
   const Windows windows = FreeWindows();
   PlaceStream(windows[0].base, {End()});
-  WriteWindows(windows);
+  WriteWindows(windows, npu_.get());
   for (uint32_t strobe = 0; strobe < 15; ++strobe) {
     npu_->WriteRegister(NPU_REG_DOORBELL_OFFSET, 0, strobe);
     npu_->Run(200);
@@ -267,7 +242,7 @@ TEST_F(IsolationTest, WindowsBeyondTheAddressesAreRefused) {
       PlaceStream(windows[0].base, {Load(0, 64, 0), Store(0, 64, 0), End()});
       windows[window].base = now.base;
       windows[window].size = now.size;
-      WriteWindows(windows);
+      WriteWindows(windows, npu_.get());
       const uint64_t before = bursts();
       const npu_error_report report = Ring();
       EXPECT_EQ(report.code == NPU_ERROR_WINDOW_RANGE, now.refused) << report.code;
@@ -292,7 +267,7 @@ TEST_F(IsolationTest, WindowsAreTakenOverAtTheDoorbell) {
     SCOPED_TRACE(point);
     ASSERT_TRUE(Submit());
     npu_->Run(point * cycles / (2 * Points()));
-    WriteWindows(point % 2 == 0 ? elsewhere : nowhere);
+    WriteWindows(point % 2 == 0 ? elsewhere : nowhere, npu_.get());
     npu_->RunUntilInterrupt(1'000'000);
     ExpectRight();
   }
@@ -303,9 +278,9 @@ TEST_F(IsolationTest, WindowsAreTakenOverAtTheDoorbell) {
   std::memset(Memory(first[2].base), 7, 64);
   std::memset(Memory(first[3].base), 0, 0x2000);
   PlaceStream(first[0].base, {Load(0, 64, 0), Fence(), Store(0, 64, 0), End()});
-  WriteWindows(first);
+  WriteWindows(first, npu_.get());
   npu_->WriteRegister(NPU_REG_DOORBELL_OFFSET, 0);
-  WriteWindows(second);
+  WriteWindows(second, npu_.get());
   npu_->Run(2000);
   ASSERT_EQ(Status(), NPU_STATUS_DONE_MASK);
   EXPECT_EQ(Memory(first[3].base)[63], 7);

@@ -38,23 +38,9 @@ struct Shape {
 };
 const Shape kShapes[] = {
     {"plain", ""},
-    {"bits", "bnn: {enabled: true}, "},
-    {"skip", "bnn: {enabled: true, skip_window: 4}, "},
+    {"bits", "bnn: {enabled: true}"},
+    {"skip", "bnn: {enabled: true, skip_window: 4}"},
 };
-
-NpuConfig ShapeConfig(const Shape& shape) {
-  return TextConfig(
-      fmt::format("nano_{}", shape.name),
-      fmt::format(
-          "npu: {{grid: {{x: 1, y: 1}}, axi: {{data_width: 64, outstanding: 4}}, command_queue: "
-          "2}}\n"
-          "pe: {{memory: 32 KiB, banks: 4, bank_width: 8, cores: 1}}\n"
-          "core: {{memory: 8 KiB, banks: 2, bank_width: 8, lanes: 4, accumulators: 16}}\n"
-          "lane: {{simd: 4}}\n"
-          "controller: {{instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}}\n"
-          "units: {{{}postprocess_width: 4, lookup_ports: 1, window_ports: 1}}\n",
-          shape.units));
-}
 
 /// What a network leaves behind or begins with: state of the lanes passes from one to the other.
 enum class Kind { kOther, kBeginsWithWindow, kEndsGated };
@@ -141,7 +127,7 @@ class Bench {
 class JobOrderTest : public ::testing::TestWithParam<Shape> {
  protected:
   void SetUp() override {
-    config_ = ShapeConfig(GetParam());
+    config_ = NanoWith(GetParam().units);
     library_ = ModelLibrary(config_, true);
     for (int type = 0; type <= static_cast<int>(OperatorType::kSoftmax); ++type) {
       const OperatorType operation = static_cast<OperatorType>(type);

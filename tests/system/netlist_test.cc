@@ -36,21 +36,6 @@ struct NetlistCase {
   const char* units;  ///< added to the units of the spec
 };
 
-/// Like `nano`, with memories that keep tests short.
-NpuConfig CaseConfig(const NetlistCase& test) {
-  return TextConfig(
-      fmt::format("netlist_{}", test.name),
-      fmt::format(
-          "npu: {{grid: {{x: 1, y: 1}}, axi: {{data_width: 64, outstanding: 4}}, command_queue: "
-          "2}}\n"
-          "pe: {{memory: 32 KiB, banks: 4, bank_width: 8, cores: 1}}\n"
-          "core: {{memory: 8 KiB, banks: 2, bank_width: 8, lanes: 4, accumulators: 16}}\n"
-          "lane: {{simd: 4}}\n"
-          "controller: {{instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}}\n"
-          "units: {{{}postprocess_width: 4, lookup_ports: 1, window_ports: 1}}\n",
-          test.units));
-}
-
 std::string NetlistLibrary(const NpuConfig& config) {
   ModelBuildOptions options;
   options.netlist = true;
@@ -108,7 +93,7 @@ class NetlistTest : public ::testing::TestWithParam<NetlistCase> {
     networks_.push_back(std::move(network));
   }
 
-  NpuConfig config_ = CaseConfig(GetParam());
+  NpuConfig config_ = NanoWith(GetParam().units);
   std::vector<Network> networks_;
 };
 
@@ -147,7 +132,7 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
 
 INSTANTIATE_TEST_SUITE_P(Small, NetlistTest,
                          ::testing::Values(NetlistCase{"plain", ""},
-                                           NetlistCase{"bits", "bnn: {enabled: true}, "}),
+                                           NetlistCase{"bits", "bnn: {enabled: true}"}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -4,12 +4,17 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <string_view>
 
 #include "generator/config/load.h"
+#include "generator/support/file.h"
+#include "npu_registers.h"
 #include "verif/sim/model_builder.h"
 
 namespace npugen::testing {
 namespace {
+
+constexpr uint64_t kMostSpecBytes = 1 << 20;
 
 template <typename T>
 T Need(Result<T> result) {
@@ -43,6 +48,15 @@ NpuConfig TextConfig(const std::string& name, const std::string& yaml) {
   return Need(LoadSpecText(yaml, name + ".yaml"));
 }
 
+NpuConfig NanoWith(const std::string& units) {
+  if (units.empty()) return SpecConfig("nano");
+  std::string text =
+      Need(ReadFileText(std::string(NPUGEN_SOURCE_DIR) + "/specs/nano.yaml", kMostSpecBytes));
+  const std::string_view block = "\nunits:\n";
+  text.insert(text.find(block) + block.size(), "  " + units + "\n");
+  return TextConfig("nano_with_units", text);
+}
+
 std::string ModelLibrary(const NpuConfig& config, bool quick, bool waves) {
   ModelBuildOptions build;
   build.jobs = quick ? 2 : 1;
@@ -56,6 +70,30 @@ std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationO
   SimulationOptions seeded = options;
   if (options.power_up_seed == kDefaultPowerUpSeed) seeded.power_up_seed = SeedOfTest();
   return Need(SimulatedNpu::Open(ModelLibrary(config, quick, !options.waves.empty()), seeded));
+}
+
+void WriteWindows(const Windows& windows, SimulatedNpu* npu) {
+  for (uint32_t i = 0; i < kWindowCount; ++i) {
+    const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
+    npu->WriteRegister(NPU_REG_WINDOW_BASE_LO_OFFSET + shift,
+                       static_cast<uint32_t>(windows[i].base));
+    npu->WriteRegister(NPU_REG_WINDOW_BASE_HI_OFFSET + shift,
+                       static_cast<uint32_t>(windows[i].base >> 32));
+    npu->WriteRegister(NPU_REG_WINDOW_SIZE_OFFSET + shift, windows[i].size);
+    npu->WriteRegister(NPU_REG_WINDOW_FLAGS_OFFSET + shift, windows[i].flags);
+  }
+}
+
+std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Command>& commands) {
+  std::vector<uint32_t> words = {kStreamMagic, kCommandSetVersion,
+                                 static_cast<uint32_t>(config.hash),
+                                 static_cast<uint32_t>(config.hash >> 32)};
+  words.resize(kStreamHeaderEntries * kWordsPerEntry);
+  for (const Command& command : commands) {
+    words.insert(words.end(), command.words().begin(), command.words().end());
+  }
+  words[4] = static_cast<uint32_t>(words.size()) / kWordsPerEntry;
+  return words;
 }
 
 }  // namespace npugen::testing

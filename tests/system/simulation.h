@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verilated NPUs for tests: built on demand into the build folder's cache.
+// Verilated NPUs for tests: built on demand into the user's cache.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 #include "sw/runtime/npu_host.h"
 #include "verif/sim/simulated_npu.h"
@@ -32,6 +35,10 @@ NpuConfig SpecConfig(const std::string& name);
 /// The configuration of a spec in text form. Ends the program if it is refused.
 NpuConfig TextConfig(const std::string& name, const std::string& yaml);
 
+/// `nano` with these lines in the units of its spec, such as "bnn: {enabled: true}"; without any it
+/// is `nano` itself. Tests that ask for the same share models and netlists.
+NpuConfig NanoWith(const std::string& units);
+
 /// The library of the model of a configuration, built if necessary (with `quick` for few cycles).
 /// Ends the program if that fails.
 std::string ModelLibrary(const NpuConfig& config, bool quick = false, bool waves = false);
@@ -40,6 +47,18 @@ std::string ModelLibrary(const NpuConfig& config, bool quick = false, bool waves
 /// a seed of the running test unless `options` have one. Ends the program if that fails.
 std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
                                       bool quick = false);
+
+/// A window of the host's memory as its registers hold it.
+struct JobWindow {
+  uint64_t base = 0;
+  uint32_t size = 0;   ///< bytes
+  uint32_t flags = 0;  ///< 1: may be read, 2: may be written
+};
+using Windows = std::array<JobWindow, kWindowCount>;
+/// Writes the registers of all windows.
+void WriteWindows(const Windows& windows, SimulatedNpu* npu);
+/// A stream of these commands, with its header.
+std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Command>& commands);
 
 /// The first error as text, or an empty text.
 template <typename T>
