@@ -90,7 +90,7 @@ struct NpuConfig {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
   }
   /// Bank of PE memory that holds a byte: the first bank of a line moves on from line to line
-  /// (bank_of in rtl/units/npu_pe_memory.sv).
+  /// (bank_of in rtl/pe/npu_pe_memory.sv).
   uint32_t pe_bank_of(uint64_t address) const {
     const uint64_t word = address / pe_bank_bytes, line = word / pe_banks;
     const uint64_t skew1 = pe_banks == 2 ? 0 : pe_banks == 4 ? 1 : pe_banks == 8 ? 2 : 7;

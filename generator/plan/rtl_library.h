@@ -13,7 +13,7 @@ struct RtlSource {
   std::string_view text;
 };
 
-/// All files of rtl/cells and rtl/units.
+/// All files of rtl/ and its folders, by name in each folder.
 std::span<const RtlSource> RtlLibrary();
 
 }  // namespace npugen

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_stream npugen_arch
-  RTL cells/npu_fifo.sv cells/npu_ram_1r1w.sv cells/npu_ram_1rw.sv cells/npu_ram_fifo.sv cells/npu_requantize.sv
-      units/npu_argmax.sv units/npu_waits.sv units/npu_command_queue.sv units/npu_core.sv units/npu_dot_tile.sv units/npu_drain.sv
-      units/npu_lookup.sv units/npu_output_walker.sv units/npu_pe.sv units/npu_pe_memory.sv
-      units/npu_postprocess.sv units/npu_row_writer.sv units/npu_sequencer.sv units/npu_softmax.sv units/npu_threshold.sv units/npu_weight_loader.sv
-  SYNTHESIS_RTL cells/npu_booth.sv units/npu_dot_lane.sv
+  RTL npu_fifo.sv npu_ram_1r1w.sv npu_ram_1rw.sv npu_ram_fifo.sv npu_requantize.sv
+      npu_argmax.sv npu_waits.sv npu_command_queue.sv npu_core.sv npu_dot_tile.sv npu_drain.sv
+      npu_lookup.sv npu_output_walker.sv npu_pe.sv npu_pe_memory.sv
+      npu_postprocess.sv npu_row_writer.sv npu_sequencer.sv npu_softmax.sv npu_threshold.sv npu_weight_loader.sv
+  SYNTHESIS_RTL npu_booth.sv npu_dot_lane.sv
   SYNTHESIS_POPCOUNT Simd
   VARIANTS
     edge:PeMemBytes=32768,PeBanks=8,PeWordBytes=16,Cores=1,CoreMemBytes=32768,CoreBanks=4,CoreBankBytes=16,Lanes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,LookupPorts=4,BusBytes=16,SkipWindow=16,SkipSlices=32
