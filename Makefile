@@ -69,10 +69,10 @@ bench: configure  ## cycles, simulation rates, build times; writes docs/performa
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)
 	@$(BUILD)/npugen_bench --builds --write docs/performance.md
 
-golden: configure  ## rewrite the checked-in emissions and docs/spec.md and errors.md after an intended change
+golden: configure  ## rewrite the checked-in emissions and printed documents after an intended change
 	@cmake --build $(BUILD) --target npugen_generator_tests -j $(JOBS)
 	@NPUGEN_UPDATE_GOLDEN=1 $(BUILD)/npugen_generator_tests --gtest_brief=1
-	@git status --short tests/golden docs/spec.md docs/errors.md
+	@git status --short tests/golden docs/spec.md docs/errors.md docs/commands.md
 
 format:  ## format the C and C++ sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i

@@ -24,8 +24,7 @@ std::FILE* TextStream(const std::vector<std::string>& outputs);
 
 void AddCheckCommand(CommandLine& line);
 void AddEmitCommand(CommandLine& line);
-void AddSpecReferenceCommand(CommandLine& line);
-void AddErrorReferenceCommand(CommandLine& line);
+void AddReferenceCommands(CommandLine& line);
 void AddSynthCommand(CommandLine& line);
 void AddBuildCommand(CommandLine& line);
 void AddCalibrateCommand(CommandLine& line);

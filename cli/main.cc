@@ -28,7 +28,7 @@ int Run(int argc, char** argv) {
       "  npugen emit specs/edge.yaml -o out   its RTL, headers, constraints, documents\n"
       "  npugen run specs/edge.yaml model.tflite   a network on it, cycle by cycle, bit-exact\n"
       "`npugen COMMAND --help` explains a command; docs/spec.md explains the spec,\n"
-      "docs/errors.md lists the errors.",
+      "docs/errors.md lists the errors, docs/commands.md the commands of the hardware.",
       npugen::ExitStatusHelp());
   npugen::AddCheckCommand(line);
   npugen::AddEmitCommand(line);
@@ -39,8 +39,7 @@ int Run(int argc, char** argv) {
   npugen::AddEstimateCommand(line);
   npugen::AddDemoCommand(line);
   npugen::AddSynthCommand(line);
-  npugen::AddSpecReferenceCommand(line);
-  npugen::AddErrorReferenceCommand(line);
+  npugen::AddReferenceCommands(line);
   return line.Run(argc, argv);
 }
 

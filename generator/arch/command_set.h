@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The command set: one table of fields from which SystemVerilog structs, documentation, the
-// compiler's encoder and the functional model's decoder are all derived.
+// The command set: opcodes, fields and errors as values, from the one table command_set.def.
 //
 // A command is a sequence of 16-byte entries (four little-endian 32-bit words each). Word 0 of
 // every command is the header; words 1..3 say which barriers it waits for and which one it arrives
@@ -11,6 +10,8 @@
 #include <span>
 #include <string_view>
 #include <vector>
+
+#include "generator/arch/features.h"
 
 namespace npugen {
 
@@ -34,23 +35,23 @@ inline constexpr uint32_t kWindowCount = 4;
 inline constexpr uint32_t kParameterRecordBytes = 9;
 inline constexpr uint32_t kBiasRecordBytes = 4;
 
-/// First byte of each command.
+/// First byte of each command (rows of command_set.def).
 enum class Opcode : uint8_t {
-  kEnd = 0x01,       ///< all earlier commands complete, then interrupt
-  kFence = 0x02,     ///< later commands are dispatched only when all engines are idle
-  kLoad = 0x10,      ///< memory window or PE memory -> PE memory or core memory
-  kStore = 0x20,     ///< PE memory -> memory window
-  kMatmul = 0x30,    ///< dense dot products: convolution, fully connected
-  kWindow = 0x31,    ///< one window per channel: depthwise convolution, average pooling, mean
-  kMaxPool = 0x32,   ///< largest element of a window per channel
-  kAdd = 0x33,       ///< rescaled sum of two tensors
-  kLookup = 0x34,    ///< 256-entry table look-up of each byte
-  kSoftmax = 0x35,   ///< softmax over rows
-  kMultiply = 0x36,  ///< rescaled product of two tensors
-  kMaximum = 0x37,   ///< byte-wise maximum or minimum of two tensors
-  kSquaredDifference = 0x38,  ///< rescaled square of a rescaled difference
-  kArgMax = 0x39,             ///< position of the largest or smallest byte of a row
+#define NPUGEN_OPCODE(name, code, ...) k##name = (code),
+#include "generator/arch/command_set.def"
 };
+
+/// What carries a command out.
+enum class EngineKind : uint8_t {
+  kSync,   ///< the dispatcher itself, when all engines are idle
+  kLoad,   ///< memory -> chip
+  kStore,  ///< chip -> memory
+  kPe      ///< the PEs of the command's pe_mask
+};
+/// Numbers of the engines, which are also those of their queues: PE p is kFirstPeEngine + p.
+inline constexpr int kLoadEngine = 0;
+inline constexpr int kStoreEngine = 1;
+inline constexpr int kFirstPeEngine = 2;
 
 /// The window numbers have fixed meanings.
 enum class Window : uint8_t { kProgram = 0, kScratch = 1, kInput = 2, kOutput = 3 };
@@ -60,49 +61,145 @@ using OpcodeSet = uint64_t;
 constexpr OpcodeSet Only(Opcode opcode) {
   return OpcodeSet{1} << (static_cast<unsigned>(opcode) & 0x3f);
 }
+constexpr bool In(Opcode opcode, OpcodeSet set) { return (Only(opcode) & set) != 0; }
+
+/// Sets of opcodes that have something in common.
+namespace opcodes {
+#define NPUGEN_OPCODE(name, ...) inline constexpr OpcodeSet k##name = Only(Opcode::k##name);
+#include "generator/arch/command_set.def"
+inline constexpr OpcodeSet kNobody = 0;
+inline constexpr OpcodeSet kTransfers = kLoad | kStore;
+inline constexpr OpcodeSet kArray = kMatmul | kWindow;  ///< the array works
+inline constexpr OpcodeSet kWalks = kArray | kMaxPool;  ///< over positions of an image
+inline constexpr OpcodeSet kTwoOperands = kAdd | kMultiply | kMaximum | kSquaredDifference;
+inline constexpr OpcodeSet kVectors = kTwoOperands | kLookup;  ///< rows of vectors
+inline constexpr OpcodeSet kRows = kSoftmax | kArgMax;         ///< a row at a time
+inline constexpr OpcodeSet kCompute = kWalks | kVectors | kRows;
+inline constexpr OpcodeSet kEngines = kTransfers | kCompute;  ///< wait and signal
+inline constexpr OpcodeSet kEvery = kEngines | kEnd | kFence;
+}  // namespace opcodes
+
+/// Families of commands that share their fields; those of kControl are in all commands.
+enum class LayoutId : uint8_t { kControl, kDma, kCompute };
 
 /// A field of a command: `width` bits from bit `lsb` of 32-bit word `word`.
 struct CommandField {
+  LayoutId layout;
   std::string_view name;
   uint8_t word;
   uint8_t lsb;
   uint8_t width;
   bool is_signed;
-  std::string_view description;
   OpcodeSet users;           ///< opcodes with the field; in commands of all others it must be 0
-  bool binary_unit = false;  ///< must be 0 as well where there is no binary unit
+  OpcodeSet not_zero;        ///< opcodes that refuse 0
+  std::string_view feature;  ///< spec key without which it must be 0; empty: none
+  std::string_view description;
 };
 
-/// A family of commands that share one layout.
+/// The fields by name: header::wait0_id, dma::size0, compute::out_base.
+namespace fields {
+using namespace opcodes;  // NOLINT: the rows' sets
+inline constexpr bool kSigned = true, kUnsigned = false;
+inline constexpr std::string_view kAlways = {};
+namespace header {
+#define NPUGEN_HEADER_FIELD(name, word, lsb, width, sign, users, not_zero, description) \
+  inline constexpr CommandField name = {                                                \
+      LayoutId::kControl, #name, word, lsb, width, sign, users, not_zero, {}, description};
+#include "generator/arch/command_set.def"
+}  // namespace header
+namespace dma {
+#define NPUGEN_DMA_FIELD(name, word, lsb, width, sign, users, not_zero, description) \
+  inline constexpr CommandField name = {LayoutId::kDma, #name, word,     lsb, width, \
+                                        sign,           users, not_zero, {},  description};
+#include "generator/arch/command_set.def"
+}  // namespace dma
+namespace compute {
+#define NPUGEN_COMPUTE_FIELD(name, word, lsb, width, sign, users, not_zero, feature, description) \
+  inline constexpr CommandField name = {                                                          \
+      LayoutId::kCompute, #name, word, lsb, width, sign, users, not_zero, feature, description};
+#include "generator/arch/command_set.def"
+}  // namespace compute
+}  // namespace fields
+namespace header = fields::header;
+namespace dma = fields::dma;
+namespace compute = fields::compute;
+
+/// The two waits of a command.
+struct WaitFields {
+  const CommandField& id;
+  const CommandField& enable;
+  const CommandField& count;
+};
+inline constexpr WaitFields kWaits[2] = {{header::wait0_id, header::wait0_en, header::wait0_count},
+                                         {header::wait1_id, header::wait1_en, header::wait1_count}};
+
+/// The dimensions of a box; strides are those of dimension 1 and up.
+inline constexpr int kBoxDimensions = 5;
+inline constexpr const CommandField* kBoxSize[] = {&dma::size0, &dma::size1, &dma::size2,
+                                                   &dma::size3, &dma::size4};
+inline constexpr const CommandField* kBoxStart[] = {&dma::start0, &dma::start1, &dma::start2,
+                                                    &dma::start3, &dma::start4};
+inline constexpr const CommandField* kBoxExtent[] = {&dma::extent0, &dma::extent1, &dma::extent2,
+                                                     &dma::extent3, &dma::extent4};
+inline constexpr const CommandField* kGlobalStride[] = {nullptr, &dma::global_stride1,
+                                                        &dma::global_stride2, &dma::global_stride3,
+                                                        &dma::global_stride4};
+inline constexpr const CommandField* kLocalStride[] = {
+    nullptr, &dma::local_stride1, &dma::local_stride2, &dma::local_stride3, &dma::local_stride4};
+
+/// Commands that share one layout.
 struct CommandLayout {
+  LayoutId id;
   std::string_view name;  ///< for SystemVerilog: npu_isa_pkg::<name>_t
   uint8_t words;          ///< words of the full form
   std::string_view description;
   std::span<const CommandField> fields;  ///< ascending by (word, lsb), header fields included
 };
 
-extern const CommandLayout kControlLayout;  ///< kEnd, kFence: 1 entry
-extern const CommandLayout kDmaLayout;      ///< kLoad, kStore: 3, 5 or 7 entries; kLoad also 1
-extern const CommandLayout kComputeLayout;  ///< kMatmul ... kSoftmax: 8, 9 or 10 entries
+extern const CommandLayout kControlLayout;
+extern const CommandLayout kDmaLayout;
+extern const CommandLayout kComputeLayout;
 
 /// All layouts, for emitters.
 std::span<const CommandLayout* const> AllCommandLayouts();
 
-/// One opcode's row: layout and the numbers of entries that the dispatcher accepts for it.
+/// What CheckEngine() of sw/stream/field_check.h looks at, beside the fields that must not be 0.
+enum class FieldCheck : uint8_t { kNone, kTransfer, kArray, kPool };
+
+/// One opcode's row. Commands have least_entries, least_entries + entry_step, ... most_entries.
 struct OpcodeInfo {
   Opcode opcode;
   std::string_view name;  ///< UpperCamel, e.g. "Matmul"
   const CommandLayout* layout;
-  uint8_t min_entries;
-  uint8_t max_entries;
+  EngineKind engine;
+  FieldCheck check;
+  uint8_t least_entries;
+  uint8_t most_entries;
+  uint8_t entry_step;
   std::string_view description;
+
+  bool HasLength(uint32_t entries) const {
+    return entries >= least_entries && entries <= most_entries &&
+           (entries - least_entries) % entry_step == 0;
+  }
 };
 std::span<const OpcodeInfo> AllOpcodes();
+/// The row of an opcode, or null: there is none.
 const OpcodeInfo* FindOpcode(uint8_t opcode);
+/// The row of a command's opcode, which has one.
+const OpcodeInfo& InfoOf(Opcode opcode);
 
-/// Bits of a command's word that belong to fields which the opcode uses; all others must be 0.
-/// `binary_unit`: the NPU has one.
-uint32_t UsedBits(Opcode opcode, uint32_t word, bool binary_unit);
+/// A set of opcodes that hardware tells from the others.
+struct OpcodeGroup {
+  std::string_view name;  ///< npu_isa_pkg::is_<name>()
+  OpcodeSet set;
+  std::string_view description;
+};
+std::span<const OpcodeGroup> AllOpcodeGroups();
+
+/// Bits of a command's word that belong to fields which the opcode uses on an NPU with `features`;
+/// all others must be 0.
+uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features);
 
 /// A command as words; missing words of a short form read as zero.
 class Command {
@@ -112,21 +209,54 @@ class Command {
   /// Takes `words`, of which there is one at least, as they are (decoder side).
   explicit Command(std::vector<uint32_t> words);
 
-  /// Writes a field by name. Returns false when the name is unknown to the opcode's layout or the
-  /// value does not fit the field; the compiler treats that as an internal limit and reports it.
-  [[nodiscard]] bool Set(std::string_view field, int64_t value);
-  /// Reads a field by name, sign-extended when the field is signed; 0 behind the command's end. A
-  /// name that the opcode's layout lacks is an internal error, which ends the program.
-  int64_t Get(std::string_view field) const;
+  /// Writes a field. Returns false when the opcode's layout lacks it, the command ends before it or
+  /// the value does not fit; the compiler treats that as an internal limit and reports it.
+  [[nodiscard]] bool Set(const CommandField& field, int64_t value);
+  /// Reads a field, sign-extended when it is signed; 0 behind the command's end. A field that the
+  /// opcode's layout lacks is an internal error, which ends the program.
+  int64_t Get(const CommandField& field) const;
 
   Opcode opcode() const { return static_cast<Opcode>(words_[0] & 0xff); }
   uint32_t entries() const { return static_cast<uint32_t>(words_.size()) / kWordsPerEntry; }
   uint32_t tag() const { return words_[0] >> 16; }
+  /// PEs that run a compute command, or whose memory a LOAD or STORE reaches; else 0.
+  uint32_t pe_mask() const;
   const std::vector<uint32_t>& words() const { return words_; }
 
  private:
   std::vector<uint32_t> words_;
 };
+
+/// All fields of a command at once, by the names of the table: each int64_t, 0 behind its end.
+struct HeaderFields {
+#define NPUGEN_HEADER_FIELD(name, ...) int64_t name = 0;
+#include "generator/arch/command_set.def"
+  HeaderFields() = default;
+  explicit HeaderFields(const Command& command);
+};
+struct DmaFields {
+#define NPUGEN_DMA_FIELD(name, ...) int64_t name = 0;
+#include "generator/arch/command_set.def"
+  DmaFields() = default;
+  explicit DmaFields(const Command& command);
+};
+struct ComputeFields {
+#define NPUGEN_COMPUTE_FIELD(name, ...) int64_t name = 0;
+#include "generator/arch/command_set.def"
+  ComputeFields() = default;
+  explicit ComputeFields(const Command& command);
+};
+
+/// The row of an opcode's field with this name, for tables that hold names; null: it has none.
+const CommandField* FindField(Opcode opcode, std::string_view name);
+
+/// Runs of a LOAD's or STORE's box, and bytes that it moves (0: a LOAD of one entry). Both
+/// saturate.
+int64_t BoxRuns(const Command& command);
+int64_t BoxBytes(const Command& command);
+
+/// Engines that a command goes to on an NPU with `pes` PEs; none for those of the dispatcher.
+std::vector<int> EnginesOf(const Command& command, uint32_t pes);
 
 /// Errors the hardware reports in ERROR_CODE.
 struct HardwareError {

@@ -81,49 +81,59 @@ std::string EmitRegisterDocument(const Plan& plan) {
   return out;
 }
 
-std::string EmitCommandDocument(const Plan& plan) {
-  std::string out = Title(plan, fmt::format("Commands of {}", plan.config.name)) + '\n';
-  out +=
-      Paragraph(fmt::format("Version {} of the command set. A stream is a header of {} entries and "
-                            "then commands; an entry "
-                            "is {} bytes, four little-endian words. Fields are given as "
-                            "word[bits]. Commands of the short "
-                            "form leave out the last words, which then read as 0. Bits that no "
-                            "field of the opcode uses must be 0.",
-                            kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
+std::string CommandReference(const HardwareFeatures& features) {
+  std::string out = Paragraph(
+      fmt::format("Version {} of the command set. A stream is a header of {} entries and then "
+                  "commands; an entry is {} bytes, four little-endian words. Fields are given as "
+                  "word[bits]. Commands of the short form leave out the last words, which then "
+                  "read as 0. Bits that no field of the opcode uses must be 0.",
+                  kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
   out += "\n## Opcodes\n\n";
   for (const OpcodeInfo& info : AllOpcodes()) {
-    const std::string entries = info.min_entries == info.max_entries
-                                    ? fmt::format("{}", info.min_entries)
-                                    : fmt::format("{} to {}", info.min_entries, info.max_entries);
+    std::string entries = fmt::format("{}", info.least_entries);
+    for (int n = info.least_entries + info.entry_step; n <= info.most_entries;
+         n += info.entry_step) {
+      entries += fmt::format("{}{}", n + info.entry_step > info.most_entries ? " or " : ", ", n);
+    }
     out += Item(fmt::format("0x{:02x} `{}`, {} entries, layout `{}`: {}",
                             static_cast<uint8_t>(info.opcode), info.name, entries,
                             info.layout->name, info.description));
   }
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out += fmt::format("\n## Layout {}: {}\n\n", layout->name, layout->description);
+    OpcodeSet all = 0;
+    for (const OpcodeInfo& info : AllOpcodes()) {
+      if (info.layout == layout) all |= Only(info.opcode);
+    }
+    const auto names = [&](OpcodeSet set) {
+      std::string text;
+      for (const OpcodeInfo& info : AllOpcodes()) {
+        if (info.layout == layout && In(info.opcode, set)) {
+          text += (text.empty() ? "" : ", ") + std::string(info.name);
+        }
+      }
+      return text;
+    };
     for (const CommandField& field : layout->fields) {
       // Who uses it, where not all commands of the layout do.
-      std::string users;
-      bool all = true;
-      for (const OpcodeInfo& info : AllOpcodes()) {
-        if (info.layout != layout) continue;
-        if ((field.users & Only(info.opcode)) == 0) {
-          all = false;
-        } else {
-          users += (users.empty() ? "" : ", ") + std::string(info.name);
-        }
+      std::string remarks;
+      const std::string users = names(field.users);
+      if ((field.users & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
+      if ((field.not_zero & all) != 0) {
+        const std::string refusing = names(field.not_zero);
+        remarks += refusing == users ? "; not 0" : "; not 0: " + refusing;
+      }
+      if (!field.feature.empty()) {
+        remarks += features.Has(field.feature)
+                       ? fmt::format("; exists with `{}`", field.feature)
+                       : fmt::format("; must be 0: this NPU has no `{}`", field.feature);
       }
       out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,
                               Bits(field.lsb, field.width), field.is_signed ? " signed" : "",
-                              field.description,
-                              all             ? ""
-                              : users.empty() ? " (unused)"
-                                              : fmt::format(" ({})", users)));
+                              field.description, remarks));
     }
   }
   out += "\n## Hardware errors\n\n";
-  const HardwareFeatures features = plan.config.features();
   for (const HardwareError& error : AllHardwareErrors()) {
     if (!features.Has(error.feature)) continue;
     out += Item(fmt::format("{} `{}`: {}", error.code, error.name, error.description));
@@ -133,6 +143,11 @@ std::string EmitCommandDocument(const Plan& plan) {
     out += Item(fmt::format("{} `{}`: {}", cause.code, cause.json_name, cause.description));
   }
   return out;
+}
+
+std::string EmitCommandDocument(const Plan& plan) {
+  return Title(plan, fmt::format("Commands of {}", plan.config.name)) + '\n' +
+         CommandReference(plan.config.features());
 }
 
 }  // namespace npugen

@@ -51,20 +51,46 @@ AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
   return table;
 }
 
+/// Prints `case` labels of opcodes that share a value, and the value of all others: what is asked
+/// for a known opcode only may take the most frequent one.
+void PrintByOpcode(std::string_view name, const std::map<std::string, std::string>& values_of_names,
+                   std::string_view otherwise, std::string_view prefix, SvWriter* out) {
+  std::map<std::string, std::string> labels;  // by value
+  for (const OpcodeInfo& info : AllOpcodes()) {
+    const auto value = values_of_names.find(std::string(info.name));
+    if (value == values_of_names.end() || value->second == otherwise) continue;
+    std::string& text = labels[value->second];
+    text += fmt::format("{}Op{}", text.empty() ? "" : ", ", info.name);
+  }
+  if (labels.empty()) {
+    out->Line(fmt::format("{}{} = {};", prefix, name, otherwise));
+    return;
+  }
+  if (!prefix.empty()) out->Line(std::string(prefix.substr(0, prefix.size() - 1))).In();
+  out->Line("case (opcode)").In();
+  for (const auto& [value, text] : labels) {
+    for (const std::string& line : WrapText(text + ":", kLineColumns - 8)) out->Line(line);
+    out->In().Line(fmt::format("{} = {};", name, value)).Out();
+  }
+  out->Line(fmt::format("default: {} = {};", name, otherwise));
+  out->Out().Line("endcase");
+  if (!prefix.empty()) out->Out();
+}
+
+/// The value that most opcodes have.
+std::string Frequent(const std::map<std::string, std::string>& values_of_names) {
+  std::map<std::string, int> counts;
+  for (const auto& [name, value] : values_of_names) ++counts[value];
+  return std::max_element(counts.begin(), counts.end(),
+                          [](auto& a, auto& b) { return a.second < b.second; })
+      ->first;
+}
+
 /// The bits of every entry that fields of a command use, as a function of opcode and entry.
 void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
-  const auto bits_of = [&](const OpcodeInfo& info, uint32_t entry) {
-    std::string text;
-    for (uint32_t word = kWordsPerEntry; word-- > 0;) {
-      text += fmt::format(
-          "{}{:08x}", text.empty() ? "" : "_",
-          UsedBits(info.opcode, entry * kWordsPerEntry + word, features.Has(kBinaryUnitKey)));
-    }
-    return text;
-  };
   uint32_t entries = 0;
   for (const OpcodeInfo& info : AllOpcodes()) {
-    entries = std::max<uint32_t>(entries, info.max_entries);
+    entries = std::max<uint32_t>(entries, info.most_entries);
   }
   out->Blank().Comment(
       "Bits of an entry that fields of its command use; all others must be 0. The opcode is a "
@@ -73,31 +99,61 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   out->Line("                                           input logic [3:0] entry);").In();
   out->Line("case (entry)").In();
   for (uint32_t entry = 0; entry < entries; ++entry) {
-    // Opcodes with the same bits share a line; the default serves most.
-    std::map<std::string, std::vector<std::string>> opcodes;
+    std::map<std::string, std::string> bits;
     for (const OpcodeInfo& info : AllOpcodes()) {
-      if (entry < info.max_entries) opcodes[bits_of(info, entry)].push_back(std::string(info.name));
+      if (entry >= info.most_entries) continue;
+      std::string text;
+      for (uint32_t word = kWordsPerEntry; word-- > 0;) {
+        text += fmt::format("{}{:08x}", text.empty() ? "" : "_",
+                            UsedBits(info.opcode, entry * kWordsPerEntry + word, features));
+      }
+      bits[std::string(info.name)] = "128'h" + text;
     }
-    const auto most = std::max_element(opcodes.begin(), opcodes.end(), [](auto& a, auto& b) {
-      return a.second.size() < b.second.size();
-    });
-    out->Line(entry + 1 < entries ? fmt::format("4'd{}:", entry) : "default:").In();
-    const std::string line = "used_bits = 128'h{};";
-    if (opcodes.size() > 1) out->Line("case (opcode)").In();
-    for (const auto& [bits, names] : opcodes) {
-      if (bits == most->first) continue;
-      std::string labels;
-      for (const std::string& name : names) labels += (labels.empty() ? "Op" : ", Op") + name;
-      out->Line(labels + ":").In();
-      out->Line(fmt::format(fmt::runtime(line), bits)).Out();
-    }
-    out->Line((opcodes.size() > 1 ? "default: " : "") +
-              fmt::format(fmt::runtime(line), most->first));
-    if (opcodes.size() > 1) out->Out().Line("endcase");
-    out->Out();
+    PrintByOpcode("used_bits", bits, Frequent(bits),
+                  entry + 1 < entries ? fmt::format("4'd{}: ", entry) : "default: ", out);
   }
   out->Out().Line("endcase");
   out->Out().Line("endfunction");
+}
+
+/// What the dispatcher and the engines ask about an opcode.
+void PrintOpcodeFunctions(SvWriter* out) {
+  const auto print = [&](std::string_view comment, std::string_view type, std::string_view name,
+                         const auto& value_of, std::string_view otherwise) {
+    std::map<std::string, std::string> values;
+    for (const OpcodeInfo& info : AllOpcodes()) values[std::string(info.name)] = value_of(info);
+    out->Blank().Comment(comment);
+    out->Line(fmt::format("function automatic {} {}(input logic [7:0] opcode);", type, name)).In();
+    PrintByOpcode(name, values, otherwise.empty() ? Frequent(values) : otherwise, "", out);
+    out->Out().Line("endfunction");
+  };
+  const auto bit = [](bool value) { return std::string(value ? "1'b1" : "1'b0"); };
+  print(
+      "Whether there is such a command.", "logic", "is_known",
+      [&](const OpcodeInfo&) { return bit(true); }, "1'b0");
+  const auto print_engine = [&](EngineKind engine, std::string_view name,
+                                std::string_view comment) {
+    print(
+        comment, "logic", fmt::format("is_{}", name),
+        [&](const OpcodeInfo& info) { return bit(info.engine == engine); }, "1'b0");
+  };
+  print_engine(EngineKind::kLoad, "load", "The load engine carries it out.");
+  print_engine(EngineKind::kStore, "store", "The store engine carries it out.");
+  print_engine(EngineKind::kPe, "compute", "PEs carry it out.");
+  for (const OpcodeGroup& group : AllOpcodeGroups()) {
+    print(
+        fmt::format("Whether {}.", group.description), "logic", fmt::format("is_{}", group.name),
+        [&](const OpcodeInfo& info) { return bit(In(info.opcode, group.set)); }, "1'b0");
+  }
+  print(
+      "Entries of a command's shortest form.", "logic [7:0]", "least_entries",
+      [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.least_entries); }, "");
+  print(
+      "Entries of its longest form.", "logic [7:0]", "most_entries",
+      [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.most_entries); }, "");
+  print(
+      "Whether its forms differ by two entries.", "logic", "has_even_steps",
+      [&](const OpcodeInfo& info) { return bit(info.entry_step == 2); }, "1'b0");
 }
 
 }  // namespace
@@ -122,6 +178,10 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   number("BarrierCountBits", kBarrierCountBits, "bits of a barrier's count");
   number("WindowCount", kWindowCount, "memory windows of the host");
   number("ParameterRecordBytes", kParameterRecordBytes, "bytes of a channel's parameters");
+  // The dispatcher reads it from a compute command's second entry.
+  static_assert(compute::pe_mask.word / kWordsPerEntry == 1 && compute::pe_mask.width == 32);
+  number("ComputePeMaskLsb", compute::pe_mask.word % kWordsPerEntry * 32 + compute::pe_mask.lsb,
+         "lowest bit of a compute command's pe_mask in its second entry");
   for (const CommandLayout* layout : AllCommandLayouts()) {
     number(UpperCamel(layout->name) + "Words", layout->words, "words of the full form");
   }
@@ -140,16 +200,6 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
                 info.description);
   }
   out.Table(opcodes).Blank();
-
-  out.Comment("Entries of a command's shortest and longest form");
-  AlignedTable lengths = out.NewTable();
-  for (const OpcodeInfo& info : AllOpcodes()) {
-    lengths.Row({"localparam int unsigned", fmt::format("MinEntries{}", info.name),
-                 fmt::format("= {};", info.min_entries)});
-    lengths.Row({"localparam int unsigned", fmt::format("MaxEntries{}", info.name),
-                 fmt::format("= {};", info.max_entries)});
-  }
-  out.Table(lengths).Blank();
 
   out.Comment("Error codes of the register error_info");
   AlignedTable errors = out.NewTable();
@@ -179,6 +229,7 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
     out.Table(StructMembers(*layout, out.NewTable()));
     out.Out().Line(fmt::format("}} {}_t;", layout->name));
   }
+  PrintOpcodeFunctions(&out);
   PrintUsedBits(features, &out);
   out.Out().Line("endpackage : npu_isa_pkg").Line("/* verilator lint_on UNUSEDPARAM */");
   return out.Finish();

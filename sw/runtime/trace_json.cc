@@ -127,7 +127,7 @@ class TraceFile {
       if (command.opcode() == Opcode::kStore) of_unit_[kStoreUnit].push_back(&command);
       if (FindOpcode(command.words()[0] & 0xff)->layout != &kComputeLayout) continue;
       for (uint32_t pe = 0; pe < config.pes(); ++pe) {
-        if (command.Get("pe_mask") >> pe & 1) of_unit_[kFirstPeUnit + pe].push_back(&command);
+        if (command.pe_mask() >> pe & 1) of_unit_[kFirstPeUnit + pe].push_back(&command);
       }
     }
   }
@@ -207,7 +207,7 @@ class TraceFile {
     if (command == nullptr) return Label(tag);
     std::string opcode(FindOpcode(command->words()[0] & 0xff)->name);
     for (char& c : opcode) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    if (command->opcode() == Opcode::kEnd || command->opcode() == Opcode::kFence) return opcode;
+    if (InfoOf(command->opcode()).engine == EngineKind::kSync) return opcode;
     return fmt::format("{} {}", Label(tag), opcode);
   }
 
@@ -218,11 +218,10 @@ class TraceFile {
 
   static std::string Waits(const Command& command) {
     std::string text;
-    for (const auto& [enable, id, count] : {std::tuple("wait0_en", "wait0_id", "wait0_count"),
-                                            std::tuple("wait1_en", "wait1_id", "wait1_count")}) {
-      if (command.Get(enable) == 0) continue;
+    for (const WaitFields& wait : kWaits) {
+      if (command.Get(wait.enable) == 0) continue;
       fmt::format_to(std::back_inserter(text), "{}barrier {} >= {}", text.empty() ? "" : ", ",
-                     command.Get(id), command.Get(count));
+                     command.Get(wait.id), command.Get(wait.count));
     }
     return text;
   }
@@ -230,47 +229,42 @@ class TraceFile {
   static void DescribeBarriers(uint32_t unit, const Command& command, Args* args) {
     const std::string waits = Waits(command);
     if (!waits.empty()) args->Text("waits for", waits);
-    if (command.Get("signal_en") == 0) return;
+    if (command.Get(header::signal_en) == 0) return;
     const int64_t pe = unit >= kFirstPeUnit ? unit - kFirstPeUnit : 0;
     args->Text("arrives at",
-               fmt::format("barrier {}{}", command.Get("signal_id") + pe,
-                           command.Get("signal_bytes") != 0 ? " with its bytes" : ""));
+               fmt::format("barrier {}{}", command.Get(header::signal_id) + pe,
+                           command.Get(header::signal_bytes) != 0 ? " with its bytes" : ""));
   }
 
   static void DescribeTransfer(const Command& command, Args* args) {
-    const auto get = [&](const char* field) { return static_cast<uint64_t>(command.Get(field)); };
-    uint64_t bytes = get("size0");
-    for (const char* size : {"size1", "size2", "size3", "size4"}) {
-      bytes *= std::max<uint64_t>(get(size), 1);
-    }
-    args->Number("bytes", bytes);
+    const DmaFields f(command);
+    args->Number("bytes", static_cast<uint64_t>(BoxBytes(command)));
     if (command.entries() == 1) return;  // only waits and arrives
     static constexpr const char* kWindows[] = {"program", "scratch", "input", "output"};
     const std::string global =
-        get("local_source") != 0
-            ? fmt::format("PE {} memory 0x{:x}", get("source_pe"), get("global_offset"))
-            : fmt::format("{} window 0x{:x}", kWindows[get("window") & 3], get("global_offset"));
-    const std::string pes = fmt::format("PEs 0x{:x}", get("pe_mask"));
-    const std::string local =
-        get("core_memory") != 0 ? fmt::format("core memory 0x{:x} of cores 0x{:x} in {}",
-                                              get("local_address"), get("core_mask"), pes)
-                                : fmt::format("PE memory 0x{:x} of {}", get("local_address"), pes);
+        f.local_source != 0
+            ? fmt::format("PE {} memory 0x{:x}", f.source_pe, f.global_offset)
+            : fmt::format("{} window 0x{:x}", kWindows[f.window & 3], f.global_offset);
+    const std::string pes = fmt::format("PEs 0x{:x}", f.pe_mask);
+    const std::string local = f.core_memory != 0
+                                  ? fmt::format("core memory 0x{:x} of cores 0x{:x} in {}",
+                                                f.local_address, f.core_mask, pes)
+                                  : fmt::format("PE memory 0x{:x} of {}", f.local_address, pes);
     const bool load = command.opcode() == Opcode::kLoad;
     args->Text("from", load ? global : local).Text("to", load ? local : global);
   }
 
   static void DescribeCompute(const Command& command, Args* args) {
-    const bool rows = command.opcode() == Opcode::kSoftmax || command.opcode() == Opcode::kArgMax;
-    if (rows) {
-      args->Number("out_h", static_cast<uint64_t>(command.Get("out_h")));
+    if (In(command.opcode(), opcodes::kRows)) {
+      args->Number("out_h", static_cast<uint64_t>(command.Get(compute::out_h)));
     } else {
-      args->Number("out_w", static_cast<uint64_t>(command.Get("out_w")))
-          .Number("positions", static_cast<uint64_t>(command.Get("positions")));
+      args->Number("out_w", static_cast<uint64_t>(command.Get(compute::out_w)))
+          .Number("positions", static_cast<uint64_t>(command.Get(compute::positions)));
     }
-    if (command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow) {
-      args->Number("groups", static_cast<uint64_t>(command.Get("groups")));
+    if (In(command.opcode(), opcodes::kArray)) {
+      args->Number("groups", static_cast<uint64_t>(command.Get(compute::groups)));
     }
-    args->Address("output", static_cast<uint64_t>(command.Get("out_base")));
+    args->Address("output", static_cast<uint64_t>(command.Get(compute::out_base)));
   }
 
   /// Layers, and below them what their cycles were spent on.
@@ -312,7 +306,7 @@ class TraceFile {
       args.Number("tag", event->tag);
       if (command != nullptr) {
         DescribeBarriers(unit, *command, &args);
-        if (command->opcode() == Opcode::kLoad || command->opcode() == Opcode::kStore) {
+        if (InfoOf(command->opcode()).layout->id == LayoutId::kDma) {
           DescribeTransfer(*command, &args);
         } else if (unit >= kFirstPeUnit) {
           DescribeCompute(*command, &args);
@@ -335,8 +329,8 @@ class TraceFile {
   void Wait(uint32_t unit, const TimelineEvent& event, const Command* command) {
     Args args;
     if (unit == kDispatcherUnit) {
-      const bool engines = command != nullptr && (command->opcode() == Opcode::kEnd ||
-                                                  command->opcode() == Opcode::kFence);
+      const bool engines =
+          command != nullptr && InfoOf(command->opcode()).engine == EngineKind::kSync;
       out_.Slice(kUnitTrack + unit, "wait", engines ? "engines run" : "queue is full", event.begin,
                  event.end, args);
       return;

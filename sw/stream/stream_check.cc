@@ -15,44 +15,15 @@
 namespace npugen {
 namespace {
 
-/// Queue of a command: 0 load, 1 store, 2 + pe; empty for END and FENCE.
-std::vector<size_t> QueuesOf(const NpuConfig& config, const Command& command) {
-  switch (command.opcode()) {
-    case Opcode::kEnd:
-    case Opcode::kFence:
-      return {};
-    case Opcode::kLoad:
-      return {0};
-    case Opcode::kStore:
-      return {1};
-    default:
-      break;
-  }
-  std::vector<size_t> queues;
-  for (size_t pe = 0; pe < config.pes(); ++pe) {
-    if (command.Get("pe_mask") >> pe & 1) queues.push_back(2 + pe);
-  }
-  return queues;
-}
-
-/// Bytes that a LOAD or STORE writes; none for a LOAD of one entry.
-int64_t BoxBytes(const Command& command) {
-  int64_t bytes = command.Get("size0");
-  for (const char* size : {"size1", "size2", "size3", "size4"}) {
-    bytes *= std::max<int64_t>(command.Get(size), 1);
-  }
-  return bytes;
-}
-
 /// Runs barrier counts and queues alone. Since counts only grow, any order of execution gives the
 /// same answer, so one order decides.
 void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamReport* report) {
-  std::vector<std::deque<size_t>> queues(2 + config.pes());
+  std::vector<std::deque<size_t>> queues(kFirstPeEngine + config.pes());
   std::array<int64_t, kMostBarriers> barriers = {};
   const auto holds = [&](const Command& command, int number) {
-    const std::string wait = number == 0 ? "wait0" : "wait1";
-    return command.Get(wait + "_en") == 0 ||
-           barriers[command.Get(wait + "_id")] >= WaitCount(config, command, number);
+    const WaitFields& wait = kWaits[number];
+    return command.Get(wait.enable) == 0 ||
+           barriers[command.Get(wait.id)] >= WaitCount(config, command, number);
   };
   size_t next = 0;
   for (;;) {
@@ -62,9 +33,11 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
       while (!queue.empty()) {
         const Command& command = stream.commands[queue.front()];
         if (!holds(command, 0) || !holds(command, 1)) break;
-        if (command.Get("signal_en") != 0) {
-          int64_t& count = barriers[command.Get("signal_id") + (q < 2 ? 0 : q - 2)];
-          const bool bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
+        if (command.Get(header::signal_en) != 0) {
+          int64_t& count = barriers[command.Get(header::signal_id) +
+                                    (q < kFirstPeEngine ? 0 : q - kFirstPeEngine)];
+          const bool bytes =
+              command.opcode() == Opcode::kLoad && command.Get(header::signal_bytes) != 0;
           count += bytes ? BoxBytes(command) : 1;
           if (count >= int64_t{1} << kBarrierCountBits) {
             report->problems.push_back(
@@ -78,16 +51,16 @@ void CheckDeadlock(const NpuConfig& config, const DecodedStream& stream, StreamR
     }
     while (next < stream.commands.size()) {
       const Command& command = stream.commands[next];
-      const std::vector<size_t> targets = QueuesOf(config, command);
+      const std::vector<int> targets = EnginesOf(command, config.pes());
       bool room = true;
       if (targets.empty()) {
         for (const auto& queue : queues) room = room && queue.empty();
       }
-      for (size_t target : targets) {
+      for (int target : targets) {
         room = room && queues[target].size() < config.command_queue_depth;
       }
       if (!room) break;
-      for (size_t target : targets) queues[target].push_back(next);
+      for (int target : targets) queues[target].push_back(next);
       ++next;
       moved = true;
     }
@@ -112,13 +85,15 @@ constexpr int64_t kLargestGatherRows = 4;
 /// Slices of strung rows: their steps follow from run and kernel, and they span at most four rows.
 template <typename Problem>
 void CheckStrungRows(const NpuConfig& config, const Command& command, const Problem& problem) {
-  const int64_t run = command.Get("run_bytes"), rows = command.Get("win_rows");
+  const int64_t run = command.Get(compute::run_bytes), rows = command.Get(compute::win_rows);
   if (command.opcode() != Opcode::kMatmul || run == 0) return;
-  const int64_t whole_rows = command.Get("win_cols"), slices = command.Get("k0_count");
+  const int64_t whole_rows = command.Get(compute::win_cols),
+                slices = command.Get(compute::k0_count);
   const int64_t simd = config.simd;
-  const bool steps = command.Get("k1_step") == simd % run && whole_rows == simd / run &&
-                     command.Get("k2_y_step") == whole_rows * command.Get("win_y_step") &&
-                     command.Get("k2_row_step") == whole_rows * command.Get("win_row_step");
+  const bool steps =
+      command.Get(compute::k1_step) == simd % run && whole_rows == simd / run &&
+      command.Get(compute::k2_y_step) == whole_rows * command.Get(compute::win_y_step) &&
+      command.Get(compute::k2_row_step) == whole_rows * command.Get(compute::win_row_step);
   if (!steps || slices * simd >= rows * run + simd) {
     problem(fmt::format("slices of rows of {} bytes", run));
   }
@@ -135,37 +110,38 @@ void CheckStrungRows(const NpuConfig& config, const Command& command, const Prob
 void CheckFields(const NpuConfig& config, const Command& command, size_t number,
                  StreamReport* report) {
   const auto problem = [&](std::string_view text) {
-    report->problems.push_back(fmt::format("command {} ({}): {}", number,
-                                           FindOpcode(command.words()[0] & 0xff)->name, text));
+    report->problems.push_back(
+        fmt::format("command {} ({}): {}", number, InfoOf(command.opcode()).name, text));
   };
-  if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return;
   if (command.opcode() == Opcode::kLoad && command.entries() == 1) return;
   if (const std::optional<std::string> text = CheckCommandFields(config, command)) {
     problem(*text);
     return;
   }
-  if (command.Get("pe_mask") >> config.pes() != 0)
-    problem("pe_mask names a PE that does not exist");
-  if (command.opcode() == Opcode::kStore || command.opcode() == Opcode::kLoad) {
-    const bool core = command.opcode() == Opcode::kLoad && command.Get("core_memory") != 0;
-    if (core && command.Get("core_mask") >> config.cores != 0) {
+  const OpcodeInfo& info = InfoOf(command.opcode());
+  if (info.engine == EngineKind::kSync) return;
+  if (command.pe_mask() >> config.pes() != 0) problem("pe_mask names a PE that does not exist");
+  if (info.layout->id == LayoutId::kDma) {
+    const bool core = command.opcode() == Opcode::kLoad && command.Get(dma::core_memory) != 0;
+    if (core && command.Get(dma::core_mask) >> config.cores != 0) {
       problem("core_mask names a core that does not exist");
     }
-    if (command.Get("bounds") != 0 && command.entries() < 7) problem("bounds need 7 entries");
+    if (command.Get(dma::bounds) != 0 && command.entries() < 7) problem("bounds need 7 entries");
     return;
   }
-  const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
-  if (array || command.opcode() == Opcode::kMaxPool) {
-    if (command.Get("positions") % command.Get("out_w") != 0) {
+  if (In(command.opcode(), opcodes::kWalks)) {
+    if (command.Get(compute::positions) % command.Get(compute::out_w) != 0) {
       problem("positions end within a row");
     }
-    if (command.Get("groups") * command.Get("group_channels") < command.Get("channels") ||
-        (command.Get("groups") - 1) * command.Get("group_channels") >= command.Get("channels")) {
+    if (command.Get(compute::groups) * command.Get(compute::group_channels) <
+            command.Get(compute::channels) ||
+        (command.Get(compute::groups) - 1) * command.Get(compute::group_channels) >=
+            command.Get(compute::channels)) {
       problem("groups do not cover the channels");
     }
     CheckStrungRows(config, command, problem);
   }
-  for (const char* shift : {"out_shift", "b_shift"}) {
+  for (const CommandField& shift : {compute::out_shift, compute::b_shift}) {
     if (std::abs(command.Get(shift)) > kLargestShift) problem("a shift of more than 31 places");
   }
 }

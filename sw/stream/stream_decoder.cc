@@ -29,31 +29,32 @@ struct Refusal {
 /// second one and the barriers of these PEs, then all the rest.
 Refusal RefusalOf(const NpuConfig& config, const Command& command) {
   constexpr uint32_t kWordsWithPes = 2 * kWordsPerEntry;
-  for (const char* barrier : {"wait0", "wait1", "signal"}) {
-    if (command.Get(std::string(barrier) + "_en") != 0 &&
-        command.Get(std::string(barrier) + "_id") >= config.barriers()) {
-      return {"BadBarrier", "barrier number out of range"};
-    }
+  const HeaderFields f(command);
+  if ((f.wait0_en != 0 && f.wait0_id >= config.barriers()) ||
+      (f.wait1_en != 0 && f.wait1_id >= config.barriers()) ||
+      (f.signal_en != 0 && f.signal_id >= config.barriers())) {
+    return {"BadBarrier", "barrier number out of range"};
   }
-  const OpcodeInfo& info = *FindOpcode(command.words()[0] & 0xff);
-  if (info.layout == &kComputeLayout) {
+  const OpcodeInfo& info = InfoOf(command.opcode());
+  const HardwareFeatures features = config.features();
+  if (info.layout->id == LayoutId::kCompute) {
     for (uint32_t word = 0; word < kWordsWithPes; ++word) {
-      if (command.words()[word] & ~UsedBits(info.opcode, word, config.bnn_enabled != 0)) {
+      if (command.words()[word] & ~UsedBits(info.opcode, word, features)) {
         return {"BadField", *CheckDispatch(config, command)};
       }
     }
-    const int64_t mask = command.Get("pe_mask");
+    const uint64_t mask = command.pe_mask();
     if (mask == 0 || mask >> config.pes() != 0) {
       return {"BadField", "pe_mask names no PE, or one that does not exist"};
     }
-    const int last_pe = std::bit_width(static_cast<uint64_t>(mask)) - 1;
-    if (command.Get("signal_en") != 0 && command.Get("signal_id") + last_pe >= config.barriers()) {
+    const int last_pe = std::bit_width(mask) - 1;
+    if (f.signal_en != 0 && f.signal_id + last_pe >= config.barriers()) {
       return {"BadBarrier", "a PE's barrier is out of range"};
     }
   }
   if (std::optional<std::string> problem = CheckDispatch(config, command)) {
     uint32_t word = 0;
-    while ((command.words()[word] & ~UsedBits(info.opcode, word, config.bnn_enabled != 0)) == 0) {
+    while ((command.words()[word] & ~UsedBits(info.opcode, word, features)) == 0) {
       ++word;
     }
     return {"BadField", *std::move(problem), word / kWordsPerEntry};
@@ -71,17 +72,18 @@ uint8_t ErrorCode(std::string_view name) {
 }
 
 int64_t WaitCount(const NpuConfig& config, const Command& command, int number) {
-  const int64_t count = command.Get(number == 0 ? "wait0_count" : "wait1_count");
-  const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
-  if (number == 0 || !array || command.Get("follow") == 0) return count;
+  const int64_t count = command.Get(kWaits[number].count);
+  if (number == 0 || !In(command.opcode(), opcodes::kArray) || command.Get(compute::follow) == 0)
+    return count;
   const int64_t row_bytes = config.core_row_bytes();
   const int64_t weights = int64_t{config.lanes} * config.simd;
-  const int64_t bytes = command.Get("packed_weights") != 0 ? (weights + 1) / 2 : weights;
-  const int64_t slices =
-      command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
-  const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
-                       slices * ((bytes + row_bytes - 1) / row_bytes) +
-                       (command.Get("gated") != 0 ? int64_t{config.gate_rows()} : 0);
+  const int64_t bytes = command.Get(compute::packed_weights) != 0 ? (weights + 1) / 2 : weights;
+  const int64_t slices = command.Get(compute::k0_count) * command.Get(compute::k1_count) *
+                         command.Get(compute::k2_count);
+  const int64_t rows =
+      (command.Get(compute::groups) - 1) * command.Get(compute::weight_group_rows) +
+      slices * ((bytes + row_bytes - 1) / row_bytes) +
+      (command.Get(compute::gated) != 0 ? int64_t{config.gate_rows()} : 0);
   return count + (rows - 1) * row_bytes;
 }
 
@@ -127,9 +129,7 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     const uint32_t length = (header >> 8) & 0xff;
     const uint64_t bytes = uint64_t{length} * kEntryBytes;
     const bool is_end = info->opcode == Opcode::kEnd;
-    if (length < info->min_entries || length > info->max_entries ||
-        (is_end ? at + bytes != end : at + bytes >= end) ||
-        (info->layout == &kDmaLayout && length % 2 == 0)) {
+    if (!info->HasLength(length) || (is_end ? at + bytes != end : at + bytes >= end)) {
       return fail("BadLength", at, tag, fmt::format("{} with {} entries", info->name, length));
     }
     std::vector<uint32_t> words(length * kWordsPerEntry);

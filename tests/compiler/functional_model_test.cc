@@ -38,7 +38,10 @@ std::vector<uint8_t> Stream(const NpuConfig& config, const std::vector<Command>&
 Command Make(Opcode opcode, uint32_t entries,
              const std::vector<std::pair<std::string, int64_t>>& fields) {
   Command command(opcode, entries, 7);
-  for (const auto& [name, value] : fields) EXPECT_TRUE(command.Set(name, value)) << name;
+  for (const auto& [name, value] : fields) {
+    const CommandField* field = FindField(opcode, name);
+    EXPECT_TRUE(field != nullptr && command.Set(*field, value)) << name;
+  }
   return command;
 }
 
@@ -151,12 +154,13 @@ TEST(FunctionalModel, LoadsAheadOfTheirSourceShow) {
     Command store(Opcode::kStore, 3, 1);
     Command load(Opcode::kLoad, 3, 2);
     for (Command* command : {&store, &load}) {
-      ASSERT_TRUE(command->Set("window", 1) && command->Set("pe_mask", 1) &&
-                  command->Set("size0", 64));
+      ASSERT_TRUE(command->Set(dma::window, 1) && command->Set(dma::pe_mask, 1) &&
+                  command->Set(dma::size0, 64));
     }
-    ASSERT_TRUE(store.Set("signal_en", 1) && store.Set("signal_id", 1));
-    ASSERT_TRUE(load.Set("wait0_en", 1) && load.Set("wait0_id", 1) && load.Set("wait0_count", 1) &&
-                load.Set("local_address", 1024) && load.Set("ahead", ahead));
+    ASSERT_TRUE(store.Set(header::signal_en, 1) && store.Set(header::signal_id, 1));
+    ASSERT_TRUE(load.Set(header::wait0_en, 1) && load.Set(header::wait0_id, 1) &&
+                load.Set(header::wait0_count, 1) && load.Set(dma::local_address, 1024) &&
+                load.Set(header::ahead, ahead));
     std::vector<uint32_t> words = {kStreamMagic,
                                    kCommandSetVersion,
                                    static_cast<uint32_t>(config.hash),

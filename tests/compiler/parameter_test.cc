@@ -24,21 +24,22 @@ Cores CoresOf(const NpuConfig& config, const Program& program) {
   for (const Command& command : DecodeStream(config, program.image, program.cold_offset).commands) {
     const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
     const bool load = command.opcode() == Opcode::kLoad && command.entries() > 1 &&
-                      command.Get("core_memory") != 0;
+                      command.Get(dma::core_memory) != 0;
     const bool table = command.opcode() == Opcode::kLookup || command.opcode() == Opcode::kSoftmax;
     if (!array && !load && !table) continue;
     for (uint32_t pe = 0; pe < config.pes(); ++pe) {
-      if ((command.Get("pe_mask") >> pe & 1) == 0) continue;
+      if ((command.pe_mask() >> pe & 1) == 0) continue;
       if (load) {
         for (uint32_t core = 0; core < config.cores; ++core) {
-          if ((command.Get("core_mask") >> core & 1) != 0) {
+          if ((command.Get(dma::core_mask) >> core & 1) != 0) {
             cores.loaded[pe] = std::max<int64_t>(cores.loaded[pe], core + 1);
           }
         }
         continue;
       }
       const int64_t channels =
-          array ? std::min(command.Get("group_channels"), command.Get("channels")) : 1;
+          array ? std::min(command.Get(compute::group_channels), command.Get(compute::channels))
+                : 1;
       const int64_t used = (channels + config.lanes - 1) / config.lanes;
       cores.used[pe] = std::max(cores.used[pe], used);
     }

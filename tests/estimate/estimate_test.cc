@@ -230,7 +230,7 @@ TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
   // As npu_command_queue: the command shown, the words of the memory, and one at its output.
   constexpr uint32_t kDepth = 2, kEntries = 3;
   estimate::StreamCommand command;
-  command.header.entries = kEntries;
+  command.header.length = kEntries;
   estimate::CommandQueue queue(kDepth, kEntries);
   uint32_t pushed = 0;
   uint64_t now = 0;
@@ -258,7 +258,7 @@ TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
   // 2 x 2 pooling of 200 positions in two groups: more vectors than are stepped through.
   const NpuConfig config = Config("edge");
   const estimate::BankMap banks(config);
-  estimate::ComputeFields f;
+  ComputeFields f;
   f.act_base = 1000;
   f.out_w = 20;
   f.out_h = 10;
@@ -310,7 +310,7 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
   const auto bank = [&](uint64_t address) { return uint64_t{1} << config.pe_bank_of(address); };
   std::vector<uint64_t> masks;
   // A 3 x 3 window over 4 rows of 11 positions of 16 channels, padding around them.
-  estimate::ComputeFields f;
+  ComputeFields f;
   f.act_base = 4096 - 176;
   f.y_start = -1;
   f.x_start = -16;
@@ -342,7 +342,7 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
   EXPECT_EQ(ChunkBanks(config, banks, window, 0, 16, 0), bank(8192 + 176 + 5 * 16));
 
   // Whole vectors: slice k0 = 1 of 64 channels is 16 bytes further on.
-  estimate::ComputeFields dense = f;
+  ComputeFields dense = f;
   dense.act_base = 1000;
   dense.x_start = dense.y_start = 0;
   dense.k0_count = 4;
@@ -363,7 +363,7 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
 uint64_t PooledCycles(const NpuConfig& config, bool loads) {
   const estimate::BankMap banks(config);
   const estimate::Barriers barriers(config.barriers());
-  estimate::ComputeFields f;
+  ComputeFields f;
   f.drain = f.acc_init = 1;
   f.out_w = f.out_h = f.positions = 1;
   f.groups = 8;
@@ -381,7 +381,7 @@ uint64_t PooledCycles(const NpuConfig& config, bool loads) {
   EXPECT_EQ(plan.slice_rows, 4u);
   EXPECT_EQ(plan.record_rows, 9u);
   estimate::PeTiming pe(config, banks, barriers);
-  const estimate::HeaderFields header;
+  const HeaderFields header;
   pe.Start(&plan, &header, 0);
   uint64_t now = 0, word = 0;
   for (bool ended = false; !ended && now < 10000; ++now) {
@@ -413,7 +413,7 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   const NpuConfig config = Config("edge");
   const estimate::BankMap banks(config);
   estimate::Barriers barriers(config.barriers());
-  estimate::ComputeFields f;
+  ComputeFields f;
   f.acc_init = f.drain = f.follow = 1;
   f.out_w = f.positions = 16;
   f.groups = f.in_h = 1;
@@ -424,7 +424,7 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   f.out_base = 8192;
   const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMatmul, f);
   ASSERT_EQ(plan.slice_rows, 4u);
-  estimate::HeaderFields header;
+  HeaderFields header;
   header.wait1_en = 1;
   for (uint64_t row = 1; row < 16; ++row) barriers.Arrive(0, config.core_row_bytes(), 10 * row);
   estimate::PeTiming pe(config, banks, barriers);

@@ -142,6 +142,10 @@ TEST(Cli, ErrorReference) {
   testing::ExpectGolden(kSourceDir / "docs/errors.md", ErrorReference());
 }
 
+TEST(Cli, CommandReference) {
+  testing::ExpectGolden(kSourceDir / "docs/commands.md", Npugen("command-reference").out);
+}
+
 // Every help lists every status that an error of the table can end the program with.
 TEST(Cli, ExitStatusesInEveryHelp) {
   std::set<int> statuses = {0};

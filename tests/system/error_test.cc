@@ -102,10 +102,10 @@ class ErrorTest : public ::testing::Test {
   static Command Dma(Opcode opcode, Window window, uint32_t offset, uint32_t bytes,
                      uint32_t tag = 5) {
     Command command(opcode, 3, tag);
-    EXPECT_TRUE(command.Set("window", static_cast<int64_t>(window)));
-    EXPECT_TRUE(command.Set("global_offset", offset));
-    EXPECT_TRUE(command.Set("pe_mask", 1));
-    EXPECT_TRUE(command.Set("size0", bytes));
+    EXPECT_TRUE(command.Set(dma::window, static_cast<int64_t>(window)));
+    EXPECT_TRUE(command.Set(dma::global_offset, offset));
+    EXPECT_TRUE(command.Set(dma::pe_mask, 1));
+    EXPECT_TRUE(command.Set(dma::size0, bytes));
     return command;
   }
 
@@ -243,9 +243,10 @@ TEST_F(ErrorTest, LastByteOfAWindowIsAllowed) {
   windows[3].size = 64;
   for (int i = 0; i < 64; ++i) Memory(windows[2].base)[i] = static_cast<uint8_t>(3 * i + 1);
   Command load = Dma(Opcode::kLoad, Window::kInput, 1, 63);
-  ASSERT_TRUE(load.Set("signal_id", 2) && load.Set("signal_en", 1));
+  ASSERT_TRUE(load.Set(header::signal_id, 2) && load.Set(header::signal_en, 1));
   Command store = Dma(Opcode::kStore, Window::kOutput, 1, 63);
-  ASSERT_TRUE(store.Set("wait0_id", 2) && store.Set("wait0_en", 1) && store.Set("wait0_count", 1));
+  ASSERT_TRUE(store.Set(header::wait0_id, 2) && store.Set(header::wait0_en, 1) &&
+              store.Set(header::wait0_count, 1));
   const npu_error_report report = RunStream({load, store, End()}, windows);
   EXPECT_EQ(report.code, NPU_ERROR_NONE);
   EXPECT_EQ(std::memcmp(Memory(windows[2].base) + 1, Memory(windows[3].base) + 1, 63), 0);
@@ -285,7 +286,8 @@ TEST_F(ErrorTest, DamagedStreams) {
 
 TEST_F(ErrorTest, DeadlockIsFound) {
   Command load = Dma(Opcode::kLoad, Window::kInput, 0, 16, 9);
-  ASSERT_TRUE(load.Set("wait0_id", 3) && load.Set("wait0_en", 1) && load.Set("wait0_count", 1));
+  ASSERT_TRUE(load.Set(header::wait0_id, 3) && load.Set(header::wait0_en, 1) &&
+              load.Set(header::wait0_count, 1));
   const npu_error_report report = RunStream({load, End()}, FreeWindows());
   EXPECT_EQ(report.code, NPU_ERROR_DEADLOCK);
   ExpectNextJobRight();
@@ -294,16 +296,18 @@ TEST_F(ErrorTest, DeadlockIsFound) {
 TEST_F(ErrorTest, WeightsThatNeverArriveAreADeadlock) {
   // The command begins with its first weight row and follows a LOAD that brings no second one.
   Command load = Dma(Opcode::kLoad, Window::kInput, 0, config_.core_row_bytes(), 9);
-  ASSERT_TRUE(load.Set("core_memory", 1) && load.Set("core_mask", 1) && load.Set("signal_id", 0) &&
-              load.Set("signal_en", 1) && load.Set("signal_bytes", 1));
+  ASSERT_TRUE(load.Set(dma::core_memory, 1) && load.Set(dma::core_mask, 1) &&
+              load.Set(header::signal_id, 0) && load.Set(header::signal_en, 1) &&
+              load.Set(header::signal_bytes, 1));
   Command matmul(Opcode::kMatmul, 8, 12);
   for (const char* field :
        {"pe_mask", "acc_init", "drain", "out_w", "positions", "groups", "channels",
         "group_channels", "k1_count", "k2_count", "in_h", "follow", "wait1_en"}) {
-    ASSERT_TRUE(matmul.Set(field, 1)) << field;
+    ASSERT_TRUE(matmul.Set(*FindField(Opcode::kMatmul, field), 1)) << field;
   }
-  ASSERT_TRUE(matmul.Set("k0_count", 8) && matmul.Set("row_bytes", 8 * config_.simd) &&
-              matmul.Set("wait1_count", config_.core_row_bytes()));
+  ASSERT_TRUE(matmul.Set(compute::k0_count, 8) &&
+              matmul.Set(compute::row_bytes, 8 * config_.simd) &&
+              matmul.Set(header::wait1_count, config_.core_row_bytes()));
   const npu_error_report report = RunStream({load, matmul, End()}, FreeWindows());
   EXPECT_EQ(report.code, NPU_ERROR_DEADLOCK);
   EXPECT_EQ(report.tag, 12u);
@@ -316,20 +320,23 @@ TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
   for (int i = 0; i < 9; ++i) {
     commands.push_back(
         Dma(Opcode::kLoad, Window::kInput, 64 * i, 64, static_cast<uint16_t>(20 + i)));
-    ASSERT_TRUE(commands.back().Set("local_address", 64 * i) && commands.back().Set("ahead", 1) &&
-                commands.back().Set("wait0_id", 3) && commands.back().Set("wait0_en", 1) &&
-                commands.back().Set("wait0_count", 1));
+    ASSERT_TRUE(commands.back().Set(dma::local_address, 64 * i) &&
+                commands.back().Set(header::ahead, 1) && commands.back().Set(header::wait0_id, 3) &&
+                commands.back().Set(header::wait0_en, 1) &&
+                commands.back().Set(header::wait0_count, 1));
   }
   commands.push_back(Command(Opcode::kLoad, 1, 40));
-  ASSERT_TRUE(commands.back().Set("signal_id", 5) && commands.back().Set("signal_en", 1));
+  ASSERT_TRUE(commands.back().Set(header::signal_id, 5) &&
+              commands.back().Set(header::signal_en, 1));
   Command store = Dma(Opcode::kStore, Window::kOutput, 0, 9 * 64, 41);
-  ASSERT_TRUE(store.Set("wait0_id", 5) && store.Set("wait0_en", 1) && store.Set("wait0_count", 1));
+  ASSERT_TRUE(store.Set(header::wait0_id, 5) && store.Set(header::wait0_en, 1) &&
+              store.Set(header::wait0_count, 1));
   const std::vector<Command> tail = {store, End()};
   for (const bool deadlock : {true, false}) {
     std::vector<Command> stream = commands;
     if (!deadlock) {
       stream.insert(stream.begin(), Dma(Opcode::kStore, Window::kScratch, 0, 16, 1));
-      ASSERT_TRUE(stream[0].Set("signal_id", 3) && stream[0].Set("signal_en", 1));
+      ASSERT_TRUE(stream[0].Set(header::signal_id, 3) && stream[0].Set(header::signal_en, 1));
     }
     stream.insert(stream.end(), tail.begin(), tail.end());
     const Windows windows = FreeWindows();
@@ -347,7 +354,7 @@ TEST_F(ErrorTest, LoadsTakenAheadOfTheirWaits) {
 
 TEST_F(ErrorTest, BadBarrierAndBadField) {
   Command load = Dma(Opcode::kLoad, Window::kInput, 0, 16);
-  ASSERT_TRUE(load.Set("wait0_id", 16) && load.Set("wait0_en", 1));
+  ASSERT_TRUE(load.Set(header::wait0_id, 16) && load.Set(header::wait0_en, 1));
   EXPECT_EQ(RunStream({load, End()}, FreeWindows()).code, NPU_ERROR_BAD_BARRIER);
   ExpectNextJobRight();
   const Command empty = Dma(Opcode::kLoad, Window::kInput, 0, 0);
@@ -356,7 +363,7 @@ TEST_F(ErrorTest, BadBarrierAndBadField) {
 
 TEST_F(ErrorTest, LocalBounds) {
   Command load = Dma(Opcode::kLoad, Window::kInput, 0, 16);
-  ASSERT_TRUE(load.Set("local_address", config_.pe_memory_bytes - 15));
+  ASSERT_TRUE(load.Set(dma::local_address, config_.pe_memory_bytes - 15));
   const npu_error_report report = RunStream({load, End()}, FreeWindows());
   ExpectError(report, NPU_ERROR_LOCAL_BOUNDS, 1);
 }

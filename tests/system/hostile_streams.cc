@@ -62,7 +62,7 @@ void SetWord(std::vector<uint32_t>* words, const CommandField& field, int64_t va
 }
 
 bool Uses(const CommandField& field, Opcode opcode, bool binary_unit) {
-  return (field.users & Only(opcode)) != 0 && (binary_unit || !field.binary_unit);
+  return In(opcode, field.users) && (binary_unit || field.feature != kBinaryUnitKey);
 }
 
 /// Words of commands as they stand in a stream; they need not be legal any more.
@@ -142,9 +142,9 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
   for (uint64_t i = 0; i < count; ++i) {
     const std::span<const OpcodeInfo> opcodes = AllOpcodes();
     const OpcodeInfo& info = opcodes[1 + random.Below(opcodes.size() - 1)];
-    uint32_t entries = info.max_entries;
+    uint32_t entries = info.most_entries;
     if (info.layout == &kDmaLayout) entries = random.Chance(2) ? 3 : 7;
-    entries = std::clamp<uint32_t>(entries, info.min_entries, info.max_entries);
+    entries = std::clamp<uint32_t>(entries, info.least_entries, info.most_entries);
     Command command(info.opcode, entries, static_cast<uint32_t>(random.Below(0x10000)));
     std::vector<uint32_t> fields = command.words();
     for (const CommandField& field : info.layout->fields) {
@@ -257,16 +257,6 @@ bool AccessLog::Wrote(size_t memory, size_t address, uint8_t value) const {
 
 namespace {
 
-/// Bytes that a LOAD writes.
-int64_t BoxBytes(const Command& command) {
-  if (command.entries() == 1) return 0;
-  int64_t bytes = command.Get("size0");
-  for (const char* size : {"size1", "size2", "size3", "size4"}) {
-    bytes = std::min<int64_t>(bytes * std::max<int64_t>(command.Get(size), 1), 1 << 30);
-  }
-  return bytes;
-}
-
 /// What may have begun, in any order of the engines, while one command is not complete.
 class Progress {
  public:
@@ -283,10 +273,11 @@ class Progress {
           began_.insert({&command, q});
           if (!Completes(config, command)) break;
           const bool is_held = &command == held && q == held_queue;
-          const bool bytes = q == 0 && command.Get("signal_bytes") != 0;
+          const bool bytes = q == 0 && command.Get(header::signal_bytes) != 0;
           if (is_held && part_) break;
-          if (command.Get("signal_en") != 0) {
-            const int64_t id = command.Get("signal_id") + (q < 2 ? 0 : static_cast<int64_t>(q) - 2);
+          if (command.Get(header::signal_en) != 0) {
+            const int64_t id =
+                command.Get(header::signal_id) + (q < 2 ? 0 : static_cast<int64_t>(q) - 2);
             const int64_t all = bytes ? BoxBytes(command) : 1;
             barriers_[id] += is_held ? (bytes ? std::max<int64_t>(all - 1, 0) : 0) : all;
           }
@@ -304,12 +295,8 @@ class Progress {
         const bool empty = std::all_of(queues_.begin(), queues_.end(),
                                        [](const auto& queue) { return queue.empty(); });
         if (alone && !empty) break;
-        if (command.opcode() == Opcode::kLoad) queues_[0].push_back(&command);
-        if (command.opcode() == Opcode::kStore) queues_[1].push_back(&command);
-        if (static_cast<uint8_t>(command.opcode()) >= 0x30) {
-          for (size_t pe = 0; pe < config.pes(); ++pe) {
-            if (command.Get("pe_mask") >> pe & 1) queues_[2 + pe].push_back(&command);
-          }
+        for (const int engine : EnginesOf(command, config.pes())) {
+          queues_[engine].push_back(&command);
         }
         ++next;
         moved = true;
@@ -317,7 +304,7 @@ class Progress {
     }
     // LOADs that are read ahead of their waits.
     for (const Command* load : queues_[0]) {
-      const bool ahead = load->Get("ahead") != 0 && load->Get("local_source") == 0;
+      const bool ahead = load->Get(header::ahead) != 0 && load->Get(dma::local_source) == 0;
       if (ahead) {
         read_ahead_.insert(load);
       } else if (load->entries() > 1 && !Holds(*load)) {
@@ -333,11 +320,9 @@ class Progress {
  private:
   /// A command that follows its weights begins with the first one.
   bool Holds(const Command& command) const {
-    for (const char* wait : {"wait0", "wait1"}) {
-      const std::string name = wait;
-      if (command.Get(name + "_en") != 0 &&
-          barriers_[static_cast<size_t>(command.Get(name + "_id"))] <
-              command.Get(name + "_count")) {
+    for (const WaitFields& wait : kWaits) {
+      if (command.Get(wait.enable) != 0 &&
+          barriers_[static_cast<size_t>(command.Get(wait.id))] < command.Get(wait.count)) {
         return false;
       }
     }
@@ -346,8 +331,9 @@ class Progress {
 
   /// Its last row is there.
   bool Completes(const NpuConfig& config, const Command& command) const {
-    return command.Get("wait1_en") == 0 ||
-           barriers_[static_cast<size_t>(command.Get("wait1_id"))] >= WaitCount(config, command, 1);
+    return command.Get(header::wait1_en) == 0 ||
+           barriers_[static_cast<size_t>(command.Get(header::wait1_id))] >=
+               WaitCount(config, command, 1);
   }
 
   std::vector<std::deque<const Command*>> queues_;
@@ -386,14 +372,14 @@ bool AccessLog::Races(const Accesses& a, const Accesses& b,
   const Accesses& load = a.queue == 0 ? a : b;
   const Accesses& follower = a.queue == 0 ? b : a;
   if (load.queue != 0 || follower.queue < 2 || both_write || Overlap(load.reads, follower.writes) ||
-      load.command->entries() != 3 || load.command->Get("signal_bytes") == 0 ||
-      load.command->Get("signal_en") == 0 || load.command->Get("core_memory") == 0) {
+      load.command->entries() != 3 || load.command->Get(header::signal_bytes) == 0 ||
+      load.command->Get(header::signal_en) == 0 || load.command->Get(dma::core_memory) == 0) {
     return true;
   }
   const Opcode opcode = follower.command->opcode();
   if ((opcode != Opcode::kMatmul && opcode != Opcode::kWindow) ||
-      follower.command->Get("follow") == 0 ||
-      follower.command->Get("wait1_id") != load.command->Get("signal_id")) {
+      follower.command->Get(compute::follow) == 0 ||
+      follower.command->Get(header::wait1_id) != load.command->Get(header::signal_id)) {
     return true;
   }
   int64_t before = 0;
@@ -401,12 +387,12 @@ bool AccessLog::Races(const Accesses& a, const Accesses& b,
   for (const Command& command : commands) {
     if (&command == load.command) counting = false;
     if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) continue;
-    if (command.Get("signal_en") == 0 ||
-        command.Get("signal_id") != load.command->Get("signal_id")) {
+    if (command.Get(header::signal_en) == 0 ||
+        command.Get(header::signal_id) != load.command->Get(header::signal_id)) {
       continue;
     }
     if (command.opcode() != Opcode::kLoad) return true;
-    if (counting) before += command.Get("signal_bytes") != 0 ? BoxBytes(command) : 1;
+    if (counting) before += command.Get(header::signal_bytes) != 0 ? BoxBytes(command) : 1;
   }
   const int64_t row_bytes = config_.core_row_bytes();
   const auto late = [&](const std::map<size_t, Bits>& reads, bool weights) {
@@ -415,10 +401,10 @@ bool AccessLog::Races(const Accesses& a, const Accesses& b,
       if (writes == load.writes.end()) continue;
       for (int64_t at = 0; at < static_cast<int64_t>(sizes_[memory]); ++at) {
         if (!Has(bits, at) || !Has(writes->second, at)) continue;
-        const int64_t needed = before + at - load.command->Get("local_address") + 1;
+        const int64_t needed = before + at - load.command->Get(dma::local_address) + 1;
         const int64_t row =
-            (at / row_bytes - follower.command->Get("weight_row")) & ((1 << 24) - 1);
-        if (needed > follower.command->Get("wait1_count") + (weights ? row * row_bytes : 0)) {
+            (at / row_bytes - follower.command->Get(compute::weight_row)) & ((1 << 24) - 1);
+        if (needed > follower.command->Get(header::wait1_count) + (weights ? row * row_bytes : 0)) {
           return true;
         }
       }

@@ -191,7 +191,10 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
   static Command Make(Opcode opcode, uint32_t entries,
                       const std::vector<std::pair<const char*, int64_t>>& fields) {
     Command command(opcode, entries, 1);
-    for (const auto& [name, value] : fields) EXPECT_TRUE(command.Set(name, value)) << name;
+    for (const auto& [name, value] : fields) {
+      const CommandField* field = FindField(opcode, name);
+      EXPECT_TRUE(field != nullptr && command.Set(*field, value)) << name;
+    }
     return command;
   }
   Command Load(int64_t pe, int64_t offset, int64_t bytes) const {
@@ -227,8 +230,8 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
       commands.push_back(
           Load(static_cast<int64_t>(is_core ? core / config_.cores : i), offset, bytes));
       if (is_core) {
-        EXPECT_TRUE(commands.back().Set("core_memory", 1) &&
-                    commands.back().Set("core_mask", 1 << core % config_.cores));
+        EXPECT_TRUE(commands.back().Set(dma::core_memory, 1) &&
+                    commands.back().Set(dma::core_mask, 1 << core % config_.cores));
       }
       offset += bytes;
     }
@@ -509,7 +512,7 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
         const OpcodeInfo& info = *FindOpcode(static_cast<uint8_t>(command.opcode()));
         fmt::print("  {}", info.name);
         for (const CommandField& field : info.layout->fields) {
-          const int64_t value = command.Get(field.name);
+          const int64_t value = command.Get(field);
           if (value != 0 && field.name != "opcode") fmt::print(" {}={}", field.name, value);
         }
         fmt::print("\n");
@@ -638,12 +641,9 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
       Command command = Make(opcode, 10, fields);
       bool uses = true;
       for (const auto& [name, value] : change) {
-        const std::string_view wanted = name;
-        const auto field =
-            std::find_if(kComputeLayout.fields.begin(), kComputeLayout.fields.end(),
-                         [&](const CommandField& candidate) { return candidate.name == wanted; });
-        ASSERT_NE(field, kComputeLayout.fields.end());
-        uses = uses && (field->users & Only(opcode)) != 0 && command.Set(name, value);
+        const CommandField* field = FindField(opcode, name);
+        ASSERT_NE(field, nullptr) << name;
+        uses = uses && In(opcode, field->users) && command.Set(*field, value);
       }
       if (!uses) continue;
       SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,

@@ -74,10 +74,12 @@ class IsolationTest : public ::testing::Test {
       for (uint32_t at = 0; at < kCopied; at += 2048) {
         // Source and destination are aligned differently.
         commands.push_back(Load(at + 3, 2048, at));
-        EXPECT_TRUE(commands.back().Set("signal_id", 2) && commands.back().Set("signal_en", 1));
+        EXPECT_TRUE(commands.back().Set(header::signal_id, 2) &&
+                    commands.back().Set(header::signal_en, 1));
         commands.push_back(Store(at, 2048, at + 5));
-        EXPECT_TRUE(commands.back().Set("wait0_id", 2) && commands.back().Set("wait0_en", 1) &&
-                    commands.back().Set("wait0_count", at / 2048 + 1));
+        EXPECT_TRUE(commands.back().Set(header::wait0_id, 2) &&
+                    commands.back().Set(header::wait0_en, 1) &&
+                    commands.back().Set(header::wait0_count, at / 2048 + 1));
       }
       commands.push_back(End());
       PlaceStream(windows[0].base, commands);
@@ -162,7 +164,10 @@ class IsolationTest : public ::testing::Test {
   static Command Make(Opcode opcode, uint32_t entries,
                       const std::vector<std::pair<const char*, int64_t>>& fields) {
     Command command(opcode, entries, 5);
-    for (const auto& [name, value] : fields) EXPECT_TRUE(command.Set(name, value)) << name;
+    for (const auto& [name, value] : fields) {
+      const CommandField* field = FindField(opcode, name);
+      EXPECT_TRUE(field != nullptr && command.Set(*field, value)) << name;
+    }
     return command;
   }
   static Command End() { return Command(Opcode::kEnd, 1, 0); }

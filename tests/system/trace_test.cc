@@ -444,25 +444,22 @@ TEST_P(TraceTest, AgreesWithCountersAndStream) {
   std::map<uint64_t, uint64_t> arrivals;  // by barrier
   std::set<uint64_t> gathered;            // barriers that count bytes
   for (const Command& command : stream.commands) {
-    const auto get = [&](const char* field) { return static_cast<uint64_t>(command.Get(field)); };
+    const HeaderFields f(command);
     expected["dispatch"].push_back(&command);
-    const bool signals = get("signal_en") != 0;
+    const bool signals = f.signal_en != 0;
     if (command.opcode() == Opcode::kLoad) {
       expected["LOAD"].push_back(&command);
-      uint64_t bytes = get("size0");
-      for (const char* size : {"size1", "size2", "size3", "size4"}) {
-        bytes *= std::max<uint64_t>(get(size), 1);
-      }
-      if (signals) arrivals[get("signal_id")] += get("signal_bytes") != 0 ? bytes : 1;
-      if (signals && get("signal_bytes") != 0) gathered.insert(get("signal_id"));
+      const auto bytes = static_cast<uint64_t>(BoxBytes(command));
+      if (signals) arrivals[f.signal_id] += f.signal_bytes != 0 ? bytes : 1;
+      if (signals && f.signal_bytes != 0) gathered.insert(f.signal_id);
     } else if (command.opcode() == Opcode::kStore) {
       expected["STORE"].push_back(&command);
-      if (signals) ++arrivals[get("signal_id")];
-    } else if (static_cast<uint8_t>(command.opcode()) >= 0x30) {
-      for (uint32_t pe = 0; pe < run.config.pes(); ++pe) {
-        if ((get("pe_mask") >> pe & 1) == 0) continue;
+      if (signals) ++arrivals[f.signal_id];
+    } else {
+      for (const int engine : EnginesOf(command, run.config.pes())) {
+        const int pe = engine - kFirstPeEngine;
         expected[fmt::format("PE {}", pe)].push_back(&command);
-        if (signals) ++arrivals[get("signal_id") + pe];
+        if (signals) ++arrivals[f.signal_id + pe];
       }
     }
   }
@@ -489,10 +486,10 @@ TEST_P(TraceTest, AgreesWithCountersAndStream) {
     if (track == "LOAD" || track == "dispatch") continue;
     const std::vector<Slice> slices = trace.Of(track, "command");
     for (size_t i = 0; i < slices.size(); ++i) {
-      for (const std::string wait : {"wait0", "wait1"}) {
-        if (commands[i]->Get(wait + "_en") == 0) continue;
-        const uint64_t barrier = static_cast<uint64_t>(commands[i]->Get(wait + "_id"));
-        const uint64_t needed = static_cast<uint64_t>(commands[i]->Get(wait + "_count"));
+      for (const WaitFields& wait : kWaits) {
+        if (commands[i]->Get(wait.enable) == 0) continue;
+        const uint64_t barrier = static_cast<uint64_t>(commands[i]->Get(wait.id));
+        const uint64_t needed = static_cast<uint64_t>(commands[i]->Get(wait.count));
         if (gathered.contains(barrier)) continue;
         uint64_t count = 0;
         for (const auto& [when, value] : trace.counters.at(fmt::format("barrier {}", barrier))) {

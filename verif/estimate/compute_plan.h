@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
-#include "verif/estimate/command_fields.h"
 
 namespace npugen::estimate {
 

@@ -184,7 +184,7 @@ void LoadEngine::TickWord(uint64_t now) {
   const bool end = word_last_ && word_last_run_;
   if (end) done_at_ = now + 1;
   if (header.signal_en == 0) return;
-  if (word_context_.command->dma.signal_bytes != 0) {
+  if (word_context_.command->header.signal_bytes != 0) {
     if (!word_context_.nothing) {
       around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), word_bytes_,
                               now + kCalibration.dma_signal);
@@ -309,7 +309,7 @@ void LoadEngine::CheckRun(uint64_t now) {
   if (check_valid_ || !runs_.valid(now)) return;
   if (runs_.first) {
     contexts_.push_back(
-        {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.entries == 1});
+        {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.length == 1});
   }
   check_valid_ = check_first_ = true;
   check_copies_ = !runs_.outside;
@@ -333,7 +333,7 @@ bool LoadEngine::Tick(uint64_t now) {
   bool take = false;
   if (next != nullptr) {
     const bool local = next->dma.local_source != 0;
-    const bool early = (next->dma.ahead != 0 && !local) || next->header.entries == 1;
+    const bool early = (next->header.ahead != 0 && !local) || next->header.length == 1;
     take = runs_.ready(now) && contexts_.size() < kCalibration.load_contexts &&
            waits_.size() < kCalibration.load_waits && !alone_ &&
            (early || (around_.barriers.Hold(next->header) && waits_.empty())) &&

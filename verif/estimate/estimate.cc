@@ -40,18 +40,17 @@ Stream PlanStream(const NpuConfig& config, const std::vector<Command>& commands)
   stream.commands.reserve(commands.size());
   for (const Command& command : commands) {
     StreamCommand item;
-    item.header = ReadHeader(command);
-    stream.entries += item.header.entries;
-    switch (command.opcode()) {
-      case Opcode::kLoad:
-      case Opcode::kStore:
-        item.dma = ReadDma(command);
+    item.header = HeaderFields(command);
+    stream.entries += item.header.length;
+    switch (InfoOf(command.opcode()).engine) {
+      case EngineKind::kLoad:
+      case EngineKind::kStore:
+        item.dma = DmaFields(command);
         break;
-      case Opcode::kEnd:
-      case Opcode::kFence:
+      case EngineKind::kSync:
         break;
-      default: {
-        const ComputeFields fields = ReadCompute(command);
+      case EngineKind::kPe: {
+        const ComputeFields fields(command);
         item.pe_mask = static_cast<uint32_t>(fields.pe_mask);
         item.compute = stream.plans.size();
         stream.plans.push_back(PlanCompute(config, banks, command.opcode(), fields));
@@ -242,9 +241,10 @@ class Machine {
   }
 
   CommandQueue* QueueOf(Opcode opcode) {
-    return opcode == Opcode::kLoad    ? &load_queue_
-           : opcode == Opcode::kStore ? &store_queue_
-                                      : nullptr;
+    const EngineKind engine = InfoOf(opcode).engine;
+    return engine == EngineKind::kLoad    ? &load_queue_
+           : engine == EngineKind::kStore ? &store_queue_
+                                          : nullptr;
   }
 
   bool Idle() const {
@@ -267,8 +267,8 @@ class Machine {
       return;
     }
     const StreamCommand& command = stream_.commands[position_];
-    const Opcode opcode = command.header.opcode;
-    if (opcode == Opcode::kEnd || opcode == Opcode::kFence) {
+    const auto opcode = static_cast<Opcode>(command.header.opcode);
+    if (InfoOf(opcode).engine == EngineKind::kSync) {
       if (!Idle() || (opcode == Opcode::kEnd && !fetch_.quiet())) return;
       fetch_.TakeEntry(now_);
       changed_ = true;
@@ -308,7 +308,7 @@ class Machine {
     fetch_.TakeEntry(now_);
     changed_ = true;
     StayAwake(3);
-    if (++entry_ == command.header.entries) {
+    if (++entry_ == command.header.length) {
       entry_ = 0;
       ++position_;
     }

@@ -25,7 +25,7 @@ bool Barriers::Update(uint64_t now) {
 
 void CommandQueue::Load(const StreamCommand* command, uint64_t now) {
   command_ = command;
-  if (++loaded_ == command->header.entries) full_at_ = now + 1;
+  if (++loaded_ == command->header.length) full_at_ = now + 1;
 }
 
 void CommandQueue::Push(const StreamCommand* command, uint64_t now) {

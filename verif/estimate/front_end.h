@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
-#include "verif/estimate/command_fields.h"
 #include "verif/estimate/ring.h"
 
 namespace npugen::estimate {

@@ -22,11 +22,6 @@ using functional::ProcessingElement;
 
 namespace {
 
-bool IsCompute(Opcode opcode) {
-  return opcode != Opcode::kEnd && opcode != Opcode::kFence && opcode != Opcode::kLoad &&
-         opcode != Opcode::kStore;
-}
-
 /// Loop bounds and strides of a DMA command; dimension 0 is the run.
 struct Box {
   int64_t size[5];
@@ -35,14 +30,12 @@ struct Box {
   int64_t start[5];
   int64_t extent[5];
   explicit Box(const Command& command) {
-    static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
-    for (int d = 0; d < 5; ++d) {
-      const std::string digit = kDigits[d];
-      size[d] = command.Get("size" + digit);
-      start[d] = command.Get("start" + digit);
-      extent[d] = command.Get("extent" + digit);
-      global_stride[d] = d == 0 ? 1 : command.Get("global_stride" + digit);
-      local_stride[d] = d == 0 ? 1 : command.Get("local_stride" + digit);
+    for (int d = 0; d < kBoxDimensions; ++d) {
+      size[d] = command.Get(*kBoxSize[d]);
+      start[d] = command.Get(*kBoxStart[d]);
+      extent[d] = command.Get(*kBoxExtent[d]);
+      global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
+      local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
       if (d > 0 && size[d] == 0) size[d] = 1;
     }
   }
@@ -60,9 +53,9 @@ struct FunctionalModel::State {
 
   bool WaitsHold(const Command& command) const {
     for (int number : {0, 1}) {
-      const std::string name = number == 0 ? "wait0" : "wait1";
-      if (command.Get(name + "_en") == 0) continue;
-      if (barriers[command.Get(name + "_id")] < WaitCount(config, command, number)) {
+      const WaitFields& wait = kWaits[number];
+      if (command.Get(wait.enable) == 0) continue;
+      if (barriers[command.Get(wait.id)] < WaitCount(config, command, number)) {
         return false;
       }
     }
@@ -71,10 +64,9 @@ struct FunctionalModel::State {
 
   /// Whether a command begins whose weights are still to come.
   bool Begins(const Command& command) const {
-    for (const char* wait : {"wait0", "wait1"}) {
-      const std::string name = wait;
-      if (command.Get(name + "_en") != 0 &&
-          barriers[command.Get(name + "_id")] < command.Get(name + "_count")) {
+    for (const WaitFields& wait : kWaits) {
+      if (command.Get(wait.enable) != 0 &&
+          barriers[command.Get(wait.id)] < command.Get(wait.count)) {
         return false;
       }
     }
@@ -83,9 +75,10 @@ struct FunctionalModel::State {
 
   /// `index` is the number of the PE that ran a compute command, else 0.
   void Signal(const Command& command, size_t index, int64_t bytes_written) {
-    if (command.Get("signal_en") == 0) return;
-    const bool by_bytes = command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0;
-    int64_t& count = barriers[command.Get("signal_id") + index];
+    if (command.Get(header::signal_en) == 0) return;
+    const bool by_bytes =
+        command.opcode() == Opcode::kLoad && command.Get(header::signal_bytes) != 0;
+    int64_t& count = barriers[command.Get(header::signal_id) + index];
     count = std::min(count + (by_bytes ? bytes_written : 1), (int64_t{1} << kBarrierCountBits) - 1);
   }
 
@@ -96,16 +89,14 @@ struct FunctionalModel::State {
 
   /// Whether others may see the bytes of a LOAD arrive: it signals them, and they are one run.
   static bool ArrivesInPieces(const Command& command) {
-    for (const char* size : {"size1", "size2", "size3", "size4"}) {
-      if (command.entries() != 3 || command.Get(size) > 1) return false;
-    }
-    return command.opcode() == Opcode::kLoad && command.Get("signal_bytes") != 0 &&
-           command.Get("signal_en") != 0;
+    return command.opcode() == Opcode::kLoad && command.entries() == 3 && BoxRuns(command) == 1 &&
+           command.Get(header::signal_bytes) != 0 && command.Get(header::signal_en) != 0;
   }
 
   /// Whether a LOAD may read before its waits hold.
   static bool ReadsAhead(const Command& command) {
-    return command.entries() > 1 && command.Get("ahead") != 0 && command.Get("local_source") == 0;
+    return command.entries() > 1 && command.Get(header::ahead) != 0 &&
+           command.Get(dma::local_source) == 0;
   }
 
   /// The next LOAD in the queue that may be read ahead now, or null: none before it holds it back.
@@ -142,9 +133,9 @@ struct FunctionalModel::State {
   /// Copies all that the LOAD may read.
   void ReadAhead(const Command& command) {
     const Box box(command);
-    const std::span<const uint8_t> memory = windows[command.Get("window")].memory;
+    const std::span<const uint8_t> memory = windows[command.Get(dma::window)].memory;
     // A box with bounds may begin before the window: offsets count modulo 2^32.
-    int64_t begin = static_cast<int32_t>(command.Get("global_offset"));
+    int64_t begin = static_cast<int32_t>(command.Get(dma::global_offset));
     int64_t end = begin + box.size[0];
     for (int d = 1; d < 5; ++d) {
       const int64_t reach = (box.size[d] - 1) * box.global_stride[d];
@@ -169,15 +160,15 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
   if (std::optional<std::string> problem = CheckEngine(config, command)) {
     return Fault{ErrorCode("BadField"), 0, *std::move(problem)};
   }
-  const uint64_t pe_mask = static_cast<uint64_t>(command.Get("pe_mask"));
-  const uint64_t core_mask = static_cast<uint64_t>(command.Get("core_mask"));
-  const bool local_source = load && command.Get("local_source") != 0;
-  const bool to_core = load && command.Get("core_memory") != 0;
-  const bool bounds = load && command.Get("bounds") != 0;
-  const uint8_t fill = static_cast<uint8_t>(command.Get("fill"));
-  const FunctionalWindow& window = windows[command.Get("window")];
-  const int64_t global_offset = command.Get("global_offset");
-  const int64_t local_address = command.Get("local_address");
+  const uint64_t pe_mask = static_cast<uint64_t>(command.pe_mask());
+  const uint64_t core_mask = static_cast<uint64_t>(command.Get(dma::core_mask));
+  const bool local_source = load && command.Get(dma::local_source) != 0;
+  const bool to_core = load && command.Get(dma::core_memory) != 0;
+  const bool bounds = load && command.Get(dma::bounds) != 0;
+  const uint8_t fill = static_cast<uint8_t>(command.Get(dma::fill));
+  const FunctionalWindow& window = windows[command.Get(dma::window)];
+  const int64_t global_offset = command.Get(dma::global_offset);
+  const int64_t local_address = command.Get(dma::local_address);
   const int64_t local_bytes = to_core ? config.core_memory_bytes : config.pe_memory_bytes;
 
   std::vector<std::vector<uint8_t>*> targets;
@@ -195,7 +186,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
       numbers.push_back(CoreNumber(pe, core));
     }
   }
-  const int64_t source_pe = command.Get("source_pe");
+  const int64_t source_pe = command.Get(dma::source_pe);
 
   const auto read_ahead = staged.find(&command);
   const int64_t source_begin = read_ahead != staged.end() ? read_ahead->second.begin : 0;
@@ -235,7 +226,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
         }
         return Fault{ErrorCode("WindowBounds"), window.base + static_cast<uint64_t>(global + first),
                      fmt::format("bytes {}..{} of window {}, which has {}", global + first,
-                                 global + last, command.Get("window"), size)};
+                                 global + last, command.Get(dma::window), size)};
       }
     }
     if (local + box.size[0] > local_bytes) {
@@ -262,8 +253,9 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
         const auto from = source.begin() + (global + first - source_begin);
         std::copy(from, from + (last - first), run.begin() + first);
       }
-      observe(local_source ? static_cast<size_t>(source_pe) : WindowNumber(command.Get("window")),
-              global, std::max(first, skip), std::min(last, piece_end), /*write=*/false);
+      observe(
+          local_source ? static_cast<size_t>(source_pe) : WindowNumber(command.Get(dma::window)),
+          global, std::max(first, skip), std::min(last, piece_end), /*write=*/false);
       for (size_t i = 0; i < targets.size(); ++i) {
         std::copy(run.begin() + skip, run.begin() + piece_end, targets[i]->begin() + local + skip);
         observe(numbers[i], local, skip, piece_end, /*write=*/true);
@@ -274,7 +266,7 @@ std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, in
       std::copy(source.begin() + local, source.begin() + local + box.size[0], run.begin());
       std::copy(run.begin(), run.end(), window.memory.begin() + global);
       observe(numbers.front(), local, 0, box.size[0], /*write=*/false);
-      observe(WindowNumber(command.Get("window")), global, 0, box.size[0], /*write=*/true);
+      observe(WindowNumber(command.Get(dma::window)), global, 0, box.size[0], /*write=*/true);
       result->bytes_written += static_cast<uint64_t>(box.size[0]);
     }
     *bytes_moved += piece_end - skip;
@@ -351,7 +343,7 @@ FunctionalJobResult FunctionalModel::RunStream(
                       "the program window is not readable"});
   }
 
-  const size_t queue_count = 2 + state.pes.size();
+  const size_t queue_count = kFirstPeEngine + state.pes.size();
   std::vector<State::Queue> queues(queue_count);
   // A queue has room for its depth of the longest commands, and some more stand before it. So many
   // entries of a command fit.
@@ -372,15 +364,7 @@ FunctionalJobResult FunctionalModel::RunStream(
   // others; equal weights would hardly ever do that.
   std::vector<uint32_t> weights(queue_count + 2, 1);
   const auto queues_of = [&](const Command& command) {
-    std::vector<size_t> targets;
-    if (command.opcode() == Opcode::kLoad) targets.push_back(0);
-    if (command.opcode() == Opcode::kStore) targets.push_back(1);
-    if (IsCompute(command.opcode())) {
-      for (size_t pe = 0; pe < state.pes.size(); ++pe) {
-        if (command.Get("pe_mask") >> pe & 1) targets.push_back(2 + pe);
-      }
-    }
-    return targets;
+    return EnginesOf(command, static_cast<uint32_t>(state.pes.size()));
   };
   const auto all_empty = [&] {
     return std::all_of(queues.begin(), queues.end(),
@@ -389,8 +373,8 @@ FunctionalJobResult FunctionalModel::RunStream(
   const auto dispatcher_ready = [&] {
     if (ended || next >= stream.commands.size()) return false;
     const Command& command = stream.commands[next];
-    if (command.opcode() == Opcode::kEnd || command.opcode() == Opcode::kFence) return all_empty();
-    for (size_t queue : queues_of(command)) {
+    if (InfoOf(command.opcode()).engine == EngineKind::kSync) return all_empty();
+    for (int queue : queues_of(command)) {
       if (!has_room(queue, command.entries())) return false;
     }
     return true;
@@ -464,7 +448,7 @@ FunctionalJobResult FunctionalModel::RunStream(
       if (command.opcode() == Opcode::kEnd) {
         ended = true;
       } else if (command.opcode() != Opcode::kFence) {
-        for (size_t queue : queues_of(command)) queues[queue].push_back(&command);
+        for (int queue : queues_of(command)) queues[queue].push_back(&command);
       }
       continue;
     }
@@ -477,7 +461,7 @@ FunctionalJobResult FunctionalModel::RunStream(
     if (agent < 2) {
       engine = agent == 0 ? Engine::kLoad : Engine::kStore;
       const bool pieces = agent == 0 && State::ArrivesInPieces(command);
-      const int64_t size = command.entries() > 1 ? command.Get("size0") : 0;
+      const int64_t size = command.entries() > 1 ? command.Get(dma::size0) : 0;
       const int64_t most =
           pieces && size > arrived + 1
               ? 1 + static_cast<int64_t>(random() % std::min(size - arrived, size / 4 + 1))

@@ -48,12 +48,6 @@ uint8_t WideByte(int64_t value, const ComputeFields& f) {
 
 }  // namespace
 
-ComputeFields::ComputeFields(const Command& command) {
-#define NPUGEN_READ_FIELD(name) name = command.Get(#name);
-  NPUGEN_COMPUTE_FIELDS(NPUGEN_READ_FIELD)
-#undef NPUGEN_READ_FIELD
-}
-
 ProcessingElement::ProcessingElement(const NpuConfig& config, uint32_t index)
     : memory(config.pe_memory_bytes),
       core_memory(config.cores, std::vector<uint8_t>(config.core_memory_bytes)),

@@ -20,34 +20,6 @@ struct Fault {
   std::string detail;
 };
 
-/// Fields of a compute command, decoded once. Names as in the command set.
-struct ComputeFields {
-#define NPUGEN_COMPUTE_FIELDS(X)                                                               \
-  X(acc_init)                                                                                  \
-  X(drain)                                                                                     \
-  X(average)                                                                                   \
-  X(acc_shift)                                                                                 \
-  X(packed_weights)                                                                            \
-  X(minimum)                                                                                   \
-  X(out_byte) X(out_type) X(run_bytes) X(fill) X(act_min) X(act_max) X(act_base) X(b_base)     \
-      X(out_w) X(out_h) X(x_step) X(row_step) X(y_start) X(y_step) X(k2_y_step) X(x_start)     \
-          X(row_bytes) X(in_h) X(k0_count) X(k1_count) X(k2_count) X(k1_step) X(k2_row_step)   \
-              X(groups) X(group_step) X(common_scale) X(weight_row) X(weight_group_rows)       \
-                  X(param_row) X(param_group_rows) X(out_base) X(out_x_step) X(out_row_step)   \
-                      X(out_group_step) X(out_zero_point) X(channels) X(group_channels)        \
-                          X(positions) X(win_rows) X(win_cols) X(win_new_cols) X(win_y_step)   \
-                              X(win_row_step) X(win_col_step) X(b_row_step) X(a_zero_point)    \
-                                  X(b_zero_point) X(b_shift) X(out_shift) X(b_multiplier)      \
-                                      X(out_multiplier) X(b_subtract) X(a_subtract) X(binary)  \
-                                          X(skip_outside) X(two_planes) X(gated) X(thresholds) \
-                                              X(bit_output) X(pool_bits) X(skip_window)        \
-                                                  X(plane_step) X(out_plane_step)
-#define NPUGEN_DECLARE_FIELD(name) int64_t name = 0;
-  NPUGEN_COMPUTE_FIELDS(NPUGEN_DECLARE_FIELD)
-#undef NPUGEN_DECLARE_FIELD
-  explicit ComputeFields(const Command& command);
-};
-
 /// Memories are public: the DMA of the model reads and writes them.
 class ProcessingElement {
  public:

@@ -354,18 +354,21 @@ struct Bench {
 Command Make(Opcode opcode, unsigned tag, uint32_t pe_mask = 1) {
   // LOADs move something.
   const unsigned entries =
-      opcode == Opcode::kLoad ? 3 : npugen::FindOpcode(static_cast<uint8_t>(opcode))->min_entries;
+      opcode == Opcode::kLoad ? 3 : npugen::FindOpcode(static_cast<uint8_t>(opcode))->least_entries;
   Command command(opcode, entries, tag);
-  if (command.entries() > 1) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
+  if (command.entries() > 1)
+    EXPECT_TRUE(command.Set(*npugen::FindField(opcode, "pe_mask"), pe_mask));
   return command;
 }
 Command Wait(Command command, int id, int count) {
-  EXPECT_TRUE(command.Set("wait0_id", id) && command.Set("wait0_en", 1) &&
-              command.Set("wait0_count", count));
+  EXPECT_TRUE(command.Set(npugen::header::wait0_id, id) &&
+              command.Set(npugen::header::wait0_en, 1) &&
+              command.Set(npugen::header::wait0_count, count));
   return command;
 }
 Command Signal(Command command, int id) {
-  EXPECT_TRUE(command.Set("signal_id", id) && command.Set("signal_en", 1));
+  EXPECT_TRUE(command.Set(npugen::header::signal_id, id) &&
+              command.Set(npugen::header::signal_en, 1));
   return command;
 }
 Command End() { return Make(Opcode::kEnd, 999); }
@@ -385,8 +388,9 @@ std::vector<Command> RandomStream(std::mt19937& random, int length) {
       if (random() % 2) command = Wait(command, id, reached[id]);
       const int other = random() % PARAM_Barriers;
       if (random() % 2) {
-        EXPECT_TRUE(command.Set("wait1_id", other) && command.Set("wait1_en", 1) &&
-                    command.Set("wait1_count", reached[other]));
+        EXPECT_TRUE(command.Set(npugen::header::wait1_id, other) &&
+                    command.Set(npugen::header::wait1_en, 1) &&
+                    command.Set(npugen::header::wait1_count, reached[other]));
       }
       const bool compute = static_cast<uint8_t>(opcode) >= 0x30;
       const int last_pe = compute ? 31 - __builtin_clz(mask) : 0;
@@ -394,7 +398,7 @@ std::vector<Command> RandomStream(std::mt19937& random, int length) {
       if (random() % 4) {
         command = Signal(command, arrive);
         const bool bytes = opcode == Opcode::kLoad && random() % 2;
-        if (bytes) EXPECT_TRUE(command.Set("signal_bytes", 1));
+        if (bytes) EXPECT_TRUE(command.Set(npugen::header::signal_bytes, 1));
         for (int pe = 0; pe <= last_pe; ++pe) {
           if (!compute || mask >> pe & 1) reached[arrive + pe] += bytes ? 1000 : 1;
         }
@@ -423,7 +427,7 @@ TEST(Controller, RunsJobsOneAfterTheOther) {
       if (opcode == 0x10) expected[0].push_back(command.tag());
       if (opcode == 0x20) expected[1].push_back(command.tag());
       for (int pe = 0; opcode >= 0x30 && pe < kPes; ++pe) {
-        if (command.Get("pe_mask") >> pe & 1) expected[2 + pe].push_back(command.tag());
+        if (command.pe_mask() >> pe & 1) expected[2 + pe].push_back(command.tag());
       }
     }
     for (int e = 0; e < kEngines; ++e) EXPECT_EQ(bench.engines[e].executed, expected[e]);
@@ -607,7 +611,8 @@ TEST(Controller, ReportsErrorsOfTheStream) {
   recover();
   // The dispatcher
   Command command = Make(Opcode::kLoad, 321);
-  ASSERT_TRUE(command.Set("wait1_en", 1) && command.Set("wait1_id", PARAM_Barriers));
+  ASSERT_TRUE(command.Set(npugen::header::wait1_en, 1) &&
+              command.Set(npugen::header::wait1_id, PARAM_Barriers));
   bench.durations[1] = 300;  // an engine runs: it is halted
   ASSERT_TRUE(bench.Run({Make(Opcode::kStore, 1), command, End()}));
   bench.ExpectError(kBadBarrier, 0, 321, 0);

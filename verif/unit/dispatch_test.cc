@@ -34,30 +34,34 @@ std::vector<Entry> EntriesOf(const std::vector<Command>& commands) {
   return entries;
 }
 
+void SetPes(Command* command, uint32_t pe_mask) {
+  EXPECT_TRUE(command->Set(*npugen::FindField(command->opcode(), "pe_mask"), pe_mask));
+}
+
 /// A legal command with random contents.
 Command RandomCommand(std::mt19937& random, Opcode opcode, unsigned tag, uint32_t pe_mask) {
   const npugen::OpcodeInfo& info = *npugen::FindOpcode(static_cast<uint8_t>(opcode));
-  unsigned entries = info.min_entries;
-  while (entries + 2 <= info.max_entries && random() % 2) entries += 2;
+  unsigned entries = info.least_entries;
+  while (entries + 2 <= info.most_entries && random() % 2) entries += 2;
   std::vector<uint32_t> words = Command(opcode, entries, tag).words();
   for (size_t word = 4; word < words.size(); ++word) words[word] = random();
   words[2] = random() & 0xffffff;
   words[3] = random() & 0xffffff;
   for (size_t word = 0; word < words.size(); ++word) {
-    words[word] &= npugen::UsedBits(opcode, static_cast<uint32_t>(word), true);
+    words[word] &= npugen::UsedBits(opcode, static_cast<uint32_t>(word), {});
   }
   Command command(words);
   if (opcode == Opcode::kEnd || opcode == Opcode::kFence) return command;
-  for (const char* wait : {"wait0", "wait1"}) {
-    EXPECT_TRUE(command.Set(std::string(wait) + "_en", random() % 2));
-    EXPECT_TRUE(command.Set(std::string(wait) + "_id", random() % PARAM_Barriers));
+  for (const npugen::WaitFields& wait : npugen::kWaits) {
+    EXPECT_TRUE(command.Set(wait.enable, random() % 2));
+    EXPECT_TRUE(command.Set(wait.id, random() % PARAM_Barriers));
   }
   // PE p arrives at barrier signal_id + p.
-  const bool compute = static_cast<uint8_t>(opcode) >= 0x30;
+  const bool compute = npugen::InfoOf(opcode).engine == npugen::EngineKind::kPe;
   const unsigned last_pe = compute && pe_mask != 0 ? 31 - __builtin_clz(pe_mask & kAllPes) : 0;
-  EXPECT_TRUE(command.Set("signal_en", random() % 2));
-  EXPECT_TRUE(command.Set("signal_id", random() % (PARAM_Barriers - last_pe)));
-  if (compute) EXPECT_TRUE(command.Set("pe_mask", pe_mask));
+  EXPECT_TRUE(command.Set(npugen::header::signal_en, random() % 2));
+  EXPECT_TRUE(command.Set(npugen::header::signal_id, random() % (PARAM_Barriers - last_pe)));
+  if (compute) EXPECT_TRUE(command.Set(npugen::compute::pe_mask, pe_mask));
   return command;
 }
 
@@ -141,14 +145,8 @@ struct Bench {
 
 /// Queues that a command goes to: 0 load, 1 store, 2.. PEs.
 std::vector<unsigned> TargetsOf(const Command& command) {
-  if (command.opcode() == Opcode::kLoad) return {0};
-  if (command.opcode() == Opcode::kStore) return {1};
-  std::vector<unsigned> targets;
-  if (static_cast<uint8_t>(command.opcode()) < 0x30) return targets;
-  for (unsigned pe = 0; pe < kPes; ++pe) {
-    if (command.Get("pe_mask") >> pe & 1) targets.push_back(2 + pe);
-  }
-  return targets;
+  const std::vector<int> engines = npugen::EnginesOf(command, kPes);
+  return {engines.begin(), engines.end()};
 }
 
 TEST(Dispatch, CopiesEveryCommandToItsQueues) {
@@ -311,10 +309,10 @@ TEST(Dispatch, RefusesUnknownOpcodes) {
 
 TEST(Dispatch, RefusesLengthsThatDoNotFit) {
   for (const npugen::OpcodeInfo& info : npugen::AllOpcodes()) {
-    const bool dma = info.opcode == Opcode::kLoad || info.opcode == Opcode::kStore;
+    const bool transfer = info.opcode == Opcode::kLoad || info.opcode == Opcode::kStore;
     for (unsigned length = 0; length < 20; ++length) {
-      const bool legal =
-          length >= info.min_entries && length <= info.max_entries && !(dma && length % 2 == 0);
+      const bool legal = length >= info.least_entries && length <= info.most_entries &&
+                         !(transfer && length % 2 == 0);
       if (legal) continue;
       std::vector<Entry> entries(30, Entry{});
       entries[0][0] = static_cast<uint8_t>(info.opcode) | length << 8 | 77 << 16;
@@ -340,11 +338,11 @@ TEST(Dispatch, RefusesStreamsThatDoNotEndWithEnd) {
 
 TEST(Dispatch, RefusesBarriersOutOfRange) {
   for (const npugen::OpcodeInfo& info : npugen::AllOpcodes()) {
-    for (const char* kind : {"wait0", "wait1", "signal"}) {
+    for (const std::string kind : {"wait0", "wait1", "signal"}) {
       for (unsigned id = PARAM_Barriers; id < 64; id += 63 - PARAM_Barriers) {
-        Command command(info.opcode, info.min_entries, 66);
-        if (info.min_entries > 1) (void)command.Set("pe_mask", 1);
-        EXPECT_TRUE(command.Set(std::string(kind) + "_id", id));
+        Command command(info.opcode, info.least_entries, 66);
+        if (info.least_entries > 1) SetPes(&command, 1);
+        EXPECT_TRUE(command.Set(*npugen::FindField(info.opcode, kind + "_id"), id));
         const bool end = info.opcode == Opcode::kEnd;
         const std::vector<Command> tail =
             end ? std::vector<Command>{} : std::vector<Command>{End()};
@@ -357,7 +355,7 @@ TEST(Dispatch, RefusesBarriersOutOfRange) {
           EXPECT_EQ(bench.done, 1);
           EXPECT_EQ(bench.errors, 0);
         }
-        EXPECT_TRUE(commands[0].Set(std::string(kind) + "_en", 1));
+        EXPECT_TRUE(commands[0].Set(*npugen::FindField(info.opcode, kind + "_en"), 1));
         ExpectError(EntriesOf(commands), kBadBarrier, 66, 0);
       }
     }
@@ -368,13 +366,14 @@ TEST(Dispatch, RefusesBarriersOfPesOutOfRange) {
   std::mt19937 random(29);
   for (int pe = 0; pe < kPes; ++pe) {
     Command command = RandomCommand(random, Opcode::kMatmul, 67, 1u | 1u << pe);
-    EXPECT_TRUE(command.Set("signal_en", 1) && command.Set("signal_id", PARAM_Barriers - 1 - pe));
+    EXPECT_TRUE(command.Set(npugen::header::signal_en, 1) &&
+                command.Set(npugen::header::signal_id, PARAM_Barriers - 1 - pe));
     Bench bench;
     bench.Start(EntriesOf({command, End()}));
     for (int cycle = 0; cycle < 40; ++cycle) bench.Cycle();
     EXPECT_EQ(bench.done, 1);
     EXPECT_EQ(bench.errors, 0);
-    EXPECT_TRUE(command.Set("signal_id", PARAM_Barriers - pe));
+    EXPECT_TRUE(command.Set(npugen::header::signal_id, PARAM_Barriers - pe));
     ExpectError(EntriesOf({command, End()}), kBadBarrier, 67, 0);
   }
 }
@@ -398,17 +397,17 @@ TEST(Dispatch, RefusesUnusedBits) {
   std::mt19937 random(30);
   int refused = 0;
   for (const npugen::OpcodeInfo& info : npugen::AllOpcodes()) {
-    for (uint32_t word = 0; word < 4u * info.max_entries; ++word) {
-      const uint32_t unused = ~npugen::UsedBits(info.opcode, word, true);
+    for (uint32_t word = 0; word < 4u * info.most_entries; ++word) {
+      const uint32_t unused = ~npugen::UsedBits(info.opcode, word, {});
       for (uint32_t bit = 0; bit < 32; ++bit) {
         if ((unused >> bit & 1) == 0 || (kPes > 6 && random() % 8 != 0)) continue;
-        Command command(info.opcode, info.max_entries, 91);
-        if (info.max_entries > 1) EXPECT_TRUE(command.Set("pe_mask", 1));
+        Command command(info.opcode, info.most_entries, 91);
+        if (info.most_entries > 1) SetPes(&command, 1);
         std::vector<uint32_t> words = command.words();
         words[word] |= uint32_t{1} << bit;
         std::vector<Command> commands = {Command(words)};
         if (info.opcode != Opcode::kEnd) commands.push_back(End());
-        const bool compute = static_cast<uint8_t>(info.opcode) >= 0x30;
+        const bool compute = info.engine == npugen::EngineKind::kPe;
         const size_t before = compute && word < 8 ? 0 : word / 4;
         ExpectError(EntriesOf(commands), kBadField, 91, before);
         ++refused;

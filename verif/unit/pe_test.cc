@@ -197,7 +197,8 @@ class CommandMaker {
   }
 
   void Set(Command& command, std::string_view field, int64_t value) {
-    ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+    const CommandField* row = FindField(command.opcode(), field);
+    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
   }
 
   std::vector<uint8_t> Bytes(size_t count) {
@@ -236,10 +237,8 @@ class CommandMaker {
 
   /// Sets a field if the opcode uses it.
   void SetIfUsed(Command& command, const char* field, int64_t value) {
-    const OpcodeSet self = Only(command.opcode());
-    for (const CommandField& row : kComputeLayout.fields) {
-      if (row.name == field && (row.users & self) != 0) Set(command, field, value);
-    }
+    const CommandField* row = FindField(command.opcode(), field);
+    if (row != nullptr && In(command.opcode(), row->users)) Set(command, field, value);
   }
 
   void Common(Command& command, uint32_t out_w, uint32_t out_h) {
@@ -327,7 +326,7 @@ class CommandMaker {
       const bool packed = !pool && random_() % 3 == 0;
       const int out_type = pool ? 0 : static_cast<int>(Uniform(0, 2));
 
-      Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries,
+      Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->most_entries,
                       Uniform(0, 65535));
       Common(command, out_w, out_h);
       const uint32_t pitch = in_w * in_channels;
@@ -558,7 +557,7 @@ class CommandMaker {
   Command PoolBits(std::vector<std::vector<uint8_t>>& cores) {
     while (true) {
       Command command = Convolution(Opcode::kMaxPool, cores);
-      const bool two = command.Get("win_rows") % 2 == 0 && Uniform(0, 3) != 0;
+      const bool two = command.Get(npugen::compute::win_rows) % 2 == 0 && Uniform(0, 3) != 0;
       if (!two && Uniform(0, 2) != 0) continue;
       SetIfUsed(command, "minimum", 0);
       SetIfUsed(command, "act_min", -128);
@@ -677,9 +676,11 @@ class PeTest : public ::testing::Test {
     const uint32_t id = maker.Uniform(0, 15);
     maker.Set(*command, "wait1_id", id);
     maker.Set(*command, "wait1_count", maker.Uniform(1, 1000));
-    const int64_t bytes = WaitCount(config_, *command, 1) - command->Get("wait1_count");
+    const int64_t bytes =
+        WaitCount(config_, *command, 1) - command->Get(npugen::header::wait1_count);
     pe_.SetCount(id, 0);
-    const int64_t first = (command->Get("weight_row") + 1) * config_.core_row_bytes();
+    const int64_t first =
+        (command->Get(npugen::compute::weight_row) + 1) * config_.core_row_bytes();
     for (std::vector<uint8_t>& core : *cores) {
       const std::vector<uint8_t> garbage = maker.Bytes(static_cast<size_t>(bytes));
       std::copy(garbage.begin(), garbage.end(), core.begin() + first);
@@ -690,9 +691,9 @@ class PeTest : public ::testing::Test {
   /// Loads what Follow() took away, beat by beat with pauses, and counts it.
   void Arrive(CommandMaker& maker, const Command& command, int64_t bytes,
               const std::vector<std::vector<uint8_t>>& cores) {
-    const uint32_t id = static_cast<uint32_t>(command.Get("wait1_id"));
-    const uint32_t count = static_cast<uint32_t>(command.Get("wait1_count"));
-    const int64_t first = (command.Get("weight_row") + 1) * config_.core_row_bytes();
+    const uint32_t id = static_cast<uint32_t>(command.Get(npugen::header::wait1_id));
+    const uint32_t count = static_cast<uint32_t>(command.Get(npugen::header::wait1_count));
+    const int64_t first = (command.Get(npugen::compute::weight_row) + 1) * config_.core_row_bytes();
     const uint32_t pause = maker.Uniform(0, 8);
     for (uint32_t i = maker.Uniform(0, 40); i > 0; --i) pe_.Tick();
     pe_.SetCount(id, count);
@@ -754,7 +755,7 @@ class PeTest : public ::testing::Test {
     for (uint32_t a = 0; a < kPeBytes; ++a) {
       const uint8_t want = a < kPeBytes / 4 * 3 ? model_.pe_memory(0)[a] : pe_image[a];
       ASSERT_EQ(int{static_cast<int8_t>(result[a])}, int{static_cast<int8_t>(want)})
-          << "address " << a << ", out_base " << command.Get("out_base");
+          << "address " << a << ", out_base " << command.Get(npugen::compute::out_base);
     }
   }
 

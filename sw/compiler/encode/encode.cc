@@ -16,12 +16,12 @@ namespace {
 class FieldWriter {
  public:
   FieldWriter(Command* command, FieldErrors* errors) : command_(command), errors_(errors) {}
-  void Set(std::string_view field, int64_t value) {
+  void Set(const CommandField& field, int64_t value) {
     if (command_->Set(field, value)) return;
     if (errors_ != nullptr) {
-      errors_->push_back(fmt::format("{} = {}", field, value));
+      errors_->push_back(fmt::format("{} = {}", field.name, value));
     } else {
-      InternalError(fmt::format("{} = {} does not fit into a command", field, value));
+      InternalError(fmt::format("{} = {} does not fit into a command", field.name, value));
     }
   }
 
@@ -34,7 +34,7 @@ class FieldWriter {
 void CheckFields(const NpuConfig& config, const Command& command, FieldErrors* errors) {
   if (errors == nullptr || !errors->empty()) return;
   if (std::optional<std::string> problem = CheckCommandFields(config, command)) {
-    errors->push_back(fmt::format("{}: {}", FindOpcode(command.words()[0] & 0xff)->name, *problem));
+    errors->push_back(fmt::format("{}: {}", InfoOf(command.opcode()).name, *problem));
   }
 }
 
@@ -68,12 +68,12 @@ Opcode OpcodeOf(LayerKind kind) {
 
 /// The scale of all results stands behind what MATMUL and WINDOW need otherwise.
 uint32_t EntriesOf(const Layer& layer, Opcode opcode) {
-  const OpcodeInfo& info = *FindOpcode(static_cast<uint8_t>(opcode));
+  const OpcodeInfo& info = InfoOf(opcode);
   const bool array = layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow;
   const bool bits = layer.binary || layer.thresholds != 0 || layer.pool_bits;
-  if (bits) return info.max_entries;
-  if (layer.kind == LayerKind::kMaxPool) return info.min_entries;
-  return array && !layer.parameters.common_scale ? info.min_entries : info.max_entries;
+  if (bits) return info.most_entries;
+  if (layer.kind == LayerKind::kMaxPool) return info.least_entries;
+  return array && !layer.parameters.common_scale ? info.least_entries : info.most_entries;
 }
 
 /// One axis of positions as the hardware sees it: the image's columns, or its rows in swapped
@@ -93,22 +93,22 @@ void SetSumFields(const NpuConfig& config, const ComputeRequest& request, FieldW
   const KernelPart& part = request.part;
   if (request.group_end - request.group_begin > 1 && !layer.parameters.shared) {
     const int64_t slices = part.k0_count * part.k1_count * part.k2_count;
-    fields->Set("weight_group_rows", GroupRows(config, layer, slices));
-    fields->Set("param_group_rows", RecordRows(config, layer));
+    fields->Set(compute::weight_group_rows, GroupRows(config, layer, slices));
+    fields->Set(compute::param_group_rows, RecordRows(config, layer));
   }
-  fields->Set("acc_init", request.first_part ? 1 : 0);
-  fields->Set("drain", request.last_part ? 1 : 0);
-  fields->Set("average", layer.average ? 1 : 0);
-  fields->Set("out_zero_point", layer.out_zero_point);
+  fields->Set(compute::acc_init, request.first_part ? 1 : 0);
+  fields->Set(compute::drain, request.last_part ? 1 : 0);
+  fields->Set(compute::average, layer.average ? 1 : 0);
+  fields->Set(compute::out_zero_point, layer.out_zero_point);
   if (layer.parameters.common_scale) {
-    fields->Set("common_scale", 1);
-    fields->Set("out_multiplier", layer.parameters.records[0].multiplier);
-    fields->Set("out_shift", layer.parameters.records[0].shift);
+    fields->Set(compute::common_scale, 1);
+    fields->Set(compute::out_multiplier, layer.parameters.records[0].multiplier);
+    fields->Set(compute::out_shift, layer.parameters.records[0].shift);
   }
-  fields->Set("acc_shift", layer.shift_sums ? 1 : 0);
-  fields->Set("packed_weights", layer.parameters.packed ? 1 : 0);
-  fields->Set("out_type", layer.out_type);
-  fields->Set("out_byte", layer.out_byte);
+  fields->Set(compute::acc_shift, layer.shift_sums ? 1 : 0);
+  fields->Set(compute::packed_weights, layer.parameters.packed ? 1 : 0);
+  fields->Set(compute::out_type, layer.out_type);
+  fields->Set(compute::out_byte, layer.out_byte);
 }
 
 void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
@@ -143,73 +143,75 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   const int64_t y_start = y.first + part.k2_begin * k2_rows;
   const int64_t x_start = x.first * x.pitch + part.k1_begin * k1_step +
                           part.k0_begin * config.simd + request.group_begin * group_step;
-  fields->Set("act_base", request.in_address[0] + y_start * y.pitch);
-  fields->Set("y_start", y_start);
-  fields->Set("x_start", x_start);
-  fields->Set("out_w", x.count);
-  fields->Set("positions", x.count * y.count);
+  fields->Set(compute::act_base, request.in_address[0] + y_start * y.pitch);
+  fields->Set(compute::y_start, y_start);
+  fields->Set(compute::x_start, x_start);
+  fields->Set(compute::out_w, x.count);
+  fields->Set(compute::positions, x.count * y.count);
   // In a swapped operand a row is a column of the image: its last byte is that of the last image
   // row.
-  fields->Set("row_bytes", swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_plane_bytes());
-  fields->Set("in_h", swap ? g.in_w : in_rows);
+  fields->Set(compute::row_bytes,
+              swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_plane_bytes());
+  fields->Set(compute::in_h, swap ? g.in_w : in_rows);
   // Steps that are never taken stay 0, so that they need not fit.
   if (x.count > 1) {
-    fields->Set("x_step", x.stride * x.pitch);
-    fields->Set("out_x_step", x.out_pitch);
+    fields->Set(compute::x_step, x.stride * x.pitch);
+    fields->Set(compute::out_x_step, x.out_pitch);
   }
   if (y.count > 1) {
-    fields->Set("y_step", y.stride);
-    fields->Set("row_step", y.stride * y.pitch);
-    fields->Set("out_row_step", y.out_pitch);
+    fields->Set(compute::y_step, y.stride);
+    fields->Set(compute::row_step, y.stride * y.pitch);
+    fields->Set(compute::out_row_step, y.out_pitch);
   }
   if (layer.gather) {
     const int64_t run = g.kernel_w * g.in_c;
     const int64_t whole_rows = config.simd / run;
-    fields->Set("run_bytes", run);
-    fields->Set("k1_step", config.simd % run);
-    fields->Set("k2_y_step", whole_rows * y.dilation);
-    fields->Set("k2_row_step", whole_rows * y.dilation * y.pitch);
-    fields->Set("win_rows", g.kernel_h);
-    fields->Set("win_cols", whole_rows);
-    fields->Set("win_y_step", y.dilation);
-    fields->Set("win_row_step", y.dilation * y.pitch);
+    fields->Set(compute::run_bytes, run);
+    fields->Set(compute::k1_step, config.simd % run);
+    fields->Set(compute::k2_y_step, whole_rows * y.dilation);
+    fields->Set(compute::k2_row_step, whole_rows * y.dilation * y.pitch);
+    fields->Set(compute::win_rows, g.kernel_h);
+    fields->Set(compute::win_cols, whole_rows);
+    fields->Set(compute::win_y_step, y.dilation);
+    fields->Set(compute::win_row_step, y.dilation * y.pitch);
   }
   if (!matmul) {
     const WindowShape& window = layer.window;
-    fields->Set("win_rows", window.rows);
-    fields->Set("win_cols", window.columns);
-    if (!pool) fields->Set("win_new_cols", window.new_columns);
+    fields->Set(compute::win_rows, window.rows);
+    fields->Set(compute::win_cols, window.columns);
+    if (!pool) fields->Set(compute::win_new_cols, window.new_columns);
     if (window.rows > 1) {
-      fields->Set("win_y_step", y.dilation);
-      fields->Set("win_row_step", y.dilation * y.pitch);
+      fields->Set(compute::win_y_step, y.dilation);
+      fields->Set(compute::win_row_step, y.dilation * y.pitch);
     }
-    if (window.columns > 1) fields->Set("win_col_step", x.dilation * x.pitch);
+    if (window.columns > 1) fields->Set(compute::win_col_step, x.dilation * x.pitch);
   }
 
-  fields->Set("groups", groups);
-  fields->Set("group_channels", layer.group_channels);
-  fields->Set("channels", std::min(request.group_end * layer.group_channels, layer.out_channels()) -
-                              request.group_begin * layer.group_channels);
-  fields->Set("out_base", request.out_address + request.column_begin * g.out_c +
-                              request.group_begin * layer.group_bytes());
+  fields->Set(compute::groups, groups);
+  fields->Set(compute::group_channels, layer.group_channels);
+  fields->Set(compute::channels,
+              std::min(request.group_end * layer.group_channels, layer.out_channels()) -
+                  request.group_begin * layer.group_channels);
+  fields->Set(compute::out_base, request.out_address + request.column_begin * g.out_c +
+                                     request.group_begin * layer.group_bytes());
   if (groups > 1) {
-    if (!matmul) fields->Set("group_step", group_step);
-    fields->Set("out_group_step", layer.group_bytes());
+    if (!matmul) fields->Set(compute::group_step, group_step);
+    fields->Set(compute::out_group_step, layer.group_bytes());
   }
-  fields->Set("fill", layer.fill);
-  fields->Set("act_min", layer.act_min);
-  fields->Set("act_max", layer.act_max);
+  fields->Set(compute::fill, layer.fill);
+  fields->Set(compute::act_min, layer.act_min);
+  fields->Set(compute::act_max, layer.act_max);
   if (pool) {
-    fields->Set("minimum", layer.minimum ? 1 : 0);
+    fields->Set(compute::minimum, layer.minimum ? 1 : 0);
     return;
   }
-  fields->Set("k0_count", part.k0_count);
-  fields->Set("k1_count", part.k1_count);
-  fields->Set("k2_count", part.k2_count);
-  if (part.k1_count > 1) fields->Set("k1_step", k1_step);
+  fields->Set(compute::k0_count, part.k0_count);
+  fields->Set(compute::k1_count, part.k1_count);
+  fields->Set(compute::k2_count, part.k2_count);
+  if (part.k1_count > 1) fields->Set(compute::k1_step, k1_step);
   if (part.k2_count > 1) {
-    fields->Set("k2_y_step", k2_rows);
-    fields->Set("k2_row_step", k2_rows * y.pitch);
+    fields->Set(compute::k2_y_step, k2_rows);
+    fields->Set(compute::k2_row_step, k2_rows * y.pitch);
   }
   SetSumFields(config, request, fields);
 }
@@ -220,32 +222,33 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   if (layer.kind == LayerKind::kMatmul) {
-    fields->Set("binary", layer.binary ? 1 : 0);
-    fields->Set("skip_outside", layer.skip_outside ? 1 : 0);
-    fields->Set("gated", layer.parameters.gates.empty() ? 0 : 1);
+    fields->Set(compute::binary, layer.binary ? 1 : 0);
+    fields->Set(compute::skip_outside, layer.skip_outside ? 1 : 0);
+    fields->Set(compute::gated, layer.parameters.gates.empty() ? 0 : 1);
   }
   if (layer.binary && g.in_planes == 2) {
-    fields->Set("two_planes", 1);
-    fields->Set("plane_step", g.in_plane_bytes());
+    fields->Set(compute::two_planes, 1);
+    fields->Set(compute::plane_step, g.in_plane_bytes());
     const bool window = config.bnn_skip_window > 1 && !layer.parameters.gates.empty() &&
-                        layer.k0_count <= config.bnn_skip_slices && command->Get("positions") > 1;
-    fields->Set("skip_window", window ? 1 : 0);
+                        layer.k0_count <= config.bnn_skip_slices &&
+                        command->Get(compute::positions) > 1;
+    fields->Set(compute::skip_window, window ? 1 : 0);
   }
   if (layer.kind != LayerKind::kMaxPool) {
-    fields->Set("thresholds", layer.thresholds);
-    fields->Set("bit_output", layer.bit_output ? 1 : 0);
-    if (layer.thresholds == 3) fields->Set("out_plane_step", g.out_plane_bytes());
+    fields->Set(compute::thresholds, layer.thresholds);
+    fields->Set(compute::bit_output, layer.bit_output ? 1 : 0);
+    if (layer.thresholds == 3) fields->Set(compute::out_plane_step, g.out_plane_bytes());
   }
   if (!layer.pool_bits) return;
-  fields->Set("pool_bits", 1);
+  fields->Set(compute::pool_bits, 1);
   if (!request.second_plane) return;
   // Rows of both planes in turn: twice as many rows of half the pitch.
-  fields->Set("two_planes", 1);
-  fields->Set("out_base", command->Get("out_base") + g.out_plane_bytes());
-  fields->Set("win_rows", 2 * layer.window.rows);
-  fields->Set("win_y_step", 1);
-  fields->Set("win_row_step", g.in_plane_bytes());
-  for (const char* field : {"y_start", "y_step", "in_h"}) {
+  fields->Set(compute::two_planes, 1);
+  fields->Set(compute::out_base, command->Get(compute::out_base) + g.out_plane_bytes());
+  fields->Set(compute::win_rows, 2 * layer.window.rows);
+  fields->Set(compute::win_y_step, 1);
+  fields->Set(compute::win_row_step, g.in_plane_bytes());
+  for (const CommandField& field : {compute::y_start, compute::y_step, compute::in_h}) {
     fields->Set(field, 2 * command->Get(field));
   }
 }
@@ -272,40 +275,41 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
     row_bytes *= rows;
     rows = 1;
   }
-  fields->Set("act_base", request.in_address[0]);
-  fields->Set("out_base", request.out_address);
-  fields->Set("row_bytes", row_bytes);
+  fields->Set(compute::act_base, request.in_address[0]);
+  fields->Set(compute::out_base, request.out_address);
+  fields->Set(compute::row_bytes, row_bytes);
   if (rows > 1) {
-    fields->Set("row_step", row_bytes);
-    fields->Set("out_row_step", layer.kind == LayerKind::kArgMax ? g.out_row_bytes() : row_bytes);
+    fields->Set(compute::row_step, row_bytes);
+    fields->Set(compute::out_row_step,
+                layer.kind == LayerKind::kArgMax ? g.out_row_bytes() : row_bytes);
   }
   if (layer.kind == LayerKind::kMaximum || layer.kind == LayerKind::kArgMax) {
-    fields->Set("minimum", layer.minimum ? 1 : 0);
+    fields->Set(compute::minimum, layer.minimum ? 1 : 0);
   }
   if (rows_matter) {
-    fields->Set("out_h", rows);
+    fields->Set(compute::out_h, rows);
     return;
   }
   const int64_t vectors = CeilDiv(row_bytes, config.post_width);
-  fields->Set("out_w", vectors);
-  fields->Set("positions", vectors * rows);
+  fields->Set(compute::out_w, vectors);
+  fields->Set(compute::positions, vectors * rows);
   if (!HasTwoOperands(layer.kind)) return;
-  fields->Set("b_base", request.in_address[1]);
-  if (rows > 1) fields->Set("b_row_step", row_bytes);
-  fields->Set("act_min", layer.act_min);
-  fields->Set("act_max", layer.act_max);
+  fields->Set(compute::b_base, request.in_address[1]);
+  if (rows > 1) fields->Set(compute::b_row_step, row_bytes);
+  fields->Set(compute::act_min, layer.act_min);
+  fields->Set(compute::act_max, layer.act_max);
   if (layer.kind == LayerKind::kMaximum) return;
-  fields->Set("out_zero_point", layer.out_zero_point);
-  fields->Set("a_zero_point", layer.a_zero_point);
-  fields->Set("b_zero_point", layer.b_zero_point);
-  fields->Set("out_shift", layer.out_shift);
-  fields->Set("out_multiplier", layer.out_multiplier);
+  fields->Set(compute::out_zero_point, layer.out_zero_point);
+  fields->Set(compute::a_zero_point, layer.a_zero_point);
+  fields->Set(compute::b_zero_point, layer.b_zero_point);
+  fields->Set(compute::out_shift, layer.out_shift);
+  fields->Set(compute::out_multiplier, layer.out_multiplier);
   if (layer.kind == LayerKind::kMultiply) return;
-  fields->Set("b_shift", layer.b_shift);
-  fields->Set("b_multiplier", layer.b_multiplier);
+  fields->Set(compute::b_shift, layer.b_shift);
+  fields->Set(compute::b_multiplier, layer.b_multiplier);
   if (layer.kind != LayerKind::kAdd) return;
-  fields->Set("a_subtract", layer.a_subtract ? 1 : 0);
-  fields->Set("b_subtract", layer.b_subtract ? 1 : 0);
+  fields->Set(compute::a_subtract, layer.a_subtract ? 1 : 0);
+  fields->Set(compute::b_subtract, layer.b_subtract ? 1 : 0);
 }
 
 /// Hull of the bytes that a side of a transfer touches, given the strides of that side.
@@ -334,7 +338,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
             0};
   FieldWriter fields(&step.command, errors);
   const PeMask pes = PeBit(request.pe);
-  fields.Set("pe_mask", pes);
+  fields.Set(compute::pe_mask, pes);
   if (IsVector(layer.kind)) {
     SetVectorFields(config, request, &fields);
   } else {
@@ -362,15 +366,14 @@ void SetParameterRows(Step* step, int64_t weight_row, int64_t param_row) {
   FieldWriter fields(&step->command, nullptr);
   const Opcode opcode = step->command.opcode();
   if (opcode == Opcode::kSoftmax || opcode == Opcode::kLookup) {
-    fields.Set("b_base", weight_row);
+    fields.Set(compute::b_base, weight_row);
     return;
   }
-  fields.Set("weight_row", weight_row);
-  fields.Set("param_row", param_row);
+  fields.Set(compute::weight_row, weight_row);
+  fields.Set(compute::param_row, param_row);
 }
 
 Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors) {
-  static constexpr const char* kDigits[5] = {"0", "1", "2", "3", "4"};
   const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
   Check(dimensions.size() <= kTransferDimensions, "a transfer has too many dimensions");
   const bool load = transfer.engine == kLoadEngine;
@@ -382,34 +385,34 @@ Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErro
             -1,
             0};
   FieldWriter fields(&step.command, errors);
-  fields.Set("window", static_cast<int64_t>(transfer.window));
-  fields.Set("pe_mask", transfer.pes);
-  fields.Set("local_address", transfer.local_address);
-  fields.Set("size0", transfer.run);
+  fields.Set(dma::window, static_cast<int64_t>(transfer.window));
+  fields.Set(dma::pe_mask, transfer.pes);
+  fields.Set(dma::local_address, transfer.local_address);
+  fields.Set(dma::size0, transfer.run);
   for (size_t d = 0; d < dimensions.size(); ++d) {
-    fields.Set(std::string("size") + kDigits[d + 1], dimensions[d].count);
-    fields.Set(std::string("local_stride") + kDigits[d + 1], dimensions[d].local_stride);
+    fields.Set(*kBoxSize[d + 1], dimensions[d].count);
+    fields.Set(*kLocalStride[d + 1], dimensions[d].local_stride);
     if (transfer.fill_only) continue;
-    fields.Set(std::string("global_stride") + kDigits[d + 1], dimensions[d].global_stride);
+    fields.Set(*kGlobalStride[d + 1], dimensions[d].global_stride);
   }
   if (transfer.fill_only) {
     // A source without bytes: everything is out of bounds.
-    fields.Set("bounds", 1);
-    fields.Set("fill", transfer.fill);
+    fields.Set(dma::bounds, 1);
+    fields.Set(dma::fill, transfer.fill);
   } else {
-    fields.Set("global_offset", transfer.global_offset);
+    fields.Set(dma::global_offset, transfer.global_offset);
   }
   const Access local = Hull(Space::kPeMemory, transfer.pes, transfer.local_address, transfer.run,
                             dimensions, &Transfer::Dimension::local_stride);
   if (transfer.core_memory) {
-    fields.Set("core_memory", 1);
-    fields.Set("core_mask", transfer.core_mask);
+    fields.Set(dma::core_memory, 1);
+    fields.Set(dma::core_mask, transfer.core_mask);
   } else {
     (load ? step.writes : step.reads).push_back(local);
   }
   if (transfer.local_source) {
-    fields.Set("local_source", 1);
-    fields.Set("source_pe", transfer.source_pe);
+    fields.Set(dma::local_source, 1);
+    fields.Set(dma::source_pe, transfer.source_pe);
   }
   CheckFields(config, step.command, errors);
   if (transfer.fill_only) return step;

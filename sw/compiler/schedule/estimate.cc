@@ -21,54 +21,47 @@ constexpr int64_t kLocalCycles = 8;
 
 int64_t WeightRows(const NpuConfig& config, const Command& command) {
   const int64_t bytes = int64_t{config.lanes} * config.simd;
-  return CeilDiv(command.Get("packed_weights") != 0 ? CeilDiv(bytes, 2) : bytes,
+  return CeilDiv(command.Get(compute::packed_weights) != 0 ? CeilDiv(bytes, 2) : bytes,
                  config.core_row_bytes());
 }
 
 /// Without start and end.
 int64_t WorkCycles(const NpuConfig& config, const Command& command) {
-  const int64_t positions = command.Get("positions");
-  const int64_t groups = command.Get("groups");
-  const int64_t columns = command.Get("win_cols");
-  const int64_t fetches = CeilDiv(command.Get("win_rows"), config.window_ports);
+  const int64_t positions = command.Get(compute::positions);
+  const int64_t groups = command.Get(compute::groups);
+  const int64_t columns = command.Get(compute::win_cols);
+  const int64_t fetches = CeilDiv(command.Get(compute::win_rows), config.window_ports);
   switch (command.opcode()) {
     case Opcode::kMatmul:
     case Opcode::kWindow: {
-      const int64_t slices =
-          command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
+      const int64_t slices = command.Get(compute::k0_count) * command.Get(compute::k1_count) *
+                             command.Get(compute::k2_count);
       int64_t each = 1;  // cycles of a position in a slice
       if (command.opcode() == Opcode::kWindow) {
         // A row begins with a full window; of the last row's padding one column may be left.
-        const int64_t width = command.Get("out_w");
-        const int64_t next = command.Get("win_new_cols");
-        const int64_t shared = width > 1 && command.Get("x_start") < 0 ? 1 : 0;
+        const int64_t width = command.Get(compute::out_w);
+        const int64_t next = command.Get(compute::win_new_cols);
+        const int64_t shared = width > 1 && command.Get(compute::x_start) < 0 ? 1 : 0;
         each = CeilDiv(fetches * (columns - shared + (width - 1) * next), width);
       }
       const int64_t rows = WeightRows(config, command);
       const int64_t tile = config.accumulators;
       const int64_t tiles = positions / tile * std::max(tile * each, rows) +
                             (positions % tile != 0 ? std::max(positions % tile * each, rows) : 0);
-      const int64_t planes = command.Get("thresholds") == 3 ? 2 : 1;
+      const int64_t planes = command.Get(compute::thresholds) == 3 ? 2 : 1;
       const int64_t results =
-          planes * positions * CeilDiv(command.Get("group_channels"), config.post_width);
-      return groups * std::max(slices * tiles * (command.Get("two_planes") != 0 ? 2 : 1), results);
+          planes * positions * CeilDiv(command.Get(compute::group_channels), config.post_width);
+      return groups *
+             std::max(slices * tiles * (command.Get(compute::two_planes) != 0 ? 2 : 1), results);
     }
     case Opcode::kMaxPool:
       return groups * positions * columns * fetches;
     case Opcode::kSoftmax:
     case Opcode::kArgMax:
-      return command.Get("out_h") * command.Get("row_bytes") * 3;
+      return command.Get(compute::out_h) * command.Get(compute::row_bytes) * 3;
     default:
       return positions * 3;
   }
-}
-
-int64_t TransferRuns(const Command& command) {
-  int64_t runs = 1;
-  for (const char* size : {"size1", "size2", "size3", "size4"}) {
-    runs *= std::max<int64_t>(command.Get(size), 1);
-  }
-  return runs;
 }
 
 /// What made a barrier count, and when: a growth from `before` to `after` between two times.
@@ -130,47 +123,48 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) 
     }
     dispatched += command.entries();
     int64_t released = 0;
-    for (const std::string wait : {"wait0", "wait1"}) {
-      if (command.Get(wait + "_en") == 0) continue;
-      released = std::max(released,
-                          barriers[command.Get(wait + "_id")].TimeOf(command.Get(wait + "_count")));
+    for (const WaitFields& wait : kWaits) {
+      if (command.Get(wait.enable) == 0) continue;
+      released = std::max(released, barriers[command.Get(wait.id)].TimeOf(command.Get(wait.count)));
     }
     int64_t begin = std::max({queue.free, dispatched, released});
     int64_t amount = 1;
     int64_t end = begin;
     if (compute) {
       end = begin + ComputeCycles(config, command);
-      const bool array = command.opcode() == Opcode::kMatmul || command.opcode() == Opcode::kWindow;
-      if (array && command.Get("follow") != 0) {
-        const int64_t slices =
-            command.Get("k0_count") * command.Get("k1_count") * command.Get("k2_count");
-        const int64_t rows = (command.Get("groups") - 1) * command.Get("weight_group_rows") +
-                             slices * WeightRows(config, command);
-        const int64_t count = command.Get("wait1_count") + (rows - 1) * config.core_row_bytes();
-        end = std::max(end, barriers[command.Get("wait1_id")].TimeOf(count) + kCommandCycles);
+      if (In(command.opcode(), opcodes::kArray) && command.Get(compute::follow) != 0) {
+        const int64_t slices = command.Get(compute::k0_count) * command.Get(compute::k1_count) *
+                               command.Get(compute::k2_count);
+        const int64_t rows =
+            (command.Get(compute::groups) - 1) * command.Get(compute::weight_group_rows) +
+            slices * WeightRows(config, command);
+        const int64_t count =
+            command.Get(header::wait1_count) + (rows - 1) * config.core_row_bytes();
+        end = std::max(end, barriers[command.Get(header::wait1_id)].TimeOf(count) + kCommandCycles);
       }
     } else {
-      const int64_t size = command.entries() == 1 ? 0 : command.Get("size0");
-      const int64_t runs = TransferRuns(command);
+      const int64_t size = command.entries() == 1 ? 0 : command.Get(dma::size0);
+      const int64_t runs = BoxRuns(command);
       const bool local =
-          step.is_load() && command.entries() > 1 && command.Get("local_source") != 0;
+          step.is_load() && command.entries() > 1 && command.Get(dma::local_source) != 0;
       if (local) {
         begin += kLocalCycles;
       } else if (step.is_load() && size > 0) {
         // The bus answers requests that were made while the engine still wrote.
         begin = std::max(begin, std::max(dispatched, alone) + kLatency);
-        if (command.Get("ahead") == 0) begin = std::max(begin, released + kLatency);
+        if (command.Get(header::ahead) == 0) begin = std::max(begin, released + kLatency);
       }
-      if (step.is_load() && size > 0 && command.Get("signal_bytes") != 0) amount = runs * size;
+      if (step.is_load() && size > 0 && command.Get(header::signal_bytes) != 0)
+        amount = runs * size;
       // Each run begins with a word of its own.
       end = begin + runs * CeilDiv(size, config.axi_bytes()) + (step.is_load() ? 0 : kLatency);
       if (local) alone = end;
     }
     queue.free = end;
     queue.waiting.push_back({command.entries(), begin});
-    if (command.Get("signal_en") != 0) {
+    if (command.Get(header::signal_en) != 0) {
       const int64_t pe = compute ? step.engine - kFirstPeEngine : 0;
-      barriers[command.Get("signal_id") + pe].Add(amount, amount > 1 ? begin : end, end);
+      barriers[command.Get(header::signal_id) + pe].Add(amount, amount > 1 ? begin : end, end);
     }
     last = std::max(last, end);
   }

@@ -29,9 +29,9 @@ bool Conflicts(const Step& a, const Step& b) {
   return Meets(a.writes, b.writes) || Meets(a.writes, b.reads) || Meets(a.reads, b.writes);
 }
 
-void Set(Command* command, std::string_view field, int64_t value) {
+void Set(Command* command, const CommandField& field, int64_t value) {
   if (!command->Set(field, value)) {
-    InternalError(fmt::format("{} = {} does not fit into a command", field, value));
+    InternalError(fmt::format("{} = {} does not fit into a command", field.name, value));
   }
 }
 
@@ -67,8 +67,7 @@ constexpr int64_t kMostSignalledBytes = (int64_t{1} << kBarrierCountBits) / 4 * 
 /// Bytes of `load` after which `step` may begin and follow the rest (`follow`): records and first
 /// weight row. 0: it must wait for all of it.
 int64_t BytesToFollow(const NpuConfig& config, const Step& step, const Step& load) {
-  const Opcode opcode = step.command.opcode();
-  if (opcode != Opcode::kMatmul && opcode != Opcode::kWindow) return 0;
+  if (!In(step.command.opcode(), opcodes::kArray)) return 0;
   if (load.command.entries() != 3 || load.writes.size() != 1) return 0;
   const Access& loaded = load.writes[0];
   if (loaded.space != Space::kCoreRows) return 0;
@@ -76,10 +75,10 @@ int64_t BytesToFollow(const NpuConfig& config, const Step& step, const Step& loa
     if (read.space != Space::kCoreRows) continue;
     if (read.begin < loaded.begin || read.end > loaded.end) return 0;
   }
-  const int64_t first = step.command.Get("weight_row");
-  if (step.command.Get("param_row") >= first || first < loaded.begin) return 0;
+  const int64_t first = step.command.Get(compute::weight_row);
+  if (step.command.Get(compute::param_row) >= first || first < loaded.begin) return 0;
   const int64_t bytes = (first - loaded.begin + 1) * config.core_row_bytes();
-  return bytes < load.command.Get("size0") ? bytes : 0;
+  return bytes < load.command.Get(dma::size0) ? bytes : 0;
 }
 
 /// Walks the steps in program order and keeps what every engine knows of the others.
@@ -117,9 +116,9 @@ class BarrierWriter {
   }
   /// `step` with its waits, at most two.
   void Append(Step step, std::vector<Wait> waits, const Clock& clock) {
-    Set(&step.command, "signal_en", 1);
+    Set(&step.command, header::signal_en, 1);
     // PE p arrives at the barrier p places above the one that the command names.
-    Set(&step.command, "signal_id", std::min(step.engine, kFirstPeEngine));
+    Set(&step.command, header::signal_id, std::min(step.engine, kFirstPeEngine));
     history_[step.engine].push_back(steps_.size());
     steps_.push_back(std::move(step));
     waits_.push_back(std::move(waits));
@@ -172,7 +171,7 @@ void BarrierWriter::Add(Step step) {
   }
   if (step.is_load()) {
     if (ahead) {
-      Set(&step.command, "ahead", 1);
+      Set(&step.command, header::ahead, 1);
     } else {
       for (const Wait& wait : waits) {
         Advance(&known_to_reads_, ClockOf(wait));
@@ -185,7 +184,7 @@ void BarrierWriter::Add(Step step) {
   for (; waits.size() - first > 2; first += 2) {
     Check(step.is_load(), "only LOADs depend on more than two engines");
     Step waiting{kLoadEngine, Command(Opcode::kLoad, 1, step.command.tag()), {}, {}, -1, 0};
-    if (ahead) Set(&waiting.command, "ahead", 1);
+    if (ahead) Set(&waiting.command, header::ahead, 1);
     Append(std::move(waiting), {waits[first], waits[first + 1]}, clock);
     ++clock[engine];
   }
@@ -207,11 +206,11 @@ void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
     waits->erase(wait);
     return;
   }
-  if (load.command.Get("signal_bytes") == 0) {
-    const int64_t all = load.command.Get("size0");
+  if (load.command.Get(header::signal_bytes) == 0) {
+    const int64_t all = load.command.Get(dma::size0);
     if (signalled_bytes_ + all > kMostSignalledBytes) return;
     signalled_bytes_ += all;
-    Set(&load.command, "signal_bytes", 1);
+    Set(&load.command, header::signal_bytes, 1);
   }
   followed = {wait->count, rows->begin, rows->end};
   wait->bytes = bytes;
@@ -222,7 +221,8 @@ std::vector<Step> BarrierWriter::Take() {
   std::vector<int64_t> loaded{0};  // count of the LOADs' barrier after each LOAD
   for (size_t load : history_[kLoadEngine]) {
     const Command& command = steps_[load].command;
-    loaded.push_back(loaded.back() + (command.Get("signal_bytes") != 0 ? command.Get("size0") : 1));
+    loaded.push_back(loaded.back() +
+                     (command.Get(header::signal_bytes) != 0 ? command.Get(dma::size0) : 1));
   }
   for (size_t s = 0; s < steps_.size(); ++s) {
     Command& command = steps_[s].command;
@@ -234,11 +234,11 @@ std::vector<Step> BarrierWriter::Take() {
       }
       // A LOAD that is followed is wait 1; LOADs come first among the waits.
       const bool follows = waits_[s][0].bytes > 0;
-      if (wait.bytes > 0) Set(&command, "follow", 1);
-      const std::string name = (w == 1) != follows ? "wait1" : "wait0";
-      Set(&command, name + "_en", 1);
-      Set(&command, name + "_id", wait.engine);
-      Set(&command, name + "_count", count);
+      if (wait.bytes > 0) Set(&command, compute::follow, 1);
+      const WaitFields& fields = kWaits[(w == 1) != follows ? 1 : 0];
+      Set(&command, fields.enable, 1);
+      Set(&command, fields.id, wait.engine);
+      Set(&command, fields.count, count);
     }
   }
   return std::move(steps_);
@@ -261,8 +261,7 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
   // load queue has room. So the LOAD that the command waits for and those ahead of it fit in the
   // queue together, and the command is in place when its data are. A queue has room for its depth
   // of the longest commands; most LOADs are shorter.
-  const int64_t room = int64_t{config.command_queue_depth} *
-                       FindOpcode(static_cast<uint8_t>(Opcode::kLoad))->max_entries;
+  const int64_t room = int64_t{config.command_queue_depth} * InfoOf(Opcode::kLoad).most_entries;
   // Cycles that the busiest PE computes before each place.
   std::vector<int64_t> computing{0};
   std::vector<int64_t> pe_cycles(config.pes(), 0);
@@ -276,7 +275,7 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
     computing.push_back(most);
   }
   const auto words = [&](const Step& load) {
-    return CeilDiv(load.command.Get("size0"), config.axi_bytes());
+    return CeilDiv(load.command.Get(dma::size0), config.axi_bytes());
   };
   std::vector<int64_t> place(loads.size());
   std::vector<size_t> order;  // of the loads so far

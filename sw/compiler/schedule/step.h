@@ -11,9 +11,6 @@ namespace npugen::compiler {
 
 /// What executes a step: LOADs, STOREs, or one of the PEs. Numbers are those of the barriers that
 /// count the completed commands of each.
-inline constexpr int kLoadEngine = 0;
-inline constexpr int kStoreEngine = 1;
-inline constexpr int kFirstPeEngine = 2;
 
 /// A set of PEs, bit p for PE p.
 using PeMask = uint32_t;

@@ -57,20 +57,19 @@ module npu_dispatch #(
 
   // the entry at the head, read as a command header
   npu_isa_pkg::control_command_t header;
-  logic [7:0] min_entries, max_entries;
-  logic       known, is_end, is_fence, is_load, is_store, is_compute;
-  logic       bad_length, bad_barrier, bad_bits;
-  logic       unused_header;
+  logic known, is_end, is_fence, is_load, is_store, is_compute;
+  logic bad_length, bad_barrier, bad_bits;
+  logic unused_header;
   // the entry at the head, read as the second one of a compute command
-  npu_isa_pkg::compute_command_t compute;
-  logic                          bad_mask, bad_pe_barrier;
-  logic                          unused_compute;
+  logic [31:0] pe_mask;
+  logic        bad_mask, bad_pe_barrier;
   // the command under way
   logic [7:0]        body_q;       // entries still to come, 0: the head is a header
   logic [3:0]        index_q;      // number of the entry at the head, unless that is a header
   logic              held_q;       // held_entry_q is to be pushed as soon as its targets are known
   logic [127:0]      held_entry_q; // the header
   npu_isa_pkg::control_command_t held_header;  // held_entry_q
+  logic              unused_held;
   logic              to_load_q, to_store_q;
   logic [NumPes-1:0] to_pe_q;
   // what happens in this cycle
@@ -86,107 +85,34 @@ module npu_dispatch #(
 
   // Checks of the header.
   assign header        = entry_i;
-  assign unused_header = ^header;
+  // The engines look at these.
+  assign unused_header = ^{header.wait0_count, header.wait1_count, header.ahead,
+                           header.signal_bytes, header.reserved_1_7, header.reserved_1_15,
+                           header.reserved_1_25, header.reserved_2_24, header.reserved_3_24};
 
-  always_comb begin
-    known       = 1'b1;
-    is_end      = 1'b0;
-    is_fence    = 1'b0;
-    is_load     = 1'b0;
-    is_store    = 1'b0;
-    is_compute  = 1'b0;
-    min_entries = 8'd1;
-    max_entries = 8'd1;
-    case (header.opcode)
-      npu_isa_pkg::OpEnd: begin
-        is_end      = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesEnd);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesEnd);
-      end
-      npu_isa_pkg::OpFence: begin
-        is_fence    = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesFence);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesFence);
-      end
-      npu_isa_pkg::OpLoad: begin
-        is_load     = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesLoad);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesLoad);
-      end
-      npu_isa_pkg::OpStore: begin
-        is_store    = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesStore);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesStore);
-      end
-      npu_isa_pkg::OpMatmul: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesMatmul);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesMatmul);
-      end
-      npu_isa_pkg::OpWindow: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesWindow);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesWindow);
-      end
-      npu_isa_pkg::OpMaxPool: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesMaxPool);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesMaxPool);
-      end
-      npu_isa_pkg::OpAdd: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesAdd);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesAdd);
-      end
-      npu_isa_pkg::OpLookup: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesLookup);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesLookup);
-      end
-      npu_isa_pkg::OpSoftmax: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesSoftmax);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesSoftmax);
-      end
-      npu_isa_pkg::OpMultiply: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesMultiply);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesMultiply);
-      end
-      npu_isa_pkg::OpMaximum: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesMaximum);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesMaximum);
-      end
-      npu_isa_pkg::OpSquaredDifference: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesSquaredDifference);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesSquaredDifference);
-      end
-      npu_isa_pkg::OpArgMax: begin
-        is_compute  = 1'b1;
-        min_entries = 8'(npu_isa_pkg::MinEntriesArgMax);
-        max_entries = 8'(npu_isa_pkg::MaxEntriesArgMax);
-      end
-      default: known = 1'b0;
-    endcase
-  end
+  assign known      = npu_isa_pkg::is_known(header.opcode);
+  assign is_end     = header.opcode == npu_isa_pkg::OpEnd;
+  assign is_fence   = header.opcode == npu_isa_pkg::OpFence;
+  assign is_load    = npu_isa_pkg::is_load(header.opcode);
+  assign is_store   = npu_isa_pkg::is_store(header.opcode);
+  assign is_compute = npu_isa_pkg::is_compute(header.opcode);
 
-  // The short forms of LOAD and STORE leave out two entries at a time. The stream ends with END and
-  // nowhere else.
+  // Forms of odd lengths, where they differ by two entries. The stream ends with END and nowhere
+  // else.
   assign bad_length =
-      header.length < min_entries || header.length > max_entries ||
-      ((is_load || is_store) && !header.length[0]) ||
+      header.length < npu_isa_pkg::least_entries(header.opcode) ||
+      header.length > npu_isa_pkg::most_entries(header.opcode) ||
+      (npu_isa_pkg::has_even_steps(header.opcode) && !header.length[0]) ||
       (is_end ? entry_left_i != 28'(header.length) : entry_left_i <= 28'(header.length));
   assign bad_barrier =
       (header.wait0_en && 32'(header.wait0_id) >= Barriers) ||
       (header.wait1_en && 32'(header.wait1_id) >= Barriers) ||
       (header.signal_en && 32'(header.signal_id) >= Barriers);
 
-  assign compute        = {1024'b0, entry_i, 128'b0};
-  assign held_header    = held_entry_q;
-  assign unused_compute = ^{compute, held_header};
-  assign bad_mask       = compute.pe_mask == '0 || (compute.pe_mask & ~AllPes) != '0;
+  assign pe_mask     = entry_i[npu_isa_pkg::ComputePeMaskLsb +: 32];
+  assign held_header = held_entry_q;
+  assign unused_held = ^held_header;  // the same fields as of `header`
+  assign bad_mask    = pe_mask == '0 || (pe_mask & ~AllPes) != '0;
 
   assign bad_bits = body_q == '0
       ? (entry_i & ~npu_isa_pkg::used_bits(header.opcode, 4'd0)) != '0
@@ -196,7 +122,7 @@ module npu_dispatch #(
   always_comb begin
     bad_pe_barrier = 1'b0;
     for (int unsigned p = 0; p < NumPes; p++) begin
-      if (compute.pe_mask[p] && held_header.signal_en &&
+      if (pe_mask[p] && held_header.signal_en &&
           32'(held_header.signal_id) + p >= Barriers) bad_pe_barrier = 1'b1;
     end
   end
@@ -233,7 +159,7 @@ module npu_dispatch #(
     end else if (held_q) begin
       to_load  = 1'b0;
       to_store = 1'b0;
-      to_pe    = compute.pe_mask[NumPes-1:0];
+      to_pe    = pe_mask[NumPes-1:0];
     end
   end
 

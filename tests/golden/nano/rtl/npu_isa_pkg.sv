@@ -14,6 +14,8 @@ package npu_isa_pkg;
   localparam int unsigned BarrierCountBits     = 24;            // bits of a barrier's count
   localparam int unsigned WindowCount          = 4;             // memory windows of the host
   localparam int unsigned ParameterRecordBytes = 9;             // bytes of a channel's parameters
+  localparam int unsigned ComputePeMaskLsb     = 0;             // lowest bit of a compute command's
+                                                                // pe_mask in its second entry
   localparam int unsigned ControlCommandWords  = 4;             // words of the full form
   localparam int unsigned DmaCommandWords      = 28;            // words of the full form
   localparam int unsigned ComputeCommandWords  = 40;            // words of the full form
@@ -39,36 +41,6 @@ package npu_isa_pkg;
   localparam logic [7:0] OpSquaredDifference = 8'h38;  // rescaled square of the rescaled difference
                                                        // of two tensors
   localparam logic [7:0] OpArgMax            = 8'h39;  // position of the largest byte of a row
-
-  // Entries of a command's shortest and longest form
-  localparam int unsigned MinEntriesEnd               = 1;
-  localparam int unsigned MaxEntriesEnd               = 1;
-  localparam int unsigned MinEntriesFence             = 1;
-  localparam int unsigned MaxEntriesFence             = 1;
-  localparam int unsigned MinEntriesLoad              = 1;
-  localparam int unsigned MaxEntriesLoad              = 7;
-  localparam int unsigned MinEntriesStore             = 3;
-  localparam int unsigned MaxEntriesStore             = 5;
-  localparam int unsigned MinEntriesMatmul            = 8;
-  localparam int unsigned MaxEntriesMatmul            = 10;
-  localparam int unsigned MinEntriesWindow            = 9;
-  localparam int unsigned MaxEntriesWindow            = 10;
-  localparam int unsigned MinEntriesMaxPool           = 9;
-  localparam int unsigned MaxEntriesMaxPool           = 10;
-  localparam int unsigned MinEntriesAdd               = 10;
-  localparam int unsigned MaxEntriesAdd               = 10;
-  localparam int unsigned MinEntriesLookup            = 10;
-  localparam int unsigned MaxEntriesLookup            = 10;
-  localparam int unsigned MinEntriesSoftmax           = 10;
-  localparam int unsigned MaxEntriesSoftmax           = 10;
-  localparam int unsigned MinEntriesMultiply          = 10;
-  localparam int unsigned MaxEntriesMultiply          = 10;
-  localparam int unsigned MinEntriesMaximum           = 10;
-  localparam int unsigned MaxEntriesMaximum           = 10;
-  localparam int unsigned MinEntriesSquaredDifference = 10;
-  localparam int unsigned MaxEntriesSquaredDifference = 10;
-  localparam int unsigned MinEntriesArgMax            = 10;
-  localparam int unsigned MaxEntriesArgMax            = 10;
 
   // Error codes of the register error_info
   localparam logic [7:0] ErrNone         = 8'd0;   // no error
@@ -383,6 +355,108 @@ package npu_isa_pkg;
     logic        [7:0]  length;             // 0[15:8]: entries of 16 bytes, this one included
     logic        [7:0]  opcode;             // 0[7:0]: what to do
   } compute_command_t;
+
+  // Whether there is such a command.
+  function automatic logic is_known(input logic [7:0] opcode);
+    case (opcode)
+      OpEnd, OpFence, OpLoad, OpStore, OpMatmul, OpWindow, OpMaxPool, OpAdd, OpLookup, OpSoftmax,
+      OpMultiply, OpMaximum, OpSquaredDifference, OpArgMax:
+        is_known = 1'b1;
+      default: is_known = 1'b0;
+    endcase
+  endfunction
+
+  // The load engine carries it out.
+  function automatic logic is_load(input logic [7:0] opcode);
+    case (opcode)
+      OpLoad:
+        is_load = 1'b1;
+      default: is_load = 1'b0;
+    endcase
+  endfunction
+
+  // The store engine carries it out.
+  function automatic logic is_store(input logic [7:0] opcode);
+    case (opcode)
+      OpStore:
+        is_store = 1'b1;
+      default: is_store = 1'b0;
+    endcase
+  endfunction
+
+  // PEs carry it out.
+  function automatic logic is_compute(input logic [7:0] opcode);
+    case (opcode)
+      OpMatmul, OpWindow, OpMaxPool, OpAdd, OpLookup, OpSoftmax, OpMultiply, OpMaximum,
+      OpSquaredDifference, OpArgMax:
+        is_compute = 1'b1;
+      default: is_compute = 1'b0;
+    endcase
+  endfunction
+
+  // Whether the array multiplies.
+  function automatic logic is_array(input logic [7:0] opcode);
+    case (opcode)
+      OpMatmul, OpWindow:
+        is_array = 1'b1;
+      default: is_array = 1'b0;
+    endcase
+  endfunction
+
+  // Whether results are positions of an image.
+  function automatic logic is_walk(input logic [7:0] opcode);
+    case (opcode)
+      OpMatmul, OpWindow, OpMaxPool:
+        is_walk = 1'b1;
+      default: is_walk = 1'b0;
+    endcase
+  endfunction
+
+  // Whether two tensors meet.
+  function automatic logic is_two_operands(input logic [7:0] opcode);
+    case (opcode)
+      OpAdd, OpMultiply, OpMaximum, OpSquaredDifference:
+        is_two_operands = 1'b1;
+      default: is_two_operands = 1'b0;
+    endcase
+  endfunction
+
+  // Entries of a command's shortest form.
+  function automatic logic [7:0] least_entries(input logic [7:0] opcode);
+    case (opcode)
+      OpEnd, OpFence, OpLoad:
+        least_entries = 8'd1;
+      OpStore:
+        least_entries = 8'd3;
+      OpMatmul:
+        least_entries = 8'd8;
+      OpWindow, OpMaxPool:
+        least_entries = 8'd9;
+      default: least_entries = 8'd10;
+    endcase
+  endfunction
+
+  // Entries of its longest form.
+  function automatic logic [7:0] most_entries(input logic [7:0] opcode);
+    case (opcode)
+      OpEnd, OpFence:
+        most_entries = 8'd1;
+      OpStore:
+        most_entries = 8'd5;
+      OpLoad:
+        most_entries = 8'd7;
+      default: most_entries = 8'd10;
+    endcase
+  endfunction
+
+  // Whether its forms differ by two entries.
+  function automatic logic has_even_steps(input logic [7:0] opcode);
+    case (opcode)
+      OpLoad, OpStore:
+        has_even_steps = 1'b1;
+      default: has_even_steps = 1'b0;
+    endcase
+  endfunction
 
   // Bits of an entry that fields of its command use; all others must be 0. The opcode is a known
   // one, and the command has the entry.
