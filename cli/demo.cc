@@ -19,7 +19,7 @@
 #include "generator/support/file.h"
 #include "generator/synth/synth.h"
 #include "sw/model/read_model.h"
-#include "sw/runtime/run_model.h"
+#include "verif/session/run_model.h"
 
 namespace npugen {
 namespace {

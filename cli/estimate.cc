@@ -17,7 +17,7 @@
 #include "generator/support/file.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/read_model.h"
-#include "sw/runtime/estimate_model.h"
+#include "verif/session/estimate_model.h"
 #include "verif/validate/validate.h"
 
 namespace npugen {

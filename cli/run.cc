@@ -12,9 +12,9 @@
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/model/read_model.h"
-#include "sw/runtime/run_jobs.h"
-#include "sw/runtime/run_model.h"
-#include "sw/runtime/trace_json.h"
+#include "verif/session/run_jobs.h"
+#include "verif/session/run_model.h"
+#include "verif/session/trace_json.h"
 
 namespace npugen {
 namespace {

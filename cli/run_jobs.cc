@@ -18,7 +18,7 @@
 #include "sw/compiler/compiler.h"
 #include "sw/compiler/program_format.h"
 #include "sw/model/file_bytes.h"
-#include "sw/runtime/run_jobs.h"
+#include "verif/session/run_jobs.h"
 
 namespace npugen {
 namespace {

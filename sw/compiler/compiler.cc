@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 
 #include "generator/support/text.h"
@@ -29,10 +31,13 @@ constexpr size_t kImageAlignment = 64;
 /// Costs of copies of parameters that are tried, see PartitionLayers().
 constexpr double kCopies[] = {0, 0.4};
 /// Parameters that may be loaded ahead of an exchange between PEs, in words for each cycle that
-/// they compute before it: what is tried. The last one is no limit.
-constexpr double kOvertaking[] = {0.7, 1, 1.5, 1e9};
-/// Estimates are exact to this part of them or less: a plan must promise more to be preferred.
-constexpr int64_t kNoise = 200;
+/// they compute before it: what is tried. They may hold up what PEs tell each other.
+constexpr double kOvertaking[] = {0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.7, 2, 3, 1e9};
+/// What is tried of it to compare plans.
+constexpr double kFewOvertaking[] = {0, 0.5, 0.8, 1.2, 2, 1e9};
+/// Estimates are exact to this part of them, on the mean of networks (docs/estimate.md): a plan
+/// that is not the usual one must promise more.
+constexpr int64_t kNoise = 2000;
 
 size_t Align(size_t value) {
   return (value + kImageAlignment - 1) / kImageAlignment * kImageAlignment;
@@ -126,23 +131,34 @@ void AddErrors(const Diagnostics& more, Diagnostics* errors) {
   errors->insert(errors->end(), more.begin(), more.end());
 }
 
-/// A schedule of steps without parameter loads; `extra` are LOADs of what other models cache.
-std::vector<Step> Schedule(const NpuConfig& config, const ParameterPlan& parameters,
-                           const Compilation& compilation, const std::vector<Step>& steps,
-                           const std::vector<Step>& extra, bool warm) {
+/// Steps in the order of the stream, with barriers.
+struct TimedSchedule {
+  std::vector<Step> steps;
+  int64_t cycles = 0;  ///< estimated, from doorbell to interrupt
+};
+
+bool SameCommands(const std::vector<Step>& a, const std::vector<Step>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Step& x, const Step& y) {
+    return x.command.words() == y.command.words();
+  });
+}
+
+/// The fastest schedule of steps without parameter loads; `extra` are LOADs of what other models
+/// cache.
+TimedSchedule Schedule(const NpuConfig& config, const ParameterPlan& parameters,
+                       const Compilation& compilation, const std::vector<Step>& steps,
+                       const std::vector<Step>& extra, bool warm,
+                       std::span<const double> overtaking) {
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
-  std::vector<Step> best = AddBarriers(config, HoistLoads(config, placed, 0));
-  if (config.pes() == 1) return best;
-  // Parameters that come early may hold up what PEs tell each other.
-  int64_t least = EstimateCycles(config, best);
-  for (const double overtake : kOvertaking) {
-    std::vector<Step> steps = AddBarriers(config, HoistLoads(config, placed, overtake));
-    const int64_t cycles = EstimateCycles(config, steps);
-    if (cycles >= least) continue;
-    least = cycles;
-    best = std::move(steps);
+  TimedSchedule best;
+  for (const double overtake : overtaking) {
+    std::vector<Step> ordered = AddBarriers(config, HoistLoads(config, placed, overtake));
+    if (SameCommands(ordered, best.steps)) continue;
+    const int64_t cycles = EstimateCycles(config, ordered);
+    if (best.steps.empty() || cycles < best.cycles) best = {std::move(ordered), cycles};
+    if (config.pes() == 1) break;  // there are no exchanges
   }
   return best;
 }
@@ -160,13 +176,15 @@ Schedules MakeSchedules(const NpuConfig& config, const ParameterPlan& parameters
                         const Compilation& compilation, const std::vector<Step>& extra,
                         bool cached) {
   Schedules schedules;
-  schedules.cold =
-      Schedule(config, parameters, compilation, compilation.steps, extra, /*warm=*/false);
-  if (!cached) return schedules;
-  schedules.warm = Schedule(config, parameters, compilation, compilation.steps, {}, /*warm=*/true);
-  if (EstimateCycles(config, schedules.warm) > EstimateCycles(config, schedules.cold)) {
-    schedules.warm.clear();
+  const auto schedule = [&](const std::vector<Step>& loads, bool warm) {
+    return Schedule(config, parameters, compilation, compilation.steps, loads, warm, kOvertaking);
+  };
+  TimedSchedule cold = schedule(extra, /*warm=*/false);
+  if (cached) {
+    TimedSchedule warm = schedule({}, /*warm=*/true);
+    if (warm.cycles <= cold.cycles) schedules.warm = std::move(warm.steps);
   }
+  schedules.cold = std::move(cold.steps);
   return schedules;
 }
 
@@ -181,18 +199,24 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     const Result<std::vector<Step>> steps =
         Tile(*c.model, c.lowered, config, c.partitions, c.activations, plans[m]);
     if (!steps) return -1;
+    // Warm inferences run the cold stream where that is faster.
+    int64_t least = std::numeric_limits<int64_t>::max();
     for (const bool warm : states) {
-      cycles += EstimateCycles(config, Schedule(config, plans[m], c, *steps, {}, warm));
+      least =
+          std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, kFewOvertaking).cycles);
+      cycles += least;
     }
   }
   return cycles;
 }
 
 /// Plans parameters. Where they do not all fit in core memory it depends on the network how many of
-/// them should stay there and how finely the others are cut, so plans are tried.
+/// them should stay there and how finely the others are cut, so plans are tried. `cost`: what
+/// Cost() says of the chosen ones; left alone when it was not asked.
 Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
                                                     const std::vector<ParameterInput>& inputs,
-                                                    const std::vector<Compilation>& compilations) {
+                                                    const std::vector<Compilation>& compilations,
+                                                    std::optional<int64_t>* cost) {
   Result<std::vector<ParameterPlan>> best = PlanParameters(inputs, config, ParameterPolicy{});
   if (!best) return best;
   const bool streams = std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
@@ -202,15 +226,17 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   });
   if (!streams) return best;
   int64_t least = Cost(config, compilations, *best);
+  *cost = least;
   if (least < 0) return best;
   for (const ParameterPolicy policy :
        {ParameterPolicy{4, 5}, ParameterPolicy{2, 3}, ParameterPolicy{2, 5}, ParameterPolicy{6, 3},
         ParameterPolicy{6, 5}}) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
-    const int64_t cost = Cost(config, compilations, *plans);
-    if (cost < 0 || cost > least - least / kNoise) continue;
-    least = cost;
+    const int64_t cycles = Cost(config, compilations, *plans);
+    if (cycles < 0 || cycles > least - least / kNoise) continue;
+    least = cycles;
+    *cost = cycles;
     best = std::move(plans);
   }
   return best;
@@ -259,6 +285,7 @@ Status CheckStreams(const NpuConfig& config, const Compilation& compilation) {
 struct Plans {
   std::vector<Compilation> compilations;
   std::vector<ParameterPlan> parameters;
+  std::optional<int64_t> cost;  ///< Cost() of them, if it is known
 };
 
 /// Plans memories for models whose layers are divided among PEs.
@@ -287,9 +314,11 @@ Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
     if (!parameters) AddErrors(parameters.errors(), &errors);
     return errors;
   }
-  Result<std::vector<ParameterPlan>> parameters = ChooseParameters(config, inputs, compilations);
+  std::optional<int64_t> cost;
+  Result<std::vector<ParameterPlan>> parameters =
+      ChooseParameters(config, inputs, compilations, &cost);
   if (!parameters) return parameters.errors();
-  return Plans{std::move(compilations), std::move(*parameters)};
+  return Plans{std::move(compilations), std::move(*parameters), cost};
 }
 
 /// Plans for lowered models. What copies of parameters in several PEs cost depends on what else
@@ -308,8 +337,10 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
   if (!differ) return best;
   Result<Plans> other = MakePlans(config, options, std::move(others));
   if (!best || !other) return best ? std::move(best) : std::move(other);
-  const int64_t cycles = Cost(config, other->compilations, other->parameters);
-  const int64_t least = Cost(config, best->compilations, best->parameters);
+  const auto cost_of = [&](const Plans& plans) {
+    return plans.cost ? *plans.cost : Cost(config, plans.compilations, plans.parameters);
+  };
+  const int64_t cycles = cost_of(*other), least = cost_of(*best);
   return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
 }
 

@@ -22,10 +22,10 @@
 #include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/runtime/npu_host.h"
-#include "sw/runtime/run_model.h"
 #include "tests/bench/models.h"
 #include "tests/bench/waves.h"
 #include "tests/support/files.h"
+#include "verif/session/run_model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
 

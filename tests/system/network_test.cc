@@ -14,12 +14,12 @@
 #include "sw/model/packed_reader.h"
 #include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/run_model.h"
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
+#include "verif/session/run_model.h"
 
 namespace npugen::testing {
 namespace {

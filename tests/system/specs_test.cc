@@ -14,10 +14,10 @@
 #include "generator/plan/plan.h"
 #include "generator/support/process.h"
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/run_model.h"
 #include "tests/support/random_spec.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
+#include "verif/session/run_model.h"
 
 namespace npugen::testing {
 namespace {

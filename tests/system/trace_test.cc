@@ -13,12 +13,12 @@
 #include <set>
 
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/run_model.h"
-#include "sw/runtime/trace_json.h"
 #include "sw/stream/stream_decoder.h"
 #include "tests/support/files.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
+#include "verif/session/run_model.h"
+#include "verif/session/trace_json.h"
 #include "verif/sim/timeline_recorder.h"
 
 namespace npugen::testing {

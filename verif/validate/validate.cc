@@ -13,9 +13,9 @@
 #include "sw/compiler/compiler.h"
 #include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/estimate_model.h"
-#include "sw/runtime/run_model.h"
 #include "verif/random/random_model.h"
+#include "verif/session/estimate_model.h"
+#include "verif/session/run_model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
 

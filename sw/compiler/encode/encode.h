@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
+#include "sw/compiler/encode/step.h"
 #include "sw/compiler/lower/layer.h"
-#include "sw/compiler/plan/parameter_plan.h"
-#include "sw/compiler/schedule/step.h"
 
 namespace npugen::compiler {
 

@@ -102,6 +102,13 @@ struct WindowShape {
   int64_t rows = 1, columns = 1, new_columns = 1;
 };
 
+/// Ranges of the kernel loops, as a whole or cut (K-split).
+struct KernelPart {
+  int64_t k0_begin = 0, k0_count = 1;
+  int64_t k1_begin = 0, k1_count = 1;
+  int64_t k2_begin = 0, k2_count = 1;
+};
+
 /// A box of bytes that a copy moves: nested loops, innermost dimension first; any number of them.
 struct CopyBox {
   struct Dimension {

@@ -8,19 +8,12 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "sw/compiler/encode/step.h"
 #include "sw/compiler/lower/layer.h"
 #include "sw/compiler/plan/activation_plan.h"
-#include "sw/compiler/schedule/step.h"
 #include "sw/model/model.h"
 
 namespace npugen::compiler {
-
-/// Ranges of the kernel loops, as a whole or cut (K-split).
-struct KernelPart {
-  int64_t k0_begin = 0, k0_count = 1;
-  int64_t k1_begin = 0, k1_count = 1;
-  int64_t k2_begin = 0, k2_count = 1;
-};
 
 /// Parameters that one compute command uses: slices and records of some groups of one layer. Where
 /// PEs share the groups (`per_pe`), groups count within each PE's share, and a PE with fewer groups

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
-#include "sw/compiler/schedule/step.h"
+#include "sw/compiler/encode/step.h"
 
 namespace npugen::compiler {
 

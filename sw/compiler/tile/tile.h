@@ -6,10 +6,10 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "sw/compiler/encode/step.h"
 #include "sw/compiler/lower/layer.h"
 #include "sw/compiler/plan/activation_plan.h"
 #include "sw/compiler/plan/parameter_plan.h"
-#include "sw/compiler/schedule/step.h"
 #include "sw/model/model.h"
 
 namespace npugen::compiler {

@@ -36,6 +36,16 @@ struct StreamEstimate {
   uint64_t commands = 0;
 };
 
+/// Plays commands, END among them or not, that are valid for `config`, as if they stood at the
+/// beginning of a window 0 of `image_bytes`. Error: kProgramFile when they cannot end.
+Result<StreamEstimate> EstimateCommands(const NpuConfig& config,
+                                        std::span<const Command* const> commands,
+                                        uint64_t image_bytes, const EstimateOptions& options = {});
+
+/// Cycles of a compute command alone: from its start to its end, when all that it waits for is
+/// there and nothing else uses the PE's memories.
+uint64_t CommandCycles(const NpuConfig& config, const Command& command);
+
 /// Plays the stream at byte `offset` of `image` (the contents of window 0). Equal inputs give equal
 /// results. Error: kProgramFile when the stream is not valid for `config`, or cannot end.
 Result<StreamEstimate> EstimateStream(const NpuConfig& config, std::span<const uint8_t> image,

@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 /// Cycles and depths of the hardware, fixed in RTL (not configurable by a spec).
 struct Calibration {
@@ -83,4 +83,4 @@ struct Calibration {
 
 inline constexpr Calibration kCalibration;
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Entries on their way from memory to the queues.
-#include "verif/estimate/front_end.h"
+#include "sw/timing/front_end.h"
 
 #include <algorithm>
 
-#include "verif/estimate/calibration.h"
+#include "sw/timing/calibration.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 bool Barriers::Update(uint64_t now) {
   bool any = false;
@@ -145,4 +145,4 @@ void Fetch::TakeEntry(uint64_t /*now*/) {
   }
 }
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

@@ -6,8 +6,8 @@
 
 #include "generator/config/npu_config.h"
 #include "sw/compiler/program.h"
-#include "sw/runtime/run_report.h"
 #include "sw/runtime/timeline.h"
+#include "verif/session/run_report.h"
 
 namespace npugen {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The performance model on its own: its sums, its limits, what must not change its result and what
 // must.
-#include "verif/estimate/estimate.h"
+#include "sw/timing/estimate.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -13,14 +13,14 @@
 #include "generator/config/load.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/estimate_model.h"
+#include "sw/timing/compute_plan.h"
+#include "sw/timing/front_end.h"
+#include "sw/timing/pe_timing.h"
 #include "tests/support/files.h"
 #include "tests/support/random_spec.h"
-#include "verif/estimate/compute_plan.h"
-#include "verif/estimate/front_end.h"
-#include "verif/estimate/pe_timing.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
+#include "verif/session/estimate_model.h"
 
 namespace npugen::testing {
 namespace {
@@ -167,9 +167,9 @@ TEST(Estimate, PointwiseConvolutionByHand) {
   ASSERT_TRUE(program);
   const Result<JobReport> job = EstimateJob(config, *program, true);
   ASSERT_TRUE(job.ok());
-  EXPECT_EQ(job->layers[0][estimate::kCompute], 4096u);
-  EXPECT_EQ(job->layers[0][estimate::kActivationPort], 0u);
-  EXPECT_LE(job->layers[0][estimate::kWeightPort], 16u);
+  EXPECT_EQ(job->layers[0][timing::kCompute], 4096u);
+  EXPECT_EQ(job->layers[0][timing::kActivationPort], 0u);
+  EXPECT_LE(job->layers[0][timing::kWeightPort], 16u);
 }
 
 TEST(Estimate, MoreChannelsCostMore) {
@@ -219,7 +219,7 @@ TEST(Estimate, BadStreamsAreRefused) {
 TEST(Estimate, BanksAreThoseOfTheConfiguration) {
   for (const char* name : {"nano", "edge", "odd", "edge_tpu_v1"}) {
     const NpuConfig config = Config(name);
-    const estimate::BankMap banks(config);
+    const timing::BankMap banks(config);
     for (uint64_t address = 0; address < config.pe_memory_bytes; address += 13) {
       ASSERT_EQ(banks.Bank(address), config.pe_bank_of(address)) << name << " " << address;
     }
@@ -229,9 +229,9 @@ TEST(Estimate, BanksAreThoseOfTheConfiguration) {
 TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
   // As npu_command_queue: the command shown, the words of the memory, and one at its output.
   constexpr uint32_t kDepth = 2, kEntries = 3;
-  estimate::StreamCommand command;
+  timing::StreamCommand command;
   command.header.length = kEntries;
-  estimate::CommandQueue queue(kDepth, kEntries);
+  timing::CommandQueue queue(kDepth, kEntries);
   uint32_t pushed = 0;
   uint64_t now = 0;
   for (; now < 40; ++now) {
@@ -257,7 +257,7 @@ TEST(Estimate, QueueHoldsItsMemoryAndTheWordAtItsOutput) {
 TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
   // 2 x 2 pooling of 200 positions in two groups: more vectors than are stepped through.
   const NpuConfig config = Config("edge");
-  const estimate::BankMap banks(config);
+  const timing::BankMap banks(config);
   ComputeFields f;
   f.act_base = 1000;
   f.out_w = 20;
@@ -278,14 +278,14 @@ TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
   f.out_base = 60000;
   f.out_x_step = 32;
   f.out_row_step = 640;
-  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMaxPool, f);
+  const timing::ComputePlan plan = PlanCompute(config, banks, Opcode::kMaxPool, f);
   uint64_t fetches = 0, results = 0;
   for (uint64_t cycle = 0; cycle < plan.fixed_cycles + 100; ++cycle) {
-    const estimate::VectorAccesses::Step step = plan.accesses.At(cycle);
-    if (step.fetch != estimate::VectorAccesses::kNone) {
+    const timing::VectorAccesses::Step step = plan.accesses.At(cycle);
+    if (step.fetch != timing::VectorAccesses::kNone) {
       EXPECT_EQ(step.fetch, fetches++);
     }
-    if (step.result == estimate::VectorAccesses::kNone) continue;
+    if (step.result == timing::VectorAccesses::kNone) continue;
     EXPECT_EQ(step.result, results++);
     EXPECT_GE(fetches, 4 * results);
   }
@@ -306,7 +306,7 @@ TEST(Estimate, VectorsAreFetchedAndWrittenOnce) {
 
 TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
   const NpuConfig config = Config("edge");
-  const estimate::BankMap banks(config);
+  const timing::BankMap banks(config);
   const auto bank = [&](uint64_t address) { return uint64_t{1} << config.pe_bank_of(address); };
   std::vector<uint64_t> masks;
   // A 3 x 3 window over 4 rows of 11 positions of 16 channels, padding around them.
@@ -324,9 +324,9 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
   f.win_rows = f.win_cols = 3;
   f.win_col_step = f.group_channels = f.channels = 16;
   f.out_base = 8192;
-  const estimate::ComputePlan window = PlanCompute(config, banks, Opcode::kWindow, f);
+  const timing::ComputePlan window = PlanCompute(config, banks, Opcode::kWindow, f);
   // The second tile: rows one below the other are in three banks, so a column is a cycle.
-  estimate::TileSlice tile;
+  timing::TileSlice tile;
   tile.first = 16;
   tile.size = 16;
   ReadBanks(config, banks, window, tile, &masks);
@@ -348,7 +348,7 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
   dense.k0_count = 4;
   dense.x_step = 64;
   dense.row_bytes = dense.row_step = 704;
-  const estimate::ComputePlan matmul = PlanCompute(config, banks, Opcode::kMatmul, dense);
+  const timing::ComputePlan matmul = PlanCompute(config, banks, Opcode::kMatmul, dense);
   tile.slice = 1;
   ReadBanks(config, banks, matmul, tile, &masks);
   ASSERT_EQ(masks.size(), 16u);
@@ -361,8 +361,8 @@ TEST(Estimate, SlicesReadTheBanksOfTheirPositions) {
 /// Cycles of a WINDOW command of 8 groups of one position and 3 slices, whose rows of core memory
 /// take longer than anything else. With `loads` a bus word for core memory asks in each cycle.
 uint64_t PooledCycles(const NpuConfig& config, bool loads) {
-  const estimate::BankMap banks(config);
-  const estimate::Barriers barriers(config.barriers());
+  const timing::BankMap banks(config);
+  const timing::Barriers barriers(config.barriers());
   ComputeFields f;
   f.drain = f.acc_init = 1;
   f.out_w = f.out_h = f.positions = 1;
@@ -377,10 +377,10 @@ uint64_t PooledCycles(const NpuConfig& config, bool loads) {
   f.win_row_step = 768;
   f.out_base = 4096;
   f.out_group_step = 32;
-  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kWindow, f);
+  const timing::ComputePlan plan = PlanCompute(config, banks, Opcode::kWindow, f);
   EXPECT_EQ(plan.slice_rows, 4u);
   EXPECT_EQ(plan.record_rows, 9u);
-  estimate::PeTiming pe(config, banks, barriers);
+  timing::PeTiming pe(config, banks, barriers);
   const HeaderFields header;
   pe.Start(&plan, &header, 0);
   uint64_t now = 0, word = 0;
@@ -411,8 +411,8 @@ TEST(Estimate, WordsFromTheBusTakeTheRowPort) {
 TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   // 16 positions and 4 slices of 4 rows; row i is there from cycle 10 i on.
   const NpuConfig config = Config("edge");
-  const estimate::BankMap banks(config);
-  estimate::Barriers barriers(config.barriers());
+  const timing::BankMap banks(config);
+  timing::Barriers barriers(config.barriers());
   ComputeFields f;
   f.acc_init = f.drain = f.follow = 1;
   f.out_w = f.positions = 16;
@@ -422,12 +422,12 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   f.row_bytes = 1024;
   f.channels = f.group_channels = f.out_x_step = 16;
   f.out_base = 8192;
-  const estimate::ComputePlan plan = PlanCompute(config, banks, Opcode::kMatmul, f);
+  const timing::ComputePlan plan = PlanCompute(config, banks, Opcode::kMatmul, f);
   ASSERT_EQ(plan.slice_rows, 4u);
   HeaderFields header;
   header.wait1_en = 1;
   for (uint64_t row = 1; row < 16; ++row) barriers.Arrive(0, config.core_row_bytes(), 10 * row);
-  estimate::PeTiming pe(config, banks, barriers);
+  timing::PeTiming pe(config, banks, barriers);
   pe.Start(&plan, &header, 0);
   uint64_t now = 0;
   for (;; ++now) {
@@ -439,11 +439,11 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   }
   // The last row is seen in cycle 150, requested in the next one; its slice takes 16 cycles from
   // 152 on, then its results leave.
-  const uint64_t last_result = 167 + estimate::kCalibration.drain_delay + 15;
-  EXPECT_EQ(now, last_result + estimate::kCalibration.finish_after_result);
+  const uint64_t last_result = 167 + timing::kCalibration.drain_delay + 15;
+  EXPECT_EQ(now, last_result + timing::kCalibration.finish_after_result);
   // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150.
-  EXPECT_EQ(pe.causes()[estimate::kCompute], 64u);
-  EXPECT_EQ(pe.causes()[estimate::kBarrier], (31u - 1) + 3 * (71u - 48));
+  EXPECT_EQ(pe.causes()[timing::kCompute], 64u);
+  EXPECT_EQ(pe.causes()[timing::kBarrier], (31u - 1) + 3 * (71u - 48));
 }
 
 TEST(Estimate, ReportHasTheShapeOfARun) {

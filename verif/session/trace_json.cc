@@ -3,7 +3,7 @@
 //
 // Units run their commands strictly in order, so the n-th command that a unit took is the n-th one
 // of the stream for it: the timeline need not carry more than when it began and ended.
-#include "sw/runtime/trace_json.h"
+#include "verif/session/trace_json.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The checking run, the measured runs, and the comparison of their tensors with the golden model.
-#include "sw/runtime/run_model.h"
+#include "verif/session/run_model.h"
 
 #include <fmt/format.h>
 

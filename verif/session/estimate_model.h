@@ -6,8 +6,8 @@
 #include "generator/support/diagnostic.h"
 #include "sw/compiler/program.h"
 #include "sw/runtime/npu_host.h"
-#include "sw/runtime/run_report.h"
-#include "verif/estimate/estimate.h"
+#include "sw/timing/estimate.h"
+#include "verif/session/run_report.h"
 
 namespace npugen {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 template <typename T>
 class Ring {
@@ -38,4 +38,4 @@ class Ring {
   size_t head_ = 0, count_ = 0;
 };
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

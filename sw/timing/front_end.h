@@ -7,9 +7,9 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
-#include "verif/estimate/ring.h"
+#include "sw/timing/ring.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 /// A command of the stream.
 struct StreamCommand {
@@ -125,4 +125,4 @@ class Fetch {
   bool at_length_ = false;
 };
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
-#include "verif/estimate/calibration.h"
-#include "verif/estimate/compute_plan.h"
-#include "verif/estimate/front_end.h"
+#include "sw/timing/calibration.h"
+#include "sw/timing/compute_plan.h"
+#include "sw/timing/front_end.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
@@ -175,4 +175,4 @@ class PeTiming {
   std::array<uint64_t, kCalibration.write_slots> walk_slots_ = {};
 };
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The machine around the engines: time, the bus, the dispatcher, and what each cycle is charged to.
-#include "verif/estimate/estimate.h"
+#include "sw/timing/estimate.h"
 
 #include <fmt/format.h>
 
@@ -8,16 +8,16 @@
 #include <bit>
 
 #include "sw/stream/stream_decoder.h"
-#include "verif/estimate/calibration.h"
-#include "verif/estimate/compute_plan.h"
-#include "verif/estimate/dma_timing.h"
-#include "verif/estimate/front_end.h"
-#include "verif/estimate/pe_timing.h"
+#include "sw/timing/calibration.h"
+#include "sw/timing/compute_plan.h"
+#include "sw/timing/dma_timing.h"
+#include "sw/timing/front_end.h"
+#include "sw/timing/pe_timing.h"
 
 namespace npugen {
 namespace {
 
-using namespace estimate;  // NOLINT: this file is the library's front
+using namespace timing;  // NOLINT: this file is the library's front
 
 constexpr uint32_t kDmaEntries = 7;       // of the longest LOAD or STORE
 constexpr uint32_t kComputeEntries = 10;  // of the longest compute command
@@ -34,11 +34,12 @@ struct Stream {
   uint64_t entries = kStreamHeaderEntries;
 };
 
-Stream PlanStream(const NpuConfig& config, const std::vector<Command>& commands) {
+Stream PlanStream(const NpuConfig& config, std::span<const Command* const> commands) {
   Stream stream;
   const BankMap banks(config);
   stream.commands.reserve(commands.size());
-  for (const Command& command : commands) {
+  for (const Command* next : commands) {
+    const Command& command = *next;
     StreamCommand item;
     item.header = HeaderFields(command);
     stream.entries += item.header.length;
@@ -64,10 +65,10 @@ Stream PlanStream(const NpuConfig& config, const std::vector<Command>& commands)
 
 class Machine {
  public:
-  Machine(const NpuConfig& config, const Stream& stream, uint32_t offset, uint64_t image_bytes,
+  Machine(const NpuConfig& config, Stream stream, uint32_t offset, uint64_t image_bytes,
           const EstimateOptions& options)
       : config_(config),
-        stream_(stream),
+        stream_(std::move(stream)),
         banks_(config),
         barriers_(config.barriers()),
         pes_(config.pes(), PeTiming(config, banks_, barriers_)),
@@ -76,7 +77,7 @@ class Machine {
         store_queue_(config.command_queue_depth, kDmaEntries),
         pe_queues_(config.pes(), CommandQueue(config.command_queue_depth, kComputeEntries)),
         pe_commands_(config.pes()),
-        fetch_(config, offset, options.window_base[0], image_bytes, stream.entries),
+        fetch_(config, offset, options.window_base[0], image_bytes, stream_.entries),
         reads_(std::max(options.latency, 1u)),
         load_(&around_, &load_queue_),
         store_(&around_, &store_queue_, std::max(options.latency, 1u)) {}
@@ -357,7 +358,7 @@ class Machine {
   };
 
   const NpuConfig& config_;
-  const Stream& stream_;
+  const Stream stream_;
   BankMap banks_;
   Barriers barriers_;
   std::vector<PeTiming> pes_;
@@ -383,12 +384,36 @@ class Machine {
 
 }  // namespace
 
+Result<StreamEstimate> EstimateCommands(const NpuConfig& config,
+                                        std::span<const Command* const> commands,
+                                        uint64_t image_bytes, const EstimateOptions& options) {
+  return Machine(config, PlanStream(config, commands), 0, image_bytes, options).Play();
+}
+
+uint64_t CommandCycles(const NpuConfig& config, const Command& command) {
+  const BankMap banks(config);
+  const Barriers barriers(config.barriers());
+  HeaderFields header(command);
+  header.wait0_en = header.wait1_en = 0;
+  ComputeFields fields(command);
+  fields.follow = 0;
+  const ComputePlan plan = PlanCompute(config, banks, command.opcode(), fields);
+  PeTiming pe(config, banks, barriers);
+  pe.Start(&plan, &header, 0);
+  uint64_t end = 0;
+  do {
+    end = pe.next_event();
+  } while (!pe.Advance());
+  return end;
+}
+
 Result<StreamEstimate> EstimateStream(const NpuConfig& config, std::span<const uint8_t> image,
                                       uint32_t offset, const EstimateOptions& options) {
   const DecodedStream decoded = DecodeStream(config, image, offset);
   if (decoded.error_code != 0) return Diagnostics{BadStream(decoded.detail)};
-  const Stream stream = PlanStream(config, decoded.commands);
-  return Machine(config, stream, offset, image.size(), options).Play();
+  std::vector<const Command*> commands;
+  for (const Command& command : decoded.commands) commands.push_back(&command);
+  return Machine(config, PlanStream(config, commands), offset, image.size(), options).Play();
 }
 
 }  // namespace npugen

@@ -10,7 +10,7 @@
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 /// Codes of AllCycleCauses().
 enum Cause : uint8_t {
@@ -152,4 +152,4 @@ uint64_t ResultBanks(const NpuConfig& config, const BankMap& banks, const Comput
 ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode opcode,
                         const ComputeFields& fields);
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

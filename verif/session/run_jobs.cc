@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Jobs in an order, their outputs compared, and the report.
-#include "sw/runtime/run_jobs.h"
+#include "verif/session/run_jobs.h"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sw/runtime/npu_host.h"
-#include "sw/runtime/run_model.h"
+#include "verif/session/run_model.h"
 
 namespace npugen {
 namespace {

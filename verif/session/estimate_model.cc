@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Estimates as job reports.
-#include "sw/runtime/estimate_model.h"
+#include "verif/session/estimate_model.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layer rows, totals, table and JSON of a run.
-#include "sw/runtime/run_report.h"
+#include "verif/session/run_report.h"
 
 #include <fmt/format.h>
 

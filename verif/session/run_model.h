@@ -13,7 +13,7 @@
 #include "sw/compiler/program.h"
 #include "sw/model/model.h"
 #include "sw/runtime/machine.h"
-#include "sw/runtime/run_report.h"
+#include "verif/session/run_report.h"
 
 namespace npugen {
 

@@ -9,9 +9,6 @@
 
 namespace npugen::compiler {
 
-/// What executes a step: LOADs, STOREs, or one of the PEs. Numbers are those of the barriers that
-/// count the completed commands of each.
-
 /// A set of PEs, bit p for PE p.
 using PeMask = uint32_t;
 
@@ -32,7 +29,8 @@ struct Access {
 /// One command. Executing steps one after the other gives the right result; the schedule keeps that
 /// result while engines overlap.
 struct Step {
-  int engine;
+  int engine;  ///< that executes it; its completed commands are counted by the barrier of this
+               ///< number
   Command command;
   std::vector<Access> reads, writes;
   int32_t chunk = -1;       ///< parameters it needs, or -1

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Each Tick() goes from the end of an engine's pipeline to its beginning, so that what a stage
 // makes in a cycle is seen by the next stage in the following one, as with registers.
-#include "verif/estimate/dma_timing.h"
+#include "sw/timing/dma_timing.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "verif/estimate/calibration.h"
+#include "sw/timing/calibration.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 // ---- Runs ----
 
@@ -534,4 +534,4 @@ bool StoreEngine::Tick(uint64_t now) {
   return moved;
 }
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

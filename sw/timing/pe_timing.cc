@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sequencer's gates, the weight loader's rows and the drain's results as times of tiles.
-#include "verif/estimate/pe_timing.h"
+#include "sw/timing/pe_timing.h"
 
 #include <algorithm>
 
-#include "verif/estimate/calibration.h"
+#include "sw/timing/calibration.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 namespace {
 
 /// After a word for core memory, tiles that begin within so many cycles are played slice by slice
@@ -561,4 +561,4 @@ bool PeTiming::ReadMemory(uint64_t now, uint64_t address) {
   return true;
 }
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "generator/config/npu_config.h"
-#include "verif/estimate/front_end.h"
-#include "verif/estimate/pe_timing.h"
+#include "sw/timing/front_end.h"
+#include "sw/timing/pe_timing.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 
 /// npu_dma_runs: the runs of a box.
 class RunLister {
@@ -246,4 +246,4 @@ class StoreEngine {
   uint64_t done_at_ = kNever;
 };
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing

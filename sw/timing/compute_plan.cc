@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetch cycles by the banks of sampled positions; vector operations by stepping their pipeline for
 // a while.
-#include "verif/estimate/compute_plan.h"
+#include "sw/timing/compute_plan.h"
 
 #include <algorithm>
 #include <bit>
 
-#include "verif/estimate/calibration.h"
+#include "sw/timing/calibration.h"
 
-namespace npugen::estimate {
+namespace npugen::timing {
 namespace {
 
 /// Positions looked at for the fetch cycles of a slice, and vectors stepped through: enough for
@@ -566,4 +566,4 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
   return plan;
 }
 
-}  // namespace npugen::estimate
+}  // namespace npugen::timing
