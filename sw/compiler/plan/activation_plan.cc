@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "sw/compiler/plan/first_fit.h"
+#include "sw/compiler/plan/layer_cost.h"
 
 namespace npugen::compiler {
 
@@ -21,8 +22,6 @@ const TileBuffer* TilePlan::Find(int32_t storage) const {
 namespace {
 
 constexpr int64_t kWindowAlignment = 64;
-/// Cycles that a command takes besides its work, roughly.
-constexpr double kCommandCycles = 40;
 
 int64_t Align(int64_t value, int64_t alignment) { return CeilDiv(value, alignment) * alignment; }
 

@@ -29,8 +29,8 @@ struct Share {
   friend bool operator==(const Share&, const Share&) = default;
 };
 
-/// Cycles that one PE would need for a layer, roughly.
-double LayerCycles(const Layer& layer, const NpuConfig& config);
+/// Whether a channel of the output depends on the same channel of the input only.
+bool KeepsChannels(const Layer& layer);
 
 enum class Split : uint8_t {
   kRows,    ///< PEs share the output rows, and all use the same parameters

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "sw/compiler/encode/encode.h"
+#include "sw/compiler/plan/layer_cost.h"
 #include "sw/compiler/tile/box.h"
 
 namespace npugen::compiler {
@@ -17,8 +18,6 @@ namespace {
 
 /// Counts of the command set that bound the rows of one command.
 constexpr int64_t kLargestCount = 0xffff;
-/// Cycles that a command takes besides its work, roughly: start, first operands, last results.
-constexpr double kCommandCycles = 40;
 /// DMA commands that one copy may take.
 constexpr int64_t kMostTransfers = 100'000;
 
