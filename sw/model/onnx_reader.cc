@@ -18,9 +18,9 @@
 #include <set>
 
 #include "sw/model/bit_model.h"
+#include "sw/model/describe.h"
 #include "sw/model/dyadic.h"
 #include "sw/model/file_bytes.h"
-#include "sw/model/operator_checks.h"
 
 namespace npugen {
 namespace {

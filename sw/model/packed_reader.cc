@@ -15,8 +15,8 @@
 #include "generator/support/file.h"
 #include "generator/support/text.h"
 #include "sw/model/bit_model.h"
+#include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
-#include "sw/model/operator_checks.h"
 #include "sw/model/quantization.h"
 
 namespace npugen {

@@ -276,7 +276,7 @@ class FileWriter {
     if (const auto* axis = std::get_if<AxisOptions>(&op.options)) {
       return WriteAxisOptions(op, axis->axis, kind);
     }
-    if (Code(index) == tflite::kOpStridedSlice) {
+    if (op.name == "STRIDED_SLICE") {
       using F = tflite::StridedSliceField;
       kind = tflite::kOptionsStridedSlice;
       const auto it = form_.slice_masks.find(index);
