@@ -41,8 +41,7 @@ class Generator {
         draw_.Scale(), draw_.ZeroPoint());
     const int steps = draw_.random.Integer(3, 8);
     for (int i = 0; i < steps || draw_.writer.model().operators.empty(); ++i) {
-      const auto type = static_cast<OperatorType>(
-          draw_.random.Integer(0, static_cast<int32_t>(OperatorType::kResizeBilinear)));
+      const auto type = static_cast<OperatorType>(draw_.random.Integer(0, kDrawnOperators - 1));
       // Nothing follows on indices.
       if (type == OperatorType::kArgMax || type == OperatorType::kArgMin) continue;
       if (const auto next = draw_.Append(type, current)) current = *next;

@@ -51,6 +51,8 @@ constexpr NodeRow kRows[] = {
 
 }  // namespace
 
+std::span<const NodeRow> NodeRows() { return kRows; }
+
 const NodeRow* FindNode(const std::string& type) {
   for (const NodeRow& row : kRows) {
     if (type == row.type) return &row;

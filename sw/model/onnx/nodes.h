@@ -2,6 +2,7 @@
 // The table of nodes: what each operator of ONNX does to activations and to constants.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct NodeRow {
   ActivationFunction activation;
   ConstantFunction constant;
 };
+std::span<const NodeRow> NodeRows();
 /// nullptr if the operator is not known.
 const NodeRow* FindNode(const std::string& type);
 
