@@ -2,19 +2,29 @@
 // Names and shapes for messages.
 #include "sw/model/describe.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 namespace npugen {
 namespace {
 
 constexpr size_t kLongestNameInMessage = 80;
 
+template <typename T>
+std::string ListText(const std::vector<T>& list) {
+  std::string text = "[";
+  for (size_t i = 0; i < list.size(); ++i) {
+    if (i > 0) text += ',';
+    text += fmt::format("{}", list[i]);
+  }
+  text += ']';
+  return text;
+}
+
 }  // namespace
 
-std::string ShapeText(const std::vector<int32_t>& shape) {
-  return fmt::format("[{}]", fmt::join(shape, ","));
-}
+std::string ShapeText(const std::vector<int32_t>& shape) { return ListText(shape); }
+std::string ShapeText(const std::vector<int64_t>& shape) { return ListText(shape); }
+std::string ShapeText(const std::vector<double>& shape) { return ListText(shape); }
 
 std::string PrintableName(const std::string& name) {
   std::string text = name.substr(0, kLongestNameInMessage);

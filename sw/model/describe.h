@@ -9,8 +9,10 @@
 
 namespace npugen {
 
-/// "[1,2,3]".
+/// "[1,2,3]". Functions, since fmt::join takes long to compile wherever it is used.
 std::string ShapeText(const std::vector<int32_t>& shape);
+std::string ShapeText(const std::vector<int64_t>& shape);
+std::string ShapeText(const std::vector<double>& shape);
 
 /// A tensor for messages: number, name (shortened), type and shape.
 std::string DescribeTensor(const Model& model, int32_t tensor);

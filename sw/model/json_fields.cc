@@ -2,8 +2,7 @@
 // JSON is checked for syntax, depth and repeated keys before it is kept.
 #include "sw/model/json_fields.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -72,6 +71,16 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   }
   std::vector<std::set<std::string>> keys_;
 };
+
+/// "a, b, c".
+std::string Words(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (std::string_view word : words) {
+    if (!text.empty()) text += ", ";
+    text += word;
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -142,7 +151,7 @@ void JsonFields::CheckKeys(const Json& object, const std::vector<std::string_vie
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const std::string_view nearest = key.size() < 40 ? NearestWord(key, known) : std::string_view();
     Fail(Code::kPackedKey, fmt::format("unknown key \"{}\"", PrintableName(key.substr(0, 40))),
-         nearest.empty() ? fmt::format("keys here: {}", fmt::join(known, ", "))
+         nearest.empty() ? fmt::format("keys here: {}", Words(known))
                          : fmt::format("did you mean \"{}\"?", nearest));
   }
 }
@@ -239,7 +248,7 @@ bool JsonFields::FitsElements(const std::vector<int64_t>& dimensions, const std:
     count *= dimension;
     if (count <= kMostElements) continue;
     Fail(Code::kModelTooLarge,
-         fmt::format("\"{}\" [{}] has too many elements", key, fmt::join(dimensions, ",")),
+         fmt::format("\"{}\" {} has too many elements", key, ShapeText(dimensions)),
          fmt::format("at most {}", kMostElements));
     return false;
   }

@@ -4,7 +4,7 @@
 // channel, until a quantizer or the graph's output closes them. The nodes are in sw/model/onnx.
 #include "sw/model/onnx_reader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <filesystem>
 

@@ -2,8 +2,7 @@
 // Layer by layer: the shapes of each follow from the one before.
 #include "sw/model/packed_reader.h"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -233,7 +232,7 @@ class Reader {
     }
     if (out[0] == height && out[1] == width) return true;
     fields_.Fail(
-        Code::kPackedShape, fmt::format("\"out\" is [{}]", fmt::join(out, ",")),
+        Code::kPackedShape, fmt::format("\"out\" is {}", ShapeText(out)),
         fmt::format("{} x {} pixels follow from \"in\", \"kernel\", \"stride\" and \"pad\"", height,
                     width));
     return false;
@@ -370,9 +369,8 @@ class Reader {
         fields_.Find(layer, "weights_offset", "the byte where its weights begin");
     if (!given || offset_value == nullptr) return std::nullopt;
     if (*given != written) {
-      fields_.Fail(Code::kPackedShape,
-                   fmt::format("\"weights_shape\" is [{}]", fmt::join(*given, ",")),
-                   fmt::format("[{}] follows from \"in\", \"out\"{}", fmt::join(written, ","),
+      fields_.Fail(Code::kPackedShape, fmt::format("\"weights_shape\" is {}", ShapeText(*given)),
+                   fmt::format("{} follows from \"in\", \"out\"{}", ShapeText(written),
                                written.size() == 4 ? " and \"kernel\"" : ""));
       return std::nullopt;
     }

@@ -2,7 +2,7 @@
 // From the file's tables to a Model: parse tensors, check the graph, check every operator.
 #include "sw/model/tflite_reader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

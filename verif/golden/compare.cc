@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Differences between two runs, counted and described.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "sw/model/describe.h"
 #include "verif/golden/binary.h"
 #include "verif/golden/golden_model.h"
 
@@ -115,10 +115,10 @@ Comparison CompareTensors(const Model& model, const TensorBytes& expected,
 
 std::string DescribeMismatch(const Mismatch& m) {
   return fmt::format(
-      "operator {} {}, tensor {} \"{}\": element {} at [{}] is {} instead of {}; {} of {} elements "
+      "operator {} {}, tensor {} \"{}\": element {} at {} is {} instead of {}; {} of {} elements "
       "differ",
-      m.operator_index, m.operator_name, m.tensor, m.tensor_name, m.element,
-      fmt::join(m.position, ","), m.actual, m.expected, m.differing, m.elements);
+      m.operator_index, m.operator_name, m.tensor, m.tensor_name, m.element, ShapeText(m.position),
+      m.actual, m.expected, m.differing, m.elements);
 }
 
 }  // namespace npugen

@@ -2,7 +2,7 @@
 // Runs the kernels of a network's operators in order.
 #include "verif/golden/golden_model.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "verif/golden/kernels.h"
 

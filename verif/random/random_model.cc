@@ -2,7 +2,7 @@
 // Networks of random operators.
 #include "verif/random/random_model.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cctype>

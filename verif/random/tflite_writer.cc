@@ -3,7 +3,7 @@
 #include "verif/random/tflite_writer.h"
 
 #include <flatbuffers/flatbuffers.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstring>
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Add, Sub, Mul and Div: folded into the forms of sums, into scales, or into constants.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <cmath>
 
+#include "sw/model/describe.h"
 #include "sw/model/onnx/nodes.h"
 
 namespace npugen::symbolic {
@@ -25,9 +25,9 @@ Outcome PerChannel(const Constant& constant, const Value& value, std::vector<dou
   const std::vector<int64_t>& dims = constant.dims;
   if (constant.values.size() != count || spatial || dims.size() < from_end ||
       dims[dims.size() - from_end] != value.channels) {
-    return Pattern(fmt::format("a constant of shape [{}] meets {} channels", fmt::join(dims, ","),
-                               value.channels),
-                   "one value for all, or one per channel");
+    return Pattern(
+        fmt::format("a constant of shape {} meets {} channels", ShapeText(dims), value.channels),
+        "one value for all, or one per channel");
   }
   *list = constant.values;
   return std::nullopt;

@@ -2,11 +2,39 @@
 // Names to values, the network's input, the end of a layer.
 #include "sw/model/onnx/evaluator.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "sw/model/describe.h"
 
 namespace npugen::symbolic {
+
+// Here, since copies of values would be compiled wherever one is made.
+Form::Form() = default;
+Form::Form(const Form&) = default;
+Form::Form(Form&&) noexcept = default;
+Form& Form::operator=(const Form&) = default;
+Form::~Form() = default;
+Value::Value() = default;
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
+Refusal::Refusal(Code refused, std::string why, std::string legal)
+    : code(refused), message(std::move(why)), hint(std::move(legal)) {}
+Refusal::Refusal(Refusal&&) noexcept = default;
+Refusal::Refusal(const Refusal&) = default;
+Refusal& Refusal::operator=(Refusal&&) noexcept = default;
+Refusal& Refusal::operator=(const Refusal&) = default;
+Refusal::~Refusal() = default;
+
+Refusal Pattern(const std::string& message, const std::string& hint) {
+  return {Code::kOnnxPattern, message, hint};
+}
+Refusal Bad(const std::string& message, const std::string& hint) {
+  return {Code::kOnnxConstant, message, hint};
+}
 
 const char* KindName(Kind kind) {
   switch (kind) {

@@ -19,6 +19,12 @@ inline constexpr int64_t kLargestDimension = 65535;
 /// The value of a channel as a function of its integer sum S:
 /// (p * S + q + r * sqrt(v)) / (e * sqrt(v)), v > 0, e > 0.
 struct Form {
+  Form();
+  Form(const Form&);
+  Form(Form&&) noexcept;
+  Form& operator=(const Form&);
+  ~Form();
+
   Dyadic p, q, r, v, e;
 };
 
@@ -44,6 +50,13 @@ const char* KindName(Kind kind);
 
 /// What a name of the graph stands for.
 struct Value {
+  Value();
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
+
   Kind kind = Kind::kConstant;
   Constant constant;
   /// Activations: the image in our order, and what ONNX says of it: [1,C,H,W], or [1, C*H*W] when

@@ -2,7 +2,7 @@
 // The one file that knows protobuf, whose headers take long to compile.
 #include "sw/model/onnx/graph.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 #include <onnx/onnx_pb.h>
 
 #include <cmath>

@@ -21,6 +21,13 @@ inline constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 
 /// Why a node is not taken; the node is named where it becomes a diagnostic.
 struct Refusal {
+  Refusal(Code refused, std::string why, std::string legal);
+  Refusal(Refusal&&) noexcept;
+  Refusal(const Refusal&);
+  Refusal& operator=(Refusal&&) noexcept;
+  Refusal& operator=(const Refusal&);
+  ~Refusal();
+
   Code code;
   std::string message;
   std::string hint;
@@ -29,13 +36,9 @@ struct Refusal {
 using Outcome = std::optional<Refusal>;  ///< empty: good
 
 /// A use of an operator that is not taken; `hint` says what is.
-inline Refusal Pattern(const std::string& message, const std::string& hint) {
-  return {Code::kOnnxPattern, message, hint};
-}
+Refusal Pattern(const std::string& message, const std::string& hint);
 /// A constant whose values are not taken.
-inline Refusal Bad(const std::string& message, const std::string& hint) {
-  return {Code::kOnnxConstant, message, hint};
-}
+Refusal Bad(const std::string& message, const std::string& hint);
 
 /// A constant: float32 values and products of two of them are exact as double.
 struct Constant {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Layers: products, what normalizes their sums, pools, and flattening before matrices.
-#include <fmt/format.h>
-#include <fmt/ranges.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -100,7 +99,7 @@ Outcome Spatial(const std::vector<int64_t>& list, const char* what) {
       list[1] <= kLargestDimension) {
     return std::nullopt;
   }
-  return Pattern(fmt::format("its {} are [{}]", what, fmt::join(list, ",")), "two, of 1 or more");
+  return Pattern(fmt::format("its {} are {}", what, ShapeText(list)), "two, of 1 or more");
 }
 
 // Padding before and after in both directions: [top, left, bottom, right].
@@ -127,7 +126,7 @@ Outcome ReadPads(const Node& node, const Value& value, const std::vector<int64_t
   if (pads->size() != 4) return Pattern("its \"pads\" do not have four entries", "four");
   for (size_t i = 0; i < 4; ++i) {
     if ((*pads)[i] < 0 || (*pads)[i] >= kernel[i % 2]) {
-      return Pattern(fmt::format("its \"pads\" are [{}]", fmt::join(*pads, ",")),
+      return Pattern(fmt::format("its \"pads\" are {}", ShapeText(*pads)),
                      "0 or more, less than the kernel");
     }
   }
@@ -193,9 +192,9 @@ Outcome ReadConv(Evaluator& evaluator, const Node& node, const Value& value, Val
     if (dilation != 1) return Pattern("it has dilations", "1");
   }
   if (dims[1] != value.channels) {
-    return Pattern(fmt::format("its weights [{}] do not fit {} channels", fmt::join(dims, ","),
-                               value.channels),
-                   "[O,I,KH,KW]");
+    return Pattern(
+        fmt::format("its weights {} do not fit {} channels", ShapeText(dims), value.channels),
+        "[O,I,KH,KW]");
   }
   const std::vector<int64_t> kernel = {dims[2], dims[3]};
   if (node.List("kernel_shape", kernel) != kernel) {
@@ -236,9 +235,9 @@ Outcome ReadMatrix(Evaluator& evaluator, const Node& node, const Value& value, V
   const int64_t rows = transposed ? dims[0] : dims[1];
   const int64_t columns = transposed ? dims[1] : dims[0];
   if (columns != value.elements() || rows < 1 || rows > kLargestDimension) {
-    return Pattern(fmt::format("its weights [{}] do not fit {} elements", fmt::join(dims, ","),
-                               value.elements()),
-                   "");
+    return Pattern(
+        fmt::format("its weights {} do not fit {} elements", ShapeText(dims), value.elements()),
+        "");
   }
   const std::vector<int32_t> shape = {static_cast<int32_t>(rows), value.height, value.width,
                                       value.channels};
@@ -362,7 +361,7 @@ Outcome ReadFlatten(Evaluator& evaluator, const Node& node, const Value& value, 
       (dims[1] == all || (dims[1] == -1 && dims[0] != -1))) {
     return std::nullopt;
   }
-  return Pattern(fmt::format("it reshapes an activation to [{}]", fmt::join(dims, ",")),
+  return Pattern(fmt::format("it reshapes an activation to {}", ShapeText(dims)),
                  "[1, -1]: flattening");
 }
 

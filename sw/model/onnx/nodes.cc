@@ -2,7 +2,7 @@
 // Which function reads which node.
 #include "sw/model/onnx/nodes.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace npugen::symbolic {
 namespace {

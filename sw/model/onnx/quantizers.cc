@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sign, BipolarQuant, Quant, QuantizeLinear and DequantizeLinear; how a layer's sums end.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

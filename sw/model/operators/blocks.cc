@@ -2,7 +2,7 @@
 // Blocks of pixels and resized images: options and shapes.
 #include "sw/model/operators/blocks.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -2,7 +2,7 @@
 // Rules that many operators share.
 #include "sw/model/operators/checker.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

@@ -2,7 +2,7 @@
 // Operators of several tensors: broadcasting, factors.
 #include "sw/model/operators/elementwise.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include "sw/model/operators/rules.h"
 

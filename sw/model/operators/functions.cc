@@ -2,7 +2,7 @@
 // Functions of one value, QUANTIZE and softmax: what their scales may be.
 #include "sw/model/operators/functions.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cmath>
 

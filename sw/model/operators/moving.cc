@@ -2,7 +2,7 @@
 // Operators that only move elements: constant lists, shapes.
 #include "sw/model/operators/moving.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -2,7 +2,7 @@
 // Fields that several options tables have.
 #include "sw/model/operators/option_reader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace npugen {
 

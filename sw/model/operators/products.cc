@@ -2,7 +2,7 @@
 // Convolutions and matrix products: options, shapes, filters, biases and factors.
 #include "sw/model/operators/products.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <utility>

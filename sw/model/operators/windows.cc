@@ -2,7 +2,7 @@
 // Pools and reductions: options and shapes.
 #include "sw/model/operators/windows.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <bit>
 #include <set>
