@@ -2,7 +2,7 @@
 // Tensors of bits and bounds of sums.
 #include "sw/model/bit_model.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <limits>

@@ -2,7 +2,7 @@
 // The checks behind the FlatBuffer accessors.
 #include "sw/model/flat_table.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace npugen {
 namespace {

@@ -2,7 +2,7 @@
 // From the file's tables to a Model: parse tensors, check the graph, check every operator.
 #include "sw/model/tflite_reader.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,9 +11,10 @@
 #include <limits>
 #include <optional>
 
+#include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
-#include "sw/model/operator_checks.h"
+#include "sw/model/operators/rules.h"
 #include "sw/model/tflite_schema.h"
 
 namespace npugen {
@@ -88,114 +89,6 @@ TensorType ToTensorType(int32_t type) {
       return TensorType::kInt4;
     default:
       return TensorType::kOther;
-  }
-}
-
-std::optional<OperatorType> ToOperatorType(int32_t code) {
-  switch (code) {
-    case tflite::kOpConv2d:
-      return OperatorType::kConv2d;
-    case tflite::kOpDepthwiseConv2d:
-      return OperatorType::kDepthwiseConv2d;
-    case tflite::kOpFullyConnected:
-      return OperatorType::kFullyConnected;
-    case tflite::kOpTransposeConv:
-      return OperatorType::kTransposeConv;
-    case tflite::kOpBatchMatMul:
-      return OperatorType::kBatchMatMul;
-    case tflite::kOpAdd:
-      return OperatorType::kAdd;
-    case tflite::kOpSub:
-      return OperatorType::kSub;
-    case tflite::kOpMul:
-      return OperatorType::kMul;
-    case tflite::kOpMaximum:
-      return OperatorType::kMaximum;
-    case tflite::kOpMinimum:
-      return OperatorType::kMinimum;
-    case tflite::kOpSquaredDifference:
-      return OperatorType::kSquaredDifference;
-    case tflite::kOpAddN:
-      return OperatorType::kAddN;
-    case tflite::kOpMaxPool2d:
-      return OperatorType::kMaxPool2d;
-    case tflite::kOpAveragePool2d:
-      return OperatorType::kAveragePool2d;
-    case tflite::kOpMean:
-      return OperatorType::kMean;
-    case tflite::kOpSum:
-      return OperatorType::kSum;
-    case tflite::kOpReduceMax:
-      return OperatorType::kReduceMax;
-    case tflite::kOpReduceMin:
-      return OperatorType::kReduceMin;
-    case tflite::kOpArgMax:
-      return OperatorType::kArgMax;
-    case tflite::kOpArgMin:
-      return OperatorType::kArgMin;
-    case tflite::kOpSoftmax:
-      return OperatorType::kSoftmax;
-    case tflite::kOpLogistic:
-      return OperatorType::kLogistic;
-    case tflite::kOpTanh:
-      return OperatorType::kTanh;
-    case tflite::kOpHardSwish:
-      return OperatorType::kHardSwish;
-    case tflite::kOpElu:
-      return OperatorType::kElu;
-    case tflite::kOpLeakyRelu:
-      return OperatorType::kLeakyRelu;
-    case tflite::kOpPrelu:
-      return OperatorType::kPrelu;
-    case tflite::kOpRelu:
-      return OperatorType::kRelu;
-    case tflite::kOpRelu6:
-      return OperatorType::kRelu6;
-    case tflite::kOpAbs:
-      return OperatorType::kAbs;
-    case tflite::kOpRsqrt:
-      return OperatorType::kRsqrt;
-    case tflite::kOpQuantize:
-      return OperatorType::kQuantize;
-    case tflite::kOpConcatenation:
-      return OperatorType::kConcatenation;
-    case tflite::kOpReshape:
-    case tflite::kOpSqueeze:
-    case tflite::kOpExpandDims:
-      return OperatorType::kReshape;
-    case tflite::kOpPad:
-    case tflite::kOpPadV2:
-      return OperatorType::kPad;
-    case tflite::kOpMirrorPad:
-      return OperatorType::kMirrorPad;
-    case tflite::kOpTranspose:
-      return OperatorType::kTranspose;
-    case tflite::kOpReverse:
-      return OperatorType::kReverse;
-    case tflite::kOpSlice:
-    case tflite::kOpStridedSlice:
-      return OperatorType::kSlice;
-    case tflite::kOpSplit:
-    case tflite::kOpSplitV:
-      return OperatorType::kSplit;
-    case tflite::kOpPack:
-      return OperatorType::kPack;
-    case tflite::kOpUnpack:
-      return OperatorType::kUnpack;
-    case tflite::kOpSpaceToDepth:
-      return OperatorType::kSpaceToDepth;
-    case tflite::kOpDepthToSpace:
-      return OperatorType::kDepthToSpace;
-    case tflite::kOpSpaceToBatch:
-      return OperatorType::kSpaceToBatch;
-    case tflite::kOpBatchToSpace:
-      return OperatorType::kBatchToSpace;
-    case tflite::kOpResizeNearestNeighbor:
-      return OperatorType::kResizeNearestNeighbor;
-    case tflite::kOpResizeBilinear:
-      return OperatorType::kResizeBilinear;
-    default:
-      return std::nullopt;
   }
 }
 
@@ -340,7 +233,7 @@ class Reader {
     op.inputs = Integers(table, tflite::OperatorField::kInputs, "an operator's inputs");
     op.outputs = Integers(table, tflite::OperatorField::kOutputs, "an operator's outputs");
     op.options_type = table.Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, 0, what);
-    if (ToOperatorType(op.code)) {
+    if (FindBuiltin(tflite::BuiltinOperatorName(op.code)) != nullptr) {
       op.options = table.Table(tflite::OperatorField::kBuiltinOptions, what + "'s options");
     }
     operators_.push_back(std::move(op));
@@ -598,8 +491,9 @@ class Reader {
 
   void CheckOneOperator(size_t index) {
     const RawOperator& raw = operators_[index];
-    const std::optional<OperatorType> type = ToOperatorType(raw.code);
-    if (!type) {
+    const std::string name = tflite::BuiltinOperatorName(raw.code);
+    const OperatorRow* row = FindBuiltin(name);
+    if (row == nullptr) {
       Report(DiagnosticCode::kOperatorNotSupported, OperatorText(index) + " is not supported",
              "docs/operators.md lists the supported operators");
       return;
@@ -609,265 +503,23 @@ class Reader {
       for (int32_t tensor : *operands) usable &= tensor < 0 || CheckTensor(tensor);
     }
     Operator op;
-    op.type = *type;
+    op.type = row->type;
     op.index = static_cast<int32_t>(index);
     op.inputs = raw.inputs;
     op.outputs = raw.outputs;
-    op.name = tflite::BuiltinOperatorName(raw.code);
+    op.name = name;
     FileForm form;
-    form.code = raw.code;
-    if (!ReadOptions(raw, index, op, form) || !usable || !file_.ok()) return;
+    OptionReader options(raw.options, raw.options_type, op, form);
+    row->rules->read(options);
+    for (const std::string& reason : options.refusals()) {
+      Report(DiagnosticCode::kOperatorOptions, fmt::format("{}: {}", OperatorText(index), reason));
+    }
+    if (!options.refusals().empty() || !usable || !file_.ok()) return;
     Diagnostics refused = CheckOperator(model_, op, form);
     for (Diagnostic& diagnostic : refused) {
       Report(diagnostic.code, std::move(diagnostic.message), std::move(diagnostic.hint));
     }
     model_.operators.push_back(std::move(op));
-  }
-
-  bool RefuseOptions(size_t index, const std::string& reason) {
-    return Report(DiagnosticCode::kOperatorOptions,
-                  fmt::format("{}: {}", OperatorText(index), reason));
-  }
-
-  // Fills op.options and `form`; false (and reported) if they are not supported.
-  bool ReadOptions(const RawOperator& raw, size_t index, Operator& op, FileForm& form) {
-    const FlatTable& table = raw.options;
-    const auto expect = [&](uint8_t type, bool required) {
-      if (!table.present() && !required) return true;
-      if (!table.present()) return RefuseOptions(index, "has no options");
-      if (raw.options_type == type) return true;
-      return RefuseOptions(index,
-                           fmt::format("has options of kind {}, not {}", raw.options_type, type));
-    };
-    bool good = true;
-    const auto number = [&](int field, int32_t default_value) {
-      return table.Scalar<int32_t>(field, default_value, "an operator's option");
-    };
-    const auto activation = [&](int field) {
-      const auto value = table.Scalar<int8_t>(field, 0, "an operator's activation");
-      if (value < 0 || value > static_cast<int8_t>(Activation::kRelu6)) {
-        good = RefuseOptions(index, fmt::format("fused activation {} is not supported", value));
-        return Activation::kNone;
-      }
-      return static_cast<Activation>(value);
-    };
-    const auto padding = [&](int field) {
-      const auto value = table.Scalar<int8_t>(field, 0, "an operator's padding");
-      if (value != 0 && value != 1)
-        good = RefuseOptions(index, fmt::format("padding {} is unknown", value));
-      return value == 0 ? Padding::kSame : Padding::kValid;
-    };
-    const auto flag = [&](int field) {
-      return table.Scalar<uint8_t>(field, 0, "an operator's option") != 0;
-    };
-    const auto real = [&](int field) {
-      return table.Scalar<float>(field, 0.0f, "an operator's option");
-    };
-    const auto bias_type = [&](int field) {  // type 0 stands for "not given"
-      const auto value = table.Scalar<int8_t>(field, 0, "an operator's bias type");
-      if (value != 0 && value != tflite::kInt32) {
-        good = RefuseOptions(index, fmt::format("accumulates in {}", tflite::TypeName(value)));
-      }
-    };
-    switch (op.type) {
-      case OperatorType::kConv2d: {
-        using Field = tflite::Conv2dField;
-        if (!expect(tflite::kOptionsConv2d, true)) return false;
-        bias_type(Field::kBiasType);
-        op.options = ConvOptions{.padding = padding(Field::kPadding),
-                                 .stride_h = number(Field::kStrideH, 0),
-                                 .stride_w = number(Field::kStrideW, 0),
-                                 .dilation_h = number(Field::kDilationH, 1),
-                                 .dilation_w = number(Field::kDilationW, 1),
-                                 .activation = activation(Field::kActivation)};
-        return good;
-      }
-      case OperatorType::kDepthwiseConv2d: {
-        using Field = tflite::DepthwiseField;
-        if (!expect(tflite::kOptionsDepthwise, true)) return false;
-        op.options = ConvOptions{.padding = padding(Field::kPadding),
-                                 .stride_h = number(Field::kStrideH, 0),
-                                 .stride_w = number(Field::kStrideW, 0),
-                                 .dilation_h = number(Field::kDilationH, 1),
-                                 .dilation_w = number(Field::kDilationW, 1),
-                                 .depth_multiplier = number(Field::kDepthMultiplier, 0),
-                                 .activation = activation(Field::kActivation)};
-        return good;
-      }
-      case OperatorType::kFullyConnected: {
-        using Field = tflite::FullyConnectedField;
-        if (!expect(tflite::kOptionsFullyConnected, false)) return false;
-        bias_type(Field::kBiasType);
-        if (table.Scalar<int8_t>(Field::kWeightsFormat, 0, "an operator's weights format") != 0) {
-          good = RefuseOptions(index, "weights are stored in a shuffled format");
-        }
-        op.options = FullyConnectedOptions{.activation = activation(Field::kActivation),
-                                           .keep_num_dims = flag(Field::kKeepNumDims)};
-        return good;
-      }
-      case OperatorType::kTransposeConv: {
-        using Field = tflite::TransposeConvField;
-        if (!expect(tflite::kOptionsTransposeConv, true)) return false;
-        bias_type(Field::kBiasType);
-        op.options = TransposeConvOptions{.padding = padding(Field::kPadding),
-                                          .stride_h = number(Field::kStrideH, 0),
-                                          .stride_w = number(Field::kStrideW, 0),
-                                          .activation = activation(Field::kActivation)};
-        return good;
-      }
-      case OperatorType::kBatchMatMul:
-        if (!expect(tflite::kOptionsBatchMatMul, false)) return false;
-        op.options = BatchMatMulOptions{.adjoint_x = flag(tflite::BatchMatMulField::kAdjointX),
-                                        .adjoint_y = flag(tflite::BatchMatMulField::kAdjointY)};
-        return good;
-      case OperatorType::kAdd:
-      case OperatorType::kSub:
-      case OperatorType::kMul: {
-        const uint8_t kind = op.type == OperatorType::kAdd   ? tflite::kOptionsAdd
-                             : op.type == OperatorType::kSub ? tflite::kOptionsSub
-                                                             : tflite::kOptionsMul;
-        if (!expect(kind, false)) return false;
-        op.options = AddOptions{.activation = activation(tflite::AddField::kActivation)};
-        return good;
-      }
-      case OperatorType::kMaxPool2d:
-      case OperatorType::kAveragePool2d: {
-        using Field = tflite::PoolField;
-        if (!expect(tflite::kOptionsPool, true)) return false;
-        op.options = PoolOptions{.padding = padding(Field::kPadding),
-                                 .stride_h = number(Field::kStrideH, 0),
-                                 .stride_w = number(Field::kStrideW, 0),
-                                 .filter_h = number(Field::kFilterH, 0),
-                                 .filter_w = number(Field::kFilterW, 0),
-                                 .activation = activation(Field::kActivation)};
-        return good;
-      }
-      case OperatorType::kMean:
-      case OperatorType::kSum:
-      case OperatorType::kReduceMax:
-      case OperatorType::kReduceMin:
-        if (!expect(tflite::kOptionsReducer, false)) return false;
-        op.options = ReduceOptions{.axes = {}, .keep_dims = flag(tflite::ReducerField::kKeepDims)};
-        return good;
-      case OperatorType::kArgMax:
-      case OperatorType::kArgMin:  // the output tensor says its type
-        op.options = AxisOptions{};
-        return good;
-      case OperatorType::kReshape:
-        op.options = ReshapeOptions{};
-        return good;
-      case OperatorType::kPad:
-        op.options = PadOptions{};
-        return good;
-      case OperatorType::kMirrorPad: {
-        if (!expect(tflite::kOptionsMirrorPad, false)) return false;
-        const auto mode = table.Scalar<int8_t>(tflite::MirrorPadField::kMode, 0, "a mirror mode");
-        if (mode != 0 && mode != 1) return RefuseOptions(index, fmt::format("mode {}", mode));
-        op.options = MirrorPadOptions{.paddings = {}, .symmetric = mode == 1};
-        return good;
-      }
-      case OperatorType::kSoftmax:
-        if (!expect(tflite::kOptionsSoftmax, true)) return false;
-        op.options = SoftmaxOptions{.beta = real(tflite::SoftmaxField::kBeta)};
-        return good;
-      case OperatorType::kLeakyRelu:
-        if (!expect(tflite::kOptionsLeakyRelu, false)) return false;
-        op.options = LeakyReluOptions{.alpha = real(tflite::LeakyReluField::kAlpha)};
-        return good;
-      case OperatorType::kConcatenation: {
-        using Field = tflite::ConcatenationField;
-        if (!expect(tflite::kOptionsConcatenation, false)) return false;
-        if (activation(Field::kActivation) != Activation::kNone) {
-          return RefuseOptions(index, "has a fused activation");
-        }
-        op.options = AxisOptions{.axis = number(Field::kAxis, 0)};
-        return good;
-      }
-      case OperatorType::kPack:
-      case OperatorType::kUnpack:
-        if (!expect(op.type == OperatorType::kPack ? tflite::kOptionsPack : tflite::kOptionsUnpack,
-                    false)) {
-          return false;
-        }
-        form.count = number(tflite::PackField::kCount, -1);
-        op.options = AxisOptions{.axis = number(tflite::PackField::kAxis, 0)};
-        return good;
-      case OperatorType::kSplit:
-        if (!expect(raw.code == tflite::kOpSplitV ? tflite::kOptionsSplitV : tflite::kOptionsSplit,
-                    false)) {
-          return false;
-        }
-        form.count = number(tflite::SplitField::kNumSplits, -1);
-        op.options = AxisOptions{};
-        return good;
-      case OperatorType::kTranspose:
-        op.options = TransposeOptions{};
-        return good;
-      case OperatorType::kReverse:
-        op.options = ReverseOptions{};
-        return good;
-      case OperatorType::kSlice: {
-        using Field = tflite::StridedSliceField;
-        op.options = SliceOptions{};
-        if (raw.code != tflite::kOpStridedSlice) return good;
-        if (!expect(tflite::kOptionsStridedSlice, false)) return false;
-        form.begin_mask = static_cast<uint32_t>(number(Field::kBeginMask, 0));
-        form.end_mask = static_cast<uint32_t>(number(Field::kEndMask, 0));
-        form.shrink_mask = static_cast<uint32_t>(number(Field::kShrinkAxisMask, 0));
-        if (number(Field::kEllipsisMask, 0) != 0 || number(Field::kNewAxisMask, 0) != 0) {
-          return RefuseOptions(index, "has an ellipsis or new axes");
-        }
-        if (flag(Field::kOffset)) return RefuseOptions(index, "has ends relative to the begins");
-        return good;
-      }
-      case OperatorType::kSpaceToDepth:
-      case OperatorType::kDepthToSpace:
-        if (!expect(op.type == OperatorType::kSpaceToDepth ? tflite::kOptionsSpaceToDepth
-                                                           : tflite::kOptionsDepthToSpace,
-                    true)) {
-          return false;
-        }
-        op.options = BlockOptions{.block_size = number(tflite::BlockField::kBlockSize, 0)};
-        return good;
-      case OperatorType::kSpaceToBatch:
-      case OperatorType::kBatchToSpace:
-        op.options = BatchSpaceOptions{};
-        return good;
-      case OperatorType::kResizeNearestNeighbor: {
-        using Field = tflite::ResizeNearestField;
-        if (!expect(tflite::kOptionsResizeNearest, false)) return false;
-        op.options = ResizeOptions{.align_corners = flag(Field::kAlignCorners),
-                                   .half_pixel_centers = flag(Field::kHalfPixelCenters)};
-        return good;
-      }
-      case OperatorType::kResizeBilinear: {
-        using Field = tflite::ResizeBilinearField;
-        if (!expect(tflite::kOptionsResizeBilinear, false)) return false;
-        op.options = ResizeOptions{.align_corners = flag(Field::kAlignCorners),
-                                   .half_pixel_centers = flag(Field::kHalfPixelCenters)};
-        return good;
-      }
-      case OperatorType::kMaximum:
-      case OperatorType::kMinimum:
-      case OperatorType::kSquaredDifference:
-      case OperatorType::kAddN:
-      case OperatorType::kLogistic:
-      case OperatorType::kTanh:
-      case OperatorType::kHardSwish:
-      case OperatorType::kElu:
-      case OperatorType::kPrelu:
-      case OperatorType::kRelu:
-      case OperatorType::kRelu6:
-      case OperatorType::kAbs:
-      case OperatorType::kRsqrt:
-      case OperatorType::kQuantize:
-        op.options = NoOptions{};
-        return good;
-      case OperatorType::kBinaryConv2d:  // no TFLite file has them
-      case OperatorType::kThermometer:
-        break;
-    }
-    return false;
   }
 
   FlatFile file_;

@@ -2,7 +2,7 @@
 // Names of the TensorFlow Lite schema, for messages.
 #include "sw/model/tflite_schema.h"
 
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 namespace npugen::tflite {
 namespace {

@@ -81,12 +81,15 @@ TEST_P(RandomOperators, MatchGolden) {
   EXPECT_GE(ran, 30);
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, RandomOperators,
-                         ::testing::Values(OperatorType::kConv2d, OperatorType::kDepthwiseConv2d,
-                                           OperatorType::kFullyConnected, OperatorType::kAdd,
-                                           OperatorType::kMaxPool2d, OperatorType::kAveragePool2d,
-                                           OperatorType::kMean, OperatorType::kReshape,
-                                           OperatorType::kPad, OperatorType::kSoftmax),
+std::vector<OperatorType> DrawnOperators() {
+  std::vector<OperatorType> types;
+  for (int32_t type = 0; type < kDrawnOperators; ++type) {
+    types.push_back(static_cast<OperatorType>(type));
+  }
+  return types;
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, RandomOperators, ::testing::ValuesIn(DrawnOperators()),
                          [](const auto& info) { return std::string(OperatorName(info.param)); });
 
 /// Networks on NPUs with little memory: row tiles, chunks, parts of kernels, and every barrier they

@@ -22,8 +22,6 @@ using testing::RandomSource;
 using testing::ReadBytes;
 using testing::SourcePath;
 
-constexpr int kOperatorTypes = static_cast<int>(OperatorType::kResizeBilinear) + 1;
-
 struct Tally {
   int accepted = 0;
   int refused = 0;
@@ -58,7 +56,7 @@ void ReadAndRun(const std::vector<uint8_t>& bytes, Tally& tally) {
 TEST(TfliteFuzzTest, EveryTruncationIsAnswered) {
   Tally tally;
   std::vector<std::vector<uint8_t>> files;
-  for (int type = 0; type < kOperatorTypes; ++type) {
+  for (int type = 0; type < testing::kDrawnOperators; ++type) {
     files.push_back(MakeRandomOperator(static_cast<OperatorType>(type), 2).tflite);
   }
   for (uint64_t seed = 0; seed < 4; ++seed) files.push_back(MakeRandomNetwork(seed).tflite);
@@ -79,7 +77,7 @@ TEST(TfliteFuzzTest, FlippedBitsAreAnswered) {
   Tally tally;
   RandomSource random(7);
   std::vector<std::vector<uint8_t>> files;
-  for (int type = 0; type < kOperatorTypes; ++type) {
+  for (int type = 0; type < testing::kDrawnOperators; ++type) {
     files.push_back(MakeRandomOperator(static_cast<OperatorType>(type), 3).tflite);
   }
   for (uint64_t seed = 0; seed < 10; ++seed) files.push_back(MakeRandomNetwork(seed).tflite);
@@ -106,7 +104,7 @@ TEST(TfliteFuzzTest, HostileWordsAreAnswered) {
                                    0xfffffffeu, 0x40000000u, 0x3fffffffu, 0x10000u,    0x7f800000u,
                                    0x7fc00000u, 0x80000001u, 0xff800000u, 4u};
   Tally tally;
-  for (int number = 0; number < kOperatorTypes; ++number) {
+  for (int number = 0; number < testing::kDrawnOperators; ++number) {
     const auto type = static_cast<OperatorType>(number);
     std::vector<uint8_t> original = MakeRandomOperator(type, 4).tflite;
     if (original.size() > 4000) original = MakeRandomOperator(type, 5).tflite;

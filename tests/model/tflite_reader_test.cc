@@ -26,8 +26,6 @@ using testing::TfliteWriter;
 using testing::WriteTflite;
 using Code = DiagnosticCode;
 
-constexpr int kOperatorTypes = static_cast<int>(OperatorType::kResizeBilinear) + 1;
-
 std::string AllErrors(const Result<Model>& result) {
   std::string text;
   if (result.ok()) return "accepted";
@@ -90,7 +88,7 @@ void ExpectSameModel(const Model& read, const Model& written) {
 }
 
 TEST(TfliteReaderTest, RandomModelsComeBackAsWritten) {
-  for (int number = 0; number < kOperatorTypes; ++number) {
+  for (int number = 0; number < testing::kDrawnOperators; ++number) {
     const auto type = static_cast<OperatorType>(number);
     for (uint64_t seed = 0; seed < 200; ++seed) {
       const RandomModel random = MakeRandomOperator(type, seed);

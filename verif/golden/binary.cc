@@ -8,6 +8,7 @@
 #include "sw/model/bits.h"
 #include "sw/model/quantization.h"
 #include "verif/golden/golden_model.h"
+#include "verif/golden/kernels.h"
 
 namespace npugen::golden {
 namespace {
@@ -199,6 +200,18 @@ std::vector<uint8_t> PoolCodes(const Model& model, const Operator& op,
     }
   }
   return out;
+}
+
+Kernel MakeBinaryConv2d(const Node& node) {
+  return [node, weights = BinaryWeights(node.input(1))](const Run& run) {
+    *run.outputs[0] = BinaryConv(node.model, node.op, weights, *run.inputs[0], node.rounding);
+  };
+}
+
+Kernel MakeThermometer(const Node& node) {
+  return [node](const Run& run) {
+    *run.outputs[0] = Thermometer(node.model, node.op, *run.inputs[0]);
+  };
 }
 
 }  // namespace npugen::golden

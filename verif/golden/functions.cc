@@ -1,23 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// TFLM's kernels of one int8 operand, value by value.
-#include "verif/golden/functions.h"
-
+// TFLM's kernels of one operand, value by value; softmax.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
-#include <functional>
+#include <cstring>
+#include <limits>
 
-#include "sw/model/quantization.h"
+#include "verif/golden/kernels.h"
 
 namespace npugen::golden {
 namespace {
-
-int8_t Saturate(int64_t value) {
-  return static_cast<int8_t>(std::clamp<int64_t>(value, -128, 127));
-}
-
-int32_t Scale(int32_t x, const QuantizedMultiplier& factor, Rounding rounding) {
-  return MultiplyByQuantizedMultiplier(x, factor.multiplier, factor.shift, rounding);
-}
 
 int16_t SaturateShort(int64_t value) {
   return static_cast<int16_t>(std::clamp<int64_t>(value, INT16_MIN, INT16_MAX));
@@ -45,121 +38,203 @@ int64_t HardSwish(int32_t x, const HardSwishParameters& parameters) {
   return RoundingShiftRight(product, -parameters.output_exponent);
 }
 
-// LOGISTIC and TANH: `function` in Q4.27, its result rounded by `drop` bits.
-int64_t Sigmoid(int32_t x, const SigmoidParameters& parameters, int32_t (*function)(int32_t),
-                int32_t drop, Rounding rounding) {
-  return RoundingShiftRight(function(Scale(x, parameters.input, rounding)), drop);
+/// A look-up of function(q) for each value q of the operand.
+template <typename Function>
+Kernel TableKernel(Function function) {
+  std::array<int8_t, 256> table;
+  for (int32_t q = -128; q <= 127; ++q) table[q + 128] = Clamp(function(q));
+  return [table](const Run& run) {
+    const int8_t* in = run.in();
+    int8_t* out = run.out();
+    for (size_t i = 0; i < run.inputs[0]->size(); ++i) out[i] = table[in[i] + 128];
+  };
+}
+
+/// LOGISTIC and TANH, which saturate beyond a radius: `function` in Q4.27, its result rounded by
+/// `drop` bits, plus `offset`.
+Kernel SigmoidKernel(const Node& node, int32_t (*function)(int32_t), int32_t drop, int32_t offset) {
+  const SigmoidParameters parameters = ComputeSigmoidParameters(node.input().scale()).value();
+  return TableKernel([&](int32_t q) -> int64_t {
+    const int32_t x = q - node.input().zero_point();
+    if (x <= -parameters.radius) return -128;
+    if (x >= parameters.radius) return 127;
+    return RoundingShiftRight(function(node.Scale(x, parameters.input)), drop) + offset;
+  });
+}
+
+template <typename From, typename To>
+void Requantize(const Node& node, const QuantizedMultiplier& factor, const uint8_t* in,
+                uint8_t* out) {
+  const Tensor& input = node.input();
+  const Tensor& output = node.output();
+  const int64_t count = input.elements();
+  for (int64_t i = 0; i < count; ++i) {
+    From value;
+    std::memcpy(&value, in + i * sizeof(From), sizeof(From));
+    const int64_t scaled =
+        int64_t{node.Scale(value - input.zero_point(), factor)} + output.zero_point();
+    const auto result = static_cast<To>(std::clamp<int64_t>(scaled, std::numeric_limits<To>::min(),
+                                                            std::numeric_limits<To>::max()));
+    std::memcpy(out + i * sizeof(To), &result, sizeof(To));
+  }
+}
+
+template <typename From>
+void RequantizeFrom(const Node& node, const QuantizedMultiplier& factor, const uint8_t* in,
+                    uint8_t* out) {
+  switch (node.output().type) {
+    case TensorType::kUint8:
+      return Requantize<From, uint8_t>(node, factor, in, out);
+    case TensorType::kInt16:
+      return Requantize<From, int16_t>(node, factor, in, out);
+    case TensorType::kInt32:
+      return Requantize<From, int32_t>(node, factor, in, out);
+    default:
+      return Requantize<From, int8_t>(node, factor, in, out);
+  }
+}
+
+void Softmax(const Node& node, const SoftmaxParameters& parameters, const int8_t* in, int8_t* out) {
+  const Tensor& input = node.input();
+  constexpr int32_t kSumIntegerBits = 12;  // the sum is Q12.19
+  constexpr int32_t kOutputBits = 8;
+  // Exponentials of all differences to the maximum; 0 where they are left out.
+  std::vector<int32_t> exponentials(256, 0);
+  for (int32_t difference = 0; difference >= -255; --difference) {
+    if (difference < parameters.diff_min) break;
+    const auto shifted =
+        static_cast<int32_t>(static_cast<uint32_t>(difference) << parameters.left_shift);
+    exponentials[-difference] =
+        ExpOnNegativeValues(DoublingHighMultiply(shifted, parameters.multiplier));
+  }
+  const int64_t depth = input.shape.back();
+  const int64_t rows = input.elements() / depth;
+  for (int64_t r = 0; r < rows; ++r, in += depth, out += depth) {
+    const int32_t largest = *std::max_element(in, in + depth);
+    uint32_t sum = 0;
+    for (int64_t i = 0; i < depth; ++i) {
+      if (in[i] - largest < parameters.diff_min) continue;
+      sum +=
+          static_cast<uint32_t>(RoundingShiftRight(exponentials[largest - in[i]], kSumIntegerBits));
+    }
+    const int32_t headroom = std::countl_zero(sum);
+    const int32_t bits_over_unit = kSumIntegerBits - headroom;
+    const auto fraction = static_cast<int32_t>((sum << headroom) - (uint32_t{1} << 31));
+    const int32_t reciprocal = OneOverOnePlus(fraction);
+    for (int64_t i = 0; i < depth; ++i) {
+      if (in[i] - largest < parameters.diff_min) {
+        out[i] = -128;
+        continue;
+      }
+      const int32_t product = DoublingHighMultiply(reciprocal, exponentials[largest - in[i]]);
+      const int32_t probability = RoundingShiftRight(product, bits_over_unit + 31 - kOutputBits);
+      out[i] = Clamp(int64_t{probability} - 128);
+    }
+  }
 }
 
 }  // namespace
 
-bool IsFunction(OperatorType type) {
-  switch (type) {
-    case OperatorType::kLogistic:
-    case OperatorType::kTanh:
-    case OperatorType::kHardSwish:
-    case OperatorType::kElu:
-    case OperatorType::kLeakyRelu:
-    case OperatorType::kRelu:
-    case OperatorType::kRelu6:
-    case OperatorType::kAbs:
-    case OperatorType::kRsqrt:
-      return true;
-    default:
-      return false;
-  }
+Kernel MakeLogistic(const Node& node) { return SigmoidKernel(node, Logistic, 23, -128); }
+Kernel MakeTanh(const Node& node) { return SigmoidKernel(node, Tanh, 24, 0); }
+
+Kernel MakeHardSwish(const Node& node) {
+  const HardSwishParameters parameters =
+      ComputeHardSwishParameters(node.input().scale(), node.output().scale()).value();
+  return TableKernel([&](int32_t q) {
+    return HardSwish(q - node.input().zero_point(), parameters) + node.output().zero_point();
+  });
 }
 
-FunctionTable TabulateFunction(const Model& model, const Operator& op, Rounding rounding) {
-  const Tensor& input = model.tensors[op.inputs[0]];
-  const Tensor& output = model.tensors[op.outputs[0]];
-  const int32_t zero = input.zero_point();
-  const int32_t zero_out = output.zero_point();
-  FunctionTable table;
-  const auto fill = [&](const std::function<int64_t(int32_t)>& function) {
-    for (int32_t q = -128; q <= 127; ++q) table[q + 128] = Saturate(function(q));
+Kernel MakeElu(const Node& node) {
+  const float scale = node.input().scale();
+  const float inverse = 1 / node.output().scale();
+  return TableKernel([&](int32_t q) {
+    const float x = scale * static_cast<float>(q - node.input().zero_point());
+    const float y = x < 0.0f ? std::exp(x) - 1.0f : x;
+    return static_cast<int32_t>(std::round(y * inverse) +
+                                static_cast<float>(node.output().zero_point()));
+  });
+}
+
+Kernel MakeLeakyRelu(const Node& node) {
+  const LeakyReluMultipliers factors =
+      ComputeLeakyReluMultipliers(std::get<LeakyReluOptions>(node.op.options).alpha,
+                                  node.input().scale(), node.output().scale())
+          .value();
+  const int32_t zero_out = node.output().zero_point();
+  return TableKernel([&](int32_t q) -> int64_t {
+    const int32_t x = q - node.input().zero_point();
+    if (x >= 0) return int64_t{node.Scale(x, factors.identity)} + zero_out;
+    const int64_t scaled = node.Scale(x, factors.alpha);
+    return (factors.negative ? -scaled : scaled) + zero_out;
+  });
+}
+
+Kernel MakeRelu(const Node& node) {
+  const QuantizedMultiplier factor =
+      UnaryMultiplier(node.input().scale(), node.output().scale()).value();
+  const int32_t zero_out = node.output().zero_point();
+  return TableKernel([&](int32_t q) {
+    return std::max<int64_t>(int64_t{node.Scale(q - node.input().zero_point(), factor)} + zero_out,
+                             zero_out);
+  });
+}
+
+Kernel MakeRelu6(const Node& node) {
+  const int32_t zero = node.input().zero_point();
+  const int32_t limit = Relu6Limit(node.input().scale(), zero);
+  return TableKernel([&](int32_t q) { return q > limit ? limit : std::max(q, zero); });
+}
+
+Kernel MakeAbs(const Node& node) {
+  const float scale = node.input().scale();
+  const float scale_out = node.output().scale();
+  const QuantizedMultiplier factor = UnaryMultiplier(scale, scale_out).value();
+  return TableKernel([&](int32_t q) {
+    const int32_t x = std::abs(q - node.input().zero_point());
+    return (scale == scale_out ? x : int64_t{node.Scale(x, factor)}) + node.output().zero_point();
+  });
+}
+
+Kernel MakeRsqrt(const Node& node) {
+  constexpr int32_t kFractionBits = 20;
+  const QuantizedMultiplier factor =
+      RsqrtMultiplier(node.input().scale(), node.output().scale()).value();
+  return TableKernel([&](int32_t q) -> int64_t {
+    if (q == node.input().zero_point()) return 127;
+    const ScaledNumber root = InverseSquareRoot(q - node.input().zero_point());
+    const int32_t fixed = node.Scale(1, {root.multiplier, root.shift + kFractionBits});
+    return int64_t{node.Scale(fixed, {factor.multiplier, factor.shift - kFractionBits})} +
+           node.output().zero_point();
+  });
+}
+
+Kernel MakeQuantize(const Node& node) {
+  const QuantizedMultiplier factor =
+      RescaleMultiplier(node.input().scale(), node.output().scale(), ValueBits(node.input().type))
+          .value();
+  return [node, factor](const Run& run) {
+    const uint8_t* in = run.inputs[0]->data();
+    uint8_t* out = run.outputs[0]->data();
+    switch (node.input().type) {
+      case TensorType::kUint8:
+        return RequantizeFrom<uint8_t>(node, factor, in, out);
+      case TensorType::kInt16:
+        return RequantizeFrom<int16_t>(node, factor, in, out);
+      case TensorType::kInt32:
+        return RequantizeFrom<int32_t>(node, factor, in, out);
+      default:
+        return RequantizeFrom<int8_t>(node, factor, in, out);
+    }
   };
-  const float scale = input.scale();
-  const float scale_out = output.scale();
-  switch (op.type) {
-    case OperatorType::kLogistic:
-    case OperatorType::kTanh: {
-      const bool logistic = op.type == OperatorType::kLogistic;
-      const SigmoidParameters parameters = ComputeSigmoidParameters(scale).value();
-      fill([&](int32_t q) -> int64_t {
-        const int32_t x = q - zero;
-        if (x <= -parameters.radius) return -128;
-        if (x >= parameters.radius) return 127;
-        return logistic ? Sigmoid(x, parameters, Logistic, 23, rounding) - 128
-                        : Sigmoid(x, parameters, Tanh, 24, rounding);
-      });
-      break;
-    }
-    case OperatorType::kHardSwish: {
-      const HardSwishParameters parameters = ComputeHardSwishParameters(scale, scale_out).value();
-      fill([&](int32_t q) { return HardSwish(q - zero, parameters) + zero_out; });
-      break;
-    }
-    case OperatorType::kElu: {
-      const float inverse = 1 / scale_out;
-      fill([&](int32_t q) {
-        const float x = scale * static_cast<float>(q - zero);
-        const float y = x < 0.0f ? std::exp(x) - 1.0f : x;
-        return static_cast<int32_t>(std::round(y * inverse) + static_cast<float>(zero_out));
-      });
-      break;
-    }
-    case OperatorType::kLeakyRelu: {
-      const LeakyReluMultipliers factors =
-          ComputeLeakyReluMultipliers(std::get<LeakyReluOptions>(op.options).alpha, scale,
-                                      scale_out)
-              .value();
-      fill([&](int32_t q) -> int64_t {
-        const int32_t x = q - zero;
-        if (x >= 0) return int64_t{Scale(x, factors.identity, rounding)} + zero_out;
-        const int64_t scaled = Scale(x, factors.alpha, rounding);
-        return (factors.negative ? -scaled : scaled) + zero_out;
-      });
-      break;
-    }
-    case OperatorType::kRelu: {
-      const QuantizedMultiplier factor = UnaryMultiplier(scale, scale_out).value();
-      fill([&](int32_t q) {
-        return std::max<int64_t>(int64_t{Scale(q - zero, factor, rounding)} + zero_out, zero_out);
-      });
-      break;
-    }
-    case OperatorType::kRelu6: {
-      const int32_t limit = Relu6Limit(scale, zero);
-      fill([&](int32_t q) { return q > limit ? limit : std::max(q, zero); });
-      break;
-    }
-    case OperatorType::kAbs: {
-      const QuantizedMultiplier factor = UnaryMultiplier(scale, scale_out).value();
-      fill([&](int32_t q) {
-        const int32_t x = std::abs(q - zero);
-        return (scale == scale_out ? x : int64_t{Scale(x, factor, rounding)}) + zero_out;
-      });
-      break;
-    }
-    case OperatorType::kRsqrt: {
-      constexpr int32_t kFractionBits = 20;
-      const QuantizedMultiplier factor = RsqrtMultiplier(scale, scale_out).value();
-      fill([&](int32_t q) -> int64_t {
-        if (q == zero) return 127;
-        const ScaledNumber root = InverseSquareRoot(q - zero);
-        const int32_t fixed =
-            MultiplyByQuantizedMultiplier(1, root.multiplier, root.shift + kFractionBits, rounding);
-        return int64_t{MultiplyByQuantizedMultiplier(fixed, factor.multiplier,
-                                                     factor.shift - kFractionBits, rounding)} +
-               zero_out;
-      });
-      break;
-    }
-    default:
-      break;
-  }
-  return table;
+}
+
+Kernel MakeSoftmax(const Node& node) {
+  const SoftmaxParameters parameters =
+      ComputeSoftmaxParameters(std::get<SoftmaxOptions>(node.op.options).beta, node.input().scale())
+          .value();
+  return [node, parameters](const Run& run) { Softmax(node, parameters, run.in(), run.out()); };
 }
 
 }  // namespace npugen::golden

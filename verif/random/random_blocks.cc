@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Random networks made of the blocks of MobileNet, EfficientNet and YOLO.
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>

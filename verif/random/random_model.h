@@ -28,6 +28,9 @@ class RandomSource {
   uint64_t state_;
 };
 
+/// Kinds 0 to kDrawnOperators - 1 are those of TFLite files: random ones of them can be made.
+inline constexpr int32_t kDrawnOperators = static_cast<int32_t>(OperatorType::kBinaryConv2d);
+
 /// A network in every form that tests need.
 struct RandomModel {
   std::string name;             ///< such as "conv_2d_17"

@@ -3,7 +3,7 @@
 #include "verif/random/tflite_writer.h"
 
 #include <flatbuffers/flatbuffers.h>
-#include <fmt/format.h>
+#include <fmt/core.h>
 
 #include <cstring>
 
@@ -159,148 +159,165 @@ class FileWriter {
 
   // The options table and, in `kind`, the member of the union that it is.
   AnyOffset WriteOptions(int32_t index, uint8_t& kind) {
+    return std::visit([&](const auto& options) { return WriteTable(index, options, kind); },
+                      model_.operators[index].options);
+  }
+
+  AnyOffset WriteTable(int32_t index, const ConvOptions& options, uint8_t& kind) {
     const Operator& op = model_.operators[index];
-    if (const auto* conv = std::get_if<ConvOptions>(&op.options)) {
-      if (op.type == OperatorType::kDepthwiseConv2d) {
-        using F = tflite::DepthwiseField;
-        kind = tflite::kOptionsDepthwise;
-        return TableWriter(builder_)
-            .Scalar<int8_t>(F::kPadding, PaddingCode(conv->padding))
-            .Scalar<int32_t>(F::kStrideW, conv->stride_w)
-            .Scalar<int32_t>(F::kStrideH, conv->stride_h)
-            .Scalar<int32_t>(F::kDepthMultiplier, conv->depth_multiplier)
-            .Scalar<int8_t>(F::kActivation, ActivationCode(index, conv->activation))
-            .Scalar<int32_t>(F::kDilationW, conv->dilation_w)
-            .Scalar<int32_t>(F::kDilationH, conv->dilation_h)
-            .End();
-      }
-      using F = tflite::Conv2dField;
-      kind = tflite::kOptionsConv2d;
+    if (op.type == OperatorType::kDepthwiseConv2d) {
+      using F = tflite::DepthwiseField;
+      kind = tflite::kOptionsDepthwise;
       return TableWriter(builder_)
-          .Scalar<int8_t>(F::kPadding, PaddingCode(conv->padding))
-          .Scalar<int32_t>(F::kStrideW, conv->stride_w)
-          .Scalar<int32_t>(F::kStrideH, conv->stride_h)
-          .Scalar<int8_t>(F::kActivation, ActivationCode(index, conv->activation))
-          .Scalar<int32_t>(F::kDilationW, conv->dilation_w)
-          .Scalar<int32_t>(F::kDilationH, conv->dilation_h)
+          .Scalar<int8_t>(F::kPadding, PaddingCode(options.padding))
+          .Scalar<int32_t>(F::kStrideW, options.stride_w)
+          .Scalar<int32_t>(F::kStrideH, options.stride_h)
+          .Scalar<int32_t>(F::kDepthMultiplier, options.depth_multiplier)
+          .Scalar<int8_t>(F::kActivation, ActivationCode(index, options.activation))
+          .Scalar<int32_t>(F::kDilationW, options.dilation_w)
+          .Scalar<int32_t>(F::kDilationH, options.dilation_h)
           .End();
     }
-    if (const auto* pool = std::get_if<PoolOptions>(&op.options)) {
-      using F = tflite::PoolField;
-      kind = tflite::kOptionsPool;
-      return TableWriter(builder_)
-          .Scalar<int8_t>(F::kPadding, PaddingCode(pool->padding))
-          .Scalar<int32_t>(F::kStrideW, pool->stride_w)
-          .Scalar<int32_t>(F::kStrideH, pool->stride_h)
-          .Scalar<int32_t>(F::kFilterW, pool->filter_w)
-          .Scalar<int32_t>(F::kFilterH, pool->filter_h)
-          .Scalar<int8_t>(F::kActivation, ActivationCode(index, pool->activation))
-          .End();
-    }
-    if (const auto* full = std::get_if<FullyConnectedOptions>(&op.options)) {
-      using F = tflite::FullyConnectedField;
-      kind = tflite::kOptionsFullyConnected;
-      return TableWriter(builder_)
-          .Scalar<int8_t>(F::kActivation, ActivationCode(index, full->activation))
-          .Scalar<uint8_t>(F::kKeepNumDims, full->keep_num_dims)
-          .End();
-    }
-    if (const auto* add = std::get_if<AddOptions>(&op.options)) {
-      kind = op.type == OperatorType::kSub   ? tflite::kOptionsSub
-             : op.type == OperatorType::kMul ? tflite::kOptionsMul
-                                             : tflite::kOptionsAdd;
-      return TableWriter(builder_)
-          .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, add->activation))
-          .End();
-    }
-    if (const auto* reduce = std::get_if<ReduceOptions>(&op.options)) {
-      kind = tflite::kOptionsReducer;
-      return TableWriter(builder_)
-          .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, reduce->keep_dims)
-          .End();
-    }
-    if (const auto* softmax = std::get_if<SoftmaxOptions>(&op.options)) {
-      kind = tflite::kOptionsSoftmax;
-      return TableWriter(builder_).Scalar<float>(tflite::SoftmaxField::kBeta, softmax->beta).End();
-    }
-    if (const auto* transposed = std::get_if<TransposeConvOptions>(&op.options)) {
-      using F = tflite::TransposeConvField;
-      kind = tflite::kOptionsTransposeConv;
-      return TableWriter(builder_)
-          .Scalar<int8_t>(F::kPadding, PaddingCode(transposed->padding))
-          .Scalar<int32_t>(F::kStrideW, transposed->stride_w)
-          .Scalar<int32_t>(F::kStrideH, transposed->stride_h)
-          .Scalar<int8_t>(F::kActivation, ActivationCode(index, transposed->activation))
-          .End();
-    }
-    if (const auto* product = std::get_if<BatchMatMulOptions>(&op.options)) {
-      using F = tflite::BatchMatMulField;
-      kind = tflite::kOptionsBatchMatMul;
-      return TableWriter(builder_)
-          .Scalar<uint8_t>(F::kAdjointX, product->adjoint_x)
-          .Scalar<uint8_t>(F::kAdjointY, product->adjoint_y)
-          .End();
-    }
-    if (const auto* leaky = std::get_if<LeakyReluOptions>(&op.options)) {
-      kind = tflite::kOptionsLeakyRelu;
-      return TableWriter(builder_)
-          .Scalar<float>(tflite::LeakyReluField::kAlpha, leaky->alpha)
-          .End();
-    }
-    if (const auto* mirror = std::get_if<MirrorPadOptions>(&op.options)) {
-      kind = tflite::kOptionsMirrorPad;
-      return TableWriter(builder_)
-          .Scalar<int8_t>(tflite::MirrorPadField::kMode, mirror->symmetric ? 1 : 0)
-          .End();
-    }
-    if (const auto* block = std::get_if<BlockOptions>(&op.options)) {
-      kind = op.type == OperatorType::kSpaceToDepth ? tflite::kOptionsSpaceToDepth
-                                                    : tflite::kOptionsDepthToSpace;
-      return TableWriter(builder_)
-          .Scalar<int32_t>(tflite::BlockField::kBlockSize, block->block_size)
-          .End();
-    }
-    if (const auto* resize = std::get_if<ResizeOptions>(&op.options)) {
-      const bool bilinear = op.type == OperatorType::kResizeBilinear;
-      using Bilinear = tflite::ResizeBilinearField;
-      using Nearest = tflite::ResizeNearestField;
-      kind = bilinear ? tflite::kOptionsResizeBilinear : tflite::kOptionsResizeNearest;
-      const int corners = bilinear ? int{Bilinear::kAlignCorners} : int{Nearest::kAlignCorners};
-      const int centers =
-          bilinear ? int{Bilinear::kHalfPixelCenters} : int{Nearest::kHalfPixelCenters};
-      return TableWriter(builder_)
-          .Scalar<uint8_t>(corners, resize->align_corners)
-          .Scalar<uint8_t>(centers, resize->half_pixel_centers)
-          .End();
-    }
-    if (const auto* axis = std::get_if<AxisOptions>(&op.options)) {
-      return WriteAxisOptions(op, axis->axis, kind);
-    }
-    if (Code(index) == tflite::kOpStridedSlice) {
-      using F = tflite::StridedSliceField;
-      kind = tflite::kOptionsStridedSlice;
-      const auto it = form_.slice_masks.find(index);
-      const SliceMasks masks = it != form_.slice_masks.end() ? it->second : SliceMasks{};
-      return TableWriter(builder_)
-          .Scalar<int32_t>(F::kBeginMask, masks.begin)
-          .Scalar<int32_t>(F::kEndMask, masks.end)
-          .Scalar<int32_t>(F::kEllipsisMask, masks.ellipsis)
-          .Scalar<int32_t>(F::kNewAxisMask, masks.new_axis)
-          .Scalar<int32_t>(F::kShrinkAxisMask, masks.shrink_axis)
-          .Scalar<uint8_t>(F::kOffset, masks.offset)
-          .End();
-    }
-    if (std::holds_alternative<PadOptions>(op.options)) {
-      kind = tflite::kOptionsPad;
-    } else if (std::holds_alternative<ReshapeOptions>(op.options)) {
-      kind = tflite::kOptionsReshape;
-    } else {
-      return {};  // the reader looks at none
-    }
+    using F = tflite::Conv2dField;
+    kind = tflite::kOptionsConv2d;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(F::kPadding, PaddingCode(options.padding))
+        .Scalar<int32_t>(F::kStrideW, options.stride_w)
+        .Scalar<int32_t>(F::kStrideH, options.stride_h)
+        .Scalar<int8_t>(F::kActivation, ActivationCode(index, options.activation))
+        .Scalar<int32_t>(F::kDilationW, options.dilation_w)
+        .Scalar<int32_t>(F::kDilationH, options.dilation_h)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const PoolOptions& options, uint8_t& kind) {
+    using F = tflite::PoolField;
+    kind = tflite::kOptionsPool;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(F::kPadding, PaddingCode(options.padding))
+        .Scalar<int32_t>(F::kStrideW, options.stride_w)
+        .Scalar<int32_t>(F::kStrideH, options.stride_h)
+        .Scalar<int32_t>(F::kFilterW, options.filter_w)
+        .Scalar<int32_t>(F::kFilterH, options.filter_h)
+        .Scalar<int8_t>(F::kActivation, ActivationCode(index, options.activation))
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const FullyConnectedOptions& options, uint8_t& kind) {
+    using F = tflite::FullyConnectedField;
+    kind = tflite::kOptionsFullyConnected;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(F::kActivation, ActivationCode(index, options.activation))
+        .Scalar<uint8_t>(F::kKeepNumDims, options.keep_num_dims)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const AddOptions& options, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    kind = op.type == OperatorType::kSub   ? tflite::kOptionsSub
+           : op.type == OperatorType::kMul ? tflite::kOptionsMul
+                                           : tflite::kOptionsAdd;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, options.activation))
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t, const ReduceOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsReducer;
+    return TableWriter(builder_)
+        .Scalar<uint8_t>(tflite::ReducerField::kKeepDims, options.keep_dims)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t, const SoftmaxOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsSoftmax;
+    return TableWriter(builder_).Scalar<float>(tflite::SoftmaxField::kBeta, options.beta).End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const TransposeConvOptions& options, uint8_t& kind) {
+    using F = tflite::TransposeConvField;
+    kind = tflite::kOptionsTransposeConv;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(F::kPadding, PaddingCode(options.padding))
+        .Scalar<int32_t>(F::kStrideW, options.stride_w)
+        .Scalar<int32_t>(F::kStrideH, options.stride_h)
+        .Scalar<int8_t>(F::kActivation, ActivationCode(index, options.activation))
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t, const BatchMatMulOptions& options, uint8_t& kind) {
+    using F = tflite::BatchMatMulField;
+    kind = tflite::kOptionsBatchMatMul;
+    return TableWriter(builder_)
+        .Scalar<uint8_t>(F::kAdjointX, options.adjoint_x)
+        .Scalar<uint8_t>(F::kAdjointY, options.adjoint_y)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t, const LeakyReluOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsLeakyRelu;
+    return TableWriter(builder_).Scalar<float>(tflite::LeakyReluField::kAlpha, options.alpha).End();
+  }
+
+  AnyOffset WriteTable(int32_t, const MirrorPadOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsMirrorPad;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(tflite::MirrorPadField::kMode, options.symmetric ? 1 : 0)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const BlockOptions& options, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    kind = op.type == OperatorType::kSpaceToDepth ? tflite::kOptionsSpaceToDepth
+                                                  : tflite::kOptionsDepthToSpace;
+    return TableWriter(builder_)
+        .Scalar<int32_t>(tflite::BlockField::kBlockSize, options.block_size)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const ResizeOptions& options, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    const bool bilinear = op.type == OperatorType::kResizeBilinear;
+    using Bilinear = tflite::ResizeBilinearField;
+    using Nearest = tflite::ResizeNearestField;
+    kind = bilinear ? tflite::kOptionsResizeBilinear : tflite::kOptionsResizeNearest;
+    const int corners = bilinear ? int{Bilinear::kAlignCorners} : int{Nearest::kAlignCorners};
+    const int centers =
+        bilinear ? int{Bilinear::kHalfPixelCenters} : int{Nearest::kHalfPixelCenters};
+    return TableWriter(builder_)
+        .Scalar<uint8_t>(corners, options.align_corners)
+        .Scalar<uint8_t>(centers, options.half_pixel_centers)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const SliceOptions&, uint8_t& kind) {
+    if (model_.operators[index].name != "STRIDED_SLICE") return {};
+    using F = tflite::StridedSliceField;
+    kind = tflite::kOptionsStridedSlice;
+    const auto it = form_.slice_masks.find(index);
+    const SliceMasks masks = it != form_.slice_masks.end() ? it->second : SliceMasks{};
+    return TableWriter(builder_)
+        .Scalar<int32_t>(F::kBeginMask, masks.begin)
+        .Scalar<int32_t>(F::kEndMask, masks.end)
+        .Scalar<int32_t>(F::kEllipsisMask, masks.ellipsis)
+        .Scalar<int32_t>(F::kNewAxisMask, masks.new_axis)
+        .Scalar<int32_t>(F::kShrinkAxisMask, masks.shrink_axis)
+        .Scalar<uint8_t>(F::kOffset, masks.offset)
+        .End();
+  }
+
+  AnyOffset WriteTable(int32_t, const PadOptions&, uint8_t& kind) {
+    kind = tflite::kOptionsPad;
+    return TableWriter(builder_).End();
+  }
+  AnyOffset WriteTable(int32_t, const ReshapeOptions&, uint8_t& kind) {
+    kind = tflite::kOptionsReshape;
     return TableWriter(builder_).End();
   }
 
-  AnyOffset WriteAxisOptions(const Operator& op, int32_t axis, uint8_t& kind) {
+  AnyOffset WriteTable(int32_t index, const AxisOptions& options, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    const int32_t axis = options.axis;
     switch (op.type) {
       case OperatorType::kConcatenation:
         kind = tflite::kOptionsConcatenation;
@@ -330,6 +347,12 @@ class FileWriter {
             .Scalar<int8_t>(tflite::ArgField::kOutputType, tflite::kInt32)
             .End();
     }
+  }
+
+  // The reader looks at no others.
+  template <typename Options>
+  AnyOffset WriteTable(int32_t, const Options&, uint8_t&) {
+    return {};
   }
 
   AnyOffset WriteOperator(int32_t index) {

@@ -202,120 +202,131 @@ int32_t AppendWidened(LoweringContext& context, int32_t source, int64_t pixels,
   return target;
 }
 
-}  // namespace
+/// A BINARY_CONV_2D on its way to layers.
+class BinaryConvolution {
+ public:
+  BinaryConvolution(LoweringContext& context, int32_t op)
+      : context_(context),
+        node_(context.model.operators[op]),
+        options_(std::get<BinaryConvOptions>(node_.options)),
+        input_(context.tensor(node_.inputs[0])),
+        filter_(context.tensor(node_.inputs[1])),
+        output_(context.tensor(node_.outputs[0])),
+        binary_(input_.type == TensorType::kBits),
+        gated_(!options_.gates.empty()),
+        channels_(output_.shape[3]),
+        depth_(input_.shape[3]),
+        taps_(int64_t{filter_.shape[1]} * filter_.shape[2]),
+        factor_(input_.planes == 2 ? 3 : 1) {}
 
-LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
-  const Operator& node = context.model.operators[op];
-  const BinaryConvOptions& options = std::get<BinaryConvOptions>(node.options);
-  const Tensor& input = context.tensor(node.inputs[0]);
-  const Tensor& filter = context.tensor(node.inputs[1]);
-  const Tensor& output = context.tensor(node.outputs[0]);
-  const bool binary = input.type == TensorType::kBits;
-  Layer layer;
-  layer.inputs = {context.StorageOf(node.inputs[0])};
-  Geometry& g = layer.geometry;
-  g.images = input.shape[0];
-  g.in_h = input.shape[1];
-  g.in_w = input.shape[2];
-  g.in_c = binary ? BitBytes(input.shape[3]) : input.shape[3];
-  g.in_planes = input.planes;
-  g.out_h = output.shape[1];
-  g.out_w = output.shape[2];
-  g.out_c = output.shape[3];
-  g.kernel_h = filter.shape[1];
-  g.kernel_w = filter.shape[2];
-  g.stride_h = options.stride_h;
-  g.stride_w = options.stride_w;
-  g.pad_top = options.pad_top;
-  g.pad_left = options.pad_left;
-  layer.group_channels = std::min<int64_t>(g.out_c, context.config.pe_lanes());
-  layer.groups = CeilDiv(g.out_c, layer.group_channels);
-  const int64_t channels = g.out_c;
-  const int64_t depth = input.shape[3];
-  const int64_t taps = g.kernel_h * g.kernel_w;
-  const bool gated = !options.gates.empty();
-  const char* const varies_by = gated ? "gates" : "bits outside of the image that count 0";
-
-  PixelBytes pixel;
-  pixel.width = g.in_c;
-  if (binary) pixel = PixelOf(context.config, depth, g, gated || options.skip_outside);
-  if (binary && pixel.width != pixel.bytes) {
-    const int64_t pixels = g.images * g.in_h * g.in_w * g.in_planes;
-    layer.inputs = {AppendWidened(context, layer.inputs[0], pixels, pixel)};
-    g.in_c = pixel.width;
+  LowerResult Lower() {
+    SetGeometry();
+    SetWeights();
+    range_ = factor_ * taps_ * scale_ * pixel_.bytes * 8;
+    if (!binary_) range_ = 128 * *std::max_element(weight_reach_.begin(), weight_reach_.end());
+    if (range_ > kLargestSum) {
+      return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
+    }
+    if (gated_) SetGates();
+    storage_ = context_.StorageOf(node_.outputs[0]);
+    if (output_.type == TensorType::kBits) return AppendThresholds();
+    if (LowerResult refusal = FindResults()) return refusal;
+    return output_.type == TensorType::kInt32 ? AppendInt32() : AppendInt8();
   }
-  const int64_t scale = pixel.copies;
-  // Sums of the hardware are `extra` larger per plane.
-  const int64_t extra = binary && scale == 1 ? depth % 2 * taps : 0;
-  WeightFunction weight;
-  std::vector<int64_t> weight_sums(static_cast<size_t>(channels), 0);
-  std::vector<int64_t> weight_reach(static_cast<size_t>(channels), 0);  // sums of absolute values
-  if (binary) {
-    layer.binary = true;
-    layer.skip_outside = options.skip_outside;
-    const int64_t columns = g.kernel_w;
-    const int64_t rows = g.kernel_h;
-    weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
-      const int64_t at = ((o * rows + row) * columns + column) * pixel.bytes + c % pixel.bytes;
-      return static_cast<int8_t>(
-          PixelWeight(pixel, depth, c, filter.data[static_cast<size_t>(at)]));
-    };
-  } else {
-    layer.fill = static_cast<uint8_t>(input.zero_point());
-    const int64_t columns = g.kernel_w;
-    const int64_t rows = g.kernel_h;
-    weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
+
+ private:
+  void SetGeometry() {
+    layer_.inputs = {context_.StorageOf(node_.inputs[0])};
+    Geometry& g = layer_.geometry;
+    g.images = input_.shape[0];
+    g.in_h = input_.shape[1];
+    g.in_w = input_.shape[2];
+    g.in_c = binary_ ? BitBytes(depth_) : depth_;
+    g.in_planes = input_.planes;
+    g.out_h = output_.shape[1];
+    g.out_w = output_.shape[2];
+    g.out_c = channels_;
+    g.kernel_h = filter_.shape[1];
+    g.kernel_w = filter_.shape[2];
+    g.stride_h = options_.stride_h;
+    g.stride_w = options_.stride_w;
+    g.pad_top = options_.pad_top;
+    g.pad_left = options_.pad_left;
+    layer_.group_channels = std::min<int64_t>(g.out_c, context_.config.pe_lanes());
+    layer_.groups = CeilDiv(g.out_c, layer_.group_channels);
+    pixel_.width = g.in_c;
+    if (binary_) pixel_ = PixelOf(context_.config, depth_, g, gated_ || options_.skip_outside);
+    if (binary_ && pixel_.width != pixel_.bytes) {
+      const int64_t pixels = g.images * g.in_h * g.in_w * g.in_planes;
+      layer_.inputs = {AppendWidened(context_, layer_.inputs[0], pixels, pixel_)};
+      g.in_c = pixel_.width;
+    }
+    scale_ = pixel_.copies;
+    extra_ = binary_ && scale_ == 1 ? depth_ % 2 * taps_ : 0;
+  }
+
+  void SetWeights() {
+    weight_sums_.assign(static_cast<size_t>(channels_), 0);
+    weight_reach_.assign(static_cast<size_t>(channels_), 0);
+    const int64_t columns = layer_.geometry.kernel_w;
+    const int64_t rows = layer_.geometry.kernel_h;
+    if (binary_) {
+      layer_.binary = true;
+      layer_.skip_outside = options_.skip_outside;
+      weight_ = [rows, columns, pixel = pixel_, depth = depth_, &filter = filter_](
+                    int64_t o, int64_t row, int64_t column, int64_t c) {
+        const int64_t at = ((o * rows + row) * columns + column) * pixel.bytes + c % pixel.bytes;
+        return static_cast<int8_t>(
+            PixelWeight(pixel, depth, c, filter.data[static_cast<size_t>(at)]));
+      };
+      return;
+    }
+    layer_.fill = static_cast<uint8_t>(input_.zero_point());
+    weight_ = [rows, columns, depth = depth_, &filter = filter_](int64_t o, int64_t row,
+                                                                 int64_t column, int64_t c) {
       const int64_t at = ((o * rows + row) * columns + column) * depth + c;
       return static_cast<int8_t>(filter.data[static_cast<size_t>(at)]);
     };
-    for (int64_t i = 0; i < filter.elements(); ++i) {
-      const int64_t value = static_cast<int8_t>(filter.data[static_cast<size_t>(i)]);
-      weight_sums[static_cast<size_t>(i / (taps * depth))] += value;
-      weight_reach[static_cast<size_t>(i / (taps * depth))] += std::abs(value);
+    for (int64_t i = 0; i < filter_.elements(); ++i) {
+      const int64_t value = static_cast<int8_t>(filter_.data[static_cast<size_t>(i)]);
+      weight_sums_[static_cast<size_t>(i / (taps_ * depth_))] += value;
+      weight_reach_[static_cast<size_t>(i / (taps_ * depth_))] += std::abs(value);
     }
   }
-  const int64_t factor = input.planes == 2 ? 3 : 1;
-  int64_t range = factor * taps * scale * pixel.bytes * 8;
-  if (!binary) range = 128 * *std::max_element(weight_reach.begin(), weight_reach.end());
-  if (range > kLargestSum) {
-    return Refusal{DiagnosticCode::kCompileLimit, "its sums could exceed 29 bits", ""};
-  }
-  // What the hardware's sum is larger than `scale` S.
-  const auto offset_of = [&](int64_t o) {
-    return binary ? -factor * extra : -input.zero_point() * weight_sums[static_cast<size_t>(o)];
-  };
-  if (gated) {
-    const int64_t lanes = context.config.pe_lanes();
-    int64_t per_group = layer.group_channels;
-    if (output.type == TensorType::kBits) {
-      Layer probe = layer;
-      SetBitOutput(context.config, output, &probe);
+
+  void SetGates() {
+    const int64_t lanes = context_.config.pe_lanes();
+    int64_t per_group = layer_.group_channels;
+    if (output_.type == TensorType::kBits) {
+      Layer probe = layer_;
+      SetBitOutput(context_.config, output_, &probe);
       per_group = probe.group_channels;
     }
-    layer.parameters.gates.assign(static_cast<size_t>(CeilDiv(channels, per_group) * lanes), 0);
-    for (int64_t o = 0; o < channels; ++o) {
-      layer.parameters.gates[static_cast<size_t>(o / per_group * lanes + o % per_group)] =
-          static_cast<int32_t>(scale * std::clamp<int64_t>(options.gates[static_cast<size_t>(o)],
-                                                           -range - 1, range + 1));
+    std::vector<int32_t>& gates = layer_.parameters.gates;
+    gates.assign(static_cast<size_t>(CeilDiv(channels_, per_group) * lanes), 0);
+    for (int64_t o = 0; o < channels_; ++o) {
+      gates[static_cast<size_t>(o / per_group * lanes + o % per_group)] =
+          static_cast<int32_t>(scale_ * std::clamp<int64_t>(options_.gates[static_cast<size_t>(o)],
+                                                            -range_ - 1, range_ + 1));
     }
   }
-  const int32_t storage = context.StorageOf(node.outputs[0]);
-  if (output.type == TensorType::kBits) {
-    SetBitOutput(context.config, output, &layer);
-    for (const std::vector<int32_t>& thresholds : options.thresholds) {
-      if (static_cast<int64_t>(thresholds.size()) != channels) {
+
+  LowerResult AppendThresholds() {
+    SetBitOutput(context_.config, output_, &layer_);
+    for (const std::vector<int32_t>& thresholds : options_.thresholds) {
+      if (static_cast<int64_t>(thresholds.size()) != channels_) {
         return Refusal{DiagnosticCode::kCompileOperator, "thresholds and channels disagree", ""};
       }
     }
     std::vector<ParameterRecord> records;
-    for (int64_t o = 0; o < channels; ++o) {
+    for (int64_t o = 0; o < channels_; ++o) {
       std::vector<int64_t> thresholds;
-      for (const std::vector<int32_t>& list : options.thresholds) {
-        thresholds.push_back(scale * list[static_cast<size_t>(o)]);
+      for (const std::vector<int32_t>& list : options_.thresholds) {
+        thresholds.push_back(scale_ * list[static_cast<size_t>(o)]);
       }
-      const int64_t reach = binary ? range : weight_reach[static_cast<size_t>(o)] * 128;
+      const int64_t reach = binary_ ? range_ : weight_reach_[static_cast<size_t>(o)] * 128;
       const std::optional<ParameterRecord> record = ThresholdRecord(
-          thresholds, options.flip[static_cast<size_t>(o)] != 0, offset_of(o), reach);
+          thresholds, options_.flip[static_cast<size_t>(o)] != 0, OffsetOf(o), reach);
       if (!record) {
         return Refusal{
             DiagnosticCode::kCompileLimit,
@@ -325,85 +336,130 @@ LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op) {
       }
       records.push_back(*record);
     }
-    return AppendBits(context, output, storage, std::move(layer), weight,
+    return AppendBits(context_, output_, storage_, std::move(layer_), weight_,
                       [&](int64_t o) { return records[static_cast<size_t>(o)]; });
   }
-  // Ranges of sums as they are meant, without what hardware adds.
-  const auto least_of = [&](int64_t o) {
-    if (binary) return -factor * taps * depth;
-    // Weights of either sign meet the byte that makes their product least.
-    const int64_t above =
-        (weight_reach[static_cast<size_t>(o)] + weight_sums[static_cast<size_t>(o)]) / 2;
-    const int64_t below = above - weight_sums[static_cast<size_t>(o)];
-    return above * (-128 - input.zero_point()) - below * (127 - input.zero_point());
-  };
-  const auto reach_of = [&](int64_t o) {
-    if (binary) return factor * taps * depth;
-    return weight_reach[static_cast<size_t>(o)] * (128 + std::abs(input.zero_point()));
-  };
-  std::vector<Rescale> results(static_cast<size_t>(channels));
-  for (int64_t o = 0; o < channels; ++o) {
-    Rescale& result = results[static_cast<size_t>(o)];
-    result.bias = options.bias.empty() ? 0 : options.bias[static_cast<size_t>(o)];
-    if (output.type == TensorType::kInt32) continue;
-    result.multiplier = options.multipliers[static_cast<size_t>(o)];
-    result.shift = options.shifts[static_cast<size_t>(o)];
-    const std::optional<Rescale> fitting = SaturatingRescale(result, reach_of(o));
-    if (!fitting) {
-      return Refusal{DiagnosticCode::kCompileLimit,
-                     fmt::format("sums up to {} of channel {}, multiplied by {} * 2^({} - 31): "
-                                 "beyond 32 bits they would not saturate",
-                                 reach_of(o), o, result.multiplier, result.shift),
-                     "a smaller shift to the left"};
+
+  /// Bias and rescaling of each channel's sums, without what hardware adds.
+  LowerResult FindResults() {
+    results_.resize(static_cast<size_t>(channels_));
+    for (int64_t o = 0; o < channels_; ++o) {
+      Rescale& result = results_[static_cast<size_t>(o)];
+      result.bias = options_.bias.empty() ? 0 : options_.bias[static_cast<size_t>(o)];
+      if (output_.type == TensorType::kInt32) continue;
+      result.multiplier = options_.multipliers[static_cast<size_t>(o)];
+      result.shift = options_.shifts[static_cast<size_t>(o)];
+      const std::optional<Rescale> fitting = SaturatingRescale(result, ReachOf(o));
+      if (!fitting) {
+        return Refusal{DiagnosticCode::kCompileLimit,
+                       fmt::format("sums up to {} of channel {}, multiplied by {} * 2^({} - 31): "
+                                   "beyond 32 bits they would not saturate",
+                                   ReachOf(o), o, result.multiplier, result.shift),
+                       "a smaller shift to the left"};
+      }
+      result = *fitting;
     }
-    result = *fitting;
-  }
-  const auto bias_of = [&](int64_t o) {
-    return scale * results[static_cast<size_t>(o)].bias + offset_of(o);
-  };
-  for (int64_t o = 0; o < channels && scale != 1; ++o) {
-    // A doubled sum with its bias must not wrap, since halves of what wraps differ.
-    if (std::abs(bias_of(o)) + range > INT32_MAX) {
-      return Refusal{DiagnosticCode::kCompileLimit,
-                     fmt::format("the bias {} of doubled sums (an odd number of input channels "
-                                 "with {})",
-                                 bias_of(o) / scale, varies_by),
-                     "biases below 2^29, or an even number of channels"};
+    for (int64_t o = 0; o < channels_ && scale_ != 1; ++o) {
+      // A doubled sum with its bias must not wrap, since halves of what wraps differ.
+      if (std::abs(BiasOf(o)) + range_ > INT32_MAX) {
+        return Refusal{DiagnosticCode::kCompileLimit,
+                       fmt::format("the bias {} of doubled sums (an odd number of input channels "
+                                   "with {})",
+                                   BiasOf(o) / scale_, VariesBy()),
+                       "biases below 2^29, or an even number of channels"};
+      }
     }
+    return std::nullopt;
   }
-  if (output.type == TensorType::kInt32) {
-    for (int64_t o = 0; o < channels && scale == 1; ++o) {
-      const int64_t bias = results[static_cast<size_t>(o)].bias;
-      if (bias + least_of(o) >= INT32_MIN + kByteRounding) continue;
+
+  LowerResult AppendInt32() {
+    for (int64_t o = 0; o < channels_ && scale_ == 1; ++o) {
+      const int64_t bias = results_[static_cast<size_t>(o)].bias;
+      if (bias + LeastOf(o) >= INT32_MIN + kByteRounding) continue;
       return Refusal{DiagnosticCode::kCompileLimit,
                      fmt::format("sums of channel {} with a bias of {} come within {} of -2^31", o,
                                  bias, kByteRounding),
                      "a larger bias"};
     }
-    return AppendSums(context, storage, layer, weight, bias_of, scale);
+    return AppendSums(
+        context_, storage_, layer_, weight_, [this](int64_t o) { return BiasOf(o); }, scale_);
   }
-  layer.output = storage;
-  layer.out_zero_point = output.zero_point();
-  std::vector<ParameterRecord> records;
-  for (int64_t o = 0; o < channels; ++o) {
-    int32_t multiplier = results[static_cast<size_t>(o)].multiplier;
-    int32_t shift = results[static_cast<size_t>(o)].shift;
-    // Of a doubled sum with one bit less to the left, or half of an even multiplier, all roundings
-    // are the same; with one more bit to the right they are not.
-    if (scale != 1 && shift > 0) {
-      --shift;
-    } else if (scale != 1 && multiplier % 2 == 0) {
-      multiplier /= 2;
-    } else if (scale != 1) {
-      return Refusal{DiagnosticCode::kCompileOperator,
-                     fmt::format("{} input channels with {}, rescaled to int8 by an odd multiplier",
-                                 depth, varies_by),
-                     "an even number of channels, or even multipliers"};
+
+  LowerResult AppendInt8() {
+    layer_.output = storage_;
+    layer_.out_zero_point = output_.zero_point();
+    std::vector<ParameterRecord> records;
+    for (int64_t o = 0; o < channels_; ++o) {
+      int32_t multiplier = results_[static_cast<size_t>(o)].multiplier;
+      int32_t shift = results_[static_cast<size_t>(o)].shift;
+      // Of a doubled sum with one bit less to the left, or half of an even multiplier, all
+      // roundings are the same; with one more bit to the right they are not.
+      if (scale_ != 1 && shift > 0) {
+        --shift;
+      } else if (scale_ != 1 && multiplier % 2 == 0) {
+        multiplier /= 2;
+      } else if (scale_ != 1) {
+        return Refusal{
+            DiagnosticCode::kCompileOperator,
+            fmt::format("{} input channels with {}, rescaled to int8 by an odd multiplier", depth_,
+                        VariesBy()),
+            "an even number of channels, or even multipliers"};
+      }
+      records.push_back({Wrapped(BiasOf(o)), multiplier, shift});
     }
-    records.push_back({Wrapped(bias_of(o)), multiplier, shift});
+    return AppendDense(context_, std::move(layer_), weight_,
+                       [&](int64_t o) { return records[static_cast<size_t>(o)]; });
   }
-  return AppendDense(context, std::move(layer), weight,
-                     [&](int64_t o) { return records[static_cast<size_t>(o)]; });
+
+  const char* VariesBy() const {
+    return gated_ ? "gates" : "bits outside of the image that count 0";
+  }
+  /// What the hardware's sum is larger than `scale_` S.
+  int64_t OffsetOf(int64_t o) const {
+    return binary_ ? -factor_ * extra_
+                   : -input_.zero_point() * weight_sums_[static_cast<size_t>(o)];
+  }
+  int64_t BiasOf(int64_t o) const {
+    return scale_ * results_[static_cast<size_t>(o)].bias + OffsetOf(o);
+  }
+  /// Ranges of sums as they are meant, without what hardware adds.
+  int64_t LeastOf(int64_t o) const {
+    if (binary_) return -factor_ * taps_ * depth_;
+    // Weights of either sign meet the byte that makes their product least.
+    const int64_t above =
+        (weight_reach_[static_cast<size_t>(o)] + weight_sums_[static_cast<size_t>(o)]) / 2;
+    const int64_t below = above - weight_sums_[static_cast<size_t>(o)];
+    return above * (-128 - input_.zero_point()) - below * (127 - input_.zero_point());
+  }
+  int64_t ReachOf(int64_t o) const {
+    if (binary_) return factor_ * taps_ * depth_;
+    return weight_reach_[static_cast<size_t>(o)] * (128 + std::abs(input_.zero_point()));
+  }
+
+  LoweringContext& context_;
+  const Operator& node_;
+  const BinaryConvOptions& options_;
+  const Tensor& input_;
+  const Tensor& filter_;
+  const Tensor& output_;
+  const bool binary_, gated_;
+  const int64_t channels_, depth_, taps_;
+  const int64_t factor_;  ///< the largest sum of planes, in sums of one
+  Layer layer_;
+  PixelBytes pixel_;
+  int64_t scale_ = 1;  ///< of the hardware's sums
+  int64_t extra_ = 0;  ///< that they are larger by, per plane
+  int64_t range_ = 0;  ///< sums are within +- this
+  WeightFunction weight_;
+  std::vector<int64_t> weight_sums_, weight_reach_;  ///< of int8 operands; reach: absolute values
+  int32_t storage_ = -1;
+  std::vector<Rescale> results_;
+};
+
+}  // namespace
+
+LowerResult LowerBinaryConv2d(LoweringContext& context, int32_t op) {
+  return BinaryConvolution(context, op).Lower();
 }
 
 LowerResult LowerThermometer(LoweringContext& context, int32_t op) {

@@ -125,7 +125,7 @@ bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run) 
 
 /// Whether slices that are cut from all kernel rows of `run` bytes, strung together, take fewer
 /// fetches than slices of each row: the hardware fetches several rows per cycle.
-bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
+static bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
   const Geometry& g = layer.geometry;
   const int64_t simd = config.simd;
   const int64_t bytes = g.kernel_h * run;
@@ -317,7 +317,7 @@ LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activ
 
 }  // namespace
 
-LowerResult LowerConvolution(LoweringContext& context, int32_t op) {
+LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& filter = context.tensor(node.inputs[1]);
   Layer layer = NewLayer(context, op, LayerKind::kMatmul);
@@ -338,7 +338,7 @@ LowerResult LowerConvolution(LoweringContext& context, int32_t op) {
                      weight);
 }
 
-LowerResult LowerDepthwise(LoweringContext& context, int32_t op) {
+LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const ConvOptions& options = std::get<ConvOptions>(node.options);
   const Tensor& filter = context.tensor(node.inputs[1]);

@@ -161,7 +161,7 @@ LowerResult LowerQuantize(LoweringContext& context, int32_t op) {
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
   const bool wide_input = ElementBytes(input.type) > 1;
-  if (!wide_input && ElementBytes(output.type) == 1) return LowerFunction(context, op);
+  if (!wide_input && ElementBytes(output.type) == 1) return LowerRequantizedBytes(context, op);
   const std::optional<QuantizedMultiplier> factor =
       RescaleMultiplier(input.scale(), output.scale(), ValueBits(input.type));
   if (!factor) return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};

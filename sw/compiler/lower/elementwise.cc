@@ -3,7 +3,6 @@
 #include "sw/compiler/lower/elementwise.h"
 
 #include <algorithm>
-#include <map>
 
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
@@ -121,65 +120,98 @@ Layer TwoOperandLayer(LayerKind kind, const Tensor& output) {
   return layer;
 }
 
-LowerResult LowerTwoOperands(LoweringContext& context, int32_t op) {
-  const Operator& node = context.model.operators[op];
-  const Tensor& first = context.tensor(node.inputs[0]);
-  const Tensor& second = context.tensor(node.inputs[1]);
+namespace {
+
+/// A layer of `kind` of the operands, broadcast, with zero points; fused activations are set.
+LowerResult SetOperands(LoweringContext& context, const Operator& node, LayerKind kind,
+                        Layer* layer) {
   const Tensor& output = context.tensor(node.outputs[0]);
-  static const std::map<OperatorType, LayerKind> kinds = {
-      {OperatorType::kAdd, LayerKind::kAdd},
-      {OperatorType::kSub, LayerKind::kAdd},
-      {OperatorType::kMul, LayerKind::kMultiply},
-      {OperatorType::kMaximum, LayerKind::kMaximum},
-      {OperatorType::kMinimum, LayerKind::kMaximum},
-      {OperatorType::kSquaredDifference, LayerKind::kSquaredDifference}};
-  Layer layer = TwoOperandLayer(kinds.at(node.type), output);
+  *layer = TwoOperandLayer(kind, output);
   for (int32_t input : node.inputs) {
-    layer.inputs.push_back(BroadcastTo(context, input, output.shape));
+    layer->inputs.push_back(BroadcastTo(context, input, output.shape));
   }
-  layer.output = context.StorageOf(node.outputs[0]);
-  layer.a_zero_point = first.zero_point();
-  layer.b_zero_point = second.zero_point();
+  layer->output = context.StorageOf(node.outputs[0]);
+  layer->a_zero_point = context.tensor(node.inputs[0]).zero_point();
+  layer->b_zero_point = context.tensor(node.inputs[1]).zero_point();
   if (const auto* options = std::get_if<AddOptions>(&node.options)) {
     const std::optional<ActivationRange> range =
         ComputeActivationRange(options->activation, output.scale(), output.zero_point());
     if (!range) {
       return Refusal{DiagnosticCode::kCompileLimit, "the activation's limits overflow", ""};
     }
-    layer.act_min = range->min;
-    layer.act_max = range->max;
+    layer->act_min = range->min;
+    layer->act_max = range->max;
   }
-  const bool second_larger = second.scale() > first.scale();
-  LowerResult refusal;
-  switch (node.type) {
-    case OperatorType::kAdd:
-      refusal = SetAligned(ComputeAddMultipliers(first.scale(), second.scale(), output.scale()),
-                           second_larger, &layer);
-      break;
-    case OperatorType::kSub:
-      layer.b_subtract = true;
-      refusal = SetAligned(ComputeSubMultipliers(first.scale(), second.scale(), output.scale()),
-                           second_larger, &layer);
-      break;
-    case OperatorType::kSquaredDifference:
-      refusal = SetAligned(
-          ComputeSquaredDifferenceMultipliers(first.scale(), second.scale(), output.scale()),
-          second_larger, &layer);
-      break;
-    case OperatorType::kMul: {
-      const std::optional<QuantizedMultiplier> factor =
-          MulMultiplier(first.scale(), second.scale(), output.scale());
-      if (!factor || !ShiftFits(*factor)) {
-        return Refusal{DiagnosticCode::kCompileLimit, "its scales are too far apart", ""};
-      }
-      layer.out_multiplier = factor->multiplier;
-      layer.out_shift = factor->shift;
-      break;
-    }
-    default:
-      layer.minimum = node.type == OperatorType::kMinimum;
+  return std::nullopt;
+}
+
+/// Factors from the scales of both operands and the output.
+using AlignedFactors = std::optional<AddMultipliers> (*)(float, float, float);
+
+/// ADD, SUB, SQUARED_DIFFERENCE: operands are brought to one scale.
+LowerResult LowerAligned(LoweringContext& context, int32_t op, LayerKind kind,
+                         AlignedFactors factors, bool subtract) {
+  const Operator& node = context.model.operators[op];
+  Layer layer;
+  if (LowerResult refusal = SetOperands(context, node, kind, &layer)) return refusal;
+  layer.b_subtract = subtract;
+  const float first = context.tensor(node.inputs[0]).scale();
+  const float second = context.tensor(node.inputs[1]).scale();
+  const float result = context.tensor(node.outputs[0]).scale();
+  if (LowerResult refusal = SetAligned(factors(first, second, result), second > first, &layer)) {
+    return refusal;
   }
-  if (refusal) return refusal;
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+LowerResult LowerExtreme(LoweringContext& context, int32_t op, bool minimum) {
+  Layer layer;
+  if (LowerResult refusal =
+          SetOperands(context, context.model.operators[op], LayerKind::kMaximum, &layer)) {
+    return refusal;
+  }
+  layer.minimum = minimum;
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+}  // namespace
+
+LowerResult LowerAdd(LoweringContext& context, int32_t op) {
+  return LowerAligned(context, op, LayerKind::kAdd, ComputeAddMultipliers, false);
+}
+
+LowerResult LowerSub(LoweringContext& context, int32_t op) {
+  return LowerAligned(context, op, LayerKind::kAdd, ComputeSubMultipliers, true);
+}
+
+LowerResult LowerSquaredDifference(LoweringContext& context, int32_t op) {
+  return LowerAligned(context, op, LayerKind::kSquaredDifference,
+                      ComputeSquaredDifferenceMultipliers, false);
+}
+
+LowerResult LowerMaximum(LoweringContext& context, int32_t op) {
+  return LowerExtreme(context, op, false);
+}
+
+LowerResult LowerMinimum(LoweringContext& context, int32_t op) {
+  return LowerExtreme(context, op, true);
+}
+
+LowerResult LowerMul(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  Layer layer;
+  if (LowerResult refusal = SetOperands(context, node, LayerKind::kMultiply, &layer))
+    return refusal;
+  const std::optional<QuantizedMultiplier> factor =
+      MulMultiplier(context.tensor(node.inputs[0]).scale(), context.tensor(node.inputs[1]).scale(),
+                    context.tensor(node.outputs[0]).scale());
+  if (!factor || !ShiftFits(*factor)) {
+    return Refusal{DiagnosticCode::kCompileLimit, "its scales are too far apart", ""};
+  }
+  layer.out_multiplier = factor->multiplier;
+  layer.out_shift = factor->shift;
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }

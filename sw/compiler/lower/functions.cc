@@ -52,90 +52,40 @@ int64_t HardSwish(int32_t x, const HardSwishParameters& p) {
   return DivideByPowerOfTwo(Short(int32_t{factor} * value / (1 << 15)), -p.output_exponent);
 }
 
-/// The function of an operator, or an empty one where its scales cannot be represented.
-Function FunctionOf(const LoweringContext& context, const Operator& node) {
+/// Operand and result of a function.
+struct Scales {
+  int32_t zero, out_zero;
+  float scale, out_scale;
+};
+
+Scales ScalesOf(const LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
-  const int32_t zero = input.zero_point();
-  const int32_t out_zero = output.zero_point();
-  const float scale = input.scale();
-  const float out_scale = output.scale();
-  switch (node.type) {
-    case OperatorType::kLogistic:
-    case OperatorType::kTanh: {
-      const bool logistic = node.type == OperatorType::kLogistic;
-      const std::optional<SigmoidParameters> p = ComputeSigmoidParameters(scale);
-      if (!p) return {};
-      return [=](int32_t q) -> int64_t {
-        const int32_t x = q - zero;
-        if (x <= -p->radius) return -128;
-        if (x >= p->radius) return 127;
-        const int32_t fixed = Scaled(x, p->input);
-        return logistic ? DivideByPowerOfTwo(LogisticOf(fixed), 23) - 128
-                        : DivideByPowerOfTwo(TanhOf(fixed), 24);
-      };
-    }
-    case OperatorType::kHardSwish: {
-      const std::optional<HardSwishParameters> p = ComputeHardSwishParameters(scale, out_scale);
-      if (!p) return {};
-      return [=](int32_t q) { return HardSwish(q - zero, *p) + out_zero; };
-    }
-    case OperatorType::kElu: {
-      const float inverse = 1 / out_scale;
-      return [=](int32_t q) -> int64_t {
-        const float x = scale * static_cast<float>(q - zero);
-        const float y = x < 0.0f ? std::exp(x) - 1.0f : x;
-        return static_cast<int32_t>(std::round(y * inverse) + static_cast<float>(out_zero));
-      };
-    }
-    case OperatorType::kLeakyRelu: {
-      const std::optional<LeakyReluMultipliers> p = ComputeLeakyReluMultipliers(
-          std::get<LeakyReluOptions>(node.options).alpha, scale, out_scale);
-      if (!p) return {};
-      return [=](int32_t q) -> int64_t {
-        const int32_t x = q - zero;
-        const int64_t y = Scaled(x, x < 0 ? p->alpha : p->identity);
-        return (x < 0 && p->negative ? -y : y) + out_zero;
-      };
-    }
-    case OperatorType::kRelu: {
-      const std::optional<QuantizedMultiplier> p = UnaryMultiplier(scale, out_scale);
-      if (!p) return {};
-      return [=](int32_t q) {
-        return std::max<int64_t>(int64_t{Scaled(q - zero, *p)} + out_zero, out_zero);
-      };
-    }
-    case OperatorType::kRelu6: {
-      const int32_t limit = Relu6Limit(scale, zero);
-      return [=](int32_t q) -> int64_t { return q > limit ? limit : std::max(q, zero); };
-    }
-    case OperatorType::kAbs: {
-      const std::optional<QuantizedMultiplier> p = UnaryMultiplier(scale, out_scale);
-      if (!p) return {};
-      return [=](int32_t q) -> int64_t {
-        const int32_t x = std::abs(q - zero);
-        return (scale == out_scale ? x : Scaled(x, *p)) + out_zero;
-      };
-    }
-    case OperatorType::kRsqrt: {
-      const std::optional<QuantizedMultiplier> p = RsqrtMultiplier(scale, out_scale);
-      if (!p) return {};
-      return [=](int32_t q) -> int64_t {
-        if (q == zero) return 127;
-        const QuantizedMultiplier root = InverseRootOf(q - zero);
-        const int32_t fixed = Scaled(1, {root.multiplier, root.shift + 20});
-        return int64_t{Scaled(fixed, {p->multiplier, p->shift - 20})} + out_zero;
-      };
-    }
-    case OperatorType::kQuantize: {
-      const std::optional<QuantizedMultiplier> p =
-          RescaleMultiplier(scale, out_scale, ValueBits(input.type));
-      if (!p) return {};
-      return [=](int32_t q) { return int64_t{Scaled(q - zero, *p)} + out_zero; };
-    }
-    default:
-      return {};
-  }
+  return {input.zero_point(), output.zero_point(), input.scale(), output.scale()};
+}
+
+/// Appends the look-up of `function`, which is empty where the scales cannot be represented.
+LowerResult LowerFunction(LoweringContext& context, int32_t op, const Function& function) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const Tensor& output = context.tensor(node.outputs[0]);
+  if (!function) return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
+  AppendLookup(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
+               output.shape, Tabulate(input.type, output.type, function));
+  return std::nullopt;
+}
+
+/// LOGISTIC and TANH, which saturate beyond a radius: `inside` gives the result for x in Q4.27.
+LowerResult LowerSigmoid(LoweringContext& context, int32_t op, int64_t (*inside)(int32_t)) {
+  const std::optional<SigmoidParameters> p = ComputeSigmoidParameters(ScalesOf(context, op).scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=, zero = ScalesOf(context, op).zero](int32_t q) -> int64_t {
+    const int32_t x = q - zero;
+    if (x <= -p->radius) return -128;
+    if (x >= p->radius) return 127;
+    return inside(Scaled(x, p->input));
+  });
 }
 
 }  // namespace
@@ -151,15 +101,94 @@ void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
   context.lowered.layers.push_back(std::move(layer));
 }
 
-LowerResult LowerFunction(LoweringContext& context, int32_t op) {
-  const Operator& node = context.model.operators[op];
-  const Tensor& input = context.tensor(node.inputs[0]);
-  const Tensor& output = context.tensor(node.outputs[0]);
-  const Function function = FunctionOf(context, node);
-  if (!function) return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
-  AppendLookup(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
-               output.shape, Tabulate(input.type, output.type, function));
-  return std::nullopt;
+LowerResult LowerLogistic(LoweringContext& context, int32_t op) {
+  return LowerSigmoid(context, op, [](int32_t x) -> int64_t {
+    return DivideByPowerOfTwo(LogisticOf(x), 23) - 128;
+  });
+}
+
+LowerResult LowerTanh(LoweringContext& context, int32_t op) {
+  return LowerSigmoid(context, op,
+                      [](int32_t x) -> int64_t { return DivideByPowerOfTwo(TanhOf(x), 24); });
+}
+
+LowerResult LowerHardSwish(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const std::optional<HardSwishParameters> p = ComputeHardSwishParameters(s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op,
+                       [=](int32_t q) { return HardSwish(q - s.zero, *p) + s.out_zero; });
+}
+
+LowerResult LowerElu(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const float inverse = 1 / s.out_scale;
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    const float x = s.scale * static_cast<float>(q - s.zero);
+    const float y = x < 0.0f ? std::exp(x) - 1.0f : x;
+    return static_cast<int32_t>(std::round(y * inverse) + static_cast<float>(s.out_zero));
+  });
+}
+
+LowerResult LowerLeakyRelu(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const auto& options = std::get<LeakyReluOptions>(context.model.operators[op].options);
+  const std::optional<LeakyReluMultipliers> p =
+      ComputeLeakyReluMultipliers(options.alpha, s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    const int32_t x = q - s.zero;
+    const int64_t y = Scaled(x, x < 0 ? p->alpha : p->identity);
+    return (x < 0 && p->negative ? -y : y) + s.out_zero;
+  });
+}
+
+LowerResult LowerRelu(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const std::optional<QuantizedMultiplier> p = UnaryMultiplier(s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=](int32_t q) {
+    return std::max<int64_t>(int64_t{Scaled(q - s.zero, *p)} + s.out_zero, s.out_zero);
+  });
+}
+
+LowerResult LowerRelu6(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const int32_t limit = Relu6Limit(s.scale, s.zero);
+  return LowerFunction(
+      context, op, [=](int32_t q) -> int64_t { return q > limit ? limit : std::max(q, s.zero); });
+}
+
+LowerResult LowerAbs(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const std::optional<QuantizedMultiplier> p = UnaryMultiplier(s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    const int32_t x = std::abs(q - s.zero);
+    return (s.scale == s.out_scale ? x : Scaled(x, *p)) + s.out_zero;
+  });
+}
+
+LowerResult LowerRsqrt(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const std::optional<QuantizedMultiplier> p = RsqrtMultiplier(s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    if (q == s.zero) return 127;
+    const QuantizedMultiplier root = InverseRootOf(q - s.zero);
+    const int32_t fixed = Scaled(1, {root.multiplier, root.shift + 20});
+    return int64_t{Scaled(fixed, {p->multiplier, p->shift - 20})} + s.out_zero;
+  });
+}
+
+LowerResult LowerRequantizedBytes(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const TensorType type = context.tensor(context.model.operators[op].inputs[0]).type;
+  const std::optional<QuantizedMultiplier> p =
+      RescaleMultiplier(s.scale, s.out_scale, ValueBits(type));
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op,
+                       [=](int32_t q) { return int64_t{Scaled(q - s.zero, *p)} + s.out_zero; });
 }
 
 LowerResult LowerPrelu(LoweringContext& context, int32_t op) {

@@ -64,84 +64,12 @@ int32_t LoweringContext::StorageOf(int32_t number) {
 
 namespace {
 
-LowerResult LowerOperator(LoweringContext& context, int32_t op) {
-  const Operator& node = context.model.operators[op];
-  switch (node.type) {
-    case OperatorType::kConv2d:
-      return LowerConvolution(context, op);
-    case OperatorType::kDepthwiseConv2d:
-      return LowerDepthwise(context, op);
-    case OperatorType::kFullyConnected:
-      return LowerFullyConnected(context, op);
-    case OperatorType::kAdd:
-    case OperatorType::kSub:
-    case OperatorType::kMul:
-    case OperatorType::kMaximum:
-    case OperatorType::kMinimum:
-    case OperatorType::kSquaredDifference:
-      return LowerTwoOperands(context, op);
-    case OperatorType::kLogistic:
-    case OperatorType::kTanh:
-    case OperatorType::kHardSwish:
-    case OperatorType::kElu:
-    case OperatorType::kLeakyRelu:
-    case OperatorType::kRelu:
-    case OperatorType::kRelu6:
-    case OperatorType::kAbs:
-    case OperatorType::kRsqrt:
-      return LowerFunction(context, op);
-    case OperatorType::kPrelu:
-      return LowerPrelu(context, op);
-    case OperatorType::kQuantize:
-      return LowerQuantize(context, op);
-    case OperatorType::kMaxPool2d:
-      return LowerMaxPool(context, op);
-    case OperatorType::kAveragePool2d:
-      return LowerAveragePool(context, op);
-    case OperatorType::kMean:
-    case OperatorType::kSum:
-    case OperatorType::kReduceMax:
-    case OperatorType::kReduceMin:
-      return LowerReduce(context, op);
-    case OperatorType::kArgMax:
-    case OperatorType::kArgMin:
-      return LowerArgExtreme(context, op);
-    case OperatorType::kTransposeConv:
-      return LowerTransposeConv(context, op);
-    case OperatorType::kBatchMatMul:
-      return LowerBatchMatMul(context, op);
-    case OperatorType::kAddN:
-      return LowerAddN(context, op);
-    case OperatorType::kResizeBilinear:
-      return LowerResizeBilinear(context, op);
-    case OperatorType::kPad:
-    case OperatorType::kConcatenation:
-    case OperatorType::kMirrorPad:
-    case OperatorType::kTranspose:
-    case OperatorType::kReverse:
-    case OperatorType::kSlice:
-    case OperatorType::kSplit:
-    case OperatorType::kPack:
-    case OperatorType::kUnpack:
-    case OperatorType::kSpaceToDepth:
-    case OperatorType::kDepthToSpace:
-    case OperatorType::kSpaceToBatch:
-    case OperatorType::kBatchToSpace:
-    case OperatorType::kResizeNearestNeighbor:
-      return LowerMoving(context, op);
-    case OperatorType::kSoftmax:
-      return LowerSoftmax(context, op);
-    case OperatorType::kReshape:
-      // The bytes stay where they are.
-      context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
-      return std::nullopt;
-    case OperatorType::kBinaryConv2d:
-      return LowerBinaryConvolution(context, op);
-    case OperatorType::kThermometer:
-      return LowerThermometer(context, op);
-  }
-  return Refusal{DiagnosticCode::kCompileOperator, "unknown operator", ""};
-}
+/// By OperatorType.
+constexpr LowerResult (*kLowerings[])(LoweringContext& context, int32_t op) = {
+#define NPUGEN_OPERATOR(kind, ...) Lower##kind,
+#include "sw/model/operators.def"
+#undef NPUGEN_OPERATOR
+};
 
 /// Operators without elements never reach the lowering functions.
 LowerResult CheckTensors(const Model& model, const Operator& node) {
@@ -232,7 +160,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
     LowerResult refusal = CheckTensors(model, node);
     const size_t first_layer = lowered.layers.size();
     if (!refusal) refusal = CheckBits(context, node);
-    if (!refusal) refusal = LowerOperator(context, op);
+    if (!refusal) refusal = kLowerings[static_cast<size_t>(node.type)](context, op);
     if (refusal) {
       errors.push_back(OperatorError(model, op, refusal->code, refusal->reason, refusal->hint));
       continue;

@@ -31,34 +31,16 @@ struct Refusal {
 };
 using LowerResult = std::optional<Refusal>;  ///< empty: done
 
-LowerResult LowerConvolution(LoweringContext& context, int32_t op);
-LowerResult LowerDepthwise(LoweringContext& context, int32_t op);
-LowerResult LowerFullyConnected(LoweringContext& context, int32_t op);
-LowerResult LowerMaxPool(LoweringContext& context, int32_t op);
-/// THERMOMETER, BINARY_CONV_2D.
-LowerResult LowerThermometer(LoweringContext& context, int32_t op);
-LowerResult LowerBinaryConvolution(LoweringContext& context, int32_t op);
+/// LowerConv2d, LowerDepthwiseConv2d ...: one for each row of the operator table. `op` is a
+/// position in Model::operators.
+#define NPUGEN_OPERATOR(kind, ...) LowerResult Lower##kind(LoweringContext& context, int32_t op);
+#include "sw/model/operators.def"
+#undef NPUGEN_OPERATOR
+
 /// The pool `layer`, whose geometry is set in pixels, over codes of bits.
 LowerResult LowerBitPool(LoweringContext& context, int32_t op, Layer layer);
-LowerResult LowerAveragePool(LoweringContext& context, int32_t op);
-/// MEAN, SUM, REDUCE_MAX, REDUCE_MIN.
-LowerResult LowerReduce(LoweringContext& context, int32_t op);
-/// ARG_MAX, ARG_MIN.
-LowerResult LowerArgExtreme(LoweringContext& context, int32_t op);
-LowerResult LowerTransposeConv(LoweringContext& context, int32_t op);
-LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op);
-LowerResult LowerQuantize(LoweringContext& context, int32_t op);
-LowerResult LowerAddN(LoweringContext& context, int32_t op);
-LowerResult LowerResizeBilinear(LoweringContext& context, int32_t op);
-/// ADD, SUB, MUL, MAXIMUM, MINIMUM, SQUARED_DIFFERENCE.
-LowerResult LowerTwoOperands(LoweringContext& context, int32_t op);
-/// Functions of one value, as look-ups: LOGISTIC, TANH, HARD_SWISH, ELU, LEAKY_RELU, RELU, RELU6,
-/// ABS, RSQRT, and QUANTIZE between 8-bit types.
-LowerResult LowerFunction(LoweringContext& context, int32_t op);
-LowerResult LowerPrelu(LoweringContext& context, int32_t op);
-LowerResult LowerSoftmax(LoweringContext& context, int32_t op);
-/// Operators that only move data.
-LowerResult LowerMoving(LoweringContext& context, int32_t op);
+/// QUANTIZE between 8-bit types: a look-up.
+LowerResult LowerRequantizedBytes(LoweringContext& context, int32_t op);
 /// A plain copy of `source` to `target`, both storages of the same size.
 void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target);
 

@@ -168,119 +168,182 @@ void CopyNearest(const View& input, const View& output, const ResizeOptions& opt
   }
 }
 
-/// What one output of an operator is copied from.
-void CopyOutput(const Operator& node, size_t number, const std::vector<View>& inputs,
-                const View& output, Layer* copy) {
-  const View& input = inputs[0];
-  const Shape& in = input.shape;
-  const Shape& out = output.shape;
-  switch (node.type) {
-    case OperatorType::kConcatenation:
-      CopyConcatenation(inputs, output, std::get<AxisOptions>(node.options).axis, copy);
-      return;
-    case OperatorType::kPack: {
-      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
-      std::vector<View> parts;
-      for (const View& part : inputs) parts.push_back(WithDimension(part, axis));
-      CopyConcatenation(parts, output, axis, copy);
-      return;
-    }
-    case OperatorType::kUnpack: {
-      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
-      AddCopy(copy, WithoutDimension(Sliced(input, axis, static_cast<int64_t>(number), 1), axis),
-              output);
-      return;
-    }
-    case OperatorType::kTranspose:
-      AddCopy(copy, Transposed(input, std::get<TransposeOptions>(node.options).permutation),
-              output);
-      return;
-    case OperatorType::kReverse: {
-      View reversed = input;
-      for (int32_t axis : std::get<ReverseOptions>(node.options).axes) {
-        reversed = Reversed(reversed, static_cast<size_t>(axis));
-      }
-      AddCopy(copy, reversed, output);
-      return;
-    }
-    case OperatorType::kSlice: {
-      const SliceOptions& options = std::get<SliceOptions>(node.options);
-      View slice = input;
-      for (size_t d = 0; d < in.size(); ++d) {
-        slice = Sliced(slice, d, options.begin[d], options.size[d], options.stride[d]);
-      }
-      AddCopy(copy, slice, Reshaped(output, slice.shape));
-      return;
-    }
-    case OperatorType::kSpaceToDepth: {
-      const int64_t block = std::get<BlockOptions>(node.options).block_size;
-      const View blocks = SplitDimension(SplitDimension(input, 2, block), 1, block);
-      const View moved = Transposed(blocks, {0, 1, 3, 2, 4, 5});
-      AddCopy(copy, moved, Reshaped(output, moved.shape));
-      return;
-    }
-    case OperatorType::kDepthToSpace: {
-      const int64_t block = std::get<BlockOptions>(node.options).block_size;
-      const View blocks = Reshaped(input, {in[0], in[1], in[2], block, block, out[3]});
-      const View moved = Transposed(blocks, {0, 1, 3, 2, 4, 5});
-      AddCopy(copy, moved, Reshaped(output, moved.shape));
-      return;
-    }
-    case OperatorType::kPad: {
-      Shape before;
-      View inner = output;
-      const auto& paddings = std::get<PadOptions>(node.options).paddings;
-      for (size_t d = 0; d < in.size(); ++d) {
-        before.push_back(paddings[d].first);
-        inner = Sliced(inner, d, before[d], in[d]);
-      }
-      FillAround(copy, output, before, in);
-      AddCopy(copy, input, inner);
-      return;
-    }
-    case OperatorType::kMirrorPad:
-      CopyMirrored(input, output, std::get<MirrorPadOptions>(node.options), copy);
-      return;
-    case OperatorType::kSpaceToBatch:
-      CopyBlocks(input, output, std::get<BatchSpaceOptions>(node.options), true, copy);
-      return;
-    case OperatorType::kBatchToSpace:
-      CopyBlocks(output, input, std::get<BatchSpaceOptions>(node.options), false, copy);
-      return;
-    case OperatorType::kResizeNearestNeighbor:
-      CopyNearest(input, output, std::get<ResizeOptions>(node.options), copy);
-      return;
-    default:
-      return;
+/// An operator that moves data: its tensors as views.
+struct Moved {
+  const Operator& node;
+  std::vector<View> inputs;
+  std::vector<View> outputs;
+
+  const View& input() const { return inputs[0]; }
+  const Shape& in() const { return inputs[0].shape; }
+  const Shape& out() const { return outputs[0].shape; }
+};
+
+Moved MovedOf(LoweringContext& context, int32_t op) {
+  Moved moved{context.model.operators[op], {}, {}};
+  for (int32_t input : moved.node.inputs) moved.inputs.push_back(ViewOf(context, input));
+  for (int32_t output : moved.node.outputs) moved.outputs.push_back(ViewOf(context, output));
+  return moved;
+}
+
+/// Appends one copy layer for each output: `copy(output, layer)` adds what is copied to output
+/// number `output`.
+template <typename Function>
+LowerResult AppendCopies(LoweringContext& context, const Moved& moved, uint8_t fill,
+                         Function copy) {
+  for (size_t number = 0; number < moved.outputs.size(); ++number) {
+    Layer layer = NewCopy(moved.outputs[number].storage, fill);
+    copy(number, &layer);
+    context.lowered.layers.push_back(std::move(layer));
   }
+  return std::nullopt;
+}
+
+/// The same for an operator of one output, all of which is `source` in another shape.
+LowerResult AppendCopyOf(LoweringContext& context, const Moved& moved, const View& source) {
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    AddCopy(layer, source, Reshaped(moved.outputs[0], source.shape));
+  });
+}
+
+size_t AxisOf(const Moved& moved) {
+  return static_cast<size_t>(std::get<AxisOptions>(moved.node.options).axis);
 }
 
 }  // namespace
 
-LowerResult LowerMoving(LoweringContext& context, int32_t op) {
+LowerResult LowerReshape(LoweringContext& context, int32_t op) {
+  // The bytes stay where they are.
   const Operator& node = context.model.operators[op];
-  std::vector<View> inputs;
-  for (int32_t input : node.inputs) inputs.push_back(ViewOf(context, input));
-  int64_t split_begin = 0;
-  for (size_t number = 0; number < node.outputs.size(); ++number) {
-    const View output = ViewOf(context, node.outputs[number]);
-    uint8_t fill = 0;
-    if (const auto* pad = std::get_if<PadOptions>(&node.options)) {
-      fill = static_cast<uint8_t>(pad->value);
-    } else if (const auto* blocks = std::get_if<BatchSpaceOptions>(&node.options)) {
-      fill = static_cast<uint8_t>(blocks->value);
-    }
-    Layer copy = NewCopy(output.storage, fill);
-    if (node.type == OperatorType::kSplit) {
-      const size_t axis = static_cast<size_t>(std::get<AxisOptions>(node.options).axis);
-      AddCopy(&copy, Sliced(inputs[0], axis, split_begin, output.shape[axis]), output);
-      split_begin += output.shape[axis];
-    } else {
-      CopyOutput(node, number, inputs, output, &copy);
-    }
-    context.lowered.layers.push_back(std::move(copy));
-  }
+  context.lowered.tensor_storage[node.outputs[0]] = context.StorageOf(node.inputs[0]);
   return std::nullopt;
+}
+
+LowerResult LowerConcatenation(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    CopyConcatenation(moved.inputs, moved.outputs[0], AxisOf(moved), layer);
+  });
+}
+
+LowerResult LowerPack(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  std::vector<View> parts;
+  for (const View& part : moved.inputs) parts.push_back(WithDimension(part, AxisOf(moved)));
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    CopyConcatenation(parts, moved.outputs[0], AxisOf(moved), layer);
+  });
+}
+
+LowerResult LowerUnpack(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const size_t axis = AxisOf(moved);
+  return AppendCopies(context, moved, 0, [&](size_t number, Layer* layer) {
+    const View part = Sliced(moved.input(), axis, static_cast<int64_t>(number), 1);
+    AddCopy(layer, WithoutDimension(part, axis), moved.outputs[number]);
+  });
+}
+
+LowerResult LowerSplit(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const size_t axis = AxisOf(moved);
+  int64_t begin = 0;
+  return AppendCopies(context, moved, 0, [&](size_t number, Layer* layer) {
+    const View& output = moved.outputs[number];
+    AddCopy(layer, Sliced(moved.input(), axis, begin, output.shape[axis]), output);
+    begin += output.shape[axis];
+  });
+}
+
+LowerResult LowerTranspose(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  return AppendCopyOf(
+      context, moved,
+      Transposed(moved.input(), std::get<TransposeOptions>(moved.node.options).permutation));
+}
+
+LowerResult LowerReverse(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  View reversed = moved.input();
+  for (int32_t axis : std::get<ReverseOptions>(moved.node.options).axes) {
+    reversed = Reversed(reversed, static_cast<size_t>(axis));
+  }
+  return AppendCopyOf(context, moved, reversed);
+}
+
+LowerResult LowerSlice(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const SliceOptions& options = std::get<SliceOptions>(moved.node.options);
+  View slice = moved.input();
+  for (size_t d = 0; d < moved.in().size(); ++d) {
+    slice = Sliced(slice, d, options.begin[d], options.size[d], options.stride[d]);
+  }
+  return AppendCopyOf(context, moved, slice);
+}
+
+LowerResult LowerSpaceToDepth(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const int64_t block = std::get<BlockOptions>(moved.node.options).block_size;
+  const View blocks = SplitDimension(SplitDimension(moved.input(), 2, block), 1, block);
+  return AppendCopyOf(context, moved, Transposed(blocks, {0, 1, 3, 2, 4, 5}));
+}
+
+LowerResult LowerDepthToSpace(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const int64_t block = std::get<BlockOptions>(moved.node.options).block_size;
+  const Shape& in = moved.in();
+  const View blocks = Reshaped(moved.input(), {in[0], in[1], in[2], block, block, moved.out()[3]});
+  return AppendCopyOf(context, moved, Transposed(blocks, {0, 1, 3, 2, 4, 5}));
+}
+
+LowerResult LowerPad(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const PadOptions& options = std::get<PadOptions>(moved.node.options);
+  const uint8_t fill = static_cast<uint8_t>(options.value);
+  return AppendCopies(context, moved, fill, [&](size_t, Layer* layer) {
+    Shape before;
+    View inner = moved.outputs[0];
+    for (size_t d = 0; d < moved.in().size(); ++d) {
+      before.push_back(options.paddings[d].first);
+      inner = Sliced(inner, d, before[d], moved.in()[d]);
+    }
+    FillAround(layer, moved.outputs[0], before, moved.in());
+    AddCopy(layer, moved.input(), inner);
+  });
+}
+
+LowerResult LowerMirrorPad(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    CopyMirrored(moved.input(), moved.outputs[0], std::get<MirrorPadOptions>(moved.node.options),
+                 layer);
+  });
+}
+
+LowerResult LowerSpaceToBatch(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const BatchSpaceOptions& options = std::get<BatchSpaceOptions>(moved.node.options);
+  const uint8_t fill = static_cast<uint8_t>(options.value);
+  return AppendCopies(context, moved, fill, [&](size_t, Layer* layer) {
+    CopyBlocks(moved.input(), moved.outputs[0], options, true, layer);
+  });
+}
+
+LowerResult LowerBatchToSpace(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const BatchSpaceOptions& options = std::get<BatchSpaceOptions>(moved.node.options);
+  const uint8_t fill = static_cast<uint8_t>(options.value);
+  return AppendCopies(context, moved, fill, [&](size_t, Layer* layer) {
+    CopyBlocks(moved.outputs[0], moved.input(), options, false, layer);
+  });
+}
+
+LowerResult LowerResizeNearestNeighbor(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    CopyNearest(moved.input(), moved.outputs[0], std::get<ResizeOptions>(moved.node.options),
+                layer);
+  });
 }
 
 void LowerCopy(LoweringContext& context, int32_t op, int32_t source, int32_t target) {

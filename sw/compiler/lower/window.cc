@@ -246,7 +246,7 @@ bool ChooseSum(const NpuConfig& config, Layer* layer) {
 
 }  // namespace
 
-LowerResult LowerMaxPool(LoweringContext& context, int32_t op) {
+LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
   layer.kind = LayerKind::kMaxPool;
@@ -269,7 +269,7 @@ LowerResult LowerMaxPool(LoweringContext& context, int32_t op) {
   return std::nullopt;
 }
 
-LowerResult LowerAveragePool(LoweringContext& context, int32_t op) {
+LowerResult LowerAveragePool2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
   layer.kind = LayerKind::kWindow;
@@ -346,25 +346,16 @@ int32_t MoveBehind(LoweringContext& context, int32_t number, const std::vector<i
   return target;
 }
 
-}  // namespace
+/// A reduction as a pool over an image [kept * reduced, kept * reduced, kept] of rows, columns and
+/// channels, with windows side by side.
+struct Reduction {
+  int32_t source = 0;           ///< storage
+  int64_t count = 1;            ///< elements that become one
+  int64_t kept[3] = {1, 1, 1};  ///< rows, columns, channels
+  int64_t reduced[2] = {1, 1};  ///< rows, columns
 
-LowerResult LowerReduce(LoweringContext& context, int32_t op) {
-  const Operator& node = context.model.operators[op];
-  const Tensor& input = context.tensor(node.inputs[0]);
-  const Tensor& output = context.tensor(node.outputs[0]);
-  const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.options).axes;
-  const bool extreme =
-      node.type == OperatorType::kReduceMax || node.type == OperatorType::kReduceMin;
-  const NpuConfig& config = context.config;
-  // Reductions are pools over an image [kept * reduced, kept * reduced, kept] of rows, columns and
-  // channels, with windows side by side.
-  std::vector<Run> runs = RunsOf(input.shape, axes);
-  int64_t count = 1;
-  for (const Run& run : runs) count *= run.reduced ? run.size : 1;
-  int32_t source = context.StorageOf(node.inputs[0]);
-  int64_t kept[3] = {1, 1, 1};  // rows, columns, channels
-  int64_t reduced[2] = {1, 1};  // rows, columns
-  const auto assign = [&] {
+  /// Fills kept and reduced from `runs`; false if there are too many of them.
+  bool Assign(const std::vector<Run>& runs) {
     size_t left = runs.size();
     if (left > 0 && !runs[left - 1].reduced) kept[2] = runs[--left].size;
     for (int level = 1; level >= 0; --level) {
@@ -372,86 +363,113 @@ LowerResult LowerReduce(LoweringContext& context, int32_t op) {
       if (left > 0 && !runs[left - 1].reduced) kept[level] = runs[--left].size;
     }
     return left == 0;
-  };
-  if (!assign()) {
-    source = MoveBehind(context, node.inputs[0], axes);
-    runs = {{false, input.elements() / count}, {true, count}};
-    std::fill(std::begin(kept), std::end(kept), 1);
-    std::fill(std::begin(reduced), std::end(reduced), 1);
-    assign();
   }
-  Layer layer;
-  layer.inputs = {source};
-  layer.output = context.StorageOf(node.outputs[0]);
-  Geometry& g = layer.geometry;
-  const auto set_geometry = [&](int64_t rows, int64_t columns) {
-    g.in_h = kept[0] * rows;
-    g.in_w = kept[1] * columns;
-    g.in_c = g.out_c = kept[2];
-    g.out_h = kept[0];
-    g.out_w = kept[1];
-    g.kernel_h = g.stride_h = rows;
-    g.kernel_w = g.stride_w = columns;
-  };
-  QuantizedMultiplier multiplier;
-  if (extreme) {
-    layer.kind = LayerKind::kMaxPool;
-    layer.minimum = node.type == OperatorType::kReduceMin;
-    layer.fill = layer.minimum ? 0x7f : 0x80;
-  } else {
-    layer.kind = kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
-    layer.out_zero_point = output.zero_point();
-    multiplier = node.type == OperatorType::kMean
-                     ? MeanMultiplier(input.scale(), output.scale(), count)
-                     : QuantizeMultiplier(double{input.scale()} / double{output.scale()});
-    if (multiplier.shift > 31 || multiplier.shift < -31) {
-      return Refusal{DiagnosticCode::kCompileLimit,
-                     fmt::format("its sum is scaled by 2^{}", multiplier.shift), ""};
-    }
+  void SetGeometry(int64_t rows, int64_t columns, Geometry* g) const {
+    g->in_h = kept[0] * rows;
+    g->in_w = kept[1] * columns;
+    g->in_c = g->out_c = kept[2];
+    g->out_h = kept[0];
+    g->out_w = kept[1];
+    g->kernel_h = g->stride_h = rows;
+    g->kernel_w = g->stride_w = columns;
   }
-  // Wider or taller cuts of the same run of taps; the first that the loops can count is nearly the
-  // best.
+};
+
+Reduction FindReduction(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.options).axes;
+  const std::vector<Run> runs = RunsOf(input.shape, axes);
+  Reduction reduction;
+  for (const Run& run : runs) reduction.count *= run.reduced ? run.size : 1;
+  reduction.source = context.StorageOf(node.inputs[0]);
+  if (reduction.Assign(runs)) return reduction;
+  Reduction moved;
+  moved.count = reduction.count;
+  moved.source = MoveBehind(context, node.inputs[0], axes);
+  moved.Assign({{false, input.elements() / moved.count}, {true, moved.count}});
+  return moved;
+}
+
+/// Sets the geometry of a layer (its kind is set) that reduces: wider or taller cuts of the same
+/// run of taps; the first that the loops can count is nearly the best. False: none.
+bool ChooseCut(const NpuConfig& config, const Reduction& reduction, Layer* layer) {
+  const Geometry& g = layer->geometry;
+  const int64_t* reduced = reduction.reduced;
   bool found = false;
   for (int64_t rows = 1; rows <= kLargestLoopCount * config.simd && !found; ++rows) {
-    if (reduced[0] > 1 || kept[1] > 1) {
-      set_geometry(reduced[0], reduced[1]);
+    if (reduced[0] > 1 || reduction.kept[1] > 1) {
+      reduction.SetGeometry(reduced[0], reduced[1], &layer->geometry);
       rows = kLargestLoopCount * config.simd;  // rows are taken: no other cut
     } else {
       if (reduced[1] % rows != 0) continue;
-      set_geometry(rows, reduced[1] / rows);
+      reduction.SetGeometry(rows, reduced[1] / rows, &layer->geometry);
     }
-    if (layer.kind == LayerKind::kWindow) {
-      found = ChooseWindow(config, &layer);
-    } else if (layer.kind == LayerKind::kMaxPool) {
+    if (layer->kind == LayerKind::kWindow) {
+      found = ChooseWindow(config, layer);
+    } else if (layer->kind == LayerKind::kMaxPool) {
       found = g.kernel_h <= kLargestLoopCount && g.kernel_w <= kLargestLoopCount;
     } else {
       found = CeilDiv(g.kernel_w, config.simd) <= 0xffff && g.kernel_h <= kLargestLoopCount;
     }
   }
-  if (!found) {
-    return Refusal{DiagnosticCode::kCompileLimit, fmt::format("a reduction of {} elements", count),
-                   ""};
+  return found;
+}
+
+Refusal TooManyElements(const Reduction& reduction) {
+  return Refusal{DiagnosticCode::kCompileLimit,
+                 fmt::format("a reduction of {} elements", reduction.count), ""};
+}
+
+/// MEAN and SUM: sums times `multiplier`.
+LowerResult LowerSums(LoweringContext& context, int32_t op, const Reduction& reduction,
+                      const QuantizedMultiplier& multiplier) {
+  const Operator& node = context.model.operators[op];
+  const Tensor& input = context.tensor(node.inputs[0]);
+  Layer layer;
+  layer.inputs = {reduction.source};
+  layer.output = context.StorageOf(node.outputs[0]);
+  layer.kind = reduction.kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
+  layer.out_zero_point = context.tensor(node.outputs[0]).zero_point();
+  if (multiplier.shift > 31 || multiplier.shift < -31) {
+    return Refusal{DiagnosticCode::kCompileLimit,
+                   fmt::format("its sum is scaled by 2^{}", multiplier.shift), ""};
   }
-  const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * count),
+  if (!ChooseCut(context.config, reduction, &layer)) return TooManyElements(reduction);
+  const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * reduction.count),
                                multiplier.multiplier, multiplier.shift};
-  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  layer.regions = {Region{0, layer.geometry.out_h, 0, layer.geometry.out_w, 0}};
   if (layer.kind == LayerKind::kMatmul) {
     return AppendDense(
         context, std::move(layer), [](int64_t, int64_t, int64_t, int64_t) { return int8_t{1}; },
         [&](int64_t) { return record; });
   }
-  if (layer.kind == LayerKind::kWindow) {
-    SetOnes(config, &layer, {record});
-  } else {
-    layer.group_channels = std::min<int64_t>(config.post_width, g.out_c);
-    layer.groups = CeilDiv(g.out_c, layer.group_channels);
-    layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
-  }
+  SetOnes(context.config, &layer, {record});
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }
 
-LowerResult LowerArgExtreme(LoweringContext& context, int32_t op) {
+/// REDUCE_MAX and REDUCE_MIN.
+LowerResult LowerExtremes(LoweringContext& context, int32_t op, bool minimum) {
+  const Reduction reduction = FindReduction(context, op);
+  Layer layer;
+  layer.inputs = {reduction.source};
+  layer.output = context.StorageOf(context.model.operators[op].outputs[0]);
+  layer.kind = LayerKind::kMaxPool;
+  layer.minimum = minimum;
+  layer.fill = minimum ? 0x7f : 0x80;
+  if (!ChooseCut(context.config, reduction, &layer)) return TooManyElements(reduction);
+  const Geometry& g = layer.geometry;
+  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
+  layer.groups = CeilDiv(g.out_c, layer.group_channels);
+  layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
+  context.lowered.layers.push_back(std::move(layer));
+  return std::nullopt;
+}
+
+/// ARG_MAX and ARG_MIN.
+LowerResult LowerArg(LoweringContext& context, int32_t op, bool minimum) {
   const Operator& node = context.model.operators[op];
   const Tensor& input = context.tensor(node.inputs[0]);
   const int32_t axis = std::get<AxisOptions>(node.options).axis;
@@ -459,7 +477,7 @@ LowerResult LowerArgExtreme(LoweringContext& context, int32_t op) {
   const bool last = runs.empty() || runs.back().reduced || input.shape[axis] == 1;
   Layer layer;
   layer.kind = LayerKind::kArgMax;
-  layer.minimum = node.type == OperatorType::kArgMin;
+  layer.minimum = minimum;
   layer.inputs = {last ? context.StorageOf(node.inputs[0])
                        : MoveBehind(context, node.inputs[0], {axis})};
   layer.output = context.StorageOf(node.outputs[0]);
@@ -469,6 +487,37 @@ LowerResult LowerArgExtreme(LoweringContext& context, int32_t op) {
   g.out_c = 4;  // the bytes of an int32
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
+}
+
+}  // namespace
+
+LowerResult LowerMean(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Reduction reduction = FindReduction(context, op);
+  return LowerSums(context, op, reduction,
+                   MeanMultiplier(context.tensor(node.inputs[0]).scale(),
+                                  context.tensor(node.outputs[0]).scale(), reduction.count));
+}
+
+LowerResult LowerSum(LoweringContext& context, int32_t op) {
+  const Operator& node = context.model.operators[op];
+  const Reduction reduction = FindReduction(context, op);
+  const double factor = double{context.tensor(node.inputs[0]).scale()} /
+                        double{context.tensor(node.outputs[0]).scale()};
+  return LowerSums(context, op, reduction, QuantizeMultiplier(factor));
+}
+
+LowerResult LowerReduceMax(LoweringContext& context, int32_t op) {
+  return LowerExtremes(context, op, /*minimum=*/false);
+}
+LowerResult LowerReduceMin(LoweringContext& context, int32_t op) {
+  return LowerExtremes(context, op, /*minimum=*/true);
+}
+LowerResult LowerArgMax(LoweringContext& context, int32_t op) {
+  return LowerArg(context, op, /*minimum=*/false);
+}
+LowerResult LowerArgMin(LoweringContext& context, int32_t op) {
+  return LowerArg(context, op, /*minimum=*/true);
 }
 
 }  // namespace npugen::compiler

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values of a JSON file, read with care; the JSON library's headers, which take long to compile,
+// stay out of whoever uses them.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "generator/support/diagnostic.h"
+
+namespace npugen {
+
+using Json = nlohmann::json;
+
+inline constexpr int32_t kLargestDimension = 65535;
+inline constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
+
+/// The tree of `text`, the contents of the file `name`: of legal syntax, not nested too deep, no
+/// key twice in an object.
+Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::string& name);
+
+bool IsObject(const Json& value);
+bool IsList(const Json& value);
+bool IsText(const Json& value);
+/// Of a list.
+size_t Size(const Json& value);
+const Json& Element(const Json& list, size_t index);
+/// Of an object.
+bool Has(const Json& object, const char* key);
+/// A key that the object has.
+const Json& At(const Json& object, const char* key);
+/// Whether it is this text.
+bool Is(const Json& value, const char* text);
+/// Whether it is this integer.
+bool SameInteger(const Json& value, int64_t number);
+/// Of text.
+const std::string& Text(const Json& value);
+/// As it would stand in a file.
+std::string Dump(const Json& value);
+/// For messages: "a number", "a list of 3" ...
+std::string KindOf(const Json& value);
+
+/// Vertical and horizontal.
+struct JsonPair {
+  int32_t y = 0;
+  int32_t x = 0;
+};
+
+/// Reads fields and collects what is wrong with them. Empty results are refused values.
+class JsonFields {
+ public:
+  explicit JsonFields(std::string file_name) : file(std::move(file_name)) {}
+
+  const std::string file;
+  std::string where;  ///< what errors are about, such as "layer 3 (bconv)"
+  Diagnostics errors;
+
+  /// Adds an error at `where`; from the 50th on they are dropped.
+  void Fail(DiagnosticCode code, const std::string& message, const std::string& hint);
+  /// Refuses the keys of `object` that are not in `known`.
+  void CheckKeys(const Json& object, const std::vector<std::string_view>& known);
+  /// The value of a key; null and an error if it is missing.
+  const Json* Find(const Json& object, const char* key, const std::string& legal);
+  /// An integer in [least, most]. `what` names it in messages.
+  std::optional<int64_t> ToInteger(const Json& value, const std::string& what, int64_t least,
+                                   int64_t most);
+  /// The same for a key of `object`.
+  std::optional<int32_t> Integer(const Json& object, const char* key, int32_t least, int32_t most);
+  /// The same for a key that may be missing.
+  std::optional<int32_t> IntegerOr(const Json& object, const char* key, int32_t least, int32_t most,
+                                   int32_t otherwise);
+  /// One number for both directions, or [vertical, horizontal].
+  std::optional<JsonPair> ReadPair(const Json& object, const char* key, int32_t least,
+                                   int32_t most);
+  /// A list of `length` integers.
+  std::optional<std::vector<int32_t>> ToList(const Json& value, const std::string& key,
+                                             size_t length, int64_t least, int64_t most);
+  /// The same for a key of `object`.
+  std::optional<std::vector<int32_t>> List(const Json& object, const char* key, size_t length,
+                                           int64_t least, int64_t most);
+  /// The shape of an image: [H,W,C].
+  std::optional<std::vector<int32_t>> ImageShape(const Json& object, const char* key);
+  /// Whether a tensor may have so many elements.
+  bool FitsElements(const std::vector<int64_t>& dimensions, const std::string& key);
+};
+
+}  // namespace npugen

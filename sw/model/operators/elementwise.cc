@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators of several tensors: broadcasting, factors.
+#include "sw/model/operators/elementwise.h"
+
+#include <fmt/core.h>
+
+#include "sw/model/operators/rules.h"
+
+namespace npugen {
+namespace {
+
+/// ADD, SUB and MUL: their tables have the same field.
+template <uint8_t kind>
+void ReadFused(OptionReader& reader) {
+  if (!reader.Expect(kind, false)) return;
+  reader.op.options = AddOptions{.activation = reader.Activation(tflite::AddField::kActivation)};
+}
+
+/// What all operators of two operands have in common. False: nothing more can be said.
+bool CheckTwoOperands(Checker& check) {
+  if (!check.Operands(2, 2)) return false;
+  check.OperandsOfOne();
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return false;
+  const auto shape = BroadcastShape(check.Input(0).shape, check.Input(1).shape);
+  if (!shape) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("the operands' shapes {} and {} cannot be broadcast",
+                             ShapeText(check.Input(0).shape), ShapeText(check.Input(1).shape)),
+                 "dimensions must be equal, or one of them 1");
+    return false;
+  }
+  check.OutputShape(*shape);
+  if (const auto* options = std::get_if<AddOptions>(&check.op.options)) {
+    check.FusedActivation(options->activation);
+  }
+  return true;
+}
+
+void CheckAdd(Checker& check) {
+  if (!CheckTwoOperands(check)) return;
+  check.Multipliers(
+      ComputeAddMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
+          .has_value());
+}
+
+void CheckSub(Checker& check) {
+  if (!CheckTwoOperands(check)) return;
+  check.Multipliers(
+      ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
+          .has_value());
+}
+
+void CheckMul(Checker& check) {
+  if (!CheckTwoOperands(check)) return;
+  check.Multipliers(
+      MulMultiplier(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
+          .has_value());
+}
+
+void CheckSquaredDifference(Checker& check) {
+  if (!CheckTwoOperands(check)) return;
+  check.Multipliers(ComputeSquaredDifferenceMultipliers(
+                        check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
+                        .has_value());
+}
+
+/// MAXIMUM, MINIMUM: values are compared as they are.
+void CheckExtreme(Checker& check) {
+  if (CheckTwoOperands(check)) check.SameQuantization();
+}
+
+void CheckAddN(Checker& check) {
+  if (!check.ManyOperands(2)) return;
+  check.OperandsOfOne();
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return;
+  if (check.op.inputs.size() > kMaxAddNOperands) {
+    check.Refuse(DiagnosticCode::kOperatorOperands,
+                 fmt::format("adds {} operands", check.op.inputs.size()),
+                 fmt::format("at most {} cannot overflow the sum", kMaxAddNOperands));
+  }
+  check.OutputShape(check.Input(0).shape);
+  for (size_t i = 1; i < check.op.inputs.size(); ++i) {
+    if (check.Input(i).shape != check.Input(0).shape) {
+      check.Refuse(DiagnosticCode::kOperatorShape,
+                   fmt::format("operands {} and {} differ in shape", check.InputText(0),
+                               check.InputText(i)));
+    }
+    if (check.Input(i).scale() != check.Input(0).scale() ||
+        check.Input(i).zero_point() != check.Input(0).zero_point()) {
+      check.Refuse(DiagnosticCode::kOperatorQuantization,
+                   fmt::format("operands {} and {} differ in scale or zero point",
+                               check.InputText(0), check.InputText(i)));
+    }
+  }
+  check.Multipliers(
+      ComputeAddMultipliers(check.Input(0).scale(), check.Input(0).scale(), check.Output().scale())
+          .has_value());
+}
+
+void CheckPrelu(Checker& check) {
+  if (!check.Operands(2, 2)) return;
+  check.Activation(check.op.inputs[0], "input");
+  check.Operand(check.op.inputs[1], "alpha");
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return;
+  if (!check.Input(1).is_constant) {
+    check.Refuse(DiagnosticCode::kOperatorOperands,
+                 fmt::format("alpha {} is not constant", check.InputText(1)));
+  }
+  if (BroadcastShape(check.Input(0).shape, check.Input(1).shape) != check.Input(0).shape) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("alpha {} cannot be broadcast to input {}", check.InputText(1),
+                             check.InputText(0)));
+  }
+  check.OutputShape(check.Input(0).shape);
+  check.Multipliers(ComputePreluMultipliers(check.Input(0).scale(), check.Input(1).scale(),
+                                            check.Output().scale())
+                        .has_value());
+}
+
+}  // namespace
+
+const OperatorRules kAddRules = {ReadFused<tflite::kOptionsAdd>, CheckAdd};
+const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub};
+const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul};
+const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme};
+const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme};
+const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference};
+const OperatorRules kAddNRules = {DefaultOptions<NoOptions>, CheckAddN};
+const OperatorRules kPreluRules = {DefaultOptions<NoOptions>, CheckPrelu};
+
+}  // namespace npugen

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Functions of one value, QUANTIZE and softmax: what their scales may be.
+#include "sw/model/operators/functions.h"
+
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "sw/model/operators/rules.h"
+
+namespace npugen {
+namespace {
+
+// More exponentials than this could overflow the Q12.19 sum of TFLite's softmax.
+constexpr int32_t kMaxSoftmaxDepth = 4095;
+constexpr float kSoftmaxOutputScale = 1.0f / 256.0f;
+constexpr int32_t kSoftmaxOutputZeroPoint = -128;
+
+void ReadSoftmax(OptionReader& reader) {
+  if (!reader.Expect(tflite::kOptionsSoftmax, true)) return;
+  reader.op.options = SoftmaxOptions{.beta = reader.Real(tflite::SoftmaxField::kBeta)};
+}
+
+void ReadLeakyRelu(OptionReader& reader) {
+  if (!reader.Expect(tflite::kOptionsLeakyRelu, false)) return;
+  reader.op.options = LeakyReluOptions{.alpha = reader.Real(tflite::LeakyReluField::kAlpha)};
+}
+
+void CheckSoftmax(Checker& check) {
+  if (!check.Operands(1, 1)) return;
+  const auto& options = std::get<SoftmaxOptions>(check.op.options);
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return;
+  check.OutputShape(check.Input(0).shape);
+  if (check.Input(0).shape.empty()) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("input {} has no dimension", check.InputText(0)));
+  } else if (check.Input(0).shape.back() > kMaxSoftmaxDepth) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("{} classes are too many", check.Input(0).shape.back()),
+                 fmt::format("at most {} classes cannot overflow the sum", kMaxSoftmaxDepth));
+  }
+  if (check.Output().scale() != kSoftmaxOutputScale ||
+      check.Output().zero_point() != kSoftmaxOutputZeroPoint) {
+    check.Refuse(DiagnosticCode::kOperatorQuantization,
+                 fmt::format("output {} has scale {}, zero point {}", check.OutputText(),
+                             check.Output().scale(), check.Output().zero_point()),
+                 "probabilities must have scale 1/256 and zero point -128");
+  }
+  if (!std::isfinite(options.beta) ||
+      !ComputeSoftmaxParameters(options.beta, check.Input(0).scale())) {
+    check.Refuse(DiagnosticCode::kOperatorOptions,
+                 fmt::format("beta {} with input scale {} is too small, or not a number",
+                             options.beta, check.Input(0).scale()));
+  }
+}
+
+/// What all functions of one value have in common. False: nothing more can be said.
+bool CheckFunction(Checker& check) {
+  if (!check.Operands(1, 1)) return false;
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return false;
+  check.OutputShape(check.Input(0).shape);
+  return true;
+}
+
+void FixedOutput(Checker& check, float scale, int32_t zero_point, const char* scale_text) {
+  if (check.Output().scale() == scale && check.Output().zero_point() == zero_point) return;
+  check.Refuse(DiagnosticCode::kOperatorQuantization,
+               fmt::format("output {} has scale {}, zero point {}", check.OutputText(),
+                           check.Output().scale(), check.Output().zero_point()),
+               fmt::format("scale {} and zero point {} are required", scale_text, zero_point));
+}
+
+void CheckLogistic(Checker& check) {
+  if (!CheckFunction(check)) return;
+  FixedOutput(check, 1.0f / 256.0f, -128, "1/256");
+  check.Multipliers(ComputeSigmoidParameters(check.Input(0).scale()).has_value());
+}
+
+void CheckTanh(Checker& check) {
+  if (!CheckFunction(check)) return;
+  FixedOutput(check, 1.0f / 128.0f, 0, "1/128");
+  check.Multipliers(ComputeSigmoidParameters(check.Input(0).scale()).has_value());
+}
+
+void CheckHardSwish(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(
+      ComputeHardSwishParameters(check.Input(0).scale(), check.Output().scale()).has_value());
+}
+
+void CheckLeakyRelu(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(ComputeLeakyReluMultipliers(std::get<LeakyReluOptions>(check.op.options).alpha,
+                                                check.Input(0).scale(), check.Output().scale())
+                        .has_value());
+}
+
+/// Computed in float32, then as int32.
+void CheckElu(Checker& check) {
+  if (!CheckFunction(check)) return;
+  const float scale = check.Input(0).scale();
+  const float scale_out = check.Output().scale();
+  check.Multipliers(UnaryMultiplier(scale, scale_out) && std::isfinite(255.0f * scale) &&
+                    std::isfinite(1.0f / scale_out));
+}
+
+/// RELU, ABS.
+void CheckUnary(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(UnaryMultiplier(check.Input(0).scale(), check.Output().scale()).has_value());
+}
+
+/// It only clamps.
+void CheckRelu6(Checker& check) { CheckFunction(check); }
+
+void CheckRsqrt(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(RsqrtMultiplier(check.Input(0).scale(), check.Output().scale()).has_value());
+  if (check.Input(0).zero_point() == -128) return;
+  check.Refuse(DiagnosticCode::kOperatorQuantization,
+               fmt::format("input {} has zero point {}: values below it have no root",
+                           check.InputText(0), check.Input(0).zero_point()),
+               "the input's zero point must be -128");
+}
+
+void CheckQuantize(Checker& check) {
+  if (!check.Operands(1, 1)) return;
+  const TensorType from = check.Input(0).type;
+  const TensorType to = check.Output().type;
+  bool known = false;
+  switch (from) {
+    case TensorType::kInt8:
+      known = to == TensorType::kInt8 || to == TensorType::kUint8 || to == TensorType::kInt16 ||
+              to == TensorType::kInt32;
+      break;
+    case TensorType::kUint8:
+      known = to == TensorType::kInt8;
+      break;
+    case TensorType::kInt16:
+      known = to == TensorType::kInt8 || to == TensorType::kInt16 || to == TensorType::kInt32;
+      break;
+    case TensorType::kInt32:
+      known = to == TensorType::kInt8 || to == TensorType::kInt16;
+      break;
+    default:
+      break;
+  }
+  if (!known) {
+    check.Refuse(
+        DiagnosticCode::kOperatorType,
+        fmt::format("input {} cannot become output {}", check.InputText(0), check.OutputText()),
+        "quantize the whole network to int8 (inputs and outputs included)");
+    return;
+  }
+  check.NotConstant(check.op.inputs[0], "input");
+  check.NotConstant(check.op.outputs[0], "output");
+  for (int32_t tensor : {check.op.inputs[0], check.op.outputs[0]}) {
+    if (check.model.tensors[tensor].scales.size() == 1) continue;
+    check.Refuse(DiagnosticCode::kOperatorQuantization,
+                 fmt::format("{} has {} scales, not one", DescribeTensor(check.model, tensor),
+                             check.model.tensors[tensor].scales.size()));
+  }
+  if (check.refused()) return;
+  check.OutputShape(check.Input(0).shape);
+  // Differences to other zero points of an int32 could overflow, and so could sums with them.
+  constexpr int32_t kLargestZeroPoint = 1 << 29;
+  if ((from == TensorType::kInt32 && check.Input(0).zero_point() != 0) ||
+      std::abs(int64_t{check.Output().zero_point()}) > kLargestZeroPoint) {
+    check.Refuse(DiagnosticCode::kOperatorQuantization,
+                 fmt::format("zero points {} and {} can overflow int32",
+                             check.Input(0).zero_point(), check.Output().zero_point()));
+  }
+  check.Multipliers(
+      RescaleMultiplier(check.Input(0).scale(), check.Output().scale(), ValueBits(from))
+          .has_value());
+}
+
+}  // namespace
+
+const OperatorRules kSoftmaxRules = {ReadSoftmax, CheckSoftmax};
+const OperatorRules kLogisticRules = {DefaultOptions<NoOptions>, CheckLogistic};
+const OperatorRules kTanhRules = {DefaultOptions<NoOptions>, CheckTanh};
+const OperatorRules kHardSwishRules = {DefaultOptions<NoOptions>, CheckHardSwish};
+const OperatorRules kEluRules = {DefaultOptions<NoOptions>, CheckElu};
+const OperatorRules kLeakyReluRules = {ReadLeakyRelu, CheckLeakyRelu};
+const OperatorRules kReluRules = {DefaultOptions<NoOptions>, CheckUnary};
+const OperatorRules kRelu6Rules = {DefaultOptions<NoOptions>, CheckRelu6};
+const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary};
+const OperatorRules kRsqrtRules = {DefaultOptions<NoOptions>, CheckRsqrt};
+const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize};
+
+}  // namespace npugen

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operators that only move elements, along the dimensions of a tensor. Their options.
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "sw/model/operators/option_types.h"
+
+namespace npugen {
+
+struct ReshapeOptions {};
+
+struct PadOptions {
+  std::vector<std::pair<int32_t, int32_t>>
+      paddings;      ///< before, after for each dimension of the input
+  int8_t value = 0;  ///< what PAD (the zero point) and PADV2 (their constant) fill with
+};
+
+struct MirrorPadOptions {
+  std::vector<std::pair<int32_t, int32_t>> paddings;
+  bool symmetric = false;  ///< true: the border element is repeated
+};
+
+struct TransposeOptions {
+  std::vector<int32_t> permutation;  ///< output dimension d is input dimension permutation[d]
+};
+
+struct ReverseOptions {
+  std::vector<int32_t> axes;
+};
+
+/// SLICE and STRIDED_SLICE, one entry for each dimension of the input: output element i is input
+/// element begin + i * stride. Dimensions that STRIDED_SLICE drops have a size of 1.
+struct SliceOptions {
+  std::vector<int32_t> begin, stride, size;
+};
+
+/// All options of this family, for OperatorOptions.
+using MovingOptions = OptionList<ReshapeOptions, PadOptions, MirrorPadOptions, TransposeOptions,
+                                 ReverseOptions, SliceOptions>;
+
+}  // namespace npugen

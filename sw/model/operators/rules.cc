@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of operators in memory.
+#include "sw/model/operators/rules.h"
+
+namespace npugen {
+namespace {
+
+constexpr OperatorRow kRows[] = {
+#define NPUGEN_OPERATOR(kind, name, others, family) \
+  {OperatorType::k##kind, name, others, #family, &k##kind##Rules},
+#include "sw/model/operators.def"
+#undef NPUGEN_OPERATOR
+};
+static_assert(std::size(kRows) == kOperatorKinds);
+
+/// Whether `name` is an entry of `list`.
+bool Lists(std::string_view list, std::string_view name) {
+  while (!list.empty()) {
+    const size_t comma = list.find(", ");
+    if (list.substr(0, comma) == name) return true;
+    list = comma == std::string_view::npos ? "" : list.substr(comma + 2);
+  }
+  return false;
+}
+
+}  // namespace
+
+const OperatorRow& RowOf(OperatorType type) { return kRows[static_cast<size_t>(type)]; }
+
+const OperatorRow* FindBuiltin(std::string_view name) {
+  for (const OperatorRow& row : kRows) {
+    if (name == row.name || Lists(row.others, name)) return &row;
+  }
+  return nullptr;
+}
+
+const char* OperatorName(OperatorType type) { return RowOf(type).name; }
+
+Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form) {
+  Checker check(model, op, form);
+  RowOf(op.type).rules->check(check);
+  return check.Take();
+}
+
+}  // namespace npugen
