@@ -12,13 +12,14 @@
 #   // variant NAME=VALUE...         parameters; one line for each set of them
 #   // connect WIRE SIGNAL           WIRE of the proof is a signal of an instance, such as u_gate.enable_i
 #   // memory WIRE SIGNAL PARAMETER  WIRE has the words of a memory of an instance, the first one low
+#   // gates                        the solver gets gates, alike ones merged, instead of words
 #   // steps N                       of the induction
 #   // cover N                       cycles in which every cover must have happened
 #   // fault WHAT: SED               an edit of the module with which the proof must fail
 #
 # For each variant the properties are proved for the first steps after reset, then by induction, and
-# the covers are reached. For each fault, some variant must fail within `cover` cycles after reset or
-# in the induction. NPUGEN_SOLVER is another solver (boolector, yices).
+# the covers are reached. With each fault the last variant must fail, within `cover` cycles after
+# reset or in the induction. NPUGEN_SOLVER is another solver (boolector, yices).
 set -euo pipefail
 library=$1 source=$(cd "$2" && pwd)
 shift 2
@@ -78,20 +79,21 @@ prove_one() {
         echo "connect -set $wire [$(((i + 1) * width - 1)):$((i * width))] \\$signal[$i]"
       done
     done | sed 's/ \[\([0-9]*:[0-9]*\)\]/[\1]/'
-    echo "opt; async2sync; dffunmap; setundef -undriven -anyseq; opt_clean; write_smt2 -wires proof.smt2"
+    echo "opt; async2sync; setundef -undriven -anyseq"
+    grep -q '^// gates' "$text" && echo "techmap; opt; abc -g AND,OR,XOR,MUX"
+    echo "dffunmap; opt_clean; write_smt2 -wires proof.smt2"
   } > proof.ys
   if ! yosys -q proof.ys > yosys.log 2>&1; then
     echo "FAILED  $name: Yosys"
     tail -5 yosys.log
     return 1
   fi
-  smtbmc() { yosys-smtbmc --noprogress -s "$solver" "$@" proof.smt2; }
+  smtbmc() { timeout 240 yosys-smtbmc --noprogress -s "$solver" "$@" proof.smt2; }
   if [ "$fault" != 0 ]; then
     if smtbmc -t "$cycles" > base.log 2>&1 && smtbmc -i -t "$steps" > induction.log 2>&1; then
-      touch "$work/missed.$proof.$fault.$variant"
-    else
-      grep -h 'Assert failed' base.log induction.log 2>/dev/null | head -1 > "$work/found.$proof.$fault.$variant"
+      return 0
     fi
+    grep -q 'Status: FAILED' base.log induction.log 2> /dev/null && touch "$work/found.$proof.$fault"
     return 0
   fi
   if ! smtbmc -t "$((steps + 1))" > base.log 2>&1; then
@@ -118,9 +120,9 @@ if [ "${PROVE_TASK:-}" ]; then
 fi
 
 command -v "$solver" > /dev/null || { echo "prove.sh: no $solver: run make setup" >&2; exit 2; }
-work=$(mktemp -d)
+work=${PROVE_WORK:-$(mktemp -d)}
 export work source solver
-trap 'rm -rf "$work"' EXIT
+[ "${PROVE_WORK:-}" ] || trap 'rm -rf "$work"' EXIT
 "$library" "$work" > /dev/null
 proofs=("$@")
 if [ $# = 0 ]; then
@@ -131,8 +133,9 @@ for proof in "${proofs[@]}"; do
   variants=$(grep -c '^// variant ' "$text")
   faults=$(grep -c '^// fault ' "$text")
   for ((v = 1; v <= variants; v++)); do
-    for ((f = 0; f <= faults; f++)); do echo "$proof $v $f"; done
+    echo "$proof $v 0"
   done
+  for ((f = 1; f <= faults; f++)); do echo "$proof $variants $f"; done
 done > "$work/tasks"
 status=0
 xargs -P "$jobs" -d '\n' -I{} env PROVE_TASK={} "$0" "$library" "$source" < "$work/tasks" || status=1
@@ -141,7 +144,7 @@ for proof in "${proofs[@]}"; do
   faults=$(grep -c '^// fault ' "$text")
   for ((f = 1; f <= faults; f++)); do
     what=$(sed -n 's|^// fault \([^:]*\): .*|\1|p' "$text" | sed -n "${f}p")
-    if compgen -G "$work/found.$proof.$f.*" > /dev/null; then
+    if [ -e "$work/found.$proof.$f" ]; then
       echo "found   $proof: $what"
     else
       echo "MISSED  $proof: $what"

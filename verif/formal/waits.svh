@@ -2,7 +2,8 @@
 // proof of control/npu_waits.sv
 // variant Barriers=5
 // variant Barriers=34
-// steps 1
+// gates
+// steps 2
 // cover 3
 // fault the second wait is not looked at: s/w < 2; w/w < 1; w/
 // fault a count must be exceeded: s/count >= count_i/count > count_i/
