@@ -24,10 +24,11 @@ end
 `NPU_ASSERT(FetchIsNext, !(fetch_passed_q && choice))
 `NPU_ASSERT(LoadIsNext, !(load_passed_q && !choice))
 
-// An address that was shown and not accepted is still there.
+// An address that was shown and not accepted is still there, and where one requester passed the
+// other, the address that is held is the other's.
 `NPU_ASSERT(HeldIsShown, !held_q || m_axi_arvalid_o)
-`NPU_ASSERT(LastIsKnown, !fetch_passed_q || (last_q && !held_q) || (held_q && !last_q))
-`NPU_ASSERT(LastIsKnown2, !load_passed_q || (!last_q && !held_q) || (held_q && last_q))
+`NPU_ASSERT(FetchIsHeld, !fetch_passed_q || held_q != last_q)
+`NPU_ASSERT(LoadIsHeld, !load_passed_q || held_q == last_q)
 
 // What the bus shows is what the chosen one asks for.
 `NPU_ASSERT(ShowsTheChosen, !m_axi_arvalid_o ||

@@ -10,6 +10,7 @@
 // Of the bursts under way in this and the other epoch, those from before the last clear.
 logic [CountW-1:0] stale_q, old_stale_q, stale_next;
 (* anyseq *) logic ends_stale;  // which of the bursts of an epoch is answered
+logic              waits_q;     // an address that was shown at the clear waits to be accepted
 logic              shown_q = 1'b0, ends, ends_old;
 
 assign ends     = ended_i && !ended_old_i;
@@ -18,11 +19,12 @@ assign ends_old = ended_i && ended_old_i;
 always_comb begin
   // Every burst from before the clear, and one that is accepted in its cycle or waits to be.
   if (clear_i) stale_next = live;
-  else stale_next = stale_q + CountW'(accepted_i && forget_q) - CountW'(ends && ends_stale);
+  else stale_next = stale_q + CountW'(accepted_i && (forget_q || waits_q)) - CountW'(ends && ends_stale);
 end
 
 always_ff @(posedge clk_i) begin
   shown_q <= rst_ni && shown_i && !accepted_i;
+  waits_q <= rst_ni && shown_i && !accepted_i && (clear_i || waits_q);
   if (!rst_ni) begin
     stale_q     <= '0;
     old_stale_q <= '0;
@@ -44,7 +46,7 @@ end
 `NPU_ASSERT(StaleInRange, stale_q <= live_q && (!forget_q || stale_q == live_q))
 
 // An answer of this epoch, at a time at which answers are not dropped, is of this machine.
-`NPU_ASSERT(AnswersAreOurs, forget_q || stale_q == '0)
+`NPU_ASSERT(AnswersAreOurs, forget_q || (stale_q == '0 && !waits_q))
 
 `NPU_COVER(TurnsTwice, turn && epoch_q)
 `NPU_COVER(WaitsForOld, forget_q && !shown_i && live_q != '0 && old_q != '0)

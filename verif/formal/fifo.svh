@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // proof of cells/npu_fifo.sv
 // variant Width=2 Depth=1
-// variant Width=2 Depth=3
 // variant Width=2 Depth=4
+// variant Width=2 Depth=3
 // steps 2
 // cover 8
 // fault a word is taken that has no place: s/assign ready_o = count_q != CountW'(Depth)/assign ready_o = 1'b1/

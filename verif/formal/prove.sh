@@ -12,7 +12,6 @@
 #   // variant NAME=VALUE...         parameters; one line for each set of them
 #   // connect WIRE SIGNAL           WIRE of the proof is a signal of an instance, such as u_gate.enable_i
 #   // memory WIRE SIGNAL PARAMETER  WIRE has the words of a memory of an instance, the first one low
-#   // gates                        the solver gets gates, alike ones merged, instead of words
 #   // steps N                       of the induction
 #   // cover N                       cycles in which every cover must have happened
 #   // fault WHAT: SED               an edit of the module with which the proof must fail
@@ -80,7 +79,6 @@ prove_one() {
       done
     done | sed 's/ \[\([0-9]*:[0-9]*\)\]/[\1]/'
     echo "opt; async2sync; setundef -undriven -anyseq"
-    grep -q '^// gates' "$text" && echo "techmap; opt; abc -g AND,OR,XOR,MUX"
     echo "dffunmap; opt_clean; write_smt2 -wires proof.smt2"
   } > proof.ys
   if ! yosys -q proof.ys > yosys.log 2>&1; then
@@ -88,7 +86,7 @@ prove_one() {
     tail -5 yosys.log
     return 1
   fi
-  smtbmc() { timeout 240 yosys-smtbmc --noprogress -s "$solver" "$@" proof.smt2; }
+  smtbmc() { timeout 240 yosys-smtbmc --unroll --noprogress -s "$solver" "$@" proof.smt2; }
   if [ "$fault" != 0 ]; then
     if smtbmc -t "$cycles" > base.log 2>&1 && smtbmc -i -t "$steps" > induction.log 2>&1; then
       return 0

@@ -3,8 +3,8 @@
 // needs cells/npu_ram_1r1w.sv
 // variant Width=2 Depth=1 Bypass=1
 // variant Width=2 Depth=1 Bypass=0
-// variant Width=2 Depth=3 Bypass=1
 // variant Width=2 Depth=4 Bypass=0
+// variant Width=2 Depth=3 Bypass=1
 // memory words u_ram.mem Depth
 // steps 2
 // cover 10

@@ -2,7 +2,6 @@
 // proof of control/npu_waits.sv
 // variant Barriers=5
 // variant Barriers=34
-// gates
 // steps 2
 // cover 3
 // fault the second wait is not looked at: s/w < 2; w/w < 1; w/
