@@ -90,7 +90,11 @@ module npu_weight_loader #(
   assign bytes   = count - cmd_i.wait1_count;
   assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
 
-  always_ff @(posedge clk) arrived_q <= bytes >> $clog2(RowBytes);
+  // The gated clock is all the enable that it needs.
+  always_ff @(posedge clk) begin
+    //@ unless npu.clock_gating: if (start_i || (active_q && cmd_i.follow))
+    arrived_q <= bytes >> $clog2(RowBytes);
+  end
 
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&

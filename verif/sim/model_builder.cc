@@ -492,18 +492,11 @@ class Builder {
     return "";
   }
 
-  /// Writes obj/npu_signals.inc, NPU_SIGNAL(member) for each signal of the flat class.
+  /// Writes obj/npu_signals.inc, which npu_model.cc includes.
   Status ListSignals() {
-    std::istringstream header(ReadAll(folder_ / "obj" / fmt::format("{}___024root.h", kClassName)));
-    std::string list;
-    for (std::string line; std::getline(header, line);) {
-      const size_t end = line.rfind(';');
-      const size_t name = line.find("npu_top__DOT__");
-      if (end == std::string::npos || name == std::string::npos || name > end) continue;
-      if (line[name - 1] != ' ' || line.find('(') != std::string::npos) continue;
-      list += fmt::format("NPU_SIGNAL({})\n", line.substr(name, end - name));
-    }
-    return WriteText(folder_ / "obj" / "npu_signals.inc", list);
+    const fs::path obj = folder_ / "obj";
+    return WriteText(obj / "npu_signals.inc",
+                     SignalList(ReadAll(obj / fmt::format("{}___024root.h", kClassName))));
   }
 
   /// The key of an object of Verilator's own library, shared by all models of the same tools.
