@@ -3,6 +3,8 @@
 // cycle.
 #include <gtest/gtest.h>
 
+#include <csignal>
+
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "sw/model/channel_order.h"
@@ -94,6 +96,39 @@ TEST(Assertions, HoldForBinaryNetworks) {
     ASSERT_TRUE(model.ok()) << ErrorText(model);
     RunChecked(config, library, OrderChannels(std::move(*model)), seed);
   }
+}
+
+/// `nano` with an edit of one file, running the digits network.
+void RunDigitsWith(const std::string& file, const std::string& text, const std::string& edited) {
+  const NpuConfig config = SpecConfig("nano");
+  FileSet files = Emission(config);
+  if (!file.empty()) {
+    std::string& source = files.at("rtl/" + file);
+    const size_t at = source.find(text);
+    ASSERT_NE(at, std::string::npos) << file;
+    source.replace(at, text.size(), edited);
+  }
+  const std::string library = AssertingLibrary(files);
+  const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok());
+  const auto run = [&] { RunChecked(config, library, *model, 1); };
+  if (file.empty()) {
+    run();
+  } else {
+    EXPECT_EXIT(run(), ::testing::KilledBySignal(SIGABRT), "") << file;
+  }
+}
+
+TEST(Assertions, HoldForDigits) { RunDigitsWith("", "", ""); }
+
+/// The period of the watchdog would go on where it stopped: no network and no cycle shows that.
+TEST(Assertions, FindAClockThatStandsTooOften) {
+  RunDigitsWith("npu_watchdog.sv", "armed || left_q != reload || moved_q != '0", "armed");
+}
+
+/// An address changes while the bus does not accept it.
+TEST(Assertions, FindAnAddressThatChanges) {
+  RunDigitsWith("npu_axi_read_mux.sv", "held_q <= !m_axi_arready_i", "held_q <= 1'b0");
 }
 
 }  // namespace

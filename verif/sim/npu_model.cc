@@ -108,6 +108,9 @@ struct npu_model {
                        : waves_from_ + settings.waves_cycles;
     }
 #endif
+#ifdef NPU_MODEL_ASSERTIONS
+    top_.__PVT__npu_gate_probe_pkg->probe = 0;
+#endif
     HardwareReset();
   }
 
