@@ -7,7 +7,7 @@ BUILD  ?= build
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-netlists test-streams bench golden format check clean
+.PHONY: help setup configure build demo test test-asan test-specs test-jobs test-netlists test-streams formal bench golden format check clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
@@ -64,6 +64,10 @@ test-netlists: configure  ## netlists of the unique modules of all presets again
 test-streams: configure  ## 4,000 hostile streams on each of three NPUs, RTL against model (make test does 400)
 	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
 	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
+
+formal: configure  ## prove cells by induction, and show that each proof finds its faults (verif/formal)
+	@cmake --build $(BUILD) --target npugen_rtl_library -j $(JOBS)
+	@JOBS=$(JOBS) verif/formal/prove.sh $(BUILD)/npugen_rtl_library .
 
 bench: configure  ## cycles, simulation rates, build times; writes docs/performance.md
 	@cmake --build $(BUILD) --target npugen_bench -j $(JOBS)

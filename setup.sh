@@ -9,6 +9,7 @@ packages=(
   libgtest-dev libunicorn-dev                         # tests
   libjemalloc2                                        # makes verilator and yosys twice as fast
   verilator yosys qflow-tech-osu018                   # simulation, area
+  z3                                                  # proofs, with yosys-smtbmc of yosys
   gcc-riscv64-unknown-elf                             # bare-metal driver and firmware
   clang-format                                        # make format, make check
 )

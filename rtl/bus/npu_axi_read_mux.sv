@@ -12,6 +12,7 @@
 // still come are dropped: bit 1 of the id is the epoch. An address that was shown stays until it is
 // accepted; another one is dropped.
 //@ endif
+`include "npu_assert.svh"
 module npu_axi_read_mux #(
   parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   //@ if npu.axi.watchdog
@@ -127,5 +128,19 @@ module npu_axi_read_mux #(
 
   logic unused_id;
   assign unused_id = m_axi_rid_i[1];
+
+  // An address that the bus has not accepted stays, with its length and its id.
+  `NPU_ASSERT_STABLE(AddressStays, m_axi_arvalid_o, m_axi_arready_i,
+                     {m_axi_araddr_o, m_axi_arlen_o, m_axi_arid_o})
+
+  // So does what the requesters show.
+  `NPU_ASSUME_STABLE(FetchAddressStays, fetch_ar_valid_i, fetch_ar_ready_o,
+                     {fetch_ar_addr_i, fetch_ar_len_i})
+  `NPU_ASSUME_STABLE(LoadAddressStays, load_ar_valid_i, load_ar_ready_o,
+                     {load_ar_addr_i, load_ar_len_i})
+
+  // A beat goes to one requester at most, and to none that did not ask for it.
+  `NPU_ASSERT(BeatToItsOwner, !(fetch_r_valid_o && load_r_valid_o) &&
+              !(fetch_r_valid_o && m_axi_rid_i[0]) && !(load_r_valid_o && !m_axi_rid_i[0]))
 endmodule : npu_axi_read_mux
 `default_nettype wire

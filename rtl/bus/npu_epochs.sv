@@ -7,6 +7,7 @@
 // to be dropped. There are two epochs, so a third one has to wait (forget_o) until all bursts of
 // the first are answered; it also waits until an address that is shown to the bus is accepted.
 // Until then no new address may be shown, and every answer is to be dropped.
+`include "npu_assert.svh"
 module npu_epochs #(
   parameter int unsigned Bursts = 8,  // most bursts under way in an epoch
   localparam int unsigned CountW = $clog2(Bursts + 1)
@@ -47,5 +48,18 @@ module npu_epochs #(
 
   assign epoch_o  = epoch_q;
   assign forget_o = forget_q;
+
+  // A burst that ends was under way, and no more are under way than are counted.
+  `NPU_ASSUME(EndsWhatIsUnderWay, !ended_i || (ended_old_i ? old_q : live_q) != '0)
+  `NPU_ASSUME(NotTooMany, !accepted_i || 32'(live_q) < Bursts || (ended_i && !ended_old_i))
+
+  // The counts stay in their range.
+  `NPU_ASSERT(CountsInRange, 32'(live_q) <= Bursts && 32'(old_q) <= Bursts)
+
+  // The epoch stays while an address that carries it waits at the bus.
+  `NPU_ASSERT_STABLE(EpochStays, shown_i, accepted_i, epoch_q)
+
+  // An epoch comes again only when all bursts of its last time are answered.
+  `NPU_ASSERT(TurnsWhenOver, !turn || old_q == '0)
 endmodule : npu_epochs
 `default_nettype wire

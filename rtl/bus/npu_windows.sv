@@ -4,6 +4,7 @@
 // registers changes nothing until the next one, and checked there.
 //
 // The copies are written before each job and read only in jobs, so they need no reset.
+`include "npu_assert.svh"
 module npu_windows #(
   parameter int unsigned AddrW = 40,  //@ = npu.axi.address_width  -- 32..64 bits
   localparam int unsigned Windows = npu_isa_pkg::WindowCount
@@ -75,5 +76,14 @@ module npu_windows #(
 
   logic unused_flags;
   assign unused_flags = ^flags_i;
+
+  // The copies change only with the doorbell.
+  `NPU_ASSERT_STABLE(CopiesStay, 1'b1, take_i, {base_q, size_q, flags_q}, 1'b0, clk_i, 1'b1)
+
+  // A window is bad where its bytes end beyond the addresses, by sums that cannot wrap.
+  for (genvar w = 0; w < Windows; w++) begin : gen_check
+    `NPU_ASSERT(BadBySums, bad_o[w] == (size_i[32*w+:32] != '0 &&
+                66'(base_i[64*w+:64]) + 66'(size_i[32*w+:32]) > (66'd1 << AddrW)), clk_i, 1'b1)
+  end
 endmodule : npu_windows
 `default_nettype wire

@@ -4,6 +4,7 @@
 // A unit clears its enable in cycles in which none of its registers would change, so that it works
 // the same with and without gates. A cell of the target library can take this module's place.
 `default_nettype none
+`include "npu_assert.svh"
 module npu_clock_gate (
   input  wire clk_i,
   input  wire enable_i,  // settles before clk_i rises
@@ -21,5 +22,11 @@ module npu_clock_gate (
   //@ unless npu.clock_gating: logic unused_enable;
   //@ unless npu.clock_gating: assign unused_enable = enable_i;
   //@ unless npu.clock_gating: assign clk_o         = clk_i;
+
+  //@ if npu.clock_gating
+
+  // The enable has settled before the clock rises: the latch holds what it says.
+  `NPU_ASSERT(EnableHasSettled, enable_q == enable_i, clk_i, 1'b1)
+  //@ endif
 endmodule : npu_clock_gate
 `default_nettype wire

@@ -3,6 +3,7 @@
 // Small first-in first-out queue in registers; the oldest word is visible without a read cycle.
 //
 // For more than a few words use npu_ram_fifo, which sits in a memory cell.
+`include "npu_assert.svh"
 module npu_fifo #(
   parameter int unsigned Width = 32,  // bits per word, at least 1
   parameter int unsigned Depth = 2,   // words, at least 1
@@ -57,5 +58,14 @@ module npu_fifo #(
   assign valid_o = count_q != '0;
   assign data_o  = mem[read_q];
   assign count_o = count_q;
+
+  // The oldest word stays until it is taken or all are dropped.
+  `NPU_ASSERT_STABLE(WordStays, valid_o, ready_i, data_o, clear_i)
+
+  // There are never more words than places, and both pointers stand at a place.
+  `NPU_ASSERT(CountInRange, 32'(count_q) <= Depth && 32'(read_q) < Depth && 32'(write_q) < Depth)
+
+  // The place to write is as far behind the place to read as there are words.
+  `NPU_ASSERT(PointersAgree, 32'(write_q) == (32'(read_q) + 32'(count_q)) % Depth)
 endmodule : npu_fifo
 `default_nettype wire

@@ -5,6 +5,7 @@
 //
 // A read of the word that is written in the same cycle returns the old content. The output holds
 // its value while re_i is low. Contents are not reset.
+`include "npu_assert.svh"
 module npu_ram_1r1w #(
   parameter int unsigned Width = 32,  // bits per word, at least 1
   parameter int unsigned Depth = 16,  // words, at least 1
@@ -33,5 +34,8 @@ module npu_ram_1r1w #(
   end
 
   assign rdata_o = rdata_q;
+
+  // The output changes only after a read.
+  `NPU_ASSERT_STABLE(OutputStays, 1'b1, re_i, rdata_o, 1'b0, clk_i, 1'b1)
 endmodule : npu_ram_1r1w
 `default_nettype wire

@@ -4,6 +4,7 @@
 //
 // One access per cycle: a write where any bit of be_i is set, else a read. The output changes only
 // after a read. Contents are not reset.
+`include "npu_assert.svh"
 module npu_ram_1rw #(
   parameter int unsigned Bytes = 16,   // bytes per word, at least 1
   parameter int unsigned Depth = 256,  // words, at least 1
@@ -63,5 +64,8 @@ module npu_ram_1rw #(
 `endif
 
   assign rdata_o = rdata_q;
+
+  // The output changes only after a read.
+  `NPU_ASSERT_STABLE(OutputStays, 1'b1, en_i && be_i == '0, rdata_o, 1'b0, clk_i, 1'b1)
 endmodule : npu_ram_1rw
 `default_nettype wire

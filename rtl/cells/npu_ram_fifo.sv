@@ -5,6 +5,7 @@
 // One push and one pop per cycle (from Depth 2 on). The oldest word waits in the memory's output
 // register, so the queue holds Depth words and one more. With Bypass a word that meets an empty
 // queue goes around the memory and is visible in the next cycle; without, one cycle later.
+`include "npu_assert.svh"
 module npu_ram_fifo #(
   parameter int unsigned Width  = 128,  // bits per word, at least 1
   parameter int unsigned Depth  = 16,   // words of the memory, at least 1
@@ -89,5 +90,17 @@ module npu_ram_fifo #(
   assign ready_o = count_q != CountW'(Depth);
   assign valid_o = valid_q;
   assign empty_o = ram_empty && !valid_q;
+
+  // The oldest word stays until it is taken or all are dropped.
+  `NPU_ASSERT_STABLE(WordStays, valid_o, ready_i, data_o, clear_i)
+
+  // There are never more words in the memory than places, and both pointers stand at a place.
+  `NPU_ASSERT(CountInRange, 32'(count_q) <= Depth && 32'(read_q) < Depth && 32'(write_q) < Depth)
+
+  // The place to write is as far behind the place to read as there are words.
+  `NPU_ASSERT(PointersAgree, 32'(write_q) == (32'(read_q) + 32'(count_q)) % Depth)
+
+  // A word goes around the memory only where none could be overtaken.
+  `NPU_ASSERT(NothingOvertakes, !around || (count_q == '0 && !(valid_q && !ready_i)))
 endmodule : npu_ram_fifo
 `default_nettype wire

@@ -4,6 +4,7 @@
 //
 // Any number of ports may arrive in one cycle, also at the same barrier; all count. An arrival
 // shows in counts_o in the next cycle. A counter stops at its largest value.
+`include "npu_assert.svh"
 module npu_barriers #(
   parameter int unsigned Barriers  = 34,  //@ = npu.barriers
   parameter int unsigned UnitPorts = 33,  // ports whose arrivals count 1: STORE and PEs
@@ -71,5 +72,10 @@ module npu_barriers #(
     .enable_i(!rst_ni || clear_i || add_valid_i || unit_valid_i != '0),
     .clk_o   (clk)
   );
+
+  // A count only grows until all become 0: it stops at its largest value and never wraps.
+  for (genvar b = 0; b < Barriers; b++) begin : gen_check
+    `NPU_ASSERT_GROWS(CountGrows, counts_q[CountW*b+:CountW], clear_i)
+  end
 endmodule : npu_barriers
 `default_nettype wire

@@ -8,6 +8,7 @@
 // after its last entry arrived, or after the arrival that satisfies its last wait became visible
 // in the counts. Lengths (up to Entries) and the numbers of barriers have been checked by the
 // dispatcher.
+`include "npu_assert.svh"
 module npu_command_queue #(
   parameter int unsigned Entries  = 10, // entries of the engine's longest command, at least 2
   parameter int unsigned Depth    = 16, //@ = npu.command_queue  -- commands held, 1..16
@@ -141,5 +142,18 @@ module npu_command_queue #(
               (!fifo_valid && !fifo_empty)),
     .clk_o   (clk)
   );
+
+  // A command that is offered stays until it is taken: counts only grow, so its waits hold on.
+  `NPU_ASSERT_STABLE(CommandStays, cmd_valid_o, cmd_ready_i, cmd_o, clear_i || halt_i)
+
+  // A loaded command stays, whether its waits hold or not.
+  `NPU_ASSERT_STABLE(LoadedStays, full_q, take, cmd_q, clear_i)
+
+  // A command ends with its last entry.
+  `NPU_ASSERT(EndsInTime, full_q || index_q == '0 || 8'(index_q) < header.length)
+  `NPU_ASSERT(IndexInRange, 32'(index_q) <= Entries)
+
+  // An entry goes straight into the register only where none could be overtaken.
+  `NPU_ASSERT(NothingOvertakes, !straight || !fifo_valid)
 endmodule : npu_command_queue
 `default_nettype wire

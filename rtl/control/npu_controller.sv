@@ -15,6 +15,7 @@
 // Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
 // end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
 // one later.
+`include "npu_assert.svh"
 module npu_controller #(
   parameter int unsigned BusBytes           = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW              = 64,     //@ = npu.axi.address_width  -- 32..64 bits
@@ -581,5 +582,18 @@ module npu_controller #(
   assign trace_tag_o          = trace_tag_q;
   assign dispatch_blocked_o   = dispatch_blocked;
   assign dispatch_begin_o     = command;
+
+  // The state is a known one.
+  `NPU_ASSERT(StateIsKnown, 32'(state_q) <= 32'(StClear))
+
+  // A job ends once: well or with an error.
+  `NPU_ASSERT(EndsOnce, irq_set_o[1:0] != 2'b11)
+
+  // The machine is cleared when the bus is quiet, or nobody waits for it any more.
+  `NPU_ASSERT(ClearsQuiet, !clear_o || pause_q != '0 || quiet || given_up)
+
+  // A job starts on engines that have nothing left to do, and ends with them idle.
+  `NPU_ASSERT(StartsIdle, !start || engines_idle)
+  `NPU_ASSERT(EndsIdle, !(running && finished && !error) || engines_idle)
 endmodule : npu_controller
 `default_nettype wire

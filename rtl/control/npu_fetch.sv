@@ -8,6 +8,7 @@
 // smaller), and a burst is issued only when it has room for it, so r_ready_o is always high. A
 // stream that is not inside the window as a whole is refused before its first command is
 // delivered.
+`include "npu_assert.svh"
 module npu_fetch #(
   parameter int unsigned BusBytes    = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW       = 64,     //@ = npu.axi.address_width  -- 32..64 bits
@@ -354,5 +355,29 @@ module npu_fetch #(
               (!fifo_valid && !fifo_empty)),
     .clk_o   (clk)
   );
+
+  // A stream is asked for only while no burst is under way.
+  `NPU_ASSUME(StartsQuiet, !start_i || quiet_o)
+
+  // A beat that comes was asked for.
+  `NPU_ASSUME(BeatsAreAskedFor, !r_valid_i || flight_q != '0)
+
+  // An address that the bus has not accepted stays.
+  `NPU_ASSERT_STABLE(AddressStays, ar_valid_o, ar_ready_i, {ar_addr_o, ar_len_o})
+
+  // No burst crosses a border of 4 KiB.
+  `NPU_ASSERT(BurstInPage, !ar_valid_o ||
+              32'(ar_addr_o[11:0]) + ((32'(ar_len_o) + 32'd1) << LogBus) <= 32'd4096)
+
+  // Every beat finds room: it was kept free when its burst was asked for.
+  `NPU_ASSERT(RoomForBeats, !word_valid || word_ready)
+  `NPU_ASSERT(CountsInRange, 32'(flight_q) <= MaxInFlight && 32'(room_q) <= Words)
+
+  // An entry stays until it is taken.
+  `NPU_ASSERT_STABLE(EntryStays, entry_valid_o, entry_ready_i, {entry_o, entry_left_o},
+                     clear_i || halt_i || start_i || fail)
+
+  // An entry is not behind the last one.
+  `NPU_ASSERT(EntriesAreLeft, !entry_valid_o || entry_left_o != '0)
 endmodule : npu_fetch
 `default_nettype wire

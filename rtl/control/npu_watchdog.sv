@@ -5,6 +5,7 @@
 // While bursts are under way, time is divided into periods of timeout_i cycles. A requester that
 // waited for the bus through a whole period, with no transfer of its own, has expired: not before
 // timeout_i cycles of silence, and before twice as many. One counter serves all requesters.
+`include "npu_assert.svh"
 module npu_watchdog #(
   parameter int unsigned Requesters = 3,
   parameter int unsigned TimeW      = 20  // bits of a period
@@ -44,5 +45,11 @@ module npu_watchdog #(
     .enable_i(!rst_ni || armed || left_q != reload || moved_q != '0),
     .clk_o   (clk)
   );
+
+  // Who expires has waited, and does not move.
+  `NPU_ASSERT(ExpiresInSilence, (expired_o & (~waiting_i | moved_i | moved_q)) == '0)
+
+  // Nobody expires without a period, or when nobody cares.
+  `NPU_ASSERT(ExpiresOnlyArmed, expired_o == '0 || (run_i && timeout_i != '0))
 endmodule : npu_watchdog
 `default_nettype wire

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two DMA engines and what they share: the read port of the PE memories (LOAD with a local
 // source, STORE).
+`include "npu_assert.svh"
 module npu_dma #(
   parameter int unsigned BusBytes         = 16,      //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned AddrW            = 40,      //@ = npu.axi.address_width  -- 32..64 bits
@@ -287,5 +288,22 @@ module npu_dma #(
   //@ endif
   assign quiet_o     = load_quiet && store_quiet && !owner_valid;
   assign read_beat_o = load_r_valid_i && load_r_ready_o;
+
+  // What PE memory answers was asked for.
+  `NPU_ASSUME(ReadsAreAskedFor, !mem_rd_rvalid_i || owner_valid)
+
+  // A read is granted only where its owner can be noted.
+  `NPU_ASSERT(OwnerIsNoted, !granted || room)
+
+  // What is written into the memories stays until it is taken.
+  `NPU_ASSERT_STABLE(WriteStays, mem_wr_valid_o, mem_wr_ready_i,
+                     {mem_wr_core_o, mem_wr_addr_o, mem_wr_data_o, mem_wr_strb_o,
+                      mem_wr_pe_mask_o, mem_wr_core_mask_o}, clear_i)
+
+  // What is shown to the bus stays until it is accepted.
+  `NPU_ASSERT_STABLE(AwStays, m_axi_awvalid_o, m_axi_awready_i,
+                     {m_axi_awaddr_o, m_axi_awlen_o, m_axi_awid_o})
+  `NPU_ASSERT_STABLE(WStays, m_axi_wvalid_o, m_axi_wready_i,
+                     {m_axi_wdata_o, m_axi_wstrb_o, m_axi_wlast_o})
 endmodule : npu_dma
 `default_nettype wire

@@ -6,6 +6,7 @@
 // then fill. Beats are rotated by the difference of the alignments; a word takes its low bytes
 // from the beat before (held) and its high bytes from the present one. A run of n words takes n
 // cycles, and one more when its first word needs two beats. The next run follows without a gap.
+`include "npu_assert.svh"
 module npu_dma_realign #(
   parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   parameter int unsigned UserW    = 1,   // bits that travel with a run
@@ -208,5 +209,29 @@ module npu_dma_realign #(
   assign word_last_o  = word_last_q;
   assign word_user_o  = word_user_q;
   assign idle_o       = !active_q && !word_valid_q;
+
+  // A run copies bytes from first to last, inside of it.
+  `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
+              (run_copy_first_i <= run_copy_last_i && run_copy_last_i <= run_last_byte_i))
+
+  // A word stays until it is taken.
+  //@ if npu.axi.watchdog
+  `NPU_ASSERT_STABLE(WordStays, word_valid_o, word_ready_i,
+                     {word_addr_o, word_data_o, word_strb_o, word_last_o, word_user_o},
+                     clear_i && !hold_word_i)
+  //@ endif
+  //@ unless npu.axi.watchdog: `NPU_ASSERT_STABLE(WordStays, word_valid_o, word_ready_i,
+  //@ unless npu.axi.watchdog:                    {word_addr_o, word_data_o, word_strb_o}, clear_i)
+
+  // The bytes of a word are in one piece, at least one, and counted.
+  `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_q != '0 &&
+              32'($countones(word_strb_q)) == 32'(word_bytes_q) &&
+              (word_strb_q & (word_strb_q + (word_strb_q & (~word_strb_q + BusBytes'(1))))) == '0))
+
+  // A run goes no further than to its last word.
+  `NPU_ASSERT(EndsInTime, !active_q || word_q <= last_word_q)
+
+  // A beat is taken only for a run that copies.
+  `NPU_ASSERT(BeatsAreWanted, !pop || (active_q && copies_q))
 endmodule : npu_dma_realign
 `default_nettype wire

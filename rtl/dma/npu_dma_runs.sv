@@ -7,6 +7,7 @@
 // whichever dimension moves. They are modulo 2^32: a box that starts before its source (with
 // bounds) has a "negative" global_offset. The first run is shown two cycles after the command is
 // taken.
+`include "npu_assert.svh"
 module npu_dma_runs #(
   parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
@@ -205,5 +206,17 @@ module npu_dma_runs #(
   assign run_outside_o = outside || copied_q == '0;
   assign run_global_o  = global1_q;
   assign run_local_o   = local1_q;
+
+  // A run stays until it is taken.
+  `NPU_ASSERT_STABLE(RunStays, run_valid_o, run_ready_i,
+                     {size_o, left_o, copied_o, run_first_o, run_last_o, run_outside_o,
+                      run_global_o, run_local_o}, clear_i)
+
+  // A command is taken only where none is held.
+  `NPU_ASSERT(OneCommand, !(setup_q && valid_q))
+
+  // What is copied and what is filled before it lie inside of a run.
+  `NPU_ASSERT(CopiesInside, !valid_q || copied_q == '0 ||
+              32'(left_q) + 32'(copied_q) <= 32'(size_q))
 endmodule : npu_dma_runs
 `default_nettype wire

@@ -308,7 +308,7 @@ module npu_store #(
     end
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
-      check_first_q <= 1'b0;
+      check_first_q <= 1'b1;
       credit_q      <= '0;
     end else begin
       if (run_ready) check_valid_q <= run_valid;

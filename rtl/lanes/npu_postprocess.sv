@@ -31,6 +31,7 @@
 //
 // d * d modulo 2^32 takes two exact products: with s the lower 16 bits of d as a signed number, l
 // the same as an unsigned one, and h = d >> 15, it is s * l + 2^16 * s * h.
+`include "npu_assert.svh"
 module npu_postprocess #(
   parameter int unsigned Width = 16  //@ = units.postprocess_width  -- lanes, at least 1
 ) (
@@ -280,5 +281,11 @@ module npu_postprocess #(
     .enable_i(!rst_ni || clear_i || valid_i || busy_o || low_q),
     .clk_o   (clk)
   );
+
+  // A vector never enters in the cycle of a second pass: it would take its place.
+  `NPU_ASSERT(PassesDoNotMeet, !(accept && second))
+
+  // A later pass belongs to a vector that is inside.
+  `NPU_ASSERT(PassesHaveVectors, !(cross_q || low_q) || busy_o || low_q)
 endmodule : npu_postprocess
 `default_nettype wire

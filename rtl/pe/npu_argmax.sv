@@ -5,6 +5,7 @@
 // Reads a vector of the row, compares its bytes one per cycle, and writes the position as four
 // bytes, the lowest first. The vector stays outside: rd_data_i keeps its value from rd_rvalid_i
 // until the grant of the next read.
+`include "npu_assert.svh"
 module npu_argmax #(
   parameter int unsigned ReadBytes = 16  //@ = pe.bank_width  -- bytes of a vector read
 ) (
@@ -144,5 +145,13 @@ module npu_argmax #(
   assign out_valid_o = state_q == StWrite;
   assign out_addr_o  = out_row_q + 24'(out_index_q);
   assign out_data_o  = best_position_q[7:0];
+
+  // What is asked for stays until it is granted, and a result until it is taken.
+  `NPU_ASSERT_STABLE(ReadStays, rd_valid_o, rd_ready_i, {rd_addr_o, rd_row_o}, clear_i)
+  `NPU_ASSERT_STABLE(OutputStays, out_valid_o, out_ready_i, {out_addr_o, out_data_o}, clear_i)
+
+  // The best byte so far was used already.
+  `NPU_ASSERT(BestIsBefore, state_q == StIdle || state_q == StWrite ||
+              best_position_q <= position_q)
 endmodule : npu_argmax
 `default_nettype wire

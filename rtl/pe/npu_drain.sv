@@ -5,6 +5,7 @@
 //
 // A tile is announced with its last grant; the sums are complete three cycles later. A half is busy
 // from the announcement until its last result has been read.
+`include "npu_assert.svh"
 module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE
   parameter int unsigned PostWidth    = 16,    //@ = units.postprocess_width  -- results per cycle
@@ -201,5 +202,18 @@ module npu_drain #(
     .enable_i(!rst_ni || clear_i || start_i || tile_end_i || busy_o),
     .clk_o   (clk)
   );
+
+  // A tile is announced only for a half that is free.
+  `NPU_ASSUME(HalfIsFree, !tile_end_i || half_free_o[tile_half_i])
+
+  // Announced tiles find room.
+  `NPU_ASSERT(RoomForTiles, !delay2_q || unused_tile_ready)
+
+  // A row that is asked for stays until it is granted, and lies in core memory.
+  `NPU_ASSERT_STABLE(RowStays, row_valid_o, row_ready_i, row_addr_o, clear_i || start_i)
+  `NPU_ASSERT(RowInRange, !row_valid_o || 32'(row_addr_o) < Rows)
+
+  // Results come only of a half that is busy, and of positions that the tile has.
+  `NPU_ASSERT(ResultsOfTile, !issue || (half_busy_q[tile_half] && index_q < tile_size))
 endmodule : npu_drain
 `default_nettype wire

@@ -6,6 +6,7 @@
 // up per cycle and a vector takes Width / Ports cycles; the next one may follow without a gap. A
 // vector leaves in the cycle after its last look-up; while it cannot, everything stands still. The
 // table is loaded byte by byte.
+`include "npu_assert.svh"
 module npu_lookup #(
   parameter int unsigned Width = 16,  //@ = units.postprocess_width  -- bytes of a vector
   parameter int unsigned Ports = 4    //@ = units.lookup_ports  -- look-ups per cycle, divides Width
@@ -109,5 +110,11 @@ module npu_lookup #(
 
   logic unused_bits;
   assign unused_bits = ^shifted_in[8*Ports-1:0];
+
+  // A vector with its address stays until it is taken.
+  `NPU_ASSERT_STABLE(VectorStays, valid_o, ready_i, {data_o, addr_o, strb_o}, clear_i)
+
+  // No vector is looked up beyond its end.
+  `NPU_ASSERT(StepInRange, !active_q || 32'(step_q) < Steps)
 endmodule : npu_lookup
 `default_nettype wire

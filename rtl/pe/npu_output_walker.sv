@@ -1,6 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
 // Output walker: the PE memory address of each result position, in row-major order, group by group.
+`include "npu_assert.svh"
 module npu_output_walker #(
   parameter int unsigned PostWidth = 16  //@ = units.postprocess_width  -- bytes per vector
 ) (
@@ -61,5 +62,8 @@ module npu_output_walker #(
     .enable_i(start_i || step_i),
     .clk_o   (clk)
   );
+
+  // The address changes only with a step or a new command.
+  `NPU_ASSERT_STABLE(AddressStays, 1'b1, start_i || step_i, address_q, 1'b0, clk_i, 1'b1)
 endmodule : npu_output_walker
 `default_nettype wire

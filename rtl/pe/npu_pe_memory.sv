@@ -13,6 +13,7 @@
 //
 // Compute writes wait in a buffer from which one whose banks are free leaves per cycle, in any
 // order; when few entries are free, writes go before reads.
+`include "npu_assert.svh"
 module npu_pe_memory #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
   parameter int unsigned Banks     = 8,       //@ = pe.banks  -- power of two, at least 2
@@ -448,5 +449,23 @@ module npu_pe_memory #(
   logic unused_address;
   assign unused_address = ^{read_addr_i, write_addr_i, read_addr, read_next, write_addr, write_next,
                             bus_write_addr_i, bus_read_addr_i};
+
+  // As many slots are valid as are counted, and a write enters one that is free.
+  `NPU_ASSERT(SlotsAreCounted, 32'($countones(slot_valid_q)) == 32'(slots_used_q))
+  `NPU_ASSERT(SlotIsFree, !push || !slot_valid_q[free_slot])
+
+  // A bank serves one of reads, write, bus write and bus read in a cycle.
+  `NPU_ASSERT(OneAccess, (read_mask & write_mask) == '0 &&
+              ((read_mask | write_mask) & bus_write_hits) == '0 &&
+              ((read_mask | write_mask | bus_write_hits) & bus_read_hits) == '0)
+
+  // A read is granted only where all before it that ask are granted.
+  for (genvar p = 1; p < Ports; p++) begin : gen_check
+    `NPU_ASSERT(ReadsInOrder, !read_ready_o[p] ||
+                (read_valid_i[p-1:0] & ~read_ready_o[p-1:0]) == '0)
+  end
+
+  // The bus keeps what it writes until it is granted, which takes a bounded time.
+  `NPU_ASSERT(WaitInRange, 32'(bus_write_wait_q) <= MaxWait && 32'(bus_read_wait_q) <= MaxWait)
 endmodule : npu_pe_memory
 `default_nettype wire

@@ -8,6 +8,7 @@
 // must wait until it is written (held_o, row_o): what was accepted counts as written. A whole row
 // that holds up the next beat is urgent at once, any other write after MaxWait refusals. Where a
 // beat is a row, nothing is held.
+`include "npu_assert.svh"
 module npu_row_writer #(
   parameter int unsigned RowBytes = 64,    // bytes of a core memory row
   parameter int unsigned Rows     = 1024,  // of core memory
@@ -107,5 +108,17 @@ module npu_row_writer #(
     .enable_i(!rst_ni || clear_i || bus_valid_i || row_valid_o || wait_q != '0),
     .clk_o   (clk)
   );
+
+  // The bus keeps a beat until it is taken.
+  `NPU_ASSUME_STABLE(BeatStays, bus_valid_i, bus_ready_o,
+                     {bus_addr_i, bus_data_i, bus_strb_i, bus_core_mask_i}, clear_i)
+
+  // What is gathered stays until it is written.
+  `NPU_ASSERT_STABLE(RowStays, held_o, row_valid_o && row_ready_i, {row_o, row_core_mask_o},
+                     clear_i)
+
+  // Only a row that is there is urgent, and nobody waits for longer than that takes.
+  `NPU_ASSERT(UrgentIsValid, !row_urgent_o || row_valid_o)
+  `NPU_ASSERT(WaitInRange, 32'(wait_q) <= MaxWait)
 endmodule : npu_row_writer
 `default_nettype wire

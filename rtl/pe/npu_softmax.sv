@@ -6,6 +6,7 @@
 // a 256-entry table gives for each distance from the maximum; the outputs, which the reciprocal of
 // the sum scales. The reciprocal takes three Newton steps on the one multiplier, as gemmlowp's
 // one_over_one_plus_x_for_x_in_0_1 does.
+`include "npu_assert.svh"
 module npu_softmax #(
   parameter int unsigned ReadBytes = 16  //@ = pe.bank_width  -- bytes of a vector read
 ) (
@@ -321,5 +322,16 @@ module npu_softmax #(
 
   logic unused_bits;
   assign unused_bits = normalized[0];
+
+  // What is asked for stays until it is granted.
+  `NPU_ASSERT_STABLE(ReadStays, rd_valid_o, rd_ready_i, {rd_addr_o, rd_row_o}, clear_i)
+  `NPU_ASSERT_STABLE(TableReadStays, table_valid_o, table_ready_i, table_index_o, clear_i)
+
+  // So does an output.
+  `NPU_ASSERT_STABLE(OutputStays, out_valid_o, out_ready_i, {out_addr_o, out_data_o}, clear_i)
+
+  // Outputs find room, as no more are under way than it takes.
+  `NPU_ASSERT(RoomForOutputs, !(product_valid_q && state_q != StReciprocal) || unused_out_ready)
+  `NPU_ASSERT(FlightInRange, 32'(flight_q) <= OutDepth && !(flight_out && flight_q == '0))
 endmodule : npu_softmax
 `default_nettype wire

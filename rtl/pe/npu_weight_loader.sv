@@ -15,6 +15,7 @@
 //@ endif
 // With `follow` the command has begun with the first row: later rows are requested when the barrier
 // of its wait 1 has counted their bytes.
+`include "npu_assert.svh"
 module npu_weight_loader #(
   parameter int unsigned SliceRows = 4,     // core memory rows per slice
   parameter int unsigned PackedRows = 2,    // the same for int4 weights, at most SliceRows
@@ -89,7 +90,11 @@ module npu_weight_loader #(
   assign bytes   = count - cmd_i.wait1_count;
   assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
 
-  always_ff @(posedge clk) arrived_q <= bytes >> $clog2(RowBytes);
+  // The gated clock is all the enable that it needs.
+  always_ff @(posedge clk) begin
+    //@ unless npu.clock_gating: if (start_i || (active_q && cmd_i.follow))
+    arrived_q <= bytes >> $clog2(RowBytes);
+  end
 
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&
@@ -202,5 +207,13 @@ module npu_weight_loader #(
     //@ unless units.bnn.enabled: .enable_i(clock_runs),
     .clk_o   (clk)
   );
+
+  // A row that is asked for stays the same until it is granted.
+  `NPU_ASSERT_STABLE(RowStays, row_valid_o && !slice_take_i, row_ready_i, row_addr_o,
+                     clear_i || start_i || slice_take_i)
+
+  // A slice is taken when all of it was asked for, and no row lies outside of core memory.
+  `NPU_ASSUME(TakesWholeSlices, !slice_take_i || slice_ready_o)
+  `NPU_ASSERT(RowInRange, !row_valid_o || 32'(row_addr_o) < Rows)
 endmodule : npu_weight_loader
 `default_nettype wire

@@ -52,6 +52,7 @@ void WriteRegisterBlock(const std::filesystem::path& folder) {
   WriteFile(folder / "npu_regs.sv", EmitRegisterBlock());
   std::filesystem::copy_file(testing::kSourceDir / "rtl/cells/npu_clock_gate.sv",
                              folder / "npu_clock_gate.sv");
+  std::filesystem::copy_file(testing::kSourceDir / "rtl/npu_assert.svh", folder / "npu_assert.svh");
 }
 
 /// A module that compares each struct member with the bits it must be.

@@ -15,12 +15,12 @@ trap 'rm -rf "$work"' EXIT
 case $mode in
   library)
     "$npugen" emit "$subject/specs/edge_bnn.yaml" -o "$work/edge" > /dev/null
-    verilator --lint-only -Wall --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
+    verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
       "$work"/edge/rtl/npu_{regs,popcount}.sv "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
-    cd "$work/out" && verilator --lint-only -Wall -f filelist.f
+    cd "$work/out" && verilator --lint-only -Wall --assert -f filelist.f
     ;;
   synthesis)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

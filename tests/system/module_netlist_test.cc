@@ -63,6 +63,7 @@ FileSet Alone(const std::string& module, const std::string& instance) {
     files[path] = all.at(path);
     list += path + "\n";
   }
+  files["rtl/npu_assert.svh"] = all.at("rtl/npu_assert.svh");
   files["rtl/npu_top.sv"] =
       "`default_nettype none\nmodule npu_top (\n  input wire clk_i,\n  output wire [7:0] "
       "any_o\n);\n" +

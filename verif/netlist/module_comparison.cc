@@ -111,7 +111,10 @@ Result<std::string> ViewsLibrary(const std::vector<SourceFile>& sources, const C
                                       "-MAKEFLAGS",   "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
                                       "-o",           std::string("../entry/") + kLibraryName,
                                       "--Mdir",       "obj"};
-  for (const SourceFile& source : sources) command.push_back(source.name);
+  command.push_back("-Irtl");
+  for (const SourceFile& source : sources) {
+    if (source.name.ends_with(".sv")) command.push_back(source.name);
+  }
   command.push_back("glue.cc");
   Key key;
   key.Add(*version);

@@ -169,6 +169,9 @@ Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
     const auto file = emission.find(line);
     if (line.ends_with(".sv") && file != emission.end()) sources.push_back({line, file->second});
   }
+  for (const auto& [path, text] : emission) {
+    if (path.ends_with(".svh")) sources.push_back({path, text});
+  }
   const auto text_of = [&](const std::string& module) -> std::string {
     const auto file = emission.find(fmt::format("rtl/{}.sv", module));
     return file == emission.end() ? "" : file->second;

@@ -42,26 +42,23 @@ constexpr const char* kModels = "models";
 constexpr const char* kRuntime = "runtime";
 constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
+/// The clock gate of an emission, and what stands in for it in models with assertions.
+constexpr const char* kClockGate = "rtl/npu_clock_gate.sv";
+constexpr const char* kProbedClockGate = "verif/sim/npu_clock_gate.sv";
 
 /// Options of verilator besides files and folders. The state at power-up is random: that is for the
 /// constructor and costs no cycle anything. Values that the language leaves unknown (an index
 /// beyond the end) would: they are random in quick models, which tests run.
 std::vector<std::string> VerilatorFlags(const ModelBuildOptions& options) {
-  std::vector<std::string> flags = {"--cc",
-                                    "--x-initial",
-                                    "unique",
-                                    "--x-assign",
-                                    options.quick ? "unique" : "fast",
-                                    "--noassert",
-                                    "-O3",
-                                    "--no-timing",
-                                    "--top-module",
-                                    "npu_top",
-                                    "--prefix",
-                                    kClassName,
-                                    "-Wno-fatal",
-                                    "--output-split",
-                                    "20000"};
+  std::vector<std::string> flags = {
+      "--cc",     "--x-initial", "unique",         "--x-assign", options.quick ? "unique" : "fast",
+      "-O3",      "--no-timing", "--top-module",   "npu_top",    "--prefix",
+      kClassName, "-Wno-fatal",  "--output-split", "20000"};
+  if (options.assertions) {
+    flags.insert(flags.end(), {"--assert", "--flatten"});
+  } else {
+    flags.insert(flags.end(), {"--noassert", "+define+NPU_NO_ASSERTIONS"});
+  }
   if (options.waves) flags.insert(flags.end(), {"--trace-fst", "--trace-structs"});
   return flags;
 }
@@ -190,6 +187,7 @@ std::vector<std::string> CompilerFlags(const ModelBuildOptions& options, Compile
                                     "-DVL_TIME_CONTEXT"};
   if (options.waves) flags.push_back("-DNPU_MODEL_WAVES");
   if (options.netlist) flags.push_back("-DNPU_MODEL_NETLIST");
+  if (options.assertions) flags.push_back("-DNPU_MODEL_ASSERTIONS");
   return flags;
 }
 
@@ -390,6 +388,10 @@ class Builder {
   Status Verilate(std::vector<CompileStep>* steps) {
     for (const auto& [path, text] : files_) {
       if (!path.starts_with("rtl/") && path != "filelist.f") continue;
+      if (options_.assertions && path == kClockGate) {
+        if (Status status = WriteText(folder_ / path, ProbedClockGate()); !status) return status;
+        continue;
+      }
       if (Status status = WriteText(folder_ / path, text); !status) return status;
     }
     std::string sharing = "`verilator_config\n";
@@ -411,6 +413,9 @@ class Builder {
     const std::string makefile =
         ReadAll(folder_ / "obj" / fmt::format("{}_classes.mk", kClassName));
     if (Status status = Improve(makefile); !status) return status;
+    if (options_.assertions) {
+      if (Status status = ListSignals(); !status) return status;
+    }
     for (const char* speed : {"FAST", "SLOW"}) {
       std::vector<std::string> names;
       for (const char* kind : {"CLASSES", "SUPPORT"}) {
@@ -470,7 +475,7 @@ class Builder {
     }
     for (auto& [path, text] : files) DropLocalResets(&text);
     if (!options_.shared_modules.empty()) ShareFunctions(kClassName, &files);
-    if (!options_.waves && !DirectEdges(kClassName, &files)) {
+    if (!options_.waves && !options_.assertions && !DirectEdges(kClassName, &files)) {
       return ToolFailure("the clocks in the code of this version of Verilator are not understood",
                          "Verilator 5.006 is known to work");
     }
@@ -478,6 +483,20 @@ class Builder {
       if (Status status = WriteText(folder_ / path, text); !status) return status;
     }
     return Unit{};
+  }
+
+  static std::string ProbedClockGate() {
+    for (const HarnessSource& source : HarnessSources()) {
+      if (source.path == kProbedClockGate) return std::string(source.text);
+    }
+    return "";
+  }
+
+  /// Writes obj/npu_signals.inc, which npu_model.cc includes.
+  Status ListSignals() {
+    const fs::path obj = folder_ / "obj";
+    return WriteText(obj / "npu_signals.inc",
+                     SignalList(ReadAll(obj / fmt::format("{}___024root.h", kClassName))));
   }
 
   /// The key of an object of Verilator's own library, shared by all models of the same tools.
@@ -590,6 +609,7 @@ Result<BuiltModel> BuildConfigModel(const NpuConfig& config, ModelBuildOptions o
   if (!plan) return plan.errors();
   const Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
+  if (options.assertions) return BuildModel(*files, options);
   if (config.pes() > 1) options.shared_modules.push_back("npu_pe");
   if (config.cores > 1) options.shared_modules.push_back("npu_core");
   return BuildModel(*files, options);

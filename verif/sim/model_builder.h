@@ -21,6 +21,10 @@ struct ModelBuildOptions {
   /// build, runs at a hundredth of the rate, and has no waves. `quick` and `shared_modules` do not
   /// matter.
   bool netlist = false;
+  /// With the assertions of the RTL, and a check of the gated clocks in every cycle: what is wrong
+  /// is printed and ends the process. A tenth of the rate and less, for tests; not with `waves` or
+  /// `netlist`.
+  bool assertions = false;
   bool quick = false;  ///< less optimization: built sooner, runs slower
   int jobs = 0;        ///< compilers at a time; 0: one for each CPU
   /// Modules that become classes of their own, compiled once for all instances: pays off for those

@@ -6,12 +6,15 @@
 // members that simulates the mapped netlist (verif/netlist, NPU_MODEL_NETLIST); the clock loop is
 // here so that a cycle costs no call across the shared object's border.
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <string>
 #include <type_traits>
+#include <vector>
 
 #include "Vnpu_top.h"
 #include "verif/sim/axi_memory.h"
@@ -20,6 +23,9 @@
 #ifndef NPU_MODEL_NETLIST
 #include "Vnpu_top___024root.h"
 #include "verilated.h"
+#endif
+#ifdef NPU_MODEL_ASSERTIONS
+#include "Vnpu_top_npu_gate_probe_pkg.h"
 #endif
 #ifdef NPU_MODEL_WAVES
 #include "verilated_fst_c.h"
@@ -40,6 +46,20 @@ constexpr uint32_t kResetCycles = 8;
 constexpr uint32_t kRegisterTimeout = 10'000;
 constexpr uint32_t kNoAnswer = 255;
 constexpr uint32_t kTags = 65536;
+
+#ifdef NPU_MODEL_ASSERTIONS
+/// A signal of the design in the verilated class.
+struct Signal {
+  const char* name;
+  size_t offset, bytes;
+};
+constexpr Signal kSignals[] = {
+#define NPU_SIGNAL(member) \
+  {#member, offsetof(Vnpu_top___024root, member), sizeof(Vnpu_top___024root::member)},
+#include "npu_signals.inc"
+#undef NPU_SIGNAL
+};
+#endif
 
 npugen::AxiMemoryOptions MemoryOptions(const npu_model_settings& settings, uint32_t bus_bytes) {
   npugen::AxiMemoryOptions options;
@@ -87,6 +107,9 @@ struct npu_model {
                        ? UINT64_MAX
                        : waves_from_ + settings.waves_cycles;
     }
+#endif
+#ifdef NPU_MODEL_ASSERTIONS
+    top_.__PVT__npu_gate_probe_pkg->probe = 0;
 #endif
     HardwareReset();
   }
@@ -303,13 +326,40 @@ struct npu_model {
     recording_ = recorder_->armed();
   }
 
-#if defined(NPU_MODEL_WAVES) || defined(NPU_MODEL_NETLIST)
+#ifdef NPU_MODEL_ASSERTIONS
+  /// The rule of the gated clocks: an edge for the registers whose clocks stand still in this cycle
+  /// changes nothing. Ends the process where it does.
+  void CheckGates() {
+    const char* state = reinterpret_cast<const char*>(top_.rootp);
+    before_.assign(state, state + sizeof(*top_.rootp));
+    top_.rootp->__PVT__npu_gate_probe_pkg->probe = 1;
+    top_.eval();
+    top_.rootp->__PVT__npu_gate_probe_pkg->probe = 0;
+    top_.eval();
+    bool changed = false;
+    for (const Signal& signal : kSignals) {
+      if (std::memcmp(state + signal.offset, &before_[signal.offset], signal.bytes) == 0) continue;
+      std::fprintf(stderr, "cycle %llu: the clock of %s stands still, and it would change\n",
+                   static_cast<unsigned long long>(cycles_), signal.name);
+      changed = true;
+    }
+    if (changed) std::abort();
+  }
+#endif
+
+#if defined(NPU_MODEL_WAVES) || defined(NPU_MODEL_NETLIST) || defined(NPU_MODEL_ASSERTIONS)
   void Settle() {
     top_.clk_i = 0;
     top_.eval();
   }
 
   void Edge() {
+#ifdef NPU_MODEL_ASSERTIONS
+    if (!in_reset_) {
+      top_.eval();
+      CheckGates();
+    }
+#endif
     top_.clk_i = 1;
     top_.eval();
   }
@@ -402,6 +452,9 @@ struct npu_model {
   bool in_reset_ = true;
   bool inputs_changed_ = true;  ///< since they were applied
   bool started_ = false;        ///< the verilated class has been evaluated
+#ifdef NPU_MODEL_ASSERTIONS
+  std::vector<char> before_;  ///< the verilated class before the check of the gates
+#endif
 };
 
 namespace {

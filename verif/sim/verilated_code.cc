@@ -8,6 +8,7 @@
 #include <cctype>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <vector>
 
@@ -398,6 +399,22 @@ bool DirectEdges(const std::string& class_name, std::map<std::string, std::strin
     rewritten = true;
   }
   return rewritten && !TestsTriggersElsewhere(*files);
+}
+
+std::string SignalList(const std::string& root_header) {
+  constexpr std::string_view kTop = "npu_top__DOT__";
+  std::string list;
+  std::istringstream lines(root_header);
+  for (std::string line; std::getline(lines, line);) {
+    // A member is `type/*range*/ name;`.
+    const size_t name = line.find(kTop);
+    const size_t end = line.rfind(';');
+    if (name == std::string::npos || end == std::string::npos || name > end) continue;
+    if (name == 0 || line[name - 1] != ' ' || line.find('(') != std::string::npos) continue;
+    if (line.find("__DOT__npu_", name) != std::string::npos) continue;
+    list += "NPU_SIGNAL(" + line.substr(name, end - name) + ")\n";
+  }
+  return list;
 }
 
 }  // namespace npugen

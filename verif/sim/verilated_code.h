@@ -27,4 +27,8 @@ size_t ShareFunctions(const std::string& class_name, std::map<std::string, std::
 /// constant. False if the code has other clocks or is not understood; then `files` may not be used.
 bool DirectEdges(const std::string& class_name, std::map<std::string, std::string>* files);
 
+/// The signals of a flat model, from the header of its <class_name>___024root: a line
+/// `NPU_SIGNAL(member)` for each. Registers of assertions (npu_assert.svh) are left out.
+std::string SignalList(const std::string& root_header);
+
 }  // namespace npugen

@@ -385,7 +385,7 @@ module npu_load #(
     else if (ar_ready_i) ar_valid_q <= 1'b0;
     if (!rst_ni || clear_i) begin
       check_valid_q <= 1'b0;
-      check_first_q <= 1'b0;
+      check_first_q <= 1'b1;
       alone_q       <= 1'b0;
     end else begin
       if (run_ready) check_valid_q <= run_valid;

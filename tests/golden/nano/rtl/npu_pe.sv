@@ -1006,8 +1006,10 @@ module npu_pe #(
     end else begin
       unique case (state_q)
         StIdle: begin
-          granted_q <= 1'b0;
-          if (cmd_valid) state_q <= StStart;
+          if (cmd_valid) begin
+            state_q   <= StStart;
+            granted_q <= 1'b0;
+          end
         end
         StStart: state_q <= is_lookup ? StTable : StRun;
         StTable: if (load_done) state_q <= StRun;
