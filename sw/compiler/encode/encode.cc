@@ -38,41 +38,13 @@ void CheckFields(const NpuConfig& config, const Command& command, FieldErrors* e
   }
 }
 
-Opcode OpcodeOf(LayerKind kind) {
-  switch (kind) {
-    case LayerKind::kMatmul:
-      return Opcode::kMatmul;
-    case LayerKind::kWindow:
-      return Opcode::kWindow;
-    case LayerKind::kMaxPool:
-      return Opcode::kMaxPool;
-    case LayerKind::kAdd:
-      return Opcode::kAdd;
-    case LayerKind::kMultiply:
-      return Opcode::kMultiply;
-    case LayerKind::kMaximum:
-      return Opcode::kMaximum;
-    case LayerKind::kSquaredDifference:
-      return Opcode::kSquaredDifference;
-    case LayerKind::kLookup:
-      return Opcode::kLookup;
-    case LayerKind::kArgMax:
-      return Opcode::kArgMax;
-    case LayerKind::kSoftmax:
-      return Opcode::kSoftmax;
-    case LayerKind::kCopy:
-      break;
-  }
-  InternalError("copies are DMA commands");
-}
-
 /// The scale of all results stands behind what MATMUL and WINDOW need otherwise.
 uint32_t EntriesOf(const Layer& layer, Opcode opcode) {
   const OpcodeInfo& info = InfoOf(opcode);
-  const bool array = layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow;
+  const bool array = In(layer.opcode, opcodes::kArray);
   const bool bits = layer.binary || layer.thresholds != 0 || layer.pool_bits;
   if (bits) return info.most_entries;
-  if (layer.kind == LayerKind::kMaxPool) return info.least_entries;
+  if (layer.opcode == Opcode::kMaxPool) return info.least_entries;
   return array && !layer.parameters.common_scale ? info.least_entries : info.most_entries;
 }
 
@@ -114,8 +86,8 @@ void SetSumFields(const NpuConfig& config, const ComputeRequest& request, FieldW
 void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
-  const bool matmul = layer.kind == LayerKind::kMatmul;
-  const bool pool = layer.kind == LayerKind::kMaxPool;
+  const bool matmul = layer.opcode == Opcode::kMatmul;
+  const bool pool = layer.opcode == Opcode::kMaxPool;
   const bool swap = layer.window.swap;
   const KernelPart& part = request.part;
   const int64_t in_row = g.FirstInputRow(request.row_begin);
@@ -221,7 +193,7 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
                   FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
-  if (layer.kind == LayerKind::kMatmul) {
+  if (layer.opcode == Opcode::kMatmul) {
     fields->Set(compute::binary, layer.binary ? 1 : 0);
     fields->Set(compute::skip_outside, layer.skip_outside ? 1 : 0);
     fields->Set(compute::gated, layer.parameters.gates.empty() ? 0 : 1);
@@ -234,7 +206,7 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
                         command->Get(compute::positions) > 1;
     fields->Set(compute::skip_window, window ? 1 : 0);
   }
-  if (layer.kind != LayerKind::kMaxPool) {
+  if (layer.opcode != Opcode::kMaxPool) {
     fields->Set(compute::thresholds, layer.thresholds);
     fields->Set(compute::bit_output, layer.bit_output ? 1 : 0);
     if (layer.thresholds == 3) fields->Set(compute::out_plane_step, g.out_plane_bytes());
@@ -253,24 +225,13 @@ void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Comman
   }
 }
 
-bool HasTwoOperands(LayerKind kind) {
-  return kind == LayerKind::kAdd || kind == LayerKind::kMultiply || kind == LayerKind::kMaximum ||
-         kind == LayerKind::kSquaredDifference;
-}
-
-/// Layers whose commands walk over rows of bytes.
-bool IsVector(LayerKind kind) {
-  return HasTwoOperands(kind) || kind == LayerKind::kLookup || kind == LayerKind::kSoftmax ||
-         kind == LayerKind::kArgMax;
-}
-
 /// Element-wise commands see the rows of a tile as one long row where its vectors can be counted.
 void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
   int64_t rows = request.row_end - request.row_begin;
   int64_t row_bytes = g.in_row_bytes();
-  const bool rows_matter = layer.kind == LayerKind::kSoftmax || layer.kind == LayerKind::kArgMax;
+  const bool rows_matter = In(layer.opcode, opcodes::kRows);
   if (!rows_matter && CeilDiv(rows * row_bytes, config.post_width) <= 0xffff) {
     row_bytes *= rows;
     rows = 1;
@@ -281,9 +242,9 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   if (rows > 1) {
     fields->Set(compute::row_step, row_bytes);
     fields->Set(compute::out_row_step,
-                layer.kind == LayerKind::kArgMax ? g.out_row_bytes() : row_bytes);
+                layer.opcode == Opcode::kArgMax ? g.out_row_bytes() : row_bytes);
   }
-  if (layer.kind == LayerKind::kMaximum || layer.kind == LayerKind::kArgMax) {
+  if (layer.opcode == Opcode::kMaximum || layer.opcode == Opcode::kArgMax) {
     fields->Set(compute::minimum, layer.minimum ? 1 : 0);
   }
   if (rows_matter) {
@@ -293,21 +254,21 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   const int64_t vectors = CeilDiv(row_bytes, config.post_width);
   fields->Set(compute::out_w, vectors);
   fields->Set(compute::positions, vectors * rows);
-  if (!HasTwoOperands(layer.kind)) return;
+  if (!In(layer.opcode, opcodes::kTwoOperands)) return;
   fields->Set(compute::b_base, request.in_address[1]);
   if (rows > 1) fields->Set(compute::b_row_step, row_bytes);
   fields->Set(compute::act_min, layer.act_min);
   fields->Set(compute::act_max, layer.act_max);
-  if (layer.kind == LayerKind::kMaximum) return;
+  if (layer.opcode == Opcode::kMaximum) return;
   fields->Set(compute::out_zero_point, layer.out_zero_point);
   fields->Set(compute::a_zero_point, layer.a_zero_point);
   fields->Set(compute::b_zero_point, layer.b_zero_point);
   fields->Set(compute::out_shift, layer.out_shift);
   fields->Set(compute::out_multiplier, layer.out_multiplier);
-  if (layer.kind == LayerKind::kMultiply) return;
+  if (layer.opcode == Opcode::kMultiply) return;
   fields->Set(compute::b_shift, layer.b_shift);
   fields->Set(compute::b_multiplier, layer.b_multiplier);
-  if (layer.kind != LayerKind::kAdd) return;
+  if (layer.opcode != Opcode::kAdd) return;
   fields->Set(compute::a_subtract, layer.a_subtract ? 1 : 0);
   fields->Set(compute::b_subtract, layer.b_subtract ? 1 : 0);
 }
@@ -329,7 +290,8 @@ Access Hull(Space space, PeMask pes, int64_t first, int64_t run,
 Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, FieldErrors* errors) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
-  const Opcode opcode = OpcodeOf(layer.kind);
+  const Opcode opcode = layer.opcode;
+  Check(InfoOf(opcode).engine == EngineKind::kPe, "copies are DMA commands");
   Step step{kFirstPeEngine + static_cast<int>(request.pe),
             Command(opcode, EntriesOf(layer, opcode), static_cast<uint32_t>(layer.tag)),
             {},
@@ -339,7 +301,7 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
   FieldWriter fields(&step.command, errors);
   const PeMask pes = PeBit(request.pe);
   fields.Set(compute::pe_mask, pes);
-  if (IsVector(layer.kind)) {
+  if (!In(opcode, opcodes::kWalks)) {
     SetVectorFields(config, request, &fields);
   } else {
     SetArrayFields(config, request, &fields);

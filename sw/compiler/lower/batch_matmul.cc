@@ -149,7 +149,7 @@ int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, i
 void AppendProduct(LoweringContext& context, const Product& p, int32_t left, int32_t right,
                    int32_t target, int32_t out_zero_point) {
   Layer layer;
-  layer.kind = LayerKind::kMatmul;
+  layer.opcode = Opcode::kMatmul;
   layer.inputs = {left};
   layer.output = target;
   Geometry& g = layer.geometry;

@@ -81,7 +81,7 @@ LowerResult SetChannels(const LoweringContext& context, int32_t op, Layer* layer
                      "its output scale is far too small for its input and weight scales"};
     }
     int64_t sum = 0;
-    const int64_t channels = layer->kind == LayerKind::kWindow ? 1 : g.in_c;
+    const int64_t channels = layer->opcode == Opcode::kWindow ? 1 : g.in_c;
     for (int64_t r = 0; r < g.kernel_h; ++r) {
       for (int64_t k = 0; k < g.kernel_w; ++k) {
         for (int64_t c = 0; c < channels; ++c) sum += weight(o, r, k, c);
@@ -195,7 +195,7 @@ LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunct
                         const RecordFunction& record) {
   const int64_t lanes = context.config.pe_lanes();
   const Geometry& g = layer.geometry;
-  layer.kind = LayerKind::kMatmul;
+  layer.opcode = Opcode::kMatmul;
   if (layer.channels == 0) {
     layer.group_channels = std::min(lanes, g.out_c);
     layer.groups = CeilDiv(g.out_c, layer.group_channels);
@@ -297,10 +297,10 @@ LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, G
   return std::nullopt;
 }
 
-Layer NewLayer(LoweringContext& context, int32_t op, LayerKind kind) {
+Layer NewLayer(LoweringContext& context, int32_t op, Opcode opcode) {
   const Operator& node = context.model.operators[op];
   Layer layer;
-  layer.kind = kind;
+  layer.opcode = opcode;
   layer.inputs = {context.StorageOf(node.inputs[0])};
   layer.output = context.StorageOf(node.outputs[0]);
   return layer;
@@ -320,7 +320,7 @@ LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activ
 LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& filter = context.tensor(node.inputs[1]);
-  Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+  Layer layer = NewLayer(context, op, Opcode::kMatmul);
   if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
   const Geometry g = layer.geometry;
   const int64_t filter_c = filter.shape[3];
@@ -342,7 +342,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const ConvOptions& options = std::get<ConvOptions>(node.options);
   const Tensor& filter = context.tensor(node.inputs[1]);
-  Layer layer = NewLayer(context, op, LayerKind::kWindow);
+  Layer layer = NewLayer(context, op, Opcode::kWindow);
   if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
   const Geometry g = layer.geometry;
   if (g.out_c % g.in_c != 0) {
@@ -355,7 +355,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   if (multiplier != 1 || g.in_c == 1 || !ChooseWindow(context.config, &layer)) {
     // Lanes of WINDOW work on channels of their own; otherwise a convolution with zeros between
     // channels does, and with one input channel there are none.
-    layer.kind = LayerKind::kMatmul;
+    layer.opcode = Opcode::kMatmul;
     return FinishDense(context, op, std::move(layer), options.activation,
                        [=](int64_t o, int64_t row, int64_t column, int64_t c) {
                          return o / multiplier == c ? value(o, row, column) : int8_t{0};
@@ -377,7 +377,7 @@ LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
   if (filter.shape.size() != 2 || static_cast<int64_t>(filter.data.size()) != filter.elements()) {
     return Refusal{DiagnosticCode::kCompileOperator, "the weights are not a constant matrix", ""};
   }
-  Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+  Layer layer = NewLayer(context, op, Opcode::kMatmul);
   Geometry& g = layer.geometry;
   g.in_c = filter.shape[1];
   g.out_c = filter.shape[0];
@@ -434,7 +434,7 @@ LowerResult LowerTransposeConv(LoweringContext& context, int32_t op) {
   Layer copy = NewCopy(target);
   for (const Phase& y : phases[0]) {
     for (const Phase& x : phases[1]) {
-      Layer layer = NewLayer(context, op, LayerKind::kMatmul);
+      Layer layer = NewLayer(context, op, Opcode::kMatmul);
       Geometry& g = layer.geometry;
       g.images = in[0];
       g.in_h = in[1];

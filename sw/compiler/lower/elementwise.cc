@@ -112,9 +112,9 @@ int32_t BroadcastTo(LoweringContext& context, int32_t number, const std::vector<
   return target;
 }
 
-Layer TwoOperandLayer(LayerKind kind, const Tensor& output) {
+Layer TwoOperandLayer(Opcode opcode, const Tensor& output) {
   Layer layer;
-  layer.kind = kind;
+  layer.opcode = opcode;
   SetRows(output.shape, &layer.geometry);
   layer.out_zero_point = output.zero_point();
   return layer;
@@ -122,11 +122,11 @@ Layer TwoOperandLayer(LayerKind kind, const Tensor& output) {
 
 namespace {
 
-/// A layer of `kind` of the operands, broadcast, with zero points; fused activations are set.
-LowerResult SetOperands(LoweringContext& context, const Operator& node, LayerKind kind,
+/// A layer of `opcode` of the operands, broadcast, with zero points; fused activations are set.
+LowerResult SetOperands(LoweringContext& context, const Operator& node, Opcode opcode,
                         Layer* layer) {
   const Tensor& output = context.tensor(node.outputs[0]);
-  *layer = TwoOperandLayer(kind, output);
+  *layer = TwoOperandLayer(opcode, output);
   for (int32_t input : node.inputs) {
     layer->inputs.push_back(BroadcastTo(context, input, output.shape));
   }
@@ -149,11 +149,11 @@ LowerResult SetOperands(LoweringContext& context, const Operator& node, LayerKin
 using AlignedFactors = std::optional<AddMultipliers> (*)(float, float, float);
 
 /// ADD, SUB, SQUARED_DIFFERENCE: operands are brought to one scale.
-LowerResult LowerAligned(LoweringContext& context, int32_t op, LayerKind kind,
+LowerResult LowerAligned(LoweringContext& context, int32_t op, Opcode opcode,
                          AlignedFactors factors, bool subtract) {
   const Operator& node = context.model.operators[op];
   Layer layer;
-  if (LowerResult refusal = SetOperands(context, node, kind, &layer)) return refusal;
+  if (LowerResult refusal = SetOperands(context, node, opcode, &layer)) return refusal;
   layer.b_subtract = subtract;
   const float first = context.tensor(node.inputs[0]).scale();
   const float second = context.tensor(node.inputs[1]).scale();
@@ -168,7 +168,7 @@ LowerResult LowerAligned(LoweringContext& context, int32_t op, LayerKind kind,
 LowerResult LowerExtreme(LoweringContext& context, int32_t op, bool minimum) {
   Layer layer;
   if (LowerResult refusal =
-          SetOperands(context, context.model.operators[op], LayerKind::kMaximum, &layer)) {
+          SetOperands(context, context.model.operators[op], Opcode::kMaximum, &layer)) {
     return refusal;
   }
   layer.minimum = minimum;
@@ -179,16 +179,16 @@ LowerResult LowerExtreme(LoweringContext& context, int32_t op, bool minimum) {
 }  // namespace
 
 LowerResult LowerAdd(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, LayerKind::kAdd, ComputeAddMultipliers, false);
+  return LowerAligned(context, op, Opcode::kAdd, ComputeAddMultipliers, false);
 }
 
 LowerResult LowerSub(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, LayerKind::kAdd, ComputeSubMultipliers, true);
+  return LowerAligned(context, op, Opcode::kAdd, ComputeSubMultipliers, true);
 }
 
 LowerResult LowerSquaredDifference(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, LayerKind::kSquaredDifference,
-                      ComputeSquaredDifferenceMultipliers, false);
+  return LowerAligned(context, op, Opcode::kSquaredDifference, ComputeSquaredDifferenceMultipliers,
+                      false);
 }
 
 LowerResult LowerMaximum(LoweringContext& context, int32_t op) {
@@ -202,8 +202,7 @@ LowerResult LowerMinimum(LoweringContext& context, int32_t op) {
 LowerResult LowerMul(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
-  if (LowerResult refusal = SetOperands(context, node, LayerKind::kMultiply, &layer))
-    return refusal;
+  if (LowerResult refusal = SetOperands(context, node, Opcode::kMultiply, &layer)) return refusal;
   const std::optional<QuantizedMultiplier> factor =
       MulMultiplier(context.tensor(node.inputs[0]).scale(), context.tensor(node.inputs[1]).scale(),
                     context.tensor(node.outputs[0]).scale());

@@ -17,7 +17,7 @@ void SetRows(const std::vector<int32_t>& shape, Geometry* geometry);
 int32_t BroadcastTo(LoweringContext& context, int32_t tensor, const std::vector<int32_t>& shape);
 
 /// A layer of two operands with rows and zero point of `output`.
-Layer TwoOperandLayer(LayerKind kind, const Tensor& output);
+Layer TwoOperandLayer(Opcode opcode, const Tensor& output);
 
 /// Appends a look-up of every byte of `input`.
 void AppendLookup(LoweringContext& context, int32_t input, int32_t output,

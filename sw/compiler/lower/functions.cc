@@ -93,7 +93,7 @@ LowerResult LowerSigmoid(LoweringContext& context, int32_t op, int64_t (*inside)
 void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
                   const std::vector<int32_t>& shape, std::vector<uint8_t> table) {
   Layer layer;
-  layer.kind = LayerKind::kLookup;
+  layer.opcode = Opcode::kLookup;
   layer.inputs = {input};
   layer.output = output;
   SetRows(shape, &layer.geometry);
@@ -213,7 +213,7 @@ LowerResult LowerPrelu(LoweringContext& context, int32_t op) {
   AppendLookup(context, x, negative, output.shape,
                Tabulate(TensorType::kInt8, TensorType::kInt8,
                         [&](int32_t q) -> int64_t { return std::min(q, zero); }));
-  Layer multiply = TwoOperandLayer(LayerKind::kMultiply, output);
+  Layer multiply = TwoOperandLayer(Opcode::kMultiply, output);
   multiply.inputs = {negative, BroadcastTo(context, node.inputs[1], output.shape)};
   multiply.output = product;
   multiply.a_zero_point = zero;
@@ -222,7 +222,7 @@ LowerResult LowerPrelu(LoweringContext& context, int32_t op) {
   multiply.out_shift = p->alpha.shift;
   context.lowered.layers.push_back(std::move(multiply));
   // The sum of both is exact: factors of one half, then of 2^-18.
-  Layer add = TwoOperandLayer(LayerKind::kAdd, output);
+  Layer add = TwoOperandLayer(Opcode::kAdd, output);
   add.inputs = {positive, product};
   add.output = context.StorageOf(node.outputs[0]);
   add.a_zero_point = add.b_zero_point = out_zero;
@@ -239,7 +239,7 @@ LowerResult LowerSoftmax(LoweringContext& context, int32_t op) {
       ComputeSoftmaxParameters(std::get<SoftmaxOptions>(node.options).beta, input.scale());
   if (!parameters) return Refusal{DiagnosticCode::kCompileLimit, "beta or scale is too small", ""};
   Layer layer;
-  layer.kind = LayerKind::kSoftmax;
+  layer.opcode = Opcode::kSoftmax;
   layer.inputs = {context.StorageOf(node.inputs[0])};
   layer.output = context.StorageOf(node.outputs[0]);
   Geometry& g = layer.geometry;

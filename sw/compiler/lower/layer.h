@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
 #include "sw/model/model.h"
@@ -23,21 +24,6 @@ struct Storage {
   int32_t first_layer = -1;       ///< that writes it (or reads it: inputs, constants); -1: unused
   int32_t last_layer = -1;        ///< that uses it
   bool in_memory = false;         ///< never stays in PE memory (Parameters::storage reads it)
-};
-
-/// The commands of docs/machine.md; kCopy is any rearrangement of bytes by the DMA.
-enum class LayerKind : uint8_t {
-  kMatmul,
-  kWindow,
-  kMaxPool,
-  kAdd,
-  kMultiply,
-  kMaximum,
-  kSquaredDifference,
-  kLookup,
-  kSoftmax,
-  kArgMax,
-  kCopy
 };
 
 /// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k *
@@ -122,11 +108,11 @@ struct CopyBox {
 
 /// One macro-operation, before tiling.
 struct Layer {
-  int32_t op = 0;   ///< position in Model::operators
-  int32_t tag = 0;  ///< of its commands: position in the model file
-  LayerKind kind = LayerKind::kMatmul;
-  std::vector<int32_t> inputs;  ///< storages; ADD: first and second operand of the hardware
-  int32_t output = 0;           ///< storage
+  int32_t op = 0;                   ///< position in Model::operators
+  int32_t tag = 0;                  ///< of its commands: position in the model file
+  Opcode opcode = Opcode::kMatmul;  ///< of its commands; kLoad: the DMA copies `boxes`
+  std::vector<int32_t> inputs;      ///< storages; ADD: first and second operand of the hardware
+  int32_t output = 0;               ///< storage
   Geometry geometry;
 
   // Loops over the kernel: slices per group = k0_count * k1_count * k2_count.
@@ -163,6 +149,8 @@ struct Layer {
   /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;
 
+  /// Whether the layer rearranges bytes, by any LOADs and STOREs, and no PE computes.
+  bool copies() const { return opcode == Opcode::kLoad; }
   int64_t slices() const { return k0_count * k1_count * k2_count; }
   /// Whether parts of the kernel cannot be commands of their own.
   bool indivisible() const { return shift_sums || gather; }

@@ -81,7 +81,7 @@ View Broadcast(const View& view, const std::vector<int64_t>& shape) {
 
 Layer NewCopy(int32_t output, uint8_t fill) {
   Layer layer;
-  layer.kind = LayerKind::kCopy;
+  layer.opcode = Opcode::kLoad;
   layer.output = output;
   layer.fill = fill;
   return layer;

@@ -249,7 +249,7 @@ bool ChooseSum(const NpuConfig& config, Layer* layer) {
 LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
-  layer.kind = LayerKind::kMaxPool;
+  layer.opcode = Opcode::kMaxPool;
   if (LowerResult refusal = SetPoolGeometry(context, op, &layer)) return refusal;
   const Geometry& g = layer.geometry;
   if (g.kernel_h > kLargestLoopCount || g.kernel_w > kLargestLoopCount) {
@@ -272,7 +272,7 @@ LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
 LowerResult LowerAveragePool2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
-  layer.kind = LayerKind::kWindow;
+  layer.opcode = Opcode::kWindow;
   layer.average = true;
   if (LowerResult refusal = SetPoolGeometry(context, op, &layer)) return refusal;
   layer.output = context.StorageOf(node.outputs[0]);
@@ -405,9 +405,9 @@ bool ChooseCut(const NpuConfig& config, const Reduction& reduction, Layer* layer
       if (reduced[1] % rows != 0) continue;
       reduction.SetGeometry(rows, reduced[1] / rows, &layer->geometry);
     }
-    if (layer->kind == LayerKind::kWindow) {
+    if (layer->opcode == Opcode::kWindow) {
       found = ChooseWindow(config, layer);
-    } else if (layer->kind == LayerKind::kMaxPool) {
+    } else if (layer->opcode == Opcode::kMaxPool) {
       found = g.kernel_h <= kLargestLoopCount && g.kernel_w <= kLargestLoopCount;
     } else {
       found = CeilDiv(g.kernel_w, config.simd) <= 0xffff && g.kernel_h <= kLargestLoopCount;
@@ -429,7 +429,7 @@ LowerResult LowerSums(LoweringContext& context, int32_t op, const Reduction& red
   Layer layer;
   layer.inputs = {reduction.source};
   layer.output = context.StorageOf(node.outputs[0]);
-  layer.kind = reduction.kept[2] == 1 ? LayerKind::kMatmul : LayerKind::kWindow;
+  layer.opcode = reduction.kept[2] == 1 ? Opcode::kMatmul : Opcode::kWindow;
   layer.out_zero_point = context.tensor(node.outputs[0]).zero_point();
   if (multiplier.shift > 31 || multiplier.shift < -31) {
     return Refusal{DiagnosticCode::kCompileLimit,
@@ -439,7 +439,7 @@ LowerResult LowerSums(LoweringContext& context, int32_t op, const Reduction& red
   const ParameterRecord record{static_cast<int32_t>(-int64_t{input.zero_point()} * reduction.count),
                                multiplier.multiplier, multiplier.shift};
   layer.regions = {Region{0, layer.geometry.out_h, 0, layer.geometry.out_w, 0}};
-  if (layer.kind == LayerKind::kMatmul) {
+  if (layer.opcode == Opcode::kMatmul) {
     return AppendDense(
         context, std::move(layer), [](int64_t, int64_t, int64_t, int64_t) { return int8_t{1}; },
         [&](int64_t) { return record; });
@@ -455,7 +455,7 @@ LowerResult LowerExtremes(LoweringContext& context, int32_t op, bool minimum) {
   Layer layer;
   layer.inputs = {reduction.source};
   layer.output = context.StorageOf(context.model.operators[op].outputs[0]);
-  layer.kind = LayerKind::kMaxPool;
+  layer.opcode = Opcode::kMaxPool;
   layer.minimum = minimum;
   layer.fill = minimum ? 0x7f : 0x80;
   if (!ChooseCut(context.config, reduction, &layer)) return TooManyElements(reduction);
@@ -476,7 +476,7 @@ LowerResult LowerArg(LoweringContext& context, int32_t op, bool minimum) {
   const std::vector<Run> runs = RunsOf(input.shape, {axis});
   const bool last = runs.empty() || runs.back().reduced || input.shape[axis] == 1;
   Layer layer;
-  layer.kind = LayerKind::kArgMax;
+  layer.opcode = Opcode::kArgMax;
   layer.minimum = minimum;
   layer.inputs = {last ? context.StorageOf(node.inputs[0])
                        : MoveBehind(context, node.inputs[0], {axis})};

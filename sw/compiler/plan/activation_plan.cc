@@ -37,14 +37,14 @@ int64_t InputTileBytes(const Layer& layer, int64_t rows) {
 
 /// Bytes that it writes.
 int64_t OutputTileBytes(const Layer& layer, int64_t rows) {
-  if (layer.kind == LayerKind::kCopy) return rows * kCopyUnit;
+  if (layer.copies()) return rows * kCopyUnit;
   return std::min(rows, layer.geometry.out_h) * layer.geometry.out_row_bytes();
 }
 
 /// Whether each output row depends on nothing but the same row of the inputs.
 bool IsRowLocal(const Layer& layer) {
   const Geometry& g = layer.geometry;
-  return layer.kind != LayerKind::kCopy && g.kernel_h == 1 && g.stride_h == 1 && g.pad_top == 0 &&
+  return !layer.copies() && g.kernel_h == 1 && g.stride_h == 1 && g.pad_top == 0 &&
          g.in_h == g.out_h;
 }
 
@@ -146,7 +146,7 @@ void Planner::Distribute() {
 /// Rows of the largest share of a group within an image.
 int64_t Planner::MostRows(const LayerGroup& group) const {
   const Layer& layer = lowered_.layers[group.last];
-  if (layer.kind == LayerKind::kCopy) {
+  if (layer.copies()) {
     return CeilDiv(lowered_.storages[layer.output].bytes, kCopyUnit);
   }
   int64_t most = 1;
@@ -172,7 +172,7 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
     const Layer& layer = lowered_.layers[l];
     add(layer.output, OutputTileBytes(layer, rows));
     // The sources of a copy need no buffer: the DMA reads them where they are.
-    if (layer.kind == LayerKind::kCopy) continue;
+    if (layer.copies()) continue;
     for (int32_t input : layer.inputs) add(input, InputTileBytes(layer, rows));
     rows = InputRows(layer.geometry, rows);
   }
@@ -192,7 +192,7 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
       (keep_tensors && !storage.tensors.empty()) || storage.last_layer != number + 1) {
     return false;
   }
-  if (layer.kind == LayerKind::kCopy || next.kind == LayerKind::kCopy ||
+  if (layer.copies() || next.copies() ||
       std::find(next.inputs.begin(), next.inputs.end(), layer.output) == next.inputs.end() ||
       layer.geometry.images != next.geometry.images || layer.geometry.out_h != next.geometry.in_h ||
       layer.geometry.out_row_bytes() != next.geometry.in_row_bytes()) {
@@ -451,7 +451,7 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   };
   const int64_t all = MostRows(group);
   const Layer& layer = lowered_.layers[group.last];
-  if (layer.geometry.images == 1 && layer.kind != LayerKind::kCopy) {
+  if (layer.geometry.images == 1 && !layer.copies()) {
     if (std::optional<TilePlan> whole = try_rows(all, 1)) {
       // Everything fits at once; in several tiles, transfers run beside the work of others.
       const int64_t tiles = std::clamp<int64_t>(

@@ -17,7 +17,7 @@ using timing::kCalibration;
 /// cycle per position.
 int64_t Cost(const Layer& layer, const NpuConfig& config, int64_t rows, int64_t groups) {
   const int64_t positions = rows * layer.geometry.out_w;
-  if (layer.kind != LayerKind::kMatmul) return positions * groups;
+  if (layer.opcode != Opcode::kMatmul) return positions * groups;
   const int64_t tile = config.accumulators;
   const int64_t load = SliceRows(config, layer);
   const int64_t rest = positions % tile;
@@ -31,25 +31,25 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
   const int64_t rows = g.images * g.out_h;
   const double vectors = static_cast<double>(CeilDiv(rows * g.in_row_bytes(), config.post_width));
   const int64_t words = CeilDiv(g.in_row_bytes(), config.pe_bank_bytes);
-  switch (layer.kind) {
-    case LayerKind::kMatmul:
+  switch (layer.opcode) {
+    case Opcode::kMatmul:
       return static_cast<double>(Cost(layer, config, rows, layer.groups) * layer.slices() *
                                  (layer.binary ? g.in_planes : 1));
-    case LayerKind::kWindow:
+    case Opcode::kWindow:
       return WindowCost(config, layer);
-    case LayerKind::kMaxPool:
+    case Opcode::kMaxPool:
       return static_cast<double>(rows * g.out_w * layer.groups * layer.window.rows *
                                  layer.window.columns);
-    case LayerKind::kLookup:
+    case Opcode::kLookup:
       return vectors * std::max(2.0, static_cast<double>(config.post_width) / config.lookup_ports);
-    case LayerKind::kSoftmax:
+    case Opcode::kSoftmax:
       // Three passes over the row's words, two of which take its bytes one by one.
       return static_cast<double>(rows * (3 * words * (kCalibration.softmax_vector + 1) +
                                          2 * g.in_row_bytes() + kCalibration.softmax_reciprocal));
-    case LayerKind::kArgMax:
+    case Opcode::kArgMax:
       return static_cast<double>(rows * (words * kCalibration.argmax_vector + g.in_row_bytes() +
                                          kCalibration.argmax_write));
-    case LayerKind::kCopy:
+    case Opcode::kLoad:
       return 0;
     default:
       return 2 * vectors;

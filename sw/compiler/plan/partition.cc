@@ -16,15 +16,12 @@ Range PartOf(int64_t total, int64_t parts, int64_t index) {
   return {total * index / parts, total * (index + 1) / parts};
 }
 
-bool HasGroups(const Layer& layer) {
-  return layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow ||
-         layer.kind == LayerKind::kMaxPool;
-}
+bool HasGroups(const Layer& layer) { return In(layer.opcode, opcodes::kWalks); }
 
 }  // namespace
 
 bool KeepsChannels(const Layer& layer) {
-  return layer.kind == LayerKind::kWindow || layer.kind == LayerKind::kMaxPool;
+  return layer.opcode == Opcode::kWindow || layer.opcode == Opcode::kMaxPool;
 }
 
 Range Hull(const Range& a, const Range& b) {
@@ -118,8 +115,7 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
       for (int last = 0; last < 2; ++last) {
         if (best[l - 1][last] >= kNever) continue;
         const double exchange =
-            reads && config.pes() > 1 && before.kind != LayerKind::kCopy &&
-                    layer.kind != LayerKind::kCopy
+            reads && config.pes() > 1 && !before.copies() && !layer.copies()
                 ? ExchangeCycles(before, kSplits[last], layer, kSplits[split], config)
                 : 0;
         const double total = best[l - 1][last] + exchange + cycles;
@@ -134,7 +130,7 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
   int split = count > 0 && best[count - 1][1] < best[count - 1][0] ? 1 : 0;
   for (size_t l = count; l-- > 0;) {
     const Layer& layer = lowered.layers[l];
-    if (layer.kind == LayerKind::kCopy) {
+    if (layer.copies()) {
       partitions[l].split = Split::kCopy;
       partitions[l].shares.resize(config.pes());
     } else {

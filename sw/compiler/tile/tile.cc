@@ -260,13 +260,12 @@ void Tiler::Exchange(int32_t number) {
 int64_t Tiler::MostRows(const Layer& layer) const {
   const Geometry& g = layer.geometry;
   int64_t rows = kLargestCount;
-  if (layer.kind == LayerKind::kMatmul || layer.kind == LayerKind::kWindow ||
-      layer.kind == LayerKind::kMaxPool) {
+  if (In(layer.opcode, opcodes::kWalks)) {
     rows = std::min(rows, kLargestCount * config_.accumulators / g.out_w);
     rows = std::min(rows, ((int64_t{1} << 24) - 1) / g.out_w);
     rows = std::min(rows, (kLargestCount - (g.kernel_h - 1) * g.dilation_h - 1) / g.stride_h + 1);
     if (g.stride_h > 255) rows = 1;
-  } else if (layer.kind == LayerKind::kSoftmax) {
+  } else if (layer.opcode == Opcode::kSoftmax) {
     rows = std::min(rows, ((int64_t{1} << 24) - 1) / g.in_row_bytes());
   }
   return std::max<int64_t>(rows, 1);
@@ -668,13 +667,13 @@ Result<std::vector<Step>> Tiler::Run() {
     const TilePlan& tile = activations_.tiles[g];
     const Layer& layer = lowered_.layers[group.last];
     field_errors_.clear();
-    const bool whole = layer.kind != LayerKind::kCopy && tile.operands.empty();
+    const bool whole = !layer.copies() && tile.operands.empty();
     for (int32_t l = group.first; l <= group.last && !whole; ++l) {
       for (int32_t input : lowered_.layers[l].inputs) {
         LoadResident(input, static_cast<uint32_t>(lowered_.layers[l].tag));
       }
     }
-    if (layer.kind == LayerKind::kCopy) {
+    if (layer.copies()) {
       EmitCopy(layer, tile);
     } else if (whole) {
       EmitWhole(group.last);
@@ -682,7 +681,7 @@ Result<std::vector<Step>> Tiler::Run() {
       EmitTiles(group, tile);
     }
     for (int32_t l = group.first; l <= group.last; ++l) {
-      if (layer.kind != LayerKind::kCopy) Exchange(l);
+      if (!layer.copies()) Exchange(l);
     }
     if (!field_errors_.empty()) {
       const std::set<std::string> unique(field_errors_.begin(), field_errors_.end());
