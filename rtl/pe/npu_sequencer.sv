@@ -67,8 +67,9 @@ module npu_sequencer #(
   output wire  [Ports-1:0]                stage_clip_o,   // bytes that count lie outside the tensor
   output wire  [ByteW*Ports-1:0]          stage_low_o,    // first byte inside the tensor
   output wire  [ByteW*Ports-1:0]          stage_high_o,   // behind the last byte inside the tensor
-  output wire  [ByteW*Ports-1:0]          stage_length_o, // bytes that count, of gathered vectors
-  output wire  [ByteW*Ports-1:0]          stage_place_o,  // where they go in the slice's operand
+  output wire  [Ports-1:0]                stage_gather_o, // ports of a gathered operand,
+  output wire  [ByteW*Ports-1:0]          stage_length_o, // bytes of theirs that count,
+  output wire  [ByteW*Ports-1:0]          stage_place_o,  // where they go in it
   output wire                             stage_swap_o,   // first vector of a slice
   output wire                             stage_last_o,   // last vector of its position
   output wire                             stage_first_o,  // first vector of its position
@@ -77,7 +78,7 @@ module npu_sequencer #(
   //@ if units.bnn.enabled
   output wire                             stage_second_o, // the slice is of the second plane
   output wire                             stage_double_o, // the first plane's sums are complete
-  output wire  [Ports-1:0]                stage_lower_o,  // ports with vectors of the second plane
+  output wire  [Ports-1:0]                stage_lower_o,  // ports of the second plane's operand
   output wire  [15:0]                     stage_slice_o,
   // second pass with skip_window
   output wire                             skip_pass_o,
@@ -670,7 +671,6 @@ module npu_sequencer #(
   end
   assign stage_second_o = stage_second_q;
   assign stage_double_o = stage_double_q;
-  assign stage_lower_o  = stage_lower_q;
   assign stage_slice_o  = stage_slice_q;
   assign skip_pass_o    = skip_pass;
   assign skip_step_o    = skip_pass && grant;
@@ -699,6 +699,15 @@ module npu_sequencer #(
       stage_half_q  <= half_q;
       stage_index_q <= index_q;
     end
+  end
+
+  for (genvar p = 0; p < Ports; p++) begin : gen_gather
+    //@ if units.bnn.enabled
+    // Vectors of the second plane wait for their pass.
+    assign stage_gather_o[p] = CountW'(p) < stage_count_q && !(SkipWindow > 1 && stage_lower_q[p]);
+    assign stage_lower_o[p]  = CountW'(p) < stage_count_q && stage_lower_q[p];
+    //@ endif
+    //@ unless units.bnn.enabled: assign stage_gather_o[p] = CountW'(p) < stage_count_q;
   end
 
   always_comb begin
