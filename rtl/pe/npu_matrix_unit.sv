@@ -336,5 +336,8 @@ module npu_matrix_unit #(
     .sums_o          (result_sums_o),
     .records_o       (result_records_o)
   );
+
+  logic unused_rows;  // those of cores without tables
+  assign unused_rows = ^row_data;
 endmodule : npu_matrix_unit
 `default_nettype wire
