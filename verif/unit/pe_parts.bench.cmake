@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# The modules that npu_pe wires, one by one.
+npugen_bench(NAME row_port TOP npu_row_port TEST row_port_test.cc
+  RTL npu_row_writer.sv npu_row_port.sv
+  VARIANTS r64b16:RowBytes=64,Rows=32,BusBytes=16,Cores=1 r8b8:RowBytes=8,Rows=64,BusBytes=8,Cores=2
+           r32b4:RowBytes=32,Rows=16,BusBytes=4,Cores=16)
+npugen_bench(NAME result_chunk TOP npu_result_chunk TEST result_chunk_test.cc RTL npu_result_chunk.sv
+  VARIANTS c1l16:Cores=1,Lanes=16,PostWidth=16 c2l3:Cores=2,Lanes=3,PostWidth=4 c4l8:Cores=4,Lanes=8,PostWidth=8)
+npugen_bench(NAME operands TOP npu_operands TEST operands_test.cc LIBRARIES npugen_arch
+  RTL npu_operands.sv
+  VARIANTS s16p4:WordBytes=16,Simd=16,Accumulators=16,Ports=4 s4p1:WordBytes=8,Simd=4,Accumulators=16,Ports=1
+           s5p3:WordBytes=16,Simd=5,Accumulators=5,Ports=3)
+npugen_bench(NAME bit_operands TOP npu_bit_operands TEST bit_operands_test.cc
+  RTL npu_ram_1r1w.sv npu_bit_operands.sv
+  VARIANTS w16:WordBytes=16,Simd=16,Accumulators=16,Ports=4,SkipWindow=16,SkipSlices=32
+           w4:WordBytes=16,Simd=5,Accumulators=6,Ports=2,SkipWindow=4,SkipSlices=5
+           w1:WordBytes=8,Simd=4,Accumulators=16,Ports=1,SkipWindow=1,SkipSlices=1)
