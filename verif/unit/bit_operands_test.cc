@@ -83,8 +83,7 @@ class BitOperands : public testing::Test {
           SetBits(&dut_.vectors_i, 8 * (kWord * p + byte), 8, value);
           if (byte >= length[r]) continue;
           operand.bytes[place + byte] = value;
-          first.valid[place + byte] =
-              !dut_.skip_outside_i || (byte >= low[r] && byte < high[r]);
+          first.valid[place + byte] = !dut_.skip_outside_i || (byte >= low[r] && byte < high[r]);
         }
       }
       dut_.valid_i = 1;

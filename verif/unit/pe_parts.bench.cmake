@@ -15,3 +15,12 @@ npugen_bench(NAME bit_operands TOP npu_bit_operands TEST bit_operands_test.cc
   VARIANTS w16:WordBytes=16,Simd=16,Accumulators=16,Ports=4,SkipWindow=16,SkipSlices=32
            w4:WordBytes=16,Simd=5,Accumulators=6,Ports=2,SkipWindow=4,SkipSlices=5
            w1:WordBytes=8,Simd=4,Accumulators=16,Ports=1,SkipWindow=1,SkipSlices=1)
+npugen_bench(NAME vector_buffer TOP npu_vector_buffer TEST vector_buffer_test.cc LIBRARIES npugen_arch
+  RTL npu_pool_bits.sv npu_vector_buffer.sv
+  VARIANTS p16:PostWidth=16,WordBytes=16 p4:PostWidth=4,WordBytes=8 p1:PostWidth=1,WordBytes=4)
+npugen_bench(NAME vector_units TOP npu_vector_units TEST vector_units_test.cc LIBRARIES npugen_arch
+  RTL npu_ram_1r1w.sv npu_fifo.sv npu_lookup.sv npu_softmax.sv npu_argmax.sv npu_vector_units.sv
+  SYNTHESIS_RTL npu_booth.sv
+  VARIANTS p16:MemBytes=4096,WordBytes=16,PostWidth=16,LookupPorts=4,RowBytes=64,Rows=64
+           p4:MemBytes=4096,WordBytes=8,PostWidth=4,LookupPorts=1,RowBytes=16,Rows=128
+           p1:MemBytes=4096,WordBytes=4,PostWidth=1,LookupPorts=1,RowBytes=4,Rows=512)

@@ -22,8 +22,7 @@ using Memory = std::vector<std::vector<uint8_t>>;  // of each core
 
 class RowPort : public testing::Test {
  protected:
-  RowPort()
-      : accepted_(kCores, std::vector<uint8_t>(kRows * kRowBytes)), written_(accepted_) {
+  RowPort() : accepted_(kCores, std::vector<uint8_t>(kRows * kRowBytes)), written_(accepted_) {
     dut_.rst_ni = 0;
     dut_.eval();
     Edge();
@@ -79,7 +78,8 @@ class RowPort : public testing::Test {
     if (served >= 0) {
       // Records before weights before tables, and one at a time.
       for (int client = 0; client < served; ++client) ASSERT_FALSE(asking_[client]);
-      for (int client = served + 1; client < 3; ++client) ASSERT_FALSE(asking_[client] && ready[client]);
+      for (int client = served + 1; client < 3; ++client)
+        ASSERT_FALSE(asking_[client] && ready[client]);
       ASSERT_EQ(dut_.read_row_o, row_[served]);
       ASSERT_EQ(dut_.write_o, 0u);
       for (uint32_t core = 0; core < kCores; ++core) {
