@@ -36,6 +36,7 @@ class BitOperands : public testing::Test {
   ~BitOperands() override { dut_.final(); }
 
   void Edge() {
+    dut_.eval();
     dut_.clk_i = 1;
     dut_.eval();
     dut_.clk_i = 0;

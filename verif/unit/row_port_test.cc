@@ -31,6 +31,7 @@ class RowPort : public testing::Test {
   ~RowPort() override { dut_.final(); }
 
   void Edge() {
+    dut_.eval();
     dut_.clk_i = 1;
     dut_.eval();
     dut_.clk_i = 0;

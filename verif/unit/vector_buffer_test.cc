@@ -35,6 +35,7 @@ class VectorBuffer : public testing::Test {
   ~VectorBuffer() override { dut_.final(); }
 
   void Edge() {
+    dut_.eval();
     dut_.clk_i = 1;
     dut_.eval();
     dut_.clk_i = 0;
