@@ -29,3 +29,13 @@ npugen_bench(NAME sequencer TOP npu_sequencer TEST sequencer_test.cc LIBRARIES n
   VARIANTS s16p4:MemBytes=32768,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16
            s4p1:MemBytes=8192,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,Ports=1,SkipWindow=1
            s5p3:MemBytes=8192,WordBytes=16,Simd=5,Accumulators=5,PostWidth=4,Ports=3,SkipWindow=4)
+npugen_bench(NAME results TOP npu_results TEST results_test.cc LIBRARIES npugen_arch
+  RTL npu_requantize.sv npu_postprocess.sv npu_threshold.sv npu_output_walker.sv npu_pool_bits.sv
+      npu_vector_buffer.sv npu_results.sv
+  SYNTHESIS_RTL npu_booth.sv
+  VARIANTS l16p16:MemBytes=8192,WordBytes=16,PeLanes=16,PostWidth=16,WriteDepth=12
+           l10p4:MemBytes=4096,WordBytes=8,PeLanes=10,PostWidth=4,WriteDepth=12)
+npugen_bench(NAME pe_control TOP npu_pe_control TEST pe_control_test.cc LIBRARIES npugen_stream npugen_arch
+  RTL npu_ram_1r1w.sv npu_ram_fifo.sv npu_waits.sv npu_command_queue.sv npu_pe_control.sv
+  VARIANTS l16:PeLanes=16,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,SkipWindow=16,SkipSlices=32,QueueDepth=4,Barriers=16
+           l4:PeLanes=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,SkipWindow=1,SkipSlices=1,QueueDepth=1,Barriers=16)
