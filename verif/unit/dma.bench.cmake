@@ -14,3 +14,13 @@ npugen_bench(NAME load_staging TOP npu_load_staging TEST load_staging_test.cc
   RTL npu_ram_1r1w.sv npu_ram_fifo.sv npu_load_staging.sv
   VARIANTS b4:BusBytes=4,ParameterBuffer=8,ActivationBuffer=16,Outstanding=2,MaxBurst=8
            b16:BusBytes=16,ParameterBuffer=64,ActivationBuffer=64,Outstanding=8,MaxBurst=32)
+npugen_bench(NAME load_check TOP npu_load_check TEST dma_check_test.cc LIBRARIES npugen_stream npugen_arch
+  RTL npu_dma_runs.sv npu_load_check.sv
+  VARIANTS b4:BusBytes=4,AddrW=40,NumPes=1,Cores=1,PeMemBytes=8192,CoreMemBytes=4096,MaxBurst=8,NumberW=4
+           b16:BusBytes=16,AddrW=40,NumPes=16,Cores=4,PeMemBytes=131072,CoreMemBytes=65536,MaxBurst=32,NumberW=4
+           b64:BusBytes=64,AddrW=40,NumPes=4,Cores=1,PeMemBytes=8192,CoreMemBytes=4096,MaxBurst=256,NumberW=4)
+npugen_bench(NAME store_check TOP npu_store_check TEST dma_check_test.cc LIBRARIES npugen_stream npugen_arch
+  RTL npu_dma_runs.sv npu_store_check.sv
+  VARIANTS b4:BusBytes=4,AddrW=40,NumPes=1,PeMemBytes=8192,MaxBurst=8
+           b16:BusBytes=16,AddrW=40,NumPes=16,PeMemBytes=131072,MaxBurst=32
+           b64:BusBytes=64,AddrW=40,NumPes=4,PeMemBytes=8192,MaxBurst=256)
