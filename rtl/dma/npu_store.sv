@@ -83,12 +83,9 @@ module npu_store #(
 );
   wire clk;  // stands still while nothing here changes
 
-  localparam int unsigned ByteW     = $clog2(BusBytes);
-  localparam int unsigned BeatsW    = 25 - ByteW; // beats or words of a run
-  localparam int unsigned PageBeats = 4096 / BusBytes;
-  localparam int unsigned PageW     = $clog2(PageBeats);
-  localparam int unsigned CreditW   = $clog2(StageDepth + 1);
-  localparam int unsigned WritesW   = $clog2(Outstanding + 1);
+  localparam int unsigned ByteW   = $clog2(BusBytes);
+  localparam int unsigned CreditW = $clog2(StageDepth + 1);
+  localparam int unsigned WritesW = $clog2(Outstanding + 1);
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_store: BusBytes must be 4, 8, 16, 32 or 64");
@@ -101,48 +98,60 @@ module npu_store #(
     $error("npu_store: AddrW 32..64, Outstanding >= 1, MaxBurst 1..256, StageDepth >= 2");
   end
 
-  // Command
-  npu_isa_pkg::dma_command_t cmd;
-  logic                   stop, stopped_q;  // an error here or anywhere
-  logic                   take, runs_ready;
-  logic                   bad_field_q;
-  logic [1:0]             window_q;
-  logic [15:0]            tag_q;
-  logic [PeW-1:0]         pe, pe_q;
-  logic                   signal_en_q;
-  logic [5:0]             signal_id_q;
-  logic [NumPes-1:0]      mask;
-  logic                   run_valid, run_ready, run_first, run_last, run_outside;
-  logic [23:0]            size, left, copied;
-  logic [31:0]            run_global, run_local;
+  // ---- Commands and their runs ----
+  logic             stop, stopped_q;  // an error here or anywhere
+  logic             take, runs_ready;
+  logic             check_valid, check_first, check_last, check_signal_en, check_ok;
+  logic             beats_left, words_left, burst_last;
+  logic [7:0]       check_error;
+  logic [15:0]      check_tag;
+  logic [5:0]       check_signal_id;
+  logic [AddrW-1:0] check_addr;
+  logic [23:0]      check_source, check_end;
+  logic [8:0]       burst;            // beats of the run's next burst
+  logic             issue;            // it enters the AW register
+  logic             read_accept;
 
-  // Check
-  logic                 check_valid_q;
-  logic                 check_first_q;      // not yet in the run queue
-  logic                 check_last_q;       // last run of its command
-  logic [7:0]           check_error_q;
-  logic [15:0]          check_tag_q;
-  logic [AddrW-1:0]     check_addr_q;       // next bus byte
-  logic [BeatsW-1:0]    check_beats_q;      // bus beats without address so far
-  logic [23:0]          check_source_q;     // next byte in PE memory
-  logic [BeatsW-1:0]    check_words_q;      // words still to read
-  logic [PeW-1:0]       check_pe_q;
-  logic [23:0]          check_end_q;        // size - 1
-  logic                 check_signal_en_q;
-  logic [5:0]           check_signal_id_q;
-  logic                 check_ok, check_done, beats_done, words_done;
-  logic [63:0]          base;
-  logic [31:0]          window_size;
-  logic                 may_write, global_bad, local_bad;
-  logic [AddrW-1:0]     run_addr;
-  logic [32:0] global_end, local_end;
-  logic [24:0]          bus_span, local_span;
+  assign cmd_ready_o = runs_ready && !stop;
+  assign take        = cmd_valid_i && cmd_ready_o;
 
-  // Bursts
-  logic                 issue;              // a burst enters the AW register
-  logic [8:0]           burst;              // its beats
-  logic [PageW:0]       page_left;          // beats to the next 4 KiB boundary
-  logic [8:0]           burst_limit;
+  npu_store_check #(
+    .BusBytes  (BusBytes),
+    .AddrW     (AddrW),
+    .NumPes    (NumPes),
+    .PeMemBytes(PeMemBytes),
+    .MaxBurst  (MaxBurst)
+  ) u_check (
+    .clk_i(clk),
+    .rst_ni,
+    .clear_i,
+    .cmd_i,
+    .take_i      (take),
+    .ready_o     (runs_ready),
+    .window_base_i,
+    .window_size_i,
+    .window_flags_i,
+    .valid_o     (check_valid),
+    .first_o     (check_first),
+    .last_o      (check_last),
+    .tag_o       (check_tag),
+    .signal_en_o (check_signal_en),
+    .signal_id_o (check_signal_id),
+    .error_o     (check_error),
+    .addr_o      (check_addr),
+    .beats_o     (beats_left),
+    .burst_o     (burst),
+    .burst_last_o(burst_last),
+    .pe_o        (mem_rd_pe_o),
+    .source_o    (check_source),
+    .words_o     (words_left),
+    .end_o       (check_end),
+    .ok_i        (check_ok),
+    .issue_i     (issue),
+    .read_i      (read_accept)
+  );
+
+  // ---- Bursts, and reads of PE memory ----
   logic                 aw_valid_q;
   logic [AddrW-1:0]     aw_addr_q;
   logic [7:0]           aw_len_q;
@@ -157,9 +166,7 @@ module npu_store #(
   logic                 answer_last;        // last burst of its command
   logic                 answer_signal_en;
   logic [5:0]           answer_signal_id;
-
-  // Reads and realignment
-  logic                  read_accept, queue_ready, enqueue, queue_valid, realign_ready;
+  logic                  queue_ready, enqueue, queue_valid, realign_ready;
   logic [CreditW-1:0]    credit_q;          // words requested and not yet realigned
   logic                  stage_valid, beat_ready;
   logic [8*BusBytes-1:0] stage_data;
@@ -168,133 +175,27 @@ module npu_store #(
   logic                  word_valid, word_ready;
   logic [ByteW:0]        word_bytes;
   logic [BusBytes-1:0]   word_strb;
-
   //@ if npu.axi.watchdog
   // After a clear with bursts under way
   logic [WritesW-1:0] padded_q;             // bursts without data of their own
   logic               padding, epoch, forget;
   //@ endif
+  logic [WritesW-1:0]       write_count, unused_answer_count;
+  logic [$clog2(4 + 1)-1:0] unused_queue_count;
+  logic                     unused_stage_ready, unused_stage_empty, realign_idle;
+  logic                     unused_beat_user, unused_word_user, unused_word_last;
+  logic [23:0]              unused_word_addr;
 
-  // Completion and errors
-  logic             bus_failed, check_failed;
-  logic             done_q, signal_valid_q, error_valid_q;
-  logic [5:0]       signal_id_q2;
-  logic [7:0]       error_code_q;
-  logic [15:0]      error_tag_q;
-  logic [AddrW-1:0] error_address_q;
+  assign check_ok = check_valid && check_error == npu_isa_pkg::ErrNone &&
+                    (!check_first || (queue_ready && !stop));
+  assign issue    = check_ok && beats_left && !stop && write_ready && answer_ready &&
+                    (!aw_valid_q || m_axi_awready_i);
 
-  logic [WritesW-1:0]                 write_count, unused_answer_count;
-  logic [$clog2(4 + 1)-1:0]           unused_queue_count;
-  logic                               unused_stage_ready, unused_stage_empty, realign_idle;
-  logic                               unused_beat_user, unused_word_user, unused_word_last;
-  logic                               unused_ok;
-  logic [23:0]                        unused_word_addr;
-
-  // ---- Command: what all its runs share ----
-  assign cmd         = cmd_i;
-  assign cmd_ready_o = runs_ready && !stop;
-  assign take        = cmd_valid_i && cmd_ready_o;
-  assign mask        = cmd.pe_mask[NumPes-1:0];
-
-  always_comb begin
-    pe = '0;
-    for (int unsigned i = 0; i < NumPes; i++) begin
-      if (mask[i]) pe = pe | PeW'(i);
-    end
-  end
-
-  always_ff @(posedge clk) begin
-    if (take) begin
-      window_q    <= cmd.window;
-      tag_q       <= cmd.tag;
-      pe_q        <= pe;
-      signal_en_q <= cmd.signal_en;
-      signal_id_q <= cmd.signal_id;
-      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
-    end
-  end
-
-  npu_dma_runs #(
-    .WithBounds(1'b0)
-  ) u_runs (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .cmd_valid_i  (take),
-    .cmd_ready_o  (runs_ready),
-    .cmd_i,
-    .size_o       (size),
-    .left_o       (left),
-    .copied_o     (copied),
-    .run_valid_o  (run_valid),
-    .run_ready_i  (run_ready),
-    .run_first_o  (run_first),
-    .run_last_o   (run_last),
-    .run_outside_o(run_outside),
-    .run_global_o (run_global),
-    .run_local_o  (run_local)
-  );
-
-  // ---- Check: one run, with bus addresses ----
-  assign base        = window_base_i[{window_q, 6'd0}+:64];
-  assign window_size = window_size_i[{window_q, 5'd0}+:32];
-  assign may_write   = window_flags_i[{window_q, 5'd1}];
-  assign run_addr    = base[AddrW-1:0] + AddrW'(run_global);
-  assign global_end  = 33'(run_global) + 33'(size);
-  assign local_end   = 33'(run_local) + 33'(size);
-  assign global_bad  = !may_write || global_end > 33'(window_size);
-  assign local_bad   = local_end > 33'(PeMemBytes);
-  assign bus_span    = 25'(size) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
-  assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
-  assign run_ready   = !check_valid_q || check_done;
-
-  always_ff @(posedge clk) begin
-    if (run_valid && run_ready) begin
-      check_last_q      <= run_last;
-      check_tag_q       <= tag_q;
-      check_pe_q        <= pe_q;
-      check_signal_en_q <= signal_en_q;
-      check_signal_id_q <= signal_id_q;
-      check_error_q     <= bad_field_q ? npu_isa_pkg::ErrBadField :
-                           global_bad ? npu_isa_pkg::ErrWindowBounds :
-                           local_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
-      check_addr_q      <= bad_field_q ? '0 :
-                           (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
-      check_beats_q     <= bus_span[24:ByteW];
-      check_source_q    <= run_local[23:0];
-      check_words_q     <= local_span[24:ByteW];
-      check_end_q       <= size - 24'd1;
-    end else begin
-      if (issue) begin
-        check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(burst), {ByteW{1'b0}}};
-        check_beats_q <= check_beats_q - BeatsW'(burst);
-      end
-      if (read_accept) begin
-        check_source_q <= {check_source_q[23:ByteW] + (24 - ByteW)'(1), {ByteW{1'b0}}};
-        check_words_q  <= check_words_q - BeatsW'(1);
-      end
-    end
-  end
-
-  // ---- Bursts, and reads of PE memory ----
-  assign check_ok    = check_valid_q && check_error_q == npu_isa_pkg::ErrNone &&
-                       (!check_first_q || (queue_ready && !stop));
-  assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(check_addr_q[11:ByteW]);
-  assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
-  assign burst       = (32'(check_beats_q) < 32'(burst_limit)) ? 9'(check_beats_q) : burst_limit;
-  assign issue       = check_ok && check_beats_q != '0 && !stop && write_ready && answer_ready &&
-                       (!aw_valid_q || m_axi_awready_i);
-
-  assign mem_rd_valid_o = check_ok && check_words_q != '0 && credit_q != CreditW'(StageDepth) &&
+  assign mem_rd_valid_o = check_ok && words_left && credit_q != CreditW'(StageDepth) &&
                           !(stop && quiet_o);
-  assign mem_rd_addr_o  = {check_source_q[23:ByteW], {ByteW{1'b0}}};
-  assign mem_rd_pe_o    = check_pe_q;
+  assign mem_rd_addr_o  = {check_source[23:ByteW], {ByteW{1'b0}}};
   assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
-
-  assign enqueue    = check_first_q && (issue || read_accept);
-  assign beats_done = check_beats_q == '0 || (issue && check_beats_q == BeatsW'(burst));
-  assign words_done = check_words_q == '0 || (read_accept && check_words_q == BeatsW'(1));
-  assign check_done = check_ok && beats_done && words_done;
+  assign enqueue        = check_first && (issue || read_accept);
 
   always_ff @(posedge clk) begin
     // What the bus was shown stays.
@@ -307,13 +208,8 @@ module npu_store #(
       if (w_accept) beat_q <= m_axi_wlast_o ? '0 : beat_q + 8'd1;
     end
     if (!rst_ni || clear_i) begin
-      check_valid_q <= 1'b0;
-      check_first_q <= 1'b1;
-      credit_q      <= '0;
+      credit_q <= '0;
     end else begin
-      if (run_ready) check_valid_q <= run_valid;
-      if (run_ready) check_first_q <= 1'b1;
-      else if (enqueue) check_first_q <= 1'b0;
       if (read_accept && !(stage_valid && beat_ready)) credit_q <= credit_q + CreditW'(1);
       if (!read_accept && stage_valid && beat_ready) credit_q <= credit_q - CreditW'(1);
     end
@@ -321,7 +217,7 @@ module npu_store #(
 
   always_ff @(posedge clk) begin
     if (issue) begin
-      aw_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
+      aw_addr_q <= {check_addr[AddrW-1:ByteW], {ByteW{1'b0}}};
       aw_len_q  <= 8'(burst - 9'd1);
     end
   end
@@ -353,8 +249,8 @@ module npu_store #(
     .clear_i,
     .valid_i(issue),
     .ready_o(answer_ready),
-    .data_i ({check_addr_q[AddrW-1:ByteW], check_tag_q, check_signal_id_q, check_signal_en_q,
-              check_last_q && check_beats_q == BeatsW'(burst)}),
+    .data_i ({check_addr[AddrW-1:ByteW], check_tag, check_signal_id, check_signal_en,
+              check_last && burst_last}),
     .valid_o(answer_valid),
     .ready_i(answered),
     .data_o ({answer_addr, answer_tag, answer_signal_id, answer_signal_en, answer_last}),
@@ -370,7 +266,7 @@ module npu_store #(
     .clear_i,
     .valid_i(enqueue),
     .ready_o(queue_ready),
-    .data_i ({check_addr_q[ByteW-1:0], check_source_q[ByteW-1:0], check_end_q}),
+    .data_i ({check_addr[ByteW-1:0], check_source[ByteW-1:0], check_end}),
     .valid_o(queue_valid),
     .ready_i(realign_ready && realign_go),
     .data_o ({queue_low, queue_source_low, queue_end}),
@@ -483,13 +379,20 @@ module npu_store #(
   //@ unless npu.axi.watchdog: assign answered   = m_axi_bvalid_i;
 
   // ---- Completion and errors ----
+  logic             bus_failed, check_failed;
+  logic             done_q, signal_valid_q, error_valid_q;
+  logic [5:0]       signal_id_q;
+  logic [7:0]       error_code_q;
+  logic [15:0]      error_tag_q;
+  logic [AddrW-1:0] error_address_q;
+
   assign stop    = halt_i || stopped_q;
   //@ if npu.axi.watchdog
   assign bus_failed = ((answered && m_axi_bresp_i[1]) || timeout_i) && !stop;
   //@ endif
   //@ unless npu.axi.watchdog: assign bus_failed = answered && m_axi_bresp_i[1] && !stop;
   // A run that fails is reported when everything before it is answered.
-  assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop && quiet_o;
+  assign check_failed = check_valid && check_error != npu_isa_pkg::ErrNone && !stop && quiet_o;
 
   always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
@@ -506,7 +409,7 @@ module npu_store #(
   end
 
   always_ff @(posedge clk) begin
-    if (answered) signal_id_q2 <= answer_signal_id;
+    if (answered) signal_id_q <= answer_signal_id;
     if (bus_failed) begin
       //@ if npu.axi.watchdog
       error_code_q    <= timeout_i ? npu_isa_pkg::ErrBusTimeout : npu_isa_pkg::ErrAxiWrite;
@@ -515,25 +418,25 @@ module npu_store #(
       error_tag_q     <= answer_tag;
       error_address_q <= {answer_addr, {ByteW{1'b0}}};
     end else if (check_failed) begin
-      error_code_q    <= check_error_q;
-      error_tag_q     <= check_tag_q;
-      error_address_q <= check_addr_q;
+      error_code_q    <= check_error;
+      error_tag_q     <= check_tag;
+      error_address_q <= check_addr;
     end
   end
 
   assign quiet_o         = !aw_valid_q && !answer_valid;
-  assign busy_o          = !runs_ready || check_valid_q || answer_valid || done_q;
+  assign busy_o          = !runs_ready || check_valid || answer_valid || done_q;
   assign done_o          = done_q;
   assign signal_valid_o  = signal_valid_q;
-  assign signal_id_o     = signal_id_q2;
+  assign signal_id_o     = signal_id_q;
   assign signal_amount_o = 24'd1;
   assign error_valid_o   = error_valid_q;
   assign error_code_o    = error_code_q;
   assign error_tag_o     = error_tag_q;
   assign error_address_o = error_address_q;
 
-  assign unused_ok = ^{cmd, base, window_flags_i, m_axi_bresp_i[0], bus_span, local_span,
-                       left, copied, run_first, run_outside, m_axi_bid_i, write_count};
+  logic unused_ok;
+  assign unused_ok = ^{m_axi_bresp_i[0], m_axi_bid_i, write_count};
 
   npu_clock_gate u_gate (
     .clk_i,

@@ -157,7 +157,7 @@ module npu_pe_array #(
       .bus_write_addr_i,
       .bus_write_data_i,
       .bus_write_strb_i,
-      .bus_write_core_mask_i,
+      .bus_write_core_mask_i(bus_write_core_mask_i[Cores-1:0]),
       .bus_read_valid_i (read_valid[p]),
       .bus_read_ready_o (read_ready[p]),
       .bus_read_addr_i,
@@ -165,5 +165,8 @@ module npu_pe_array #(
       .bus_read_data_o  (read_data[8*BusBytes*p+:8*BusBytes])
     );
   end
+
+  logic unused_cores;
+  assign unused_cores = ^bus_write_core_mask_i;
 endmodule : npu_pe_array
 `default_nettype wire

@@ -94,17 +94,11 @@ module npu_load #(
   wire clk;  // stands still while nothing here changes
 
   localparam int unsigned ByteW        = $clog2(BusBytes);
-  localparam int unsigned BeatsW       = 25 - ByteW; // beats of a run
-  localparam int unsigned PageBeats    = 4096 / BusBytes;
-  localparam int unsigned PageW        = $clog2(PageBeats);
   localparam int unsigned ContextDepth = 4;
-  localparam int unsigned WaitDepth    = 4;  // commands taken whose waits are open
-  localparam int unsigned IdW          = npu_isa_pkg::BarrierIdBits;
-  localparam int unsigned WaitW        = 16 + 2 * (1 + IdW + CountW);
-  localparam int unsigned SeqW         = 4;  // numbers of commands: more than are in flight, twice
-  localparam int unsigned MaxBuffer    =
-      (ParameterBuffer > ActivationBuffer) ? ParameterBuffer : ActivationBuffer;
-  localparam int unsigned RoomW        = $clog2(MaxBuffer + (Outstanding + 1) * MaxBurst + 1);
+  localparam int unsigned NumberW      = 4;  // of commands: more than are in flight, twice
+  localparam int unsigned WaitW        = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits + CountW);
+  localparam int unsigned UserW        = 11 + NumPes + Cores;
+  localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
@@ -120,285 +114,131 @@ module npu_load #(
     $error("npu_load: AddrW 32..64, Outstanding >= 1, MaxBurst 1..256, buffers of 2 beats or more");
   end
 
-  localparam int unsigned UserW    = 11 + NumPes + Cores;
-  localparam int unsigned ContextW = 3 * 24 + 8 + UserW - 1;
+  // ---- Commands and their runs ----
+  logic                stop, stopped_q;  // an error here or anywhere
+  logic                take, early, local_source, runs_ready, next_waits;
+  logic                alone_q;          // the command in flight has a local source
+  logic [WaitW-1:0]    waits;
+  logic                wait_ready, wait_open, may_begin, check_released;
+  logic [NumberW-1:0]  number, check_number;
+  logic                context_push, context_ready, context_valid, context_pop, command_core;
+  logic [ContextW-1:0] new_context;
+  logic                check_valid, check_first, check_copies, check_core, check_last;
+  logic [15:0]         check_tag;
+  logic [7:0]          check_error;
+  logic [AddrW-1:0]    check_addr;
+  logic [23:0]         check_dest;
+  logic [8:0]          burst;            // beats of the run's next burst
+  logic                requested;        // a request of this run is made, or it needs none
+  logic                done_q;
 
-  // Command
-  npu_isa_pkg::dma_command_t cmd;
-  logic                     stop, stopped_q;  // an error here or anywhere
-  logic                     take, runs_ready;
-  logic        [1:0]        window_q;
-  // Waits. Numbers count commands: taken, of these released (they and all before them), and begun.
-  logic                     early, wait_ready, wait_valid, wait_hold;
-  logic [1:0]               wait_enable;
-  logic [2*IdW-1:0]         wait_id;
-  logic [2*CountW-1:0]      wait_count;
-  logic [SeqW-1:0]          taken_q, released_q, begun_q, number_q, check_number_q, check_distance;
-  logic                     check_released;
-  logic                     core_q;
-  logic                     nothing_q;        // one entry: moves nothing
-  logic [PeW-1:0]           source_pe_q;
-  logic                     bad_field_q;
-  logic        [15:0]       tag_q;
-  logic        [7:0]        fill_q;
-  logic        [NumPes-1:0] pe_mask_q;
-  logic        [Cores-1:0]  core_mask_q;
-  logic                     signal_en_q, signal_bytes_q;
-  logic        [5:0]        signal_id_q;
-  logic                     alone_q;          // the command in flight has a local source
-  logic                     context_ready, context_valid;
-  logic                     run_valid, run_ready, run_first, run_last, run_outside;
-  logic        [23:0]       size, left, copied;
-  logic [31:0]            run_global, run_local;
-
-  // Check
-  logic                     check_valid_q, check_first_q;  // first: not yet in the run queue
-  logic                     check_copies_q, check_core_q, check_last_q;
-  logic        [7:0]        check_error_q;
-  logic        [15:0]       check_tag_q;
-  logic        [AddrW-1:0]  check_addr_q;                  // next source byte
-  logic        [BeatsW-1:0] check_beats_q;                 // still to request
-  logic        [23:0]       check_dest_q;
-  logic                     check_done, check_ok;
-  logic        [63:0]       base;
-  logic        [31:0]       source_bytes;
-  logic                     source_bad, dest_bad, may_read;
-  logic        [AddrW-1:0]  run_addr;
-  logic [32:0] global_end, local_end;
-  logic        [24:0]       span;
-
-  // Requests
-  logic                 queue_ready;  // room for the run
-  logic                 issue;        // a burst enters the AR register
-  logic [8:0]           burst;        // its beats
-  logic [PageW:0]       page_left;    // beats to the next 4 KiB boundary
-  logic [8:0]           burst_limit;
-  logic                 burst_ready, burst_valid;
-  logic                 ar_valid_q;
-  logic [AddrW-1:0]     ar_addr_q;
-  logic [7:0]           ar_len_q;
-  logic [RoomW-1:0]     parameter_used_q, activation_used_q;  // beats requested, not yet realigned
-  logic                 room, word_room;  // in the staging buffer: for the burst, for a local word
-  logic                 read_accept;      // a local word is requested
-  logic                 requested;    // a request of this run is made, or it needs none
-  logic [RoomW-1:0]     requested_beats;
-  logic                 enqueue;
-  logic [AddrW-1:ByteW] burst_addr;
-  logic [15:0]          burst_tag;
-  logic                 burst_core;
-  logic                 r_accept;
-
-  // Staging
-  logic                  parameter_ready, activation_ready, parameter_valid, activation_valid;
-  logic [8*BusBytes-1:0] parameter_data, activation_data, stage_data;
-  logic                  stage_valid, beat_ready;
-  logic                  to_core;  // of the run being realigned
-  logic                  beat_valid, stage_core, pop;
-
-  // Realignment
-  logic             run_begin, context_pop;
-  logic             queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
-  logic [23:0]      queue_dest;
-  logic [ByteW-1:0] queue_source_low;
-  logic [23:0]      context_first, context_last, context_end;
-  logic [7:0]       context_fill;
-  logic [UserW-2:0] context_user;
-  logic             word_valid, word_last, word_accept;
-  logic [ByteW:0]   word_bytes;
-  logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
-  logic [5:0]       word_signal_id;
-  logic [Cores-1:0] word_core_mask;
-  logic [UserW-1:0] beat_user;
-
-  // Completion and errors
-  logic             done_q, signal_valid_q, error_valid_q;
-  logic [5:0]       signal_id_q2;
-  logic [ByteW:0]   signal_amount_q;
-  logic [7:0]       error_code_q;
-  logic [15:0]      error_tag_q;
-  logic [AddrW-1:0] error_address_q;
-  logic             bus_failed, check_failed;
-  logic [$clog2(Outstanding + 1)-1:0] unused_burst_count;
-  logic [$clog2(Outstanding + 5)-1:0] unused_queue_count;
-  logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
-  logic [$clog2(WaitDepth + 1)-1:0] unused_wait_count;
-  logic             parameter_empty, activation_empty, unused_ok;
-
-  // ---- Command: what all its runs share ----
-  assign cmd         = cmd_i;
-  assign early       = (cmd.ahead && !cmd.local_source) || cmd.length == 8'd1;
   assign cmd_ready_o = runs_ready && context_ready && wait_ready && !alone_q && !stop &&
-                       (early || (cmd_released_i && !wait_valid)) &&
-                       (!cmd.local_source || !busy_o);
+                       (early || (cmd_released_i && !wait_open)) && (!local_source || !busy_o);
   assign take        = cmd_valid_i && cmd_ready_o;
 
   always_ff @(posedge clk) begin
-    if (take) begin
-      window_q       <= cmd.window;
-      core_q         <= cmd.core_memory;
-      nothing_q      <= cmd.length == 8'd1;
-      source_pe_q    <= cmd.source_pe[PeW-1:0];
-      tag_q          <= cmd.tag;
-      number_q       <= taken_q;
-      fill_q         <= cmd.fill;
-      pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
-      core_mask_q    <= cmd.core_mask[Cores-1:0];
-      signal_en_q    <= cmd.signal_en;
-      signal_bytes_q <= cmd.signal_bytes;
-      signal_id_q    <= cmd.signal_id;
-      bad_field_q    <= cmd.length != 8'd1 &&
-                        (cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
-                         (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0) ||
-                         (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
-    end
+    if (!rst_ni || clear_i) alone_q <= 1'b0;
+    else if (take) alone_q <= local_source;
+    else if (done_q) alone_q <= 1'b0;
   end
 
-  npu_fifo #(
-    .Width(WaitW),
-    .Depth(WaitDepth)
-  ) u_open_waits (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .valid_i(take),
-    .ready_o(wait_ready),
-    .data_i ({cmd.tag, cmd.wait1_en, cmd.wait0_en, cmd.wait1_id, cmd.wait0_id, cmd.wait1_count,
-              cmd.wait0_count}),
-    .valid_o(wait_valid),
-    .ready_i(wait_hold),
-    .data_o ({waiting_tag_o, wait_enable, wait_id, wait_count}),
-    .count_o(unused_wait_count)
-  );
-
-  npu_waits #(
-    .Barriers(Barriers)
+  npu_load_waits #(
+    .Barriers(Barriers),
+    .NumberW (NumberW)
   ) u_waits (
-    .counts_i(barrier_counts_i),
-    .enable_i(wait_enable),
-    .id_i    (wait_id),
-    .count_i (wait_count),
-    .hold_o  (wait_hold)
-  );
-
-  assign check_distance = released_q - check_number_q;
-  assign check_released = check_distance != '0 && !check_distance[SeqW-1];
-
-  always_ff @(posedge clk) begin
-    if (!rst_ni || clear_i) begin
-      taken_q    <= '0;
-      released_q <= '0;
-      begun_q    <= '0;
-    end else begin
-      if (take) taken_q <= taken_q + SeqW'(1);
-      if (release_o) released_q <= released_q + SeqW'(1);
-      if (context_pop) begun_q <= begun_q + SeqW'(1);
-    end
-  end
-
-  npu_dma_runs u_runs (
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .cmd_valid_i  (take),
-    .cmd_ready_o  (runs_ready),
-    .cmd_i,
-    .size_o       (size),
-    .left_o       (left),
-    .copied_o     (copied),
-    .run_valid_o  (run_valid),
-    .run_ready_i  (run_ready),
-    .run_first_o  (run_first),
-    .run_last_o   (run_last),
-    .run_outside_o(run_outside),
-    .run_global_o (run_global),
-    .run_local_o  (run_local)
+    .barrier_counts_i,
+    .take_i     (take),
+    .ready_o    (wait_ready),
+    .wait_i     (waits),
+    .number_o   (number),
+    .open_o     (wait_open),
+    .release_o,
+    .tag_o      (waiting_tag_o),
+    .begin_i    (context_pop),
+    .may_begin_o(may_begin),
+    .number_i   (check_number),
+    .released_o (check_released)
   );
 
-  // ---- Check: one run, with bus addresses ----
-  assign base         = alone_q ? '0 : window_base_i[{window_q, 6'd0}+:64];
-  assign source_bytes = alone_q ? PeMemBytes : window_size_i[{window_q, 5'd0}+:32];
-  assign may_read     = alone_q || window_flags_i[{window_q, 5'd0}];
-  assign run_addr     = base[AddrW-1:0] + AddrW'(run_global);
-  assign global_end   = 33'(run_global) + 33'(copied);
-  assign local_end    = 33'(run_local) + 33'(size);
-  assign source_bad   = !run_outside && (!may_read || global_end > 33'(source_bytes));
-  assign dest_bad     = local_end > (core_q ? 33'(CoreMemBytes) : 33'(PeMemBytes));
-  assign span         = 25'(copied) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
-  assign run_ready    = !check_valid_q || check_done;
-
-  always_ff @(posedge clk) begin
-    if (run_valid && run_ready) begin
-      check_copies_q <= !run_outside;
-      check_core_q   <= core_q;
-      check_last_q   <= run_last;
-      check_number_q <= number_q;
-      check_tag_q    <= tag_q;
-      check_dest_q   <= run_local[23:0];
-      check_error_q  <= bad_field_q ? npu_isa_pkg::ErrBadField :
-                        source_bad ? (alone_q ? npu_isa_pkg::ErrLocalBounds :
-                                                npu_isa_pkg::ErrWindowBounds) :
-                        dest_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
-      check_addr_q   <= bad_field_q ? '0 : (dest_bad && !source_bad) ? AddrW'(run_local) : run_addr;
-      check_beats_q  <= span[24:ByteW];
-    end else if (check_ok && check_copies_q) begin
-      if (alone_q) begin
-        if (read_accept) begin
-          check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(1), {ByteW{1'b0}}};
-          check_beats_q <= check_beats_q - BeatsW'(1);
-        end
-      end else if (issue) begin
-        check_addr_q  <= {check_addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(burst), {ByteW{1'b0}}};
-        check_beats_q <= check_beats_q - BeatsW'(burst);
-      end
-    end
-  end
+  npu_load_check #(
+    .BusBytes    (BusBytes),
+    .AddrW       (AddrW),
+    .NumPes      (NumPes),
+    .Cores       (Cores),
+    .PeMemBytes  (PeMemBytes),
+    .CoreMemBytes(CoreMemBytes),
+    .MaxBurst    (MaxBurst),
+    .NumberW     (NumberW)
+  ) u_check (
+    .clk_i(clk),
+    .rst_ni,
+    .clear_i,
+    .cmd_i,
+    .early_o        (early),
+    .local_o        (local_source),
+    .wait_o         (waits),
+    .take_i         (take),
+    .ready_o        (runs_ready),
+    .number_i       (number),
+    .alone_i        (alone_q),
+    .window_base_i,
+    .window_size_i,
+    .window_flags_i,
+    .context_valid_o(context_push),
+    .context_o      (new_context),
+    .command_core_o (command_core),
+    .source_pe_o    (mem_rd_pe_o),
+    .next_waits_o   (next_waits),
+    .valid_o        (check_valid),
+    .first_o        (check_first),
+    .copies_o       (check_copies),
+    .core_o         (check_core),
+    .last_o         (check_last),
+    .number_o       (check_number),
+    .tag_o          (check_tag),
+    .error_o        (check_error),
+    .addr_o         (check_addr),
+    .dest_o         (check_dest),
+    .burst_o        (burst),
+    .requested_i    (requested)
+  );
 
   // ---- Requests: bursts, or reads of PE memory ----
-  assign check_ok    = check_valid_q && check_error_q == npu_isa_pkg::ErrNone && !stop &&
-                       (!check_first_q || queue_ready);
-  assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(check_addr_q[11:ByteW]);
-  assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
-  assign burst       = (32'(check_beats_q) < 32'(burst_limit)) ? 9'(check_beats_q) : burst_limit;
-  assign room        = check_core_q ?
-      parameter_used_q + RoomW'(burst) <= RoomW'(ParameterBuffer) :
-      activation_used_q + RoomW'(burst) <= RoomW'(ActivationBuffer);
-  assign word_room   = check_core_q ? parameter_used_q < RoomW'(ParameterBuffer) :
-                                      activation_used_q < RoomW'(ActivationBuffer);
-  assign issue       = check_ok && check_copies_q && !alone_q && burst_ready &&
-                       (check_released || room) && (!ar_valid_q || ar_ready_i);
+  logic                 check_ok, queue_ready, enqueue;
+  logic                 room, word_room;     // in the staging buffer: for the burst, for a word
+  logic                 issue, read_accept;  // a burst enters the AR register; a word is requested
+  logic                 burst_ready, burst_valid, burst_core, r_accept;
+  logic [AddrW-1:ByteW] burst_addr;
+  logic [15:0]          burst_tag;
+  logic                 ar_valid_q;
+  logic [AddrW-1:0]     ar_addr_q;
+  logic [7:0]           ar_len_q;
+  logic [$clog2(Outstanding + 1)-1:0] unused_burst_count;
 
-  assign mem_rd_valid_o = check_ok && check_copies_q && alone_q && word_room;
+  assign check_ok  = check_valid && check_error == npu_isa_pkg::ErrNone && !stop &&
+                     (!check_first || queue_ready);
+  assign issue     = check_ok && check_copies && !alone_q && burst_ready &&
+                     (check_released || room) && (!ar_valid_q || ar_ready_i);
+  assign requested = issue || read_accept || (check_ok && !check_copies);
+  assign enqueue   = requested && check_first;
+
+  assign mem_rd_valid_o = check_ok && check_copies && alone_q && word_room;
+  assign mem_rd_addr_o  = {check_addr[23:ByteW], {ByteW{1'b0}}};
   assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
-  assign mem_rd_addr_o  = {check_addr_q[23:ByteW], {ByteW{1'b0}}};
-  assign mem_rd_pe_o    = source_pe_q;
-
-  assign requested_beats = issue ? RoomW'(burst) : RoomW'(read_accept);
-  assign requested  = issue || read_accept || (check_ok && !check_copies_q);
-  assign enqueue    = requested && check_first_q;
-  assign check_done = requested && (!check_copies_q ||
-                                    check_beats_q == (alone_q ? BeatsW'(1) : BeatsW'(burst)));
 
   always_ff @(posedge clk) begin
     // An address that the bus has not accepted stays.
     if (!rst_ni) ar_valid_q <= 1'b0;
     else if (issue) ar_valid_q <= 1'b1;
     else if (ar_ready_i) ar_valid_q <= 1'b0;
-    if (!rst_ni || clear_i) begin
-      check_valid_q <= 1'b0;
-      check_first_q <= 1'b1;
-      alone_q       <= 1'b0;
-    end else begin
-      if (run_ready) check_valid_q <= run_valid;
-      if (run_ready) check_first_q <= 1'b1;
-      else if (requested) check_first_q <= 1'b0;
-      if (take) alone_q <= cmd.local_source;
-      else if (done_q) alone_q <= 1'b0;
-    end
   end
 
   always_ff @(posedge clk) begin
     if (issue) begin
-      ar_addr_q <= {check_addr_q[AddrW-1:ByteW], {ByteW{1'b0}}};
+      ar_addr_q <= {check_addr[AddrW-1:ByteW], {ByteW{1'b0}}};
       ar_len_q  <= 8'(burst - 9'd1);
     end
   end
@@ -417,68 +257,64 @@ module npu_load #(
     .clear_i,
     .valid_i(issue),
     .ready_o(burst_ready),
-    .data_i ({check_addr_q[AddrW-1:ByteW], check_tag_q, check_core_q}),
+    .data_i ({check_addr[AddrW-1:ByteW], check_tag, check_core}),
     .valid_o(burst_valid),
     .ready_i(r_accept && r_last_i),
     .data_o ({burst_addr, burst_tag, burst_core}),
     .count_o(unused_burst_count)
   );
 
-  // ---- Staging: beats on the way to core memory and to PE memory ----
-  assign r_ready_o   = stop || (burst_core ? parameter_ready : activation_ready);
-  assign r_accept    = r_valid_i && r_ready_o;
-  assign stage_valid = (mem_rd_rvalid_i || r_accept) && !stop;
-  assign stage_data  = alone_q ? mem_rd_rdata_i : r_data_i;
+  // ---- Staging ----
+  logic                  core_ready, pe_ready, beat_valid, beat_ready, beat_moving;
+  logic                  to_core;  // of the run being realigned
+  logic [8*BusBytes-1:0] beat_data;
 
-  npu_ram_fifo #(
-    .Width(8 * BusBytes),
-    .Depth(ParameterBuffer)
-  ) u_parameter_buffer (
+  assign r_ready_o = stop || (burst_core ? core_ready : pe_ready);
+  assign r_accept  = r_valid_i && r_ready_o;
+
+  npu_load_staging #(
+    .BusBytes        (BusBytes),
+    .ParameterBuffer (ParameterBuffer),
+    .ActivationBuffer(ActivationBuffer),
+    .Outstanding     (Outstanding),
+    .MaxBurst        (MaxBurst)
+  ) u_staging (
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .valid_i(stage_valid && stage_core),
-    .ready_o(parameter_ready),
-    .data_i (stage_data),
-    .valid_o(parameter_valid),
-    .ready_i(beat_ready && to_core),
-    .data_o (parameter_data),
-    .empty_o(parameter_empty)
+    .request_core_i (check_core),
+    .request_beats_i(issue ? burst : 9'(read_accept)),
+    .burst_i        (burst),
+    .room_o         (room),
+    .word_room_o    (word_room),
+    .valid_i        ((mem_rd_rvalid_i || r_accept) && !stop),
+    .core_i         (alone_q ? command_core : burst_core),
+    .data_i         (alone_q ? mem_rd_rdata_i : r_data_i),
+    .core_ready_o   (core_ready),
+    .pe_ready_o     (pe_ready),
+    .take_core_i    (to_core),
+    .valid_o        (beat_valid),
+    .ready_i        (beat_ready),
+    .data_o         (beat_data),
+    .moving_o       (beat_moving)
   );
-
-  npu_ram_fifo #(
-    .Width(8 * BusBytes),
-    .Depth(ActivationBuffer)
-  ) u_activation_buffer (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .valid_i(stage_valid && !stage_core),
-    .ready_o(activation_ready),
-    .data_i (stage_data),
-    .valid_o(activation_valid),
-    .ready_i(beat_ready && !to_core),
-    .data_o (activation_data),
-    .empty_o(activation_empty)
-  );
-
-  assign stage_core = alone_q ? core_q : burst_core;
-  assign beat_valid = to_core ? parameter_valid : activation_valid;
-  assign pop        = beat_valid && beat_ready;
-
-  always_ff @(posedge clk) begin
-    if (!rst_ni || clear_i) begin
-      parameter_used_q  <= '0;
-      activation_used_q <= '0;
-    end else begin
-      parameter_used_q  <= parameter_used_q + (check_core_q ? requested_beats : '0) -
-                           RoomW'(pop && to_core);
-      activation_used_q <= activation_used_q + (check_core_q ? '0 : requested_beats) -
-                           RoomW'(pop && !to_core);
-    end
-  end
 
   // ---- Realignment: runs and what their commands say about them ----
+  logic             run_begin, queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
+  logic [23:0]      queue_dest;
+  logic [ByteW-1:0] queue_source_low;
+  logic [23:0]      copy_first, copy_last, run_end;
+  logic [7:0]       run_fill;
+  logic [UserW-2:0] run_user;
+  logic [UserW-1:0] beat_user;
+  logic             word_valid, word_last, word_accept;
+  logic [ByteW:0]   word_bytes;
+  logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
+  logic [5:0]       word_signal_id;
+  logic [Cores-1:0] word_core_mask;
+  logic [$clog2(Outstanding + 5)-1:0]  unused_queue_count;
+  logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
+
   npu_fifo #(
     .Width(24 + ByteW + 2),
     .Depth(Outstanding + 4)
@@ -488,7 +324,7 @@ module npu_load #(
     .clear_i,
     .valid_i(enqueue),
     .ready_o(queue_ready),
-    .data_i ({check_dest_q, check_addr_q[ByteW-1:0], check_copies_q, check_last_q}),
+    .data_i ({check_dest, check_addr[ByteW-1:0], check_copies, check_last}),
     .valid_o(queue_valid),
     .ready_i(run_begin && realign_ready),
     .data_o ({queue_dest, queue_source_low, queue_copies, queue_last}),
@@ -504,13 +340,12 @@ module npu_load #(
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .valid_i(run_valid && run_ready && run_first),
+    .valid_i(context_push),
     .ready_o(context_ready),
-    .data_i ({left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q, core_q,
-              nothing_q, signal_en_q, signal_bytes_q, signal_id_q, core_mask_q, pe_mask_q}),
+    .data_i (new_context),
     .valid_o(context_valid),
     .ready_i(context_pop),
-    .data_o ({context_first, context_last, context_end, context_fill, context_user}),
+    .data_o ({copy_first, copy_last, run_end, run_fill, run_user}),
     .count_o(unused_context_count)
   );
 
@@ -527,14 +362,14 @@ module npu_load #(
     .run_addr_i      (queue_dest),
     .run_source_low_i(queue_source_low),
     .run_copies_i    (queue_copies),
-    .run_copy_first_i(context_first),
-    .run_copy_last_i (context_last),
-    .run_last_byte_i (context_end),
-    .run_fill_i      (context_fill),
-    .run_user_i      ({context_user, queue_last}),
+    .run_copy_first_i(copy_first),
+    .run_copy_last_i (copy_last),
+    .run_last_byte_i (run_end),
+    .run_fill_i      (run_fill),
+    .run_user_i      ({run_user, queue_last}),
     .beat_valid_i    (beat_valid),
     .beat_ready_o    (beat_ready),
-    .beat_data_i     (to_core ? parameter_data : activation_data),
+    .beat_data_i     (beat_data),
     .beat_user_o     (beat_user),
     .word_valid_o    (word_valid),
     .word_ready_i    (mem_wr_ready_i || word_nothing),
@@ -549,7 +384,7 @@ module npu_load #(
   );
 
   // The oldest run may begin when the waits of its command hold.
-  assign run_begin   = queue_valid && released_q != begun_q;
+  assign run_begin   = queue_valid && may_begin;
   assign context_pop = run_begin && realign_ready && queue_last;
 
   assign to_core            = beat_user[UserW-1];
@@ -558,10 +393,17 @@ module npu_load #(
   assign mem_wr_core_mask_o = 16'(word_core_mask);
 
   // ---- Completion and errors ----
+  logic             signal_valid_q, error_valid_q, bus_failed, check_failed;
+  logic [5:0]       signal_id_q;
+  logic [ByteW:0]   signal_amount_q;
+  logic [7:0]       error_code_q;
+  logic [15:0]      error_tag_q;
+  logic [AddrW-1:0] error_address_q;
+
   assign stop = halt_i || stopped_q;
   assign bus_failed = ((r_accept && r_resp_i[1]) || timeout_i) && !stop;
   // A run that fails is reported when everything before it is written.
-  assign check_failed = check_valid_q && check_error_q != npu_isa_pkg::ErrNone && !stop &&
+  assign check_failed = check_valid && check_error != npu_isa_pkg::ErrNone && !stop &&
                         quiet_o && !queue_valid && realign_idle && check_released;
 
   always_ff @(posedge clk) begin
@@ -581,7 +423,7 @@ module npu_load #(
 
   always_ff @(posedge clk) begin
     if (word_accept) begin
-      signal_id_q2    <= word_signal_id;
+      signal_id_q     <= word_signal_id;
       signal_amount_q <= !word_signal_bytes ? (ByteW + 1)'(1) : word_nothing ? '0 : word_bytes;
     end
     if (bus_failed) begin
@@ -589,36 +431,34 @@ module npu_load #(
       error_tag_q     <= burst_tag;
       error_address_q <= {burst_addr, {ByteW{1'b0}}};
     end else if (check_failed) begin
-      error_code_q    <= check_error_q;
-      error_tag_q     <= check_tag_q;
-      error_address_q <= check_addr_q;
+      error_code_q    <= check_error;
+      error_tag_q     <= check_tag;
+      error_address_q <= check_addr;
     end
   end
 
   assign quiet_o         = !ar_valid_q && !burst_valid;
-  assign busy_o          = !runs_ready || check_valid_q || context_valid || !realign_idle || done_q;
-  assign waiting_o       = wait_valid && !wait_hold;
-  assign release_o       = wait_valid && wait_hold;
+  assign busy_o          = !runs_ready || check_valid || context_valid || !realign_idle || done_q;
+  assign waiting_o       = wait_open && !release_o;
   assign done_o          = done_q;
   // What is released, on the bus or about to be listed moves on by itself.
-  assign stalled_o       = !take && quiet_o && released_q == begun_q && realign_idle && !done_q &&
-                           !release_o && !requested &&
-                           (runs_ready || (run_valid && !run_ready));
+  assign stalled_o       = !take && quiet_o && !may_begin && realign_idle && !done_q &&
+                           !release_o && !requested && (runs_ready || next_waits);
   assign signal_valid_o  = signal_valid_q;
-  assign signal_id_o     = signal_id_q2;
+  assign signal_id_o     = signal_id_q;
   assign signal_amount_o = 24'(signal_amount_q);
   assign error_valid_o   = error_valid_q;
   assign error_code_o    = error_code_q;
   assign error_tag_o     = error_tag_q;
   assign error_address_o = error_address_q;
 
-  assign unused_ok = ^{cmd, base, window_flags_i, r_resp_i[0], span};
+  logic unused_response;
+  assign unused_response = r_resp_i[0];
 
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || !stalled_o || signal_valid_q || error_valid_q ||
-              mem_rd_rvalid_i || check_failed || (!parameter_valid && !parameter_empty) ||
-              (!activation_valid && !activation_empty)),
+              mem_rd_rvalid_i || check_failed || beat_moving),
     .clk_o   (clk)
   );
 endmodule : npu_load

@@ -1,0 +1,343 @@
+`default_nettype none
+// SPDX-License-Identifier: Apache-2.0
+// Matrix unit: the cores of a PE in lockstep, the weights and records that come out of their
+// memories, and the drain of their sums. Only wires.
+module npu_matrix_unit #(
+  parameter int unsigned Cores        = 1,      //@ = pe.cores  -- 1..16
+  parameter int unsigned CoreMemBytes = 65536,  //@ = core.memory  -- bytes of each core memory
+  parameter int unsigned CoreBanks    = 4,      //@ = core.banks
+  parameter int unsigned CoreBankBytes = 16,    //@ = core.bank_width
+  parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- per core
+  parameter int unsigned Simd         = 16,     //@ = lane.simd
+  parameter int unsigned Accumulators = 16,     //@ = core.accumulators
+  parameter int unsigned PostWidth    = 16,     //@ = units.postprocess_width
+  parameter int unsigned WordBytes    = 16,     //@ = pe.bank_width  -- bytes of a vector
+  parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors per cycle
+  //@ if units.bnn.enabled
+  parameter int unsigned SkipWindow   = 1,      //@ = units.bnn.skip_window  -- positions
+  localparam int unsigned SkipVectorW = 9 * Simd + $clog2(Simd + 1),
+  //@ endif
+  parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes
+  parameter int unsigned Barriers     = 16,     //@ = npu.barriers
+  localparam int unsigned PeLanes     = Cores * Lanes,
+  localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
+  localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
+  localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
+  localparam int unsigned SizeW       = $clog2(Accumulators + 1),
+  localparam int unsigned CountW      = $clog2(Ports + 1),
+  localparam int unsigned RowBytes    = CoreBanks * CoreBankBytes
+) (
+  input  wire                   clk_i,
+  input  wire                   rst_ni,
+  input  wire                   clear_i,
+  //@ if npu.memory_clear
+  input  wire                   wipe_i,         // npu_core
+  input  wire  [23:0]           wipe_row_i,
+  //@ endif
+  // the running command
+  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire                   start_i,
+  input  wire  [Barriers*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
+  output wire                   error_o,        // a row outside core memory (pulse, row number)
+  output wire  [23:0]           error_row_o,
+  // weights: npu_weight_loader
+  output wire                   starved_o,
+  output wire                   slice_ready_o,
+  input  wire                   slice_take_i,
+  // operands: npu_core
+  input  wire  [CountW-1:0]     count_i,
+  input  wire  [8*WordBytes*Ports-1:0] vectors_i,
+  input  wire                   load_i,
+  input  wire  [8*Simd-1:0]     operand_i,
+  input  wire                   shift_i,
+  input  wire                   swap_i,
+  input  wire                   sum_read_i,
+  input  wire                   sum_half_i,
+  input  wire  [IndexW-1:0]     sum_index_i,
+  input  wire                   fire_i,
+  input  wire                   fire_clear_i,
+  input  wire                   fire_digit_i,
+  input  wire                   fire_half_i,
+  input  wire  [IndexW-1:0]     fire_index_i,
+  //@ if units.bnn.enabled
+  input  wire                   second_i,
+  input  wire  [Simd-1:0]       fire_valid_i,
+  input  wire  [10:0]           fire_bits_i,
+  input  wire                   fire_double_i,
+  input  wire                   skip_pass_i,
+  input  wire                   skip_step_i,
+  input  wire                   skip_begin_i,
+  input  wire  [IndexW-1:0]     skip_index_i,
+  input  wire  [SizeW-1:0]      skip_count_i,
+  output wire                   skip_more_o,
+  input  wire  [SkipVectorW*SkipWindow-1:0] skip_vectors_i,
+  //@ endif
+  // finished tiles, and their results in chunks of PostWidth lanes: npu_drain
+  input  wire                   tile_end_i,
+  input  wire                   tile_half_i,
+  input  wire  [SizeW-1:0]      tile_size_i,
+  output wire  [1:0]            half_free_o,
+  output wire                   drain_busy_o,
+  input  wire                   result_room_i,
+  output wire                   result_valid_o,
+  output wire  [ChunkW-1:0]     result_chunk_o,
+  output wire                   result_last_o,
+  output wire  [PostWidth-1:0]  result_strb_o,
+  output wire  [32*PostWidth-1:0] result_sums_o,
+  output wire  [72*PostWidth-1:0] result_records_o,
+  // rows of core 0 for tables of vector units; data in the cycle after the grant
+  input  wire                   table_valid_i,
+  output wire                   table_ready_o,
+  input  wire  [23:0]           table_row_i,
+  output wire  [8*RowBytes-1:0] table_data_o,
+  // beats from the bus to core memories
+  input  wire                   bus_valid_i,
+  output wire                   bus_ready_o,
+  input  wire  [23:0]           bus_addr_i,
+  input  wire  [8*BusBytes-1:0] bus_data_i,
+  input  wire  [BusBytes-1:0]   bus_strb_i,
+  input  wire  [Cores-1:0]      bus_core_mask_i
+);
+  localparam int unsigned Rows       = CoreMemBytes / RowBytes;
+  localparam int unsigned RowW       = (Rows > 1) ? $clog2(Rows) : 1;
+  localparam int unsigned SliceRows  = (Lanes * Simd + RowBytes - 1) / RowBytes;
+  localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
+  localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
+  localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
+  localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
+  localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  localparam int unsigned VecW       = 8 * WordBytes;
+  //@ if units.bnn.enabled
+  localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
+  localparam int unsigned GateW      = (GateRows > 1) ? $clog2(GateRows) : 1;
+  logic                       gate_we;
+  logic [GateW-1:0]           gate_row;
+  logic [Cores-1:0]           skip_more;
+  assign skip_more_o = skip_more != '0;
+  //@ endif
+
+  if (Cores < 1 || Cores > 16) begin : gen_bad_cores
+    $error("npu_matrix_unit: Cores must be 1..16");
+  end
+
+  logic                       start, loader_error, drain_error;
+  logic [23:0]                loader_error_row, drain_error_row;
+  logic                       weight_valid, weight_ready, record_valid, record_ready;
+  logic [23:0]                weight_row, record_row;
+  logic                       row_read;
+  logic [RowW-1:0]            read_row, write_row;
+  logic [Cores-1:0]           row_write;
+  logic [8*RowBytes-1:0]      write_data;
+  logic [RowBytes-1:0]        write_strb;
+  logic [Cores*8*RowBytes-1:0] row_data;
+  logic                       shadow_we, record_we, drain_read, drain_half;
+  logic [SliceW-1:0]          shadow_row;
+  logic [ParamW-1:0]          record_place;
+  logic [IndexW-1:0]          drain_index;
+  logic [32*PeLanes-1:0]      sums;
+  logic [72*PeLanes-1:0]      records;
+
+  assign start        = start_i && (cmd_i.opcode == npu_isa_pkg::OpMatmul ||
+                                    cmd_i.opcode == npu_isa_pkg::OpWindow);
+  assign error_o      = loader_error || drain_error;
+  assign error_row_o  = loader_error ? loader_error_row : drain_error_row;
+  assign table_data_o = row_data[8*RowBytes-1:0];
+
+  npu_row_port #(
+    .RowBytes(RowBytes),
+    .Rows    (Rows),
+    .BusBytes(BusBytes),
+    .Cores   (Cores)
+  ) u_row_port (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .record_valid_i(record_valid),
+    .record_ready_o(record_ready),
+    .record_row_i  (record_row),
+    .weight_valid_i(weight_valid),
+    .weight_ready_o(weight_ready),
+    .weight_row_i  (weight_row),
+    .table_valid_i,
+    .table_ready_o,
+    .table_row_i,
+    .bus_valid_i,
+    .bus_ready_o,
+    .bus_addr_i,
+    .bus_data_i,
+    .bus_strb_i,
+    .bus_core_mask_i,
+    .read_o        (row_read),
+    .read_row_o    (read_row),
+    .write_o       (row_write),
+    .write_row_o   (write_row),
+    .write_data_o  (write_data),
+    .write_strb_o  (write_strb)
+  );
+
+  npu_weight_loader #(
+    .SliceRows (SliceRows),
+    .PackedRows(PackedRows),
+    //@ if units.bnn.enabled
+    .GateRows  (GateRows),
+    //@ endif
+    .Rows      (Rows),
+    .RowBytes  (RowBytes),
+    .Accumulators(Accumulators),
+    .Barriers  (Barriers)
+  ) u_weight_loader (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i,
+    .start_i      (start),
+    .barrier_counts_i,
+    .row_valid_o  (weight_valid),
+    .row_ready_i  (weight_ready),
+    .row_addr_o   (weight_row),
+    .shadow_we_o  (shadow_we),
+    .shadow_row_o (shadow_row),
+    //@ if units.bnn.enabled
+    .gate_we_o    (gate_we),
+    .gate_row_o   (gate_row),
+    //@ endif
+    .starved_o,
+    .slice_ready_o,
+    .slice_take_i,
+    .error_o      (loader_error),
+    .error_row_o  (loader_error_row)
+  );
+
+  npu_drain #(
+    .PeLanes     (PeLanes),
+    .PostWidth   (PostWidth),
+    .Accumulators(Accumulators),
+    .ParamRows   (ParamRows),
+    .BiasRows    (BiasRows),
+    .Rows        (Rows)
+  ) u_drain (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i,
+    .start_i       (start && cmd_i.drain),
+    .busy_o        (drain_busy_o),
+    .tile_end_i,
+    .tile_half_i,
+    .tile_size_i,
+    .half_free_o,
+    .row_valid_o   (record_valid),
+    .row_ready_i   (record_ready),
+    .row_addr_o    (record_row),
+    .record_we_o   (record_we),
+    .record_row_o  (record_place),
+    .read_o        (drain_read),
+    .read_half_o   (drain_half),
+    .read_index_o  (drain_index),
+    .room_i        (result_room_i),
+    .result_valid_o,
+    .result_chunk_o,
+    .result_last_o,
+    .result_strb_o,
+    .error_o       (drain_error),
+    .error_row_o   (drain_error_row)
+  );
+
+  // Lane l of all takes byte l of each vector of a window.
+  logic [8*PeLanes*Ports-1:0] lane_bytes;
+  for (genvar p = 0; p < Ports; p++) begin : gen_lane_bytes
+    assign lane_bytes[8*PeLanes*p+:8*PeLanes] = (8 * PeLanes)'(vectors_i[VecW*p+:VecW]);
+  end
+
+  for (genvar c = 0; c < Cores; c++) begin : gen_core
+    logic [8*Lanes*Ports-1:0] core_bytes;
+    for (genvar p = 0; p < Ports; p++) begin : gen_port
+      assign core_bytes[8*Lanes*p+:8*Lanes] = lane_bytes[8*(PeLanes*p+Lanes*c)+:8*Lanes];
+    end
+    npu_core #(
+      .MemBytes    (CoreMemBytes),
+      .Banks       (CoreBanks),
+      .BankBytes   (CoreBankBytes),
+      .Lanes       (Lanes),
+      .Simd        (Simd),
+      .Accumulators(Accumulators),
+      //@ if units.bnn.enabled
+      .SkipWindow  (SkipWindow),
+      //@ endif
+      .Ports       (Ports)
+    ) u_core (
+      .clk_i,
+      //@ if npu.memory_clear
+      .wipe_i,
+      .wipe_row_i,
+      //@ endif
+      .row_read_i   (row_read),
+      .row_addr_i   (read_row),
+      .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),
+      .row_write_i  (row_write[c]),
+      .write_row_i  (write_row),
+      .write_data_i (write_data),
+      .write_strb_i (write_strb),
+      .shadow_we_i  (shadow_we),
+      .shadow_row_i (shadow_row),
+      .record_we_i  (record_we),
+      .record_row_i (record_place),
+      .records_o    (records[72*Lanes*c+:72*Lanes]),
+      .load_i,
+      .load_data_i  (operand_i),
+      .shift_i,
+      .shift_count_i(count_i),
+      .shift_data_i (core_bytes),
+      .swap_i,
+      .packed_i     (cmd_i.packed_weights),
+      //@ if units.bnn.enabled
+      .gate_we_i    (gate_we),
+      .gate_row_i   (gate_row),
+      .binary_i     (cmd_i.binary),
+      .gated_i      (cmd_i.gated),
+      .second_i,
+      .fire_valid_i,
+      .fire_bits_i,
+      .fire_double_i,
+      .skip_pass_i,
+      .skip_step_i,
+      .skip_begin_i,
+      .skip_index_i,
+      .skip_count_i,
+      .skip_more_o  (skip_more[c]),
+      .skip_vectors_i,
+      //@ endif
+      .acc_read_i   (sum_read_i),
+      .acc_half_i   (sum_half_i),
+      .acc_index_i  (sum_index_i),
+      .fire_i,
+      .fire_clear_i,
+      .fire_digit_i,
+      .fire_half_i,
+      .fire_index_i,
+      .drain_read_i (drain_read),
+      .drain_half_i (drain_half),
+      .drain_index_i(drain_index),
+      .drain_sums_o (sums[32*Lanes*c+:32*Lanes])
+    );
+  end
+
+  npu_result_chunk #(
+    .Cores    (Cores),
+    .Lanes    (Lanes),
+    .PostWidth(PostWidth)
+  ) u_result_chunk (
+    .sums_i          (sums),
+    .records_i       (records),
+    .common_scale_i  (cmd_i.common_scale),
+    .out_shift_i     (cmd_i.out_shift),
+    .out_multiplier_i(cmd_i.out_multiplier),
+    .chunk_i         (result_chunk_o),
+    .sums_o          (result_sums_o),
+    .records_o       (result_records_o)
+  );
+
+  logic unused_rows;  // those of cores without tables
+  assign unused_rows = ^row_data;
+endmodule : npu_matrix_unit
+`default_nettype wire

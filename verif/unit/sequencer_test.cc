@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+// npu_sequencer with its walkers against the loops of docs/machine.md section 4, written out: every
+// vector in its order, where it lies, which of its bytes count, and which sum it belongs to. Passes
+// of bits and lanes that skip are the bench of npu_pe's.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "Vdut.h"
+#include "generator/arch/command_set.h"
+#include "verif/unit/bits.h"
+
+namespace npugen {
+namespace {
+
+constexpr int64_t kMemory = PARAM_MemBytes;
+constexpr int64_t kWord = PARAM_WordBytes;
+constexpr int64_t kSimd = PARAM_Simd;
+constexpr int64_t kWidth = PARAM_PostWidth;
+constexpr int64_t kTile = PARAM_Accumulators;
+constexpr uint32_t kPorts = PARAM_Ports;
+
+constexpr uint32_t Log2(uint32_t value) { return value <= 1 ? 0 : 1 + Log2((value + 1) / 2); }
+constexpr uint32_t kByteBits = Log2(kWord) + 1;
+
+/// A vector that is fetched.
+struct Fetch {
+  int64_t address = 0;               // of byte 0
+  std::vector<bool> counts;          // bytes inside the tensor
+  int64_t place = 0;                 // gathered slices: where it goes
+  bool first = false, last = false;  // of its position
+  bool swap = false;                 // first one of a slice
+  bool clear = false;
+  int64_t half = 0, index = 0;
+
+  bool inside() const { return std::find(counts.begin(), counts.end(), true) != counts.end(); }
+};
+
+/// A command's geometry: tensor of in_h rows, `pitch` bytes apart, at `base`.
+struct Shape {
+  Opcode opcode;
+  int64_t base = 0, pitch = 0, row_bytes = 0, in_h = 0;
+  int64_t out_w = 1, positions = 1, groups = 1, group_step = 0, group_channels = 1;
+  int64_t x_start = 0, x_step = 0, y_start = 0, y_step = 0;
+  int64_t k0 = 1, k1 = 1, k2 = 1, k1_step = 0, k2_y_step = 0;
+  int64_t rows = 0, cols = 0, new_cols = 0, win_y_step = 0, col_step = 0, run = 0;
+  int64_t b_base = 0, b_pitch = 0;
+
+  bool array() const { return opcode == Opcode::kMatmul || opcode == Opcode::kWindow; }
+  bool two() const { return opcode == Opcode::kAdd; }
+  bool linear() const { return two() || opcode == Opcode::kLookup; }
+};
+
+class Sequencer : public testing::Test {
+ protected:
+  Sequencer() {
+    dut_.rst_ni = 0;
+    dut_.eval();
+    Edge();
+    dut_.rst_ni = 1;
+  }
+  ~Sequencer() override { dut_.final(); }
+
+  void Edge() {
+    dut_.eval();
+    dut_.clk_i = 1;
+    dut_.eval();
+    dut_.clk_i = 0;
+    dut_.eval();
+  }
+  int64_t Uniform(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
+  }
+
+  static Fetch Vector(const Shape& s, int64_t y, int64_t x, int64_t length) {
+    Fetch fetch;
+    fetch.address = s.base + y * s.pitch + x;
+    for (int64_t i = 0; i < length; ++i) {
+      fetch.counts.push_back((s.linear() || (y >= 0 && y < s.in_h)) && x + i >= 0 &&
+                             x + i < s.row_bytes);
+    }
+    return fetch;
+  }
+
+  /// The columns of a window that are fetched for position `t`, which comes behind `before`
+  /// (-1: a position whose operands are not in the lanes).
+  static int64_t FirstColumn(const Shape& s, int64_t t, int64_t before, int64_t group_x) {
+    if (before < 0) return 0;
+    const int64_t ox = t % s.out_w;
+    if (ox != 0) return s.cols - s.new_cols;
+    int64_t outside = 0;
+    while (outside < s.cols - 1 &&
+           s.x_start + group_x + outside * s.col_step + s.group_channels <= 0) {
+      ++outside;
+    }
+    const int64_t last_x = s.x_start + group_x + before % s.out_w * s.x_step;
+    const bool shared = last_x + (s.cols - outside) * s.col_step >= s.row_bytes;
+    return s.k1 == 1 && shared ? outside : 0;
+  }
+
+  /// The vectors of one position in slice (k0, k1, k2), from column `first_column` on.
+  static std::vector<Fetch> Position(const Shape& s, int64_t t, int64_t group_x, int64_t k0,
+                                     int64_t k1, int64_t k2, int64_t first_column) {
+    const int64_t ox = t % s.out_w, oy = t / s.out_w;
+    const int64_t y = s.y_start + oy * s.y_step + k2 * s.k2_y_step;
+    const int64_t x = s.x_start + group_x + ox * s.x_step + k1 * s.k1_step;
+    std::vector<Fetch> fetches;
+    if (s.linear()) {
+      fetches.push_back(Vector(s, oy, ox * kWidth, kWidth));
+      if (s.two()) {
+        fetches.push_back(fetches[0]);
+        fetches[1].address = s.b_base + oy * s.b_pitch + ox * kWidth;
+      }
+    } else if (s.opcode == Opcode::kMatmul && s.run == 0) {
+      fetches.push_back(Vector(s, y, x + k0 * kSimd, kSimd));
+    } else if (s.opcode == Opcode::kMatmul) {
+      int64_t row = k0 * kSimd / s.run, skip = k0 * kSimd % s.run;
+      for (int64_t place = 0; place < kSimd && row < s.rows; ++row, skip = 0) {
+        Fetch fetch = Vector(s, s.y_start + oy * s.y_step + row * s.win_y_step, x + skip,
+                             std::min(kSimd, s.run - skip));
+        fetch.place = place;
+        place += static_cast<int64_t>(fetch.counts.size());
+        fetches.push_back(fetch);
+      }
+    } else {
+      for (int64_t c = first_column; c < s.cols; ++c) {
+        for (int64_t r = 0; r < s.rows; ++r) {
+          fetches.push_back(Vector(s, y + r * s.win_y_step, x + c * s.col_step, s.group_channels));
+        }
+      }
+    }
+    if (!fetches.empty()) {
+      fetches.front().first = true;
+      fetches.back().last = true;
+    }
+    return fetches;
+  }
+
+  /// All vectors of the command, in order.
+  std::vector<Fetch> Expected(const Shape& s) {
+    std::vector<Fetch> all;
+    for (int64_t g = 0; g < s.groups; ++g) {
+      int64_t before = -1;
+      for (int64_t tile = 0; tile < s.positions; tile += s.array() ? kTile : s.positions) {
+        const int64_t end = s.array() ? std::min(tile + kTile, s.positions) : s.positions;
+        for (int64_t slice = 0; slice < s.k0 * s.k1 * s.k2; ++slice) {
+          const int64_t k0 = slice % s.k0, k1 = slice / s.k0 % s.k1, k2 = slice / s.k0 / s.k1;
+          if (s.k0 * s.k1 * s.k2 != 1 || s.opcode != Opcode::kWindow) before = -1;
+          bool swap = s.array();
+          for (int64_t t = tile; t < end; ++t) {
+            const int64_t from =
+                s.opcode == Opcode::kWindow ? FirstColumn(s, t, before, g * s.group_step) : 0;
+            for (Fetch& fetch : Position(s, t, g * s.group_step, k0, k1, k2, from)) {
+              fetch.swap = swap;
+              swap = false;
+              fetch.clear = slice == 0;
+              fetch.half = half_;
+              fetch.index = t - tile;
+              all.push_back(fetch);
+            }
+            before = t;
+          }
+        }
+        if (s.array()) half_ ^= 1;
+      }
+    }
+    return all;
+  }
+
+  void Set(Command& command, std::string_view field, int64_t value) {
+    if (value != 0) ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+  }
+
+  void Load(const Shape& s) {
+    Command command(s.opcode, FindOpcode(static_cast<uint8_t>(s.opcode))->max_entries, 0);
+    if (s.linear()) {
+      Set(command, "act_base", s.base);
+      Set(command, "row_step", s.pitch);
+      if (s.two()) Set(command, "b_base", s.b_base);
+      if (s.two()) Set(command, "b_row_step", s.b_pitch);
+    } else {
+      Set(command, "act_base", s.base + s.y_start * s.pitch);
+      Set(command, "row_step", s.y_step * s.pitch);
+      Set(command, "x_start", s.x_start);
+      Set(command, "x_step", s.x_step);
+      Set(command, "y_start", s.y_start);
+      Set(command, "y_step", s.y_step);
+      Set(command, "in_h", s.in_h);
+      Set(command, "groups", s.groups);
+      Set(command, "group_channels", s.group_channels);
+    }
+    Set(command, "row_bytes", s.row_bytes);
+    Set(command, "out_w", s.out_w);
+    Set(command, "positions", s.positions);
+    if (s.opcode != Opcode::kMatmul && !s.linear()) {
+      Set(command, "group_step", s.group_step);
+      Set(command, "win_new_cols", s.new_cols);
+      Set(command, "win_col_step", s.col_step);
+    }
+    if (s.rows != 0) {
+      Set(command, "win_rows", s.rows);
+      Set(command, "win_cols", s.run != 0 ? kSimd / s.run : s.cols);
+      Set(command, "win_y_step", s.win_y_step);
+      Set(command, "win_row_step", s.win_y_step * s.pitch);
+    }
+    if (s.array()) {
+      const int64_t y_step = s.run != 0 ? kSimd / s.run * s.win_y_step : s.k2_y_step;
+      Set(command, "acc_init", 1);
+      Set(command, "drain", 1);
+      Set(command, "k0_count", s.k0);
+      Set(command, "k1_count", s.k1);
+      Set(command, "k2_count", s.k2);
+      Set(command, "k1_step", s.run != 0 ? kSimd % s.run : s.k1_step);
+      Set(command, "k2_y_step", y_step);
+      Set(command, "k2_row_step", y_step * s.pitch);
+      if (s.run != 0) Set(command, "run_bytes", s.run);
+    }
+    uint32_t* words = reinterpret_cast<uint32_t*>(&dut_.cmd_i);
+    std::fill_n(words, sizeof dut_.cmd_i / 4, 0u);
+    std::copy(
+        command.words().begin(),
+        command.words().begin() + std::min<size_t>(command.words().size(), sizeof dut_.cmd_i / 4),
+        words);
+  }
+
+  /// Runs the command and compares. PE memory and the others are ready in `ready` of 8 cycles.
+  void Run(const Shape& s, uint64_t ready) {
+    Load(s);
+    const std::vector<Fetch> expected = Expected(s);
+    const int64_t slices = s.groups * ((s.positions + kTile - 1) / kTile) * s.k0 * s.k1 * s.k2;
+    const int64_t tiles = s.groups * ((s.positions + kTile - 1) / kTile);
+    dut_.start_i = 1;
+    Edge();
+    dut_.start_i = 0;
+    size_t next = 0;
+    int64_t takes = 0, ends = 0;
+    uint32_t asked = 0, address[kPorts] = {};
+    for (int cycle = 0; dut_.active_o || dut_.stage_valid_o; ++cycle) {
+      ASSERT_LT(cycle, 500000);
+      if (dut_.stage_valid_o) {
+        const uint32_t count = dut_.stage_count_o;
+        ASSERT_GE(count, 1u);
+        ASSERT_LE(next + count, expected.size());
+        ASSERT_EQ(dut_.stage_first_o != 0, expected[next].first) << "vector " << next;
+        ASSERT_EQ(dut_.stage_last_o != 0, expected[next + count - 1].last) << "vector " << next;
+        ASSERT_EQ(dut_.stage_swap_o != 0, expected[next].swap) << "vector " << next;
+        for (uint32_t p = 0; p < count; ++p, ++next) Compare(s, expected[next], p, asked, address);
+      }
+      dut_.read_ready_i = 0;
+      for (uint32_t p = 0; p < kPorts; ++p) {
+        if (random_() % 8 < ready) dut_.read_ready_i |= 1u << p;
+      }
+      dut_.slice_ready_i = random_() % 8 < ready;
+      dut_.half_free_i = random_() % 8 < ready ? 3 : 0;
+      dut_.result_ready_i = random_() % 8 < ready;
+      dut_.eval();
+      ASSERT_FALSE(dut_.error_o);
+      asked = dut_.read_valid_o;
+      for (uint32_t p = 0; p < kPorts; ++p) {
+        address[p] = static_cast<uint32_t>(GetBits(&dut_.read_addr_o, 24 * p, 24));
+      }
+      ASSERT_LE(dut_.slice_take_o, dut_.slice_ready_i);
+      takes += dut_.slice_take_o;
+      if (dut_.tile_end_o) {
+        const int64_t tile = ends++ % ((s.positions + kTile - 1) / kTile);
+        ASSERT_EQ(dut_.tile_size_o, std::min(kTile, s.positions - tile * kTile));
+      }
+      Edge();
+    }
+    EXPECT_EQ(next, expected.size());
+    EXPECT_EQ(takes, s.array() ? slices : 0);
+    EXPECT_EQ(ends, s.array() ? tiles : 0);
+  }
+
+  void Compare(const Shape& s, const Fetch& want, uint32_t p, uint32_t asked,
+               const uint32_t* address) {
+    ASSERT_EQ((asked >> p & 1) != 0, want.inside());
+    if (want.inside()) ASSERT_EQ(address[p], static_cast<uint32_t>(want.address));
+    const bool clip = dut_.stage_clip_o >> p & 1;
+    const int64_t low = static_cast<int64_t>(GetBits(&dut_.stage_low_o, kByteBits * p, kByteBits));
+    const int64_t high =
+        static_cast<int64_t>(GetBits(&dut_.stage_high_o, kByteBits * p, kByteBits));
+    for (int64_t i = 0; i < static_cast<int64_t>(want.counts.size()); ++i) {
+      ASSERT_EQ(!clip || (i >= low && i < high), want.counts[static_cast<size_t>(i)])
+          << "byte " << i;
+    }
+    if (s.run != 0) {
+      ASSERT_TRUE(dut_.stage_gather_o >> p & 1);
+      ASSERT_EQ(GetBits(&dut_.stage_place_o, kByteBits * p, kByteBits),
+                static_cast<uint64_t>(want.place));
+      ASSERT_EQ(GetBits(&dut_.stage_length_o, kByteBits * p, kByteBits), want.counts.size());
+    }
+    if (s.array()) {
+      ASSERT_EQ(dut_.stage_clear_o != 0, want.clear);
+      ASSERT_EQ(dut_.stage_half_o, want.half);
+      ASSERT_EQ(dut_.stage_index_o, want.index);
+    }
+  }
+
+  /// A tensor somewhere in memory.
+  Shape Tensor(Opcode opcode) {
+    Shape s;
+    s.opcode = opcode;
+    s.in_h = Uniform(1, 9);
+    s.row_bytes = Uniform(1, 60);
+    s.pitch = s.row_bytes + Uniform(0, 5);
+    s.base = Uniform(0, kMemory - s.in_h * s.pitch - kWord);
+    s.out_w = Uniform(1, 7);
+    s.positions = Uniform(1, s.out_w * 6);
+    s.y_start = Uniform(-2, 1);
+    s.y_step = Uniform(1, 2);
+    s.x_start = Uniform(-20, 5);
+    s.x_step = Uniform(1, 12);
+    return s;
+  }
+
+  std::mt19937_64 random_{PARAM_Simd + 100 * PARAM_Ports};
+  Vdut dut_;
+  int64_t half_ = 0;
+};
+
+TEST_F(Sequencer, SlicesOfAMatrixProduct) {
+  for (int round = 0; round < 150 && !HasFailure(); ++round) {
+    Shape s = Tensor(Opcode::kMatmul);
+    s.k0 = Uniform(1, 3);
+    s.k1 = Uniform(1, 3);
+    s.k2 = Uniform(1, 3);
+    s.k1_step = Uniform(0, 9);
+    s.k2_y_step = Uniform(1, 2);
+    s.groups = Uniform(1, 3);
+    Run(s, static_cast<uint64_t>(Uniform(2, 8)));
+  }
+}
+
+TEST_F(Sequencer, SlicesGatheredFromKernelRows) {
+  for (int round = 0; round < 150 && !HasFailure(); ++round) {
+    Shape s = Tensor(Opcode::kMatmul);
+    s.rows = Uniform(1, 8);
+    s.win_y_step = Uniform(1, 2);
+    // A slice spans four rows at most.
+    s.run = Uniform((kSimd + 2) / 3, 3 * kSimd);
+    s.k0 = (s.rows * s.run + kSimd - 1) / kSimd;
+    s.groups = Uniform(1, 2);
+    Run(s, static_cast<uint64_t>(Uniform(2, 8)));
+  }
+}
+
+TEST_F(Sequencer, WindowsSlide) {
+  for (int round = 0; round < 300 && !HasFailure(); ++round) {
+    Shape s = Tensor(Opcode::kWindow);
+    s.rows = Uniform(1, std::min<int64_t>(kSimd, 5));
+    s.cols = Uniform(1, kSimd / s.rows);
+    s.col_step = Uniform(1, 6);
+    s.new_cols = Uniform(1, s.cols);
+    if (s.new_cols != s.cols) s.x_step = s.new_cols * s.col_step;
+    // The second position of a row has no column on the row's left.
+    s.x_start = -Uniform(0, s.x_step);
+    s.group_channels = Uniform(1, std::min<int64_t>(kWord, s.col_step));
+    s.win_y_step = Uniform(1, 2);
+    s.k1 = Uniform(1, 2);
+    s.k2 = Uniform(1, 2);
+    s.k1_step = s.cols * s.col_step;
+    s.k2_y_step = s.rows * s.win_y_step;
+    Run(s, static_cast<uint64_t>(Uniform(2, 8)));
+  }
+}
+
+TEST_F(Sequencer, WindowsOfPoolingAreFetchedWhole) {
+  for (int round = 0; round < 100 && !HasFailure(); ++round) {
+    Shape s = Tensor(Opcode::kMaxPool);
+    s.rows = Uniform(1, 4);
+    s.cols = s.new_cols = Uniform(1, 4);
+    s.col_step = Uniform(1, 6);
+    s.win_y_step = Uniform(1, 2);
+    s.group_channels = Uniform(1, kWidth);
+    s.groups = Uniform(1, 3);
+    s.group_step = s.group_channels;
+    Run(s, static_cast<uint64_t>(Uniform(2, 8)));
+  }
+}
+
+TEST_F(Sequencer, VectorsInRows) {
+  for (const Opcode opcode : {Opcode::kAdd, Opcode::kLookup}) {
+    for (int round = 0; round < 50 && !HasFailure(); ++round) {
+      Shape s = Tensor(opcode);
+      s.out_w = (s.row_bytes + kWidth - 1) / kWidth;
+      s.positions = s.out_w * s.in_h;
+      s.b_pitch = s.row_bytes;
+      s.b_base = Uniform(0, kMemory - s.in_h * s.b_pitch);
+      Run(s, static_cast<uint64_t>(Uniform(2, 8)));
+    }
+  }
+}
+
+TEST_F(Sequencer, AVectorTakesOneCycle) {
+  Shape s = Tensor(Opcode::kMatmul);
+  s.out_w = s.positions = 40;
+  s.x_step = 1;
+  s.k0 = 3;
+  Load(s);
+  dut_.start_i = 1;
+  Edge();
+  dut_.start_i = 0;
+  dut_.read_ready_i = (1u << kPorts) - 1;
+  dut_.slice_ready_i = dut_.result_ready_i = 1;
+  dut_.half_free_i = 3;
+  dut_.eval();
+  int64_t cycles = 0;
+  for (; dut_.active_o; ++cycles) {
+    ASSERT_EQ(dut_.cause_o, 1u) << "a cycle is not spent on products (CauseCompute)";
+    ASSERT_LT(cycles, 200);
+    Edge();
+  }
+  EXPECT_EQ(cycles, 40 * 3);
+}
+
+TEST_F(Sequencer, AByteOutsideMemoryIsAnError) {
+  for (const int64_t beyond : {0, 1}) {
+    Shape s = Tensor(Opcode::kLookup);
+    s.row_bytes = s.pitch = kWidth;
+    s.out_w = s.in_h = s.positions = 1;
+    s.base = kMemory - kWidth + beyond;
+    Load(s);
+    dut_.start_i = 1;
+    Edge();
+    dut_.start_i = 0;
+    dut_.result_ready_i = 1;
+    dut_.read_ready_i = 1;
+    dut_.eval();
+    EXPECT_EQ(dut_.error_o, beyond);
+    if (beyond != 0) {
+      EXPECT_EQ(dut_.error_address_o, kMemory);
+      EXPECT_EQ(dut_.read_valid_o, 0u);
+    }
+    Edge();
+    EXPECT_FALSE(dut_.active_o);
+    EXPECT_EQ(dut_.stage_valid_o, beyond == 0);
+    Edge();
+  }
+}
+
+}  // namespace
+}  // namespace npugen
