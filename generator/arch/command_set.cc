@@ -45,6 +45,7 @@ constexpr OpcodeGroup kOpcodeGroups[] = {
     {"array", opcodes::kArray, "the array multiplies"},
     {"walk", opcodes::kWalks, "results are positions of an image"},
     {"two_operands", opcodes::kTwoOperands, "two tensors meet"},
+    {"rows", opcodes::kRows, "a unit takes a row at a time"},
 };
 
 constexpr HardwareError kHardwareErrors[] = {

@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Runs of STORE commands: listed one by one, checked against the destination's window and PE memory,
-// with bus addresses; and the next burst and the next word of the run at hand.
+// Runs of STORE commands: listed one by one, checked against the destination's window and PE
+// memory, with bus addresses; and the next burst and the next word of the run at hand.
 //
 // A run stays until it is ok_i and all of its beats have an address (issue_i, bursts of at most
 // MaxBurst beats that do not cross 4 KiB) and all of its words are read (read_i).

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Results: from sums and vectors through a unit that makes results of them to a write of PE memory.
 //
-// Sums of the matrix unit and vectors of most operations go through post-processing, sums with
-// thresholds through the threshold unit, vectors of LOOKUP to npu_vector_units, from where they
-// come back like the bytes of SOFTMAX and ARGMAX. Only as many results are let in as PE memory's
+// Sums of the matrix unit and vectors of most operations go through post-processing, sums that
+// become bits through their own unit, vectors of LOOKUP to npu_vector_units, from where they come
+// back like the bytes of SOFTMAX and ARGMAX. Only as many results are let in as PE memory's
 // buffer holds (WriteDepth), since post-processing cannot be stalled. A write with a byte behind
 // the end of PE memory is an error and not made.
 module npu_results #(
@@ -68,11 +68,9 @@ module npu_results #(
   end
 
   logic is_array, is_lookup, is_unit, uses_post;
-  assign is_array  = cmd_i.opcode == npu_isa_pkg::OpMatmul ||
-                     cmd_i.opcode == npu_isa_pkg::OpWindow;
+  assign is_array  = npu_isa_pkg::is_array(cmd_i.opcode);
   assign is_lookup = cmd_i.opcode == npu_isa_pkg::OpLookup;
-  assign is_unit   = is_lookup || cmd_i.opcode == npu_isa_pkg::OpSoftmax ||
-                     cmd_i.opcode == npu_isa_pkg::OpArgMax;
+  assign is_unit   = is_lookup || npu_isa_pkg::is_rows(cmd_i.opcode);
 
   // ---------------------------------------------------------------------------------------------
   // Vectors, and the address of the position whose results pass now.

@@ -104,10 +104,7 @@ module npu_sequencer #(
   assign is_matmul = cmd_i.opcode == npu_isa_pkg::OpMatmul;
   assign is_window = cmd_i.opcode == npu_isa_pkg::OpWindow;
   assign is_pool   = cmd_i.opcode == npu_isa_pkg::OpMaxPool;
-  assign is_two    = cmd_i.opcode == npu_isa_pkg::OpAdd ||
-                     cmd_i.opcode == npu_isa_pkg::OpMultiply ||
-                     cmd_i.opcode == npu_isa_pkg::OpMaximum ||
-                     cmd_i.opcode == npu_isa_pkg::OpSquaredDifference;  // two operands
+  assign is_two    = npu_isa_pkg::is_two_operands(cmd_i.opcode);
   assign is_array  = is_matmul || is_window;          // uses the array
   assign is_linear = !is_array && !is_pool;           // vectors of PostWidth bytes in rows
 

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The table of commands and access to fields.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <regex>
+#include <string>
+
 #include "generator/arch/command_set.h"
+#include "generator/plan/rtl_library.h"
 
 namespace npugen {
 namespace {
@@ -69,6 +74,21 @@ TEST(Command, RowsOfTheTable) {
     EXPECT_EQ((info.most_entries - info.least_entries) % info.entry_step, 0) << info.name;
   }
   EXPECT_EQ(seen, opcodes::kEvery) << "a set lacks an opcode";
+}
+
+// A field that hardware never reads would be encoded for nothing: sinks of whole structs hide it
+// from the tools.
+TEST(Command, HardwareReadsEveryField) {
+  std::string text;
+  for (const RtlSource& source : RtlLibrary()) text += source.text;
+  text = std::regex_replace(text, std::regex("assign unused_\\w+ *=[^;]*;"), "");
+  for (const CommandLayout* layout : AllCommandLayouts()) {
+    for (const CommandField& field : layout->fields) {
+      EXPECT_TRUE(std::regex_search(text, std::regex(fmt::format("\\w\\.{}\\b", field.name))) ||
+                  field.name == compute::pe_mask.name)
+          << field.name << " of " << layout->name << " is read nowhere in rtl/";
+    }
+  }
 }
 
 // In every build: a null pointer would be read, or a wrong value go on.

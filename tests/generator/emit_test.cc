@@ -119,7 +119,7 @@ TEST(Emit, UnitThatIsOffIsNotThere) {
   const FileSet without = EmitWith(Preset("edge"), RtlLibrary());
   const FileSet with = EmitWith(Preset("edge_bnn"), RtlLibrary());
   for (const char* word : {"popcount", "npu_threshold", "binary_i", "plane_q", "planes_done",
-                           "skip_pass", "GateRows", "gates_q", "is_threshold"}) {
+                           "skip_pass", "GateRows", "gates_q", "threshold_clk"}) {
     bool found = false;
     for (const auto& [path, text] : with) {
       found = found || (path.ends_with(".sv") && text.find(word) != std::string::npos);

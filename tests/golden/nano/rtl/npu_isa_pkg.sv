@@ -421,6 +421,15 @@ package npu_isa_pkg;
     endcase
   endfunction
 
+  // Whether a unit takes a row at a time.
+  function automatic logic is_rows(input logic [7:0] opcode);
+    case (opcode)
+      OpSoftmax, OpArgMax:
+        is_rows = 1'b1;
+      default: is_rows = 1'b0;
+    endcase
+  endfunction
+
   // Entries of a command's shortest form.
   function automatic logic [7:0] least_entries(input logic [7:0] opcode);
     case (opcode)

@@ -176,7 +176,7 @@ module npu_load_check #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       valid_q <= 1'b0;
-      first_q <= 1'b0;
+      first_q <= 1'b1;
     end else begin
       if (run_ready) valid_q <= run_valid;
       if (run_ready) first_q <= 1'b1;

@@ -109,8 +109,7 @@ module npu_matrix_unit #(
   logic [32*PeLanes-1:0]      sums;
   logic [72*PeLanes-1:0]      records;
 
-  assign start        = start_i && (cmd_i.opcode == npu_isa_pkg::OpMatmul ||
-                                    cmd_i.opcode == npu_isa_pkg::OpWindow);
+  assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   assign error_o      = loader_error || drain_error;
   assign error_row_o  = loader_error ? loader_error_row : drain_error_row;
   assign table_data_o = row_data[8*RowBytes-1:0];

@@ -77,8 +77,7 @@ module npu_operand_path #(
   logic [Ports-1:0]    fetch_valid, fetch_ready, fetch_two;
   logic [24*Ports-1:0] fetch_addr;
 
-  assign is_rows = cmd_i.opcode == npu_isa_pkg::OpSoftmax ||
-                   cmd_i.opcode == npu_isa_pkg::OpArgMax;
+  assign is_rows = npu_isa_pkg::is_rows(cmd_i.opcode);
   always_comb begin
     read_valid_o = fetch_valid;
     read_addr_o  = fetch_addr;

@@ -21,9 +21,7 @@ module npu_output_walker #(
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
   logic        is_linear, column_last, group_last;
 
-  assign is_linear   = cmd_i.opcode != npu_isa_pkg::OpMatmul &&
-                       cmd_i.opcode != npu_isa_pkg::OpWindow &&
-                       cmd_i.opcode != npu_isa_pkg::OpMaxPool;
+  assign is_linear   = !npu_isa_pkg::is_walk(cmd_i.opcode);
   assign x_step      = is_linear ? 24'(PostWidth) : cmd_i.out_x_step;
   assign column_last = column_q + 16'd1 == cmd_i.out_w;
   assign group_last  = left_q == 24'd1;

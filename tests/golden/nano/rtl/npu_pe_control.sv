@@ -124,8 +124,7 @@ module npu_pe_control #(
   assign is_window = cmd_q.opcode == npu_isa_pkg::OpWindow;
   assign is_pool   = cmd_q.opcode == npu_isa_pkg::OpMaxPool;
   assign is_lookup = cmd_q.opcode == npu_isa_pkg::OpLookup;
-  assign is_rows   = cmd_q.opcode == npu_isa_pkg::OpSoftmax ||
-                     cmd_q.opcode == npu_isa_pkg::OpArgMax;  // walk rows by themselves
+  assign is_rows   = npu_isa_pkg::is_rows(cmd_q.opcode);  // walk rows by themselves
   assign is_array  = is_matmul || is_window;
   assign is_gather = is_matmul && cmd_q.run_bytes != '0;
 
@@ -211,8 +210,10 @@ module npu_pe_control #(
     end else begin
       unique case (state_q)
         StIdle: begin
-          granted_q <= 1'b0;
-          if (cmd_valid) state_q <= StStart;
+          if (cmd_valid) begin
+            state_q   <= StStart;
+            granted_q <= 1'b0;
+          end
         end
         StStart: state_q <= is_lookup ? StTable : StRun;
         StTable: if (table_done_i) state_q <= StRun;

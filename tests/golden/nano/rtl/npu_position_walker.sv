@@ -15,8 +15,8 @@ module npu_position_walker #(
   input  wire                     clk_i,
   input  wire                     pass_clk_i,      // need not rise but for start_i and pass_end_i
   // fields of the running command; start_i goes to its first position
-  input  wire                     is_array_i,      // MATMUL, WINDOW: tiles of Accumulators positions
-  input  wire                     is_linear_i,     // positions of PostWidth bytes in rows, one group
+  input  wire                     is_array_i,      // MATMUL, WINDOW: Accumulators positions a tile
+  input  wire                     is_linear_i,     // rows of PostWidth bytes a position, one group
   input  wire signed [24:0]       act_base_i,
   input  wire signed [24:0]       b_base_i,
   input  wire  [23:0]             row_step_i,
@@ -36,7 +36,7 @@ module npu_position_walker #(
   input  wire                     tile_end_i,
   input  wire                     group_end_i,
   // the position
-  output wire signed [AddrW-1:0]  row_o,           // address of its row, and of the second operand's
+  output wire signed [AddrW-1:0]  row_o,           // address of its row, and of the other operand's
   output wire signed [AddrW-1:0]  b_row_o,
   output wire signed [17:0]       y_o,             // its operand row
   output wire signed [AddrW-1:0]  x_o,             // its byte in the row

@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Slice walker: the weight slices of a tile, k0 innermost, then k1, then k2 (docs/machine.md section
-// 4.1), and how far each one's operands lie from those of the first slice.
+// Slice walker: the weight slices of a tile, k0 innermost, then k1, then k2 (docs/machine.md
+// section 4.1), and how far each one's operands lie from those of the first slice.
 //
 // Gathered slices are cut from kernel rows strung together. The next one begins k1_step bytes and
 // win_cols kernel rows (k2_y_step operand rows) further on, and one row more where that is beyond
@@ -31,15 +31,15 @@ module npu_slice_walker #(
   // the slice
   output wire  [15:0]             k0_o,
   output wire                     first_o,
-  output wire                     run_first_o,     // the first one of its k2, which is not the first
+  output wire                     run_first_o,     // the first one of a k2 that is not the first
   output wire                     k0_last_o,
   output wire                     last_o,
   output wire                     single_o,        // there is one only
   output wire signed [AddrW-1:0]  x_o,             // bytes in the row
   output wire signed [AddrW-1:0]  row_o,           // bytes from row to row
   output wire signed [17:0]       y_o,             // operand rows
-  // gathered slices: bytes of their first kernel row that earlier slices took, kernel rows from that
-  // one on
+  // gathered slices: bytes of their first kernel row that earlier slices took, kernel rows from
+  // that one on
   output wire  [13:0]             skip_o,
   output wire  [7:0]              rows_left_o
 );

@@ -40,11 +40,10 @@ module npu_vector_buffer #(
   logic [15:0]            pool_channels_left_q;
   logic [23:0]            pool_positions_q;
 
-  assign is_array   = opcode_i == npu_isa_pkg::OpMatmul || opcode_i == npu_isa_pkg::OpWindow;
+  assign is_array   = npu_isa_pkg::is_array(opcode_i);
   assign is_pool    = opcode_i == npu_isa_pkg::OpMaxPool;
   assign is_maximum = opcode_i == npu_isa_pkg::OpMaximum;
-  assign is_two     = opcode_i == npu_isa_pkg::OpAdd || opcode_i == npu_isa_pkg::OpMultiply ||
-                      opcode_i == npu_isa_pkg::OpSquaredDifference;  // to post-processing
+  assign is_two     = npu_isa_pkg::is_two_operands(opcode_i) && !is_maximum;  // to post-processing
 
   always_comb begin
     hold_next = vector_i;
