@@ -141,6 +141,7 @@ void PrintOpcodeFunctions(SvWriter* out) {
   print_engine(EngineKind::kStore, "store", "The store engine carries it out.");
   print_engine(EngineKind::kPe, "compute", "PEs carry it out.");
   for (const OpcodeGroup& group : AllOpcodeGroups()) {
+    if (group.name.empty()) continue;
     print(
         fmt::format("Whether {}.", group.description), "logic", fmt::format("is_{}", group.name),
         [&](const OpcodeInfo& info) { return bit(In(info.opcode, group.set)); }, "1'b0");
