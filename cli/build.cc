@@ -22,7 +22,7 @@ struct BuildOptions {
 int Build(const BuildOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  ProgressLine progress;
+  ProgressLine progress(ProgressLine::OffTerminal::kLines);
   const ModelKind kind = options.netlist ? ModelKind::kNetlist
                          : options.waves ? ModelKind::kWaves
                                          : ModelKind::kRtl;

@@ -262,6 +262,25 @@ void PrintResults(const std::vector<DemoResult>& results) {
   }
 }
 
+/// Gate equivalents by Yosys, which takes minutes the first time.
+Result<AreaReport> MeasureArea(const NpuConfig& config, const DemoOptions& options,
+                               ProgressLine* progress) {
+  SynthOptions synth;
+  synth.cache_folder =
+      options.build.cache_folder.empty() ? DefaultCacheFolder() : options.build.cache_folder;
+  const auto begin = std::chrono::steady_clock::now();
+  std::future<Result<AreaReport>> area =
+      std::async(std::launch::async, [&config, &synth] { return Synthesize(config, synth); });
+  while (area.wait_for(std::chrono::seconds(1)) != std::future_status::ready) {
+    const auto seconds =
+        std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - begin)
+            .count();
+    progress->Show(fmt::format("Yosys measures the area ({} s; --no-area leaves it out)", seconds));
+  }
+  progress->Clear();
+  return area.get();
+}
+
 int Demo(const DemoOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
@@ -278,16 +297,7 @@ int Demo(const DemoOptions& options) {
     fmt::print("no binary unit (units.bnn.enabled), so only the int8 network runs\n");
   }
   std::fflush(stdout);
-  ProgressLine progress;
-  // The area takes longest where nothing is built yet, and needs nothing of the simulation.
-  std::future<Result<AreaReport>> synthesis;
-  if (!options.no_area) {
-    SynthOptions synth;
-    synth.cache_folder =
-        options.build.cache_folder.empty() ? DefaultCacheFolder() : options.build.cache_folder;
-    synthesis =
-        std::async(std::launch::async, [&config, synth] { return Synthesize(*config, synth); });
-  }
+  ProgressLine progress(ProgressLine::OffTerminal::kLines);
   const Result<BuiltModel> built = BuildForConfig(
       *config, options.build,
       options.simulation.waves.empty() ? ModelKind::kRtl : ModelKind::kWaves, &progress);
@@ -305,9 +315,7 @@ int Demo(const DemoOptions& options) {
 
   std::optional<double> area_ge;
   if (!options.no_area) {
-    progress.Show("synthesizing");
-    const Result<AreaReport> area = synthesis.get();
-    progress.Clear();
+    const Result<AreaReport> area = MeasureArea(*config, options, &progress);
     if (area) {
       area_ge = area->TotalGateEquivalents();
       fmt::print(

@@ -17,6 +17,8 @@ namespace npugen {
 namespace {
 
 constexpr std::chrono::milliseconds kRefresh(100);
+/// Lines where there is no terminal.
+constexpr std::chrono::seconds kLineEvery(10);
 
 /// The seed that a value of --power-up stands for, 0 for zero; false if it is none.
 bool ParsePowerUp(std::string_view text, uint64_t* seed) {
@@ -31,13 +33,20 @@ bool ParsePowerUp(std::string_view text, uint64_t* seed) {
 
 }  // namespace
 
-ProgressLine::ProgressLine() : terminal_(isatty(STDERR_FILENO) != 0) {}
+ProgressLine::ProgressLine(OffTerminal off_terminal)
+    : terminal_(isatty(STDERR_FILENO) != 0), lines_(off_terminal == OffTerminal::kLines) {}
 
 ProgressLine::~ProgressLine() { Clear(); }
 
 void ProgressLine::Show(const std::string& text) {
   const auto now = std::chrono::steady_clock::now();
-  if (!terminal_ || (shown_ && now - last_ < kRefresh)) return;
+  if (!terminal_) {
+    if (!lines_ || now - last_ < kLineEvery) return;
+    std::fputs((text + '\n').c_str(), stderr);
+    last_ = now;
+    return;
+  }
+  if (shown_ && now - last_ < kRefresh) return;
   std::fputs(fmt::format("\r\x1b[K{}", text).c_str(), stderr);
   std::fflush(stderr);
   shown_ = true;

@@ -16,10 +16,12 @@
 
 namespace npugen {
 
-/// One line on the terminal that says what takes so long; nothing where stderr is no terminal.
+/// One line on the terminal that says what takes so long. Where stderr is no terminal: nothing, or,
+/// for commands that take minutes, a line of its own every ten seconds.
 class ProgressLine {
  public:
-  ProgressLine();
+  enum class OffTerminal : uint8_t { kNothing, kLines };
+  explicit ProgressLine(OffTerminal off_terminal = OffTerminal::kNothing);
   ~ProgressLine();
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -28,7 +30,7 @@ class ProgressLine {
   void Clear();
 
  private:
-  bool terminal_;
+  const bool terminal_, lines_;
   bool shown_ = false;
   std::chrono::steady_clock::time_point last_;
 };

@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "generator/plan/config_values.h"
+#include "generator/config/config_values.h"
 #include "generator/support/text.h"
 
 namespace npugen {

@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-#include "generator/plan/config_values.h"
+#include "generator/config/config_values.h"
 #include "generator/plan/rtl_library.h"
 
 namespace npugen {

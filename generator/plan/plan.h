@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/config/config_values.h"
 #include "generator/config/npu_config.h"
-#include "generator/plan/config_values.h"
 #include "generator/plan/rtl_library.h"
 #include "generator/support/diagnostic.h"
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <map>
 
 #include "sw/stream/field_check.h"
 #include "sw/stream/stream_decoder.h"
@@ -46,6 +47,51 @@ uint8_t WideByte(int64_t value, const ComputeFields& f) {
   return static_cast<uint8_t>(static_cast<uint64_t>(value) >> 8 * f.out_byte);
 }
 
+int64_t Rescaled(const ComputeFields& f, int32_t value) {
+  return int64_t{MultiplyByQuantized(value, static_cast<int32_t>(f.out_multiplier),
+                                     static_cast<int>(f.out_shift))} +
+         f.out_zero_point;
+}
+
+int64_t AddBytes(const ComputeFields& f, int64_t a, int64_t b, std::string_view*) {
+  const int64_t u = (a - f.a_zero_point) * (int64_t{1} << 19);
+  const int64_t w =
+      MultiplyByQuantized(Wrap((b - f.b_zero_point) * (int64_t{1} << 20)),
+                          static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
+  return Rescaled(f, Wrap((f.a_subtract ? -u : u) + (f.b_subtract ? -w : w)));
+}
+
+int64_t MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b, std::string_view*) {
+  return Rescaled(f, Wrap((a - f.a_zero_point) * (b - f.b_zero_point)));
+}
+
+int64_t MaximumBytes(const ComputeFields& f, int64_t a, int64_t b, std::string_view*) {
+  return f.minimum != 0 ? std::min(a, b) : std::max(a, b);
+}
+
+int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b,
+                               std::string_view* undefined) {
+  const int64_t u = (a - f.a_zero_point) * 64;
+  const int64_t w =
+      MultiplyByQuantized(Wrap((b - f.b_zero_point) * 128), static_cast<int32_t>(f.b_multiplier),
+                          static_cast<int>(f.b_shift));
+  if (u - w < -32768 || u - w > 32767) *undefined = "a difference beyond 16 bits";
+  return Rescaled(f, Wrap((u - w) * (u - w)));
+}
+
+/// Two int8 operands to a result before clamping; `undefined` is set to the reason where
+/// docs/machine.md leaves the result open.
+using Combine = int64_t (*)(const ComputeFields& f, int64_t a, int64_t b,
+                            std::string_view* undefined);
+
+/// What each command of two operands makes of them.
+const std::map<Opcode, Combine> kCombine = {
+    {Opcode::kAdd, AddBytes},
+    {Opcode::kMultiply, MultiplyBytes},
+    {Opcode::kMaximum, MaximumBytes},
+    {Opcode::kSquaredDifference, SquaredDifferenceBytes},
+};
+
 }  // namespace
 
 ProcessingElement::ProcessingElement(const NpuConfig& config, uint32_t index)
@@ -66,6 +112,10 @@ std::optional<Fault> ProcessingElement::Execute(const Command& command) {
     return fault_;
   }
   const ComputeFields fields(command);
+  if (In(command.opcode(), opcodes::kTwoOperands)) {
+    RunTwoOperands(fields, command.opcode());
+    return fault_;
+  }
   switch (command.opcode()) {
     case Opcode::kMatmul:
       RunArray(fields, /*window=*/false);
@@ -75,18 +125,6 @@ std::optional<Fault> ProcessingElement::Execute(const Command& command) {
       break;
     case Opcode::kMaxPool:
       RunMaxPool(fields);
-      break;
-    case Opcode::kAdd:
-      RunTwoOperands(fields, &ProcessingElement::AddBytes);
-      break;
-    case Opcode::kMultiply:
-      RunTwoOperands(fields, &ProcessingElement::MultiplyBytes);
-      break;
-    case Opcode::kMaximum:
-      RunTwoOperands(fields, &ProcessingElement::MaximumBytes);
-      break;
-    case Opcode::kSquaredDifference:
-      RunTwoOperands(fields, &ProcessingElement::SquaredDifferenceBytes);
       break;
     case Opcode::kLookup:
       RunLookup(fields);
@@ -545,7 +583,8 @@ bool ProcessingElement::RunMaxPool(const ComputeFields& f) {
   return true;
 }
 
-bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Combine combine) {
+bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Opcode opcode) {
+  const Combine combine = kCombine.at(opcode);
   const int64_t width = config_.post_width;
   for (int64_t position = 0; position < f.positions; ++position) {
     const int64_t oy = position / f.out_w, x = position % f.out_w * width;
@@ -557,43 +596,13 @@ bool ProcessingElement::RunTwoOperands(const ComputeFields& f, Combine combine) 
       uint8_t a = 0;
       uint8_t b = 0;
       if (!ReadMemory(a_address + i, &a) || !ReadMemory(b_address + i, &b)) return false;
-      const int64_t value = (this->*combine)(f, static_cast<int8_t>(a), static_cast<int8_t>(b));
+      std::string_view undefined;
+      const int64_t value = combine(f, static_cast<int8_t>(a), static_cast<int8_t>(b), &undefined);
+      if (!undefined.empty()) Undefined(undefined);
       if (!WriteMemory(out + i, Clamp(value, f))) return false;
     }
   }
   return true;
-}
-
-int64_t ProcessingElement::AddBytes(const ComputeFields& f, int64_t a, int64_t b) {
-  const int64_t u = (a - f.a_zero_point) * (int64_t{1} << 19);
-  const int64_t w =
-      MultiplyByQuantized(Wrap((b - f.b_zero_point) * (int64_t{1} << 20)),
-                          static_cast<int32_t>(f.b_multiplier), static_cast<int>(f.b_shift));
-  const int32_t sum = Wrap((f.a_subtract ? -u : u) + (f.b_subtract ? -w : w));
-  return Rescaled(f, sum);
-}
-
-int64_t ProcessingElement::MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b) {
-  return Rescaled(f, Wrap((a - f.a_zero_point) * (b - f.b_zero_point)));
-}
-
-int64_t ProcessingElement::MaximumBytes(const ComputeFields& f, int64_t a, int64_t b) {
-  return f.minimum != 0 ? std::min(a, b) : std::max(a, b);
-}
-
-int64_t ProcessingElement::SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b) {
-  const int64_t u = (a - f.a_zero_point) * 64;
-  const int64_t w =
-      MultiplyByQuantized(Wrap((b - f.b_zero_point) * 128), static_cast<int32_t>(f.b_multiplier),
-                          static_cast<int>(f.b_shift));
-  if (u - w < -32768 || u - w > 32767) Undefined("a difference beyond 16 bits");
-  return Rescaled(f, Wrap((u - w) * (u - w)));
-}
-
-int64_t ProcessingElement::Rescaled(const ComputeFields& f, int32_t value) const {
-  return int64_t{MultiplyByQuantized(value, static_cast<int32_t>(f.out_multiplier),
-                                     static_cast<int>(f.out_shift))} +
-         f.out_zero_point;
 }
 
 bool ProcessingElement::RunLookup(const ComputeFields& f) {

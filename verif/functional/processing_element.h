@@ -92,14 +92,7 @@ class ProcessingElement {
                  std::vector<std::vector<uint8_t>>* fetches);
   bool Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count);
   bool RunMaxPool(const ComputeFields& f);
-  /// Two int8 operands to a result before clamping.
-  using Combine = int64_t (ProcessingElement::*)(const ComputeFields& f, int64_t a, int64_t b);
-  bool RunTwoOperands(const ComputeFields& f, Combine combine);
-  int64_t AddBytes(const ComputeFields& f, int64_t a, int64_t b);
-  int64_t MultiplyBytes(const ComputeFields& f, int64_t a, int64_t b);
-  int64_t MaximumBytes(const ComputeFields& f, int64_t a, int64_t b);
-  int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b);
-  int64_t Rescaled(const ComputeFields& f, int32_t value) const;
+  bool RunTwoOperands(const ComputeFields& f, Opcode opcode);
   void ShiftSums(int64_t positions);
   bool RunArgMax(const ComputeFields& f);
   bool RunLookup(const ComputeFields& f);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names under which configuration values appear in every view.
-#include "generator/plan/config_values.h"
+#include "generator/config/config_values.h"
 
 #include <algorithm>
 
