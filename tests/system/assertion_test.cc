@@ -10,11 +10,11 @@
 #include "sw/model/channel_order.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
-#include "verif/session/run_model.h"
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
+#include "verif/session/run_model.h"
 #include "verif/sim/model_builder.h"
 
 namespace npugen::testing {
