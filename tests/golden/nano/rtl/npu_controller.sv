@@ -137,11 +137,6 @@ module npu_controller #(
     $error("npu_controller: the array has 1 to 32 PEs");
   end
 
-  localparam logic [3:0] EngineController = 4'd0;
-  localparam logic [3:0] EngineLoad       = 4'd1;
-  localparam logic [3:0] EngineStore      = 4'd2;
-  localparam logic [3:0] EnginePe         = 4'd3;
-
   // job
   logic        running, active, quiet, finished, refused;
   logic [7:0]  refused_code;
@@ -345,7 +340,7 @@ module npu_controller #(
   always_comb begin
     error         = 1'b1;
     error_code    = npu_isa_pkg::ErrDeadlock;
-    error_engine  = EngineController;
+    error_engine  = npu_isa_pkg::EngineController;
     error_tag     = waiting_tag;
     error_address = '0;
     if (refused) begin
@@ -361,17 +356,17 @@ module npu_controller #(
       error_tag  = dispatch_error_tag;
     end else if (load_error_valid_i) begin
       error_code    = load_error_code_i;
-      error_engine  = EngineLoad;
+      error_engine  = npu_isa_pkg::EngineLoad;
       error_tag     = load_error_tag_i;
       error_address = 64'(load_error_address_i);
     end else if (store_error_valid_i) begin
       error_code    = store_error_code_i;
-      error_engine  = EngineStore;
+      error_engine  = npu_isa_pkg::EngineStore;
       error_tag     = store_error_tag_i;
       error_address = 64'(store_error_address_i);
     end else if (pe_error) begin
       error_code    = pe_error_code;
-      error_engine  = EnginePe;
+      error_engine  = npu_isa_pkg::EnginePe;
       error_tag     = pe_error_tag;
       error_address = 64'(pe_error_address);
     end else begin
