@@ -42,10 +42,8 @@ constexpr OpcodeInfo kOpcodes[] = {
 };
 
 constexpr OpcodeGroup kOpcodeGroups[] = {
-    {"array", opcodes::kArray, "the array multiplies"},
-    {"walk", opcodes::kWalks, "results are positions of an image"},
-    {"two_operands", opcodes::kTwoOperands, "two tensors meet"},
-    {"rows", opcodes::kRows, "a unit takes a row at a time"},
+#define NPUGEN_OPCODE_SET(name, set, function, description) {function, opcodes::name, description},
+#include "generator/arch/command_set.def"
 };
 
 constexpr HardwareError kHardwareErrors[] = {

@@ -52,20 +52,12 @@ constexpr OpcodeSet Only(Opcode opcode) {
 }
 constexpr bool In(Opcode opcode, OpcodeSet set) { return (Only(opcode) & set) != 0; }
 
-/// Sets of opcodes that have something in common.
+/// Sets of one opcode, and those of the table.
 namespace opcodes {
 #define NPUGEN_OPCODE(name, ...) inline constexpr OpcodeSet k##name = Only(Opcode::k##name);
 #include "generator/arch/command_set.def"
-inline constexpr OpcodeSet kNobody = 0;
-inline constexpr OpcodeSet kTransfers = kLoad | kStore;
-inline constexpr OpcodeSet kArray = kMatmul | kWindow;  ///< the array works
-inline constexpr OpcodeSet kWalks = kArray | kMaxPool;  ///< over positions of an image
-inline constexpr OpcodeSet kTwoOperands = kAdd | kMultiply | kMaximum | kSquaredDifference;
-inline constexpr OpcodeSet kVectors = kTwoOperands | kLookup;  ///< rows of vectors
-inline constexpr OpcodeSet kRows = kSoftmax | kArgMax;         ///< a row at a time
-inline constexpr OpcodeSet kCompute = kWalks | kVectors | kRows;
-inline constexpr OpcodeSet kEngines = kTransfers | kCompute;  ///< wait and signal
-inline constexpr OpcodeSet kEvery = kEngines | kEnd | kFence;
+#define NPUGEN_OPCODE_SET(name, set, ...) inline constexpr OpcodeSet name = set;
+#include "generator/arch/command_set.def"
 }  // namespace opcodes
 
 /// Families of commands that share their fields; those of kControl are in all commands.
@@ -178,9 +170,9 @@ const OpcodeInfo* FindOpcode(uint8_t opcode);
 /// The row of a command's opcode, which has one.
 const OpcodeInfo& InfoOf(Opcode opcode);
 
-/// A set of opcodes that hardware tells from the others.
+/// A set of opcodes.
 struct OpcodeGroup {
-  std::string_view name;  ///< npu_isa_pkg::is_<name>()
+  std::string_view name;  ///< npu_isa_pkg::is_<name>(); empty: hardware does not ask
   OpcodeSet set;
   std::string_view description;
 };

@@ -138,6 +138,7 @@ void PrintOpcodeFunctions(SvWriter* out) {
         [&](const OpcodeInfo& info) { return bit(info.engine == engine.kind); }, "1'b0");
   }
   for (const OpcodeGroup& group : AllOpcodeGroups()) {
+    if (group.name.empty()) continue;
     print(
         fmt::format("Whether {}.", group.description), "logic", fmt::format("is_{}", group.name),
         [&](const OpcodeInfo& info) { return bit(In(info.opcode, group.set)); }, "1'b0");

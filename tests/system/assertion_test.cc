@@ -10,7 +10,7 @@
 #include "sw/model/channel_order.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
-#include "sw/runtime/run_model.h"
+#include "verif/session/run_model.h"
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"

@@ -55,7 +55,8 @@ class DmaCheck : public testing::Test {
     return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
   }
   void Set(Command& command, std::string_view field, int64_t value) {
-    ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+    const CommandField* row = FindField(command.opcode(), field);
+    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
   }
 
   void Take(const Command& command) {

@@ -44,12 +44,13 @@ class PeControl : public testing::Test {
   }
 
   static void Set(Command& command, std::string_view field, int64_t value) {
-    ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+    const CommandField* row = FindField(command.opcode(), field);
+    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
   }
 
   /// A command whose fields no check finds fault with.
   static Command Good(Opcode opcode, uint32_t tag = 0) {
-    Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->max_entries, tag);
+    Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->most_entries, tag);
     Set(command, "signal_en", 1);
     Set(command, "signal_id", 3);
     const auto set = [&](const char* field, int64_t value) {

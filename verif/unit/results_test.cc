@@ -42,7 +42,8 @@ class Results : public testing::Test {
     return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
   }
   void Set(Command& command, std::string_view field, int64_t value) {
-    ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+    const CommandField* row = FindField(command.opcode(), field);
+    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
   }
 
   void Start(const Command& command) {
@@ -105,8 +106,8 @@ TEST_F(Results, SumsBecomeBytesOrCodes) {
     const int64_t groups = Uniform(1, 3), channels = (groups - 1) * kLanes + Uniform(1, kLanes);
     const int64_t zero_point = Uniform(-128, 127), base = Uniform(0, 99);
     const int64_t plane = 2000;  // bytes from plane to plane
-    Command command(Opcode::kMatmul, FindOpcode(static_cast<uint8_t>(Opcode::kMatmul))->max_entries,
-                    0);
+    Command command(Opcode::kMatmul,
+                    FindOpcode(static_cast<uint8_t>(Opcode::kMatmul))->most_entries, 0);
     Set(command, "out_w", out_w);
     Set(command, "positions", positions);
     Set(command, "groups", groups);
@@ -191,7 +192,7 @@ TEST_F(Results, VectorsAreClampedAndWrittenInRows) {
     const int64_t out_w = (row_bytes + kWidth - 1) / kWidth, base = Uniform(0, 99);
     const int64_t low = Uniform(-128, 0), high = Uniform(0, 127);
     Command command(Opcode::kMaximum,
-                    FindOpcode(static_cast<uint8_t>(Opcode::kMaximum))->max_entries, 0);
+                    FindOpcode(static_cast<uint8_t>(Opcode::kMaximum))->most_entries, 0);
     Set(command, "out_w", out_w);
     Set(command, "positions", out_w * rows);
     Set(command, "out_base", base);
@@ -238,7 +239,7 @@ TEST_F(Results, VectorsAreClampedAndWrittenInRows) {
 }
 
 TEST_F(Results, VectorsOfLookupGoOutAndWritesOfUnitsComeIn) {
-  Command command(Opcode::kLookup, FindOpcode(static_cast<uint8_t>(Opcode::kLookup))->max_entries,
+  Command command(Opcode::kLookup, FindOpcode(static_cast<uint8_t>(Opcode::kLookup))->most_entries,
                   0);
   Set(command, "out_w", 4);
   Set(command, "positions", 4);
@@ -284,7 +285,7 @@ TEST_F(Results, VectorsOfLookupGoOutAndWritesOfUnitsComeIn) {
 }
 
 TEST_F(Results, AWriteOutsideMemoryIsAnError) {
-  Command command(Opcode::kLookup, FindOpcode(static_cast<uint8_t>(Opcode::kLookup))->max_entries,
+  Command command(Opcode::kLookup, FindOpcode(static_cast<uint8_t>(Opcode::kLookup))->most_entries,
                   0);
   Start(command);
   dut_.unit_valid_i = 1;

@@ -172,11 +172,12 @@ class Sequencer : public testing::Test {
   }
 
   void Set(Command& command, std::string_view field, int64_t value) {
-    if (value != 0) ASSERT_TRUE(command.Set(field, value)) << field << " = " << value;
+    const CommandField* row = FindField(command.opcode(), field);
+    if (value != 0) ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field;
   }
 
   void Load(const Shape& s) {
-    Command command(s.opcode, FindOpcode(static_cast<uint8_t>(s.opcode))->max_entries, 0);
+    Command command(s.opcode, FindOpcode(static_cast<uint8_t>(s.opcode))->most_entries, 0);
     if (s.linear()) {
       Set(command, "act_base", s.base);
       Set(command, "row_step", s.pitch);
