@@ -227,16 +227,9 @@ int64_t BoxBytes(const Command& command) {
 }
 
 std::vector<int> EnginesOf(const Command& command, uint32_t pes) {
-  switch (InfoOf(command.opcode()).engine) {
-    case EngineKind::kSync:
-      return {};
-    case EngineKind::kLoad:
-      return {kLoadEngine};
-    case EngineKind::kStore:
-      return {kStoreEngine};
-    case EngineKind::kPe:
-      break;
-  }
+  const EngineKind engine = InfoOf(command.opcode()).engine;
+  if (engine == EngineKind::kController) return {};
+  if (engine != EngineKind::kPe) return {QueueOf(engine)};
   std::vector<int> engines;
   for (uint32_t pe = 0; pe < pes; ++pe) {
     if (command.pe_mask() >> pe & 1) engines.push_back(kFirstPeEngine + static_cast<int>(pe));

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/arch/engines.h"
 #include "generator/arch/features.h"
 
 namespace npugen {
@@ -40,18 +41,6 @@ enum class Opcode : uint8_t {
 #define NPUGEN_OPCODE(name, code, ...) k##name = (code),
 #include "generator/arch/command_set.def"
 };
-
-/// What carries a command out.
-enum class EngineKind : uint8_t {
-  kSync,   ///< the dispatcher itself, when all engines are idle
-  kLoad,   ///< memory -> chip
-  kStore,  ///< chip -> memory
-  kPe      ///< the PEs of the command's pe_mask
-};
-/// Numbers of the engines, which are also those of their queues: PE p is kFirstPeEngine + p.
-inline constexpr int kLoadEngine = 0;
-inline constexpr int kStoreEngine = 1;
-inline constexpr int kFirstPeEngine = 2;
 
 /// The window numbers have fixed meanings.
 enum class Window : uint8_t { kProgram = 0, kScratch = 1, kInput = 2, kOutput = 3 };
@@ -247,7 +236,8 @@ const CommandField* FindField(Opcode opcode, std::string_view name);
 int64_t BoxRuns(const Command& command);
 int64_t BoxBytes(const Command& command);
 
-/// Engines that a command goes to on an NPU with `pes` PEs; none for those of the dispatcher.
+/// Queues (QueueOf) that a command goes to on an NPU with `pes` PEs; none for those of the
+/// dispatcher.
 std::vector<int> EnginesOf(const Command& command, uint32_t pes);
 
 /// Errors the hardware reports in ERROR_CODE.

@@ -2,6 +2,9 @@
 // The rows of the register map.
 #include "generator/arch/register_map.h"
 
+#include <array>
+
+#include "generator/arch/engines.h"
 #include "generator/arch/features.h"
 
 namespace npugen {
@@ -36,8 +39,25 @@ constexpr RegisterField kStatus[] = {
     {"error", 2, 1, "stopped by an error; reset before the next job"},
     {"resetting", 3, 1, "a reset is under way"}};
 constexpr RegisterField kIrq[] = {{"done", 0, 1, "a job ended"}, {"error", 1, 1, "a job failed"}};
+
+/// "0 controller, 1 load engine, ...", closed by 0.
+constexpr auto kEngineNumbers = [] {
+  static_assert(kEngineCount <= 10, "numbers of one digit");
+  std::array<char, 256> text = {};
+  size_t end = 0;
+  for (const EngineInfo& engine : kEngineTable) {
+    if (end != 0) {
+      text[end++] = ',';
+      text[end++] = ' ';
+    }
+    text[end++] = static_cast<char>('0' + UnitOf(engine.kind));
+    text[end++] = ' ';
+    for (const char c : engine.report) text[end++] = c;
+  }
+  return text;
+}();
 constexpr RegisterField kErrorInfo[] = {{"code", 0, 8, "error code, see the table of errors"},
-                                        {"engine", 8, 4, "0 controller, 1 load, 2 store, 3 PE"},
+                                        {"engine", 8, 4, kEngineNumbers.data()},
                                         {"tag", 16, 16, "tag of the command, where known"}};
 constexpr RegisterField kWindowFlags[] = {{"read", 0, 1, "the NPU may read"},
                                           {"write", 1, 1, "the NPU may write"}};

@@ -131,15 +131,12 @@ void PrintOpcodeFunctions(SvWriter* out) {
   print(
       "Whether there is such a command.", "logic", "is_known",
       [&](const OpcodeInfo&) { return bit(true); }, "1'b0");
-  const auto print_engine = [&](EngineKind engine, std::string_view name,
-                                std::string_view comment) {
+  for (const EngineInfo& engine : kEngineTable) {
     print(
-        comment, "logic", fmt::format("is_{}", name),
-        [&](const OpcodeInfo& info) { return bit(info.engine == engine); }, "1'b0");
-  };
-  print_engine(EngineKind::kLoad, "load", "The load engine carries it out.");
-  print_engine(EngineKind::kStore, "store", "The store engine carries it out.");
-  print_engine(EngineKind::kPe, "compute", "PEs carry it out.");
+        fmt::format("Whether the {} carries it out.", engine.report), "logic",
+        fmt::format("is_{}", engine.commands),
+        [&](const OpcodeInfo& info) { return bit(info.engine == engine.kind); }, "1'b0");
+  }
   for (const OpcodeGroup& group : AllOpcodeGroups()) {
     if (group.name.empty()) continue;
     print(
@@ -223,6 +220,17 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
                cause.description);
   }
   out.Table(causes);
+
+  out.Blank().Comment(
+      "Engines: numbers in the register error_info, and units of the trace ports (PE p is unit "
+      "EnginePe + p)");
+  AlignedTable engines = out.NewTable();
+  for (const EngineInfo& engine : kEngineTable) {
+    engines.Row({"localparam logic [3:0]", fmt::format("Engine{}", engine.name),
+                 fmt::format("= 4'd{};", UnitOf(engine.kind))},
+                engine.description);
+  }
+  out.Table(engines);
 
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));

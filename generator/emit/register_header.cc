@@ -59,6 +59,14 @@ std::string EmitRegisterHeader() {
   }
   out.Group("Error codes of the register error_info", errors);
 
+  AlignedTable engines = HeaderWriter::NewTable();
+  for (const EngineInfo& engine : kEngineTable) {
+    HeaderWriter::Define(engines, fmt::format("NPU_ENGINE_{}", UpperSnake(engine.name)),
+                         fmt::format("{}u", UnitOf(engine.kind)), engine.description);
+  }
+  HeaderWriter::Define(engines, "NPU_ENGINE_COUNT", fmt::format("{}u", kEngineCount));
+  out.Group("Engines of the register error_info", engines);
+
   AlignedTable causes = HeaderWriter::NewTable();
   for (const CycleCause& cause : AllCycleCauses()) {
     HeaderWriter::Define(causes, fmt::format("NPU_CAUSE_{}", UpperSnake(cause.name)),

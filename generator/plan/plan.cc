@@ -18,6 +18,7 @@ std::set<std::string_view> Identifiers(std::string_view text,
                                        const std::vector<ConfigValue>& values) {
   constexpr std::string_view kIf = "//@ if ";
   constexpr std::string_view kEndIf = "//@ endif";
+  constexpr std::string_view kUnless = "//@ unless ";
   std::set<std::string_view> words;
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
@@ -29,6 +30,11 @@ std::set<std::string_view> Identifiers(std::string_view text,
       i = FeatureEnabled(values, feature).value_or(true)
               ? end
               : std::min(text.find(kEndIf, end), text.size());
+    } else if (text.substr(i, kUnless.size()) == kUnless) {
+      const size_t end = std::min(text.find('\n', i), text.size());
+      const size_t colon = std::min(text.find(':', i), end);
+      const std::string_view feature = text.substr(i + kUnless.size(), colon - i - kUnless.size());
+      i = FeatureEnabled(values, feature).value_or(true) ? end : colon;
     } else if (text.substr(i, 2) == "//") {
       i = std::min(text.find('\n', i), text.size());
     } else if (is_word(text[i])) {

@@ -3,18 +3,10 @@
 // The controller: runs jobs. Command fetch, dispatcher, barriers, errors, reset, counters and
 // trace.
 //
-// A doorbell write starts a job when none runs and no error stands. The job ends when END is
-// complete and the bus is quiet, or with the first error: then halt_o stops all engines, the bus
-// masters finish what they have begun, and the error is reported. A reset halts in the same way,
-// then holds clear_o for some cycles and leaves the machine as after power-up, memories, windows
-// and counters excepted.
-//@ if npu.axi.watchdog
-// Where the watchdog finds that the bus does not answer, nobody waits for it any more.
-//@ endif
-//
-// Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
-// end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
-// one later.
+// A job (npu_job) ends when END is complete and the bus is quiet, or with the first error: then
+// halt_o stops all engines, the bus masters finish what they have begun, and the error is reported.
+// A reset leaves the machine as after power-up, memories, windows and counters excepted. Cycles are
+// counted by npu_counters.
 `include "npu_assert.svh"
 module npu_controller #(
   parameter int unsigned BusBytes           = 64,     //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
@@ -156,30 +148,10 @@ module npu_controller #(
     $error("npu_controller: the array has 1 to 32 PEs");
   end
 
-  localparam logic [3:0] EngineController = 4'd0;
-  localparam logic [3:0] EngineLoad       = 4'd1;
-  localparam logic [3:0] EngineStore      = 4'd2;
-  localparam logic [3:0] EnginePe         = 4'd3;
-
-  typedef enum logic [2:0] {
-    StIdle,
-    StRun,
-    StHalt,       // an error was found, the bus is not quiet yet
-    StError,      // waits for a reset
-    StResetHalt,  // a reset was asked for, the bus is not quiet yet
-    StClear       // clear_o
-  } state_e;
-
-  // job control
-  state_e      state_q;
-  logic [1:0]  pause_q;        // counts quiet cycles while halted, then cycles of StClear
-  logic        done_q;         // the last job ended without error
-  logic        start, reset, running, halted, quiet, settled, finished, failed_job;
-  logic        given_up;       // do not wait for the bus
-  logic        wiping;         // StClear goes on
-  logic [Windows-1:0] refused_q;  // bad windows of a job that was refused
-  logic        window_error;
-  logic [1:0]  bad_window;
+  // job
+  logic        running, active, quiet, finished, refused;
+  logic [7:0]  refused_code;
+  logic [63:0] refused_address;
   // fetch and dispatch
   logic         entry_valid, entry_ready;
   logic [127:0] entry;
@@ -196,104 +168,69 @@ module npu_controller #(
   logic [15:0] waiting_tag, pe_waiting_tag;
   // errors
   logic        error, pe_error;
-  logic [7:0]  error_code, pe_error_code, error_code_q;
-  logic [15:0] error_tag, pe_error_tag, error_tag_q;
+  logic [7:0]  error_code, pe_error_code;
+  logic [15:0] error_tag, pe_error_tag;
   logic [24:0] pe_error_address;
-  logic [3:0]  error_engine, error_engine_q;
-  logic [63:0] error_address, error_address_q;
-  // counters and trace
-  logic [3:0]         cause, trace_cause_q;
-  logic [15:0]        tag, trace_tag_q;
-  logic               trace_active_q;
-  logic [1:0]         beats_read;
-  logic [31:0]        cycles_q, bytes_read_q, bytes_written_q, commands_q;
-  logic [31:0]        causes_q[16];  // the last ones stay 0
-
-  // Job control.
-  //@ if npu.memory_clear
-  assign reset    = control_we_i && (control_reset_i || control_clear_i);
-  //@ endif
-  //@ unless npu.memory_clear: assign reset    = control_we_i && control_reset_i;
-  assign start    = state_q == StIdle && doorbell_we_i && !reset;
-  assign running  = state_q == StRun;
-  assign halted   = state_q != StIdle && state_q != StRun;
-  assign quiet    = fetch_quiet && dma_quiet_i;
-  // A master may still be about to react to halt_o: it must be quiet for a while.
-  assign settled  = (quiet || given_up) && pause_q == '1;
-  assign failed_job = state_q == StHalt && settled && !reset;
-  assign start_o    = start;
+  logic [3:0]  error_engine;
+  logic [63:0] error_address;
   //@ if npu.axi.watchdog
-  assign fetch_start = start && window_bad_i == '0 && !forget_i;
+  logic        bus_must_answer, fetch_timeout;
+  logic [2:0]  expired;  // fetch, STORE, LOAD
   //@ endif
-  //@ unless npu.axi.watchdog: assign fetch_start = start && window_bad_i == '0;
 
-  // A job's state has a clock of its own.
-  wire job_clk;
-  npu_clock_gate u_job_gate (
+  assign quiet = fetch_quiet && dma_quiet_i;
+
+  //@ if npu.memory_clear
+  npu_job #(
+    .ClearRows(ClearRows)
+  ) u_job (
+  //@ endif
+  //@ unless npu.memory_clear: npu_job u_job (
     .clk_i,
-    .enable_i(!rst_ni || reset || start || halted || (running && (error || finished))),
-    .clk_o   (job_clk)
+    .rst_ni,
+    .control_we_i,
+    .control_reset_i,
+    //@ if npu.memory_clear
+    .control_clear_i,
+    //@ endif
+    .doorbell_we_i,
+    .status_o,
+    .irq_set_o,
+    .error_info_o,
+    .error_address_o,
+    .window_bad_i,
+    .quiet_i          (quiet),
+    .finished_i       (finished),
+    //@ if npu.axi.watchdog
+    .expired_i        (expired != '0),
+    .forget_i,
+    .waits_o          (bus_must_answer),
+    //@ endif
+    .start_o,
+    .fetch_start_o    (fetch_start),
+    .running_o        (running),
+    .active_o         (active),
+    .halt_o,
+    .clear_o,
+    //@ if npu.memory_clear
+    .wipe_o,
+    .wipe_row_o,
+    //@ endif
+    .refused_o        (refused),
+    .refused_code_o   (refused_code),
+    .refused_address_o(refused_address),
+    .error_i          (error),
+    .error_code_i     (error_code),
+    .error_engine_i   (error_engine),
+    .error_tag_i      (error_tag),
+    .error_address_i  (error_address)
   );
 
-  always_ff @(posedge job_clk) begin
-    if (!rst_ni) begin
-      state_q <= StIdle;
-      done_q  <= 1'b0;
-      pause_q <= '0;
-    end else begin
-      case (state_q)
-        StIdle: begin
-          if (reset) state_q <= StResetHalt;
-          else if (start) state_q <= StRun;
-        end
-        StRun: begin
-          if (reset) state_q <= StResetHalt;
-          else if (error) state_q <= StHalt;
-          else if (finished) state_q <= StIdle;
-        end
-        StHalt: begin
-          if (reset) state_q <= StResetHalt;
-          else if (settled) state_q <= StError;
-        end
-        StError: if (reset) state_q <= StResetHalt;
-        StResetHalt: if (settled) state_q <= StClear;
-        StClear: if (pause_q == '1 && !wiping) state_q <= StIdle;
-        default: state_q <= StIdle;
-      endcase
-
-      if (!halted || state_q == StError) pause_q <= '0;
-      else if (state_q != StClear && ((!quiet && !given_up) || reset)) pause_q <= '0;
-      else if (!wiping || pause_q != '1) pause_q <= pause_q + 2'd1;
-
-      if (start || reset) done_q <= 1'b0;
-      else if (running && finished && !error) done_q <= 1'b1;
-    end
-  end
-
-  // A job is refused at the doorbell when a window is not inside of the addresses, and while an
-  // address of the job before stands on a bus that does not accept it.
-  always_ff @(posedge job_clk) begin
-    if (!rst_ni) refused_q <= '0;
-    else refused_q <= start ? window_bad_i : '0;
-  end
-
-  always_comb begin
-    window_error = refused_q != '0;
-    bad_window   = '0;
-    for (int unsigned w = 0; w < Windows; w++) begin
-      if (refused_q[Windows-1-w]) bad_window = 2'(Windows - 1 - w);
-    end
-  end
-
   //@ if npu.axi.watchdog
-  logic       given_up_q, stands_q;
-  logic       fetch_timeout;
-  logic [2:0] expired;
-
   npu_watchdog u_watchdog (
     .clk_i,
     .rst_ni,
-    .run_i    (running || state_q == StHalt || state_q == StResetHalt),
+    .run_i    (bus_must_answer),
     .timeout_i(bus_timeout_i),
     .waiting_i({!fetch_quiet, !store_quiet_i, !load_quiet_i}),
     .moved_i  ({(ar_valid_o && ar_ready_i) || r_valid_i, store_moved_i, load_moved_i}),
@@ -301,33 +238,7 @@ module npu_controller #(
   );
   assign {fetch_timeout, store_timeout_o, load_timeout_o} = expired;
 
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || start || clear_o) given_up_q <= 1'b0;
-    else if (expired != '0 || stands_q) given_up_q <= 1'b1;
-    stands_q <= rst_ni && start && forget_i;
-  end
-  assign given_up = given_up_q;
   //@ endif
-  //@ unless npu.axi.watchdog: assign given_up = 1'b0;
-
-  //@ if npu.memory_clear
-  // Rows are cleared while clear_o holds everything else.
-  localparam int unsigned RowW = $clog2(ClearRows + 1);
-  logic            wipe_q;
-  logic [RowW-1:0] row_q;
-
-  always_ff @(posedge job_clk) begin
-    if (!rst_ni) wipe_q <= 1'b0;
-    else if (control_we_i && control_clear_i) wipe_q <= 1'b1;
-    else if (wipe_o && row_q == RowW'(ClearRows - 1)) wipe_q <= 1'b0;
-    if (!wipe_o || (control_we_i && control_clear_i)) row_q <= '0;
-    else row_q <= row_q + RowW'(1);
-  end
-  assign wipe_o     = state_q == StClear && wipe_q && pause_q == '1;
-  assign wipe_row_o = 24'(row_q);
-  assign wiping     = wipe_q || (control_we_i && control_clear_i);
-  //@ endif
-  //@ unless npu.memory_clear: assign wiping = 1'b0;
 
   npu_fetch #(
     .BusBytes(BusBytes),
@@ -374,7 +285,7 @@ module npu_controller #(
   ) u_dispatch (
     .clk_i,
     .rst_ni,
-    .clear_i      (clear_o || start),
+    .clear_i      (clear_o || start_o),
     .run_i        (running),
     .entry_valid_i(entry_valid),
     .entry_ready_o(entry_ready),
@@ -407,7 +318,7 @@ module npu_controller #(
   ) u_barriers (
     .clk_i,
     .rst_ni,
-    .clear_i     (clear_o || start),
+    .clear_i     (clear_o || start_o),
     .add_valid_i (load_signal_valid_i),
     .add_id_i    (load_signal_id_i),
     .add_amount_i(load_signal_amount_i),
@@ -461,18 +372,13 @@ module npu_controller #(
   always_comb begin
     error         = 1'b1;
     error_code    = npu_isa_pkg::ErrDeadlock;
-    error_engine  = EngineController;
+    error_engine  = npu_isa_pkg::EngineController;
     error_tag     = waiting_tag;
     error_address = '0;
-    if (window_error) begin
-      error_code    = npu_isa_pkg::ErrWindowRange;
+    if (refused) begin
+      error_code    = refused_code;
       error_tag     = '0;
-      error_address = 64'(bad_window);
-    //@ if npu.axi.watchdog
-    end else if (stands_q) begin
-      error_code = npu_isa_pkg::ErrBusTimeout;
-      error_tag  = '0;
-    //@ endif
+      error_address = refused_address;
     end else if (fetch_error) begin
       error_code    = fetch_error_code;
       error_tag     = '0;
@@ -482,17 +388,17 @@ module npu_controller #(
       error_tag  = dispatch_error_tag;
     end else if (load_error_valid_i) begin
       error_code    = load_error_code_i;
-      error_engine  = EngineLoad;
+      error_engine  = npu_isa_pkg::EngineLoad;
       error_tag     = load_error_tag_i;
       error_address = 64'(load_error_address_i);
     end else if (store_error_valid_i) begin
       error_code    = store_error_code_i;
-      error_engine  = EngineStore;
+      error_engine  = npu_isa_pkg::EngineStore;
       error_tag     = store_error_tag_i;
       error_address = 64'(store_error_address_i);
     end else if (pe_error) begin
       error_code    = pe_error_code;
-      error_engine  = EnginePe;
+      error_engine  = npu_isa_pkg::EnginePe;
       error_tag     = pe_error_tag;
       error_address = 64'(pe_error_address);
     end else begin
@@ -500,100 +406,41 @@ module npu_controller #(
     end
   end
 
-  always_ff @(posedge job_clk) begin
-    if (!rst_ni || clear_o) begin
-      error_code_q    <= '0;
-      error_engine_q  <= '0;
-      error_tag_q     <= '0;
-      error_address_q <= '0;
-    end else if (running && error && !reset) begin
-      error_code_q    <= error_code;
-      error_engine_q  <= error_engine;
-      error_tag_q     <= error_tag;
-      error_address_q <= error_address;
-    end
-  end
+  npu_counters #(
+    .BusBytes(BusBytes)
+  ) u_counters (
+    .clk_i,
+    .rst_ni,
+    .start_i        (start_o),
+    .active_i       (active),
+    .command_i      (command),
+    .pe_busy_i      (pe_busy_i[0]),
+    .pe_waiting_i   (pe_waiting_i[0]),
+    .pe_cause_i,
+    .pe_tag_i       (pe_tag_i[15:0]),
+    .load_busy_i,
+    .load_tag_i,
+    .store_busy_i,
+    .store_tag_i,
+    .bus_quiet_i    (dma_quiet_i),
+    .beats_read_i   (2'(r_valid_i) + 2'(dma_read_beat_i)),
+    .bytes_written_i(dma_write_bytes_i),
+    .cycles_o       (perf_cycles_o),
+    .bytes_read_o   (perf_bytes_read_o),
+    .bytes_written_o(perf_bytes_written_o),
+    .commands_o     (perf_commands_o),
+    .causes_o       (perf_cause_o),
+    .trace_active_o,
+    .trace_cause_o,
+    .trace_tag_o
+  );
 
-  // Cause and tag of this cycle.
-  always_comb begin
-    if (start) cause = npu_isa_pkg::CauseIdle;
-    else if (pe_busy_i[0]) cause = pe_cause_i;
-    else if (pe_waiting_i[0]) cause = npu_isa_pkg::CauseBarrier;
-    else if (load_busy_i || store_busy_i || !dma_quiet_i) cause = npu_isa_pkg::CauseDma;
-    else cause = npu_isa_pkg::CauseIdle;
-
-    if (start) tag = '0;
-    else if (pe_busy_i[0] || pe_waiting_i[0]) tag = pe_tag_i[15:0];
-    else if (store_busy_i) tag = store_tag_i;
-    else if (load_busy_i) tag = load_tag_i;
-    else tag = trace_tag_q;
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      trace_active_q <= 1'b0;
-      trace_cause_q  <= '0;
-      trace_tag_q    <= '0;
-    end else begin
-      trace_active_q <= start || running || state_q == StHalt;
-      trace_cause_q  <= cause;
-      trace_tag_q    <= tag;
-    end
-  end
-
-  // Counters. Cycles and causes are counted from the trace, so they can only agree.
-  assign beats_read = 2'(r_valid_i) + 2'(dma_read_beat_i);
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || start) begin
-      cycles_q        <= '0;
-      bytes_read_q    <= '0;
-      bytes_written_q <= '0;
-      commands_q      <= '0;
-      for (int unsigned i = 0; i < 16; i++) causes_q[i] <= '0;
-    end else if (running || state_q == StHalt || trace_active_q) begin
-      if (trace_active_q) begin
-        cycles_q <= cycles_q + 32'd1;
-        causes_q[trace_cause_q] <= causes_q[trace_cause_q] + 32'd1;
-      end
-      bytes_read_q    <= bytes_read_q + 32'(beats_read) * 32'(BusBytes);
-      bytes_written_q <= bytes_written_q + 32'(dma_write_bytes_i);
-      if (command) commands_q <= commands_q + 32'd1;
-    end
-  end
-
-  for (genvar c = 0; c < npu_isa_pkg::CauseCount; c++) begin : gen_cause
-    assign perf_cause_o[32*c+:32] = causes_q[c];
-  end
-  assign status_o             = {28'b0, state_q == StResetHalt || state_q == StClear,
-                                 state_q == StError, done_q, running || state_q == StHalt};
-  assign irq_set_o            = {30'b0, failed_job, running && finished && !error && !reset};
-  assign error_info_o         = {error_tag_q, 4'b0, error_engine_q, error_code_q};
-  assign error_address_o      = error_address_q;
-  assign perf_cycles_o        = cycles_q;
-  assign perf_bytes_read_o    = bytes_read_q;
-  assign perf_bytes_written_o = bytes_written_q;
-  assign perf_commands_o      = commands_q;
-  assign clear_o              = state_q == StClear;
-  assign halt_o               = halted;
-  assign cache_token_clear_o  = clear_o;
-  assign trace_active_o       = trace_active_q;
-  assign trace_cause_o        = trace_cause_q;
-  assign trace_tag_o          = trace_tag_q;
-  assign dispatch_blocked_o   = dispatch_blocked;
-  assign dispatch_begin_o     = command;
-
-  // The state is a known one.
-  `NPU_ASSERT(StateIsKnown, 32'(state_q) <= 32'(StClear))
-
-  // A job ends once: well or with an error.
-  `NPU_ASSERT(EndsOnce, irq_set_o[1:0] != 2'b11)
-
-  // The machine is cleared when the bus is quiet, or nobody waits for it any more.
-  `NPU_ASSERT(ClearsQuiet, !clear_o || pause_q != '0 || quiet || given_up)
+  assign cache_token_clear_o = clear_o;
+  assign dispatch_blocked_o  = dispatch_blocked;
+  assign dispatch_begin_o    = command;
 
   // A job starts on engines that have nothing left to do, and ends with them idle.
-  `NPU_ASSERT(StartsIdle, !start || engines_idle)
+  `NPU_ASSERT(StartsIdle, !start_o || engines_idle)
   `NPU_ASSERT(EndsIdle, !(running && finished && !error) || engines_idle)
 endmodule : npu_controller
 `default_nettype wire

@@ -126,7 +126,7 @@ struct npu_buffers {
 /// Why a job failed.
 struct npu_error_report {
   uint32_t code;     ///< NPU_ERROR_...
-  uint32_t engine;   ///< 0 controller, 1 load, 2 store, 3 PE
+  uint32_t engine;   ///< NPU_ENGINE_*
   uint32_t tag;      ///< tag (layer number) of the command, where known
   uint64_t address;  ///< bus address, or PE or core memory address for NPU_ERROR_LOCAL_BOUNDS, or
                      ///< number of the window for NPU_ERROR_WINDOW_RANGE

@@ -141,7 +141,8 @@ Result<PlacedProgram> NpuHost::Place(const Program& program) {
 Diagnostic NpuHost::HardwareFailure() {
   npu_error_report report = {};
   npu_error(&device_, &report);
-  static constexpr const char* kEngines[] = {"controller", "load engine", "store engine", "PE"};
+  const std::string_view engine =
+      report.engine < kEngineCount ? kEngineTable[report.engine].report : "unknown engine";
   std::string name = "unknown";
   for (const HardwareError& error : AllHardwareErrors()) {
     if (error.code == report.code) name = error.name;
@@ -149,8 +150,7 @@ Diagnostic NpuHost::HardwareFailure() {
   return HardwareDiagnostic(
       DiagnosticCode::kHardwareError,
       fmt::format("{} (code {}, {}), {}, layer tag {}, address 0x{:x}", npu_error_text(report.code),
-                  report.code, name, report.engine < 4 ? kEngines[report.engine] : "unknown engine",
-                  report.tag, report.address));
+                  report.code, name, engine, report.tag, report.address));
 }
 
 Result<JobReport> NpuHost::Run(const PlacedProgram& placed,

@@ -10,9 +10,10 @@ namespace npugen {
 /// Something that took place in the cycles `begin` to `end` - 1, counted from the doorbell.
 struct TimelineEvent {
   enum class Kind : uint8_t {
-    kCause = 0,    ///< cycles charged to cause `number` and command `tag`, without gaps
-    kCommand = 1,  ///< unit `number` has a command; of LOAD, whose waits hold from `first` on
-    kWait = 2,     ///< unit `number` has none and waits; the dispatcher has one and is blocked
+    kCause = 0,  ///< cycles charged to cause `number` and command `tag`, without gaps
+    kCommand =
+        1,      ///< unit `number` (UnitOf) has a command; of LOAD, whose waits hold from `first` on
+    kWait = 2,  ///< unit `number` has none and waits; the dispatcher has one and is blocked
     kArrival = 3,  ///< barrier `number` counts `amount` more
     kRead = 4,     ///< burst of AXI id `number`, data from `first` to `last`, `amount` bytes
     kWrite = 5,    ///< the same; `amount` counts strobes
@@ -24,12 +25,6 @@ struct TimelineEvent {
   uint64_t begin = 0, first = 0, last = 0, end = 0;
   uint64_t address = 0;
 };
-
-/// Units that have commands.
-inline constexpr uint32_t kDispatcherUnit = 0;
-inline constexpr uint32_t kLoadUnit = 1;
-inline constexpr uint32_t kStoreUnit = 2;
-inline constexpr uint32_t kFirstPeUnit = 3;
 
 /// One job.
 struct Timeline {

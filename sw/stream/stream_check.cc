@@ -119,7 +119,7 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
     return;
   }
   const OpcodeInfo& info = InfoOf(command.opcode());
-  if (info.engine == EngineKind::kSync) return;
+  if (info.engine == EngineKind::kController) return;
   if (command.pe_mask() >> config.pes() != 0) problem("pe_mask names a PE that does not exist");
   if (info.layout->id == LayoutId::kDma) {
     const bool core = command.opcode() == Opcode::kLoad && command.Get(dma::core_memory) != 0;

@@ -77,7 +77,7 @@ struct Calibration {
   // npu_pe StTable: bytes of the table, one per cycle; rows take one more each.
   uint32_t lookup_table = 256;
 
-  // npu_controller: the doorbell's cycle before StRun.
+  // npu_job: the doorbell's cycle before StRun.
   uint32_t start = 1;
 };
 

@@ -48,7 +48,7 @@ Stream PlanStream(const NpuConfig& config, std::span<const Command* const> comma
       case EngineKind::kStore:
         item.dma = DmaFields(command);
         break;
-      case EngineKind::kSync:
+      case EngineKind::kController:
         break;
       case EngineKind::kPe: {
         const ComputeFields fields(command);
@@ -269,7 +269,7 @@ class Machine {
     }
     const StreamCommand& command = stream_.commands[position_];
     const auto opcode = static_cast<Opcode>(command.header.opcode);
-    if (InfoOf(opcode).engine == EngineKind::kSync) {
+    if (InfoOf(opcode).engine == EngineKind::kController) {
       if (!Idle() || (opcode == Opcode::kEnd && !fetch_.quiet())) return;
       fetch_.TakeEntry(now_);
       changed_ = true;

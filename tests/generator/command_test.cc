@@ -7,6 +7,7 @@
 #include <string>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/register_map.h"
 #include "generator/plan/rtl_library.h"
 
 namespace npugen {
@@ -29,6 +30,25 @@ TEST(Command, Fields) {
   EXPECT_EQ(FindField(Opcode::kLoad, "pe_mask")->layout, LayoutId::kDma);
   EXPECT_EQ(FindField(Opcode::kAdd, "pe_mask")->layout, LayoutId::kCompute);
   EXPECT_EQ(FindField(Opcode::kLoad, "positions"), nullptr);
+}
+
+TEST(Engines, PlacesInTheTableAreTheNumbers) {
+  for (uint32_t number = 0; number < kEngineCount; ++number) {
+    EXPECT_EQ(UnitOf(kEngineTable[number].kind), number) << kEngineTable[number].name;
+  }
+  std::string said;
+  for (const RegisterInfo& reg : AllRegisters()) {
+    for (const RegisterField& field : reg.fields) {
+      if (reg.name == "error_info" && field.name == "engine") said = field.description;
+    }
+  }
+  EXPECT_EQ(said, "0 controller, 1 load engine, 2 store engine, 3 PE");
+  // Each opcode has an engine whose queue it goes to.
+  for (const OpcodeInfo& info : AllOpcodes()) {
+    const std::vector<int> queues = EnginesOf(Command(info.opcode, info.most_entries, 0), 1);
+    if (queues.empty()) continue;
+    EXPECT_EQ(queues, std::vector<int>{QueueOf(info.engine)}) << info.name;
+  }
 }
 
 TEST(Command, BoxesAndEngines) {

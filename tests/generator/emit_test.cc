@@ -62,6 +62,24 @@ TEST(Plan, TakesWhatTheTopReaches) {
   EXPECT_EQ(names, "npu_leaf.sv npu_macros.svh npu_top.sv ");
 }
 
+TEST(Plan, FollowsTheDirectives) {
+  constexpr RtlSource kLibrary[] = {
+      {"npu_top.sv",
+       "module npu_top;\n//@ if units.bnn.enabled\n  npu_wide u_leaf ();\n//@ endif\n"
+       "  //@ unless units.bnn.enabled: npu_narrow u_leaf ();\nendmodule : npu_top\n"},
+      {"npu_wide.sv", "module npu_wide;\nendmodule : npu_wide\n"},
+      {"npu_narrow.sv", "module npu_narrow;\nendmodule : npu_narrow\n"},
+  };
+  NpuConfig config = Preset("nano");
+  for (const bool enabled : {false, true}) {
+    config.bnn_enabled = enabled;
+    const Result<Plan> plan = MakePlan(config, kLibrary);
+    ASSERT_TRUE(plan.ok());
+    ASSERT_EQ(plan->rtl.size(), 2u);
+    EXPECT_EQ(plan->rtl[1]->name == "npu_wide.sv" || plan->rtl[0]->name == "npu_wide.sv", enabled);
+  }
+}
+
 TEST(Plan, NeedsTheTop) {
   const Result<Plan> plan = MakePlan(Preset("nano"), std::span(kTinyLibrary).subspan(1));
   ASSERT_FALSE(plan.ok());

@@ -335,8 +335,8 @@ class WatchdogTest : public IsolationTest {
     const npu_error_report report = Error();
     EXPECT_EQ(report.code, NPU_ERROR_BUS_TIMEOUT) << npu_error_text(report.code);
     const bool write = channel == kAw || channel == kW || channel == kB;
-    EXPECT_EQ(write, report.engine == 2) << report.engine;
-    EXPECT_LE(report.engine, 2u);
+    EXPECT_EQ(write, report.engine == NPU_ENGINE_STORE) << report.engine;
+    EXPECT_LE(report.engine, NPU_ENGINE_STORE);
     ExpectInside(report.address, write);
     ExpectNoViolations();
     return report;

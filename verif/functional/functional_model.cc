@@ -324,7 +324,7 @@ FunctionalJobResult FunctionalModel::RunStream(
     pe.most_work = options.most_work;
   }
   FunctionalJobResult result;
-  const auto fail = [&](Engine engine, uint16_t tag, const Fault& fault) {
+  const auto fail = [&](EngineKind engine, uint16_t tag, const Fault& fault) {
     result.error_code = fault.code;
     result.error_engine = engine;
     result.error_tag = tag;
@@ -334,11 +334,11 @@ FunctionalJobResult FunctionalModel::RunStream(
     return result;
   };
   if (windows[0].base % kEntryBytes != 0) {
-    return fail(Engine::kController, 0,
+    return fail(EngineKind::kController, 0,
                 Fault{ErrorCode("BadField"), windows[0].base + doorbell, "it is not aligned"});
   }
   if (!windows[0].readable && doorbell % kEntryBytes == 0) {
-    return fail(Engine::kController, 0,
+    return fail(EngineKind::kController, 0,
                 Fault{ErrorCode("WindowBounds"), windows[0].base + doorbell,
                       "the program window is not readable"});
   }
@@ -348,9 +348,9 @@ FunctionalJobResult FunctionalModel::RunStream(
   // A queue has room for its depth of the longest commands, and some more stand before it. So many
   // entries of a command fit.
   const auto has_room = [&](size_t number, uint32_t entries) {
-    const uint32_t longest =
-        number < 2 ? kDmaLayout.words / kWordsPerEntry : kComputeLayout.words / kWordsPerEntry;
-    const size_t taken = number == 0 ? options.taken_loads : options.taken_others;
+    const uint32_t longest = number < kFirstPeEngine ? kDmaLayout.words / kWordsPerEntry
+                                                     : kComputeLayout.words / kWordsPerEntry;
+    const size_t taken = number == kLoadEngine ? options.taken_loads : options.taken_others;
     if (queues[number].size() < taken) return true;
     for (size_t i = taken; i < queues[number].size(); ++i) entries += queues[number][i]->entries();
     return entries <= state.config.command_queue_depth * longest;
@@ -373,7 +373,7 @@ FunctionalJobResult FunctionalModel::RunStream(
   const auto dispatcher_ready = [&] {
     if (ended || next >= stream.commands.size()) return false;
     const Command& command = stream.commands[next];
-    if (InfoOf(command.opcode()).engine == EngineKind::kSync) return all_empty();
+    if (InfoOf(command.opcode()).engine == EngineKind::kController) return all_empty();
     for (int queue : queues_of(command)) {
       if (!has_room(queue, command.entries())) return false;
     }
@@ -388,7 +388,7 @@ FunctionalJobResult FunctionalModel::RunStream(
     return true;
   };
   const auto refuse = [&] {
-    return fail(Engine::kController, stream.error_tag,
+    return fail(EngineKind::kController, stream.error_tag,
                 Fault{stream.error_code, windows[0].base + stream.error_offset, stream.detail});
   };
   uint64_t steps = 0;   // until the weights change
@@ -401,10 +401,11 @@ FunctionalJobResult FunctionalModel::RunStream(
     std::vector<size_t> ready;
     uint64_t total = 0;
     for (size_t agent = 0; agent < weights.size(); ++agent) {
-      const bool can_go = agent == queue_count       ? dispatcher_ready()
-                          : agent == queue_count + 1 ? state.NextAhead(queues[0]) != nullptr
-                                                     : !queues[agent].empty() && !at_fault[agent] &&
-                                                           state.WaitsHold(*queues[agent].front());
+      const bool can_go = agent == queue_count ? dispatcher_ready()
+                          : agent == queue_count + 1
+                              ? state.NextAhead(queues[kLoadEngine]) != nullptr
+                              : !queues[agent].empty() && !at_fault[agent] &&
+                                    state.WaitsHold(*queues[agent].front());
       if (!can_go) continue;
       ready.push_back(agent);
       total += weights[agent];
@@ -414,12 +415,12 @@ FunctionalJobResult FunctionalModel::RunStream(
       // A command that follows its weights has begun: it may be at fault before a row is missing.
       const bool fails = !result.faults.empty();
       for (size_t pe = 0; options.every_fault && pe < state.pes.size(); ++pe) {
-        if (queues[2 + pe].empty() || at_fault[2 + pe]) continue;
-        const Command& command = *queues[2 + pe].front();
+        if (queues[kFirstPeEngine + pe].empty() || at_fault[kFirstPeEngine + pe]) continue;
+        const Command& command = *queues[kFirstPeEngine + pe].front();
         if (!state.Begins(command)) continue;
-        if (options.observer != nullptr) options.observer->Begin(command, 2 + pe);
+        if (options.observer != nullptr) options.observer->Begin(command, kFirstPeEngine + pe);
         const std::optional<Fault> fault = state.pes[pe].Execute(command);
-        if (fault) fail(Engine::kCompute, static_cast<uint16_t>(command.tag()), *fault);
+        if (fault) fail(EngineKind::kPe, static_cast<uint16_t>(command.tag()), *fault);
       }
       if (fails) return result;
       // Of the commands that wait, the first engine's is reported.
@@ -429,7 +430,7 @@ FunctionalJobResult FunctionalModel::RunStream(
         tag = static_cast<uint16_t>(queues[queue].front()->tag());
         break;
       }
-      return fail(Engine::kController, tag,
+      return fail(EngineKind::kController, tag,
                   Fault{ErrorCode("Deadlock"), 0, "every engine waits for a barrier"});
     }
     uint64_t draw = random() % total;
@@ -440,7 +441,7 @@ FunctionalJobResult FunctionalModel::RunStream(
       draw -= weights[candidate];
     }
     if (agent == queue_count + 1) {
-      state.ReadAhead(*state.NextAhead(queues[0]));
+      state.ReadAhead(*state.NextAhead(queues[kLoadEngine]));
       continue;
     }
     if (agent == queue_count) {
@@ -457,10 +458,10 @@ FunctionalJobResult FunctionalModel::RunStream(
     int64_t bytes_moved = 0;
     if (options.observer != nullptr) options.observer->Begin(command, agent);
     std::optional<Fault> fault;
-    Engine engine;
-    if (agent < 2) {
-      engine = agent == 0 ? Engine::kLoad : Engine::kStore;
-      const bool pieces = agent == 0 && State::ArrivesInPieces(command);
+    EngineKind engine;
+    if (agent < kFirstPeEngine) {
+      engine = agent == kLoadEngine ? EngineKind::kLoad : EngineKind::kStore;
+      const bool pieces = agent == kLoadEngine && State::ArrivesInPieces(command);
       const int64_t size = command.entries() > 1 ? command.Get(dma::size0) : 0;
       const int64_t most =
           pieces && size > arrived + 1
@@ -472,16 +473,16 @@ FunctionalJobResult FunctionalModel::RunStream(
         state.Signal(command, 0, bytes_moved);
         continue;
       }
-      if (agent == 0) arrived = 0;
+      if (agent == kLoadEngine) arrived = 0;
     } else {
-      engine = Engine::kCompute;
-      ProcessingElement& pe = state.pes[agent - 2];
+      engine = EngineKind::kPe;
+      ProcessingElement& pe = state.pes[agent - kFirstPeEngine];
       const uint64_t before = pe.multiplications;
       fault = pe.Execute(command);
       result.multiplications += pe.multiplications - before;
     }
     if (state.work > options.most_work ||
-        (agent >= 2 && state.pes[agent - 2].work > options.most_work)) {
+        (agent >= kFirstPeEngine && state.pes[agent - kFirstPeEngine].work > options.most_work)) {
       result.unfinished = true;
       return result;
     }
@@ -491,7 +492,7 @@ FunctionalJobResult FunctionalModel::RunStream(
       at_fault[agent] = true;
       continue;
     }
-    state.Signal(command, agent < 2 ? 0 : agent - 2, bytes_moved);
+    state.Signal(command, agent < kFirstPeEngine ? 0 : agent - kFirstPeEngine, bytes_moved);
     state.staged.erase(queues[agent].front());
     queues[agent].pop_front();
     ++result.commands;

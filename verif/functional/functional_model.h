@@ -30,13 +30,10 @@ struct FunctionalWindow {
   bool writable = true;
 };
 
-/// Engine numbers of the error register.
-enum class Engine : uint8_t { kController = 0, kLoad = 1, kStore = 2, kCompute = 3 };
-
 /// An error of a job.
 struct FunctionalFault {
   uint8_t code = 0;
-  Engine engine = Engine::kController;
+  EngineKind engine = EngineKind::kController;
   uint16_t tag = 0;
 };
 
@@ -54,7 +51,7 @@ struct FunctionalJobOptions {
 /// How a job ended. `error_code` 0 is success, else one of AllHardwareErrors().
 struct FunctionalJobResult {
   uint8_t error_code = 0;
-  Engine error_engine = Engine::kController;
+  EngineKind error_engine = EngineKind::kController;
   uint16_t error_tag = 0;
   uint64_t error_address = 0;    ///< bus address, or PE or core memory address for LocalBounds
   std::string detail;            ///< for humans: what was wrong

@@ -28,6 +28,9 @@ constexpr int kPid = 1;
 // Tracks appear in the order of their numbers; PEs follow the engines, the bus follows the PEs.
 constexpr uint32_t kCycleTrack = 1;
 constexpr uint32_t kUnitTrack = 2;  // + unit
+constexpr uint32_t kDispatcherUnit = UnitOf(EngineKind::kController);
+constexpr uint32_t kLoadUnit = UnitOf(EngineKind::kLoad);
+constexpr uint32_t kStoreUnit = UnitOf(EngineKind::kStore);
 constexpr uint32_t kReadIds = 2;
 
 std::string Quoted(std::string_view text) {
@@ -123,11 +126,8 @@ class TraceFile {
     of_unit_.resize(kFirstPeUnit + config.pes());
     for (const Command& command : commands_) {
       of_unit_[kDispatcherUnit].push_back(&command);
-      if (command.opcode() == Opcode::kLoad) of_unit_[kLoadUnit].push_back(&command);
-      if (command.opcode() == Opcode::kStore) of_unit_[kStoreUnit].push_back(&command);
-      if (FindOpcode(command.words()[0] & 0xff)->layout != &kComputeLayout) continue;
-      for (uint32_t pe = 0; pe < config.pes(); ++pe) {
-        if (command.pe_mask() >> pe & 1) of_unit_[kFirstPeUnit + pe].push_back(&command);
+      for (const int queue : EnginesOf(command, config.pes())) {
+        of_unit_[kFirstPeUnit + queue - kFirstPeEngine].push_back(&command);
       }
     }
   }
@@ -149,11 +149,11 @@ class TraceFile {
 
     out_.Name("process_name", kCycleTrack, fmt::format("NPU {}", config_.name));
     out_.Name("thread_name", kCycleTrack, "cycles, as seen from PE 0");
-    out_.Name("thread_name", kUnitTrack + kDispatcherUnit, "dispatch");
-    out_.Name("thread_name", kUnitTrack + kLoadUnit, "LOAD");
-    out_.Name("thread_name", kUnitTrack + kStoreUnit, "STORE");
-    for (uint32_t pe = 0; pe < config_.pes(); ++pe) {
-      out_.Name("thread_name", kUnitTrack + kFirstPeUnit + pe, fmt::format("PE {}", pe));
+    for (uint32_t unit = 0; unit < units; ++unit) {
+      const EngineInfo& engine = kEngineTable[std::min(unit, kFirstPeUnit)];
+      out_.Name("thread_name", kUnitTrack + unit,
+                unit < kFirstPeUnit ? std::string(engine.track)
+                                    : fmt::format("{} {}", engine.track, unit - kFirstPeUnit));
     }
     out_.Name("thread_name", bus_track, "AXI reads of commands");
     out_.Name("thread_name", bus_track + 1, "AXI reads of LOAD");
@@ -207,7 +207,7 @@ class TraceFile {
     if (command == nullptr) return Label(tag);
     std::string opcode(FindOpcode(command->words()[0] & 0xff)->name);
     for (char& c : opcode) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-    if (InfoOf(command->opcode()).engine == EngineKind::kSync) return opcode;
+    if (InfoOf(command->opcode()).engine == EngineKind::kController) return opcode;
     return fmt::format("{} {}", Label(tag), opcode);
   }
 
@@ -330,7 +330,7 @@ class TraceFile {
     Args args;
     if (unit == kDispatcherUnit) {
       const bool engines =
-          command != nullptr && InfoOf(command->opcode()).engine == EngineKind::kSync;
+          command != nullptr && InfoOf(command->opcode()).engine == EngineKind::kController;
       out_.Slice(kUnitTrack + unit, "wait", engines ? "engines run" : "queue is full", event.begin,
                  event.end, args);
       return;

@@ -48,7 +48,7 @@ struct npu_model_counters {
   uint32_t irq;                        ///< level of the interrupt line
 };
 
-/// Kinds of events. A unit is 0 for the dispatcher, 1 for LOAD, 2 for STORE, 3 + p for PE p.
+/// Kinds of events. Units have the numbers of generator/arch/engines.def: PE p is the last one + p.
 enum npu_model_event_kind {
   /// Cycles charged to cause `number` and command `tag`. These follow one another without gaps.
   NPU_MODEL_EVENT_CAUSE = 0,

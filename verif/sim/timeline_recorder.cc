@@ -145,7 +145,7 @@ void TimelineRecorder::SampleCommands(const TimelineSignals& signals) {
       event.first = UINT64_MAX;
     }
     commands_[unit].push_back(event);
-    if (unit >= kFirstPe) running_pes_ |= uint64_t{1} << unit;
+    if (unit >= kFirstPeUnit) running_pes_ |= uint64_t{1} << unit;
   });
 }
 

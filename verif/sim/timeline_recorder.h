@@ -9,6 +9,7 @@
 #include <deque>
 #include <vector>
 
+#include "generator/arch/engines.h"
 #include "verif/sim/npu_model_abi.h"
 
 namespace npugen {
@@ -19,14 +20,14 @@ struct TimelineSignals {
   bool active = false;
   uint8_t cause = 0;
   uint16_t tag = 0;
-  // Units: bit 0 is the dispatcher, 1 LOAD, 2 STORE, 3 + p PE p.
+  // Units: bit UnitOf(engine), of PE p bit kFirstPeUnit + p.
   uint64_t busy = 0;
   uint64_t waiting = 0;
   uint64_t begin = 0;
-  uint8_t end = 0;  ///< of units 0 to 2
+  uint8_t end = 0;  ///< of all units but PEs
   bool release = false;
   const uint8_t* tags = nullptr;         ///< 16 bits for each unit
-  uint64_t arrivals = 0;                 ///< bit 0 is LOAD
+  uint64_t arrivals = 0;                 ///< bit 0 is LOAD: all units but the dispatcher
   const uint8_t* arrival_ids = nullptr;  ///< 6 bits for each
   uint32_t arrival_amount = 0;           ///< by LOAD
   // Handshakes: valid and ready in this cycle.
@@ -70,9 +71,11 @@ class TimelineRecorder {
   void SampleArrivals(const TimelineSignals& signals);
   void SampleBus(const TimelineSignals& signals);
 
-  static constexpr uint32_t kUnits = 35;  // at most: 32 PEs
+  static constexpr uint32_t kUnits = kFirstPeUnit + kMostPes;  // at most
   static constexpr uint32_t kIds = 4;
-  static constexpr uint32_t kDispatcher = 0, kLoad = 1, kStore = 2, kFirstPe = 3;
+  static constexpr uint32_t kDispatcher = UnitOf(EngineKind::kController);
+  static constexpr uint32_t kLoad = UnitOf(EngineKind::kLoad);
+  static constexpr uint32_t kStore = UnitOf(EngineKind::kStore);
 
   State state_ = State::kOff;
   uint64_t limit_ = 0;

@@ -21,7 +21,7 @@ npugen_bench(NAME barriers TOP npu_barriers TEST barriers_test.cc RTL npu_barrie
   VARIANTS p1:UnitPorts=1,Barriers=16 p2:UnitPorts=2,Barriers=16 p33:UnitPorts=33,Barriers=34)
 npugen_bench(NAME controller TOP npu_controller TEST controller_test.cc LIBRARIES npugen_arch
   RTL npu_ram_1r1w.sv npu_ram_fifo.sv npu_fetch.sv npu_dispatch.sv
-      npu_barriers.sv npu_watchdog.sv npu_controller.sv
+      npu_barriers.sv npu_watchdog.sv npu_job.sv npu_counters.sv npu_controller.sv
   VARIANTS pe1:GridX=1,GridY=1,Barriers=16,BusBytes=16,AddrW=40,InstructionEntries=64
            pe4:GridX=2,GridY=2,Barriers=16,BusBytes=4,AddrW=32,InstructionEntries=32
            pe32:GridX=8,GridY=4,Barriers=34,BusBytes=64,AddrW=64,InstructionEntries=16384)

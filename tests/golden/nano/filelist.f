@@ -13,6 +13,7 @@ rtl/npu_clock_gate.sv
 rtl/npu_command_queue.sv
 rtl/npu_controller.sv
 rtl/npu_core.sv
+rtl/npu_counters.sv
 rtl/npu_dispatch.sv
 rtl/npu_dma.sv
 rtl/npu_dma_realign.sv
@@ -24,6 +25,7 @@ rtl/npu_epochs.sv
 rtl/npu_fetch.sv
 rtl/npu_fetch_walker.sv
 rtl/npu_fifo.sv
+rtl/npu_job.sv
 rtl/npu_load.sv
 rtl/npu_load_check.sv
 rtl/npu_load_staging.sv

@@ -87,7 +87,8 @@
 #define NPU_REG_ERROR_INFO_OFFSET         0x060u       ///< first error since reset
 #define NPU_ERROR_INFO_CODE_MASK          0x000000ffu  ///< error code, see the table of errors
 #define NPU_ERROR_INFO_CODE_SHIFT         0u
-#define NPU_ERROR_INFO_ENGINE_MASK        0x00000f00u  ///< 0 controller, 1 load, 2 store, 3 PE
+#define NPU_ERROR_INFO_ENGINE_MASK        0x00000f00u  ///< 0 controller, 1 load engine, 2 store
+                                                       ///< engine, 3 PE
 #define NPU_ERROR_INFO_ENGINE_SHIFT       8u
 #define NPU_ERROR_INFO_TAG_MASK           0xffff0000u  ///< tag of the command, where known
 #define NPU_ERROR_INFO_TAG_SHIFT          16u
@@ -141,6 +142,13 @@
 #define NPU_ERROR_BAD_FIELD     12u  ///< a command field has an illegal value
 #define NPU_ERROR_WINDOW_RANGE  13u  ///< a memory window reaches beyond the addresses of the bus
 #define NPU_ERROR_BUS_TIMEOUT   14u  ///< the bus did not answer in time
+
+// Engines of the register error_info
+#define NPU_ENGINE_CONTROLLER 0u  ///< fetches and dispatches commands, carries out END and FENCE
+#define NPU_ENGINE_LOAD       1u  ///< memory -> chip
+#define NPU_ENGINE_STORE      2u  ///< chip -> memory
+#define NPU_ENGINE_PE         3u  ///< the PEs of the command's pe_mask
+#define NPU_ENGINE_COUNT      4u
 
 // What a cycle is charged to: index into the registers perf_cause
 #define NPU_CAUSE_IDLE            0u  ///< no command in the compute engine and no transfer under

@@ -83,6 +83,14 @@ package npu_isa_pkg;
   localparam logic [3:0]  CauseFill           = 4'd7;  // start and end of a command: pipeline,
                                                        // parameter and register loading
 
+  // Engines: numbers in the register error_info, and units of the trace ports (PE p is unit
+  // EnginePe + p)
+  localparam logic [3:0] EngineController = 4'd0;  // fetches and dispatches commands, carries out
+                                                   // END and FENCE
+  localparam logic [3:0] EngineLoad       = 4'd1;  // memory -> chip
+  localparam logic [3:0] EngineStore      = 4'd2;  // chip -> memory
+  localparam logic [3:0] EnginePe         = 4'd3;  // the PEs of the command's pe_mask
+
   // Layout of END and FENCE
   typedef struct packed {
     logic [7:0]  reserved_3_24;
@@ -366,7 +374,16 @@ package npu_isa_pkg;
     endcase
   endfunction
 
-  // The load engine carries it out.
+  // Whether the controller carries it out.
+  function automatic logic is_control(input logic [7:0] opcode);
+    case (opcode)
+      OpEnd, OpFence:
+        is_control = 1'b1;
+      default: is_control = 1'b0;
+    endcase
+  endfunction
+
+  // Whether the load engine carries it out.
   function automatic logic is_load(input logic [7:0] opcode);
     case (opcode)
       OpLoad:
@@ -375,7 +392,7 @@ package npu_isa_pkg;
     endcase
   endfunction
 
-  // The store engine carries it out.
+  // Whether the store engine carries it out.
   function automatic logic is_store(input logic [7:0] opcode);
     case (opcode)
       OpStore:
@@ -384,7 +401,7 @@ package npu_isa_pkg;
     endcase
   endfunction
 
-  // PEs carry it out.
+  // Whether the PE carries it out.
   function automatic logic is_compute(input logic [7:0] opcode);
     case (opcode)
       OpMatmul, OpWindow, OpMaxPool, OpAdd, OpLookup, OpSoftmax, OpMultiply, OpMaximum,
