@@ -105,14 +105,14 @@ module npu_requantize (
     else multiplier_of = common;
   endfunction
 
-  function automatic logic [4:0] left_of(input logic sum, input logic [5:0] shift,
+  function automatic logic [4:0] left_of(input logic sum, input logic [5:0] places,
                                          input logic [4:0] common);
-    if (sum) left_of = shift[5] ? 5'd0 : shift[4:0];
+    if (sum) left_of = places[5] ? 5'd0 : places[4:0];
     else left_of = common;
   endfunction
 
-  function automatic logic [4:0] right_of(input logic [5:0] shift);
-    right_of = shift[5] ? 5'd0 - shift[4:0] : 5'd0;
+  function automatic logic [4:0] right_of(input logic [5:0] places);
+    right_of = places[5] ? 5'd0 - places[4:0] : 5'd0;
   endfunction
 
   function automatic logic [32:0] shifted_left(input logic [32:0] value, input logic [4:0] left,
