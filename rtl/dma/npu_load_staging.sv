@@ -42,9 +42,13 @@ module npu_load_staging #(
   logic [8*BusBytes-1:0] parameter_data, activation_data;
   logic [RoomW-1:0]      parameter_used_q, activation_used_q;  // beats requested, not yet realigned
 
-  assign room_o      = request_core_i ?
-      parameter_used_q + RoomW'(burst_i) <= RoomW'(ParameterBuffer) :
-      activation_used_q + RoomW'(burst_i) <= RoomW'(ActivationBuffer);
+  // A sum of its own: Yosys 0.23 keeps the carry of one that stands in a comparison.
+  logic [RoomW-1:0] parameter_wanted, activation_wanted;
+  assign parameter_wanted  = parameter_used_q + RoomW'(burst_i);
+  assign activation_wanted = activation_used_q + RoomW'(burst_i);
+
+  assign room_o      = request_core_i ? parameter_wanted <= RoomW'(ParameterBuffer)
+                                      : activation_wanted <= RoomW'(ActivationBuffer);
   assign word_room_o = request_core_i ? parameter_used_q < RoomW'(ParameterBuffer) :
                                         activation_used_q < RoomW'(ActivationBuffer);
 

@@ -258,9 +258,11 @@ module npu_results #(
   assign write_valid_o = push && !error_o;
 
   // The drain issues one cycle before its result enters.
+  logic [FlightW-1:0] flight_after;
+  assign flight_after = flight_q + FlightW'(sums_valid_i);
   always_comb begin
     flight_in   = 2'(sums_valid_i || (buffer_go && !is_lookup));
-    sums_room_o = flight_q + FlightW'(sums_valid_i) < FlightW'(WriteDepth);
+    sums_room_o = flight_after < FlightW'(WriteDepth);
     //@ if units.bnn.enabled
     // Bits of two planes are two writes, and come in every second cycle.
     if (!uses_post) begin

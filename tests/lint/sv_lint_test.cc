@@ -52,6 +52,13 @@ TEST(SvLint, RefusesStridesThatBecomeShifters) {
   EXPECT_EQ(Findings("assign y = x[(W)'(slot)*12-:12];"), "dynamic-stride 3:13;");
 }
 
+TEST(SvLint, RefusesCarriesThatYosysKeeps) {
+  EXPECT_EQ(Findings("assign y = a + W'(b) <= c;"), "carry 3:14;");
+  EXPECT_EQ(Findings("assign y = s ? a - W'(b[3:0]) == c : d;"), "carry 3:18;");
+  EXPECT_EQ(Findings("assign y = a + W'(1) == c || a + W'(Depth) < c;"), "");
+  EXPECT_EQ(Findings("assign y = a + W'(b);\nalways_ff @(posedge clk) q <= a + W'(b);"), "");
+}
+
 TEST(SvLint, LeavesSelectsOfKnownStride) {
   EXPECT_EQ(Findings("assign y = x[32'(id)*32+:24] ^ x[id+:5] ^ x[{id, 3'd0}+:8];"), "");
   EXPECT_EQ(Findings("for (genvar i = 0; i < 4; i++) assign y[24*i+:24] = x[24*(3-i)+:24];"), "");

@@ -211,8 +211,30 @@ class Linter {
         At(i + 2, "'") && !EndsOperand(i - 1)) {
       Find(token, "refused", "a minus before a cast belongs to its size in Yosys: write -(W'(x))");
     }
+    CarryAt(i);
     static const std::set<std::string_view> kVariable = {"logic", "reg", "bit", "int", "integer"};
     if (kVariable.contains(token.text)) InitialValueAt(i);
+  }
+
+  /// `a + W'(b) <= c`: Yosys takes the sum to be as wide as `b` was before the cast and keeps its
+  /// carry, where the language drops it.
+  void CarryAt(size_t i) {
+    static const std::set<std::string_view> kComparisons = {"<", "<=", ">", ">=", "==", "!="};
+    if (!At(i, "+") && !At(i, "-")) return;
+    if (!Identifier(i + 1) || !At(i + 2, "'") || !At(i + 3, "(")) return;
+    const size_t end = partner_[i + 3];
+    if (end == kNone || end + 1 >= tokens_.size() ||
+        !kComparisons.contains(tokens_[end + 1].text)) {
+      return;
+    }
+    // Numbers and parameters fit.
+    const SvToken& operand = tokens_[i + 4];
+    const bool constant = end == i + 5 && (operand.kind == SvTokenKind::kNumber ||
+                                           (operand.text[0] >= 'A' && operand.text[0] <= 'Z'));
+    if (!constant) {
+      Find(tokens_[i], "carry",
+           "Yosys keeps the carry of a sum with a cast in a comparison: give the sum a name");
+    }
   }
 
   /// Whether an operand ends at `i`, so that a minus behind it is binary.

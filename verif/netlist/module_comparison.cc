@@ -219,7 +219,8 @@ class Stimulus {
   }
   size_t bits() const { return bits_; }
   const Bytes& value() const { return value_; }
-  bool clock() const { return name_ == "clk_i"; }
+  /// All clocks of a module are edges of one, some of which are left out.
+  bool clock() const { return name_ == "clk_i" || name_.ends_with("_clk_i"); }
 
   void Next(std::mt19937_64& random, uint64_t cycle, const std::vector<Stimulus>& others) {
     if (name_ == "rst_ni") {
