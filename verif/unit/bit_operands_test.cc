@@ -9,8 +9,8 @@
 #include <random>
 #include <utility>
 
-#include "Vdut.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
 
 namespace {
 
@@ -21,7 +21,6 @@ constexpr uint32_t kWindow = PARAM_SkipWindow;
 constexpr uint32_t kSlices = PARAM_SkipSlices;
 constexpr uint32_t kTile = PARAM_Accumulators;
 
-constexpr uint32_t Log2(uint32_t value) { return value <= 1 ? 0 : 1 + Log2((value + 1) / 2); }
 constexpr uint32_t kByteBits = Log2(kWord) + 1;
 constexpr uint32_t kBytesBits = Log2(kSimd + 1);
 constexpr uint32_t kVectorBits = 9 * kSimd + kBytesBits;
@@ -31,20 +30,9 @@ struct Operand {
   std::array<bool, kSimd> valid = {};
 };
 
-class BitOperands : public testing::Test {
+class BitOperands : public ModuleBench {
  protected:
-  ~BitOperands() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  uint32_t Uniform(uint32_t low, uint32_t high) {
-    return low + static_cast<uint32_t>(random_() % (high - low + 1));
-  }
+  BitOperands() : ModuleBench(kSimd + 100 * kPorts + 1000 * kWindow) {}
 
   /// Fetches an operand and, with `both`, one of the second plane behind it. Returns the first one
   /// and leaves the other in second_; both have the same valid bytes, as in a network.
@@ -104,8 +92,6 @@ class BitOperands : public testing::Test {
     return first;
   }
 
-  std::mt19937_64 random_{kSimd + 100 * kPorts + 1000 * kWindow};
-  Vdut dut_;
   Operand second_;
 };
 

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
+/// Bits of numbers below `value`: SystemVerilog's $clog2.
+constexpr uint32_t Log2(uint32_t value) { return value <= 1 ? 0 : 1 + Log2((value + 1) / 2); }
+
 /// Reads `width` (at most 57) bits from bit `lsb` of the port at `port`. Ports are little-endian.
 template <typename Port>
 uint64_t GetBits(const Port* port, unsigned lsb, unsigned width) {

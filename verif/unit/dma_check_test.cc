@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "Vdut.h"
-#include "generator/arch/command_set.h"
 #include "sw/stream/stream_decoder.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/command_fields.h"
+#include "verif/unit/module_bench.h"
 
 #ifdef PARAM_CoreMemBytes
 #define NPUGEN_LOAD 1
@@ -28,12 +28,10 @@ constexpr int64_t kMemory = PARAM_PeMemBytes;
 constexpr int64_t kMaxBurst = PARAM_MaxBurst;
 constexpr uint32_t kPes = PARAM_NumPes;
 
-class DmaCheck : public testing::Test {
+class DmaCheck : public ModuleBench {
  protected:
-  DmaCheck() {
-    dut_.rst_ni = 0;
-    Edge();
-    dut_.rst_ni = 1;
+  DmaCheck() : ModuleBench(PARAM_BusBytes + 1000 * NPUGEN_LOAD) {
+    Reset();
     for (uint32_t w = 0; w < 4; ++w) {
       base_[w] = static_cast<int64_t>(random_() & 0xffffffff);
       size_[w] = Uniform(1000, 100000);
@@ -42,28 +40,9 @@ class DmaCheck : public testing::Test {
       SetBits(&dut_.window_flags_i, 32 * w, 2, w == 3 ? 0 : 3);  // window 3: no access
     }
   }
-  ~DmaCheck() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  int64_t Uniform(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
-  }
-  void Set(Command& command, std::string_view field, int64_t value) {
-    const CommandField* row = FindField(command.opcode(), field);
-    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
-  }
 
   void Take(const Command& command) {
-    uint32_t* words = reinterpret_cast<uint32_t*>(&dut_.cmd_i);
-    std::fill_n(words, sizeof dut_.cmd_i / 4, 0u);
-    std::copy_n(command.words().begin(),
-                std::min<size_t>(command.words().size(), sizeof dut_.cmd_i / 4), words);
+    SetCommand(&dut_.cmd_i, command);
     dut_.eval();
     ASSERT_TRUE(dut_.ready_o);
     dut_.take_i = 1;
@@ -138,8 +117,6 @@ class DmaCheck : public testing::Test {
 
   static constexpr Opcode kOpcode = NPUGEN_LOAD ? Opcode::kLoad : Opcode::kStore;
 
-  std::mt19937_64 random_{PARAM_BusBytes + 1000 * NPUGEN_LOAD};
-  Vdut dut_;
   int64_t base_[4], size_[4], address_ = 0;
 };
 
@@ -152,14 +129,14 @@ TEST_F(DmaCheck, RunsBecomeBursts) {
     const int64_t local = Uniform(0, kMemory - bytes - (rows - 1) * local_stride);
     const uint32_t pe = static_cast<uint32_t>(Uniform(0, kPes - 1));
     Command command(kOpcode, 5, static_cast<uint32_t>(Uniform(0, 65535)));
-    Set(command, "window", window);
-    Set(command, "pe_mask", int64_t{1} << pe);
-    Set(command, "global_offset", offset);
-    Set(command, "local_address", local);
-    Set(command, "size0", bytes);
-    Set(command, "size1", rows);
-    Set(command, "global_stride1", stride);
-    Set(command, "local_stride1", local_stride);
+    SetField(&command, "window", window);
+    SetField(&command, "pe_mask", int64_t{1} << pe);
+    SetField(&command, "global_offset", offset);
+    SetField(&command, "local_address", local);
+    SetField(&command, "size0", bytes);
+    SetField(&command, "size1", rows);
+    SetField(&command, "global_stride1", stride);
+    SetField(&command, "local_stride1", local_stride);
     Take(command);
     for (int64_t row = 0; row < rows && !HasFatalFailure(); ++row) {
       Wait();
@@ -181,9 +158,9 @@ TEST_F(DmaCheck, RunsBecomeBursts) {
 TEST_F(DmaCheck, WhatIsRefused) {
   const auto refused = [&](std::vector<std::pair<std::string_view, int64_t>> fields) {
     Command command(kOpcode, 5, 9);
-    Set(command, "pe_mask", 1);
-    Set(command, "size0", 10);
-    for (const auto& [field, value] : fields) Set(command, field, value);
+    SetField(&command, "pe_mask", 1);
+    SetField(&command, "size0", 10);
+    for (const auto& [field, value] : fields) SetField(&command, field, value);
     Take(command);
     Wait();
     const uint8_t error = dut_.error_o;

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <random>
 
-#include "Vdut.h"
 #include "generator/arch/command_set.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
 
 namespace npugen {
 namespace {
@@ -18,29 +18,11 @@ constexpr uint32_t kWord = PARAM_WordBytes;
 constexpr uint32_t kSimd = PARAM_Simd;
 constexpr uint32_t kPorts = PARAM_Ports;
 
-constexpr uint32_t Log2(uint32_t value) { return value <= 1 ? 0 : 1 + Log2((value + 1) / 2); }
 constexpr uint32_t kByteBits = Log2(kWord) + 1;
 
-class Operands : public testing::Test {
+class Operands : public ModuleBench {
  protected:
-  Operands() {
-    dut_.rst_ni = 0;
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~Operands() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-
-  uint32_t Uniform(uint32_t low, uint32_t high) {
-    return low + static_cast<uint32_t>(random_() % (high - low + 1));
-  }
+  Operands() : ModuleBench(PARAM_Simd + 100 * PARAM_Ports) { Reset(); }
 
   /// `count` random vectors of which each has `length` bytes that count; returns them with fill.
   std::array<std::array<uint8_t, kWord>, kPorts> Vectors(uint32_t count, uint32_t length) {
@@ -104,8 +86,6 @@ class Operands : public testing::Test {
     EXPECT_FALSE(dut_.fire_o);
   }
 
-  std::mt19937_64 random_{PARAM_Simd + 100 * PARAM_Ports};
-  Vdut dut_;
   uint8_t fill_ = 0;
 };
 

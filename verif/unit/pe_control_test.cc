@@ -15,6 +15,7 @@
 #include "Vdut.h"
 #include "generator/arch/command_set.h"
 #include "sw/stream/stream_decoder.h"
+#include "verif/unit/command_fields.h"
 
 namespace npugen {
 namespace {
@@ -43,19 +44,14 @@ class PeControl : public testing::Test {
     dut_.eval();
   }
 
-  static void Set(Command& command, std::string_view field, int64_t value) {
-    const CommandField* row = FindField(command.opcode(), field);
-    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
-  }
-
   /// A command whose fields no check finds fault with.
   static Command Good(Opcode opcode, uint32_t tag = 0) {
     Command command(opcode, FindOpcode(static_cast<uint8_t>(opcode))->most_entries, tag);
-    Set(command, "signal_en", 1);
-    Set(command, "signal_id", 3);
+    SetField(&command, "signal_en", 1);
+    SetField(&command, "signal_id", 3);
     const auto set = [&](const char* field, int64_t value) {
       for (const CommandField& row : kComputeLayout.fields) {
-        if (row.name == field && (row.users & Only(opcode)) != 0) Set(command, field, value);
+        if (row.name == field && (row.users & Only(opcode)) != 0) SetField(&command, field, value);
       }
     };
     for (const char* field :
@@ -217,7 +213,7 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
   };
   for (const Case& one : bad) {
     Command command = Good(one.opcode, 77);
-    Set(command, one.field, one.value);
+    SetField(&command, one.field, one.value);
     Push(command);
     EXPECT_FALSE(Begins()) << one.field << " = " << one.value;
     EXPECT_EQ(dut_.error_code_o, ErrorCode("BadField"));
@@ -230,11 +226,11 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
            {"positions", PARAM_Accumulators + 1}, {"groups", 2}}) {
     for (const char* flag : {"drain", "acc_init"}) {
       Command command = Good(Opcode::kMatmul);
-      Set(command, field, value);
+      SetField(&command, field, value);
       Push(command);
       EXPECT_TRUE(Begins());
       Clear();
-      Set(command, flag, 0);
+      SetField(&command, flag, 0);
       Push(command);
       EXPECT_FALSE(Begins()) << field << " without " << flag;
       Clear();
@@ -247,7 +243,7 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
                          {Opcode::kMaxPool, "group_channels", PARAM_PostWidth},
                          {Opcode::kWindow, "win_cols", simd}}) {
     Command command = Good(one.opcode);
-    Set(command, one.field, one.value);
+    SetField(&command, one.field, one.value);
     Push(command);
     EXPECT_TRUE(Begins()) << one.field << " = " << one.value;
     Clear();

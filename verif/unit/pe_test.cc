@@ -19,6 +19,7 @@
 #include "generator/config/npu_config.h"
 #include "sw/stream/stream_decoder.h"
 #include "verif/functional/functional_model.h"
+#include "verif/unit/command_fields.h"
 
 namespace npugen {
 namespace {
@@ -196,11 +197,6 @@ class CommandMaker {
     return low + static_cast<uint32_t>(random_() % (uint64_t{high} - low + 1));
   }
 
-  void Set(Command& command, std::string_view field, int64_t value) {
-    const CommandField* row = FindField(command.opcode(), field);
-    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
-  }
-
   std::vector<uint8_t> Bytes(size_t count) {
     std::vector<uint8_t> bytes(count);
     for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
@@ -238,11 +234,11 @@ class CommandMaker {
   /// Sets a field if the opcode uses it.
   void SetIfUsed(Command& command, const char* field, int64_t value) {
     const CommandField* row = FindField(command.opcode(), field);
-    if (row != nullptr && In(command.opcode(), row->users)) Set(command, field, value);
+    if (row != nullptr && In(command.opcode(), row->users)) SetField(&command, field, value);
   }
 
   void Common(Command& command, uint32_t out_w, uint32_t out_h) {
-    Set(command, "pe_mask", 1);
+    SetField(&command, "pe_mask", 1);
     SetIfUsed(command, "fill", Uniform(0, 255));
     const int low = static_cast<int>(Uniform(0, 255)) - 128;
     SetIfUsed(command, "act_min", random_() % 2 ? -128 : low);
@@ -252,7 +248,7 @@ class CommandMaker {
     SetIfUsed(command, "out_w", out_w);
     SetIfUsed(command, "out_h", out_h);
     SetIfUsed(command, "positions", out_w * out_h);
-    Set(command, "signal_en", 1);
+    SetField(&command, "signal_en", 1);
   }
 
   /// MATMUL as a convolution with dense rows, or WINDOW as a depthwise convolution, or MAXPOOL.
@@ -482,53 +478,53 @@ class CommandMaker {
       const int y0 = -static_cast<int>(Uniform(0, 2)), x0 = -static_cast<int>(Uniform(0, 2));
       const int64_t base = Uniform(0, kPeBytes / 4 - bytes_in);
       const uint32_t weight_row = Uniform(0, config_.core_rows() - weight_rows - param_rows);
-      Set(command, "acc_init", 1);
-      Set(command, "drain", 1);
-      Set(command, "act_base", base + y0 * static_cast<int64_t>(row_pitch));
-      Set(command, "x_step", stride_x * pixel);
-      Set(command, "row_step", stride_y * row_pitch);
-      Set(command, "y_start", y0);
-      Set(command, "y_step", stride_y);
-      Set(command, "x_start", x0 * static_cast<int>(pixel));
-      Set(command, "row_bytes", pitch);
-      Set(command, "in_h", in_h);
-      Set(command, "k0_count", slices);
-      Set(command, "k1_count", 1);
-      Set(command, "k2_count", 1);
-      Set(command, "run_bytes", run);
-      Set(command, "win_rows", rows);
-      Set(command, "win_cols", simd / run);
-      Set(command, "win_y_step", dilation);
-      Set(command, "win_row_step", dilation * row_pitch);
-      Set(command, "k1_step", simd % run);
-      Set(command, "k2_y_step", simd / run * dilation);
-      Set(command, "k2_row_step", simd / run * dilation * row_pitch);
-      Set(command, "groups", groups);
-      Set(command, "weight_row", weight_row);
-      Set(command, "weight_group_rows", group_rows);
-      Set(command, "param_row", weight_row + weight_rows);
-      Set(command, "param_group_rows", config_.param_rows());
-      Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
-      Set(command, "out_x_step", out_pixel);
-      Set(command, "out_row_step", out_row * (three ? 2 : 1));
-      Set(command, "out_group_step", group_bytes);
-      Set(command, "out_plane_step", out_row);
-      Set(command, "channels", channels);
-      Set(command, "group_channels", group_channels);
-      Set(command, "binary", binary);
-      Set(command, "skip_outside", binary && Uniform(0, 1) != 0);
-      Set(command, "two_planes", two);
-      Set(command, "gated", gated);
-      Set(command, "skip_window",
-          gated && config_.bnn_skip_window > 1 && slices <= config_.bnn_skip_slices &&
-              Uniform(0, 3) != 0);
-      Set(command, "plane_step", plane_bytes);
+      SetField(&command, "acc_init", 1);
+      SetField(&command, "drain", 1);
+      SetField(&command, "act_base", base + y0 * static_cast<int64_t>(row_pitch));
+      SetField(&command, "x_step", stride_x * pixel);
+      SetField(&command, "row_step", stride_y * row_pitch);
+      SetField(&command, "y_start", y0);
+      SetField(&command, "y_step", stride_y);
+      SetField(&command, "x_start", x0 * static_cast<int>(pixel));
+      SetField(&command, "row_bytes", pitch);
+      SetField(&command, "in_h", in_h);
+      SetField(&command, "k0_count", slices);
+      SetField(&command, "k1_count", 1);
+      SetField(&command, "k2_count", 1);
+      SetField(&command, "run_bytes", run);
+      SetField(&command, "win_rows", rows);
+      SetField(&command, "win_cols", simd / run);
+      SetField(&command, "win_y_step", dilation);
+      SetField(&command, "win_row_step", dilation * row_pitch);
+      SetField(&command, "k1_step", simd % run);
+      SetField(&command, "k2_y_step", simd / run * dilation);
+      SetField(&command, "k2_row_step", simd / run * dilation * row_pitch);
+      SetField(&command, "groups", groups);
+      SetField(&command, "weight_row", weight_row);
+      SetField(&command, "weight_group_rows", group_rows);
+      SetField(&command, "param_row", weight_row + weight_rows);
+      SetField(&command, "param_group_rows", config_.param_rows());
+      SetField(&command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 4 - bytes_out));
+      SetField(&command, "out_x_step", out_pixel);
+      SetField(&command, "out_row_step", out_row * (three ? 2 : 1));
+      SetField(&command, "out_group_step", group_bytes);
+      SetField(&command, "out_plane_step", out_row);
+      SetField(&command, "channels", channels);
+      SetField(&command, "group_channels", group_channels);
+      SetField(&command, "binary", binary);
+      SetField(&command, "skip_outside", binary && Uniform(0, 1) != 0);
+      SetField(&command, "two_planes", two);
+      SetField(&command, "gated", gated);
+      SetField(&command, "skip_window",
+               gated && config_.bnn_skip_window > 1 && slices <= config_.bnn_skip_slices &&
+                   Uniform(0, 3) != 0);
+      SetField(&command, "plane_step", plane_bytes);
       const int32_t bits = static_cast<int32_t>(8 * rows * run);
       if (rescaled) {
         Records(cores, weight_row + weight_rows, groups, false, false);
       } else {
-        Set(command, "thresholds", three ? 3 : 1);
-        Set(command, "bit_output", packed);
+        SetField(&command, "thresholds", three ? 3 : 1);
+        SetField(&command, "bit_output", packed);
         ThresholdRecords(cores, weight_row + weight_rows, groups,
                          binary ? (two ? 3 : 1) * bits / 4 + 1 : 1000 * bits);
       }
@@ -603,12 +599,12 @@ class CommandMaker {
     const uint32_t depth = Uniform(1, 40), rows = Uniform(1, 3);
     Command command(Opcode::kArgMax, 10, 9);
     Common(command, 1, rows);
-    Set(command, "act_base", Uniform(0, kPeBytes / 16));
-    Set(command, "row_step", depth + Uniform(0, 5));
-    Set(command, "row_bytes", depth);
-    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
-    Set(command, "out_row_step", 4 + Uniform(0, 5));
-    Set(command, "minimum", random_() % 2);
+    SetField(&command, "act_base", Uniform(0, kPeBytes / 16));
+    SetField(&command, "row_step", depth + Uniform(0, 5));
+    SetField(&command, "row_bytes", depth);
+    SetField(&command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    SetField(&command, "out_row_step", 4 + Uniform(0, 5));
+    SetField(&command, "minimum", random_() % 2);
     return command;
   }
 
@@ -616,14 +612,14 @@ class CommandMaker {
     const uint32_t depth = Uniform(1, 40), rows = Uniform(1, 3);
     Command command(Opcode::kSoftmax, 10, 9);
     Common(command, 1, rows);
-    Set(command, "act_base", Uniform(0, kPeBytes / 16));
-    Set(command, "row_step", depth);
-    Set(command, "row_bytes", depth);
-    Set(command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
-    Set(command, "out_row_step", depth);
+    SetField(&command, "act_base", Uniform(0, kPeBytes / 16));
+    SetField(&command, "row_step", depth);
+    SetField(&command, "row_bytes", depth);
+    SetField(&command, "out_base", kPeBytes / 2 + Uniform(0, kPeBytes / 16));
+    SetField(&command, "out_row_step", depth);
     const uint32_t table_rows = (1024 + config_.core_row_bytes() - 1) / config_.core_row_bytes();
     const uint32_t row = Uniform(0, config_.core_rows() - table_rows);
-    Set(command, "b_base", row);
+    SetField(&command, "b_base", row);
     double value = 2147483647.0;
     const double ratio = 1.0 - Uniform(1, 900) / 1000.0;
     for (uint32_t d = 0; d < 256; ++d) {
@@ -671,11 +667,11 @@ class PeTest : public ::testing::Test {
   /// Makes the command follow its weights: takes all rows but the first out of the core memories.
   /// Returns the bytes of the rows to come.
   int64_t Follow(CommandMaker& maker, Command* command, std::vector<std::vector<uint8_t>>* cores) {
-    maker.Set(*command, "follow", 1);
-    maker.Set(*command, "wait1_en", 1);
+    SetField(command, "follow", 1);
+    SetField(command, "wait1_en", 1);
     const uint32_t id = maker.Uniform(0, 15);
-    maker.Set(*command, "wait1_id", id);
-    maker.Set(*command, "wait1_count", maker.Uniform(1, 1000));
+    SetField(command, "wait1_id", id);
+    SetField(command, "wait1_count", maker.Uniform(1, 1000));
     const int64_t bytes =
         WaitCount(config_, *command, 1) - command->Get(npugen::header::wait1_count);
     pe_.SetCount(id, 0);
@@ -834,7 +830,7 @@ TEST_F(PeTest, BitsRefused) {
     std::vector<std::vector<uint8_t>> cores;
     for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
     Command command = maker.Bits(true, false, cores);
-    for (const auto& [field, value] : changes[i]) maker.Set(command, field, value);
+    for (const auto& [field, value] : changes[i]) SetField(&command, field, value);
     std::vector<uint8_t> stream = Stream(config_, command);
     std::array<FunctionalWindow, kWindowCount> windows;
     windows[0].memory = stream;

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "Vdut.h"
-#include "generator/arch/command_set.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/command_fields.h"
+#include "verif/unit/module_bench.h"
 
 namespace npugen {
 namespace {
@@ -22,35 +22,12 @@ constexpr int64_t kWidth = PARAM_PostWidth;
 constexpr int64_t kLanes = PARAM_PeLanes;
 constexpr int kDepth = PARAM_WriteDepth;
 
-class Results : public testing::Test {
+class Results : public ModuleBench {
  protected:
-  Results() {
-    dut_.rst_ni = 0;
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~Results() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  int64_t Uniform(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
-  }
-  void Set(Command& command, std::string_view field, int64_t value) {
-    const CommandField* row = FindField(command.opcode(), field);
-    ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field << " = " << value;
-  }
+  Results() : ModuleBench(PARAM_PostWidth + 100 * PARAM_PeLanes) { Reset(); }
 
   void Start(const Command& command) {
-    uint32_t* words = reinterpret_cast<uint32_t*>(&dut_.cmd_i);
-    std::fill_n(words, sizeof dut_.cmd_i / 4, 0u);
-    std::copy_n(command.words().begin(),
-                std::min<size_t>(command.words().size(), sizeof dut_.cmd_i / 4), words);
+    SetCommand(&dut_.cmd_i, command);
     dut_.write_done_i = 0;
     dut_.running_i = 0;
     Edge();
@@ -90,8 +67,6 @@ class Results : public testing::Test {
     }
   }
 
-  std::mt19937_64 random_{PARAM_PostWidth + 100 * PARAM_PeLanes};
-  Vdut dut_;
   std::map<int64_t, uint8_t> written_;
   int waiting_ = 0;    // writes in front of PE memory
   bool unit_ = false;  // writes come from outside and can be refused
@@ -108,20 +83,20 @@ TEST_F(Results, SumsBecomeBytesOrCodes) {
     const int64_t plane = 2000;  // bytes from plane to plane
     Command command(Opcode::kMatmul,
                     FindOpcode(static_cast<uint8_t>(Opcode::kMatmul))->most_entries, 0);
-    Set(command, "out_w", out_w);
-    Set(command, "positions", positions);
-    Set(command, "groups", groups);
-    Set(command, "channels", channels);
-    Set(command, "group_channels", kLanes);
-    Set(command, "out_base", base);
-    Set(command, "out_x_step", channels);
-    Set(command, "out_row_step", out_w * channels);
-    Set(command, "out_group_step", kLanes);
-    Set(command, "out_zero_point", zero_point);
-    Set(command, "act_min", -128);
-    Set(command, "act_max", 127);
-    if (thresholds != 0) Set(command, "thresholds", thresholds);
-    if (thresholds == 3) Set(command, "out_plane_step", plane);
+    SetField(&command, "out_w", out_w);
+    SetField(&command, "positions", positions);
+    SetField(&command, "groups", groups);
+    SetField(&command, "channels", channels);
+    SetField(&command, "group_channels", kLanes);
+    SetField(&command, "out_base", base);
+    SetField(&command, "out_x_step", channels);
+    SetField(&command, "out_row_step", out_w * channels);
+    SetField(&command, "out_group_step", kLanes);
+    SetField(&command, "out_zero_point", zero_point);
+    SetField(&command, "act_min", -128);
+    SetField(&command, "act_max", 127);
+    if (thresholds != 0) SetField(&command, "thresholds", thresholds);
+    if (thresholds == 3) SetField(&command, "out_plane_step", plane);
     Start(command);
     const uint64_t drains = static_cast<uint64_t>(Uniform(1, 8));
     std::map<int64_t, uint8_t> expected;
@@ -193,12 +168,12 @@ TEST_F(Results, VectorsAreClampedAndWrittenInRows) {
     const int64_t low = Uniform(-128, 0), high = Uniform(0, 127);
     Command command(Opcode::kMaximum,
                     FindOpcode(static_cast<uint8_t>(Opcode::kMaximum))->most_entries, 0);
-    Set(command, "out_w", out_w);
-    Set(command, "positions", out_w * rows);
-    Set(command, "out_base", base);
-    Set(command, "out_row_step", row_bytes);
-    Set(command, "act_min", low);
-    Set(command, "act_max", high);
+    SetField(&command, "out_w", out_w);
+    SetField(&command, "positions", out_w * rows);
+    SetField(&command, "out_base", base);
+    SetField(&command, "out_row_step", row_bytes);
+    SetField(&command, "act_min", low);
+    SetField(&command, "act_max", high);
     Start(command);
     const uint64_t drains = static_cast<uint64_t>(Uniform(1, 8));
     std::map<int64_t, uint8_t> expected;
@@ -241,9 +216,9 @@ TEST_F(Results, VectorsAreClampedAndWrittenInRows) {
 TEST_F(Results, VectorsOfLookupGoOutAndWritesOfUnitsComeIn) {
   Command command(Opcode::kLookup, FindOpcode(static_cast<uint8_t>(Opcode::kLookup))->most_entries,
                   0);
-  Set(command, "out_w", 4);
-  Set(command, "positions", 4);
-  Set(command, "out_base", 40);
+  SetField(&command, "out_w", 4);
+  SetField(&command, "positions", 4);
+  SetField(&command, "out_base", 40);
   Start(command);
   unit_ = true;
   for (uint32_t t = 0; t < 4; ++t) {

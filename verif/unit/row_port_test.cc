@@ -8,8 +8,8 @@
 #include <random>
 #include <vector>
 
-#include "Vdut.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
 
 namespace {
 
@@ -20,22 +20,13 @@ constexpr uint32_t kCores = PARAM_Cores;
 
 using Memory = std::vector<std::vector<uint8_t>>;  // of each core
 
-class RowPort : public testing::Test {
+class RowPort : public ModuleBench {
  protected:
-  RowPort() : accepted_(kCores, std::vector<uint8_t>(kRows * kRowBytes)), written_(accepted_) {
-    dut_.rst_ni = 0;
-    dut_.eval();
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~RowPort() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
+  RowPort()
+      : ModuleBench(PARAM_RowBytes + 100 * PARAM_BusBytes),
+        accepted_(kCores, std::vector<uint8_t>(kRows * kRowBytes)),
+        written_(accepted_) {
+    Reset();
   }
 
   /// One cycle: each client asks in `ask` of 8 cycles, a beat comes in `beats` of 8.
@@ -126,8 +117,6 @@ class RowPort : public testing::Test {
     EXPECT_EQ(written_, accepted_);
   }
 
-  std::mt19937_64 random_{PARAM_RowBytes + 100 * PARAM_BusBytes};
-  Vdut dut_;
   Memory accepted_, written_;
   std::array<bool, 3> asking_ = {};
   std::array<uint32_t, 3> row_ = {};

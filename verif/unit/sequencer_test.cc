@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "Vdut.h"
-#include "generator/arch/command_set.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/command_fields.h"
+#include "verif/unit/module_bench.h"
 
 namespace npugen {
 namespace {
@@ -24,7 +24,6 @@ constexpr int64_t kWidth = PARAM_PostWidth;
 constexpr int64_t kTile = PARAM_Accumulators;
 constexpr uint32_t kPorts = PARAM_Ports;
 
-constexpr uint32_t Log2(uint32_t value) { return value <= 1 ? 0 : 1 + Log2((value + 1) / 2); }
 constexpr uint32_t kByteBits = Log2(kWord) + 1;
 
 /// A vector that is fetched.
@@ -55,26 +54,9 @@ struct Shape {
   bool linear() const { return two() || opcode == Opcode::kLookup; }
 };
 
-class Sequencer : public testing::Test {
+class Sequencer : public ModuleBench {
  protected:
-  Sequencer() {
-    dut_.rst_ni = 0;
-    dut_.eval();
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~Sequencer() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  int64_t Uniform(int64_t low, int64_t high) {
-    return low + static_cast<int64_t>(random_() % static_cast<uint64_t>(high - low + 1));
-  }
+  Sequencer() : ModuleBench(PARAM_Simd + 100 * PARAM_Ports) { Reset(); }
 
   static Fetch Vector(const Shape& s, int64_t y, int64_t x, int64_t length) {
     Fetch fetch;
@@ -171,61 +153,51 @@ class Sequencer : public testing::Test {
     return all;
   }
 
-  void Set(Command& command, std::string_view field, int64_t value) {
-    const CommandField* row = FindField(command.opcode(), field);
-    if (value != 0) ASSERT_TRUE(row != nullptr && command.Set(*row, value)) << field;
-  }
-
   void Load(const Shape& s) {
     Command command(s.opcode, FindOpcode(static_cast<uint8_t>(s.opcode))->most_entries, 0);
     if (s.linear()) {
-      Set(command, "act_base", s.base);
-      Set(command, "row_step", s.pitch);
-      if (s.two()) Set(command, "b_base", s.b_base);
-      if (s.two()) Set(command, "b_row_step", s.b_pitch);
+      SetField(&command, "act_base", s.base);
+      SetField(&command, "row_step", s.pitch);
+      if (s.two()) SetField(&command, "b_base", s.b_base);
+      if (s.two()) SetField(&command, "b_row_step", s.b_pitch);
     } else {
-      Set(command, "act_base", s.base + s.y_start * s.pitch);
-      Set(command, "row_step", s.y_step * s.pitch);
-      Set(command, "x_start", s.x_start);
-      Set(command, "x_step", s.x_step);
-      Set(command, "y_start", s.y_start);
-      Set(command, "y_step", s.y_step);
-      Set(command, "in_h", s.in_h);
-      Set(command, "groups", s.groups);
-      Set(command, "group_channels", s.group_channels);
+      SetField(&command, "act_base", s.base + s.y_start * s.pitch);
+      SetField(&command, "row_step", s.y_step * s.pitch);
+      SetField(&command, "x_start", s.x_start);
+      SetField(&command, "x_step", s.x_step);
+      SetField(&command, "y_start", s.y_start);
+      SetField(&command, "y_step", s.y_step);
+      SetField(&command, "in_h", s.in_h);
+      SetField(&command, "groups", s.groups);
+      SetField(&command, "group_channels", s.group_channels);
     }
-    Set(command, "row_bytes", s.row_bytes);
-    Set(command, "out_w", s.out_w);
-    Set(command, "positions", s.positions);
+    SetField(&command, "row_bytes", s.row_bytes);
+    SetField(&command, "out_w", s.out_w);
+    SetField(&command, "positions", s.positions);
     if (s.opcode != Opcode::kMatmul && !s.linear()) {
-      Set(command, "group_step", s.group_step);
-      Set(command, "win_new_cols", s.new_cols);
-      Set(command, "win_col_step", s.col_step);
+      SetField(&command, "group_step", s.group_step);
+      SetField(&command, "win_new_cols", s.new_cols);
+      SetField(&command, "win_col_step", s.col_step);
     }
     if (s.rows != 0) {
-      Set(command, "win_rows", s.rows);
-      Set(command, "win_cols", s.run != 0 ? kSimd / s.run : s.cols);
-      Set(command, "win_y_step", s.win_y_step);
-      Set(command, "win_row_step", s.win_y_step * s.pitch);
+      SetField(&command, "win_rows", s.rows);
+      SetField(&command, "win_cols", s.run != 0 ? kSimd / s.run : s.cols);
+      SetField(&command, "win_y_step", s.win_y_step);
+      SetField(&command, "win_row_step", s.win_y_step * s.pitch);
     }
     if (s.array()) {
       const int64_t y_step = s.run != 0 ? kSimd / s.run * s.win_y_step : s.k2_y_step;
-      Set(command, "acc_init", 1);
-      Set(command, "drain", 1);
-      Set(command, "k0_count", s.k0);
-      Set(command, "k1_count", s.k1);
-      Set(command, "k2_count", s.k2);
-      Set(command, "k1_step", s.run != 0 ? kSimd % s.run : s.k1_step);
-      Set(command, "k2_y_step", y_step);
-      Set(command, "k2_row_step", y_step * s.pitch);
-      if (s.run != 0) Set(command, "run_bytes", s.run);
+      SetField(&command, "acc_init", 1);
+      SetField(&command, "drain", 1);
+      SetField(&command, "k0_count", s.k0);
+      SetField(&command, "k1_count", s.k1);
+      SetField(&command, "k2_count", s.k2);
+      SetField(&command, "k1_step", s.run != 0 ? kSimd % s.run : s.k1_step);
+      SetField(&command, "k2_y_step", y_step);
+      SetField(&command, "k2_row_step", y_step * s.pitch);
+      if (s.run != 0) SetField(&command, "run_bytes", s.run);
     }
-    uint32_t* words = reinterpret_cast<uint32_t*>(&dut_.cmd_i);
-    std::fill_n(words, sizeof dut_.cmd_i / 4, 0u);
-    std::copy(
-        command.words().begin(),
-        command.words().begin() + std::min<size_t>(command.words().size(), sizeof dut_.cmd_i / 4),
-        words);
+    SetCommand(&dut_.cmd_i, command);
   }
 
   /// Runs the command and compares. PE memory and the others are ready in `ready` of 8 cycles.
@@ -319,8 +291,6 @@ class Sequencer : public testing::Test {
     return s;
   }
 
-  std::mt19937_64 random_{PARAM_Simd + 100 * PARAM_Ports};
-  Vdut dut_;
   int64_t half_ = 0;
 };
 

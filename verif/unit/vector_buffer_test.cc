@@ -8,9 +8,9 @@
 #include <random>
 #include <vector>
 
-#include "Vdut.h"
 #include "generator/arch/command_set.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
 
 namespace npugen {
 namespace {
@@ -25,25 +25,10 @@ struct Position {
   uint32_t high = kWidth, strobe = 0;
 };
 
-class VectorBuffer : public testing::Test {
+class VectorBuffer : public ModuleBench {
  protected:
-  VectorBuffer() {
-    dut_.rst_ni = 0;
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~VectorBuffer() override { dut_.final(); }
+  VectorBuffer() : ModuleBench(kWidth) { Reset(); }
 
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  uint32_t Uniform(uint32_t low, uint32_t high) {
-    return low + static_cast<uint32_t>(random_() % (high - low + 1));
-  }
   Vector Random() {
     Vector vector(kWidth);
     const bool near = random_() % 2 != 0;
@@ -101,9 +86,6 @@ class VectorBuffer : public testing::Test {
     dut_.eval();
     EXPECT_FALSE(dut_.valid_o);
   }
-
-  std::mt19937_64 random_{kWidth};
-  Vdut dut_;
 };
 
 uint32_t Ones(uint32_t count) { return static_cast<uint32_t>((uint64_t{1} << count) - 1); }

@@ -10,9 +10,9 @@
 #include <random>
 #include <vector>
 
-#include "Vdut.h"
 #include "generator/arch/command_set.h"
 #include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
 
 namespace npugen {
 namespace {
@@ -23,27 +23,15 @@ constexpr uint32_t kWidth = PARAM_PostWidth;
 constexpr uint32_t kRowBytes = PARAM_RowBytes;
 constexpr uint32_t kRows = PARAM_Rows;
 
-class VectorUnits : public testing::Test {
+class VectorUnits : public ModuleBench {
  protected:
-  VectorUnits() : memory_(kMemory + kWord), core_(kRows * kRowBytes) {
+  VectorUnits()
+      : ModuleBench(kWord + 100 * kWidth + 10000 * kRowBytes),
+        memory_(kMemory + kWord),
+        core_(kRows * kRowBytes) {
     for (uint8_t& byte : memory_) byte = static_cast<uint8_t>(random_());
     for (uint8_t& byte : core_) byte = static_cast<uint8_t>(random_());
-    dut_.rst_ni = 0;
-    dut_.eval();
-    Edge();
-    dut_.rst_ni = 1;
-  }
-  ~VectorUnits() override { dut_.final(); }
-
-  void Edge() {
-    dut_.eval();
-    dut_.clk_i = 1;
-    dut_.eval();
-    dut_.clk_i = 0;
-    dut_.eval();
-  }
-  uint32_t Uniform(uint32_t low, uint32_t high) {
-    return low + static_cast<uint32_t>(random_() % (high - low + 1));
+    Reset();
   }
 
   /// One cycle in which memories, the row port and the writer answer in `ready` of 8 cycles.
@@ -84,8 +72,6 @@ class VectorUnits : public testing::Test {
     dut_.start_i = 0;
   }
 
-  std::mt19937_64 random_{kWord + 100 * kWidth + 10000 * kRowBytes};
-  Vdut dut_;
   std::vector<uint8_t> memory_, core_;
   std::map<uint32_t, uint8_t> written_;
   bool read_ = false;
