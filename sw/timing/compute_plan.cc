@@ -18,7 +18,6 @@ constexpr int64_t kSampledPositions = 96;
 /// of each one counted.
 constexpr int64_t kCountedPositions = 4096;
 constexpr uint64_t kSteppedVectors = 64;
-constexpr uint32_t kBiasBytes = 4;  // of a record with common_scale
 
 int64_t AtLeastOne(int64_t value) { return std::max<int64_t>(value, 1); }
 
@@ -218,7 +217,7 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
   const uint32_t row = config.core_row_bytes();
   plan->slice_rows = f.packed_weights != 0 ? ((slice_bytes + 1) / 2 + row - 1) / row
                                            : (slice_bytes + row - 1) / row;
-  const uint32_t record = f.common_scale != 0 ? kBiasBytes : kParameterRecordBytes;
+  const uint32_t record = f.common_scale != 0 ? kBiasRecordBytes : kParameterRecordBytes;
   plan->record_rows = f.drain != 0 ? (config.lanes * record + row - 1) / row : 0;
   plan->slides_over_tiles = window && plan->slices == 1;
   plan->operands = ListSlices(config, f, window);

@@ -53,9 +53,14 @@ TEST(SvLint, RefusesStridesThatBecomeShifters) {
 }
 
 TEST(SvLint, RefusesCarriesThatYosysKeeps) {
-  EXPECT_EQ(Findings("assign y = a + W'(b) <= c;"), "carry 3:14;");
-  EXPECT_EQ(Findings("assign y = s ? a - W'(b[3:0]) == c : d;"), "carry 3:18;");
+  EXPECT_EQ(Findings("assign y = a + W'(b) <= c;"), "carry 3:16;");
+  EXPECT_EQ(Findings("assign y = W'(b) + a[3:0] + 1 == c;"), "carry 3:12;");
+  EXPECT_EQ(Findings("assign y = s ? a - W'(b[3:0]) == c : d;"), "carry 3:20;");
+  EXPECT_EQ(Findings("assign y = {1'b0, a + W'(b)};"), "carry 3:23;");
+  EXPECT_EQ(Findings("assign y = {a + W'(b), c};"), "carry 3:17;");
+  EXPECT_EQ(Findings("assign y = V'(a + W'(b));"), "carry 3:19;");
   EXPECT_EQ(Findings("assign y = a + W'(1) == c || a + W'(Depth) < c;"), "");
+  EXPECT_EQ(Findings("assign y = {W'(b), c} == d || W'(b) == c || x[W'(b)];"), "");
   EXPECT_EQ(Findings("assign y = a + W'(b);\nalways_ff @(posedge clk) q <= a + W'(b);"), "");
 }
 

@@ -217,23 +217,41 @@ class Linter {
   }
 
   /// `a + W'(b) <= c`: Yosys takes the sum to be as wide as `b` was before the cast and keeps its
-  /// carry, where the language drops it.
+  /// carry, where the language drops it. The same in `{a + W'(b), c}` and `V'(a + W'(b))`. A sum
+  /// that is all of an assignment is cut by it. Widths are not known here, so only sizes that are
+  /// names are looked at; numbers and parameters fit.
   void CarryAt(size_t i) {
     static const std::set<std::string_view> kComparisons = {"<", "<=", ">", ">=", "==", "!="};
-    if (!At(i, "+") && !At(i, "-")) return;
-    if (!Identifier(i + 1) || !At(i + 2, "'") || !At(i + 3, "(")) return;
-    const size_t end = partner_[i + 3];
-    if (end == kNone || end + 1 >= tokens_.size() ||
-        !kComparisons.contains(tokens_[end + 1].text)) {
+    if (!At(i, "'") || !At(i + 1, "(") || i == 0 || !Identifier(i - 1)) return;
+    const size_t end = partner_[i + 1];
+    if (end == kNone) return;
+    const SvToken& operand = tokens_[i + 2];
+    if (end == i + 3 && (operand.kind == SvTokenKind::kNumber ||
+                         (operand.text[0] >= 'A' && operand.text[0] <= 'Z'))) {
       return;
     }
-    // Numbers and parameters fit.
-    const SvToken& operand = tokens_[i + 4];
-    const bool constant = end == i + 5 && (operand.kind == SvTokenKind::kNumber ||
-                                           (operand.text[0] >= 'A' && operand.text[0] <= 'Z'));
-    if (!constant) {
-      Find(tokens_[i], "carry",
-           "Yosys keeps the carry of a sum with a cast in a comparison: give the sum a name");
+    const bool behind = i >= 2 && (At(i - 2, "+") || At(i - 2, "-")) && EndsOperand(i - 3);
+    const bool before = At(end + 1, "+") || At(end + 1, "-");
+    if (!behind && !before) return;
+    // The sum goes on to the next operator or separator at this depth of brackets.
+    size_t next = end + 1;
+    while (At(next, "+") || At(next, "-")) {
+      ++next;
+      while (next < tokens_.size() &&
+             (EndsOperand(next) || At(next, "'") || Opens(tokens_[next])) &&
+             !Closes(tokens_[next])) {
+        next = Opens(tokens_[next]) && partner_[next] != kNone ? partner_[next] + 1 : next + 1;
+      }
+    }
+    const bool compared = next < tokens_.size() && kComparisons.contains(tokens_[next].text);
+    const size_t open = inside_[i];
+    const bool alone = open != kNone && (At(next, ",") || partner_[open] == next);
+    const bool member = alone && At(open, "{");
+    const bool cast = alone && At(open, "(") && open > 0 && At(open - 1, "'");
+    if (compared || member || cast) {
+      Find(tokens_[i - 1], "carry",
+           "Yosys keeps the carry of a sum with a cast, unless it is all of an assignment: give "
+           "the sum a name");
     }
   }
 
