@@ -25,6 +25,8 @@ struct SvFinding {
 ///   unsized-fill      '0 or '1 as value of a parameter, a member of an enum or an argument of a
 ///                     function: one bit in Yosys
 ///   dynamic-stride    a part select at a variable times what is not known to be a power of two
+///   carry             a sum with a cast to a named width in a comparison, concatenation or cast:
+///                     Yosys keeps its carry
 ///   struct-array      an unpacked array of a type with a name: miswired
 ///   initial-value     a variable with a value where it is declared, `initial`: no reset
 ///   refused           what Yosys refuses, each with what to write instead
