@@ -539,7 +539,7 @@ TEST(TraceFileTest, DoesNotNameCommandsOfAnotherStream) {
   Timeline timeline;
   timeline.cycles = 100;
   timeline.events = {{.kind = TimelineEvent::Kind::kCommand,
-                      .number = kLoadUnit,
+                      .number = UnitOf(EngineKind::kLoad),
                       .tag = 4,
                       .begin = 10,
                       .first = 20,
