@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/engine_signals.h"
 #include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
 
@@ -231,6 +232,21 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
                 engine.description);
   }
   out.Table(engines);
+
+  for (const SignalStruct* type : kEngineStructs) {
+    out.Blank().Comment(type->description);
+    out.Line("typedef struct packed {").In();
+    AlignedTable members = out.NewTable();
+    for (const SignalField& field : type->fields) {
+      members.Row({"logic", field.width == 1 ? "" : fmt::format("[{}:0]", field.width - 1),
+                   fmt::format("{};", field.name)},
+                  field.description);
+    }
+    out.Table(members);
+    out.Out().Line(fmt::format("}} {}_t;", type->name));
+    out.Line(
+        fmt::format("localparam int unsigned {}Bits = {};", UpperCamel(type->name), type->width()));
+  }
 
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));

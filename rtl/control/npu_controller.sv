@@ -22,7 +22,9 @@ module npu_controller #(
   localparam int unsigned Windows  = npu_isa_pkg::WindowCount,
   localparam int unsigned NumPes   = GridX * GridY,
   localparam int unsigned CountsW  = Barriers * npu_isa_pkg::BarrierCountBits,
-  localparam int unsigned CausesW  = npu_isa_pkg::CauseCount * 32
+  localparam int unsigned CausesW  = npu_isa_pkg::CauseCount * 32,
+  localparam int unsigned StatusW  = npu_isa_pkg::EngineStatusBits,
+  localparam int unsigned ErrorW   = npu_isa_pkg::EngineErrorBits
 ) (
   input  wire                  clk_i,
   input  wire                  rst_ni,
@@ -52,15 +54,12 @@ module npu_controller #(
   input  wire [Windows-1:0]    window_bad_i,          // it reaches beyond the addresses
   output wire                  start_o,               // a job starts: take over the windows
   //@ if npu.axi.watchdog
-  // watchdog of the bus: LOAD, STORE, fetch
+  // watchdog of the bus: bit 0 LOAD, bit 1 STORE
   input  wire [19:0]           bus_timeout_i,         // cycles
-  input  wire                  load_quiet_i,          // no bursts under way
-  input  wire                  store_quiet_i,
-  input  wire                  load_moved_i,          // one of its channels moves
-  input  wire                  store_moved_i,
+  input  wire [1:0]            bus_waiting_i,         // bursts are outstanding
+  input  wire [1:0]            bus_moved_i,           // one of its channels moves
   input  wire                  forget_i,              // no burst may begin: npu_epochs
-  output wire                  load_timeout_o,        // pulses
-  output wire                  store_timeout_o,
+  output wire [1:0]            bus_expired_o,         // pulses
   //@ endif
   //@ if npu.memory_clear
   output wire                  wipe_o,                // write 0 to all memories, a row a cycle
@@ -79,46 +78,14 @@ module npu_controller #(
   input  wire                  store_push_ready_i,
   output wire [NumPes-1:0]     pe_push_valid_o,
   input  wire [NumPes-1:0]     pe_push_ready_i,
-  // LOAD: engine and queue; the tag is that of the running command, else of the next one
-  input  wire                  load_busy_i,
-  input  wire                  load_stalled_i,        // the engine moves only with an arrival
-  input  wire                  load_waiting_i,
-  input  wire [15:0]           load_waiting_tag_i,    // of the first LOAD that waits
-  input  wire                  load_blocked_i,
-  input  wire                  load_empty_i,
-  input  wire [15:0]           load_tag_i,
-  input  wire                  load_signal_valid_i,
-  input  wire [5:0]            load_signal_id_i,
-  input  wire [23:0]           load_signal_amount_i,
-  input  wire                  load_error_valid_i,
-  input  wire [7:0]            load_error_code_i,
-  input  wire [15:0]           load_error_tag_i,
-  input  wire [AddrW-1:0]      load_error_address_i,
-  // STORE: the same; arrivals count 1
-  input  wire                  store_busy_i,
-  input  wire                  store_waiting_i,
-  input  wire                  store_blocked_i,
-  input  wire                  store_empty_i,
-  input  wire [15:0]           store_tag_i,
-  input  wire                  store_signal_valid_i,
-  input  wire [5:0]            store_signal_id_i,
-  input  wire                  store_error_valid_i,
-  input  wire [7:0]            store_error_code_i,
-  input  wire [15:0]           store_error_tag_i,
-  input  wire [AddrW-1:0]      store_error_address_i,
-  // PEs: the same for each, PE 0 in the low bits
-  input  wire [NumPes-1:0]     pe_busy_i,
-  input  wire [NumPes-1:0]     pe_waiting_i,
-  input  wire [NumPes-1:0]     pe_blocked_i,
-  input  wire [NumPes-1:0]     pe_empty_i,
-  input  wire [16*NumPes-1:0]  pe_tag_i,
-  input  wire [3:0]            pe_cause_i,            // of PE 0
-  input  wire [NumPes-1:0]     pe_signal_valid_i,
-  input  wire [6*NumPes-1:0]   pe_signal_id_i,
-  input  wire [NumPes-1:0]     pe_error_valid_i,
-  input  wire [8*NumPes-1:0]   pe_error_code_i,
-  input  wire [16*NumPes-1:0]  pe_error_tag_i,
-  input  wire [25*NumPes-1:0]  pe_error_address_i,
+  // engines: npu_isa_pkg::engine_status_t and engine_error_t, of each PE with PE 0 in the low bits
+  input  wire npu_isa_pkg::engine_status_t load_status_i,
+  input  wire npu_isa_pkg::engine_error_t  load_error_i,
+  input  wire [23:0]           load_amount_i,         // that an arrival of LOAD counts, others 1
+  input  wire npu_isa_pkg::engine_status_t store_status_i,
+  input  wire npu_isa_pkg::engine_error_t  store_error_i,
+  input  wire [StatusW*NumPes-1:0] pe_status_i,
+  input  wire [ErrorW*NumPes-1:0] pe_error_i,
   // DMA
   input  wire                  dma_quiet_i,           // no bus transaction outstanding
   input  wire                  dma_read_beat_i,       // a beat was read
@@ -137,12 +104,11 @@ module npu_controller #(
   output wire                  trace_active_o,        // the cycle before belonged to a job
   output wire [3:0]            trace_cause_o,         // its cause
   output wire [15:0]           trace_tag_o,           // command that the cause refers to
-  // dispatcher in this cycle, for the trace
-  output wire                  dispatch_busy_o,       // an entry is at the head of the stream
-  output wire                  dispatch_blocked_o,    // it waits: a queue is full, engines run
-  output wire                  dispatch_begin_o,      // pulse: a command's first entry is gone
-  output wire                  dispatch_last_o,       // pulse: so is its last entry
-  output wire [15:0]           dispatch_tag_o         // of the command that begins at the head
+  output wire [NumPes+1:0]     trace_arrival_o,       // at barriers in this cycle: LOAD, STORE, PEs
+  output wire [6*NumPes+11:0]  trace_arrival_id_o,
+  // dispatcher in this cycle: an entry is at the head of the stream; it waits for a full queue or
+  // for the engines; a command's first entry is gone; so is its last; tag of the one at the head
+  output npu_isa_pkg::engine_trace_t dispatch_trace_o
 );
   if (NumPes < 1 || NumPes > 32) begin : gen_bad
     $error("npu_controller: the array has 1 to 32 PEs");
@@ -151,7 +117,7 @@ module npu_controller #(
   // job
   logic        running, active, quiet, finished, refused;
   logic [7:0]  refused_code;
-  logic [63:0] refused_address;
+  logic [AddrW-1:0] refused_address;
   // fetch and dispatch
   logic         entry_valid, entry_ready;
   logic [127:0] entry;
@@ -161,18 +127,25 @@ module npu_controller #(
   logic [AddrW-1:0] fetch_error_address;
   logic         engines_idle, dispatch_blocked, command, dispatch_error;
   logic [7:0]   dispatch_error_code;
-  logic [15:0]  dispatch_error_tag;
+  logic [15:0]  dispatch_error_tag, dispatch_tag;
+  logic         dispatch_busy, dispatch_last;
+  // PEs
+  npu_isa_pkg::engine_status_t pe;        // one after the other
+  npu_isa_pkg::engine_error_t  pe_error;
+  logic                pes_idle, pes_stuck, pe_waiting, pe_fails;
+  logic [15:0]         pe_waiting_tag;
+  logic [NumPes-1:0]   pe_arrives;
+  logic [6*NumPes-1:0] pe_barriers;
   // deadlock
   logic        arrival, stuck, deadlock;
   logic [1:0]  stuck_q;        // cycles without any way on
-  logic [15:0] waiting_tag, pe_waiting_tag;
+  logic [15:0] waiting_tag;
   // errors
-  logic        error, pe_error;
-  logic [7:0]  error_code, pe_error_code;
-  logic [15:0] error_tag, pe_error_tag;
-  logic [24:0] pe_error_address;
+  logic        error;
+  logic [7:0]  error_code;
+  logic [15:0] error_tag;
   logic [3:0]  error_engine;
-  logic [63:0] error_address;
+  logic [AddrW-1:0] error_address;
   //@ if npu.axi.watchdog
   logic        bus_must_answer, fetch_timeout;
   logic [2:0]  expired;  // fetch, STORE, LOAD
@@ -180,12 +153,12 @@ module npu_controller #(
 
   assign quiet = fetch_quiet && dma_quiet_i;
 
-  //@ if npu.memory_clear
   npu_job #(
-    .ClearRows(ClearRows)
+    //@ if npu.memory_clear
+    .ClearRows(ClearRows),
+    //@ endif
+    .AddrW    (AddrW)
   ) u_job (
-  //@ endif
-  //@ unless npu.memory_clear: npu_job u_job (
     .clk_i,
     .rst_ni,
     .control_we_i,
@@ -232,11 +205,11 @@ module npu_controller #(
     .rst_ni,
     .run_i    (bus_must_answer),
     .timeout_i(bus_timeout_i),
-    .waiting_i({!fetch_quiet, !store_quiet_i, !load_quiet_i}),
-    .moved_i  ({(ar_valid_o && ar_ready_i) || r_valid_i, store_moved_i, load_moved_i}),
+    .waiting_i({!fetch_quiet, bus_waiting_i}),
+    .moved_i  ({(ar_valid_o && ar_ready_i) || r_valid_i, bus_moved_i}),
     .expired_o(expired)
   );
-  assign {fetch_timeout, store_timeout_o, load_timeout_o} = expired;
+  assign {fetch_timeout, bus_expired_o} = expired;
 
   //@ endif
 
@@ -304,9 +277,9 @@ module npu_controller #(
     .blocked_o    (dispatch_blocked),
     .command_o    (command),
     .done_o       (finished),
-    .busy_o       (dispatch_busy_o),
-    .last_o       (dispatch_last_o),
-    .tag_o        (dispatch_tag_o),
+    .busy_o       (dispatch_busy),
+    .last_o       (dispatch_last),
+    .tag_o        (dispatch_tag),
     .error_valid_o(dispatch_error),
     .error_code_o (dispatch_error_code),
     .error_tag_o  (dispatch_error_tag)
@@ -319,24 +292,42 @@ module npu_controller #(
     .clk_i,
     .rst_ni,
     .clear_i     (clear_o || start_o),
-    .add_valid_i (load_signal_valid_i),
-    .add_id_i    (load_signal_id_i),
-    .add_amount_i(load_signal_amount_i),
-    .unit_valid_i({pe_signal_valid_i, store_signal_valid_i}),
-    .unit_id_i   ({pe_signal_id_i, store_signal_id_i}),
+    .add_valid_i (load_status_i.arrives),
+    .add_id_i    (load_status_i.barrier),
+    .add_amount_i(load_amount_i),
+    .unit_valid_i({pe_arrives, store_status_i.arrives}),
+    .unit_id_i   ({pe_barriers, store_status_i.barrier}),
     .counts_o    (barrier_counts_o)
   );
 
-  assign engines_idle = load_empty_i && store_empty_i && pe_empty_i == '1 &&
-                        !load_busy_i && !store_busy_i && pe_busy_i == '0;
+  // What the PEs do together; of several the first one is named.
+  always_comb begin
+    pes_idle       = 1'b1;
+    pes_stuck      = 1'b1;
+    pe_waiting     = 1'b0;
+    pe_waiting_tag = '0;
+    pe_fails       = 1'b0;
+    pe_error       = '0;
+    for (int unsigned i = 0; i < NumPes; i++) begin
+      pe             = pe_status_i[StatusW*(NumPes-1-i)+:StatusW];
+      pes_idle       = pes_idle && pe.idle;
+      pes_stuck      = pes_stuck && pe.stuck;
+      pe_waiting     = pe_waiting || pe.waiting;
+      pe_waiting_tag = pe.waiting ? pe.waiting_tag : pe_waiting_tag;
+      pe_fails       = pe_fails || pe.fails;
+      if (pe.fails) pe_error = pe_error_i[ErrorW*(NumPes-1-i)+:ErrorW];
+      pe_arrives[NumPes-1-i]         = pe.arrives;
+      pe_barriers[6*(NumPes-1-i)+:6] = pe.barrier;
+    end
+  end
+
+  assign engines_idle = load_status_i.idle && store_status_i.idle && pes_idle;
 
   // Deadlock: the dispatcher cannot go on, nothing runs, and no queue moves without an arrival.
-  assign arrival = load_signal_valid_i || store_signal_valid_i || pe_signal_valid_i != '0;
+  assign arrival = load_status_i.arrives || store_status_i.arrives || pe_arrives != '0;
   assign stuck   = running && dispatch_blocked && quiet && !arrival &&
-                   load_stalled_i && !store_busy_i && pe_busy_i == '0 &&
-                   (load_empty_i || load_blocked_i) && (store_empty_i || store_blocked_i) &&
-                   (pe_empty_i | pe_blocked_i) == '1 &&
-                   (load_waiting_i || store_waiting_i || pe_waiting_i != '0);
+                   load_status_i.stuck && store_status_i.stuck && pes_stuck &&
+                   (load_status_i.waiting || store_status_i.waiting || pe_waiting);
   assign deadlock = stuck && stuck_q == '1;
 
   always_ff @(posedge clk_i) begin
@@ -344,31 +335,10 @@ module npu_controller #(
     else stuck_q <= stuck_q + 2'd1;
   end
 
-  always_comb begin
-    pe_waiting_tag = '0;
-    for (int unsigned i = 0; i < NumPes; i++) begin
-      if (pe_waiting_i[NumPes-1-i]) pe_waiting_tag = pe_tag_i[16*(NumPes-1-i)+:16];
-    end
-  end
-
-  assign waiting_tag = load_waiting_i ? load_waiting_tag_i :
-                       store_waiting_i ? store_tag_i : pe_waiting_tag;
+  assign waiting_tag = load_status_i.waiting ? load_status_i.waiting_tag :
+                       store_status_i.waiting ? store_status_i.waiting_tag : pe_waiting_tag;
 
   // The first error; of several in one cycle controller, LOAD, STORE, PEs in this order.
-  always_comb begin
-    pe_error         = pe_error_valid_i != '0;
-    pe_error_code    = '0;
-    pe_error_tag     = '0;
-    pe_error_address = '0;
-    for (int unsigned i = 0; i < NumPes; i++) begin
-      if (pe_error_valid_i[NumPes-1-i]) begin
-        pe_error_code    = pe_error_code_i[8*(NumPes-1-i)+:8];
-        pe_error_tag     = pe_error_tag_i[16*(NumPes-1-i)+:16];
-        pe_error_address = pe_error_address_i[25*(NumPes-1-i)+:25];
-      end
-    end
-  end
-
   always_comb begin
     error         = 1'b1;
     error_code    = npu_isa_pkg::ErrDeadlock;
@@ -382,25 +352,25 @@ module npu_controller #(
     end else if (fetch_error) begin
       error_code    = fetch_error_code;
       error_tag     = '0;
-      error_address = 64'(fetch_error_address);
+      error_address = fetch_error_address;
     end else if (dispatch_error) begin
       error_code = dispatch_error_code;
       error_tag  = dispatch_error_tag;
-    end else if (load_error_valid_i) begin
-      error_code    = load_error_code_i;
+    end else if (load_status_i.fails) begin
+      error_code    = load_error_i.code;
       error_engine  = npu_isa_pkg::EngineLoad;
-      error_tag     = load_error_tag_i;
-      error_address = 64'(load_error_address_i);
-    end else if (store_error_valid_i) begin
-      error_code    = store_error_code_i;
+      error_tag     = load_error_i.tag;
+      error_address = load_error_i.address[AddrW-1:0];
+    end else if (store_status_i.fails) begin
+      error_code    = store_error_i.code;
       error_engine  = npu_isa_pkg::EngineStore;
-      error_tag     = store_error_tag_i;
-      error_address = 64'(store_error_address_i);
-    end else if (pe_error) begin
-      error_code    = pe_error_code;
+      error_tag     = store_error_i.tag;
+      error_address = store_error_i.address[AddrW-1:0];
+    end else if (pe_fails) begin
+      error_code    = pe_error.code;
       error_engine  = npu_isa_pkg::EnginePe;
-      error_tag     = pe_error_tag;
-      error_address = 64'(pe_error_address);
+      error_tag     = pe_error.tag;
+      error_address = AddrW'(pe_error.address[24:0]);
     end else begin
       error = deadlock;
     end
@@ -414,14 +384,11 @@ module npu_controller #(
     .start_i        (start_o),
     .active_i       (active),
     .command_i      (command),
-    .pe_busy_i      (pe_busy_i[0]),
-    .pe_waiting_i   (pe_waiting_i[0]),
-    .pe_cause_i,
-    .pe_tag_i       (pe_tag_i[15:0]),
-    .load_busy_i,
-    .load_tag_i,
-    .store_busy_i,
-    .store_tag_i,
+    .pe_i           (pe_status_i[StatusW-1:0]),
+    .load_busy_i    (load_status_i.busy),
+    .load_tag_i     (load_status_i.tag),
+    .store_busy_i   (store_status_i.busy),
+    .store_tag_i    (store_status_i.tag),
     .bus_quiet_i    (dma_quiet_i),
     .beats_read_i   (2'(r_valid_i) + 2'(dma_read_beat_i)),
     .bytes_written_i(dma_write_bytes_i),
@@ -436,8 +403,18 @@ module npu_controller #(
   );
 
   assign cache_token_clear_o = clear_o;
-  assign dispatch_blocked_o  = dispatch_blocked;
-  assign dispatch_begin_o    = command;
+  assign trace_arrival_o     = {pe_arrives, store_status_i.arrives, load_status_i.arrives};
+  assign trace_arrival_id_o  = {pe_barriers, store_status_i.barrier, load_status_i.barrier};
+
+  assign dispatch_trace_o.running = dispatch_busy;
+  assign dispatch_trace_o.waiting = dispatch_blocked;
+  assign dispatch_trace_o.begins  = command;
+  assign dispatch_trace_o.ends    = dispatch_last;
+  assign dispatch_trace_o.tag     = dispatch_tag;
+
+  logic unused_members;
+  assign unused_members = ^{load_status_i.cause, store_status_i.cause, pe.busy, pe.tag, pe.cause,
+                            load_error_i.address, store_error_i.address, pe_error.address};
 
   // A job starts on engines that have nothing left to do, and ends with them idle.
   `NPU_ASSERT(StartsIdle, !start_o || engines_idle)

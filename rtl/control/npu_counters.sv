@@ -17,10 +17,7 @@ module npu_counters #(
   input  wire               active_i,       // it goes on: all cycles behind start_i
   input  wire               command_i,      // a command was dispatched
   // engines
-  input  wire               pe_busy_i,      // PE 0
-  input  wire               pe_waiting_i,
-  input  wire [3:0]         pe_cause_i,
-  input  wire [15:0]        pe_tag_i,
+  input  wire npu_isa_pkg::engine_status_t pe_i,  // PE 0
   input  wire               load_busy_i,
   input  wire [15:0]        load_tag_i,
   input  wire               store_busy_i,
@@ -48,13 +45,13 @@ module npu_counters #(
 
   always_comb begin
     if (start_i) cause = npu_isa_pkg::CauseIdle;
-    else if (pe_busy_i) cause = pe_cause_i;
-    else if (pe_waiting_i) cause = npu_isa_pkg::CauseBarrier;
+    else if (pe_i.busy) cause = pe_i.cause;
+    else if (pe_i.waiting) cause = npu_isa_pkg::CauseBarrier;
     else if (load_busy_i || store_busy_i || !bus_quiet_i) cause = npu_isa_pkg::CauseDma;
     else cause = npu_isa_pkg::CauseIdle;
 
     if (start_i) tag = '0;
-    else if (pe_busy_i || pe_waiting_i) tag = pe_tag_i;
+    else if (pe_i.busy || pe_i.waiting) tag = pe_i.tag;
     else if (store_busy_i) tag = store_tag_i;
     else if (load_busy_i) tag = load_tag_i;
     else tag = trace_tag_q;
@@ -100,6 +97,10 @@ module npu_counters #(
   assign trace_active_o  = trace_active_q;
   assign trace_cause_o   = trace_cause_q;
   assign trace_tag_o     = trace_tag_q;
+
+  logic unused_members;
+  assign unused_members = ^{pe_i.idle, pe_i.stuck, pe_i.waiting_tag, pe_i.arrives, pe_i.barrier,
+                            pe_i.fails};
 
   // A job that starts is not under way.
   `NPU_ASSUME(StartsOnce, !(start_i && active_i))

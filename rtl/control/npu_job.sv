@@ -17,6 +17,7 @@ module npu_job #(
   //@ if npu.memory_clear
   parameter int unsigned ClearRows = 16384,  //@ = npu.clear_cycles
   //@ endif
+  parameter int unsigned AddrW     = 64,     //@ = npu.axi.address_width  -- 32..64 bits
   localparam int unsigned Windows = npu_isa_pkg::WindowCount
 ) (
   input  wire               clk_i,
@@ -54,13 +55,13 @@ module npu_job #(
   // the job is refused, for this reason
   output wire               refused_o,
   output wire [7:0]         refused_code_o,
-  output wire [63:0]        refused_address_o,
+  output wire [AddrW-1:0]   refused_address_o,
   // the error of this cycle
   input  wire               error_i,
   input  wire [7:0]         error_code_i,
   input  wire [3:0]         error_engine_i,
   input  wire [15:0]        error_tag_i,
-  input  wire [63:0]        error_address_i
+  input  wire [AddrW-1:0]   error_address_i
 );
   typedef enum logic [2:0] {
     StIdle,
@@ -83,7 +84,7 @@ module npu_job #(
   logic [7:0]  error_code_q;
   logic [3:0]  error_engine_q;
   logic [15:0] error_tag_q;
-  logic [63:0] error_address_q;
+  logic [AddrW-1:0] error_address_q;
 
   //@ if npu.memory_clear
   assign reset      = control_we_i && (control_reset_i || control_clear_i);
@@ -169,7 +170,7 @@ module npu_job #(
   //@ unless npu.axi.watchdog: assign fetch_start_o     = start && window_bad_i == '0;
   //@ unless npu.axi.watchdog: assign refused_o         = bad_windows_q != '0;
   //@ unless npu.axi.watchdog: assign refused_code_o    = npu_isa_pkg::ErrWindowRange;
-  assign refused_address_o = 64'(bad_window);
+  assign refused_address_o = AddrW'(bad_window);
 
   //@ if npu.memory_clear
   // Rows are cleared while clear_o holds everything else.
@@ -208,7 +209,7 @@ module npu_job #(
                             state_q == StError, done_q, active_o};
   assign irq_set_o       = {30'b0, failed_job, running && finished_i && !error_i && !reset};
   assign error_info_o    = {error_tag_q, 4'b0, error_engine_q, error_code_q};
-  assign error_address_o = error_address_q;
+  assign error_address_o = 64'(error_address_q);
   assign start_o         = start;
   assign running_o       = running;
   assign active_o        = running || state_q == StHalt;

@@ -30,21 +30,10 @@ module npu_pe_control #(
   input  wire  [127:0]          push_entry_i,
   input  wire                   push_last_i,
   input  wire  [Barriers*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
-  // state, as npu_pe shows it
-  output wire                   busy_o,
-  output wire                   waiting_o,
-  output wire                   blocked_o,
-  output wire                   empty_o,
-  output wire                   begin_o,
-  output wire                   running_o,
-  output wire  [15:0]           tag_o,
-  output logic [3:0]            cause_o,
-  output wire                   signal_valid_o,
-  output wire  [5:0]            signal_id_o,
-  output wire                   error_valid_o,
-  output logic [7:0]            error_code_o,
-  output wire  [15:0]           error_tag_o,
-  output logic [24:0]           error_address_o,
+  // for controller and trace, as npu_pe shows them
+  output npu_isa_pkg::engine_status_t status_o,
+  output npu_isa_pkg::engine_error_t  error_o,
+  output npu_isa_pkg::engine_trace_t  trace_o,
   // the running command; pulses that begin it in the units, and in the sequencer
   output wire npu_isa_pkg::compute_command_t cmd_o,
   output wire                   start_o,
@@ -94,7 +83,11 @@ module npu_pe_control #(
   logic                          is_matmul, is_window, is_pool, is_lookup, is_rows, is_array;
   logic                          is_gather, starved;
   logic                          queue_waiting, queue_blocked, queue_empty;
-  logic [15:0]                   queue_tag;
+  logic                          running, busy;
+  logic [3:0]                    cause;
+  logic [7:0]                    error_code;
+  logic [24:0]                   error_address;
+  logic [15:0]                   queue_tag, tag;
   logic [15:0]                   unused_running_tag;
 
   assign cmd_ready = state_q == StIdle;
@@ -186,19 +179,19 @@ module npu_pe_control #(
 
   always_comb begin
     error           = 1'b1;
-    error_code_o    = npu_isa_pkg::ErrLocalBounds;
-    error_address_o = sequencer_error_address_i;
+    error_code    = npu_isa_pkg::ErrLocalBounds;
+    error_address = sequencer_error_address_i;
     if (fields_bad) begin
-      error_code_o    = npu_isa_pkg::ErrBadField;
-      error_address_o = '0;
+      error_code    = npu_isa_pkg::ErrBadField;
+      error_address = '0;
     end else if (matrix_error_i) begin
-      error_address_o = {1'b0, matrix_error_row_i};
+      error_address = {1'b0, matrix_error_row_i};
     end else if (table_error_i) begin
-      error_address_o = {1'b0, table_error_row_i};
+      error_address = {1'b0, table_error_row_i};
     end else if (write_error_i) begin
-      error_address_o = {1'b0, write_error_address_i};
+      error_address = {1'b0, write_error_address_i};
     end else if (rows_error_i) begin
-      error_address_o = rows_error_address_i;
+      error_address = rows_error_address_i;
     end else begin
       error = sequencer_error_i;
     end
@@ -251,14 +244,14 @@ module npu_pe_control #(
   end
 
   always_comb begin
-    cause_o = npu_isa_pkg::CauseFill;
+    cause = npu_isa_pkg::CauseFill;
     if (state_q == StRun) begin
       if (rows_busy_i) begin
-        cause_o = npu_isa_pkg::CauseCompute;
+        cause = npu_isa_pkg::CauseCompute;
       end else if (sequencer_active_i) begin
-        if (granted_q || !slice_wait_i) cause_o = sequencer_cause_i;
+        if (granted_q || !slice_wait_i) cause = sequencer_cause_i;
       end else if (drain_busy_i || lookup_busy_i) begin
-        cause_o = npu_isa_pkg::CauseDrain;
+        cause = npu_isa_pkg::CauseDrain;
       end
     end
   end
@@ -271,16 +264,27 @@ module npu_pe_control #(
   // A command that waits for its weights counts as one that waits in the queue: only an arrival
   // moves it.
   assign starved        = state_q == StRun && starved_i && slice_wait_i;
-  assign busy_o         = state_q != StIdle && !starved;
-  assign waiting_o      = starved || queue_waiting;
-  assign blocked_o      = starved || queue_blocked;
-  assign empty_o        = queue_empty && !starved;
-  assign begin_o        = cmd_valid && cmd_ready;
-  assign running_o      = state_q != StIdle;
-  assign tag_o          = (state_q != StIdle) ? cmd_q.tag : queue_tag;
-  assign signal_valid_o = finished && cmd_q.signal_en;
-  assign signal_id_o    = cmd_q.signal_id;
-  assign error_valid_o  = error;
-  assign error_tag_o    = cmd_q.tag;
+  assign running = state_q != StIdle;
+  assign busy    = running && !starved;
+  assign tag     = running ? cmd_q.tag : queue_tag;
+
+  assign status_o.busy        = busy;
+  assign status_o.idle        = queue_empty && !running;
+  assign status_o.stuck       = !busy && (starved || queue_empty || queue_blocked);
+  assign status_o.waiting     = starved || queue_waiting;
+  assign status_o.waiting_tag = tag;
+  assign status_o.tag         = tag;
+  assign status_o.cause       = cause;
+  assign status_o.arrives     = finished && cmd_q.signal_en;
+  assign status_o.barrier     = cmd_q.signal_id;
+  assign status_o.fails       = error;
+  assign error_o.code         = error_code;
+  assign error_o.tag          = cmd_q.tag;
+  assign error_o.address      = 64'(error_address);
+  assign trace_o.running      = running;
+  assign trace_o.waiting      = status_o.waiting;
+  assign trace_o.begins       = cmd_valid && cmd_ready;
+  assign trace_o.ends         = 1'b0;
+  assign trace_o.tag          = tag;
 endmodule : npu_pe_control
 `default_nettype wire

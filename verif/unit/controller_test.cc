@@ -8,10 +8,12 @@
 #include <deque>
 #include <map>
 #include <random>
+#include <string_view>
 #include <vector>
 
 #include "Vdut.h"
 #include "generator/arch/command_set.h"
+#include "verif/unit/engine_ports.h"
 #include "verif/unit/read_channel.h"
 
 namespace {
@@ -21,7 +23,8 @@ using npugen::Opcode;
 
 constexpr int kPes = PARAM_GridX * PARAM_GridY;
 constexpr uint32_t kAllPes = kPes == 32 ? 0xffffffff : (1u << (kPes % 32)) - 1;
-constexpr int kEngines = 2 + kPes;  // load, store, PEs
+constexpr int kPe0 = npugen::kFirstPeEngine;
+constexpr int kEngines = kPe0 + kPes;  // load, store, PEs
 constexpr uint64_t kHash = 0xfedcba9876543210;
 constexpr uint64_t kBase = 0x100000;
 constexpr uint32_t kOffset = 0x40;
@@ -121,6 +124,7 @@ struct Bench {
     std::array<uint32_t, PARAM_Barriers> next_counts = counts;
     std::array<bool, kEngines> take{};
     bool dma_quiet = true;
+    const int pe0_cause = random() % 8;
     for (int e = 0; e < kEngines; ++e) {
       Engine& engine = engines[e];
       const bool whole = engine.whole();
@@ -138,53 +142,40 @@ struct Bench {
       const bool error = errors_next.count(e) != 0;
       const EngineError what = error ? errors_next[e] : EngineError{};
       if (e < 2 && (engine.busy && (!dut.halt_o || engine.linger > 0))) dma_quiet = false;
+      const unsigned pe = e < kPe0 ? 0 : e - kPe0;
+      const auto status = [&](std::string_view name, uint64_t value) {
+        if (e == 0) SetMember(&dut.load_status_i, npugen::kEngineStatus, 0, name, value);
+        if (e == 1) SetMember(&dut.store_status_i, npugen::kEngineStatus, 0, name, value);
+        if (e >= kPe0) SetMember(&dut.pe_status_i, npugen::kEngineStatus, pe, name, value);
+      };
+      const auto failure = [&](std::string_view name, uint64_t value) {
+        if (e == 0) SetMember(&dut.load_error_i, npugen::kEngineError, 0, name, value);
+        if (e == 1) SetMember(&dut.store_error_i, npugen::kEngineError, 0, name, value);
+        if (e >= kPe0) SetMember(&dut.pe_error_i, npugen::kEngineError, pe, name, value);
+      };
+      status("busy", engine.busy);
+      status("idle", !engine.busy && engine.queue.empty());
+      status("stuck", !engine.busy && (engine.queue.empty() || blocked));
+      status("waiting", waiting);
+      status("waiting_tag", engine.tag());
+      status("tag", engine.tag());
+      status("cause", e == kPe0 ? pe0_cause : random() % 8);
+      status("arrives", signal);
+      status("barrier", id);
+      status("fails", error);
+      failure("code", what.code);
+      failure("tag", what.tag);
+      failure("address", what.address);
       if (e == 0) {
-        dut.load_busy_i = engine.busy;
-        dut.load_stalled_i = !engine.busy;
-        dut.load_waiting_tag_i = engine.tag();
-        dut.load_waiting_i = waiting;
-        dut.load_blocked_i = blocked;
-        dut.load_empty_i = engine.queue.empty();
-        dut.load_tag_i = engine.tag();
         dut.load_push_ready_i = ready;
-        dut.load_signal_valid_i = signal;
-        dut.load_signal_id_i = id;
-        dut.load_signal_amount_i = amount;
-        dut.load_error_valid_i = error;
-        dut.load_error_code_i = what.code;
-        dut.load_error_tag_i = what.tag;
-        dut.load_error_address_i = what.address;
+        dut.load_amount_i = amount;
       } else if (e == 1) {
-        dut.store_busy_i = engine.busy;
-        dut.store_waiting_i = waiting;
-        dut.store_blocked_i = blocked;
-        dut.store_empty_i = engine.queue.empty();
-        dut.store_tag_i = engine.tag();
         dut.store_push_ready_i = ready;
-        dut.store_signal_valid_i = signal;
-        dut.store_signal_id_i = id;
-        dut.store_error_valid_i = error;
-        dut.store_error_code_i = what.code;
-        dut.store_error_tag_i = what.tag;
-        dut.store_error_address_i = what.address;
       } else {
-        const int pe = e - 2;
-        SetBits(&dut.pe_busy_i, pe, 1, engine.busy);
-        SetBits(&dut.pe_waiting_i, pe, 1, waiting);
-        SetBits(&dut.pe_blocked_i, pe, 1, blocked);
-        SetBits(&dut.pe_empty_i, pe, 1, engine.queue.empty());
-        SetBits(&dut.pe_tag_i, 16 * pe, 16, engine.tag());
         SetBits(&dut.pe_push_ready_i, pe, 1, ready);
-        SetBits(&dut.pe_signal_valid_i, pe, 1, signal);
-        SetBits(&dut.pe_signal_id_i, 6 * pe, 6, id);
-        SetBits(&dut.pe_error_valid_i, pe, 1, error);
-        SetBits(&dut.pe_error_code_i, 8 * pe, 8, what.code);
-        SetBits(&dut.pe_error_tag_i, 16 * pe, 16, what.tag);
-        SetBits(&dut.pe_error_address_i, 25 * pe, 25, what.address);
       }
     }
     errors_next.clear();
-    dut.pe_cause_i = random() % 8;
     if (forced_quiet >= 0) dma_quiet = forced_quiet != 0;
     dut.dma_quiet_i = dma_quiet;
     dut.dma_read_beat_i = !dma_quiet && engines[0].busy && random() % 2;
@@ -206,8 +197,8 @@ struct Bench {
       ++trace_causes[dut.trace_cause_o];
     }
     if (counting) {
-      const int cause = starting          ? kCauseIdle
-                        : engines[2].busy ? static_cast<int>(dut.pe_cause_i)
+      const int cause = starting                                                    ? kCauseIdle
+                        : engines[2].busy                                           ? pe0_cause
                         : engines[2].whole() && !Released(engines[2].queue.front()) ? kCauseBarrier
                         : !dma_quiet || engines[0].busy || engines[1].busy          ? kCauseDma
                                                                                     : kCauseIdle;

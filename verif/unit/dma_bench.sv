@@ -46,7 +46,6 @@ module dma_bench #(
   output wire                   store_done_o,
   output wire                   store_signal_valid_o,
   output wire  [5:0]            store_signal_id_o,
-  output wire  [23:0]           store_signal_amount_o,
   output wire                   store_error_valid_o,
   output wire  [7:0]            store_error_code_o,
   output wire  [15:0]           store_error_tag_o,
@@ -116,8 +115,34 @@ module dma_bench #(
   wire [7:0]            load_ar_len;
   wire [8*BusBytes-1:0] load_r_data;
   wire [1:0]            load_r_resp;
-  wire                  unused_load_quiet, unused_store_quiet, unused_store_forget;
+  wire                  unused_store_forget;
+  wire [1:0]            unused_bus_waiting, unused_bus_moved;
   wire                  unused_read_forget;
+
+  // What the engines tell, in parts.
+  npu_isa_pkg::engine_status_t load_status, store_status;
+  npu_isa_pkg::engine_error_t  load_error, store_error;
+
+  assign load_busy_o           = load_status.busy;
+  assign load_stalled_o        = load_status.stuck;
+  assign load_waiting_o        = load_status.waiting;
+  assign load_waiting_tag_o    = load_status.waiting_tag;
+  assign load_signal_valid_o   = load_status.arrives;
+  assign load_signal_id_o      = load_status.barrier;
+  assign load_error_valid_o    = load_status.fails;
+  assign load_error_code_o     = load_error.code;
+  assign load_error_tag_o      = load_error.tag;
+  assign load_error_address_o  = load_error.address[AddrW-1:0];
+  assign store_busy_o          = store_status.busy;
+  assign store_signal_valid_o  = store_status.arrives;
+  assign store_signal_id_o     = store_status.barrier;
+  assign store_error_valid_o   = store_status.fails;
+  assign store_error_code_o    = store_error.code;
+  assign store_error_tag_o     = store_error.tag;
+  assign store_error_address_o = store_error.address[AddrW-1:0];
+
+  logic unused_members;
+  assign unused_members = ^{load_status, store_status, load_error, store_error};
 
   npu_dma #(
     .BusBytes        (BusBytes),
@@ -133,10 +158,14 @@ module dma_bench #(
     .MaxBurst        (MaxBurst),
     .Barriers        (Barriers)
   ) u_dma (
-    .load_timeout_i (1'b0),
-    .store_timeout_i(1'b0),
-    .load_quiet_o   (unused_load_quiet),
-    .store_quiet_o  (unused_store_quiet),
+    .bus_expired_i  (2'b00),
+    .bus_waiting_o  (unused_bus_waiting),
+    .bus_moved_o    (unused_bus_moved),
+    .load_status_o  (load_status),
+    .load_error_o   (load_error),
+    .load_amount_o  (load_signal_amount_o),
+    .store_status_o (store_status),
+    .store_error_o  (store_error),
     .store_forget_o (unused_store_forget),
     .load_ar_valid_o(load_ar_valid),
     .load_ar_ready_i(load_ar_ready),

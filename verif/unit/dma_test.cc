@@ -461,7 +461,7 @@ class Bench {
       if (!dut_.load_busy_o) problem = "signal while the load engine is idle";
     }
     if (dut_.store_signal_valid_o) {
-      store_signals.push_back({cycle, dut_.store_signal_id_o, dut_.store_signal_amount_o});
+      store_signals.push_back({cycle, dut_.store_signal_id_o, 1});
       if (!dut_.store_busy_o) problem = "signal while the store engine is idle";
     }
     if (dut_.load_error_valid_o || dut_.store_error_valid_o) {

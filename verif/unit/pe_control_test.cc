@@ -16,6 +16,7 @@
 #include "generator/arch/command_set.h"
 #include "sw/stream/stream_decoder.h"
 #include "verif/unit/command_fields.h"
+#include "verif/unit/engine_ports.h"
 
 namespace npugen {
 namespace {
@@ -32,12 +33,22 @@ class PeControl : public testing::Test {
   }
   ~PeControl() override { dut_.final(); }
 
+  uint32_t Status(std::string_view name) const {
+    return GetMember(dut_.status_o, kEngineStatus, name);
+  }
+  uint32_t Error(std::string_view name) const {
+    return GetMember(dut_.error_o, kEngineError, name);
+  }
+  uint32_t Trace(std::string_view name) const {
+    return GetMember(dut_.trace_o, kEngineTrace, name);
+  }
+
   void Edge() {
     dut_.eval();
-    signals_ += dut_.signal_valid_o;
+    signals_ += Status("arrives");
     starts_ += dut_.start_o;
     sequencer_starts_ += dut_.sequencer_start_o;
-    if (dut_.error_valid_o) ++errors_;
+    if (Status("fails")) ++errors_;
     dut_.clk_i = 1;
     dut_.eval();
     dut_.clk_i = 0;
@@ -85,7 +96,7 @@ class PeControl : public testing::Test {
     for (int i = 0; i < 20; ++i) {
       dut_.eval();
       if (dut_.start_o) return true;
-      if (dut_.error_valid_o) return false;
+      if (Status("fails")) return false;
       Edge();
     }
     ADD_FAILURE() << "neither begins nor fails";
@@ -123,16 +134,16 @@ TEST_F(PeControl, ACommandEndsWhenAllUnitsAreIdle) {
     unit(true);
     for (uint64_t i = random_() % 20; i > 0; --i) {
       Edge();
-      EXPECT_TRUE(dut_.running_o && dut_.busy_o);
-      EXPECT_EQ(dut_.tag_o, tag);
-      EXPECT_FALSE(dut_.signal_valid_o);
+      EXPECT_TRUE(Trace("running") && Status("busy"));
+      EXPECT_EQ(Status("tag"), tag);
+      EXPECT_FALSE(Status("arrives"));
     }
     unit(false);
     dut_.eval();
-    EXPECT_TRUE(dut_.signal_valid_o);
-    EXPECT_EQ(dut_.signal_id_o, 3);
+    EXPECT_TRUE(Status("arrives"));
+    EXPECT_EQ(Status("barrier"), 3u);
     Edge();
-    EXPECT_FALSE(dut_.running_o);
+    EXPECT_FALSE(Trace("running"));
     ++tag;
   }
   EXPECT_EQ(signals_, static_cast<int>(units.size()));
@@ -158,7 +169,7 @@ TEST_F(PeControl, WhoBeginsWhat) {
       for (int i = 0; i < 10; ++i) {
         EXPECT_TRUE(dut_.load_table_o);
         EXPECT_FALSE(dut_.sequencer_start_o);
-        EXPECT_EQ(dut_.cause_o, kFill);
+        EXPECT_EQ(Status("cause"), kFill);
         Edge();
       }
       dut_.table_done_i = 1;
@@ -169,7 +180,7 @@ TEST_F(PeControl, WhoBeginsWhat) {
     const bool rows = opcode == Opcode::kSoftmax || opcode == Opcode::kArgMax;
     EXPECT_EQ(sequencer_starts_ - before, rows ? 0 : 1);
     Edge();
-    EXPECT_FALSE(dut_.running_o);
+    EXPECT_FALSE(Trace("running"));
   }
 }
 
@@ -216,9 +227,9 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
     SetField(&command, one.field, one.value);
     Push(command);
     EXPECT_FALSE(Begins()) << one.field << " = " << one.value;
-    EXPECT_EQ(dut_.error_code_o, ErrorCode("BadField"));
-    EXPECT_EQ(dut_.error_tag_o, 77);
-    EXPECT_EQ(dut_.error_address_o, 0u);
+    EXPECT_EQ(Error("code"), ErrorCode("BadField"));
+    EXPECT_EQ(Error("tag"), 77u);
+    EXPECT_EQ(Error("address"), 0u);
     Clear();
   }
   // Sums that stay in the accumulators: one tile of one group.
@@ -271,20 +282,20 @@ TEST_F(PeControl, TheFirstErrorOfACycleIsReportedAndStopsThePe) {
       errors[i](set >> i & 1 ? 1000 + i : 0);
     }
     dut_.eval();
-    EXPECT_TRUE(dut_.error_valid_o);
-    EXPECT_EQ(dut_.error_code_o, ErrorCode("LocalBounds"));
-    EXPECT_EQ(dut_.error_address_o, first);
-    EXPECT_EQ(dut_.error_tag_o, set);
+    EXPECT_TRUE(Status("fails"));
+    EXPECT_EQ(Error("code"), ErrorCode("LocalBounds"));
+    EXPECT_EQ(Error("address"), first);
+    EXPECT_EQ(Error("tag"), set);
     dut_.sequencer_active_i = 0;
     for (int i = 0; i < 10; ++i) Edge();
     EXPECT_EQ(errors_, before + 1) << "reported once";
-    EXPECT_TRUE(dut_.busy_o);
+    EXPECT_TRUE(Status("busy"));
     for (const auto& error : errors) error(0);
     // What waited is gone with clear.
     Clear();
     for (int i = 0; i < 10; ++i) Edge();
-    EXPECT_FALSE(dut_.running_o);
-    EXPECT_TRUE(dut_.empty_o);
+    EXPECT_FALSE(Trace("running"));
+    EXPECT_TRUE(Status("idle"));
   }
 }
 
@@ -296,29 +307,29 @@ TEST_F(PeControl, CausesAndWaitsForWeights) {
   dut_.sequencer_cause_i = 2;
   dut_.slice_wait_i = 1;
   dut_.eval();
-  EXPECT_EQ(dut_.cause_o, kFill) << "the first weights are on the way";
-  EXPECT_TRUE(dut_.busy_o);
+  EXPECT_EQ(Status("cause"), kFill) << "the first weights are on the way";
+  EXPECT_TRUE(Status("busy"));
   dut_.starved_i = 1;
   dut_.eval();
-  EXPECT_TRUE(dut_.waiting_o && dut_.blocked_o && dut_.running_o);
-  EXPECT_FALSE(dut_.busy_o || dut_.empty_o);
+  EXPECT_TRUE(Status("waiting") && Status("stuck") && Trace("running"));
+  EXPECT_FALSE(Status("busy") || Status("idle"));
   dut_.starved_i = 0;
   dut_.vector_valid_i = 1;
   Edge();
   dut_.vector_valid_i = 0;
   dut_.eval();
-  EXPECT_EQ(dut_.cause_o, 2u);
+  EXPECT_EQ(Status("cause"), 2u);
   dut_.sequencer_active_i = 0;
   dut_.drain_busy_i = 1;
   dut_.eval();
-  EXPECT_EQ(dut_.cause_o, kDrain);
+  EXPECT_EQ(Status("cause"), kDrain);
   dut_.rows_busy_i = 1;
   dut_.eval();
-  EXPECT_EQ(dut_.cause_o, kCompute);
+  EXPECT_EQ(Status("cause"), kCompute);
   dut_.rows_busy_i = dut_.drain_busy_i = 0;
   dut_.write_busy_i = 1;
   dut_.eval();
-  EXPECT_EQ(dut_.cause_o, kFill);
+  EXPECT_EQ(Status("cause"), kFill);
 }
 
 TEST_F(PeControl, HaltBeginsNothing) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "Vdut.h"
@@ -20,6 +21,7 @@
 #include "sw/stream/stream_decoder.h"
 #include "verif/functional/functional_model.h"
 #include "verif/unit/command_fields.h"
+#include "verif/unit/engine_ports.h"
 
 namespace npugen {
 namespace {
@@ -62,10 +64,10 @@ class Pe {
   void Tick() {
     dut_.clk_i = 0;
     dut_.eval();
-    signals_ += dut_.signal_valid_o;
-    if (dut_.error_valid_o && error_code_ == 0) {
-      error_code_ = dut_.error_code_o;
-      error_address_ = dut_.error_address_o;
+    signals_ += Status("arrives");
+    if (Status("fails") && error_code_ == 0) {
+      error_code_ = Error("code");
+      error_address_ = Error("address");
     }
     dut_.clk_i = 1;
     dut_.eval();
@@ -133,7 +135,7 @@ class Pe {
   bool idle() {
     dut_.clk_i = 0;
     dut_.eval();
-    return !dut_.busy_o && dut_.empty_o;
+    return Status("idle");
   }
 
   /// Runs until all commands are done or an error occurs. `traffic` reads and rewrites words of the
@@ -160,7 +162,7 @@ class Pe {
       dut_.clk_i = 0;
       dut_.eval();
       if (error_code_ != 0) return true;
-      if (!dut_.busy_o && dut_.empty_o) return true;
+      if (Status("idle")) return true;
     }
     return false;
   }
@@ -178,6 +180,13 @@ class Pe {
   uint32_t error_address() const { return error_address_; }
 
  private:
+  uint32_t Status(std::string_view name) const {
+    return GetMember(dut_.status_o, kEngineStatus, name);
+  }
+  uint32_t Error(std::string_view name) const {
+    return GetMember(dut_.error_o, kEngineError, name);
+  }
+
   void SetBus(const uint8_t* data) { std::memcpy(&dut_.bus_write_data_i, data, kBus); }
   void GetBus(uint8_t* data) { std::memcpy(data, &dut_.bus_read_data_o, kBus); }
 

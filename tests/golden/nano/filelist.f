@@ -21,10 +21,12 @@ rtl/npu_dma_runs.sv
 rtl/npu_dot_lane.sv
 rtl/npu_dot_tile.sv
 rtl/npu_drain.sv
+rtl/npu_engine_queue.sv
 rtl/npu_epochs.sv
 rtl/npu_fetch.sv
 rtl/npu_fetch_walker.sv
 rtl/npu_fifo.sv
+rtl/npu_host_port.sv
 rtl/npu_job.sv
 rtl/npu_load.sv
 rtl/npu_load_check.sv
@@ -56,6 +58,8 @@ rtl/npu_softmax.sv
 rtl/npu_store.sv
 rtl/npu_store_check.sv
 rtl/npu_top.sv
+rtl/npu_trace.sv
+rtl/npu_transfers.sv
 rtl/npu_vector_buffer.sv
 rtl/npu_vector_units.sv
 rtl/npu_waits.sv

@@ -25,10 +25,10 @@ module npu_dma #(
   input  wire                   rst_ni,
   input  wire                   clear_i,               // as reset; only while quiet_o
   input  wire                   halt_i,                // issue no new burst, finish those under way
-  input  wire                   load_timeout_i,        // pulse: the bus does not answer LOAD
-  input  wire                   store_timeout_i,       // the same, STORE
-  output wire                   load_quiet_o,          // LOAD has no burst outstanding
-  output wire                   store_quiet_o,
+  // bit 0: LOAD, bit 1: STORE
+  input  wire  [1:0]            bus_expired_i,         // pulses: the bus does not answer
+  output wire  [1:0]            bus_waiting_o,         // bursts are outstanding
+  output wire  [1:0]            bus_moved_o,           // one of its channels moves
   output wire                   store_forget_o,        // no STORE may begin: npu_epochs
   output wire                   quiet_o,               // no burst and no memory read outstanding
   input  wire  [CountsW-1:0]    barrier_counts_i,      // barrier 0 in the low bits
@@ -40,29 +40,15 @@ module npu_dma #(
   input  wire                   store_cmd_valid_i,
   output wire                   store_cmd_ready_o,
   input  wire  [28*32-1:0]      store_cmd_i,
-  // state
-  output wire                   load_busy_o,
-  output wire                   load_stalled_o,        // nothing moves without arrival or command
-  output wire                   load_waiting_o,        // a LOAD taken waits for a barrier
-  output wire  [15:0]           load_waiting_tag_o,
+  // state of the engines, for npu_engine_queue
+  output npu_isa_pkg::engine_status_t load_status_o,
+  output npu_isa_pkg::engine_error_t  load_error_o,
+  output wire  [23:0]           load_amount_o,         // that an arrival of LOAD counts
   output wire                   load_release_o,        // pulse: the waits of a LOAD taken hold
   output wire                   load_done_o,           // pulse: a LOAD is complete
-  output wire                   load_signal_valid_o,
-  output wire  [5:0]            load_signal_id_o,
-  output wire  [23:0]           load_signal_amount_o,
-  output wire                   load_error_valid_o,
-  output wire  [7:0]            load_error_code_o,
-  output wire  [15:0]           load_error_tag_o,
-  output wire  [AddrW-1:0]      load_error_address_o,
-  output wire                   store_busy_o,
+  output npu_isa_pkg::engine_status_t store_status_o,
+  output npu_isa_pkg::engine_error_t  store_error_o,
   output wire                   store_done_o,          // pulse: a STORE is complete
-  output wire                   store_signal_valid_o,
-  output wire  [5:0]            store_signal_id_o,
-  output wire  [23:0]           store_signal_amount_o,
-  output wire                   store_error_valid_o,
-  output wire  [7:0]            store_error_code_o,
-  output wire  [15:0]           store_error_tag_o,
-  output wire  [AddrW-1:0]      store_error_address_o,
   // for the counters: a beat was read; strobed bytes of the beat written in this cycle
   output wire                   read_beat_o,
   output wire  [7:0]            write_bytes_o,
@@ -150,21 +136,13 @@ module npu_dma #(
     .cmd_i             (load_cmd_i),
     .barrier_counts_i,
     .halt_i,
-    .timeout_i         (load_timeout_i),
+    .timeout_i         (bus_expired_i[0]),
     .quiet_o           (load_quiet),
-    .busy_o            (load_busy_o),
-    .stalled_o         (load_stalled_o),
-    .waiting_o         (load_waiting_o),
-    .waiting_tag_o     (load_waiting_tag_o),
+    .status_o          (load_status_o),
+    .error_o           (load_error_o),
+    .amount_o          (load_amount_o),
     .release_o         (load_release_o),
     .done_o            (load_done_o),
-    .signal_valid_o    (load_signal_valid_o),
-    .signal_id_o       (load_signal_id_o),
-    .signal_amount_o   (load_signal_amount_o),
-    .error_valid_o     (load_error_valid_o),
-    .error_code_o      (load_error_code_o),
-    .error_tag_o       (load_error_tag_o),
-    .error_address_o   (load_error_address_o),
     .window_base_i,
     .window_size_i,
     .window_flags_i,
@@ -209,18 +187,12 @@ module npu_dma #(
     .cmd_ready_o    (store_cmd_ready_o),
     .cmd_i          (store_cmd_i),
     .halt_i,
-    .timeout_i      (store_timeout_i),
+    .timeout_i      (bus_expired_i[1]),
     .forget_o       (store_forget_o),
     .quiet_o        (store_quiet),
-    .busy_o         (store_busy_o),
+    .status_o       (store_status_o),
+    .error_o        (store_error_o),
     .done_o         (store_done_o),
-    .signal_valid_o (store_signal_valid_o),
-    .signal_id_o    (store_signal_id_o),
-    .signal_amount_o(store_signal_amount_o),
-    .error_valid_o  (store_error_valid_o),
-    .error_code_o   (store_error_code_o),
-    .error_tag_o    (store_error_tag_o),
-    .error_address_o(store_error_address_o),
     .window_base_i,
     .window_size_i,
     .window_flags_i,
@@ -277,8 +249,10 @@ module npu_dma #(
     else if (granted) last_q <= choice;
   end
 
-  assign load_quiet_o  = load_quiet;
-  assign store_quiet_o = store_quiet;
+  assign bus_waiting_o = {!store_quiet, !load_quiet};
+  assign bus_moved_o   = {(m_axi_awvalid_o && m_axi_awready_i) ||
+                          (m_axi_wvalid_o && m_axi_wready_i) || m_axi_bvalid_i,
+                          (load_ar_valid_o && load_ar_ready_i) || load_r_valid_i};
   assign quiet_o     = load_quiet && store_quiet && !owner_valid;
   assign read_beat_o = load_r_valid_i && load_r_ready_o;
 

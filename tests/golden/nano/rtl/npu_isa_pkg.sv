@@ -91,6 +91,39 @@ package npu_isa_pkg;
   localparam logic [3:0] EngineStore      = 4'd2;  // chip -> memory
   localparam logic [3:0] EnginePe         = 4'd3;  // the PEs of the command's pe_mask
 
+  // What an engine does, for the controller.
+  typedef struct packed {
+    logic        busy;         // a command is carried out and goes on by itself
+    logic        idle;         // nothing to do: no command is carried out or stands in the queue
+    logic        stuck;        // only an arrival at a barrier or a new command moves it
+    logic        waiting;      // a command waits for a barrier
+    logic [15:0] waiting_tag;  // of the first one that does
+    logic [15:0] tag;          // of the command that is carried out, else of the next one
+    logic [3:0]  cause;        // what a busy cycle is spent on; PEs only
+    logic        arrives;      // pulse: at a barrier
+    logic [5:0]  barrier;      // number of that barrier
+    logic        fails;        // pulse, with engine_error_t; then it waits for the reset
+  } engine_status_t;
+  localparam int unsigned EngineStatusBits = 48;
+
+  // An engine's error.
+  typedef struct packed {
+    logic [7:0]  code;     // Err*
+    logic [15:0] tag;      // of the command
+    logic [63:0] address;  // on the bus, or in the PE: npu_sequencer
+  } engine_error_t;
+  localparam int unsigned EngineErrorBits = 88;
+
+  // What an engine does, for the trace ports.
+  typedef struct packed {
+    logic        running;  // it has a command, which may wait
+    logic        waiting;  // its next command waits for a barrier
+    logic        begins;   // pulse: a command is taken
+    logic        ends;     // pulse: a command is complete; not of PEs
+    logic [15:0] tag;      // of the command taken last
+  } engine_trace_t;
+  localparam int unsigned EngineTraceBits = 20;
+
   // Layout of END and FENCE
   typedef struct packed {
     logic [7:0]  reserved_3_24;

@@ -47,19 +47,13 @@ module npu_load #(
   input  wire                   halt_i,               // issue no burst, discard what still comes
   input  wire                   timeout_i,            // pulse: the bus does not answer
   output wire                   quiet_o,              // no burst outstanding
-  output wire                   busy_o,               // from the cycle after a command is taken
-  output wire                   stalled_o,            // nothing moves without arrival or command
-  output wire                   waiting_o,            // a command taken waits for a barrier
-  output wire  [15:0]           waiting_tag_o,        // of the first one that does
-  output wire                   release_o,            // pulse: its waits hold
+  // for npu_engine_queue: busy from the cycle after a command is taken, stuck as far as the engine
+  // goes, and waiting for one that is taken; no tag
+  output npu_isa_pkg::engine_status_t status_o,
+  output npu_isa_pkg::engine_error_t  error_o,        // address: of the run, or of the burst
+  output wire  [23:0]           amount_o,             // that an arrival counts
+  output wire                   release_o,            // pulse: the waits of a command taken hold
   output wire                   done_o,               // pulse: a command is complete
-  output wire                   signal_valid_o,
-  output wire  [5:0]            signal_id_o,
-  output wire  [23:0]           signal_amount_o,
-  output wire                   error_valid_o,        // once, then the engine waits for clear_i
-  output wire  [7:0]            error_code_o,
-  output wire  [15:0]           error_tag_o,
-  output wire  [AddrW-1:0]      error_address_o,      // of the run (bounds) or burst (bus error)
   // memory windows
   input  wire  [4*64-1:0]       window_base_i,
   input  wire  [4*32-1:0]       window_size_i,
@@ -119,7 +113,8 @@ module npu_load #(
   logic                take, early, local_source, runs_ready, next_waits;
   logic                alone_q;          // the command in flight has a local source
   logic [WaitW-1:0]    waits;
-  logic                wait_ready, wait_open, may_begin, check_released;
+  logic                wait_ready, wait_open, may_begin, check_released, busy, stuck;
+  logic [15:0]         waiting_tag;  // of the first command that waits
   logic [NumberW-1:0]  number, check_number;
   logic                context_push, context_ready, context_valid, context_pop, command_core;
   logic [ContextW-1:0] new_context;
@@ -133,7 +128,7 @@ module npu_load #(
   logic                done_q;
 
   assign cmd_ready_o = runs_ready && context_ready && wait_ready && !alone_q && !stop &&
-                       (early || (cmd_released_i && !wait_open)) && (!local_source || !busy_o);
+                       (early || (cmd_released_i && !wait_open)) && (!local_source || !busy);
   assign take        = cmd_valid_i && cmd_ready_o;
 
   always_ff @(posedge clk) begin
@@ -156,7 +151,7 @@ module npu_load #(
     .number_o   (number),
     .open_o     (wait_open),
     .release_o,
-    .tag_o      (waiting_tag_o),
+    .tag_o      (waiting_tag),
     .begin_i    (context_pop),
     .may_begin_o(may_begin),
     .number_i   (check_number),
@@ -438,26 +433,33 @@ module npu_load #(
   end
 
   assign quiet_o         = !ar_valid_q && !burst_valid;
-  assign busy_o          = !runs_ready || check_valid || context_valid || !realign_idle || done_q;
-  assign waiting_o       = wait_open && !release_o;
+  assign busy            = !runs_ready || check_valid || context_valid || !realign_idle || done_q;
   assign done_o          = done_q;
   // What is released, on the bus or about to be listed moves on by itself.
-  assign stalled_o       = !take && quiet_o && !may_begin && realign_idle && !done_q &&
+  assign stuck           = !take && quiet_o && !may_begin && realign_idle && !done_q &&
                            !release_o && !requested && (runs_ready || next_waits);
-  assign signal_valid_o  = signal_valid_q;
-  assign signal_id_o     = signal_id_q;
-  assign signal_amount_o = 24'(signal_amount_q);
-  assign error_valid_o   = error_valid_q;
-  assign error_code_o    = error_code_q;
-  assign error_tag_o     = error_tag_q;
-  assign error_address_o = error_address_q;
+  assign amount_o        = 24'(signal_amount_q);
+
+  assign status_o.busy        = busy;
+  assign status_o.idle        = !busy;
+  assign status_o.stuck       = stuck;
+  assign status_o.waiting     = wait_open && !release_o;
+  assign status_o.waiting_tag = waiting_tag;
+  assign status_o.tag         = '0;
+  assign status_o.cause       = '0;
+  assign status_o.arrives     = signal_valid_q;
+  assign status_o.barrier     = signal_id_q;
+  assign status_o.fails       = error_valid_q;
+  assign error_o.code         = error_code_q;
+  assign error_o.tag          = error_tag_q;
+  assign error_o.address      = 64'(error_address_q);
 
   logic unused_response;
   assign unused_response = r_resp_i[0];
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || !stalled_o || signal_valid_q || error_valid_q ||
+    .enable_i(!rst_ni || clear_i || !stuck || signal_valid_q || error_valid_q ||
               mem_rd_rvalid_i || check_failed || beat_moving),
     .clk_o   (clk)
   );

@@ -37,22 +37,10 @@ module npu_pe #(
   input  wire  [127:0]          push_entry_i,
   input  wire                   push_last_i,
   input  wire  [Barriers*npu_isa_pkg::BarrierCountBits-1:0] barrier_counts_i,
-  // state
-  output wire                   busy_o,           // a command runs and does not wait for weights
-  output wire                   waiting_o,        // the next command waits for a barrier
-  output wire                   blocked_o,        // the queue moves only with an arrival or a push
-  output wire                   empty_o,          // nothing in the queue
-  output wire                   begin_o,          // pulse: a command is taken
-  output wire                   running_o,        // it is not complete, though it may wait
-  output wire  [15:0]           tag_o,            // of the running or next command
-  output wire  [3:0]            cause_o,          // what a busy cycle is spent on
-  // arrival (counts 1) and error, pulses
-  output wire                   signal_valid_o,
-  output wire  [5:0]            signal_id_o,
-  output wire                   error_valid_o,
-  output wire  [7:0]            error_code_o,
-  output wire  [15:0]           error_tag_o,
-  output wire  [24:0]           error_address_o,
+  // for controller and trace; arrivals count 1
+  output npu_isa_pkg::engine_status_t status_o,
+  output npu_isa_pkg::engine_error_t  error_o,
+  output npu_isa_pkg::engine_trace_t  trace_o,
   // bus side: writes to PE memory or to the cores of core_mask, reads of PE memory
   input  wire                   bus_write_valid_i,
   output wire                   bus_write_ready_o,
@@ -106,20 +94,9 @@ module npu_pe #(
     .push_entry_i,
     .push_last_i,
     .barrier_counts_i,
-    .busy_o,
-    .waiting_o,
-    .blocked_o,
-    .empty_o,
-    .begin_o,
-    .running_o,
-    .tag_o,
-    .cause_o,
-    .signal_valid_o,
-    .signal_id_o,
-    .error_valid_o,
-    .error_code_o,
-    .error_tag_o,
-    .error_address_o,
+    .status_o,
+    .error_o,
+    .trace_o,
     .cmd_o                    (cmd),
     .start_o                  (start),
     .sequencer_start_o        (sequencer_start),
@@ -307,7 +284,7 @@ module npu_pe #(
     .clear_i,
     .cmd_i         (cmd),
     .start_i       (start),
-    .running_i     (running_o),
+    .running_i     (trace_o.running),
     .busy_o        (results_busy),
     .sums_valid_i  (sums_valid),
     .sums_chunk_i  (sums_chunk),
@@ -353,7 +330,7 @@ module npu_pe #(
     .rst_ni,
     .clear_i,
     .start_i       (start),
-    .running_i     (running_o),
+    .running_i     (trace_o.running),
     .opcode_i      (cmd.opcode),
     .minimum_i     (cmd.minimum),
     .act_base_i    (cmd.act_base),

@@ -26,7 +26,10 @@ module npu_pe_array #(
   parameter int unsigned Barriers     = 16,      // npu.barriers
   localparam int unsigned Pes         = GridX * GridY,
   localparam int unsigned PeW         = (Pes > 1) ? $clog2(Pes) : 1,
-  localparam int unsigned CountsW     = Barriers * npu_isa_pkg::BarrierCountBits
+  localparam int unsigned CountsW     = Barriers * npu_isa_pkg::BarrierCountBits,
+  localparam int unsigned StatusW     = npu_isa_pkg::EngineStatusBits,
+  localparam int unsigned ErrorW      = npu_isa_pkg::EngineErrorBits,
+  localparam int unsigned TraceW      = npu_isa_pkg::EngineTraceBits
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -38,23 +41,10 @@ module npu_pe_array #(
   input  wire  [127:0]          push_entry_i,
   input  wire                   push_last_i,
   input  wire  [CountsW-1:0]    barrier_counts_i,
-  // state of each PE
-  output wire  [Pes-1:0]        busy_o,
-  output wire  [Pes-1:0]        waiting_o,
-  output wire  [Pes-1:0]        blocked_o,
-  output wire  [Pes-1:0]        empty_o,
-  output wire  [Pes-1:0]        begin_o,
-  output wire  [Pes-1:0]        running_o,
-  output wire  [16*Pes-1:0]     tag_o,
-  output wire  [4*Pes-1:0]      cause_o,
-  // arrivals of each PE
-  output wire  [Pes-1:0]        signal_valid_o,
-  output wire  [6*Pes-1:0]      signal_id_o,
-  // errors of each PE
-  output wire  [Pes-1:0]        error_valid_o,
-  output wire  [8*Pes-1:0]      error_code_o,
-  output wire  [16*Pes-1:0]     error_tag_o,
-  output wire  [25*Pes-1:0]     error_address_o,
+  // of each PE, PE 0 in the low bits: engine_status_t, engine_error_t and engine_trace_t
+  output logic [StatusW*Pes-1:0] status_o,
+  output wire  [ErrorW*Pes-1:0] error_o,
+  output wire  [TraceW*Pes-1:0] trace_o,
   // bus side
   input  wire                   bus_write_valid_i,
   output wire                   bus_write_ready_o,
@@ -96,12 +86,19 @@ module npu_pe_array #(
     end
   end
 
-  for (genvar p = 0; p < Pes; p++) begin : gen_pe
-    // Every PE is the same module; where it stands makes the barrier that it arrives at its own.
-    logic [5:0] signal_id;
+  // Every PE is the same module; where it stands makes the barrier that it arrives at its own.
+  logic [StatusW*Pes-1:0]      status;
+  npu_isa_pkg::engine_status_t placed;
+  always_comb begin
+    for (int unsigned p = 0; p < Pes; p++) begin
+      placed = status[StatusW*p+:StatusW];
+      placed.barrier = placed.barrier + 6'(p);
+      status_o[StatusW*p+:StatusW] = placed;
+    end
+  end
 
+  for (genvar p = 0; p < Pes; p++) begin : gen_pe
     assign read_valid[p] = bus_read_valid_i && bus_read_pe_i == PeW'(p);
-    assign signal_id_o[6*p+:6] = signal_id + 6'(p);
 
     npu_pe #(
       .PeMemBytes   (PeMemBytes),
@@ -130,20 +127,9 @@ module npu_pe_array #(
       .push_entry_i,
       .push_last_i,
       .barrier_counts_i,
-      .busy_o           (busy_o[p]),
-      .waiting_o        (waiting_o[p]),
-      .blocked_o        (blocked_o[p]),
-      .empty_o          (empty_o[p]),
-      .begin_o          (begin_o[p]),
-      .running_o        (running_o[p]),
-      .tag_o            (tag_o[16*p+:16]),
-      .cause_o          (cause_o[4*p+:4]),
-      .signal_valid_o   (signal_valid_o[p]),
-      .signal_id_o      (signal_id),
-      .error_valid_o    (error_valid_o[p]),
-      .error_code_o     (error_code_o[8*p+:8]),
-      .error_tag_o      (error_tag_o[16*p+:16]),
-      .error_address_o  (error_address_o[25*p+:25]),
+      .status_o         (status[StatusW*p+:StatusW]),
+      .error_o          (error_o[ErrorW*p+:ErrorW]),
+      .trace_o          (trace_o[TraceW*p+:TraceW]),
       .bus_write_valid_i(write_valid[p]),
       .bus_write_ready_o(write_ready[p]),
       .bus_write_core_i,

@@ -38,15 +38,10 @@ module npu_store #(
   input  wire                   timeout_i,        // pulse: the bus does not answer
   output wire                   forget_o,         // no STORE may begin: npu_epochs
   output wire                   quiet_o,          // no burst outstanding
-  output wire                   busy_o,           // from the cycle after a command is taken
+  // for npu_engine_queue: busy from the cycle after a command is taken; no tag
+  output npu_isa_pkg::engine_status_t status_o,
+  output npu_isa_pkg::engine_error_t  error_o,    // address: of the run, or of the burst
   output wire                   done_o,           // pulse: a command is complete
-  output wire                   signal_valid_o,
-  output wire  [5:0]            signal_id_o,
-  output wire  [23:0]           signal_amount_o,
-  output wire                   error_valid_o,    // once, then the engine waits for clear_i
-  output wire  [7:0]            error_code_o,
-  output wire  [15:0]           error_tag_o,
-  output wire  [AddrW-1:0]      error_address_o,  // of the run (bounds) or burst (bus error)
   // memory windows
   input  wire  [4*64-1:0]       window_base_i,
   input  wire  [4*32-1:0]       window_size_i,
@@ -361,7 +356,7 @@ module npu_store #(
   assign answered = m_axi_bvalid_i && m_axi_bid_i[1] == epoch && !forget;
 
   // ---- Completion and errors ----
-  logic             bus_failed, check_failed;
+  logic             bus_failed, check_failed, busy;
   logic             done_q, signal_valid_q, error_valid_q;
   logic [5:0]       signal_id_q;
   logic [7:0]       error_code_q;
@@ -401,22 +396,29 @@ module npu_store #(
   end
 
   assign quiet_o         = !aw_valid_q && !answer_valid;
-  assign busy_o          = !runs_ready || check_valid || answer_valid || done_q;
+  assign busy            = !runs_ready || check_valid || answer_valid || done_q;
   assign done_o          = done_q;
-  assign signal_valid_o  = signal_valid_q;
-  assign signal_id_o     = signal_id_q;
-  assign signal_amount_o = 24'd1;
-  assign error_valid_o   = error_valid_q;
-  assign error_code_o    = error_code_q;
-  assign error_tag_o     = error_tag_q;
-  assign error_address_o = error_address_q;
+
+  assign status_o.busy        = busy;
+  assign status_o.idle        = !busy;
+  assign status_o.stuck       = !busy;
+  assign status_o.waiting     = 1'b0;
+  assign status_o.waiting_tag = '0;
+  assign status_o.tag         = '0;
+  assign status_o.cause       = '0;
+  assign status_o.arrives     = signal_valid_q;
+  assign status_o.barrier     = signal_id_q;
+  assign status_o.fails       = error_valid_q;
+  assign error_o.code         = error_code_q;
+  assign error_o.tag          = error_tag_q;
+  assign error_o.address      = 64'(error_address_q);
 
   logic unused_ok;
   assign unused_ok = ^{m_axi_bresp_i[0], m_axi_bid_i, write_count};
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || take || busy_o || write_valid || aw_valid_q ||
+    .enable_i(!rst_ni || clear_i || take || busy || write_valid || aw_valid_q ||
               credit_q != '0 || queue_valid ||
               !realign_idle || mem_rd_rvalid_i || m_axi_bvalid_i || signal_valid_q ||
               error_valid_q),
