@@ -6,8 +6,8 @@
 #include "cli/command_line.h"
 #include "cli/commands.h"
 #include "generator/arch/error_reference.h"
+#include "generator/config/spec_reference.h"
 #include "generator/emit/documents.h"
-#include "generator/spec/schema.h"
 
 namespace npugen {
 namespace {

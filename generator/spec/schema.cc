@@ -31,7 +31,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 8,
      .unit = "PE columns",
      .summary = "PEs side by side. PEs run the same command on their own share of a layer.",
-     .member = &NpuConfig::grid_x},
+     .member = &KeyNumbers::grid_x},
     {.path = "npu.grid.y",
      .kind = kCount,
      .presence = kRequired,
@@ -39,7 +39,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 8,
      .unit = "PE rows",
      .summary = "PEs on top of each other; x * y is at most 32.",
-     .member = &NpuConfig::grid_y},
+     .member = &KeyNumbers::grid_y},
     {.path = "npu.clock",
      .kind = kHertz,
      .default_value = 200'000'000,
@@ -56,7 +56,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "bits",
      .summary = "Bits of a bus beat: the load and store engines move one beat per cycle each.",
-     .member = &NpuConfig::axi_data_bits},
+     .member = &KeyNumbers::axi_data_bits},
     {.path = "npu.axi.address_width",
      .kind = kCount,
      .default_value = 40,
@@ -64,7 +64,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 64,
      .unit = "bits",
      .summary = "Bits of a bus address.",
-     .member = &NpuConfig::axi_address_bits},
+     .member = &KeyNumbers::axi_address_bits},
     {.path = "npu.axi.burst",
      .kind = kCount,
      .presence = kDerived,
@@ -73,7 +73,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "beats",
      .summary = "Most beats of a burst.",
-     .member = &NpuConfig::axi_burst,
+     .member = &KeyNumbers::axi_burst,
      .default_text = "32, or the largest power of two within both staging buffers if that is less"},
     {.path = "npu.axi.outstanding",
      .kind = kCount,
@@ -83,7 +83,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "bursts",
      .summary = "Bursts under way per direction; more of them hide a longer memory latency.",
-     .member = &NpuConfig::axi_outstanding},
+     .member = &KeyNumbers::axi_outstanding},
     {.path = "npu.axi.watchdog",
      .kind = kFlag,
      .default_value = 1,
@@ -91,7 +91,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 1,
      .summary = "Whether a bus that does not answer for a number of cycles (register bus_timeout) "
                 "ends the job with BusTimeout, and control.reset gives up waiting for it.",
-     .member = &NpuConfig::watchdog},
+     .member = &KeyNumbers::watchdog},
     {.path = "npu.memory_clear",
      .kind = kFlag,
      .default_value = 0,
@@ -100,7 +100,7 @@ constexpr KeyInfo kKeys[] = {
      .summary = "Whether control.clear zeroes PE memories, core memories and accumulators, so that "
                 "nothing of a job is left for the next one. A cycle for each row of the deepest "
                 "memory.",
-     .member = &NpuConfig::memory_clear},
+     .member = &KeyNumbers::memory_clear},
     {.path = "npu.command_queue",
      .kind = kCount,
      .default_value = 4,
@@ -108,7 +108,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 16,
      .unit = "commands",
      .summary = "Commands that wait in the queue of each engine.",
-     .member = &NpuConfig::command_queue_depth},
+     .member = &KeyNumbers::command_queue_depth},
     {.path = "npu.clock_gating",
      .kind = kFlag,
      .default_value = 1,
@@ -117,7 +117,7 @@ constexpr KeyInfo kKeys[] = {
      .summary = "Whether the clock of a unit stops in cycles in which none of its registers would "
                 "change: saves power, costs a latch and an AND per unit, changes no cycle. FPGAs "
                 "want it off.",
-     .member = &NpuConfig::clock_gating},
+     .member = &KeyNumbers::clock_gating},
 
     {.path = "pe", .kind = kBlock, .summary = "One processing element."},
     {.path = "pe.memory",
@@ -126,7 +126,7 @@ constexpr KeyInfo kKeys[] = {
      .low = 1 * kKi,
      .high = 8 * kMi,
      .summary = "Memory for activations, shared by the cores of the PE.",
-     .member = &NpuConfig::pe_memory_bytes},
+     .member = &KeyNumbers::pe_memory_bytes},
     {.path = "pe.banks",
      .kind = kCount,
      .presence = kRequired,
@@ -137,7 +137,7 @@ constexpr KeyInfo kKeys[] = {
      .summary =
          "Single-ported banks of PE memory: more of them mean fewer conflicts between reads, "
          "writes and the bus.",
-     .member = &NpuConfig::pe_banks},
+     .member = &KeyNumbers::pe_banks},
     {.path = "pe.bank_width",
      .kind = kCount,
      .presence = kDerived,
@@ -146,7 +146,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "bytes",
      .summary = "Bytes of a bank word, the longest vector that one access delivers.",
-     .member = &NpuConfig::pe_bank_bytes,
+     .member = &KeyNumbers::pe_bank_bytes,
      .default_text = "the smallest power of two that holds `lane.simd`, `units.postprocess_width` "
                      "and a bus beat"},
     {.path = "pe.cores",
@@ -156,7 +156,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 16,
      .unit = "cores",
      .summary = "Cores that work in lockstep, each on its own output channels.",
-     .member = &NpuConfig::cores},
+     .member = &KeyNumbers::cores},
 
     {.path = "core", .kind = kBlock, .summary = "One core of a PE."},
     {.path = "core.memory",
@@ -165,7 +165,7 @@ constexpr KeyInfo kKeys[] = {
      .low = 256,
      .high = 8 * kMi,
      .summary = "Memory for weights and other parameters, private to the core.",
-     .member = &NpuConfig::core_memory_bytes},
+     .member = &KeyNumbers::core_memory_bytes},
     {.path = "core.banks",
      .kind = kCount,
      .presence = kRequired,
@@ -174,7 +174,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "banks",
      .summary = "Banks of core memory, read side by side: a row has banks * bank_width bytes.",
-     .member = &NpuConfig::core_banks},
+     .member = &KeyNumbers::core_banks},
     {.path = "core.bank_width",
      .kind = kCount,
      .presence = kDerived,
@@ -184,7 +184,7 @@ constexpr KeyInfo kKeys[] = {
      .unit = "bytes",
      .summary =
          "Bytes of a bank word. A weight slice of lanes * simd bytes takes one cycle per row.",
-     .member = &NpuConfig::core_bank_bytes,
+     .member = &KeyNumbers::core_bank_bytes,
      .default_text =
          "16; less where a row would be longer than a weight slice, more where it would "
          "be shorter than a bus beat"},
@@ -195,7 +195,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 128,
      .unit = "lanes",
      .summary = "Output channels that a core computes at the same time.",
-     .member = &NpuConfig::lanes},
+     .member = &KeyNumbers::lanes},
     {.path = "core.accumulators",
      .kind = kCount,
      .default_value = 16,
@@ -203,7 +203,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 256,
      .unit = "entries",
      .summary = "Positions that share one weight slice: accumulator entries per lane and half.",
-     .member = &NpuConfig::accumulators},
+     .member = &KeyNumbers::accumulators},
 
     {.path = "lane", .kind = kBlock, .summary = "One lane of a core."},
     {.path = "lane.simd",
@@ -213,7 +213,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 64,
      .unit = "multipliers",
      .summary = "Multiplications that a lane adds up per cycle.",
-     .member = &NpuConfig::simd},
+     .member = &KeyNumbers::simd},
 
     {.path = "controller", .kind = kBlock, .summary = "Buffers between bus and engines."},
     {.path = "controller.instruction_memory",
@@ -223,7 +223,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 65536,
      .unit = "entries of 16 bytes",
      .summary = "Command entries fetched ahead.",
-     .member = &NpuConfig::instruction_entries},
+     .member = &KeyNumbers::instruction_entries},
     {.path = "controller.parameter_buffer",
      .kind = kCount,
      .default_value = 64,
@@ -231,7 +231,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 65536,
      .unit = "bus beats",
      .summary = "Beats staged on the way to core memory.",
-     .member = &NpuConfig::parameter_entries},
+     .member = &KeyNumbers::parameter_entries},
     {.path = "controller.activation_buffer",
      .kind = kCount,
      .default_value = 64,
@@ -239,7 +239,7 @@ constexpr KeyInfo kKeys[] = {
      .high = 65536,
      .unit = "bus beats",
      .summary = "Beats staged on the way to PE memory.",
-     .member = &NpuConfig::activation_entries},
+     .member = &KeyNumbers::activation_entries},
 
     {.path = "units", .kind = kBlock, .summary = "Function units and their widths."},
     {.path = "units.postprocess_width",
@@ -250,7 +250,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "results per cycle",
      .summary = "Results that are rescaled, clamped and written per cycle and PE.",
-     .member = &NpuConfig::post_width,
+     .member = &KeyNumbers::post_width,
      .default_text = "16, or the largest power of two within `pe.cores` * `core.lanes` if that is "
                      "less"},
     {.path = "units.lookup_ports",
@@ -261,7 +261,7 @@ constexpr KeyInfo kKeys[] = {
      .power_of_two = true,
      .unit = "look-ups per cycle",
      .summary = "Table look-ups (activation functions) per cycle and PE.",
-     .member = &NpuConfig::lookup_ports,
+     .member = &KeyNumbers::lookup_ports,
      .default_text = "4, or `units.postprocess_width` if that is less"},
     {.path = "units.window_ports",
      .kind = kCount,
@@ -271,7 +271,7 @@ constexpr KeyInfo kKeys[] = {
      .unit = "vectors per cycle",
      .summary = "Rows of a depthwise window, or of a kernel with few channels, that are read from "
                 "PE memory side by side: 3 give a 3x3 window a position per cycle.",
-     .member = &NpuConfig::window_ports,
+     .member = &KeyNumbers::window_ports,
      .default_text = "4, or half of `pe.banks` if that is less"},
     {.path = "units.bnn", .kind = kBlock, .summary = "The unit for binary networks."},
     {.path = "units.bnn.enabled",
@@ -282,7 +282,7 @@ constexpr KeyInfo kKeys[] = {
      .summary =
          "Whether the lanes also multiply bits (XNOR and popcount), 8 * `lane.simd` per lane "
          "and cycle, for binary and fractional networks.",
-     .member = &NpuConfig::bnn_enabled},
+     .member = &KeyNumbers::bnn_enabled},
     {.path = "units.bnn.skip_window",
      .kind = kCount,
      .default_value = 1,
@@ -293,7 +293,7 @@ constexpr KeyInfo kKeys[] = {
      .summary =
          "Gated second passes of fractional networks: out of this number of positions each lane "
          "picks its next one that passed its gate. 1: all lanes go through all positions.",
-     .member = &NpuConfig::bnn_skip_window},
+     .member = &KeyNumbers::bnn_skip_window},
     {.path = "units.bnn.skip_slices",
      .kind = kCount,
      .default_value = 32,
@@ -302,7 +302,7 @@ constexpr KeyInfo kKeys[] = {
      .unit = "slices",
      .summary = "Operand slices (8 * `lane.simd` bits) of a kernel that the window's memory holds; "
                 "longer kernels skip nothing. No effect with a window of 1.",
-     .member = &NpuConfig::bnn_skip_slices},
+     .member = &KeyNumbers::bnn_skip_slices},
     {.path = "units.data_types",
      .kind = kWords,
      .summary = "Number formats of activations and weights.",

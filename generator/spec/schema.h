@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "generator/config/npu_config.h"
+#include "generator/spec/key_numbers.h"
 
 namespace npugen {
 
@@ -40,8 +40,8 @@ struct KeyInfo {
   bool power_of_two = false;
   std::string_view unit = {};  ///< of a count, such as `lanes`
   std::string_view summary = {};
-  uint32_t NpuConfig::*member = nullptr;  ///< where the value goes, if it is a plain number
-  std::string_view default_text = {};     ///< for derived defaults
+  uint32_t KeyNumbers::*member = nullptr;  ///< where the value goes, if it is a plain number
+  std::string_view default_text = {};      ///< for derived defaults
   /// For flags and words: why the other values are refused today.
   std::string_view only_because = {};
   std::string_view word = {};  ///< the legal word of kWords
@@ -63,8 +63,5 @@ std::vector<std::string_view> KeysOf(std::string_view block);
 std::string LegalValues(const KeyInfo& key);
 /// A value as a user would write it.
 std::string FormatValue(const KeyInfo& key, uint64_t value);
-
-/// The reference docs/spec.md: every key, every rule between keys, every error.
-std::string SpecReference();
 
 }  // namespace npugen

@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "generator/config/load.h"
+#include "generator/config/spec_reference.h"
 #include "generator/spec/schema.h"
 #include "generator/spec/yaml_tree.h"
 #include "tests/generator/support.h"

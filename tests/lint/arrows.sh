@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Says which includes point against the arrows of docs/architecture.md: arrows.sh SOURCE_FOLDER.
-# A line is a folder and the folders whose headers it may include; its own are always allowed.
+# Says which includes point against the arrows of docs/architecture.md: arrows.sh SOURCE_FOLDER [RULES].
+# A line of the rules is a folder and the folders whose headers it may include; its own are always allowed. It may name
+# folders of lines above it only, so folders cannot include each other; single headers may be any. RULES is a file with other
+# rules, for the test of this script.
 set -euo pipefail
 cd "$1"
 rules='
 generator/support
 generator/arch       generator/support
-generator/spec       generator/support generator/config
+generator/spec       generator/support
 generator/config     generator/support generator/arch generator/spec
 generator/plan       generator/support generator/arch generator/spec generator/config
 generator/emit       generator/support generator/arch generator/spec generator/config generator/plan
-generator/synth      generator/
+generator/synth      generator/support generator/arch generator/spec generator/config generator/plan generator/emit
+generator            generator/
 sw/model             generator/
 sw/stream            generator/
 sw/timing            generator/ sw/stream
@@ -24,11 +27,26 @@ sw/compiler/tile     generator/ sw/model sw/compiler/lower sw/compiler/encode sw
 sw/compiler          generator/ sw/model sw/stream sw/timing sw/driver
 sw/firmware          sw/driver sw/compiler/program_format.h
 sw/runtime           generator/ sw/compiler sw/model sw/driver
-generator            generator/
 verif                generator/ sw/
 cli                  generator/ sw/ verif/
 '
+[ $# -lt 2 ] || rules=$(< "$2")
 wrong=0
+# What a line names must stand above it.
+cycles=$(awk 'NF { folder[++rows] = $1; line[rows] = $0 }
+  END {
+    for (row = 1; row <= rows; ++row) {
+      count = split(line[row], words)
+      for (word = 2; word <= count; ++word) {
+        if (words[word] ~ /\./) continue
+        for (later = row + 1; later <= rows; ++later) {
+          if (index(folder[later] "/", words[word]) == 1)
+            print "tests/lint/arrows.sh: " folder[row] " may include " folder[later] ", which stands below it"
+        }
+      }
+    }
+  }' <<< "$rules")
+[ -z "$cycles" ] || { echo "$cycles"; wrong=1; }
 while read -r file include; do
   # The longest folder of the rules that holds the file.
   rule=$(awk -v file="$file" 'NF && index(file, $1 "/") == 1 && length($1) > length(best) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints the reference of the spec from the schema, the rules and the table of errors.
+#include "generator/config/spec_reference.h"
+
 #include <fmt/format.h>
 
 #include "generator/config/rules.h"
