@@ -13,6 +13,7 @@
 
 #include "generator/arch/engines.h"
 #include "generator/arch/features.h"
+#include "generator/arch/formats.h"
 
 namespace npugen {
 
@@ -31,10 +32,6 @@ inline constexpr uint32_t kMostBarriers = 1u << kBarrierIdBits;
 inline constexpr uint32_t kBarrierCountBits = 24;
 /// Number of address windows of the host interface.
 inline constexpr uint32_t kWindowCount = 4;
-/// Bytes of one channel's parameter record in core memory: bias (int32), multiplier (uint31 in 4
-/// bytes), shift (int8; positive = left). With common_scale only the bias.
-inline constexpr uint32_t kParameterRecordBytes = 9;
-inline constexpr uint32_t kBiasRecordBytes = 4;
 
 /// First byte of each command (rows of command_set.def).
 enum class Opcode : uint8_t {

@@ -2,47 +2,9 @@
 // What an engine tells the controller and the trace: packed structs of npu_isa_pkg, from one table.
 #pragma once
 
-#include <cstdint>
-#include <span>
-#include <string_view>
+#include "generator/arch/signal_struct.h"
 
 namespace npugen {
-
-/// A member of a packed struct.
-struct SignalField {
-  std::string_view name;  ///< lower_snake
-  uint8_t width;          ///< bits
-  std::string_view description;
-};
-
-/// A packed struct `name`_t of npu_isa_pkg; its first member has the highest bits.
-struct SignalStruct {
-  std::string_view name;  ///< lower_snake
-  std::string_view description;
-  std::span<const SignalField> fields;
-
-  constexpr uint32_t width() const {
-    uint32_t bits = 0;
-    for (const SignalField& field : fields) bits += field.width;
-    return bits;
-  }
-  /// Lowest bit of a member, which must be there.
-  constexpr uint32_t lsb(std::string_view field_name) const {
-    uint32_t bit = width();
-    for (const SignalField& field : fields) {
-      bit -= field.width;
-      if (field.name == field_name) return bit;
-    }
-    throw "no such member";
-  }
-  /// Bits of a member, which must be there.
-  constexpr uint32_t width_of(std::string_view field_name) const {
-    for (const SignalField& field : fields) {
-      if (field.name == field_name) return field.width;
-    }
-    throw "no such member";
-  }
-};
 
 inline constexpr SignalField kEngineStatusFields[] = {
     {"busy", 1, "a command is carried out and goes on by itself"},

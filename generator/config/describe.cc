@@ -39,8 +39,8 @@ std::string DescribeConfig(const NpuConfig& config) {
   row("weight slice",
       fmt::format("{} B in {} rows, used for up to {} positions", config.lanes * config.simd,
                   config.slice_rows(), config.accumulators));
-  row("parameters", fmt::format("{} B per channel group and core, {} rows", config.lanes * 9,
-                                config.param_rows()));
+  row("parameters", fmt::format("{} B per channel group and core, {} rows",
+                                config.lanes * kParameterRecordBytes, config.param_rows()));
   row("windows", fmt::format("{} rows read per cycle", config.window_ports));
   row("post-processing", fmt::format("{} results per cycle and PE, {} table look-ups",
                                      config.post_width, config.lookup_ports));

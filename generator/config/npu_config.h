@@ -7,6 +7,7 @@
 #include <string>
 
 #include "generator/arch/features.h"
+#include "generator/arch/formats.h"
 #include "generator/spec/key_numbers.h"
 
 namespace npugen {
@@ -38,13 +39,17 @@ struct NpuConfig : KeyNumbers {
   uint32_t core_rows() const { return core_memory_bytes / core_row_bytes(); }
   uint32_t pe_lanes() const { return cores * lanes; }  ///< output channels of a group
   /// Core memory rows of one weight slice: lanes * simd bytes, padded to rows.
-  uint32_t slice_rows() const { return (lanes * simd + core_row_bytes() - 1) / core_row_bytes(); }
-  /// Core memory rows of one core's parameter records for a group: lanes * 9 bytes, padded to rows.
-  uint32_t param_rows() const { return (lanes * 9 + core_row_bytes() - 1) / core_row_bytes(); }
-  /// The same where records are biases only (common_scale): lanes * 4 bytes.
-  uint32_t bias_rows() const { return (lanes * 4 + core_row_bytes() - 1) / core_row_bytes(); }
-  /// Core memory rows of one core's gates for a group: lanes * 4 bytes, padded to rows.
-  uint32_t gate_rows() const { return bias_rows(); }
+  uint32_t slice_rows() const { return Rows(kOperandFormat.Bytes(uint64_t{lanes} * simd)); }
+  /// The same with packed_weights.
+  uint32_t packed_slice_rows() const {
+    return Rows(kPackedWeightFormat.Bytes(uint64_t{lanes} * simd));
+  }
+  /// Core memory rows of one core's parameter records for a group, padded to rows.
+  uint32_t param_rows() const { return Rows(uint64_t{lanes} * kParameterRecordBytes); }
+  /// The same where records are biases only (common_scale).
+  uint32_t bias_rows() const { return Rows(uint64_t{lanes} * kBiasRecordBytes); }
+  /// Core memory rows of one core's gates for a group, padded to rows.
+  uint32_t gate_rows() const { return Rows(uint64_t{lanes} * kGateBytes); }
   /// Channels of a WINDOW group: one vector read delivers at most a bank word.
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
@@ -63,6 +68,12 @@ struct NpuConfig : KeyNumbers {
   /// Barriers: one for LOADs, one for STOREs, one for each PE; at least 16.
   uint32_t barriers() const { return pes() + 2 < 16 ? 16 : pes() + 2; }
   uint64_t macs_per_cycle() const { return uint64_t{pes()} * pe_lanes() * simd; }
+
+ private:
+  /// Core memory rows of so many bytes.
+  uint32_t Rows(uint64_t bytes) const {
+    return static_cast<uint32_t>((bytes + core_row_bytes() - 1) / core_row_bytes());
+  }
 };
 
 }  // namespace npugen

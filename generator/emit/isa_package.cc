@@ -11,6 +11,7 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/arch/engine_signals.h"
+#include "generator/arch/formats.h"
 #include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
 
@@ -155,6 +156,22 @@ void PrintOpcodeFunctions(SvWriter* out) {
       [&](const OpcodeInfo& info) { return bit(info.entry_step == 2); }, "1'b0");
 }
 
+/// A packed struct and the number of its bits.
+void PrintStruct(const SignalStruct& type, SvWriter* out) {
+  out->Blank().Comment(type.description);
+  out->Line("typedef struct packed {").In();
+  AlignedTable members = out->NewTable();
+  for (const SignalField& field : type.fields) {
+    members.Row({"logic", field.width == 1 ? "" : fmt::format("[{}:0]", field.width - 1),
+                 fmt::format("{};", field.name)},
+                field.description);
+  }
+  out->Table(members);
+  out->Out().Line(fmt::format("}} {}_t;", type.name));
+  out->Line(
+      fmt::format("localparam int unsigned {}Bits = {};", UpperCamel(type.name), type.width()));
+}
+
 }  // namespace
 
 std::string EmitIsaPackage(const HardwareFeatures& features) {
@@ -176,7 +193,6 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   number("BarrierIdBits", kBarrierIdBits, "bits of a barrier's number");
   number("BarrierCountBits", kBarrierCountBits, "bits of a barrier's count");
   number("WindowCount", kWindowCount, "memory windows of the host");
-  number("ParameterRecordBytes", kParameterRecordBytes, "bytes of a channel's parameters");
   // The dispatcher reads it from a compute command's second entry.
   static_assert(compute::pe_mask.word / kWordsPerEntry == 1 && compute::pe_mask.width == 32);
   number("ComputePeMaskLsb", compute::pe_mask.word % kWordsPerEntry * 32 + compute::pe_mask.lsb,
@@ -233,20 +249,19 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   }
   out.Table(engines);
 
-  for (const SignalStruct* type : kEngineStructs) {
-    out.Blank().Comment(type->description);
-    out.Line("typedef struct packed {").In();
-    AlignedTable members = out.NewTable();
-    for (const SignalField& field : type->fields) {
-      members.Row({"logic", field.width == 1 ? "" : fmt::format("[{}:0]", field.width - 1),
-                   fmt::format("{};", field.name)},
-                  field.description);
-    }
-    out.Table(members);
-    out.Out().Line(fmt::format("}} {}_t;", type->name));
-    out.Line(
-        fmt::format("localparam int unsigned {}Bits = {};", UpperCamel(type->name), type->width()));
+  for (const SignalStruct* type : kEngineStructs) PrintStruct(*type, &out);
+
+  out.Blank().Comment("Number formats");
+  AlignedTable formats = out.NewTable();
+  for (const FormatConstant& constant : kFormatConstants) {
+    if (!features.Has(constant.feature)) continue;
+    formats.Row({"localparam int unsigned", std::string(constant.name),
+                 fmt::format("= {};", constant.value)},
+                constant.description);
   }
+  out.Table(formats);
+  PrintStruct(kParameterRecord, &out);
+  if (features.binary_unit) PrintStruct(kThresholdRecord, &out);
 
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));

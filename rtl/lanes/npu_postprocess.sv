@@ -33,47 +33,53 @@
 // the same as an unsigned one, and h = d >> 15, it is s * l + 2^16 * s * h.
 `include "npu_assert.svh"
 module npu_postprocess #(
-  parameter int unsigned Width = 16  //@ = units.postprocess_width  -- lanes, at least 1
+  parameter int unsigned Width       = 16,  //@ = units.postprocess_width  -- lanes, at least 1
+  localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
+  localparam int unsigned OffsetBits = npu_isa_pkg::OffsetBits
 ) (
-  input  wire                 clk_i,
-  input  wire                 rst_ni,
-  input  wire                 clear_i,           // drop everything
+  input  wire                         clk_i,
+  input  wire                         rst_ni,
+  input  wire                         clear_i,           // drop everything
   // scalars of the command; all signed but multipliers and flags
-  input  wire  [7:0]          out_zero_point_i,
-  input  wire  [7:0]          act_min_i,
-  input  wire  [7:0]          act_max_i,
-  input  wire  [7:0]          a_zero_point_i,
-  input  wire  [7:0]          b_zero_point_i,
-  input  wire  [7:0]          b_shift_i,
-  input  wire  [7:0]          out_shift_i,
-  input  wire  [30:0]         b_multiplier_i,
-  input  wire  [30:0]         out_multiplier_i,
-  input  wire  [1:0]          out_type_i,        // 0 int8, 1 int16, 2 int32
-  input  wire  [1:0]          out_byte_i,        // of types 1 and 2
-  input  wire                 a_subtract_i,
-  input  wire                 b_subtract_i,
+  input  wire  [7:0]                  out_zero_point_i,
+  input  wire  [7:0]                  act_min_i,
+  input  wire  [7:0]                  act_max_i,
+  input  wire  [7:0]                  a_zero_point_i,
+  input  wire  [7:0]                  b_zero_point_i,
+  input  wire  [7:0]                  b_shift_i,
+  input  wire  [7:0]                  out_shift_i,
+  input  wire  [30:0]                 b_multiplier_i,
+  input  wire  [30:0]                 out_multiplier_i,
+  input  wire  [1:0]                  out_type_i,        // 0 int8, 1 int16, 2 int32
+  input  wire  [1:0]                  out_byte_i,        // of types 1 and 2
+  input  wire                         a_subtract_i,
+  input  wire                         b_subtract_i,
   // operands
-  input  wire                 valid_i,
-  output wire                 ready_o,           // depends on state and mode_i
-  input  wire  [2:0]          mode_i,            // 0 to 5, see above
-  input  wire  [32*Width-1:0] acc_i,
-  input  wire  [72*Width-1:0] record_i,          // lane: bias, multiplier [62:32], shift [71:64]
-  input  wire  [8*Width-1:0]  a_i,
-  input  wire  [8*Width-1:0]  b_i,
-  input  wire  [23:0]         addr_i,            // goes with the result
-  input  wire  [Width-1:0]    strb_i,            // goes with the result
+  input  wire                         valid_i,
+  output wire                         ready_o,           // depends on state and mode_i
+  input  wire  [2:0]                  mode_i,            // 0 to 5, see above
+  input  wire  [SumBits*Width-1:0]    acc_i,
+  input  wire  [RecordBits*Width-1:0] record_i,          // per lane a parameter_record_t
+  input  wire  [8*Width-1:0]          a_i,
+  input  wire  [8*Width-1:0]          b_i,
+  input  wire  [23:0]                 addr_i,            // goes with the result
+  input  wire  [Width-1:0]            strb_i,            // goes with the result
   // results
-  output wire                 valid_o,
-  output wire  [8*Width-1:0]  data_o,
-  output wire  [23:0]         addr_o,
-  output wire  [Width-1:0]    strb_o,
+  output wire                         valid_o,
+  output wire  [8*Width-1:0]          data_o,
+  output wire  [23:0]                 addr_o,
+  output wire  [Width-1:0]            strb_o,
   // state
-  output wire                 busy_o             // a vector is inside or at the output
+  output wire                         busy_o             // a vector is inside or at the output
 );
   wire clk;  // stands still while nothing here changes
 
   if (Width < 1) begin : gen_bad
     $error("npu_postprocess: Width must be at least 1");
+  end
+  if (SumBits != 32 || OffsetBits != 9) begin : gen_bad_format
+    $error("npu_postprocess: npu_requantize computes with int32 sums and int8 operands");
   end
 
   // What a vector does in the stages; the last one of several passes is a requantization.
@@ -162,18 +168,18 @@ module npu_postprocess #(
 
   // Scalars in the form that the lanes use. An operand b is x = (b - b_zero_point) << 7 there; PASS
   // multiplies a by b = 1.
-  logic       a_negative;
-  logic [8:0] a_offset, b_offset;
-  logic [7:0] zero_point;
-  logic [5:0] shift, b_left;
-  logic [4:0] shift_left, shift_right, left, right;
+  logic                  a_negative;
+  logic [OffsetBits-1:0] a_offset, b_offset;
+  logic [7:0]            zero_point;
+  logic [5:0]            shift, b_left;
+  logic [4:0]            shift_left, shift_right, left, right;
 
   assign a_negative = mode_i == ModeAdd && a_subtract_i;
-  assign a_offset   = mode_i == ModePass ? 9'd0 :
-                      a_negative ? {a_zero_point_i[7], a_zero_point_i} :
-                      9'd0 - {a_zero_point_i[7], a_zero_point_i};
-  assign b_offset   = mode_i == ModePass ? 9'd1 :
-                      b_left[5] ? 9'd0 : 9'd0 - {b_zero_point_i[7], b_zero_point_i};
+  assign a_offset   = mode_i == ModePass ? '0 :
+                      a_negative ? OffsetBits'($signed(a_zero_point_i)) :
+                      OffsetBits'(0) - OffsetBits'($signed(a_zero_point_i));
+  assign b_offset   = mode_i == ModePass ? OffsetBits'(1) :
+                      b_left[5] ? '0 : OffsetBits'(0) - OffsetBits'($signed(b_zero_point_i));
   assign b_left     = {1'b0, shift_left} + (mode_i == ModeAdd ? 6'd13 : 6'd0);
   assign zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
 
@@ -206,6 +212,8 @@ module npu_postprocess #(
   assign enter4 = (valid3_q && !second) ? strb3_q : '0;
 
   for (genvar i = 0; i < Width; i++) begin : gen_lane
+    npu_isa_pkg::parameter_record_t record;
+    assign record = record_i[RecordBits*i+:RecordBits];
     npu_requantize u_lane (
       .clk_i(clk),
       .enter_i            (enter[i]),
@@ -215,10 +223,10 @@ module npu_postprocess #(
       .rescale_i          (mode_i != ModePass && !b_left[5]),
       .product_i          (product),
       .square_i           (cross_q || low_q),
-      .acc_i              (acc_i[32*i+:32]),
-      .bias_i             (record_i[72*i+:32]),
-      .multiplier_i       (record_i[72*i+32+:31]),
-      .shift_i            (record_i[72*i+64+:6]),
+      .acc_i              (acc_i[SumBits*i+:SumBits]),
+      .bias_i             (record.bias),
+      .multiplier_i       (record.multiplier),
+      .shift_i            (record.shift[5:0]),
       .common_multiplier_i(last ? out_multiplier_i : b_multiplier_i),
       .common_left_i      (left),
       .common_right_i     (right),
@@ -272,7 +280,7 @@ module npu_postprocess #(
   assign strb_o  = strb4_q;
   assign busy_o  = valid1_q || valid2_q || valid3_q || valid4_q || cross_q;
 
-  // Bit 63 of a record is padding; shifts are -31..31.
+  // Shifts are -31..31.
   logic unused_bits;
   assign unused_bits = ^{record_i, out_shift_i, b_shift_i};
 

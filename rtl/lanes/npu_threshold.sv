@@ -6,13 +6,15 @@
 // (v >= third). A channel with `flip` takes thresholds - code. With three thresholds the upper bits
 // are the first plane and the lower bits the second one, plane_step_i bytes behind it.
 //
-// A record is {flip, third [19:0], second [18:0], bias [31:0]}.
+// A record is an npu_isa_pkg::threshold_record_t.
 //
 // Packed: eight channels are a byte, channels that do not exist are 0; chunks narrower than a byte
 // are collected. Otherwise each channel's bit is a byte. Writes cannot be refused; with two planes
 // a chunk may come in every second cycle only.
 module npu_threshold #(
-  parameter int unsigned Width = 16  //@ = units.postprocess_width  -- channels per cycle
+  parameter int unsigned Width       = 16,  //@ = units.postprocess_width  -- channels per cycle
+  localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits = npu_isa_pkg::ThresholdRecordBits
 ) (
   input  wire                clk_i,
   input  wire                rst_ni,
@@ -24,8 +26,8 @@ module npu_threshold #(
   // sums of a chunk of channels
   input  wire                valid_i,
   input  wire                last_i,       // of its position
-  input  wire [32*Width-1:0] acc_i,
-  input  wire [72*Width-1:0] record_i,
+  input  wire [SumBits*Width-1:0]    acc_i,
+  input  wire [RecordBits*Width-1:0] record_i,
   input  wire [Width-1:0]    strb_i,       // channels that exist
   input  wire [23:0]         addr_i,       // of the position's first channel
   input  wire [15:0]         channel_i,    // the chunk's first one
@@ -50,16 +52,17 @@ module npu_threshold #(
   assign writes_o = (!valid_i || !complete) ? 2'd0 : three_i ? 2'd2 : 2'd1;
   assign busy_o   = valid_q || second_q;
 
-  function automatic logic [1:0] code(input logic [31:0] sum, input logic [71:0] record,
+  function automatic logic [1:0] code(input logic [SumBits-1:0] sum,
+                                      input npu_isa_pkg::threshold_record_t record,
                                       input logic three);
-    logic signed [31:0] value;
-    value = $signed(sum) + $signed(record[31:0]);
+    logic signed [SumBits-1:0] value;
+    value = $signed(sum) + $signed(record.bias);
     code  = {1'b0, value >= 0};
     if (three) begin
-      code = code + {1'b0, value >= $signed({13'b0, record[50:32]})} +
-             {1'b0, value >= $signed({12'b0, record[70:51]})};
+      code = code + {1'b0, value >= $signed(SumBits'(record.second))} +
+             {1'b0, value >= $signed(SumBits'(record.third))};
     end
-    if (record[71]) code = three ? 2'd3 - code : {1'b0, !code[0]};
+    if (record.flip) code = three ? 2'd3 - code : {1'b0, !code[0]};
   endfunction
 
   always_comb begin
@@ -68,7 +71,8 @@ module npu_threshold #(
     if (valid_i) begin
       for (int unsigned channel = 0; channel < Width; channel++) begin
         {upper[channel], lower[channel]} =
-            strb_i[channel] ? code(acc_i[32*channel+:32], record_i[72*channel+:72], three_i) : '0;
+            strb_i[channel] ? code(acc_i[SumBits*channel+:SumBits],
+                                   record_i[RecordBits*channel+:RecordBits], three_i) : '0;
       end
       // The only plane of one threshold is the first one.
       if (!three_i) upper = lower;

@@ -17,7 +17,8 @@ module npu_bit_operands #(
   localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
   localparam int unsigned VecW        = 8 * WordBytes,
   localparam int unsigned BytesW      = $clog2(Simd + 1),
-  localparam int unsigned SkipVectorW = 9 * Simd + BytesW  // a vector, valid bytes, their number
+  // a vector, valid bytes, their number
+  localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + BytesW
 ) (
   input  wire                   clk_i,
   // fields of the running command

@@ -15,10 +15,12 @@ module npu_matrix_unit #(
   parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors per cycle
   //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,      //@ = units.bnn.skip_window  -- positions
-  localparam int unsigned SkipVectorW = 9 * Simd + $clog2(Simd + 1),
+  localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
   //@ endif
   parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes
   parameter int unsigned Barriers     = 16,     //@ = npu.barriers
+  localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
   localparam int unsigned PeLanes     = Cores * Lanes,
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
@@ -83,8 +85,8 @@ module npu_matrix_unit #(
   output wire  [ChunkW-1:0]     result_chunk_o,
   output wire                   result_last_o,
   output wire  [PostWidth-1:0]  result_strb_o,
-  output wire  [32*PostWidth-1:0] result_sums_o,
-  output wire  [72*PostWidth-1:0] result_records_o,
+  output wire  [SumBits*PostWidth-1:0] result_sums_o,
+  output wire  [RecordBits*PostWidth-1:0] result_records_o,
   // rows of core 0 for tables of vector units; data in the cycle after the grant
   input  wire                   table_valid_i,
   output wire                   table_ready_o,
@@ -101,14 +103,16 @@ module npu_matrix_unit #(
   localparam int unsigned Rows       = CoreMemBytes / RowBytes;
   localparam int unsigned RowW       = (Rows > 1) ? $clog2(Rows) : 1;
   localparam int unsigned SliceRows  = (Lanes * Simd + RowBytes - 1) / RowBytes;
-  localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
+  localparam int unsigned PackedBytes = (npu_isa_pkg::PackedWeightBits * Lanes * Simd + 7) / 8;
+  localparam int unsigned PackedRows = (PackedBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
-  localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
-  localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
+  localparam int unsigned ParamRows  = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  localparam int unsigned BiasBytes  = npu_isa_pkg::BiasRecordBytes * Lanes;
+  localparam int unsigned BiasRows   = (BiasBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
   localparam int unsigned VecW       = 8 * WordBytes;
   //@ if units.bnn.enabled
-  localparam int unsigned GateRows   = BiasRows;  // a gate takes as much as a bias
+  localparam int unsigned GateRows   = (npu_isa_pkg::GateBytes * Lanes + RowBytes - 1) / RowBytes;
   localparam int unsigned GateW      = (GateRows > 1) ? $clog2(GateRows) : 1;
   logic                       gate_we;
   logic [GateW-1:0]           gate_row;
@@ -134,8 +138,8 @@ module npu_matrix_unit #(
   logic [SliceW-1:0]          shadow_row;
   logic [ParamW-1:0]          record_place;
   logic [IndexW-1:0]          drain_index;
-  logic [32*PeLanes-1:0]      sums;
-  logic [72*PeLanes-1:0]      records;
+  logic [SumBits*PeLanes-1:0]    sums;
+  logic [RecordBits*PeLanes-1:0] records;
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   assign error_o      = loader_error || drain_error;
@@ -281,7 +285,7 @@ module npu_matrix_unit #(
       .shadow_row_i (shadow_row),
       .record_we_i  (record_we),
       .record_row_i (record_place),
-      .records_o    (records[72*Lanes*c+:72*Lanes]),
+      .records_o    (records[RecordBits*Lanes*c+:RecordBits*Lanes]),
       .load_i,
       .load_data_i  (operand_i),
       .shift_i,
@@ -317,7 +321,7 @@ module npu_matrix_unit #(
       .drain_read_i (drain_read),
       .drain_half_i (drain_half),
       .drain_index_i(drain_index),
-      .drain_sums_o (sums[32*Lanes*c+:32*Lanes])
+      .drain_sums_o (sums[SumBits*Lanes*c+:SumBits*Lanes])
     );
   end
 

@@ -14,7 +14,7 @@ module npu_operand_path #(
   //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   parameter int unsigned SkipSlices   = 32,      //@ = units.bnn.skip_slices  -- that a window holds
-  localparam int unsigned SkipVectorW = 9 * Simd + $clog2(Simd + 1),
+  localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
   //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),

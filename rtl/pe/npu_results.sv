@@ -13,6 +13,8 @@ module npu_results #(
   parameter int unsigned PeLanes    = 16,      // lanes of all cores of the PE
   parameter int unsigned PostWidth  = 16,      //@ = units.postprocess_width  -- bytes of a write
   parameter int unsigned WriteDepth = 12,      // results from post-processing to PE memory
+  localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
   localparam int unsigned Chunks    = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW    = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned ByteW     = $clog2(WordBytes) + 1
@@ -30,8 +32,8 @@ module npu_results #(
   input  wire  [ChunkW-1:0]      sums_chunk_i,
   input  wire                    sums_last_i,    // last chunk of its position
   input  wire  [PostWidth-1:0]   sums_strb_i,
-  input  wire  [32*PostWidth-1:0] sums_i,
-  input  wire  [72*PostWidth-1:0] records_i,
+  input  wire  [SumBits*PostWidth-1:0] sums_i,
+  input  wire  [RecordBits*PostWidth-1:0] records_i,
   output logic                   sums_room_o,
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,

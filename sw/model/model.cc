@@ -2,18 +2,22 @@
 // Sizes and names of the model's parts.
 #include "sw/model/model.h"
 
+#include "generator/arch/formats.h"
+
 namespace npugen {
 
 size_t ElementBytes(TensorType type) {
   switch (type) {
     case TensorType::kInt8:
+    case TensorType::kInt4:  // unpacked
+      return Format(FormatId::kInt8).Bytes(1);
+    case TensorType::kInt16:
+      return Format(FormatId::kInt16).Bytes(1);
+    case TensorType::kInt32:
+      return Format(FormatId::kInt32).Bytes(1);
     case TensorType::kUint8:
-    case TensorType::kInt4:
     case TensorType::kBool:
       return 1;
-    case TensorType::kInt16:
-      return 2;
-    case TensorType::kInt32:
     case TensorType::kFloat32:
       return 4;
     case TensorType::kInt64:

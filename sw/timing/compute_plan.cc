@@ -213,10 +213,8 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
       AtLeastOne(f.k0_count) * (gathered ? 1 : AtLeastOne(f.k1_count) * AtLeastOne(f.k2_count)));
   plan->slices = plan->weight_slices * (gathered && f.two_planes != 0 ? 2 : 1);
   plan->gate_rows = f.gated != 0 ? config.gate_rows() : 0;
-  const uint32_t slice_bytes = config.lanes * config.simd;
   const uint32_t row = config.core_row_bytes();
-  plan->slice_rows = f.packed_weights != 0 ? ((slice_bytes + 1) / 2 + row - 1) / row
-                                           : (slice_bytes + row - 1) / row;
+  plan->slice_rows = f.packed_weights != 0 ? config.packed_slice_rows() : config.slice_rows();
   const uint32_t record = f.common_scale != 0 ? kBiasRecordBytes : kParameterRecordBytes;
   plan->record_rows = f.drain != 0 ? (config.lanes * record + row - 1) / row : 0;
   plan->slides_over_tiles = window && plan->slices == 1;

@@ -22,6 +22,14 @@ uint32_t Word32(const uint8_t* bytes) {
 }
 
 /// Address arithmetic keeps so many bits: signed ones of operands, and of output addresses.
+/// Places in a parameter record: bytes, and bits of thresholds behind the bias.
+constexpr size_t kMultiplierByte = kParameterRecord.lsb("multiplier") / 8;
+constexpr size_t kShiftByte = kParameterRecord.lsb("shift") / 8;
+constexpr uint64_t ThresholdField(uint64_t rest, std::string_view name) {
+  return rest >> (kThresholdRecord.lsb(name) - kSumFormat.bits) &
+         ((uint64_t{1} << kThresholdRecord.width_of(name)) - 1);
+}
+
 constexpr int kOperandBits = 26;
 constexpr int kRowNumberBits = 18;  // of operand rows
 constexpr int64_t kOutputMask = (int64_t{1} << 24) - 1;
@@ -263,7 +271,8 @@ void ProcessingElement::ShiftSums(int64_t positions) {
 
 bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64_t slice) {
   const int64_t weights = int64_t{config_.lanes} * config_.simd;
-  const int64_t bytes = f.packed_weights != 0 ? (weights + 1) / 2 : weights;
+  const int64_t bytes =
+      (f.packed_weights != 0 ? kPackedWeightFormat : kOperandFormat).Bytes(weights);
   const int64_t row_bytes = config_.core_row_bytes();
   const int64_t rows = (bytes + row_bytes - 1) / row_bytes;
   const int64_t row = f.weight_row + group * f.weight_group_rows + slice * rows +
@@ -481,15 +490,16 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
       }
       // With common_scale the rest of the record is what the fields of the scale are.
       const uint64_t rest =
-          f.common_scale != 0 ? static_cast<uint64_t>(f.out_multiplier) | (f.out_shift & 0xff) << 32
-                              : uint64_t{Word32(record + 4)} | uint64_t{record[8]} << 32;
+          f.common_scale != 0
+              ? static_cast<uint64_t>(f.out_multiplier) | (f.out_shift & 0xff) << 32
+              : uint64_t{Word32(record + kMultiplierByte)} | uint64_t{record[kShiftByte]} << 32;
       const int64_t value = Wrap(int64_t{sum} + static_cast<int32_t>(Word32(record)));
       int64_t code = value >= 0 ? 1 : 0;
       if (f.thresholds == 3) {
-        code += value >= static_cast<int64_t>(rest & 0x7ffff) ? 1 : 0;
-        code += value >= static_cast<int64_t>(rest >> 19 & 0xfffff) ? 1 : 0;
+        code += value >= static_cast<int64_t>(ThresholdField(rest, "second")) ? 1 : 0;
+        code += value >= static_cast<int64_t>(ThresholdField(rest, "third")) ? 1 : 0;
       }
-      codes.push_back((rest >> 39 & 1) != 0 ? f.thresholds - code : code);
+      codes.push_back(ThresholdField(rest, "flip") != 0 ? f.thresholds - code : code);
     }
     if (f.thresholds != 0 && !WriteCodes(f, out, codes)) return false;
   }
@@ -500,9 +510,9 @@ uint8_t ProcessingElement::ResultByte(const ComputeFields& f, const uint8_t* rec
                                       int32_t sum) const {
   const bool common = f.common_scale != 0;
   const int32_t bias = static_cast<int32_t>(Word32(record));
-  const int32_t multiplier =
-      static_cast<int32_t>(common ? f.out_multiplier : int64_t{Word32(record + 4) & 0x7fffffff});
-  const int shift = common ? static_cast<int>(f.out_shift) : record[8];
+  const int32_t multiplier = static_cast<int32_t>(
+      common ? f.out_multiplier : int64_t{Word32(record + kMultiplierByte) & 0x7fffffff});
+  const int shift = common ? static_cast<int>(f.out_shift) : record[kShiftByte];
   const int64_t value = f.average != 0
                             ? DivideForAverage(sum, bias, multiplier, shift)
                             : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);

@@ -14,7 +14,7 @@ int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t SliceRows(const NpuConfig& config, const Layer& layer) {
   if (!layer.parameters.packed) return config.slice_rows();
-  return CeilDiv(CeilDiv(int64_t{config.lanes} * config.simd, 2), config.core_row_bytes());
+  return config.packed_slice_rows();
 }
 
 int64_t GroupRows(const NpuConfig& config, const Layer& layer, int64_t slices) {

@@ -328,7 +328,7 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
     for (int64_t lane = 0; gate_rows != 0 && lane < lanes; ++lane) {
       const uint32_t gate =
           static_cast<uint32_t>(parameters.gates[group * pe_lanes + core * lanes + lane]);
-      for (int i = 0; i < 4; ++i) *group_base++ = gate >> 8 * i & 0xff;
+      for (uint32_t i = 0; i < kGateBytes; ++i) *group_base++ = gate >> 8 * i & 0xff;
     }
     for (int64_t slice = 0; slice < slices; ++slice) {
       const int8_t* source =
@@ -352,7 +352,8 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
         base + (chunk.first_record + (block - blocks.begin) * chunk.record_rows) * row_bytes;
     for (int64_t lane = 0; lane < lanes; ++lane) {
       const ParameterRecord& r = parameters.records[block * pe_lanes + core * lanes + lane];
-      for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
+      for (uint32_t i = 0; i < kBiasRecordBytes; ++i)
+        *record++ = static_cast<uint32_t>(r.bias) >> 8 * i & 0xff;
       if (parameters.common_scale) continue;
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
       *record++ = static_cast<uint8_t>(r.shift);
