@@ -104,9 +104,16 @@ inline constexpr FormatConstant kFormatConstants[] = {
     {"PackedWeightBits", kPackedWeightFormat.bits, "bits of a weight with packed_weights"},
     {"OffsetBits", kOffsetBits, "bits of an operand less its zero point"},
     {"SumBits", kSumFormat.bits, "bits of a sum"},
+    {"MultiplierBits", kMultiplierBits, "bits of a multiplier"},
+    {"RecordMultiplierLsb", kParameterRecord.lsb("multiplier"), "its lowest bit in a record"},
+    {"RecordShiftLsb", kParameterRecord.lsb("shift"), "lowest bit of the shift in a record"},
     {"ParameterRecordBytes", kParameterRecordBytes, "bytes of a channel's parameters"},
     {"BiasRecordBytes", kBiasRecordBytes, "bytes of them with common_scale"},
     {"GateBytes", kGateBytes, "bytes of a lane's gate", kBinaryUnitKey},
+    {"ThresholdSecondLsb", kThresholdRecord.lsb("second"),
+     "lowest bit of the second threshold in a record", kBinaryUnitKey},
+    {"ThresholdThirdLsb", kThresholdRecord.lsb("third"), "of the third one", kBinaryUnitKey},
+    {"ThresholdFlipLsb", kThresholdRecord.lsb("flip"), "of the flag flip", kBinaryUnitKey},
 };
 
 }  // namespace npugen

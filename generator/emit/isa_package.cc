@@ -261,7 +261,6 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   }
   out.Table(formats);
   PrintStruct(kParameterRecord, &out);
-  if (features.binary_unit) PrintStruct(kThresholdRecord, &out);
 
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));

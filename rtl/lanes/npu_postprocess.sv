@@ -36,7 +36,9 @@ module npu_postprocess #(
   parameter int unsigned Width       = 16,  //@ = units.postprocess_width  -- lanes, at least 1
   localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
-  localparam int unsigned OffsetBits = npu_isa_pkg::OffsetBits
+  localparam int unsigned OffsetBits = npu_isa_pkg::OffsetBits,
+  localparam int unsigned MultiplierLsb = npu_isa_pkg::RecordMultiplierLsb,
+  localparam int unsigned ShiftLsb   = npu_isa_pkg::RecordShiftLsb
 ) (
   input  wire                         clk_i,
   input  wire                         rst_ni,
@@ -212,8 +214,6 @@ module npu_postprocess #(
   assign enter4 = (valid3_q && !second) ? strb3_q : '0;
 
   for (genvar i = 0; i < Width; i++) begin : gen_lane
-    npu_isa_pkg::parameter_record_t record;
-    assign record = record_i[RecordBits*i+:RecordBits];
     npu_requantize u_lane (
       .clk_i(clk),
       .enter_i            (enter[i]),
@@ -224,9 +224,9 @@ module npu_postprocess #(
       .product_i          (product),
       .square_i           (cross_q || low_q),
       .acc_i              (acc_i[SumBits*i+:SumBits]),
-      .bias_i             (record.bias),
-      .multiplier_i       (record.multiplier),
-      .shift_i            (record.shift[5:0]),
+      .bias_i             (record_i[RecordBits*i+:SumBits]),
+      .multiplier_i       (record_i[RecordBits*i+MultiplierLsb+:npu_isa_pkg::MultiplierBits]),
+      .shift_i            (record_i[RecordBits*i+ShiftLsb+:6]),
       .common_multiplier_i(last ? out_multiplier_i : b_multiplier_i),
       .common_left_i      (left),
       .common_right_i     (right),
@@ -280,9 +280,9 @@ module npu_postprocess #(
   assign strb_o  = strb4_q;
   assign busy_o  = valid1_q || valid2_q || valid3_q || valid4_q || cross_q;
 
-  // Shifts are -31..31.
+  // Records have padding; shifts are -31..31.
   logic unused_bits;
-  assign unused_bits = ^{record_i, out_shift_i, b_shift_i};
+  assign unused_bits = ^{record_i, out_shift_i[7:6], b_shift_i[7:6]};
 
   npu_clock_gate u_gate (
     .clk_i,

@@ -6,7 +6,7 @@
 // (v >= third). A channel with `flip` takes thresholds - code. With three thresholds the upper bits
 // are the first plane and the lower bits the second one, plane_step_i bytes behind it.
 //
-// A record is an npu_isa_pkg::threshold_record_t.
+// A record is, from the lowest bit on, a bias, the second and the third threshold (unsigned), flip.
 //
 // Packed: eight channels are a byte, channels that do not exist are 0; chunks narrower than a byte
 // are collected. Otherwise each channel's bit is a byte. Writes cannot be refused; with two planes
@@ -14,7 +14,10 @@
 module npu_threshold #(
   parameter int unsigned Width       = 16,  //@ = units.postprocess_width  -- channels per cycle
   localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
-  localparam int unsigned RecordBits = npu_isa_pkg::ThresholdRecordBits
+  localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
+  localparam int unsigned SecondLsb  = npu_isa_pkg::ThresholdSecondLsb,
+  localparam int unsigned ThirdLsb   = npu_isa_pkg::ThresholdThirdLsb,
+  localparam int unsigned FlipLsb    = npu_isa_pkg::ThresholdFlipLsb
 ) (
   input  wire                clk_i,
   input  wire                rst_ni,
@@ -53,16 +56,16 @@ module npu_threshold #(
   assign busy_o   = valid_q || second_q;
 
   function automatic logic [1:0] code(input logic [SumBits-1:0] sum,
-                                      input npu_isa_pkg::threshold_record_t record,
+                                      input logic [RecordBits-1:0] record,
                                       input logic three);
     logic signed [SumBits-1:0] value;
-    value = $signed(sum) + $signed(record.bias);
+    value = $signed(sum) + $signed(record[SumBits-1:0]);
     code  = {1'b0, value >= 0};
     if (three) begin
-      code = code + {1'b0, value >= $signed(SumBits'(record.second))} +
-             {1'b0, value >= $signed(SumBits'(record.third))};
+      code = code + {1'b0, value >= $signed(SumBits'(record[ThirdLsb-1:SecondLsb]))} +
+             {1'b0, value >= $signed(SumBits'(record[FlipLsb-1:ThirdLsb]))};
     end
-    if (record.flip) code = three ? 2'd3 - code : {1'b0, !code[0]};
+    if (record[FlipLsb]) code = three ? 2'd3 - code : {1'b0, !code[0]};
   endfunction
 
   always_comb begin

@@ -192,23 +192,37 @@ module npu_matrix_unit #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .cmd_i,
-    .start_i      (start),
-    .barrier_counts_i,
-    .row_valid_o  (weight_valid),
-    .row_ready_i  (weight_ready),
-    .row_addr_o   (weight_row),
-    .shadow_we_o  (shadow_we),
-    .shadow_row_o (shadow_row),
+    .follow_i           (cmd_i.follow),
+    .wait1_id_i         (cmd_i.wait1_id),
+    .wait1_count_i      (cmd_i.wait1_count),
+    .weight_row_i       (cmd_i.weight_row),
+    .packed_weights_i   (cmd_i.packed_weights),
+    .k0_count_i         (cmd_i.k0_count),
+    .k1_count_i         (cmd_i.k1_count),
+    .k2_count_i         (cmd_i.k2_count),
+    .groups_i           (cmd_i.groups),
+    .positions_i        (cmd_i.positions),
+    .weight_group_rows_i(cmd_i.weight_group_rows),
     //@ if units.bnn.enabled
-    .gate_we_o    (gate_we),
-    .gate_row_o   (gate_row),
+    .two_planes_i       (cmd_i.two_planes),
+    .gated_i            (cmd_i.gated),
+    //@ endif
+    .start_i            (start),
+    .barrier_counts_i,
+    .row_valid_o        (weight_valid),
+    .row_ready_i        (weight_ready),
+    .row_addr_o         (weight_row),
+    .shadow_we_o        (shadow_we),
+    .shadow_row_o       (shadow_row),
+    //@ if units.bnn.enabled
+    .gate_we_o          (gate_we),
+    .gate_row_o         (gate_row),
     //@ endif
     .starved_o,
     .slice_ready_o,
     .slice_take_i,
-    .error_o      (loader_error),
-    .error_row_o  (loader_error_row)
+    .error_o            (loader_error),
+    .error_row_o        (loader_error_row)
   );
 
   npu_drain #(
@@ -222,28 +236,34 @@ module npu_matrix_unit #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .cmd_i,
-    .start_i       (start && cmd_i.drain),
-    .busy_o        (drain_busy_o),
+    .common_scale_i    (cmd_i.common_scale),
+    .group_channels_i  (cmd_i.group_channels),
+    .param_row_i       (cmd_i.param_row),
+    .param_group_rows_i(cmd_i.param_group_rows),
+    .channels_i        (cmd_i.channels),
+    .groups_i          (cmd_i.groups),
+    .positions_i       (cmd_i.positions),
+    .start_i           (start && cmd_i.drain),
+    .busy_o            (drain_busy_o),
     .tile_end_i,
     .tile_half_i,
     .tile_size_i,
     .half_free_o,
-    .row_valid_o   (record_valid),
-    .row_ready_i   (record_ready),
-    .row_addr_o    (record_row),
-    .record_we_o   (record_we),
-    .record_row_o  (record_place),
-    .read_o        (drain_read),
-    .read_half_o   (drain_half),
-    .read_index_o  (drain_index),
-    .room_i        (result_room_i),
+    .row_valid_o       (record_valid),
+    .row_ready_i       (record_ready),
+    .row_addr_o        (record_row),
+    .record_we_o       (record_we),
+    .record_row_o      (record_place),
+    .read_o            (drain_read),
+    .read_half_o       (drain_half),
+    .read_index_o      (drain_index),
+    .room_i            (result_room_i),
     .result_valid_o,
     .result_chunk_o,
     .result_last_o,
     .result_strb_o,
-    .error_o       (drain_error),
-    .error_row_o   (drain_error_row)
+    .error_o           (drain_error),
+    .error_row_o       (drain_error_row)
   );
 
   // Lane l of all takes byte l of each vector of a window.
@@ -342,5 +362,10 @@ module npu_matrix_unit #(
 
   logic unused_rows;  // those of cores without tables
   assign unused_rows = ^row_data;
+
+  // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
+  // one that nothing reads.
+  logic unused_fields;
+  assign unused_fields = ^cmd_i;
 endmodule : npu_matrix_unit
 `default_nettype wire

@@ -116,10 +116,16 @@ module npu_results #(
     .PostWidth(PostWidth)
   ) u_walker (
     .clk_i,
-    .cmd_i,
+    .opcode_i        (cmd_i.opcode),
+    .out_x_step_i    (cmd_i.out_x_step),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .out_base_i      (cmd_i.out_base),
+    .out_row_step_i  (cmd_i.out_row_step),
+    .out_group_step_i(cmd_i.out_group_step),
     .start_i,
-    .step_i   ((sums_valid_i && sums_last_i) || buffer_go),
-    .address_o(position_address)
+    .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    .address_o       (position_address)
   );
 
   assign buffer_go = buffer_valid && (is_lookup ? lookup_ready_i : post_ready && vector_room);
@@ -288,5 +294,10 @@ module npu_results #(
   assign busy_o = buffer_valid || post_busy || threshold_busy || flight_q != '0;
   //@ endif
   //@ unless units.bnn.enabled: assign busy_o = buffer_valid || post_busy || flight_q != '0;
+
+  // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
+  // one that nothing reads.
+  logic unused_fields;
+  assign unused_fields = ^cmd_i;
 endmodule : npu_results
 `default_nettype wire
