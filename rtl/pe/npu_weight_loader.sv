@@ -91,7 +91,7 @@ module npu_weight_loader #(
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
 
-  // Counts only grow, so one that is a cycle old is on the safe side. The fields stand from the cycle
+  // Counts only grow, so one that is a cycle old is on the safe side. Fields stand from the cycle
   // of start_i on, in which no row is requested yet.
   always_comb begin
     count = '0;

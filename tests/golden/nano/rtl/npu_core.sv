@@ -16,13 +16,15 @@ module npu_core #(
   parameter int unsigned Simd         = 4,      // lane.simd: MACs per lane and cycle, 1..64
   parameter int unsigned Accumulators = 16,     // core.accumulators: entries per half
   parameter int unsigned Ports        = 1,      // units.window_ports: vectors of a shift
+  localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
   localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = Banks * BankBytes,
   localparam int unsigned Rows        = MemBytes / RowBytes,
   localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
   localparam int unsigned SliceRows   = (Lanes * Simd + RowBytes - 1) / RowBytes,
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
-  localparam int unsigned ParamRows   = (Lanes * 9 + RowBytes - 1) / RowBytes,
+  localparam int unsigned ParamRows   = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes,
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1
 ) (
@@ -40,7 +42,7 @@ module npu_core #(
   input  wire  [SliceW-1:0]     shadow_row_i,
   input  wire                   record_we_i,
   input  wire  [ParamW-1:0]     record_row_i,
-  output wire  [72*Lanes-1:0]   records_o,       // per lane: shift, multiplier, bias
+  output wire  [RecordBits*Lanes-1:0] records_o, // per lane a parameter_record_t
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
@@ -62,11 +64,12 @@ module npu_core #(
   input  wire                   drain_read_i,
   input  wire                   drain_half_i,
   input  wire  [IndexW-1:0]     drain_index_i,
-  output wire  [32*Lanes-1:0]   drain_sums_o
+  output wire  [SumBits*Lanes-1:0] drain_sums_o
 );
-  localparam int unsigned SumW      = 32 * Lanes;
-  localparam int unsigned TileLanes = 16;
-  localparam int unsigned Tiles     = (Lanes + TileLanes - 1) / TileLanes;
+  localparam int unsigned PackedBits = npu_isa_pkg::PackedWeightBits;
+  localparam int unsigned SumW       = SumBits * Lanes;
+  localparam int unsigned TileLanes  = 16;
+  localparam int unsigned Tiles      = (Lanes + TileLanes - 1) / TileLanes;
 
   if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
     $error("npu_core: Lanes must be 1..128 and Simd 1..64");
@@ -130,7 +133,7 @@ module npu_core #(
       end
     end
   end
-  assign records_o = records_q[72*Lanes-1:0];
+  assign records_o = records_q[RecordBits*Lanes-1:0];
 
   localparam int unsigned AccParts = 1;
   wire [IndexW-1:0] acc_index  = acc_index_i;
@@ -159,11 +162,11 @@ module npu_core #(
       .swap_i,
       .packed_i,
       .weights_i   (shadow_q[8*First*Simd+:8*Count*Simd]),
-      .packed_weights_i(shadow_q[4*First*Simd+:4*Count*Simd]),
+      .packed_weights_i(shadow_q[PackedBits*First*Simd+:PackedBits*Count*Simd]),
       .fire_i,
       .clear_i     (fire_clear_i),
-      .sum_i       (sum_in[32*First+:32*Count]),
-      .sum_o       (sum_out[32*First+:32*Count])
+      .sum_i       (sum_in[SumBits*First+:SumBits*Count]),
+      .sum_o       (sum_out[SumBits*First+:SumBits*Count])
     );
   end
 
@@ -205,7 +208,9 @@ module npu_core #(
   always_comb begin
     sum_in = fire_from_half_q ? half_data1 : half_data0;
     if (fire_digit_i) begin
-      for (int unsigned n = 0; n < Lanes; n++) sum_in[32*n+:32] = {sum_in[32*n+:24], 8'd0};
+      for (int unsigned n = 0; n < Lanes; n++) begin
+        sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};
+      end
     end
   end
   always_comb begin

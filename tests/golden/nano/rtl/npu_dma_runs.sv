@@ -194,8 +194,20 @@ module npu_dma_runs #(
     assign outside  = 1'b0;
   end
 
-  logic unused_fields;
-  assign unused_fields = ^{cmd, bounds_q, 1'b0};
+  logic unused_header, unused_ends, unused_bounds;
+  assign unused_header = ^{cmd.opcode, cmd.length, cmd.tag, cmd.wait0_id, cmd.wait0_en,
+                           cmd.wait0_count, cmd.wait1_id, cmd.wait1_en, cmd.wait1_count,
+                           cmd.signal_id, cmd.signal_en, cmd.signal_bytes, cmd.ahead,
+                           cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
+                           cmd.reserved_2_24, cmd.reserved_3_24};
+  assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
+                           cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
+                           cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+                           cmd.reserved_27_0};
+  // Read WithBounds.
+  assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
+                           cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,
+                           cmd.extent4};
 
   assign cmd_ready_o   = !setup_q && !valid_q;
   assign size_o        = size_q;

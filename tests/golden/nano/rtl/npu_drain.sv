@@ -24,7 +24,13 @@ module npu_drain #(
   input  wire                  rst_ni,
   input  wire                  clear_i,
   // the running command; start_i begins it (only for MATMUL and WINDOW with drain)
-  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire                  common_scale_i,
+  input  wire  [15:0]          group_channels_i,
+  input  wire  [23:0]          param_row_i,
+  input  wire  [15:0]          param_group_rows_i,
+  input  wire  [15:0]          channels_i,
+  input  wire  [15:0]          groups_i,
+  input  wire  [23:0]          positions_i,
   input  wire                  start_i,
   output wire                  busy_o,
   // finished tiles from the sequencer
@@ -99,7 +105,7 @@ module npu_drain #(
   logic [ParamW-1:0] last_row;
   logic              out_of_memory;
 
-  assign last_row      = cmd_i.common_scale ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
+  assign last_row      = common_scale_i ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = loading_q && !out_of_memory;
   assign row_addr_o    = row_q;
@@ -111,8 +117,8 @@ module npu_drain #(
   logic [23:0]       positions_left_q;
   logic              issue, chunk_last, position_last, group_done;
 
-  assign group_channels = (channels_left_q < cmd_i.group_channels) ? channels_left_q
-                                                                   : cmd_i.group_channels;
+  assign group_channels = (channels_left_q < group_channels_i) ? channels_left_q
+                                                               : group_channels_i;
   assign chunk_left     = (chunk_q == '0) ? group_channels : chunk_left_q;
   assign chunk_last     = chunk_left <= 16'(PostWidth) || chunk_q == ChunkW'(Chunks - 1);
   assign issue          = tile_valid && records_valid_q && room_i;
@@ -151,11 +157,11 @@ module npu_drain #(
   always_ff @(posedge clk) begin
     if (start_i || group_done) begin
       load_row_q       <= '0;
-      row_q            <= start_i ? cmd_i.param_row : group_row_q + 24'(cmd_i.param_group_rows);
-      group_row_q      <= start_i ? cmd_i.param_row : group_row_q + 24'(cmd_i.param_group_rows);
-      channels_left_q  <= start_i ? cmd_i.channels : channels_left_q - group_channels;
-      groups_left_q    <= start_i ? cmd_i.groups : groups_left_q - 16'd1;
-      positions_left_q <= cmd_i.positions;
+      row_q            <= start_i ? param_row_i : group_row_q + 24'(param_group_rows_i);
+      group_row_q      <= start_i ? param_row_i : group_row_q + 24'(param_group_rows_i);
+      channels_left_q  <= start_i ? channels_i : channels_left_q - group_channels;
+      groups_left_q    <= start_i ? groups_i : groups_left_q - 16'd1;
+      positions_left_q <= positions_i;
     end else begin
       if (row_valid_o && row_ready_i) begin
         load_row_q <= load_row_q + ParamW'(1);
@@ -196,7 +202,7 @@ module npu_drain #(
   assign error_row_o    = row_q;
 
   logic unused_bits;
-  assign unused_bits = ^{cmd_i, index_q};
+  assign unused_bits = ^index_q;
 
   npu_clock_gate u_gate (
     .clk_i,

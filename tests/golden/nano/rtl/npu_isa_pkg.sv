@@ -6,21 +6,20 @@
 /* verilator lint_off UNUSEDPARAM */
 package npu_isa_pkg;
   // Streams
-  localparam int unsigned CommandSetVersion    = 3;             // of streams and of the register
-                                                                // interface
-  localparam int unsigned StreamHeaderEntries  = 2;             // entries before the first command
-  localparam int unsigned EntryBytes           = 16;            // bytes of an entry
-  localparam int unsigned BarrierIdBits        = 6;             // bits of a barrier's number
-  localparam int unsigned BarrierCountBits     = 24;            // bits of a barrier's count
-  localparam int unsigned WindowCount          = 4;             // memory windows of the host
-  localparam int unsigned ParameterRecordBytes = 9;             // bytes of a channel's parameters
-  localparam int unsigned ComputePeMaskLsb     = 0;             // lowest bit of a compute command's
-                                                                // pe_mask in its second entry
-  localparam int unsigned ControlCommandWords  = 4;             // words of the full form
-  localparam int unsigned DmaCommandWords      = 28;            // words of the full form
-  localparam int unsigned ComputeCommandWords  = 40;            // words of the full form
-  localparam logic [31:0] StreamMagic          = 32'h4355504e;  // first word of a stream
-  localparam logic [31:0] Identity             = 32'h4755504e;  // value of the register id
+  localparam int unsigned CommandSetVersion   = 3;             // of streams and of the register
+                                                               // interface
+  localparam int unsigned StreamHeaderEntries = 2;             // entries before the first command
+  localparam int unsigned EntryBytes          = 16;            // bytes of an entry
+  localparam int unsigned BarrierIdBits       = 6;             // bits of a barrier's number
+  localparam int unsigned BarrierCountBits    = 24;            // bits of a barrier's count
+  localparam int unsigned WindowCount         = 4;             // memory windows of the host
+  localparam int unsigned ComputePeMaskLsb    = 0;             // lowest bit of a compute command's
+                                                               // pe_mask in its second entry
+  localparam int unsigned ControlCommandWords = 4;             // words of the full form
+  localparam int unsigned DmaCommandWords     = 28;            // words of the full form
+  localparam int unsigned ComputeCommandWords = 40;            // words of the full form
+  localparam logic [31:0] StreamMagic         = 32'h4355504e;  // first word of a stream
+  localparam logic [31:0] Identity            = 32'h4755504e;  // value of the register id
 
   // Opcodes
   localparam logic [7:0] OpEnd               = 8'h01;  // wait for all engines, then raise the
@@ -123,6 +122,26 @@ package npu_isa_pkg;
     logic [15:0] tag;      // of the command taken last
   } engine_trace_t;
   localparam int unsigned EngineTraceBits = 20;
+
+  // Number formats
+  localparam int unsigned OperandBits          = 8;   // bits of an operand, a weight and a result
+  localparam int unsigned PackedWeightBits     = 4;   // bits of a weight with packed_weights
+  localparam int unsigned OffsetBits           = 9;   // bits of an operand less its zero point
+  localparam int unsigned SumBits              = 32;  // bits of a sum
+  localparam int unsigned MultiplierBits       = 31;  // bits of a multiplier
+  localparam int unsigned RecordMultiplierLsb  = 32;  // its lowest bit in a record
+  localparam int unsigned RecordShiftLsb       = 64;  // lowest bit of the shift in a record
+  localparam int unsigned ParameterRecordBytes = 9;   // bytes of a channel's parameters
+  localparam int unsigned BiasRecordBytes      = 4;   // bytes of them with common_scale
+
+  // A channel's parameters in core memory.
+  typedef struct packed {
+    logic [7:0]  shift;       // the low six bits: 0..31 left, -31..-1 right, -32 none
+    logic        padding;
+    logic [30:0] multiplier;
+    logic [31:0] bias;
+  } parameter_record_t;
+  localparam int unsigned ParameterRecordBits = 72;
 
   // Layout of END and FENCE
   typedef struct packed {

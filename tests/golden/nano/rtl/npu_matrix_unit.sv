@@ -16,6 +16,8 @@ module npu_matrix_unit #(
   parameter int unsigned Ports        = 1,      // units.window_ports: vectors per cycle
   parameter int unsigned BusBytes     = 8,      // npu.axi.bytes
   parameter int unsigned Barriers     = 16,     // npu.barriers
+  localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
   localparam int unsigned PeLanes     = Cores * Lanes,
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
@@ -63,8 +65,8 @@ module npu_matrix_unit #(
   output wire  [ChunkW-1:0]     result_chunk_o,
   output wire                   result_last_o,
   output wire  [PostWidth-1:0]  result_strb_o,
-  output wire  [32*PostWidth-1:0] result_sums_o,
-  output wire  [72*PostWidth-1:0] result_records_o,
+  output wire  [SumBits*PostWidth-1:0] result_sums_o,
+  output wire  [RecordBits*PostWidth-1:0] result_records_o,
   // rows of core 0 for tables of vector units; data in the cycle after the grant
   input  wire                   table_valid_i,
   output wire                   table_ready_o,
@@ -81,10 +83,12 @@ module npu_matrix_unit #(
   localparam int unsigned Rows       = CoreMemBytes / RowBytes;
   localparam int unsigned RowW       = (Rows > 1) ? $clog2(Rows) : 1;
   localparam int unsigned SliceRows  = (Lanes * Simd + RowBytes - 1) / RowBytes;
-  localparam int unsigned PackedRows = ((Lanes * Simd + 1) / 2 + RowBytes - 1) / RowBytes;
+  localparam int unsigned PackedBytes = (npu_isa_pkg::PackedWeightBits * Lanes * Simd + 7) / 8;
+  localparam int unsigned PackedRows = (PackedBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
-  localparam int unsigned ParamRows  = (Lanes * 9 + RowBytes - 1) / RowBytes;
-  localparam int unsigned BiasRows   = (Lanes * 4 + RowBytes - 1) / RowBytes;
+  localparam int unsigned ParamRows  = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  localparam int unsigned BiasBytes  = npu_isa_pkg::BiasRecordBytes * Lanes;
+  localparam int unsigned BiasRows   = (BiasBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
   localparam int unsigned VecW       = 8 * WordBytes;
 
@@ -106,8 +110,8 @@ module npu_matrix_unit #(
   logic [SliceW-1:0]          shadow_row;
   logic [ParamW-1:0]          record_place;
   logic [IndexW-1:0]          drain_index;
-  logic [32*PeLanes-1:0]      sums;
-  logic [72*PeLanes-1:0]      records;
+  logic [SumBits*PeLanes-1:0]    sums;
+  logic [RecordBits*PeLanes-1:0] records;
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   assign error_o      = loader_error || drain_error;
@@ -157,19 +161,29 @@ module npu_matrix_unit #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .cmd_i,
-    .start_i      (start),
+    .follow_i           (cmd_i.follow),
+    .wait1_id_i         (cmd_i.wait1_id),
+    .wait1_count_i      (cmd_i.wait1_count),
+    .weight_row_i       (cmd_i.weight_row),
+    .packed_weights_i   (cmd_i.packed_weights),
+    .k0_count_i         (cmd_i.k0_count),
+    .k1_count_i         (cmd_i.k1_count),
+    .k2_count_i         (cmd_i.k2_count),
+    .groups_i           (cmd_i.groups),
+    .positions_i        (cmd_i.positions),
+    .weight_group_rows_i(cmd_i.weight_group_rows),
+    .start_i            (start),
     .barrier_counts_i,
-    .row_valid_o  (weight_valid),
-    .row_ready_i  (weight_ready),
-    .row_addr_o   (weight_row),
-    .shadow_we_o  (shadow_we),
-    .shadow_row_o (shadow_row),
+    .row_valid_o        (weight_valid),
+    .row_ready_i        (weight_ready),
+    .row_addr_o         (weight_row),
+    .shadow_we_o        (shadow_we),
+    .shadow_row_o       (shadow_row),
     .starved_o,
     .slice_ready_o,
     .slice_take_i,
-    .error_o      (loader_error),
-    .error_row_o  (loader_error_row)
+    .error_o            (loader_error),
+    .error_row_o        (loader_error_row)
   );
 
   npu_drain #(
@@ -183,28 +197,34 @@ module npu_matrix_unit #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .cmd_i,
-    .start_i       (start && cmd_i.drain),
-    .busy_o        (drain_busy_o),
+    .common_scale_i    (cmd_i.common_scale),
+    .group_channels_i  (cmd_i.group_channels),
+    .param_row_i       (cmd_i.param_row),
+    .param_group_rows_i(cmd_i.param_group_rows),
+    .channels_i        (cmd_i.channels),
+    .groups_i          (cmd_i.groups),
+    .positions_i       (cmd_i.positions),
+    .start_i           (start && cmd_i.drain),
+    .busy_o            (drain_busy_o),
     .tile_end_i,
     .tile_half_i,
     .tile_size_i,
     .half_free_o,
-    .row_valid_o   (record_valid),
-    .row_ready_i   (record_ready),
-    .row_addr_o    (record_row),
-    .record_we_o   (record_we),
-    .record_row_o  (record_place),
-    .read_o        (drain_read),
-    .read_half_o   (drain_half),
-    .read_index_o  (drain_index),
-    .room_i        (result_room_i),
+    .row_valid_o       (record_valid),
+    .row_ready_i       (record_ready),
+    .row_addr_o        (record_row),
+    .record_we_o       (record_we),
+    .record_row_o      (record_place),
+    .read_o            (drain_read),
+    .read_half_o       (drain_half),
+    .read_index_o      (drain_index),
+    .room_i            (result_room_i),
     .result_valid_o,
     .result_chunk_o,
     .result_last_o,
     .result_strb_o,
-    .error_o       (drain_error),
-    .error_row_o   (drain_error_row)
+    .error_o           (drain_error),
+    .error_row_o       (drain_error_row)
   );
 
   // Lane l of all takes byte l of each vector of a window.
@@ -239,7 +259,7 @@ module npu_matrix_unit #(
       .shadow_row_i (shadow_row),
       .record_we_i  (record_we),
       .record_row_i (record_place),
-      .records_o    (records[72*Lanes*c+:72*Lanes]),
+      .records_o    (records[RecordBits*Lanes*c+:RecordBits*Lanes]),
       .load_i,
       .load_data_i  (operand_i),
       .shift_i,
@@ -258,7 +278,7 @@ module npu_matrix_unit #(
       .drain_read_i (drain_read),
       .drain_half_i (drain_half),
       .drain_index_i(drain_index),
-      .drain_sums_o (sums[32*Lanes*c+:32*Lanes])
+      .drain_sums_o (sums[SumBits*Lanes*c+:SumBits*Lanes])
     );
   end
 
@@ -279,5 +299,10 @@ module npu_matrix_unit #(
 
   logic unused_rows;  // those of cores without tables
   assign unused_rows = ^row_data;
+
+  // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
+  // one that nothing reads.
+  logic unused_fields;
+  assign unused_fields = ^cmd_i;
 endmodule : npu_matrix_unit
 `default_nettype wire

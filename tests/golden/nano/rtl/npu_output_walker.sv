@@ -8,7 +8,13 @@ module npu_output_walker #(
 ) (
   input  wire         clk_i,
   // the running command; start_i goes to its first position
-  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire  [7:0]  opcode_i,
+  input  wire  [23:0] out_x_step_i,
+  input  wire  [15:0] out_w_i,
+  input  wire  [23:0] positions_i,
+  input  wire  [23:0] out_base_i,
+  input  wire  [23:0] out_row_step_i,
+  input  wire  [15:0] out_group_step_i,
   input  wire         start_i,
   // address of the current position's first channel; step_i goes to the next position
   input  wire         step_i,
@@ -21,40 +27,37 @@ module npu_output_walker #(
   logic [23:0] address_q, row_address_q, group_address_q, x_step;
   logic        is_linear, column_last, group_last;
 
-  assign is_linear   = !npu_isa_pkg::is_walk(cmd_i.opcode);
-  assign x_step      = is_linear ? 24'(PostWidth) : cmd_i.out_x_step;
-  assign column_last = column_q + 16'd1 == cmd_i.out_w;
+  assign is_linear   = !npu_isa_pkg::is_walk(opcode_i);
+  assign x_step      = is_linear ? 24'(PostWidth) : out_x_step_i;
+  assign column_last = column_q + 16'd1 == out_w_i;
   assign group_last  = left_q == 24'd1;
 
   always_ff @(posedge clk) begin
     if (start_i) begin
       column_q        <= '0;
-      left_q          <= cmd_i.positions;
-      address_q       <= cmd_i.out_base;
-      row_address_q   <= cmd_i.out_base;
-      group_address_q <= cmd_i.out_base;
+      left_q          <= positions_i;
+      address_q       <= out_base_i;
+      row_address_q   <= out_base_i;
+      group_address_q <= out_base_i;
     end else if (step_i) begin
-      left_q <= group_last ? cmd_i.positions : left_q - 24'd1;
+      left_q <= group_last ? positions_i : left_q - 24'd1;
       if (!column_last && !group_last) begin
         column_q  <= column_q + 16'd1;
         address_q <= address_q + x_step;
       end else if (!group_last) begin
         column_q      <= '0;
-        address_q     <= row_address_q + cmd_i.out_row_step;
-        row_address_q <= row_address_q + cmd_i.out_row_step;
+        address_q     <= row_address_q + out_row_step_i;
+        row_address_q <= row_address_q + out_row_step_i;
       end else begin
         column_q        <= '0;
-        address_q       <= group_address_q + 24'(cmd_i.out_group_step);
-        row_address_q   <= group_address_q + 24'(cmd_i.out_group_step);
-        group_address_q <= group_address_q + 24'(cmd_i.out_group_step);
+        address_q       <= group_address_q + 24'(out_group_step_i);
+        row_address_q   <= group_address_q + 24'(out_group_step_i);
+        group_address_q <= group_address_q + 24'(out_group_step_i);
       end
     end
   end
 
   assign address_o = address_q;
-
-  logic unused_cmd;
-  assign unused_cmd = ^cmd_i;
 
   npu_clock_gate u_gate (
     .clk_i,

@@ -197,8 +197,8 @@ module npu_pe #(
   logic                    sums_room, sums_valid, sums_last, table_valid, table_ready;
   logic [ChunkW-1:0]       sums_chunk;
   logic [PostWidth-1:0]    sums_strb;
-  logic [32*PostWidth-1:0] sums;
-  logic [72*PostWidth-1:0] records;
+  logic [npu_isa_pkg::SumBits*PostWidth-1:0] sums;
+  logic [npu_isa_pkg::ParameterRecordBits*PostWidth-1:0] records;
   logic [8*RowBytes-1:0]   table_data;
   logic                    core_write_ready;
 

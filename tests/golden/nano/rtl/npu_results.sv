@@ -14,6 +14,8 @@ module npu_results #(
   parameter int unsigned PeLanes    = 16,      // lanes of all cores of the PE
   parameter int unsigned PostWidth  = 4,       // units.postprocess_width: bytes of a write
   parameter int unsigned WriteDepth = 12,      // results from post-processing to PE memory
+  localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
+  localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
   localparam int unsigned Chunks    = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW    = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned ByteW     = $clog2(WordBytes) + 1
@@ -31,8 +33,8 @@ module npu_results #(
   input  wire  [ChunkW-1:0]      sums_chunk_i,
   input  wire                    sums_last_i,    // last chunk of its position
   input  wire  [PostWidth-1:0]   sums_strb_i,
-  input  wire  [32*PostWidth-1:0] sums_i,
-  input  wire  [72*PostWidth-1:0] records_i,
+  input  wire  [SumBits*PostWidth-1:0] sums_i,
+  input  wire  [RecordBits*PostWidth-1:0] records_i,
   output logic                   sums_room_o,
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,
@@ -111,10 +113,16 @@ module npu_results #(
     .PostWidth(PostWidth)
   ) u_walker (
     .clk_i,
-    .cmd_i,
+    .opcode_i        (cmd_i.opcode),
+    .out_x_step_i    (cmd_i.out_x_step),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .out_base_i      (cmd_i.out_base),
+    .out_row_step_i  (cmd_i.out_row_step),
+    .out_group_step_i(cmd_i.out_group_step),
     .start_i,
-    .step_i   ((sums_valid_i && sums_last_i) || buffer_go),
-    .address_o(position_address)
+    .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    .address_o       (position_address)
   );
 
   assign buffer_go = buffer_valid && (is_lookup ? lookup_ready_i : post_ready && vector_room);
@@ -225,5 +233,10 @@ module npu_results #(
   end
 
   assign busy_o = buffer_valid || post_busy || flight_q != '0;
+
+  // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
+  // one that nothing reads.
+  logic unused_fields;
+  assign unused_fields = ^cmd_i;
 endmodule : npu_results
 `default_nettype wire

@@ -350,7 +350,8 @@ module npu_sequencer #(
   assign stage_index_o = stage_index_q;
   assign error_o       = active_q && open && out_of_memory;
 
-  // The names of reserved bits depend on the features, so they cannot be listed.
+  // The loops read most fields. The others cannot be listed, as the names of reserved bits depend
+  // on the features: generator.Command.HardwareReadsEveryField finds a field that nothing reads.
   logic unused_fields;
   assign unused_fields = ^{cmd_i, k0, k0_last};
 endmodule : npu_sequencer

@@ -26,7 +26,17 @@ module npu_weight_loader #(
   input  wire               rst_ni,
   input  wire               clear_i,
   // the running command; start_i begins it (only for MATMUL and WINDOW)
-  input  wire npu_isa_pkg::compute_command_t cmd_i,
+  input  wire               follow_i,
+  input  wire  [5:0]        wait1_id_i,
+  input  wire  [23:0]       wait1_count_i,
+  input  wire  [23:0]       weight_row_i,
+  input  wire               packed_weights_i,
+  input  wire  [15:0]       k0_count_i,
+  input  wire  [7:0]        k1_count_i,
+  input  wire  [7:0]        k2_count_i,
+  input  wire  [15:0]       groups_i,
+  input  wire  [23:0]       positions_i,
+  input  wire  [23:0]       weight_group_rows_i,
   input  wire               start_i,
   input  wire  [Barriers*CountW-1:0] barrier_counts_i,  // barrier 0 in the low bits
   // core memory row port
@@ -57,18 +67,18 @@ module npu_weight_loader #(
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
 
-  // Counts only grow, so one that is a cycle old is on the safe side. cmd_i stands from the cycle
+  // Counts only grow, so one that is a cycle old is on the safe side. Fields stand from the cycle
   // of start_i on, in which no row is requested yet.
   always_comb begin
     count = '0;
-    if (cmd_i.follow) begin
+    if (follow_i) begin
       for (int unsigned b = 0; b < Barriers; b++) begin
-        count = count | (barrier_counts_i[CountW*b+:CountW] & {CountW{32'(cmd_i.wait1_id) == b}});
+        count = count | (barrier_counts_i[CountW*b+:CountW] & {CountW{32'(wait1_id_i) == b}});
       end
     end
   end
-  assign bytes   = count - cmd_i.wait1_count;
-  assign arrived = !cmd_i.follow || row_q - cmd_i.weight_row <= 24'(arrived_q);
+  assign bytes   = count - wait1_count_i;
+  assign arrived = !follow_i || row_q - weight_row_i <= 24'(arrived_q);
 
   // The gated clock is all the enable that it needs.
   always_ff @(posedge clk) begin
@@ -83,13 +93,13 @@ module npu_weight_loader #(
   assign grant         = row_valid_o && row_ready_i;
   assign slice_grant   = grant;
   assign tile_done     = slices_done;
-  assign row_last      = slice_row_q == (cmd_i.packed_weights ? SliceW'(PackedRows - 1)
+  assign row_last      = slice_row_q == (packed_weights_i ? SliceW'(PackedRows - 1)
                                                               : SliceW'(SliceRows - 1));
-  assign k0_last       = k0_q + 16'd1 == cmd_i.k0_count;
-  assign k1_last       = k1_q + 8'd1 == cmd_i.k1_count;
-  assign k2_last       = k2_q + 8'd1 == cmd_i.k2_count;
+  assign k0_last       = k0_q + 16'd1 == k0_count_i;
+  assign k1_last       = k1_q + 8'd1 == k1_count_i;
+  assign k2_last       = k2_q + 8'd1 == k2_count_i;
   assign tile_last     = positions_left_q <= 24'(Accumulators);
-  assign group_last    = group_q + 16'd1 == cmd_i.groups;
+  assign group_last    = group_q + 16'd1 == groups_i;
 
   always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
@@ -112,12 +122,12 @@ module npu_weight_loader #(
     if (grant) shadow_row_q <= slice_row_q;
     if (start_i) begin
       slice_row_q <= '0;
-      row_q       <= cmd_i.weight_row;
-      group_row_q <= cmd_i.weight_row;
+      row_q       <= weight_row_i;
+      group_row_q <= weight_row_i;
       k0_q        <= '0;
       k1_q        <= '0;
       k2_q        <= '0;
-      positions_left_q <= cmd_i.positions;
+      positions_left_q <= positions_i;
       group_q     <= '0;
     end else begin
       if (grant) row_q <= row_q + 24'd1;
@@ -128,13 +138,13 @@ module npu_weight_loader #(
         if (k0_last && k1_last) k2_q <= k2_last ? '0 : k2_q + 8'd1;
         if (tile_done) begin
           // The same slices again for the next tile, or on to the next group.
-          positions_left_q <= tile_last ? cmd_i.positions
+          positions_left_q <= tile_last ? positions_i
                                         : positions_left_q - 24'(Accumulators);
           row_q  <= group_row_q;
           if (tile_last) begin
             group_q     <= group_q + 16'd1;
-            row_q       <= group_row_q + cmd_i.weight_group_rows;
-            group_row_q <= group_row_q + cmd_i.weight_group_rows;
+            row_q       <= group_row_q + weight_group_rows_i;
+            group_row_q <= group_row_q + weight_group_rows_i;
           end
         end
       end
@@ -142,7 +152,7 @@ module npu_weight_loader #(
   end
 
   assign clock_runs = !rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
-                      shadow_we_q || (active_q && cmd_i.follow);
+                      shadow_we_q || (active_q && follow_i);
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
@@ -150,9 +160,6 @@ module npu_weight_loader #(
   assign slice_ready_o = ready_q;
   assign error_o       = active_q && out_of_memory;
   assign error_row_o   = row_q;
-
-  logic unused_cmd;
-  assign unused_cmd = ^cmd_i;
 
   npu_clock_gate u_gate (
     .clk_i,
