@@ -12,6 +12,7 @@ packages=(
   z3                                                  # proofs, with yosys-smtbmc of yosys
   gcc-riscv64-unknown-elf                             # bare-metal driver and firmware
   clang-format                                        # make format, make check
+  libxml2-utils device-tree-compiler                  # tests of the descriptions of an emission
 )
 
 missing=()

@@ -47,7 +47,7 @@ void AddEmitCommand(CommandLine& line) {
   command.Flag("--force", &options->force, "overwrite generated files even if edited");
   command.Footer(
       "Example: npugen emit specs/edge.yaml -o out\n"
-      "Then:    cd out && verilator --lint-only -Wall -f filelist.f\n"
+      "Then:    cd out && verilator --lint-only -Wall --top-module npu_top -f filelist.f\n"
       "All files are written, or none.");
   command.OnRun([options] { return EmitToFolder(*options); });
 }

@@ -11,9 +11,11 @@
 #include "generator/emit/config_package.h"
 #include "generator/emit/constraints.h"
 #include "generator/emit/documents.h"
+#include "generator/emit/integration.h"
 #include "generator/emit/isa_package.h"
 #include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
+#include "generator/emit/register_formats.h"
 #include "generator/emit/register_header.h"
 #include "generator/emit/specialize.h"
 #include "generator/emit/sv_writer.h"
@@ -23,24 +25,40 @@
 namespace npugen {
 namespace {
 
-/// Packages first, as every tool needs them; then modules by name. Headers are found by path.
-std::string FileList(const Plan& plan, const FileSet& files) {
-  std::string packages;
-  std::string modules;
-  bool has_headers = false;
+/// Headers, then packages, as every tool needs them; then modules by name.
+std::vector<std::string> Sources(const FileSet& files) {
+  std::vector<std::string> headers;
+  std::vector<std::string> packages;
+  std::vector<std::string> modules;
   for (const auto& [path, text] : files) {
-    if (path.ends_with("_pkg.sv")) {
-      packages += path + '\n';
+    if (path.ends_with(".svh")) {
+      headers.push_back(path);
+    } else if (path.ends_with("_pkg.sv")) {
+      packages.push_back(path);
     } else if (path.ends_with(".sv")) {
-      modules += path + '\n';
+      modules.push_back(path);
     }
-    has_headers |= path.ends_with(".svh");
+  }
+  headers.insert(headers.end(), packages.begin(), packages.end());
+  headers.insert(headers.end(), modules.begin(), modules.end());
+  return headers;
+}
+
+/// What all simulators and synthesis tools take after -f: files in order, and where headers are.
+std::string FileList(const Plan& plan, const std::vector<std::string>& sources) {
+  std::string list;
+  bool has_headers = false;
+  for (const std::string& source : sources) {
+    if (source.ends_with(".svh")) {
+      has_headers = true;
+    } else {
+      list += source + '\n';
+    }
   }
   return fmt::format(
-      "// {}\n// {}\n// Use: verilator --lint-only -Wall -f filelist.f\n"
-      "--top-module {}\n{}{}{}",
-      kLicenseLine, GeneratedBanner(Origin(plan.config.name, plan.config.hash)), kTopModule,
-      has_headers ? "+incdir+rtl\n" : "", packages, modules);
+      "// {}\n// {}\n// Use: verilator --lint-only -Wall --top-module npu_top -f filelist.f\n{}{}",
+      kLicenseLine, GeneratedBanner(Origin(plan.config.name, plan.config.hash)),
+      has_headers ? "+incdir+rtl\n" : "", list);
 }
 
 std::string Manifest(const Plan& plan, const FileSet& files) {
@@ -93,7 +111,16 @@ Result<FileSet> Emit(const Plan& plan) {
   files["constraints/npu.sdc"] = EmitConstraints(plan);
   files["docs/registers.md"] = EmitRegisterDocument(plan);
   files["docs/commands.md"] = EmitCommandDocument(plan);
-  files["filelist.f"] = FileList(plan, files);
+  const std::vector<std::string> sources = Sources(files);
+  files["filelist.f"] = FileList(plan, sources);
+  files["README.md"] = EmitGuide(plan);
+  files[fmt::format("ip/{}.core", plan.config.name)] = EmitFuseSocCore(plan, sources);
+  files["ip/npu.xml"] = EmitIpXact(plan, sources);
+  files["ip/npu.rdl"] = EmitSystemRdl(plan);
+  files["ip/npu.svd"] = EmitSvd(plan);
+  files["ip/npugen,npu.yaml"] = EmitDeviceTreeBinding(plan);
+  files["ip/npu.dts"] = EmitDeviceTree(plan);
+  files.merge(EmitCompanions());
   files[std::string(kManifestName)] = Manifest(plan, files);
   return files;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The hand-written RTL, embedded at build time so that the program needs no source tree.
+// Files embedded at build time so that the program needs no source tree: the hand-written RTL, and
+// what an emission carries beside it.
 #pragma once
 
 #include <span>
@@ -7,13 +8,16 @@
 
 namespace npugen {
 
-/// One file of rtl/.
+/// One embedded file.
 struct RtlSource {
-  std::string_view name;  ///< file name; the stem is the module's name
+  std::string_view name;  ///< file name; for RTL the stem is the module's name
   std::string_view text;
 };
 
 /// All files of rtl/ and its folders, by name in each folder.
 std::span<const RtlSource> RtlLibrary();
+
+/// Driver, firmware example and documents, named by their paths in an emission.
+std::span<const RtlSource> CompanionLibrary();
 
 }  // namespace npugen

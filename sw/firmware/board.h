@@ -10,8 +10,11 @@
   0x10010000  // clock cycles of the NPU, low half (reading it latches the high half)
 #define BOARD_TIMER_HI 0x10010004     // high half
 #define BOARD_EXIT 0x10010008         // a write ends the emulation
+#define BOARD_CONSOLE 0x1001000C      // a byte that is written is printed
+#define BOARD_FLASH 0x20000000        // read only: network and inputs (example/flash.h)
 #define BOARD_MEMORY_BASE 0x80000000  // code, data and stack of the firmware
 #define BOARD_MAILBOX 0x80040000      // struct board_mailbox
+#define BOARD_HEAP 0x80100000         // free for buffers
 
 #define BOARD_MAILBOX_MAGIC 0x584F424D  // the bytes "MBOX"
 

@@ -20,11 +20,11 @@ case $mode in
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
-    cd "$work/out" && verilator --lint-only -Wall --assert -f filelist.f
+    cd "$work/out" && verilator --lint-only -Wall --assert --top-module npu_top -f filelist.f
     ;;
   synthesis)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
-    cd "$work/out" && verilator --lint-only -Wall -DSYNTHESIS -f filelist.f
+    cd "$work/out" && verilator --lint-only -Wall -DSYNTHESIS --top-module npu_top -f filelist.f
     ;;
   words)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

@@ -36,8 +36,9 @@ void EmitAndLint(const NpuConfig& config) {
   const auto written = WriteFolder(*files, folder.string(), true);
   ASSERT_TRUE(written.ok()) << ErrorText(written);
   const std::string log = (folder / "lint.log").string();
-  const Result<int> status =
-      RunProcess({"verilator", "--lint-only", "-Wall", "-f", "filelist.f"}, folder.string(), log);
+  const Result<int> status = RunProcess(
+      {"verilator", "--lint-only", "-Wall", "--top-module", "npu_top", "-f", "filelist.f"},
+      folder.string(), log);
   ASSERT_TRUE(status.ok()) << ErrorText(status);
   EXPECT_EQ(*status, 0) << "see " << log;
   if (*status == 0) std::filesystem::remove_all(folder);
