@@ -165,6 +165,7 @@ std::string EmitGuide(const Plan& plan) {
       "`driver/npu_driver.h` says how: fill in `struct npu_platform`, then npu_init(), "
       "npu_program_check(), npu_submit(), npu_wait(). `npugen compile` writes program files for "
       "this configuration; others are refused by their hash.");
+  out.pop_back();  // the blank line behind the last paragraph
   return out;
 }
 

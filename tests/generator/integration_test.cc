@@ -272,7 +272,7 @@ TEST(Descriptions, NameTheSources) {
     if (path.ends_with(".sv")) in_core.insert(path.substr(3));
   }
   EXPECT_EQ(in_core, listed);
-  EXPECT_EQ(core["targets"]["lint"]["toplevel"].as<std::string>(), "npu_top");
+  EXPECT_EQ(core["targets"]["default"]["toplevel"].as<std::string>(), "npu_top");
   const std::string xml = emission.files().at("ip/npu.xml");
   for (const std::string& path : listed) {
     EXPECT_NE(xml.find(fmt::format("<ipxact:name>../{}</ipxact:name>", path)), std::string::npos);
