@@ -237,6 +237,7 @@ std::string EmitDotProducts(uint32_t simd, std::string_view origin) {
   sv.Line("`endif");
   sv.Line("`endif");
   sv.Line("`ifdef NPU_DOT_PRODUCTS_TREE").In();
+  sv.Line("`undef NPU_DOT_PRODUCTS_TREE");
   PrintTree(sv, simd);
   sv.Out().Line("`else").In();
   sv.Line("logic [RowW:0] sum;");
