@@ -42,7 +42,8 @@ struct NpuConfig {
   uint32_t lanes = 16;                     ///< lanes per core ("L"), 1..128
   uint32_t accumulators = 16;              ///< accumulator entries per lane and half ("T"), 2..256
   // lane:
-  uint32_t simd = 16;  ///< MACs per lane and cycle ("S"), 1..64
+  uint32_t simd = 16;        ///< MACs per lane and cycle ("S"), 1..64
+  uint32_t lane_stages = 1;  ///< cycles from operands to the written sum, 1..2
 
   // controller: entries
   uint32_t instruction_entries = 256;  ///< 16-byte command entries held by the fetch unit
@@ -59,7 +60,7 @@ struct NpuConfig {
 
   /// FNV-1a (64 bit) of the canonical text of all values above but those that change nothing but
   /// the implementation or its host: `name`, `clock_hz`, `clock_gating`, `watchdog`,
-  /// `memory_clear`.
+  /// `memory_clear`, `lane_stages`.
   uint64_t hash = 0;
 
   /// What its registers show.

@@ -104,8 +104,8 @@ void PrintTree(SvWriter& sv, uint32_t simd) {
   const DotTree tree = MakeDotTree(simd);
   TreePrinter printer(sv);
   sv.Line(fmt::format("if (Simd != {}) begin : gen_bad_simd", simd));
-  sv.Line(
-      fmt::format("  $error(\"npu_dot_products: the tree of this file is for {} products\");", simd));
+  sv.Line(fmt::format("  $error(\"npu_dot_products: the tree of this file is for {} products\");",
+                      simd));
   sv.Line("end");
   sv.Blank();
   PrintRows(sv, printer, simd);
@@ -134,8 +134,7 @@ void PrintTree(SvWriter& sv, uint32_t simd) {
          fmt::format(".carry_o({})", adders.carry)});
   }
   sv.Blank();
-  const std::string top =
-      tree.top.empty() ? "1'b0" : fmt::format("|{}", printer.Bits(tree.top));
+  const std::string top = tree.top.empty() ? "1'b0" : fmt::format("|{}", printer.Bits(tree.top));
   printer.Assign("first_o", fmt::format("{{{}, {}}}", top, printer.Bits(tree.first)));
   printer.Assign("second_o", printer.Bits(tree.second));
 }
@@ -212,7 +211,8 @@ DotTree MakeDotTree(uint32_t simd) {
 
 std::string EmitDotProducts(uint32_t simd, std::string_view origin) {
   SvWriter sv(
-      "Signed products of slots and weights, added up to two rows that are still to be added: their "
+      "Signed products of slots and weights, added up to two rows that are still to be added: "
+      "their "
       "sum is first_o + second_o - 2^RowW.",
       origin);
   sv.Line("//");

@@ -3,9 +3,9 @@
 // taken (carry save).
 //
 // Each weight is four radix-4 Booth digits (-2..2), each digit a row of nine bits: the operand once
-// or twice, inverted for a negative digit, its sign inverted so that it counts positively. Constants
-// make up for both. Full adders then replace three bits of a column by two of the same sum; they
-// take the bits that are there first, as the library's full adder is slow and cheap.
+// or twice, inverted for a negative digit, its sign inverted so that it counts positively.
+// Constants make up for both. Full adders then replace three bits of a column by two of the same
+// sum; they take the bits that are there first, as the library's full adder is slow and cheap.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +34,16 @@ struct DotAdders {
 };
 
 /// A sum of nonnegative bits: the products plus 2^width, which takes no more than width + 1 bits.
-/// Columns 0 .. width - 1 have been added down to two rows. Of the bits of weight 2^width at most one
-/// is set: those products whose sum is not negative.
+/// Columns 0 .. width - 1 have been added down to two rows. Of the bits of weight 2^width at most
+/// one is set: those products whose sum is not negative.
 struct DotTree {
   uint32_t width = 0;
-  TreeColumns inputs;                ///< bits of weight 2^column: of the vectors `row` and `carry_in`
-  std::vector<bool> ones;            ///< columns that hold a one besides
-  std::vector<DotAdders> adders;     ///< each after those whose results it takes
+  TreeColumns inputs;             ///< bits of weight 2^column: of the vectors `row` and `carry_in`
+  std::vector<bool> ones;         ///< columns that hold a one besides
+  std::vector<DotAdders> adders;  ///< each after those whose results it takes
   std::vector<TreeBit> first, second;  ///< the rows, by column; an empty vector name is a zero
-  std::vector<TreeBit> top;          ///< bits of weight 2^width
-  double latest = 0;                 ///< when the last bit is there, in units of two gates
+  std::vector<TreeBit> top;            ///< bits of weight 2^width
+  double latest = 0;                   ///< when the last bit is there, in units of two gates
 };
 
 /// The tree for `simd` products, 1..kMaxDotProducts.

@@ -6,10 +6,15 @@
 // Binary: slots and weights are bits of value +1 and -1, and only bytes with valid_i count.
 //
 //@ endif
+// With two stages the products are taken in the cycle of fire_i, and sum_i is added in the next one.
+//
 // The synthesis view of npu_dot_tile instantiates it per lane, so that it is mapped once.
 module npu_dot_lane #(
-  parameter int unsigned Simd = 16  //@ = lane.simd  -- products, 1..64
+  parameter int unsigned Simd   = 16,  //@ = lane.simd  -- products, 1..64
+  parameter int unsigned Stages = 1    //@ = lane.stages  -- 1 or 2
 ) (
+  input  wire               clk_i,
+  input  wire               fire_i,
   input  wire  [8*Simd-1:0] slots_i,
   input  wire  [8*Simd-1:0] weights_i,
   //@ if units.bnn.enabled
@@ -24,8 +29,8 @@ module npu_dot_lane #(
   // weight count too much (npu_dot_products).
   localparam int unsigned RowW = $clog2(21760 * Simd);
 
-  logic [RowW:0]   first;
-  logic [RowW-1:0] second;
+  logic [RowW:0]   first, first_row;    // of the products, to be added
+  logic [RowW-1:0] second, second_row;
 
   //@ if units.bnn.enabled
   localparam int unsigned CountW = $clog2(8 * Simd + 1);
@@ -59,6 +64,24 @@ module npu_dot_lane #(
     //@ unless units.bnn.enabled: .second_o(second)
   );
 
+  if (Stages > 1) begin : gen_rows
+    logic [RowW:0]   first_q;
+    logic [RowW-1:0] second_q;
+    always_ff @(posedge clk_i) begin
+      if (fire_i) begin
+        first_q  <= first;
+        second_q <= second;
+      end
+    end
+    assign first_row  = first_q;
+    assign second_row = second_q;
+  end else begin : gen_at_once
+    assign first_row  = first;
+    assign second_row = second;
+    logic unused_clk;
+    assign unused_clk = clk_i ^ fire_i;
+  end
+
   // Both rows and the old sum become two rows. -2^RowW is a one in each column from RowW on.
   logic [31:0] save, carry;
   logic        unused_carry;
@@ -66,15 +89,15 @@ module npu_dot_lane #(
   npu_full_adder #(
     .Width(RowW)
   ) u_add (
-    .a_i    (first[RowW-1:0]),
-    .b_i    (second),
+    .a_i    (first_row[RowW-1:0]),
+    .b_i    (second_row),
     .c_i    (sum_i[RowW-1:0]),
     .sum_o  (save[RowW-1:0]),
     .carry_o(carry[RowW:1])
   );
   assign carry[0]        = 1'b0;
-  assign save[RowW]      = sum_i[RowW] ~^ first[RowW];
-  assign carry[RowW+1]   = sum_i[RowW] | first[RowW];
+  assign save[RowW]      = sum_i[RowW] ~^ first_row[RowW];
+  assign carry[RowW+1]   = sum_i[RowW] | first_row[RowW];
   assign save[31:RowW+1] = ~sum_i[31:RowW+1];
   assign carry[31:RowW+2] = sum_i[30:RowW+1];
   assign unused_carry    = sum_i[31];

@@ -141,9 +141,8 @@ TEST(DotTree, AddsEveryProduct) {
   const DotTree tree = MakeDotTree(1);
   for (int slot = -128; slot < 128; slot += 5) {
     for (int weight = -128; weight < 128; ++weight) {
-      ASSERT_EQ(
-          Evaluation(tree, {static_cast<int8_t>(slot)}, {static_cast<int8_t>(weight)}).Sum(),
-          slot * weight);
+      ASSERT_EQ(Evaluation(tree, {static_cast<int8_t>(slot)}, {static_cast<int8_t>(weight)}).Sum(),
+                slot * weight);
     }
   }
 }
@@ -200,13 +199,11 @@ void Simulate(const std::vector<uint32_t>& sizes, const std::string& view) {
   EXPECT_EQ(result.status, 0) << view << result.out << result.err;
 }
 
-TEST(DotProducts, SimulationViewAdds) {
-  Simulate({1, 3, 16, 64}, "");
-}
+TEST(DotProducts, SimulationViewAdds) { Simulate({1, 3, 16}, ""); }
 
 TEST(DotProducts, SynthesisViewsAdd) {
   for (const char* target : kTargets) {
-    Simulate({1, 3, 4, 8, 16, 37}, fmt::format("-DSYNTHESIS -D{}", target));
+    Simulate({1, 3, 16}, fmt::format("-DSYNTHESIS -D{}", target));
   }
 }
 
