@@ -11,7 +11,7 @@
 // are not active hold their slots, and their sums stay.
 //@ endif
 //
-// The sums follow the registers combinationally in the cycle in which fire_i is set; with two stages
+// The sums follow the registers combinationally in the cycle in which fire_i is set; with 2 stages
 // sum_i, clear_i and sum_o are those of the next cycle.
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the

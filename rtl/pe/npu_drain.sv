@@ -3,7 +3,7 @@
 // Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each
 // group's parameter records before its first result.
 //
-// A tile is announced with its last grant; the sums are complete three cycles later, with two stages
+// A tile is announced with its last grant; the sums are complete three cycles later, with 2 stages
 // of the lanes four. A half is busy from the announcement until its last result has been read.
 `include "npu_assert.svh"
 module npu_drain #(
