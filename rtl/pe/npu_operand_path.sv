@@ -12,6 +12,7 @@ module npu_operand_path #(
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
   //@ if units.bnn.enabled
+  parameter int unsigned Stages       = 1,       //@ = lane.stages
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   parameter int unsigned SkipSlices   = 32,      //@ = units.bnn.skip_slices  -- that a window holds
   localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
@@ -120,6 +121,7 @@ module npu_operand_path #(
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
     //@ if units.bnn.enabled
+    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     //@ endif
     .Ports       (Ports)

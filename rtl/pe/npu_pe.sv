@@ -18,6 +18,7 @@ module npu_pe #(
   parameter int unsigned CoreBankBytes = 16,     //@ = core.bank_width
   parameter int unsigned Lanes        = 16,      //@ = core.lanes  -- per core
   parameter int unsigned Simd         = 16,      //@ = lane.simd
+  parameter int unsigned Stages       = 1,       //@ = lane.stages
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
@@ -164,6 +165,9 @@ module npu_pe #(
     .MemBytes    (PeMemBytes),
     .WordBytes   (PeWordBytes),
     .Simd        (Simd),
+    //@ if units.bnn.enabled
+    .Stages      (Stages),
+    //@ endif
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
     //@ if units.bnn.enabled
@@ -246,6 +250,7 @@ module npu_pe #(
     .CoreBankBytes(CoreBankBytes),
     .Lanes        (Lanes),
     .Simd         (Simd),
+    .Stages       (Stages),
     .Accumulators (Accumulators),
     .PostWidth    (PostWidth),
     .WordBytes    (PeWordBytes),

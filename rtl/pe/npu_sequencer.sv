@@ -24,6 +24,7 @@ module npu_sequencer #(
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
   //@ if units.bnn.enabled
+  parameter int unsigned Stages       = 1,       //@ = lane.stages  -- of a sum
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
@@ -348,7 +349,10 @@ module npu_sequencer #(
     // The last sums of the first plane decide what the second pass does; and a lane may come back
     // to its last sum in the next slice.
     if (!rst_ni || clear_i || start_i) settle_q <= '0;
-    else if (skipping && plane_end) settle_q <= 2'd2;
+    else if (skipping && plane_end) settle_q <= 2'(Stages + 1);
+    else if (Stages > 1 && plane_end && cmd_i.gated && tile_size <= 24'd2) begin
+      settle_q <= (tile_size == 24'd1) ? 2'd2 : 2'd1;  // its first sum decides in two cycles
+    end
     else if (skip_pass && pass_end) settle_q <= 2'd1;
     else if (settle_q != '0) settle_q <= settle_q - 2'd1;
   end

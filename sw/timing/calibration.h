@@ -41,8 +41,8 @@ struct Calibration {
   // bytes are seen in the barrier.
   uint32_t follow_delay = 1;
   // npu_sequencer to npu_drain: delay1_q, delay2_q and u_tiles: first result of a tile can be
-  // issued this many cycles after the tile's last grant.
-  uint32_t drain_delay = 3;
+  // issued this many cycles and one for each of lane.stages after the tile's last grant.
+  uint32_t drain_delay = 2;
   // npu_drain: record_we_q and records_valid_q: first result of a group this many cycles after the
   // cycle behind its last record row.
   uint32_t record_delay = 1;

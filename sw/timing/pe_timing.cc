@@ -325,8 +325,8 @@ void PeTiming::FinishTile(uint64_t end) {
       drains_.erase(drains_.begin());
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
-    drains_.push_back({end + kCalibration.drain_delay, tile_size_ * chunks, half_, group_,
-                       FirstPosition(), chunks, records, 0, 0, 0});
+    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages, tile_size_ * chunks,
+                       half_, group_, FirstPosition(), chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();
