@@ -3,13 +3,12 @@
 // PE memory: banked, byte-addressed activation memory with unaligned vector ports for compute and
 // an aligned port for the bus side.
 //
-// Word w (address / WordBytes) is in line w / Banks, and each line begins in a bank of its own
-// (Skew*), so that rows of an image one below the other are in different banks for most widths. A
-// vector access touches the bank of its first word and, when it crosses a word, the next one. Each
-// bank serves one access per cycle, in this order: compute reads, compute write, bus write, bus
-// read. A bus access refused MaxWait times goes first. Every access is granted whole or not at all,
-// and a compute read only if those of all ports before it that ask are granted too; reads of the
-// same word share it. Word numbers beyond the memory wrap; the requesters check bounds.
+// Where a word (address / WordBytes) lies says npu_bank_map. A vector access touches the bank of its
+// first word and, when it crosses a word, the next one. Each bank serves one access per cycle, in
+// this order: compute reads, compute write, bus write, bus read. A bus access refused MaxWait times
+// goes first. Every access is granted whole or not at all. Compute reads come as groups of vectors
+// of which no two read different rows of a bank (npu_fetch_queue). Word numbers beyond the memory
+// wrap; the requesters check bounds.
 //
 // Compute writes wait in a buffer from which one whose banks are free leaves per cycle, in any
 // order; when few entries are free, writes go before reads.
@@ -22,15 +21,25 @@ module npu_pe_memory #(
   parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- bytes of a write
   parameter int unsigned Ports     = 4,       //@ = units.window_ports  -- compute reads per cycle
   parameter int unsigned Writes    = 12,      // compute writes that can wait, at least 4
-  parameter int unsigned MaxWait   = 8        // refusals after which a bus access goes first
+  parameter int unsigned MaxWait   = 8,       // refusals after which a bus access goes first
+  localparam int unsigned OffsetW  = $clog2(WordBytes),
+  localparam int unsigned BankW    = $clog2(Banks),
+  localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
+  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                     clk_i,
   input  wire                     rst_ni,
   // compute reads: WordBytes bytes from any byte address; data in the cycle after the grant, else 0
-  input  wire  [Ports-1:0]        read_valid_i,
-  output logic [Ports-1:0]        read_ready_o,
-  input  wire  [24*Ports-1:0]     read_addr_i,
-  input  wire  [Ports-1:0]        read_two_i,    // the access crosses into the next word
+  input  wire                     read_valid_i,
+  output wire                     read_ready_o,
+  input  wire  [Banks-1:0]        read_mask_i,   // banks that the vectors touch
+  input  wire  [Ports-1:0]        read_inside_i, // vectors that are read
+  input  wire  [Ports-1:0]        read_two_i,    // and cross into the next word
+  input  wire  [BankW*Ports-1:0]  read_bank_i,   // place of the word, and of the next one
+  input  wire  [BankW*Ports-1:0]  read_bank2_i,
+  input  wire  [RowW*Ports-1:0]   read_row_i,
+  input  wire  [RowW*Ports-1:0]   read_row2_i,
+  input  wire  [OffsetW*Ports-1:0] read_offset_i, // first byte in the word
   output wire  [8*WordBytes*Ports-1:0] read_data_o,
   // compute write: PostWidth bytes to any byte address; taken into the buffer
   input  wire                     write_valid_i,
@@ -58,11 +67,6 @@ module npu_pe_memory #(
   output wire                     bus_read_rvalid_o,
   output wire  [8*BusBytes-1:0]   bus_read_data_o
 );
-  localparam int unsigned OffsetW = $clog2(WordBytes);
-  localparam int unsigned BankW   = $clog2(Banks);
-  localparam int unsigned Depth   = MemBytes / (Banks * WordBytes);
-  localparam int unsigned RowW    = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned RowsW   = 1 << $clog2(RowW);  // a select at a bank is no shift then
   localparam int unsigned WordW   = 8 * WordBytes;
   localparam int unsigned WaitW   = $clog2(MaxWait + 1);
   localparam int unsigned Lines   = WordBytes / BusBytes;  // bus beats per word
@@ -80,20 +84,6 @@ module npu_pe_memory #(
   if (Ports < 1 || Ports > 4) begin : gen_bad_ports
     $error("npu_pe_memory: Ports must be 1..4");
   end
-
-  // The first bank of a line moves on by Skew1 from line to line, by Skew2 every Banks lines and by
-  // Skew3 every Banks * Banks lines. The values keep neighbouring words in different banks and were
-  // chosen for few conflicts of three rows over common row lengths.
-  localparam int unsigned Skew1 = (Banks == 2) ? 0 : (Banks == 4) ? 1 : (Banks == 8) ? 2 : 7;
-  localparam int unsigned Skew2 = (Banks == 8) ? 3 : (Banks > 8) ? 9 : 0;
-  localparam int unsigned Skew3 = (Banks == 4) ? 3 : 0;
-
-  function automatic logic [BankW-1:0] bank_of(input logic [23:0] address);
-    logic [23:0] line;
-    line    = address >> (OffsetW + BankW);
-    bank_of = address[OffsetW+:BankW] + BankW'(line * 24'(Skew1)) +
-              BankW'((line >> BankW) * 24'(Skew2)) + BankW'((line >> (2 * BankW)) * 24'(Skew3));
-  endfunction
 
   // Buffer of compute writes.
   localparam int unsigned SlotW   = $clog2(Writes);
@@ -134,7 +124,7 @@ module npu_pe_memory #(
         if (write_strb_i[i]) push_extra = OffsetW'(i);
       end
       push_last = write_addr_i + 24'(push_extra);
-      push_mask = (Banks'(1) << bank_of(write_addr_i)) | (Banks'(1) << bank_of(push_last));
+      push_mask = (Banks'(1) << push_bank) | (Banks'(1) << push_bank2);
     end
   end
 
@@ -144,21 +134,72 @@ module npu_pe_memory #(
   assign writes_first  = slots_used_q > SlotsW'(Writes - Reserve);
 
   // Addresses split into row, bank and byte.
-  logic [BankW-1:0]       write_bank, write_bank2, bus_write_bank, bus_read_bank;
+  logic [BankW-1:0]       push_bank, push_bank2, write_bank, write_bank2, bus_write_bank;
+  logic [BankW-1:0]       bus_read_bank;
+  logic [RowW-1:0]        unused_push_row, unused_push_row2;
   logic [RowW-1:0]        write_row, write_row2, bus_write_row, bus_read_row;
   logic [23:0]            write_addr, write_next;
-  logic [Banks-1:0]       write_mask, bus_write_mask, bus_read_mask;
-  logic [Banks*RowsW-1:0] read_row;  // of each bank that is read
+  logic [Banks-1:0]       write_mask, bus_write_mask, bus_read_mask, read_mask;
   logic                   write_two;
+
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_push (
+    .word_i(22'(write_addr_i >> OffsetW)),
+    .bank_o(push_bank),
+    .row_o (unused_push_row)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_push2 (
+    .word_i(22'(push_last >> OffsetW)),
+    .bank_o(push_bank2),
+    .row_o (unused_push_row2)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_write (
+    .word_i(22'(write_addr >> OffsetW)),
+    .bank_o(write_bank),
+    .row_o (write_row)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_write2 (
+    .word_i(22'(write_next >> OffsetW)),
+    .bank_o(write_bank2),
+    .row_o (write_row2)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_bus_write (
+    .word_i(22'(bus_write_addr_i >> OffsetW)),
+    .bank_o(bus_write_bank),
+    .row_o (bus_write_row)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_bus_read (
+    .word_i(22'(bus_read_addr_i >> OffsetW)),
+    .bank_o(bus_read_bank),
+    .row_o (bus_read_row)
+  );
 
   // The rotated write: bytes that fall into the first and into the second word.
   logic [2*WordW-1:0]     write_wide;
   logic [2*WordBytes-1:0] write_strb_wide;
-
-  assign bus_write_bank = bank_of(bus_write_addr_i);
-  assign bus_read_bank  = bank_of(bus_read_addr_i);
-  assign bus_write_row  = bus_write_addr_i[OffsetW+BankW+:RowW];
-  assign bus_read_row   = bus_read_addr_i[OffsetW+BankW+:RowW];
 
   // Arbitration.
   logic [WaitW-1:0] bus_write_wait_q, bus_read_wait_q;
@@ -226,10 +267,6 @@ module npu_pe_memory #(
     end
   end
   assign write_two   = |write_strb_wide[2*WordBytes-1:WordBytes];
-  assign write_bank  = bank_of(write_addr);
-  assign write_bank2 = bank_of(write_next);
-  assign write_row   = write_addr[OffsetW+BankW+:RowW];
-  assign write_row2  = write_next[OffsetW+BankW+:RowW];
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -248,47 +285,25 @@ module npu_pe_memory #(
     end
   end
 
-  logic             open;
-  logic [23:0]      read_addr, read_next;
-  logic [BankW-1:0] bank, bank2;
-  logic [RowW-1:0]  row, row2;
-  logic [Banks-1:0] read_mask;
+  assign read_ready_o = (read_mask_i & taken_before) == '0;
+  assign read_mask    = (read_valid_i && read_ready_o) ? read_mask_i : '0;
+
+  // Banks in which each vector's word lies, and the next one. Vectors that read the same bank read
+  // the same row of it.
+  logic [Banks*Ports-1:0] read_hits, read_hits2;
   always_comb begin
-    open         = 1'b1;
-    read_mask    = '0;
-    read_ready_o = '0;
-    read_row     = '0;
-    read_addr    = '0;
-    read_next    = '0;
-    bank         = '0;
-    bank2        = '0;
-    row          = '0;
-    row2         = '0;
+    read_hits  = '0;
+    read_hits2 = '0;
     for (int unsigned p = 0; p < Ports; p++) begin
-      if (read_valid_i[p] && open) begin
-        read_addr = read_addr_i[24*p+:24];
-        read_next = read_addr + 24'(WordBytes);
-        bank      = bank_of(read_addr);
-        bank2     = bank_of(read_next);
-        row       = read_addr[OffsetW+BankW+:RowW];
-        row2      = read_next[OffsetW+BankW+:RowW];
-        open      = !taken_before[bank] &&
-                    (!read_mask[bank] || read_row[RowsW*bank+:RowW] == row) &&
-                    (!read_two_i[p] ||
-                     (!taken_before[bank2] &&
-                      (!read_mask[bank2] || read_row[RowsW*bank2+:RowW] == row2)));
-        if (open) begin
-          read_ready_o[p]             = 1'b1;
-          read_mask[bank]             = 1'b1;
-          read_row[RowsW*bank+:RowsW] = RowsW'(row);
-          if (read_two_i[p]) begin
-            read_mask[bank2]             = 1'b1;
-            read_row[RowsW*bank2+:RowsW] = RowsW'(row2);
-          end
+      if (read_inside_i[p]) begin
+        read_hits[Banks*p+:Banks] = Banks'(1) << read_bank_i[BankW*p+:BankW];
+        if (read_two_i[p]) begin
+          read_hits2[Banks*p+:Banks] = Banks'(1) << read_bank2_i[BankW*p+:BankW];
         end
       end
     end
   end
+
   assign taken_read      = taken_first | read_mask | write_mask;
   assign grant_bus_write = bus_write_valid_i &&
                            (bus_write_first || (bus_write_mask & taken_read) == '0);
@@ -341,8 +356,11 @@ module npu_pe_memory #(
       word  = '0;
       wdata = '0;
       if (read_mask[b]) begin
-        en   = 1'b1;
-        word = read_row[RowsW*b+:RowW];
+        en = 1'b1;
+        for (int unsigned p = 0; p < Ports; p++) begin
+          if (read_hits[Banks*p+b]) word = word | read_row_i[RowW*p+:RowW];
+          if (read_hits2[Banks*p+b]) word = word | read_row2_i[RowW*p+:RowW];
+        end
       end else if (first_hits[b]) begin
         word  = write_row;
         be    = write_strb_wide[WordBytes-1:0];
@@ -393,11 +411,11 @@ module npu_pe_memory #(
     logic [2*WordW-1:0] pair, shifted;
 
     always_ff @(posedge clk_i) begin
-      valid_q <= read_ready_o[p];
-      if (read_ready_o[p]) begin
-        bank_q   <= bank_of(read_addr_i[24*p+:24]);
-        bank2_q  <= bank_of(read_addr_i[24*p+:24] + 24'(WordBytes));
-        offset_q <= read_addr_i[24*p+:OffsetW];
+      valid_q <= read_valid_i && read_ready_o && read_inside_i[p];
+      if (read_valid_i && read_ready_o && read_inside_i[p]) begin
+        bank_q   <= read_bank_i[BankW*p+:BankW];
+        bank2_q  <= read_bank2_i[BankW*p+:BankW];
+        offset_q <= read_offset_i[OffsetW*p+:OffsetW];
       end
     end
 
@@ -447,8 +465,8 @@ module npu_pe_memory #(
   end
 
   logic unused_address;
-  assign unused_address = ^{read_addr_i, write_addr_i, read_addr, read_next, write_addr, write_next,
-                            bus_write_addr_i, bus_read_addr_i};
+  assign unused_address = ^{write_addr_i, write_addr, write_next, push_last, bus_write_addr_i,
+                            bus_read_addr_i};
 
   // As many slots are valid as are counted, and a write enters one that is free.
   `NPU_ASSERT(SlotsAreCounted, 32'($countones(slot_valid_q)) == 32'(slots_used_q))
@@ -459,10 +477,15 @@ module npu_pe_memory #(
               ((read_mask | write_mask) & bus_write_hits) == '0 &&
               ((read_mask | write_mask | bus_write_hits) & bus_read_hits) == '0)
 
-  // A read is granted only where all before it that ask are granted.
-  for (genvar p = 1; p < Ports; p++) begin : gen_check
-    `NPU_ASSERT(ReadsInOrder, !read_ready_o[p] ||
-                (read_valid_i[p-1:0] & ~read_ready_o[p-1:0]) == '0)
+  // Vectors of a group read no bank but those of the mask, and no two rows of one.
+  for (genvar p = 0; p < Ports; p++) begin : gen_check
+    `NPU_ASSUME(MaskHasBanks, !read_valid_i ||
+                ((read_hits[Banks*p+:Banks] | read_hits2[Banks*p+:Banks]) & ~read_mask_i) == '0)
+    for (genvar b = 0; b < Banks; b++) begin : gen_check_bank
+      `NPU_ASSUME(OneRow, !read_mask[b] ||
+                  ((!read_hits[Banks*p+b] || gen_bank[b].word == read_row_i[RowW*p+:RowW]) &&
+                   (!read_hits2[Banks*p+b] || gen_bank[b].word == read_row2_i[RowW*p+:RowW])))
+    end
   end
 
   // The bus keeps what it writes until it is granted, which takes a bounded time.
