@@ -334,6 +334,8 @@ module npu_fetch_places #(
         end
       end
     end
+    logic unused_word;
+    assign unused_word = ^word2;
     assign inside_o[p]                  = inside3_q;
     assign two_o[p]                     = two3_q;
     assign clip_o[p]                    = clip3_q;

@@ -62,15 +62,17 @@ module npu_fetch_queue #(
   logic                    push, pop;
   logic                    head_valid_q, next_valid_q;
 
+  logic [Ports-1:0]        in_group;  // vectors of the step
   for (genvar p = 0; p < Ports; p++) begin : gen_step
     assign step_ports[PortW*p+:PortW] = {
-      inside_i[p], two_i[p], bank_i[BankW*p+:BankW], bank2_i[BankW*p+:BankW], row_i[RowW*p+:RowW],
+      inside_i[p] && in_group[p], two_i[p], bank_i[BankW*p+:BankW], bank2_i[BankW*p+:BankW], row_i[RowW*p+:RowW],
       row2_i[RowW*p+:RowW], vectors_i[VectorW*p+:VectorW]
     };
   end
 
   if (Ports == 1) begin : gen_one
     assign part_last   = 1'b1;
+    assign in_group    = 1'b1;
     assign end_count   = count_i;
     assign group_count = count_i;
     assign ports       = step_ports;
@@ -82,7 +84,6 @@ module npu_fetch_queue #(
   end else begin : gen_several
     logic [CountW-1:0]      begin_q;
     logic [Ports*Ports-1:0] meets;     // vector j and the earlier one i: bit Ports*j+i
-    logic [Ports-1:0]       in_group;
     logic                   goes_on;
 
     for (genvar j = 1; j < Ports; j++) begin : gen_later

@@ -115,13 +115,13 @@ module npu_fetch_walker #(
       stage1_old_q <= 1'b1;
       stage2_old_q <= 1'b1;
     end else if (advance_i) begin
-      if (stage1_column_q && left_i && !stage1_old_q) left_known_q <= stage1_columns_q != '0;
+      if (stage1_column_q && left_i && !stage1_old_q) left_known_q <= 1'b1;
       if (stage2_row_q && !stage2_old_q) wraps_q <= left_known_q && behind_i;
       stage1_old_q <= 1'b0;
       stage2_old_q <= stage1_old_q;
     end
     if (advance_i) begin
-      stage1_column_q <= is_window_i && step_i && column_end && row_first_i;
+      stage1_column_q <= is_window_i && step_i && column_end && row_first_i && !last_o;
       stage1_row_q    <= is_window_i && position_end && row_last_i && k1_count_i == 8'd1;
       stage2_row_q    <= stage1_row_q;
       if (stage1_column_q && left_i) begin
@@ -147,7 +147,7 @@ module npu_fetch_walker #(
       if (!start_i && slides_i && !row_last_i) begin
         columns_left_q <= win_new_cols_i;
         win_x_q        <= (slide_column && row_begins) ? win_x_q : slide_x_q;
-      end else if (!start_i && slides_i && wraps_q && left_known_q) begin
+      end else if (!start_i && slides_i && wraps_q) begin
         columns_left_q <= inside_columns_q;
         win_x_q        <= outside_x_q;
       end else begin

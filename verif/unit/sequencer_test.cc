@@ -86,11 +86,14 @@ class Sequencer : public ModuleBench {
   }
 
   /// The columns of a window that are fetched for position `t`, which comes behind `before`
-  /// (-1: a position whose operands are not in the lanes).
-  static int64_t FirstColumn(const Shape& s, int64_t t, int64_t before, int64_t group_x) {
+  /// (-1: a position whose operands are not in the lanes). `learnt`: the hardware has seen how rows
+  /// of the group end.
+  static int64_t FirstColumn(const Shape& s, int64_t t, int64_t before, int64_t group_x,
+                             bool learnt) {
     if (before < 0) return 0;
     const int64_t ox = t % s.out_w;
     if (ox != 0) return s.cols - s.new_cols;
+    if (!learnt) return 0;
     int64_t outside = 0;
     while (outside < s.cols - 1 &&
            s.x_start + group_x + outside * s.col_step + s.group_channels <= 0) {
@@ -144,6 +147,8 @@ class Sequencer : public ModuleBench {
     std::vector<Fetch> all;
     for (int64_t g = 0; g < s.groups; ++g) {
       int64_t before = -1;
+      // Steps of the group so far, and which was the last one of its first row.
+      int64_t steps = 0, row_end = -1;
       for (int64_t tile = 0; tile < s.positions; tile += s.array() ? kTile : s.positions) {
         const int64_t end = s.array() ? std::min(tile + kTile, s.positions) : s.positions;
         for (int64_t slice = 0; slice < s.k0 * s.k1 * s.k2; ++slice) {
@@ -151,8 +156,13 @@ class Sequencer : public ModuleBench {
           if (s.k0 * s.k1 * s.k2 != 1 || s.opcode != Opcode::kWindow) before = -1;
           bool swap = s.array();
           for (int64_t t = tile; t < end; ++t) {
-            const int64_t from =
-                s.opcode == Opcode::kWindow ? FirstColumn(s, t, before, g * s.group_step) : 0;
+            // Three steps go by until it is known.
+            const bool learnt = row_end >= 0 && steps - 1 >= row_end + 3;
+            const int64_t from = s.opcode == Opcode::kWindow
+                                     ? FirstColumn(s, t, before, g * s.group_step, learnt)
+                                     : 0;
+            steps += (s.cols - from) * ((s.rows + kPorts - 1) / kPorts);
+            if (row_end < 0 && t % s.out_w == s.out_w - 1) row_end = steps - 1;
             for (Fetch& fetch : Position(s, t, g * s.group_step, k0, k1, k2, from)) {
               fetch.swap = swap;
               swap = false;
