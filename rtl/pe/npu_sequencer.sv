@@ -1,20 +1,16 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Sequencer: walks the loops of a compute command and grants the vector fetches of a cycle.
+// Sequencer: grants the vector fetches of a compute command, a group of vectors per cycle.
 //
-// Loops, innermost first: fetches of one position (npu_fetch_walker), positions of a tile
-// (npu_position_walker), slices (npu_slice_walker), tiles, groups (docs/machine.md section 4). All
-// of them advance in one step, so there is no bubble at any loop end. They run ahead of the grants:
-// a step's vectors pass npu_fetch_places, and wait in npu_fetch_queue for their grant. A grant needs
-// the banks of PE memory (of vectors with any byte inside the tensor), a loaded weight slice at the
-// start of a slice, a free accumulator half at the start of a tile, and room for the result of a
-// vector operation. A group of vectors is granted whole.
+// npu_fetch_ahead walks the command's loops and has the next group ready in registers. Its grant
+// needs the banks of PE memory (of vectors with any byte inside the tensor), a loaded weight slice
+// at the start of a slice, a free accumulator half at the start of a tile, and room for the result
+// of a vector operation. A group is granted whole.
 //
 //@ if units.bnn.enabled
-// With skip_window the first pass of a tile fetches both planes of bits, and the second one needs
-// no memory: SkipWindow positions are a block, in which every step lets each lane do the next
-// position that passed its gate, until no lane has one left. A block is one group without vectors,
-// which stays for all of its steps.
+// With skip_window a group of the second pass of a tile is a block of SkipWindow positions, in which
+// every step lets each lane do the next position that passed its gate, until no lane has one left:
+// the group stays for all of its steps.
 //
 //@ endif
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
@@ -111,469 +107,85 @@ module npu_sequencer #(
     $error("npu_sequencer: Ports must be 1..4");
   end
 
-  localparam int unsigned AddrW = 26;  // signed sums of addresses and steps
-
-  logic is_matmul, is_window, is_pool, is_two, is_array, is_linear, is_gather;
-  assign is_gather = is_matmul && cmd_i.run_bytes != '0;
-  assign is_matmul = cmd_i.opcode == npu_isa_pkg::OpMatmul;
-  assign is_window = cmd_i.opcode == npu_isa_pkg::OpWindow;
-  assign is_pool   = cmd_i.opcode == npu_isa_pkg::OpMaxPool;
+  logic is_two, is_gather;
   assign is_two    = npu_isa_pkg::is_two_operands(cmd_i.opcode);
-  assign is_array  = is_matmul || is_window;          // uses the array
-  assign is_linear = !is_array && !is_pool;           // vectors of PostWidth bytes in rows
+  assign is_gather = cmd_i.opcode == npu_isa_pkg::OpMatmul && cmd_i.run_bytes != '0;
 
-  // ---------------------------------------------------------------------------------------------
-  // Loops. They step while the stages behind them move on.
-  // ---------------------------------------------------------------------------------------------
-  logic                    walking_q, advance, step;
-  logic                    position_end, pass_end, tile_end, group_end;
-  // the position
-  logic signed [AddrW-1:0] row, b_row, x;
-  logic signed [17:0]      y;
-  logic                    row_first, row_last, group_tile_last, group_last, tile_first, tile_last;
-  logic [23:0]             tile_size;
-  logic [IndexW-1:0]       index;
-  // the slice
-  logic                    slices_begin, k_first, k_run_first, k0_last, k_last, single_slice;
-  logic signed [AddrW-1:0] slice_x, slice_row;
-  logic signed [17:0]      slice_y;
-  logic [13:0]             slice_skip;
-  logic [ByteW-1:0]        slice_length;
-  logic [2:0]              slice_rows;
-  // the vectors of this step
-  logic [CountW-1:0]       count;
-  logic                    first, last, second_operand;
-  logic [2:0]              row_index;
-  logic signed [AddrW-1:0] win_x, win_row, outside_x;
-  logic signed [17:0]      win_y;
-  logic                    left, behind;
+  logic                   head_valid, take, head_error;
+  logic                   head_position_first, head_slice_first, head_tile_begins;
+  logic                   head_position_last, head_hazard, head_result, head_tile_end;
+  logic                   head_command_end, head_clear, head_digit;
+  logic [CountW-1:0]      head_count;
+  logic [SizeW-1:0]       head_tile_size;
+  logic [IndexW-1:0]      head_index;
+  logic [Ports-1:0]       head_clip;
+  logic [ByteW*Ports-1:0] head_low, head_high, head_length, head_place;
   //@ if units.bnn.enabled
-  logic                    plane_q;                    // the second plane of bits
-  logic                    skipping;                   // with skip_window
-  logic                    skip_pass, skip_hold;       // its second pass
-  logic                    both_planes;                // its first pass
-  logic                    block_last, planes_done, plane_end;
-  logic [SizeW-1:0]        block_left;
-  logic [15:0]             k0;
+  logic                   head_second, head_double, head_skip, head_settle1, head_settle2;
+  logic [15:0]            head_slice;
+  logic [SizeW-1:0]       head_skip_count;
+  logic [Ports-1:0]       head_lower;
   //@ endif
 
-  // The loops and the stages behind them stand still while the queue is full, and between commands.
-  logic places_busy;
-  wire  ahead_clk;
-  npu_clock_gate u_ahead_gate (
-    .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || (advance && (walking_q || places_busy))),
-    .clk_o   (ahead_clk)
-  );
-  // What changes only at the end of a pass over a tile's positions has a clock of its own.
-  wire pass_clk;
-  npu_clock_gate u_pass_gate (
-    .clk_i,
-    .enable_i(start_i || pass_end),
-    .clk_o   (pass_clk)
-  );
-
-  npu_position_walker #(
+  npu_fetch_ahead #(
+    .MemBytes    (MemBytes),
+    .Banks       (Banks),
+    .WordBytes   (WordBytes),
+    .Simd        (Simd),
     .Accumulators(Accumulators),
+    .PostWidth   (PostWidth),
     //@ if units.bnn.enabled
     .SkipWindow  (SkipWindow),
     //@ endif
-    .PostWidth   (PostWidth)
-  ) u_positions (
-    .clk_i            (ahead_clk),
-    .pass_clk_i       (pass_clk),
-    .is_array_i       (is_array),
-    .is_linear_i      (is_linear),
-    .act_base_i       (cmd_i.act_base),
-    .b_base_i         (cmd_i.b_base),
-    .row_step_i       (cmd_i.row_step),
-    .b_row_step_i     (cmd_i.b_row_step),
-    .y_start_i        (cmd_i.y_start),
-    .y_step_i         (cmd_i.y_step),
-    .x_start_i        (cmd_i.x_start),
-    .x_step_i         (cmd_i.x_step),
-    .out_w_i          (cmd_i.out_w),
-    .positions_i      (cmd_i.positions),
-    .groups_i         (cmd_i.groups),
-    .group_step_i     (cmd_i.group_step),
-    .start_i,
-    .position_end_i   (position_end),
-    .pass_end_i       (pass_end),
-    .tile_end_i       (tile_end),
-    .group_end_i      (group_end),
-    //@ if units.bnn.enabled
-    .hold_i           (skip_hold),
-    .skip_pass_i      (skip_pass),
-    //@ endif
-    .row_o            (row),
-    .b_row_o          (b_row),
-    .y_o              (y),
-    .x_o              (x),
-    .row_first_o      (row_first),
-    .row_last_o       (row_last),
-    .group_tile_last_o(group_tile_last),
-    .group_last_o     (group_last),
-    .tile_first_o     (tile_first),
-    .tile_last_o      (tile_last),
-    .tile_size_o      (tile_size),
-    .index_o          (index)
-  );
-
-  npu_slice_walker #(
-    .Simd     (Simd),
-    .WordBytes(WordBytes)
-  ) u_slices (
-    .clk_i         (pass_clk),
-    .is_gather_i   (is_gather),
-    .k0_count_i    (cmd_i.k0_count),
-    .k1_count_i    (cmd_i.k1_count),
-    .k2_count_i    (cmd_i.k2_count),
-    .k1_step_i     (cmd_i.k1_step),
-    .k2_row_step_i (cmd_i.k2_row_step),
-    .k2_y_step_i   (cmd_i.k2_y_step),
-    .run_bytes_i   (cmd_i.run_bytes),
-    .win_rows_i    (cmd_i.win_rows),
-    .win_cols_i    (cmd_i.win_cols),
-    .win_row_step_i(cmd_i.win_row_step),
-    .win_y_step_i  (cmd_i.win_y_step),
-    .begin_i       (slices_begin),
-    .step_i        (pass_end),
-    //@ if units.bnn.enabled
-    .k0_o          (k0),
-    //@ endif
-    .first_o       (k_first),
-    .run_first_o   (k_run_first),
-    .k0_last_o     (k0_last),
-    .last_o        (k_last),
-    .single_o      (single_slice),
-    .x_o           (slice_x),
-    .row_o         (slice_row),
-    .y_o           (slice_y),
-    .skip_o        (slice_skip),
-    .length_o      (slice_length),
-    .rows_o        (slice_rows)
-  );
-
-  npu_fetch_walker #(
-    .Ports(Ports)
-  ) u_fetches (
-    .clk_i           (ahead_clk),
-    .is_window_i     (is_window),
-    .is_pool_i       (is_pool),
-    .is_two_i        (is_two),
-    .is_gather_i     (is_gather),
-    .k1_count_i      (cmd_i.k1_count),
-    .win_rows_i      (cmd_i.win_rows),
-    .win_cols_i      (cmd_i.win_cols),
-    .win_new_cols_i  (cmd_i.win_new_cols),
-    .win_row_step_i  (cmd_i.win_row_step),
-    .win_col_step_i  (cmd_i.win_col_step),
-    .win_y_step_i    (cmd_i.win_y_step),
-    //@ if units.bnn.enabled
-    .both_planes_i   (both_planes),
-    .no_fetch_i      (skip_pass),
-    //@ endif
-    .start_i,
-    .row_first_i     (row_first),
-    .row_last_i      (row_last),
-    .slice_rows_i    (slice_rows),
-    .first_o         (first),
-    .last_o          (last),
-    .count_o         (count),
-    .second_o        (second_operand),
-    .row_index_o     (row_index),
-    .x_o             (win_x),
-    .row_o           (win_row),
-    .y_o             (win_y),
-    .step_i          (step),
-    .group_end_i     (group_end),
-    .slides_i        (is_window && !group_end && (!pass_end || single_slice)),
-    .advance_i       (advance),
-    .left_i          (left),
-    .behind_i        (behind),
-    .outside_x_o     (outside_x)
-  );
-
-  logic slice_first, tile_begins, slices_done, tile_pass_last;
-  //@ if units.bnn.enabled
-  assign skipping       = SkipWindow > 1 && cmd_i.skip_window;
-  assign skip_pass      = skipping && plane_q;
-  assign both_planes    = skipping && !plane_q;
-  assign skip_hold      = skipping && (plane_q || plane_end);
-  assign block_left     = SizeW'(tile_size) - SizeW'(index);
-  assign block_last     = block_left <= SizeW'(SkipWindow);
-  assign planes_done    = !cmd_i.two_planes || plane_q;
-  assign plane_end      = pass_end && is_array && !planes_done && k0_last;
-  assign slices_begin   = start_i || tile_end || plane_end;
-  assign tile_begins    = slice_first && k_first && !plane_q;
-  assign slices_done    = !is_array || (k_last && planes_done);
-  assign tile_pass_last = skip_pass ? block_last : tile_last;
-
-  always_ff @(posedge pass_clk) begin
-    if (start_i || tile_end) plane_q <= 1'b0;
-    else if (plane_end) plane_q <= 1'b1;
-  end
-  //@ endif
-  //@ unless units.bnn.enabled: assign slices_begin   = start_i || tile_end;
-  //@ unless units.bnn.enabled: assign tile_begins    = slice_first && k_first;
-  //@ unless units.bnn.enabled: assign slices_done    = !is_array || k_last;
-  //@ unless units.bnn.enabled: assign tile_pass_last = tile_last;
-  assign slice_first  = is_array && tile_first && first;
-  assign step         = advance && walking_q;
-  assign position_end = step && last;
-  assign pass_end     = position_end && tile_pass_last;
-  assign tile_end     = pass_end && slices_done;
-  assign group_end    = tile_end && group_tile_last;
-
-  always_ff @(posedge ahead_clk) begin
-    if (!rst_ni || clear_i) walking_q <= 1'b0;
-    else if (start_i) walking_q <= 1'b1;
-    else if (group_end && group_last) walking_q <= 1'b0;
-  end
-
-  // ---------------------------------------------------------------------------------------------
-  // What goes along with a step: for its first vector, its last one, and all of them.
-  // ---------------------------------------------------------------------------------------------
-  typedef struct packed {
-    logic position_first;
-    logic slice_first;     // a slice's weights are needed
-    logic tile_begins;     // and a free half of the accumulators
-  } first_tag_t;
-
-  typedef struct packed {
-    logic             position_last;
-    logic             hazard;      // not in the cycle after a position's last vector
-    logic             result;      // room for a result is needed
-    logic             tile_end;    // the tile goes to the drain
-    logic             command_end;
-    //@ if units.bnn.enabled
-    logic             settle2;     // cycles before the next group
-    logic             settle1;
-    //@ endif
-    logic [SizeW-1:0] tile_size;
-  } last_tag_t;
-
-  typedef struct packed {
-    logic              clear;      // accumulation starts
-    logic              digit;      // sums are multiplied by 256 before
-    logic [IndexW-1:0] index;      // accumulator
-    //@ if units.bnn.enabled
-    logic              skip;       // a block of the second pass with skip_window
-    logic              second;     // the slice is of the second plane
-    logic              doubles;    // the first plane's sums are complete
-    logic [15:0]       slice;
-    logic [SizeW-1:0]  skip_count; // positions of the block
-    //@ endif
-    logic              error;      // a byte lies outside PE memory
-  } common_tag_t;
-
-  localparam int unsigned FirstW  = 3;
-  //@ if units.bnn.enabled
-  localparam int unsigned LastW   = 7 + SizeW;
-  localparam int unsigned CommonW = 22 + IndexW + SizeW;
-  //@ endif
-  //@ unless units.bnn.enabled: localparam int unsigned LastW   = 5 + SizeW;
-  //@ unless units.bnn.enabled: localparam int unsigned CommonW = 3 + IndexW;
-  localparam int unsigned TagW    = FirstW + LastW + CommonW;
-
-  first_tag_t  step_first, head_first;
-  last_tag_t   step_last, head_last;
-  common_tag_t step_common, places_common, queue_common, head_common;
-  always_comb begin
-    step_first.position_first = first;
-    step_first.slice_first    = slice_first;
-    step_first.tile_begins    = tile_begins;
-    step_last.position_last   = last;
-    // The sum of a one-position tile is not yet in its entry when the next slice would read it.
-    step_last.hazard          = is_array && tile_size == 24'd1 && !tile_begins && last;
-    step_last.result          = !is_array && last;
-    step_last.tile_end        = tile_pass_last && last && slices_done && is_array && cmd_i.drain;
-    step_last.command_end     = tile_pass_last && last && slices_done && group_tile_last &&
-                                group_last;
-    step_last.tile_size       = SizeW'(tile_size);
-    step_common.digit         = cmd_i.acc_shift && k_run_first;
-    step_common.index         = index;
-    step_common.error         = 1'b0;
-    //@ if units.bnn.enabled
-    step_common.clear         = cmd_i.acc_init && k_first && !plane_q;
-    // The last sums of the first plane decide what the second pass does; and a lane may come back
-    // to its last sum in the next slice.
-    step_last.settle2         = skipping && !plane_q && tile_pass_last && last && k0_last;
-    step_last.settle1         = skip_pass && tile_pass_last;
-    step_common.skip          = skip_pass;
-    step_common.second        = plane_q;
-    step_common.doubles       = cmd_i.two_planes && !plane_q && k0_last;
-    step_common.slice         = k0;
-    step_common.skip_count    = block_last ? block_left : SizeW'(SkipWindow);
-    //@ endif
-    //@ unless units.bnn.enabled: step_common.clear         = cmd_i.acc_init && k_first;
-  end
-
-  // ---------------------------------------------------------------------------------------------
-  // Places, and the queue.
-  // ---------------------------------------------------------------------------------------------
-  logic                     places_valid, queue_ready, out_of_memory;
-  logic [CountW-1:0]        places_count;
-  logic [FirstW-1:0]        places_first;
-  logic [LastW-1:0]         places_last;
-  logic [Ports-1:0]         places_inside, places_two, places_clip;
-  logic [BankW*Ports-1:0]   places_bank, places_bank2;
-  logic [RowW*Ports-1:0]    places_row, places_row2;
-  logic [OffsetW*Ports-1:0] places_offset;
-  logic [ByteW*Ports-1:0]   places_low, places_high, places_length, places_place;
-  //@ if units.bnn.enabled
-  logic [Ports-1:0]         places_lower;
-  //@ endif
-
-  assign advance = !places_valid || queue_ready;
-
-  npu_fetch_places #(
-    .MemBytes (MemBytes),
-    .Banks    (Banks),
-    .WordBytes(WordBytes),
-    .Simd     (Simd),
-    .PostWidth(PostWidth),
-    .Ports    (Ports),
-    .TagW     (TagW)
-  ) u_places (
-    .clk_i           (ahead_clk),
-    .rst_ni,
-    .clear_i,
-    .is_matmul_i     (is_matmul),
-    .is_linear_i     (is_linear),
-    .is_gather_i     (is_gather),
-    .row_bytes_i     (cmd_i.row_bytes),
-    .in_h_i          (cmd_i.in_h),
-    .run_bytes_i     (cmd_i.run_bytes),
-    .group_channels_i(cmd_i.group_channels),
-    .win_row_step_i  (cmd_i.win_row_step),
-    .win_col_step_i  (cmd_i.win_col_step),
-    .win_y_step_i    (cmd_i.win_y_step),
-    //@ if units.bnn.enabled
-    .plane_step_i    (cmd_i.plane_step),
-    .plane_i         (plane_q && !skipping),
-    .both_planes_i   (both_planes),
-    //@ endif
-    .start_i,
-    .advance_i       (advance),
-    .valid_i         (walking_q),
-    .count_i         (count),
-    .tag_i           ({step_first, step_last, step_common}),
-    .row_i           (row),
-    .b_row_i         (b_row),
-    .y_i             (y),
-    .x_i             (x),
-    .slice_x_i       (slice_x),
-    .slice_row_i     (slice_row),
-    .slice_y_i       (slice_y),
-    .slice_skip_i    (slice_skip),
-    .slice_length_i  (slice_length),
-    .slice_rows_i    (slice_rows),
-    .second_i        (second_operand),
-    .row_index_i     (row_index),
-    .win_x_i         (win_x),
-    .win_row_i       (win_row),
-    .win_y_i         (win_y),
-    .left_o          (left),
-    .outside_x_i     (outside_x),
-    .behind_o        (behind),
-    .busy_o          (places_busy),
-    .valid_o         (places_valid),
-    .count_o         (places_count),
-    .tag_o           ({places_first, places_last, places_common}),
-    .error_o         (out_of_memory),
-    .error_address_o,
-    .inside_o        (places_inside),
-    .two_o           (places_two),
-    .bank_o          (places_bank),
-    .bank2_o         (places_bank2),
-    .row_o           (places_row),
-    .row2_o          (places_row2),
-    .offset_o        (places_offset),
-    .clip_o          (places_clip),
-    .low_o           (places_low),
-    .high_o          (places_high),
-    //@ if units.bnn.enabled
-    .lower_o         (places_lower),
-    //@ endif
-    .length_o        (places_length),
-    .place_o         (places_place)
-  );
-
-  always_comb begin
-    queue_common       = places_common;
-    queue_common.error = out_of_memory;
-  end
-
-  //@ if units.bnn.enabled
-  localparam int unsigned VectorW = OffsetW + 4 * ByteW + 2;
-  //@ endif
-  //@ unless units.bnn.enabled: localparam int unsigned VectorW = OffsetW + 4 * ByteW + 1;
-  logic [VectorW*Ports-1:0] places_vectors, head_vectors;
-  logic                     head_valid, take;
-  logic [CountW-1:0]        head_count;
-  logic [Ports-1:0]         head_clip;
-  logic [ByteW*Ports-1:0]   head_low, head_high, head_length, head_place;
-  //@ if units.bnn.enabled
-  logic [Ports-1:0]         head_lower;
-  //@ endif
-  for (genvar p = 0; p < Ports; p++) begin : gen_vector
-    assign places_vectors[VectorW*p+:VectorW] = {
-      //@ if units.bnn.enabled
-      places_lower[p],
-      //@ endif
-      places_clip[p], places_offset[OffsetW*p+:OffsetW], places_low[ByteW*p+:ByteW],
-      places_high[ByteW*p+:ByteW], places_length[ByteW*p+:ByteW], places_place[ByteW*p+:ByteW]
-    };
-    assign {
-      //@ if units.bnn.enabled
-      head_lower[p],
-      //@ endif
-      head_clip[p], read_offset_o[OffsetW*p+:OffsetW], head_low[ByteW*p+:ByteW],
-      head_high[ByteW*p+:ByteW], head_length[ByteW*p+:ByteW], head_place[ByteW*p+:ByteW]
-    } = head_vectors[VectorW*p+:VectorW];
-  end
-
-  npu_fetch_queue #(
-    .Banks  (Banks),
-    .Ports  (Ports),
-    .RowW   (RowW),
-    .FirstW (FirstW),
-    .LastW  (LastW),
-    .CommonW(CommonW),
-    .VectorW(VectorW)
-  ) u_queue (
+    .Ports       (Ports)
+  ) u_ahead (
     .clk_i,
     .rst_ni,
-    .clear_i  (clear_i || start_i),
-    .valid_i  (places_valid),
-    .ready_o  (queue_ready),
-    .count_i  (places_count),
-    .first_i  (places_first),
-    .last_i   (places_last),
-    .common_i (queue_common),
-    .whole_i  (out_of_memory),
-    .inside_i (places_inside),
-    .two_i    (places_two),
-    .bank_i   (places_bank),
-    .bank2_i  (places_bank2),
-    .row_i    (places_row),
-    .row2_i   (places_row2),
-    .vectors_i(places_vectors),
-    .valid_o  (head_valid),
-    .ready_i  (take),
-    .count_o  (head_count),
-    .first_o  (head_first),
-    .last_o   (head_last),
-    .common_o (head_common),
-    .mask_o   (read_mask_o),
-    .inside_o (read_inside_o),
-    .two_o    (read_two_o),
-    .bank_o   (read_bank_o),
-    .bank2_o  (read_bank2_o),
-    .row_o    (read_row_o),
-    .row2_o   (read_row2_o),
-    .vectors_o(head_vectors)
+    .clear_i,
+    .cmd_i,
+    .start_i,
+    .head_valid_o         (head_valid),
+    .take_i               (take),
+    .head_count_o         (head_count),
+    .head_error_o         (head_error),
+    .error_address_o,
+    .head_position_first_o(head_position_first),
+    .head_slice_first_o   (head_slice_first),
+    .head_tile_begins_o   (head_tile_begins),
+    .head_position_last_o (head_position_last),
+    .head_hazard_o        (head_hazard),
+    .head_result_o        (head_result),
+    .head_tile_end_o      (head_tile_end),
+    .head_tile_size_o     (head_tile_size),
+    .head_command_end_o   (head_command_end),
+    .head_clear_o         (head_clear),
+    .head_digit_o         (head_digit),
+    .head_index_o         (head_index),
+    //@ if units.bnn.enabled
+    .head_second_o        (head_second),
+    .head_double_o        (head_double),
+    .head_slice_o         (head_slice),
+    .head_skip_o          (head_skip),
+    .head_skip_count_o    (head_skip_count),
+    .head_settle1_o       (head_settle1),
+    .head_settle2_o       (head_settle2),
+    //@ endif
+    .head_mask_o          (read_mask_o),
+    .head_inside_o        (read_inside_o),
+    .head_two_o           (read_two_o),
+    .head_bank_o          (read_bank_o),
+    .head_bank2_o         (read_bank2_o),
+    .head_row_o           (read_row_o),
+    .head_row2_o          (read_row2_o),
+    .head_offset_o        (read_offset_o),
+    .head_clip_o          (head_clip),
+    .head_low_o           (head_low),
+    .head_high_o          (head_high),
+    //@ if units.bnn.enabled
+    .head_lower_o         (head_lower),
+    //@ endif
+    .head_length_o        (head_length),
+    .head_place_o         (head_place)
   );
 
   // ---------------------------------------------------------------------------------------------
@@ -582,20 +194,20 @@ module npu_sequencer #(
   logic active_q, half_q, fired_q;  // fired: the last cycle fired a sum
   logic needs_slice, gate_slice, gate_half, gate_hazard, gate_result, open, grant;
 
-  assign gate_half   = !head_first.tile_begins || half_free_i[half_q];
-  assign gate_hazard = !head_last.hazard || !fired_q;
-  assign gate_result = !head_last.result || result_ready_i;
+  assign gate_half   = !head_tile_begins || half_free_i[half_q];
+  assign gate_hazard = !head_hazard || !fired_q;
+  assign gate_result = !head_result || result_ready_i;
   assign gate_slice  = !needs_slice || slice_ready_i;
-  assign grant       = open && !head_common.error && read_ready_i;
+  assign grant       = open && !head_error && read_ready_i;
 
   //@ if units.bnn.enabled
   logic       block_begun_q;  // the block at the head has had a step
   logic [1:0] settle_q;       // cycles before the next grant
 
-  assign needs_slice = head_first.slice_first && !block_begun_q;
+  assign needs_slice = head_slice_first && !block_begun_q;
   assign open        = active_q && head_valid && gate_slice && gate_half && gate_hazard &&
                        gate_result && settle_q == '0;
-  assign take        = grant && !(head_common.skip && skip_more_i);
+  assign take        = grant && !(head_skip && skip_more_i);
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || start_i) begin
@@ -603,21 +215,21 @@ module npu_sequencer #(
       settle_q      <= '0;
     end else begin
       if (grant) block_begun_q <= !take;
-      if (take && head_last.settle2) settle_q <= 2'd2;
-      else if (take && head_last.settle1) settle_q <= 2'd1;
+      if (take && head_settle2) settle_q <= 2'd2;
+      else if (take && head_settle1) settle_q <= 2'd1;
       else if (settle_q != '0) settle_q <= settle_q - 2'd1;
     end
   end
 
   // skip_pass_o: the block at the head, and while it settles the next one.
-  assign skip_pass_o  = head_valid && head_common.skip;
-  assign skip_step_o  = grant && head_common.skip;
+  assign skip_pass_o  = head_valid && head_skip;
+  assign skip_step_o  = grant && head_skip;
   assign skip_begin_o = !block_begun_q;
-  assign skip_slice_o = head_common.slice;
-  assign skip_index_o = head_common.index;
-  assign skip_count_o = head_common.skip_count;
+  assign skip_slice_o = head_slice;
+  assign skip_index_o = head_index;
+  assign skip_count_o = head_skip_count;
   //@ endif
-  //@ unless units.bnn.enabled: assign needs_slice = head_first.slice_first;
+  //@ unless units.bnn.enabled: assign needs_slice = head_slice_first;
   //@ unless units.bnn.enabled: assign open        = active_q && head_valid && gate_slice &&
   //@ unless units.bnn.enabled:                      gate_half && gate_hazard && gate_result;
   //@ unless units.bnn.enabled: assign take        = grant;
@@ -631,10 +243,10 @@ module npu_sequencer #(
       active_q <= 1'b1;
       fired_q  <= 1'b0;
     end else begin
-      fired_q <= grant && head_last.position_last;
+      fired_q <= grant && head_position_last;
       if (error_o) active_q <= 1'b0;
-      if (take && head_last.command_end) active_q <= 1'b0;
-      if (take && head_last.tile_end) half_q <= !half_q;
+      if (take && head_command_end) active_q <= 1'b0;
+      if (take && head_tile_end) half_q <= !half_q;
     end
   end
 
@@ -652,12 +264,12 @@ module npu_sequencer #(
     stage_valid_q <= rst_ni && !clear_i && grant;
     if (grant) begin
       stage_swap_q  <= needs_slice;
-      stage_last_q  <= head_last.position_last;
-      stage_first_q <= head_first.position_first;
-      stage_clear_q <= head_common.clear;
-      stage_digit_q <= head_common.digit;
+      stage_last_q  <= head_position_last;
+      stage_first_q <= head_position_first;
+      stage_clear_q <= head_clear;
+      stage_digit_q <= head_digit;
       stage_half_q  <= half_q;
-      stage_index_q <= head_common.index;
+      stage_index_q <= head_index;
       stage_count_q <= head_count;
       stage_clip_q  <= head_clip;
       stage_low_q   <= head_low;
@@ -676,9 +288,9 @@ module npu_sequencer #(
 
   always_ff @(posedge clk_i) begin
     if (grant) begin
-      stage_second_q <= head_common.second;
-      stage_double_q <= head_common.doubles;
-      stage_slice_q  <= head_common.slice;
+      stage_second_q <= head_second;
+      stage_double_q <= head_double;
+      stage_slice_q  <= head_slice;
       stage_lower_q  <= head_lower;
     end
   end
@@ -699,7 +311,7 @@ module npu_sequencer #(
     cause_o = npu_isa_pkg::CauseFill;
     if (active_q && head_valid) begin
       if (grant) begin
-        cause_o = (head_last.position_last || is_two) ? npu_isa_pkg::CauseCompute
+        cause_o = (head_position_last || is_two) ? npu_isa_pkg::CauseCompute
                                                       : npu_isa_pkg::CauseActivationPort;
       end else if (!gate_half || !gate_result) begin
         cause_o = npu_isa_pkg::CauseDrain;
@@ -714,10 +326,10 @@ module npu_sequencer #(
   assign active_o       = active_q;
   assign slice_take_o   = grant && needs_slice;
   assign slice_wait_o   = active_q && head_valid && !gate_slice;
-  assign tile_end_o     = take && head_last.tile_end;
+  assign tile_end_o     = take && head_tile_end;
   assign tile_half_o    = half_q;
-  assign tile_size_o    = head_last.tile_size;
-  assign read_valid_o   = open && !head_common.error;
+  assign tile_size_o    = head_tile_size;
+  assign read_valid_o   = open && !head_error;
   assign stage_valid_o  = stage_valid_q;
   assign stage_swap_o   = stage_swap_q;
   assign stage_last_o   = stage_last_q;
@@ -732,13 +344,13 @@ module npu_sequencer #(
   assign stage_high_o   = stage_high_q;
   assign stage_length_o = stage_length_q;
   assign stage_place_o  = stage_place_q;
-  assign error_o        = open && head_common.error;
+  assign error_o        = open && head_error;
 
-  // The names of reserved bits depend on the features, so they cannot be listed.
-  logic unused_fields;
-  //@ if units.bnn.enabled
-  assign unused_fields = ^{cmd_i, group_end};
-  //@ endif
-  //@ unless units.bnn.enabled: assign unused_fields = ^{cmd_i, k0_last};
+  // A slice is taken only when all of it has been asked for, a half only when it is free.
+  `NPU_ASSERT(TakesReadySlice, !slice_take_o || slice_ready_i)
+  `NPU_ASSERT(TakesFreeHalf, !grant || !head_tile_begins || half_free_i[half_q])
+
+  // What is granted stays in PE memory, and in the command.
+  `NPU_ASSERT(NothingBehindTheEnd, active_q || !grant)
 endmodule : npu_sequencer
 `default_nettype wire
