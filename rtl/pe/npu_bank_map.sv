@@ -12,9 +12,10 @@ module npu_bank_map #(
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
+  input  wire              valid_i,  // else bank and row are 0
   input  wire  [21:0]      word_i,
-  output wire  [BankW-1:0] bank_o,
-  output wire  [RowW-1:0]  row_o
+  output logic [BankW-1:0] bank_o,
+  output logic [RowW-1:0]  row_o
 );
   // The first bank of a line moves on by Skew1 from line to line, by Skew2 every Banks lines and by
   // Skew3 every Banks * Banks lines. The values keep neighbouring words in different banks and were
@@ -23,13 +24,16 @@ module npu_bank_map #(
   localparam int unsigned Skew2 = (Banks == 8) ? 3 : (Banks > 8) ? 9 : 0;
   localparam int unsigned Skew3 = (Banks == 4) ? 3 : 0;
 
-  logic [BankW-1:0] line1, line2, line3;  // its digits to the base of Banks
-  assign line1  = BankW'(word_i >> BankW);
-  assign line2  = BankW'(word_i >> (2 * BankW));
-  assign line3  = BankW'(word_i >> (3 * BankW));
-  assign bank_o = word_i[BankW-1:0] + line1 * BankW'(Skew1) + line2 * BankW'(Skew2) +
-                  line3 * BankW'(Skew3);
-  assign row_o  = RowW'(word_i >> BankW);
+  always_comb begin
+    bank_o = '0;
+    row_o  = '0;
+    if (valid_i) begin
+      bank_o = word_i[BankW-1:0] + BankW'(word_i >> BankW) * BankW'(Skew1) +
+               BankW'(word_i >> (2 * BankW)) * BankW'(Skew2) +
+               BankW'(word_i >> (3 * BankW)) * BankW'(Skew3);
+      row_o  = RowW'(word_i >> BankW);
+    end
+  end
 
   logic unused_word;
   assign unused_word = ^word_i;

@@ -305,36 +305,14 @@ module npu_fetch_ahead #(
     .place_o         (places_place)
   );
 
-  //@ if units.bnn.enabled
-  localparam int unsigned VectorW = OffsetW + 4 * ByteW + 2;
-  //@ endif
-  //@ unless units.bnn.enabled: localparam int unsigned VectorW = OffsetW + 4 * ByteW + 1;
-  logic [VectorW*Ports-1:0] places_vectors, head_vectors;
-  for (genvar p = 0; p < Ports; p++) begin : gen_vector
-    assign places_vectors[VectorW*p+:VectorW] = {
-      //@ if units.bnn.enabled
-      places_lower[p],
-      //@ endif
-      places_clip[p], places_offset[OffsetW*p+:OffsetW], places_low[ByteW*p+:ByteW],
-      places_high[ByteW*p+:ByteW], places_length[ByteW*p+:ByteW], places_place[ByteW*p+:ByteW]
-    };
-    assign {
-      //@ if units.bnn.enabled
-      head_lower_o[p],
-      //@ endif
-      head_clip_o[p], head_offset_o[OffsetW*p+:OffsetW], head_low_o[ByteW*p+:ByteW],
-      head_high_o[ByteW*p+:ByteW], head_length_o[ByteW*p+:ByteW], head_place_o[ByteW*p+:ByteW]
-    } = head_vectors[VectorW*p+:VectorW];
-  end
-
   npu_fetch_queue #(
-    .Banks  (Banks),
-    .Ports  (Ports),
-    .RowW   (RowW),
-    .FirstW (FirstW),
-    .LastW  (LastW),
-    .CommonW(CommonW + 1),
-    .VectorW(VectorW)
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes),
+    .Ports    (Ports),
+    .FirstW   (FirstW),
+    .LastW    (LastW),
+    .CommonW  (CommonW + 1)
   ) u_queue (
     .clk_i,
     .rst_ni,
@@ -352,7 +330,16 @@ module npu_fetch_ahead #(
     .bank2_i  (places_bank2),
     .row_i    (places_row),
     .row2_i   (places_row2),
-    .vectors_i(places_vectors),
+    .gather_i (is_gather),
+    .offset_i(places_offset),
+    .clip_i(places_clip),
+    .low_i(places_low),
+    .high_i(places_high),
+    //@ if units.bnn.enabled
+    .lower_i(places_lower),
+    //@ endif
+    .length_i(places_length),
+    .place_i(places_place),
     .valid_o  (head_valid_o),
     .ready_i  (take_i),
     .count_o  (head_count_o),
@@ -366,7 +353,15 @@ module npu_fetch_ahead #(
     .bank2_o  (head_bank2_o),
     .row_o    (head_row_o),
     .row2_o   (head_row2_o),
-    .vectors_o(head_vectors)
+    .offset_o(head_offset_o),
+    .clip_o(head_clip_o),
+    .low_o(head_low_o),
+    .high_o(head_high_o),
+    //@ if units.bnn.enabled
+    .lower_o(head_lower_o),
+    //@ endif
+    .length_o(head_length_o),
+    .place_o(head_place_o)
   );
 
 

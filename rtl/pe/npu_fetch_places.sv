@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Fetch places: from the loops' sums to where the vectors of a step lie in PE memory, which of their
-// bytes lie inside the tensor, and whether one of these lies outside PE memory.
+// Fetch places: from the loops' sums to where the vectors of a step lie in PE memory, which of
+// their bytes lie inside the tensor, and whether one of these lies outside PE memory.
 //
 // Three stages of registers, of which each has one addition: (1) place in the row, row, and operand
 // row of the step's first vector, (2) address and operand row of each vector, what is left of the
@@ -73,6 +73,7 @@ module npu_fetch_places #(
   output wire  [TagW-1:0]         tag_o,
   output wire                     error_o,           // a byte inside lies outside PE memory
   output wire  [24:0]             error_address_o,   // of the command's first such step
+  // its first count_o vectors
   output wire  [Ports-1:0]        inside_o,          // any byte lies inside the tensor
   output wire  [Ports-1:0]        two_o,             // the vector crosses into the next word
   output wire  [BankW*Ports-1:0]  bank_o,            // of its first word, and the next one
@@ -206,6 +207,15 @@ module npu_fetch_places #(
   logic [Ports-1:0]       bad, bad_first;
   logic [AddrW*Ports-1:0] bad_address;
   logic [ByteW*Ports-1:0] bad_offset;
+  // Stage 3.
+  logic [Ports-1:0]         inside3_q, two3_q, clip3_q;
+  logic [BankW*Ports-1:0]   bank3_q, bank23_q;
+  logic [RowW*Ports-1:0]    row3_q, row23_q;
+  logic [OffsetW*Ports-1:0] offset3_q;
+  logic [ByteW*Ports-1:0]   low3_q, high3_q, length3_q, place3_q;
+  //@ if units.bnn.enabled
+  logic [Ports-1:0]         lower3_q;
+  //@ endif
 
   for (genvar p = 0; p < Ports; p++) begin : gen_port
     // Rows from the step's first one, for gathered slices from the operand's first one, and whether
@@ -214,7 +224,7 @@ module npu_fetch_places #(
     logic [1:0] row1;
     logic       begins1;
     //@ if units.bnn.enabled
-    logic       lower1, lower1_q, lower2_q, lower3_q;
+    logic       lower1, lower1_q, lower2_q;
     assign row_number = row_index_i + 3'(p);
     assign lower1     = both_planes_i && row_number >= slice_rows_i;
     assign row1       = is_gather_i ? 2'(lower1 ? row_number - slice_rows_i : row_number) : 2'(p);
@@ -223,37 +233,35 @@ module npu_fetch_places #(
     //@ unless units.bnn.enabled: assign row1       = is_gather_i ? row_number[1:0] : 2'(p);
     assign begins1    = !is_gather_i || row1 == '0;
 
+    // Stage 2: address and operand row.
     logic [1:0]              row1_q;
     logic                    begins1_q, begins2_q;
-    logic signed [AddrW-1:0] row_base, x_base, rows, address2_q;
-    logic signed [17:0]      y_rows, y2_q;
+    logic signed [AddrW-1:0] row_base, address2_q;
+    logic signed [17:0]      y2_q;
     logic [ByteW-1:0]        place2_q;
     //@ if units.bnn.enabled
     assign row_base = lower1_q ? lower_row_q : row_q;
     //@ endif
     //@ unless units.bnn.enabled: assign row_base = row_q;
-    assign x_base   = begins1_q ? x_q : rest_x_q;
-    assign rows     = row1_q[1] ? (row1_q[0] ? three_rows_q
-                                            : $signed(AddrW'({win_row_step_i, 1'b0})))
-                                : (row1_q[0] ? $signed(AddrW'(win_row_step_i)) : '0);
-    assign y_rows   = row1_q[1] ? (row1_q[0] ? $signed(18'(three_y_q))
-                                             : $signed(18'({win_y_step_i, 1'b0})))
-                                : (row1_q[0] ? $signed(18'(win_y_step_i)) : '0);
     always_ff @(posedge clk_i) begin
-      if (advance_i && valid_i) begin
+      if (advance_i && valid_i && CountW'(p) < count_i) begin
         row1_q    <= row1;
         begins1_q <= begins1;
         //@ if units.bnn.enabled
         lower1_q  <= lower1;
         //@ endif
       end
-      if (advance_i && valid1_q) begin
-        address2_q <= row_base + x_base + rows;
-        y2_q       <= y_q + y_rows;
-        begins2_q  <= begins1_q;
+      if (advance_i && valid1_q && CountW'(p) < count1_q) begin
+        address2_q <= row_base + (begins1_q ? x_q : rest_x_q) +
+                      (row1_q[0] ? (row1_q[1] ? three_rows_q : $signed(AddrW'(win_row_step_i)))
+                                 : (row1_q[1] ? $signed(AddrW'({win_row_step_i, 1'b0})) : '0));
         //@ if units.bnn.enabled
         lower2_q   <= lower1_q;
         //@ endif
+        y2_q       <= y_q + (row1_q[0] ? (row1_q[1] ? $signed(18'(three_y_q))
+                                                    : $signed(18'(win_y_step_i)))
+                                       : (row1_q[1] ? $signed(18'({win_y_step_i, 1'b0})) : '0));
+        begins2_q  <= begins1_q;
         if (is_gather_i) begin
           place2_q <= row1_q[1] ? length_q + (row1_q[0] ? ByteW'({rest_length, 1'b0}) : rest_length)
                                 : (row1_q[0] ? length_q : '0);
@@ -261,30 +269,44 @@ module npu_fetch_places #(
       end
     end
 
-    // Bytes inside.
-    logic [ByteW-1:0] port_length, port_low, port_high;
-    logic             row_inside, any_inside;
-    assign port_length = begins2_q ? length2_q : rest_length;
-    assign port_low    = begins2_q ? low_q : rest_low_q;
-    assign row_inside  = is_linear_i || 18'(y2_q) < 18'(in_h_i);
-    assign port_high   = !row_inside ? '0 : begins2_q ? high : rest_high;
-    assign any_inside  = port_high > port_low && CountW'(p) < count2_q;
-
-    // Words, of which each lies in PE memory or not.
+    // Stage 3: bytes inside, and the words, of which each lies in PE memory or not.
+    logic               active;
+    logic [ByteW-1:0]   port_length, port_low, port_high;
+    logic               any_inside;
     logic [WordW-1:0]   word, word2;
     logic [OffsetW-1:0] offset;
-    logic               word_outside, word2_outside, low_second, high_second;
+    logic               word_outside, word2_outside;
     logic [BankW-1:0]   bank, bank2;
-    logic [RowW-1:0]    mem_row, mem_row2;
-    assign word          = address2_q[AddrW-1:OffsetW];
-    assign offset        = address2_q[OffsetW-1:0];
-    assign word2         = word + WordW'(1);
-    assign word_outside  = word >= WordW'(MemWords);
-    assign word2_outside = word >= WordW'(MemWords - 1) && word != {WordW{1'b1}};
-    assign low_second    = (ByteW + 1)'(offset) + (ByteW + 1)'(port_low) >= (ByteW + 1)'(WordBytes);
-    assign high_second   = (ByteW + 1)'(offset) + (ByteW + 1)'(port_high) > (ByteW + 1)'(WordBytes);
-    assign bad_first[p]  = low_second ? word2_outside : word_outside;
-    assign bad[p]        = any_inside && (bad_first[p] || (high_second ? word2_outside : word_outside));
+    logic [RowW-1:0]    row, row2;
+    assign active = valid2_q && CountW'(p) < count2_q;
+    assign offset = address2_q[OffsetW-1:0];
+    assign word   = address2_q[AddrW-1:OffsetW];
+    assign word2  = word + WordW'(1);
+    always_comb begin
+      port_length   = '0;
+      port_low      = '0;
+      port_high     = '0;
+      any_inside    = 1'b0;
+      word_outside  = 1'b0;
+      word2_outside = 1'b0;
+      bad_first[p]  = 1'b0;
+      bad[p]        = 1'b0;
+      if (active) begin
+        port_length   = begins2_q ? length2_q : rest_length;
+        port_low      = begins2_q ? low_q : rest_low_q;
+        port_high     = begins2_q ? high : rest_high;
+        if (!is_linear_i && 18'(y2_q) >= 18'(in_h_i)) port_high = '0;
+        any_inside    = port_high > port_low;
+        word_outside  = word >= WordW'(MemWords);
+        word2_outside = word >= WordW'(MemWords - 1) && word != {WordW{1'b1}};
+        bad_first[p]  = ((ByteW + 1)'(offset) + (ByteW + 1)'(port_low) >=
+                         (ByteW + 1)'(WordBytes)) ? word2_outside : word_outside;
+        bad[p]        = any_inside &&
+                        (bad_first[p] || (((ByteW + 1)'(offset) + (ByteW + 1)'(port_high) >
+                                           (ByteW + 1)'(WordBytes)) ? word2_outside
+                                                                    : word_outside));
+      end
+    end
     assign bad_address[AddrW*p+:AddrW] = address2_q;
     assign bad_offset[ByteW*p+:ByteW]  = bad_first[p] ? port_low : port_high - ByteW'(1);
 
@@ -293,64 +315,47 @@ module npu_fetch_places #(
       .Banks    (Banks),
       .WordBytes(WordBytes)
     ) u_word (
-      .word_i(22'(word)),
-      .bank_o(bank),
-      .row_o (mem_row)
+      .valid_i(active),
+      .word_i (22'(word)),
+      .bank_o (bank),
+      .row_o  (row)
     );
     npu_bank_map #(
       .MemBytes (MemBytes),
       .Banks    (Banks),
       .WordBytes(WordBytes)
     ) u_word2 (
-      .word_i(22'(word2)),
-      .bank_o(bank2),
-      .row_o (mem_row2)
+      .valid_i(active),
+      .word_i (22'(word2)),
+      .bank_o (bank2),
+      .row_o  (row2)
     );
 
-    // Stage 3.
-    logic               inside3_q, two3_q, clip3_q;
-    logic [BankW-1:0]   bank3_q, bank23_q;
-    logic [RowW-1:0]    row3_q, row23_q;
-    logic [OffsetW-1:0] offset3_q;
-    logic [ByteW-1:0]   low3_q, high3_q, length3_q, place3_q;
     always_ff @(posedge clk_i) begin
-      if (advance_i && valid2_q) begin
-        inside3_q <= any_inside;
-        two3_q    <= (ByteW + 1)'(offset) + (ByteW + 1)'(port_length) > (ByteW + 1)'(WordBytes);
-        clip3_q   <= port_low != '0 || port_high != port_length;
-        bank3_q   <= bank;
-        bank23_q  <= bank2;
-        row3_q    <= mem_row;
-        row23_q   <= mem_row2;
-        offset3_q <= offset;
-        low3_q    <= port_low;
-        high3_q   <= port_high;
+      if (advance_i && active) begin
+        inside3_q[p]                    <= any_inside;
+        two3_q[p]                       <= (ByteW + 1)'(offset) + (ByteW + 1)'(port_length) >
+                                           (ByteW + 1)'(WordBytes);
+        clip3_q[p]                      <= port_low != '0 || port_high != port_length;
+        bank3_q[BankW*p+:BankW]         <= bank;
+        bank23_q[BankW*p+:BankW]        <= bank2;
+        row3_q[RowW*p+:RowW]            <= row;
+        row23_q[RowW*p+:RowW]           <= row2;
+        offset3_q[OffsetW*p+:OffsetW]   <= offset;
+        low3_q[ByteW*p+:ByteW]          <= port_low;
+        high3_q[ByteW*p+:ByteW]         <= port_high;
         //@ if units.bnn.enabled
-        lower3_q  <= lower2_q;
+        lower3_q[p]                     <= lower2_q;
         //@ endif
         if (is_gather_i) begin
-          length3_q <= port_length;
-          place3_q  <= place2_q;
+          length3_q[ByteW*p+:ByteW]     <= port_length;
+          place3_q[ByteW*p+:ByteW]      <= place2_q;
         end
       end
     end
+
     logic unused_word;
     assign unused_word = ^word2;
-    assign inside_o[p]                  = inside3_q;
-    assign two_o[p]                     = two3_q;
-    assign clip_o[p]                    = clip3_q;
-    assign bank_o[BankW*p+:BankW]       = bank3_q;
-    assign bank2_o[BankW*p+:BankW]      = bank23_q;
-    assign row_o[RowW*p+:RowW]          = row3_q;
-    assign row2_o[RowW*p+:RowW]         = row23_q;
-    assign offset_o[OffsetW*p+:OffsetW] = offset3_q;
-    assign low_o[ByteW*p+:ByteW]        = low3_q;
-    assign high_o[ByteW*p+:ByteW]       = high3_q;
-    assign length_o[ByteW*p+:ByteW]     = length3_q;
-    assign place_o[ByteW*p+:ByteW]      = place3_q;
-    //@ if units.bnn.enabled
-    assign lower_o[p]                   = lower3_q;
-    //@ endif
   end
 
   // ---- Errors: of the first step that has one, its first vector ----
@@ -360,10 +365,12 @@ module npu_fetch_places #(
   always_comb begin
     error_first  = '0;
     error_offset = '0;
-    for (int unsigned p = 0; p < Ports; p++) begin
-      if (bad[p] && (bad & ((Ports'(1) << p) - Ports'(1))) == '0) begin
-        error_first  = bad_address[AddrW*p+:AddrW];
-        error_offset = bad_offset[ByteW*p+:ByteW];
+    if (bad != '0) begin
+      for (int unsigned p = 0; p < Ports; p++) begin
+        if (bad[p] && (bad & ((Ports'(1) << p) - Ports'(1))) == '0) begin
+          error_first  = bad_address[AddrW*p+:AddrW];
+          error_offset = bad_offset[ByteW*p+:ByteW];
+        end
       end
     end
   end
@@ -378,6 +385,21 @@ module npu_fetch_places #(
   end
   assign error_address_o = 25'(error_first_q) + 25'(error_offset_q);
 
+  assign inside_o = inside3_q;
+  assign two_o    = two3_q;
+  assign clip_o   = clip3_q;
+  assign bank_o   = bank3_q;
+  assign bank2_o  = bank23_q;
+  assign row_o    = row3_q;
+  assign row2_o   = row23_q;
+  assign offset_o = offset3_q;
+  assign low_o    = low3_q;
+  assign high_o   = high3_q;
+  assign length_o = length3_q;
+  assign place_o  = place3_q;
+  //@ if units.bnn.enabled
+  assign lower_o  = lower3_q;
+  //@ endif
   assign busy_o  = valid1_q || valid2_q || valid3_q;
   assign valid_o = valid3_q;
   assign count_o = count3_q;

@@ -117,18 +117,20 @@ module npu_operand_path #(
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_rows_word (
-    .word_i(22'(rows_addr_i[23:OffsetW])),
-    .bank_o(rows_bank),
-    .row_o (rows_row)
+    .valid_i(rows_ask),
+    .word_i (22'(rows_addr_i[23:OffsetW])),
+    .bank_o (rows_bank),
+    .row_o  (rows_row)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_rows_word2 (
-    .word_i(22'(rows_addr_i[23:OffsetW]) + 22'd1),
-    .bank_o(rows_bank2),
-    .row_o (rows_row2)
+    .valid_i(rows_ask),
+    .word_i (22'(rows_addr_i[23:OffsetW]) + 22'd1),
+    .bank_o (rows_bank2),
+    .row_o  (rows_row2)
   );
 
   assign is_rows  = npu_isa_pkg::is_rows(cmd_i.opcode);

@@ -147,54 +147,60 @@ module npu_pe_memory #(
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_push (
-    .word_i(22'(write_addr_i >> OffsetW)),
-    .bank_o(push_bank),
-    .row_o (unused_push_row)
+    .valid_i(write_valid_i),
+    .word_i (22'(write_addr_i >> OffsetW)),
+    .bank_o (push_bank),
+    .row_o  (unused_push_row)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_push2 (
-    .word_i(22'(push_last >> OffsetW)),
-    .bank_o(push_bank2),
-    .row_o (unused_push_row2)
+    .valid_i(write_valid_i),
+    .word_i (22'(push_last >> OffsetW)),
+    .bank_o (push_bank2),
+    .row_o  (unused_push_row2)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_write (
-    .word_i(22'(write_addr >> OffsetW)),
-    .bank_o(write_bank),
-    .row_o (write_row)
+    .valid_i(grant_write),
+    .word_i (22'(write_addr >> OffsetW)),
+    .bank_o (write_bank),
+    .row_o  (write_row)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_write2 (
-    .word_i(22'(write_next >> OffsetW)),
-    .bank_o(write_bank2),
-    .row_o (write_row2)
+    .valid_i(grant_write),
+    .word_i (22'(write_next >> OffsetW)),
+    .bank_o (write_bank2),
+    .row_o  (write_row2)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_bus_write (
-    .word_i(22'(bus_write_addr_i >> OffsetW)),
-    .bank_o(bus_write_bank),
-    .row_o (bus_write_row)
+    .valid_i(bus_write_valid_i),
+    .word_i (22'(bus_write_addr_i >> OffsetW)),
+    .bank_o (bus_write_bank),
+    .row_o  (bus_write_row)
   );
   npu_bank_map #(
     .MemBytes (MemBytes),
     .Banks    (Banks),
     .WordBytes(WordBytes)
   ) u_bus_read (
-    .word_i(22'(bus_read_addr_i >> OffsetW)),
-    .bank_o(bus_read_bank),
-    .row_o (bus_read_row)
+    .valid_i(bus_read_valid_i),
+    .word_i (22'(bus_read_addr_i >> OffsetW)),
+    .bank_o (bus_read_bank),
+    .row_o  (bus_read_row)
   );
 
   // The rotated write: bytes that fall into the first and into the second word.

@@ -25,7 +25,7 @@ npugen_bench(NAME vector_units TOP npu_vector_units TEST vector_units_test.cc LI
            p4:MemBytes=4096,WordBytes=8,PostWidth=4,LookupPorts=1,RowBytes=16,Rows=128
            p1:MemBytes=4096,WordBytes=4,PostWidth=1,LookupPorts=1,RowBytes=4,Rows=512)
 npugen_bench(NAME sequencer TOP npu_sequencer TEST sequencer_test.cc LIBRARIES npugen_arch
-  RTL npu_bank_map.sv npu_fetch_ahead.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv
+  RTL npu_bank_map.sv npu_fetch_ahead.sv npu_fetch_field.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv
       npu_fetch_walker.sv npu_position_walker.sv
       npu_slice_walker.sv npu_sequencer.sv
   VARIANTS s16p4:MemBytes=32768,Banks=8,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16
