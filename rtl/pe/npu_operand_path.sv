@@ -50,6 +50,7 @@ module npu_operand_path #(
   output wire                   rows_ready_o,
   input  wire  [23:0]           rows_addr_i,
   // PE memory; data in the cycle after the grant
+  output logic                  read_wanted_o,  // npu_sequencer
   output logic                  read_valid_o,
   input  wire                   read_ready_i,
   output logic [Banks-1:0]      read_mask_o,
@@ -148,7 +149,7 @@ module npu_operand_path #(
   assign rows_ready_o = rows_q && read_ready_i;
 
   // ---- Reads of the sequencer, which is at rest then ----
-  logic                     fetch_valid;
+  logic                     fetch_wanted, fetch_valid;
   logic [Banks-1:0]         fetch_mask;
   logic [Ports-1:0]         fetch_inside, fetch_two;
   logic [BankW*Ports-1:0]   fetch_bank, fetch_bank2;
@@ -156,6 +157,7 @@ module npu_operand_path #(
   logic [OffsetW*Ports-1:0] fetch_offset;
 
   always_comb begin
+    read_wanted_o = fetch_wanted;
     read_valid_o  = fetch_valid;
     read_mask_o   = fetch_mask;
     read_inside_o = fetch_inside;
@@ -166,6 +168,7 @@ module npu_operand_path #(
     read_row2_o   = fetch_row2;
     read_offset_o = fetch_offset;
     if (is_rows) begin
+      read_wanted_o              = rows_q;
       read_valid_o               = rows_q;
       read_mask_o                = Banks'(1) << rows_bank_q;
       if (rows_offset_q != '0) read_mask_o = read_mask_o | Banks'(1) << rows_bank2_q;
@@ -205,6 +208,7 @@ module npu_operand_path #(
     .tile_half_o,
     .tile_size_o,
     .result_ready_i,
+    .read_wanted_o (fetch_wanted),
     .read_valid_o  (fetch_valid),
     .read_ready_i  (read_ready_i && !is_rows),
     .read_mask_o   (fetch_mask),

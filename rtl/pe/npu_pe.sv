@@ -144,7 +144,7 @@ module npu_pe #(
   logic                  slice_ready, slice_take, tile_end, tile_half, vector_ready;
   logic [1:0]            half_free;
   logic [SizeW-1:0]      tile_size;
-  logic                  read_valid, read_ready;
+  logic                  read_wanted, read_valid, read_ready;
   logic [PeBanks-1:0]    read_mask;
   logic [Ports-1:0]      read_inside, read_two;
   logic [BankW*Ports-1:0] read_bank, read_bank2;
@@ -201,6 +201,7 @@ module npu_pe #(
     .rows_valid_i   (rows_valid),
     .rows_ready_o   (rows_ready),
     .rows_addr_i    (rows_addr[23:0]),
+    .read_wanted_o  (read_wanted),
     .read_valid_o   (read_valid),
     .read_ready_i   (read_ready),
     .read_mask_o    (read_mask),
@@ -452,6 +453,7 @@ module npu_pe #(
   ) u_memory (
     .clk_i,
     .rst_ni,
+    .read_wanted_i    (read_wanted),
     .read_valid_i     (read_valid),
     .read_ready_o     (read_ready),
     .read_mask_i      (read_mask),

@@ -54,6 +54,7 @@ module npu_sequencer #(
   // room for the result of a vector operation
   input  wire                             result_ready_i,
   // PE memory: the group of vectors that asks, and those of its vectors that are read there
+  output wire                             read_wanted_o,  // it would ask, were all else there
   output wire                             read_valid_o,
   input  wire                             read_ready_i,
   output wire  [Banks-1:0]                read_mask_o,    // banks that are read
@@ -329,6 +330,7 @@ module npu_sequencer #(
   assign tile_end_o     = take && head_tile_end;
   assign tile_half_o    = half_q;
   assign tile_size_o    = head_tile_size;
+  assign read_wanted_o  = head_valid;
   assign read_valid_o   = open && !head_error;
   assign stage_valid_o  = stage_valid_q;
   assign stage_swap_o   = stage_swap_q;
