@@ -118,7 +118,7 @@ module npu_pe_memory #(
   // Nothing waits for the choice of a compute write but itself, and the reads where it goes first.
   logic [WaitW-1:0]     bus_write_wait_q, bus_read_wait_q;
   logic                 bus_write_first, bus_read_first;
-  logic [Banks-1:0]     taken_first, wanted, read_mask, write_mask, write_mask2;
+  logic [Banks-1:0]     taken_first, taken_bus, read_mask, write_mask, write_mask2;
   logic                 writes_full, writes_first, grant_bus_write, grant_bus_read;
   logic [RowW-1:0]      write_row, write_row2;
   logic [WordBytes-1:0] write_strb, write_strb2;
@@ -146,8 +146,11 @@ module npu_pe_memory #(
                              (bus_read_mask & (taken_first | bus_write_mask |
                                                (read_valid_i ? read_mask_i : '0))) == '0));
 
-  assign wanted = (read_wanted_i ? read_mask_i : '0) |
-                  (writes_full ? taken_first : bus_write_mask | bus_read_mask);
+  logic reads_still_q;
+  always_ff @(posedge clk_i) reads_still_q <= read_wanted_i && !read_valid_i;
+
+  // While the buffer is nearly full the bus has but what it takes first.
+  assign taken_bus = writes_full ? taken_first : bus_write_mask | bus_read_mask;
 
   npu_write_buffer #(
     .MemBytes (MemBytes),
@@ -166,8 +169,9 @@ module npu_pe_memory #(
     .strb_i  (write_strb_i),
     .busy_o  (write_busy_o),
     .full_o  (writes_full),
-    .wanted_i(wanted),
-    .taken_i (taken_first),
+    .still_i (reads_still_q),
+    .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
+    .taken_i (taken_bus),
     .first_o (writes_first),
     .leaves_o(write_done_o),
     .mask_o  (write_mask),

@@ -37,12 +37,14 @@ module npu_read_network #(
     end
   end
 `else
+  logic [WordW-1:0]   words[Banks];
   logic [2*WordW-1:0] shifted;
+  for (genvar b = 0; b < Banks; b++) begin : gen_word
+    assign words[b] = words_i[WordW*b+:WordW];
+  end
   always_comb begin
     shifted = '0;
-    if (valid_i) begin
-      shifted = {words_i[WordW*bank2_i+:WordW], words_i[WordW*bank_i+:WordW]} >> {offset_i, 3'b000};
-    end
+    if (valid_i) shifted = {words[bank2_i], words[bank_i]} >> {offset_i, 3'b000};
   end
   assign data_o = shifted[WordW-1:0];
 

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Write buffer: compute writes that wait in front of PE memory, and the one that leaves in a cycle.
 //
-// Writes leave in any order: one whose banks nobody else wants. When few entries are free and there
-// is no such one, another one goes before the reads (first_o). A write is kept as memory takes it:
+// Writes leave in any order: one whose banks nobody else wants. When there is no such one, and few
+// entries are free or the reads stand still (which may wait for results), another one goes before
+// the reads (first_o). A write is kept as memory takes it:
 // bytes turned to their places in a word, and which of them go to its first and to its second word.
 `include "npu_assert.svh"
 module npu_write_buffer #(
@@ -28,6 +29,7 @@ module npu_write_buffer #(
   input  wire  [PostWidth-1:0]   strb_i,
   output wire                    busy_o,         // writes wait
   output wire                    full_o,         // few entries are free
+  input  wire                    still_i,        // the reads stood still in the last cycle
   // banks that others want, and those that they have before all
   input  wire  [Banks-1:0]       wanted_i,
   input  wire  [Banks-1:0]       taken_i,
@@ -144,7 +146,7 @@ module npu_write_buffer #(
       end
     end
   end
-  assign first_o  = full_o && fits == '0 && can != '0;
+  assign first_o  = (full_o || still_i) && fits == '0 && can != '0;
   assign chosen   = first_o ? can : fits;
   assign leaving  = chosen & (~chosen + Writes'(1));
   assign leaves_o = chosen != '0;
