@@ -37,6 +37,9 @@ struct Calibration {
   // npu_row_writer, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
   uint32_t bus_max_wait = 8;
 
+  // npu_fetch_ahead: the loops' registers, three stages of npu_fetch_places, and the queue's head: the
+  // first grant of a command comes so many cycles later than the first step of its loops.
+  uint32_t fetch_ahead = 4;
   // npu_weight_loader: arrived_q, with `follow` a row may be requested so many cycles after its
   // bytes are seen in the barrier.
   uint32_t follow_delay = 1;
@@ -61,12 +64,12 @@ struct Calibration {
   uint32_t write_slots = 12;
   uint32_t write_reserve = 3;
 
-  // npu_softmax: cycles of a vector besides its bytes (StFetch, StData until rd_rvalid_i), of the
-  // walk in the pass of the maximum, of the reciprocal (7 steps of step_wait_q and multiplier).
-  uint32_t softmax_vector = 3;
+  // npu_softmax: cycles of a vector besides its bytes (StFetch, rows_q of npu_operand_path, StData
+  // until rd_rvalid_i), of the walk in the pass of the maximum, of the reciprocal (7 steps of step_wait_q and multiplier).
+  uint32_t softmax_vector = 4;
   uint32_t softmax_reciprocal = 21;
   // npu_argmax: the same, and the writes of the four bytes of a position.
-  uint32_t argmax_vector = 2;
+  uint32_t argmax_vector = 3;
   uint32_t argmax_write = 4;
   // npu_softmax StSettle of the last pass: table, multiplier and output FIFO behind the last
   // request.
