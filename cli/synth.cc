@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// npugen synth: area per module with Yosys.
+// npugen synth: area of an NPU in a technology, by Yosys.
 #include "generator/synth/synth.h"
 
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/simulate.h"
 #include "generator/config/load.h"
+#include "generator/support/cache.h"
 #include "generator/support/file.h"
 
 namespace npugen {
@@ -15,18 +18,29 @@ namespace {
 
 struct SynthCommandOptions {
   std::string spec;
-  std::string json;
+  std::string json, csv;
+  bool no_cache = false;
   SynthOptions synth;
 };
 
 int Synth(const SynthCommandOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  const Result<AreaReport> report = Synthesize(*config, options.synth);
+  ProgressLine progress(ProgressLine::OffTerminal::kLines);
+  SynthOptions synth = options.synth;
+  if (!options.no_cache && synth.cache_folder.empty()) synth.cache_folder = DefaultCacheFolder();
+  if (options.no_cache) synth.cache_folder.clear();
+  synth.mapping.progress = [&progress](const std::string& text) { progress.Show(text); };
+  const Result<AreaReport> report = Synthesize(*config, synth);
+  progress.Clear();
   if (!report) return Report(report.errors());
-  std::fputs(FormatArea(*config, *report).c_str(), TextStream({options.json}));
-  if (options.json.empty()) return 0;
-  const Status written = WriteFile(options.json, AreaJson(*config, *report));
+  std::fputs(FormatArea(*config, *report).c_str(), TextStream({options.json, options.csv}));
+  const std::string json = AreaJson(*config, *report);
+  const std::string csv = AreaCsv(*report);
+  std::vector<OutputFile> files;
+  if (!options.json.empty()) files.push_back({options.json, json});
+  if (!options.csv.empty()) files.push_back({options.csv, csv});
+  const Status written = WriteFiles(files);
   return written ? 0 : Report(written.errors());
 }
 
@@ -35,18 +49,34 @@ int Synth(const SynthCommandOptions& options) {
 void AddSynthCommand(CommandLine& line) {
   auto options = std::make_shared<SynthCommandOptions>();
   Subcommand command = line.Add(
-      "synth",
-      "Area per module: Yosys maps the emission to a cell library, memories stay black boxes");
+      "synth", "Area by module and kind of cell: Yosys maps the emission to a cell library");
   command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
-  command.Value("--liberty", &options->synth.liberty, "cell library in liberty format")
+  command
+      .Value("--tech", &options->synth.technology,
+             "technology: a name of constraints/tech, or a file that describes one")
       .ShowDefault();
+  command.Value("--liberty", &options->synth.liberty,
+                "cell library in liberty format in the place of the technology's");
+  command.Value("--memories", &options->synth.macros,
+                "table of memory macros (YAML) in the place of the analytical model");
   command.Value("--json", &options->json, "also write the report as JSON to this file");
+  command.Value("--csv", &options->csv, "also write the report as comma-separated values");
+  command
+      .Value("--gate-bits", &options->synth.mapping.least_gate_bits,
+             "flip-flops that must share clock and enable to get a clock gate; 0: none do")
+      .ShowDefault();
+  command.Value("-j,--jobs", &options->synth.mapping.jobs,
+                "modules that are mapped at a time; 0: as many as the machine has processors");
+  command.Value("--cache", &options->synth.cache_folder, "folder in which mapped modules are kept")
+      .ShowDefault(DefaultCacheFolder());
+  command.Flag("--no-cache", &options->no_cache, "map every module anew and keep none");
   command.Value("--keep", &options->synth.keep_folder,
-                "leave emission, Yosys script, log and statistics in this folder");
+                "leave emission, Yosys scripts, logs and netlists in this folder");
   command.Footer(
-      "Prints cells and gate equivalents (area / area of a two-input NAND) of every module, and "
-      "the memories\n"
-      "with their sizes. Example: npugen synth specs/edge.yaml --json build/edge_area.json");
+      "Prints cells and gate equivalents (area / area of a two-input NAND) of every module, kinds "
+      "of cells, and\n"
+      "the memories with their sizes. Example: npugen synth specs/edge.yaml --json "
+      "build/edge_area.json");
   command.OnRun([options] { return Synth(*options); });
 }
 

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes OUTPUT, a C++ file that holds the texts of SOURCES (a comma-separated list) for rtl_library.h.
+# Writes OUTPUT, a C++ file that holds the texts of SOURCES (a comma-separated list) for the function FUNCTION of
+# generator/plan/HEADER, which gives a span of TYPE. Files are called by their path below ROOT, or (no ROOT) by their name.
 string(REPLACE "," ";" SOURCES "${SOURCES}")
-set(code "// Embedded at build time from rtl/.\n#include \"generator/plan/rtl_library.h\"\n\n")
-string(APPEND code "namespace npugen {\nnamespace {\n\nconstexpr RtlSource kSources[] = {\n")
+set(code "// Embedded at build time.\n#include \"generator/plan/${HEADER}\"\n\n")
+string(APPEND code "namespace npugen {\nnamespace {\n\nconstexpr ${TYPE} kSources[] = {\n")
 foreach(source IN LISTS SOURCES)
   file(READ "${source}" text)
-  get_filename_component(name "${source}" NAME)
+  if(ROOT)
+    file(RELATIVE_PATH name "${ROOT}" "${source}")
+  else()
+    get_filename_component(name "${source}" NAME)
+  endif()
   string(APPEND code "    {\"${name}\", R\"npugen_rtl(${text})npugen_rtl\"},\n")
 endforeach()
 string(APPEND code "};\n\n}  // namespace\n\n")
-string(APPEND code "std::span<const RtlSource> RtlLibrary() { return kSources; }\n\n}  // namespace npugen\n")
+string(APPEND code "std::span<const ${TYPE}> ${FUNCTION}() { return kSources; }\n\n}  // namespace npugen\n")
 file(WRITE "${OUTPUT}" "${code}")
