@@ -12,6 +12,7 @@
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
+#include "generator/synth/timing.h"
 
 namespace npugen {
 namespace {
@@ -19,6 +20,8 @@ namespace {
 struct SynthCommandOptions {
   std::string spec;
   std::string json, csv;
+  std::string timing_json;
+  bool timing = false;
   bool no_cache = false;
   SynthOptions synth;
 };
@@ -34,10 +37,21 @@ int Synth(const SynthCommandOptions& options) {
   const Result<AreaReport> report = Synthesize(*config, synth);
   progress.Clear();
   if (!report) return Report(report.errors());
-  std::fputs(FormatArea(*config, *report).c_str(), TextStream({options.json, options.csv}));
+  std::FILE* const out = TextStream({options.json, options.csv, options.timing_json});
+  std::fputs(FormatArea(*config, *report).c_str(), out);
   const std::string json = AreaJson(*config, *report);
   const std::string csv = AreaCsv(*report);
   std::vector<OutputFile> files;
+  std::string timing_json;
+  if (options.timing || !options.timing_json.empty()) {
+    std::fflush(out);
+    const Result<TimingReport> timing = AnalyzeTiming(*config, synth);
+    progress.Clear();
+    if (!timing) return Report(timing.errors());
+    std::fputs(FormatTiming(*config, *timing).c_str(), out);
+    timing_json = TimingJson(*config, *timing);
+  }
+  if (!options.timing_json.empty()) files.push_back({options.timing_json, timing_json});
   if (!options.json.empty()) files.push_back({options.json, json});
   if (!options.csv.empty()) files.push_back({options.csv, csv});
   const Status written = WriteFiles(files);
@@ -61,6 +75,10 @@ void AddSynthCommand(CommandLine& line) {
                 "table of memory macros (YAML) in the place of the analytical model");
   command.Value("--json", &options->json, "also write the report as JSON to this file");
   command.Value("--csv", &options->csv, "also write the report as comma-separated values");
+  command.Flag("--timing", &options->timing,
+               "also map for the spec's clock, add trees of buffers, and report paths by OpenSTA");
+  command.Value("--timing-json", &options->timing_json,
+                "the same, also as JSON to this file");
   command
       .Value("--gate-bits", &options->synth.mapping.least_gate_bits,
              "flip-flops that must share clock and enable to get a clock gate; 0: none do")

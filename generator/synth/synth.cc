@@ -19,6 +19,7 @@
 #include "generator/support/file.h"
 #include "generator/support/temporary.h"
 #include "generator/synth/design.h"
+#include "generator/synth/work_folder.h"
 
 namespace npugen {
 namespace {
@@ -41,36 +42,6 @@ std::string ReadText(const fs::path& path) {
   Result<std::string> text = ReadFileText(path.string(), kMost);
   return text ? std::move(*text) : std::string();
 }
-
-/// The folder that the user wants to keep, or one that disappears with its owner.
-class WorkFolder {
- public:
-  static Result<WorkFolder> Make(const std::string& keep) {
-    if (keep.empty()) {
-      Result<TemporaryFolder> folder = TemporaryFolder::MakeInTemp("npugen-synth");
-      if (!folder) return folder.errors();
-      std::string path = folder->path();
-      return WorkFolder(std::move(path), std::move(*folder));
-    }
-    std::error_code error;
-    fs::create_directories(keep, error);
-    if (error) {
-      return SystemError(DiagnosticCode::kFileWrite, keep, "made", error.value());
-    }
-    return WorkFolder(fs::absolute(keep, error), std::nullopt);
-  }
-  const fs::path& path() const { return path_; }
-  /// Leaves the folder for the user to look into.
-  void Keep() {
-    if (temporary_) temporary_->Keep();
-  }
-
- private:
-  WorkFolder(fs::path path, std::optional<TemporaryFolder> temporary)
-      : path_(std::move(path)), temporary_(std::move(temporary)) {}
-  fs::path path_;
-  std::optional<TemporaryFolder> temporary_;
-};
 
 /// Whether an input of the cell selects one of the two others, perhaps inverted.
 bool IsMultiplexer(const LibertyCell& cell) {

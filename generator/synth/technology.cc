@@ -64,6 +64,7 @@ MemoryCoefficients ReadMemory(const YamlNode& node, const std::string& file, Dia
   memory.column_area = fields.Quantity("column_area", AreaUnits());
   memory.fixed_area = fields.Quantity("fixed_area", AreaUnits());
   memory.access_time = fields.Quantity("access_time", TimeUnits());
+  memory.setup_time = fields.Quantity("setup_time", TimeUnits());
   memory.row_time = fields.Quantity("row_time", TimeUnits());
   memory.column_time = fields.Quantity("column_time", TimeUnits());
   memory.access_energy = fields.Quantity("access_energy", EnergyUnits());

@@ -47,7 +47,7 @@ struct LatchCell {
 /// times in nanoseconds, energies in picojoules.
 struct MemoryCoefficients {
   double bit_area = 0, row_area = 0, column_area = 0, fixed_area = 0;
-  double access_time = 0, row_time = 0, column_time = 0;
+  double access_time = 0, setup_time = 0, row_time = 0, column_time = 0;
   double access_energy = 0, bit_energy = 0, cell_energy = 0;
 };
 
