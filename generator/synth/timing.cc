@@ -432,7 +432,8 @@ std::string TimingJson(const NpuConfig& config, const TimingReport& report) {
   nlohmann::ordered_json out;
   out["spec"] = config.name;
   out["config_hash"] = fmt::format("{:016x}", config.hash);
-  for (const auto& [name, value] : ReportJson(report).items()) out[name] = value;
+  const json members = ReportJson(report);
+  for (const auto& [name, value] : members.items()) out[name] = value;
   return out.dump(2) + "\n";
 }
 
