@@ -12,6 +12,7 @@
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
+#include "generator/synth/fpga.h"
 #include "generator/synth/timing.h"
 
 namespace npugen {
@@ -20,11 +21,35 @@ namespace {
 struct SynthCommandOptions {
   std::string spec;
   std::string json, csv;
+  std::string target = "asic";
   std::string timing_json;
   bool timing = false;
   bool no_cache = false;
   SynthOptions synth;
 };
+
+std::string ParseTarget(const std::string& text, std::string* target) {
+  *target = text;
+  for (const char* known : {"asic", "xilinx", "ecp5", "ice40"}) {
+    if (text == known) return "";
+  }
+  return "legal targets: asic, xilinx, ecp5, ice40";
+}
+
+/// Cells of an FPGA.
+int SynthForFpga(const SynthCommandOptions& options, const NpuConfig& config,
+                 const SynthOptions& synth, ProgressLine* progress) {
+  const FpgaTarget target = options.target == "xilinx" ? FpgaTarget::kXilinx
+                            : options.target == "ecp5" ? FpgaTarget::kEcp5
+                                                       : FpgaTarget::kIce40;
+  const Result<FpgaReport> report = SynthesizeForFpga(config, target, synth);
+  progress->Clear();
+  if (!report) return Report(report.errors());
+  std::fputs(FormatFpga(config, *report).c_str(), TextStream({options.json}));
+  if (options.json.empty()) return 0;
+  const Status written = WriteFile(options.json, FpgaJson(config, *report));
+  return written ? 0 : Report(written.errors());
+}
 
 int Synth(const SynthCommandOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
@@ -34,6 +59,7 @@ int Synth(const SynthCommandOptions& options) {
   if (!options.no_cache && synth.cache_folder.empty()) synth.cache_folder = DefaultCacheFolder();
   if (options.no_cache) synth.cache_folder.clear();
   synth.mapping.progress = [&progress](const std::string& text) { progress.Show(text); };
+  if (options.target != "asic") return SynthForFpga(options, *config, synth, &progress);
   const Result<AreaReport> report = Synthesize(*config, synth);
   progress.Clear();
   if (!report) return Report(report.errors());
@@ -65,6 +91,14 @@ void AddSynthCommand(CommandLine& line) {
   Subcommand command = line.Add(
       "synth", "Area by module and kind of cell: Yosys maps the emission to a cell library");
   command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
+  SynthCommandOptions* const values = options.get();
+  command
+      .Value(
+          "--target",
+          [values](const std::string& text) { return ParseTarget(text, &values->target); },
+          "asic: cells of a library; xilinx (7 series), ecp5, ice40: LUTs, flip-flops, DSPs, "
+          "block RAMs")
+      .ShowDefault("asic");
   command
       .Value("--tech", &options->synth.technology,
              "technology: a name of constraints/tech, or a file that describes one")
@@ -77,8 +111,7 @@ void AddSynthCommand(CommandLine& line) {
   command.Value("--csv", &options->csv, "also write the report as comma-separated values");
   command.Flag("--timing", &options->timing,
                "also map for the spec's clock, add trees of buffers, and report paths by OpenSTA");
-  command.Value("--timing-json", &options->timing_json,
-                "the same, also as JSON to this file");
+  command.Value("--timing-json", &options->timing_json, "the same, also as JSON to this file");
   command
       .Value("--gate-bits", &options->synth.mapping.least_gate_bits,
              "flip-flops that must share clock and enable to get a clock gate; 0: none do")

@@ -56,4 +56,4 @@ foreach path $paths {
 puts "TARGET @PERIOD@ $worst"
 # For people: the worst paths gate by gate.
 puts "CHECKS"
-report_checks -path_delay max -fields {slew cap input_pins net} -digits 3 -group_count 10
+report_checks -path_delay max -fields {slew cap input_pins net} -digits 3 -group_count 10 -path_group clk

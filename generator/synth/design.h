@@ -67,7 +67,7 @@ struct Design {
 inline constexpr const char* kLatchType = "$_DLATCH_N_";
 
 /// Reads what MapDesign() gave. Error: kToolFailed when it is not understood, or a cell is neither
-/// in the library nor a module or memory.
-Result<Design> ReadDesign(const MappedDesign& mapped, const CellLibrary& cells);
+/// in `cells` (nullptr: any may occur, as for FPGAs) nor a module or memory.
+Result<Design> ReadDesign(const MappedDesign& mapped, const CellLibrary* cells);
 
 }  // namespace npugen

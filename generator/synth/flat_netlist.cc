@@ -311,10 +311,10 @@ std::string FlatVerilog(const FlatNetlist& netlist, const TechnologyLibrary& tec
   }
   text += ");\n";
   for (const FlatPort& port : netlist.ports) {
-    fmt::format_to(back, "  {} {}{};\n", port.input ? "input" : "output",
-                   port.nets.size() > 1 ? fmt::format("[{}:0] ", port.nets.size() - 1)
-                                        : std::string(),
-                   port.name);
+    fmt::format_to(
+        back, "  {} {}{};\n", port.input ? "input" : "output",
+        port.nets.size() > 1 ? fmt::format("[{}:0] ", port.nets.size() - 1) : std::string(),
+        port.name);
   }
   for (const FlatPort& port : netlist.ports) {
     for (size_t i = 0; i < port.nets.size(); ++i) {
@@ -337,9 +337,8 @@ std::string FlatVerilog(const FlatNetlist& netlist, const TechnologyLibrary& tec
                      inverter.inputs[0], net_name(netlist.pins[cell.first_pin + 1]),
                      inverter.functions[0].pin, c);
       fmt::format_to(back, "  {} c{} (.{}({}), .{}(e{}), .{}({}));\n", cells.latch->cell.name, c,
-                     cells.latch->data, net_name(netlist.pins[cell.first_pin]),
-                     cells.latch->enable, c, cells.latch->output,
-                     net_name(netlist.pins[cell.first_pin + 2]));
+                     cells.latch->data, net_name(netlist.pins[cell.first_pin]), cells.latch->enable,
+                     c, cells.latch->output, net_name(netlist.pins[cell.first_pin + 2]));
       continue;
     }
     fmt::format_to(back, "  {} c{} (", type.name, c);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A mapped design as one netlist of cells, for timing: trees of buffers, Verilog, names of registers.
+// A mapped design as one netlist of cells, for timing: trees of buffers, Verilog, names of
+// registers.
 #pragma once
 
 #include <cstdint>
@@ -71,8 +72,8 @@ struct BufferTrees {
   uint64_t largest_loads = 0;  ///< of a net before
 };
 
-/// Puts trees of the technology's buffer between nets with more than its `max_loads` loads and these.
-/// Clocks (nets that reach a clock pin) are left to the clock tree of a back end.
+/// Puts trees of the technology's buffer between nets with more than its `max_loads` loads and
+/// these. Clocks (nets that reach a clock pin) are left to the clock tree of a back end.
 BufferTrees AddBuffers(const TechnologyLibrary& technology, FlatNetlist* netlist);
 
 /// The netlist as structural Verilog of the module npu_top; cell i is instance `ci`, net n `nn`.

@@ -54,8 +54,8 @@ std::string FullAdderMap(const FullAdderCell& adder) {
       adder.cell.name, adder.a, adder.b, adder.c, adder.sum, adder.carry);
 }
 
-/// The latch stays Yosys' own: simulation of netlists knows it, areas and timing put the cell of the
-/// technology in its place.
+/// The latch stays Yosys' own: simulation of netlists knows it, areas and timing put the cell of
+/// the technology in its place.
 std::string ClockGateMap(const TechnologyLibrary& technology) {
   const TechnologyCell& gate = *technology.technology.clock_and;
   const LibertyCell& cell = technology.library.cells.at(gate.name);
@@ -74,13 +74,14 @@ Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string messag
 }
 
 bool InfersGates(const TechnologyLibrary& technology, const MappingOptions& options) {
-  return options.least_gate_bits > 0 && technology.technology.clock_and;
+  return options.fpga.empty() && options.least_gate_bits > 0 && technology.technology.clock_and;
 }
 
 /// What Yosys is given to elaborate `emission`, besides the emission.
-Result<FileSet> ElaborationFiles(const FileSet& emission, const TechnologyLibrary& technology) {
-  const bool full_adders =
-      emission.contains(std::string(kFullAdderFile)) && technology.technology.full_adder;
+Result<FileSet> ElaborationFiles(const FileSet& emission, const TechnologyLibrary& technology,
+                                 const MappingOptions& options) {
+  const bool full_adders = options.fpga.empty() && emission.contains(std::string(kFullAdderFile)) &&
+                           technology.technology.full_adder;
   std::string sources;
   const auto list = emission.find("filelist.f");
   std::istringstream lines(list == emission.end() ? "" : list->second);
@@ -92,6 +93,7 @@ Result<FileSet> ElaborationFiles(const FileSet& emission, const TechnologyLibrar
   Result<std::string> script = FillTemplate(
       "synth/elaborate.ys",
       {{"SOURCES", sources},
+       {"BLACK_BOXES", options.fpga.empty() ? "blackbox *npu_ram_1rw* *npu_ram_1r1w*" : ""},
        {"FULL_ADDER_BOX", full_adders ? "read_verilog full_adder_box.v" : ""}});
   if (!script) return script.errors();
   files["elaborate.ys"] = std::move(*script);
@@ -107,26 +109,32 @@ Result<FileSet> UnitFiles(const TechnologyLibrary& technology, const std::string
   const bool gates = InfersGates(technology, options);
   const bool for_clock = options.clock_picoseconds > 0;
   FileSet files;
+  if (!options.fpga.empty()) {
+    Result<std::string> script = FillTemplate(fmt::format("synth/{}.ys", options.fpga), {});
+    if (!script) return script.errors();
+    files["map.ys"] = std::move(*script);
+    return files;
+  }
   Result<std::string> words = FillTemplate("synth/words.ys", {});
   if (!words) return words.errors();
-  Result<std::string> map = FillTemplate(
-      for_clock ? "synth/map_timing.ys" : "synth/map_area.ys",
-      {{"LIBERTY", liberty},
-       {"PICOSECONDS", std::to_string(options.clock_picoseconds)},
-       {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
-       {"CLOCK_GATE_MAP", gates ? "techmap -map clock_gate_map.v" : ""}});
+  Result<std::string> map =
+      FillTemplate(for_clock ? "synth/map_timing.ys" : "synth/map_area.ys",
+                   {{"LIBERTY", liberty},
+                    {"PICOSECONDS", std::to_string(options.clock_picoseconds)},
+                    {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
+                    {"CLOCK_GATE_MAP", gates ? "techmap -map clock_gate_map.v" : ""}});
   if (!map) return map.errors();
   files["words.ys"] = std::move(*words);
   files["map.ys"] = std::move(*map);
   if (full_adders) files["full_adder_map.v"] = FullAdderMap(*technology.technology.full_adder);
   if (gates) files["clock_gate_map.v"] = ClockGateMap(technology);
   if (for_clock) {
-    files["abc.constr"] = fmt::format("{}set_load {:g} [all_outputs]\n",
-                                      technology.technology.driving_cell.empty()
-                                          ? ""
-                                          : fmt::format("set_driving_cell {}\n",
-                                                        technology.technology.driving_cell),
-                                      technology.technology.output_load);
+    files["abc.constr"] =
+        fmt::format("{}set_load {:g} [all_outputs]\n",
+                    technology.technology.driving_cell.empty()
+                        ? ""
+                        : fmt::format("set_driving_cell {}\n", technology.technology.driving_cell),
+                    technology.technology.output_load);
   }
   return files;
 }
@@ -221,18 +229,23 @@ class UnitMapper {
     if (Status written = WriteNewFile((folder / "unit.il").string(), unit.text); !written) {
       return written.errors();
     }
-    Status done = RunTool({"yosys", "-q", "-s", "words.ys"}, path, (folder / "words.log").string());
-    if (!done) return done.errors();
-    Result<std::string> words = ReadFileText((folder / "words.il").string(), kLargestText);
-    if (!words) return words.errors();
-    const Result<ClockGating> gating =
-        InferClockGates(InfersGates(technology_, options_) ? options_.least_gate_bits : 0, &*words,
-                        (folder / "words.il").string());
-    if (!gating) return gating.errors();
-    if (Status written = WriteNewFile((folder / "gated.il").string(), *words); !written) {
-      return written.errors();
+    ClockGating gating;
+    if (options_.fpga.empty()) {
+      Status done =
+          RunTool({"yosys", "-q", "-s", "words.ys"}, path, (folder / "words.log").string());
+      if (!done) return done.errors();
+      Result<std::string> words = ReadFileText((folder / "words.il").string(), kLargestText);
+      if (!words) return words.errors();
+      const Result<ClockGating> inferred =
+          InferClockGates(InfersGates(technology_, options_) ? options_.least_gate_bits : 0,
+                          &*words, (folder / "words.il").string());
+      if (!inferred) return inferred.errors();
+      gating = *inferred;
+      if (Status written = WriteNewFile((folder / "gated.il").string(), *words); !written) {
+        return written.errors();
+      }
     }
-    done = RunTool({"yosys", "-q", "-s", "map.ys"}, path, (folder / "map.log").string());
+    Status done = RunTool({"yosys", "-q", "-s", "map.ys"}, path, (folder / "map.log").string());
     if (!done) return done.errors();
     const Result<json> design = ReadJson(folder / "unit.json");
     if (!design) return design.errors();
@@ -248,7 +261,7 @@ class UnitMapper {
                      fmt::format("it is not understood: {}", exception.what()),
                      "npugen needs JSON as Yosys 0.23 writes it");
     }
-    mapped.gating = *gating;
+    mapped.gating = gating;
     mapped.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     return mapped;
@@ -307,7 +320,7 @@ Result<std::string> CommonKey(const TechnologyLibrary& technology, const Mapping
   Digest digest;
   digest.Add(*files);
   digest.Add(std::to_string(InfersGates(technology, options) ? options.least_gate_bits : 0));
-  digest.Add(technology.library.text);
+  if (options.fpga.empty()) digest.Add(technology.library.text);
   return digest.Text();
 }
 
@@ -375,7 +388,8 @@ std::string MappedDesign::Json() const {
 std::string MappingKey(const FileSet& emission, const TechnologyLibrary& technology,
                        const MappingOptions& options) {
   Digest digest;
-  if (const Result<FileSet> files = ElaborationFiles(emission, technology)) digest.Add(*files);
+  if (const Result<FileSet> files = ElaborationFiles(emission, technology, options))
+    digest.Add(*files);
   if (const Result<std::string> key = CommonKey(technology, options)) digest.Add(*key);
   for (const auto& [path, text] : emission) {
     if (path.ends_with(".sv") || path.ends_with(".svh")) digest.Add(text);
@@ -394,7 +408,7 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
     options.progress(text);
   };
   progress("reading the design with Yosys");
-  Result<FileSet> elaboration = ElaborationFiles(emission, technology);
+  Result<FileSet> elaboration = ElaborationFiles(emission, technology, options);
   if (!elaboration) return elaboration.errors();
   if (Status written = WriteFolder(emission, (path / "emission").string(), true); !written) {
     return written.errors();
@@ -404,7 +418,8 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
       return written.errors();
     }
   }
-  Status done = RunTool({"yosys", "-q", "-s", "elaborate.ys"}, folder, (path / "yosys.log").string());
+  Status done =
+      RunTool({"yosys", "-q", "-s", "elaborate.ys"}, folder, (path / "yosys.log").string());
   if (!done) return done.errors();
   const Result<std::string> design = ReadFileText((path / "design.il").string(), kLargestText);
   if (!design) return design.errors();
@@ -418,7 +433,7 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
   const Result<json> stubs = ReadJson(path / "boxes.json");
   if (!stubs) return stubs.errors();
   for (const auto& [name, module] : (*stubs)["modules"].items()) {
-    if (!RtlModuleName(name).starts_with("npu_ram_")) continue;
+    if (!options.fpga.empty() || !RtlModuleName(name).starts_with("npu_ram_1")) continue;
     try {
       result.memories[name] = CompactModule(module).dump();
     } catch (const json::exception& exception) {

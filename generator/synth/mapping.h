@@ -20,6 +20,9 @@ namespace npugen {
 inline constexpr uint32_t kLeastGateBits = 4;
 
 struct MappingOptions {
+  /// The script of constraints/synth that maps to an FPGA: `xilinx`, `ecp5`, `ice40`. Memories are
+  /// mapped, too; what is said below of clocks and gates does not apply. Empty: to the library.
+  std::string fpga;
   /// Picoseconds of the clock that the cells are chosen and sized for; 0: the smallest cells.
   uint64_t clock_picoseconds = 0;
   /// Flip-flops that share a clock gate, at least; 0: no gates but those of the RTL.

@@ -39,8 +39,8 @@ struct MemoryMacro {
 /// access_time, read_energy, write_energy. Errors with the place, of YAML and keys (group S).
 Result<std::vector<MemoryMacro>> ReadMacros(const std::string& text, const std::string& file);
 
-/// A memory as an array of `rows` x `columns` bit cells with a column multiplexer of 1 to 16, of the
-/// smallest area.
+/// A memory as an array of `rows` x `columns` bit cells with a column multiplexer of 1 to 16, of
+/// the smallest area.
 MemoryCost ModelMemory(const MemoryCoefficients& coefficients, const MemoryShape& shape);
 
 /// The cheapest way to build `shape` of macros side by side (and one behind the other) with as many

@@ -98,8 +98,8 @@ Result<ModuleMap> ReadModules(std::string_view text, const std::string& path) {
   return modules;
 }
 
-/// Replaces names that hold places in sources or running numbers, such as `$add$file.sv:12$34_Y`, by
-/// numbers of the module's own.
+/// Replaces names that hold places in sources or running numbers, such as `$add$file.sv:12$34_Y`,
+/// by numbers of the module's own.
 class PlaceRemover {
  public:
   void Append(std::string_view line, std::string* out) {
@@ -196,7 +196,8 @@ Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
       if (stubs->contains(words[1])) {
         unit.children.emplace(words[1]);
       } else if (!words[1].starts_with('$')) {
-        return NotUnderstood(path, fmt::format("`{}` is inside `{}` and no module", words[1], name));
+        return NotUnderstood(path,
+                             fmt::format("`{}` is inside `{}` and no module", words[1], name));
       }
     }
     unit.text = "autoidx 1\n";
@@ -252,8 +253,8 @@ Result<ClockGating> InferClockGates(uint32_t least_bits, std::string* text,
                    reset_first && IsOne(flip_flop.parameters, "SRST_POLARITY")};
     if (flip_flop.width == 0 || std::get<0>(key).empty() || std::get<1>(key).empty() ||
         (reset_first && std::get<3>(key).empty())) {
-      return NotUnderstood(path, fmt::format("a `{}` without width, clock or enable",
-                                             flip_flop.type));
+      return NotUnderstood(path,
+                           fmt::format("a `{}` without width, clock or enable", flip_flop.type));
     }
     if (!IsOne(flip_flop.parameters, "CLK_POLARITY")) {
       result.enabled_bits += flip_flop.width;

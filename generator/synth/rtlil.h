@@ -23,8 +23,8 @@ struct UnitText {
 };
 
 /// Splits a design. `design` is what `write_ilang` printed of all modules, `boxes` the same after
-/// `blackbox =*`. Black boxes of `design` get no unit. Error: kToolFailed with `path` when the texts
-/// are not understood.
+/// `blackbox =*`. Black boxes of `design` get no unit. Error: kToolFailed with `path` when the
+/// texts are not understood.
 Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
                                                     const std::string& boxes,
                                                     const std::string& path);

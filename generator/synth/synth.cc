@@ -32,9 +32,8 @@ constexpr const char* kAreas = "area";
 constexpr const char* kReportName = "report.json";
 constexpr const char* kClockGate = "npu_clock_gate";
 
-constexpr std::string_view kKindNames[kCellKinds] = {"flip_flops",   "clock_gates", "full_adders",
-                                                     "multiplexers", "xors",        "buffers",
-                                                     "other"};
+constexpr std::string_view kKindNames[kCellKinds] = {
+    "flip_flops", "clock_gates", "full_adders", "multiplexers", "xors", "buffers", "other"};
 
 /// The text of a file; nothing if it cannot be read.
 std::string ReadText(const fs::path& path) {
@@ -172,17 +171,16 @@ double AreaReport::TileGateEquivalentsPerMac(const NpuConfig& config) const {
 
 Result<AreaReport> MeasureArea(const MappedDesign& mapped, const TechnologyLibrary& technology) {
   const CellLibrary& cells = technology.library.cells;
-  const Result<Design> design = ReadDesign(mapped, cells);
+  const Result<Design> design = ReadDesign(mapped, &cells);
   if (!design) return design.errors();
   AreaReport report;
   report.technology = technology.technology.title;
   report.liberty = technology.library.path;
   report.nand2_area = technology.technology.gate_area;
   report.area_unit = technology.technology.area_unit;
-  const double latch_area =
-      technology.technology.latch
-          ? technology.technology.latch->area / technology.technology.area_unit
-          : 0;
+  const double latch_area = technology.technology.latch ? technology.technology.latch->area /
+                                                              technology.technology.area_unit
+                                                        : 0;
   std::map<std::string, int> variants;
   for (const auto& [name, module] : design->modules) {
     if (module.instances == 0) continue;
@@ -196,8 +194,8 @@ Result<AreaReport> MeasureArea(const MappedDesign& mapped, const TechnologyLibra
       const bool latch = cell.type == kLatchType;
       if (known == cells.end() && !latch) continue;
       const double each = latch ? latch_area : known->second.area;
-      CellKind kind = latch ? CellKind::kClockGates
-                            : KindOf(cell.type, known->second, technology.technology);
+      CellKind kind =
+          latch ? CellKind::kClockGates : KindOf(cell.type, known->second, technology.technology);
       if (module.rtl == kClockGate) kind = CellKind::kClockGates;
       ++area.cells;
       area.area += each;
@@ -223,8 +221,8 @@ Result<AreaReport> MeasureArea(const MappedDesign& mapped, const TechnologyLibra
                      return report.GateEquivalents(a) > report.GateEquivalents(b);
                    });
   for (const DesignMemory& memory : design->memories) {
-    report.memories.push_back({memory.rtl, memory.owner, memory.name, memory.instances,
-                               memory.words, memory.bits, {}});
+    report.memories.push_back(
+        {memory.rtl, memory.owner, memory.name, memory.instances, memory.words, memory.bits, {}});
   }
   std::stable_sort(report.memories.begin(), report.memories.end(),
                    [](const MemoryArea& a, const MemoryArea& b) {
@@ -318,9 +316,9 @@ std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
   const auto ge = [&report](double area) {
     return report.nand2_area > 0 ? area / report.nand2_area : 0;
   };
-  std::string text = fmt::format("Area of {} ({}; {}; 1 GE = {:g} area units)\n\n", config.name,
-                                 report.technology, fs::path(report.liberty).filename().string(),
-                                 report.nand2_area);
+  std::string text =
+      fmt::format("Area of {} ({}; {}; 1 GE = {:g} area units)\n\n", config.name, report.technology,
+                  fs::path(report.liberty).filename().string(), report.nand2_area);
   text += fmt::format("{:<24} {:>9} {:>8} {:>10} {:>10} {:>6} {:>9} {:>9} {:>9}\n",
                       "module (own cells)", "instances", "cells", "GE each", "GE in all", "%",
                       "registers", "gated", "enabled");
@@ -346,17 +344,19 @@ std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
     const double all = report.GateEquivalents(static_cast<CellKind>(k));
     std::string name(kKindNames[k]);
     std::replace(name.begin(), name.end(), '_', ' ');
-    text += fmt::format("{:<24} {:>10.0f} {:>6.1f}\n", name, all, total > 0 ? 100 * all / total : 0);
+    text +=
+        fmt::format("{:<24} {:>10.0f} {:>6.1f}\n", name, all, total > 0 ? 100 * all / total : 0);
   }
-  text += fmt::format("\n{:<32} {:>9} {:>7} {:>6} {:>9} {:>10} {:>7} {:>8} {:>8}\n", "memory",
-                      "instances", "words", "bits", "KiB", "GE in all", "ns", "pJ read", "pJ write");
+  text +=
+      fmt::format("\n{:<32} {:>9} {:>7} {:>6} {:>9} {:>10} {:>7} {:>8} {:>8}\n", "memory",
+                  "instances", "words", "bits", "KiB", "GE in all", "ns", "pJ read", "pJ write");
   for (const MemoryArea& memory : report.memories) {
-    text += fmt::format("{:<32} {:>9} {:>7} {:>6} {:>9.2f} {:>10.0f} {:>7.2f} {:>8.2f} {:>8.2f}{}{}\n",
-                        memory.owner + "." + memory.name, memory.instances, memory.words,
-                        memory.bits_per_word, MemoryKibibytes(memory),
-                        report.GateEquivalents(memory), memory.cost.access_time,
-                        memory.cost.read_energy, memory.cost.write_energy,
-                        memory.cost.macro.empty() ? "" : "  ", memory.cost.macro);
+    text +=
+        fmt::format("{:<32} {:>9} {:>7} {:>6} {:>9.2f} {:>10.0f} {:>7.2f} {:>8.2f} {:>8.2f}{}{}\n",
+                    memory.owner + "." + memory.name, memory.instances, memory.words,
+                    memory.bits_per_word, MemoryKibibytes(memory), report.GateEquivalents(memory),
+                    memory.cost.access_time, memory.cost.read_energy, memory.cost.write_energy,
+                    memory.cost.macro.empty() ? "" : "  ", memory.cost.macro);
   }
   const double accumulators = report.AccumulatorGateEquivalents();
   const double memories = report.MemoryGateEquivalents();
@@ -432,16 +432,16 @@ std::string AreaCsv(const AreaReport& report) {
     text += fmt::format("logic,{},{},{},{:.1f}", module.name, module.instances, module.cells,
                         report.GateEquivalents(module));
     for (const double area : module.by_kind) {
-      text += fmt::format(",{:.1f}",
-                          area * static_cast<double>(module.instances) / report.nand2_area);
+      text +=
+          fmt::format(",{:.1f}", area * static_cast<double>(module.instances) / report.nand2_area);
     }
     text += fmt::format(",{},{},{},,\n", module.flip_flops, module.gating.gated_bits,
                         module.gating.enabled_bits);
   }
   for (const MemoryArea& memory : report.memories) {
-    text += fmt::format("{},{}.{},{},,{:.1f}", memory.accumulators() ? "accumulators" : "memory",
-                        memory.owner, memory.name, memory.instances,
-                        report.GateEquivalents(memory));
+    text +=
+        fmt::format("{},{}.{},{},,{:.1f}", memory.accumulators() ? "accumulators" : "memory",
+                    memory.owner, memory.name, memory.instances, report.GateEquivalents(memory));
     for (size_t k = 0; k < kCellKinds; ++k) text += ',';
     text += fmt::format(",,,,{},{}\n", memory.words, memory.bits_per_word);
   }

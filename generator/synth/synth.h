@@ -18,9 +18,9 @@ namespace npugen {
 
 struct SynthOptions {
   std::string technology = kDefaultTechnology;  ///< name, or file of a description
-  std::string liberty;      ///< path of the library; empty: that of the technology
-  std::string macros;       ///< table of memory macros; empty: the analytical model
-  std::string keep_folder;  ///< where emission, scripts, logs and results stay; empty: nowhere
+  std::string liberty;       ///< path of the library; empty: that of the technology
+  std::string macros;        ///< table of memory macros; empty: the analytical model
+  std::string keep_folder;   ///< where emission, scripts, logs and results stay; empty: nowhere
   std::string cache_folder;  ///< modules and reports are kept here; empty: always synthesize
   MappingOptions mapping;
 };
@@ -59,9 +59,7 @@ struct MemoryArea {
   uint64_t bits_per_word = 0;
   MemoryCost cost;  ///< of one instance; all zero when the technology does not say
 
-  MemoryShape Shape() const {
-    return {words, bits_per_word, cell == "npu_ram_1r1w" ? 2u : 1u};
-  }
+  MemoryShape Shape() const { return {words, bits_per_word, cell == "npu_ram_1r1w" ? 2u : 1u}; }
   /// Whether it holds the running sums of a core.
   bool accumulators() const { return owner == "npu_core" && name.starts_with("u_half"); }
 };
@@ -81,9 +79,9 @@ struct AreaReport {
   }
   /// Gate equivalents of a memory's area in square micrometres.
   double GateEquivalents(const MemoryArea& memory) const {
-    return nand2_area > 0 ? memory.cost.area * static_cast<double>(memory.instances) /
-                                (nand2_area * area_unit)
-                          : 0;
+    return nand2_area > 0
+               ? memory.cost.area * static_cast<double>(memory.instances) / (nand2_area * area_unit)
+               : 0;
   }
   /// Of all modules, without memories.
   double TotalGateEquivalents() const;

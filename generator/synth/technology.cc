@@ -124,9 +124,10 @@ class CellCheck {
  private:
   void Missing(const TechnologyCell& named, std::string_view kind, const std::string& pin,
                std::string hint) {
-    errors_->push_back({DiagnosticCode::kTechnologyCell, named.location,
-                        fmt::format("`{}` of {} has no {} `{}`", named.name, library_.path, kind, pin),
-                        std::move(hint)});
+    errors_->push_back(
+        {DiagnosticCode::kTechnologyCell, named.location,
+         fmt::format("`{}` of {} has no {} `{}`", named.name, library_.path, kind, pin),
+         std::move(hint)});
   }
 
   const LibraryFile& library_;
@@ -237,10 +238,9 @@ Result<TechnologyLibrary> LoadTechnology(const std::string& name, const std::str
   if (text.empty()) {
     const std::vector<std::string> names = TechnologyNames();
     if (name.find('.') == std::string::npos && name.find('/') == std::string::npos) {
-      return Diagnostic(DiagnosticCode::kUsageValue, {},
-                        fmt::format("there is no technology `{}`", name),
-                        fmt::format("name a file that describes one, or one of: {}",
-                                    fmt::join(names, ", ")));
+      return Diagnostic(
+          DiagnosticCode::kUsageValue, {}, fmt::format("there is no technology `{}`", name),
+          fmt::format("name a file that describes one, or one of: {}", fmt::join(names, ", ")));
     }
     file = name;
     Result<std::string> read = ReadFileText(name, kMaxSpecBytes);
@@ -257,8 +257,9 @@ Result<TechnologyLibrary> LoadTechnology(const std::string& name, const std::str
   const std::string hint =
       technology->package.empty()
           ? "name a liberty file with --liberty"
-          : fmt::format("install the package {} (make setup), or name a liberty file with --liberty",
-                        technology->package);
+          : fmt::format(
+                "install the package {} (make setup), or name a liberty file with --liberty",
+                technology->package);
   Result<LibraryFile> library = LoadLibrary(technology->liberty, hint);
   if (!library) return library.errors();
   if (Status status = CheckCells(&*technology, *library); !status) return status.errors();

@@ -47,11 +47,11 @@ Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string messag
 }
 
 Status CheckTechnology(const Technology& technology) {
-  const char* missing = !technology.buffer       ? "cells.buffer"
-                        : !technology.inverter   ? "cells.inverter"
-                        : !technology.latch      ? "cells.latch"
+  const char* missing = !technology.buffer          ? "cells.buffer"
+                        : !technology.inverter      ? "cells.inverter"
+                        : !technology.latch         ? "cells.latch"
                         : technology.max_loads == 0 ? "timing"
-                                                 : nullptr;
+                                                    : nullptr;
   if (missing == nullptr) return Unit{};
   return Failure(DiagnosticCode::kTechnologyCell, technology.file,
                  fmt::format("timing needs `{}`, which the technology does not name", missing),
@@ -190,8 +190,8 @@ std::string MemoryLiberty(const FlatNetlist& netlist, const Design& design,
                        pin, cost.access_time, cost.access_time, kMemorySlew, kMemorySlew);
       } else if (pin == "clk_i_0") {
         fmt::format_to(back,
-                       "    pin({}) {{ direction : input; capacitance : {}; clock : true; }}\n", pin,
-                       kMemoryPinLoad);
+                       "    pin({}) {{ direction : input; capacitance : {}; clock : true; }}\n",
+                       pin, kMemoryPinLoad);
       } else {
         fmt::format_to(back,
                        "    pin({}) {{ direction : input; capacitance : {};\n"
@@ -244,9 +244,8 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
     return Failure(DiagnosticCode::kToolFailed, log, "OpenSTA reported no paths",
                    "this log says why");
   }
-  std::stable_sort(paths.begin(), paths.end(), [](const TimingPath& a, const TimingPath& b) {
-    return a.slack < b.slack;
-  });
+  std::stable_sort(paths.begin(), paths.end(),
+                   [](const TimingPath& a, const TimingPath& b) { return a.slack < b.slack; });
   // One path for each pair of registers without the bits: ten bits of a sum say no more than one.
   const auto vector_name = [](const std::string& name) { return name.substr(0, name.find('[')); };
   for (TimingPath& path : paths) {
@@ -290,12 +289,12 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
   const double period = 1e9 / static_cast<double>(config.clock_hz);
 
   FileSet inputs;
-  Result<std::string> script = FillTemplate(
-      "sta/timing.tcl", {{"LIBERTY", "library.lib"},
-                         {"MEMORIES", "read_liberty memories.lib"},
-                         {"PERIOD", fmt::format("{:.4f}", period)},
-                         {"MARGIN", fmt::format("{}", kMargin)},
-                         {"OUTSIDE", fmt::format("{}", kOutside)}});
+  Result<std::string> script =
+      FillTemplate("sta/timing.tcl", {{"LIBERTY", "library.lib"},
+                                      {"MEMORIES", "read_liberty memories.lib"},
+                                      {"PERIOD", fmt::format("{:.4f}", period)},
+                                      {"MARGIN", fmt::format("{}", kMargin)},
+                                      {"OUTSIDE", fmt::format("{}", kOutside)}});
   if (!script) return script.errors();
   inputs["timing.tcl"] = *script + "exit\n";
   inputs["npu.sdc"] = files->at("constraints/npu.sdc");
@@ -335,7 +334,7 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     Result<MappedDesign> mapped =
         MapDesign(*files, *technology, cache ? &*cache : nullptr, folder.string(), mapping);
     if (!mapped) return mapped.errors();
-    const Result<Design> design = ReadDesign(*mapped, technology->library.cells);
+    const Result<Design> design = ReadDesign(*mapped, &technology->library.cells);
     if (!design) return design.errors();
     Result<FlatNetlist> netlist = Flatten(*design, *technology);
     if (!netlist) return netlist.errors();
@@ -356,7 +355,8 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     }
     if (mapping.progress) mapping.progress("timing with OpenSTA");
     const std::string log = (folder / "sta.log").string();
-    if (Status done = RunTool({"sta", "-no_splash", "-exit", "timing.tcl"}, folder.string(), log); !done) {
+    if (Status done = RunTool({"sta", "-no_splash", "-exit", "timing.tcl"}, folder.string(), log);
+        !done) {
       return done.errors();
     }
     const Result<std::string> output = ReadFileText(log, kLargestText);
@@ -388,9 +388,8 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
 
 std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
   const auto megahertz = [](double period) { return period > 0 ? 1000 / period : 0; };
-  std::string text =
-      fmt::format("\nTiming of {} ({}; buffered and sized, no wires; OpenSTA)\n\n", config.name,
-                  report.technology);
+  std::string text = fmt::format("\nTiming of {} ({}; buffered and sized, no wires; OpenSTA)\n\n",
+                                 config.name, report.technology);
   text += fmt::format("{:<52} {:>8} {:>8}\n", "", "ns", "MHz");
   const auto line = [&](std::string_view name, double period) {
     text += fmt::format("{:<52} {:>8.3f} {:>8.1f}\n", name, period, megahertz(period));
@@ -398,8 +397,9 @@ std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
   line("clock of the spec", report.clock_period);
   line("worst path between registers", report.register_period);
   line("shortest period with the emitted constraints", report.constrained_period);
-  text += fmt::format("worst slack at the clock of the spec: {:.3f} ns; {} of {} endpoints are late\n",
-                      report.worst_slack, report.violated, report.endpoints);
+  text +=
+      fmt::format("worst slack at the clock of the spec: {:.3f} ns; {} of {} endpoints are late\n",
+                  report.worst_slack, report.violated, report.endpoints);
   text += fmt::format(
       "area of this netlist: {:.0f} GE without memories, {:.0f} GE per MAC; {} cells, of which {} "
       "buffers\nbehind {} nets with too many loads (the largest had {})\n\n",
@@ -415,15 +415,14 @@ std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
   }
   text += fmt::format("\n{:>19}  endpoints by slack\n", "ns");
   constexpr uint64_t kBar = 50;
-  const uint64_t most =
-      report.histogram.empty()
-          ? 1
-          : std::max<uint64_t>(1, *std::max_element(report.histogram.begin(), report.histogram.end()));
+  const uint64_t most = report.histogram.empty()
+                            ? 1
+                            : std::max<uint64_t>(1, *std::max_element(report.histogram.begin(),
+                                                                      report.histogram.end()));
   for (size_t i = 0; i < report.histogram.size(); ++i) {
     const double from = report.histogram_begin + static_cast<double>(i) * report.histogram_step;
     text += fmt::format("{:>8.2f} ..{:>8.2f}  {:>7} {}\n", from, from + report.histogram_step,
-                        report.histogram[i],
-                        std::string(report.histogram[i] * kBar / most, '#'));
+                        report.histogram[i], std::string(report.histogram[i] * kBar / most, '#'));
   }
   return text;
 }

@@ -15,24 +15,24 @@ namespace npugen {
 
 /// The worst path to an endpoint.
 struct TimingPath {
-  double slack = 0;  ///< nanoseconds
+  double slack = 0;               ///< nanoseconds
   std::string from, from_module;  ///< register, memory or port; its RTL module, empty for ports
   std::string to, to_module;
 };
 
 struct TimingReport {
-  std::string technology;          ///< title
-  double clock_period = 0;         ///< of the spec, nanoseconds, as all periods
-  double constrained_period = 0;   ///< the shortest with the margin and delays of the emitted SDC
-  double register_period = 0;      ///< the shortest without margin, ports at the clock's edge
-  double worst_slack = 0;          ///< at the clock of the spec
+  std::string technology;         ///< title
+  double clock_period = 0;        ///< of the spec, nanoseconds, as all periods
+  double constrained_period = 0;  ///< the shortest with the margin and delays of the emitted SDC
+  double register_period = 0;     ///< the shortest without margin, ports at the clock's edge
+  double worst_slack = 0;         ///< at the clock of the spec
   uint64_t endpoints = 0, violated = 0;
-  std::vector<TimingPath> paths;   ///< the worst, worst first
-  double histogram_begin = 0;      ///< slack at which the first bin begins
-  double histogram_step = 0;       ///< nanoseconds
+  std::vector<TimingPath> paths;    ///< the worst, worst first
+  double histogram_begin = 0;       ///< slack at which the first bin begins
+  double histogram_step = 0;        ///< nanoseconds
   std::vector<uint64_t> histogram;  ///< endpoints by slack
   BufferTrees buffers;
-  double area_ge = 0;              ///< of this netlist without memories, in gate equivalents
+  double area_ge = 0;  ///< of this netlist without memories, in gate equivalents
   uint64_t cells = 0;
   double seconds = 0;
   bool cached = false;

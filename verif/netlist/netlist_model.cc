@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology, const Cache& cache,
-                         const std::string& folder,
+Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology,
+                         const Cache& cache, const std::string& folder,
                          const std::function<void(const std::string&)>& progress) {
   std::error_code error;
   fs::create_directories(folder, error);
