@@ -144,6 +144,26 @@ std::optional<TimingReport> ReadReport(const fs::path& path) {
   }
 }
 
+/// A digest of everything that decides a report; `mapping` is that of the mapping.
+std::string TimingKey(const std::string& mapping, const FileSet& scripts,
+                      const Technology& technology, const std::vector<MemoryMacro>& macros) {
+  std::string all = mapping;
+  for (const auto& [name, text] : scripts) all += fmt::format("{}:{}", text.size(), text);
+  for (const MemoryMacro& macro : macros) {
+    all += fmt::format(" {} {} {} {} {}", macro.shape.words, macro.shape.bits, macro.shape.ports,
+                       macro.area, macro.access_time);
+  }
+  if (technology.memory) {
+    const MemoryCoefficients& m = *technology.memory;
+    all += fmt::format(" {} {} {} {} {} {} {} {}", m.bit_area, m.row_area, m.column_area,
+                       m.fixed_area, m.access_time, m.setup_time, m.row_time, m.column_time);
+  }
+  all +=
+      fmt::format(" {} {} {} {} {}", technology.max_loads, technology.buffer->name,
+                  technology.inverter->name, technology.latch->cell.name, technology.latch->area);
+  return Sha256(all).substr(0, 32);
+}
+
 Result<std::vector<MemoryMacro>> LoadMacros(const std::string& path) {
   if (path.empty()) return std::vector<MemoryMacro>();
   const Result<std::string> text = ReadFileText(path, kLargestText);
@@ -271,11 +291,60 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
   return Unit{};
 }
 
+Result<TimingReport> TimeDesign(const MappedDesign& mapped, const TechnologyLibrary& technology,
+                                const std::vector<MemoryMacro>& macros, const FileSet& scripts,
+                                const std::string& folder) {
+  const Result<Design> design = ReadDesign(mapped, &technology.library.cells);
+  if (!design) return design.errors();
+  Result<FlatNetlist> netlist = Flatten(*design, technology);
+  if (!netlist) return netlist.errors();
+  TimingReport report;
+  report.technology = technology.technology.title;
+  report.buffers = AddBuffers(technology, &*netlist);
+  report.area_ge = technology.GateEquivalents(netlist->Area());
+  report.cells = netlist->cells.size();
+  FileSet files = scripts;
+  files["npu_top.v"] = FlatVerilog(*netlist, technology);
+  files["netlist.json"] = FlatJson(*netlist, mapped);
+  files["library.lib"] = technology.library.text;
+  files["memories.lib"] = MemoryLiberty(*netlist, *design, technology.technology, macros);
+  const fs::path path = folder;
+  for (const auto& [name, text] : files) {
+    if (Status written = WriteNewFile((path / name).string(), text); !written) {
+      return written.errors();
+    }
+  }
+  const std::string log = (path / "sta.log").string();
+  Status done = RunTool({"sta", "-no_splash", "-exit", "timing.tcl"}, folder, log);
+  if (!done) return done.errors();
+  const Result<std::string> output = ReadFileText(log, kLargestText);
+  if (!output) return output.errors();
+  if (Status parsed = ParseTiming(*output, log, *netlist, &report); !parsed) {
+    return parsed.errors();
+  }
+  return report;
+}
+
+Result<FileSet> TimingScripts(const Technology& technology, const std::string& sdc, double period) {
+  if (Status able = CheckTechnology(technology); !able) return able.errors();
+  Result<std::string> script =
+      FillTemplate("sta/timing.tcl", {{"LIBERTY", "library.lib"},
+                                      {"MEMORIES", "read_liberty memories.lib"},
+                                      {"PERIOD", fmt::format("{:.4f}", period)},
+                                      {"MARGIN", fmt::format("{}", kMargin)},
+                                      {"OUTSIDE", fmt::format("{}", kOutside)}});
+  if (!script) return script.errors();
+  FileSet files;
+  files["timing.tcl"] = *script + "exit\n";
+  files["npu.sdc"] = sdc;
+  files["library.sdc"] = LibrarySdc(technology);
+  return files;
+}
+
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
   const Result<TechnologyLibrary> technology = LoadTechnology(options.technology, options.liberty);
   if (!technology) return technology.errors();
-  if (Status able = CheckTechnology(technology->technology); !able) return able.errors();
   const Result<std::vector<MemoryMacro>> macros = LoadMacros(options.macros);
   if (!macros) return macros.errors();
   Result<Plan> plan = MakePlan(config);
@@ -287,18 +356,9 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     mapping.clock_picoseconds = 1'000'000'000'000 / config.clock_hz;
   }
   const double period = 1e9 / static_cast<double>(config.clock_hz);
-
-  FileSet inputs;
-  Result<std::string> script =
-      FillTemplate("sta/timing.tcl", {{"LIBERTY", "library.lib"},
-                                      {"MEMORIES", "read_liberty memories.lib"},
-                                      {"PERIOD", fmt::format("{:.4f}", period)},
-                                      {"MARGIN", fmt::format("{}", kMargin)},
-                                      {"OUTSIDE", fmt::format("{}", kOutside)}});
-  if (!script) return script.errors();
-  inputs["timing.tcl"] = *script + "exit\n";
-  inputs["npu.sdc"] = files->at("constraints/npu.sdc");
-  inputs["library.sdc"] = LibrarySdc(technology->technology);
+  const Result<FileSet> scripts =
+      TimingScripts(technology->technology, files->at("constraints/npu.sdc"), period);
+  if (!scripts) return scripts.errors();
 
   std::optional<Cache> cache;
   std::string key;
@@ -306,18 +366,8 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     Result<Cache> opened = Cache::Open(options.cache_folder);
     if (!opened) return opened.errors();
     cache = std::move(*opened);
-    std::string all = MappingKey(*files, *technology, mapping);
-    for (const auto& [name, text] : inputs) all += fmt::format("{}:{}", text.size(), text);
-    const Result<std::string> description = ReadFileText(options.macros, kLargestText);
-    if (description) all += *description;
-    const Technology& t = technology->technology;
-    if (t.memory) {
-      const MemoryCoefficients& m = *t.memory;
-      all += fmt::format("{} {} {} {} {} {} {} {}", m.bit_area, m.row_area, m.column_area,
-                         m.fixed_area, m.access_time, m.setup_time, m.row_time, m.column_time);
-    }
-    all += fmt::format("{} {} {}", t.max_loads, t.buffer->name, t.latch->cell.name);
-    key = Sha256(all).substr(0, 32);
+    key = TimingKey(MappingKey(*files, *technology, mapping), *scripts, technology->technology,
+                    *macros);
     const Result<std::optional<std::string>> entry = cache->Find(kTimings, key);
     if (!entry) return entry.errors();
     if (*entry) {
@@ -329,56 +379,27 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
   Result<WorkFolder> work = WorkFolder::Make(
       options.keep_folder.empty() ? "" : (fs::path(options.keep_folder) / "timing").string());
   if (!work) return work.errors();
-  const fs::path folder = work->path();
-  const Result<TimingReport> result = [&]() -> Result<TimingReport> {
+  const std::string folder = work->path().string();
+  Result<TimingReport> report = [&]() -> Result<TimingReport> {
     Result<MappedDesign> mapped =
-        MapDesign(*files, *technology, cache ? &*cache : nullptr, folder.string(), mapping);
+        MapDesign(*files, *technology, cache ? &*cache : nullptr, folder, mapping);
     if (!mapped) return mapped.errors();
-    const Result<Design> design = ReadDesign(*mapped, &technology->library.cells);
-    if (!design) return design.errors();
-    Result<FlatNetlist> netlist = Flatten(*design, *technology);
-    if (!netlist) return netlist.errors();
-    TimingReport report;
-    report.technology = technology->technology.title;
-    report.clock_period = period;
-    report.buffers = AddBuffers(*technology, &*netlist);
-    report.area_ge = technology->GateEquivalents(netlist->Area());
-    report.cells = netlist->cells.size();
-    inputs["npu_top.v"] = FlatVerilog(*netlist, *technology);
-    inputs["netlist.json"] = FlatJson(*netlist, *mapped);
-    inputs["library.lib"] = technology->library.text;
-    inputs["memories.lib"] = MemoryLiberty(*netlist, *design, technology->technology, *macros);
-    for (const auto& [name, text] : inputs) {
-      if (Status written = WriteNewFile((folder / name).string(), text); !written) {
-        return written.errors();
-      }
-    }
     if (mapping.progress) mapping.progress("timing with OpenSTA");
-    const std::string log = (folder / "sta.log").string();
-    if (Status done = RunTool({"sta", "-no_splash", "-exit", "timing.tcl"}, folder.string(), log);
-        !done) {
-      return done.errors();
-    }
-    const Result<std::string> output = ReadFileText(log, kLargestText);
-    if (!output) return output.errors();
-    if (Status parsed = ParseTiming(*output, log, *netlist, &report); !parsed) {
-      return parsed.errors();
-    }
-    return report;
+    return TimeDesign(*mapped, *technology, *macros, *scripts, folder);
   }();
-  if (!result) {
+  if (!report) {
     work->Keep();
-    return result.errors();
+    return report.errors();
   }
-  TimingReport report = *result;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  report->clock_period = period;
+  report->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   if (cache) {
     const Result<TemporaryFolder> entry_work = cache->Work();
     if (!entry_work) return entry_work.errors();
     const fs::path entry = fs::path(entry_work->path()) / "entry";
     std::error_code error;
     fs::create_directory(entry, error);
-    Status written = WriteNewFile((entry / kEntryName).string(), ReportJson(report).dump());
+    Status written = WriteNewFile((entry / kEntryName).string(), ReportJson(*report).dump());
     if (!written) return written.errors();
     const Result<std::string> stored = cache->Store(kTimings, key, entry.string());
     if (!stored) return stored.errors();

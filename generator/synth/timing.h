@@ -43,6 +43,17 @@ struct TimingReport {
 /// not report, kTechnologyCell when the technology does not name what timing needs.
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options);
 
+/// The script of constraints/sta and what it reads besides netlist and libraries; `sdc` is the
+/// emission's, `period` in nanoseconds. Error: kTechnologyCell.
+Result<FileSet> TimingScripts(const Technology& technology, const std::string& sdc, double period);
+
+/// Times a mapped design in `folder`, where its netlist (npu_top.v, netlist.json), the scripts and
+/// sta.log stay. The report lacks the clock of the spec. Errors: kToolMissing, kToolFailed with the
+/// log, kFileWrite.
+Result<TimingReport> TimeDesign(const MappedDesign& mapped, const TechnologyLibrary& technology,
+                                const std::vector<MemoryMacro>& macros, const FileSet& scripts,
+                                const std::string& folder);
+
 /// The report as a table, and as JSON (docs/ppa.md has the members).
 std::string FormatTiming(const NpuConfig& config, const TimingReport& report);
 std::string TimingJson(const NpuConfig& config, const TimingReport& report);
