@@ -364,7 +364,8 @@ Status RunTool(const std::vector<std::string>& arguments, const std::string& fol
   if (const Result<std::string> text = ReadFileText(log, kLargestText)) {
     std::istringstream lines(*text);
     for (std::string line; std::getline(lines, line);) {
-      if (line.starts_with("ERROR") || line.starts_with("Error")) reason = ": " + line;
+      const bool error = line.find("ERROR:") != std::string::npos || line.starts_with("Error");
+      if (error && reason.empty()) reason = ": " + line;
     }
   }
   return Failure(DiagnosticCode::kToolFailed, log,

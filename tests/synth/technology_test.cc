@@ -66,12 +66,12 @@ TEST(Technology, ErrorsHaveTheirPlace) {
   EXPECT_EQ(ErrorsWith("voltage: 1.8 V", "voltage: -1 V"), "S113 7:10");
   EXPECT_EQ(ErrorsWith("voltage: 1.8 V", "voltge: 1.8 V"), "S112 3:1, S110 7:1");
   EXPECT_EQ(ErrorsWith("area_unit: um2 ", "area_unit: acre "), "S114 8:12");
-  EXPECT_EQ(ErrorsWith("max_loads: 12 ", "max_loads: 1 "), "S115 37:14");
-  EXPECT_EQ(ErrorsWith("max_loads: 12 ", "max_loads: few "), "S113 37:14");
-  EXPECT_EQ(ErrorsWith("  sum: YS\n", ""), "S112 17:5") << "a pin of the full adder";
-  EXPECT_EQ(ErrorsWith("timing:", "timings:"), "S110 33:1");
+  EXPECT_EQ(ErrorsWith("max_loads: 12 ", "max_loads: 1 "), "S115 34:14");
+  EXPECT_EQ(ErrorsWith("max_loads: 12 ", "max_loads: few "), "S113 34:14");
+  EXPECT_EQ(ErrorsWith("    sum: YS\n", ""), "S112 17:5") << "a pin of the full adder";
+  EXPECT_EQ(ErrorsWith("timing:", "timings:"), "S110 30:1");
   EXPECT_EQ(ErrorsWith("name: osu018", "name: osu018\nname: osu018"), "S111 4:1");
-  EXPECT_EQ(ErrorsWith("name: osu018", "name: [osu018"), "S103 4:1");
+  EXPECT_EQ(ErrorsWith("name: osu018", "name: [osu018"), "S103 4:6");
 }
 
 TEST_F(TechnologyFiles, CellsAreHeldAgainstTheLibrary) {
