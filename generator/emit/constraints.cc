@@ -37,9 +37,14 @@ std::string Filled(std::string_view source, const std::map<std::string, std::str
 
 FileSet EmitConstraints(const Plan& plan, const FileSet& emission) {
   const uint64_t period = 1'000'000'000'000 / plan.config.clock_hz;
+  // Packages first, as in filelist.f.
   std::string sources;
-  for (const auto& [path, text] : emission) {
-    if (path.ends_with(".sv")) sources += fmt::format(" \\\n  $(NPU_HOME)/{}", path);
+  for (const bool packages : {true, false}) {
+    for (const auto& [path, text] : emission) {
+      if (path.ends_with(".sv") && path.ends_with("_pkg.sv") == packages) {
+        sources += fmt::format(" \\\n  $(NPU_HOME)/{}", path);
+      }
+    }
   }
   const std::map<std::string, std::string> values = {
       {"LICENSE", std::string(kLicenseLine)},

@@ -249,7 +249,7 @@ Status PriceMemories(const Technology& technology, const std::string& macros, Ar
         return Diagnostic(DiagnosticCode::kUsageValue, {macros, 0, 0},
                           fmt::format("no macro has {} ports, as {} in {} needs", shape.ports,
                                       memory.cell, memory.owner),
-                          "add one; `npugen synth --list-memories` lists what the design needs");
+                          "add one; the report without --memories lists what the design needs");
       }
       memory.cost = std::move(*cost);
     } else if (technology.memory) {
