@@ -107,7 +107,7 @@ Result<FileSet> UnitFiles(const TechnologyLibrary& technology, const std::string
                           const MappingOptions& options) {
   const bool full_adders = technology.technology.full_adder.has_value();
   const bool gates = InfersGates(technology, options);
-  const bool for_clock = options.clock_picoseconds > 0;
+  const bool for_clock = options.for_clock;
   FileSet files;
   if (!options.fpga.empty()) {
     Result<std::string> script = FillTemplate(fmt::format("synth/{}.ys", options.fpga), {});
@@ -120,8 +120,7 @@ Result<FileSet> UnitFiles(const TechnologyLibrary& technology, const std::string
   Result<std::string> map =
       FillTemplate(for_clock ? "synth/map_timing.ys" : "synth/map_area.ys",
                    {{"LIBERTY", liberty},
-                    {"PICOSECONDS", std::to_string(options.clock_picoseconds)},
-                    {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
+                                 {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
                     {"CLOCK_GATE_MAP", gates ? "techmap -map clock_gate_map.v" : ""}});
   if (!map) return map.errors();
   files["words.ys"] = std::move(*words);

@@ -23,8 +23,8 @@ struct MappingOptions {
   /// The script of constraints/synth that maps to an FPGA: `xilinx`, `ecp5`, `ice40`. Memories are
   /// mapped, too; what is said below of clocks and gates does not apply. Empty: to the library.
   std::string fpga;
-  /// Picoseconds of the clock that the cells are chosen and sized for; 0: the smallest cells.
-  uint64_t clock_picoseconds = 0;
+  /// Whether cells are chosen, buffered and sized for speed; else the smallest are taken.
+  bool for_clock = false;
   /// Flip-flops that share a clock gate, at least; 0: no gates but those of the RTL.
   uint32_t least_gate_bits = kLeastGateBits;
   int jobs = 0;  ///< modules at a time; 0: as many as the machine has processors

@@ -352,9 +352,7 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
   Result<FileSet> files = Emit(*plan);
   if (!files) return files.errors();
   MappingOptions mapping = options.mapping;
-  if (mapping.clock_picoseconds == 0) {
-    mapping.clock_picoseconds = 1'000'000'000'000 / config.clock_hz;
-  }
+  mapping.for_clock = true;
   const double period = 1e9 / static_cast<double>(config.clock_hz);
   const Result<FileSet> scripts =
       TimingScripts(technology->technology, files->at("constraints/npu.sdc"), period);

@@ -38,8 +38,7 @@ struct TimingReport {
   bool cached = false;
 };
 
-/// Maps `config` for its clock (or `clock_picoseconds` of the options), adds trees of buffers and
-/// asks OpenSTA. Errors: as of Synthesize(); kToolMissing without OpenSTA, kToolFailed when it does
+/// Maps `config` for speed, adds trees of buffers and asks OpenSTA. Errors: as of Synthesize(); kToolMissing without OpenSTA, kToolFailed when it does
 /// not report, kTechnologyCell when the technology does not name what timing needs.
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options);
 

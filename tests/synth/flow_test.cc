@@ -145,7 +145,7 @@ TEST_F(Flow, FromSourceToPaths) {
 
   // The cells of a library for a clock; trees of buffers; paths.
   options.least_gate_bits = kLeastGateBits;
-  options.clock_picoseconds = 5000;
+  options.for_clock = true;
   const Result<MappedDesign> fast =
       MapDesign(Emission(), *technology_, &*cache, Folder("fast"), options);
   ASSERT_TRUE(fast.ok()) << Text(fast.errors());

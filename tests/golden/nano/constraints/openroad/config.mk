@@ -6,11 +6,12 @@ export DESIGN_NICKNAME = nano
 export DESIGN_NAME = npu_top
 export NPU_HOME ?= $(dir $(lastword $(MAKEFILE_LIST)))../..
 export VERILOG_FILES = \
+  $(NPU_HOME)/rtl/npu_cfg_pkg.sv \
+  $(NPU_HOME)/rtl/npu_isa_pkg.sv \
   $(NPU_HOME)/rtl/npu_argmax.sv \
   $(NPU_HOME)/rtl/npu_axi_read_mux.sv \
   $(NPU_HOME)/rtl/npu_barriers.sv \
   $(NPU_HOME)/rtl/npu_booth.sv \
-  $(NPU_HOME)/rtl/npu_cfg_pkg.sv \
   $(NPU_HOME)/rtl/npu_clock_gate.sv \
   $(NPU_HOME)/rtl/npu_command_queue.sv \
   $(NPU_HOME)/rtl/npu_controller.sv \
@@ -29,7 +30,6 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_fetch_walker.sv \
   $(NPU_HOME)/rtl/npu_fifo.sv \
   $(NPU_HOME)/rtl/npu_host_port.sv \
-  $(NPU_HOME)/rtl/npu_isa_pkg.sv \
   $(NPU_HOME)/rtl/npu_job.sv \
   $(NPU_HOME)/rtl/npu_load.sv \
   $(NPU_HOME)/rtl/npu_load_check.sv \
