@@ -120,7 +120,7 @@ Result<FileSet> UnitFiles(const TechnologyLibrary& technology, const std::string
   Result<std::string> map =
       FillTemplate(for_clock ? "synth/map_timing.ys" : "synth/map_area.ys",
                    {{"LIBERTY", liberty},
-                                 {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
+                    {"FULL_ADDER_MAP", full_adders ? "techmap -map full_adder_map.v" : ""},
                     {"CLOCK_GATE_MAP", gates ? "techmap -map clock_gate_map.v" : ""}});
   if (!map) return map.errors();
   files["words.ys"] = std::move(*words);

@@ -38,8 +38,9 @@ struct TimingReport {
   bool cached = false;
 };
 
-/// Maps `config` for speed, adds trees of buffers and asks OpenSTA. Errors: as of Synthesize(); kToolMissing without OpenSTA, kToolFailed when it does
-/// not report, kTechnologyCell when the technology does not name what timing needs.
+/// Maps `config` for speed, adds trees of buffers and asks OpenSTA. Errors: as of Synthesize();
+/// kToolMissing without OpenSTA, kToolFailed when it does not report, kTechnologyCell when the
+/// technology does not name what timing needs.
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options);
 
 /// The script of constraints/sta and what it reads besides netlist and libraries; `sdc` is the
