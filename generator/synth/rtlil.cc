@@ -142,7 +142,7 @@ void AppendModule(std::string_view name, const ModuleLines& module, std::string*
   for (const std::string_view line : module.attributes) {
     // How the front end made the module is none of the mapping's business.
     if (IsSource(line) || line.starts_with("attribute \\top ") ||
-        line.starts_with("attribute \\hdlname ") || line.starts_with("attribute \\dynports ") ||
+        line.starts_with("attribute \\hdlname ") ||
         line.starts_with("attribute \\cells_not_processed ")) {
       continue;
     }

@@ -38,9 +38,13 @@ module npu_top (
   npu_ram_1rw #(.Bytes(2), .Depth(64)) u_ram (
     .clk_i, .en_i(s_axil_valid_i), .be_i(two[1:0]), .addr_i(one[5:0]), .wdata_i(two), .rdata_o(stored)
   );
+  wire [7:0] sums, carries;
+  npu_full_adder #(.Width(8)) u_adders (
+    .a_i(total_q[7:0]), .b_i(total_q[15:8]), .c_i(one[7:0]), .sum_o(sums), .carry_o(carries)
+  );
   always_ff @(posedge clk_i) begin
     if (s_axil_valid_i) total_q <= total_q + stored;
-    irq_o <= ^total_q;
+    irq_o <= ^{total_q, sums, carries};
   end
 endmodule
 )";
@@ -58,6 +62,15 @@ module npu_unit #(parameter int unsigned Add = 1) (
   end
 endmodule
 )";
+constexpr const char* kFullAdder = R"(
+module npu_full_adder #(parameter int unsigned Width = 1) (
+  input  wire [Width-1:0] a_i, b_i, c_i,
+  output wire [Width-1:0] sum_o, carry_o
+);
+  assign sum_o   = a_i ^ b_i ^ c_i;
+  assign carry_o = (a_i & b_i) | (a_i & c_i) | (b_i & c_i);
+endmodule
+)";
 constexpr const char* kRam = R"(
 module npu_ram_1rw #(parameter int unsigned Bytes = 4, parameter int unsigned Depth = 16) (
   input  wire                     clk_i,
@@ -73,7 +86,9 @@ endmodule
 )";
 
 FileSet Emission() {
-  return {{"filelist.f", "rtl/npu_ram_1rw.sv\nrtl/npu_top.sv\nrtl/npu_unit.sv\n"},
+  return {{"filelist.f",
+           "rtl/npu_full_adder.sv\nrtl/npu_ram_1rw.sv\nrtl/npu_top.sv\nrtl/npu_unit.sv\n"},
+          {"rtl/npu_full_adder.sv", kFullAdder},
           {"rtl/npu_ram_1rw.sv", kRam},
           {"rtl/npu_top.sv", kTop},
           {"rtl/npu_unit.sv", kUnit},
@@ -128,6 +143,7 @@ TEST_F(Flow, FromSourceToPaths) {
   EXPECT_EQ(instances, 4u);
   EXPECT_EQ(gates, 4u);
   EXPECT_EQ(registers, 16u * 4 + 1);
+  EXPECT_EQ(area->GateEquivalents(CellKind::kFullAdders), 8 * 5) << "all bits of the cell";
   ASSERT_EQ(area->memories.size(), 1u);
   EXPECT_EQ(area->memories[0].words, 64u);
   EXPECT_EQ(area->memories[0].bits_per_word, 16u);
@@ -198,7 +214,7 @@ TEST_F(Flow, ModulesComeFromTheCache) {
   FileSet changed = Emission();
   changed["rtl/npu_unit.sv"] = std::string("// one line more\n") + kUnit;
   std::string& top = changed["rtl/npu_top.sv"];
-  top.replace(top.find("^total_q"), 8, "&total_q");
+  top.replace(top.find("^{total_q"), 2, "&{");
   const Result<MappedDesign> second = MapDesign(changed, *technology_, &*cache, Folder("two"), {});
   ASSERT_TRUE(second.ok());
   size_t mapped = 0;
