@@ -111,7 +111,7 @@ Result<FileSet> Emit(const Plan& plan) {
   }
   files["include/npu_registers.h"] = EmitRegisterHeader();
   files["include/npu_config.h"] = EmitConfigHeader(plan);
-  files["constraints/npu.sdc"] = EmitConstraints(plan);
+  files.merge(EmitConstraints(plan, files));
   files["docs/registers.md"] = EmitRegisterDocument(plan);
   files["docs/commands.md"] = EmitCommandDocument(plan);
   const std::vector<std::string> sources = Sources(files);
