@@ -5,11 +5,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
@@ -25,7 +29,7 @@ constexpr uint64_t kLargestFile = std::numeric_limits<int32_t>::max();
 constexpr uint32_t kMostDimensions = 8;
 constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at least, for Charge
-constexpr size_t kMostDiagnostics = 200;
+constexpr size_t kMostDiagnostics = 20000;  // before those of a kind become one
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
 struct ZeroPointRange {
@@ -101,6 +105,65 @@ Diagnostic MakeError(DiagnosticCode code, std::string file, std::string message,
   return error;
 }
 
+// What a message is about, whatever the operator and its tensors: numbers, quoted names and shapes
+// are left out.
+std::string KindOfMessage(const Diagnostic& error) {
+  std::string kind(CodeText(error.code));
+  const std::string& text = error.message;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (std::isdigit(static_cast<unsigned char>(text[i])) != 0) {
+      if (!kind.ends_with('#')) kind += '#';
+    } else if (text[i] == '"' || text[i] == '[') {
+      const size_t end = text.find(text[i] == '"' ? '"' : ']', i + 1);
+      i = std::min(end, text.size());
+    } else {
+      kind += text[i];
+    }
+  }
+  return kind;
+}
+
+// One error for each kind, with how many of it there are and where.
+Diagnostics JoinAlike(Diagnostics errors) {
+  constexpr size_t kMostPlaces = 8;
+  struct Kind {
+    size_t first;  // position in `joined`
+    size_t count = 1;
+    std::set<int> places;
+  };
+  Diagnostics joined;
+  std::map<std::string, Kind> kinds;
+  for (Diagnostic& error : errors) {
+    const std::string key = KindOfMessage(error);
+    const auto found = kinds.find(key);
+    if (found == kinds.end()) {
+      kinds.emplace(key, Kind{joined.size(), 1, {}});
+      joined.push_back(std::move(error));
+      continue;
+    }
+    ++found->second.count;
+    int place = 0;
+    if (std::sscanf(error.message.c_str(), "operator %d", &place) == 1) {
+      found->second.places.insert(place);
+    }
+  }
+  for (const auto& [key, kind] : kinds) {
+    if (kind.count == 1) continue;
+    std::string& message = joined[kind.first].message;
+    message += fmt::format(" ({} in all", kind.count);
+    size_t listed = 0;
+    for (const int place : kind.places) {
+      if (listed++ == kMostPlaces) {
+        message += " ...";
+        break;
+      }
+      message += fmt::format("{}{}", listed == 1 ? "; also operators " : ", ", place);
+    }
+    message += ")";
+  }
+  return joined;
+}
+
 class Reader {
  public:
   Reader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
@@ -113,6 +176,7 @@ class Reader {
       Report(DiagnosticCode::kModelDamaged, file_.failure(),
              "the file may be cut off: copy it again");
     }
+    diagnostics_ = JoinAlike(std::move(diagnostics_));
     if (unreported_ > 0) {
       diagnostics_.push_back(MakeError(diagnostics_.back().code, model_.name,
                                        fmt::format("{} more errors", unreported_), ""));
@@ -473,16 +537,60 @@ class Reader {
         CheckEnd(role, tensor);
       }
     }
-    for (size_t i = 0; i < operators_.size(); ++i) CheckOneOperator(i);
+    const std::vector<bool> in_float = CheckFloat();
+    for (size_t i = 0; i < operators_.size(); ++i) {
+      if (!in_float[i]) CheckOneOperator(i);
+    }
   }
 
-  // Inputs and outputs of the model are quantized integers; int32 may be indices as well.
+  // One error for all operators that compute in float32, by operator.
+  std::vector<bool> CheckFloat() {
+    std::vector<bool> in_float(operators_.size(), false);
+    std::map<std::string, size_t> kinds;
+    bool weights_only = false;  // some of them have int8 weights
+    for (size_t i = 0; i < operators_.size(); ++i) {
+      const RawOperator& raw = operators_[i];
+      const std::string name = tflite::BuiltinOperatorName(raw.code);
+      if (raw.code == tflite::kOpCustom || name == "QUANTIZE" || name == "DEQUANTIZE") continue;
+      const auto is_float = [&](int32_t tensor) {
+        return tensor >= 0 && model_.tensors[tensor].type == TensorType::kFloat32;
+      };
+      if (!std::any_of(raw.outputs.begin(), raw.outputs.end(), is_float) ||
+          !std::any_of(raw.inputs.begin(), raw.inputs.end(), is_float)) {
+        continue;
+      }
+      in_float[i] = true;
+      ++kinds[name];
+      for (int32_t input : raw.inputs) {
+        weights_only |= input >= 0 && model_.tensors[input].type == TensorType::kInt8;
+      }
+    }
+    if (kinds.empty()) return in_float;
+    std::string list;
+    size_t count = 0;
+    for (const auto& [name, times] : kinds) {
+      count += times;
+      list += fmt::format("{}{} {}", list.empty() ? "" : ", ", times, name);
+    }
+    Report(DiagnosticCode::kOperatorType,
+           fmt::format("{} of {} operators compute in FLOAT32: {}", count, operators_.size(), list),
+           fmt::format("{}convert with a representative_dataset and supported_ops = "
+                       "[TFLITE_BUILTINS_INT8] (full integer quantization); inputs and outputs may "
+                       "stay FLOAT32",
+                       weights_only ? "only the weights are int8 (dynamic range): " : ""));
+    return in_float;
+  }
+
+  // Inputs and outputs of the model are quantized integers, or float32, which the host converts;
+  // int32 and int64 may be indices as well.
   void CheckEnd(const char* role, int32_t tensor) {
     const Tensor& t = model_.tensors[tensor];
+    if (t.type == TensorType::kFloat32 || t.type == TensorType::kInt64) return;
     if (!ZeroPoints(t.type) || t.type == TensorType::kInt4) {
       Report(DiagnosticCode::kModelTensor,
-             fmt::format("model {} {} is not INT8, UINT8, INT16 or INT32", role, Text(tensor)),
-             "quantize the whole network to int8, its inputs and outputs included");
+             fmt::format("model {} {} is not FLOAT32, INT8, UINT8, INT16, INT32 or INT64", role,
+                         Text(tensor)),
+             "quantize the whole network to int8");
     } else if (t.scales.size() != 1 && !(t.type == TensorType::kInt32 && t.scales.empty())) {
       Report(DiagnosticCode::kModelTensor, fmt::format("model {} {} has {} scales, not one", role,
                                                        Text(tensor), t.scales.size()));

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "verif/golden/host.h"
 #include "verif/golden/kernels.h"
 
 namespace npugen::golden {
@@ -211,6 +212,7 @@ Kernel MakeRsqrt(const Node& node) {
 }
 
 Kernel MakeQuantize(const Node& node) {
+  if (node.input().type == TensorType::kFloat32) return MakeQuantizeFloat(node);
   const QuantizedMultiplier factor =
       RescaleMultiplier(node.input().scale(), node.output().scale(), ValueBits(node.input().type))
           .value();
