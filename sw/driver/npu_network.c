@@ -237,6 +237,8 @@ enum npu_result npu_network_begin(struct npu_network_run* run, struct npu_device
     return NPU_BAD_ARGUMENT;
   }
   const npu_network_header* header = network->header;
+  // What the CPU does first must not meet a job that still runs in the same arena.
+  if (device->job_started != 0) return NPU_BUSY;
   if (header->arena_bytes != 0 && memory->arena_view == NULL) return NPU_BAD_ARGUMENT;
   if (memory->file.bytes < header->file_bytes || memory->arena.bytes < header->arena_bytes ||
       memory->scratch.bytes < header->scratch_bytes ||

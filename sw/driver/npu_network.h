@@ -76,8 +76,8 @@ const npu_network_step* npu_network_steps(const struct npu_network* network);
 const char* npu_network_name(const struct npu_network* network, uint32_t offset);
 
 /// Begins a run: the steps up to the first job of the NPU are done, and that is started. `network`
-/// must outlive the run. Returns NPU_OK, NPU_BUFFER_TOO_SMALL, NPU_BAD_ARGUMENT, or what
-/// npu_submit() returns.
+/// must outlive the run. Returns NPU_OK, NPU_BUFFER_TOO_SMALL, NPU_BAD_ARGUMENT, NPU_BUSY (nobody
+/// has seen the end of the last job), or what npu_submit() returns.
 enum npu_result npu_network_begin(struct npu_network_run* run, struct npu_device* device,
                                   const struct npu_network* network,
                                   const struct npu_network_memory* memory,
