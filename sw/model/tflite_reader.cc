@@ -19,6 +19,9 @@
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
 #include "sw/model/operators/rules.h"
+#include "sw/model/rewrite/fold_integers.h"
+#include "sw/model/rewrite/raw_graph.h"
+#include "sw/model/rewrite/uint8.h"
 #include "sw/model/tflite_schema.h"
 
 namespace npugen {
@@ -62,16 +65,6 @@ std::vector<uint8_t> Unpack4Bits(std::span<const uint8_t> packed, size_t count) 
   }
   return values;
 }
-
-// An operator as it stands in the file.
-struct RawOperator {
-  int32_t code = 0;  // BuiltinOperator
-  std::string custom_name;
-  std::vector<int32_t> inputs;
-  std::vector<int32_t> outputs;
-  uint8_t options_type = tflite::kOptionsNone;
-  FlatTable options;
-};
 
 TensorType ToTensorType(int32_t type) {
   switch (type) {
@@ -171,7 +164,9 @@ class Reader {
   }
 
   Result<Model> Run() {
-    if (CheckHeader() && ReadStructure() && CheckGraph()) CheckOperators();
+    if (CheckHeader() && ReadStructure() && CheckMaker() && CheckGraph() && Rewrite()) {
+      CheckOperators();
+    }
     if (!file_.ok() && diagnostics_.empty()) {
       Report(DiagnosticCode::kModelDamaged, file_.failure(),
              "the file may be cut off: copy it again");
@@ -278,6 +273,7 @@ class Reader {
     if (!file_.Charge(kBytesPerEntry, what)) return;
     const FlatTable table = operators.TableAt(index, what);
     RawOperator op;
+    op.index = static_cast<int32_t>(index);
     const auto code_index = table.Scalar<uint32_t>(tflite::OperatorField::kOpcodeIndex, 0, what);
     if (file_.ok() && code_index >= operator_codes_.count()) {
       file_.Fail(fmt::format("{} has kind {}, but the file lists only {} kinds", what, code_index,
@@ -289,6 +285,7 @@ class Reader {
     op.code = std::max<int32_t>(
         code.Scalar<int8_t>(tflite::OperatorCodeField::kDeprecatedBuiltinCode, 0, what),
         code.Scalar<int32_t>(tflite::OperatorCodeField::kBuiltinCode, 0, what));
+    op.name = tflite::BuiltinOperatorName(op.code);
     if (op.code == tflite::kOpCustom) {
       op.custom_name = PrintableName(
           std::string(code.String(tflite::OperatorCodeField::kCustomCode, what + "'s custom name")
@@ -297,7 +294,7 @@ class Reader {
     op.inputs = Integers(table, tflite::OperatorField::kInputs, "an operator's inputs");
     op.outputs = Integers(table, tflite::OperatorField::kOutputs, "an operator's outputs");
     op.options_type = table.Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, 0, what);
-    if (FindBuiltin(tflite::BuiltinOperatorName(op.code)) != nullptr) {
+    if (FindBuiltin(op.name) != nullptr || FoldsIntegers(op.name)) {
       op.options = table.Table(tflite::OperatorField::kBuiltinOptions, what + "'s options");
     }
     operators_.push_back(std::move(op));
@@ -441,8 +438,8 @@ class Reader {
   std::string OperatorText(size_t index) const {
     const RawOperator& op = operators_[index];
     return op.code == tflite::kOpCustom
-               ? fmt::format("operator {} CUSTOM \"{}\"", index, op.custom_name)
-               : fmt::format("operator {} {}", index, tflite::BuiltinOperatorName(op.code));
+               ? fmt::format("operator {} CUSTOM \"{}\"", op.index, op.custom_name)
+               : fmt::format("operator {} {}", op.index, op.name);
   }
 
   bool IsTensor(int32_t tensor) const {
@@ -513,6 +510,44 @@ class Reader {
     return true;
   }
 
+  // Files that are already programs of another NPU: one custom operator is the whole network.
+  bool CheckMaker() {
+    constexpr std::pair<const char*, const char*> kMakers[] = {
+        {"ethos-u", "Arm's Vela, for Ethos-U"},
+        {"edgetpu-custom-op", "the Edge TPU compiler"},
+        {"edgetpu-custom-op-2", "the Edge TPU compiler"},
+        {"XC_", "XMOS's xformer, for xcore.ai"},
+        {"NeutronGraph", "NXP's Neutron converter"},
+        {"neutron", "NXP's Neutron converter"},
+        {"SIGNAL_NPU", "Silicon Labs' compiler"},
+        {"vx_delegate", "VeriSilicon's compiler"},
+        {"akida", "BrainChip's compiler"}};
+    for (const RawOperator& op : operators_) {
+      if (op.code != tflite::kOpCustom) continue;
+      for (const auto& [prefix, maker] : kMakers) {
+        if (!op.custom_name.starts_with(prefix)) continue;
+        return Report(DiagnosticCode::kOperatorNotSupported,
+                      fmt::format("this file is already compiled by {} (operator {} is CUSTOM "
+                                  "\"{}\")",
+                                  maker, op.index, op.custom_name),
+                      "give the quantized .tflite file from before that step");
+      }
+    }
+    return true;
+  }
+
+  // What converters write in a roundabout way, and what is another form of what is supported.
+  bool Rewrite() {
+    const RawGraph graph{model_, operators_, problems_};
+    FoldIntegers(graph);
+    if (!file_.ok()) return false;
+    for (const auto& [position, reason] : ConvertUint8(graph)) {
+      Report(DiagnosticCode::kOperatorType,
+             fmt::format("{}: {}", OperatorText(position), reason));
+    }
+    return diagnostics_.empty();
+  }
+
   std::string Text(int32_t tensor) const { return DescribeTensor(model_, tensor); }
 
   // Reports what is wrong with a tensor, once; true if nothing is.
@@ -550,7 +585,7 @@ class Reader {
     bool weights_only = false;  // some of them have int8 weights
     for (size_t i = 0; i < operators_.size(); ++i) {
       const RawOperator& raw = operators_[i];
-      const std::string name = tflite::BuiltinOperatorName(raw.code);
+      const std::string& name = raw.name;
       if (raw.code == tflite::kOpCustom || name == "QUANTIZE" || name == "DEQUANTIZE") continue;
       const auto is_float = [&](int32_t tensor) {
         return tensor >= 0 && model_.tensors[tensor].type == TensorType::kFloat32;
@@ -599,7 +634,7 @@ class Reader {
 
   void CheckOneOperator(size_t index) {
     const RawOperator& raw = operators_[index];
-    const std::string name = tflite::BuiltinOperatorName(raw.code);
+    const std::string& name = raw.name;
     const OperatorRow* row = FindBuiltin(name);
     if (row == nullptr) {
       Report(DiagnosticCode::kOperatorNotSupported, OperatorText(index) + " is not supported",
@@ -612,7 +647,8 @@ class Reader {
     }
     Operator op;
     op.type = row->type;
-    op.index = static_cast<int32_t>(index);
+    op.index = raw.index;
+    op.from_uint8 = raw.from_uint8;
     op.inputs = raw.inputs;
     op.outputs = raw.outputs;
     op.name = name;
