@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "generator/config/load.h"
+#include "sw/compiler/compile_network.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/timing/compute_plan.h"
@@ -450,9 +451,11 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
 
 TEST(Estimate, ReportHasTheShapeOfARun) {
   const NpuConfig config = Config("edge");
-  const auto program = Compiled(config, MakeRandomNetwork(2));
-  ASSERT_TRUE(program);
-  const Result<RunReport> report = EstimateModel(config, *program, false);
+  const Result<Model> model = ReadTflite(MakeRandomNetwork(2).tflite, "network");
+  ASSERT_TRUE(model.ok());
+  const Result<Network> network = CompileNetwork(*model, config);
+  ASSERT_TRUE(network.ok());
+  const Result<RunReport> report = EstimateModel(config, *network, false);
   ASSERT_TRUE(report.ok());
   const nlohmann::json json = nlohmann::json::parse(RunReportJson(*report));
   EXPECT_EQ(json["estimated"], true);
