@@ -8,7 +8,7 @@ packages=(
   libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libflatbuffers-dev libonnx-dev libprotobuf-dev nettle-dev
   libgtest-dev libunicorn-dev                         # tests
   libjemalloc2                                        # makes verilator and yosys twice as fast
-  verilator yosys qflow-tech-osu018                   # simulation, area
+  verilator yosys qflow-tech-osu018 opensta           # simulation, area, timing
   z3                                                  # proofs, with yosys-smtbmc of yosys
   gcc-riscv64-unknown-elf                             # bare-metal driver and firmware
   clang-format                                        # make format, make check

@@ -2,7 +2,9 @@
 // npugen compile: models become program files for the NPU of a spec.
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <set>
 
@@ -11,7 +13,7 @@
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
-#include "sw/compiler/compiler.h"
+#include "sw/compiler/compile_network.h"
 #include "sw/model/read_model.h"
 
 namespace npugen {
@@ -22,6 +24,7 @@ struct CompileCommandOptions {
   std::vector<std::string> models;
   std::string output;
   bool keep_tensors = false;
+  bool host_operators = false;
 };
 
 /// Where the program of a model goes: `output` itself, or in the folder `output` when there are
@@ -30,6 +33,21 @@ std::string OutputPath(const CompileCommandOptions& options, const std::string& 
   if (options.models.size() == 1) return options.output;
   return (std::filesystem::path(options.output) / std::filesystem::path(model).stem()).string() +
          ".npu";
+}
+
+/// What the host has to do, one line for each kind; empty if nothing.
+std::string DescribeHostSteps(const Network& network) {
+  std::map<std::string, int> kinds;
+  for (const NetworkStep& step : network.steps) {
+    if (step.on_host) ++kinds[step.name];
+  }
+  if (kinds.empty()) return "";
+  std::string list;
+  for (const auto& [name, count] : kinds) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", count, name);
+  }
+  return fmt::format("  on the host: {}; on the NPU: {} {}\n", list, network.programs.size(),
+                     network.programs.size() == 1 ? "program" : "programs");
 }
 
 int CompileModels(const CompileCommandOptions& options) {
@@ -55,10 +73,11 @@ int CompileModels(const CompileCommandOptions& options) {
   if (!errors.empty()) return Report(errors);
   CompileOptions compile;
   compile.keep_tensors = options.keep_tensors;
+  compile.host_operators = options.host_operators;
   std::vector<const Model*> pointers;
   for (const Model& model : models) pointers.push_back(&model);
-  const Result<std::vector<Program>> programs = CompileTogether(pointers, *config, compile);
-  if (!programs) return Report(programs.errors());
+  const Result<std::vector<Network>> networks = CompileNetworks(pointers, *config, compile);
+  if (!networks) return Report(networks.errors());
   if (options.models.size() > 1) {
     std::error_code error;
     std::filesystem::create_directories(options.output, error);
@@ -71,7 +90,7 @@ int CompileModels(const CompileCommandOptions& options) {
   std::vector<std::vector<uint8_t>> bytes;
   for (size_t m = 0; m < models.size(); ++m) {
     written_paths.push_back(OutputPath(options, options.models[m]));
-    bytes.push_back(WriteProgram((*programs)[m]));
+    bytes.push_back(WriteNetwork((*networks)[m]));
   }
   std::vector<OutputFile> files;
   for (size_t m = 0; m < models.size(); ++m) {
@@ -80,15 +99,17 @@ int CompileModels(const CompileCommandOptions& options) {
   if (Status written = WriteFiles(files); !written) return Report(written.errors());
   std::FILE* const text = TextStream(written_paths);
   for (size_t m = 0; m < models.size(); ++m) {
-    const Program& program = (*programs)[m];
-    uint64_t macs = 0;
-    for (const ProgramLayer& layer : program.layers) macs += layer.macs;
+    const Network& network = (*networks)[m];
+    size_t layers = 0;
+    for (const NetworkProgram& p : network.programs) layers += p.program.layers.size();
     fmt::print(text,
                "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
-               written_paths[m], program.layers.size(), macs, bytes[m].size(),
-               program.scratch_bytes, program.config_hash,
-               program.cache_token == 0 ? "nothing cached"
-                                        : fmt::format("cache token {:016x}", program.cache_token));
+               written_paths[m], layers, network.macs(), bytes[m].size(), network.scratch_bytes(),
+               network.config_hash,
+               network.cache_token() == 0
+                   ? "nothing cached"
+                   : fmt::format("cache token {:016x}", network.cache_token()));
+    std::fputs(DescribeHostSteps(network).c_str(), text);
   }
   return 0;
 }
@@ -111,8 +132,9 @@ void AddCompileCommand(CommandLine& line) {
       .Required();
   command.Flag("--keep-tensors", &options->keep_tensors,
                "store the result of every operator in scratch memory, for checking");
+  command.Flag("--host-operators", &options->host_operators, kHostOperatorsHelp);
   command.Footer(
-      "The file's format stands in sw/compiler/program_format.h.\n"
+      "The file's format stands in sw/compiler/network_format.h.\n"
       "Examples: npugen compile specs/edge.yaml model.tflite -o model.npu\n"
       "          npugen compile specs/edge.yaml a.tflite b.tflite -o programs");
   command.OnRun([options] { return CompileModels(*options); });

@@ -138,26 +138,26 @@ size_t ClassOf(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
 }
 
 /// Classifies image after image through the driver.
-Status RunImages(const NpuConfig& config, const Digits& digits, const Program& program,
+Status RunImages(const NpuConfig& config, const Digits& digits, const Network& network,
                  Machine& machine, ProgressLine* progress, DemoResult* result) {
   Result<std::unique_ptr<NpuHost>> opened = NpuHost::Open(machine, config);
   if (!opened) return opened.errors();
   NpuHost& host = **opened;
-  const Result<PlacedProgram> placed = host.Place(program);
+  const Result<PlacedNetwork> placed = host.Place(network);
   if (!placed) return placed.errors();
   npu_forget_parameters(&host.device());
   const Tensor& output_tensor = digits.model.tensors[static_cast<size_t>(digits.model.outputs[0])];
   for (uint32_t i = 0; i < result->images; ++i) {
     progress->Show(fmt::format("{}: image {} of {}", digits.name, i + 1, result->images));
     const auto image = digits.input.begin() + static_cast<std::ptrdiff_t>(i * digits.image_bytes);
-    const Result<JobReport> job =
+    const Result<NetworkReport> job =
         host.Run(*placed, {{image, image + static_cast<std::ptrdiff_t>(digits.image_bytes)}}, {});
     if (!job) return job.errors();
-    (i == 0 ? result->cycles_first : result->cycles_later) += job->counters.cycles;
-    result->cached = CostOf(config, program, *job);
-    result->simulated_cycles += job->simulated_cycles;
-    result->seconds += job->seconds;
-    const std::vector<uint8_t> output = host.ReadTensor(*placed, program.outputs[0]);
+    (i == 0 ? result->cycles_first : result->cycles_later) += job->cycles();
+    result->cached = CostOf(config, network, *job);
+    result->simulated_cycles += job->simulated_cycles();
+    result->seconds += job->seconds();
+    const std::vector<uint8_t> output = host.ReadOutputs(*placed)[0];
     const auto expected =
         digits.outputs.begin() + static_cast<std::ptrdiff_t>(i * digits.output_bytes);
     result->exact[i] = std::equal(output.begin(), output.end(), expected);

@@ -15,7 +15,7 @@
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
-#include "sw/compiler/compiler.h"
+#include "sw/compiler/compile_network.h"
 #include "sw/model/read_model.h"
 #include "verif/session/estimate_model.h"
 #include "verif/validate/validate.h"
@@ -31,6 +31,7 @@ struct EstimateCommandOptions {
   std::vector<std::string> files;  ///< SPEC MODEL, or the specs of --validate
   std::string json;
   bool warm = false;
+  bool host_operators = false;
   uint32_t latency = 50;
   bool validate = false;
   std::vector<std::string> models;
@@ -46,10 +47,12 @@ int Estimate(const EstimateCommandOptions& options) {
   if (!config) return Report(config.errors());
   const Result<Model> model = ReadModelFor(*config, options.files[1]);
   if (!model) return Report(model.errors());
-  const Result<Program> program = Compile(*model, *config, {});
-  if (!program) return Report(program.errors());
+  CompileOptions compile;
+  compile.host_operators = options.host_operators;
+  const Result<Network> network = CompileNetwork(*model, *config, compile);
+  if (!network) return Report(network.errors());
   const auto start = std::chrono::steady_clock::now();
-  Result<RunReport> report = EstimateModel(*config, *program, options.warm, options.latency);
+  Result<RunReport> report = EstimateModel(*config, *network, options.warm, options.latency);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!report) return Report(report.errors());
@@ -159,6 +162,7 @@ void AddEstimateCommand(CommandLine& line) {
   command.Value("--json", &options->json,
                 "write the report (docs/run-json.md), or all comparisons, to this file");
   command.Flag("--warm", &options->warm, "an inference that finds cached parameters");
+  command.Flag("--host-operators", &options->host_operators, kHostOperatorsHelp);
   command.Value("--latency", &options->latency, "cycles from a bus request to its answer")
       .ShowDefault()
       .Range(1, 100000);

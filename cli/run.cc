@@ -34,6 +34,7 @@ struct RunOptions {
   uint64_t trace_events = RunModelOptions().timeline_limit;
   std::string dump = "npugen-mismatch";
   bool netlist = false;
+  bool host_operators = false;
   BuildFlags build;
   SimulationFlags simulation;
 };
@@ -49,7 +50,8 @@ Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor)
 }
 
 Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
-                                                     const Model& model) {
+                                                     const Model& model,
+                                                     const Network& network) {
   std::vector<std::vector<uint8_t>> inputs;
   if (!options.inputs.empty() && options.inputs.size() != model.inputs.size()) {
     return UsageError(
@@ -61,7 +63,7 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     const Tensor& tensor = model.tensors[static_cast<size_t>(model.inputs[i])];
     if (options.inputs.empty()) {
-      inputs.push_back(RandomBytes(tensor.bytes(), &state));
+      inputs.push_back(RandomInput(network, network.tensors[i], &state));
       continue;
     }
     Result<std::vector<uint8_t>> bytes = ReadFileBytes(options.inputs[i], tensor.bytes());
@@ -84,15 +86,18 @@ int Run(const RunOptions& options) {
   if (!config) return Report(config.errors());
   const Result<Model> model = ReadModelFor(*config, options.models[0]);
   if (!model) return Report(model.errors());
-  const Result<std::vector<std::vector<uint8_t>>> inputs = MakeInputs(options, *model);
-  if (!inputs) return Report(inputs.errors());
   if (options.outputs.size() > model->outputs.size()) {
     return Report(
         {UsageError(fmt::format("{} output files are given", options.outputs.size()),
                     fmt::format("{} has {} outputs", model->name, model->outputs.size()))});
   }
-  const Result<CompiledModel> compiled = CompileForRun(*model, *config);
+  CompileOptions compile;
+  compile.host_operators = options.host_operators;
+  const Result<CompiledModel> compiled = CompileForRun(*model, *config, compile);
   if (!compiled) return Report(compiled.errors());
+  const Result<std::vector<std::vector<uint8_t>>> inputs =
+      MakeInputs(options, *model, compiled->plain);
+  if (!inputs) return Report(inputs.errors());
 
   ProgressLine progress;
   const Result<BuiltModel> built =
@@ -125,7 +130,10 @@ int Run(const RunOptions& options) {
   const std::string report_json = options.json.empty() ? "" : RunReportJson(*report);
   if (!options.json.empty()) files.push_back({options.json, report_json});
   const std::string trace_json =
-      options.trace.empty() ? "" : TraceJson(*config, compiled->plain, *report, timeline);
+      options.trace.empty() || compiled->plain.programs.empty()
+          ? ""
+          : TraceJson(*config, compiled->plain.programs[compiled->largest_program()].program,
+                      *report, timeline);
   if (!options.trace.empty()) files.push_back({options.trace, trace_json});
   for (size_t i = 0; i < options.outputs.size(); ++i) {
     files.push_back({options.outputs[i], BytesView(outputs[i])});
@@ -166,6 +174,7 @@ int RunInTurn(const RunOptions& options) {
   flags.timeout = options.timeout;
   flags.json = options.json;
   flags.kind = KindOf(options);
+  flags.host_operators = options.host_operators;
   flags.build = options.build;
   flags.simulation = options.simulation;
   return RunJobsCommand(flags);
@@ -225,6 +234,7 @@ void AddRunCommand(CommandLine& line) {
                 "most cycles of one job (default: far more than any job should take)");
   AddBuildFlags(command, &options->build);
   const CommandOption waves = AddSimulationFlags(command, &options->simulation);
+  command.Flag("--host-operators", &options->host_operators, kHostOperatorsHelp);
   command.Flag("--netlist", &options->netlist, kNetlistHelp).Excludes(waves);
   command.Footer(
       "First a run that stores every tensor and compares all of them with the golden model, then "

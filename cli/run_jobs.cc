@@ -15,8 +15,8 @@
 #include "cli/commands.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
-#include "sw/compiler/compiler.h"
-#include "sw/compiler/program_format.h"
+#include "sw/compiler/compile_network.h"
+#include "sw/compiler/network_format.h"
 #include "sw/model/file_bytes.h"
 #include "verif/session/run_jobs.h"
 
@@ -47,10 +47,10 @@ std::optional<size_t> FindFile(const std::string& name, const std::vector<std::s
   return std::nullopt;
 }
 
-Result<Program> ReadProgramFor(const NpuConfig& config, const std::string& path) {
+Result<Network> ReadNetworkFor(const NpuConfig& config, const std::string& path) {
   const Result<std::vector<uint8_t>> bytes = ReadModelFile(path);
   if (!bytes) return bytes.errors();
-  Result<Program> program = ReadProgram(*bytes);
+  Result<Network> program = ReadNetwork(*bytes);
   if (!program) {
     Diagnostics errors = program.errors();
     for (Diagnostic& error : errors) error.location.file = path;
@@ -74,9 +74,9 @@ Result<std::vector<JobProgram>> MakePrograms(const RunJobsFlags& flags, const Np
     JobProgram program;
     program.name = std::filesystem::path(file).filename().string();
     if (IsProgramFile(file)) {
-      Result<Program> read = ReadProgramFor(config, file);
+      Result<Network> read = ReadNetworkFor(config, file);
       if (read) {
-        program.program = std::move(*read);
+        program.network = std::move(*read);
       } else {
         errors.insert(errors.end(), read.errors().begin(), read.errors().end());
       }
@@ -100,12 +100,14 @@ Result<std::vector<JobProgram>> MakePrograms(const RunJobsFlags& flags, const Np
   for (const std::vector<JobProgram*>& set : sets) {
     std::vector<const Model*> models;
     for (const JobProgram* program : set) models.push_back(&*program->model);
-    Result<std::vector<Program>> compiled = CompileTogether(models, config);
+    CompileOptions options;
+    options.host_operators = flags.host_operators;
+    Result<std::vector<Network>> compiled = CompileNetworks(models, config, options);
     if (!compiled) {
       errors.insert(errors.end(), compiled.errors().begin(), compiled.errors().end());
       continue;
     }
-    for (size_t i = 0; i < set.size(); ++i) set[i]->program = std::move((*compiled)[i]);
+    for (size_t i = 0; i < set.size(); ++i) set[i]->network = std::move((*compiled)[i]);
   }
   if (!errors.empty()) return errors;
   const uint64_t bytes = JobsMemoryBytes(programs);
@@ -129,7 +131,7 @@ bool IsProgramFile(const std::string& path) {
   unsigned char magic[4] = {};
   file.read(reinterpret_cast<char*>(magic), sizeof magic);
   const uint32_t word = magic[0] | magic[1] << 8 | magic[2] << 16 | uint32_t{magic[3]} << 24;
-  return file.gcount() == sizeof magic && word == NPU_PROGRAM_MAGIC;
+  return file.gcount() == sizeof magic && (word == NPU_NETWORK_MAGIC || word == NPU_PROGRAM_MAGIC);
 }
 
 Result<std::vector<size_t>> ParseJobsOrder(const std::string& order,

@@ -61,6 +61,11 @@ inline constexpr const char* kNetlistHelp =
     "the netlist of standard cells that Yosys makes of the RTL (docs/netlist.md); the first time "
     "takes a minute or more";
 
+/// Help of the flag --host-operators.
+inline constexpr const char* kHostOperatorsHelp =
+    "what the NPU cannot compute runs on the host (conversions of float inputs and outputs always "
+    "may); the report says what";
+
 /// What a model simulates.
 enum class ModelKind : uint8_t {
   kRtl,      ///< the emitted RTL

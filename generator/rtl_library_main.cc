@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "generator/emit/dot_products.h"
 #include "generator/emit/isa_package.h"
 #include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
@@ -31,7 +32,8 @@ int main(int argc, char** argv) {
         help ? stdout : stderr,
         "usage: npugen_rtl_library FOLDER [BITS]\n"
         "Writes the printed RTL that no spec influences into FOLDER, which is made where it\n"
-        "is missing; npu_popcount counts BITS bits (1..%u, default 128).\n",
+        "is missing; npu_popcount counts BITS bits (1..%u, default 128), and\n"
+        "npu_dot_products adds the products of as many bytes.\n",
         npugen::kMaxPopcountBits);
     return help ? 0 : 2;
   }
@@ -48,6 +50,8 @@ int main(int argc, char** argv) {
       Write(folder / "npu_isa_pkg.sv", npugen::EmitIsaPackage()) &&
       Write(folder / "npu_regs.sv", npugen::EmitRegisterBlock()) &&
       Write(folder / "npu_popcount.sv", npugen::EmitPopcount(static_cast<uint32_t>(bits), "")) &&
+      Write(folder / "npu_dot_products.sv",
+            npugen::EmitDotProducts(static_cast<uint32_t>(bits + 7) / 8, "")) &&
       Write(folder / "npu_registers.h", npugen::EmitRegisterHeader());
   return written ? 0 : 2;
 }

@@ -26,6 +26,7 @@ module npu_top #(
   parameter int unsigned Lanes              = 16,      //@ = core.lanes  -- per core
   parameter int unsigned Accumulators       = 16,      //@ = core.accumulators  -- per lane and half
   parameter int unsigned Simd               = 16,      //@ = lane.simd  -- MACs per lane and cycle
+  parameter int unsigned Stages             = 1,       //@ = lane.stages  -- of a sum
   parameter int unsigned InstructionEntries = 256,     //@ = controller.instruction_memory
   parameter int unsigned ParameterBuffer    = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer   = 64,      //@ = controller.activation_buffer  -- beats
@@ -432,6 +433,7 @@ module npu_top #(
     .CoreBankBytes(CoreBankBytes),
     .Lanes        (Lanes),
     .Simd         (Simd),
+    .Stages       (Stages),
     .Accumulators (Accumulators),
     .PostWidth    (PostWidth),
     .LookupPorts  (LookupPorts),

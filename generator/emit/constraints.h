@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints the timing constraints.
+// Prints the constraints: timing, FPGA, back end.
 #pragma once
 
-#include <string>
-
+#include "generator/emit/files.h"
 #include "generator/plan/plan.h"
 
 namespace npugen {
 
-/// npu.sdc: clock, bus input and output delays.
-std::string EmitConstraints(const Plan& plan);
+/// constraints/npu.sdc (clock, clock gates, delays of all ports), npu.xdc and npu.pcf (FPGAs),
+/// openroad/config.mk, from the files of the same kind in constraints/. `emission` holds the RTL.
+FileSet EmitConstraints(const Plan& plan, const FileSet& emission);
 
 }  // namespace npugen

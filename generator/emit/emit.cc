@@ -11,6 +11,7 @@
 #include "generator/emit/config_package.h"
 #include "generator/emit/constraints.h"
 #include "generator/emit/documents.h"
+#include "generator/emit/dot_products.h"
 #include "generator/emit/integration.h"
 #include "generator/emit/isa_package.h"
 #include "generator/emit/popcount.h"
@@ -102,13 +103,15 @@ Result<FileSet> Emit(const Plan& plan) {
   files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage(plan.config.features());
   files["rtl/npu_cfg_pkg.sv"] = EmitConfigPackage(plan);
   files["rtl/npu_regs.sv"] = EmitRegisterBlock(plan.config.features());
+  files["rtl/npu_dot_products.sv"] =
+      EmitDotProducts(plan.config.simd, Origin(plan.config.name, plan.config.hash));
   if (plan.config.bnn_enabled) {
     files["rtl/npu_popcount.sv"] =
         EmitPopcount(8 * plan.config.simd, Origin(plan.config.name, plan.config.hash));
   }
   files["include/npu_registers.h"] = EmitRegisterHeader();
   files["include/npu_config.h"] = EmitConfigHeader(plan);
-  files["constraints/npu.sdc"] = EmitConstraints(plan);
+  files.merge(EmitConstraints(plan, files));
   files["docs/registers.md"] = EmitRegisterDocument(plan);
   files["docs/commands.md"] = EmitCommandDocument(plan);
   const std::vector<std::string> sources = Sources(files);

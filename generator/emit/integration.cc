@@ -162,9 +162,9 @@ std::string EmitGuide(const Plan& plan) {
   out += "\n## Memories\n\n" + Memories(plan);
   out += "## Driver\n\n";
   out += Paragraph(
-      "`driver/npu_driver.h` says how: fill in `struct npu_platform`, then npu_init(), "
-      "npu_program_check(), npu_submit(), npu_wait(). `npugen compile` writes program files for "
-      "this configuration; others are refused by their hash.");
+      "`driver/npu_network.h` says how: fill in `struct npu_platform`, then npu_init(), "
+      "npu_network_check(), npu_network_begin(), npu_network_wait(). `npugen compile` writes "
+      "network files for this configuration; others are refused by their hash.");
   out.pop_back();  // the blank line behind the last paragraph
   return out;
 }

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstdlib>
-#include <map>
 #include <numeric>
 
 #include "generator/emit/sv_writer.h"
@@ -18,14 +17,6 @@ namespace {
 uint32_t ByteCount(uint32_t bits) { return (bits + 7) / 8; }
 /// Bits of a count of 0..bits.
 uint32_t CountWidth(uint32_t bits) { return static_cast<uint32_t>(std::bit_width(bits)); }
-
-/// Takes the first `count` bits out of `bits`.
-std::vector<TreeBit> Take(std::vector<TreeBit>& bits, size_t count) {
-  count = std::min(count, bits.size());
-  std::vector<TreeBit> taken(bits.begin(), bits.begin() + count);
-  bits.erase(bits.begin(), bits.begin() + count);
-  return taken;
-}
 
 /// The columns of a tree under construction. What is made in a round can be used in the next one.
 class Columns {
@@ -45,7 +36,7 @@ class Columns {
   size_t size(uint32_t column) const { return column < now_.size() ? now_[column].size() : 0; }
   uint32_t width() const { return static_cast<uint32_t>(now_.size()); }
   std::vector<TreeBit> Take(uint32_t column, size_t count) {
-    return column < now_.size() ? npugen::Take(now_[column], count) : std::vector<TreeBit>();
+    return column < now_.size() ? TakeBits(now_[column], count) : std::vector<TreeBit>();
   }
   const TreeColumns& all() const { return now_; }
 
@@ -233,83 +224,13 @@ class CarryTreeBuilder {
   uint32_t chained_ = 0;
 };
 
-/// Prints trees: knows how wide the vectors are, and breaks long connections.
-class TreePrinter {
- public:
-  explicit TreePrinter(SvWriter& sv) : sv_(sv) {}
-
-  void Declare(const std::string& name, uint32_t width, bool indexed = false) {
-    widths_[name] = width;
-    sv_.Line(width == 1 && !indexed ? fmt::format("wire {};", name)
-                                    : fmt::format("wire [{}:0] {};", width - 1, name));
-  }
-
-  /// Bits, the lowest first, as an expression with neighbours joined.
-  std::string Bits(const std::vector<TreeBit>& bits) const {
-    std::vector<std::string> parts;
-    for (size_t high = bits.size(); high > 0;) {
-      size_t low = high - 1;
-      while (low > 0 && bits[low - 1].vector == bits[high - 1].vector &&
-             (bits[low].vector.empty() || bits[low - 1].index + 1 == bits[low].index)) {
-        --low;
-      }
-      parts.push_back(Range(bits[low], static_cast<uint32_t>(high - low)));
-      high = low;
-    }
-    if (parts.size() == 1) return parts[0];
-    return fmt::format("{{{}}}", fmt::join(parts, ", "));
-  }
-
-  /// An instance, on as few lines as its connections need.
-  void Instance(const std::string& head, const std::vector<std::string>& connections) {
-    sv_.Line(head + " (").In();
-    std::string line;
-    for (size_t i = 0; i < connections.size(); ++i) {
-      const std::string text = connections[i] + (i + 1 < connections.size() ? "," : "");
-      if (!line.empty() && line.size() + 1 + text.size() > kColumns) {
-        Wrapped(line);
-        line.clear();
-      }
-      line += (line.empty() ? "" : " ") + text;
-    }
-    Wrapped(line);
-    sv_.Out().Line(");");
-  }
-
-  void Assign(const std::string& target, const std::string& value) {
-    Wrapped(fmt::format("assign {} = {};", target, value));
-  }
-
-  /// Reads bits that are zero by construction.
-  void Unused(const std::vector<TreeBit>& bits) {
-    if (bits.empty()) return;
-    sv_.Comment("The count never gets so large.");
-    sv_.Line("logic unused_high;");
-    Assign("unused_high", "^" + Bits(bits));
-  }
-
- private:
-  static constexpr size_t kColumns = kLineColumns - 8;
-
-  std::string Range(const TreeBit& low, uint32_t size) const {
-    if (low.vector.empty()) return fmt::format("{}'b0", size);
-    const uint32_t width = widths_.at(low.vector);
-    if (width == size) return low.vector;
-    if (size == 1) return fmt::format("{}[{}]", low.vector, low.index);
-    return fmt::format("{}[{}:{}]", low.vector, low.index + size - 1, low.index);
-  }
-
-  void Wrapped(const std::string& text) {
-    bool first = true;
-    for (const std::string& line : WrapText(text, kColumns)) {
-      sv_.Line((first ? "" : "  ") + line);
-      first = false;
-    }
-  }
-
-  SvWriter& sv_;
-  std::map<std::string, uint32_t> widths_;
-};
+/// Reads bits that are zero by construction.
+void PrintUnused(SvWriter& sv, TreePrinter& printer, const std::vector<TreeBit>& bits) {
+  if (bits.empty()) return;
+  sv.Comment("The count never gets so large.");
+  sv.Line("logic unused_high;");
+  printer.Assign("unused_high", "^" + printer.Bits(bits));
+}
 
 /// `24, 16, 8`: bits per column.
 std::string Sizes(const std::vector<size_t>& sizes) {
@@ -379,7 +300,7 @@ void PrintStandardCells(SvWriter& sv, uint32_t bits) {
   }
   sv.Blank();
   printer.Assign("count_o", "~" + printer.Bits(tree.count));
-  printer.Unused(tree.dropped);
+  PrintUnused(sv, printer, tree.dropped);
 }
 
 void PrintLut6(SvWriter& sv, uint32_t bits) {
@@ -453,7 +374,7 @@ void PrintLut6(SvWriter& sv, uint32_t bits) {
   }
   sv.Blank();
   printer.Assign("count_o", printer.Bits(tree.count));
-  printer.Unused(tree.dropped);
+  PrintUnused(sv, printer, tree.dropped);
 }
 
 void PrintLut4(SvWriter& sv, uint32_t bits) {

@@ -17,18 +17,11 @@
 #include <string_view>
 #include <vector>
 
+#include "generator/emit/tree_printer.h"
+
 namespace npugen {
 
 inline constexpr uint32_t kMaxPopcountBits = 512;
-
-/// One bit of a vector of the printed module.
-struct TreeBit {
-  std::string vector;
-  uint32_t index = 0;
-};
-
-/// `columns[k]` holds the bits of weight 2^k, those that wait longest first.
-using TreeColumns = std::vector<std::vector<TreeBit>>;
 
 /// Full adders (two bits: half adders) of one level and column, as many as `sum` is wide.
 struct AdderGroup {

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes OUTPUT, a C++ file that defines FUNCTION of rtl_library.h: the texts of SOURCES, a comma-separated list of
-# files, or of NAME=FILE where the name is not the file's own.
+# Writes OUTPUT, a C++ file that holds the texts of SOURCES for the function FUNCTION of generator/plan/HEADER, which
+# gives a span of TYPE. SOURCES is a comma-separated list of FILE or NAME=FILE; without a NAME files are called by their
+# path below ROOT, or (no ROOT) by their name.
 string(REPLACE "," ";" SOURCES "${SOURCES}")
-set(code "// Embedded at build time.\n#include \"generator/plan/rtl_library.h\"\n\n")
-string(APPEND code "namespace npugen {\nnamespace {\n\nconstexpr RtlSource kSources[] = {\n")
+set(code "// Embedded at build time.\n#include \"generator/plan/${HEADER}\"\n\n")
+string(APPEND code "namespace npugen {\nnamespace {\n\nconstexpr ${TYPE} kSources[] = {\n")
 foreach(source IN LISTS SOURCES)
   if(source MATCHES "^([^=]+)=(.+)$")
     set(name "${CMAKE_MATCH_1}")
     set(source "${CMAKE_MATCH_2}")
+  elseif(ROOT)
+    file(RELATIVE_PATH name "${ROOT}" "${source}")
   else()
     get_filename_component(name "${source}" NAME)
   endif()
@@ -15,5 +18,5 @@ foreach(source IN LISTS SOURCES)
   string(APPEND code "    {\"${name}\", R\"npugen_rtl(${text})npugen_rtl\"},\n")
 endforeach()
 string(APPEND code "};\n\n}  // namespace\n\n")
-string(APPEND code "std::span<const RtlSource> ${FUNCTION}() { return kSources; }\n\n}  // namespace npugen\n")
+string(APPEND code "std::span<const ${TYPE}> ${FUNCTION}() { return kSources; }\n\n}  // namespace npugen\n")
 file(WRITE "${OUTPUT}" "${code}")

@@ -64,11 +64,10 @@ Result<Plan> MakePlan(const NpuConfig& config, std::span<const RtlSource> librar
     if (source.name.ends_with(".svh")) reached[source.name] = &source;
     if (Stem(source.name) == kTopModule) top = &source;
   }
-  if (config.bnn_enabled) {
-    // What the printed npu_popcount is made of.
-    for (const char* cell : {"npu_full_adder", "npu_carry_row"}) {
-      if (modules.contains(cell)) open.push_back(modules[cell]);
-    }
+  // What the printed npu_dot_products and npu_popcount are made of.
+  if (modules.contains("npu_full_adder")) open.push_back(modules["npu_full_adder"]);
+  if (config.bnn_enabled && modules.contains("npu_carry_row")) {
+    open.push_back(modules["npu_carry_row"]);
   }
   if (top == nullptr) {
     return Diagnostic{DiagnosticCode::kInternal, SourceLocation(),

@@ -36,7 +36,8 @@ struct KeyNumbers {
   uint32_t lanes = 16;                     ///< lanes per core ("L"), 1..128
   uint32_t accumulators = 16;              ///< accumulator entries per lane and half ("T"), 2..256
   // lane:
-  uint32_t simd = 16;  ///< MACs per lane and cycle ("S"), 1..64
+  uint32_t simd = 16;        ///< MACs per lane and cycle ("S"), 1..64
+  uint32_t lane_stages = 1;  ///< cycles from operands to the written sum, 1..2
 
   // controller: entries
   uint32_t instruction_entries = 256;  ///< 16-byte command entries held by the fetch unit

@@ -214,6 +214,16 @@ constexpr KeyInfo kKeys[] = {
      .unit = "multipliers",
      .summary = "Multiplications that a lane adds up per cycle.",
      .member = &KeyNumbers::simd},
+    {.path = "lane.stages",
+     .kind = kCount,
+     .default_value = 1,
+     .low = 1,
+     .high = 2,
+     .unit = "stages",
+     .summary = "Pipeline stages of a sum: with 2 the products are added up in one cycle and go to "
+                "the accumulator in the next, which shortens the longest path of the lanes. A tile "
+                "takes a cycle more until its results leave.",
+     .member = &KeyNumbers::lane_stages},
 
     {.path = "controller", .kind = kBlock, .summary = "Buffers between bus and engines."},
     {.path = "controller.instruction_memory",

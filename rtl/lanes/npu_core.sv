@@ -5,14 +5,17 @@
 //
 // The core only obeys: the PE's sequencer, weight loader and drain drive every port, all cores of a
 // PE alike. Timing: row_data_o follows row_read_i by one cycle; slots and weights written at the
-// end of a cycle are used in the next; acc_read_i comes one cycle before fire_i for the same entry;
-// an entry written by a fire may be read from the next cycle on.
+// end of a cycle are used in the next; acc_read_i comes one cycle before fire_i for the same entry.
+// A fire writes the entry at the end of its cycle, with two stages of the lanes at the end of the
+// next one. acc_read_i finds what fires of the cycles before wrote; a drain reads an entry from the
+// cycle after the write on.
 module npu_core #(
   parameter int unsigned MemBytes     = 65536,  //@ = core.memory  -- bytes, whole rows
   parameter int unsigned Banks        = 4,      //@ = core.banks  -- read side by side as one row
   parameter int unsigned BankBytes    = 16,     //@ = core.bank_width  -- bytes per bank word
   parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- 1..128
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
+  parameter int unsigned Stages       = 1,      //@ = lane.stages  -- of a sum, 1 or 2
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
   parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors of a shift
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
@@ -119,7 +122,16 @@ module npu_core #(
 
   //@ if units.bnn.enabled
   localparam int unsigned Copies   = (SkipWindow > 1) ? Lanes : 1;
+  localparam int unsigned AccParts = Copies;  // sums that have an address of their own
+  logic                       add_double;
   //@ endif
+  //@ unless units.bnn.enabled: localparam int unsigned AccParts = 1;
+  // Entries that are read, and those that sums are written to: with two stages the former are those
+  // of the fire, and the latter follow in the next cycle.
+  logic                       read_sums, read_half, add_clear, add_digit, add_half;
+  logic [AccParts-1:0]        add_lane;
+  logic [IndexW*AccParts-1:0] read_index, add_index;
+
   logic [SumW-1:0] sum_in, sum_out, sum_write, half_data0, half_data1;
   logic            fire_from_half_q, drain_from_half_q;
 
@@ -195,7 +207,7 @@ module npu_core #(
   end
   always_comb begin
     passes = '1;
-    if (fire_double_i && gated_i) begin
+    if (add_double && gated_i) begin
       for (int unsigned gate = 0; gate < Lanes; gate++) begin
         passes[gate] = $signed(sum_out[SumBits*gate+:SumBits]) >
                        $signed(gates_q[SumBits*gate+:SumBits]);
@@ -208,7 +220,8 @@ module npu_core #(
     else if (second_i) load_lanes = passes_q[acc_index_i];
   end
   always_ff @(posedge clk_i) begin
-    if (fire_i && fire_double_i) passes_q[fire_index_i] <= passes;
+    // No lane has an entry of its own then.
+    if (add_lane[0] && add_double) passes_q[add_index[IndexW-1:0]] <= passes;
     if (load_i) active_q <= load_lanes;
   end
 
@@ -311,7 +324,6 @@ module npu_core #(
   assign bits  = fire_own_q ? own_bits_q : {Copies{fire_bits_i}};
 
   // Every lane's entry, and whether it is written.
-  localparam int unsigned AccParts = Copies;
   logic [IndexW*AccParts-1:0] acc_index, fire_index;
   logic [AccParts-1:0]        fire_lane;
   for (genvar a = 0; a < AccParts; a++) begin : gen_entry
@@ -323,10 +335,56 @@ module npu_core #(
   end
   //@ endif
 
-  //@ unless units.bnn.enabled: localparam int unsigned AccParts = 1;
   //@ unless units.bnn.enabled: wire [IndexW-1:0] acc_index  = acc_index_i;
   //@ unless units.bnn.enabled: wire [IndexW-1:0] fire_index = fire_index_i;
   //@ unless units.bnn.enabled: wire [0:0]        fire_lane  = fire_i;
+
+  if (Stages > 1) begin : gen_add_stage
+    logic                       clear_q, digit_q, half_q;
+    logic [AccParts-1:0]        lane_q;
+    logic [IndexW*AccParts-1:0] index_q;
+    //@ if units.bnn.enabled
+    logic                       double_q;
+    //@ endif
+
+    always_ff @(posedge clk_i) begin
+      lane_q <= fire_lane;
+      if (fire_i) begin
+        clear_q  <= fire_clear_i;
+        digit_q  <= fire_digit_i;
+        half_q   <= fire_half_i;
+        index_q  <= fire_index;
+        //@ if units.bnn.enabled
+        double_q <= fire_double_i;
+        //@ endif
+      end
+    end
+    assign read_sums  = fire_i;
+    assign read_half  = fire_half_i;
+    assign read_index = fire_index;
+    assign add_lane   = lane_q;
+    assign add_clear  = clear_q;
+    assign add_digit  = digit_q;
+    assign add_half   = half_q;
+    assign add_index  = index_q;
+    //@ if units.bnn.enabled
+    assign add_double = double_q;
+    //@ endif
+    logic unused_read;
+    assign unused_read = ^{acc_read_i, acc_half_i, acc_index};
+  end else begin : gen_one_stage
+    assign read_sums  = acc_read_i;
+    assign read_half  = acc_half_i;
+    assign read_index = acc_index;
+    assign add_lane   = fire_lane;
+    assign add_clear  = fire_clear_i;
+    assign add_digit  = fire_digit_i;
+    assign add_half   = fire_half_i;
+    assign add_index  = fire_index;
+    //@ if units.bnn.enabled
+    assign add_double = fire_double_i;
+    //@ endif
+  end
 
   // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
@@ -342,6 +400,7 @@ module npu_core #(
     npu_dot_tile #(
       .Lanes(Count),
       .Simd (Simd),
+      .Stages(Stages),
       //@ if units.bnn.enabled
       .Copies(TileCopies),
       //@ endif
@@ -367,7 +426,7 @@ module npu_core #(
       .active_i    (active_q[First+:Count]),
       //@ endif
       .fire_i,
-      .clear_i     (fire_clear_i),
+      .clear_i     (add_clear),
       .sum_i       (sum_in[SumBits*First+:SumBits*Count]),
       .sum_o       (sum_out[SumBits*First+:SumBits*Count])
     );
@@ -383,15 +442,15 @@ module npu_core #(
     ) u_half0 (
       .clk_i,
       //@ if npu.memory_clear
-      .we_i   ((fire_lane[a] && !fire_half_i) || wipe_accumulators),
-      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : fire_index[IndexW*a+:IndexW]),
+      .we_i   ((add_lane[a] && !add_half) || wipe_accumulators),
+      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : add_index[IndexW*a+:IndexW]),
       .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
       //@ endif
-      //@ unless npu.memory_clear: .we_i   (fire_lane[a] && !fire_half_i),
-      //@ unless npu.memory_clear: .waddr_i(fire_index[IndexW*a+:IndexW]),
+      //@ unless npu.memory_clear: .we_i   (add_lane[a] && !add_half),
+      //@ unless npu.memory_clear: .waddr_i(add_index[IndexW*a+:IndexW]),
       //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((acc_read_i && !acc_half_i) || (drain_read_i && !drain_half_i)),
-      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .re_i   ((read_sums && !read_half) || (drain_read_i && !drain_half_i)),
+      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
       .rdata_o(half_data0[PartW*a+:PartW])
     );
     npu_ram_1r1w #(
@@ -400,27 +459,27 @@ module npu_core #(
     ) u_half1 (
       .clk_i,
       //@ if npu.memory_clear
-      .we_i   ((fire_lane[a] && fire_half_i) || wipe_accumulators),
-      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : fire_index[IndexW*a+:IndexW]),
+      .we_i   ((add_lane[a] && add_half) || wipe_accumulators),
+      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : add_index[IndexW*a+:IndexW]),
       .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
       //@ endif
-      //@ unless npu.memory_clear: .we_i   (fire_lane[a] && fire_half_i),
-      //@ unless npu.memory_clear: .waddr_i(fire_index[IndexW*a+:IndexW]),
+      //@ unless npu.memory_clear: .we_i   (add_lane[a] && add_half),
+      //@ unless npu.memory_clear: .waddr_i(add_index[IndexW*a+:IndexW]),
       //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((acc_read_i && acc_half_i) || (drain_read_i && drain_half_i)),
-      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : acc_index[IndexW*a+:IndexW]),
+      .re_i   ((read_sums && read_half) || (drain_read_i && drain_half_i)),
+      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
       .rdata_o(half_data1[PartW*a+:PartW])
     );
   end
 
   always_ff @(posedge clk_i) begin
-    if (acc_read_i) fire_from_half_q <= acc_half_i;
+    if (read_sums) fire_from_half_q <= read_half;
     if (drain_read_i) drain_from_half_q <= drain_half_i;
   end
 
   always_comb begin
     sum_in = fire_from_half_q ? half_data1 : half_data0;
-    if (fire_digit_i) begin
+    if (add_digit) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};
       end
@@ -429,7 +488,7 @@ module npu_core #(
   always_comb begin
     sum_write = sum_out;
     //@ if units.bnn.enabled
-    if (fire_double_i) begin
+    if (add_double) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_write[SumBits*n+:SumBits] = {sum_out[SumBits*n+:SumBits-1], 1'b0};
       end

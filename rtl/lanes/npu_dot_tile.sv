@@ -11,7 +11,8 @@
 // are not active hold their slots, and their sums stay.
 //@ endif
 //
-// The sums follow the registers combinationally in the cycle in which fire_i is set.
+// The sums follow the registers combinationally in the cycle in which fire_i is set; with 2 stages
+// sum_i, clear_i and sum_o are those of the next cycle.
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the
 // same behaviour: one instance per lane for synthesis, and words of four slots for simulation.
@@ -19,6 +20,7 @@ module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64
   parameter int unsigned Ports = 4,   //@ = units.window_ports  -- most slots of a shift
+  parameter int unsigned Stages = 1,  //@ = lane.stages  -- 1 or 2
   //@ if units.bnn.enabled
   parameter int unsigned Copies = 1,  // operands of bits: 1 for all lanes, or one for each
   //@ endif
@@ -46,13 +48,13 @@ module npu_dot_tile #(
   input  wire  [Lanes-1:0]        active_i,      // lanes
   //@ endif
   // sums
-  input  wire                     fire_i,    // sum_o is used in this cycle
+  input  wire                     fire_i,    // products of this cycle are added
   input  wire                     clear_i,   // start from 0 instead of sum_i
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
 );
-  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64) begin : gen_bad
-    $error("npu_dot_tile: Lanes must be 1..16 and Simd 1..64");
+  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1 || Stages > 2) begin : gen_bad
+    $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages 1..2");
   end
 
 `ifdef SYNTHESIS
@@ -104,8 +106,11 @@ module npu_dot_tile #(
   assign from = clear_i ? '0 : sum_i;
   for (genvar l = 0; l < Lanes; l++) begin : gen_sum
     npu_dot_lane #(
-      .Simd(Simd)
+      .Simd  (Simd),
+      .Stages(Stages)
     ) u_lane (
+      .clk_i,
+      .fire_i,
       .slots_i  (slots_q[8*Simd*l+:8*Simd]),
       .weights_i(weights_q[8*Simd*l+:8*Simd]),
       //@ if units.bnn.enabled
@@ -117,8 +122,6 @@ module npu_dot_tile #(
       .sum_o    (sum_o[32*l+:32])
     );
   end
-  logic unused_fire;
-  assign unused_fire = fire_i;
 `else
   // Word k of lane l, which is four slots, stands behind word k of lane l - 1: Verilator makes
   // statements of constant 32-bit words of the loops below, those for neighbouring lanes are alike,
@@ -226,14 +229,16 @@ module npu_dot_tile #(
   end
   //@ endif
 
+  // With two stages the products are sums from 0 on, which wait for a cycle.
+  logic [32*Lanes-1:0] sums;
   always_comb begin
-    sum_o = '0;
+    sums = '0;
     //@ if units.bnn.enabled
     if (fire_i && binary_i) begin
-      if (!clear_i) sum_o = sum_i;
+      if (Stages == 1 && !clear_i) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
-          sum_o[32*id+:32] = sum_o[32*id+:32] +
+          sums[32*id+:32] = sums[32*id+:32] +
                             (32'($countones(~(slots_q[PlaneW*word+32*id+:32] ^
                                               weights_q[PlaneW*word+32*id+:32]) &
                                             valid_bits[32*(Words*(id%Copies)+word)+:32] &
@@ -241,15 +246,15 @@ module npu_dot_tile #(
         end
       end
       for (int unsigned id = 0; id < Lanes; id++) begin
-        if (active_i[id]) sum_o[32*id+:32] = sum_o[32*id+:32] - 32'(bits_i[11*(id%Copies)+:11]);
+        if (active_i[id]) sums[32*id+:32] = sums[32*id+:32] - 32'(bits_i[11*(id%Copies)+:11]);
       end
     end else
     //@ endif
     if (fire_i) begin
-      if (!clear_i) sum_o = sum_i;
+      if (Stages == 1 && !clear_i) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
-          sum_o[32*id+:32] = sum_o[32*id+:32] +
+          sums[32*id+:32] = sums[32*id+:32] +
                             (32'(slots_q[PlaneW*word+32*id+:8]) - 32'd128) *
                             (32'(weights_q[PlaneW*word+32*id+:8]) - 32'd128) +
                             (32'(slots_q[PlaneW*word+32*id+8+:8]) - 32'd128) *
@@ -261,6 +266,28 @@ module npu_dot_tile #(
         end
       end
     end
+  end
+  if (Stages > 1) begin : gen_products
+    logic [32*Lanes-1:0] products_q;
+    logic                fired_q;
+
+    always_ff @(posedge clk_i) begin
+      fired_q <= fire_i;
+      if (fire_i) products_q <= sums;
+    end
+    always_comb begin
+      sum_o = '0;
+      if (fired_q) begin
+        sum_o = products_q;
+        if (!clear_i) begin
+          for (int unsigned id = 0; id < Lanes; id++) begin
+            sum_o[32*id+:32] = products_q[32*id+:32] + sum_i[32*id+:32];
+          end
+        end
+      end
+    end
+  end else begin : gen_sums
+    assign sum_o = sums;
   end
 `endif
 endmodule : npu_dot_tile

@@ -3,13 +3,14 @@
 // Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each
 // group's parameter records before its first result.
 //
-// A tile is announced with its last grant; the sums are complete three cycles later. A half is busy
-// from the announcement until its last result has been read.
+// A tile is announced with its last grant; the sums are complete three cycles later, with 2 stages
+// of the lanes four. A half is busy from the announcement until its last result has been read.
 `include "npu_assert.svh"
 module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE
   parameter int unsigned PostWidth    = 16,    //@ = units.postprocess_width  -- results per cycle
   parameter int unsigned Accumulators = 16,    //@ = core.accumulators  -- entries per half
+  parameter int unsigned Stages       = 1,     //@ = lane.stages  -- of a sum, 1 or 2
   parameter int unsigned ParamRows    = 3,     // core memory rows of a group's records
   parameter int unsigned BiasRows     = 1,     // the same with common_scale, at most ParamRows
   parameter int unsigned Rows         = 1024,  // rows of core memory, for bounds
@@ -62,6 +63,8 @@ module npu_drain #(
   // Announced tiles, delayed until their sums are complete.
   logic             delay1_q, delay2_q, delay1_half_q, delay2_half_q;
   logic [SizeW-1:0] delay1_size_q, delay2_size_q;
+  logic             complete, complete_half, delay_busy;
+  logic [SizeW-1:0] complete_size;
   logic             tile_valid, tile_half, tile_done;
   logic [SizeW-1:0] tile_size;
   logic [1:0]       half_busy_q;
@@ -79,6 +82,27 @@ module npu_drain #(
     end
   end
 
+  if (Stages > 1) begin : gen_delay3
+    logic             delay3_q, delay3_half_q;
+    logic [SizeW-1:0] delay3_size_q;
+    always_ff @(posedge clk) begin
+      delay3_q <= rst_ni && !clear_i && delay2_q;
+      if (delay2_q) begin
+        delay3_half_q <= delay2_half_q;
+        delay3_size_q <= delay2_size_q;
+      end
+    end
+    assign complete      = delay3_q;
+    assign complete_half = delay3_half_q;
+    assign complete_size = delay3_size_q;
+    assign delay_busy    = delay1_q || delay2_q || delay3_q;
+  end else begin : gen_delay2
+    assign complete      = delay2_q;
+    assign complete_half = delay2_half_q;
+    assign complete_size = delay2_size_q;
+    assign delay_busy    = delay1_q || delay2_q;
+  end
+
   logic       unused_tile_ready;
   logic [1:0] unused_tile_count;
   npu_fifo #(
@@ -88,9 +112,9 @@ module npu_drain #(
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .valid_i(delay2_q),
+    .valid_i(complete),
     .ready_o(unused_tile_ready),
-    .data_i ({delay2_half_q, delay2_size_q}),
+    .data_i ({complete_half, complete_size}),
     .valid_o(tile_valid),
     .ready_i(tile_done),
     .data_o ({tile_half, tile_size}),
@@ -185,7 +209,7 @@ module npu_drain #(
     end
   end
 
-  assign busy_o         = delay1_q || delay2_q || tile_valid || loading_q || record_we_q ||
+  assign busy_o         = delay_busy || tile_valid || loading_q || record_we_q ||
                           result_valid_q || half_busy_q != '0;
   assign half_free_o    = ~half_busy_q;
   assign record_we_o    = record_we_q;
@@ -213,7 +237,7 @@ module npu_drain #(
   `NPU_ASSUME(HalfIsFree, !tile_end_i || half_free_o[tile_half_i])
 
   // Announced tiles find room.
-  `NPU_ASSERT(RoomForTiles, !delay2_q || unused_tile_ready)
+  `NPU_ASSERT(RoomForTiles, !complete || unused_tile_ready)
 
   // A row that is asked for stays until it is granted, and lies in core memory.
   `NPU_ASSERT_STABLE(RowStays, row_valid_o, row_ready_i, row_addr_o, clear_i || start_i)

@@ -9,6 +9,7 @@ module npu_matrix_unit #(
   parameter int unsigned CoreBankBytes = 16,    //@ = core.bank_width
   parameter int unsigned Lanes        = 16,     //@ = core.lanes  -- per core
   parameter int unsigned Simd         = 16,     //@ = lane.simd
+  parameter int unsigned Stages       = 1,      //@ = lane.stages
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators
   parameter int unsigned PostWidth    = 16,     //@ = units.postprocess_width
   parameter int unsigned WordBytes    = 16,     //@ = pe.bank_width  -- bytes of a vector
@@ -229,6 +230,7 @@ module npu_matrix_unit #(
     .PeLanes     (PeLanes),
     .PostWidth   (PostWidth),
     .Accumulators(Accumulators),
+    .Stages      (Stages),
     .ParamRows   (ParamRows),
     .BiasRows    (BiasRows),
     .Rows        (Rows)
@@ -283,6 +285,7 @@ module npu_matrix_unit #(
       .BankBytes   (CoreBankBytes),
       .Lanes       (Lanes),
       .Simd        (Simd),
+      .Stages      (Stages),
       .Accumulators(Accumulators),
       //@ if units.bnn.enabled
       .SkipWindow  (SkipWindow),

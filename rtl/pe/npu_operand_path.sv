@@ -6,19 +6,25 @@
 // with the sequencer at rest.
 module npu_operand_path #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
+  parameter int unsigned Banks        = 8,       //@ = pe.banks
   parameter int unsigned WordBytes    = 16,      //@ = pe.bank_width  -- bytes of a vector read
   parameter int unsigned Simd         = 16,      //@ = lane.simd  -- operand bytes of a lane
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
   //@ if units.bnn.enabled
+  parameter int unsigned Stages       = 1,       //@ = lane.stages
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   parameter int unsigned SkipSlices   = 32,      //@ = units.bnn.skip_slices  -- that a window holds
   localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
   //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
-  localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
+  localparam int unsigned OffsetW     = $clog2(WordBytes),
+  localparam int unsigned ByteW       = OffsetW + 1,
+  localparam int unsigned BankW       = $clog2(Banks),
+  localparam int unsigned Depth       = MemBytes / (Banks * WordBytes),
+  localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1,
   localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned VecW        = 8 * WordBytes
 ) (
@@ -45,10 +51,17 @@ module npu_operand_path #(
   output wire                   rows_ready_o,
   input  wire  [23:0]           rows_addr_i,
   // PE memory; data in the cycle after the grant
-  output logic [Ports-1:0]      read_valid_o,
-  input  wire  [Ports-1:0]      read_ready_i,
-  output logic [24*Ports-1:0]   read_addr_o,
+  output logic                  read_wanted_o,  // npu_sequencer
+  output logic                  read_valid_o,
+  input  wire                   read_ready_i,
+  output logic [Banks-1:0]      read_mask_o,
+  output logic [Ports-1:0]      read_inside_o,
   output logic [Ports-1:0]      read_two_o,
+  output logic [BankW*Ports-1:0] read_bank_o,
+  output logic [BankW*Ports-1:0] read_bank2_o,
+  output logic [RowW*Ports-1:0] read_row_o,
+  output logic [RowW*Ports-1:0] read_row2_o,
+  output logic [OffsetW*Ports-1:0] read_offset_o,
   input  wire  [VecW*Ports-1:0] read_data_i,
   // the vectors of this cycle, with fill
   output wire                   valid_o,
@@ -95,31 +108,90 @@ module npu_operand_path #(
   //@ endif
   assign high_o = high[ByteW-1:0];
 
-  logic                is_rows;
-  logic [Ports-1:0]    fetch_valid, fetch_ready, fetch_two;
-  logic [24*Ports-1:0] fetch_addr;
+  // ---- Reads of rows: asked for in the cycle after the address came ----
+  logic               is_rows, rows_q, rows_ask;
+  logic [BankW-1:0]   rows_bank, rows_bank2, rows_bank_q, rows_bank2_q;
+  logic [RowW-1:0]    rows_row, rows_row2, rows_row_q, rows_row2_q;
+  logic [OffsetW-1:0] rows_offset_q;
 
-  assign is_rows = npu_isa_pkg::is_rows(cmd_i.opcode);
-  always_comb begin
-    read_valid_o = fetch_valid;
-    read_addr_o  = fetch_addr;
-    read_two_o   = fetch_two;
-    if (is_rows) begin
-      read_valid_o[0]   = rows_valid_i;
-      read_addr_o[23:0] = rows_addr_i;
-      read_two_o[0]     = rows_addr_i[ByteW-2:0] != '0;
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_rows_word (
+    .valid_i(rows_ask),
+    .word_i (22'(rows_addr_i[23:OffsetW])),
+    .bank_o (rows_bank),
+    .row_o  (rows_row)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_rows_word2 (
+    .valid_i(rows_ask),
+    .word_i (22'(rows_addr_i[23:OffsetW]) + 22'd1),
+    .bank_o (rows_bank2),
+    .row_o  (rows_row2)
+  );
+
+  assign is_rows  = npu_isa_pkg::is_rows(cmd_i.opcode);
+  assign rows_ask = is_rows && rows_valid_i;
+  always_ff @(posedge clk_i) begin
+    rows_q <= rst_ni && !clear_i && rows_ask && !rows_ready_o;
+    if (rows_ask && !rows_q) begin
+      rows_bank_q   <= rows_bank;
+      rows_bank2_q  <= rows_bank2;
+      rows_row_q    <= rows_row;
+      rows_row2_q   <= rows_row2;
+      rows_offset_q <= rows_addr_i[OffsetW-1:0];
     end
   end
-  assign fetch_ready  = is_rows ? '0 : read_ready_i;
-  assign rows_ready_o = is_rows && read_ready_i[0];
+  assign rows_ready_o = rows_q && read_ready_i;
+
+  // ---- Reads of the sequencer, which is at rest then ----
+  logic                     fetch_wanted, fetch_valid;
+  logic [Banks-1:0]         fetch_mask;
+  logic [Ports-1:0]         fetch_inside, fetch_two;
+  logic [BankW*Ports-1:0]   fetch_bank, fetch_bank2;
+  logic [RowW*Ports-1:0]    fetch_row, fetch_row2;
+  logic [OffsetW*Ports-1:0] fetch_offset;
+
+  always_comb begin
+    read_wanted_o = fetch_wanted;
+    read_valid_o  = fetch_valid;
+    read_mask_o   = fetch_mask;
+    read_inside_o = fetch_inside;
+    read_two_o    = fetch_two;
+    read_bank_o   = fetch_bank;
+    read_bank2_o  = fetch_bank2;
+    read_row_o    = fetch_row;
+    read_row2_o   = fetch_row2;
+    read_offset_o = fetch_offset;
+    if (is_rows) begin
+      read_wanted_o              = rows_q;
+      read_valid_o               = rows_q;
+      read_mask_o                = Banks'(1) << rows_bank_q;
+      if (rows_offset_q != '0) read_mask_o = read_mask_o | Banks'(1) << rows_bank2_q;
+      read_inside_o              = Ports'(1);
+      read_two_o[0]              = rows_offset_q != '0;
+      read_bank_o[BankW-1:0]     = rows_bank_q;
+      read_bank2_o[BankW-1:0]    = rows_bank2_q;
+      read_row_o[RowW-1:0]       = rows_row_q;
+      read_row2_o[RowW-1:0]      = rows_row2_q;
+      read_offset_o[OffsetW-1:0] = rows_offset_q;
+    end
+  end
 
   npu_sequencer #(
     .MemBytes    (MemBytes),
+    .Banks       (Banks),
     .WordBytes   (WordBytes),
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
     //@ if units.bnn.enabled
+    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     //@ endif
     .Ports       (Ports)
@@ -138,10 +210,17 @@ module npu_operand_path #(
     .tile_half_o,
     .tile_size_o,
     .result_ready_i,
+    .read_wanted_o (fetch_wanted),
     .read_valid_o  (fetch_valid),
-    .read_ready_i  (fetch_ready),
-    .read_addr_o   (fetch_addr),
+    .read_ready_i  (read_ready_i && !is_rows),
+    .read_mask_o   (fetch_mask),
+    .read_inside_o (fetch_inside),
     .read_two_o    (fetch_two),
+    .read_bank_o   (fetch_bank),
+    .read_bank2_o  (fetch_bank2),
+    .read_row_o    (fetch_row),
+    .read_row2_o   (fetch_row2),
+    .read_offset_o (fetch_offset),
     .stage_valid_o (valid_o),
     .stage_count_o (count_o),
     .stage_clip_o  (clip),

@@ -16,6 +16,7 @@ module npu_pe_array #(
   parameter int unsigned CoreBankBytes = 16,     //@ = core.bank_width
   parameter int unsigned Lanes        = 16,      //@ = core.lanes  -- per core
   parameter int unsigned Simd         = 16,      //@ = lane.simd
+  parameter int unsigned Stages       = 1,       //@ = lane.stages
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
@@ -113,6 +114,7 @@ module npu_pe_array #(
       .CoreBankBytes(CoreBankBytes),
       .Lanes        (Lanes),
       .Simd         (Simd),
+      .Stages       (Stages),
       .Accumulators (Accumulators),
       .PostWidth    (PostWidth),
       .LookupPorts  (LookupPorts),

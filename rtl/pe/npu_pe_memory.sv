@@ -3,16 +3,15 @@
 // PE memory: banked, byte-addressed activation memory with unaligned vector ports for compute and
 // an aligned port for the bus side.
 //
-// Word w (address / WordBytes) is in line w / Banks, and each line begins in a bank of its own
-// (Skew*), so that rows of an image one below the other are in different banks for most widths. A
-// vector access touches the bank of its first word and, when it crosses a word, the next one. Each
-// bank serves one access per cycle, in this order: compute reads, compute write, bus write, bus
-// read. A bus access refused MaxWait times goes first. Every access is granted whole or not at all,
-// and a compute read only if those of all ports before it that ask are granted too; reads of the
-// same word share it. Word numbers beyond the memory wrap; the requesters check bounds.
+// Where a word (address / WordBytes) lies says npu_bank_map. A vector access touches the bank of its
+// first word and, when it crosses a word, the next one. Each bank serves one access per cycle, in
+// this order: compute reads, bus write, bus read, compute write. A bus access refused MaxWait times
+// goes first. Every access is granted whole or not at all. Compute reads come as groups of vectors
+// of which no two read different rows of a bank (npu_fetch_queue). Word numbers beyond the memory
+// wrap; the requesters check bounds.
 //
-// Compute writes wait in a buffer from which one whose banks are free leaves per cycle, in any
-// order; when few entries are free, writes go before reads.
+// Compute writes wait in a buffer from which one leaves per cycle, in any order: npu_write_buffer.
+// When few entries are free, they go before the bus, and one that meets the reads before these.
 `include "npu_assert.svh"
 module npu_pe_memory #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
@@ -22,15 +21,26 @@ module npu_pe_memory #(
   parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- bytes of a write
   parameter int unsigned Ports     = 4,       //@ = units.window_ports  -- compute reads per cycle
   parameter int unsigned Writes    = 12,      // compute writes that can wait, at least 4
-  parameter int unsigned MaxWait   = 8        // refusals after which a bus access goes first
+  parameter int unsigned MaxWait   = 8,       // refusals after which a bus access goes first
+  localparam int unsigned OffsetW  = $clog2(WordBytes),
+  localparam int unsigned BankW    = $clog2(Banks),
+  localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
+  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                     clk_i,
   input  wire                     rst_ni,
   // compute reads: WordBytes bytes from any byte address; data in the cycle after the grant, else 0
-  input  wire  [Ports-1:0]        read_valid_i,
-  output logic [Ports-1:0]        read_ready_o,
-  input  wire  [24*Ports-1:0]     read_addr_i,
-  input  wire  [Ports-1:0]        read_two_i,    // the access crosses into the next word
+  input  wire                     read_wanted_i, // it would, were it ready: writes keep away
+  input  wire                     read_valid_i,
+  output wire                     read_ready_o,
+  input  wire  [Banks-1:0]        read_mask_i,   // banks that the vectors touch
+  input  wire  [Ports-1:0]        read_inside_i, // vectors that are read
+  input  wire  [Ports-1:0]        read_two_i,    // and cross into the next word
+  input  wire  [BankW*Ports-1:0]  read_bank_i,   // place of the word, and of the next one
+  input  wire  [BankW*Ports-1:0]  read_bank2_i,
+  input  wire  [RowW*Ports-1:0]   read_row_i,
+  input  wire  [RowW*Ports-1:0]   read_row2_i,
+  input  wire  [OffsetW*Ports-1:0] read_offset_i, // first byte in the word
   output wire  [8*WordBytes*Ports-1:0] read_data_o,
   // compute write: PostWidth bytes to any byte address; taken into the buffer
   input  wire                     write_valid_i,
@@ -58,11 +68,6 @@ module npu_pe_memory #(
   output wire                     bus_read_rvalid_o,
   output wire  [8*BusBytes-1:0]   bus_read_data_o
 );
-  localparam int unsigned OffsetW = $clog2(WordBytes);
-  localparam int unsigned BankW   = $clog2(Banks);
-  localparam int unsigned Depth   = MemBytes / (Banks * WordBytes);
-  localparam int unsigned RowW    = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned RowsW   = 1 << $clog2(RowW);  // a select at a bank is no shift then
   localparam int unsigned WordW   = 8 * WordBytes;
   localparam int unsigned WaitW   = $clog2(MaxWait + 1);
   localparam int unsigned Lines   = WordBytes / BusBytes;  // bus beats per word
@@ -81,220 +86,102 @@ module npu_pe_memory #(
     $error("npu_pe_memory: Ports must be 1..4");
   end
 
-  // The first bank of a line moves on by Skew1 from line to line, by Skew2 every Banks lines and by
-  // Skew3 every Banks * Banks lines. The values keep neighbouring words in different banks and were
-  // chosen for few conflicts of three rows over common row lengths.
-  localparam int unsigned Skew1 = (Banks == 2) ? 0 : (Banks == 4) ? 1 : (Banks == 8) ? 2 : 7;
-  localparam int unsigned Skew2 = (Banks == 8) ? 3 : (Banks > 8) ? 9 : 0;
-  localparam int unsigned Skew3 = (Banks == 4) ? 3 : 0;
+  // ---- Bus requests ----
+  logic [BankW-1:0] bus_write_bank, bus_read_bank;
+  logic [RowW-1:0]  bus_write_row, bus_read_row;
+  logic [Banks-1:0] bus_write_mask, bus_read_mask;  // 0: no request
 
-  function automatic logic [BankW-1:0] bank_of(input logic [23:0] address);
-    logic [23:0] line;
-    line    = address >> (OffsetW + BankW);
-    bank_of = address[OffsetW+:BankW] + BankW'(line * 24'(Skew1)) +
-              BankW'((line >> BankW) * 24'(Skew2)) + BankW'((line >> (2 * BankW)) * 24'(Skew3));
-  endfunction
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_bus_write (
+    .valid_i(bus_write_valid_i),
+    .word_i (22'(bus_write_addr_i >> OffsetW)),
+    .bank_o (bus_write_bank),
+    .row_o  (bus_write_row)
+  );
+  npu_bank_map #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes)
+  ) u_bus_read (
+    .valid_i(bus_read_valid_i),
+    .word_i (22'(bus_read_addr_i >> OffsetW)),
+    .bank_o (bus_read_bank),
+    .row_o  (bus_read_row)
+  );
+  assign bus_write_mask = bus_write_valid_i ? Banks'(1) << bus_write_bank : '0;
+  assign bus_read_mask  = bus_read_valid_i ? Banks'(1) << bus_read_bank : '0;
 
-  // Buffer of compute writes.
-  localparam int unsigned SlotW   = $clog2(Writes);
-  localparam int unsigned SlotsW  = $clog2(Writes + 1);
-  localparam int unsigned Reserve = 3;  // free entries below which writes go before reads
-  if (Writes < 4) begin : gen_bad_writes
-    $error("npu_pe_memory: Writes must be at least 4");
-  end
-
-  logic [Writes-1:0]             slot_valid_q;
-  logic [Writes*Banks-1:0]       slot_mask_q;
-  logic [23:0]                   slot_addr_q[Writes];
-  logic [8*PostWidth-1:0]        slot_data_q[Writes];
-  logic [PostWidth-1:0]          slot_strb_q[Writes];
-  logic [SlotsW-1:0]             slots_used_q;
-  logic [SlotW-1:0]              free_slot, leaving;
-  logic [Banks-1:0]              push_mask;
-  logic [23:0]                   push_last;
-  logic [OffsetW-1:0]            push_extra;
-  logic                          push, writes_first;
-
-  always_comb begin
-    free_slot = '0;
-    if (write_valid_i) begin
-      for (int unsigned n = 0; n < Writes; n++) begin
-        if (!slot_valid_q[n]) free_slot = SlotW'(n);
-      end
-    end
-  end
-
-  // The last byte that may be written decides whether a second word is touched.
-  always_comb begin
-    push_last  = write_addr_i;
-    push_extra = '0;
-    push_mask  = '0;
-    if (write_valid_i) begin
-      for (int unsigned i = 0; i < PostWidth; i++) begin
-        if (write_strb_i[i]) push_extra = OffsetW'(i);
-      end
-      push_last = write_addr_i + 24'(push_extra);
-      push_mask = (Banks'(1) << bank_of(write_addr_i)) | (Banks'(1) << bank_of(push_last));
-    end
-  end
-
-  assign push          = write_valid_i && write_ready_o;
-  assign write_ready_o = slots_used_q != SlotsW'(Writes);
-  assign write_busy_o  = slots_used_q != '0;
-  assign writes_first  = slots_used_q > SlotsW'(Writes - Reserve);
-
-  // Addresses split into row, bank and byte.
-  logic [BankW-1:0]       write_bank, write_bank2, bus_write_bank, bus_read_bank;
-  logic [RowW-1:0]        write_row, write_row2, bus_write_row, bus_read_row;
-  logic [23:0]            write_addr, write_next;
-  logic [Banks-1:0]       write_mask, bus_write_mask, bus_read_mask;
-  logic [Banks*RowsW-1:0] read_row;  // of each bank that is read
-  logic                   write_two;
-
-  // The rotated write: bytes that fall into the first and into the second word.
-  logic [2*WordW-1:0]     write_wide;
-  logic [2*WordBytes-1:0] write_strb_wide;
-
-  assign bus_write_bank = bank_of(bus_write_addr_i);
-  assign bus_read_bank  = bank_of(bus_read_addr_i);
-  assign bus_write_row  = bus_write_addr_i[OffsetW+BankW+:RowW];
-  assign bus_read_row   = bus_read_addr_i[OffsetW+BankW+:RowW];
-
-  // Arbitration.
-  logic [WaitW-1:0] bus_write_wait_q, bus_read_wait_q;
-  logic             bus_write_first, bus_read_first;
-  logic [Banks-1:0] taken_first, taken_before, taken_read, taken_bus_write;
-  logic             early_found, late_found, grant_write, grant_bus_write, grant_bus_read;
-  logic [SlotW-1:0] early_slot, late_slot;
-
-  assign bus_write_mask = Banks'(1) << bus_write_bank;
-  assign bus_read_mask  = Banks'(1) << bus_read_bank;
+  // ---- Arbitration ----
+  // Nothing waits for the choice of a compute write but itself, and the reads where it goes first.
+  logic [WaitW-1:0]     bus_write_wait_q, bus_read_wait_q;
+  logic                 bus_write_first, bus_read_first;
+  logic [Banks-1:0]     taken_first, taken_bus, read_mask, write_mask, write_mask2;
+  logic                 writes_full, writes_first, grant_bus_write, grant_bus_read;
+  logic [RowW-1:0]      write_row, write_row2;
+  logic [WordBytes-1:0] write_strb, write_strb2;
+  logic [WordW-1:0]     write_word;
 
   assign bus_write_first = bus_write_valid_i && bus_write_wait_q == WaitW'(MaxWait);
   assign bus_read_first  = bus_read_valid_i && bus_read_wait_q == WaitW'(MaxWait) &&
                            !(bus_write_first && bus_read_bank == bus_write_bank);
-
   assign taken_first     = (bus_write_first ? bus_write_mask : '0) |
                            (bus_read_first ? bus_read_mask : '0);
 
-  // A write before the reads, or one that they leave room for.
-  always_comb begin
-    early_found = 1'b0;
-    early_slot  = '0;
-    if (writes_first) begin
-      for (int unsigned n = 0; n < Writes; n++) begin
-        if (slot_valid_q[n] && (slot_mask_q[Banks*n+:Banks] & taken_first) == '0) begin
-          early_found = 1'b1;
-          early_slot  = SlotW'(n);
-        end
-      end
-    end
-  end
-  assign taken_before = taken_first | (early_found ? slot_mask_q[Banks*early_slot+:Banks] : '0);
+  assign read_ready_o    = (read_mask_i & taken_first) == '0 && !writes_first;
+  assign read_mask       = (read_valid_i && read_ready_o) ? read_mask_i : '0;
 
-  always_comb begin
-    late_found = 1'b0;
-    late_slot  = '0;
-    if (slots_used_q != '0 && !early_found) begin
-      for (int unsigned n = 0; n < Writes; n++) begin
-        if (slot_valid_q[n] && (slot_mask_q[Banks*n+:Banks] & (taken_first | read_mask)) == '0)
-        begin
-          late_found = 1'b1;
-          late_slot  = SlotW'(n);
-        end
-      end
-    end
-  end
-
-  assign grant_write  = early_found || late_found;
-  assign leaving      = early_found ? early_slot : late_slot;
-  assign write_mask   = grant_write ? slot_mask_q[Banks*leaving+:Banks] : '0;
-  assign write_done_o = grant_write;
-
-  always_comb begin
-    write_addr      = '0;
-    write_next      = '0;
-    write_wide      = '0;
-    write_strb_wide = '0;
-    if (grant_write) begin
-      write_addr      = slot_addr_q[leaving];
-      write_next      = write_addr + 24'(WordBytes);
-      write_wide      = (2*WordW)'(slot_data_q[leaving]) <<
-                        {write_addr[OffsetW-1:0], 3'b000};
-      write_strb_wide = (2*WordBytes)'(slot_strb_q[leaving]) <<
-                        write_addr[OffsetW-1:0];
-    end
-  end
-  assign write_two   = |write_strb_wide[2*WordBytes-1:WordBytes];
-  assign write_bank  = bank_of(write_addr);
-  assign write_bank2 = bank_of(write_next);
-  assign write_row   = write_addr[OffsetW+BankW+:RowW];
-  assign write_row2  = write_next[OffsetW+BankW+:RowW];
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      slot_valid_q <= '0;
-      slots_used_q <= '0;
-    end else begin
-      slots_used_q <= slots_used_q + SlotsW'(push) - SlotsW'(grant_write);
-      if (grant_write) slot_valid_q[leaving] <= 1'b0;
-      if (push) slot_valid_q[free_slot] <= 1'b1;
-    end
-    if (push) begin
-      slot_mask_q[Banks*free_slot+:Banks] <= push_mask;
-      slot_addr_q[free_slot]              <= write_addr_i;
-      slot_data_q[free_slot]              <= write_data_i;
-      slot_strb_q[free_slot]              <= write_strb_i;
-    end
-  end
-
-  logic             open;
-  logic [23:0]      read_addr, read_next;
-  logic [BankW-1:0] bank, bank2;
-  logic [RowW-1:0]  row, row2;
-  logic [Banks-1:0] read_mask;
-  always_comb begin
-    open         = 1'b1;
-    read_mask    = '0;
-    read_ready_o = '0;
-    read_row     = '0;
-    read_addr    = '0;
-    read_next    = '0;
-    bank         = '0;
-    bank2        = '0;
-    row          = '0;
-    row2         = '0;
-    for (int unsigned p = 0; p < Ports; p++) begin
-      if (read_valid_i[p] && open) begin
-        read_addr = read_addr_i[24*p+:24];
-        read_next = read_addr + 24'(WordBytes);
-        bank      = bank_of(read_addr);
-        bank2     = bank_of(read_next);
-        row       = read_addr[OffsetW+BankW+:RowW];
-        row2      = read_next[OffsetW+BankW+:RowW];
-        open      = !taken_before[bank] &&
-                    (!read_mask[bank] || read_row[RowsW*bank+:RowW] == row) &&
-                    (!read_two_i[p] ||
-                     (!taken_before[bank2] &&
-                      (!read_mask[bank2] || read_row[RowsW*bank2+:RowW] == row2)));
-        if (open) begin
-          read_ready_o[p]             = 1'b1;
-          read_mask[bank]             = 1'b1;
-          read_row[RowsW*bank+:RowsW] = RowsW'(row);
-          if (read_two_i[p]) begin
-            read_mask[bank2]             = 1'b1;
-            read_row[RowsW*bank2+:RowsW] = RowsW'(row2);
-          end
-        end
-      end
-    end
-  end
-  assign taken_read      = taken_first | read_mask | write_mask;
+  // A bus access goes where no read asks, and nowhere while the buffer of compute writes is nearly
+  // full; the bus write before the bus read.
   assign grant_bus_write = bus_write_valid_i &&
-                           (bus_write_first || (bus_write_mask & taken_read) == '0);
-  assign taken_bus_write = taken_read | (grant_bus_write ? bus_write_mask : '0);
+                           (bus_write_first ||
+                            (!writes_full &&
+                             (bus_write_mask & (taken_first | (read_valid_i ? read_mask_i : '0)))
+                             == '0));
   assign grant_bus_read  = bus_read_valid_i &&
-                           (bus_read_first || (bus_read_mask & taken_bus_write) == '0);
+                           (bus_read_first ||
+                            (!writes_full &&
+                             (bus_read_mask & (taken_first | bus_write_mask |
+                                               (read_valid_i ? read_mask_i : '0))) == '0));
+
+  logic reads_still_q;
+  always_ff @(posedge clk_i) reads_still_q <= read_wanted_i && !read_valid_i;
+
+  // While the buffer is nearly full the bus has but what it takes first.
+  assign taken_bus = writes_full ? taken_first : bus_write_mask | bus_read_mask;
+
+  npu_write_buffer #(
+    .MemBytes (MemBytes),
+    .Banks    (Banks),
+    .WordBytes(WordBytes),
+    .PostWidth(PostWidth),
+    .Writes   (Writes)
+  ) u_writes (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i (write_valid_i),
+    .ready_o (write_ready_o),
+    .addr_i  (write_addr_i),
+    .data_i  (write_data_i),
+    .strb_i  (write_strb_i),
+    .busy_o  (write_busy_o),
+    .full_o  (writes_full),
+    .still_i (reads_still_q),
+    .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
+    .taken_i (taken_bus),
+    .first_o (writes_first),
+    .leaves_o(write_done_o),
+    .mask_o  (write_mask),
+    .mask2_o (write_mask2),
+    .row_o   (write_row),
+    .row2_o  (write_row2),
+    .strb_o  (write_strb),
+    .strb2_o (write_strb2),
+    .data_o  (write_word)
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
@@ -308,8 +195,25 @@ module npu_pe_memory #(
     end
   end
 
+  // Banks in which each vector's word lies, and the next one. Vectors that read the same bank read
+  // the same row of it.
+  logic [Banks*Ports-1:0] read_hits, read_hits2;
+  always_comb begin
+    read_hits  = '0;
+    read_hits2 = '0;
+    for (int unsigned p = 0; p < Ports; p++) begin
+      if (read_inside_i[p]) begin
+        read_hits[Banks*p+:Banks] = Banks'(1) << read_bank_i[BankW*p+:BankW];
+        if (read_two_i[p]) begin
+          read_hits2[Banks*p+:Banks] = Banks'(1) << read_bank2_i[BankW*p+:BankW];
+        end
+      end
+    end
+  end
+
   // Banks.
   logic [WordW-1:0]       bank_data[Banks];
+  logic [WordW*Banks-1:0] bank_words;
   logic [WordW-1:0]       bus_write_word;
   logic [WordBytes-1:0]   bus_write_word_strb;
 
@@ -322,10 +226,7 @@ module npu_pe_memory #(
     assign bus_write_word_strb = WordBytes'(bus_write_strb_i) << bus_write_addr_i[OffsetW-1:0];
   end
 
-  // Banks that the granted write touches with its first and its second word, and the bus.
-  logic [Banks-1:0] first_hits, second_hits, bus_write_hits, bus_read_hits;
-  assign first_hits     = grant_write ? Banks'(1) << write_bank : '0;
-  assign second_hits    = write_two ? Banks'(1) << write_bank2 : '0;
+  logic [Banks-1:0] bus_write_hits, bus_read_hits;
   assign bus_write_hits = grant_bus_write ? bus_write_mask : '0;
   assign bus_read_hits  = grant_bus_read ? bus_read_mask : '0;
 
@@ -341,18 +242,21 @@ module npu_pe_memory #(
       word  = '0;
       wdata = '0;
       if (read_mask[b]) begin
-        en   = 1'b1;
-        word = read_row[RowsW*b+:RowW];
-      end else if (first_hits[b]) begin
-        word  = write_row;
-        be    = write_strb_wide[WordBytes-1:0];
-        wdata = write_wide[WordW-1:0];
-        en    = be != '0;
-      end else if (second_hits[b]) begin
-        word  = write_row2;
-        be    = write_strb_wide[2*WordBytes-1:WordBytes];
-        wdata = write_wide[2*WordW-1:WordW];
+        en = 1'b1;
+        for (int unsigned p = 0; p < Ports; p++) begin
+          if (read_hits[Banks*p+b]) word = word | read_row_i[RowW*p+:RowW];
+          if (read_hits2[Banks*p+b]) word = word | read_row2_i[RowW*p+:RowW];
+        end
+      end else if (write_mask[b]) begin
         en    = 1'b1;
+        word  = write_row;
+        be    = write_strb;
+        wdata = write_word;
+      end else if (write_mask2[b]) begin
+        en    = 1'b1;
+        word  = write_row2;
+        be    = write_strb2;
+        wdata = write_word;
       end else if (bus_write_hits[b]) begin
         word  = bus_write_row;
         be    = bus_write_word_strb;
@@ -383,6 +287,7 @@ module npu_pe_memory #(
       .wdata_i(wdata),
       .rdata_o(bank_data[b])
     );
+    assign bank_words[WordW*b+:WordW] = bank_data[b];
   end
 
   // Read data: two neighbouring words, shifted to the first byte.
@@ -390,29 +295,27 @@ module npu_pe_memory #(
     logic               valid_q;
     logic [BankW-1:0]   bank_q, bank2_q;
     logic [OffsetW-1:0] offset_q;
-    logic [2*WordW-1:0] pair, shifted;
 
     always_ff @(posedge clk_i) begin
-      valid_q <= read_ready_o[p];
-      if (read_ready_o[p]) begin
-        bank_q   <= bank_of(read_addr_i[24*p+:24]);
-        bank2_q  <= bank_of(read_addr_i[24*p+:24] + 24'(WordBytes));
-        offset_q <= read_addr_i[24*p+:OffsetW];
+      valid_q <= read_valid_i && read_ready_o && read_inside_i[p];
+      if (read_valid_i && read_ready_o && read_inside_i[p]) begin
+        bank_q   <= read_bank_i[BankW*p+:BankW];
+        bank2_q  <= read_bank2_i[BankW*p+:BankW];
+        offset_q <= read_offset_i[OffsetW*p+:OffsetW];
       end
     end
 
-    always_comb begin
-      pair    = '0;
-      shifted = '0;
-      if (valid_q) begin
-        pair    = {bank_data[bank2_q], bank_data[bank_q]};
-        shifted = pair >> {offset_q, 3'b000};
-      end
-    end
-    assign read_data_o[WordW*p+:WordW] = shifted[WordW-1:0];
-
-    logic unused_shifted;
-    assign unused_shifted = ^shifted[2*WordW-1:WordW];
+    npu_read_network #(
+      .Banks    (Banks),
+      .WordBytes(WordBytes)
+    ) u_network (
+      .valid_i (valid_q),
+      .bank_i  (bank_q),
+      .bank2_i (bank2_q),
+      .offset_i(offset_q),
+      .words_i (bank_words),
+      .data_o  (read_data_o[WordW*p+:WordW])
+    );
   end
 
   logic [BankW-1:0]     bus_read_bank_q;
@@ -447,22 +350,22 @@ module npu_pe_memory #(
   end
 
   logic unused_address;
-  assign unused_address = ^{read_addr_i, write_addr_i, read_addr, read_next, write_addr, write_next,
-                            bus_write_addr_i, bus_read_addr_i};
-
-  // As many slots are valid as are counted, and a write enters one that is free.
-  `NPU_ASSERT(SlotsAreCounted, 32'($countones(slot_valid_q)) == 32'(slots_used_q))
-  `NPU_ASSERT(SlotIsFree, !push || !slot_valid_q[free_slot])
+  assign unused_address = ^{bus_write_addr_i, bus_read_addr_i};
 
   // A bank serves one of reads, write, bus write and bus read in a cycle.
-  `NPU_ASSERT(OneAccess, (read_mask & write_mask) == '0 &&
-              ((read_mask | write_mask) & bus_write_hits) == '0 &&
-              ((read_mask | write_mask | bus_write_hits) & bus_read_hits) == '0)
+  `NPU_ASSERT(OneAccess, (read_mask & (write_mask | write_mask2)) == '0 &&
+              ((read_mask | write_mask | write_mask2) & bus_write_hits) == '0 &&
+              ((read_mask | write_mask | write_mask2 | bus_write_hits) & bus_read_hits) == '0)
 
-  // A read is granted only where all before it that ask are granted.
-  for (genvar p = 1; p < Ports; p++) begin : gen_check
-    `NPU_ASSERT(ReadsInOrder, !read_ready_o[p] ||
-                (read_valid_i[p-1:0] & ~read_ready_o[p-1:0]) == '0)
+  // Vectors of a group read no bank but those of the mask, and no two rows of one.
+  for (genvar p = 0; p < Ports; p++) begin : gen_check
+    `NPU_ASSUME(MaskHasBanks, !read_valid_i ||
+                ((read_hits[Banks*p+:Banks] | read_hits2[Banks*p+:Banks]) & ~read_mask_i) == '0)
+    for (genvar b = 0; b < Banks; b++) begin : gen_check_bank
+      `NPU_ASSUME(OneRow, !read_mask[b] ||
+                  ((!read_hits[Banks*p+b] || gen_bank[b].word == read_row_i[RowW*p+:RowW]) &&
+                   (!read_hits2[Banks*p+b] || gen_bank[b].word == read_row2_i[RowW*p+:RowW])))
+    end
   end
 
   // The bus keeps what it writes until it is granted, which takes a bounded time.

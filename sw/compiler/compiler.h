@@ -15,10 +15,12 @@ struct CompileOptions {
   /// Every operator's output is also stored to the scratch window (Program::kept), so that all
   /// tensors can be compared after a job. Costs time and memory; for checking only.
   bool keep_tensors = false;
+  /// Operators that the NPU cannot do may run on the host (CompileNetwork).
+  bool host_operators = false;
 };
 
-/// Compiles `model` for `config`. All operators run on the NPU; those that cannot are reported
-/// together.
+/// Compiles `model`, which has no operators of the host (CompileNetwork() takes those), for
+/// `config`. All operators run on the NPU; those that cannot are reported together.
 Result<Program> Compile(const Model& model, const NpuConfig& config,
                         const CompileOptions& options = {});
 

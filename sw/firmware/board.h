@@ -33,9 +33,9 @@ struct board_region {
 /// What one step of the firmware does.
 enum board_action {
   BOARD_END = 0,            ///< nothing: all is done
-  BOARD_RUN_POLLED = 1,     ///< submits a job and waits for it by polling
-  BOARD_RUN_INTERRUPT = 2,  ///< submits a job and sleeps until its interrupt
-  BOARD_WAIT = 3,           ///< waits again for a job that took longer than its timeout
+  BOARD_RUN_POLLED = 1,     ///< runs the network and waits for it by polling
+  BOARD_RUN_INTERRUPT = 2,  ///< runs the network and sleeps until its interrupts
+  BOARD_WAIT = 3,           ///< waits again for a run that took longer than its timeout
   BOARD_RESET = 4,          ///< resets the NPU
   BOARD_FORGET = 5          ///< forgets the parameters in core memory
 };
@@ -44,26 +44,25 @@ enum board_action {
 struct board_step {
   uint32_t action;             ///< enum board_action
   uint32_t timeout;            ///< cycles of the wait or the reset
-  struct board_region input;   ///< of a job
-  struct board_region output;  ///< of a job
+  struct board_region arena;  ///< of a run: its inputs and outputs, where the network has them
 
   // Written by the firmware.
   uint32_t result;      ///< enum npu_result
-  uint32_t cycles;      ///< of a job or wait that ended: from the NPU's counter
+  uint32_t cycles;      ///< of the last job of a run that ended: from the NPU's counter
   uint32_t bytes_read;  ///< by the NPU, of the same
-  uint32_t warm;        ///< of a job: it found its parameters in core memory
+  uint32_t warm;        ///< of a run: its last job found its parameters in core memory
   uint32_t error;       ///< error code of the NPU, if the job failed
 };
 
 /// What the host wants done, and how it went. The host fills the first part before reset.
 struct board_mailbox {
   uint32_t magic;  ///< BOARD_MAILBOX_MAGIC
-  struct board_region program;
+  struct board_region network;  ///< the file
   struct board_region scratch;
   struct board_step steps[BOARD_MOST_STEPS];  ///< done in order, whatever their results
 
   // Written by the firmware.
-  uint32_t result;      ///< enum npu_result of the initialization and the check of the program
+  uint32_t result;      ///< enum npu_result of the initialization and the check of the file
   uint32_t done;        ///< steps that were done
   uint32_t interrupts;  ///< taken by the handler
   uint32_t trap;        ///< mcause of an unexpected trap, else 0

@@ -5,6 +5,7 @@
 
 #include "npu_config.h"
 #include "sw/driver/npu_driver.h"
+#include "sw/driver/npu_network.h"
 #include "sw/firmware/board.h"
 
 void wait_for_interrupt(void);
@@ -16,6 +17,7 @@ int main(void);
 static const uint32_t kExternalInterrupt = 0x8000000bu;
 
 static struct npu_device device;
+static struct npu_network_run run;
 static uint32_t steps_done;  // start-up clears both
 static uint32_t interrupts;
 
@@ -67,9 +69,10 @@ static struct npu_buffer buffer_of(struct board_region region) {
   return buffer;
 }
 
-/// Waits for the job that was submitted; says in `step` how it went.
-static enum npu_result wait_for_job(struct board_step* step) {
-  const enum npu_result result = npu_wait(&device, step->timeout);
+/// Waits for the end of the run that was begun; says in `step` how it went.
+static enum npu_result wait_for_run(struct board_step* step) {
+  const enum npu_result result = npu_network_wait(&run, step->timeout);
+  step->warm = device.warm;
   if (result == NPU_HARDWARE_ERROR) {
     struct npu_error_report report;
     npu_error(&device, &report);
@@ -84,24 +87,23 @@ static enum npu_result wait_for_job(struct board_step* step) {
   return result;
 }
 
-static enum npu_result run_job(const struct npu_program* program, struct board_step* step,
-                               enum npu_wait_mode mode) {
-  const struct npu_buffers buffers = {buffer_of(mailbox()->program), buffer_of(mailbox()->scratch),
-                                      buffer_of(step->input), buffer_of(step->output)};
-  const enum npu_result result = npu_submit(&device, program, &buffers, mode);
-  if (result != NPU_OK) return result;
-  step->warm = device.warm;
-  return wait_for_job(step);
+static enum npu_result run_network(const struct npu_network* network, struct board_step* step,
+                                   enum npu_wait_mode mode) {
+  const struct npu_network_memory memory = {
+      buffer_of(mailbox()->network), buffer_of(mailbox()->scratch), buffer_of(step->arena),
+      (void*)step->arena.address};
+  const enum npu_result result = npu_network_begin(&run, &device, network, &memory, mode);
+  return result == NPU_OK ? wait_for_run(step) : result;
 }
 
-static enum npu_result do_step(const struct npu_program* program, struct board_step* step) {
+static enum npu_result do_step(const struct npu_network* network, struct board_step* step) {
   switch (step->action) {
     case BOARD_RUN_POLLED:
-      return run_job(program, step, NPU_WAIT_POLL);
+      return run_network(network, step, NPU_WAIT_POLL);
     case BOARD_RUN_INTERRUPT:
-      return run_job(program, step, NPU_WAIT_INTERRUPT);
+      return run_network(network, step, NPU_WAIT_INTERRUPT);
     case BOARD_WAIT:
-      return wait_for_job(step);
+      return wait_for_run(step);
     case BOARD_RESET:
       return npu_reset(&device, step->timeout);
     case BOARD_FORGET:
@@ -112,7 +114,7 @@ static enum npu_result do_step(const struct npu_program* program, struct board_s
   }
 }
 
-/// Finds the NPU and checks the program, then does all steps.
+/// Finds the NPU and checks the network, then does all steps.
 static enum npu_result run_all(void) {
   static const struct npu_platform platform = {
       .read32 = read_register,
@@ -125,14 +127,14 @@ static enum npu_result run_all(void) {
   const struct board_mailbox* box = mailbox();
   enum npu_result result = npu_init(&device, &platform, NPU_CONFIG_HASH);
   if (result != NPU_OK) return result;
-  struct npu_program program;
+  static struct npu_network network;  // a run that timed out points to it
   result =
-      npu_program_check(&device, (const void*)box->program.address, box->program.bytes, &program);
+      npu_network_check(&device, (const void*)box->network.address, box->network.bytes, &network);
   if (result != NPU_OK) return result;
   enable_external_interrupt();
   while (steps_done < BOARD_MOST_STEPS && box->steps[steps_done].action != BOARD_END) {
     struct board_step* step = &mailbox()->steps[steps_done];
-    step->result = (uint32_t)do_step(&program, step);
+    step->result = (uint32_t)do_step(&network, step);
     interrupts += device.interrupts;
     device.interrupts = 0;
     steps_done += 1;

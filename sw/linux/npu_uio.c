@@ -2,7 +2,7 @@
 // Linux: the driver in user space, on UIO (registers and interrupt) and a reserved piece of memory
 // that the NPU can reach.
 //
-//   npu_uio /dev/uio0 MEMORY_ADDRESS MEMORY_BYTES program.npu < inputs > outputs
+//   npu_uio /dev/uio0 MEMORY_ADDRESS MEMORY_BYTES network.npu < inputs > outputs
 //
 // Reads inputs as long as there are whole ones, runs each of them, and writes its outputs. The
 // kernel needs CONFIG_UIO_PDRV_GENIRQ with of_id=generic-uio (device tree: ip/npu.dts), and the
@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "npu_config.h"
-#include "sw/driver/npu_driver.h"
+#include "sw/driver/npu_network.h"
 
 struct machine {
   int uio;
@@ -81,7 +81,7 @@ static struct npu_buffer allocate(struct npu_buffer* free_memory, uint32_t bytes
 int main(int argc, char** argv) {
   if (argc != 5) {
     fprintf(stderr,
-            "Usage: npu_uio /dev/uioN MEMORY_ADDRESS MEMORY_BYTES PROGRAM < INPUTS > OUTPUTS\n");
+            "Usage: npu_uio /dev/uioN MEMORY_ADDRESS MEMORY_BYTES NETWORK < INPUTS > OUTPUTS\n");
     return 2;
   }
   static struct machine machine;
@@ -114,37 +114,44 @@ int main(int argc, char** argv) {
   if (file == NULL || fseek(file, 0, SEEK_END) != 0) return fail(argv[4], strerror(errno));
   const long length = ftell(file);
   rewind(file);
-  struct npu_buffers buffers;
-  buffers.program = allocate(&free_memory, length > 0 ? (uint32_t)length : 0);
-  if (length <= 0 || buffers.program.address == 0) return fail(argv[4], "does not fit in memory");
-  uint8_t* copy = memory + (buffers.program.address - base);
+  struct npu_network_memory parts;
+  parts.file = allocate(&free_memory, length > 0 ? (uint32_t)length : 0);
+  if (length <= 0 || parts.file.address == 0) return fail(argv[4], "does not fit in memory");
+  uint8_t* copy = memory + (parts.file.address - base);
   if (fread(copy, 1, (size_t)length, file) != (size_t)length)
     return fail(argv[4], "cannot be read");
   fclose(file);
-  struct npu_program program;
-  result = npu_program_check(&machine.device, copy, (uint32_t)length, &program);
+  struct npu_network network;
+  result = npu_network_check(&machine.device, copy, (uint32_t)length, &network);
   if (result != NPU_OK) return fail(argv[4], npu_result_text(result));
-  buffers.scratch = allocate(&free_memory, program.header->scratch_bytes);
-  buffers.input = allocate(&free_memory, program.header->input_bytes);
-  buffers.output = allocate(&free_memory, program.header->output_bytes);
-  if (buffers.scratch.address == 0 || buffers.input.address == 0 || buffers.output.address == 0) {
+  const npu_network_header* header = network.header;
+  parts.scratch = allocate(&free_memory, header->scratch_bytes);
+  parts.arena = allocate(&free_memory, header->arena_bytes);
+  if (parts.scratch.address == 0 || parts.arena.address == 0) {
     return fail("memory", "the network needs more");
   }
-  uint8_t* input = memory + (buffers.input.address - base);
-  const uint8_t* output = memory + (buffers.output.address - base);
-  while (fread(input, 1, buffers.input.bytes, stdin) == buffers.input.bytes) {
-    result = npu_submit(&machine.device, &program, &buffers, NPU_WAIT_INTERRUPT);
-    if (result == NPU_OK) result = npu_wait(&machine.device, UINT64_C(60000000000));
+  uint8_t* arena = memory + (parts.arena.address - base);
+  parts.arena_view = arena;
+  const npu_network_tensor* tensors = npu_network_tensors(&network);
+  for (;;) {
+    for (uint32_t t = 0; t < header->input_count; ++t) {
+      const size_t size = tensors[t].bytes;
+      const size_t got = fread(arena + tensors[t].offset, 1, size, stdin);
+      if (got != size) return t == 0 && got == 0 ? 0 : fail("input", "it ends within a tensor");
+    }
+    struct npu_network_run run;
+    result = npu_network_begin(&run, &machine.device, &network, &parts, NPU_WAIT_INTERRUPT);
+    if (result == NPU_OK) result = npu_network_wait(&run, UINT64_C(60000000000));
     if (result == NPU_HARDWARE_ERROR) {
       struct npu_error_report report;
       npu_error(&machine.device, &report);
       return fail("job", npu_error_text(report.code));
     }
     if (result != NPU_OK) return fail("job", npu_result_text(result));
-    if (fwrite(output, 1, buffers.output.bytes, stdout) != buffers.output.bytes) {
-      return fail("output", strerror(errno));
+    for (uint32_t t = header->input_count; t < header->input_count + header->output_count; ++t) {
+      if (fwrite(arena + tensors[t].offset, 1, tensors[t].bytes, stdout) != tensors[t].bytes) {
+        return fail("output", strerror(errno));
+      }
     }
-    if (buffers.input.bytes == 0) break;
   }
-  return 0;
 }

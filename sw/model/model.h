@@ -93,14 +93,18 @@ struct Operator {
   std::vector<int32_t> outputs;
   OperatorOptions options;
   std::string name;  ///< as in the file, such as "STRIDED_SLICE"; for messages
+  /// The file has it on uint8 (ConvertUint8): factors are formed from float32 products, averages
+  /// round halves up, LOGISTIC and TANH are tabulated in float32, and filters may be int16.
+  bool from_uint8 = false;
 };
 
 /// A checked network: operators are in execution order, every shape is consistent, and only
 /// supported operators occur. Activation tensors are kBits (of BINARY_CONV_2D, THERMOMETER and
 /// MAX_POOL_2D; filters of the first one, too), or int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
-/// (int32), and what kReshape passes on of these types. Filters are int8, or kInt4 (unpacked to
-/// one value a byte).
+/// (int32, int64), what kReshape passes on of these types, and float32 at host operators. Filters
+/// are int8, kInt4 (unpacked to one value a byte), or, of operators from uint8, int16 with values
+/// of -255 to 255.
 struct Model {
   std::string name;  ///< file name without folder
   std::vector<Tensor> tensors;

@@ -92,7 +92,8 @@ std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Ope
   const Tensor& output = model.tensors[op.outputs[0]];
   const int32_t channels = op.type == OperatorType::kBatchMatMul ? 1 : output.shape.back();
   const std::vector<double> factors =
-      op.type == OperatorType::kFullyConnected || op.type == OperatorType::kBatchMatMul
+      op.from_uint8 || op.type == OperatorType::kFullyConnected ||
+              op.type == OperatorType::kBatchMatMul
           ? FullyConnectedFactors(input.scale(), filter.scales, output.scale(), channels)
           : ConvFactors(input.scale(), filter.scales, output.scale(), channels);
   std::vector<QuantizedMultiplier> multipliers;

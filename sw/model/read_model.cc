@@ -22,6 +22,38 @@ std::string LowerExtension(const std::string& path) {
   return extension;
 }
 
+/// Refuses what is often taken for a model: files that say what they are.
+Status CheckOtherFormats(std::string_view text, const std::string& path) {
+  const auto refuse = [&](const char* what, const char* hint) -> Status {
+    return Diagnostic{DiagnosticCode::kModelFormat, SourceLocation{InputName(path)}, what, hint};
+  };
+  if (text.starts_with("version https://git-lfs.github.com/spec/")) {
+    return refuse("the file is a Git LFS pointer, not the model itself",
+                  "fetch the model: git lfs pull");
+  }
+  if (text.starts_with("\x89HDF\r\n")) {
+    return refuse("the file is a Keras model (HDF5)",
+                  "convert it to .tflite with full integer quantization");
+  }
+  if (text.starts_with("PK\x03\x04")) {
+    return text.find("config.json") != std::string_view::npos &&
+                   text.find("model.weights.h5") != std::string_view::npos
+               ? refuse("the file is a Keras model (.keras)",
+                        "convert it to .tflite with full integer quantization")
+               : refuse("the file is a zip archive", "unpack it and give the .tflite file in it");
+  }
+  if (text.starts_with("\x1f\x8b")) {
+    return refuse("the file is compressed by gzip", "unpack it and give the .tflite file in it");
+  }
+  if (text.starts_with("NPUN") || text.starts_with("NPUP")) {
+    return refuse("the file is a compiled network of npugen", "npugen run takes it; give the model");
+  }
+  if (text.starts_with("<!DOCTYPE") || text.starts_with("<html")) {
+    return refuse("the file is a web page, not a model", "download the file itself");
+  }
+  return Unit{};
+}
+
 }  // namespace
 
 Result<Model> ReadModel(const std::string& path) {
@@ -35,6 +67,9 @@ Result<Model> ReadModelBytes(const std::vector<uint8_t>& bytes, const std::strin
   const std::string name = std::filesystem::path(InputName(path)).filename().string();
   const std::string extension = LowerExtension(path);
   const bool is_tflite = text.size() >= 8 && text.substr(4, 4) == "TFL3";
+  if (!is_tflite) {
+    if (Status other = CheckOtherFormats(text, path); !other) return other.errors();
+  }
   if (is_tflite || extension == ".tflite") return ReadTflite(bytes, name);
   if (extension == ".json") return ReadPackedWithFile(text, path);
   if (extension == ".onnx") return ReadOnnx(bytes, name);

@@ -5,16 +5,23 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
+#include <set>
 
 #include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
 #include "sw/model/operators/rules.h"
+#include "sw/model/rewrite/fold_integers.h"
+#include "sw/model/rewrite/raw_graph.h"
+#include "sw/model/rewrite/uint8.h"
 #include "sw/model/tflite_schema.h"
 
 namespace npugen {
@@ -25,7 +32,7 @@ constexpr uint64_t kLargestFile = std::numeric_limits<int32_t>::max();
 constexpr uint32_t kMostDimensions = 8;
 constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at least, for Charge
-constexpr size_t kMostDiagnostics = 200;
+constexpr size_t kMostDiagnostics = 20000;  // before those of a kind become one
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
 struct ZeroPointRange {
@@ -59,16 +66,6 @@ std::vector<uint8_t> Unpack4Bits(std::span<const uint8_t> packed, size_t count) 
   return values;
 }
 
-// An operator as it stands in the file.
-struct RawOperator {
-  int32_t code = 0;  // BuiltinOperator
-  std::string custom_name;
-  std::vector<int32_t> inputs;
-  std::vector<int32_t> outputs;
-  uint8_t options_type = tflite::kOptionsNone;
-  FlatTable options;
-};
-
 TensorType ToTensorType(int32_t type) {
   switch (type) {
     case tflite::kFloat32:
@@ -101,6 +98,65 @@ Diagnostic MakeError(DiagnosticCode code, std::string file, std::string message,
   return error;
 }
 
+// What a message is about, whatever the operator and its tensors: numbers, quoted names and shapes
+// are left out.
+std::string KindOfMessage(const Diagnostic& error) {
+  std::string kind(CodeText(error.code));
+  const std::string& text = error.message;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (std::isdigit(static_cast<unsigned char>(text[i])) != 0) {
+      if (!kind.ends_with('#')) kind += '#';
+    } else if (text[i] == '"' || text[i] == '[') {
+      const size_t end = text.find(text[i] == '"' ? '"' : ']', i + 1);
+      i = std::min(end, text.size());
+    } else {
+      kind += text[i];
+    }
+  }
+  return kind;
+}
+
+// One error for each kind, with how many of it there are and where.
+Diagnostics JoinAlike(Diagnostics errors) {
+  constexpr size_t kMostPlaces = 8;
+  struct Kind {
+    size_t first;  // position in `joined`
+    size_t count = 1;
+    std::set<int> places;
+  };
+  Diagnostics joined;
+  std::map<std::string, Kind> kinds;
+  for (Diagnostic& error : errors) {
+    const std::string key = KindOfMessage(error);
+    const auto found = kinds.find(key);
+    if (found == kinds.end()) {
+      kinds.emplace(key, Kind{joined.size(), 1, {}});
+      joined.push_back(std::move(error));
+      continue;
+    }
+    ++found->second.count;
+    int place = 0;
+    if (std::sscanf(error.message.c_str(), "operator %d", &place) == 1) {
+      found->second.places.insert(place);
+    }
+  }
+  for (const auto& [key, kind] : kinds) {
+    if (kind.count == 1) continue;
+    std::string& message = joined[kind.first].message;
+    message += fmt::format(" ({} in all", kind.count);
+    size_t listed = 0;
+    for (const int place : kind.places) {
+      if (listed++ == kMostPlaces) {
+        message += " ...";
+        break;
+      }
+      message += fmt::format("{}{}", listed == 1 ? "; also operators " : ", ", place);
+    }
+    message += ")";
+  }
+  return joined;
+}
+
 class Reader {
  public:
   Reader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
@@ -108,11 +164,14 @@ class Reader {
   }
 
   Result<Model> Run() {
-    if (CheckHeader() && ReadStructure() && CheckGraph()) CheckOperators();
+    if (CheckHeader() && ReadStructure() && CheckMaker() && CheckGraph() && Rewrite()) {
+      CheckOperators();
+    }
     if (!file_.ok() && diagnostics_.empty()) {
       Report(DiagnosticCode::kModelDamaged, file_.failure(),
              "the file may be cut off: copy it again");
     }
+    diagnostics_ = JoinAlike(std::move(diagnostics_));
     if (unreported_ > 0) {
       diagnostics_.push_back(MakeError(diagnostics_.back().code, model_.name,
                                        fmt::format("{} more errors", unreported_), ""));
@@ -214,6 +273,7 @@ class Reader {
     if (!file_.Charge(kBytesPerEntry, what)) return;
     const FlatTable table = operators.TableAt(index, what);
     RawOperator op;
+    op.index = static_cast<int32_t>(index);
     const auto code_index = table.Scalar<uint32_t>(tflite::OperatorField::kOpcodeIndex, 0, what);
     if (file_.ok() && code_index >= operator_codes_.count()) {
       file_.Fail(fmt::format("{} has kind {}, but the file lists only {} kinds", what, code_index,
@@ -225,6 +285,7 @@ class Reader {
     op.code = std::max<int32_t>(
         code.Scalar<int8_t>(tflite::OperatorCodeField::kDeprecatedBuiltinCode, 0, what),
         code.Scalar<int32_t>(tflite::OperatorCodeField::kBuiltinCode, 0, what));
+    op.name = tflite::BuiltinOperatorName(op.code);
     if (op.code == tflite::kOpCustom) {
       op.custom_name = PrintableName(
           std::string(code.String(tflite::OperatorCodeField::kCustomCode, what + "'s custom name")
@@ -233,7 +294,7 @@ class Reader {
     op.inputs = Integers(table, tflite::OperatorField::kInputs, "an operator's inputs");
     op.outputs = Integers(table, tflite::OperatorField::kOutputs, "an operator's outputs");
     op.options_type = table.Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, 0, what);
-    if (FindBuiltin(tflite::BuiltinOperatorName(op.code)) != nullptr) {
+    if (FindBuiltin(op.name) != nullptr || FoldsIntegers(op.name)) {
       op.options = table.Table(tflite::OperatorField::kBuiltinOptions, what + "'s options");
     }
     operators_.push_back(std::move(op));
@@ -377,8 +438,8 @@ class Reader {
   std::string OperatorText(size_t index) const {
     const RawOperator& op = operators_[index];
     return op.code == tflite::kOpCustom
-               ? fmt::format("operator {} CUSTOM \"{}\"", index, op.custom_name)
-               : fmt::format("operator {} {}", index, tflite::BuiltinOperatorName(op.code));
+               ? fmt::format("operator {} CUSTOM \"{}\"", op.index, op.custom_name)
+               : fmt::format("operator {} {}", op.index, op.name);
   }
 
   bool IsTensor(int32_t tensor) const {
@@ -449,6 +510,44 @@ class Reader {
     return true;
   }
 
+  // Files that are already programs of another NPU: one custom operator is the whole network.
+  bool CheckMaker() {
+    constexpr std::pair<const char*, const char*> kMakers[] = {
+        {"ethos-u", "Arm's Vela, for Ethos-U"},
+        {"edgetpu-custom-op", "the Edge TPU compiler"},
+        {"edgetpu-custom-op-2", "the Edge TPU compiler"},
+        {"XC_", "XMOS's xformer, for xcore.ai"},
+        {"NeutronGraph", "NXP's Neutron converter"},
+        {"neutron", "NXP's Neutron converter"},
+        {"SIGNAL_NPU", "Silicon Labs' compiler"},
+        {"vx_delegate", "VeriSilicon's compiler"},
+        {"akida", "BrainChip's compiler"}};
+    for (const RawOperator& op : operators_) {
+      if (op.code != tflite::kOpCustom) continue;
+      for (const auto& [prefix, maker] : kMakers) {
+        if (!op.custom_name.starts_with(prefix)) continue;
+        return Report(DiagnosticCode::kOperatorNotSupported,
+                      fmt::format("this file is already compiled by {} (operator {} is CUSTOM "
+                                  "\"{}\")",
+                                  maker, op.index, op.custom_name),
+                      "give the quantized .tflite file from before that step");
+      }
+    }
+    return true;
+  }
+
+  // What converters write in a roundabout way, and what is another form of what is supported.
+  bool Rewrite() {
+    const RawGraph graph{model_, operators_, problems_};
+    FoldIntegers(graph);
+    if (!file_.ok()) return false;
+    for (const auto& [position, reason] : ConvertUint8(graph)) {
+      Report(DiagnosticCode::kOperatorType,
+             fmt::format("{}: {}", OperatorText(position), reason));
+    }
+    return diagnostics_.empty();
+  }
+
   std::string Text(int32_t tensor) const { return DescribeTensor(model_, tensor); }
 
   // Reports what is wrong with a tensor, once; true if nothing is.
@@ -473,16 +572,60 @@ class Reader {
         CheckEnd(role, tensor);
       }
     }
-    for (size_t i = 0; i < operators_.size(); ++i) CheckOneOperator(i);
+    const std::vector<bool> in_float = CheckFloat();
+    for (size_t i = 0; i < operators_.size(); ++i) {
+      if (!in_float[i]) CheckOneOperator(i);
+    }
   }
 
-  // Inputs and outputs of the model are quantized integers; int32 may be indices as well.
+  // One error for all operators that compute in float32, by operator.
+  std::vector<bool> CheckFloat() {
+    std::vector<bool> in_float(operators_.size(), false);
+    std::map<std::string, size_t> kinds;
+    bool weights_only = false;  // some of them have int8 weights
+    for (size_t i = 0; i < operators_.size(); ++i) {
+      const RawOperator& raw = operators_[i];
+      const std::string& name = raw.name;
+      if (raw.code == tflite::kOpCustom || name == "QUANTIZE" || name == "DEQUANTIZE") continue;
+      const auto is_float = [&](int32_t tensor) {
+        return tensor >= 0 && model_.tensors[tensor].type == TensorType::kFloat32;
+      };
+      if (!std::any_of(raw.outputs.begin(), raw.outputs.end(), is_float) ||
+          !std::any_of(raw.inputs.begin(), raw.inputs.end(), is_float)) {
+        continue;
+      }
+      in_float[i] = true;
+      ++kinds[name];
+      for (int32_t input : raw.inputs) {
+        weights_only |= input >= 0 && model_.tensors[input].type == TensorType::kInt8;
+      }
+    }
+    if (kinds.empty()) return in_float;
+    std::string list;
+    size_t count = 0;
+    for (const auto& [name, times] : kinds) {
+      count += times;
+      list += fmt::format("{}{} {}", list.empty() ? "" : ", ", times, name);
+    }
+    Report(DiagnosticCode::kOperatorType,
+           fmt::format("{} of {} operators compute in FLOAT32: {}", count, operators_.size(), list),
+           fmt::format("{}convert with a representative_dataset and supported_ops = "
+                       "[TFLITE_BUILTINS_INT8] (full integer quantization); inputs and outputs may "
+                       "stay FLOAT32",
+                       weights_only ? "only the weights are int8 (dynamic range): " : ""));
+    return in_float;
+  }
+
+  // Inputs and outputs of the model are quantized integers, or float32, which the host converts;
+  // int32 and int64 may be indices as well.
   void CheckEnd(const char* role, int32_t tensor) {
     const Tensor& t = model_.tensors[tensor];
+    if (t.type == TensorType::kFloat32 || t.type == TensorType::kInt64) return;
     if (!ZeroPoints(t.type) || t.type == TensorType::kInt4) {
       Report(DiagnosticCode::kModelTensor,
-             fmt::format("model {} {} is not INT8, UINT8, INT16 or INT32", role, Text(tensor)),
-             "quantize the whole network to int8, its inputs and outputs included");
+             fmt::format("model {} {} is not FLOAT32, INT8, UINT8, INT16, INT32 or INT64", role,
+                         Text(tensor)),
+             "quantize the whole network to int8");
     } else if (t.scales.size() != 1 && !(t.type == TensorType::kInt32 && t.scales.empty())) {
       Report(DiagnosticCode::kModelTensor, fmt::format("model {} {} has {} scales, not one", role,
                                                        Text(tensor), t.scales.size()));
@@ -491,7 +634,7 @@ class Reader {
 
   void CheckOneOperator(size_t index) {
     const RawOperator& raw = operators_[index];
-    const std::string name = tflite::BuiltinOperatorName(raw.code);
+    const std::string& name = raw.name;
     const OperatorRow* row = FindBuiltin(name);
     if (row == nullptr) {
       Report(DiagnosticCode::kOperatorNotSupported, OperatorText(index) + " is not supported",
@@ -504,7 +647,8 @@ class Reader {
     }
     Operator op;
     op.type = row->type;
-    op.index = static_cast<int32_t>(index);
+    op.index = raw.index;
+    op.from_uint8 = raw.from_uint8;
     op.inputs = raw.inputs;
     op.outputs = raw.outputs;
     op.name = name;

@@ -61,6 +61,34 @@ uint64_t MemoryNeeded(const Program& program) {
          RoundUp(program.input_bytes) + RoundUp(program.output_bytes);
 }
 
+uint64_t MemoryNeeded(const Network& network) {
+  return RoundUp(WriteNetwork(network).size()) + RoundUp(network.scratch_bytes()) +
+         RoundUp(network.arena_bytes);
+}
+
+bool NetworkReport::warm() const {
+  return !jobs.empty() &&
+         std::all_of(jobs.begin(), jobs.end(), [](const JobReport& job) { return job.warm; });
+}
+
+uint64_t NetworkReport::cycles() const {
+  uint64_t sum = 0;
+  for (const JobReport& job : jobs) sum += job.counters.cycles;
+  return sum;
+}
+
+double NetworkReport::seconds() const {
+  double sum = 0;
+  for (const JobReport& job : jobs) sum += job.seconds;
+  return sum;
+}
+
+uint64_t NetworkReport::simulated_cycles() const {
+  uint64_t sum = 0;
+  for (const JobReport& job : jobs) sum += job.simulated_cycles;
+  return sum;
+}
+
 std::array<uint64_t, kWindowCount> WindowOffsets(const Program& program) {
   // The image ends the file.
   const uint64_t file = WriteProgram(program).size();
@@ -171,16 +199,24 @@ Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
     std::fill(bytes.begin(), bytes.end(), kStaleByte);
   }
 
-  JobReport report;
+  BeginJob(options);
+  const npu_result result = npu_submit(&device_, &placed.checked, &placed.buffers,
+                                       options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
+  if (result != NPU_OK) return DriverRefusal("npu_submit", result);
+  return WaitForJob(program, options);
+}
+
+void NpuHost::BeginJob(const JobOptions& options) {
   machine_.ClearTrace();
-  const auto start = std::chrono::steady_clock::now();
   job_start_ = machine_.Cycles();
   wait_until_ = job_start_ + options.timeout_cycles;
   progress_ = &options.progress;
-  npu_result result = npu_submit(&device_, &placed.checked, &placed.buffers,
-                                 options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
-  if (result != NPU_OK) return DriverRefusal("npu_submit", result);
-  result = npu_wait(&device_, options.timeout_cycles);
+}
+
+Result<JobReport> NpuHost::WaitForJob(const Program& program, const JobOptions& options) {
+  JobReport report;
+  const auto start = std::chrono::steady_clock::now();
+  npu_result result = npu_wait(&device_, options.timeout_cycles);
   progress_ = nullptr;
   report.warm = device_.warm != 0;
   report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -209,6 +245,106 @@ Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
   npu_read_counters(&device_, &report.counters);
   ChargeLayers(program, machine_.Trace(), &report);
   return report;
+}
+
+Result<PlacedNetwork> NpuHost::Place(const Network& network) {
+  PlacedNetwork placed;
+  placed.network = network;
+  const std::vector<uint8_t> file = WriteNetwork(network);
+  const std::pair<npu_buffer*, uint64_t> parts[] = {{&placed.memory.file, file.size()},
+                                                    {&placed.memory.scratch, network.scratch_bytes()},
+                                                    {&placed.memory.arena, network.arena_bytes}};
+  for (const auto& [buffer, bytes] : parts) {
+    Result<npu_buffer> allocated = Allocate(bytes);
+    if (!allocated) return allocated.errors();
+    *buffer = *allocated;
+  }
+  placed.memory.arena_view = Bytes(placed.memory.arena).data();
+  const std::span<uint8_t> memory = Bytes(placed.memory.file);
+  std::copy(file.begin(), file.end(), memory.begin());
+  const npu_result result = npu_network_check(
+      &device_, memory.data(), static_cast<uint32_t>(memory.size()), &placed.checked);
+  if (result != NPU_OK) return DriverRefusal("npu_network_check", result);
+  return placed;
+}
+
+Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
+                                   const std::vector<std::vector<uint8_t>>& inputs,
+                                   const JobOptions& options, bool collect) {
+  const Network& network = placed.network;
+  const std::span<uint8_t> arena = Bytes(placed.memory.arena);
+  for (const npu_buffer& buffer : {placed.memory.scratch, placed.memory.arena}) {
+    const std::span<uint8_t> bytes = Bytes(buffer);
+    std::fill(bytes.begin(), bytes.end(), kStaleByte);
+  }
+  for (size_t i = 0; i < network.input_count; ++i) {
+    const NetworkTensor& tensor = network.tensors[i];
+    if (i >= inputs.size() || inputs[i].size() != tensor.bytes) {
+      return HardwareDiagnostic(DiagnosticCode::kDriver,
+                                fmt::format("input {} must have {} bytes", i, tensor.bytes));
+    }
+    std::copy(inputs[i].begin(), inputs[i].end(), arena.begin() + tensor.offset);
+  }
+  NetworkReport report;
+  const auto keep = [&](int32_t number, std::span<const uint8_t> bytes) {
+    if (!collect) return;
+    if (report.tensors.size() <= static_cast<size_t>(number)) report.tensors.resize(number + 1);
+    report.tensors[static_cast<size_t>(number)] = {bytes.begin(), bytes.end()};
+  };
+  npu_network_run run = {};
+  const auto before_job = [&] {
+    for (size_t i = run.next_step; i < network.steps.size(); ++i) {
+      if (network.steps[i].on_host) continue;
+      if (options.around_job) options.around_job(network.steps[i].program, true);
+      break;
+    }
+    BeginJob(options);
+  };
+  before_job();
+  npu_result result =
+      npu_network_begin(&run, &device_, &placed.checked, &placed.memory,
+                        options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
+  while (result == NPU_OK && run.waiting != 0) {
+    const uint32_t number = network.steps[run.next_step - 1].program;
+    const NetworkProgram& p = network.programs[number];
+    Result<JobReport> job = WaitForJob(p.program, options);
+    if (!job) return job.errors();
+    if (options.around_job) options.around_job(number, false);
+    report.jobs.push_back(std::move(*job));
+    // Scratch memory is the next program's, too.
+    for (const ProgramTensor& tensor : p.program.kept) {
+      keep(tensor.tensor, Bytes(placed.memory.scratch).subspan(tensor.offset, tensor.bytes));
+    }
+    for (const ProgramTensor& tensor : p.program.outputs) {
+      keep(tensor.tensor, arena.subspan(p.output_offset + tensor.offset, tensor.bytes));
+    }
+    before_job();
+    result = npu_network_continue(&run);
+  }
+  progress_ = nullptr;
+  if (result != NPU_OK) return DriverRefusal("npu_submit", result);
+  for (const NetworkStep& step : network.steps) {
+    for (const uint32_t row : step.outputs) {
+      const NetworkTensor& tensor = network.tensors[row];
+      keep(tensor.tensor, arena.subspan(tensor.offset, tensor.bytes));
+    }
+  }
+  return report;
+}
+
+std::vector<uint8_t> NpuHost::ReadTensor(const PlacedNetwork& placed,
+                                         const NetworkTensor& tensor) const {
+  const std::span<uint8_t> bytes =
+      Bytes(placed.memory.arena).subspan(tensor.offset, tensor.bytes);
+  return {bytes.begin(), bytes.end()};
+}
+
+std::vector<std::vector<uint8_t>> NpuHost::ReadOutputs(const PlacedNetwork& placed) const {
+  std::vector<std::vector<uint8_t>> outputs;
+  for (const NetworkTensor& tensor : placed.network.outputs()) {
+    outputs.push_back(ReadTensor(placed, tensor));
+  }
+  return outputs;
 }
 
 std::vector<uint8_t> NpuHost::ReadTensor(const PlacedProgram& placed,

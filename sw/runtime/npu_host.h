@@ -11,8 +11,10 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "sw/compiler/network.h"
 #include "sw/compiler/program.h"
 #include "sw/driver/npu_driver.h"
+#include "sw/driver/npu_network.h"
 #include "sw/runtime/machine.h"
 
 namespace npugen {
@@ -48,6 +50,29 @@ struct PlacedProgram {
   uint64_t bytes_at = 0;  ///< offset of the file in the machine's memory
 };
 
+/// Bytes of memory that a network needs: file, scratch and arena.
+uint64_t MemoryNeeded(const Network& network);
+
+/// A network placed in a machine's memory.
+struct PlacedNetwork {
+  Network network;
+  npu_network checked = {};
+  npu_network_memory memory = {};
+};
+
+/// One run of a network.
+struct NetworkReport {
+  std::vector<JobReport> jobs;  ///< by the steps that are programs, in their order
+  /// Of all jobs, where it was asked for: outputs of operators that were kept, results of host
+  /// operators, outputs. By number in the model; empty where there is none.
+  std::vector<std::vector<uint8_t>> tensors;
+
+  bool warm() const;        ///< every job found its parameters
+  uint64_t cycles() const;  ///< of the NPU
+  double seconds() const;
+  uint64_t simulated_cycles() const;
+};
+
 /// The host side of one NPU.
 class NpuHost {
  public:
@@ -58,12 +83,16 @@ class NpuHost {
   /// Errors: kDriver when the driver refuses it or memory is short.
   Result<PlacedProgram> Place(const Program& program);
 
+  Result<PlacedNetwork> Place(const Network& network);
+
   /// Limits and hooks of jobs.
   struct JobOptions {
     uint64_t timeout_cycles = 1'000'000'000;
     bool poll = false;  ///< poll the status register instead of sleeping until the interrupt
     /// Told the cycles of the job so far every few hundred thousand; may be null.
     std::function<void(uint64_t)> progress;
+    /// Of networks: told the program before its job begins and after it has ended; may be null.
+    std::function<void(uint32_t program, bool begins)> around_job;
   };
 
   /// Copies `inputs` (in the order of Program::inputs, of the right sizes) to memory, runs the
@@ -71,6 +100,15 @@ class NpuHost {
   /// kHardwareError, kHardwareTimeout, kDriver, kBusProtocol.
   Result<JobReport> Run(const PlacedProgram& placed,
                         const std::vector<std::vector<uint8_t>>& inputs, const JobOptions& options);
+
+  /// The same for a network; `inputs` are in the order of its tensor table. With `collect` the
+  /// report has the tensors.
+  Result<NetworkReport> Run(const PlacedNetwork& placed,
+                            const std::vector<std::vector<uint8_t>>& inputs,
+                            const JobOptions& options, bool collect = false);
+  std::vector<uint8_t> ReadTensor(const PlacedNetwork& placed, const NetworkTensor& tensor) const;
+  /// Its outputs after a run.
+  std::vector<std::vector<uint8_t>> ReadOutputs(const PlacedNetwork& placed) const;
 
   /// A tensor of the last job of `placed`.
   std::vector<uint8_t> ReadTensor(const PlacedProgram& placed, const ProgramTensor& tensor) const;
@@ -81,6 +119,9 @@ class NpuHost {
  private:
   explicit NpuHost(Machine& machine);
   Result<npu_buffer> Allocate(uint64_t bytes);
+  /// Waits for a job that was submitted at machine cycle job_start_.
+  Result<JobReport> WaitForJob(const Program& program, const JobOptions& options);
+  void BeginJob(const JobOptions& options);
   std::span<uint8_t> Bytes(const npu_buffer& buffer) const;
   Diagnostic HardwareFailure();
 

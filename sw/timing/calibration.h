@@ -37,12 +37,15 @@ struct Calibration {
   // npu_row_writer, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
   uint32_t bus_max_wait = 8;
 
+  // npu_fetch_ahead: the loops' registers, three stages of npu_fetch_places, and the queue's head: the
+  // first grant of a command comes so many cycles later than the first step of its loops.
+  uint32_t fetch_ahead = 4;
   // npu_weight_loader: arrived_q, with `follow` a row may be requested so many cycles after its
   // bytes are seen in the barrier.
   uint32_t follow_delay = 1;
   // npu_sequencer to npu_drain: delay1_q, delay2_q and u_tiles: first result of a tile can be
-  // issued this many cycles after the tile's last grant.
-  uint32_t drain_delay = 3;
+  // issued this many cycles and one for each of lane.stages after the tile's last grant.
+  uint32_t drain_delay = 2;
   // npu_drain: record_we_q and records_valid_q: first result of a group this many cycles after the
   // cycle behind its last record row.
   uint32_t record_delay = 1;
@@ -61,12 +64,12 @@ struct Calibration {
   uint32_t write_slots = 12;
   uint32_t write_reserve = 3;
 
-  // npu_softmax: cycles of a vector besides its bytes (StFetch, StData until rd_rvalid_i), of the
-  // walk in the pass of the maximum, of the reciprocal (7 steps of step_wait_q and multiplier).
-  uint32_t softmax_vector = 3;
+  // npu_softmax: cycles of a vector besides its bytes (StFetch, rows_q of npu_operand_path, StData
+  // until rd_rvalid_i), of the walk in the pass of the maximum, of the reciprocal (7 steps of step_wait_q and multiplier).
+  uint32_t softmax_vector = 4;
   uint32_t softmax_reciprocal = 21;
   // npu_argmax: the same, and the writes of the four bytes of a position.
-  uint32_t argmax_vector = 2;
+  uint32_t argmax_vector = 3;
   uint32_t argmax_write = 4;
   // npu_softmax StSettle of the last pass: table, multiplier and output FIFO behind the last
   // request.

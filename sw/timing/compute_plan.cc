@@ -452,7 +452,8 @@ void ReadBanks(const NpuConfig& config, const BankMap& banks, const ComputePlan&
   const int64_t shared = window ? SharedColumns(f, tile.group) : 0;
   for (int64_t p = tile.first; p < tile.first + tile.size; ++p) {
     const bool fresh = p == tile.first && tile.fresh;
-    const int64_t begin = fresh ? 0 : p % width == 0 ? shared : slid;
+    const bool whole = fresh || p == width;  // npu_fetch_walker learns from the first row
+    const int64_t begin = whole ? 0 : p % width == 0 ? shared : slid;
     counter.Cycles(operand, tile.group, p % width, p / width, begin, columns);
   }
 }
@@ -551,11 +552,12 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
       uint64_t cycles = 0;
       VectorPipeline(config, opcode, static_cast<uint64_t>(count), static_cast<uint32_t>(fetches))
           .Run(&cycles, &plan.fixed_causes, &plan.accesses);
+      plan.vectors_from = kCalibration.fetch_ahead;
       if (opcode == Opcode::kLookup) {
         const uint32_t row = config.core_row_bytes();
-        plan.vectors_from = kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
-        plan.fixed_causes[kFill] += plan.vectors_from;
+        plan.vectors_from += kCalibration.lookup_table + (row < 256 ? 256 / row : 1) + 1;
       }
+      plan.fixed_causes[kFill] += plan.vectors_from;
       break;
     }
   }

@@ -45,7 +45,8 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
   half_free_[0] = half_free_[1] = 0;
   PlanDrains();
   at_.state = State::kBegin;
-  at_.next = now + 1;
+  at_.next = now + 1 + kCalibration.fetch_ahead;
+  at_.causes[kFill] += kCalibration.fetch_ahead;
   at_.slice = plan->slices;  // as behind a tile of the group before
   LoadSlice(now + 1);
 }
@@ -59,7 +60,7 @@ uint64_t PeTiming::WholeCycles(double value) {
 }
 
 double PeTiming::Fetches(const SliceCost& cost) const {
-  const auto fresh = static_cast<double>(fresh_), wrapped = static_cast<double>(wrapped_);
+  const auto fresh = static_cast<double>(fresh_ + whole_), wrapped = static_cast<double>(wrapped_);
   return cost.next * (static_cast<double>(tile_size_) - fresh - wrapped) + cost.wrapped * wrapped +
          cost.fresh * fresh;
 }
@@ -102,6 +103,10 @@ void PeTiming::BeginTile(uint64_t now) {
   fresh_ = first || !plan_->slides_over_tiles ? 1 : 0;
   if (fresh_ != 0 && column_ == 0) --wrapped_;
   column_ = (column_ + size) % width;
+  // The second row of a group begins with a full window: npu_fetch_walker learns from the first one.
+  const int64_t second_row = width - FirstPosition();
+  whole_ = wrapped_ > 0 && second_row >= (fresh_ != 0 ? 1 : 0) && second_row < size ? 1 : 0;
+  wrapped_ -= whole_;
 
   at_.slice = 0;
   if (f.drain != 0 && half_free_[half_] > now) {
@@ -325,8 +330,8 @@ void PeTiming::FinishTile(uint64_t end) {
       drains_.erase(drains_.begin());
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
-    drains_.push_back({end + kCalibration.drain_delay, tile_size_ * chunks, half_, group_,
-                       FirstPosition(), chunks, records, 0, 0, 0});
+    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages, tile_size_ * chunks,
+                       half_, group_, FirstPosition(), chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();

@@ -152,6 +152,7 @@ class PeTiming {
   uint64_t tile_size_ = 0;
   int64_t fresh_ = 0;    ///< positions that begin with a full window
   int64_t wrapped_ = 0;  ///< rows' first positions that slide on from the row before
+  int64_t whole_ = 0;    ///< and such that would, but begin with a full window
   uint32_t half_ = 0;
   // npu_drain: tiles in it, and what was before them
   std::vector<Drain> drains_;

@@ -300,7 +300,7 @@ double HeldToggles(const Model& model) {
     const std::unique_ptr<SimulatedNpu> npu =
         Need(SimulatedNpu::Open(built.library, simulation), config.name);
     const std::unique_ptr<NpuHost> host = Need(NpuHost::Open(*npu, config), config.name);
-    const PlacedProgram placed = Need(host->Place(compiled.plain), model.name);
+    const PlacedNetwork placed = Need(host->Place(compiled.plain), model.name);
     for (size_t image = 0; image < kImages; ++image) {
       const auto begin = pixels.begin() + static_cast<ptrdiff_t>(kPixels * image);
       Need(host->Run(placed, {{begin, begin + static_cast<ptrdiff_t>(kPixels)}}, {}), model.name);

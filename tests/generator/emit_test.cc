@@ -103,6 +103,7 @@ TEST(Emit, FileListHasPackagesFirst) {
       "+incdir+rtl\n"
       "rtl/npu_cfg_pkg.sv\n"
       "rtl/npu_isa_pkg.sv\n"
+      "rtl/npu_dot_products.sv\n"
       "rtl/npu_leaf.sv\n"
       "rtl/npu_regs.sv\n"
       "rtl/npu_top.sv\n");

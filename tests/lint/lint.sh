@@ -16,7 +16,7 @@ case $mode in
   library)
     "$npugen" emit "$subject/specs/edge_bnn.yaml" -o "$work/edge" > /dev/null
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
-      "$work"/edge/rtl/npu_{regs,popcount}.sv "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
+      "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

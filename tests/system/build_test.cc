@@ -471,7 +471,7 @@ TEST_F(ProgramTest, HardwareErrorsExitWithSeven) {
 TEST_F(ProgramTest, CompileWritesAProgram) {
   ASSERT_EQ(Npugen("compile " + nano_ + " " + digits_ + " -o digits.npu"), 0) << output_;
   const std::vector<uint8_t> file = ReadBytes((folder_ / "digits.npu").string());
-  EXPECT_TRUE(ReadProgram(file).ok());
+  EXPECT_TRUE(ReadNetwork(file).ok());
 }
 
 TEST_F(ProgramTest, DemoWritesItsReport) {

@@ -16,11 +16,14 @@
 #include <vector>
 
 #include "npu_registers.h"
-#include "sw/compiler/compiler.h"
+#include "sw/compiler/compile_network.h"
 #include "sw/firmware/board.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/system/simulation.h"
+#include "verif/golden/golden_model.h"
+#include "verif/random/random_model.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {
@@ -309,9 +312,9 @@ class FirmwareTest : public ::testing::Test {
     config_ = SpecConfig("nano");
     const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
     ASSERT_TRUE(model.ok());
-    Result<Program> program = Compile(*model, config_);
-    ASSERT_TRUE(program.ok()) << ErrorText(program);
-    program_ = std::move(*program);
+    Result<Network> network = CompileNetwork(*model, config_);
+    ASSERT_TRUE(network.ok()) << ErrorText(network);
+    network_ = std::move(*network);
     images_ = ReadBytes(SourcePath("models/digits/input.bin"));
     golden_ = ReadBytes(SourcePath("models/digits/golden_prob.bin"));
     Open({});
@@ -330,10 +333,10 @@ class FirmwareTest : public ::testing::Test {
     box() = {};
     box().magic = BOARD_MAILBOX_MAGIC;
     box().result = box().done = box().interrupts = 0xa5a5a5a5;  // the firmware writes them
-    const std::vector<uint8_t> file = WriteProgram(program_);
-    box().program = Region(file.size());
-    box().scratch = Region(program_.scratch_bytes);
-    std::copy(file.begin(), file.end(), board_->At(box().program.address));
+    const std::vector<uint8_t> file = WriteNetwork(network_);
+    box().network = Region(file.size());
+    box().scratch = Region(network_.scratch_bytes());
+    std::copy(file.begin(), file.end(), board_->At(box().network.address));
   }
 
   board_mailbox& box() { return board_->mailbox(); }
@@ -342,22 +345,27 @@ class FirmwareTest : public ::testing::Test {
     next_ += static_cast<uint32_t>((bytes + 63) / 64 * 64);
     return region;
   }
-  /// Another step; jobs have an image and an output of their own.
+  /// Where the image of a job is.
+  uint32_t Input(const board_step& step) { return step.arena.address + network_.inputs()[0].offset; }
+  /// Another step; jobs have an arena with an image and an output of their own.
   board_step& Add(board_action action, uint64_t timeout = kMostCycles) {
     board_step& step = box().steps[steps_];
     step.action = action;
     step.timeout = static_cast<uint32_t>(timeout);
-    step.input = Region(program_.input_bytes);
-    step.output = Region(program_.output_bytes);
-    const auto image = images_.begin() + static_cast<ptrdiff_t>(steps_) * 64;
-    std::copy(image, image + 64, board_->At(step.input.address));
+    step.arena = Region(network_.arena_bytes);
+    const auto bytes = static_cast<ptrdiff_t>(network_.inputs()[0].bytes);
+    const auto image = images_.begin() + static_cast<ptrdiff_t>(steps_) * bytes;
+    std::copy(image, image + bytes, board_->At(Input(step)));
     ++steps_;
     return step;
   }
   /// Whether the job of step `job` left the result of its image.
   bool Right(uint32_t job) {
-    const auto golden = golden_.begin() + static_cast<ptrdiff_t>(job) * 10;
-    return std::equal(golden, golden + 10, board_->At(box().steps[job].output.address));
+    const NetworkTensor& output = network_.outputs()[0];
+    const auto bytes = static_cast<ptrdiff_t>(output.bytes);
+    const auto golden = golden_.begin() + static_cast<ptrdiff_t>(job) * bytes;
+    return std::equal(golden, golden + bytes,
+                      board_->At(box().steps[job].arena.address + output.offset));
   }
   /// Runs the firmware; the steps must end with these results.
   void Run(const std::vector<npu_result>& results) {
@@ -373,7 +381,7 @@ class FirmwareTest : public ::testing::Test {
   }
 
   NpuConfig config_;
-  Program program_;
+  Network network_;
   std::vector<uint8_t> images_, golden_;
   std::unique_ptr<SimulatedNpu> npu_;
   std::unique_ptr<Board> board_;
@@ -489,7 +497,7 @@ TEST_F(FirmwareTest, JobAfterAResetOfARunningOne) {
 
 TEST_F(FirmwareTest, JobAfterABusErrorAndAReset) {
   const board_step& bad = Add(BOARD_RUN_POLLED);
-  npu_->AddErrorRange(bad.input.address, 64);
+  npu_->AddErrorRange(Input(bad), 64);
   Add(BOARD_RUN_POLLED);
   Add(BOARD_RESET, 2000);
   Add(BOARD_RUN_INTERRUPT);
@@ -501,8 +509,10 @@ TEST_F(FirmwareTest, JobAfterABusErrorAndAReset) {
 }
 
 TEST_F(FirmwareTest, ReportsAProgramForOtherHardware) {
-  // A whole program of another NPU: the file and both of its streams name its hash.
-  const uint32_t file = box().program.address;
+  // A whole network of another NPU: the file, its program and both of its streams name its hash.
+  const uint32_t network = box().network.address;
+  reinterpret_cast<npu_network_header*>(board_->At(network))->config_hash ^= 1;
+  const uint32_t file = network + NPU_NETWORK_PAGE;
   npu_program_header& header = *reinterpret_cast<npu_program_header*>(board_->At(file));
   header.config_hash ^= 1;
   constexpr uint32_t kHash = 8;  // in a stream's header
@@ -513,6 +523,49 @@ TEST_F(FirmwareTest, ReportsAProgramForOtherHardware) {
   EXPECT_EQ(board_->Run(), 1);
   EXPECT_EQ(box().done, 0u);
   EXPECT_EQ(box().result, static_cast<uint32_t>(NPU_WRONG_PROGRAM));
+}
+
+/// Float ends are the CPU's, which has no floating point.
+TEST_F(FirmwareTest, ConvertsFloatEnds) {
+  RandomSource random(1);
+  TfliteWriter writer;
+  const int32_t in = writer.Floats({1, 24});
+  writer.model().inputs.push_back(in);
+  const int32_t quantized = writer.Activation({1, 24}, 0.0731f, -3);
+  const int32_t scores = writer.Activation({1, 7}, 0.61f, 5);
+  const int32_t out = writer.Floats({1, 7});
+  std::vector<int8_t> weights(24 * 7);
+  for (int8_t& weight : weights) weight = static_cast<int8_t>(random.Integer(-127, 127));
+  writer.Append(OperatorType::kQuantize, {in}, {quantized});
+  writer.FullyConnected(quantized, writer.Weights({7, 24}, weights, {0.013f}), -1, scores);
+  writer.Append(OperatorType::kDequantize, {scores}, {out});
+  writer.Output(out);
+  const Result<Model> model = ReadTflite(writer.Write(), "float ends");
+  ASSERT_TRUE(model.ok()) << ErrorText(model);
+  Result<Network> network = CompileNetwork(*model, config_);
+  ASSERT_TRUE(network.ok()) << ErrorText(network);
+  network_ = std::move(*network);
+  images_.clear();
+  golden_.clear();
+  for (int run = 0; run < 2; ++run) {
+    std::vector<uint8_t> image(24 * 4);
+    for (size_t i = 0; i < 24; ++i) {
+      // Halves between two values, values, and anything.
+      float value = static_cast<float>(random.Integer(-300, 300)) * 0.5f * 0.0731f;
+      if (random.Chance(3)) value = static_cast<float>(random.Real(-12, 12));
+      std::memcpy(&image[4 * i], &value, 4);
+    }
+    const Result<TensorBytes> golden = RunGolden(*model, {image});
+    ASSERT_TRUE(golden.ok());
+    images_.insert(images_.end(), image.begin(), image.end());
+    golden_.insert(golden_.end(), (*golden)[out].begin(), (*golden)[out].end());
+  }
+  Open({});
+  Add(BOARD_RUN_POLLED);
+  Add(BOARD_RUN_INTERRUPT);
+  Run({NPU_OK, NPU_OK});
+  EXPECT_TRUE(Right(0));
+  EXPECT_TRUE(Right(1));
 }
 
 TEST_F(FirmwareTest, NeedsItsMailbox) {

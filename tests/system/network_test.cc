@@ -133,19 +133,21 @@ TEST(DigitsTest, ImagesOnNanoAreBitExact) {
   const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
   const Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(*npu, config);
   ASSERT_TRUE(host.ok()) << ErrorText(host);
-  const Result<PlacedProgram> placed = (*host)->Place(compiled->plain);
+  const Result<PlacedNetwork> placed = (*host)->Place(compiled->plain);
   ASSERT_TRUE(placed.ok()) << ErrorText(placed);
   for (size_t i = 0; i < 20; ++i) {
     NpuHost::JobOptions job;
     job.timeout_cycles = 1'000'000;
     job.poll = i % 2 == 1;
-    const Result<JobReport> report =
+    const Result<NetworkReport> run =
         (*host)->Run(*placed,
                      {{input.begin() + static_cast<ptrdiff_t>(64 * i),
                        input.begin() + static_cast<ptrdiff_t>(64 * (i + 1))}},
                      job);
-    ASSERT_TRUE(report.ok()) << ErrorText(report);
-    const std::vector<uint8_t> output = (*host)->ReadTensor(*placed, compiled->plain.outputs[0]);
+    ASSERT_TRUE(run.ok()) << ErrorText(run);
+    ASSERT_EQ(run->jobs.size(), 1u);
+    const JobReport* report = &run->jobs[0];
+    const std::vector<uint8_t> output = (*host)->ReadOutputs(*placed)[0];
     EXPECT_TRUE(
         std::equal(output.begin(), output.end(), golden.begin() + static_cast<ptrdiff_t>(10 * i)))
         << "image " << i;
@@ -186,17 +188,17 @@ double CheckBitImages(const NpuConfig& config, const std::string& network, size_
   options.memory_bytes = kMemoryBytes;
   const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, options);
   const Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(*npu, config);
-  const Result<PlacedProgram> placed = (*host)->Place(compiled->plain);
+  const Result<PlacedNetwork> placed = (*host)->Place(compiled->plain);
   double cycles = 0;
   for (size_t i = 0; i < images; ++i) {
     const auto image = pixels.begin() + static_cast<ptrdiff_t>(64 * i);
     NpuHost::JobOptions job;
     job.timeout_cycles = 1'000'000;
-    const Result<JobReport> report = (*host)->Run(*placed, {{image, image + 64}}, job);
+    const Result<NetworkReport> report = (*host)->Run(*placed, {{image, image + 64}}, job);
     EXPECT_TRUE(report.ok()) << ErrorText(report);
     if (!report) return 0;
-    if (i > 0) cycles += report->counters.cycles;
-    const std::vector<uint8_t> output = (*host)->ReadTensor(*placed, compiled->plain.outputs[0]);
+    if (i > 0) cycles += static_cast<double>(report->cycles());
+    const std::vector<uint8_t> output = (*host)->ReadOutputs(*placed)[0];
     EXPECT_TRUE(
         std::equal(output.begin(), output.end(), golden.begin() + static_cast<ptrdiff_t>(40 * i)))
         << "image " << i;

@@ -355,7 +355,7 @@ TracedRun RunTraced(const RunShape& shape, const Model& model, uint64_t limit) {
   const Result<CompiledModel> compiled = CompileForRun(model, run.config);
   EXPECT_TRUE(compiled.ok()) << ErrorText(compiled);
   if (!compiled) return run;
-  run.program = compiled->plain;
+  run.program = compiled->plain.programs[0].program;
   SimulationOptions simulation;
   simulation.memory_bytes = kMemoryBytes;
   simulation.latency = shape.latency;

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "generator/config/load.h"
+#include "sw/compiler/compile_network.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/timing/compute_plan.h"
@@ -439,18 +440,22 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   }
   // The last row is seen in cycle 150, requested in the next one; its slice takes 16 cycles from
   // 152 on, then its results leave.
-  const uint64_t last_result = 167 + timing::kCalibration.drain_delay + 15;
+  const uint64_t last_result = 167 + timing::kCalibration.drain_delay + 1 + 15;
   EXPECT_EQ(now, last_result + timing::kCalibration.finish_after_result);
-  // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150.
+  // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150;
+  // the first one from the cycle on in which its vectors are ready.
+  const uint64_t ready = 1 + timing::kCalibration.fetch_ahead;
   EXPECT_EQ(pe.causes()[timing::kCompute], 64u);
-  EXPECT_EQ(pe.causes()[timing::kBarrier], (31u - 1) + 3 * (71u - 48));
+  EXPECT_EQ(pe.causes()[timing::kBarrier], (31u - ready) + 3 * (71u - 48));
 }
 
 TEST(Estimate, ReportHasTheShapeOfARun) {
   const NpuConfig config = Config("edge");
-  const auto program = Compiled(config, MakeRandomNetwork(2));
-  ASSERT_TRUE(program);
-  const Result<RunReport> report = EstimateModel(config, *program, false);
+  const Result<Model> model = ReadTflite(MakeRandomNetwork(2).tflite, "network");
+  ASSERT_TRUE(model.ok());
+  const Result<Network> network = CompileNetwork(*model, config);
+  ASSERT_TRUE(network.ok());
+  const Result<RunReport> report = EstimateModel(config, *network, false);
   ASSERT_TRUE(report.ok());
   const nlohmann::json json = nlohmann::json::parse(RunReportJson(*report));
   EXPECT_EQ(json["estimated"], true);

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "sw/model/describe.h"
@@ -13,18 +14,23 @@ namespace npugen {
 namespace {
 
 // Element `index` of a tensor's bytes; 0 beyond the end.
-int32_t ValueAt(TensorType type, const std::vector<uint8_t>& bytes, size_t index) {
+double ValueAt(TensorType type, const std::vector<uint8_t>& bytes, size_t index) {
   const size_t size = ElementBytes(type);
   if ((index + 1) * size > bytes.size()) return 0;
-  uint32_t bits = 0;
+  uint64_t bits = 0;
   std::memcpy(&bits, bytes.data() + index * size, size);
   switch (type) {
     case TensorType::kUint8:
+    case TensorType::kBool:
       return static_cast<int32_t>(bits);
     case TensorType::kInt16:
       return static_cast<int16_t>(bits);
     case TensorType::kInt32:
       return static_cast<int32_t>(bits);
+    case TensorType::kInt64:
+      return static_cast<double>(static_cast<int64_t>(bits));
+    case TensorType::kFloat32:
+      return std::bit_cast<float>(static_cast<uint32_t>(bits));
     default:
       return static_cast<int8_t>(bits);
   }

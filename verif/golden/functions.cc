@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 
+#include "verif/golden/host.h"
 #include "verif/golden/kernels.h"
 
 namespace npugen::golden {
@@ -59,6 +60,17 @@ Kernel SigmoidKernel(const Node& node, int32_t (*function)(int32_t), int32_t dro
     if (x <= -parameters.radius) return -128;
     if (x >= parameters.radius) return 127;
     return RoundingShiftRight(function(node.Scale(x, parameters.input)), drop) + offset;
+  });
+}
+
+/// The table that TFLite fills for uint8 functions (PopulateLookupTable), shifted by 128.
+Kernel FloatTableKernel(const Node& node, float (*function)(float)) {
+  const float inverse_scale = 1 / node.output().scale();
+  return TableKernel([&](int32_t q) {
+    const float dequantized =
+        node.input().scale() * static_cast<float>(q - node.input().zero_point());
+    const float rescaled = std::round(function(dequantized) * inverse_scale);
+    return static_cast<int32_t>(rescaled + static_cast<float>(node.output().zero_point()));
   });
 }
 
@@ -135,8 +147,14 @@ void Softmax(const Node& node, const SoftmaxParameters& parameters, const int8_t
 
 }  // namespace
 
-Kernel MakeLogistic(const Node& node) { return SigmoidKernel(node, Logistic, 23, -128); }
-Kernel MakeTanh(const Node& node) { return SigmoidKernel(node, Tanh, 24, 0); }
+Kernel MakeLogistic(const Node& node) {
+  if (!node.op.from_uint8) return SigmoidKernel(node, Logistic, 23, -128);
+  return FloatTableKernel(node, [](float x) { return 1.0f / (1.0f + std::exp(-x)); });
+}
+Kernel MakeTanh(const Node& node) {
+  if (!node.op.from_uint8) return SigmoidKernel(node, Tanh, 24, 0);
+  return FloatTableKernel(node, [](float x) { return std::tanh(x); });
+}
 
 Kernel MakeHardSwish(const Node& node) {
   const HardSwishParameters parameters =
@@ -211,6 +229,7 @@ Kernel MakeRsqrt(const Node& node) {
 }
 
 Kernel MakeQuantize(const Node& node) {
+  if (node.input().type == TensorType::kFloat32) return MakeQuantizeFloat(node);
   const QuantizedMultiplier factor =
       RescaleMultiplier(node.input().scale(), node.output().scale(), ValueBits(node.input().type))
           .value();

@@ -52,8 +52,8 @@ struct Mismatch {
   int64_t element = 0;            ///< first differing element, row major
   std::vector<int32_t> position;  ///< the same as an index for each dimension; of kBits the channel
                                   ///< may be one behind the last, where bits must be 0
-  int32_t expected = 0;           ///< value
-  int32_t actual = 0;
+  double expected = 0;            ///< value
+  double actual = 0;
   int64_t differing = 0;  ///< differing bytes, of kBits codes, in this tensor
   int64_t elements = 0;   ///< bytes, of kBits codes, of this tensor
 };

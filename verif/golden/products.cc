@@ -7,7 +7,7 @@
 namespace npugen::golden {
 namespace {
 
-constexpr int64_t kDotBlock = 32768;  // 32768 * 255 * 128 < 2^31: no overflow within a block
+constexpr int64_t kDotBlock = 32768;  // 32768 * 255 * 255 < 2^31: no overflow within a block
 
 /// What a product needs besides its options, computed once.
 struct Weighted {
@@ -240,7 +240,12 @@ Kernel WeightedKernel(const Node& node, Activation activation, Function function
   Weighted layer;
   const Bytes& filter = node.input(1).data;
   layer.weights.reserve(filter.size());
-  for (uint8_t weight : filter) layer.weights.push_back(static_cast<int8_t>(weight));
+  if (node.input(1).type == TensorType::kInt16) {
+    layer.weights.resize(filter.size() / sizeof(int16_t));
+    std::memcpy(layer.weights.data(), filter.data(), filter.size());
+  } else {
+    for (uint8_t weight : filter) layer.weights.push_back(static_cast<int8_t>(weight));
+  }
   layer.multipliers = OutputMultipliers(node.model, node.op);
   layer.bias.assign(layer.multipliers.size(), 0);
   if (node.op.inputs[2] >= 0) {

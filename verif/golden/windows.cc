@@ -40,9 +40,13 @@ void Pool(const Node& node, bool average, const ActivationRange& range, const in
         int8_t* target = out + ((n * out_h + y) * out_w + x) * depth;
         for (int64_t c = 0; c < depth; ++c) {
           int64_t value = values[c];
-          // The mean over the cells inside of the image, halves away from zero.
-          if (average)
+          // The mean over the cells inside of the image, halves away from zero; of uint8, whose sums
+          // are not negative, halves up.
+          if (average && node.op.from_uint8) {
+            value = (value + 128 * count + count / 2) / count - 128;
+          } else if (average) {
             value = value > 0 ? (value + count / 2) / count : (value - count / 2) / count;
+          }
           target[c] = Clamp(value, range);
         }
       }
@@ -128,15 +132,17 @@ void Arg(const Node& node, bool max, const int8_t* in, uint8_t* out) {
     if (static_cast<int32_t>(d) < axis) outer *= input.shape[d];
     if (static_cast<int32_t>(d) > axis) inner *= input.shape[d];
   }
+  const size_t bytes = ElementBytes(node.output().type);  // int32 or int64
   for (int64_t o = 0; o < outer; ++o) {
-    for (int64_t i = 0; i < inner; ++i, out += sizeof(int32_t)) {
+    for (int64_t i = 0; i < inner; ++i, out += bytes) {
       const int8_t* line = in + o * input.shape[axis] * inner + i;
       int32_t best = 0;
       for (int32_t k = 1; k < input.shape[axis]; ++k) {
         const int8_t value = line[k * inner];
         if (max ? value > line[best * inner] : value < line[best * inner]) best = k;
       }
-      std::memcpy(out, &best, sizeof(best));
+      const int64_t index = best;
+      std::memcpy(out, &index, bytes);
     }
   }
 }

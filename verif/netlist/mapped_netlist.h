@@ -12,11 +12,11 @@
 
 namespace npugen {
 
-/// The netlist of `emission` in cells of `library`, as ReadNetlist() and ReadModuleNetlists() take
-/// it. If `cache` lacks it, Yosys works in `folder`/mapping, where its log `yosys.log` stays; the
-/// folder is one of the cache's Work(). `progress` is told what is under way. Errors: those of
-/// MapToCells() and Cache, kFileRead.
-Result<std::string> MappedNetlist(const FileSet& emission, const LibraryFile& library,
+/// The netlist of `emission` in cells of `technology`, as ReadNetlist() and ReadModuleNetlists()
+/// take it. If `cache` lacks it, Yosys works in `folder`/mapping, where its logs stay; the folder
+/// is one of the cache's Work(). `progress` is told what is under way. Errors: those of MapDesign()
+/// and Cache, kFileRead.
+Result<std::string> MappedNetlist(const FileSet& emission, const TechnologyLibrary& technology,
                                   const Cache& cache, const std::string& folder,
                                   const std::function<void(const std::string&)>& progress);
 

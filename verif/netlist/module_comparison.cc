@@ -487,8 +487,8 @@ Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
                                                      const ModuleComparisonOptions& options) {
   const Result<Cache> cache = Cache::Open(options.cache_folder);
   if (!cache) return cache.errors();
-  const Result<LibraryFile> library = LoadLibrary(kDefaultLiberty);
-  if (!library) return library.errors();
+  const Result<TechnologyLibrary> technology = LoadTechnology(kDefaultTechnology);
+  if (!technology) return technology.errors();
   const auto progress = [&options](const std::string& text) {
     if (options.progress) options.progress(text);
   };
@@ -496,12 +496,12 @@ Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
     Result<TemporaryFolder> work = cache->Work();
     if (!work) return work.errors();
     const Result<std::string> json =
-        MappedNetlist(emission, *library, *cache, work->path(), progress);
+        MappedNetlist(emission, *technology, *cache, work->path(), progress);
     if (!json) {
       work->Keep();  // the log is there
       return json.errors();
     }
-    return ReadModuleNetlists(*json, library->cells, "netlist.json of Yosys");
+    return ReadModuleNetlists(*json, technology->library.cells, "netlist.json of Yosys");
   }();
   if (!modules) return modules.errors();
   const Result<std::vector<SourceFile>> sources = MakeModuleViews(emission, *modules);

@@ -40,7 +40,7 @@ struct ModuleComparison {
   std::string difference;                 ///< the first one, in words; empty: none
 };
 
-/// Errors: those of MapToCells() and of the compilation of the RTL, kToolFailed when both sides
+/// Errors: those of MapDesign() and of the compilation of the RTL, kToolFailed when both sides
 /// have unlike ports or instances. Mapped netlists and compiled RTL are kept in the cache.
 Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
                                                      const ModuleComparisonOptions& options);

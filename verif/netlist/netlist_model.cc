@@ -16,16 +16,16 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Status WriteNetlistModel(const FileSet& emission, const LibraryFile& library, const Cache& cache,
-                         const std::string& folder,
+Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology,
+                         const Cache& cache, const std::string& folder,
                          const std::function<void(const std::string&)>& progress) {
   std::error_code error;
   fs::create_directories(folder, error);
   Result<Netlist> netlist = [&]() -> Result<Netlist> {
-    const Result<std::string> text = MappedNetlist(emission, library, cache, folder, progress);
+    const Result<std::string> text = MappedNetlist(emission, technology, cache, folder, progress);
     if (!text) return text.errors();
     progress("reading the netlist");
-    return ReadNetlist(*text, library.cells, "netlist.json of Yosys");
+    return ReadNetlist(*text, technology.library.cells, "netlist.json of Yosys");
   }();
   if (!netlist) return netlist.errors();
   const Result<SimulationTable> table = CompileNetlist(*netlist);

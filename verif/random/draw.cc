@@ -12,6 +12,7 @@ const std::vector<int32_t> kManyChannels = {3, 8, 16, 20, 24, 32, 40, 48, 64, 96
 
 constexpr const OperatorDraw* kDraws[] = {
 #define NPUGEN_OPERATOR(kind, ...) &k##kind##Draw,
+#define NPUGEN_HOST_OPERATOR(...)
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR
 };

@@ -70,6 +70,7 @@ struct OperatorDraw {
 };
 
 #define NPUGEN_OPERATOR(kind, ...) extern const OperatorDraw k##kind##Draw;
+#define NPUGEN_HOST_OPERATOR(...)
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR
 

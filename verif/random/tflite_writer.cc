@@ -470,6 +470,13 @@ int32_t TfliteWriter::Weights4(std::vector<int32_t> shape, const std::vector<int
   return tensor;
 }
 
+int32_t TfliteWriter::Floats(std::vector<int32_t> shape) {
+  Tensor tensor;
+  tensor.type = TensorType::kFloat32;
+  tensor.shape = std::move(shape);
+  return AddTensor(std::move(tensor));
+}
+
 int32_t TfliteWriter::Integers(std::vector<int32_t> shape, const std::vector<int32_t>& values) {
   Tensor tensor;
   tensor.type = TensorType::kInt32;

@@ -51,6 +51,8 @@ class TfliteWriter {
   /// The same, stored with 4 bits a value (-8 .. 7).
   int32_t Weights4(std::vector<int32_t> shape, const std::vector<int8_t>& values,
                    std::vector<float> scales, int32_t quantized_dimension = 0);
+  /// A float32 tensor that is an input of the network, or that an operator will write.
+  int32_t Floats(std::vector<int32_t> shape);
   /// An int32 constant: biases, axes, paddings, shapes.
   int32_t Integers(std::vector<int32_t> shape, const std::vector<int32_t>& values);
 

@@ -34,23 +34,39 @@ Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, b
   return job;
 }
 
-Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program, bool warm,
+namespace {
+
+/// All jobs of a run. Programs that share core memory: the first job loads what all of them keep.
+Result<NetworkReport> EstimateRun(const NpuConfig& config, const Network& network, bool warm,
+                                  uint32_t latency) {
+  NetworkReport run;
+  const bool shared = network.cache_token() != 0;
+  for (const NetworkStep& step : network.steps) {
+    if (step.on_host) continue;
+    Result<JobReport> job = EstimateJob(config, network.programs[step.program].program,
+                                        shared && (warm || !run.jobs.empty()), latency);
+    if (!job) return job.errors();
+    run.jobs.push_back(std::move(*job));
+  }
+  return run;
+}
+
+}  // namespace
+
+Result<RunReport> EstimateModel(const NpuConfig& config, const Network& network, bool warm,
                                 uint32_t latency) {
   RunReport report;
   report.spec = config.name;
   report.config_hash = config.hash;
   report.estimated = true;
-  const Result<JobReport> cold = EstimateJob(config, program, false, latency);
+  const Result<NetworkReport> cold = EstimateRun(config, network, false, latency);
   if (!cold) return cold.errors();
-  if (program.cache_token == 0) {
-    AddJob(config, program, *cold, &report);
-    return report;
-  }
-  const Result<JobReport> cached = EstimateJob(config, program, true, latency);
+  AddRun(config, network, *cold, &report);
+  if (network.cache_token() == 0) return report;
+  const Result<NetworkReport> cached = EstimateRun(config, network, true, latency);
   if (!cached) return cached.errors();
-  AddJob(config, program, *cold, &report);
-  report.cached = CostOf(config, program, *cached);
-  if (warm) AddJob(config, program, *cached, &report);
+  report.cached = CostOf(config, network, *cached);
+  if (warm) AddRun(config, network, *cached, &report);
   return report;
 }
 

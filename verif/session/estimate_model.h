@@ -4,6 +4,7 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "sw/compiler/network.h"
 #include "sw/compiler/program.h"
 #include "sw/runtime/npu_host.h"
 #include "sw/timing/estimate.h"
@@ -19,7 +20,7 @@ Result<JobReport> EstimateJob(const NpuConfig& config, const Program& program, b
 
 /// The report of a run that was not made: its last job is cold or `warm`; RunReport::first and
 /// ::cached are estimated, too.
-Result<RunReport> EstimateModel(const NpuConfig& config, const Program& program, bool warm,
+Result<RunReport> EstimateModel(const NpuConfig& config, const Network& network, bool warm,
                                 uint32_t latency = 50);
 
 }  // namespace npugen

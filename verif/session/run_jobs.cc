@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "sw/runtime/npu_host.h"
@@ -15,14 +16,14 @@ namespace {
 
 /// What the jobs of one program are compared with.
 struct Reference {
-  PlacedProgram placed;
+  PlacedNetwork placed;
   std::vector<std::vector<uint8_t>> outputs;  ///< of its first job, where there is no model
 };
 
-std::vector<std::vector<uint8_t>> MakeInputs(const Program& program, uint64_t seed) {
+std::vector<std::vector<uint8_t>> MakeInputs(const Network& network, uint64_t seed) {
   std::vector<std::vector<uint8_t>> inputs;
-  for (const ProgramTensor& tensor : program.inputs) {
-    inputs.push_back(RandomBytes(tensor.bytes, &seed));
+  for (const NetworkTensor& tensor : network.inputs()) {
+    inputs.push_back(RandomInput(network, tensor, &seed));
   }
   return inputs;
 }
@@ -31,12 +32,12 @@ std::vector<std::vector<uint8_t>> MakeInputs(const Program& program, uint64_t se
 Result<std::string> CompareWithModel(const Model& model,
                                      const std::vector<std::vector<uint8_t>>& inputs,
                                      const std::vector<std::vector<uint8_t>>& outputs,
-                                     const Program& program, JobRow* row) {
+                                     const Network& network, JobRow* row) {
   const Result<TensorBytes> golden = RunGolden(model, inputs);
   if (!golden) return golden.errors();
   TensorBytes actual(model.tensors.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
-    actual[static_cast<size_t>(program.outputs[i].tensor)] = outputs[i];
+    actual[static_cast<size_t>(network.outputs()[i].tensor)] = outputs[i];
   }
   const Comparison comparison = CompareTensors(model, *golden, actual);
   row->elements_checked = static_cast<uint64_t>(comparison.elements);
@@ -47,7 +48,7 @@ Result<std::string> CompareWithModel(const Model& model,
 /// The same for bytes of the first job.
 std::string CompareWithFirst(const std::vector<std::vector<uint8_t>>& first,
                              const std::vector<std::vector<uint8_t>>& outputs,
-                             const Program& program, JobRow* row) {
+                             const Network& network, JobRow* row) {
   std::string text;
   for (size_t i = 0; i < outputs.size(); ++i) {
     row->elements_checked += outputs[i].size();
@@ -55,7 +56,7 @@ std::string CompareWithFirst(const std::vector<std::vector<uint8_t>>& first,
       if (outputs[i][at] == first[i][at]) continue;
       if (row->mismatches++ != 0) continue;
       text = fmt::format("byte {} of output `{}` is {} and was {} in the program's first job", at,
-                         program.outputs[i].name, outputs[i][at], first[i][at]);
+                         network.outputs()[i].name, outputs[i][at], first[i][at]);
     }
   }
   return text;
@@ -89,9 +90,38 @@ std::vector<uint8_t> RandomBytes(size_t count, uint64_t* state) {
   return bytes;
 }
 
+std::vector<uint8_t> RandomInput(const Network& network, const NetworkTensor& tensor,
+                                 uint64_t* state) {
+  if (tensor.type != TensorType::kFloat32) return RandomBytes(tensor.bytes, state);
+  // The range of what it is quantized to, and somewhat more on both sides.
+  float scale = 1.0f / 128;
+  int32_t least = -128, most = 127;
+  for (const NetworkStep& step : network.steps) {
+    if (!step.on_host || step.kind != NPU_HOST_QUANTIZE) continue;
+    if (network.tensors[step.inputs[0]].tensor != tensor.tensor) continue;
+    const NetworkTensor& to = network.tensors[step.outputs[0]];
+    scale = to.scale;
+    least = to.type == TensorType::kUint8 ? 0 : to.type == TensorType::kInt16 ? -32768 : -128;
+    most = to.type == TensorType::kUint8 ? 255 : to.type == TensorType::kInt16 ? 32767 : 127;
+    least -= to.zero_point;
+    most -= to.zero_point;
+  }
+  const double low = 1.05 * least - 1, high = 1.05 * most + 1;
+  const std::vector<uint8_t> random = RandomBytes(tensor.bytes, state);
+  std::vector<uint8_t> bytes(tensor.bytes);
+  for (size_t i = 0; i + 4 <= bytes.size(); i += 4) {
+    uint32_t draw = 0;
+    std::memcpy(&draw, random.data() + i, 4);
+    const float value =
+        static_cast<float>((low + (high - low) * (draw / 4294967296.0)) * static_cast<double>(scale));
+    std::memcpy(bytes.data() + i, &value, 4);
+  }
+  return bytes;
+}
+
 uint64_t JobsMemoryBytes(const std::vector<JobProgram>& programs) {
   uint64_t bytes = 0;
-  for (const JobProgram& program : programs) bytes += MemoryNeeded(program.program);
+  for (const JobProgram& program : programs) bytes += MemoryNeeded(program.network);
   return bytes;
 }
 
@@ -107,12 +137,12 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
   std::vector<Reference> references;
   uint64_t macs = 0;
   for (const JobProgram& program : programs) {
-    Result<PlacedProgram> placed = host.Place(program.program);
+    Result<PlacedNetwork> placed = host.Place(program.network);
     if (!placed) return placed.errors();
     references.push_back({std::move(*placed), {}});
     report.programs.push_back(
-        {program.name, program.program.cache_token, program.model.has_value()});
-    for (const ProgramLayer& layer : program.program.layers) macs += layer.macs;
+        {program.name, program.network.cache_token(), program.model.has_value()});
+    macs += program.network.macs();
   }
   NpuHost::JobOptions job_options;
   job_options.timeout_cycles =
@@ -128,32 +158,29 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
     const JobProgram& program = programs[order[j]];
     Reference& reference = references[order[j]];
     what = fmt::format("job {} of {}, {}", j + 1, order.size(), program.name);
-    const auto inputs = MakeInputs(program.program, options.seed + (program.model ? j : size_t{0}));
-    Result<JobReport> job = host.Run(reference.placed, inputs, job_options);
+    const auto inputs = MakeInputs(program.network, options.seed + (program.model ? j : size_t{0}));
+    Result<NetworkReport> job = host.Run(reference.placed, inputs, job_options);
     if (!job) return OfJob(job.errors(), j, program.name);
-    JobRow row{order[j], job->warm, CostOf(config, program.program, *job), 0, 0};
-    std::vector<std::vector<uint8_t>> outputs;
-    for (const ProgramTensor& tensor : program.program.outputs) {
-      outputs.push_back(host.ReadTensor(reference.placed, tensor));
-    }
+    JobRow row{order[j], job->warm(), CostOf(config, program.network, *job), 0, 0};
+    std::vector<std::vector<uint8_t>> outputs = host.ReadOutputs(reference.placed);
     std::string difference;
     if (program.model) {
       Result<std::string> compared =
-          CompareWithModel(*program.model, inputs, outputs, program.program, &row);
+          CompareWithModel(*program.model, inputs, outputs, program.network, &row);
       if (!compared) return OfJob(compared.errors(), j, program.name);
       difference = std::move(*compared);
     } else if (reference.outputs.empty()) {
       reference.outputs = std::move(outputs);
     } else {
-      difference = CompareWithFirst(reference.outputs, outputs, program.program, &row);
+      difference = CompareWithFirst(reference.outputs, outputs, program.network, &row);
     }
     if (report.first_mismatch.empty() && !difference.empty()) {
       report.first_mismatch = fmt::format("job {} ({}): {}", j + 1, program.name, difference);
     }
     report.mismatches += row.mismatches;
     report.jobs.push_back(row);
-    seconds += job->seconds;
-    cycles += job->simulated_cycles;
+    seconds += job->seconds();
+    cycles += job->simulated_cycles();
   }
   report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;
   return report;

@@ -10,7 +10,7 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
-#include "sw/compiler/program.h"
+#include "sw/compiler/network.h"
 #include "sw/model/model.h"
 #include "sw/runtime/machine.h"
 #include "verif/session/run_report.h"
@@ -20,7 +20,7 @@ namespace npugen {
 /// A program that takes part.
 struct JobProgram {
   std::string name;  ///< for reports
-  Program program;
+  Network network;
   std::optional<Model> model;  ///< what its outputs are compared with; a program file has none
 };
 
@@ -70,6 +70,10 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
 std::string FormatJobsReport(const NpuConfig& config, const JobsReport& report);
 /// The object that docs/run-json.md describes.
 std::string JobsReportJson(const JobsReport& report);
+
+/// Random bytes of an input; of float32 values around the range that it is quantized to.
+std::vector<uint8_t> RandomInput(const Network& network, const NetworkTensor& tensor,
+                                 uint64_t* state);
 
 /// Reproducible random bytes (splitmix64); moves `state`.
 std::vector<uint8_t> RandomBytes(size_t count, uint64_t* state);

@@ -36,25 +36,36 @@ Status AddComparison(const Model& model, const TensorBytes& expected, const Tens
   return Unit{};
 }
 
-/// Tensors of the last job of `placed`, by number in the model.
-TensorBytes CollectTensors(const Model& model, const NpuHost& host, const PlacedProgram& placed) {
-  TensorBytes tensors(model.tensors.size());
-  for (const std::vector<ProgramTensor>* list : {&placed.program.kept, &placed.program.outputs}) {
-    for (const ProgramTensor& tensor : *list) {
-      tensors[static_cast<size_t>(tensor.tensor)] = host.ReadTensor(placed, tensor);
-    }
-  }
+/// The tensors of a run, by number in the model.
+TensorBytes CollectTensors(const Model& model, const NetworkReport& run) {
+  TensorBytes tensors = run.tensors;
+  tensors.resize(model.tensors.size());
   return tensors;
+}
+
+uint64_t Macs(const Program& program) {
+  uint64_t macs = 0;
+  for (const ProgramLayer& layer : program.layers) macs += layer.macs;
+  return macs;
 }
 
 }  // namespace
 
-Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config) {
-  Result<Program> plain = Compile(model, config, {});
+uint32_t CompiledModel::largest_program() const {
+  const auto largest = std::max_element(
+      plain.programs.begin(), plain.programs.end(),
+      [](const auto& a, const auto& b) { return Macs(a.program) < Macs(b.program); });
+  return static_cast<uint32_t>(largest - plain.programs.begin());
+}
+
+Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config,
+                                    const CompileOptions& options) {
+  CompileOptions own = options;
+  own.keep_tensors = false;
+  Result<Network> plain = CompileNetwork(model, config, own);
   if (!plain) return plain.errors();
-  CompileOptions keep;
-  keep.keep_tensors = true;
-  Result<Program> checking = Compile(model, config, keep);
+  own.keep_tensors = true;
+  Result<Network> checking = CompileNetwork(model, config, own);
   if (!checking) return checking.errors();
   return CompiledModel{std::move(*plain), std::move(*checking)};
 }
@@ -86,11 +97,9 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   report.spec = config.name;
   report.config_hash = config.hash;
   report.model = model.name;
-  uint64_t macs = 0;
-  for (const ProgramLayer& layer : compiled.plain.layers) macs += layer.macs;
   NpuHost::JobOptions job_options;
   job_options.timeout_cycles =
-      options.timeout_cycles != 0 ? options.timeout_cycles : TimeoutCycles(config, macs);
+      options.timeout_cycles != 0 ? options.timeout_cycles : TimeoutCycles(config, compiled.plain.macs());
   std::string what;
   job_options.progress = [&](uint64_t cycles) {
     progress(fmt::format("{}: {:.1f} M cycles", what, static_cast<double>(cycles) / 1e6));
@@ -98,16 +107,16 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
 
   if (options.check_tensors) {
     what = "checking run";
-    Result<PlacedProgram> placed = host.Place(compiled.checking);
+    Result<PlacedNetwork> placed = host.Place(compiled.checking);
     if (!placed) return placed.errors();
-    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
     if (!job) return job.errors();
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
                                           options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
 
-  Result<PlacedProgram> placed = host.Place(compiled.plain);
+  Result<PlacedNetwork> placed = host.Place(compiled.plain);
   if (!placed) return placed.errors();
   npu_forget_parameters(&host.device());
   double seconds = 0;
@@ -116,32 +125,35 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   for (uint32_t i = 0; i < repeat; ++i) {
     what = fmt::format("measured run {} of {}", i + 1, repeat);
     const bool traced = options.timeline != nullptr && i + 1 == repeat;
-    if (traced) machine.RecordTimeline(options.timeline_limit);
-    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    if (traced) {
+      job_options.around_job = [&](uint32_t program, bool begins) {
+        if (program != compiled.largest_program()) return;
+        if (begins) machine.RecordTimeline(options.timeline_limit);
+        if (!begins) *options.timeline = machine.TakeTimeline();
+      };
+    }
+    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
     if (!job) return job.errors();
-    if (traced) *options.timeline = machine.TakeTimeline();
-    AddJob(config, compiled.plain, *job, &report);
-    seconds += job->seconds;
-    cycles += job->simulated_cycles;
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+    job_options.around_job = nullptr;
+    AddRun(config, compiled.plain, *job, &report);
+    seconds += job->seconds();
+    cycles += job->simulated_cycles();
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
                                           options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
-  if (compiled.plain.cache_token != 0 && !report.cached) {
+  if (compiled.plain.cache_token() != 0 && !report.cached) {
     what = "run with cached parameters";
-    Result<JobReport> job = host.Run(*placed, inputs, job_options);
+    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
     if (!job) return job.errors();
     report.cached = CostOf(config, compiled.plain, *job);
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, host, *placed),
+    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
                                           options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
   report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;
   if (outputs != nullptr) {
-    outputs->clear();
-    for (const ProgramTensor& tensor : compiled.plain.outputs) {
-      outputs->push_back(host.ReadTensor(*placed, tensor));
-    }
+    *outputs = host.ReadOutputs(*placed);
   }
   return report;
 }

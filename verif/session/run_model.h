@@ -10,7 +10,8 @@
 
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
-#include "sw/compiler/program.h"
+#include "sw/compiler/compile_network.h"
+#include "sw/compiler/network.h"
 #include "sw/model/model.h"
 #include "sw/runtime/machine.h"
 #include "verif/session/run_report.h"
@@ -19,12 +20,16 @@ namespace npugen {
 
 /// A model compiled twice for one configuration.
 struct CompiledModel {
-  Program plain;     ///< what is measured
-  Program checking;  ///< stores every tensor
+  Network plain;     ///< what is measured
+  Network checking;  ///< stores every tensor
+
+  /// The program of `plain` with most multiply-accumulates: the one that a timeline is of.
+  uint32_t largest_program() const;
 };
 
 /// Compiles both programs. Errors: those of the compiler.
-Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config);
+Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config,
+                                    const CompileOptions& options = {});
 
 /// Bytes of memory that RunModel() needs in the machine.
 uint64_t RunMemoryBytes(const CompiledModel& compiled);
@@ -34,7 +39,8 @@ struct RunModelOptions {
   bool check_tensors = true;            ///< do the checking run
   uint64_t timeout_cycles = 0;          ///< for one job; 0: a generous guess from the model's size
   std::string dump_folder;              ///< for the tensors of a mismatch; empty: no files
-  Timeline* timeline = nullptr;         ///< gets what the last measured run did; may be null
+  Timeline* timeline = nullptr;         ///< gets what the largest program of the last measured run
+                                        ///< did; may be null
   uint64_t timeline_limit = 1'000'000;  ///< of its events
   std::function<void(const std::string&)> progress;  ///< told what is under way; may be null
 };

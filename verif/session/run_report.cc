@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -93,8 +94,14 @@ void AddChecks(const RunReport& report, nlohmann::ordered_json* json) {
     first["op"] = mismatch.operator_name;
     first["tensor"] = mismatch.tensor;
     first["position"] = mismatch.position;
-    first["expected"] = mismatch.expected;
-    first["actual"] = mismatch.actual;
+    // Only values of float32 may be no integers.
+    const auto number = [](double value) -> nlohmann::ordered_json {
+      const bool whole = std::abs(value) < 9e15 && value == std::floor(value);
+      if (whole) return static_cast<int64_t>(value);
+      return value;
+    };
+    first["expected"] = number(mismatch.expected);
+    first["actual"] = number(mismatch.actual);
     first["dumps"] = report.dumps;
     (*json)["first_mismatch"] = std::move(first);
   } else {
@@ -111,11 +118,30 @@ InferenceCost CostOf(const NpuConfig& config, const Program& program, const JobR
           Utilization(config, slots, job.counters.cycles)};
 }
 
-void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
-            RunReport* report) {
-  report->layers.clear();
-  report->causes = {};
-  report->macs = 0;
+InferenceCost CostOf(const NpuConfig& config, const Network& network, const NetworkReport& run) {
+  InferenceCost cost;
+  double slots = 0;
+  for (const NetworkProgram& p : network.programs) {
+    for (const ProgramLayer& layer : p.program.layers) slots += Slots(layer);
+  }
+  for (const JobReport& job : run.jobs) {
+    cost.cycles += job.counters.cycles;
+    cost.bytes_read += job.counters.bytes_read;
+    cost.bytes_written += job.counters.bytes_written;
+  }
+  cost.utilization = Utilization(config, slots, cost.cycles);
+  return cost;
+}
+
+namespace {
+
+/// The layers of one segment.
+void AddSegment(const NpuConfig& config, const Program& program, const JobReport& job,
+                RunReport* report) {
+  StepReport step;
+  step.layers = program.layers.size();
+  step.cycles = job.counters.cycles;
+  if (!program.layers.empty()) step.index = program.layers[0].operator_index;
   for (size_t i = 0; i < program.layers.size(); ++i) {
     const ProgramLayer& layer = program.layers[i];
     LayerReport row;
@@ -126,20 +152,88 @@ void AddJob(const NpuConfig& config, const Program& program, const JobReport& jo
     row.causes = job.layers[i];
     row.cycles = Sum(row.causes);
     row.utilization = Utilization(config, Slots(layer), row.cycles);
-    report->macs += row.macs;
+    step.macs += row.macs;
     Add(row.causes, &report->causes);
     report->layers.push_back(std::move(row));
   }
-  report->other = job.other;
+  report->macs += step.macs;
+  Add(job.other, &report->other);
   Add(job.other, &report->causes);
-  report->cycles = job.counters.cycles;
-  const InferenceCost cost = CostOf(config, program, job);
+  report->steps.push_back(std::move(step));
+}
+
+/// What runs where, unless the NPU does everything in one job.
+std::string FormatSteps(const RunReport& report) {
+  if (report.steps.size() == 1 && !report.steps[0].on_host) return "";
+  std::string text;
+  for (size_t i = 0; i < report.steps.size(); ++i) {
+    const StepReport& step = report.steps[i];
+    text += fmt::format("step {}: ", i + 1);
+    if (step.on_host) {
+      text += fmt::format("host, operator {} {}, {} elements\n", step.index, step.op, step.elements);
+      continue;
+    }
+    const double share =
+        report.macs == 0 ? 0 : static_cast<double>(step.macs) / static_cast<double>(report.macs);
+    text += fmt::format("NPU, {} layers from operator {} on, {} cycles, {:.1f}% of all MACs\n",
+                        step.layers, step.index, step.cycles, 100 * share);
+  }
+  return text;
+}
+
+nlohmann::ordered_json StepsJson(const RunReport& report) {
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const StepReport& step : report.steps) {
+    nlohmann::ordered_json row = {{"place", step.on_host ? "host" : "npu"}, {"index", step.index}};
+    if (step.on_host) {
+      row["op"] = step.op;
+      row["elements"] = step.elements;
+    } else {
+      row["layers"] = step.layers;
+      row["cycles"] = step.cycles;
+      row["macs"] = step.macs;
+    }
+    steps.push_back(std::move(row));
+  }
+  return steps;
+}
+
+}  // namespace
+
+void AddRun(const NpuConfig& config, const Network& network, const NetworkReport& run,
+            RunReport* report) {
+  report->layers.clear();
+  report->steps.clear();
+  report->causes = {};
+  report->other = {};
+  report->macs = 0;
+  size_t job = 0;
+  for (const NetworkStep& step : network.steps) {
+    if (!step.on_host) {
+      AddSegment(config, network.programs[step.program].program, run.jobs[job++], report);
+      continue;
+    }
+    StepReport row;
+    row.on_host = true;
+    row.index = step.operator_index;
+    row.op = step.name;
+    for (const uint32_t output : step.outputs) {
+      uint64_t elements = 1;
+      for (const int32_t size : network.tensors[output].shape) {
+        elements *= static_cast<uint64_t>(size);
+      }
+      row.elements += elements;
+    }
+    report->steps.push_back(std::move(row));
+  }
+  const InferenceCost cost = CostOf(config, network, run);
+  report->cycles = cost.cycles;
   if (report->repetitions == 0) report->cold = cost;
-  if (job.warm) report->cached = cost;
+  if (run.warm()) report->cached = cost;
   ++report->repetitions;
-  report->warm = job.warm;
-  report->bytes_read = job.counters.bytes_read;
-  report->bytes_written = job.counters.bytes_written;
+  report->warm = run.warm();
+  report->bytes_read = cost.bytes_read;
+  report->bytes_written = cost.bytes_written;
   report->utilization = cost.utilization;
 }
 
@@ -171,7 +265,7 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
   if (Sum(report.other) != 0) add("-", "(no layer)", "", 0, Sum(report.other), 0, report.other);
   add("", "total", "", report.macs, report.cycles, report.utilization, report.causes);
 
-  std::string text = table.Print();
+  std::string text = table.Print() + FormatSteps(report);
   text +=
       fmt::format("{} cycles{}, {:.3f} ms at {:.0f} MHz", report.cycles,
                   report.warm ? " with cached parameters" : "",
@@ -214,6 +308,7 @@ std::string RunReportJson(const RunReport& report) {
     row["causes"] = CausesJson(layer.causes);
     json["layers"].push_back(std::move(row));
   }
+  json["steps"] = StepsJson(report);
   json["other"] = {{"cycles", Sum(report.other)}, {"causes", CausesJson(report.other)}};
   json["causes"] = CausesJson(report.causes);
   json["cycles"] = report.cycles;

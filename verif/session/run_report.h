@@ -25,6 +25,18 @@ struct LayerReport {
   CauseCycles causes = {};
 };
 
+/// One step of the network in the last measured run: a segment of the NPU, or an operator of the
+/// host.
+struct StepReport {
+  bool on_host = false;
+  uint32_t index = 0;     ///< position in the model file of the operator, or of the segment's first
+  std::string op;         ///< such as QUANTIZE; empty for a segment
+  uint64_t elements = 0;  ///< of the host's results
+  uint64_t layers = 0;    ///< of the NPU, as all that follows
+  uint64_t cycles = 0;
+  uint64_t macs = 0;
+};
+
 /// What one inference took. docs/figures.md defines these figures and the words for them.
 struct InferenceCost {
   uint64_t cycles = 0;      ///< doorbell to interrupt
@@ -37,7 +49,8 @@ struct RunReport {
   std::string spec;
   uint64_t config_hash = 0;
   std::string model;
-  std::vector<LayerReport> layers;
+  std::vector<LayerReport> layers;  ///< of all segments
+  std::vector<StepReport> steps;    ///< in the order in which they run
   CauseCycles other = {};   ///< cycles of the last run that belong to no layer
   CauseCycles causes = {};  ///< all cycles of the last run
   uint64_t cycles = 0;      ///< of the last measured run, doorbell to interrupt
@@ -58,11 +71,12 @@ struct RunReport {
   std::vector<std::string> dumps;  ///< files with the first mismatching tensor, expected and actual
 };
 
-/// What a job of `program` took.
+/// What a run of `network`, or a job of `program`, took on the NPU.
+InferenceCost CostOf(const NpuConfig& config, const Network& network, const NetworkReport& run);
 InferenceCost CostOf(const NpuConfig& config, const Program& program, const JobReport& job);
 
-/// Fills the layer rows and totals from one job.
-void AddJob(const NpuConfig& config, const Program& program, const JobReport& job,
+/// Fills the rows and totals from one run.
+void AddRun(const NpuConfig& config, const Network& network, const NetworkReport& run,
             RunReport* report);
 
 /// The table that `npugen run` prints.

@@ -212,9 +212,9 @@ class Builder {
     const Status tools = AskTools();
     if (!tools) return tools.errors();
     if (options_.netlist) {
-      Result<LibraryFile> library = LoadLibrary(kDefaultLiberty);
-      if (!library) return library.errors();
-      library_ = std::move(*library);
+      Result<TechnologyLibrary> technology = LoadTechnology(kDefaultTechnology);
+      if (!technology) return technology.errors();
+      technology_ = std::move(*technology);
     }
     const std::string key = Key();
     log_ = fs::path(*logs) / (key + ".log");
@@ -296,10 +296,7 @@ class Builder {
     ContentHash hash;
     HashTools(hash);
     if (options_.netlist) {
-      hash.Add(library_.text);
-      for (const auto& [name, text] : MappingFiles(files_, library_, MappingResult::kNetlist)) {
-        hash.Add(text);
-      }
+      hash.Add(MappingKey(files_, technology_, {}));
     } else {
       for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
       for (const std::string& module : options_.shared_modules) hash.Add(module);
@@ -367,15 +364,15 @@ class Builder {
   /// Makes the netlist and adds the steps that compile it.
   Status Map(std::vector<CompileStep>* steps) {
     const fs::path folder = folder_ / "obj";
-    Status mapped = WriteNetlistModel(files_, library_, cache_, folder.string(),
+    Status mapped = WriteNetlistModel(files_, technology_, cache_, folder.string(),
                                       [this](const std::string& text) { Progress(text); });
     if (!mapped) {
       // The log of the tool has to outlive the folder.
-      const fs::path log = folder / "mapping" / "yosys.log";
-      [[maybe_unused]] const Status logged = WriteText(log_, ReadAll(log));
       Diagnostics errors = mapped.errors();
       for (Diagnostic& diagnostic : errors) {
-        if (diagnostic.location.file == log.string()) diagnostic.location.file = log_.string();
+        if (!diagnostic.location.file.starts_with(folder.string())) continue;
+        [[maybe_unused]] const Status logged = WriteText(log_, ReadAll(diagnostic.location.file));
+        diagnostic.location.file = log_.string();
       }
       return errors;
     }
@@ -589,7 +586,7 @@ class Builder {
   std::string translator_version_;
   std::string compiler_version_;
   std::string cpu_;
-  LibraryFile library_;  ///< of netlists
+  TechnologyLibrary technology_;  ///< of netlists
   fs::path folder_;
   fs::path include_;
   fs::path log_;

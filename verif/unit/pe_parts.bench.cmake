@@ -25,10 +25,12 @@ npugen_bench(NAME vector_units TOP npu_vector_units TEST vector_units_test.cc LI
            p4:MemBytes=4096,WordBytes=8,PostWidth=4,LookupPorts=1,RowBytes=16,Rows=128
            p1:MemBytes=4096,WordBytes=4,PostWidth=1,LookupPorts=1,RowBytes=4,Rows=512)
 npugen_bench(NAME sequencer TOP npu_sequencer TEST sequencer_test.cc LIBRARIES npugen_arch
-  RTL npu_fetch_walker.sv npu_position_walker.sv npu_slice_walker.sv npu_sequencer.sv
-  VARIANTS s16p4:MemBytes=32768,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16
-           s4p1:MemBytes=8192,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,Ports=1,SkipWindow=1
-           s5p3:MemBytes=8192,WordBytes=16,Simd=5,Accumulators=5,PostWidth=4,Ports=3,SkipWindow=4)
+  RTL npu_bank_map.sv npu_fetch_ahead.sv npu_fetch_field.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv
+      npu_fetch_walker.sv npu_position_walker.sv
+      npu_slice_walker.sv npu_sequencer.sv
+  VARIANTS s16p4:MemBytes=32768,Banks=8,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16
+           s4p1:MemBytes=8192,Banks=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,Ports=1,SkipWindow=1
+           s5p3:MemBytes=8192,Banks=2,WordBytes=16,Simd=5,Accumulators=5,PostWidth=4,Ports=3,SkipWindow=4)
 npugen_bench(NAME results TOP npu_results TEST results_test.cc LIBRARIES npugen_arch
   RTL npu_requantize.sv npu_postprocess.sv npu_threshold.sv npu_output_walker.sv npu_pool_bits.sv
       npu_vector_buffer.sv npu_results.sv

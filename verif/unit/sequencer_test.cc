@@ -23,8 +23,25 @@ constexpr int64_t kSimd = PARAM_Simd;
 constexpr int64_t kWidth = PARAM_PostWidth;
 constexpr int64_t kTile = PARAM_Accumulators;
 constexpr uint32_t kPorts = PARAM_Ports;
+constexpr int64_t kBanks = PARAM_Banks;
+constexpr int64_t kDepth = kMemory / (kBanks * kWord);
 
-constexpr uint32_t kByteBits = Log2(kWord) + 1;
+/// Cycles after the start in which the first vectors are on their way to the queue.
+constexpr int kAhead = 4;
+
+constexpr uint32_t kOffsetBits = Log2(kWord);
+constexpr uint32_t kByteBits = kOffsetBits + 1;
+constexpr uint32_t kBankBits = Log2(kBanks);
+constexpr uint32_t kRowBits = Log2(kDepth);
+
+/// The bank of a word of PE memory (npu_bank_map).
+int64_t BankOf(int64_t word) {
+  const int64_t line = word / kBanks;
+  const int64_t skew1 = kBanks == 2 ? 0 : kBanks == 4 ? 1 : kBanks == 8 ? 2 : 7;
+  const int64_t skew2 = kBanks == 8 ? 3 : kBanks > 8 ? 9 : 0;
+  const int64_t skew3 = kBanks == 4 ? 3 : 0;
+  return (word + line * skew1 + line / kBanks * skew2 + line / kBanks / kBanks * skew3) % kBanks;
+}
 
 /// A vector that is fetched.
 struct Fetch {
@@ -69,11 +86,14 @@ class Sequencer : public ModuleBench {
   }
 
   /// The columns of a window that are fetched for position `t`, which comes behind `before`
-  /// (-1: a position whose operands are not in the lanes).
-  static int64_t FirstColumn(const Shape& s, int64_t t, int64_t before, int64_t group_x) {
+  /// (-1: a position whose operands are not in the lanes). `learnt`: the hardware has seen how rows
+  /// of the group end.
+  static int64_t FirstColumn(const Shape& s, int64_t t, int64_t before, int64_t group_x,
+                             bool learnt) {
     if (before < 0) return 0;
     const int64_t ox = t % s.out_w;
     if (ox != 0) return s.cols - s.new_cols;
+    if (!learnt) return 0;
     int64_t outside = 0;
     while (outside < s.cols - 1 &&
            s.x_start + group_x + outside * s.col_step + s.group_channels <= 0) {
@@ -127,6 +147,8 @@ class Sequencer : public ModuleBench {
     std::vector<Fetch> all;
     for (int64_t g = 0; g < s.groups; ++g) {
       int64_t before = -1;
+      // Steps of the group so far, and which was the last one of its first row.
+      int64_t steps = 0, row_end = -1;
       for (int64_t tile = 0; tile < s.positions; tile += s.array() ? kTile : s.positions) {
         const int64_t end = s.array() ? std::min(tile + kTile, s.positions) : s.positions;
         for (int64_t slice = 0; slice < s.k0 * s.k1 * s.k2; ++slice) {
@@ -134,8 +156,13 @@ class Sequencer : public ModuleBench {
           if (s.k0 * s.k1 * s.k2 != 1 || s.opcode != Opcode::kWindow) before = -1;
           bool swap = s.array();
           for (int64_t t = tile; t < end; ++t) {
-            const int64_t from =
-                s.opcode == Opcode::kWindow ? FirstColumn(s, t, before, g * s.group_step) : 0;
+            // Three steps go by until it is known.
+            const bool learnt = row_end >= 0 && steps - 1 >= row_end + 3;
+            const int64_t from = s.opcode == Opcode::kWindow
+                                     ? FirstColumn(s, t, before, g * s.group_step, learnt)
+                                     : 0;
+            steps += (s.cols - from) * ((s.rows + kPorts - 1) / kPorts);
+            if (row_end < 0 && t % s.out_w == s.out_w - 1) row_end = steps - 1;
             for (Fetch& fetch : Position(s, t, g * s.group_step, k0, k1, k2, from)) {
               fetch.swap = swap;
               swap = false;
@@ -211,7 +238,7 @@ class Sequencer : public ModuleBench {
     dut_.start_i = 0;
     size_t next = 0;
     int64_t takes = 0, ends = 0;
-    uint32_t asked = 0, address[kPorts] = {};
+    Reads reads;
     for (int cycle = 0; dut_.active_o || dut_.stage_valid_o; ++cycle) {
       ASSERT_LT(cycle, 500000);
       if (dut_.stage_valid_o) {
@@ -221,21 +248,15 @@ class Sequencer : public ModuleBench {
         ASSERT_EQ(dut_.stage_first_o != 0, expected[next].first) << "vector " << next;
         ASSERT_EQ(dut_.stage_last_o != 0, expected[next + count - 1].last) << "vector " << next;
         ASSERT_EQ(dut_.stage_swap_o != 0, expected[next].swap) << "vector " << next;
-        for (uint32_t p = 0; p < count; ++p, ++next) Compare(s, expected[next], p, asked, address);
+        for (uint32_t p = 0; p < count; ++p, ++next) Compare(s, expected[next], p, reads);
       }
-      dut_.read_ready_i = 0;
-      for (uint32_t p = 0; p < kPorts; ++p) {
-        if (random_() % 8 < ready) dut_.read_ready_i |= 1u << p;
-      }
+      dut_.read_ready_i = random_() % 8 < ready;
       dut_.slice_ready_i = random_() % 8 < ready;
       dut_.half_free_i = random_() % 8 < ready ? 3 : 0;
       dut_.result_ready_i = random_() % 8 < ready;
       dut_.eval();
       ASSERT_FALSE(dut_.error_o);
-      asked = dut_.read_valid_o;
-      for (uint32_t p = 0; p < kPorts; ++p) {
-        address[p] = static_cast<uint32_t>(GetBits(&dut_.read_addr_o, 24 * p, 24));
-      }
+      reads = Asked();
       ASSERT_LE(dut_.slice_take_o, dut_.slice_ready_i);
       takes += dut_.slice_take_o;
       if (dut_.tile_end_o) {
@@ -249,10 +270,44 @@ class Sequencer : public ModuleBench {
     EXPECT_EQ(ends, s.array() ? tiles : 0);
   }
 
-  void Compare(const Shape& s, const Fetch& want, uint32_t p, uint32_t asked,
-               const uint32_t* address) {
-    ASSERT_EQ((asked >> p & 1) != 0, want.inside());
-    if (want.inside()) ASSERT_EQ(address[p], static_cast<uint32_t>(want.address));
+  /// What is asked of PE memory: addresses, -1 where none is.
+  struct Reads {
+    int64_t address[kPorts];
+  };
+  /// Of this cycle. Banks and rows must belong to one word each, and those of all vectors together
+  /// be what one access of every bank gives.
+  Reads Asked() {
+    Reads reads;
+    std::fill(std::begin(reads.address), std::end(reads.address), -1);
+    if (!dut_.read_valid_o) return reads;
+    int64_t rows[kBanks];
+    std::fill(std::begin(rows), std::end(rows), -1);
+    const auto word = [&](const auto* banks, const auto* bank_rows, uint32_t p) {
+      const auto bank = static_cast<int64_t>(GetBits(banks, kBankBits * p, kBankBits));
+      const auto row = static_cast<int64_t>(GetBits(bank_rows, kRowBits * p, kRowBits));
+      EXPECT_TRUE(rows[bank] < 0 || rows[bank] == row) << "two rows of a bank";
+      rows[bank] = row;
+      for (int64_t w = row * kBanks;; ++w) {
+        if (BankOf(w) == bank) return w;
+      }
+    };
+    for (uint32_t p = 0; p < kPorts; ++p) {
+      if (!(dut_.read_inside_o >> p & 1)) continue;
+      const int64_t first = word(&dut_.read_bank_o, &dut_.read_row_o, p);
+      reads.address[p] = first * kWord + static_cast<int64_t>(GetBits(
+                                             &dut_.read_offset_o, kOffsetBits * p, kOffsetBits));
+      if (!(dut_.read_two_o >> p & 1)) continue;
+      const int64_t second = word(&dut_.read_bank2_o, &dut_.read_row2_o, p);
+      EXPECT_EQ(second, (first + 1) % (kBanks * kDepth));
+    }
+    for (int64_t b = 0; b < kBanks; ++b) {
+      EXPECT_EQ(dut_.read_mask_o >> b & 1, static_cast<uint32_t>(rows[b] >= 0)) << "bank " << b;
+    }
+    return reads;
+  }
+
+  void Compare(const Shape& s, const Fetch& want, uint32_t p, const Reads& reads) {
+    ASSERT_EQ(reads.address[p], want.inside() ? want.address : -1);
     const bool clip = dut_.stage_clip_o >> p & 1;
     const int64_t low = static_cast<int64_t>(GetBits(&dut_.stage_low_o, kByteBits * p, kByteBits));
     const int64_t high =
@@ -376,10 +431,14 @@ TEST_F(Sequencer, AVectorTakesOneCycle) {
   dut_.start_i = 1;
   Edge();
   dut_.start_i = 0;
-  dut_.read_ready_i = (1u << kPorts) - 1;
+  dut_.read_ready_i = 1;
   dut_.slice_ready_i = dut_.result_ready_i = 1;
   dut_.half_free_i = 3;
   dut_.eval();
+  for (int cycle = 0; cycle < kAhead; ++cycle) {
+    ASSERT_FALSE(dut_.read_valid_o);
+    Edge();
+  }
   int64_t cycles = 0;
   for (; dut_.active_o; ++cycles) {
     ASSERT_EQ(dut_.cause_o, 1u) << "a cycle is not spent on products (CauseCompute)";
@@ -402,6 +461,10 @@ TEST_F(Sequencer, AByteOutsideMemoryIsAnError) {
     dut_.result_ready_i = 1;
     dut_.read_ready_i = 1;
     dut_.eval();
+    for (int cycle = 0; cycle < kAhead; ++cycle) {
+      ASSERT_FALSE(dut_.error_o);
+      Edge();
+    }
     EXPECT_EQ(dut_.error_o, beyond);
     if (beyond != 0) {
       EXPECT_EQ(dut_.error_address_o, kMemory);

@@ -107,7 +107,7 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   // Taps in one step of k1 and k2: WINDOW fetches several at once.
   const int64_t k1_taps = matmul ? 1 : layer.window.columns;
   const int64_t k2_taps = matmul ? 1 : layer.window.rows;
-  const int64_t k1_step = k1_taps * x.dilation * x.pitch;
+  const int64_t k1_step = layer.parts > 1 ? 0 : k1_taps * x.dilation * x.pitch;
   const int64_t k2_rows = k2_taps * y.dilation;
   const int64_t group_step = matmul ? 0 : layer.group_channels;
   const int64_t groups = request.group_end - request.group_begin;

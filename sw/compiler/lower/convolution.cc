@@ -27,6 +27,30 @@ int32_t Word(const std::vector<uint8_t>& bytes, size_t index) {
                               uint32_t{b[3]} << 24);
 }
 
+/// Element `index` of a filter.
+int16_t FilterValue(const Tensor& filter, int64_t index) {
+  if (filter.type != TensorType::kInt16) return static_cast<int8_t>(filter.data[index]);
+  return static_cast<int16_t>(filter.data[2 * index] | filter.data[2 * index + 1] << 8);
+}
+
+/// Part `part` of a weight: the parts are of 8 bits and add up to it.
+int8_t PartOf(int32_t weight, int64_t part) {
+  for (; part > 0; --part) weight -= std::clamp(weight, -128, 127);
+  return static_cast<int8_t>(std::clamp(weight, -128, 127));
+}
+
+/// Parts that the weights of a filter need.
+int64_t PartsOf(const Tensor& filter) {
+  int64_t parts = 1;
+  for (int64_t i = 0; i < filter.elements(); ++i) {
+    int32_t rest = FilterValue(filter, i);
+    int64_t needed = 0;
+    for (; rest != 0; ++needed) rest -= std::clamp(rest, -128, 127);
+    parts = std::max(parts, needed);
+  }
+  return parts;
+}
+
 /// Fills what all weighted layers share: filler, clamping, channel groups and parameter records
 /// with the input's zero point folded into the bias (padding reads as the zero point, so it adds
 /// nothing).
@@ -165,9 +189,10 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
                                  kGatherRunLimit)};
     }
   }
-  layer->gather = layer->binary || (dense_rows && GatherPays(config, *layer, run));
+  layer->gather =
+      layer->binary || (dense_rows && layer->parts == 1 && GatherPays(config, *layer, run));
   layer->k0_count = CeilDiv(layer->gather ? g.kernel_h * run : run, simd);
-  layer->k1_count = dense_rows ? 1 : g.kernel_w;
+  layer->k1_count = dense_rows ? layer->parts : g.kernel_w;
   layer->k2_count = layer->gather ? 1 : g.kernel_h;
   if (LowerResult refusal = CheckSize(*layer, config)) return refusal;
   const int64_t slices = layer->slices();
@@ -183,7 +208,8 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
           const int64_t first = layer->gather ? 0 : (row * layer->k1_count + k1) * layer->k0_count;
           const int64_t column = dense_rows ? i / g.in_c : k1;
           packed[((group * slices + first + byte / simd) * lanes + lane) * simd + byte % simd] =
-              weight(o, row, column, dense_rows ? i % g.in_c : i);
+              PartOf(weight(o, row, column, dense_rows ? i % g.in_c : i),
+                     layer->parts > 1 ? k1 : 0);
         }
       }
     }
@@ -254,11 +280,15 @@ LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const Weight
     const int64_t lane = o % layer->group_channels;
     for (int64_t row = 0; row < kernel_rows; ++row) {
       for (int64_t column = 0; column < kernel_columns; ++column) {
-        const int64_t slice = (row / window.rows) * layer->k1_count + column / window.columns;
         const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
         const int64_t slot = simd - window.rows * window.columns + fetch;
-        packed[((group * slices + slice) * lanes + lane) * simd + slot] =
-            window.swap ? weight(o, column, row, 0) : weight(o, row, column, 0);
+        const int16_t value = window.swap ? weight(o, column, row, 0) : weight(o, row, column, 0);
+        for (int64_t part = 0; part < layer->parts; ++part) {
+          // With several parts a window has all columns.
+          const int64_t slice =
+              (row / window.rows) * layer->k1_count + column / window.columns + part;
+          packed[((group * slices + slice) * lanes + lane) * simd + slot] = PartOf(value, part);
+        }
       }
     }
   }
@@ -274,8 +304,8 @@ LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, G
   if (in.size() != 4 || out.size() != 4 || filter.shape.size() != 4) {
     return Refusal{DiagnosticCode::kCompileOperator, "data or filter is not of rank 4", ""};
   }
-  if (static_cast<int64_t>(filter.data.size()) != filter.elements()) {
-    return Refusal{DiagnosticCode::kCompileOperator, "the weights are not an int8 constant", ""};
+  if (filter.data.size() != filter.bytes()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the weights are no constant", ""};
   }
   g->images = in[0];
   g->in_h = in[1];
@@ -303,11 +333,24 @@ Layer NewLayer(LoweringContext& context, int32_t op, Opcode opcode) {
   layer.opcode = opcode;
   layer.inputs = {context.StorageOf(node.inputs[0])};
   layer.output = context.StorageOf(node.outputs[0]);
+  layer.parts = PartsOf(context.tensor(node.inputs[1]));
   return layer;
 }
 
 LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activation activation,
                         const WeightFunction& weight) {
+  Geometry& g = layer.geometry;
+  if (layer.parts > 1 && g.dilation_w > 1 && g.kernel_w > 1) {
+    // Parts take the loop over columns: zeros between them make one run of a row.
+    const int64_t dilation = g.dilation_w;
+    g.kernel_w = (g.kernel_w - 1) * dilation + 1;
+    g.dilation_w = 1;
+    const WeightFunction spread = [&weight, dilation](int64_t o, int64_t row, int64_t column,
+                                                      int64_t c) {
+      return column % dilation == 0 ? weight(o, row, column / dilation, c) : int16_t{0};
+    };
+    return FinishDense(context, op, std::move(layer), activation, spread);
+  }
   LowerResult refusal =
       SetChannels(context, op, &layer, context.config.pe_lanes(), activation, weight);
   if (!refusal) refusal = SetDenseWeights(context.config, &layer, weight);
@@ -330,9 +373,9 @@ LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
   // A grouped convolution is a dense one whose weights between groups are zero.
   const int64_t channels_of_group = g.out_c / (g.in_c / filter_c);
   const WeightFunction weight = [=, &filter](int64_t o, int64_t row, int64_t column, int64_t c) {
-    if (c / filter_c != o / channels_of_group) return int8_t{0};
+    if (c / filter_c != o / channels_of_group) return int16_t{0};
     const int64_t index = ((o * g.kernel_h + row) * g.kernel_w + column) * filter_c + c % filter_c;
-    return static_cast<int8_t>(filter.data[index]);
+    return FilterValue(filter, index);
   };
   return FinishDense(context, op, std::move(layer), std::get<ConvOptions>(node.options).activation,
                      weight);
@@ -350,7 +393,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   }
   const int64_t multiplier = g.out_c / g.in_c;
   const auto value = [=, &filter](int64_t o, int64_t row, int64_t column) {
-    return static_cast<int8_t>(filter.data[(row * g.kernel_w + column) * g.out_c + o]);
+    return FilterValue(filter, (row * g.kernel_w + column) * g.out_c + o);
   };
   if (multiplier != 1 || g.in_c == 1 || !ChooseWindow(context.config, &layer)) {
     // Lanes of WINDOW work on channels of their own; otherwise a convolution with zeros between
@@ -358,7 +401,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
     layer.opcode = Opcode::kMatmul;
     return FinishDense(context, op, std::move(layer), options.activation,
                        [=](int64_t o, int64_t row, int64_t column, int64_t c) {
-                         return o / multiplier == c ? value(o, row, column) : int8_t{0};
+                         return o / multiplier == c ? value(o, row, column) : int16_t{0};
                        });
   }
   const WeightFunction weight = [=](int64_t o, int64_t row, int64_t column, int64_t) {
@@ -374,7 +417,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
 LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   const Tensor& filter = context.tensor(node.inputs[1]);
-  if (filter.shape.size() != 2 || static_cast<int64_t>(filter.data.size()) != filter.elements()) {
+  if (filter.shape.size() != 2 || filter.data.size() != filter.bytes()) {
     return Refusal{DiagnosticCode::kCompileOperator, "the weights are not a constant matrix", ""};
   }
   Layer layer = NewLayer(context, op, Opcode::kMatmul);
@@ -390,7 +433,7 @@ LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
   return FinishDense(context, op, std::move(layer),
                      std::get<FullyConnectedOptions>(node.options).activation,
                      [&filter, depth](int64_t o, int64_t, int64_t, int64_t c) {
-                       return static_cast<int8_t>(filter.data[o * depth + c]);
+                       return FilterValue(filter, o * depth + c);
                      });
 }
 
@@ -400,8 +443,8 @@ LowerResult LowerTransposeConv(LoweringContext& context, int32_t op) {
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& filter = context.tensor(node.inputs[1]);
   const Tensor& output = context.tensor(node.outputs[0]);
-  if (static_cast<int64_t>(filter.data.size()) != filter.elements()) {
-    return Refusal{DiagnosticCode::kCompileOperator, "the weights are not an int8 constant", ""};
+  if (filter.data.size() != filter.bytes()) {
+    return Refusal{DiagnosticCode::kCompileOperator, "the weights are no constant", ""};
   }
   const std::vector<int32_t>& in = input.shape;
   const std::vector<int32_t>& out = output.shape;
@@ -455,8 +498,8 @@ LowerResult LowerTransposeConv(LoweringContext& context, int32_t op) {
                                                            int64_t c) {
         const int64_t ky = y.tap + (y.taps - 1 - row) * strides[0];
         const int64_t kx = x.tap + (x.taps - 1 - column) * strides[1];
-        if (y.taps == 0 || x.taps == 0) return int8_t{0};
-        return static_cast<int8_t>(filter.data[((o * kernel_h + ky) * kernel_w + kx) * depth + c]);
+        if (y.taps == 0 || x.taps == 0) return int16_t{0};
+        return FilterValue(filter, ((o * kernel_h + ky) * kernel_w + kx) * depth + c);
       };
       if (LowerResult refusal =
               FinishDense(context, op, std::move(layer), options.activation, weight)) {

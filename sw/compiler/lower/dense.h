@@ -12,9 +12,10 @@ namespace npugen::compiler {
 /// What k1_count, k2_count, win_rows and win_cols can hold.
 inline constexpr int64_t kLargestLoopCount = 255;
 
-/// Weight of output channel `o` at kernel row, kernel column and input channel.
+/// Weight of output channel `o` at kernel row, kernel column and input channel: of 8 bits, or of 9
+/// where the layer has several parts (Layer::parts).
 using WeightFunction =
-    std::function<int8_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;
+    std::function<int16_t(int64_t o, int64_t kernel_row, int64_t kernel_column, int64_t c)>;
 /// Record of an output channel.
 using RecordFunction = std::function<ParameterRecord(int64_t o)>;
 

@@ -88,6 +88,16 @@ LowerResult LowerSigmoid(LoweringContext& context, int32_t op, int64_t (*inside)
   });
 }
 
+/// TFLite's tables of uint8 functions (PopulateLookupTable).
+LowerResult LowerFloatTable(LoweringContext& context, int32_t op, float (*function)(float)) {
+  const Scales s = ScalesOf(context, op);
+  const float inverse = 1 / s.out_scale;
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    const float y = function(s.scale * static_cast<float>(q - s.zero));
+    return static_cast<int64_t>(std::round(y * inverse) + static_cast<float>(s.out_zero));
+  });
+}
+
 }  // namespace
 
 void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
@@ -102,12 +112,18 @@ void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
 }
 
 LowerResult LowerLogistic(LoweringContext& context, int32_t op) {
+  if (context.model.operators[op].from_uint8) {
+    return LowerFloatTable(context, op, [](float x) { return 1.0f / (1.0f + std::exp(-x)); });
+  }
   return LowerSigmoid(context, op, [](int32_t x) -> int64_t {
     return DivideByPowerOfTwo(LogisticOf(x), 23) - 128;
   });
 }
 
 LowerResult LowerTanh(LoweringContext& context, int32_t op) {
+  if (context.model.operators[op].from_uint8) {
+    return LowerFloatTable(context, op, [](float x) { return std::tanh(x); });
+  }
   return LowerSigmoid(context, op,
                       [](int32_t x) -> int64_t { return DivideByPowerOfTwo(TanhOf(x), 24); });
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "sw/compiler/lower/lower_operators.h"
+#include "sw/model/operators/rules.h"
 
 namespace npugen::compiler {
 
@@ -67,6 +68,7 @@ namespace {
 /// By OperatorType.
 constexpr LowerResult (*kLowerings[])(LoweringContext& context, int32_t op) = {
 #define NPUGEN_OPERATOR(kind, ...) Lower##kind,
+#define NPUGEN_HOST_OPERATOR(...)
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR
 };
@@ -157,6 +159,11 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
   for (size_t i = 0; i < model.operators.size(); ++i) {
     const int32_t op = static_cast<int32_t>(i);
     const Operator& node = model.operators[i];
+    if (RunsOnHost(model, node)) {
+      errors.push_back(OperatorError(model, op, DiagnosticCode::kCompileOperator,
+                                     "only the host can compute it"));
+      continue;
+    }
     LowerResult refusal = CheckTensors(model, node);
     const size_t first_layer = lowered.layers.size();
     if (!refusal) refusal = CheckBits(context, node);

@@ -34,6 +34,7 @@ using LowerResult = std::optional<Refusal>;  ///< empty: done
 /// LowerConv2d, LowerDepthwiseConv2d ...: one for each row of the operator table. `op` is a
 /// position in Model::operators.
 #define NPUGEN_OPERATOR(kind, ...) LowerResult Lower##kind(LoweringContext& context, int32_t op);
+#define NPUGEN_HOST_OPERATOR(...)
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR
 

@@ -76,6 +76,7 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
         choice.k1_count = CeilDiv(kernel_columns, columns);
         choice.k2_count = CeilDiv(kernel_rows, rows);
         if (choice.k1_count > kLargestLoopCount || choice.k2_count > kLargestLoopCount) continue;
+        if (layer->parts > 1 && choice.k1_count > 1) continue;
         if (stride % dilation == 0) {
           choice.shape.new_columns = std::min(columns, stride / dilation);
         }
@@ -92,16 +93,17 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
   if (!found) return false;
   layer->window = best.shape;
   layer->k0_count = 1;
-  layer->k1_count = best.k1_count;
+  layer->k1_count = best.k1_count * layer->parts;
   layer->k2_count = best.k2_count;
   return true;
 }
 
 namespace {
 
-/// Parameters of a sum over the kernel: slices of ones that all groups share, and the given
-/// records.
-void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterRecord>& blocks) {
+/// Parameters of a sum over the kernel: slices of ones, or of `weight`, that all groups share, and
+/// the given records.
+void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterRecord>& blocks,
+             int8_t weight = 1) {
   const Geometry& g = layer->geometry;
   const WindowShape& window = layer->window;
   const int64_t simd = config.simd;
@@ -122,7 +124,7 @@ void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterR
       const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
       const int64_t slot = simd - window.rows * window.columns + fetch;
       for (int64_t lane = 0; lane < lanes; ++lane) {
-        parameters.weights[(slice * lanes + lane) * simd + slot] = 1;
+        parameters.weights[(slice * lanes + lane) * simd + slot] = weight;
       }
     }
   }
@@ -144,6 +146,20 @@ std::optional<ParameterRecord> AverageRecord(int64_t count) {
   if (count >= int64_t{1} << 23 || largest * error >= int64_t{1} << s) return std::nullopt;
   return ParameterRecord{static_cast<int32_t>(count / 2), static_cast<int32_t>(multiplier(s)),
                          31 - s};
+}
+
+/// Of uint8 networks: halves round up, since sums of uint8 values are positive. With values times
+/// kUint8Weight and half of that as bias no sum is nearer to a half than 1 / (2 count), which is
+/// more than the requantization's roundings come to.
+constexpr int8_t kUint8Weight = 64;
+constexpr int64_t kUint8Shift = 128;
+std::optional<ParameterRecord> Uint8AverageRecord(int64_t count) {
+  if (count >= int64_t{1} << 16) return std::nullopt;
+  const QuantizedMultiplier factor =
+      QuantizeMultiplier(1.0 / static_cast<double>(kUint8Weight * count));
+  return ParameterRecord{
+      static_cast<int32_t>(kUint8Weight * kUint8Shift * count + kUint8Weight / 2),
+      factor.multiplier, factor.shift};
 }
 
 /// A stretch of output positions whose windows have `taps` rows (or columns) inside the input.
@@ -273,7 +289,8 @@ LowerResult LowerAveragePool2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
   Layer layer;
   layer.opcode = Opcode::kWindow;
-  layer.average = true;
+  layer.average = !node.from_uint8;
+  if (node.from_uint8) layer.out_zero_point = -static_cast<int32_t>(kUint8Shift);
   if (LowerResult refusal = SetPoolGeometry(context, op, &layer)) return refusal;
   layer.output = context.StorageOf(node.outputs[0]);
   // The divisor is the number of taps inside the input: near borders it differs.
@@ -285,7 +302,8 @@ LowerResult LowerAveragePool2d(LoweringContext& context, int32_t op) {
     for (const Stretch& columns : Stretches(g.out_w, g.in_w, g.kernel_w, g.stride_w, g.pad_left)) {
       const int64_t count = rows.taps * columns.taps;
       if (block_of_count.count(count) == 0) {
-        const std::optional<ParameterRecord> record = AverageRecord(count);
+        const std::optional<ParameterRecord> record =
+            node.from_uint8 ? Uint8AverageRecord(count) : AverageRecord(count);
         if (!record) {
           return Refusal{DiagnosticCode::kCompileLimit,
                          fmt::format("an average over {} elements", count), ""};
@@ -303,7 +321,7 @@ LowerResult LowerAveragePool2d(LoweringContext& context, int32_t op) {
                                g.kernel_h, g.kernel_w),
                    ""};
   }
-  SetOnes(context.config, &layer, blocks);
+  SetOnes(context.config, &layer, blocks, node.from_uint8 ? kUint8Weight : int8_t{1});
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }
@@ -480,12 +498,24 @@ LowerResult LowerArg(LoweringContext& context, int32_t op, bool minimum) {
   layer.minimum = minimum;
   layer.inputs = {last ? context.StorageOf(node.inputs[0])
                        : MoveBehind(context, node.inputs[0], {axis})};
-  layer.output = context.StorageOf(node.outputs[0]);
   Geometry& g = layer.geometry;
   g.in_w = input.shape[axis];
   g.in_h = g.out_h = input.elements() / g.in_w;
   g.out_c = 4;  // the bytes of an int32
+  const bool wide = context.tensor(node.outputs[0]).type == TensorType::kInt64;
+  const int64_t count = g.out_h;
+  const int32_t indices =
+      wide ? context.NewStorage(4 * count) : context.StorageOf(node.outputs[0]);
+  layer.output = indices;
   context.lowered.layers.push_back(std::move(layer));
+  if (!wide) return std::nullopt;
+  // Indices are not negative: upper halves of int64 are 0.
+  const int32_t output = context.StorageOf(node.outputs[0]);
+  const View halves = DenseView(output, {count, 2}, 4);
+  Layer copy = NewCopy(output, /*fill=*/0);
+  AddCopy(&copy, DenseView(indices, {count, 1}, 4), Sliced(halves, 1, 0, 1));
+  AddFill(&copy, Sliced(halves, 1, 1, 1));
+  context.lowered.layers.push_back(std::move(copy));
   return std::nullopt;
 }
 

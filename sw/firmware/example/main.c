@@ -2,13 +2,13 @@
 // Example firmware: boots, takes a network and inputs from flash, runs them on the NPU and prints
 // the class and the cycles of each.
 //
-// Everything about the board stands in board.h. A class is the position of the largest byte of the
-// first output, as int8.
+// Everything about the board stands in board.h. A class is the position of the largest element of
+// the first output.
 #include <stddef.h>
 #include <stdint.h>
 
 #include "npu_config.h"
-#include "sw/driver/npu_driver.h"
+#include "sw/driver/npu_network.h"
 #include "sw/firmware/board.h"
 #include "sw/firmware/example/flash.h"
 
@@ -101,17 +101,43 @@ static struct npu_buffer allocate(uint32_t bytes) {
   return buffer;
 }
 
-static void copy(struct npu_buffer to, const uint8_t* from) {
-  volatile uint8_t* bytes = (volatile uint8_t*)(uintptr_t)to.address;
-  for (uint32_t i = 0; i < to.bytes; ++i) bytes[i] = from[i];
+static void copy(uint32_t to, const uint8_t* from, uint32_t bytes) {
+  volatile uint8_t* target = (volatile uint8_t*)(uintptr_t)to;
+  for (uint32_t i = 0; i < bytes; ++i) target[i] = from[i];
 }
 
-/// Position of the largest byte.
-static uint32_t class_of(struct npu_buffer output, uint32_t offset, uint32_t bytes) {
-  const volatile int8_t* scores = (const volatile int8_t*)(uintptr_t)(output.address + offset);
+/// An element as a number that is ordered like it; types without an order here are 0.
+static int64_t element(const npu_network_tensor* tensor, const uint8_t* bytes, uint32_t index) {
+  switch (tensor->type) {
+    case NPU_ELEMENT_INT8:
+      return ((const int8_t*)bytes)[index];
+    case NPU_ELEMENT_UINT8:
+      return bytes[index];
+    case NPU_ELEMENT_INT16:
+      return ((const int16_t*)bytes)[index];
+    case NPU_ELEMENT_INT32:
+      return ((const int32_t*)bytes)[index];
+    case NPU_ELEMENT_FLOAT32: {
+      // Floats are ordered as sign and magnitude.
+      const uint32_t bits = ((const uint32_t*)bytes)[index];
+      const int64_t magnitude = bits & 0x7fffffffu;
+      return bits >> 31 != 0 ? -magnitude : magnitude;
+    }
+    default:
+      return 0;
+  }
+}
+
+/// Position of the largest element.
+static uint32_t class_of(const npu_network_tensor* tensor, const uint8_t* arena) {
+  uint32_t elements = 1;
+  for (uint32_t i = 0; i < tensor->rank; ++i) elements *= tensor->shape[i];
   uint32_t best = 0;
-  for (uint32_t i = 1; i < bytes; ++i) {
-    if (scores[i] > scores[best]) best = i;
+  for (uint32_t i = 1; i < elements; ++i) {
+    if (element(tensor, arena + tensor->offset, i) >
+        element(tensor, arena + tensor->offset, best)) {
+      best = i;
+    }
   }
   return best;
 }
@@ -132,28 +158,28 @@ int main(void) {
   const struct flash_header* header = (const struct flash_header*)flash;
   if (header->magic != FLASH_MAGIC) return fail("flash", "it holds no network");
 
-  struct npu_buffers buffers;
-  buffers.program = allocate(header->program_bytes);
-  copy(buffers.program, flash + header->program_offset);
-  struct npu_program program;
-  result = npu_program_check(&device, (const void*)(uintptr_t)buffers.program.address,
-                             header->program_bytes, &program);
-  if (result != NPU_OK) return fail("program", npu_result_text(result));
-  if (program.header->input_bytes != header->input_bytes) {
-    return fail("flash", "the inputs do not fit the network");
-  }
-  buffers.scratch = allocate(program.header->scratch_bytes);
-  buffers.input = allocate(program.header->input_bytes);
-  buffers.output = allocate(program.header->output_bytes);
-  const struct npu_program_tensor* output =
-      (const struct npu_program_tensor*)((uintptr_t)program.file + program.header->tensors_offset) +
-      program.header->input_count;
+  static struct npu_network network;
+  struct npu_network_memory memory;
+  memory.file = allocate(header->network_bytes);
+  copy((uint32_t)memory.file.address, flash + header->network_offset, header->network_bytes);
+  result = npu_network_check(&device, (const void*)(uintptr_t)memory.file.address,
+                             header->network_bytes, &network);
+  if (result != NPU_OK) return fail("network", npu_result_text(result));
+  memory.scratch = allocate(network.header->scratch_bytes);
+  memory.arena = allocate(network.header->arena_bytes);
+  memory.arena_view = (void*)(uintptr_t)memory.arena.address;
+  const npu_network_tensor* tensors = npu_network_tensors(&network);
 
   enable_external_interrupt();
+  const uint8_t* input = flash + header->inputs_offset;
   for (uint32_t i = 0; i < header->input_count; ++i) {
-    copy(buffers.input, flash + header->inputs_offset + i * header->input_bytes);
-    result = npu_submit(&device, &program, &buffers, NPU_WAIT_INTERRUPT);
-    if (result == NPU_OK) result = npu_wait(&device, kTimeout);
+    for (uint32_t t = 0; t < network.header->input_count; ++t) {
+      copy((uint32_t)memory.arena.address + tensors[t].offset, input, tensors[t].bytes);
+      input += tensors[t].bytes;
+    }
+    static struct npu_network_run run;
+    result = npu_network_begin(&run, &device, &network, &memory, NPU_WAIT_INTERRUPT);
+    if (result == NPU_OK) result = npu_network_wait(&run, kTimeout);
     if (result == NPU_HARDWARE_ERROR) {
       struct npu_error_report report;
       npu_error(&device, &report);
@@ -165,7 +191,7 @@ int main(void) {
     print("input ");
     print_number(i);
     print(": class ");
-    print_number(class_of(buffers.output, output->offset, output->bytes));
+    print_number(class_of(&tensors[network.header->input_count], memory.arena_view));
     print(", ");
     print_number(counters.cycles);
     print(" cycles\n");

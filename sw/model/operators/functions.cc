@@ -127,10 +127,33 @@ void CheckRsqrt(Checker& check) {
                "the input's zero point must be -128");
 }
 
+/// From float32: on the host, by a division in float32.
+void CheckQuantizeFloat(Checker& check) {
+  const TensorType to = check.Output().type;
+  if (to != TensorType::kInt8 && to != TensorType::kUint8 && to != TensorType::kInt16) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("output {} is not INT8, UINT8 or INT16", check.OutputText()));
+    return;
+  }
+  check.NotConstant(check.op.inputs[0], "input");
+  check.NotConstant(check.op.outputs[0], "output");
+  if (check.Output().scales.size() != 1) {
+    check.Refuse(DiagnosticCode::kOperatorQuantization,
+                 fmt::format("output {} has {} scales, not one", check.OutputText(),
+                             check.Output().scales.size()));
+  }
+  check.OutputShape(check.Input(0).shape);
+}
+
+bool ReadsFloat(const Model& model, const Operator& op) {
+  return model.tensors[op.inputs[0]].type == TensorType::kFloat32;
+}
+
 void CheckQuantize(Checker& check) {
   if (!check.Operands(1, 1)) return;
   const TensorType from = check.Input(0).type;
   const TensorType to = check.Output().type;
+  if (from == TensorType::kFloat32) return CheckQuantizeFloat(check);
   bool known = false;
   switch (from) {
     case TensorType::kInt8:
@@ -191,6 +214,6 @@ const OperatorRules kReluRules = {DefaultOptions<NoOptions>, CheckUnary};
 const OperatorRules kRelu6Rules = {DefaultOptions<NoOptions>, CheckRelu6};
 const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary};
 const OperatorRules kRsqrtRules = {DefaultOptions<NoOptions>, CheckRsqrt};
-const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize};
+const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize, ReadsFloat};
 
 }  // namespace npugen

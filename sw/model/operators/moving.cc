@@ -73,6 +73,7 @@ void CheckReshape(Checker& check) {
     case TensorType::kUint8:
     case TensorType::kInt16:
     case TensorType::kInt32:
+    case TensorType::kInt64:
       if (check.Output().type != check.Input(0).type) {
         check.Refuse(DiagnosticCode::kOperatorType,
                      fmt::format("input {} and output {} differ in type", check.InputText(0),

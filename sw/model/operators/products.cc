@@ -68,7 +68,9 @@ void ReadBatchMatMul(OptionReader& reader) {
 /// one per output channel along `channel_dimension`.
 void Filter(Checker& check, int32_t channel_dimension, bool packed = true) {
   const Tensor& filter = check.Input(1);
-  if (filter.type != TensorType::kInt8 && !(packed && filter.type == TensorType::kInt4)) {
+  const bool wide = check.op.from_uint8 && filter.type == TensorType::kInt16;
+  if (filter.type != TensorType::kInt8 && !wide &&
+      !(packed && filter.type == TensorType::kInt4)) {
     check.Refuse(
         DiagnosticCode::kOperatorType,
         fmt::format("filter {} is not INT8{}", check.InputText(1), packed ? " or INT4" : ""));
@@ -95,6 +97,12 @@ void Filter(Checker& check, int32_t channel_dimension, bool packed = true) {
                  fmt::format("filter {} has a zero point other than 0", check.InputText(1)),
                  "weights must be quantized symmetrically");
   }
+}
+
+/// The factors of a convolution.
+std::vector<double> FilterFactors(Checker& check, int32_t channels) {
+  const auto factors = check.op.from_uint8 ? FullyConnectedFactors : ConvFactors;
+  return factors(check.Input(0).scale(), check.Input(1).scales, check.Output().scale(), channels);
 }
 
 void Bias(Checker& check, int32_t channels) {
@@ -179,8 +187,7 @@ void CheckConv(Checker& check, bool depthwise) {
   check.OutputShape({in[0], out_h, out_w, channels});
   check.FusedActivation(options.activation);
   if (check.refused()) return;
-  check.Factors(
-      ConvFactors(check.Input(0).scale(), check.Input(1).scales, check.Output().scale(), channels));
+  check.Factors(FilterFactors(check, channels));
 }
 
 void CheckConv2d(Checker& check) { CheckConv(check, /*depthwise=*/false); }
@@ -266,8 +273,7 @@ void CheckTransposeConv(Checker& check) {
   }
   check.FusedActivation(options.activation);
   if (check.refused()) return;
-  check.Factors(ConvFactors(check.Input(0).scale(), check.Input(1).scales, check.Output().scale(),
-                            filter[0]));
+  check.Factors(FilterFactors(check, filter[0]));
 }
 
 void CheckBatchMatMul(Checker& check) {

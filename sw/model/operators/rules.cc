@@ -36,6 +36,17 @@ const OperatorRow* FindBuiltin(std::string_view name) {
 
 const char* OperatorName(OperatorType type) { return RowOf(type).name; }
 
+bool RunsOnHost(const Model& model, const Operator& op) {
+  const OperatorRules& rules = *RowOf(op.type).rules;
+  return rules.on_host != nullptr && rules.on_host(model, op);
+}
+
+bool IsFloatEnd(const Model& model, const Operator& op) {
+  return op.type == OperatorType::kDequantize ||
+         (op.type == OperatorType::kQuantize &&
+          model.tensors[op.inputs[0]].type == TensorType::kFloat32);
+}
+
 Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form) {
   Checker check(model, op, form);
   RowOf(op.type).rules->check(check);

@@ -13,6 +13,8 @@ namespace npugen {
 struct OperatorRules {
   void (*read)(OptionReader& reader);  ///< from the file's options to Operator::options
   void (*check)(Checker& check);       ///< operands, types, shapes, quantization
+  /// Whether a checked operator runs on the host; null: never.
+  bool (*on_host)(const Model& model, const Operator& op) = nullptr;
 };
 
 #define NPUGEN_OPERATOR(kind, ...) extern const OperatorRules k##kind##Rules;
@@ -39,6 +41,13 @@ const OperatorRow* FindBuiltin(std::string_view name);
 /// multiplier of 0 the actual one; axes, paddings and the like are read from their constants, which
 /// are no inputs any more. Tensor numbers must be in range; op.name is a name of the row.
 Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form);
+
+/// Whether a checked operator runs on the host, not on the NPU.
+bool RunsOnHost(const Model& model, const Operator& op);
+
+/// Whether it turns float32 into integers or back, as converters put it at the ends of a network: a
+/// host operator that needs no permission.
+bool IsFloatEnd(const Model& model, const Operator& op);
 
 /// Sets op.options to its default: operators whose options table says nothing, or that have none.
 template <typename Options>

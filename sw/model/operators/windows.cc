@@ -101,9 +101,9 @@ void CheckArg(Checker& check) {
   check.Activation(check.op.inputs[0], "input");
   const int32_t axis = check.ConstantInteger(1, "axis");
   check.KeepInputs(1);
-  if (check.Output().type != TensorType::kInt32) {
+  if (check.Output().type != TensorType::kInt32 && check.Output().type != TensorType::kInt64) {
     check.Refuse(DiagnosticCode::kOperatorType,
-                 fmt::format("output {} is not INT32", check.OutputText()));
+                 fmt::format("output {} is not INT32 or INT64", check.OutputText()));
   }
   check.NotConstant(check.op.outputs[0], "output");
   if (check.refused()) return;

@@ -18,6 +18,7 @@ rtl/npu_dma.sv
 rtl/npu_dma_realign.sv
 rtl/npu_dma_runs.sv
 rtl/npu_dot_lane.sv
+rtl/npu_dot_products.sv
 rtl/npu_dot_tile.sv
 rtl/npu_drain.sv
 rtl/npu_engine_queue.sv
@@ -25,6 +26,7 @@ rtl/npu_epochs.sv
 rtl/npu_fetch.sv
 rtl/npu_fetch_walker.sv
 rtl/npu_fifo.sv
+rtl/npu_full_adder.sv
 rtl/npu_host_port.sv
 rtl/npu_job.sv
 rtl/npu_load.sv

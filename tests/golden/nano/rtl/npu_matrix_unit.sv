@@ -10,6 +10,7 @@ module npu_matrix_unit #(
   parameter int unsigned CoreBankBytes = 8,     // core.bank_width
   parameter int unsigned Lanes        = 4,      // core.lanes: per core
   parameter int unsigned Simd         = 4,      // lane.simd
+  parameter int unsigned Stages       = 1,      // lane.stages
   parameter int unsigned Accumulators = 16,     // core.accumulators
   parameter int unsigned PostWidth    = 4,      // units.postprocess_width
   parameter int unsigned WordBytes    = 8,      // pe.bank_width: bytes of a vector
@@ -190,6 +191,7 @@ module npu_matrix_unit #(
     .PeLanes     (PeLanes),
     .PostWidth   (PostWidth),
     .Accumulators(Accumulators),
+    .Stages      (Stages),
     .ParamRows   (ParamRows),
     .BiasRows    (BiasRows),
     .Rows        (Rows)
@@ -244,6 +246,7 @@ module npu_matrix_unit #(
       .BankBytes   (CoreBankBytes),
       .Lanes       (Lanes),
       .Simd        (Simd),
+      .Stages      (Stages),
       .Accumulators(Accumulators),
       .Ports       (Ports)
     ) u_core (

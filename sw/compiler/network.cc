@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// The network file, written and read; sums over programs.
+#include "sw/compiler/network.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+
+#include "sw/driver/npu_network.h"
+
+namespace npugen {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "rows are written as they stand");
+static_assert(sizeof(npu_network_header) == 72);
+static_assert(sizeof(npu_network_tensor) == 64);
+static_assert(sizeof(npu_network_step) == 64);
+static_assert(sizeof(npu_network_program) == 16);
+
+constexpr std::pair<TensorType, npu_element_type> kTypes[] = {
+    {TensorType::kInt8, NPU_ELEMENT_INT8},       {TensorType::kUint8, NPU_ELEMENT_UINT8},
+    {TensorType::kInt16, NPU_ELEMENT_INT16},     {TensorType::kInt32, NPU_ELEMENT_INT32},
+    {TensorType::kInt64, NPU_ELEMENT_INT64},     {TensorType::kFloat32, NPU_ELEMENT_FLOAT32},
+    {TensorType::kBits, NPU_ELEMENT_BITS},
+};
+
+uint32_t ElementCode(TensorType type) {
+  for (const auto& [ours, code] : kTypes) {
+    if (ours == type) return code;
+  }
+  return 0;
+}
+
+template <typename Row>
+void AppendRow(std::string* bytes, const Row& row) {
+  bytes->append(reinterpret_cast<const char*>(&row), sizeof row);
+}
+
+/// Row `i` of a table of a checked file.
+template <typename Row>
+Row RowAt(std::span<const uint8_t> bytes, uint32_t table, uint32_t i) {
+  Row row;
+  std::memcpy(&row, bytes.data() + table + i * sizeof(Row), sizeof row);
+  return row;
+}
+
+Diagnostic Damaged(npu_network_fault fault) {
+  return {DiagnosticCode::kProgramFile, {}, npu_network_fault_text(fault), "compile the model again"};
+}
+
+}  // namespace
+
+uint32_t Network::scratch_bytes() const {
+  uint32_t most = 0;
+  for (const NetworkProgram& p : programs) most = std::max(most, p.program.scratch_bytes);
+  return most;
+}
+
+uint64_t Network::cache_token() const {
+  // Without a shared token a program would not find its parameters after the others have run.
+  if (programs.empty()) return 0;
+  const uint64_t token = programs[0].program.cache_token;
+  for (const NetworkProgram& p : programs) {
+    if (p.program.cache_token != token) return 0;
+  }
+  return token;
+}
+
+uint64_t Network::macs() const {
+  uint64_t sum = 0;
+  for (const NetworkProgram& p : programs) {
+    for (const ProgramLayer& layer : p.program.layers) sum += layer.macs;
+  }
+  return sum;
+}
+
+std::vector<uint8_t> WriteNetwork(const Network& network) {
+  std::string names;
+  const auto name_offset = [&names](const std::string& name) {
+    const uint32_t offset = static_cast<uint32_t>(names.size());
+    names += name;
+    names.push_back('\0');
+    return offset;
+  };
+  name_offset("");
+  std::string tables;
+  npu_network_header header = {};
+  header.magic = NPU_NETWORK_MAGIC;
+  header.version = NPU_NETWORK_VERSION;
+  header.config_hash = network.config_hash;
+  header.arena_bytes = network.arena_bytes;
+  header.scratch_bytes = network.scratch_bytes();
+  header.input_count = network.input_count;
+  header.output_count = network.output_count;
+  header.tensor_count = static_cast<uint32_t>(network.tensors.size());
+  header.tensors_offset = sizeof header;
+  for (const NetworkTensor& tensor : network.tensors) {
+    npu_network_tensor row = {};
+    row.tensor = static_cast<uint32_t>(tensor.tensor);
+    row.name = name_offset(tensor.name);
+    row.type = ElementCode(tensor.type);
+    row.scale = std::bit_cast<uint32_t>(tensor.scale);
+    row.zero_point = tensor.zero_point;
+    row.offset = tensor.offset;
+    row.bytes = tensor.bytes;
+    row.rank = static_cast<uint32_t>(tensor.shape.size());
+    for (size_t i = 0; i < tensor.shape.size(); ++i) {
+      row.shape[i] = static_cast<uint32_t>(tensor.shape[i]);
+    }
+    AppendRow(&tables, row);
+  }
+  header.step_count = static_cast<uint32_t>(network.steps.size());
+  header.steps_offset = header.tensors_offset + static_cast<uint32_t>(tables.size());
+  for (const NetworkStep& step : network.steps) {
+    npu_network_step row = {};
+    row.place = step.on_host ? NPU_STEP_HOST : NPU_STEP_PROGRAM;
+    row.kind = step.on_host ? static_cast<uint32_t>(step.kind) : step.program;
+    row.operator_index = step.operator_index;
+    row.name = name_offset(step.name);
+    row.input_count = static_cast<uint32_t>(step.inputs.size());
+    row.output_count = static_cast<uint32_t>(step.outputs.size());
+    std::copy(step.outputs.begin(), step.outputs.end(),
+              std::copy(step.inputs.begin(), step.inputs.end(), row.operands));
+    AppendRow(&tables, row);
+  }
+  header.program_count = static_cast<uint32_t>(network.programs.size());
+  header.programs_offset = header.tensors_offset + static_cast<uint32_t>(tables.size());
+  header.names_offset =
+      header.programs_offset + header.program_count * uint32_t{sizeof(npu_network_program)};
+  header.names_bytes = static_cast<uint32_t>(names.size());
+
+  std::vector<uint8_t> programs;  // from `first` on
+  const auto page = [](size_t size) {
+    return (size + NPU_NETWORK_PAGE - 1) / NPU_NETWORK_PAGE * NPU_NETWORK_PAGE;
+  };
+  const size_t first = page(header.names_offset + names.size());
+  for (const NetworkProgram& p : network.programs) {
+    const std::vector<uint8_t> bytes = WriteProgram(p.program);
+    programs.resize(page(programs.size()), 0);
+    npu_network_program row = {};
+    row.offset = static_cast<uint32_t>(first + programs.size());
+    row.bytes = static_cast<uint32_t>(bytes.size());
+    row.input_offset = p.input_offset;
+    row.output_offset = p.output_offset;
+    AppendRow(&tables, row);
+    programs.insert(programs.end(), bytes.begin(), bytes.end());
+  }
+  header.file_bytes = static_cast<uint32_t>(
+      programs.empty() ? header.names_offset + names.size() : first + programs.size());
+
+  std::string front;
+  AppendRow(&front, header);
+  front += tables + names;
+  std::vector<uint8_t> file(front.begin(), front.end());
+  if (programs.empty()) return file;
+  file.resize(first, 0);
+  file.insert(file.end(), programs.begin(), programs.end());
+  return file;
+}
+
+Result<Network> ReadNetwork(std::span<const uint8_t> bytes) {
+  if (bytes.size() > std::numeric_limits<uint32_t>::max()) return Damaged(NPU_NETWORK_OTHER_LENGTH);
+  // The check asks for aligned bytes.
+  std::vector<uint64_t> aligned(bytes.size() / 8 + 1, 0);
+  if (!bytes.empty()) std::memcpy(aligned.data(), bytes.data(), bytes.size());
+  const npu_network_fault fault =
+      npu_network_inspect(aligned.data(), static_cast<uint32_t>(bytes.size()));
+  if (fault != NPU_NETWORK_VALID) return Damaged(fault);
+  const auto header = RowAt<npu_network_header>(bytes, 0, 0);
+  const auto name_at = [&](uint32_t offset) {
+    return std::string(reinterpret_cast<const char*>(bytes.data()) + header.names_offset + offset);
+  };
+  Network network;
+  network.config_hash = header.config_hash;
+  network.arena_bytes = header.arena_bytes;
+  network.input_count = header.input_count;
+  network.output_count = header.output_count;
+  for (uint32_t i = 0; i < header.tensor_count; ++i) {
+    const auto row = RowAt<npu_network_tensor>(bytes, header.tensors_offset, i);
+    NetworkTensor tensor;
+    tensor.tensor = static_cast<int32_t>(row.tensor);
+    tensor.name = name_at(row.name);
+    for (const auto& [type, code] : kTypes) {
+      if (code == row.type) tensor.type = type;
+    }
+    tensor.scale = std::bit_cast<float>(row.scale);
+    tensor.zero_point = row.zero_point;
+    tensor.shape.assign(row.shape, row.shape + row.rank);
+    tensor.offset = row.offset;
+    tensor.bytes = row.bytes;
+    network.tensors.push_back(std::move(tensor));
+  }
+  for (uint32_t i = 0; i < header.step_count; ++i) {
+    const auto row = RowAt<npu_network_step>(bytes, header.steps_offset, i);
+    NetworkStep step;
+    step.on_host = row.place == NPU_STEP_HOST;
+    (step.on_host ? step.operator_index : step.program) =
+        step.on_host ? row.operator_index : row.kind;
+    if (step.on_host) step.kind = static_cast<npu_host_kind>(row.kind);
+    step.name = name_at(row.name);
+    step.inputs.assign(row.operands, row.operands + row.input_count);
+    step.outputs.assign(row.operands + row.input_count,
+                        row.operands + row.input_count + row.output_count);
+    network.steps.push_back(std::move(step));
+  }
+  for (uint32_t i = 0; i < header.program_count; ++i) {
+    const auto row = RowAt<npu_network_program>(bytes, header.programs_offset, i);
+    Result<Program> program = ReadProgram(bytes.subspan(row.offset, row.bytes));
+    if (!program) return program.errors();
+    network.programs.push_back({std::move(*program), row.input_offset, row.output_offset});
+  }
+  return network;
+}
+
+}  // namespace npugen
