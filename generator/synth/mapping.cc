@@ -28,6 +28,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
+/// Part of all keys: to be counted up when code of this folder changes what is mapped (scripts and
+/// library are in the keys anyway).
+constexpr uint64_t kRevision = 2;
 constexpr const char* kUnits = "units";  ///< the kind of entries in the cache
 constexpr const char* kEntryName = "unit.json";
 constexpr uint64_t kLargestText = uint64_t{1} << 33;
@@ -317,6 +320,7 @@ Result<std::string> CommonKey(const TechnologyLibrary& technology, const Mapping
   const Result<FileSet> files = UnitFiles(technology, "", options);
   if (!files) return files.errors();
   Digest digest;
+  digest.Add(std::to_string(kRevision));
   digest.Add(*files);
   digest.Add(std::to_string(InfersGates(technology, options) ? options.least_gate_bits : 0));
   if (options.fpga.empty()) digest.Add(technology.library.text);
