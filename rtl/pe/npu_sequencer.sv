@@ -350,8 +350,10 @@ module npu_sequencer #(
     // to its last sum in the next slice.
     if (!rst_ni || clear_i || start_i) settle_q <= '0;
     else if (skipping && plane_end) settle_q <= 2'(Stages + 1);
-    else if (Stages > 1 && plane_end && cmd_i.gated && tile_size <= 24'd2) begin
-      settle_q <= (tile_size == 24'd1) ? 2'd2 : 2'd1;  // its first sum decides in two cycles
+    else if (Stages > 1 && plane_end && cmd_i.gated) begin
+      // The last sum meets its gate before the loader, which the next slice sets free, brings the
+      // next tile's gates; the first one before the second plane's operand asks for the result.
+      settle_q <= (tile_size == 24'd1) ? 2'd2 : 2'd1;
     end
     else if (skip_pass && pass_end) settle_q <= 2'd1;
     else if (settle_q != '0) settle_q <= settle_q - 2'd1;
