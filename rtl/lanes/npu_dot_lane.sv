@@ -47,8 +47,16 @@ module npu_dot_lane #(
     .count_o(agree)
   );
   // Twice the bits that agree, less all that count: a complement and one.
-  assign first  = binary_i ? (RowW + 1)'({agree, 1'b1}) : first_product;
-  assign second = binary_i ? ~RowW'(bits_i) : second_product;
+  logic [RowW:0]     first_bits;
+  logic [RowW-1:0]   second_bits;
+  always_comb begin
+    first_bits           = '0;
+    first_bits[CountW:0] = {agree, 1'b1};
+    second_bits          = '0;
+    second_bits[10:0]    = bits_i;
+  end
+  assign first  = binary_i ? first_bits : first_product;
+  assign second = binary_i ? ~second_bits : second_product;
   //@ endif
 
   npu_dot_products #(

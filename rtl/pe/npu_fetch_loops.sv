@@ -311,9 +311,10 @@ module npu_fetch_loops #(
     end else if (!plane_q && tile_pass_last && last && k0_last) begin
       if (skipping) begin
         settle_o = 2'(Stages + 1);
-      end else if (Stages > 1 && is_array && cmd_i.two_planes && cmd_i.gated &&
-                   tile_size <= 24'd2) begin
-        settle_o = (tile_size == 24'd1) ? 2'd2 : 2'd1;  // its first sum decides in two cycles
+      end else if (Stages > 1 && is_array && cmd_i.two_planes && cmd_i.gated) begin
+        // The last sum meets its gate before the loader, which the next slice sets free, brings the
+        // next tile's gates; the first one before the second plane's operand asks for the result.
+        settle_o = (tile_size == 24'd1) ? 2'd2 : 2'd1;
       end
     end
   end
