@@ -408,6 +408,6 @@ module npu_fetch_places #(
   assign error_o = error_q;
 
   logic unused_bits;
-  assign unused_bits = ^{left, behind, error_first_q};
+  assign unused_bits = ^{left, behind, error_first_q, row_index_i};
 endmodule : npu_fetch_places
 `default_nettype wire
