@@ -274,7 +274,9 @@ module npu_fetch_ahead #(
     .slice_y_i       (slice_y),
     .slice_skip_i    (slice_skip),
     .slice_length_i  (slice_length),
+    //@ if units.bnn.enabled
     .slice_rows_i    (slice_rows),
+    //@ endif
     .second_i        (second_operand),
     .row_index_i     (row_index),
     .win_x_i         (win_x),
@@ -367,6 +369,9 @@ module npu_fetch_ahead #(
 
 
   logic unused_fields;
+  //@ if units.bnn.enabled
   assign unused_fields = ^cmd_i;
+  //@ endif
+  //@ unless units.bnn.enabled: assign unused_fields = ^{cmd_i, slice_rows, row_index};
 endmodule : npu_fetch_ahead
 `default_nettype wire

@@ -56,7 +56,9 @@ module npu_fetch_places #(
   input  wire signed [17:0]       slice_y_i,
   input  wire  [13:0]             slice_skip_i,
   input  wire  [ByteW-1:0]        slice_length_i,
+  //@ if units.bnn.enabled
   input  wire  [2:0]              slice_rows_i,
+  //@ endif
   input  wire                     second_i,          // npu_fetch_walker
   input  wire  [2:0]              row_index_i,
   input  wire signed [AddrW-1:0]  win_x_i,
@@ -220,17 +222,16 @@ module npu_fetch_places #(
   for (genvar p = 0; p < Ports; p++) begin : gen_port
     // Rows from the step's first one, for gathered slices from the operand's first one, and whether
     // the vector is the operand's first one.
-    logic [2:0] row_number;
     logic [1:0] row1;
     logic       begins1;
     //@ if units.bnn.enabled
+    logic [2:0] row_number;
     logic       lower1, lower1_q, lower2_q;
     assign row_number = row_index_i + 3'(p);
     assign lower1     = both_planes_i && row_number >= slice_rows_i;
     assign row1       = is_gather_i ? 2'(lower1 ? row_number - slice_rows_i : row_number) : 2'(p);
     //@ endif
-    //@ unless units.bnn.enabled: assign row_number = row_index_i + 3'(p);
-    //@ unless units.bnn.enabled: assign row1       = is_gather_i ? row_number[1:0] : 2'(p);
+    //@ unless units.bnn.enabled: assign row1       = is_gather_i ? 2'(row_index_i) + 2'(p) : 2'(p);
     assign begins1    = !is_gather_i || row1 == '0;
 
     // Stage 2: address and operand row.
@@ -407,6 +408,6 @@ module npu_fetch_places #(
   assign error_o = error_q;
 
   logic unused_bits;
-  assign unused_bits = ^{left, behind, error_first_q};
+  assign unused_bits = ^{left, behind, error_first_q, row_index_i};
 endmodule : npu_fetch_places
 `default_nettype wire
