@@ -148,9 +148,9 @@ std::optional<ParameterRecord> AverageRecord(int64_t count) {
                          31 - s};
 }
 
-/// Of uint8 networks: halves round up, since sums of uint8 values are positive. With values times
-/// kUint8Weight and half of that as bias no sum is nearer to a half than 1 / (2 count), which is
-/// more than the requantization's roundings come to.
+/// Of uint8 networks: halves round up, since sums of uint8 values are positive. Sums are taken
+/// kUint8Weight times; of even counts half of that is added. So no quotient is nearer to a half
+/// than 1 / (2 count), which is more than the requantization's roundings come to.
 constexpr int8_t kUint8Weight = 64;
 constexpr int64_t kUint8Shift = 128;
 std::optional<ParameterRecord> Uint8AverageRecord(int64_t count) {
@@ -158,7 +158,8 @@ std::optional<ParameterRecord> Uint8AverageRecord(int64_t count) {
   const QuantizedMultiplier factor =
       QuantizeMultiplier(1.0 / static_cast<double>(kUint8Weight * count));
   return ParameterRecord{
-      static_cast<int32_t>(kUint8Weight * kUint8Shift * count + kUint8Weight / 2),
+      static_cast<int32_t>(kUint8Weight * kUint8Shift * count +
+                           (count % 2 == 0 ? kUint8Weight / 2 : 0)),
       factor.multiplier, factor.shift};
 }
 

@@ -55,6 +55,7 @@ class Converter {
       if (!TouchesUint8(op)) continue;
       if (kConverted.contains(op.name)) {
         any = true;
+        if (TouchesInt8(op)) refused.emplace_back(i, "has operands of UINT8 and of INT8");
       } else if (!kNeutral.contains(op.name)) {
         refused.emplace_back(i, "computes on UINT8, and has no int8 form that gives the same");
       }
@@ -90,6 +91,14 @@ class Converter {
     };
     return std::any_of(op.inputs.begin(), op.inputs.end(), uint8) ||
            std::any_of(op.outputs.begin(), op.outputs.end(), uint8);
+  }
+
+  bool TouchesInt8(const RawOperator& op) const {
+    const auto int8 = [&](int32_t tensor) {
+      return tensor >= 0 && model_.tensors[tensor].type == TensorType::kInt8;
+    };
+    return std::any_of(op.inputs.begin(), op.inputs.end(), int8) ||
+           std::any_of(op.outputs.begin(), op.outputs.end(), int8);
   }
 
   int32_t Append(Tensor tensor) {
