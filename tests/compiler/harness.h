@@ -58,8 +58,8 @@ std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuCo
                                              const std::vector<std::vector<uint8_t>>& inputs,
                                              std::string* error);
 
-/// Compiles a network with all tensors kept and compares a run with the golden model. Returns a text
-/// that says what is wrong, or an empty one.
+/// Compiles a network with all tensors kept and compares a run with the golden model. Returns a
+/// text that says what is wrong, or an empty one.
 std::string CheckNetwork(const Model& model, const NpuConfig& config,
                          const std::vector<std::vector<uint8_t>>& inputs);
 

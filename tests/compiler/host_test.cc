@@ -187,8 +187,7 @@ TEST(Cases, GiveTheRightValues) {
       const auto part = [&](const std::string& file) {
         const std::vector<uint8_t> bytes = ReadBytes(path + file);
         const auto size = static_cast<ptrdiff_t>(bytes.size()) / steps;
-        return std::vector<uint8_t>(bytes.begin() + step * size,
-                                    bytes.begin() + (step + 1) * size);
+        return std::vector<uint8_t>(bytes.begin() + step * size, bytes.begin() + (step + 1) * size);
       };
       std::vector<std::vector<uint8_t>> inputs;
       for (const nlohmann::json& input : entry["inputs"]) inputs.push_back(part(input["file"]));

@@ -683,8 +683,7 @@ TEST(OperatorRefusalTest, OperatorsThatAreNotSupported) {
   Draft draft;
   const int32_t in = draft.In({2, 3});
   for (int i = 0; i < 4; ++i) draft.Op(OperatorType::kAbs, {in}, {draft.Out({2, 3})});
-  draft.form.builtin_code = {
-      {0, kFloor}, {1, kGather}, {2, kLogSoftmax}, {3, kL2Normalization}};
+  draft.form.builtin_code = {{0, kFloor}, {1, kGather}, {2, kLogSoftmax}, {3, kL2Normalization}};
   const Result<Model> read = ReadTflite(draft.writer.Write(draft.form), "test.tflite");
   ASSERT_FALSE(read.ok());
   ASSERT_EQ(read.errors().size(), 4u);

@@ -70,7 +70,8 @@ TEST(OperatorTableTest, NamesAreThoseOfTheSchemaEachOnce) {
 TEST(OperatorTableTest, RowsOfTfliteComeFirst) {
   const std::vector<OperatorRow> rows = Rows();
   for (size_t i = 0; i < rows.size(); ++i) {
-    EXPECT_EQ(IsOfTflite(rows[i]) && !IsOfHost(rows[i]), i < static_cast<size_t>(testing::kDrawnOperators))
+    EXPECT_EQ(IsOfTflite(rows[i]) && !IsOfHost(rows[i]),
+              i < static_cast<size_t>(testing::kDrawnOperators))
         << rows[i].name;
   }
 }

@@ -170,8 +170,10 @@ TEST(OtherFormats, AreNamed) {
 }
 
 TEST(OtherFormats, FilesOfOtherCompilersAreNamed) {
-  for (const auto& [custom, maker] : {std::pair{"ethos-u", "Vela"}, {"edgetpu-custom-op", "Edge TPU"},
-                                     {"XC_conv2d_v2", "XMOS"}, {"NeutronGraph", "NXP"}}) {
+  for (const auto& [custom, maker] : {std::pair{"ethos-u", "Vela"},
+                                      {"edgetpu-custom-op", "Edge TPU"},
+                                      {"XC_conv2d_v2", "XMOS"},
+                                      {"NeutronGraph", "NXP"}}) {
     TfliteWriter writer;
     const int32_t in = writer.Input({1, 4}, 1.0f, 0), out = writer.Activation({1, 4}, 1.0f, 0);
     writer.Append(OperatorType::kRelu, {in}, {out}, NoOptions{}, "CUSTOM");

@@ -54,8 +54,8 @@ int32_t Scaled(int32_t value, const QuantizedMultiplier& factor) {
 }
 
 uint8_t Limit(int64_t value, int64_t least = 0, int64_t most = 255) {
-  return static_cast<uint8_t>(std::clamp<int64_t>(value, std::max<int64_t>(least, 0),
-                                                  std::min<int64_t>(most, 255)));
+  return static_cast<uint8_t>(
+      std::clamp<int64_t>(value, std::max<int64_t>(least, 0), std::min<int64_t>(most, 255)));
 }
 
 /// The limits of a fused RELU6 or of none.
@@ -98,10 +98,10 @@ void Products(const Model& model, const Operator& op, const ConvOptions& options
             if (iy < 0 || iy >= input.shape[1] || ix < 0 || ix >= input.shape[2]) continue;
             for (int32_t c = 0; c < filter.shape[3]; ++c) {
               if (depthwise && c != o) continue;
-              const int32_t w = depthwise
-                                    ? filter.data[(ky * kernel_w + kx) * filter.shape[3] + o]
-                                    : filter.data[((o * kernel_h + ky) * kernel_w + kx) *
-                                                      filter.shape[3] + c];
+              const int32_t w =
+                  depthwise
+                      ? filter.data[(ky * kernel_w + kx) * filter.shape[3] + o]
+                      : filter.data[((o * kernel_h + ky) * kernel_w + kx) * filter.shape[3] + c];
               const int32_t v = in[(iy * input.shape[2] + ix) * input.shape[3] + c];
               sum += (v - input.zero_point()) * (w - filter.zero_point());
             }
@@ -167,10 +167,9 @@ void Logistic(const Model& model, const Operator& op, const Bytes& in, Bytes* ou
 
 /// SOFTMAX of reference/softmax.h: uint8 in, uint8 out.
 void Softmax(const Model& model, const Operator& op, const Bytes& in, Bytes* out) {
-  const SoftmaxParameters p =
-      ComputeSoftmaxParameters(std::get<SoftmaxOptions>(op.options).beta,
-                               model.tensors[op.inputs[0]].scale())
-          .value();
+  const SoftmaxParameters p = ComputeSoftmaxParameters(std::get<SoftmaxOptions>(op.options).beta,
+                                                       model.tensors[op.inputs[0]].scale())
+                                  .value();
   const int32_t largest = *std::max_element(in.begin(), in.end());
   const auto exponential = [&](int32_t difference) {
     const auto wide = static_cast<int32_t>(static_cast<uint32_t>(difference) << p.left_shift);
@@ -182,13 +181,12 @@ void Softmax(const Model& model, const Operator& op, const Bytes& in, Bytes* out
     sum += static_cast<uint32_t>(golden::RoundingShiftRight(exponential(value - largest), 12));
   }
   const int32_t headroom = __builtin_clz(sum);
-  const int32_t reciprocal = golden::OneOverOnePlus(
-      static_cast<int32_t>((sum << headroom) - (uint32_t{1} << 31)));
+  const int32_t reciprocal =
+      golden::OneOverOnePlus(static_cast<int32_t>((sum << headroom) - (uint32_t{1} << 31)));
   for (size_t i = 0; i < in.size(); ++i) {
     (*out)[i] = 0;
     if (in[i] - largest < p.diff_min) continue;
-    const int32_t product =
-        golden::DoublingHighMultiply(reciprocal, exponential(in[i] - largest));
+    const int32_t product = golden::DoublingHighMultiply(reciprocal, exponential(in[i] - largest));
     (*out)[i] = Limit(golden::RoundingShiftRight(product, 12 - headroom + 31 - 8));
   }
 }
@@ -224,7 +222,8 @@ Uint8Network MakeUint8Network(uint64_t seed) {
   average.stride_h = average.stride_w = 1;
   average.filter_h = 2;
   average.filter_w = random.Integer(1, 3);
-  const int32_t averaged = m.Uint8({1, dh, dw, c}, 0.2f, writer.model().tensors[depthwise].zero_point());
+  const int32_t averaged =
+      m.Uint8({1, dh, dw, c}, 0.2f, writer.model().tensors[depthwise].zero_point());
   writer.AveragePool2d(depthwise, averaged, average);
 
   ConvOptions pointwise;
