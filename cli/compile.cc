@@ -102,13 +102,12 @@ int CompileModels(const CompileCommandOptions& options) {
     const Network& network = (*networks)[m];
     size_t layers = 0;
     for (const NetworkProgram& p : network.programs) layers += p.program.layers.size();
-    fmt::print(text,
-               "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
-               written_paths[m], layers, network.macs(), bytes[m].size(), network.scratch_bytes(),
-               network.config_hash,
-               network.cache_token() == 0
-                   ? "nothing cached"
-                   : fmt::format("cache token {:016x}", network.cache_token()));
+    fmt::print(
+        text, "{}: {} layers, {} MACs, {} bytes, scratch {} bytes, configuration {:016x}, {}\n",
+        written_paths[m], layers, network.macs(), bytes[m].size(), network.scratch_bytes(),
+        network.config_hash,
+        network.cache_token() == 0 ? "nothing cached"
+                                   : fmt::format("cache token {:016x}", network.cache_token()));
     std::fputs(DescribeHostSteps(network).c_str(), text);
   }
   return 0;

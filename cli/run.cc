@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/run_jobs.h"
 #include "cli/simulate.h"
+#include "cli/tensor_file.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/model/read_model.h"
@@ -35,22 +36,12 @@ struct RunOptions {
   std::string dump = "npugen-mismatch";
   bool netlist = false;
   bool host_operators = false;
+  double image_range = 1;
   BuildFlags build;
   SimulationFlags simulation;
 };
 
-/// `size` bytes were read, of which one is more than the tensor has if there are more.
-Diagnostic WrongSize(const std::string& path, size_t size, const Tensor& tensor) {
-  return {DiagnosticCode::kModelInput,
-          {path, 0, 0},
-          size > tensor.bytes() ? fmt::format("it has more than {} bytes", tensor.bytes())
-                                : fmt::format("it has {} bytes", size),
-          fmt::format("the input `{}` has {} bytes ({} of int8)", tensor.name, tensor.bytes(),
-                      fmt::join(tensor.shape, "x"))};
-}
-
-Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
-                                                     const Model& model,
+Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options, const Model& model,
                                                      const Network& network) {
   std::vector<std::vector<uint8_t>> inputs;
   if (!options.inputs.empty() && options.inputs.size() != model.inputs.size()) {
@@ -66,11 +57,9 @@ Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options,
       inputs.push_back(RandomInput(network, network.tensors[i], &state));
       continue;
     }
-    Result<std::vector<uint8_t>> bytes = ReadFileBytes(options.inputs[i], tensor.bytes());
+    Result<std::vector<uint8_t>> bytes =
+        ReadTensorFile(options.inputs[i], tensor, options.image_range);
     if (!bytes) return bytes.errors();
-    if (bytes->size() != tensor.bytes()) {
-      return WrongSize(options.inputs[i], bytes->size(), tensor);
-    }
     inputs.push_back(std::move(*bytes));
   }
   return inputs;
@@ -207,8 +196,15 @@ void AddRunCommand(CommandLine& line) {
   command.Flag("--separately", &options->separately,
                "compile each of several models alone, as if it had the NPU for itself, instead "
                "of together");
-  command.Values("--input", &options->inputs,
-                 "bytes of an input tensor; once for each input (default: random bytes)");
+  command.Values(
+      "--input", &options->inputs,
+      "file for an input tensor, once for each input (default: random values): raw bytes of "
+      "the type and layout that the model declares, .npy, PPM or PGM, or WAV");
+  command
+      .Value("--image-range", &options->image_range,
+             "what the brightest pixel of an image is in a float input: 1 or 255")
+      .ShowDefault()
+      .RealRange(1.0, 255.0);
   command.Value("--random", &options->random_seed, "seed of random inputs").ShowDefault();
   command.Values("--output", &options->outputs,
                  "file for the bytes of an output tensor; once for each output");

@@ -21,9 +21,9 @@ static_assert(sizeof(npu_network_step) == 64);
 static_assert(sizeof(npu_network_program) == 16);
 
 constexpr std::pair<TensorType, npu_element_type> kTypes[] = {
-    {TensorType::kInt8, NPU_ELEMENT_INT8},       {TensorType::kUint8, NPU_ELEMENT_UINT8},
-    {TensorType::kInt16, NPU_ELEMENT_INT16},     {TensorType::kInt32, NPU_ELEMENT_INT32},
-    {TensorType::kInt64, NPU_ELEMENT_INT64},     {TensorType::kFloat32, NPU_ELEMENT_FLOAT32},
+    {TensorType::kInt8, NPU_ELEMENT_INT8},   {TensorType::kUint8, NPU_ELEMENT_UINT8},
+    {TensorType::kInt16, NPU_ELEMENT_INT16}, {TensorType::kInt32, NPU_ELEMENT_INT32},
+    {TensorType::kInt64, NPU_ELEMENT_INT64}, {TensorType::kFloat32, NPU_ELEMENT_FLOAT32},
     {TensorType::kBits, NPU_ELEMENT_BITS},
 };
 
@@ -48,7 +48,8 @@ Row RowAt(std::span<const uint8_t> bytes, uint32_t table, uint32_t i) {
 }
 
 Diagnostic Damaged(npu_network_fault fault) {
-  return {DiagnosticCode::kProgramFile, {}, npu_network_fault_text(fault), "compile the model again"};
+  return {
+      DiagnosticCode::kProgramFile, {}, npu_network_fault_text(fault), "compile the model again"};
 }
 
 }  // namespace
@@ -148,8 +149,8 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
     AppendRow(&tables, row);
     programs.insert(programs.end(), bytes.begin(), bytes.end());
   }
-  header.file_bytes = static_cast<uint32_t>(
-      programs.empty() ? header.names_offset + names.size() : first + programs.size());
+  header.file_bytes = static_cast<uint32_t>(programs.empty() ? header.names_offset + names.size()
+                                                             : first + programs.size());
 
   std::string front;
   AppendRow(&front, header);

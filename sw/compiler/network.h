@@ -31,10 +31,10 @@ struct NetworkTensor {
 /// One step: a program, or an operator of the host.
 struct NetworkStep {
   bool on_host = false;
-  uint32_t program = 0;                 ///< position in Network::programs
-  npu_host_kind kind = NPU_HOST_COPY;   ///< of the host's, as all that follows
-  uint32_t operator_index = 0;          ///< position in the model file; of a copy that of its reader
-  std::string name;                     ///< operator type, such as QUANTIZE; COPY for a copy
+  uint32_t program = 0;                ///< position in Network::programs
+  npu_host_kind kind = NPU_HOST_COPY;  ///< of the host's, as all that follows
+  uint32_t operator_index = 0;         ///< position in the model file; of a copy that of its reader
+  std::string name;                    ///< operator type, such as QUANTIZE; COPY for a copy
   std::vector<uint32_t> inputs, outputs;  ///< positions in Network::tensors
   friend bool operator==(const NetworkStep&, const NetworkStep&) = default;
 };

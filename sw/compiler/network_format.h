@@ -92,15 +92,15 @@ typedef struct npu_network_tensor {
 } npu_network_tensor; /* 64 bytes */
 
 typedef struct npu_network_step {
-  uint32_t place;                             /*  0: enum npu_step_place */
-  uint32_t kind;                              /*  4 */
-  uint32_t operator_index;                    /*  8: position in the model file, of the host's */
-  uint32_t name;                              /* 12: operator type, such as QUANTIZE */
-  uint32_t input_count;                       /* 16: of the host's: first operands */
-  uint32_t output_count;                      /* 20: operands after the inputs */
+  uint32_t place;                              /*  0: enum npu_step_place */
+  uint32_t kind;                               /*  4 */
+  uint32_t operator_index;                     /*  8: position in the model file, of the host's */
+  uint32_t name;                               /* 12: operator type, such as QUANTIZE */
+  uint32_t input_count;                        /* 16: of the host's: first operands */
+  uint32_t output_count;                       /* 20: operands after the inputs */
   uint32_t operands[NPU_NETWORK_MAX_OPERANDS]; /* 24: rows of the tensor table; unused ones are 0 */
-  uint32_t options[NPU_NETWORK_MAX_OPTIONS];  /* 40: all 0 so far */
-} npu_network_step;                           /* 64 bytes */
+  uint32_t options[NPU_NETWORK_MAX_OPTIONS];   /* 40: all 0 so far */
+} npu_network_step;                            /* 64 bytes */
 
 typedef struct npu_network_program {
   uint32_t offset;        /*  0: of the program in the file, a multiple of NPU_NETWORK_PAGE */

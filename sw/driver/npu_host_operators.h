@@ -36,8 +36,8 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
 void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
                            const struct npu_host_operand* outputs);
 
-/// round(value / scale) + zero_point, halves away from zero, limited to least..most. The quotient is
-/// rounded to float32 before; what is beyond int32 saturates, and NaN counts as 0.
+/// round(value / scale) + zero_point, halves away from zero, limited to least..most. The quotient
+/// is rounded to float32 before; what is beyond int32 saturates, and NaN counts as 0.
 int32_t npu_quantize(float value, float scale, int32_t zero_point, int32_t least, int32_t most);
 
 #ifdef __cplusplus

@@ -103,10 +103,10 @@ static int steps_are_good(struct view file) {
     for (uint32_t option = 0; option < NPU_NETWORK_MAX_OPTIONS; ++option) {
       if (step->options[option] != 0) return 0;
     }
-    if (step->place == NPU_STEP_HOST ? !host_step_is_good(file, step)
-                                     : step->place != NPU_STEP_PROGRAM ||
-                                           step->kind >= file.header->program_count ||
-                                           step->input_count != 0 || step->output_count != 0) {
+    if (step->place == NPU_STEP_HOST
+            ? !host_step_is_good(file, step)
+            : step->place != NPU_STEP_PROGRAM || step->kind >= file.header->program_count ||
+                  step->input_count != 0 || step->output_count != 0) {
       return 0;
     }
   }
@@ -194,10 +194,9 @@ static enum npu_result start_job(struct npu_network_run* run, uint32_t number) {
   const npu_network_program* row = &programs_of(file)[number];
   const void* bytes = file.bytes + row->offset;
   const struct npu_program program = {bytes, (const npu_program_header*)bytes};
-  const struct npu_buffers buffers = {
-      part_of(run->memory.file, row->offset), run->memory.scratch,
-      part_of(run->memory.arena, row->input_offset),
-      part_of(run->memory.arena, row->output_offset)};
+  const struct npu_buffers buffers = {part_of(run->memory.file, row->offset), run->memory.scratch,
+                                      part_of(run->memory.arena, row->input_offset),
+                                      part_of(run->memory.arena, row->output_offset)};
   return npu_submit(run->device, &program, &buffers, run->mode);
 }
 
@@ -241,8 +240,7 @@ enum npu_result npu_network_begin(struct npu_network_run* run, struct npu_device
   if (device->job_started != 0) return NPU_BUSY;
   if (header->arena_bytes != 0 && memory->arena_view == NULL) return NPU_BAD_ARGUMENT;
   if (memory->file.bytes < header->file_bytes || memory->arena.bytes < header->arena_bytes ||
-      memory->scratch.bytes < header->scratch_bytes ||
-      (uintptr_t)memory->arena_view % 8 != 0) {
+      memory->scratch.bytes < header->scratch_bytes || (uintptr_t)memory->arena_view % 8 != 0) {
     return NPU_BUFFER_TOO_SMALL;
   }
   run->device = device;

@@ -80,8 +80,7 @@ const char* npu_network_name(const struct npu_network* network, uint32_t offset)
 /// has seen the end of the last job), or what npu_submit() returns.
 enum npu_result npu_network_begin(struct npu_network_run* run, struct npu_device* device,
                                   const struct npu_network* network,
-                                  const struct npu_network_memory* memory,
-                                  enum npu_wait_mode mode);
+                                  const struct npu_network_memory* memory, enum npu_wait_mode mode);
 
 /// Goes on after npu_wait() has seen the end of a job: up to the start of the next one. Nothing is
 /// left to do when run->waiting is 0 then. Returns NPU_OK, or what npu_submit() returns.

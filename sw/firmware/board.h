@@ -42,8 +42,8 @@ enum board_action {
 
 /// One step, and how it went.
 struct board_step {
-  uint32_t action;             ///< enum board_action
-  uint32_t timeout;            ///< cycles of the wait or the reset
+  uint32_t action;            ///< enum board_action
+  uint32_t timeout;           ///< cycles of the wait or the reset
   struct board_region arena;  ///< of a run: its inputs and outputs, where the network has them
 
   // Written by the firmware.
@@ -56,7 +56,7 @@ struct board_step {
 
 /// What the host wants done, and how it went. The host fills the first part before reset.
 struct board_mailbox {
-  uint32_t magic;  ///< BOARD_MAILBOX_MAGIC
+  uint32_t magic;               ///< BOARD_MAILBOX_MAGIC
   struct board_region network;  ///< the file
   struct board_region scratch;
   struct board_step steps[BOARD_MOST_STEPS];  ///< done in order, whatever their results

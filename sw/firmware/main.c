@@ -89,9 +89,9 @@ static enum npu_result wait_for_run(struct board_step* step) {
 
 static enum npu_result run_network(const struct npu_network* network, struct board_step* step,
                                    enum npu_wait_mode mode) {
-  const struct npu_network_memory memory = {
-      buffer_of(mailbox()->network), buffer_of(mailbox()->scratch), buffer_of(step->arena),
-      (void*)step->arena.address};
+  const struct npu_network_memory memory = {buffer_of(mailbox()->network),
+                                            buffer_of(mailbox()->scratch), buffer_of(step->arena),
+                                            (void*)step->arena.address};
   const enum npu_result result = npu_network_begin(&run, &device, network, &memory, mode);
   return result == NPU_OK ? wait_for_run(step) : result;
 }

@@ -46,7 +46,8 @@ Status CheckOtherFormats(std::string_view text, const std::string& path) {
     return refuse("the file is compressed by gzip", "unpack it and give the .tflite file in it");
   }
   if (text.starts_with("NPUN") || text.starts_with("NPUP")) {
-    return refuse("the file is a compiled network of npugen", "npugen run takes it; give the model");
+    return refuse("the file is a compiled network of npugen",
+                  "npugen run takes it; give the model");
   }
   if (text.starts_with("<!DOCTYPE") || text.starts_with("<html")) {
     return refuse("the file is a web page, not a model", "download the file itself");

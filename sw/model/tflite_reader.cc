@@ -31,7 +31,7 @@ constexpr size_t kSmallestFile = 8;  // root offset, identifier
 constexpr uint64_t kLargestFile = std::numeric_limits<int32_t>::max();
 constexpr uint32_t kMostDimensions = 8;
 constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
-constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at least, for Charge
+constexpr uint64_t kBytesPerEntry = 32;     // what a tensor or operator costs at least, for Charge
 constexpr size_t kMostDiagnostics = 20000;  // before those of a kind become one
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
@@ -542,8 +542,7 @@ class Reader {
     FoldIntegers(graph);
     if (!file_.ok()) return false;
     for (const auto& [position, reason] : ConvertUint8(graph)) {
-      Report(DiagnosticCode::kOperatorType,
-             fmt::format("{}: {}", OperatorText(position), reason));
+      Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", OperatorText(position), reason));
     }
     return diagnostics_.empty();
   }

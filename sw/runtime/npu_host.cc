@@ -251,9 +251,10 @@ Result<PlacedNetwork> NpuHost::Place(const Network& network) {
   PlacedNetwork placed;
   placed.network = network;
   const std::vector<uint8_t> file = WriteNetwork(network);
-  const std::pair<npu_buffer*, uint64_t> parts[] = {{&placed.memory.file, file.size()},
-                                                    {&placed.memory.scratch, network.scratch_bytes()},
-                                                    {&placed.memory.arena, network.arena_bytes}};
+  const std::pair<npu_buffer*, uint64_t> parts[] = {
+      {&placed.memory.file, file.size()},
+      {&placed.memory.scratch, network.scratch_bytes()},
+      {&placed.memory.arena, network.arena_bytes}};
   for (const auto& [buffer, bytes] : parts) {
     Result<npu_buffer> allocated = Allocate(bytes);
     if (!allocated) return allocated.errors();
@@ -301,9 +302,8 @@ Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
     BeginJob(options);
   };
   before_job();
-  npu_result result =
-      npu_network_begin(&run, &device_, &placed.checked, &placed.memory,
-                        options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
+  npu_result result = npu_network_begin(&run, &device_, &placed.checked, &placed.memory,
+                                        options.poll ? NPU_WAIT_POLL : NPU_WAIT_INTERRUPT);
   while (result == NPU_OK && run.waiting != 0) {
     const uint32_t number = network.steps[run.next_step - 1].program;
     const NetworkProgram& p = network.programs[number];
@@ -334,8 +334,7 @@ Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
 
 std::vector<uint8_t> NpuHost::ReadTensor(const PlacedNetwork& placed,
                                          const NetworkTensor& tensor) const {
-  const std::span<uint8_t> bytes =
-      Bytes(placed.memory.arena).subspan(tensor.offset, tensor.bytes);
+  const std::span<uint8_t> bytes = Bytes(placed.memory.arena).subspan(tensor.offset, tensor.bytes);
   return {bytes.begin(), bytes.end()};
 }
 

@@ -8,8 +8,12 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 
 #include "generator/config/load.h"
+#include "sw/compiler/compile_network.h"
+#include "sw/driver/npu_host_operators.h"
+#include "sw/driver/npu_network.h"
 #include "sw/stream/stream_check.h"
 #include "tests/support/files.h"
 #include "verif/functional/functional_model.h"
@@ -171,6 +175,99 @@ std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig&
                                          fmt::format("turn {}, model {}: ", turn, m));
     if (!problem.empty()) return problem;
     token = program.cache_token;
+  }
+  return "";
+}
+
+std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuConfig& config,
+                                             const std::vector<std::vector<uint8_t>>& inputs,
+                                             std::string* error) {
+  // The host's steps read the rows of the file.
+  const std::vector<uint8_t> file = WriteNetwork(network);
+  std::vector<uint64_t> aligned(file.size() / 8 + 1);
+  std::memcpy(aligned.data(), file.data(), file.size());
+  npu_device device = {};
+  device.config_hash = config.hash;
+  npu_network checked = {};
+  if (npu_network_check(&device, aligned.data(), static_cast<uint32_t>(file.size()), &checked) !=
+      NPU_OK) {
+    *error = "the driver refuses the file";
+    return {};
+  }
+  std::vector<uint64_t> arena_words(network.arena_bytes / 8 + 1, 0x5a5a5a5a5a5a5a5a);
+  const std::span<uint8_t> arena(reinterpret_cast<uint8_t*>(arena_words.data()),
+                                 network.arena_bytes);
+  std::vector<std::vector<uint8_t>> tensors;
+  const auto keep = [&](int32_t number, std::span<const uint8_t> bytes) {
+    if (tensors.size() <= static_cast<size_t>(number)) tensors.resize(number + 1);
+    tensors[number] = {bytes.begin(), bytes.end()};
+  };
+  for (size_t i = 0; i < network.input_count; ++i) {
+    std::copy(inputs[i].begin(), inputs[i].end(), arena.begin() + network.tensors[i].offset);
+  }
+  FunctionalModel npu(config);
+  npu.Poison(1);
+  uint64_t token = 0;
+  for (size_t s = 0; s < network.steps.size(); ++s) {
+    const NetworkStep& step = network.steps[s];
+    if (step.on_host) {
+      const npu_network_step& row = npu_network_steps(&checked)[s];
+      npu_host_operand operands[NPU_NETWORK_MAX_OPERANDS];
+      for (uint32_t i = 0; i < row.input_count + row.output_count; ++i) {
+        const npu_network_tensor* tensor = &npu_network_tensors(&checked)[row.operands[i]];
+        operands[i] = {tensor, arena.data() + tensor->offset};
+      }
+      npu_host_operator_run(row.kind, operands, operands + row.input_count);
+      for (const uint32_t output : step.outputs) {
+        const NetworkTensor& tensor = network.tensors[output];
+        keep(tensor.tensor, arena.subspan(tensor.offset, tensor.bytes));
+      }
+      continue;
+    }
+    const NetworkProgram& p = network.programs[step.program];
+    std::vector<uint8_t> image = p.program.image, scratch(p.program.scratch_bytes, 0xa5);
+    const bool warm = p.program.cache_token != 0 && p.program.cache_token == token;
+    const std::array<FunctionalWindow, kWindowCount> windows = {
+        FunctionalWindow{image, 0x1000, true, false},
+        FunctionalWindow{scratch, 0x10000000, true, true},
+        FunctionalWindow{arena.subspan(p.input_offset, p.program.input_bytes), 0x20000000, true,
+                         false},
+        FunctionalWindow{arena.subspan(p.output_offset, p.program.output_bytes), 0x30000000, true,
+                         true}};
+    const FunctionalJobResult result =
+        npu.Run(windows, warm ? p.program.warm_offset : p.program.cold_offset);
+    if (!result.ok()) {
+      *error = fmt::format("step {}: {}", s, result.detail);
+      return {};
+    }
+    token = p.program.cache_token;
+    for (const ProgramTensor& tensor : p.program.kept) {
+      keep(tensor.tensor, std::span(scratch).subspan(tensor.offset, tensor.bytes));
+    }
+    for (const ProgramTensor& tensor : p.program.outputs) {
+      keep(tensor.tensor, arena.subspan(p.output_offset + tensor.offset, tensor.bytes));
+    }
+  }
+  return tensors;
+}
+
+std::string CheckNetwork(const Model& model, const NpuConfig& config,
+                         const std::vector<std::vector<uint8_t>>& inputs) {
+  const Result<TensorBytes> expected = GoldenModel(model).Run(inputs);
+  if (!expected) return "golden: " + ErrorText(expected.errors());
+  for (const bool keep_tensors : {true, false}) {
+    const Result<Network> network = CompileNetwork(
+        model, config, CompileOptions{.keep_tensors = keep_tensors, .host_operators = true});
+    if (!network) return "compile: " + ErrorText(network.errors());
+    std::string error;
+    TensorBytes actual = RunNetwork(*network, config, inputs, &error);
+    if (!error.empty()) return error;
+    actual.resize(model.tensors.size());
+    const Comparison comparison = CompareTensors(model, *expected, actual);
+    if (!comparison.equal()) return DescribeMismatch(*comparison.first);
+    for (const int32_t output : model.outputs) {
+      if (actual[output].empty()) return fmt::format("output {} was not computed", output);
+    }
   }
   return "";
 }

@@ -9,6 +9,7 @@
 
 #include "generator/config/npu_config.h"
 #include "sw/compiler/compiler.h"
+#include "sw/compiler/network.h"
 #include "sw/model/model.h"
 
 namespace npugen::testing {
@@ -50,6 +51,17 @@ std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig&
 std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig& config,
                                              const std::vector<std::vector<uint8_t>>& inputs,
                                              std::string* error);
+
+/// Runs a network, its programs on the functional model and the host's operators by the C runtime,
+/// from cold. The bytes of every tensor that was computed, by number; empty with `error` set.
+std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuConfig& config,
+                                             const std::vector<std::vector<uint8_t>>& inputs,
+                                             std::string* error);
+
+/// Compiles a network with all tensors kept and compares a run with the golden model. Returns a
+/// text that says what is wrong, or an empty one.
+std::string CheckNetwork(const Model& model, const NpuConfig& config,
+                         const std::vector<std::vector<uint8_t>>& inputs);
 
 /// All errors as text.
 std::string ErrorText(const Diagnostics& errors);

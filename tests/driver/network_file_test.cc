@@ -30,8 +30,8 @@ Network MakeNetwork() {
   const auto tensor = [](int32_t number, TensorType type, int32_t elements, uint32_t offset) {
     const bool is_float = type == TensorType::kFloat32;
     const auto bytes = static_cast<uint32_t>(elements) * (is_float ? 4 : 1);
-    return NetworkTensor{number, "t",           type,   is_float ? 0.0f : 0.5f,
-                         is_float ? 0 : -3, {1, elements}, offset, bytes};
+    return NetworkTensor{number,        "t",    type, is_float ? 0.0f : 0.5f, is_float ? 0 : -3,
+                         {1, elements}, offset, bytes};
   };
   network.tensors = {tensor(0, TensorType::kFloat32, 64, 2 * kWindow),
                      tensor(3, TensorType::kFloat32, 10, 2 * kWindow + 256),
@@ -242,7 +242,8 @@ TEST_F(NetworkTest, MutatedFilesAreRefusedOrWhole) {
     for (uint64_t changes = 1 + random() % 3; changes > 0; --changes) {
       const size_t tables = header().names_offset + header().names_bytes;
       const size_t at = random() % 4 == 0 ? random() % file.size() : random() % tables;
-      file[at] = static_cast<uint8_t>(random() % 2 == 0 ? random() : file[at] ^ (1u << random() % 8));
+      file[at] =
+          static_cast<uint8_t>(random() % 2 == 0 ? random() : file[at] ^ (1u << random() % 8));
     }
     if (random() % 50 == 0) file.resize(random() % (2 * good.size()));
     Load(file);
@@ -377,9 +378,13 @@ TEST(HostOperators, QuantizeRoundsHalvesAwayFromZero) {
   EXPECT_EQ(npu_quantize(1e30f, 1, 0, -128, 127), 127);
   EXPECT_EQ(npu_quantize(-1e30f, 1, 0, -128, 127), -128);
   std::mt19937_64 random(1);
-  const float limits[] = {0.0f, -0.0f, 8388607.5f, 8388608.0f, 16777216.0f, 2147483520.0f,
-                          2147483648.0f, -2147483648.0f, 4294967296.0f, 1e-40f, 1e38f,
-                          INFINITY, -INFINITY, NAN};
+  const float limits[] = {0.0f,          -0.0f,
+                          8388607.5f,    8388608.0f,
+                          16777216.0f,   2147483520.0f,
+                          2147483648.0f, -2147483648.0f,
+                          4294967296.0f, 1e-40f,
+                          1e38f,         INFINITY,
+                          -INFINITY,     NAN};
   for (const float value : limits) {
     for (const float scale : {1.0f, 0.5f, 3e-5f, 1e-38f, 1e30f}) {
       for (const int32_t zero_point : {-32768, -128, 0, 3, 255, 32767}) {

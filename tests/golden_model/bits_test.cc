@@ -215,7 +215,9 @@ TEST(BitsTest, DifferencesAreFoundAtTheirCode) {
   ASSERT_TRUE(comparison.first.has_value());
   EXPECT_EQ(comparison.first->position, (std::vector<int32_t>{0, 2, 1, 2}));
   EXPECT_EQ(comparison.first->element, 17);
-  EXPECT_EQ(comparison.first->expected ^ comparison.first->actual, 2);
+  EXPECT_EQ(static_cast<int32_t>(comparison.first->expected) ^
+                static_cast<int32_t>(comparison.first->actual),
+            2);
   EXPECT_EQ(comparison.first->differing, 1);
   EXPECT_EQ(comparison.first->elements, 18);
   EXPECT_EQ(comparison.elements, 6 + 66 + 18);

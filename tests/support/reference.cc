@@ -47,6 +47,7 @@ constexpr ReferenceFamily kFamilies[] = {{"conv_2d", 21},
                                          {"abs", 3},
                                          {"rsqrt", 3},
                                          {"quantize", 9},
+                                         {"dequantize", 2, true},
                                          {"concatenation", 4},
                                          {"pad", 4},
                                          {"padv2", 4},
@@ -116,7 +117,7 @@ std::vector<std::vector<uint8_t>> Cut(const std::vector<uint8_t>& bytes, const j
 std::span<const ReferenceFamily> RequiredFamilies() { return kFamilies; }
 
 bool MayBeRefused(const std::string& family) {
-  for (const char* name : {"dequantize", "log_softmax", "l2_normalization", "gather"}) {
+  for (const char* name : {"log_softmax", "l2_normalization", "gather"}) {
     if (family == name) return true;
   }
   return family.ends_with("_16") || family.ends_with("_16x8");

@@ -34,6 +34,7 @@ struct ReferenceModel {
 struct ReferenceFamily {
   const char* name;
   int cases;
+  bool on_host = false;  ///< its operators only run on the host
   friend std::ostream& operator<<(std::ostream& out, const ReferenceFamily& family) {
     return out << family.name;
   }

@@ -346,7 +346,9 @@ class FirmwareTest : public ::testing::Test {
     return region;
   }
   /// Where the image of a job is.
-  uint32_t Input(const board_step& step) { return step.arena.address + network_.inputs()[0].offset; }
+  uint32_t Input(const board_step& step) {
+    return step.arena.address + network_.inputs()[0].offset;
+  }
   /// Another step; jobs have an arena with an image and an output of their own.
   board_step& Add(board_action action, uint64_t timeout = kMostCycles) {
     board_step& step = box().steps[steps_];

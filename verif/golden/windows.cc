@@ -40,8 +40,8 @@ void Pool(const Node& node, bool average, const ActivationRange& range, const in
         int8_t* target = out + ((n * out_h + y) * out_w + x) * depth;
         for (int64_t c = 0; c < depth; ++c) {
           int64_t value = values[c];
-          // The mean over the cells inside of the image, halves away from zero; of uint8, whose sums
-          // are not negative, halves up.
+          // The mean over the cells inside of the image, halves away from zero; of uint8, whose
+          // sums are not negative, halves up.
           if (average && node.op.from_uint8) {
             value = (value + 128 * count + count / 2) / count - 128;
           } else if (average) {

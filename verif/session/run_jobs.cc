@@ -112,8 +112,8 @@ std::vector<uint8_t> RandomInput(const Network& network, const NetworkTensor& te
   for (size_t i = 0; i + 4 <= bytes.size(); i += 4) {
     uint32_t draw = 0;
     std::memcpy(&draw, random.data() + i, 4);
-    const float value =
-        static_cast<float>((low + (high - low) * (draw / 4294967296.0)) * static_cast<double>(scale));
+    const float value = static_cast<float>((low + (high - low) * (draw / 4294967296.0)) *
+                                           static_cast<double>(scale));
     std::memcpy(bytes.data() + i, &value, 4);
   }
   return bytes;

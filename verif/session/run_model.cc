@@ -98,8 +98,9 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   report.config_hash = config.hash;
   report.model = model.name;
   NpuHost::JobOptions job_options;
-  job_options.timeout_cycles =
-      options.timeout_cycles != 0 ? options.timeout_cycles : TimeoutCycles(config, compiled.plain.macs());
+  job_options.timeout_cycles = options.timeout_cycles != 0
+                                   ? options.timeout_cycles
+                                   : TimeoutCycles(config, compiled.plain.macs());
   std::string what;
   job_options.progress = [&](uint64_t cycles) {
     progress(fmt::format("{}: {:.1f} M cycles", what, static_cast<double>(cycles) / 1e6));
@@ -111,8 +112,8 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
     if (!placed) return placed.errors();
     Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
     if (!job) return job.errors();
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
-                                          options.dump_folder, &report);
+    const Status compared =
+        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
 
@@ -138,8 +139,8 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
     AddRun(config, compiled.plain, *job, &report);
     seconds += job->seconds();
     cycles += job->simulated_cycles();
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
-                                          options.dump_folder, &report);
+    const Status compared =
+        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
   if (compiled.plain.cache_token() != 0 && !report.cached) {
@@ -147,8 +148,8 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
     Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
     if (!job) return job.errors();
     report.cached = CostOf(config, compiled.plain, *job);
-    const Status compared = AddComparison(model, *golden, CollectTensors(model, *job),
-                                          options.dump_folder, &report);
+    const Status compared =
+        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
     if (!compared) return compared.errors();
   }
   report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;

@@ -170,7 +170,8 @@ std::string FormatSteps(const RunReport& report) {
     const StepReport& step = report.steps[i];
     text += fmt::format("step {}: ", i + 1);
     if (step.on_host) {
-      text += fmt::format("host, operator {} {}, {} elements\n", step.index, step.op, step.elements);
+      text +=
+          fmt::format("host, operator {} {}, {} elements\n", step.index, step.op, step.elements);
       continue;
     }
     const double share =

@@ -51,10 +51,10 @@ struct RunReport {
   std::string model;
   std::vector<LayerReport> layers;  ///< of all segments
   std::vector<StepReport> steps;    ///< in the order in which they run
-  CauseCycles other = {};   ///< cycles of the last run that belong to no layer
-  CauseCycles causes = {};  ///< all cycles of the last run
-  uint64_t cycles = 0;      ///< of the last measured run, doorbell to interrupt
-  InferenceCost cold;       ///< a job that loads everything from memory: the first measured run
+  CauseCycles other = {};           ///< cycles of the last run that belong to no layer
+  CauseCycles causes = {};          ///< all cycles of the last run
+  uint64_t cycles = 0;              ///< of the last measured run, doorbell to interrupt
+  InferenceCost cold;  ///< a job that loads everything from memory: the first measured run
   std::optional<InferenceCost> cached;  ///< a run that finds cached parameters, if there are any
   uint32_t repetitions = 0;             ///< measured runs
   bool estimated = false;               ///< by the performance model; nothing was run or checked

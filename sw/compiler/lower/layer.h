@@ -119,8 +119,8 @@ struct Layer {
   int64_t k0_count = 1, k1_count = 1, k2_count = 1;
   /// MATMUL: slices are cut from all kernel rows strung together, not from each row (run_bytes).
   bool gather = false;
-  /// MATMUL and WINDOW: weights of 9 bits are sums of so many of 8, which take turns in k1; its step
-  /// is then 0.
+  /// MATMUL and WINDOW: weights of 9 bits are sums of so many of 8, which take turns in k1; its
+  /// step is then 0.
   int64_t parts = 1;
   WindowShape window;
   int64_t group_channels = 1;

@@ -148,18 +148,18 @@ std::optional<ParameterRecord> AverageRecord(int64_t count) {
                          31 - s};
 }
 
-/// Of uint8 networks: halves round up, since sums of uint8 values are positive. With values times
-/// kUint8Weight and half of that as bias no sum is nearer to a half than 1 / (2 count), which is
-/// more than the requantization's roundings come to.
+/// Of uint8 networks: halves round up, since sums of uint8 values are positive. Sums are taken
+/// kUint8Weight times; of even counts half of that is added. So no quotient is nearer to a half
+/// than 1 / (2 count), which is more than the requantization's roundings come to.
 constexpr int8_t kUint8Weight = 64;
 constexpr int64_t kUint8Shift = 128;
 std::optional<ParameterRecord> Uint8AverageRecord(int64_t count) {
   if (count >= int64_t{1} << 16) return std::nullopt;
   const QuantizedMultiplier factor =
       QuantizeMultiplier(1.0 / static_cast<double>(kUint8Weight * count));
-  return ParameterRecord{
-      static_cast<int32_t>(kUint8Weight * kUint8Shift * count + kUint8Weight / 2),
-      factor.multiplier, factor.shift};
+  return ParameterRecord{static_cast<int32_t>(kUint8Weight * kUint8Shift * count +
+                                              (count % 2 == 0 ? kUint8Weight / 2 : 0)),
+                         factor.multiplier, factor.shift};
 }
 
 /// A stretch of output positions whose windows have `taps` rows (or columns) inside the input.
@@ -504,8 +504,7 @@ LowerResult LowerArg(LoweringContext& context, int32_t op, bool minimum) {
   g.out_c = 4;  // the bytes of an int32
   const bool wide = context.tensor(node.outputs[0]).type == TensorType::kInt64;
   const int64_t count = g.out_h;
-  const int32_t indices =
-      wide ? context.NewStorage(4 * count) : context.StorageOf(node.outputs[0]);
+  const int32_t indices = wide ? context.NewStorage(4 * count) : context.StorageOf(node.outputs[0]);
   layer.output = indices;
   context.lowered.layers.push_back(std::move(layer));
   if (!wide) return std::nullopt;

@@ -26,9 +26,9 @@ void CheckDequantize(Checker& check) {
   check.NotConstant(check.op.inputs[0], "input");
   check.NotConstant(check.op.outputs[0], "output");
   if (input.scales.size() != 1) {
-    check.Refuse(DiagnosticCode::kOperatorQuantization,
-                 fmt::format("input {} has {} scales, not one", check.InputText(0),
-                             input.scales.size()));
+    check.Refuse(
+        DiagnosticCode::kOperatorQuantization,
+        fmt::format("input {} has {} scales, not one", check.InputText(0), input.scales.size()));
   }
   check.OutputShape(input.shape);
 }

@@ -69,8 +69,7 @@ void ReadBatchMatMul(OptionReader& reader) {
 void Filter(Checker& check, int32_t channel_dimension, bool packed = true) {
   const Tensor& filter = check.Input(1);
   const bool wide = check.op.from_uint8 && filter.type == TensorType::kInt16;
-  if (filter.type != TensorType::kInt8 && !wide &&
-      !(packed && filter.type == TensorType::kInt4)) {
+  if (filter.type != TensorType::kInt8 && !wide && !(packed && filter.type == TensorType::kInt4)) {
     check.Refuse(
         DiagnosticCode::kOperatorType,
         fmt::format("filter {} is not INT8{}", check.InputText(1), packed ? " or INT4" : ""));

@@ -331,7 +331,8 @@ Folded FoldReduceProd(const Fold& fold) {
   if (AxisOf(fold.inputs[1].values[0], 1) != 0) return std::nullopt;
   int64_t product = 1;
   for (const int64_t value : fold.inputs[0].values) product = *Times(product, value);
-  const bool keep = fold.op.options.Scalar<uint8_t>(tflite::ReducerField::kKeepDims, 0, "an option");
+  const bool keep =
+      fold.op.options.Scalar<uint8_t>(tflite::ReducerField::kKeepDims, 0, "an option");
   return Values{keep ? Shape{1} : Shape{}, {product}};
 }
 
@@ -364,8 +365,8 @@ Folded FoldFill(const Fold& fold) {
     shape.push_back(static_cast<int32_t>(size));
   }
   if (shape.size() > 8 || Count(shape) > kMostElements) return std::nullopt;
-  return Values{shape, std::vector<int64_t>(static_cast<size_t>(Count(shape)),
-                                            fold.inputs[1].values[0])};
+  return Values{shape,
+                std::vector<int64_t>(static_cast<size_t>(Count(shape)), fold.inputs[1].values[0])};
 }
 
 struct FoldRow {

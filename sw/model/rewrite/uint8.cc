@@ -12,24 +12,40 @@ namespace {
 
 /// Operators on uint8 that give, shifted by 128, what the int8 kernels give on shifted values:
 /// exactly, or by the rules that from_uint8 stands for.
-const std::set<std::string, std::less<>> kConverted = {
-    "CONV_2D",        "DEPTHWISE_CONV_2D",
-    "FULLY_CONNECTED", "TRANSPOSE_CONV",
-    "ADD",            "MAX_POOL_2D",
-    "AVERAGE_POOL_2D", "MEAN",
-    "SOFTMAX",        "LOGISTIC",
-    "TANH",           "MAXIMUM",
-    "MINIMUM",        "ARG_MAX",
-    "ARG_MIN",        "REDUCE_MAX",
-    "REDUCE_MIN",     "PAD",
-    "PADV2",          "MIRROR_PAD",
-    "CONCATENATION",  "SLICE",
-    "STRIDED_SLICE",  "SPLIT",
-    "SPLIT_V",        "PACK",
-    "UNPACK",         "TRANSPOSE",
-    "REVERSE_V2",     "SPACE_TO_DEPTH",
-    "DEPTH_TO_SPACE", "SPACE_TO_BATCH_ND",
-    "BATCH_TO_SPACE_ND", "RESIZE_NEAREST_NEIGHBOR"};
+const std::set<std::string, std::less<>> kConverted = {"CONV_2D",
+                                                       "DEPTHWISE_CONV_2D",
+                                                       "FULLY_CONNECTED",
+                                                       "TRANSPOSE_CONV",
+                                                       "ADD",
+                                                       "MAX_POOL_2D",
+                                                       "AVERAGE_POOL_2D",
+                                                       "MEAN",
+                                                       "SOFTMAX",
+                                                       "LOGISTIC",
+                                                       "TANH",
+                                                       "MAXIMUM",
+                                                       "MINIMUM",
+                                                       "ARG_MAX",
+                                                       "ARG_MIN",
+                                                       "REDUCE_MAX",
+                                                       "REDUCE_MIN",
+                                                       "PAD",
+                                                       "PADV2",
+                                                       "MIRROR_PAD",
+                                                       "CONCATENATION",
+                                                       "SLICE",
+                                                       "STRIDED_SLICE",
+                                                       "SPLIT",
+                                                       "SPLIT_V",
+                                                       "PACK",
+                                                       "UNPACK",
+                                                       "TRANSPOSE",
+                                                       "REVERSE_V2",
+                                                       "SPACE_TO_DEPTH",
+                                                       "DEPTH_TO_SPACE",
+                                                       "SPACE_TO_BATCH_ND",
+                                                       "BATCH_TO_SPACE_ND",
+                                                       "RESIZE_NEAREST_NEIGHBOR"};
 
 /// Those that pass values on or change their type: no reason to convert, but converted with others.
 const std::set<std::string, std::less<>> kNeutral = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE",
@@ -55,6 +71,7 @@ class Converter {
       if (!TouchesUint8(op)) continue;
       if (kConverted.contains(op.name)) {
         any = true;
+        if (TouchesInt8(op)) refused.emplace_back(i, "has operands of UINT8 and of INT8");
       } else if (!kNeutral.contains(op.name)) {
         refused.emplace_back(i, "computes on UINT8, and has no int8 form that gives the same");
       }
@@ -90,6 +107,14 @@ class Converter {
     };
     return std::any_of(op.inputs.begin(), op.inputs.end(), uint8) ||
            std::any_of(op.outputs.begin(), op.outputs.end(), uint8);
+  }
+
+  bool TouchesInt8(const RawOperator& op) const {
+    const auto int8 = [&](int32_t tensor) {
+      return tensor >= 0 && model_.tensors[tensor].type == TensorType::kInt8;
+    };
+    return std::any_of(op.inputs.begin(), op.inputs.end(), int8) ||
+           std::any_of(op.outputs.begin(), op.outputs.end(), int8);
   }
 
   int32_t Append(Tensor tensor) {
