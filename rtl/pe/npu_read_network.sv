@@ -1,6 +1,6 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them out of another
+// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them from another
 // bank's word. Combinational.
 //
 // Synthesis takes each byte column out of one of the two words and turns the bytes: a third of the

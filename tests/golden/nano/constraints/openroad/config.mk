@@ -10,6 +10,7 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_isa_pkg.sv \
   $(NPU_HOME)/rtl/npu_argmax.sv \
   $(NPU_HOME)/rtl/npu_axi_read_mux.sv \
+  $(NPU_HOME)/rtl/npu_bank_map.sv \
   $(NPU_HOME)/rtl/npu_barriers.sv \
   $(NPU_HOME)/rtl/npu_booth.sv \
   $(NPU_HOME)/rtl/npu_clock_gate.sv \
@@ -22,13 +23,20 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_dma_realign.sv \
   $(NPU_HOME)/rtl/npu_dma_runs.sv \
   $(NPU_HOME)/rtl/npu_dot_lane.sv \
+  $(NPU_HOME)/rtl/npu_dot_products.sv \
   $(NPU_HOME)/rtl/npu_dot_tile.sv \
   $(NPU_HOME)/rtl/npu_drain.sv \
   $(NPU_HOME)/rtl/npu_engine_queue.sv \
   $(NPU_HOME)/rtl/npu_epochs.sv \
   $(NPU_HOME)/rtl/npu_fetch.sv \
+  $(NPU_HOME)/rtl/npu_fetch_ahead.sv \
+  $(NPU_HOME)/rtl/npu_fetch_field.sv \
+  $(NPU_HOME)/rtl/npu_fetch_loops.sv \
+  $(NPU_HOME)/rtl/npu_fetch_places.sv \
+  $(NPU_HOME)/rtl/npu_fetch_queue.sv \
   $(NPU_HOME)/rtl/npu_fetch_walker.sv \
   $(NPU_HOME)/rtl/npu_fifo.sv \
+  $(NPU_HOME)/rtl/npu_full_adder.sv \
   $(NPU_HOME)/rtl/npu_host_port.sv \
   $(NPU_HOME)/rtl/npu_job.sv \
   $(NPU_HOME)/rtl/npu_load.sv \
@@ -49,6 +57,7 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_ram_1r1w.sv \
   $(NPU_HOME)/rtl/npu_ram_1rw.sv \
   $(NPU_HOME)/rtl/npu_ram_fifo.sv \
+  $(NPU_HOME)/rtl/npu_read_network.sv \
   $(NPU_HOME)/rtl/npu_regs.sv \
   $(NPU_HOME)/rtl/npu_requantize.sv \
   $(NPU_HOME)/rtl/npu_result_chunk.sv \
@@ -68,7 +77,8 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_waits.sv \
   $(NPU_HOME)/rtl/npu_watchdog.sv \
   $(NPU_HOME)/rtl/npu_weight_loader.sv \
-  $(NPU_HOME)/rtl/npu_windows.sv
+  $(NPU_HOME)/rtl/npu_windows.sv \
+  $(NPU_HOME)/rtl/npu_write_buffer.sv
 export VERILOG_INCLUDE_DIRS = $(NPU_HOME)/rtl
 export VERILOG_DEFINES = -DSYNTHESIS
 export SDC_FILE = $(NPU_HOME)/constraints/npu.sdc
