@@ -6,7 +6,7 @@
 // Binary: slots and weights are bits of value +1 and -1, and only bytes with valid_i count.
 //
 //@ endif
-// With two stages the products are taken in the cycle of fire_i, and sum_i is added in the next one.
+// With two stages products are taken in the cycle of fire_i, and sum_i is added in the next one.
 //
 // The synthesis view of npu_dot_tile instantiates it per lane, so that it is mapped once.
 module npu_dot_lane #(
