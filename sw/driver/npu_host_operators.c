@@ -81,7 +81,7 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
 /// To the nearest integer, halves away from zero; beyond int32 the nearest limit, 0 for NaN.
 static int32_t round_to_integer(float value) {
   const union float_bits number = {.value = value};
-  const uint32_t exponent = number.bits >> 23 & 255;  // 127: 1.0 <= |value| < 2.0
+  const uint32_t exponent = number.bits >> 23 & 255;  // 127: of 1.0
   const uint32_t fraction = number.bits & 0x7fffffu;
   const int negative = number.bits >> 31 != 0;
   if (exponent == 255 && fraction != 0) return 0;

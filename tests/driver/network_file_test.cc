@@ -140,6 +140,21 @@ TEST_F(NetworkTest, RefusesTablesBeyondTheFile) {
   EXPECT_EQ(After([&] { header().names_bytes = 0; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().names_bytes -= 1; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().output_count = 3; }), NPU_NETWORK_VALID);
+  EXPECT_EQ(After([&] {
+              header().input_count = 4;
+              header().output_count = 0;
+            }),
+            NPU_NETWORK_VALID);
+  EXPECT_EQ(After([&] {
+              header().step_count = 0;
+              header().steps_offset = bytes_;
+            }),
+            NPU_NETWORK_VALID)
+      << "a table without rows may stand at the end";
+  ASSERT_EQ(bytes_ % 8, 0u);
+  Load(MakeNetwork());
+  header().file_bytes = 72;
+  EXPECT_EQ(npu_network_inspect(storage_.data(), 72), NPU_NETWORK_BAD_TABLE) << "a header alone";
 }
 
 TEST_F(NetworkTest, RefusesTensorsBeyondTheArena) {
@@ -167,6 +182,22 @@ TEST_F(NetworkTest, RefusesTensorsBeyondTheArena) {
     t.bytes = 3 * kWindow + 1;
   }));
   EXPECT_EQ(After([&] { tensor(2).offset = 3 * kWindow - 64; }), NPU_NETWORK_VALID);
+  EXPECT_TRUE(fault([](npu_network_tensor& t) {
+    t.type = 8;
+    t.bytes = 0;
+  }));
+  EXPECT_EQ(After([&] { tensor(2).tensor = 0x7fffffff; }), NPU_NETWORK_VALID);
+  EXPECT_EQ(After([&] {
+              tensor(2).rank = 8;
+              for (uint32_t i = 2; i < 8; ++i) tensor(2).shape[i] = 1;
+            }),
+            NPU_NETWORK_VALID);
+  EXPECT_EQ(After([&] {
+              tensor(2).type = NPU_ELEMENT_BITS;
+              tensor(2).shape[1] = 0x7fffffff;
+            }),
+            NPU_NETWORK_BAD_STEP)
+      << "the tensor is good";
 }
 
 TEST_F(NetworkTest, RefusesStepsThatDoNotFit) {
@@ -187,6 +218,19 @@ TEST_F(NetworkTest, RefusesStepsThatDoNotFit) {
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.operands[1] = 3; })) << "10 elements, not 64";
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.operands[2] = 1; })) << "not used";
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.options[5] = 1; }));
+  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.options[0] = 1; }));
+  EXPECT_TRUE(fault(0, [](npu_network_step& s) {
+    s.input_count = 2;
+    s.operands[1] = 0;
+    s.operands[2] = 2;
+  })) << "one input";
+  EXPECT_EQ(After([&] { header().tensor_count = 3; }), NPU_NETWORK_BAD_STEP) << "row 3 is used";
+  EXPECT_EQ(After([&] {
+              tensor(2).type = NPU_ELEMENT_INT32;
+              tensor(2).bytes = 256;
+            }),
+            NPU_NETWORK_BAD_STEP)
+      << "no type to quantize to";
   EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.kind = 1; })) << "one program";
   EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.input_count = 1; }));
   EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.output_count = 1; }));

@@ -80,7 +80,7 @@ void Checker::Operand(int32_t tensor, const char* role) {
   if (t.type != TensorType::kInt8) {
     Refuse(DiagnosticCode::kOperatorType,
            fmt::format("{} {} is not INT8", role, DescribeTensor(model, tensor)),
-           "quantize the whole network to int8 (inputs and outputs included)");
+           "quantize the whole network to int8; its inputs and outputs may be float32");
   } else if (t.scales.size() != 1) {
     Refuse(DiagnosticCode::kOperatorQuantization,
            fmt::format("{} {} has {} scales, not one", role, DescribeTensor(model, tensor),

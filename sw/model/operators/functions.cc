@@ -176,7 +176,7 @@ void CheckQuantize(Checker& check) {
     check.Refuse(
         DiagnosticCode::kOperatorType,
         fmt::format("input {} cannot become output {}", check.InputText(0), check.OutputText()),
-        "quantize the whole network to int8 (inputs and outputs included)");
+        "quantize the whole network to int8; its inputs and outputs may be float32");
     return;
   }
   check.NotConstant(check.op.inputs[0], "input");
