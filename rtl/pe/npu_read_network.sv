@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them out of another
-// bank's word. Combinational.
+// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them out of
+// another bank's word. Combinational.
 //
 // Synthesis takes each byte column out of one of the two words and turns the bytes: a third of the
 // gates of a shifter of both words, which simulates faster.

@@ -7,6 +7,7 @@ rtl/npu_cfg_pkg.sv
 rtl/npu_isa_pkg.sv
 rtl/npu_argmax.sv
 rtl/npu_axi_read_mux.sv
+rtl/npu_bank_map.sv
 rtl/npu_barriers.sv
 rtl/npu_booth.sv
 rtl/npu_clock_gate.sv
@@ -24,6 +25,11 @@ rtl/npu_drain.sv
 rtl/npu_engine_queue.sv
 rtl/npu_epochs.sv
 rtl/npu_fetch.sv
+rtl/npu_fetch_ahead.sv
+rtl/npu_fetch_field.sv
+rtl/npu_fetch_loops.sv
+rtl/npu_fetch_places.sv
+rtl/npu_fetch_queue.sv
 rtl/npu_fetch_walker.sv
 rtl/npu_fifo.sv
 rtl/npu_host_port.sv
@@ -46,6 +52,7 @@ rtl/npu_postprocess.sv
 rtl/npu_ram_1r1w.sv
 rtl/npu_ram_1rw.sv
 rtl/npu_ram_fifo.sv
+rtl/npu_read_network.sv
 rtl/npu_regs.sv
 rtl/npu_requantize.sv
 rtl/npu_result_chunk.sv
@@ -66,3 +73,4 @@ rtl/npu_waits.sv
 rtl/npu_watchdog.sv
 rtl/npu_weight_loader.sv
 rtl/npu_windows.sv
+rtl/npu_write_buffer.sv

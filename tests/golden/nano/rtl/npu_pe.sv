@@ -61,7 +61,11 @@ module npu_pe #(
   localparam int unsigned SizeW      = $clog2(Accumulators + 1);
   localparam int unsigned Chunks     = (PeLanes + PostWidth - 1) / PostWidth;
   localparam int unsigned ChunkW     = (Chunks > 1) ? $clog2(Chunks) : 1;
-  localparam int unsigned ByteW      = $clog2(PeWordBytes) + 1;
+  localparam int unsigned OffsetW    = $clog2(PeWordBytes);
+  localparam int unsigned ByteW      = OffsetW + 1;
+  localparam int unsigned BankW      = $clog2(PeBanks);
+  localparam int unsigned Depth      = PeMemBytes / (PeBanks * PeWordBytes);
+  localparam int unsigned RowW       = (Depth > 1) ? $clog2(Depth) : 1;
   localparam int unsigned CountW     = $clog2(Ports + 1);
   localparam int unsigned VecW       = 8 * PeWordBytes;
   localparam int unsigned WriteDepth = 12;  // results from post-processing to PE memory
@@ -129,8 +133,12 @@ module npu_pe #(
   logic                  slice_ready, slice_take, tile_end, tile_half, vector_ready;
   logic [1:0]            half_free;
   logic [SizeW-1:0]      tile_size;
-  logic [Ports-1:0]      read_valid, read_ready, read_two;
-  logic [24*Ports-1:0]   read_addr;
+  logic                  read_wanted, read_valid, read_ready;
+  logic [PeBanks-1:0]    read_mask;
+  logic [Ports-1:0]      read_inside, read_two;
+  logic [BankW*Ports-1:0] read_bank, read_bank2;
+  logic [RowW*Ports-1:0] read_row, read_row2;
+  logic [OffsetW*Ports-1:0] read_offset;
   logic                  rows_valid, rows_ready;
   logic [VecW*Ports-1:0] read_data, vectors;
   logic [CountW-1:0]     vector_count;
@@ -142,6 +150,7 @@ module npu_pe #(
 
   npu_operand_path #(
     .MemBytes    (PeMemBytes),
+    .Banks       (PeBanks),
     .WordBytes   (PeWordBytes),
     .Simd        (Simd),
     .Accumulators(Accumulators),
@@ -168,10 +177,17 @@ module npu_pe #(
     .rows_valid_i   (rows_valid),
     .rows_ready_o   (rows_ready),
     .rows_addr_i    (rows_addr[23:0]),
+    .read_wanted_o  (read_wanted),
     .read_valid_o   (read_valid),
     .read_ready_i   (read_ready),
-    .read_addr_o    (read_addr),
+    .read_mask_o    (read_mask),
+    .read_inside_o  (read_inside),
     .read_two_o     (read_two),
+    .read_bank_o    (read_bank),
+    .read_bank2_o   (read_bank2),
+    .read_row_o     (read_row),
+    .read_row2_o    (read_row2),
+    .read_offset_o  (read_offset),
     .read_data_i    (read_data),
     .valid_o        (vector_valid),
     .count_o        (vector_count),
@@ -380,10 +396,17 @@ module npu_pe #(
   ) u_memory (
     .clk_i,
     .rst_ni,
+    .read_wanted_i    (read_wanted),
     .read_valid_i     (read_valid),
     .read_ready_o     (read_ready),
-    .read_addr_i      (read_addr),
+    .read_mask_i      (read_mask),
+    .read_inside_i    (read_inside),
     .read_two_i       (read_two),
+    .read_bank_i      (read_bank),
+    .read_bank2_i     (read_bank2),
+    .read_row_i       (read_row),
+    .read_row2_i      (read_row2),
+    .read_offset_i    (read_offset),
     .read_data_o      (read_data),
     .write_valid_i    (write_valid),
     .write_ready_o    (write_ready),

@@ -40,7 +40,8 @@ module npu_position_walker #(
   output wire signed [AddrW-1:0]  b_row_o,
   output wire signed [17:0]       y_o,             // its operand row
   output wire signed [AddrW-1:0]  x_o,             // its byte in the row
-  output wire                     row_last_o,      // the last one of its row
+  output wire                     row_first_o,     // the first one of its row
+  output wire                     row_last_o,      // the last one
   output wire                     group_tile_last_o,  // its tile is the last one of its group
   output wire                     group_last_o,
   output wire                     tile_first_o,
@@ -48,45 +49,55 @@ module npu_position_walker #(
   output wire  [23:0]             tile_size_o,     // positions
   output wire  [IndexW-1:0]       index_o          // its accumulator
 );
-  logic [15:0]             column_q, tile_column_q;              // ox
+  logic [15:0]             columns_left_q, tile_columns_left_q;  // of the row, this one included
   logic signed [AddrW-1:0] row_q, tile_row_q;                    // act_base + oy*row_step
   logic signed [AddrW-1:0] b_row_q;                              // b_base + oy*b_row_step
   logic signed [17:0]      y_q, tile_y_q;                        // y_start + oy*y_step
   logic signed [AddrW-1:0] x_q, tile_x_q, group_x_q;             // x_start + group + ox*x_step
   logic [23:0]             positions_left_q;                     // in the group, after this tile
   logic [23:0]             tile_size_q, tile_left_q;             // of the tile, still to do
+  logic                    tile_first_q;
   logic [IndexW-1:0]       index_q;                              // accumulator entry
-  logic [15:0]             group_q;
+  logic [15:0]             groups_left_q;
 
   // The position after this one in row-major order.
-  logic [15:0]             step_column;
+  logic [15:0]             step_columns_left;
   logic signed [AddrW-1:0] step_row, step_b_row, step_x, x_step;
   logic signed [17:0]      step_y;
   assign x_step      = is_linear_i ? $signed(AddrW'(PostWidth)) : $signed({2'b00, x_step_i});
-  assign step_column = row_last_o ? '0 : column_q + 16'd1;
+  assign step_columns_left = row_last_o ? out_w_i : columns_left_q - 16'd1;
   assign step_row    = row_last_o ? row_q + $signed({2'b00, row_step_i}) : row_q;
   assign step_b_row  = row_last_o ? b_row_q + $signed({2'b00, b_row_step_i}) : b_row_q;
   assign step_y      = row_last_o ? y_q + $signed({10'b0, y_step_i}) : y_q;
   assign step_x      = row_last_o ? group_x_q : x_q + x_step;
 
-  // A tile of the positions that are left: all of them for vector operations.
-  logic [23:0] left, new_tile_size;
-  assign left          = (start_i || group_end_i) ? positions_i : positions_left_q;
-  assign new_tile_size = (is_array_i && left > 24'(Accumulators)) ? 24'(Accumulators) : left;
+  // A tile of the positions that are left, in this group or in the next one: all of them for vector
+  // operations.
+  logic [23:0] new_tile_size, new_left, same_left, next_left;
+  logic        same_full, next_full;
+  assign same_full     = is_array_i && positions_left_q > 24'(Accumulators);
+  assign next_full     = is_array_i && positions_i > 24'(Accumulators);
+  assign same_left     = positions_left_q - 24'(Accumulators);
+  assign next_left     = positions_i - 24'(Accumulators);
+  assign new_tile_size = (start_i || group_end_i)
+                         ? (next_full ? 24'(Accumulators) : positions_i)
+                         : (same_full ? 24'(Accumulators) : positions_left_q);
+  assign new_left      = (start_i || group_end_i) ? (next_full ? next_left : '0)
+                                                  : (same_full ? same_left : '0);
 
   logic signed [AddrW-1:0] next_group_x;
   assign next_group_x = start_i ? AddrW'(x_start_i) : group_x_q + $signed({10'b0, group_step_i});
 
   always_ff @(posedge pass_clk_i) begin
     if (start_i || group_end_i) begin
-      group_q       <= start_i ? '0 : group_q + 16'd1;
+      groups_left_q <= start_i ? groups_i : groups_left_q - 16'd1;
       group_x_q     <= next_group_x;
-      tile_column_q <= '0;
+      tile_columns_left_q <= out_w_i;
       tile_row_q    <= AddrW'(act_base_i);
       tile_y_q      <= 18'(y_start_i);
       tile_x_q      <= next_group_x;
     end else if (tile_end_i) begin
-      tile_column_q <= step_column;
+      tile_columns_left_q <= step_columns_left;
       tile_row_q    <= step_row;
       tile_y_q      <= step_y;
       tile_x_q      <= step_x;
@@ -94,44 +105,43 @@ module npu_position_walker #(
 
     if (start_i || tile_end_i) begin
       tile_size_q      <= new_tile_size;
-      positions_left_q <= left - new_tile_size;
+      positions_left_q <= new_left;
     end
   end
 
   always_ff @(posedge clk_i) begin
     if (start_i || group_end_i) begin
-      column_q <= '0;
+      columns_left_q <= out_w_i;
       row_q    <= AddrW'(act_base_i);
       b_row_q  <= AddrW'(b_base_i);
       y_q      <= 18'(y_start_i);
       x_q      <= next_group_x;
     end else if (tile_end_i) begin
-      column_q <= step_column;
+      columns_left_q <= step_columns_left;
       row_q    <= step_row;
       y_q      <= step_y;
       x_q      <= step_x;
     end else if (pass_end_i) begin
-      column_q <= tile_column_q;
+      columns_left_q <= tile_columns_left_q;
       row_q    <= tile_row_q;
       y_q      <= tile_y_q;
       x_q      <= tile_x_q;
     end else if (position_end_i) begin
-      column_q <= step_column;
+      columns_left_q <= step_columns_left;
       row_q    <= step_row;
       b_row_q  <= step_b_row;
       y_q      <= step_y;
       x_q      <= step_x;
     end
 
-    if (start_i || tile_end_i) begin
-      tile_left_q <= new_tile_size;
-      index_q     <= '0;
-    end else if (pass_end_i) begin
-      tile_left_q <= tile_size_q;
-      index_q     <= '0;
+    if (start_i || pass_end_i) begin
+      tile_left_q  <= (start_i || tile_end_i) ? new_tile_size : tile_size_q;
+      tile_first_q <= 1'b1;
+      index_q      <= '0;
     end else if (position_end_i) begin
-      tile_left_q <= tile_left_q - 24'd1;
-      index_q     <= index_q + IndexW'(1);
+      tile_left_q  <= tile_left_q - 24'd1;
+      tile_first_q <= 1'b0;
+      index_q      <= index_q + IndexW'(1);
     end
   end
 
@@ -139,10 +149,11 @@ module npu_position_walker #(
   assign b_row_o           = b_row_q;
   assign y_o               = y_q;
   assign x_o               = x_q;
-  assign row_last_o        = column_q + 16'd1 == out_w_i;
+  assign row_first_o       = columns_left_q == out_w_i;
+  assign row_last_o        = columns_left_q == 16'd1;
   assign group_tile_last_o = positions_left_q == '0;
-  assign group_last_o      = is_linear_i || group_q + 16'd1 == groups_i;
-  assign tile_first_o      = tile_left_q == tile_size_q;
+  assign group_last_o      = is_linear_i || groups_left_q == 16'd1;
+  assign tile_first_o      = tile_first_q;
   assign tile_last_o       = tile_left_q == 24'd1;
   assign tile_size_o       = tile_size_q;
   assign index_o           = index_q;
