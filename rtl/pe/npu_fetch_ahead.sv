@@ -3,8 +3,8 @@
 // Fetch ahead: has the vectors of a compute command ready for the grant, group by group.
 //
 // npu_fetch_loops walks the loops of the command, a step per cycle. A step's vectors pass
-// npu_fetch_places, and wait in npu_fetch_queue. The group at its head is shown by head_*, which are
-// registers, until take_i.
+// npu_fetch_places, and wait in npu_fetch_queue. The group at its head is shown by head_*, which
+// are registers, until take_i.
 module npu_fetch_ahead #(
   parameter int unsigned MemBytes     = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
   parameter int unsigned Banks        = 8,       //@ = pe.banks
@@ -52,11 +52,11 @@ module npu_fetch_ahead #(
   output wire                             head_command_end_o,
   // its position
   output wire                             head_clear_o,           // accumulation starts
-  output wire                             head_digit_o,           // sums are multiplied by 256 before
+  output wire                             head_digit_o,           // sums times 256 before
   output wire  [IndexW-1:0]               head_index_o,           // accumulator
   //@ if units.bnn.enabled
   output wire                             head_second_o,          // of the second plane
-  output wire                             head_double_o,          // the first plane's sums are complete
+  output wire                             head_double_o,          // that plane's sums are complete
   output wire  [15:0]                     head_slice_o,
   output wire                             head_skip_o,            // a block of positions
   output wire  [SizeW-1:0]                head_skip_count_o,
@@ -67,8 +67,8 @@ module npu_fetch_ahead #(
   output wire  [Banks-1:0]                head_mask_o,
   output wire  [Ports-1:0]                head_inside_o,
   output wire  [Ports-1:0]                head_two_o,             // of the next word, too
-  output wire  [BankW*Ports-1:0]          head_bank_o,            // the word's bank and row, and the
-  output wire  [BankW*Ports-1:0]          head_bank2_o,           // next word's
+  output wire  [BankW*Ports-1:0]          head_bank_o,            // bank and row of the word, and
+  output wire  [BankW*Ports-1:0]          head_bank2_o,           // of the next one
   output wire  [RowW*Ports-1:0]           head_row_o,
   output wire  [RowW*Ports-1:0]           head_row2_o,
   output wire  [OffsetW*Ports-1:0]        head_offset_o,          // first byte in the word

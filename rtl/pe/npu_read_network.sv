@@ -7,7 +7,7 @@
 // gates of a shifter of both words, which simulates faster.
 module npu_read_network #(
   parameter int unsigned Banks     = 8,   //@ = pe.banks
-  parameter int unsigned WordBytes = 16,  //@ = pe.bank_width  -- bytes per bank word, a power of two
+  parameter int unsigned WordBytes = 16,  //@ = pe.bank_width  -- bytes per bank word
   localparam int unsigned OffsetW  = $clog2(WordBytes),
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned WordW    = 8 * WordBytes

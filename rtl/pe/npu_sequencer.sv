@@ -8,8 +8,8 @@
 // of a vector operation. A group is granted whole.
 //
 //@ if units.bnn.enabled
-// With skip_window a group of the second pass of a tile is a block of SkipWindow positions, in which
-// every step lets each lane do the next position that passed its gate, until no lane has one left:
+// With skip_window a group of the second pass of a tile is a block of SkipWindow positions, in
+// which every step lets each lane do the next position that passed its gate, until no lane has one left:
 // the group stays for all of its steps.
 //
 //@ endif
