@@ -9,8 +9,8 @@
 //
 //@ if units.bnn.enabled
 // With skip_window a group of the second pass of a tile is a block of SkipWindow positions, in
-// which every step lets each lane do the next position that passed its gate, until no lane has one left:
-// the group stays for all of its steps.
+// which every step lets each lane do the next position that passed its gate, until no lane has one
+// left: the group stays for all of its steps.
 //
 //@ endif
 // The outputs stage_* describe the vectors that PE memory delivers in the cycle after their grant.
