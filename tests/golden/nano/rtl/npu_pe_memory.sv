@@ -3,12 +3,12 @@
 // PE memory: banked, byte-addressed activation memory with unaligned vector ports for compute and
 // an aligned port for the bus side.
 //
-// Where a word (address / WordBytes) lies says npu_bank_map. A vector access touches the bank of its
-// first word and, when it crosses a word, the next one. Each bank serves one access per cycle, in
-// this order: compute reads, bus write, bus read, compute write. A bus access refused MaxWait times
-// goes first. Every access is granted whole or not at all. Compute reads come as groups of vectors
-// of which no two read different rows of a bank (npu_fetch_queue). Word numbers beyond the memory
-// wrap; the requesters check bounds.
+// Where a word (address / WordBytes) lies says npu_bank_map. A vector access touches the bank of
+// its first word and, when it crosses a word, the next one. Each bank serves one access per cycle,
+// in this order: compute reads, bus write, bus read, compute write. A bus access refused MaxWait
+// times goes first. Every access is granted whole or not at all. Compute reads come as groups of
+// vectors of which no two read different rows of a bank (npu_fetch_queue). Word numbers beyond the
+// memory wrap; the requesters check bounds.
 //
 // Compute writes wait in a buffer from which one leaves per cycle, in any order: npu_write_buffer.
 // When few entries are free, they go before the bus, and one that meets the reads before these.
