@@ -28,8 +28,8 @@ module npu_fetch_loops #(
   localparam int unsigned CountW      = $clog2(Ports + 1)
 ) (
   input  wire                     clk_i,
-  input  wire                     ahead_clk_i,     // need not rise but in reset, for start_i, and
-                                                   // advance_i while busy_o or steps are behind it
+  input  wire                     ahead_clk_i,     // need not rise but in reset, and for start_i,
+                                                   // and advance_i while steps are on the way
   input  wire                     rst_ni,
   input  wire                     clear_i,
   // the running command; start_i begins it

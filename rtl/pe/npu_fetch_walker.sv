@@ -89,12 +89,13 @@ module npu_fetch_walker #(
   //@ if units.bnn.enabled
   assign last_o       = no_fetch_i ||
                         (is_two_i ? second_q
-                                  : (is_gather_i || is_columns) ? column_end &&
-                                    (is_gather_i || columns_left_q == 8'd1) : 1'b1);
+                                  : is_gather_i ? column_end
+                                  : !is_columns || (column_end && columns_left_q == 8'd1));
   //@ endif
   //@ unless units.bnn.enabled: assign last_o       = is_two_i ? second_q
-  //@ unless units.bnn.enabled:                     : (is_gather_i || is_columns) ? column_end &&
-  //@ unless units.bnn.enabled:                       (is_gather_i || columns_left_q == 8'd1) : 1'b1;
+  //@ unless units.bnn.enabled:                     : is_gather_i ? column_end
+  //@ unless units.bnn.enabled:                     : !is_columns ||
+  //@ unless units.bnn.enabled:                       (column_end && columns_left_q == 8'd1);
   assign position_end = step_i && last_o;
   assign next_x       = win_x_q + $signed({2'b00, win_col_step_i});
 

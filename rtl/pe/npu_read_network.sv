@@ -1,13 +1,13 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them from another
-// bank's word. Combinational.
+// Read network: WordBytes bytes from any byte of one bank's word on, the rest of them out of
+// another bank's word. Combinational.
 //
 // Synthesis takes each byte column out of one of the two words and turns the bytes: a third of the
 // gates of a shifter of both words, which simulates faster.
 module npu_read_network #(
   parameter int unsigned Banks     = 8,   //@ = pe.banks
-  parameter int unsigned WordBytes = 16,  //@ = pe.bank_width  -- bytes per bank word, a power of two
+  parameter int unsigned WordBytes = 16,  //@ = pe.bank_width  -- bytes per bank word
   localparam int unsigned OffsetW  = $clog2(WordBytes),
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned WordW    = 8 * WordBytes

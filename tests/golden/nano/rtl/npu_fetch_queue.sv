@@ -1,6 +1,6 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Fetch queue: groups of vectors that PE memory can deliver in one cycle, until they are granted.
+// Fetch queue: groups of vectors that PE memory can deliver in one cycle, in front of the grant.
 //
 // The vectors of a step become one group, or several where two of them would read different rows of
 // a bank: a group ends before the first one that meets an earlier vector of it. The queue holds two
@@ -12,9 +12,9 @@ module npu_fetch_queue #(
   parameter int unsigned Banks     = 4,       // pe.banks
   parameter int unsigned WordBytes = 8,       // pe.bank_width: bytes of a vector read
   parameter int unsigned Ports     = 1,       // units.window_ports: vectors of a step
-  parameter int unsigned FirstW    = 2,       // bits of a tag that stand for a step's first vector,
-  parameter int unsigned LastW     = 6,       // for its last one,
-  parameter int unsigned CommonW   = 12,      // and for all
+  parameter int unsigned FirstW    = 2,       // bits of a tag: of the step's first vector,
+  parameter int unsigned LastW     = 6,       // of its last one,
+  parameter int unsigned CommonW   = 12,      // and of all
   localparam int unsigned OffsetW  = $clog2(WordBytes),
   localparam int unsigned ByteW    = OffsetW + 1,
   localparam int unsigned BankW    = $clog2(Banks),

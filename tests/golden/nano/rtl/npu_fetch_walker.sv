@@ -76,8 +76,9 @@ module npu_fetch_walker #(
   assign slide_column = columns_left_q == win_new_cols_i;
   assign row_begins   = column_begins_q;
   assign last_o       = is_two_i ? second_q
-  : (is_gather_i || is_columns) ? column_end &&
-  (is_gather_i || columns_left_q == 8'd1) : 1'b1;
+  : is_gather_i ? column_end
+  : !is_columns ||
+  (column_end && columns_left_q == 8'd1);
   assign position_end = step_i && last_o;
   assign next_x       = win_x_q + $signed({2'b00, win_col_step_i});
 

@@ -142,8 +142,10 @@ module npu_write_buffer #(
     can  = '0;
     if (busy_o) begin
       for (int unsigned n = 0; n < Writes; n++) begin
-        fits[n] = valid_q[n] && ((slot_mask_q[n] | slot_mask2_q[n]) & wanted_i) == '0;
-        can[n]  = valid_q[n] && ((slot_mask_q[n] | slot_mask2_q[n]) & taken_i) == '0;
+        if (valid_q[n]) begin
+          fits[n] = ((slot_mask_q[n] | slot_mask2_q[n]) & wanted_i) == '0;
+          can[n]  = ((slot_mask_q[n] | slot_mask2_q[n]) & taken_i) == '0;
+        end
       end
     end
   end
