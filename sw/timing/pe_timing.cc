@@ -520,7 +520,8 @@ uint64_t PeTiming::TakenBanks(uint64_t now) {
     const uint64_t result = ResultAt(walk_cycle_);
     if (result != 0 && free_slot != nullptr) *free_slot = result;
   }
-  return walk_banks_;
+  // The bus goes before writes.
+  return walk_reads_;
 }
 
 void PeTiming::DelayFetches(uint64_t now) {

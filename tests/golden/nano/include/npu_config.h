@@ -32,7 +32,7 @@
 #define NPU_CONFIG_CORE_LANES                    4u          ///< lanes
 #define NPU_CONFIG_CORE_ACCUMULATORS             16u         ///< entries
 #define NPU_CONFIG_LANE_SIMD                     4u          ///< multipliers
-#define NPU_CONFIG_LANE_STAGES                   2u          ///< stages
+#define NPU_CONFIG_LANE_STAGES                   1u          ///< stages
 #define NPU_CONFIG_CONTROLLER_INSTRUCTION_MEMORY 64u         ///< entries of 16 bytes
 #define NPU_CONFIG_CONTROLLER_PARAMETER_BUFFER   16u         ///< bus beats
 #define NPU_CONFIG_CONTROLLER_ACTIVATION_BUFFER  16u         ///< bus beats

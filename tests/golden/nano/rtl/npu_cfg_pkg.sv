@@ -27,7 +27,7 @@ package npu_cfg_pkg;
   localparam int unsigned CoreLanes                   = 4;          // lanes
   localparam int unsigned CoreAccumulators            = 16;         // entries
   localparam int unsigned LaneSimd                    = 4;          // multipliers
-  localparam int unsigned LaneStages                  = 2;          // stages
+  localparam int unsigned LaneStages                  = 1;          // stages
   localparam int unsigned ControllerInstructionMemory = 64;         // entries of 16 bytes
   localparam int unsigned ControllerParameterBuffer   = 16;         // bus beats
   localparam int unsigned ControllerActivationBuffer  = 16;         // bus beats

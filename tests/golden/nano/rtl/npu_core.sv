@@ -16,7 +16,7 @@ module npu_core #(
   parameter int unsigned BankBytes    = 8,      // core.bank_width: bytes per bank word
   parameter int unsigned Lanes        = 4,      // core.lanes: 1..128
   parameter int unsigned Simd         = 4,      // lane.simd: MACs per lane and cycle, 1..64
-  parameter int unsigned Stages       = 2,      // lane.stages: of a sum, 1 or 2
+  parameter int unsigned Stages       = 1,      // lane.stages: of a sum, 1 or 2
   parameter int unsigned Accumulators = 16,     // core.accumulators: entries per half
   parameter int unsigned Ports        = 1,      // units.window_ports: vectors of a shift
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,

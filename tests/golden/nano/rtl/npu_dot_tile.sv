@@ -17,7 +17,7 @@ module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 4,   // lane.simd: products per lane and cycle, 1..64
   parameter int unsigned Ports = 1,   // units.window_ports: most slots of a shift
-  parameter int unsigned Stages = 2,  // lane.stages: 1 or 2
+  parameter int unsigned Stages = 1,  // lane.stages: 1 or 2
   localparam int unsigned CountW = $clog2(Ports + 1)
 ) (
   input  wire                     clk_i,

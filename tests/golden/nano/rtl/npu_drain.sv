@@ -11,7 +11,7 @@ module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE
   parameter int unsigned PostWidth    = 4,     // units.postprocess_width: results per cycle
   parameter int unsigned Accumulators = 16,    // core.accumulators: entries per half
-  parameter int unsigned Stages       = 2,     // lane.stages: of a sum, 1 or 2
+  parameter int unsigned Stages       = 1,     // lane.stages: of a sum, 1 or 2
   parameter int unsigned ParamRows    = 3,     // core memory rows of a group's records
   parameter int unsigned BiasRows     = 1,     // the same with common_scale, at most ParamRows
   parameter int unsigned Rows         = 1024,  // rows of core memory, for bounds

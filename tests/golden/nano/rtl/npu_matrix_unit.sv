@@ -10,7 +10,7 @@ module npu_matrix_unit #(
   parameter int unsigned CoreBankBytes = 8,     // core.bank_width
   parameter int unsigned Lanes        = 4,      // core.lanes: per core
   parameter int unsigned Simd         = 4,      // lane.simd
-  parameter int unsigned Stages       = 2,      // lane.stages
+  parameter int unsigned Stages       = 1,      // lane.stages
   parameter int unsigned Accumulators = 16,     // core.accumulators
   parameter int unsigned PostWidth    = 4,      // units.postprocess_width
   parameter int unsigned WordBytes    = 8,      // pe.bank_width: bytes of a vector

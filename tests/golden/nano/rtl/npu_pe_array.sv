@@ -17,7 +17,7 @@ module npu_pe_array #(
   parameter int unsigned CoreBankBytes = 8,      // core.bank_width
   parameter int unsigned Lanes        = 4,       // core.lanes: per core
   parameter int unsigned Simd         = 4,       // lane.simd
-  parameter int unsigned Stages       = 2,       // lane.stages
+  parameter int unsigned Stages       = 1,       // lane.stages
   parameter int unsigned Accumulators = 16,      // core.accumulators
   parameter int unsigned PostWidth    = 4,       // units.postprocess_width
   parameter int unsigned LookupPorts  = 1,       // units.lookup_ports

@@ -27,7 +27,7 @@ module npu_top #(
   parameter int unsigned Lanes              = 4,       // core.lanes: per core
   parameter int unsigned Accumulators       = 16,      // core.accumulators: per lane and half
   parameter int unsigned Simd               = 4,       // lane.simd: MACs per lane and cycle
-  parameter int unsigned Stages             = 2,       // lane.stages: of a sum
+  parameter int unsigned Stages             = 1,       // lane.stages: of a sum
   parameter int unsigned InstructionEntries = 64,      // controller.instruction_memory
   parameter int unsigned ParameterBuffer    = 16,      // controller.parameter_buffer: beats
   parameter int unsigned ActivationBuffer   = 16,      // controller.activation_buffer: beats
