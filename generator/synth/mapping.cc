@@ -434,9 +434,9 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
   if (!units) return units.errors();
 
   MappedDesign result;
-  const Result<json> stubs = ReadJson(path / "boxes.json");
-  if (!stubs) return stubs.errors();
-  for (const auto& [name, module] : (*stubs)["modules"].items()) {
+  const Result<json> black_boxes = ReadJson(path / "boxes.json");
+  if (!black_boxes) return black_boxes.errors();
+  for (const auto& [name, module] : (*black_boxes)["modules"].items()) {
     if (!options.fpga.empty() || !RtlModuleName(name).starts_with("npu_ram_1")) continue;
     try {
       result.memories[name] = CompactModule(module).dump();

@@ -182,8 +182,8 @@ Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
                                                     const std::string& path) {
   const Result<ModuleMap> modules = ReadModules(design, path);
   if (!modules) return modules.errors();
-  const Result<ModuleMap> stubs = ReadModules(boxes, path);
-  if (!stubs) return stubs.errors();
+  const Result<ModuleMap> black_boxes = ReadModules(boxes, path);
+  if (!black_boxes) return black_boxes.errors();
   std::map<std::string, UnitText> units;
   for (const auto& [name, module] : *modules) {
     if (module.black_box) continue;
@@ -193,7 +193,7 @@ Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
       if (!statement.starts_with("cell ")) continue;
       const std::vector<std::string_view> words = Words(statement);
       if (words.size() != 3) return NotUnderstood(path, fmt::format("`{}`", statement));
-      if (stubs->contains(words[1])) {
+      if (black_boxes->contains(words[1])) {
         unit.children.emplace(words[1]);
       } else if (!words[1].starts_with('$')) {
         return NotUnderstood(path,
@@ -202,7 +202,7 @@ Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
     }
     unit.text = "autoidx 1\n";
     for (const std::string& child : unit.children) {
-      AppendModule(child, stubs->find(child)->second, &unit.text);
+      AppendModule(child, black_boxes->find(child)->second, &unit.text);
     }
     AppendModule(fmt::format("\\{}", kUnitName), module, &unit.text);
     units.emplace(name, std::move(unit));
