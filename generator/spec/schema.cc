@@ -218,7 +218,7 @@ constexpr KeyInfo kKeys[] = {
      .kind = kCount,
      .default_value = 1,
      .low = 1,
-     .high = 1,
+     .high = 2,
      .unit = "stages",
      .summary = "Pipeline stages of a sum: with 2 the products are added up in one cycle and go to "
                 "the accumulator in the next, which shortens the longest path of the lanes. A tile "

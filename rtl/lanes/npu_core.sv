@@ -217,7 +217,7 @@ module npu_core #(
   always_comb begin
     load_lanes = '1;
     if (skip_pass_q) load_lanes = picked_q;
-    else if (second_i) load_lanes = passes_q[acc_index_i];
+    else if (second_i && gated_i) load_lanes = passes_q[acc_index_i];
   end
   always_ff @(posedge clk_i) begin
     // No lane has an entry of its own then.

@@ -34,6 +34,7 @@ struct Network {
 struct NetlistCase {
   const char* name;
   const char* units;  ///< added to the units of the spec
+  uint32_t stages;    ///< lane.stages
 };
 
 std::string NetlistLibrary(const NpuConfig& config) {
@@ -79,6 +80,8 @@ std::vector<uint64_t> RunAll(const NpuConfig& config, const std::string& library
 
 class NetlistTest : public ::testing::TestWithParam<NetlistCase> {
  protected:
+  NetlistTest() : config_(NanoWith(GetParam().units)) { config_.lane_stages = GetParam().stages; }
+
   /// Adds a network if it fits the NPU.
   void Add(const std::string& name, const Result<Model>& model) {
     ASSERT_TRUE(model.ok()) << name << ": " << ErrorText(model);
@@ -93,7 +96,7 @@ class NetlistTest : public ::testing::TestWithParam<NetlistCase> {
     networks_.push_back(std::move(network));
   }
 
-  NpuConfig config_ = NanoWith(GetParam().units);
+  NpuConfig config_;
   std::vector<Network> networks_;
 };
 
@@ -131,8 +134,8 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, NetlistTest,
-                         ::testing::Values(NetlistCase{"plain", ""},
-                                           NetlistCase{"bits", "bnn: {enabled: true}"}),
+                         ::testing::Values(NetlistCase{"plain", "", 1},
+                                           NetlistCase{"bits", "bnn: {enabled: true}", 2}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -441,8 +441,10 @@ class CommandMaker {
     }
   }
 
-  /// MATMUL of bits, or of bytes, whose results pass thresholds. `few`: gated, a few positions of
-  /// several slices, so that a lane comes back to its sum at once.
+  /// MATMUL of bits, or of bytes, whose results pass thresholds. `few`: two planes, a few
+  /// positions of several slices, so that a lane comes back to its sum at once; most of them gated,
+  /// so that the others meet what a gated command has left; half of the results are sums, which
+  /// show every bit.
   Command Bits(bool binary, bool few, std::vector<std::vector<uint8_t>>& cores) {
     while (true) {
       const uint32_t in_w = Uniform(1, 7), in_h = Uniform(1, 7);
@@ -453,7 +455,9 @@ class CommandMaker {
       const uint32_t pixel = Uniform(0, 2) != 0 ? Uniform(1, 3) : Uniform(1, 2 * config_.simd);
       const uint32_t rows = Uniform(1, 4), cols = Uniform(1, 4), dilation = Uniform(1, 2);
       const uint32_t stride_x = Uniform(1, 2), stride_y = Uniform(1, 2);
-      const uint32_t out_w = Uniform(1, few ? 2 : 6), out_h = Uniform(1, few ? 2 : 5);
+      const bool single = few && Uniform(0, 1) != 0;
+      const uint32_t out_w = single ? 1 : Uniform(1, few ? 2 : 6);
+      const uint32_t out_h = single ? 1 : Uniform(1, few ? 2 : 5);
       const uint32_t run = cols * pixel, simd = config_.simd;
       const uint32_t slices = (rows * run + simd - 1) / simd;
       bool legal = true;
@@ -462,11 +466,11 @@ class CommandMaker {
         if (last / run - slice * simd / run >= 4) legal = false;
       }
       const bool two = few || (binary && Uniform(0, 1) != 0);
-      const bool gated = few || (two && Uniform(0, 2) != 0);
+      const bool gated = two && Uniform(0, 2) != 0;
       if (few && (slices < 2 || slices > config_.bnn_skip_slices)) {
         if (config_.bnn_skip_slices > 1) continue;
       }
-      const bool three = Uniform(0, 1) != 0, rescaled = binary && Uniform(0, 4) == 0;
+      const bool three = Uniform(0, 1) != 0, rescaled = binary && Uniform(0, few ? 1 : 4) == 0;
       const bool packed = Uniform(0, 2) != 0;
       const uint32_t pitch = in_w * pixel;
       const uint32_t plane_bytes = two ? pitch : 0, row_pitch = two ? 2 * pitch : pitch;
@@ -873,7 +877,7 @@ TEST_F(PeTest, BitsCleared) {
   }
 }
 
-TEST_F(PeTest, BitsOfFewPositions) { RunBits(true, 80, false, false, true); }
+TEST_F(PeTest, BitsOfFewPositions) { RunBits(true, 500, false, false, true); }
 TEST_F(PeTest, BitsBesideBusTraffic) { RunBits(true, 50, true, false); }
 TEST_F(PeTest, BitsFollowWeights) { RunBits(true, 50, false, true); }
 TEST_F(PeTest, ThresholdsOfBytes) { RunBits(false, 60, true, false); }
