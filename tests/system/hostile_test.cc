@@ -79,10 +79,12 @@ struct Network {
 struct Ending {
   bool ended = false;
   uint32_t code = 0, engine = 0, tag = 0;
+  uint64_t address = 0;
   std::string Text() const {
     if (!ended) return "goes on";
     if (code == 0) return "done";
-    return fmt::format("{} of engine {}, tag {}", AllHardwareErrors()[code].name, engine, tag);
+    return fmt::format("{} of engine {}, tag {}, address 0x{:x}", AllHardwareErrors()[code].name,
+                       engine, tag, address);
   }
 };
 
@@ -173,6 +175,8 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
       ending.code = info & 0xff;
       ending.engine = info >> 8 & 0xf;
       ending.tag = info >> 16;
+      ending.address = npu_->ReadRegister(NPU_REG_ERROR_ADDRESS_LO_OFFSET) |
+                       uint64_t{npu_->ReadRegister(NPU_REG_ERROR_ADDRESS_HI_OFFSET)} << 32;
       EXPECT_NE(ending.code, 0u);
     }
     return ending;
@@ -439,10 +443,19 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
   CheckBursts(windows, timeline);
   const std::vector<uint8_t> actual(npu_->Memory().begin(), npu_->Memory().end());
 
+  // A compute command reports a vector, a row or a window with a byte outside.
+  constexpr uint64_t kReach = 4096;
+  constexpr uint64_t kModulus = uint64_t{1} << 25;
+  const auto address_fits = [&](const FunctionalFault& fault) {
+    if (fault.address == ending.address) return true;
+    return std::any_of(fault.outside.begin(), fault.outside.end(), [&](uint64_t byte) {
+      return ((byte - ending.address) & (kModulus - 1)) < kReach;
+    });
+  };
   const auto matches = [&](const FunctionalJobResult& result) {
     if (result.faults.empty()) return ending.ended && ending.code == 0;
     return std::any_of(result.faults.begin(), result.faults.end(), [&](const auto& fault) {
-      return fault.code == ending.code && fault.tag == ending.tag &&
+      return fault.code == ending.code && fault.tag == ending.tag && address_fits(fault) &&
              static_cast<uint32_t>(fault.engine) == ending.engine;
     });
   };
@@ -454,8 +467,9 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
   }
   std::string faults;
   for (const FunctionalFault& fault : expected.faults) {
-    faults += fmt::format("{} of engine {}, tag {}; ", AllHardwareErrors()[fault.code].name,
-                          static_cast<int>(fault.engine), fault.tag);
+    faults += fmt::format("{} of engine {}, tag {}, address 0x{:x}; ",
+                          AllHardwareErrors()[fault.code].name, static_cast<int>(fault.engine),
+                          fault.tag, fault.address);
   }
   EXPECT_TRUE(same) << "hardware: " << ending.Text() << "; model: " << faults << expected.detail;
 

@@ -79,6 +79,12 @@ class FunctionalModel::BoxTransfer {
     int64_t global, local, first, last;
   };
 
+  /// As hardware has it, which adds in the width of the bus.
+  uint64_t BusAddress(uint64_t address) const {
+    const uint32_t width = state_.config.axi_address_bits;
+    return width >= 64 ? address : address & ((uint64_t{1} << width) - 1);
+  }
+
   void FindLocalMemories() {
     const uint64_t pe_mask = static_cast<uint64_t>(command_.pe_mask());
     const uint64_t core_mask = static_cast<uint64_t>(command_.Get(dma::core_mask));
@@ -133,7 +139,7 @@ class FunctionalModel::BoxTransfer {
                        "local source outside PE memory"};
         }
         return Fault{
-            ErrorCode("WindowBounds"), window.base + static_cast<uint64_t>(begin),
+            ErrorCode("WindowBounds"), BusAddress(window.base + static_cast<uint64_t>(begin)),
             fmt::format("bytes {}..{} of window {}, which has {}", begin, end, window_, size)};
       }
     }

@@ -57,6 +57,7 @@ class FunctionalModel::Job {
         random_(options.seed) {}
 
   FunctionalJobResult Run(uint32_t doorbell) {
+    doorbell_ = doorbell;
     const FunctionalWindow& program = state_.windows[0];
     if (program.base % kEntryBytes != 0) {
       Fail(EngineKind::kController, 0,
@@ -97,7 +98,7 @@ class FunctionalModel::Job {
     result_.error_tag = tag;
     result_.error_address = fault.address;
     result_.detail = fault.detail;
-    result_.faults.push_back({fault.code, engine, tag});
+    result_.faults.push_back({fault.code, engine, tag, fault.address, fault.outside});
   }
 
   std::vector<int> QueuesOf(const Command& command) const {
@@ -181,9 +182,12 @@ class FunctionalModel::Job {
   /// Nothing can go on: faults that were met, a stream that is refused, or a deadlock.
   void Halt() {
     if (Refuses()) {
-      Fail(
-          EngineKind::kController, stream_.error_tag,
-          Fault{stream_.error_code, state_.windows[0].base + stream_.error_offset, stream_.detail});
+      // The command fetch reports addresses, the dispatcher none.
+      const bool fetched =
+          stream_.error_offset == doorbell_ || stream_.error_code == ErrorCode("WindowBounds");
+      const uint64_t address = fetched ? state_.windows[0].base + stream_.error_offset : 0;
+      Fail(EngineKind::kController, stream_.error_tag,
+           Fault{stream_.error_code, address, stream_.detail});
     }
     // A command that follows its weights has begun: it may be at fault before a row is missing.
     const bool fails = !result_.faults.empty();
@@ -264,6 +268,7 @@ class FunctionalModel::Job {
   uint64_t steps_ = 0;   ///< until the weights change
   size_t next_ = 0;      ///< command at the dispatcher
   int64_t arrived_ = 0;  ///< bytes of the first LOAD in its queue
+  uint32_t doorbell_ = 0;
   bool ended_ = false;
 };
 

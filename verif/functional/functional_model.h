@@ -35,6 +35,9 @@ struct FunctionalFault {
   uint8_t code = 0;
   EngineKind engine = EngineKind::kController;
   uint16_t tag = 0;
+  uint64_t address = 0;  ///< as FunctionalJobResult::error_address
+  /// Of a compute command: all bytes (or rows of core memory) outside that it met.
+  std::vector<uint64_t> outside = {};
 };
 
 struct FunctionalJobOptions {

@@ -154,6 +154,7 @@ bool ProcessingElement::Fail(std::string_view code, int64_t address, std::string
     fault_ = Fault{ErrorCode(code), static_cast<uint64_t>(address), std::move(detail)};
     if (observer != nullptr) observer->Fault();
   }
+  if (beyond_faults) fault_->outside.push_back(static_cast<uint64_t>(address));
   return beyond_faults;
 }
 

@@ -18,6 +18,8 @@ struct Fault {
   uint8_t code;      ///< row of AllHardwareErrors()
   uint64_t address;  ///< bus or local address
   std::string detail;
+  /// With `beyond_faults`: local addresses of all bytes (or rows of core memory) outside.
+  std::vector<uint64_t> outside = {};
 };
 
 /// Memories are public: the DMA of the model reads and writes them.
