@@ -14,7 +14,6 @@ module npu_operands #(
   parameter int unsigned Ports        = 4,   //@ = units.window_ports  -- vectors per cycle
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
-  localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned VecW        = 8 * WordBytes
 ) (
   input  wire                   clk_i,
@@ -24,9 +23,9 @@ module npu_operands #(
   input  wire  [7:0]            opcode_i,
   input  wire  [7:0]            fill_i,
   input  wire  [13:0]           run_bytes_i,
-  // the vectors of this cycle: the first count_i ports
+  // the vectors of this cycle
   input  wire                   valid_i,
-  input  wire  [CountW-1:0]     count_i,
+  input  wire  [Ports-1:0]      ports_i,       // that have one
   input  wire  [Ports-1:0]      clip_i,        // bytes that count lie outside the tensor
   input  wire  [ByteW*Ports-1:0] low_i,        // first byte inside the tensor
   input  wire  [ByteW*Ports-1:0] high_i,       // behind the last byte inside the tensor
@@ -46,7 +45,8 @@ module npu_operands #(
   // to the cores
   output wire                   load_o,
   output wire  [8*Simd-1:0]     operand_o,     // of load_o
-  output wire                   shift_o,       // the first count_i vectors
+  output wire                   shift_o,       // the first vectors of a window column's group
+  output wire  [Ports-1:0]      shift_rows_o,  // vectors of a window column
   output wire                   swap_o,        // weights take over the shadow register
   output wire                   sum_read_o,    // the accumulator is read
   output wire                   fire_o,        // a cycle later: sums are added
@@ -72,7 +72,7 @@ module npu_operands #(
     for (int unsigned p = 0; p < Ports; p++) begin
       vector_low  = low_i[ByteW*p+:ByteW];
       vector_high = high_i[ByteW*p+:ByteW];
-      if (valid_i && CountW'(p) < count_i && clip_i[p]) begin
+      if (valid_i && ports_i[p] && clip_i[p]) begin
         low_mask  = {VecW{1'b1}} << {vector_low, 3'b000};
         high_mask = ~({VecW{1'b1}} << {vector_high, 3'b000});
         vectors_o[VecW*p+:VecW] = (data_i[VecW*p+:VecW] & low_mask & high_mask) |
@@ -103,7 +103,8 @@ module npu_operands #(
 
   assign load_o     = valid_i && is_matmul;
   assign operand_o  = is_gather ? gathered : vectors_o[8*Simd-1:0];
-  assign shift_o    = valid_i && is_window;
+  assign shift_o    = valid_i && is_window && ports_i[0];
+  assign shift_rows_o = (valid_i && is_window) ? ports_i : '0;
   assign swap_o     = valid_i && swap_i;
   assign sum_read_o = valid_i && (is_matmul || is_window) && last_i;
 

@@ -74,7 +74,6 @@ module npu_pe #(
   localparam int unsigned BankW      = $clog2(PeBanks);
   localparam int unsigned Depth      = PeMemBytes / (PeBanks * PeWordBytes);
   localparam int unsigned RowW       = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned CountW     = $clog2(Ports + 1);
   localparam int unsigned VecW       = 8 * PeWordBytes;
   localparam int unsigned WriteDepth = 12;  // results from post-processing to PE memory
 
@@ -94,6 +93,7 @@ module npu_pe #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Ports       (Ports),
     //@ if units.bnn.enabled
     .SkipWindow  (SkipWindow),
     .SkipSlices  (SkipSlices),
@@ -153,7 +153,7 @@ module npu_pe #(
   logic [OffsetW*Ports-1:0] read_offset;
   logic                  rows_valid, rows_ready;
   logic [VecW*Ports-1:0] read_data, vectors;
-  logic [CountW-1:0]     vector_count;
+  logic [Ports-1:0]      shift_rows;
   logic                  vector_first, vector_last;
   logic [ByteW-1:0]      vector_high;
   logic                  load, shift, swap, sum_read, sum_half, fire_clear, fire_digit, fire_half;
@@ -218,7 +218,6 @@ module npu_pe #(
     .read_offset_o  (read_offset),
     .read_data_i    (read_data),
     .valid_o        (vector_valid),
-    .count_o        (vector_count),
     .first_o        (vector_first),
     .last_o         (vector_last),
     .high_o         (vector_high),
@@ -226,6 +225,7 @@ module npu_pe #(
     .load_o         (load),
     .operand_o      (operand),
     .shift_o        (shift),
+    .shift_rows_o   (shift_rows),
     .swap_o         (swap),
     .sum_read_o     (sum_read),
     .sum_half_o     (sum_half),
@@ -292,11 +292,11 @@ module npu_pe #(
     .starved_o       (starved),
     .slice_ready_o   (slice_ready),
     .slice_take_i    (slice_take),
-    .count_i         (vector_count),
     .vectors_i       (vectors),
     .load_i          (load),
     .operand_i       (operand),
     .shift_i         (shift),
+    .shift_rows_i    (shift_rows),
     .swap_i          (swap),
     .sum_read_i      (sum_read),
     .sum_half_i      (sum_half),

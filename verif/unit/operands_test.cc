@@ -45,7 +45,7 @@ class Operands : public ModuleBench {
     }
     dut_.fill_i = fill_;
     dut_.clip_i = clip;
-    dut_.count_i = count;
+    dut_.ports_i = (1u << count) - 1;
     return vectors;
   }
 
@@ -168,7 +168,18 @@ TEST_F(Operands, WindowsShiftAndVectorOperationsDoNothing) {
     dut_.eval();
     Expect(vectors, count, kWord);
     EXPECT_FALSE(dut_.load_o);
+    // A group of a column's rows that does not begin it moves no slots.
     EXPECT_EQ(dut_.shift_o, window);
+    EXPECT_EQ(dut_.shift_rows_o, window ? dut_.ports_i : 0u);
+    if (window && count > 1) {
+      const uint32_t ports = dut_.ports_i;
+      dut_.ports_i = ports & ~1u;
+      dut_.eval();
+      EXPECT_FALSE(dut_.shift_o);
+      EXPECT_EQ(dut_.shift_rows_o, ports & ~1u);
+      dut_.ports_i = ports;
+      dut_.eval();
+    }
     EXPECT_EQ(dut_.sum_read_o, window && dut_.last_i);
     dut_.clear_i = round % 8 < 2;
     const bool fires = dut_.sum_read_o && !dut_.clear_i;

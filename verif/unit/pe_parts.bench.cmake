@@ -39,5 +39,6 @@ npugen_bench(NAME results TOP npu_results TEST results_test.cc LIBRARIES npugen_
            l10p4:MemBytes=4096,WordBytes=8,PeLanes=10,PostWidth=4,WriteDepth=12)
 npugen_bench(NAME pe_control TOP npu_pe_control TEST pe_control_test.cc LIBRARIES npugen_stream npugen_arch
   RTL npu_ram_1r1w.sv npu_ram_fifo.sv npu_waits.sv npu_command_queue.sv npu_pe_control.sv
-  VARIANTS l16:PeLanes=16,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,SkipWindow=16,SkipSlices=32,QueueDepth=4,Barriers=16
-           l4:PeLanes=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,SkipWindow=1,SkipSlices=1,QueueDepth=1,Barriers=16)
+  VARIANTS l16:PeLanes=16,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16,SkipSlices=32,QueueDepth=4,Barriers=16
+           l4:PeLanes=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,Ports=1,SkipWindow=1,SkipSlices=1,QueueDepth=1,Barriers=16
+           l8p3:PeLanes=8,WordBytes=16,Simd=14,Accumulators=8,PostWidth=4,Ports=3,SkipWindow=4,SkipSlices=8,QueueDepth=2,Barriers=16)

@@ -68,8 +68,9 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
     const int64_t stride = swap ? g.stride_h : g.stride_w;
     const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
     for (int64_t rows = 1; rows <= std::min<int64_t>(kernel_rows, config.simd); ++rows) {
-      for (int64_t columns = 1; columns <= std::min<int64_t>(kernel_columns, config.simd / rows);
-           ++columns) {
+      const int64_t most_columns =
+          std::min(kernel_columns, config.simd / config.window_column_slots(rows));
+      for (int64_t columns = 1; columns <= most_columns; ++columns) {
         if (rows > kLargestLoopCount || columns > kLargestLoopCount) continue;
         WindowChoice choice;
         choice.shape = {swap, rows, columns, columns};
@@ -121,8 +122,8 @@ void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterR
   for (int64_t row = 0; row < kernel_rows; ++row) {
     for (int64_t column = 0; column < kernel_columns; ++column) {
       const int64_t slice = (row / window.rows) * layer->k1_count + column / window.columns;
-      const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
-      const int64_t slot = simd - window.rows * window.columns + fetch;
+      const int64_t slot = config.window_slot(window.rows, window.columns, row % window.rows,
+                                              column % window.columns);
       for (int64_t lane = 0; lane < lanes; ++lane) {
         parameters.weights[(slice * lanes + lane) * simd + slot] = weight;
       }
