@@ -436,7 +436,6 @@ module npu_core #(
       .active_i    (active_q[First+:Count]),
       //@ endif
       .fire_i,
-      .clear_i     (add_clear),
       .sum_i       (sum_in[SumBits*First+:SumBits*Count]),
       .sum_o       (sum_out[SumBits*First+:SumBits*Count])
     );
@@ -488,7 +487,7 @@ module npu_core #(
   end
 
   always_comb begin
-    sum_in = fire_from_half_q ? half_data1 : half_data0;
+    sum_in = add_clear ? '0 : fire_from_half_q ? half_data1 : half_data0;
     if (add_digit) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};

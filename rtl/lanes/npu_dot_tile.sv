@@ -12,7 +12,7 @@
 //@ endif
 //
 // The sums follow the registers combinationally in the cycle in which fire_i is set; with 2 stages
-// sum_i, clear_i and sum_o are those of the next cycle.
+// sum_i and sum_o are those of the next cycle.
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the
 // same behaviour: one instance per lane for synthesis, and words of four slots for simulation.
@@ -46,7 +46,6 @@ module npu_dot_tile #(
   //@ endif
   // sums
   input  wire                     fire_i,    // products of this cycle are added
-  input  wire                     clear_i,   // start from 0 instead of sum_i
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
 );
@@ -98,8 +97,6 @@ module npu_dot_tile #(
     end
   end
 
-  logic [32*Lanes-1:0] from;
-  assign from = clear_i ? '0 : sum_i;
   for (genvar l = 0; l < Lanes; l++) begin : gen_sum
     npu_dot_lane #(
       .Simd  (Simd),
@@ -114,7 +111,7 @@ module npu_dot_tile #(
       .valid_i  (active_i[l] ? valid_i[Simd*(l%Copies)+:Simd] : '0),
       .bits_i   (active_i[l] ? bits_i[11*(l%Copies)+:11] : '0),
       //@ endif
-      .sum_i    (from[32*l+:32]),
+      .sum_i    (sum_i[32*l+:32]),
       .sum_o    (sum_o[32*l+:32])
     );
   end
@@ -127,9 +124,8 @@ module npu_dot_tile #(
   localparam int unsigned Words  = (Simd + 3) / 4;
   localparam int unsigned PlaneW = 32 * Lanes;
   localparam int unsigned LaneW  = 32 * Words;  // of a lane's slots, with those behind the last
-  localparam int unsigned LastBits = 8 * (Simd - 4 * (Words - 1));  // slots in the last word
-  localparam int unsigned TailBits = 32 - LastBits;
-  localparam logic [31:0] LastMask = 32'((33'd1 << LastBits) - 33'd1);
+  // Slots that a shift writes: those before the rows'.
+  localparam logic [LaneW-1:0] MovedBits = ~({LaneW{1'b1}} << (8 * FirstRow));
 
   logic [PlaneW*Words-1:0] slots_q, weights_q;
 
@@ -150,9 +146,9 @@ module npu_dot_tile #(
                                                       input logic                    move,
                                                       input logic [Ports-1:0]        rows,
                                                       input logic [8*Lanes*Ports-1:0] incoming);
-    logic [32*Words-1:0] written;  // bits of a lane that rows write
-    logic [31:0] row_bytes;        // of one lane and word
-    logic [63:0] two;              // words
+    logic [LaneW-1:0] written;  // bits of a lane that rows write
+    logic [31:0] row_bytes;     // of one lane and word
+    logic [63:0] two;           // words
     written = '0;
     for (int unsigned row = 0; row < Ports; row++) begin
       if (rows[row]) written[8*(FirstRow+row)+:8] = 8'hff;
@@ -163,7 +159,9 @@ module npu_dot_tile #(
         for (int unsigned id = 0; id < Lanes; id++) begin
           two = {32'h80808080, slots[PlaneW*word+32*id+:32]};
           if (word + 1 < Words) two[63:32] = slots[PlaneW*((word+1)%Words)+32*id+:32];
-          shifted[PlaneW*word+32*id+:32] = 32'(two >> (8 * Ports));
+          shifted[PlaneW*word+32*id+:32] =
+              (32'(two >> (8 * Ports)) & MovedBits[32*word+:32]) |
+              (slots[PlaneW*word+32*id+:32] & ~MovedBits[32*word+:32]);
         end
       end
     end
@@ -224,7 +222,7 @@ module npu_dot_tile #(
     sums = '0;
     //@ if units.bnn.enabled
     if (fire_i && binary_i) begin
-      if (Stages == 1 && !clear_i) sums = sum_i;
+      if (Stages == 1) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
           sums[32*id+:32] = sums[32*id+:32] +
@@ -240,7 +238,7 @@ module npu_dot_tile #(
     end else
     //@ endif
     if (fire_i) begin
-      if (Stages == 1 && !clear_i) sums = sum_i;
+      if (Stages == 1) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
           sums[32*id+:32] = sums[32*id+:32] +
@@ -267,11 +265,8 @@ module npu_dot_tile #(
     always_comb begin
       sum_o = '0;
       if (fired_q) begin
-        sum_o = products_q;
-        if (!clear_i) begin
-          for (int unsigned id = 0; id < Lanes; id++) begin
-            sum_o[32*id+:32] = products_q[32*id+:32] + sum_i[32*id+:32];
-          end
+        for (int unsigned id = 0; id < Lanes; id++) begin
+          sum_o[32*id+:32] = products_q[32*id+:32] + sum_i[32*id+:32];
         end
       end
     end

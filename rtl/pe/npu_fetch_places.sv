@@ -19,8 +19,7 @@ module npu_fetch_places #(
   localparam int unsigned ByteW    = OffsetW + 1,
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
-  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW   = $clog2(Ports + 1)
+  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                     clk_i,             // need not rise but for start_i and advance_i
   input  wire                     rst_ni,
