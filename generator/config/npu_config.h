@@ -54,9 +54,13 @@ struct NpuConfig : KeyNumbers {
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
   }
-  /// Operand slots of a column of so many window rows: whole groups of window_ports.
+  /// Slots that a lane's operands move by, with the first row of each group of so many rows of a
+  /// window column: machine.md 4.2.
+  int64_t window_row_group(int64_t rows) const { return rows == 1 ? 1 : window_ports; }
+  /// Operand slots of a column of so many window rows: whole groups.
   int64_t window_column_slots(int64_t rows) const {
-    return (rows + window_ports - 1) / window_ports * window_ports;
+    const int64_t group = window_row_group(rows);
+    return (rows + group - 1) / group * group;
   }
   /// The slot that row `row` of column `column`, out of `columns`, ends up in.
   int64_t window_slot(int64_t rows, int64_t columns, int64_t row, int64_t column) const {

@@ -65,7 +65,8 @@ module npu_core #(
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
-  input  wire                   shift_i,         // window: slots move down by Ports
+  input  wire                   shift_i,         // window: slots move down by Ports,
+  input  wire                   shift_one_i,     // or by one
   input  wire  [Ports-1:0]      shift_rows_i,    // lane l takes byte l of these vectors
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
@@ -422,6 +423,7 @@ module npu_core #(
       .load_i,
       .load_data_i,
       .shift_i,
+      .shift_one_i,
       .shift_rows_i,
       .shift_data_i(shift_data),
       .swap_i,

@@ -4,8 +4,9 @@
 //
 // Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the
 // slots of all lanes (dense dot products); a shift moves each lane's slots down by Ports, and rows
-// put the lane's own bytes into the last Ports slots (one window per channel). A swap takes over
-// the next weights.
+// put the lane's own bytes into the last Ports slots (one window per channel). With shift_one_i,
+// which is constant while a window is at work, slots move down by one, and row 0 goes into the last
+// slot. A swap takes over the next weights.
 //@ if units.bnn.enabled
 // Binary: the bits of slots and weights are +1 and -1, those of bytes without valid_i 0. Lanes that
 // are not active hold their slots, and their sums stay.
@@ -30,6 +31,7 @@ module npu_dot_tile #(
   input  wire                     load_i,    // all lanes take load_data_i
   input  wire  [8*Simd-1:0]       load_data_i,
   input  wire                     shift_i,
+  input  wire                     shift_one_i,
   input  wire  [Ports-1:0]        shift_rows_i,   // slot Simd - Ports + p of lane l takes byte l
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,  // of vector p
   // weights: byte lane*Simd + slot
@@ -57,6 +59,8 @@ module npu_dot_tile #(
   end
 
   localparam int unsigned FirstRow = Simd - Ports;  // slot of the first row
+  logic shift_one;
+  assign shift_one = Ports > 1 && shift_one_i;
 
 `ifdef SYNTHESIS
   logic [8*Lanes*Simd-1:0] slots_q, weights_q;
@@ -76,22 +80,24 @@ module npu_dot_tile #(
     //@ endif
     //@ unless units.bnn.enabled: assign load = load_i;
     //@ unless units.bnn.enabled: assign data = load_data_i;
+    // Each slot, the one after it, and behind the last one the row that comes.
+    wire [8*Simd+7:0] lane;
+    assign lane = {shift_data_i[8*l+:8], slots_q[8*Simd*l+:8*Simd]};
     if (FirstRow > 0) begin : gen_low
       always_ff @(posedge clk_i) begin
         if (load || shift_i) begin
           slots_q[8*Simd*l+:8*FirstRow] <= load ? data[8*FirstRow-1:0]
-                                                : slots_q[8*(Simd*l+Ports)+:8*FirstRow];
+                                         : shift_one ? lane[8+:8*FirstRow]
+                                                       : lane[8*Ports+:8*FirstRow];
         end
       end
-    end else begin : gen_rows_only
-      logic unused_shift;
-      assign unused_shift = shift_i;
     end
     for (genvar p = 0; p < Ports; p++) begin : gen_row
       always_ff @(posedge clk_i) begin
-        if (load || shift_rows_i[p]) begin
+        if (load || (shift_one ? shift_i : shift_rows_i[p])) begin
           slots_q[8*(Simd*l+FirstRow+p)+:8] <= load ? data[8*(FirstRow+p)+:8]
-                                                    : shift_data_i[8*(Lanes*p+l)+:8];
+                                             : shift_one ? lane[8*(FirstRow+p+1)+:8]
+                                                           : shift_data_i[8*(Lanes*p+l)+:8];
         end
       end
     end
@@ -181,6 +187,22 @@ module npu_dot_tile #(
     end
   endfunction
 
+  // Slots moved down by one, the last one from the first of `incoming`.
+  function automatic logic [PlaneW*Words-1:0] shifted_by_one(
+      input logic [PlaneW*Words-1:0] slots, input logic [8*Lanes*Ports-1:0] incoming);
+    logic [7:0] next;  // lowest byte of the next word
+    for (int unsigned word = 0; word < Words; word++) begin
+      for (int unsigned id = 0; id < Lanes; id++) begin
+        next = 8'h80;
+        if (word + 1 < Words) next = slots[PlaneW*((word+1)%Words)+32*id+:8];
+        shifted_by_one[PlaneW*word+32*id+:32] = {next, slots[PlaneW*word+32*id+8+:24]};
+        if (word + 1 == Words) begin
+          shifted_by_one[PlaneW*word+32*id+8*((Simd-1)%4)+:8] = incoming[8*id+:8] ^ 8'h80;
+        end
+      end
+    end
+  endfunction
+
   always_ff @(posedge clk_i) begin
     if (swap_i) weights_q <= ordered(weights_i);
     if (load_i) begin
@@ -197,6 +219,8 @@ module npu_dot_tile #(
         end
       end
       //@ endif
+    end else if (shift_i && shift_one) begin
+      slots_q <= shifted_by_one(slots_q, shift_data_i);
     end else if (shift_rows_i != '0) begin
       slots_q <= shifted(slots_q, shift_i, shift_rows_i, shift_data_i);
     end

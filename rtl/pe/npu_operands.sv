@@ -23,6 +23,7 @@ module npu_operands #(
   input  wire  [7:0]            opcode_i,
   input  wire  [7:0]            fill_i,
   input  wire  [13:0]           run_bytes_i,
+  input  wire  [7:0]            win_rows_i,
   // the vectors of this cycle
   input  wire                   valid_i,
   input  wire  [Ports-1:0]      ports_i,       // that have one
@@ -46,6 +47,7 @@ module npu_operands #(
   output wire                   load_o,
   output wire  [8*Simd-1:0]     operand_o,     // of load_o
   output wire                   shift_o,       // the first vectors of a window column's group
+  output wire                   shift_one_o,   // of one row each
   output wire  [Ports-1:0]      shift_rows_o,  // vectors of a window column
   output wire                   swap_o,        // weights take over the shadow register
   output wire                   sum_read_o,    // the accumulator is read
@@ -104,6 +106,7 @@ module npu_operands #(
   assign load_o     = valid_i && is_matmul;
   assign operand_o  = is_gather ? gathered : vectors_o[8*Simd-1:0];
   assign shift_o    = valid_i && is_window && ports_i[0];
+  assign shift_one_o = win_rows_i == 8'd1;
   assign shift_rows_o = (valid_i && is_window) ? ports_i : '0;
   assign swap_o     = valid_i && swap_i;
   assign sum_read_o = valid_i && (is_matmul || is_window) && last_i;

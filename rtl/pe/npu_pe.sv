@@ -153,6 +153,7 @@ module npu_pe #(
   logic [OffsetW*Ports-1:0] read_offset;
   logic                  rows_valid, rows_ready;
   logic [VecW*Ports-1:0] read_data, vectors;
+  logic                  shift_one;
   logic [Ports-1:0]      shift_rows;
   logic                  vector_first, vector_last;
   logic [ByteW-1:0]      vector_high;
@@ -225,6 +226,7 @@ module npu_pe #(
     .load_o         (load),
     .operand_o      (operand),
     .shift_o        (shift),
+    .shift_one_o    (shift_one),
     .shift_rows_o   (shift_rows),
     .swap_o         (swap),
     .sum_read_o     (sum_read),
@@ -296,6 +298,7 @@ module npu_pe #(
     .load_i          (load),
     .operand_i       (operand),
     .shift_i         (shift),
+    .shift_one_i     (shift_one),
     .shift_rows_i    (shift_rows),
     .swap_i          (swap),
     .sum_read_i      (sum_read),

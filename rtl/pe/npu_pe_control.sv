@@ -163,8 +163,10 @@ module npu_pe_control #(
                      (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 ||
                       (is_window && (cmd_q.win_new_cols == '0 ||
                                      cmd_q.win_new_cols > cmd_q.win_cols ||
-                                     16'(row_groups(cmd_q.win_rows)) * 16'(cmd_q.win_cols) >
-                                         16'(Simd / Ports))));
+                                     (cmd_q.win_rows == 8'd1
+                                          ? 16'(cmd_q.win_cols) > 16'(Simd)
+                                          : 16'(row_groups(cmd_q.win_rows)) *
+                                                16'(cmd_q.win_cols) > 16'(Simd / Ports)))));
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));

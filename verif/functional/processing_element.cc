@@ -405,8 +405,8 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
   const int64_t fetched_lanes = std::min<int64_t>(lanes, config_.pe_bank_bytes);
   const bool single_slice = f.k1_count == 1 && f.k2_count == 1;
   // Rows of a column come in groups; the slots move with the first one of each.
-  const int64_t ports = config_.window_ports;
-  const int64_t column_slots = (f.win_rows + ports - 1) / ports * ports;
+  const int64_t row_group = f.win_rows == 1 ? 1 : config_.window_ports;
+  const int64_t column_slots = (f.win_rows + row_group - 1) / row_group * row_group;
   for (int64_t lane = 0; lane < f.group_channels; ++lane) {
     const int8_t* weights = &weights_[lane * simd];
     for (int64_t slot = 0; slot < simd; ++slot) {
@@ -438,8 +438,8 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
           if (lane < f.group_channels && !ReadOperand(f, y, bx + lane, a + lane, &byte))
             return false;
           int8_t* slots = &slots_[lane * simd];
-          if (r % ports == 0) std::copy(slots + ports, slots + simd, slots);
-          slots[simd - ports + r % ports] = static_cast<int8_t>(byte);
+          if (r % row_group == 0) std::copy(slots + row_group, slots + simd, slots);
+          slots[simd - row_group + r % row_group] = static_cast<int8_t>(byte);
         }
       }
       // The last column is never left out.

@@ -161,6 +161,7 @@ TEST_F(Operands, WindowsShiftAndVectorOperationsDoNothing) {
     const bool window = round % 2 == 0;
     dut_.opcode_i = static_cast<uint8_t>(window ? Opcode::kWindow : Opcode::kAdd);
     const uint32_t count = window ? Uniform(1, kPorts) : 1;
+    dut_.win_rows_i = Uniform(1, 3);
     const auto vectors = Vectors(count, kWord);
     dut_.valid_i = 1;
     dut_.swap_i = 0;
@@ -171,8 +172,9 @@ TEST_F(Operands, WindowsShiftAndVectorOperationsDoNothing) {
     // A group of a column's rows that does not begin it moves no slots.
     EXPECT_EQ(dut_.shift_o, window);
     EXPECT_EQ(dut_.shift_rows_o, window ? dut_.ports_i : 0u);
+    EXPECT_EQ(dut_.shift_one_o, dut_.win_rows_i == 1);
     if (window && count > 1) {
-      const uint32_t ports = dut_.ports_i;
+      const uint32_t ports = (1u << count) - 1;
       dut_.ports_i = ports & ~1u;
       dut_.eval();
       EXPECT_FALSE(dut_.shift_o);

@@ -32,7 +32,8 @@ int64_t SharedColumns(const Geometry& g, const WindowChoice& choice) {
   return behind ? before : 0;
 }
 
-/// Cycles of fetches of the whole layer for one way to cut the kernel: several rows at a time.
+/// Cycles of the whole layer for one way to cut the kernel, several rows at a time: of fetches, or
+/// of loading weights where a tile of positions takes less.
 double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
                  int64_t groups) {
   const int64_t lines = choice.shape.swap ? g.out_w : g.out_h;
@@ -46,8 +47,16 @@ double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice&
   const int64_t line_columns =
       choice.shape.columns + (line_positions - 1) * choice.shape.new_columns;
   const int64_t columns = lines * line_columns - (lines - 1) * SharedColumns(g, choice);
-  return FetchCycles(config, column, step) *
-         static_cast<double>(groups * g.images * columns * choice.k1_count * choice.k2_count);
+  const double fetches = FetchCycles(config, column, step) * static_cast<double>(columns);
+  const int64_t positions = lines * line_positions;
+  const double position_fetches = fetches / static_cast<double>(positions);
+  const auto tiles = [&](int64_t count, int64_t size) {
+    return static_cast<double>(count) * std::max(position_fetches * static_cast<double>(size),
+                                                 static_cast<double>(config.slice_rows()));
+  };
+  const int64_t tile = config.accumulators, rest = positions % tile;
+  const double slice = tiles(positions / tile, tile) + (rest > 0 ? tiles(1, rest) : 0);
+  return slice * static_cast<double>(groups * g.images * choice.k1_count * choice.k2_count);
 }
 
 }  // namespace
