@@ -4,8 +4,8 @@
 //
 // Writes leave in any order: one whose banks nobody else wants. When there is no such one, and few
 // entries are free or the reads stand still (which may wait for results), another one goes before
-// the reads (first_o). A write is kept as memory takes it:
-// bytes turned to their places in a word, and which of them go to its first and to its second word.
+// the reads (first_o). A write is kept as memory takes it: bytes turned to their places in a word;
+// those from the address's place on go to its first word, the others to its second one.
 `include "npu_assert.svh"
 module npu_write_buffer #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
@@ -58,7 +58,7 @@ module npu_write_buffer #(
   logic [RowW-1:0]       slot_row_q[Writes];
   logic [RowW-1:0]       slot_row2_q[Writes];
   logic [WordBytes-1:0]  slot_strb_q[Writes];
-  logic [WordBytes-1:0]  slot_strb2_q[Writes];
+  logic [OffsetW-1:0]    slot_offset_q[Writes];
   logic [WordW-1:0]      slot_data_q[Writes];
 
   // ---- The next one ----
@@ -113,13 +113,13 @@ module npu_write_buffer #(
   for (genvar n = 0; n < Writes; n++) begin : gen_slot
     always_ff @(posedge clk_i) begin
       if (push && entry[n]) begin
-        slot_mask_q[n]  <= mask;
-        slot_mask2_q[n] <= mask2;
-        slot_row_q[n]   <= row;
-        slot_row2_q[n]  <= row2;
-        slot_strb_q[n]  <= strb[WordBytes-1:0];
-        slot_strb2_q[n] <= strb[2*WordBytes-1:WordBytes];
-        slot_data_q[n]  <= data[WordW-1:0] | data[2*WordW-1:WordW];
+        slot_mask_q[n]   <= mask;
+        slot_mask2_q[n]  <= mask2;
+        slot_row_q[n]    <= row;
+        slot_row2_q[n]   <= row2;
+        slot_strb_q[n]   <= strb[WordBytes-1:0] | strb[2*WordBytes-1:WordBytes];
+        slot_offset_q[n] <= addr_i[OffsetW-1:0];
+        slot_data_q[n]   <= data[WordW-1:0] | data[2*WordW-1:WordW];
       end
     end
   end
@@ -153,28 +153,33 @@ module npu_write_buffer #(
   assign leaving  = chosen & (~chosen + Writes'(1));
   assign leaves_o = chosen != '0;
 
+  logic [WordBytes-1:0] leaving_strb, first_word;
+  logic [OffsetW-1:0]   leaving_offset;
   always_comb begin
-    mask_o  = '0;
-    mask2_o = '0;
-    row_o   = '0;
-    row2_o  = '0;
-    strb_o  = '0;
-    strb2_o = '0;
-    data_o  = '0;
+    mask_o         = '0;
+    mask2_o        = '0;
+    row_o          = '0;
+    row2_o         = '0;
+    leaving_strb   = '0;
+    leaving_offset = '0;
+    data_o         = '0;
     if (leaves_o) begin
       for (int unsigned n = 0; n < Writes; n++) begin
         if (leaving[n]) begin
-          mask_o  = mask_o | slot_mask_q[n];
-          mask2_o = mask2_o | slot_mask2_q[n];
-          row_o   = row_o | slot_row_q[n];
-          row2_o  = row2_o | slot_row2_q[n];
-          strb_o  = strb_o | slot_strb_q[n];
-          strb2_o = strb2_o | slot_strb2_q[n];
-          data_o  = data_o | slot_data_q[n];
+          mask_o         = mask_o | slot_mask_q[n];
+          mask2_o        = mask2_o | slot_mask2_q[n];
+          row_o          = row_o | slot_row_q[n];
+          row2_o         = row2_o | slot_row2_q[n];
+          leaving_strb   = leaving_strb | slot_strb_q[n];
+          leaving_offset = leaving_offset | slot_offset_q[n];
+          data_o         = data_o | slot_data_q[n];
         end
       end
     end
   end
+  assign first_word = {WordBytes{1'b1}} << leaving_offset;
+  assign strb_o     = leaving_strb & first_word;
+  assign strb2_o    = leaving_strb & ~first_word;
 
   logic unused_address;
   assign unused_address = ^addr_i;
