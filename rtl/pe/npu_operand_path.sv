@@ -61,6 +61,7 @@ module npu_operand_path #(
   output logic [RowW*Ports-1:0] read_row_o,
   output logic [RowW*Ports-1:0] read_row2_o,
   output logic [OffsetW*Ports-1:0] read_offset_o,
+  output logic [OffsetW*Ports-1:0] read_turn_o,
   input  wire  [VecW*Ports-1:0] read_data_i,
   // the vectors of this cycle, with fill
   output wire                   valid_o,
@@ -155,7 +156,7 @@ module npu_operand_path #(
   logic [Ports-1:0]         fetch_inside, fetch_two;
   logic [BankW*Ports-1:0]   fetch_bank, fetch_bank2;
   logic [RowW*Ports-1:0]    fetch_row, fetch_row2;
-  logic [OffsetW*Ports-1:0] fetch_offset;
+  logic [OffsetW*Ports-1:0] fetch_offset, fetch_turn;
 
   always_comb begin
     read_wanted_o = fetch_wanted;
@@ -168,6 +169,7 @@ module npu_operand_path #(
     read_row_o    = fetch_row;
     read_row2_o   = fetch_row2;
     read_offset_o = fetch_offset;
+    read_turn_o   = fetch_turn;
     if (is_rows) begin
       read_wanted_o              = rows_q;
       read_valid_o               = rows_q;
@@ -180,6 +182,7 @@ module npu_operand_path #(
       read_row_o[RowW-1:0]       = rows_row_q;
       read_row2_o[RowW-1:0]      = rows_row2_q;
       read_offset_o[OffsetW-1:0] = rows_offset_q;
+      read_turn_o[OffsetW-1:0]   = rows_offset_q;
     end
   end
 
@@ -221,6 +224,7 @@ module npu_operand_path #(
     .read_row_o    (fetch_row),
     .read_row2_o   (fetch_row2),
     .read_offset_o (fetch_offset),
+    .read_turn_o   (fetch_turn),
     .stage_valid_o (valid_o),
     .stage_ports_o (ports),
     .stage_clip_o  (clip),

@@ -5,7 +5,8 @@
 //
 // Everything about the vectors comes from the sequencer in the cycle in which PE memory delivers
 // them. Operand slots load at the end of that cycle: all lanes the same operand (MATMUL), or a byte
-// of each vector for each lane (WINDOW). The slice's last vector has the accumulators read, and
+// of each vector for each lane (WINDOW). Vectors of a gathered operand come turned: their first byte
+// stands at its place in the operand. The slice's last vector has the accumulators read, and
 // the sums are added in the next cycle (fire_o).
 module npu_operands #(
   parameter int unsigned WordBytes    = 16,  //@ = pe.bank_width  -- bytes of a vector read
@@ -63,17 +64,19 @@ module npu_operands #(
   assign is_gather = is_matmul && run_bytes_i != '0;
 
   logic [VecW-1:0]  low_mask, high_mask;
-  logic [ByteW-1:0] vector_low, vector_high;
+  logic [ByteW-1:0] first_byte, vector_low, vector_high;
 
   always_comb begin
     low_mask    = '0;
     high_mask   = '0;
+    first_byte  = '0;
     vector_low  = '0;
     vector_high = '0;
     vectors_o   = data_i;
     for (int unsigned p = 0; p < Ports; p++) begin
-      vector_low  = low_i[ByteW*p+:ByteW];
-      vector_high = high_i[ByteW*p+:ByteW];
+      first_byte  = is_gather ? place_i[ByteW*p+:ByteW] : '0;
+      vector_low  = low_i[ByteW*p+:ByteW] + first_byte;
+      vector_high = high_i[ByteW*p+:ByteW] + first_byte;
       if (valid_i && ports_i[p] && clip_i[p]) begin
         low_mask  = {VecW{1'b1}} << {vector_low, 3'b000};
         high_mask = ~({VecW{1'b1}} << {vector_high, 3'b000});
@@ -85,15 +88,20 @@ module npu_operands #(
 
   // A gathered slice's operand: the bytes that count, one behind the other.
   logic [8*Simd-1:0] gathered, gathered_q, gather_mask;
+  logic [ByteW-1:0]  gather_begin, gather_end;
   always_comb begin
-    gathered    = first_i ? '0 : gathered_q;
-    gather_mask = '0;
+    gathered     = first_i ? '0 : gathered_q;
+    gather_mask  = '0;
+    gather_begin = '0;
+    gather_end   = '0;
     if (valid_i && is_gather) begin
       for (int unsigned p = 0; p < Ports; p++) begin
         if (gather_i[p]) begin
-          gather_mask = ~({(8*Simd){1'b1}} << {length_i[ByteW*p+:ByteW], 3'b000});
-          gathered    = gathered | ((vectors_o[VecW*p+:8*Simd] & gather_mask) <<
-                                    {place_i[ByteW*p+:ByteW], 3'b000});
+          gather_begin = place_i[ByteW*p+:ByteW];
+          gather_end   = gather_begin + length_i[ByteW*p+:ByteW];
+          gather_mask  = ({(8*Simd){1'b1}} << {gather_begin, 3'b000}) &
+                         ~({(8*Simd){1'b1}} << {gather_end, 3'b000});
+          gathered     = gathered | (vectors_o[VecW*p+:8*Simd] & gather_mask);
         end
       end
     end

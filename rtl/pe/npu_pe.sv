@@ -150,7 +150,7 @@ module npu_pe #(
   logic [Ports-1:0]      read_inside, read_two;
   logic [BankW*Ports-1:0] read_bank, read_bank2;
   logic [RowW*Ports-1:0] read_row, read_row2;
-  logic [OffsetW*Ports-1:0] read_offset;
+  logic [OffsetW*Ports-1:0] read_offset, read_turn;
   logic                  rows_valid, rows_ready;
   logic [VecW*Ports-1:0] read_data, vectors;
   logic                  shift_one;
@@ -217,6 +217,7 @@ module npu_pe #(
     .read_row_o     (read_row),
     .read_row2_o    (read_row2),
     .read_offset_o  (read_offset),
+    .read_turn_o    (read_turn),
     .read_data_i    (read_data),
     .valid_o        (vector_valid),
     .first_o        (vector_first),
@@ -472,6 +473,7 @@ module npu_pe #(
     .read_row_i       (read_row),
     .read_row2_i      (read_row2),
     .read_offset_i    (read_offset),
+    .read_turn_i      (read_turn),
     .read_data_o      (read_data),
     .write_valid_i    (write_valid),
     .write_ready_o    (write_ready),

@@ -64,7 +64,8 @@ module npu_sequencer #(
   output wire  [BankW*Ports-1:0]          read_bank2_o,   // word's
   output wire  [RowW*Ports-1:0]           read_row_o,
   output wire  [RowW*Ports-1:0]           read_row2_o,
-  output wire  [OffsetW*Ports-1:0]        read_offset_o,  // first byte in the word
+  output wire  [OffsetW*Ports-1:0]        read_offset_o,  // first byte in the word,
+  output logic [OffsetW*Ports-1:0]        read_turn_o,    // less its place in a gathered operand
   // the vectors of the cycle after the grant
   output wire                             stage_valid_o,
   output wire  [Ports-1:0]                stage_ports_o,  // that have one
@@ -248,6 +249,16 @@ module npu_sequencer #(
       if (error_o) active_q <= 1'b0;
       if (take && head_command_end) active_q <= 1'b0;
       if (take && head_tile_end) half_q <= !half_q;
+    end
+  end
+
+  always_comb begin
+    read_turn_o = read_offset_o;
+    if (is_gather) begin
+      for (int unsigned p = 0; p < Ports; p++) begin
+        read_turn_o[OffsetW*p+:OffsetW] = read_offset_o[OffsetW*p+:OffsetW] -
+                                          head_place[ByteW*p+:OffsetW];
+      end
     end
   end
 

@@ -38,6 +38,7 @@ class Operands : public ModuleBench {
       SetBits(&dut_.high_i, kByteBits * p, kByteBits, high);
       for (uint32_t byte = 0; byte < kWord; ++byte) {
         const uint8_t read = static_cast<uint8_t>(random_());
+        read_[p][byte] = read;
         SetBits(&dut_.data_i, 8 * (kWord * p + byte), 8, read);
         const bool keep = p >= count || inside || (byte >= low && byte < high);
         vectors[p][byte] = keep ? read : fill_;
@@ -86,7 +87,15 @@ class Operands : public ModuleBench {
     EXPECT_FALSE(dut_.fire_o);
   }
 
+  /// Turns vector p as PE memory does for a place in a gathered operand.
+  void Turn(uint32_t p, uint32_t place) {
+    for (uint32_t byte = 0; byte < kWord; ++byte) {
+      SetBits(&dut_.data_i, 8 * (kWord * p + (place + byte) % kWord), 8, read_[p][byte]);
+    }
+  }
+
   uint8_t fill_ = 0;
+  std::array<std::array<uint8_t, kWord>, kPorts> read_ = {};  // the last vectors without fill
 };
 
 TEST_F(Operands, DenseVectorsAreTheOperand) {
@@ -124,7 +133,8 @@ TEST_F(Operands, GatheredOperandIsTheRowsInOrder) {
       for (uint32_t p = 0; p < count; ++p) {
         const uint32_t length = Uniform(1, kSimd);
         SetBits(&dut_.length_i, kByteBits * p, kByteBits, length);
-        SetBits(&dut_.place_i, kByteBits * p, kByteBits, place);
+        SetBits(&dut_.place_i, kByteBits * p, kByteBits, place % kWord);
+        Turn(p, place % kWord);
         if (place >= kSimd || random_() % 8 == 0) continue;  // not of this operand
         gather |= 1u << p;
         for (uint32_t byte = 0; byte < length && place + byte < kSimd; ++byte) {
@@ -137,7 +147,6 @@ TEST_F(Operands, GatheredOperandIsTheRowsInOrder) {
       dut_.first_i = first;
       dut_.last_i = 0;
       dut_.eval();
-      Expect(vectors, count, kSimd);
       EXPECT_TRUE(dut_.load_o);
       EXPECT_FALSE(dut_.sum_read_o);
       if (place < kSimd) {

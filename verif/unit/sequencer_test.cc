@@ -290,6 +290,7 @@ class Sequencer : public ModuleBench {
   /// What is asked of PE memory: addresses, -1 where none is.
   struct Reads {
     int64_t address[kPorts];
+    int64_t place[kPorts];  // that the first byte is turned to
   };
   /// Of this cycle. Banks and rows must belong to one word each, and those of all vectors together
   /// be what one access of every bank gives.
@@ -313,6 +314,8 @@ class Sequencer : public ModuleBench {
       const int64_t first = word(&dut_.read_bank_o, &dut_.read_row_o, p);
       reads.address[p] = first * kWord + static_cast<int64_t>(GetBits(
                                              &dut_.read_offset_o, kOffsetBits * p, kOffsetBits));
+      const uint64_t turn = GetBits(&dut_.read_turn_o, kOffsetBits * p, kOffsetBits);
+      reads.place[p] = (reads.address[p] - static_cast<int64_t>(turn)) & (kWord - 1);
       if (!(dut_.read_two_o >> p & 1)) continue;
       const int64_t second = word(&dut_.read_bank2_o, &dut_.read_row2_o, p);
       EXPECT_EQ(second, (first + 1) % (kBanks * kDepth));
@@ -325,6 +328,9 @@ class Sequencer : public ModuleBench {
 
   void Compare(const Shape& s, const Fetch& want, uint32_t p, const Reads& reads) {
     ASSERT_EQ(reads.address[p], want.inside() ? want.address : -1);
+    if (want.inside()) {
+      ASSERT_EQ(reads.place[p], s.run != 0 ? want.place : 0);
+    }
     const bool clip = dut_.stage_clip_o >> p & 1;
     const int64_t low = static_cast<int64_t>(GetBits(&dut_.stage_low_o, kByteBits * p, kByteBits));
     const int64_t high =
