@@ -112,6 +112,9 @@ module npu_core #(
   if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
     $error("npu_core: Lanes must be 1..128 and Simd 1..64");
   end
+  if (npu_isa_pkg::PackedWeightBits != 4 || npu_isa_pkg::OperandBits != 8) begin : gen_bad_format
+    $error("npu_core: packed weights are halves of bytes");
+  end
   if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
     $error("npu_core: Accumulators must be 2..256");
   end
