@@ -83,6 +83,8 @@ module npu_dot_tile #(
     // Each slot, the one after it, and behind the last one the row that comes.
     wire [8*Simd+7:0] lane;
     assign lane = {shift_data_i[8*l+:8], slots_q[8*Simd*l+:8*Simd]};
+    logic unused_lane;  // nothing goes below the first slot
+    assign unused_lane = ^lane[7:0];
     if (FirstRow > 0) begin : gen_low
       always_ff @(posedge clk_i) begin
         if (load || shift_i) begin

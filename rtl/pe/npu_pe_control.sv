@@ -95,6 +95,7 @@ module npu_pe_control #(
 
   npu_command_queue #(
     .Entries (Entries),
+    .Used    (npu_isa_pkg::ComputeCommandUsed),
     .Depth   (QueueDepth),
     .Barriers(Barriers)
   ) u_queue (
@@ -250,7 +251,7 @@ module npu_pe_control #(
     .clk_o   (command_clk)
   );
   always_ff @(posedge command_clk) begin
-    if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
+    if (cmd_valid && cmd_ready) cmd_q <= next_cmd & npu_isa_pkg::ComputeCommandUsed;
   end
 
   always_comb begin
