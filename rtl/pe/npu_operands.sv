@@ -5,8 +5,8 @@
 //
 // Everything about the vectors comes from the sequencer in the cycle in which PE memory delivers
 // them. Operand slots load at the end of that cycle: all lanes the same operand (MATMUL), or a byte
-// of each vector for each lane (WINDOW). Vectors of a gathered operand come turned: their first byte
-// stands at its place in the operand. The slice's last vector has the accumulators read, and
+// of each vector for each lane (WINDOW). Vectors of a gathered operand come turned: their first
+// byte stands at its place in the operand. The slice's last vector has the accumulators read, and
 // the sums are added in the next cycle (fire_o).
 module npu_operands #(
   parameter int unsigned WordBytes    = 16,  //@ = pe.bank_width  -- bytes of a vector read

@@ -6,7 +6,7 @@
 /* verilator lint_off UNUSEDPARAM */
 package npu_isa_pkg;
   // Streams
-  localparam int unsigned CommandSetVersion   = 3;             // of streams and of the register
+  localparam int unsigned CommandSetVersion   = 4;             // of streams and of the register
                                                                // interface
   localparam int unsigned StreamHeaderEntries = 2;             // entries before the first command
   localparam int unsigned EntryBytes          = 16;            // bytes of an entry
@@ -378,8 +378,8 @@ package npu_isa_pkg;
                                             // 1: 0..1, 2: 0..3)
     logic               minimum;            // 5[5]: MAXPOOL, MAXIMUM, ARGMAX. 1: the smallest
                                             // instead of the largest
-    logic               packed_weights;     // 5[4]: MATMUL, WINDOW. 1: weights are int4, two a
-                                            // byte, the first in the low half
+    logic               packed_weights;     // 5[4]: MATMUL, WINDOW. 1: weights are int4, two rows
+                                            // of a slice in one row
     logic               acc_shift;          // 5[3]: MATMUL, WINDOW. 1: sums are multiplied by 256
                                             // at the first slice of every k2 but the first
     logic               average;            // 5[2]: 1: post-processing divides (see machine.md)
