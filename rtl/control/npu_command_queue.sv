@@ -57,7 +57,7 @@ module npu_command_queue #(
   logic                   full_q;   // the command is whole
   logic [15:0]            running_tag_q;
   logic                   straight, load, last, take;
-  logic [127:0]           entry;
+  logic [127:0]           entry, first_entry;
   logic [7:0]             length;
   // waits
   npu_isa_pkg::control_command_t header;
@@ -69,6 +69,7 @@ module npu_command_queue #(
   assign fifo_push = push_valid_i && !straight;
   assign load      = fifo_pop || straight;
   assign entry     = fifo_valid ? fifo_entry : push_entry_i;
+  assign first_entry = entry & Used[127:0];
   assign length    = (index_q == '0) ? entry[15:8] : header.length;
   assign last      = 8'(index_q) + 8'd1 == length;
   assign take      = cmd_valid_o && cmd_ready_i;
@@ -119,7 +120,7 @@ module npu_command_queue #(
 
   always_ff @(posedge clk) begin
     if (load && index_q == '0) begin
-      cmd_q <= (Entries * 128)'(entry & Used[127:0]);
+      cmd_q <= (Entries * 128)'(first_entry);
     end else if (load) begin
       for (int unsigned i = 1; i < Entries; i++) begin
         if (index_q == IndexW'(i)) cmd_q[128*i+:128] <= entry & Used[128*i+:128];
