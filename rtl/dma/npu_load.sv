@@ -199,8 +199,6 @@ module npu_load #(
     .addr_o         (check_addr),
     .dest_o         (check_dest),
     .burst_o        (burst),
-    .beats_o        (burst_beats),
-    .limit_o        (burst_limit),
     .requested_i    (requested)
   );
 
@@ -282,8 +280,7 @@ module npu_load #(
     .clear_i,
     .request_core_i (check_core),
     .request_beats_i(issue ? burst : 9'(read_accept)),
-    .beats_i        (burst_beats),
-    .limit_i        (burst_limit),
+    .burst_i        (burst),
     .room_o         (room),
     .word_room_o    (word_room),
     .valid_i        ((mem_rd_rvalid_i || r_accept) && !stop),

@@ -44,16 +44,11 @@ module npu_load_staging #(
 
   // A sum of its own: Yosys 0.23 keeps the carry of one that stands in a comparison.
   logic [RoomW-1:0] parameter_wanted, activation_wanted;
-  logic [RoomW-1:0] parameter_most, activation_most;
-  assign parameter_wanted  = parameter_used_q + RoomW'(beats_i);
-  assign activation_wanted = activation_used_q + RoomW'(beats_i);
-  assign parameter_most    = parameter_used_q + RoomW'(limit_i);
-  assign activation_most   = activation_used_q + RoomW'(limit_i);
+  assign parameter_wanted  = parameter_used_q + RoomW'(burst_i);
+  assign activation_wanted = activation_used_q + RoomW'(burst_i);
 
-  assign room_o      = request_core_i ? parameter_wanted <= RoomW'(ParameterBuffer) ||
-                                        parameter_most <= RoomW'(ParameterBuffer)
-                                      : activation_wanted <= RoomW'(ActivationBuffer) ||
-                                        activation_most <= RoomW'(ActivationBuffer);
+  assign room_o      = request_core_i ? parameter_wanted <= RoomW'(ParameterBuffer)
+                                      : activation_wanted <= RoomW'(ActivationBuffer);
   assign word_room_o = request_core_i ? parameter_used_q < RoomW'(ParameterBuffer) :
                                         activation_used_q < RoomW'(ActivationBuffer);
 
@@ -108,6 +103,6 @@ module npu_load_staging #(
   end
 
   logic unused_beats;  // upper bits, with small buffers
-  assign unused_beats = ^{request_beats_i, beats_i, limit_i};
+  assign unused_beats = ^{request_beats_i, burst_i};
 endmodule : npu_load_staging
 `default_nettype wire
