@@ -128,9 +128,17 @@ module npu_booth (
     assign carry[Low] = 1'b0;
     for (genvar i = 0; i < 64; i++) begin : gen_bit
       if (i < Low) begin : gen_below
-        // One of the rows begins at Low.
-        assign sum[i]   = (LowA == Low) ? b[i] : a[i];
-        assign carry[i] = (LowA != Low && LowB != Low) ? b[i] : c[i];
+        // One of the rows begins at Low. Of the others the one that begins first goes on as the sum.
+        if (LowA == Low) begin : gen_b_and_c
+          assign sum[i]   = (LowB <= LowC) ? b[i] : c[i];
+          assign carry[i] = (LowB <= LowC) ? c[i] : b[i];
+        end else if (LowB == Low) begin : gen_a_and_c
+          assign sum[i]   = (LowA <= LowC) ? a[i] : c[i];
+          assign carry[i] = (LowA <= LowC) ? c[i] : a[i];
+        end else begin : gen_a_and_b
+          assign sum[i]   = (LowA <= LowB) ? a[i] : b[i];
+          assign carry[i] = (LowA <= LowB) ? b[i] : a[i];
+        end
       end else if (i > High) begin : gen_above
         assign sum[i]     = a[i] ^ b[i] ^ c[i];
         assign carry[i+1] = (a[i] & b[i]) | (a[i] & c[i]) | (b[i] & c[i]);
