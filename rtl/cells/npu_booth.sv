@@ -146,8 +146,8 @@ module npu_booth (
     end
     assign queue[64*(Rows+2*k)+:64]   = sum;
     assign queue[64*(Rows+2*k+1)+:64] = carry[63:0];
-    logic unused_carry;
-    assign unused_carry = carry[64];
+    logic unused_rows;  // below their lowest bits
+    assign unused_rows = ^{a, b, c, carry[64]};
   end
 
   wire [127:0] rows2;
