@@ -663,6 +663,31 @@ package npu_isa_pkg;
         endcase
     endcase
   endfunction
+
+  // Bits of a whole command that any command of the layout uses
+  localparam logic [895:0] DmaCommandUsed = {
+    128'h00000000_00000000_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'h0000001f_ffffffff_ffffffff_00ffffff,
+    128'hffffffff_00ffffff_ffffffff_ffffff1f,
+    128'h00ffffff_00ffffff_01ff7f7f_ffffffff
+  };
+
+  // Bits of a whole command that any command of the layout uses
+  localparam logic [1279:0] ComputeCommandUsed = {
+    128'h00000000_00000003_7fffffff_7fffffff,
+    128'hffffffff_00ffffff_00000000_00ffffff,
+    128'h00ffffff_ffffffff_00ffffff_ffffffff,
+    128'h00ffffff_00ffffff_00ffffff_00ffffff,
+    128'h0000ffff_00ffffff_00ffffff_00ffffff,
+    128'h0003ffff_0000ffff_00ffffff_00ffffff,
+    128'hffffffff_ffffffff_00ffffff_00ffffff,
+    128'hffffffff_00ffffff_00ffffff_ffffffff,
+    128'h01ffffff_01ffffff_ffffffff_ffffffff,
+    128'h00ffffff_00ffffff_007f7f7f_ffffffff
+  };
 endpackage : npu_isa_pkg
 /* verilator lint_on UNUSEDPARAM */
 `default_nettype wire
