@@ -410,9 +410,8 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
   for (int64_t lane = 0; lane < f.group_channels; ++lane) {
     const int8_t* weights = &weights_[lane * simd];
     for (int64_t slot = 0; slot < simd; ++slot) {
-      const bool reached =
-          slot >= simd - f.win_cols * column_slots &&
-          (slot - (simd - f.win_cols * column_slots)) % column_slots < f.win_rows;
+      const bool reached = slot >= simd - f.win_cols * column_slots &&
+                           (slot - (simd - f.win_cols * column_slots)) % column_slots < f.win_rows;
       if (!reached && weights[slot] != 0) {
         Undefined("a weight of a slot that the window does not reach");
       }

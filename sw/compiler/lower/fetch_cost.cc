@@ -44,8 +44,8 @@ double FetchCycles(const NpuConfig& config, const std::vector<FetchVector>& vect
   for (int64_t sample = 0; sample < kSamples; ++sample) {
     for (size_t next = 0; next < vectors.size(); ++cycles) {
       Cycle cycle(config);
-      const size_t end = std::min<size_t>(
-          vectors.size(), (next / config.window_ports + 1) * config.window_ports);
+      const size_t end =
+          std::min<size_t>(vectors.size(), (next / config.window_ports + 1) * config.window_ports);
       while (next < end) {
         const FetchVector& vector = vectors[next];
         if (!cycle.Take(kOrigin + sample * step + vector.offset, vector.length)) break;
