@@ -129,7 +129,7 @@ module npu_booth (
     assign carry[Low] = 1'b0;
     for (genvar i = 0; i < 64; i++) begin : gen_bit
       if (i < Low) begin : gen_below
-        // One of the rows begins at Low. Of the others the one that begins first goes on as the sum.
+        // One of the rows begins at Low; of the others the one that begins first goes on as sum.
         if (LowA == Low) begin : gen_b_and_c
           assign sum[i]   = (LowB <= LowC) ? b[i] : c[i];
           assign carry[i] = (LowB <= LowC) ? c[i] : b[i];
