@@ -18,7 +18,7 @@
 namespace npugen {
 
 /// Version of the command stream and of the register interface; the hardware refuses others.
-inline constexpr uint32_t kCommandSetVersion = 3;
+inline constexpr uint32_t kCommandSetVersion = 4;
 /// First word of a command stream: the bytes "NPUC".
 inline constexpr uint32_t kStreamMagic = 0x4355504E;
 /// Entries (of 16 bytes) in the header that precedes the first command of a stream.

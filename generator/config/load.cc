@@ -52,8 +52,9 @@ void Derive(Spec& spec) {
   });
   derive("units.lookup_ports", {"units.postprocess_width"},
          [&] { return std::min<uint64_t>(4, number("units.postprocess_width")); });
-  derive("units.window_ports", {"pe.banks"},
-         [&] { return std::clamp<uint64_t>(number("pe.banks") / 2, 1, 4); });
+  derive("units.window_ports", {"pe.banks", "lane.simd"}, [&] {
+    return std::clamp<uint64_t>(std::min(number("pe.banks") / 2, number("lane.simd")), 1, 4);
+  });
   derive("pe.bank_width", {"lane.simd", "units.postprocess_width", "npu.axi.data_width"}, [&] {
     return PowerOfTwoAbove(std::max({number("lane.simd"), number("units.postprocess_width"),
                                      number("npu.axi.data_width") / 8}));

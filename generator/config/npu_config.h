@@ -54,6 +54,18 @@ struct NpuConfig : KeyNumbers {
   uint32_t window_channels() const {
     return pe_lanes() < pe_bank_bytes ? pe_lanes() : pe_bank_bytes;
   }
+  /// Slots that a lane's operands move by, with the first row of each group of so many rows of a
+  /// window column: machine.md 4.2.
+  int64_t window_row_group(int64_t rows) const { return rows == 1 ? 1 : window_ports; }
+  /// Operand slots of a column of so many window rows: whole groups.
+  int64_t window_column_slots(int64_t rows) const {
+    const int64_t group = window_row_group(rows);
+    return (rows + group - 1) / group * group;
+  }
+  /// The slot that row `row` of column `column`, out of `columns`, ends up in.
+  int64_t window_slot(int64_t rows, int64_t columns, int64_t row, int64_t column) const {
+    return simd - (columns - column) * window_column_slots(rows) + row;
+  }
   /// Bank of PE memory that holds a byte: the first bank of a line moves on from line to line
   /// (bank_of in rtl/pe/npu_pe_memory.sv).
   uint32_t pe_bank_of(uint64_t address) const {

@@ -147,6 +147,18 @@ const std::vector<ConfigRule>& Rules() {
          if (c.lookup_ports > c.pe_lanes()) return first;
          return fmt::format("{}, or units.postprocess_width to {} or more", first, c.lookup_ports);
        }},
+      {DiagnosticCode::kSpecTooManyWindowPorts,
+       {"units.window_ports", "lane.simd"},
+       "`units.window_ports` <= `lane.simd`: the window rows of a cycle have a slot each.",
+       [](const NpuConfig& c) { return c.window_ports <= c.simd; },
+       [](const NpuConfig& c) {
+         return fmt::format("{} rows per cycle do not fit into {} operand slots", c.window_ports,
+                            c.simd);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set units.window_ports to {} or less, or lane.simd to {} or more",
+                            c.simd, c.window_ports);
+       }},
       {DiagnosticCode::kSpecWideSkipWindow,
        {"units.bnn.skip_window", "core.accumulators"},
        "`units.bnn.skip_window` <= `core.accumulators`: a window is a part of a tile of positions.",

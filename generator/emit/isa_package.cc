@@ -118,6 +118,31 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   out->Out().Line("endfunction");
 }
 
+/// The bits of a whole command that any opcode of the layout uses: queues keep no others.
+void PrintQueuedBits(const CommandLayout& layout, const HardwareFeatures& features, SvWriter* out) {
+  uint32_t entries = 0;
+  for (const OpcodeInfo& info : AllOpcodes()) {
+    if (info.layout->id == layout.id) entries = std::max<uint32_t>(entries, info.most_entries);
+  }
+  out->Blank().Comment("Bits of a whole command that any command of the layout uses");
+  out->Line(fmt::format("localparam logic [{}:0] {}Used = {{", 128 * entries - 1,
+                        UpperCamel(layout.name)));
+  out->In();
+  for (uint32_t entry = entries; entry-- > 0;) {
+    std::string text;
+    for (uint32_t word = kWordsPerEntry; word-- > 0;) {
+      uint32_t bits = 0;
+      for (const OpcodeInfo& info : AllOpcodes()) {
+        if (info.layout->id != layout.id || entry >= info.most_entries) continue;
+        bits |= UsedBits(info.opcode, entry * kWordsPerEntry + word, features);
+      }
+      text += fmt::format("{}{:08x}", text.empty() ? "" : "_", bits);
+    }
+    out->Line(fmt::format("128'h{}{}", text, entry == 0 ? "" : ","));
+  }
+  out->Out().Line("};");
+}
+
 /// What the dispatcher and the engines ask about an opcode.
 void PrintOpcodeFunctions(SvWriter* out) {
   const auto print = [&](std::string_view comment, std::string_view type, std::string_view name,
@@ -270,6 +295,9 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   }
   PrintOpcodeFunctions(&out);
   PrintUsedBits(features, &out);
+  for (const CommandLayout* layout : AllCommandLayouts()) {
+    if (layout->id != LayoutId::kControl) PrintQueuedBits(*layout, features, &out);
+  }
   out.Out().Line("endpackage : npu_isa_pkg").Line("/* verilator lint_on UNUSEDPARAM */");
   return out.Finish();
 }

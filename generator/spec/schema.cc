@@ -282,7 +282,7 @@ constexpr KeyInfo kKeys[] = {
      .summary = "Rows of a depthwise window, or of a kernel with few channels, that are read from "
                 "PE memory side by side: 3 give a 3x3 window a position per cycle.",
      .member = &KeyNumbers::window_ports,
-     .default_text = "4, or half of `pe.banks` if that is less"},
+     .default_text = "4, or half of `pe.banks` or `lane.simd` if one of these is less"},
     {.path = "units.bnn", .kind = kBlock, .summary = "The unit for binary networks."},
     {.path = "units.bnn.enabled",
      .kind = kFlag,

@@ -59,22 +59,95 @@ module npu_booth (
   logic unused_negative;
   assign unused_negative = negative[Digits-1];
 
-  // Carry-save addition: the three rows that wait longest become two, until two are left.
-  logic [64*Total-1:0] queue;
-  logic [63:0]         a, b, c;
-  always_comb begin
-    queue = '0;
-    a     = '0;
-    b     = '0;
-    c     = '0;
-    queue[64*Rows-1:0] = rows;
-    for (int unsigned k = 0; k < Rows - 2; k++) begin
-      a = queue[64*(3*k)+:64];
-      b = queue[64*(3*k+1)+:64];
-      c = queue[64*(3*k+2)+:64];
-      queue[64*(Rows+2*k)+:64]   = a ^ b ^ c;
-      queue[64*(Rows+2*k+1)+:64] = {(a[62:0] & b[62:0]) | (c[62:0] & (a[62:0] ^ b[62:0])), 1'b0};
+  // Carry-save addition: the three rows that wait longest become two, until two are left. The last
+  // row above is the first one to go, with those of the lowest weight, as it needs no adders there.
+  // Full adders stand only where all three rows have bits. Below, two rows just go on.
+  function automatic logic [7:0] middle(input logic [7:0] a, input logic [7:0] b,
+                                        input logic [7:0] c);
+    middle = (a <= b) ? ((b <= c) ? b : (a <= c) ? c : a) : ((a <= c) ? a : (b <= c) ? c : b);
+  endfunction
+
+  // Lowest and highest bit of each row, those of the additions included: high * 256 + low.
+  function automatic logic [16*Total-1:0] all_ends(input logic [7:0] top);
+    logic [7:0] low_a, low_b, low_c, high_a, high_b, high_c, lowest, highest;
+    all_ends = '0;
+    all_ends[15:0] = {8'd33, 8'd30};
+    for (int unsigned i = 0; i < Digits; i++) begin
+      lowest  = (i == 0) ? 8'd0 : 8'(2 * i - 2);
+      highest = 8'(2 * i + 34);
+      all_ends[16*(i+1)+:16] = {(highest > top) ? top : highest, lowest};
     end
+    for (int unsigned k = 0; k < Rows - 2; k++) begin
+      low_a   = all_ends[16*(3*k)+:8];
+      low_b   = all_ends[16*(3*k+1)+:8];
+      low_c   = all_ends[16*(3*k+2)+:8];
+      high_a  = all_ends[16*(3*k)+8+:8];
+      high_b  = all_ends[16*(3*k+1)+8+:8];
+      high_c  = all_ends[16*(3*k+2)+8+:8];
+      lowest  = (low_a < low_b) ? low_a : low_b;
+      lowest  = (low_c < lowest) ? low_c : lowest;
+      highest = (high_a > high_b) ? high_a : high_b;
+      highest = (high_c > highest) ? high_c : highest;
+      all_ends[16*(Rows+2*k)+:16] = {highest, lowest};
+      highest = middle(high_a, high_b, high_c);
+      all_ends[16*(Rows+2*k+1)+:16] = {(highest == top) ? top : highest + 8'd1,
+                                       middle(low_a, low_b, low_c)};
+    end
+  endfunction
+  localparam logic [16*Total-1:0] Ends = all_ends(8'd63);
+
+  logic [64*Total-1:0] queue /* verilator split_var */;
+  assign queue[64*Rows-1:0] = {rows[64*Digits-1:0], rows[64*Digits+:64]};
+
+  for (genvar k = 0; k < Rows - 2; k++) begin : gen_add
+    localparam int unsigned LowA  = 32'(Ends[16*(3*k)+:8]);
+    localparam int unsigned LowB  = 32'(Ends[16*(3*k+1)+:8]);
+    localparam int unsigned LowC  = 32'(Ends[16*(3*k+2)+:8]);
+    localparam int unsigned HighA = 32'(Ends[16*(3*k)+8+:8]);
+    localparam int unsigned HighB = 32'(Ends[16*(3*k+1)+8+:8]);
+    localparam int unsigned HighC = 32'(Ends[16*(3*k+2)+8+:8]);
+    localparam int unsigned LowAB = (LowA > LowB) ? LowA : LowB;
+    localparam int unsigned Low   = (LowAB > LowC) ? LowAB : LowC;
+    localparam int unsigned HighAB = (HighA < HighB) ? HighA : HighB;
+    localparam int unsigned High  = (HighAB < HighC) ? HighAB : HighC;
+
+    wire [63:0] a, b, c, sum;
+    wire [64:0] carry;
+    assign a = queue[64*(3*k)+:64];
+    assign b = queue[64*(3*k+1)+:64];
+    assign c = queue[64*(3*k+2)+:64];
+    npu_full_adder #(
+      .Width(High - Low + 1)
+    ) u_add (
+      .a_i    (a[High:Low]),
+      .b_i    (b[High:Low]),
+      .c_i    (c[High:Low]),
+      .sum_o  (sum[High:Low]),
+      .carry_o(carry[High+1:Low+1])
+    );
+    assign carry[Low] = 1'b0;
+    for (genvar i = 0; i < 64; i++) begin : gen_bit
+      if (i < Low) begin : gen_below
+        // One of the rows begins at Low; of the others the one that begins first goes on as sum.
+        if (LowA == Low) begin : gen_b_and_c
+          assign sum[i]   = (LowB <= LowC) ? b[i] : c[i];
+          assign carry[i] = (LowB <= LowC) ? c[i] : b[i];
+        end else if (LowB == Low) begin : gen_a_and_c
+          assign sum[i]   = (LowA <= LowC) ? a[i] : c[i];
+          assign carry[i] = (LowA <= LowC) ? c[i] : a[i];
+        end else begin : gen_a_and_b
+          assign sum[i]   = (LowA <= LowB) ? a[i] : b[i];
+          assign carry[i] = (LowA <= LowB) ? b[i] : a[i];
+        end
+      end else if (i > High) begin : gen_above
+        assign sum[i]     = a[i] ^ b[i] ^ c[i];
+        assign carry[i+1] = (a[i] & b[i]) | (a[i] & c[i]) | (b[i] & c[i]);
+      end
+    end
+    assign queue[64*(Rows+2*k)+:64]   = sum;
+    assign queue[64*(Rows+2*k+1)+:64] = carry[63:0];
+    logic unused_rows;  // below their lowest bits
+    assign unused_rows = ^{a, b, c, carry[64]};
   end
 
   wire [127:0] rows2;

@@ -14,6 +14,8 @@ module npu_command_queue #(
   parameter int unsigned Depth    = 16, //@ = npu.command_queue  -- commands held, 1..16
   parameter int unsigned Barriers = 34, //@ = npu.barriers
   parameter bit WaitsInEngine     = 1'b0,  // 1: offer commands before their waits hold, too
+  // bits that commands of the engine may set; the dispatcher has seen to it that others are 0
+  parameter logic [Entries*128-1:0] Used = {(Entries*128){1'b1}},
   localparam int unsigned CountW = npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                    clk_i,
@@ -55,7 +57,7 @@ module npu_command_queue #(
   logic                   full_q;   // the command is whole
   logic [15:0]            running_tag_q;
   logic                   straight, load, last, take;
-  logic [127:0]           entry;
+  logic [127:0]           entry, first_entry;
   logic [7:0]             length;
   // waits
   npu_isa_pkg::control_command_t header;
@@ -67,6 +69,7 @@ module npu_command_queue #(
   assign fifo_push = push_valid_i && !straight;
   assign load      = fifo_pop || straight;
   assign entry     = fifo_valid ? fifo_entry : push_entry_i;
+  assign first_entry = entry & Used[127:0];
   assign length    = (index_q == '0) ? entry[15:8] : header.length;
   assign last      = 8'(index_q) + 8'd1 == length;
   assign take      = cmd_valid_o && cmd_ready_i;
@@ -117,10 +120,10 @@ module npu_command_queue #(
 
   always_ff @(posedge clk) begin
     if (load && index_q == '0) begin
-      cmd_q <= (Entries * 128)'(entry);
+      cmd_q <= (Entries * 128)'(first_entry);
     end else if (load) begin
       for (int unsigned i = 1; i < Entries; i++) begin
-        if (index_q == IndexW'(i)) cmd_q[128*i+:128] <= entry;
+        if (index_q == IndexW'(i)) cmd_q[128*i+:128] <= entry & Used[128*i+:128];
       end
     end
   end

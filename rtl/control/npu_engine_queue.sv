@@ -7,6 +7,8 @@ module npu_engine_queue #(
   parameter int unsigned Depth    = 4,     //@ = npu.command_queue  -- commands besides the next one
   parameter int unsigned Barriers = 34,    //@ = npu.barriers
   parameter bit WaitsInEngine     = 1'b0,  // 1: offer commands before their waits hold, too
+  // bits that commands of the engine may set
+  parameter logic [Entries*128-1:0] Used = {(Entries*128){1'b1}},
   localparam int unsigned CountsW = Barriers * npu_isa_pkg::BarrierCountBits
 ) (
   input  wire                   clk_i,
@@ -36,6 +38,7 @@ module npu_engine_queue #(
 
   npu_command_queue #(
     .Entries      (Entries),
+    .Used         (Used),
     .Depth        (Depth),
     .Barriers     (Barriers),
     .WaitsInEngine(WaitsInEngine)

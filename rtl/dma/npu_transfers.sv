@@ -130,6 +130,7 @@ module npu_transfers #(
 
   npu_engine_queue #(
     .Entries      (DmaEntries),
+    .Used         (npu_isa_pkg::DmaCommandUsed),
     .Depth        (QueueDepth),
     .Barriers     (Barriers),
     .WaitsInEngine(1'b1)
@@ -155,6 +156,7 @@ module npu_transfers #(
 
   npu_engine_queue #(
     .Entries (DmaEntries),
+    .Used    (npu_isa_pkg::DmaCommandUsed),
     .Depth   (QueueDepth),
     .Barriers(Barriers)
   ) u_store_queue (

@@ -17,7 +17,7 @@ module npu_core #(
   parameter int unsigned Simd         = 16,     //@ = lane.simd  -- MACs per lane and cycle, 1..64
   parameter int unsigned Stages       = 1,      //@ = lane.stages  -- of a sum, 1 or 2
   parameter int unsigned Accumulators = 16,     //@ = core.accumulators  -- entries per half
-  parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- vectors of a shift
+  parameter int unsigned Ports        = 4,      //@ = units.window_ports  -- rows of a shift
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
   //@ if units.bnn.enabled
@@ -28,7 +28,6 @@ module npu_core #(
   localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + BytesW,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
   //@ endif
-  localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = Banks * BankBytes,
   localparam int unsigned Rows        = MemBytes / RowBytes,
   localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
@@ -56,6 +55,8 @@ module npu_core #(
   input  wire  [8*RowBytes-1:0] write_data_i,
   input  wire  [RowBytes-1:0]   write_strb_i,
   // the row on row_data_o goes to the weight shadow register or to the parameter records
+  input  wire                   packed_i,        // as int4: low halves of the bytes are those of an
+                                                 // even row, high halves of the odd one behind it
   input  wire                   shadow_we_i,
   input  wire  [SliceW-1:0]     shadow_row_i,
   input  wire                   record_we_i,
@@ -64,11 +65,11 @@ module npu_core #(
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
-  input  wire                   shift_i,         // window: lane l takes byte l of each vector
-  input  wire  [CountW-1:0]     shift_count_i,   // vectors
+  input  wire                   shift_i,         // window: slots move down by Ports,
+  input  wire                   shift_one_i,     // or by one
+  input  wire  [Ports-1:0]      shift_rows_i,    // lane l takes byte l of these vectors
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
-  input  wire                   packed_i,        // which holds int4 weights
   //@ if units.bnn.enabled
   // bits: the row on row_data_o holds gates; sums of the fired position meet them; operands of the
   // second plane go only to lanes whose sum exceeded its gate
@@ -104,13 +105,15 @@ module npu_core #(
   input  wire  [IndexW-1:0]     drain_index_i,
   output wire  [SumBits*Lanes-1:0] drain_sums_o
 );
-  localparam int unsigned PackedBits = npu_isa_pkg::PackedWeightBits;
   localparam int unsigned SumW       = SumBits * Lanes;
   localparam int unsigned TileLanes  = 16;
   localparam int unsigned Tiles      = (Lanes + TileLanes - 1) / TileLanes;
 
   if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
     $error("npu_core: Lanes must be 1..128 and Simd 1..64");
+  end
+  if (npu_isa_pkg::PackedWeightBits != 4 || npu_isa_pkg::OperandBits != 8) begin : gen_bad_format
+    $error("npu_core: packed weights are halves of bytes");
   end
   if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
     $error("npu_core: Accumulators must be 2..256");
@@ -169,10 +172,23 @@ module npu_core #(
   logic [8*SliceRows*RowBytes-1:0] shadow_q;
   logic [8*ParamRows*RowBytes-1:0] records_q;
 
+  logic [8*RowBytes-1:0] even_row, odd_row, even_signs, odd_signs;
+  assign even_signs = row_data_o & {RowBytes{8'h08}};
+  assign odd_signs  = row_data_o & {RowBytes{8'h80}};
+  always_comb begin
+    even_row = row_data_o;
+    odd_row  = row_data_o;
+    if (packed_i) begin
+      even_row = (row_data_o & {RowBytes{8'h0f}}) | (even_signs << 1) | (even_signs << 2) |
+                 (even_signs << 3) | (even_signs << 4);
+      odd_row  = ((row_data_o >> 4) & {RowBytes{8'h0f}}) | odd_signs | (odd_signs >> 1) |
+                 (odd_signs >> 2) | (odd_signs >> 3);
+    end
+  end
   for (genvar r = 0; r < SliceRows; r++) begin : gen_shadow
     always_ff @(posedge clk_i) begin
-      if (shadow_we_i && shadow_row_i == SliceW'(r)) begin
-        shadow_q[8*r*RowBytes+:8*RowBytes] <= row_data_o;
+      if (shadow_we_i && shadow_row_i == (packed_i ? SliceW'(r / 2) : SliceW'(r))) begin
+        shadow_q[8*r*RowBytes+:8*RowBytes] <= (r % 2 == 0) ? even_row : odd_row;
       end
     end
   end
@@ -410,12 +426,11 @@ module npu_core #(
       .load_i,
       .load_data_i,
       .shift_i,
-      .shift_count_i,
+      .shift_one_i,
+      .shift_rows_i,
       .shift_data_i(shift_data),
       .swap_i,
-      .packed_i,
       .weights_i   (shadow_q[8*First*Simd+:8*Count*Simd]),
-      .packed_weights_i(shadow_q[PackedBits*First*Simd+:PackedBits*Count*Simd]),
       //@ if units.bnn.enabled
       .load_lanes_i(load_lanes[First+:Count]),
       .own_i       (skip_pass_q),
@@ -426,7 +441,6 @@ module npu_core #(
       .active_i    (active_q[First+:Count]),
       //@ endif
       .fire_i,
-      .clear_i     (add_clear),
       .sum_i       (sum_in[SumBits*First+:SumBits*Count]),
       .sum_o       (sum_out[SumBits*First+:SumBits*Count])
     );
@@ -478,7 +492,7 @@ module npu_core #(
   end
 
   always_comb begin
-    sum_in = fire_from_half_q ? half_data1 : half_data0;
+    sum_in = add_clear ? '0 : fire_from_half_q ? half_data1 : half_data0;
     if (add_digit) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};

@@ -3,41 +3,40 @@
 // Dot-product tile: Lanes dot products of Simd int8 pairs, each added to a 32-bit sum.
 //
 // Every lane has Simd operand slots and Simd weights. A load puts the same Simd bytes into the
-// slots of all lanes (dense dot products); a shift moves each lane's slots down by one to Ports
-// slots and puts the lane's own bytes into the last ones (one window per channel). A swap takes
-// over the next weights.
+// slots of all lanes (dense dot products); a shift moves each lane's slots down by Ports, and rows
+// put the lane's own bytes into the last Ports slots (one window per channel). With shift_one_i,
+// which is constant while a window is at work, slots move down by one, and row 0 goes into the last
+// slot. A swap takes over the next weights.
 //@ if units.bnn.enabled
 // Binary: the bits of slots and weights are +1 and -1, those of bytes without valid_i 0. Lanes that
 // are not active hold their slots, and their sums stay.
 //@ endif
 //
 // The sums follow the registers combinationally in the cycle in which fire_i is set; with 2 stages
-// sum_i, clear_i and sum_o are those of the next cycle.
+// sum_i and sum_o are those of the next cycle.
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the
 // same behaviour: one instance per lane for synthesis, and words of four slots for simulation.
 module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 16,  //@ = lane.simd  -- products per lane and cycle, 1..64
-  parameter int unsigned Ports = 4,   //@ = units.window_ports  -- most slots of a shift
-  parameter int unsigned Stages = 1,  //@ = lane.stages  -- 1 or 2
+  parameter int unsigned Ports = 4,   //@ = units.window_ports  -- slots of a shift, 1..Simd
   //@ if units.bnn.enabled
   parameter int unsigned Copies = 1,  // operands of bits: 1 for all lanes, or one for each
   //@ endif
-  localparam int unsigned CountW = $clog2(Ports + 1)
+  parameter int unsigned Stages = 1   //@ = lane.stages  -- 1 or 2
 ) (
   input  wire                     clk_i,
   // operand slots
   input  wire                     load_i,    // all lanes take load_data_i
   input  wire  [8*Simd-1:0]       load_data_i,
-  input  wire                     shift_i,   // lane l takes byte l of each vector
-  input  wire  [CountW-1:0]       shift_count_i,  // vectors, the first one goes furthest
-  input  wire  [8*Lanes*Ports-1:0] shift_data_i,
-  // weights: byte lane*Simd + slot, or as int4 half byte lane*Simd + slot
+  input  wire                     shift_i,
+  input  wire                     shift_one_i,
+  input  wire  [Ports-1:0]        shift_rows_i,   // slot Simd - Ports + p of lane l takes byte l
+  input  wire  [8*Lanes*Ports-1:0] shift_data_i,  // of vector p
+  // weights: byte lane*Simd + slot
   input  wire                     swap_i,
-  input  wire                     packed_i,  // take packed_weights_i
   input  wire  [8*Lanes*Simd-1:0] weights_i,
-  input  wire  [4*Lanes*Simd-1:0] packed_weights_i,
   //@ if units.bnn.enabled
   input  wire  [Lanes-1:0]        load_lanes_i,  // that take load_data_i, or with own_i theirs
   input  wire                     own_i,
@@ -49,61 +48,63 @@ module npu_dot_tile #(
   //@ endif
   // sums
   input  wire                     fire_i,    // products of this cycle are added
-  input  wire                     clear_i,   // start from 0 instead of sum_i
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
 );
   if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1 || Stages > 2) begin : gen_bad
     $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages 1..2");
   end
+  if (Ports < 1 || Ports > Simd) begin : gen_bad_ports
+    $error("npu_dot_tile: Ports must be 1..Simd");
+  end
+
+  localparam int unsigned FirstRow = Simd - Ports;  // slot of the first row
+  logic shift_one;
+  assign shift_one = Ports > 1 && shift_one_i;
 
 `ifdef SYNTHESIS
   logic [8*Lanes*Simd-1:0] slots_q, weights_q;
 
-  // Slots moved down by `count`, the last ones from `incoming`.
-  function automatic logic [8*Lanes*Simd-1:0] shifted(input logic [8*Lanes*Simd-1:0] slots,
-                                                      input logic [8*Lanes*Ports-1:0] incoming,
-                                                      input logic [CountW-1:0] count);
-    logic [8*Simd+8*Ports-1:0] lane;  // slots, and behind them the vectors' bytes
-    for (int unsigned id = 0; id < Lanes; id++) begin
-      lane = '0;
-      lane[8*Simd-1:0] = slots[8*Simd*id+:8*Simd];
-      for (int unsigned port = 0; port < Ports; port++) begin
-        lane[8*(Simd+port)+:8] = incoming[8*(Lanes*port+id)+:8];
-      end
-      shifted[8*Simd*id+:8*Simd] = lane[8*Simd-1:0];
-      for (int unsigned moved = 1; moved <= Ports; moved++) begin
-        if (count == CountW'(moved)) shifted[8*Simd*id+:8*Simd] = lane[8*moved+:8*Simd];
-      end
-    end
-  endfunction
-
-  function automatic logic [8*Lanes*Simd-1:0] unpacked(input logic [4*Lanes*Simd-1:0] halves);
-    for (int unsigned weight = 0; weight < Lanes * Simd; weight++) begin
-      unpacked[8*weight+:8] = {{4{halves[4*weight+3]}}, halves[4*weight+:4]};
-    end
-  endfunction
-
+  // Registers that are written together stand in a statement of their own, so that synthesis finds
+  // one clock gate for each: slots that move, those of each row, weights.
   always_ff @(posedge clk_i) begin
-    if (swap_i) weights_q <= packed_i ? unpacked(packed_weights_i) : weights_i;
-    if (load_i) slots_q <= {Lanes{load_data_i}};
-    else if (shift_i) slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
-    //@ if units.bnn.enabled
-    for (int unsigned own = 0; own < Lanes; own++) begin
-      if (load_i && own_i) begin
-        slots_q[8*Simd*own+:8*Simd] <= own_data_i[8*Simd*(own%Copies)+:8*Simd];
-      end
-    end
-    for (int unsigned held = 0; held < Lanes; held++) begin
-      if (load_i && !load_lanes_i[held]) begin
-        slots_q[8*Simd*held+:8*Simd] <= slots_q[8*Simd*held+:8*Simd];
-      end
-    end
-    //@ endif
+    if (swap_i) weights_q <= weights_i;
   end
 
-  logic [32*Lanes-1:0] from;
-  assign from = clear_i ? '0 : sum_i;
+  for (genvar l = 0; l < Lanes; l++) begin : gen_slots
+    wire [8*Simd-1:0] data;
+    wire              load;
+    //@ if units.bnn.enabled
+    assign load = load_i && load_lanes_i[l];
+    assign data = own_i ? own_data_i[8*Simd*(l%Copies)+:8*Simd] : load_data_i;
+    //@ endif
+    //@ unless units.bnn.enabled: assign load = load_i;
+    //@ unless units.bnn.enabled: assign data = load_data_i;
+    // Each slot, the one after it, and behind the last one the row that comes.
+    wire [8*Simd+7:0] lane;
+    assign lane = {shift_data_i[8*l+:8], slots_q[8*Simd*l+:8*Simd]};
+    logic unused_lane;  // nothing goes below the first slot
+    assign unused_lane = ^lane[7:0];
+    if (FirstRow > 0) begin : gen_low
+      always_ff @(posedge clk_i) begin
+        if (load || shift_i) begin
+          slots_q[8*Simd*l+:8*FirstRow] <= load ? data[8*FirstRow-1:0]
+                                         : shift_one ? lane[8+:8*FirstRow]
+                                                       : lane[8*Ports+:8*FirstRow];
+        end
+      end
+    end
+    for (genvar p = 0; p < Ports; p++) begin : gen_row
+      always_ff @(posedge clk_i) begin
+        if (load || (shift_one ? shift_i : shift_rows_i[p])) begin
+          slots_q[8*(Simd*l+FirstRow+p)+:8] <= load ? data[8*(FirstRow+p)+:8]
+                                             : shift_one ? lane[8*(FirstRow+p+1)+:8]
+                                                           : shift_data_i[8*(Lanes*p+l)+:8];
+        end
+      end
+    end
+  end
+
   for (genvar l = 0; l < Lanes; l++) begin : gen_sum
     npu_dot_lane #(
       .Simd  (Simd),
@@ -118,7 +119,7 @@ module npu_dot_tile #(
       .valid_i  (active_i[l] ? valid_i[Simd*(l%Copies)+:Simd] : '0),
       .bits_i   (active_i[l] ? bits_i[11*(l%Copies)+:11] : '0),
       //@ endif
-      .sum_i    (from[32*l+:32]),
+      .sum_i    (sum_i[32*l+:32]),
       .sum_o    (sum_o[32*l+:32])
     );
   end
@@ -131,9 +132,8 @@ module npu_dot_tile #(
   localparam int unsigned Words  = (Simd + 3) / 4;
   localparam int unsigned PlaneW = 32 * Lanes;
   localparam int unsigned LaneW  = 32 * Words;  // of a lane's slots, with those behind the last
-  localparam int unsigned LastBits = 8 * (Simd - 4 * (Words - 1));  // slots in the last word
-  localparam int unsigned TailBits = 32 - LastBits;
-  localparam logic [31:0] LastMask = 32'((33'd1 << LastBits) - 33'd1);
+  // Slots that a shift writes: those before the rows'.
+  localparam logic [LaneW-1:0] MovedBits = ~({LaneW{1'b1}} << (8 * FirstRow));
 
   logic [PlaneW*Words-1:0] slots_q, weights_q;
 
@@ -148,54 +148,65 @@ module npu_dot_tile #(
     end
   endfunction
 
-  // `ordered` of int4 weights: (w ^ 8) + 120 is the weight of the half byte w plus 128, and carries
-  // nothing into the next byte. Bytes behind the last slot are weights of 0.
-  function automatic logic [PlaneW*Words-1:0] unpacked(input logic [4*Lanes*Simd-1:0] rows);
-    logic [16*Words-1:0] lane;
-    logic [31:0] spread;
-    unpacked = '0;
-    for (int unsigned id = 0; id < Lanes; id++) begin
-      lane = (16*Words)'(rows[4*Simd*id+:4*Simd]);
+  // Slots moved down by Ports where `move` is set, and then the last ones from `incoming` where
+  // `rows` is. Word by word: done by bytes this would be half of the code of a large model.
+  function automatic logic [PlaneW*Words-1:0] shifted(input logic [PlaneW*Words-1:0] slots,
+                                                      input logic                    move,
+                                                      input logic [Ports-1:0]        rows,
+                                                      input logic [8*Lanes*Ports-1:0] incoming);
+    logic [LaneW-1:0] written;  // bits of a lane that rows write
+    logic [31:0] row_bytes;     // of one lane and word
+    logic [63:0] two;           // words
+    written = '0;
+    for (int unsigned row = 0; row < Ports; row++) begin
+      if (rows[row]) written[8*(FirstRow+row)+:8] = 8'hff;
+    end
+    shifted = slots;
+    if (move) begin
       for (int unsigned word = 0; word < Words; word++) begin
-        spread = 32'(lane[16*word+:16]);
-        spread = (spread | (spread << 8)) & 32'h00ff00ff;
-        spread = (spread | (spread << 4)) & 32'h0f0f0f0f;
-        unpacked[PlaneW*word+32*id+:32] = (spread ^ 32'h08080808) + 32'h78787878;
+        for (int unsigned id = 0; id < Lanes; id++) begin
+          two = {32'h80808080, slots[PlaneW*word+32*id+:32]};
+          if (word + 1 < Words) two[63:32] = slots[PlaneW*((word+1)%Words)+32*id+:32];
+          shifted[PlaneW*word+32*id+:32] =
+              (32'(two >> (8 * Ports)) & MovedBits[32*word+:32]) |
+              (slots[PlaneW*word+32*id+:32] & ~MovedBits[32*word+:32]);
+        end
+      end
+    end
+    for (int unsigned word = FirstRow / 4; word < Words; word++) begin
+      for (int unsigned id = 0; id < Lanes; id++) begin
+        row_bytes = 32'h80808080;
+        for (int unsigned port = 0; port < Ports; port++) begin
+          if ((FirstRow + port) / 4 == word) begin
+            row_bytes = row_bytes ^
+                        (32'(incoming[8*(Lanes*port+id)+:8]) << (8 * ((FirstRow + port) % 4)));
+          end
+        end
+        shifted[PlaneW*word+32*id+:32] =
+            (shifted[PlaneW*word+32*id+:32] & ~written[32*word+:32]) |
+            (row_bytes & written[32*word+:32]);
       end
     end
   endfunction
 
-  // Slots moved down by `count`, the last ones from `incoming`. Word by word: done by bytes this
-  // would be half of the code of a large model.
-  function automatic logic [PlaneW*Words-1:0] shifted(input logic [PlaneW*Words-1:0] slots,
-                                                      input logic [8*Lanes*Ports-1:0] incoming,
-                                                      input logic [CountW-1:0] count);
-    logic [4:0]  amount;  // bits to move by, less 8
-    logic [31:0] behind;  // the vectors' bytes
-    logic [31:0] from, next;
-    amount  = 5'({count - CountW'(1), 3'b000});
-    shifted = '0;
-    for (int unsigned id = 0; id < Lanes; id++) begin
-      behind = 32'h80808080;
-      for (int unsigned port = 0; port < Ports; port++) begin
-        behind = behind ^ (32'(incoming[8*(Lanes*port+id)+:8]) << (8 * port));
-      end
-      for (int unsigned word = 0; word < Words; word++) begin
-        from = slots[PlaneW*word+32*id+:32];
-        next = behind >> TailBits;
-        if (word + 1 < Words) next = slots[PlaneW*((word+1)%Words)+32*id+:32];
-        if (LastBits < 32) begin
-          if (word + 2 == Words) next = (next & LastMask) | (behind << LastBits);
-          if (word + 1 == Words) from = (from & LastMask) | (behind << LastBits);
+  // Slots moved down by one, the last one from the first of `incoming`.
+  function automatic logic [PlaneW*Words-1:0] shifted_by_one(
+      input logic [PlaneW*Words-1:0] slots, input logic [8*Lanes*Ports-1:0] incoming);
+    logic [7:0] next;  // lowest byte of the next word
+    for (int unsigned word = 0; word < Words; word++) begin
+      for (int unsigned id = 0; id < Lanes; id++) begin
+        next = 8'h80;
+        if (word + 1 < Words) next = slots[PlaneW*((word+1)%Words)+32*id+:8];
+        shifted_by_one[PlaneW*word+32*id+:32] = {next, slots[PlaneW*word+32*id+8+:24]};
+        if (word + 1 == Words) begin
+          shifted_by_one[PlaneW*word+32*id+8*((Simd-1)%4)+:8] = incoming[8*id+:8] ^ 8'h80;
         end
-        shifted[PlaneW*word+32*id+:32] = ((from >> amount) >> 8) | (next << (5'd24 - amount));
       end
     end
   endfunction
 
   always_ff @(posedge clk_i) begin
-    if (swap_i && packed_i) weights_q <= unpacked(packed_weights_i);
-    if (swap_i && !packed_i) weights_q <= ordered(weights_i);
+    if (swap_i) weights_q <= ordered(weights_i);
     if (load_i) begin
       slots_q <= ordered({Lanes{load_data_i}});
       //@ if units.bnn.enabled
@@ -210,8 +221,10 @@ module npu_dot_tile #(
         end
       end
       //@ endif
-    end else if (shift_i && shift_count_i != '0) begin
-      slots_q <= shifted(slots_q, shift_data_i, shift_count_i);
+    end else if (shift_i && shift_one) begin
+      slots_q <= shifted_by_one(slots_q, shift_data_i);
+    end else if (shift_rows_i != '0) begin
+      slots_q <= shifted(slots_q, shift_i, shift_rows_i, shift_data_i);
     end
   end
 
@@ -235,7 +248,7 @@ module npu_dot_tile #(
     sums = '0;
     //@ if units.bnn.enabled
     if (fire_i && binary_i) begin
-      if (Stages == 1 && !clear_i) sums = sum_i;
+      if (Stages == 1) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
           sums[32*id+:32] = sums[32*id+:32] +
@@ -251,7 +264,7 @@ module npu_dot_tile #(
     end else
     //@ endif
     if (fire_i) begin
-      if (Stages == 1 && !clear_i) sums = sum_i;
+      if (Stages == 1) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
           sums[32*id+:32] = sums[32*id+:32] +
@@ -278,11 +291,8 @@ module npu_dot_tile #(
     always_comb begin
       sum_o = '0;
       if (fired_q) begin
-        sum_o = products_q;
-        if (!clear_i) begin
-          for (int unsigned id = 0; id < Lanes; id++) begin
-            sum_o[32*id+:32] = products_q[32*id+:32] + sum_i[32*id+:32];
-          end
+        for (int unsigned id = 0; id < Lanes; id++) begin
+          sum_o[32*id+:32] = products_q[32*id+:32] + sum_i[32*id+:32];
         end
       end
     end

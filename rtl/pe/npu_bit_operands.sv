@@ -98,18 +98,23 @@ module npu_bit_operands #(
     localparam int unsigned DepthW = (Depth > 1) ? $clog2(Depth) : 1;
     localparam int unsigned PlaceW = $clog2(SkipWindow);
     logic [8*Simd-1:0]      lower_data, lower_data_q, lower_mask;
+    logic [ByteW-1:0]       lower_begin, lower_end;
     logic [DepthW-1:0]      write_entry, read_entry;
     logic                   keep;
 
     always_comb begin
-      lower_data = first_i ? '0 : lower_data_q;
-      lower_mask = '0;
+      lower_data  = first_i ? '0 : lower_data_q;
+      lower_mask  = '0;
+      lower_begin = '0;
+      lower_end   = '0;
       if (keep || (valid_i && lower_i != '0)) begin
         for (int unsigned v = 0; v < Ports; v++) begin
           if (lower_i[v]) begin
-            lower_mask = ~({(8*Simd){1'b1}} << {length_i[ByteW*v+:ByteW], 3'b000});
-            lower_data = lower_data | ((vectors_i[VecW*v+:8*Simd] & lower_mask) <<
-                                       {place_i[ByteW*v+:ByteW], 3'b000});
+            lower_begin = place_i[ByteW*v+:ByteW];
+            lower_end   = lower_begin + length_i[ByteW*v+:ByteW];
+            lower_mask  = ({(8*Simd){1'b1}} << {lower_begin, 3'b000}) &
+                          ~({(8*Simd){1'b1}} << {lower_end, 3'b000});
+            lower_data  = lower_data | (vectors_i[VecW*v+:8*Simd] & lower_mask);
           end
         end
       end

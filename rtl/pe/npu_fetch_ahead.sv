@@ -23,8 +23,7 @@ module npu_fetch_ahead #(
   localparam int unsigned ByteW       = OffsetW + 1,
   localparam int unsigned BankW       = $clog2(Banks),
   localparam int unsigned Depth       = MemBytes / (Banks * WordBytes),
-  localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW      = $clog2(Ports + 1)
+  localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                             clk_i,
   input  wire                             rst_ni,
@@ -35,7 +34,7 @@ module npu_fetch_ahead #(
   // the group at the head
   output wire                             head_valid_o,
   input  wire                             take_i,
-  output wire  [CountW-1:0]               head_count_o,           // vectors
+  output wire  [Ports-1:0]                head_ports_o,           // that have a vector
   output wire                             head_error_o,           // a byte lies outside PE memory,
   output wire  [24:0]                     error_address_o,        // of the command's first such one
   // it has the first vector of its position; of a slice, whose weights are needed; of a tile, which
@@ -90,7 +89,7 @@ module npu_fetch_ahead #(
   assign is_linear = !npu_isa_pkg::is_walk(cmd_i.opcode);  // vectors of PostWidth bytes in rows
 
   logic                     steps, places_busy, places_valid, queue_ready, advance, out_of_memory;
-  logic [CountW-1:0]        step_count, places_count;
+  logic [Ports-1:0]         step_ports, places_ports;
   logic signed [AddrW-1:0]  row, b_row, x, slice_x, slice_row, win_x, win_row, outside_x;
   logic signed [17:0]       y, slice_y, win_y;
   logic [13:0]              slice_skip;
@@ -138,7 +137,7 @@ module npu_fetch_ahead #(
     .start_i,
     .advance_i       (advance),
     .busy_o          (steps),
-    .count_o         (step_count),
+    .ports_o         (step_ports),
     .position_first_o(step_position_first),
     .slice_first_o   (step_slice_first),
     .tile_begins_o   (step_tile_begins),
@@ -263,7 +262,7 @@ module npu_fetch_ahead #(
     .start_i,
     .advance_i       (advance),
     .valid_i         (steps),
-    .count_i         (step_count),
+    .ports_i         (step_ports),
     .tag_i           ({step_first, step_last, step_common}),
     .row_i           (row),
     .b_row_i         (b_row),
@@ -287,7 +286,7 @@ module npu_fetch_ahead #(
     .behind_o        (behind),
     .busy_o          (places_busy),
     .valid_o         (places_valid),
-    .count_o         (places_count),
+    .ports_o         (places_ports),
     .tag_o           ({places_first, places_last, places_common}),
     .error_o         (out_of_memory),
     .error_address_o,
@@ -322,7 +321,7 @@ module npu_fetch_ahead #(
     .clear_i  (clear_i || start_i),
     .valid_i  (places_valid),
     .ready_o  (queue_ready),
-    .count_i  (places_count),
+    .ports_i  (places_ports),
     .first_i  (places_first),
     .last_i   (places_last),
     .common_i ({out_of_memory, places_common}),
@@ -345,7 +344,7 @@ module npu_fetch_ahead #(
     .place_i(places_place),
     .valid_o  (head_valid_o),
     .ready_i  (take_i),
-    .count_o  (head_count_o),
+    .ports_o  (head_ports_o),
     .first_o  (head_first),
     .last_o   (head_last),
     .common_o ({head_error_o, head_common}),

@@ -24,8 +24,7 @@ module npu_fetch_loops #(
   localparam int unsigned AddrW       = 26,      // signed sums of addresses and steps
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
-  localparam int unsigned ByteW       = $clog2(WordBytes) + 1,
-  localparam int unsigned CountW      = $clog2(Ports + 1)
+  localparam int unsigned ByteW       = $clog2(WordBytes) + 1
 ) (
   input  wire                     clk_i,
   input  wire                     ahead_clk_i,     // need not rise but in reset, and for start_i,
@@ -39,7 +38,7 @@ module npu_fetch_loops #(
   input  wire                     advance_i,
   output wire                     busy_o,          // there is a step
   // the vectors of the step
-  output wire  [CountW-1:0]       count_o,
+  output wire  [Ports-1:0]        ports_o,         // that have one: the first ones
   // what goes along with them, for the first vector: it is the first one of its position, of a
   // slice, of a tile
   output wire                     position_first_o,
@@ -231,7 +230,7 @@ module npu_fetch_loops #(
     .slice_rows_i    (slice_rows_o),
     .first_o         (first),
     .last_o          (last),
-    .count_o         (count_o),
+    .ports_o,
     .second_o        (second_operand_o),
     .row_index_o     (row_index_o),
     .x_o             (win_x_o),

@@ -19,8 +19,7 @@ module npu_fetch_places #(
   localparam int unsigned ByteW    = OffsetW + 1,
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
-  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW   = $clog2(Ports + 1)
+  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                     clk_i,             // need not rise but for start_i and advance_i
   input  wire                     rst_ni,
@@ -45,7 +44,7 @@ module npu_fetch_places #(
   input  wire                     advance_i,
   // the step, in stage 0
   input  wire                     valid_i,
-  input  wire  [CountW-1:0]       count_i,
+  input  wire  [Ports-1:0]        ports_i,           // that have a vector
   input  wire  [TagW-1:0]         tag_i,
   input  wire signed [AddrW-1:0]  row_i,             // npu_position_walker
   input  wire signed [AddrW-1:0]  b_row_i,
@@ -71,11 +70,11 @@ module npu_fetch_places #(
   output wire                     busy_o,            // steps are on their way
   // the step, in stage 3
   output wire                     valid_o,
-  output wire  [CountW-1:0]       count_o,
+  output wire  [Ports-1:0]        ports_o,
   output wire  [TagW-1:0]         tag_o,
   output wire                     error_o,           // a byte inside lies outside PE memory
   output wire  [24:0]             error_address_o,   // of the command's first such step
-  // its first count_o vectors
+  // its vectors
   output wire  [Ports-1:0]        inside_o,          // any byte lies inside the tensor
   output wire  [Ports-1:0]        two_o,             // the vector crosses into the next word
   output wire  [BankW*Ports-1:0]  bank_o,            // of its first word, and the next one
@@ -93,7 +92,7 @@ module npu_fetch_places #(
   output wire  [ByteW*Ports-1:0]  place_o            // where they go in a gathered operand
 );
   logic              valid1_q, valid2_q, valid3_q;
-  logic [CountW-1:0] count1_q, count2_q, count3_q;
+  logic [Ports-1:0]  ports1_q, ports2_q, ports3_q;
   logic [TagW-1:0]   tag1_q, tag2_q, tag3_q;
 
   always_ff @(posedge clk_i) begin
@@ -107,15 +106,15 @@ module npu_fetch_places #(
       valid3_q <= valid2_q;
     end
     if (advance_i && valid_i) begin
-      count1_q <= count_i;
+      ports1_q <= ports_i;
       tag1_q   <= tag_i;
     end
     if (advance_i && valid1_q) begin
-      count2_q <= count1_q;
+      ports2_q <= ports1_q;
       tag2_q   <= tag1_q;
     end
     if (advance_i && valid2_q) begin
-      count3_q <= count2_q;
+      ports3_q <= ports2_q;
       tag3_q   <= tag2_q;
     end
   end
@@ -245,14 +244,14 @@ module npu_fetch_places #(
     //@ endif
     //@ unless units.bnn.enabled: assign row_base = row_q;
     always_ff @(posedge clk_i) begin
-      if (advance_i && valid_i && CountW'(p) < count_i) begin
+      if (advance_i && valid_i && ports_i[p]) begin
         row1_q    <= row1;
         begins1_q <= begins1;
         //@ if units.bnn.enabled
         lower1_q  <= lower1;
         //@ endif
       end
-      if (advance_i && valid1_q && CountW'(p) < count1_q) begin
+      if (advance_i && valid1_q && ports1_q[p]) begin
         address2_q <= row_base + (begins1_q ? x_q : rest_x_q) +
                       (row1_q[0] ? (row1_q[1] ? three_rows_q : $signed(AddrW'(win_row_step_i)))
                                  : (row1_q[1] ? $signed(AddrW'({win_row_step_i, 1'b0})) : '0));
@@ -279,7 +278,7 @@ module npu_fetch_places #(
     logic               word_outside, word2_outside;
     logic [BankW-1:0]   bank, bank2;
     logic [RowW-1:0]    row, row2;
-    assign active = valid2_q && CountW'(p) < count2_q;
+    assign active = valid2_q && ports2_q[p];
     assign offset = address2_q[OffsetW-1:0];
     assign word   = address2_q[AddrW-1:OffsetW];
     assign word2  = word + WordW'(1);
@@ -403,7 +402,7 @@ module npu_fetch_places #(
   //@ endif
   assign busy_o  = valid1_q || valid2_q || valid3_q;
   assign valid_o = valid3_q;
-  assign count_o = count3_q;
+  assign ports_o = ports3_q;
   assign tag_o   = tag3_q;
   assign error_o = error_q;
 

@@ -3,8 +3,8 @@
 // Fetch queue: groups of vectors that PE memory can deliver in one cycle, in front of the grant.
 //
 // The vectors of a step become one group, or several where two of them would read different rows of
-// a bank: a group ends before the first one that meets an earlier vector of it. The queue holds two
-// groups; the one at its head is registers only.
+// a bank: a group ends before the first one that meets an earlier vector of it. They keep their
+// ports. The queue holds two groups; the one at its head is registers only.
 `include "npu_assert.svh"
 module npu_fetch_queue #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes of PE memory
@@ -18,8 +18,7 @@ module npu_fetch_queue #(
   localparam int unsigned ByteW    = OffsetW + 1,
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
-  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW   = $clog2(Ports + 1)
+  localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                      clk_i,
   input  wire                      rst_ni,
@@ -27,7 +26,7 @@ module npu_fetch_queue #(
   // steps
   input  wire                      valid_i,
   output wire                      ready_o,
-  input  wire  [CountW-1:0]        count_i,     // vectors; 0: a step that fetches none
+  input  wire  [Ports-1:0]         ports_i,     // that have a vector; 0: a step that fetches none
   input  wire  [FirstW-1:0]        first_i,
   input  wire  [LastW-1:0]         last_i,
   input  wire  [CommonW-1:0]       common_i,
@@ -52,7 +51,7 @@ module npu_fetch_queue #(
   // groups; tag bits of the first and of the last vector are 0 where it is in another group
   output wire                      valid_o,
   input  wire                      ready_i,
-  output wire  [CountW-1:0]        count_o,
+  output wire  [Ports-1:0]         ports_o,     // that have a vector
   output wire  [FirstW-1:0]        first_o,
   output wire  [LastW-1:0]         last_o,
   output wire  [CommonW-1:0]       common_o,
@@ -73,33 +72,29 @@ module npu_fetch_queue #(
   output wire  [ByteW*Ports-1:0]   length_o,
   output wire  [ByteW*Ports-1:0]   place_o
 );
-  localparam int unsigned InfoW = CountW + FirstW + LastW + CommonW + Banks;
+  localparam int unsigned InfoW = Ports + FirstW + LastW + CommonW + Banks;
 
-  // ---- The group that goes in: from vector begin_q of the step on ----
-  logic [CountW-1:0] group_begin, end_count;  // of the step's vectors
-  logic [Ports-1:0]  in_group;
-  logic              part, part_last, push, pop, next_load, head_load;
-  logic              head_valid_q, next_valid_q;
-  logic [Banks-1:0]  mask;
-  logic [InfoW-1:0]  info, head_info_q, next_info_q;
+  // ---- The group that goes in: those of the step's vectors that are not done yet ----
+  logic [Ports-1:0] in_group;
+  logic             part, part_last, push, pop, next_load, head_load;
+  logic             head_valid_q, next_valid_q;
+  logic [Banks-1:0] mask;
+  logic [InfoW-1:0] info, head_info_q, next_info_q;
 
   if (Ports == 1) begin : gen_one
-    assign group_begin = '0;
-    assign part        = 1'b0;
-    assign part_last   = 1'b1;
-    assign in_group    = count_i;
-    assign end_count   = count_i;
+    assign part      = 1'b0;
+    assign part_last = 1'b1;
+    assign in_group  = ports_i;
     logic unused_cut;
-    assign unused_cut  = ^{whole_i, row_i, row2_i};
+    assign unused_cut = ^{whole_i, row_i, row2_i};
   end else begin : gen_several
-    logic [CountW-1:0]      begin_q;
-    logic                   part_q;
-    logic [Ports*Ports-1:0] meets;  // vector j and the earlier one i: bit Ports*j+i
+    logic [Ports-1:0]       done_q;  // vectors
+    logic [Ports*Ports-1:0] meets;   // vector j and the earlier one i: bit Ports*j+i
     logic                   goes_on;
 
     always_comb begin
       meets = '0;
-      if (count_i > CountW'(1) && !whole_i) begin
+      if (ports_i[1] && !whole_i) begin
         for (int unsigned j = 1; j < Ports; j++) begin
           for (int unsigned i = 0; i < j; i++) begin
             if (inside_i[i] && inside_i[j]) begin
@@ -119,32 +114,22 @@ module npu_fetch_queue #(
     end
 
     always_comb begin
-      in_group  = '0;
-      goes_on   = 1'b1;
-      end_count = begin_q;
+      in_group = '0;
+      goes_on  = 1'b1;
       for (int unsigned j = 0; j < Ports; j++) begin
-        if (CountW'(j) < count_i && CountW'(j) >= begin_q) begin
+        if (ports_i[j] && !done_q[j]) begin
           if ((meets[Ports*j+:Ports] & in_group) != '0) goes_on = 1'b0;
-          if (goes_on) begin
-            in_group[j] = 1'b1;
-            end_count   = CountW'(j + 1);
-          end
+          in_group[j] = goes_on;
         end
       end
     end
 
     always_ff @(posedge clk_i) begin
-      if (!rst_ni || clear_i) begin
-        begin_q <= '0;
-        part_q  <= 1'b0;
-      end else if (push) begin
-        begin_q <= part_last ? '0 : end_count;
-        part_q  <= !part_last;
-      end
+      if (!rst_ni || clear_i) done_q <= '0;
+      else if (push) done_q <= part_last ? '0 : done_q | in_group;
     end
-    assign group_begin = begin_q;
-    assign part        = part_q;
-    assign part_last   = end_count == count_i;
+    assign part      = done_q[0];
+    assign part_last = (done_q | in_group) == ports_i;
   end
 
   always_comb begin
@@ -157,7 +142,7 @@ module npu_fetch_queue #(
     end
   end
   assign info = {
-    mask, end_count - group_begin, part ? {FirstW{1'b0}} : first_i,
+    mask, in_group, part ? {FirstW{1'b0}} : first_i,
     part_last ? last_i : {LastW{1'b0}}, common_i
   };
 
@@ -181,15 +166,12 @@ module npu_fetch_queue #(
   end
 
   assign valid_o = head_valid_q;
-  assign {mask_o, count_o, first_o, last_o, common_o} = head_info_q;
+  assign {mask_o, ports_o, first_o, last_o, common_o} = head_info_q;
 
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(1)
+    .Width(Ports)
   ) u_inside (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -197,12 +179,9 @@ module npu_fetch_queue #(
     .data_o     (inside_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(1)
+    .Width(Ports)
   ) u_two (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -210,12 +189,9 @@ module npu_fetch_queue #(
     .data_o     (two_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(BankW)
+    .Width(BankW*Ports)
   ) u_bank (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -223,12 +199,9 @@ module npu_fetch_queue #(
     .data_o     (bank_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(BankW)
+    .Width(BankW*Ports)
   ) u_bank2 (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -236,12 +209,9 @@ module npu_fetch_queue #(
     .data_o     (bank2_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(RowW)
+    .Width(RowW*Ports)
   ) u_row (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -249,12 +219,9 @@ module npu_fetch_queue #(
     .data_o     (row_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(RowW)
+    .Width(RowW*Ports)
   ) u_row2 (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -262,12 +229,9 @@ module npu_fetch_queue #(
     .data_o     (row2_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(OffsetW)
+    .Width(OffsetW*Ports)
   ) u_offset (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -275,12 +239,9 @@ module npu_fetch_queue #(
     .data_o     (offset_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(1)
+    .Width(Ports)
   ) u_clip (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -288,12 +249,9 @@ module npu_fetch_queue #(
     .data_o     (clip_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(ByteW)
+    .Width(ByteW*Ports)
   ) u_low (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -301,12 +259,9 @@ module npu_fetch_queue #(
     .data_o     (low_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(ByteW)
+    .Width(ByteW*Ports)
   ) u_high (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -314,12 +269,9 @@ module npu_fetch_queue #(
     .data_o     (high_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(ByteW)
+    .Width(ByteW*Ports)
   ) u_length (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load && gather_i),
     .head_load_i(head_load && gather_i),
     .head_next_i(next_valid_q),
@@ -327,12 +279,9 @@ module npu_fetch_queue #(
     .data_o     (length_o)
   );
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(ByteW)
+    .Width(ByteW*Ports)
   ) u_place (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load && gather_i),
     .head_load_i(head_load && gather_i),
     .head_next_i(next_valid_q),
@@ -341,12 +290,9 @@ module npu_fetch_queue #(
   );
   //@ if units.bnn.enabled
   npu_fetch_field #(
-    .Ports(Ports),
-    .Width(1)
+    .Width(Ports)
   ) u_lower (
     .clk_i,
-    .begin_i    (group_begin),
-    .part_i     (part),
     .next_load_i(next_load),
     .head_load_i(head_load),
     .head_next_i(next_valid_q),
@@ -356,7 +302,7 @@ module npu_fetch_queue #(
   //@ endif
 
   // A group has a vector, unless its step has none.
-  `NPU_ASSERT(GroupsHaveVectors, !push || end_count != group_begin || count_i == '0)
+  `NPU_ASSERT(GroupsHaveVectors, !push || in_group != '0 || ports_i == '0)
 
   // What stands at the head stays until it is taken.
   `NPU_ASSERT_STABLE(HeadStays, valid_o, ready_i, head_info_q, clear_i)

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fetch walker: the vectors of one position, up to Ports of them in a step: the rows of a window
 // column, column by column, or the kernel rows of a gathered slice; one vector of other slices; two
-// operands one after the other.
+// operands one after the other. A column's rows come in groups of Ports, so row r of it is at port
+// r % Ports.
 //
 // A window slides to its right neighbour, and from the end of a row to the next row's beginning
 // where the columns left of the row are as many as or fewer than those right of it that the lanes
@@ -11,8 +12,7 @@
 // group never slides on to the second one.
 module npu_fetch_walker #(
   parameter int unsigned Ports     = 4,       //@ = units.window_ports  -- vectors per step
-  localparam int unsigned AddrW    = 26,      // signed sums of addresses and steps
-  localparam int unsigned CountW   = $clog2(Ports + 1)
+  localparam int unsigned AddrW    = 26       // signed sums of addresses and steps
 ) (
   input  wire                     clk_i,
   // fields of the running command; start_i begins it
@@ -39,7 +39,7 @@ module npu_fetch_walker #(
   // the vectors of this step
   output wire                     first_o,           // nothing of the position has been fetched
   output wire                     last_o,            // they end the position
-  output logic [CountW-1:0]       count_o,
+  output logic [Ports-1:0]        ports_o,           // that have one: the first ones
   output wire                     second_o,          // the second operand
   output wire  [2:0]              row_index_o,       // gathered slices: number of the first row
   output wire signed [AddrW-1:0]  x_o,               // windows: where the column begins
@@ -75,10 +75,12 @@ module npu_fetch_walker #(
   //@ unless units.bnn.enabled:                                  : {5'd0, slice_rows_i};
   assign column_last  = rows_here <= 8'(Ports);
   always_comb begin
-    count_o = CountW'(1);
-    if (is_gather_i || is_window_i) count_o = column_last ? CountW'(rows_here) : CountW'(Ports);
+    ports_o = Ports'(1);
+    for (int unsigned p = 1; p < Ports; p++) begin
+      ports_o[p] = (is_gather_i || is_window_i) && rows_here > 8'(p);
+    end
     //@ if units.bnn.enabled
-    if (no_fetch_i) count_o = '0;
+    if (no_fetch_i) ports_o = '0;
     //@ endif
   end
 
@@ -167,8 +169,8 @@ module npu_fetch_walker #(
         win_x_q         <= next_x;
       end else begin
         column_begins_q <= 1'b0;
-        rows_left_q     <= rows_here - 8'(count_o);
-        row_index_q     <= row_index_q + 3'(count_o);
+        rows_left_q     <= rows_here - (is_pool_i ? 8'd1 : 8'(Ports));
+        row_index_q     <= row_index_q + 3'(Ports);
         if (is_columns) begin
           win_row_q <= win_row_q + $signed(is_pool_i ? AddrW'(win_row_step_i)
                                                      : AddrW'(win_row_step_i) * AddrW'(Ports));

@@ -27,7 +27,6 @@ module npu_matrix_unit #(
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
-  localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned RowBytes    = CoreBanks * CoreBankBytes
 ) (
   input  wire                   clk_i,
@@ -48,11 +47,12 @@ module npu_matrix_unit #(
   output wire                   slice_ready_o,
   input  wire                   slice_take_i,
   // operands: npu_core
-  input  wire  [CountW-1:0]     count_i,
   input  wire  [8*WordBytes*Ports-1:0] vectors_i,
   input  wire                   load_i,
   input  wire  [8*Simd-1:0]     operand_i,
   input  wire                   shift_i,
+  input  wire                   shift_one_i,
+  input  wire  [Ports-1:0]      shift_rows_i,
   input  wire                   swap_i,
   input  wire                   sum_read_i,
   input  wire                   sum_half_i,
@@ -312,7 +312,8 @@ module npu_matrix_unit #(
       .load_i,
       .load_data_i  (operand_i),
       .shift_i,
-      .shift_count_i(count_i),
+      .shift_one_i,
+      .shift_rows_i,
       .shift_data_i (core_bytes),
       .swap_i,
       .packed_i     (cmd_i.packed_weights),

@@ -25,7 +25,6 @@ module npu_operand_path #(
   localparam int unsigned BankW       = $clog2(Banks),
   localparam int unsigned Depth       = MemBytes / (Banks * WordBytes),
   localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW      = $clog2(Ports + 1),
   localparam int unsigned VecW        = 8 * WordBytes
 ) (
   input  wire                   clk_i,
@@ -62,10 +61,10 @@ module npu_operand_path #(
   output logic [RowW*Ports-1:0] read_row_o,
   output logic [RowW*Ports-1:0] read_row2_o,
   output logic [OffsetW*Ports-1:0] read_offset_o,
+  output logic [OffsetW*Ports-1:0] read_turn_o,
   input  wire  [VecW*Ports-1:0] read_data_i,
   // the vectors of this cycle, with fill
   output wire                   valid_o,
-  output wire  [CountW-1:0]     count_o,
   output wire                   first_o,       // the first ones of their position
   output wire                   last_o,        // the last ones
   output wire  [ByteW-1:0]      high_o,        // behind the first one's last byte in the tensor
@@ -74,6 +73,8 @@ module npu_operand_path #(
   output wire                   load_o,
   output wire  [8*Simd-1:0]     operand_o,
   output wire                   shift_o,
+  output wire                   shift_one_o,
+  output wire  [Ports-1:0]      shift_rows_o,
   output wire                   swap_o,
   output wire                   sum_read_o,
   output wire                   sum_half_o,
@@ -98,7 +99,7 @@ module npu_operand_path #(
   output wire  [IndexW-1:0]     fire_index_o
 );
   logic                   swap, clear_sum, digit;
-  logic [Ports-1:0]       clip, gather;
+  logic [Ports-1:0]       ports, clip, gather;
   logic [ByteW*Ports-1:0] low, high, length, place;
 
   //@ if units.bnn.enabled
@@ -155,7 +156,7 @@ module npu_operand_path #(
   logic [Ports-1:0]         fetch_inside, fetch_two;
   logic [BankW*Ports-1:0]   fetch_bank, fetch_bank2;
   logic [RowW*Ports-1:0]    fetch_row, fetch_row2;
-  logic [OffsetW*Ports-1:0] fetch_offset;
+  logic [OffsetW*Ports-1:0] fetch_offset, fetch_turn;
 
   always_comb begin
     read_wanted_o = fetch_wanted;
@@ -168,6 +169,7 @@ module npu_operand_path #(
     read_row_o    = fetch_row;
     read_row2_o   = fetch_row2;
     read_offset_o = fetch_offset;
+    read_turn_o   = fetch_turn;
     if (is_rows) begin
       read_wanted_o              = rows_q;
       read_valid_o               = rows_q;
@@ -180,6 +182,7 @@ module npu_operand_path #(
       read_row_o[RowW-1:0]       = rows_row_q;
       read_row2_o[RowW-1:0]      = rows_row2_q;
       read_offset_o[OffsetW-1:0] = rows_offset_q;
+      read_turn_o[OffsetW-1:0]   = rows_offset_q;
     end
   end
 
@@ -221,8 +224,9 @@ module npu_operand_path #(
     .read_row_o    (fetch_row),
     .read_row2_o   (fetch_row2),
     .read_offset_o (fetch_offset),
+    .read_turn_o   (fetch_turn),
     .stage_valid_o (valid_o),
-    .stage_count_o (count_o),
+    .stage_ports_o (ports),
     .stage_clip_o  (clip),
     .stage_low_o   (low),
     .stage_high_o  (high),
@@ -266,8 +270,9 @@ module npu_operand_path #(
     .opcode_i   (cmd_i.opcode),
     .fill_i     (cmd_i.fill),
     .run_bytes_i(cmd_i.run_bytes),
+    .win_rows_i (cmd_i.win_rows),
     .valid_i    (valid_o),
-    .count_i    (count_o),
+    .ports_i    (ports),
     .clip_i     (clip),
     .low_i      (low),
     .high_i     (high),
@@ -286,6 +291,8 @@ module npu_operand_path #(
     .load_o,
     .operand_o,
     .shift_o,
+    .shift_one_o,
+    .shift_rows_o,
     .swap_o,
     .sum_read_o,
     .fire_o,

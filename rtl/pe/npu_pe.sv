@@ -74,7 +74,6 @@ module npu_pe #(
   localparam int unsigned BankW      = $clog2(PeBanks);
   localparam int unsigned Depth      = PeMemBytes / (PeBanks * PeWordBytes);
   localparam int unsigned RowW       = (Depth > 1) ? $clog2(Depth) : 1;
-  localparam int unsigned CountW     = $clog2(Ports + 1);
   localparam int unsigned VecW       = 8 * PeWordBytes;
   localparam int unsigned WriteDepth = 12;  // results from post-processing to PE memory
 
@@ -94,6 +93,7 @@ module npu_pe #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Ports       (Ports),
     //@ if units.bnn.enabled
     .SkipWindow  (SkipWindow),
     .SkipSlices  (SkipSlices),
@@ -150,10 +150,11 @@ module npu_pe #(
   logic [Ports-1:0]      read_inside, read_two;
   logic [BankW*Ports-1:0] read_bank, read_bank2;
   logic [RowW*Ports-1:0] read_row, read_row2;
-  logic [OffsetW*Ports-1:0] read_offset;
+  logic [OffsetW*Ports-1:0] read_offset, read_turn;
   logic                  rows_valid, rows_ready;
   logic [VecW*Ports-1:0] read_data, vectors;
-  logic [CountW-1:0]     vector_count;
+  logic                  shift_one;
+  logic [Ports-1:0]      shift_rows;
   logic                  vector_first, vector_last;
   logic [ByteW-1:0]      vector_high;
   logic                  load, shift, swap, sum_read, sum_half, fire_clear, fire_digit, fire_half;
@@ -216,9 +217,9 @@ module npu_pe #(
     .read_row_o     (read_row),
     .read_row2_o    (read_row2),
     .read_offset_o  (read_offset),
+    .read_turn_o    (read_turn),
     .read_data_i    (read_data),
     .valid_o        (vector_valid),
-    .count_o        (vector_count),
     .first_o        (vector_first),
     .last_o         (vector_last),
     .high_o         (vector_high),
@@ -226,6 +227,8 @@ module npu_pe #(
     .load_o         (load),
     .operand_o      (operand),
     .shift_o        (shift),
+    .shift_one_o    (shift_one),
+    .shift_rows_o   (shift_rows),
     .swap_o         (swap),
     .sum_read_o     (sum_read),
     .sum_half_o     (sum_half),
@@ -292,11 +295,12 @@ module npu_pe #(
     .starved_o       (starved),
     .slice_ready_o   (slice_ready),
     .slice_take_i    (slice_take),
-    .count_i         (vector_count),
     .vectors_i       (vectors),
     .load_i          (load),
     .operand_i       (operand),
     .shift_i         (shift),
+    .shift_one_i     (shift_one),
+    .shift_rows_i    (shift_rows),
     .swap_i          (swap),
     .sum_read_i      (sum_read),
     .sum_half_i      (sum_half),
@@ -469,6 +473,7 @@ module npu_pe #(
     .read_row_i       (read_row),
     .read_row2_i      (read_row2),
     .read_offset_i    (read_offset),
+    .read_turn_i      (read_turn),
     .read_data_o      (read_data),
     .write_valid_i    (write_valid),
     .write_ready_o    (write_ready),

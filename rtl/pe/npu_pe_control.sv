@@ -13,6 +13,7 @@ module npu_pe_control #(
   parameter int unsigned Simd         = 16,  //@ = lane.simd  -- operand bytes of a lane
   parameter int unsigned Accumulators = 16,  //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,  //@ = units.postprocess_width
+  parameter int unsigned Ports        = 4,   //@ = units.window_ports  -- slots of a group of rows
   //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,   //@ = units.bnn.skip_window  -- positions
   parameter int unsigned SkipSlices   = 32,  //@ = units.bnn.skip_slices  -- that a window holds
@@ -94,6 +95,7 @@ module npu_pe_control #(
 
   npu_command_queue #(
     .Entries (Entries),
+    .Used    (npu_isa_pkg::ComputeCommandUsed),
     .Depth   (QueueDepth),
     .Barriers(Barriers)
   ) u_queue (
@@ -123,6 +125,12 @@ module npu_pe_control #(
   assign is_rows   = npu_isa_pkg::is_rows(cmd_q.opcode);  // walk rows by themselves
   assign is_array  = is_matmul || is_window;
   assign is_gather = is_matmul && cmd_q.run_bytes != '0;
+
+  // Groups of Ports rows in a window column, the last one perhaps not full. 171 / 512 is a third.
+  function automatic logic [7:0] row_groups(input logic [7:0] rows);
+    if (Ports == 3) row_groups = 8'(((17'(rows) + 17'd2) * 17'd171) >> 9);
+    else row_groups = 8'((9'(rows) + 9'(Ports - 1)) >> $clog2(Ports));
+  endfunction
 
   // Field values that no unit could work with; checked before any unit starts. The dispatcher has
   // seen to it that fields of other commands are 0.
@@ -156,7 +164,10 @@ module npu_pe_control #(
                      (cmd_q.win_rows == '0 || cmd_q.win_cols == '0 ||
                       (is_window && (cmd_q.win_new_cols == '0 ||
                                      cmd_q.win_new_cols > cmd_q.win_cols ||
-                                     16'(cmd_q.win_rows) * 16'(cmd_q.win_cols) > 16'(Simd))));
+                                     (cmd_q.win_rows == 8'd1
+                                          ? 16'(cmd_q.win_cols) > 16'(Simd)
+                                          : 16'(row_groups(cmd_q.win_rows)) *
+                                                16'(cmd_q.win_cols) > 16'(Simd / Ports)))));
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
@@ -240,7 +251,7 @@ module npu_pe_control #(
     .clk_o   (command_clk)
   );
   always_ff @(posedge command_clk) begin
-    if (cmd_valid && cmd_ready) cmd_q <= next_cmd;
+    if (cmd_valid && cmd_ready) cmd_q <= next_cmd & npu_isa_pkg::ComputeCommandUsed;
   end
 
   always_comb begin

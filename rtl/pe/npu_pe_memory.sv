@@ -41,6 +41,7 @@ module npu_pe_memory #(
   input  wire  [RowW*Ports-1:0]   read_row_i,
   input  wire  [RowW*Ports-1:0]   read_row2_i,
   input  wire  [OffsetW*Ports-1:0] read_offset_i, // first byte in the word
+  input  wire  [OffsetW*Ports-1:0] read_turn_i,   // less its place in the vector
   output wire  [8*WordBytes*Ports-1:0] read_data_o,
   // compute write: PostWidth bytes to any byte address; taken into the buffer
   input  wire                     write_valid_i,
@@ -294,7 +295,7 @@ module npu_pe_memory #(
   for (genvar p = 0; p < Ports; p++) begin : gen_port
     logic               valid_q;
     logic [BankW-1:0]   bank_q, bank2_q;
-    logic [OffsetW-1:0] offset_q;
+    logic [OffsetW-1:0] offset_q, turn_q;
 
     always_ff @(posedge clk_i) begin
       valid_q <= read_valid_i && read_ready_o && read_inside_i[p];
@@ -302,6 +303,7 @@ module npu_pe_memory #(
         bank_q   <= read_bank_i[BankW*p+:BankW];
         bank2_q  <= read_bank2_i[BankW*p+:BankW];
         offset_q <= read_offset_i[OffsetW*p+:OffsetW];
+        turn_q   <= read_turn_i[OffsetW*p+:OffsetW];
       end
     end
 
@@ -313,6 +315,7 @@ module npu_pe_memory #(
       .bank_i  (bank_q),
       .bank2_i (bank2_q),
       .offset_i(offset_q),
+      .turn_i  (turn_q),
       .words_i (bank_words),
       .data_o  (read_data_o[WordW*p+:WordW])
     );

@@ -33,8 +33,7 @@ module npu_sequencer #(
   localparam int unsigned ByteW       = OffsetW + 1,
   localparam int unsigned BankW       = $clog2(Banks),
   localparam int unsigned Depth       = MemBytes / (Banks * WordBytes),
-  localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1,
-  localparam int unsigned CountW      = $clog2(Ports + 1)
+  localparam int unsigned RowW        = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                             clk_i,
   input  wire                             rst_ni,
@@ -65,10 +64,11 @@ module npu_sequencer #(
   output wire  [BankW*Ports-1:0]          read_bank2_o,   // word's
   output wire  [RowW*Ports-1:0]           read_row_o,
   output wire  [RowW*Ports-1:0]           read_row2_o,
-  output wire  [OffsetW*Ports-1:0]        read_offset_o,  // first byte in the word
-  // the vectors of the cycle after the grant: the first stage_count_o ports
+  output wire  [OffsetW*Ports-1:0]        read_offset_o,  // first byte in the word,
+  output logic [OffsetW*Ports-1:0]        read_turn_o,    // less its place in a gathered operand
+  // the vectors of the cycle after the grant
   output wire                             stage_valid_o,
-  output wire  [CountW-1:0]               stage_count_o,
+  output wire  [Ports-1:0]                stage_ports_o,  // that have one
   output wire  [Ports-1:0]                stage_clip_o,   // bytes that count lie outside the tensor
   output wire  [ByteW*Ports-1:0]          stage_low_o,    // first byte inside the tensor
   output wire  [ByteW*Ports-1:0]          stage_high_o,   // behind the last byte inside the tensor
@@ -117,7 +117,7 @@ module npu_sequencer #(
   logic                   head_position_first, head_slice_first, head_tile_begins;
   logic                   head_position_last, head_hazard, head_result, head_tile_end;
   logic                   head_command_end, head_clear, head_digit;
-  logic [CountW-1:0]      head_count;
+  logic [Ports-1:0]       head_ports;
   logic [SizeW-1:0]       head_tile_size;
   logic [IndexW-1:0]      head_index;
   logic [Ports-1:0]       head_clip;
@@ -150,7 +150,7 @@ module npu_sequencer #(
     .start_i,
     .head_valid_o         (head_valid),
     .take_i               (take),
-    .head_count_o         (head_count),
+    .head_ports_o         (head_ports),
     .head_error_o         (head_error),
     .error_address_o,
     .head_position_first_o(head_position_first),
@@ -252,14 +252,23 @@ module npu_sequencer #(
     end
   end
 
+  always_comb begin
+    read_turn_o = read_offset_o;
+    if (is_gather) begin
+      for (int unsigned p = 0; p < Ports; p++) begin
+        read_turn_o[OffsetW*p+:OffsetW] = read_offset_o[OffsetW*p+:OffsetW] -
+                                          head_place[ByteW*p+:OffsetW];
+      end
+    end
+  end
+
   // ---------------------------------------------------------------------------------------------
   // The stage after the grant.
   // ---------------------------------------------------------------------------------------------
   logic                   stage_valid_q, stage_swap_q, stage_last_q, stage_first_q;
   logic                   stage_clear_q, stage_digit_q, stage_half_q;
   logic [IndexW-1:0]      stage_index_q;
-  logic [CountW-1:0]      stage_count_q;
-  logic [Ports-1:0]       stage_clip_q;
+  logic [Ports-1:0]       stage_ports_q, stage_clip_q;
   logic [ByteW*Ports-1:0] stage_low_q, stage_high_q, stage_length_q, stage_place_q;
 
   always_ff @(posedge clk_i) begin
@@ -272,7 +281,7 @@ module npu_sequencer #(
       stage_digit_q <= head_digit;
       stage_half_q  <= half_q;
       stage_index_q <= head_index;
-      stage_count_q <= head_count;
+      stage_ports_q <= head_ports;
       stage_clip_q  <= head_clip;
       stage_low_q   <= head_low;
       stage_high_q  <= head_high;
@@ -303,10 +312,10 @@ module npu_sequencer #(
   for (genvar p = 0; p < Ports; p++) begin : gen_stage
     //@ if units.bnn.enabled
     // Vectors of the second plane wait for their pass.
-    assign stage_gather_o[p] = CountW'(p) < stage_count_q && !(SkipWindow > 1 && stage_lower_q[p]);
-    assign stage_lower_o[p]  = CountW'(p) < stage_count_q && stage_lower_q[p];
+    assign stage_gather_o[p] = stage_ports_q[p] && !(SkipWindow > 1 && stage_lower_q[p]);
+    assign stage_lower_o[p]  = stage_ports_q[p] && stage_lower_q[p];
     //@ endif
-    //@ unless units.bnn.enabled: assign stage_gather_o[p] = CountW'(p) < stage_count_q;
+    //@ unless units.bnn.enabled: assign stage_gather_o[p] = stage_ports_q[p];
   end
 
   always_comb begin
@@ -341,7 +350,7 @@ module npu_sequencer #(
   assign stage_digit_o  = stage_digit_q;
   assign stage_half_o   = stage_half_q;
   assign stage_index_o  = stage_index_q;
-  assign stage_count_o  = stage_count_q;
+  assign stage_ports_o  = stage_ports_q;
   assign stage_clip_o   = stage_clip_q;
   assign stage_low_o    = stage_low_q;
   assign stage_high_o   = stage_high_q;

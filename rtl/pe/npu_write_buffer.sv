@@ -4,8 +4,9 @@
 //
 // Writes leave in any order: one whose banks nobody else wants. When there is no such one, and few
 // entries are free or the reads stand still (which may wait for results), another one goes before
-// the reads (first_o). A write is kept as memory takes it:
-// bytes turned to their places in a word, and which of them go to its first and to its second word.
+// the reads (first_o). A write is kept with its bytes turned to their places in a word, of which
+// narrow ones have several; those from the address's place on go to its first word, the others to
+// its second one.
 `include "npu_assert.svh"
 module npu_write_buffer #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
@@ -40,12 +41,14 @@ module npu_write_buffer #(
   output logic [Banks-1:0]       mask2_o,
   output logic [RowW-1:0]        row_o,
   output logic [RowW-1:0]        row2_o,
-  output logic [WordBytes-1:0]   strb_o,
-  output logic [WordBytes-1:0]   strb2_o,
-  output logic [WordW-1:0]       data_o
+  output wire  [WordBytes-1:0]   strb_o,
+  output wire  [WordBytes-1:0]   strb2_o,
+  output wire  [WordW-1:0]       data_o
 );
   localparam int unsigned CountW  = $clog2(Writes + 1);
   localparam int unsigned Reserve = 3;  // free entries below which writes go before reads
+  localparam int unsigned DataW   = 8 * PostWidth;
+  localparam int unsigned TurnW   = $clog2(PostWidth);
   if (Writes < 4) begin : gen_bad_writes
     $error("npu_write_buffer: Writes must be at least 4");
   end
@@ -57,15 +60,16 @@ module npu_write_buffer #(
   logic [Banks-1:0]      slot_mask2_q[Writes];
   logic [RowW-1:0]       slot_row_q[Writes];
   logic [RowW-1:0]       slot_row2_q[Writes];
-  logic [WordBytes-1:0]  slot_strb_q[Writes];
-  logic [WordBytes-1:0]  slot_strb2_q[Writes];
-  logic [WordW-1:0]      slot_data_q[Writes];
+  logic [PostWidth-1:0]  slot_strb_q[Writes];
+  logic [OffsetW-1:0]    slot_offset_q[Writes];
+  logic [DataW-1:0]      slot_data_q[Writes];
 
   // ---- The next one ----
   logic [BankW-1:0]       bank, bank2;
   logic [RowW-1:0]        row, row2;
   logic [2*WordBytes-1:0] strb;
-  logic [2*WordW-1:0]     data;
+  logic [PostWidth-1:0]   kept_strb;  // of a whole word turned as its bytes
+  logic [DataW-1:0]       turned;
   logic [Banks-1:0]       mask, mask2;
 
   npu_bank_map #(
@@ -92,7 +96,6 @@ module npu_write_buffer #(
   always_comb begin
     entry = '0;
     strb  = '0;
-    data  = '0;
     mask  = '0;
     mask2 = '0;
     if (valid_i) begin
@@ -100,10 +103,24 @@ module npu_write_buffer #(
         if (!valid_q[n] && entry == '0) entry[n] = 1'b1;
       end
       strb = (2 * WordBytes)'(strb_i) << addr_i[OffsetW-1:0];
-      data = (2 * WordW)'(data_i) << {addr_i[OffsetW-1:0], 3'b000};
       if (strb[WordBytes-1:0] != '0) mask = Banks'(1) << bank;
       if (strb[2*WordBytes-1:WordBytes] != '0) mask2 = Banks'(1) << bank2;
     end
+  end
+
+  if (PostWidth > 1) begin : gen_turn
+    logic [2*DataW-1:0] twice;
+    assign twice  = {data_i, data_i} << {addr_i[TurnW-1:0], 3'b000};
+    assign turned = twice[2*DataW-1:DataW];
+    logic unused_twice;
+    assign unused_twice = ^twice[DataW-1:0];
+  end else begin : gen_straight
+    assign turned = data_i;
+  end
+  if (PostWidth == WordBytes) begin : gen_whole_words
+    assign kept_strb = strb[WordBytes-1:0] | strb[2*WordBytes-1:WordBytes];
+  end else begin : gen_narrow
+    assign kept_strb = strb_i;
   end
   assign push    = valid_i && ready_o;
   assign ready_o = used_q != CountW'(Writes);
@@ -113,13 +130,13 @@ module npu_write_buffer #(
   for (genvar n = 0; n < Writes; n++) begin : gen_slot
     always_ff @(posedge clk_i) begin
       if (push && entry[n]) begin
-        slot_mask_q[n]  <= mask;
-        slot_mask2_q[n] <= mask2;
-        slot_row_q[n]   <= row;
-        slot_row2_q[n]  <= row2;
-        slot_strb_q[n]  <= strb[WordBytes-1:0];
-        slot_strb2_q[n] <= strb[2*WordBytes-1:WordBytes];
-        slot_data_q[n]  <= data[WordW-1:0] | data[2*WordW-1:WordW];
+        slot_mask_q[n]   <= mask;
+        slot_mask2_q[n]  <= mask2;
+        slot_row_q[n]    <= row;
+        slot_row2_q[n]   <= row2;
+        slot_strb_q[n]   <= kept_strb;
+        slot_offset_q[n] <= addr_i[OffsetW-1:0];
+        slot_data_q[n]   <= turned;
       end
     end
   end
@@ -153,27 +170,39 @@ module npu_write_buffer #(
   assign leaving  = chosen & (~chosen + Writes'(1));
   assign leaves_o = chosen != '0;
 
+  logic [PostWidth-1:0] leaving_strb;
+  logic [DataW-1:0]     leaving_data;
+  logic [OffsetW-1:0]   leaving_offset;
   always_comb begin
-    mask_o  = '0;
-    mask2_o = '0;
-    row_o   = '0;
-    row2_o  = '0;
-    strb_o  = '0;
-    strb2_o = '0;
-    data_o  = '0;
+    mask_o         = '0;
+    mask2_o        = '0;
+    row_o          = '0;
+    row2_o         = '0;
+    leaving_strb   = '0;
+    leaving_offset = '0;
+    leaving_data   = '0;
     if (leaves_o) begin
       for (int unsigned n = 0; n < Writes; n++) begin
         if (leaving[n]) begin
-          mask_o  = mask_o | slot_mask_q[n];
-          mask2_o = mask2_o | slot_mask2_q[n];
-          row_o   = row_o | slot_row_q[n];
-          row2_o  = row2_o | slot_row2_q[n];
-          strb_o  = strb_o | slot_strb_q[n];
-          strb2_o = strb2_o | slot_strb2_q[n];
-          data_o  = data_o | slot_data_q[n];
+          mask_o         = mask_o | slot_mask_q[n];
+          mask2_o        = mask2_o | slot_mask2_q[n];
+          row_o          = row_o | slot_row_q[n];
+          row2_o         = row2_o | slot_row2_q[n];
+          leaving_strb   = leaving_strb | slot_strb_q[n];
+          leaving_offset = leaving_offset | slot_offset_q[n];
+          leaving_data   = leaving_data | slot_data_q[n];
         end
       end
     end
+  end
+  assign data_o = {(WordBytes / PostWidth){leaving_data}};
+  if (PostWidth == WordBytes) begin : gen_leaving_words
+    logic [WordBytes-1:0] first_word;
+    assign first_word = {WordBytes{1'b1}} << leaving_offset;
+    assign strb_o     = leaving_strb & first_word;
+    assign strb2_o    = leaving_strb & ~first_word;
+  end else begin : gen_leaving_narrow
+    assign {strb2_o, strb_o} = (2 * WordBytes)'(leaving_strb) << leaving_offset;
   end
 
   logic unused_address;

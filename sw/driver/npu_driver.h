@@ -24,7 +24,7 @@ extern "C" {
 #endif
 
 /// Version of the command set and the register interface that this driver speaks.
-#define NPU_DRIVER_INTERFACE_VERSION 3u
+#define NPU_DRIVER_INTERFACE_VERSION 4u
 
 /// Cycles for npu_set_bus_timeout(): what hardware begins with, and the most it can count.
 #define NPU_BUS_TIMEOUT_DEFAULT 65536u

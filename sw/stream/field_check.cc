@@ -54,7 +54,7 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
     const int64_t rows = command.Get(compute::win_rows), columns = command.Get(compute::win_cols);
     const int64_t new_columns = command.Get(compute::win_new_cols);
     if (command.Get(compute::k0_count) != 1 || rows < 1 || columns < 1 || new_columns < 1 ||
-        new_columns > columns || rows * columns > config.simd) {
+        new_columns > columns || columns * config.window_column_slots(rows) > config.simd) {
       return fmt::format("a window of {} x {}", rows, columns);
     }
   }

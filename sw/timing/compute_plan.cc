@@ -38,7 +38,7 @@ class FetchCounter {
     for (int64_t c = first_column; c < columns; ++c) {
       int64_t row = 0;
       while (row < slice.rows) {
-        const int64_t wanted = std::min<int64_t>(ports_, slice.rows - row);
+        const int64_t wanted = std::min<int64_t>(ports_ - row % ports_, slice.rows - row);
         const int64_t granted = Grant(slice, row, wanted, x0 + c * f_.win_col_step, y0, row0);
         row += std::max<int64_t>(granted, 1);
         ++cycles;

@@ -287,7 +287,8 @@ bool ProcessingElement::LoadWeights(const ComputeFields& f, int64_t group, int64
         target[i] = static_cast<int8_t>(source[i]);
         continue;
       }
-      const int nibble = source[i / 2] >> 4 * (i % 2) & 0xf;
+      const int64_t from = i / row_bytes;  // row of the slice
+      const int nibble = source[from / 2 * row_bytes + i % row_bytes] >> 4 * (from % 2) & 0xf;
       target[i] = static_cast<int8_t>(nibble < 8 ? nibble : nibble - 16);
     }
   }
@@ -404,11 +405,17 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
   const int64_t lanes = config_.pe_lanes();
   const int64_t fetched_lanes = std::min<int64_t>(lanes, config_.pe_bank_bytes);
   const bool single_slice = f.k1_count == 1 && f.k2_count == 1;
+  // Rows of a column come in groups; the slots move with the first one of each.
+  const int64_t row_group = f.win_rows == 1 ? 1 : config_.window_ports;
+  const int64_t column_slots = (f.win_rows + row_group - 1) / row_group * row_group;
   for (int64_t lane = 0; lane < f.group_channels; ++lane) {
     const int8_t* weights = &weights_[lane * simd];
-    if (std::any_of(weights, weights + (simd - f.win_rows * f.win_cols),
-                    [](int8_t weight) { return weight != 0; })) {
-      Undefined("a weight of a slot that the window does not reach");
+    for (int64_t slot = 0; slot < simd; ++slot) {
+      const bool reached = slot >= simd - f.win_cols * column_slots &&
+                           (slot - (simd - f.win_cols * column_slots)) % column_slots < f.win_rows;
+      if (!reached && weights[slot] != 0) {
+        Undefined("a weight of a slot that the window does not reach");
+      }
     }
   }
   for (int64_t p = 0; p < count; ++p) {
@@ -431,8 +438,8 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
           if (lane < f.group_channels && !ReadOperand(f, y, bx + lane, a + lane, &byte))
             return false;
           int8_t* slots = &slots_[lane * simd];
-          std::copy(slots + 1, slots + simd, slots);
-          slots[simd - 1] = static_cast<int8_t>(byte);
+          if (r % row_group == 0) std::copy(slots + row_group, slots + simd, slots);
+          slots[simd - row_group + r % row_group] = static_cast<int8_t>(byte);
         }
       }
       // The last column is never left out.

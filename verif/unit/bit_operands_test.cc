@@ -69,7 +69,8 @@ class BitOperands : public ModuleBench {
         Operand& operand = second ? second_ : first;
         for (uint32_t byte = 0; byte < kWord; ++byte) {
           const uint8_t value = static_cast<uint8_t>(random_());
-          SetBits(&dut_.vectors_i, 8 * (kWord * p + byte), 8, value);
+          // Vectors come turned to their places.
+          SetBits(&dut_.vectors_i, 8 * (kWord * p + (place + byte) % kWord), 8, value);
           if (byte >= length[r]) continue;
           operand.bytes[place + byte] = value;
           first.valid[place + byte] = !dut_.skip_outside_i || (byte >= low[r] && byte < high[r]);

@@ -190,7 +190,8 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
     const char* field;
     int64_t value;
   };
-  const int64_t lanes = PARAM_PeLanes, word = PARAM_WordBytes, simd = PARAM_Simd;
+  const int64_t lanes = PARAM_PeLanes, word = PARAM_WordBytes, simd = PARAM_Simd,
+                ports = PARAM_Ports;
   const std::vector<Case> bad = {
       {Opcode::kMatmul, "out_w", 0},
       {Opcode::kAdd, "positions", 0},
@@ -211,6 +212,7 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
       {Opcode::kWindow, "win_new_cols", 0},
       {Opcode::kWindow, "win_new_cols", 2},
       {Opcode::kWindow, "win_cols", simd + 1},
+      {Opcode::kWindow, "win_rows", simd / ports * ports + 1},
       {Opcode::kMatmul, "out_type", 3},
       {Opcode::kMatmul, "out_byte", 1},
       {Opcode::kMatmul, "follow", 1},      // without wait 1
@@ -252,7 +254,8 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
        std::vector<Case>{{Opcode::kMatmul, "group_channels", lanes},
                          {Opcode::kWindow, "group_channels", std::min(lanes, word)},
                          {Opcode::kMaxPool, "group_channels", PARAM_PostWidth},
-                         {Opcode::kWindow, "win_cols", simd}}) {
+                         {Opcode::kWindow, "win_cols", simd},
+                         {Opcode::kWindow, "win_rows", simd / ports * ports}}) {
     Command command = Good(one.opcode);
     SetField(&command, one.field, one.value);
     Push(command);

@@ -20,7 +20,7 @@ npugen_bench(NAME vector_buffer TOP npu_vector_buffer TEST vector_buffer_test.cc
   VARIANTS p16:PostWidth=16,WordBytes=16 p4:PostWidth=4,WordBytes=8 p1:PostWidth=1,WordBytes=4)
 npugen_bench(NAME vector_units TOP npu_vector_units TEST vector_units_test.cc LIBRARIES npugen_arch
   RTL npu_ram_1r1w.sv npu_fifo.sv npu_lookup.sv npu_softmax.sv npu_argmax.sv npu_vector_units.sv
-  SYNTHESIS_RTL npu_booth.sv
+  SYNTHESIS_RTL npu_booth.sv npu_full_adder.sv
   VARIANTS p16:MemBytes=4096,WordBytes=16,PostWidth=16,LookupPorts=4,RowBytes=64,Rows=64
            p4:MemBytes=4096,WordBytes=8,PostWidth=4,LookupPorts=1,RowBytes=16,Rows=128
            p1:MemBytes=4096,WordBytes=4,PostWidth=1,LookupPorts=1,RowBytes=4,Rows=512)
@@ -34,10 +34,11 @@ npugen_bench(NAME sequencer TOP npu_sequencer TEST sequencer_test.cc LIBRARIES n
 npugen_bench(NAME results TOP npu_results TEST results_test.cc LIBRARIES npugen_arch
   RTL npu_requantize.sv npu_postprocess.sv npu_threshold.sv npu_output_walker.sv npu_pool_bits.sv
       npu_vector_buffer.sv npu_results.sv
-  SYNTHESIS_RTL npu_booth.sv
+  SYNTHESIS_RTL npu_booth.sv npu_full_adder.sv
   VARIANTS l16p16:MemBytes=8192,WordBytes=16,PeLanes=16,PostWidth=16,WriteDepth=12
            l10p4:MemBytes=4096,WordBytes=8,PeLanes=10,PostWidth=4,WriteDepth=12)
 npugen_bench(NAME pe_control TOP npu_pe_control TEST pe_control_test.cc LIBRARIES npugen_stream npugen_arch
   RTL npu_ram_1r1w.sv npu_ram_fifo.sv npu_waits.sv npu_command_queue.sv npu_pe_control.sv
-  VARIANTS l16:PeLanes=16,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,SkipWindow=16,SkipSlices=32,QueueDepth=4,Barriers=16
-           l4:PeLanes=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,SkipWindow=1,SkipSlices=1,QueueDepth=1,Barriers=16)
+  VARIANTS l16:PeLanes=16,WordBytes=16,Simd=16,Accumulators=16,PostWidth=16,Ports=4,SkipWindow=16,SkipSlices=32,QueueDepth=4,Barriers=16
+           l4:PeLanes=4,WordBytes=8,Simd=4,Accumulators=16,PostWidth=4,Ports=1,SkipWindow=1,SkipSlices=1,QueueDepth=1,Barriers=16
+           l8p3:PeLanes=8,WordBytes=16,Simd=14,Accumulators=8,PostWidth=4,Ports=3,SkipWindow=4,SkipSlices=8,QueueDepth=2,Barriers=16)

@@ -285,7 +285,7 @@ class CommandMaker {
         cols = short_rows_;
       }
       if (!matmul && !pool) {
-        if (rows * cols > config_.simd) continue;
+        if (cols * config_.window_column_slots(rows) > config_.simd) continue;
         chunks_x = Uniform(1, 2);
         chunks_y = Uniform(1, 2);
       }
@@ -399,19 +399,25 @@ class CommandMaker {
       }
       if (!pool) Records(cores, param_row, groups, average, common);
       if (!matmul && !pool) {
-        const uint32_t unused = config_.simd - rows * cols;
+        const uint32_t row_bytes = config_.core_row_bytes();
+        std::vector<bool> reached(config_.simd);
+        for (uint32_t column = 0; column < cols; ++column) {
+          for (uint32_t row = 0; row < rows; ++row) {
+            reached[config_.window_slot(rows, cols, row, column)] = true;
+          }
+        }
         for (auto& core : cores) {
           for (uint32_t s = 0; s < groups * slices; ++s) {
             uint8_t* slice =
-                core.data() + (weight_row + s * (packed ? packed_rows : config_.slice_rows())) *
-                                  config_.core_row_bytes();
-            for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-              for (uint32_t slot = 0; slot < unused; ++slot) {
-                const uint32_t i = lane * config_.simd + slot;
-                if (packed)
-                  slice[i / 2] &= i % 2 ? 0x0f : 0xf0;
-                else
-                  slice[i] = 0;
+                core.data() +
+                (weight_row + s * (packed ? packed_rows : config_.slice_rows())) * row_bytes;
+            for (uint32_t i = 0; i < config_.lanes * config_.simd; ++i) {
+              if (reached[i % config_.simd]) continue;
+              if (packed) {
+                slice[i / row_bytes / 2 * row_bytes + i % row_bytes] &=
+                    i / row_bytes % 2 != 0 ? 0x0f : 0xf0;
+              } else {
+                slice[i] = 0;
               }
             }
           }

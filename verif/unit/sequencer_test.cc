@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <random>
 #include <string_view>
@@ -48,6 +49,7 @@ struct Fetch {
   int64_t address = 0;               // of byte 0
   std::vector<bool> counts;          // bytes inside the tensor
   int64_t place = 0;                 // gathered slices: where it goes
+  uint32_t port = 0;                 // rows of a column take ports in turn
   bool first = false, last = false;  // of its position
   bool swap = false;                 // first one of a slice
   bool clear = false;
@@ -125,6 +127,7 @@ class Sequencer : public ModuleBench {
         Fetch fetch = Vector(s, s.y_start + oy * s.y_step + row * s.win_y_step, x + skip,
                              std::min(kSimd, s.run - skip));
         fetch.place = place;
+        fetch.port = static_cast<uint32_t>(fetches.size()) % kPorts;
         place += static_cast<int64_t>(fetch.counts.size());
         fetches.push_back(fetch);
       }
@@ -132,6 +135,7 @@ class Sequencer : public ModuleBench {
       for (int64_t c = first_column; c < s.cols; ++c) {
         for (int64_t r = 0; r < s.rows; ++r) {
           fetches.push_back(Vector(s, y + r * s.win_y_step, x + c * s.col_step, s.group_channels));
+          if (s.opcode == Opcode::kWindow) fetches.back().port = static_cast<uint32_t>(r) % kPorts;
         }
       }
     }
@@ -242,13 +246,26 @@ class Sequencer : public ModuleBench {
     for (int cycle = 0; dut_.active_o || dut_.stage_valid_o; ++cycle) {
       ASSERT_LT(cycle, 500000);
       if (dut_.stage_valid_o) {
-        const uint32_t count = dut_.stage_count_o;
+        // Vectors stand at the ports that they have in their step: the row of a window column says
+        // which.
+        const uint32_t ports = dut_.stage_ports_o;
+        const auto count = static_cast<uint32_t>(std::popcount(ports));
+        const auto first = static_cast<uint32_t>(std::countr_zero(ports));
+        ASSERT_EQ(ports, ((1u << count) - 1) << first);
         ASSERT_GE(count, 1u);
         ASSERT_LE(next + count, expected.size());
+        ASSERT_EQ(first, expected[next].port) << "vector " << next;
         ASSERT_EQ(dut_.stage_first_o != 0, expected[next].first) << "vector " << next;
         ASSERT_EQ(dut_.stage_last_o != 0, expected[next + count - 1].last) << "vector " << next;
         ASSERT_EQ(dut_.stage_swap_o != 0, expected[next].swap) << "vector " << next;
-        for (uint32_t p = 0; p < count; ++p, ++next) Compare(s, expected[next], p, reads);
+        for (uint32_t p = first; p < first + count; ++p, ++next) {
+          Compare(s, expected[next], p, reads);
+        }
+        for (uint32_t p = 0; p < kPorts; ++p) {
+          if ((ports >> p & 1) == 0) {
+            ASSERT_EQ(reads.address[p], -1) << "port " << p;
+          }
+        }
       }
       dut_.read_ready_i = random_() % 8 < ready;
       dut_.slice_ready_i = random_() % 8 < ready;
@@ -273,6 +290,7 @@ class Sequencer : public ModuleBench {
   /// What is asked of PE memory: addresses, -1 where none is.
   struct Reads {
     int64_t address[kPorts];
+    int64_t place[kPorts];  // that the first byte is turned to
   };
   /// Of this cycle. Banks and rows must belong to one word each, and those of all vectors together
   /// be what one access of every bank gives.
@@ -296,6 +314,8 @@ class Sequencer : public ModuleBench {
       const int64_t first = word(&dut_.read_bank_o, &dut_.read_row_o, p);
       reads.address[p] = first * kWord + static_cast<int64_t>(GetBits(
                                              &dut_.read_offset_o, kOffsetBits * p, kOffsetBits));
+      const uint64_t turn = GetBits(&dut_.read_turn_o, kOffsetBits * p, kOffsetBits);
+      reads.place[p] = (reads.address[p] - static_cast<int64_t>(turn)) & (kWord - 1);
       if (!(dut_.read_two_o >> p & 1)) continue;
       const int64_t second = word(&dut_.read_bank2_o, &dut_.read_row2_o, p);
       EXPECT_EQ(second, (first + 1) % (kBanks * kDepth));
@@ -308,6 +328,9 @@ class Sequencer : public ModuleBench {
 
   void Compare(const Shape& s, const Fetch& want, uint32_t p, const Reads& reads) {
     ASSERT_EQ(reads.address[p], want.inside() ? want.address : -1);
+    if (want.inside()) {
+      ASSERT_EQ(reads.place[p], s.run != 0 ? want.place : 0);
+    }
     const bool clip = dut_.stage_clip_o >> p & 1;
     const int64_t low = static_cast<int64_t>(GetBits(&dut_.stage_low_o, kByteBits * p, kByteBits));
     const int64_t high =
@@ -378,8 +401,9 @@ TEST_F(Sequencer, SlicesGatheredFromKernelRows) {
 TEST_F(Sequencer, WindowsSlide) {
   for (int round = 0; round < 300 && !HasFailure(); ++round) {
     Shape s = Tensor(Opcode::kWindow);
-    s.rows = Uniform(1, std::min<int64_t>(kSimd, 5));
-    s.cols = Uniform(1, kSimd / s.rows);
+    s.rows = Uniform(1, std::min<int64_t>(kSimd / kPorts * kPorts, 5));
+    const int64_t group = s.rows == 1 ? 1 : kPorts;
+    s.cols = Uniform(1, kSimd / ((s.rows + group - 1) / group * group));
     s.col_step = Uniform(1, 6);
     s.new_cols = Uniform(1, s.cols);
     if (s.new_cols != s.cols) s.x_step = s.new_cols * s.col_step;

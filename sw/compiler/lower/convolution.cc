@@ -280,8 +280,8 @@ LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const Weight
     const int64_t lane = o % layer->group_channels;
     for (int64_t row = 0; row < kernel_rows; ++row) {
       for (int64_t column = 0; column < kernel_columns; ++column) {
-        const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
-        const int64_t slot = simd - window.rows * window.columns + fetch;
+        const int64_t slot = config.window_slot(window.rows, window.columns, row % window.rows,
+                                                column % window.columns);
         const int16_t value = window.swap ? weight(o, column, row, 0) : weight(o, row, column, 0);
         for (int64_t part = 0; part < layer->parts; ++part) {
           // With several parts a window has all columns.

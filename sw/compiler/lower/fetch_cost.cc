@@ -2,6 +2,8 @@
 // PE memory's arbitration of reads, for a sample of positions.
 #include "sw/compiler/lower/fetch_cost.h"
 
+#include <algorithm>
+
 namespace npugen::compiler {
 namespace {
 
@@ -42,7 +44,9 @@ double FetchCycles(const NpuConfig& config, const std::vector<FetchVector>& vect
   for (int64_t sample = 0; sample < kSamples; ++sample) {
     for (size_t next = 0; next < vectors.size(); ++cycles) {
       Cycle cycle(config);
-      for (uint32_t port = 0; port < config.window_ports && next < vectors.size(); ++port) {
+      const size_t end =
+          std::min<size_t>(vectors.size(), (next / config.window_ports + 1) * config.window_ports);
+      while (next < end) {
         const FetchVector& vector = vectors[next];
         if (!cycle.Take(kOrigin + sample * step + vector.offset, vector.length)) break;
         ++next;

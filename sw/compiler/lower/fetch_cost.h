@@ -15,8 +15,8 @@ struct FetchVector {
   int64_t length;
 };
 
-/// Cycles in which PE memory delivers `vectors` in this order, up to window_ports at a time and as
-/// far as their banks differ; the mean over positions that are `step` bytes apart.
+/// Cycles in which PE memory delivers `vectors` in this order, in groups of window_ports and of a
+/// group at a time what their banks allow; the mean over positions that are `step` bytes apart.
 double FetchCycles(const NpuConfig& config, const std::vector<FetchVector>& vectors, int64_t step);
 
 }  // namespace npugen::compiler

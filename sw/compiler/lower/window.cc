@@ -32,7 +32,8 @@ int64_t SharedColumns(const Geometry& g, const WindowChoice& choice) {
   return behind ? before : 0;
 }
 
-/// Cycles of fetches of the whole layer for one way to cut the kernel: several rows at a time.
+/// Cycles of the whole layer for one way to cut the kernel, several rows at a time: of fetches, or
+/// of loading weights where a tile of positions takes less.
 double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice& choice,
                  int64_t groups) {
   const int64_t lines = choice.shape.swap ? g.out_w : g.out_h;
@@ -46,8 +47,16 @@ double FetchCost(const NpuConfig& config, const Geometry& g, const WindowChoice&
   const int64_t line_columns =
       choice.shape.columns + (line_positions - 1) * choice.shape.new_columns;
   const int64_t columns = lines * line_columns - (lines - 1) * SharedColumns(g, choice);
-  return FetchCycles(config, column, step) *
-         static_cast<double>(groups * g.images * columns * choice.k1_count * choice.k2_count);
+  const double fetches = FetchCycles(config, column, step) * static_cast<double>(columns);
+  const int64_t positions = lines * line_positions;
+  const double position_fetches = fetches / static_cast<double>(positions);
+  const auto tiles = [&](int64_t count, int64_t size) {
+    return static_cast<double>(count) * std::max(position_fetches * static_cast<double>(size),
+                                                 static_cast<double>(config.slice_rows()));
+  };
+  const int64_t tile = config.accumulators, rest = positions % tile;
+  const double slice = tiles(positions / tile, tile) + (rest > 0 ? tiles(1, rest) : 0);
+  return slice * static_cast<double>(groups * g.images * choice.k1_count * choice.k2_count);
 }
 
 }  // namespace
@@ -68,8 +77,9 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
     const int64_t stride = swap ? g.stride_h : g.stride_w;
     const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
     for (int64_t rows = 1; rows <= std::min<int64_t>(kernel_rows, config.simd); ++rows) {
-      for (int64_t columns = 1; columns <= std::min<int64_t>(kernel_columns, config.simd / rows);
-           ++columns) {
+      const int64_t most_columns =
+          std::min(kernel_columns, config.simd / config.window_column_slots(rows));
+      for (int64_t columns = 1; columns <= most_columns; ++columns) {
         if (rows > kLargestLoopCount || columns > kLargestLoopCount) continue;
         WindowChoice choice;
         choice.shape = {swap, rows, columns, columns};
@@ -121,8 +131,8 @@ void SetOnes(const NpuConfig& config, Layer* layer, const std::vector<ParameterR
   for (int64_t row = 0; row < kernel_rows; ++row) {
     for (int64_t column = 0; column < kernel_columns; ++column) {
       const int64_t slice = (row / window.rows) * layer->k1_count + column / window.columns;
-      const int64_t fetch = (column % window.columns) * window.rows + row % window.rows;
-      const int64_t slot = simd - window.rows * window.columns + fetch;
+      const int64_t slot = config.window_slot(window.rows, window.columns, row % window.rows,
+                                              column % window.columns);
       for (int64_t lane = 0; lane < lanes; ++lane) {
         parameters.weights[(slice * lanes + lane) * simd + slot] = weight;
       }

@@ -342,7 +342,9 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
         continue;
       }
       for (int64_t i = 0; i < slice_bytes; ++i) {
-        target[i / 2] = static_cast<uint8_t>(target[i / 2] | (source[i] & 0xf) << 4 * (i % 2));
+        // Rows 2k and 2k + 1 share the bytes of a packed row.
+        uint8_t& byte = target[i / row_bytes / 2 * row_bytes + i % row_bytes];
+        byte = static_cast<uint8_t>(byte | (source[i] & 0xf) << 4 * (i / row_bytes % 2));
       }
     }
   }

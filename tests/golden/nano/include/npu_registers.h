@@ -6,7 +6,7 @@
 
 // Identity and versions
 #define NPU_IDENTITY             0x4755504eu  ///< content of the register id
-#define NPU_COMMAND_SET_VERSION  3u           ///< content of the register version
+#define NPU_COMMAND_SET_VERSION  4u           ///< content of the register version
 #define NPU_REGISTER_SPACE_BYTES 4096u
 #define NPU_WINDOW_COUNT         4u
 #define NPU_STREAM_MAGIC         0x4355504eu  ///< first word of a command stream

@@ -6,7 +6,7 @@
 /* verilator lint_off UNUSEDPARAM */
 package npu_isa_pkg;
   // Streams
-  localparam int unsigned CommandSetVersion   = 3;             // of streams and of the register
+  localparam int unsigned CommandSetVersion   = 4;             // of streams and of the register
                                                                // interface
   localparam int unsigned StreamHeaderEntries = 2;             // entries before the first command
   localparam int unsigned EntryBytes          = 16;            // bytes of an entry
@@ -378,8 +378,8 @@ package npu_isa_pkg;
                                             // 1: 0..1, 2: 0..3)
     logic               minimum;            // 5[5]: MAXPOOL, MAXIMUM, ARGMAX. 1: the smallest
                                             // instead of the largest
-    logic               packed_weights;     // 5[4]: MATMUL, WINDOW. 1: weights are int4, two a
-                                            // byte, the first in the low half
+    logic               packed_weights;     // 5[4]: MATMUL, WINDOW. 1: weights are int4, two rows
+                                            // of a slice in one row
     logic               acc_shift;          // 5[3]: MATMUL, WINDOW. 1: sums are multiplied by 256
                                             // at the first slice of every k2 but the first
     logic               average;            // 5[2]: 1: post-processing divides (see machine.md)
@@ -663,6 +663,31 @@ package npu_isa_pkg;
         endcase
     endcase
   endfunction
+
+  // Bits of a whole command that any command of the layout uses
+  localparam logic [895:0] DmaCommandUsed = {
+    128'h00000000_00000000_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'hffffffff_ffffffff_ffffffff_ffffffff,
+    128'h0000001f_ffffffff_ffffffff_00ffffff,
+    128'hffffffff_00ffffff_ffffffff_ffffff1f,
+    128'h00ffffff_00ffffff_01ff7f7f_ffffffff
+  };
+
+  // Bits of a whole command that any command of the layout uses
+  localparam logic [1279:0] ComputeCommandUsed = {
+    128'h00000000_00000003_7fffffff_7fffffff,
+    128'hffffffff_00ffffff_00000000_00ffffff,
+    128'h00ffffff_ffffffff_00ffffff_ffffffff,
+    128'h00ffffff_00ffffff_00ffffff_00ffffff,
+    128'h0000ffff_00ffffff_00ffffff_00ffffff,
+    128'h0003ffff_0000ffff_00ffffff_00ffffff,
+    128'hffffffff_ffffffff_00ffffff_00ffffff,
+    128'hffffffff_00ffffff_00ffffff_ffffffff,
+    128'h01ffffff_01ffffff_ffffffff_ffffffff,
+    128'h00ffffff_00ffffff_007f7f7f_ffffffff
+  };
 endpackage : npu_isa_pkg
 /* verilator lint_on UNUSEDPARAM */
 `default_nettype wire
