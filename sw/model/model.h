@@ -105,12 +105,23 @@ struct Operator {
 /// (int32, int64), what kReshape passes on of these types, and float32 at host operators. Filters
 /// are int8, kInt4 (unpacked to one value a byte), or, of operators from uint8, int16 with values
 /// of -255 to 255.
+///
+/// A network with states goes on from one run to the next: `read` of a state is there when a run
+/// begins, as an input is, and in the next run it has the bytes that `written` has at the end of
+/// this one.
 struct Model {
+  /// Two tensors of the same type and shape; `written` is the result of an operator.
+  struct State {
+    int32_t read = 0;
+    int32_t written = 0;
+    std::vector<uint8_t> initial;  ///< bytes of `read` in the first run
+  };
   std::string name;  ///< file name without folder
   std::vector<Tensor> tensors;
   std::vector<Operator> operators;
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
+  std::vector<State> states;
 };
 
 }  // namespace npugen

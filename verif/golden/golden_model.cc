@@ -36,7 +36,8 @@ GoldenModel::GoldenModel(const Model& model, Rounding rounding)
 GoldenModel::~GoldenModel() = default;
 GoldenModel::GoldenModel(GoldenModel&&) noexcept = default;
 
-Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& inputs) const {
+Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& inputs,
+                                     std::vector<std::vector<uint8_t>>* states) const {
   const Model& model = prepared_->model;
   const auto refuse = [&](DiagnosticCode code, std::string message) {
     Diagnostic error;
@@ -65,6 +66,11 @@ Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& in
     }
     bytes[model.inputs[i]] = inputs[i];
   }
+  for (size_t i = 0; i < model.states.size(); ++i) {
+    const Model::State& state = model.states[i];
+    const bool first = states == nullptr || states->empty();
+    bytes[state.read] = first ? state.initial : (*states)[i];
+  }
   for (size_t i = 0; i < model.operators.size(); ++i) {
     const Operator& op = model.operators[i];
     golden::Run run;
@@ -79,6 +85,10 @@ Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& in
       run.outputs.push_back(&bytes[output]);
     }
     prepared_->kernels[i](run);
+  }
+  if (states != nullptr) {
+    states->clear();
+    for (const Model::State& state : model.states) states->push_back(bytes[state.written]);
   }
   return bytes;
 }
