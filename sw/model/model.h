@@ -14,6 +14,7 @@
 #include "sw/model/operators/functions.h"
 #include "sw/model/operators/moving.h"
 #include "sw/model/operators/products.h"
+#include "sw/model/operators/recurrent.h"
 #include "sw/model/operators/windows.h"
 
 namespace npugen {
@@ -76,14 +77,15 @@ const char* OperatorName(OperatorType type);
 
 /// What an operator has beside its operands: a struct of its family (sw/model/operators/*.h).
 using OperatorOptions = OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions,
-                              FunctionsOptions, MovingOptions, BlocksOptions, BitsOptions>;
+                              FunctionsOptions, MovingOptions, BlocksOptions, BitsOptions,
+                              RecurrentOptions>;
 
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
 /// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and
-/// PACK all, PRELU 2 (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others
-/// one. Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of
+/// PACK all, PRELU 2 (data, alpha), SVDF and LSTM as recurrent.h has them, all others 1. SPLIT and
+/// UNPACK have several outputs, SVDF and LSTM their new states behind the result, all others one. Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of
 /// operators of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is
 /// constant.
 struct Operator {
@@ -102,7 +104,8 @@ struct Operator {
 /// supported operators occur. Activation tensors are kBits (of BINARY_CONV_2D, THERMOMETER and
 /// MAX_POOL_2D; filters of the first one, too), or int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
-/// (int32, int64), what kReshape passes on of these types, and float32 at host operators. Filters
+/// (int32, int64), what kReshape passes on of these types, float32 at host operators, and int16 with
+/// zero point 0 where OperatorRules::wide accepts it. Filters
 /// are int8, kInt4 (unpacked to one value a byte), or, of operators from uint8, int16 with values
 /// of -255 to 255.
 ///

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "verif/golden/kernels.h"
+#include "verif/golden/wide.h"
 
 namespace npugen {
 namespace {
@@ -28,8 +29,10 @@ struct GoldenModel::Prepared {
 GoldenModel::GoldenModel(const Model& model, Rounding rounding)
     : prepared_(std::make_unique<Prepared>(Prepared{model, {}})) {
   for (const Operator& op : prepared_->model.operators) {
-    prepared_->kernels.push_back(
-        kMakers[static_cast<size_t>(op.type)]({prepared_->model, op, rounding}));
+    const golden::Node node{prepared_->model, op, rounding};
+    const auto maker = kMakers[static_cast<size_t>(op.type)];
+    prepared_->kernels.push_back(golden::IsWide(node) ? golden::MakeWide(node, maker)
+                                                      : maker(node));
   }
 }
 
