@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sw/model/operators/bits.h"
@@ -98,6 +99,9 @@ struct Operator {
   /// The file has it on uint8 (ConvertUint8): factors are formed from float32 products, averages
   /// round halves up, LOGISTIC and TANH are tabulated in float32, and filters may be int16.
   bool from_uint8 = false;
+  /// Of parts into which the compiler divides an operator: multipliers and shifts of the output
+  /// channels. Empty: they follow from scales.
+  std::vector<std::pair<int32_t, int32_t>> multipliers;
 };
 
 /// A checked network: operators are in execution order, every shape is consistent, and only

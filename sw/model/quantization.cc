@@ -89,6 +89,11 @@ std::vector<double> FullyConnectedFactors(float input_scale, std::span<const flo
 }
 
 std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Operator& op) {
+  if (!op.multipliers.empty()) {
+    std::vector<QuantizedMultiplier> given;
+    for (const auto& [multiplier, shift] : op.multipliers) given.push_back({multiplier, shift});
+    return given;
+  }
   const Tensor& input = model.tensors[op.inputs[0]];
   const Tensor& filter = model.tensors[op.inputs[1]];
   const Tensor& output = model.tensors[op.outputs[0]];

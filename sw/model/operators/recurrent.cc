@@ -16,6 +16,12 @@ constexpr int32_t kTanh = 4;  // ActivationFunctionType
 
 bool Always(const Model&, const Operator&) { return true; }
 
+/// The NPU has states of int8, of one sequence.
+bool SvdfOnHost(const Model& model, const Operator& op) {
+  const Tensor& state = model.tensors[op.inputs[4]];
+  return state.type != TensorType::kInt8 || state.shape[0] != 1;
+}
+
 void ReadSvdf(OptionReader& reader) {
   if (!reader.Expect(tflite::kOptionsSvdf, true)) return;
   reader.op.options = SvdfOptions{.rank = reader.Number(tflite::SvdfField::kRank, 0)};
@@ -115,6 +121,11 @@ void CheckSvdf(Checker& check) {
   Weights(check, 2, "time weights", type, {filters, memory});
   Bias(check, 3, TensorType::kInt32, filters / options.rank);
   State(check, 4, 1, type, int64_t{batches} * filters * memory);
+  if (check.Input(4).shape != std::vector<int32_t>{batches, filters * memory}) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("state {} should have the shape {}", check.InputText(4),
+                             ShapeText({batches, filters * memory})));
+  }
   check.OutputShape({batches, filters / options.rank});
   if (!check.refused()) check.Multipliers(ComputeSvdfFactors(check.model, check.op).has_value());
 }
@@ -162,7 +173,7 @@ void CheckLstm(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kSvdfRules = {ReadSvdf, CheckSvdf, Always};
+const OperatorRules kSvdfRules = {ReadSvdf, CheckSvdf, SvdfOnHost};
 const OperatorRules kSequenceLstmRules = {ReadLstm, CheckLstm, Always};
 
 }  // namespace npugen
