@@ -203,7 +203,9 @@ TEST(Cases, GiveTheRightValues) {
       }
       runs.push_back(std::move(inputs));
     }
-    if (steps > 0) EXPECT_EQ(CheckNetworkRuns(*model, config, runs), "");
+    if (steps > 0) {
+      EXPECT_EQ(CheckNetworkRuns(*model, config, runs), "");
+    }
   }
   EXPECT_GE(cases, 16);
 }

@@ -124,7 +124,7 @@ void CheckSvdf(Checker& check) {
   if (check.Input(4).shape != std::vector<int32_t>{batches, filters * memory}) {
     check.Refuse(DiagnosticCode::kOperatorShape,
                  fmt::format("state {} should have the shape {}", check.InputText(4),
-                             ShapeText({batches, filters * memory})));
+                             ShapeText(std::vector<int32_t>{batches, filters * memory})));
   }
   check.OutputShape({batches, filters / options.rank});
   if (!check.refused()) check.Multipliers(ComputeSvdfFactors(check.model, check.op).has_value());
