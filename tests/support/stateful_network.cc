@@ -55,7 +55,7 @@ class Variables {
     *handle = Handle(name);
     const int32_t value = Like(writer_, tensor, shape);
     writer_.Append(OperatorType::kReshape, {*handle}, {value}, NoOptions{}, "READ_VARIABLE");
-    const Tensor& like = writer_.model().tensors[tensor];
+    const Tensor like = writer_.model().tensors[tensor];
     const int32_t initial =
         writer_.Weights(shape, Weights(random, static_cast<size_t>(
                                                    writer_.model().tensors[value].elements())),
