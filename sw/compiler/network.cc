@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 
+#include "sw/driver/npu_host_kernels.h"
 #include "sw/driver/npu_network.h"
 
 namespace npugen {
@@ -77,6 +78,36 @@ uint64_t Network::macs() const {
     for (const ProgramLayer& layer : p.program.layers) sum += layer.macs;
   }
   return sum;
+}
+
+uint64_t HostMacs(const NetworkStep& step) {
+  const auto options = [&step](auto* options) {
+    if (step.options.size() * sizeof(uint32_t) != sizeof *options) return false;
+    std::memcpy(options, step.options.data(), sizeof *options);
+    return true;
+  };
+  const auto product = [](std::initializer_list<int32_t> sizes) {
+    uint64_t macs = 1;
+    for (const int32_t size : sizes) macs *= static_cast<uint64_t>(size);
+    return macs;
+  };
+  if (npu_convolution_options o; step.kind == NPU_HOST_CONVOLUTION && options(&o)) {
+    const bool transposed = o.form == NPU_CONVOLUTION_TRANSPOSED;
+    return product({o.batches, transposed ? o.in_h : o.out_h, transposed ? o.in_w : o.out_w,
+                    o.out_c, o.filter_h, o.filter_w, o.filter_c});
+  }
+  if (npu_matmul_options o; step.kind == NPU_HOST_MATMUL && options(&o)) {
+    uint64_t macs = product({o.rows, o.columns, o.depth});
+    for (const int32_t size : o.size) macs *= static_cast<uint64_t>(size);
+    return macs;
+  }
+  if (npu_svdf_options o; step.kind == NPU_HOST_SVDF && options(&o)) {
+    return product({o.batches, o.filters}) * static_cast<uint64_t>(o.inputs + o.memory);
+  }
+  if (npu_lstm_options o; step.kind == NPU_HOST_LSTM && options(&o)) {
+    return 4 * product({o.batches, o.steps, o.units}) * static_cast<uint64_t>(o.inputs + o.units);
+  }
+  return 0;
 }
 
 std::vector<uint8_t> WriteNetwork(const Network& network) {

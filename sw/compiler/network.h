@@ -84,6 +84,9 @@ struct Network {
   friend bool operator==(const Network&, const Network&) = default;
 };
 
+/// Multiply-accumulates of a step of the host.
+uint64_t HostMacs(const NetworkStep& step);
+
 /// The file, as network_format.h describes it. Equal networks give equal bytes.
 std::vector<uint8_t> WriteNetwork(const Network& network);
 /// Reads a file; anything that is not exactly a valid file is refused (kProgramFile).

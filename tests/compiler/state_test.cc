@@ -45,6 +45,7 @@ TEST(States, RandomStreamingNetworks) { CheckNetworks(MakeStreamingNetwork, 60);
 TEST(States, RandomSvdfNetworks) { CheckNetworks(MakeSvdfNetwork, 60); }
 TEST(States, RandomLstmNetworks) { CheckNetworks(MakeLstmNetwork, 60); }
 TEST(Wide, RandomNetworks) { CheckNetworks(MakeWideNetwork, 80); }
+TEST(Wide, RandomOperators) { CheckNetworks(MakeWideOperator, 200); }
 
 /// Rings are read and written where they stand: nothing is copied, and the whole network is one
 /// program.

@@ -423,4 +423,201 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
   return writer.Write(form);
 }
 
+std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
+  RandomSource random(seed * 271 + 9);
+  TfliteWriter writer("wide operator");
+  const auto side = [&] { return static_cast<int32_t>(random.Integer(1, 6)); };
+  const auto scale = [&] { return static_cast<float>(random.Real(0.0002, 0.002)); };
+  const auto input = [&](std::vector<int32_t> shape, float of) {
+    const int32_t tensor = writer.Wide(std::move(shape), of);
+    writer.model().inputs.push_back(tensor);
+    return tensor;
+  };
+  std::vector<int32_t> shape = {side(), side(), side(), side()};
+  const float in = scale(), out = scale();
+  int32_t end = 0;
+  switch (seed % 8) {
+    case 0: {  // two operands, one of which may repeat
+      const OperatorType types[] = {OperatorType::kAdd,     OperatorType::kSub,
+                                    OperatorType::kMul,     OperatorType::kSquaredDifference,
+                                    OperatorType::kMaximum, OperatorType::kMinimum};
+      const OperatorType type = types[seed / 8 % 6];
+      std::vector<int32_t> second = shape;
+      for (int32_t& size : second) size = random.Integer(0, 2) == 0 ? 1 : size;
+      if (random.Integer(0, 2) == 0) second.erase(second.begin());
+      const bool same = type == OperatorType::kMaximum || type == OperatorType::kMinimum;
+      const float other = same ? in : scale();
+      const float result = same                         ? in
+                           : type == OperatorType::kMul ? 4000 * in * other
+                           : type == OperatorType::kSquaredDifference ? 20 * out
+                                                                      : out;
+      const int32_t a = input(shape, in), b = input(second, other);
+      end = writer.Wide(shape, result);
+      const Activation fused[] = {Activation::kNone, Activation::kRelu, Activation::kRelu6,
+                                  Activation::kReluN1To1};
+      const AddOptions options{fused[random.Integer(0, 3)]};
+      const bool swapped = random.Integer(0, 1) == 1;
+      const std::vector<int32_t> operands = swapped ? std::vector<int32_t>{b, a}
+                                                    : std::vector<int32_t>{a, b};
+      if (same || type == OperatorType::kSquaredDifference) {
+        writer.Append(type, operands, {end});
+      } else {
+        writer.Append(type, operands, {end}, options);
+      }
+      break;
+    }
+    case 1: {  // PRELU
+      const int32_t a = input(shape, in);
+      const int32_t alpha = writer.Weights({1, 1, shape[3]},
+                                           Weights(random, static_cast<size_t>(shape[3])), {0.01f});
+      end = writer.Wide(shape, out);
+      writer.Append(OperatorType::kPrelu, {a, alpha}, {end});
+      break;
+    }
+    case 2: {  // matrices
+      const bool x = random.Integer(0, 1) == 1, y = random.Integer(0, 1) == 1;
+      const int32_t rows = side(), depth = side(), columns = side(), batches = side();
+      const auto matrix = [](int32_t a, int32_t b, bool swap) {
+        return swap ? std::vector<int32_t>{b, a} : std::vector<int32_t>{a, b};
+      };
+      std::vector<int32_t> left = matrix(rows, depth, x), right = matrix(depth, columns, y);
+      left.insert(left.begin(), {batches, 2});
+      right.insert(right.begin(), {random.Integer(0, 1) == 1 ? 1 : batches, 2});
+      const int32_t a = input(left, in), b = input(right, 0.001f);
+      end = writer.Wide({batches, 2, rows, columns},
+                        12000 * in * 0.001f * static_cast<float>(depth));
+      writer.Append(OperatorType::kBatchMatMul, {a, b}, {end}, BatchMatMulOptions{x, y});
+      break;
+    }
+    case 3: {  // functions
+      const OperatorType types[] = {OperatorType::kLeakyRelu, OperatorType::kAbs,
+                                    OperatorType::kLogistic, OperatorType::kTanh};
+      const OperatorType type = types[seed / 8 % 4];
+      const bool table = type == OperatorType::kLogistic || type == OperatorType::kTanh;
+      const float scales[] = {in, 1.0f / 4096, 1.0f / 2048, 0.9f};
+      const int32_t a = input(shape, table ? scales[random.Integer(0, 3)] : in);
+      end = writer.Wide(shape, table ? 1.0f / 32768 : out);
+      if (type == OperatorType::kLeakyRelu) {
+        writer.Append(type, {a}, {end},
+                      LeakyReluOptions{static_cast<float>(random.Real(-0.9, 0.9))});
+      } else {
+        writer.Append(type, {a}, {end});
+      }
+      break;
+    }
+    case 4: {  // softmax from both types
+      const bool narrow = seed / 8 % 2 == 0;
+      shape.back() = static_cast<int32_t>(random.Integer(1, 40));
+      int32_t a = 0;
+      if (narrow) {
+        a = writer.Input(shape, static_cast<float>(random.Real(0.01, 0.4)), 5);
+      } else {
+        a = input(shape, in);
+      }
+      end = writer.Wide(shape, narrow ? 1.0f / 65536 : 1.0f / 32768);
+      if (narrow) writer.model().tensors[end].zero_points = {-32768};
+      writer.Softmax(a, end, static_cast<float>(random.Real(0.5, 1.5)));
+      break;
+    }
+    case 5: {  // pools
+      const PoolOptions options{.padding = random.Integer(0, 1) == 1 ? Padding::kSame
+                                                                     : Padding::kValid,
+                                .stride_h = static_cast<int32_t>(random.Integer(1, 3)),
+                                .stride_w = static_cast<int32_t>(random.Integer(1, 3)),
+                                .filter_h = static_cast<int32_t>(random.Integer(1, shape[1])),
+                                .filter_w = static_cast<int32_t>(random.Integer(1, shape[2])),
+                                .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6
+                                                                        : Activation::kNone};
+      std::vector<int32_t> result = shape;
+      for (size_t d : {1, 2}) {
+        const int32_t filter = d == 1 ? options.filter_h : options.filter_w;
+        const int32_t stride = d == 1 ? options.stride_h : options.stride_w;
+        result[d] = options.padding == Padding::kSame ? (shape[d] + stride - 1) / stride
+                                                      : (shape[d] - filter) / stride + 1;
+      }
+      const int32_t a = input(shape, in);
+      end = writer.Wide(result, in);
+      writer.Append(seed / 8 % 2 == 0 ? OperatorType::kAveragePool2d : OperatorType::kMaxPool2d,
+                    {a}, {end}, options);
+      break;
+    }
+    case 6: {  // reductions
+      const OperatorType types[] = {OperatorType::kMean, OperatorType::kSum,
+                                    OperatorType::kReduceMax, OperatorType::kReduceMin};
+      const OperatorType type = types[seed / 8 % 4];
+      std::vector<int32_t> axes, result;
+      for (int32_t d = 0; d < 4; ++d) {
+        if (random.Integer(0, 1) == 1) {
+          axes.push_back(d);
+        } else {
+          result.push_back(shape[static_cast<size_t>(d)]);
+        }
+      }
+      if (axes.empty()) {
+        axes.push_back(3);
+        result.pop_back();
+      }
+      const bool extreme = type == OperatorType::kReduceMax || type == OperatorType::kReduceMin;
+      const int32_t a = input(shape, in);
+      end = writer.Wide(result, extreme ? in : type == OperatorType::kSum ? 8 * out : out);
+      writer.Append(type,
+                    {a, writer.Integers({static_cast<int32_t>(axes.size())}, axes)}, {end},
+                    ReduceOptions{});
+      break;
+    }
+    default: {  // convolutions with all that options can say
+      const bool depthwise = seed / 8 % 2 == 0;
+      const auto dilation = static_cast<int32_t>(random.Integer(1, 2));
+      const auto stride = static_cast<int32_t>(random.Integer(1, 2));
+      const auto kernel_h = static_cast<int32_t>(random.Integer(1, 3));
+      const auto kernel_w = static_cast<int32_t>(random.Integer(1, 3));
+      const auto groups = static_cast<int32_t>(random.Integer(1, 3));
+      shape[1] += 4;
+      shape[2] += 4;
+      if (!depthwise) shape[3] *= groups;
+      const auto padding = random.Integer(0, 1) == 1 ? Padding::kSame : Padding::kValid;
+      const int32_t multiplier = static_cast<int32_t>(random.Integer(1, 3));
+      const int32_t channels = depthwise ? shape[3] * multiplier : groups * side();
+      std::vector<int32_t> result = {shape[0], 0, 0, channels};
+      for (size_t d : {1, 2}) {
+        const int32_t span = ((d == 1 ? kernel_h : kernel_w) - 1) * dilation + 1;
+        result[d] = padding == Padding::kSame ? (shape[d] + stride - 1) / stride
+                                              : (shape[d] - span) / stride + 1;
+      }
+      const ConvOptions options{.padding = padding,
+                                .stride_h = stride,
+                                .stride_w = stride,
+                                .dilation_h = dilation,
+                                .dilation_w = dilation,
+                                .depth_multiplier = multiplier,
+                                .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6
+                                                                        : Activation::kNone};
+      const int32_t a = input(shape, in);
+      end = writer.Wide(result, out);
+      const int32_t depth = depthwise ? 1 : shape[3] / groups;
+      const int32_t taps = kernel_h * kernel_w;
+      const std::vector<float> scales = {WeightScale(in, out, taps * depth)};
+      const auto count = static_cast<size_t>(channels * taps * depth);
+      const int64_t bias = random.Integer(0, 2);
+      if (depthwise) {
+        writer.DepthwiseConv2d(a,
+                               writer.Weights({1, kernel_h, kernel_w, channels},
+                                              Weights(random, count), scales, 3),
+                               bias == 0 ? -1 : LongBias(writer, random, channels), end, options);
+      } else {
+        writer.Conv2d(a,
+                      writer.Weights({channels, kernel_h, kernel_w, depth},
+                                     Weights(random, count), scales),
+                      bias == 0   ? -1
+                      : bias == 1 ? Bias(writer, random, channels)
+                                  : LongBias(writer, random, channels),
+                      end, options);
+      }
+      break;
+    }
+  }
+  writer.Output(end);
+  return writer.Write();
+}
+
 }  // namespace npugen::testing

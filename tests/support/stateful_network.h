@@ -18,4 +18,7 @@ std::vector<uint8_t> MakeLstmNetwork(uint64_t seed);
 /// Int16 activations with int8 weights.
 std::vector<uint8_t> MakeWideNetwork(uint64_t seed);
 
+/// One operator of int16 alone; kinds take turns with the seed.
+std::vector<uint8_t> MakeWideOperator(uint64_t seed);
+
 }  // namespace npugen::testing
