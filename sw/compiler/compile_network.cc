@@ -17,9 +17,13 @@
 #include <utility>
 
 #include "sw/compiler/host_step.h"
+#include "sw/compiler/lower/lower.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen {
+
+using compiler::NeedsHost;
+
 namespace {
 
 /// Either an operator of the host, or a model of some of the operators for the NPU.
@@ -47,10 +51,10 @@ bool IsEndOfNetwork(const Model& model, const Operator& op) {
 }
 
 /// Refuses operators that only the host can do, once for each kind.
-Status CheckAllowed(const Model& model) {
+Status CheckAllowed(const Model& model, const NpuConfig& config) {
   std::map<std::string, int> kinds;
   for (const Operator& op : model.operators) {
-    if (RunsOnHost(model, op) && !IsEndOfNetwork(model, op)) ++kinds[op.name];
+    if (NeedsHost(model, op, config) && !IsEndOfNetwork(model, op)) ++kinds[op.name];
   }
   if (kinds.empty()) return Unit{};
   std::string list;
@@ -102,10 +106,10 @@ Model MakeSegment(const Model& model, const std::vector<size_t>& operators,
   return segment;
 }
 
-Division Divide(const Model& model) {
+Division Divide(const Model& model, const NpuConfig& config) {
   Division division{&model, {}, {}};
   std::vector<bool> on_host;
-  for (const Operator& op : model.operators) on_host.push_back(RunsOnHost(model, op));
+  for (const Operator& op : model.operators) on_host.push_back(NeedsHost(model, op, config));
   if (std::find(on_host.begin(), on_host.end(), true) == on_host.end() && model.states.empty()) {
     division.parts.push_back({-1, 0});
     division.segments.push_back(model);
@@ -380,13 +384,13 @@ Result<std::vector<Network>> CompileNetworks(const std::vector<const Model*>& mo
   std::vector<Division> divisions;
   for (const Model* model : models) {
     if (!options.host_operators) {
-      const Status allowed = CheckAllowed(*model);
+      const Status allowed = CheckAllowed(*model, config);
       if (!allowed) {
         errors.insert(errors.end(), allowed.errors().begin(), allowed.errors().end());
         continue;
       }
     }
-    divisions.push_back(Divide(*model));
+    divisions.push_back(Divide(*model, config));
   }
   if (!errors.empty()) return errors;
   std::vector<const Model*> segments;
