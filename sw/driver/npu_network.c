@@ -127,9 +127,10 @@ static int host_step_is_good(struct view file, const npu_network_step* step) {
       !lies_inside(step->options, step->option_count, 1, file.header->word_count)) {
     return 0;
   }
-  const npu_network_tensor* operands[NPU_NETWORK_MAX_OPERANDS] = {NULL};
+  const npu_network_tensor* operands[NPU_NETWORK_MAX_OPERANDS];  // the first `count` are used
   for (uint32_t i = 0; i < count; ++i) {
     const uint32_t row = words_of(file)[step->operands + i];
+    operands[i] = NULL;
     if (row == NPU_NETWORK_NO_OPERAND && i < step->input_count) continue;
     if (row >= file.header->tensor_count) return 0;
     operands[i] = &tensors_of(file)[row];

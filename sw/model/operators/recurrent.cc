@@ -131,6 +131,8 @@ void CheckSvdf(Checker& check) {
 }
 
 void CheckLstm(Checker& check) {
+  // Older files have no places for layer normalization.
+  if (check.op.inputs.size() == 20) check.op.inputs.resize(24, -1);
   if (!Tensors(check, 24, {0, 1, 2, 3, 4, 5, 6, 7, 8, 18, 19}, 3)) return;
   for (const size_t variant : {9, 10, 11, 16, 17, 20, 21, 22, 23}) {
     if (check.op.inputs[variant] < 0) continue;
