@@ -210,9 +210,10 @@ void AddRunCommand(CommandLine& line) {
       .ShowDefault()
       .RealRange(1.0, 255.0);
   command.Value("--random", &options->random_seed, "seed of random inputs").ShowDefault();
-  command.Values("--output", &options->outputs,
-                 "file for the bytes of an output tensor; once for each output. Of several fillings "
-                 "all results");
+  command.Values(
+      "--output", &options->outputs,
+      "file for the bytes of an output tensor; once for each output. Of several fillings "
+      "all results");
   command.Flag("--reset-state", &options->reset_state,
                "reset the states of a streaming network before every run, instead of keeping them "
                "from one run to the next");

@@ -18,7 +18,8 @@ namespace npugen {
 ///   to `image_range`;
 /// - WAV of 16 bits and one channel, for tensors of so many elements: int16 takes samples as they
 ///   are, float32 values of -1 to 1;
-/// - anything else: the raw bytes of the tensor, of the type and layout that the model declares, once
+/// - anything else: the raw bytes of the tensor, of the type and layout that the model declares,
+/// once
 ///   or several times.
 /// Several fillings of a tensor, one behind the other, are for as many runs.
 /// Errors: kFileRead, kModelInput (what is expected instead).

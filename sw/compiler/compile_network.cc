@@ -324,8 +324,8 @@ class Assembler {
     step.options = std::move(host.options);
     for (const int32_t input : op.inputs) step.inputs.push_back(InputRow(input));
     for (const Tensor& constant : host.constants) {
-      step.inputs.push_back(AddConstant(static_cast<int32_t>(model_.tensors.size()), constant,
-                                        constant.data));
+      step.inputs.push_back(
+          AddConstant(static_cast<int32_t>(model_.tensors.size()), constant, constant.data));
     }
     for (const int32_t output : op.outputs) step.outputs.push_back(Row(output, home_.at(output)));
     network_.work_bytes = std::max(network_.work_bytes, host.work_bytes);

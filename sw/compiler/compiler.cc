@@ -66,8 +66,7 @@ uint64_t Macs(const Model& model, const Operator& op) {
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
     case OperatorType::kSvdf:
-      return static_cast<uint64_t>(filter.elements() +
-                                   model.tensors[op.inputs[2]].elements());
+      return static_cast<uint64_t>(filter.elements() + model.tensors[op.inputs[2]].elements());
     case OperatorType::kBinaryConv2d:
       return results * static_cast<uint64_t>(filter.elements() / filter.shape[0]) *
              static_cast<uint64_t>(model.tensors[op.inputs[0]].planes);

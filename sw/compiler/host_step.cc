@@ -47,7 +47,8 @@ HostStep StepOf(npu_host_kind kind, const Options& options) {
 void SetSizes(const Shape& shape, int32_t (&sizes)[NPU_HOST_RANK]) {
   Check(shape.size() <= NPU_HOST_RANK, "more dimensions than the host's operators have");
   std::fill(std::begin(sizes), std::end(sizes), 1);
-  std::copy(shape.begin(), shape.end(), std::end(sizes) - static_cast<std::ptrdiff_t>(shape.size()));
+  std::copy(shape.begin(), shape.end(),
+            std::end(sizes) - static_cast<std::ptrdiff_t>(shape.size()));
 }
 
 /// Elements from one index of `shape` to the next, of an operand that is broadcast to it; the
@@ -191,8 +192,8 @@ HostStep Maker::Elementwise() const {
       break;
     }
     default:
-      o.function = op_.type == OperatorType::kMaximum ? NPU_ELEMENTWISE_MAXIMUM
-                                                      : NPU_ELEMENTWISE_MINIMUM;
+      o.function =
+          op_.type == OperatorType::kMaximum ? NPU_ELEMENTWISE_MAXIMUM : NPU_ELEMENTWISE_MINIMUM;
       break;
   }
   Activation activation = Activation::kNone;
@@ -230,8 +231,7 @@ HostStep Maker::Softmax() const {
   const float beta = std::get<SoftmaxOptions>(op_.options).beta;
   o.depth = input().shape.back();
   if (input().type == TensorType::kInt8) {
-    const SoftmaxParameters parameters =
-        ComputeSoftmaxParameters(beta, input().scale()).value();
+    const SoftmaxParameters parameters = ComputeSoftmaxParameters(beta, input().scale()).value();
     o.factor = {parameters.multiplier, parameters.left_shift};
     o.diff_min = parameters.diff_min;
     return StepOf(NPU_HOST_SOFTMAX, o);
@@ -276,11 +276,10 @@ HostStep Maker::Reduction() const {
   }
   const float scale = input().scale(), scale_out = output().scale();
   if (op_.type == OperatorType::kMean) {
-    o.factor = FactorOf(
-        MeanMultiplier(scale, scale_out, input().elements() / output().elements()));
+    o.factor = FactorOf(MeanMultiplier(scale, scale_out, input().elements() / output().elements()));
   } else if (op_.type == OperatorType::kSum) {
-    o.factor = FactorOf(
-        QuantizeMultiplier(static_cast<double>(scale) / static_cast<double>(scale_out)));
+    o.factor =
+        FactorOf(QuantizeMultiplier(static_cast<double>(scale) / static_cast<double>(scale_out)));
   }
   HostStep result = StepOf(NPU_HOST_REDUCTION, o);
   result.work_bytes = static_cast<uint32_t>(output().elements()) * 4;

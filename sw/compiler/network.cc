@@ -210,8 +210,8 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
     AppendRow(&tables, row);
     programs.insert(programs.end(), bytes.begin(), bytes.end());
   }
-  header.file_bytes = static_cast<uint32_t>(programs.empty() ? tail_offset + tail.size()
-                                                             : first + programs.size());
+  header.file_bytes =
+      static_cast<uint32_t>(programs.empty() ? tail_offset + tail.size() : first + programs.size());
 
   std::string front;
   AppendRow(&front, header);

@@ -62,7 +62,7 @@ struct NetworkState {
 struct Network {
   uint64_t config_hash = 0;
   uint32_t arena_bytes = 0;
-  uint32_t work_bytes = 0;    ///< of the arena, where operators of the host work
+  uint32_t work_bytes = 0;  ///< of the arena, where operators of the host work
   uint32_t work_offset = 0;
   uint32_t input_count = 0;   ///< first rows of `tensors`, in the order of the model's inputs
   uint32_t output_count = 0;  ///< rows after them

@@ -99,10 +99,10 @@ typedef struct npu_network_header {
   uint32_t words_offset;     /* 80 */
   uint32_t constants_bytes;  /* 84 */
   uint32_t constants_offset; /* 88: a multiple of NPU_NETWORK_CONSTANT_ALIGNMENT */
-  uint32_t work_bytes;       /* 92: of the arena, where steps of the host work; lost between steps */
-  uint32_t work_offset;      /* 96: a multiple of NPU_PROGRAM_ALIGNMENT */
-  uint32_t reserved;         /* 100: 0 */
-} npu_network_header;        /* 104 bytes */
+  uint32_t work_bytes;  /* 92: of the arena, where steps of the host work; lost between steps */
+  uint32_t work_offset; /* 96: a multiple of NPU_PROGRAM_ALIGNMENT */
+  uint32_t reserved;    /* 100: 0 */
+} npu_network_header;   /* 104 bytes */
 
 /* Where the bytes of a tensor are. */
 enum npu_tensor_place {

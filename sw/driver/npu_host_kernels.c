@@ -14,9 +14,7 @@ static int32_t clamp(int32_t value, int32_t least, int32_t most) {
   return value < least ? least : value > most ? most : value;
 }
 
-static int32_t shifted_left(int32_t value, int32_t by) {
-  return (int32_t)((uint32_t)value << by);
-}
+static int32_t shifted_left(int32_t value, int32_t by) { return (int32_t)((uint32_t)value << by); }
 
 /// 2 * a * b / 2^32, rounded to nearest, halves upwards in magnitude; a and b are not both -2^31.
 static int32_t doubling_high_product(int32_t a, int32_t b) {
@@ -197,8 +195,7 @@ static int64_t convolution_sum(const npu_convolution_options* o, const int16_t* 
 }
 
 static void convolution(const struct npu_host_operand* inputs,
-                        const struct npu_host_operand* outputs,
-                        const npu_convolution_options* o) {
+                        const struct npu_host_operand* outputs, const npu_convolution_options* o) {
   const int16_t* image = (const int16_t*)inputs[0].bytes;
   const npu_host_factor* factors = (const npu_host_factor*)inputs[3].bytes;
   int16_t* out = (int16_t*)outputs[0].bytes;
@@ -209,9 +206,9 @@ static void convolution(const struct npu_host_operand* inputs,
           const int64_t sum =
               convolution_sum(o, image, (const int8_t*)inputs[1].bytes, y, x, channel) +
               bias_of(&inputs[2], channel);
-          const int32_t result =
-              o->wide_sums ? scaled_wide(sum, factors[channel])
-                           : scaled((int32_t)(uint32_t)(uint64_t)sum, factors[channel]);
+          const int32_t result = o->wide_sums
+                                     ? scaled_wide(sum, factors[channel])
+                                     : scaled((int32_t)(uint32_t)(uint64_t)sum, factors[channel]);
           *out++ = (int16_t)clamp(result, o->least, o->most);
         }
       }
@@ -308,8 +305,7 @@ static int32_t elementwise_of(const npu_elementwise_options* o, int32_t a, int32
 }
 
 static void elementwise(const struct npu_host_operand* inputs,
-                        const struct npu_host_operand* outputs,
-                        const npu_elementwise_options* o) {
+                        const struct npu_host_operand* outputs, const npu_elementwise_options* o) {
   int16_t* out = (int16_t*)outputs[0].bytes;
   const int32_t* const steps[2] = {o->a_step, o->b_step};
   int32_t index[NPU_HOST_RANK] = {0}, places[2] = {0};
@@ -404,8 +400,8 @@ static void function(const struct npu_host_operand* inputs, const struct npu_hos
 
 static int softmax_fits(const npu_network_tensor* const* inputs, uint32_t input_count,
                         const npu_network_tensor* const* outputs, const npu_softmax_options* o) {
-  if (inputs[0] == NULL || o->depth < 1 ||
-      npu_element_count(inputs[0]) % (uint32_t)o->depth != 0 || !factor_is_good(o->factor) ||
+  if (inputs[0] == NULL || o->depth < 1 || npu_element_count(inputs[0]) % (uint32_t)o->depth != 0 ||
+      !factor_is_good(o->factor) ||
       !is_of(outputs[0], NPU_ELEMENT_INT16, npu_element_count(inputs[0]))) {
     return 0;
   }
@@ -465,8 +461,7 @@ static int32_t exponential(int32_t x) {
   const int32_t y3 = doubling_high_product(y2, y);
   const int32_t y4 = doubling_high_product(y2, y2);
   const int32_t y4_over_4 = divided_by_power(y4, 2);
-  const int32_t terms =
-      divided_by_power(doubling_high_product(y4_over_4 + y3, 715827883) + y2, 1);
+  const int32_t terms = divided_by_power(doubling_high_product(y4_over_4 + y3, 715827883) + y2, 1);
   int32_t result = 1895147668 + doubling_high_product(1895147668, y + terms);
   const int32_t remainder = within - x;
   for (int32_t bit = 0; bit < 7; ++bit) {
@@ -512,8 +507,8 @@ static void softmax_row_8(const int8_t* in, int16_t* out, const npu_softmax_opti
     if (difference < o->diff_min) continue;
     const int32_t product =
         doubling_high_product(scale, exponential(scaled(difference, o->factor)));
-    out[c] = (int16_t)clamp(divided_by_power(product, clamp(exponent, 0, 31)) - 32768, -32768,
-                            32767);
+    out[c] =
+        (int16_t)clamp(divided_by_power(product, clamp(exponent, 0, 31)) - 32768, -32768, 32767);
   }
 }
 
@@ -585,8 +580,8 @@ static void pool(const struct npu_host_operand* inputs, const struct npu_host_op
 }
 
 static int reduction_fits(const npu_network_tensor* const* inputs,
-                          const npu_network_tensor* const* outputs,
-                          const npu_reduction_options* o, uint32_t work_bytes) {
+                          const npu_network_tensor* const* outputs, const npu_reduction_options* o,
+                          uint32_t work_bytes) {
   return between(o->function, NPU_REDUCTION_SUM, NPU_REDUCTION_MINIMUM) &&
          all_between(o->size, NPU_HOST_RANK, 1, MOST_CHANNELS) && is_16(outputs[0]) &&
          is_of(inputs[0], NPU_ELEMENT_INT16, product_of(o->size, NPU_HOST_RANK)) &&
@@ -594,9 +589,8 @@ static int reduction_fits(const npu_network_tensor* const* inputs,
          factor_is_good(o->factor) && work_bytes / 4 >= npu_element_count(outputs[0]);
 }
 
-static void reduction(const struct npu_host_operand* inputs,
-                      const struct npu_host_operand* outputs, const npu_reduction_options* o,
-                      int32_t* results) {
+static void reduction(const struct npu_host_operand* inputs, const struct npu_host_operand* outputs,
+                      const npu_reduction_options* o, int32_t* results) {
   const int16_t* values = (const int16_t*)inputs[0].bytes;
   const uint32_t in_count = npu_element_count(inputs[0].tensor);
   const uint32_t out_count = npu_element_count(outputs[0].tensor);
@@ -675,8 +669,8 @@ static void svdf(const struct npu_host_operand* inputs, const struct npu_host_op
       for (int32_t i = 0; i < o->inputs; ++i) {
         sum += (uint32_t)(weights[f * o->inputs + i] * (values[i] - o->in_zero_point));
       }
-      const int32_t feature = clamp(scaled((int32_t)sum, o->feature), wide ? -32768 : -128,
-                                    wide ? 32767 : 127);
+      const int32_t feature =
+          clamp(scaled((int32_t)sum, o->feature), wide ? -32768 : -128, wide ? 32767 : 127);
       // It wraps where the zero point leads out of the type.
       set_element(state, (b * o->filters + f + 1) * o->memory - 1, feature + o->state_zero_point);
     }
@@ -719,7 +713,8 @@ static int lstm_fits(const npu_network_tensor* const* inputs,
   }
   const uint32_t type = inputs[LSTM_DATA]->type;
   if (type != NPU_ELEMENT_INT8 && type != NPU_ELEMENT_INT16) return 0;
-  const int32_t in[3] = {o->batches, o->steps, o->inputs}, out[3] = {o->batches, o->steps, o->units};
+  const int32_t in[3] = {o->batches, o->steps, o->inputs},
+                out[3] = {o->batches, o->steps, o->units};
   const int32_t weights[2] = {o->units, o->inputs}, recurrent[2] = {o->units, o->units};
   const int32_t states[2] = {o->batches, o->units};
   const uint64_t state = product_of(states, 2);
@@ -759,9 +754,9 @@ static int16_t product_16(int32_t a, int32_t b, npu_host_factor factor) {
 
 /// One step of one sequence: its data and results from element `in` and `out` on, its states from
 /// element `state` on. `gates` are 4 values for each unit.
-static void lstm_step(const struct npu_host_operand* inputs,
-                      const struct npu_host_operand* outputs, const npu_lstm_options* o,
-                      int16_t* gates, int32_t in, int32_t out, int32_t state) {
+static void lstm_step(const struct npu_host_operand* inputs, const struct npu_host_operand* outputs,
+                      const npu_lstm_options* o, int16_t* gates, int32_t in, int32_t out,
+                      int32_t state) {
   static const npu_host_factor three = {3, 0};
   const int32_t* sigmoids = (const int32_t*)inputs[LSTM_SIGMOIDS].bytes;
   const struct npu_host_operand* hidden = &outputs[1];
@@ -776,8 +771,7 @@ static void lstm_step(const struct npu_host_operand* inputs,
           gate_sum(hidden, state, o->hidden_zero_point, recurrent + u * o->units, o->units, 0,
                    o->recurrent[gate]);
       const int32_t steps = table_steps(clamp(sum, -32768, 32767), three);
-      gates[gate * o->units + u] =
-          gate == 2 ? tangent(steps, sigmoids) : logistic(steps, sigmoids);
+      gates[gate * o->units + u] = gate == 2 ? tangent(steps, sigmoids) : logistic(steps, sigmoids);
     }
   }
   for (int32_t u = 0; u < o->units; ++u) {
@@ -834,9 +828,9 @@ int npu_host_kernel_fits(uint32_t kind, const npu_network_tensor* const* inputs,
                          uint32_t input_count, const npu_network_tensor* const* outputs,
                          uint32_t output_count, const uint32_t* options, uint32_t option_count,
                          uint32_t work_bytes) {
-  if (kind >= NPU_HOST_KINDS || kForms[kind].options == 0 ||
-      kForms[kind].options != option_count || kForms[kind].outputs != output_count ||
-      input_count == 0 || (kForms[kind].inputs != 0 && kForms[kind].inputs != input_count)) {
+  if (kind >= NPU_HOST_KINDS || kForms[kind].options == 0 || kForms[kind].options != option_count ||
+      kForms[kind].outputs != output_count || input_count == 0 ||
+      (kForms[kind].inputs != 0 && kForms[kind].inputs != input_count)) {
     return 0;
   }
   const void* o = options;

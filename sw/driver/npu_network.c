@@ -136,10 +136,9 @@ static int host_step_is_good(struct view file, const npu_network_step* step) {
     operands[i] = &tensors_of(file)[row];
     if (i >= step->input_count && operands[i]->place != NPU_TENSOR_ARENA) return 0;
   }
-  return npu_host_operator_fits(step->kind, operands, step->input_count,
-                                operands + step->input_count, step->output_count,
-                                words_of(file) + step->options, step->option_count,
-                                file.header->work_bytes);
+  return npu_host_operator_fits(
+      step->kind, operands, step->input_count, operands + step->input_count, step->output_count,
+      words_of(file) + step->options, step->option_count, file.header->work_bytes);
 }
 
 static int steps_are_good(struct view file) {

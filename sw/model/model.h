@@ -77,18 +77,18 @@ inline constexpr size_t kOperatorKinds = 0
 const char* OperatorName(OperatorType type);
 
 /// What an operator has beside its operands: a struct of its family (sw/model/operators/*.h).
-using OperatorOptions = OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions,
-                              FunctionsOptions, MovingOptions, BlocksOptions, BitsOptions,
-                              RecurrentOptions>;
+using OperatorOptions =
+    OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions, FunctionsOptions,
+          MovingOptions, BlocksOptions, BitsOptions, RecurrentOptions>;
 
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
 /// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and
 /// PACK all, PRELU 2 (data, alpha), SVDF and LSTM as recurrent.h has them, all others 1. SPLIT and
-/// UNPACK have several outputs, SVDF and LSTM their new states behind the result, all others one. Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of
-/// operators of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is
-/// constant.
+/// UNPACK have several outputs, SVDF and LSTM their new states behind the result, all others one.
+/// Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of operators
+/// of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is constant.
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list
@@ -108,10 +108,9 @@ struct Operator {
 /// supported operators occur. Activation tensors are kBits (of BINARY_CONV_2D, THERMOMETER and
 /// MAX_POOL_2D; filters of the first one, too), or int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
-/// (int32, int64), what kReshape passes on of these types, float32 at host operators, and int16 with
-/// zero point 0 where OperatorRules::wide accepts it. Filters
-/// are int8, kInt4 (unpacked to one value a byte), or, of operators from uint8, int16 with values
-/// of -255 to 255.
+/// (int32, int64), what kReshape passes on of these types, float32 at host operators, and int16
+/// with zero point 0 where OperatorRules::wide accepts it. Filters are int8, kInt4 (unpacked to one
+/// value a byte), or, of operators from uint8, int16 with values of -255 to 255.
 ///
 /// A network with states goes on from one run to the next: `read` of a state is there when a run
 /// begins, as an input is, and in the next run it has the bytes that `written` has at the end of

@@ -244,8 +244,7 @@ std::optional<LeakyReluMultipliers> ComputeLeakyReluMultipliers(float alpha, flo
                                                                 float output_scale, bool wide) {
   const auto alpha_factor = static_cast<double>(input_scale * alpha / output_scale);
   const auto identity = UnaryMultiplier(input_scale, output_scale, wide);
-  const auto scaled =
-      Bounded(std::abs(alpha_factor), MaxShift(wide ? kWideBits : kDifferenceBits));
+  const auto scaled = Bounded(std::abs(alpha_factor), MaxShift(wide ? kWideBits : kDifferenceBits));
   if (!identity || !scaled) return std::nullopt;
   return LeakyReluMultipliers{*identity, *scaled, alpha_factor < 0.0};
 }

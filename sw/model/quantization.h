@@ -101,10 +101,9 @@ std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2, 
 /// their factors; the square of the difference is scaled by `output`, of
 /// (2 max(s1, s2))^2 / float(2^14 output scale). Of int16 nothing is shifted.
 inline constexpr int32_t kSquaredDifferenceLeftShift = 7;
-std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, float scale2,
-                                                                  float output_scale,
-                                                                  int32_t left_shift =
-                                                                      kSquaredDifferenceLeftShift);
+std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(
+    float scale1, float scale2, float output_scale,
+    int32_t left_shift = kSquaredDifferenceLeftShift);
 
 /// ADD_N: as ADD with two equal scales; at most this many operands cannot overflow the sum.
 inline constexpr size_t kMaxAddNOperands = 15;
@@ -157,8 +156,8 @@ struct SigmoidParameters {
 };
 std::optional<SigmoidParameters> ComputeSigmoidParameters(float input_scale);
 
-/// LOGISTIC and TANH of int16: (x * multiplier + 2^(shift - 1)) >> shift is in steps of 1 / (3 * 2^12),
-/// by which SigmoidTable() is looked up. Empty beyond TFLite's range.
+/// LOGISTIC and TANH of int16: (x * multiplier + 2^(shift - 1)) >> shift is in steps of 1 / (3 *
+/// 2^12), by which SigmoidTable() is looked up. Empty beyond TFLite's range.
 std::optional<QuantizedMultiplier> ComputeWideSigmoidFactor(float input_scale, bool tanh);
 /// The same for a power of two: TANH in an LSTM, whose cell state has scale 2^`log2_scale`.
 std::optional<QuantizedMultiplier> CellTanhFactor(int32_t log2_scale);
@@ -167,8 +166,8 @@ std::optional<int32_t> PowerOfScale(float scale);
 /// TFLite's table of 2^16 * sigmoid(i / 24).
 const std::vector<int32_t>& SigmoidTable();
 
-/// SOFTMAX of int16: differences to the maximum are multiplied by it, so that -65535 is -10. Empty if
-/// beta * scale is beyond its range.
+/// SOFTMAX of int16: differences to the maximum are multiplied by it, so that -65535 is -10. Empty
+/// if beta * scale is beyond its range.
 std::optional<QuantizedMultiplier> WideSoftmaxFactor(float beta, float input_scale);
 /// Its tables, of e^x over -10..0 and of 1 / (1 + x) over 0..1, in 512 steps (LUTPopulate).
 std::vector<int16_t> WideExponentialTable();

@@ -258,9 +258,10 @@ class Reader {
   }
 
   bool ReportSubgraphs(uint32_t count) {
-    return Report(DiagnosticCode::kModelSubgraphs, fmt::format("the model has {} subgraphs", count),
-                  "control flow and several signatures are not supported; a subgraph that CALL_ONCE "
-                  "runs may set variables");
+    return Report(
+        DiagnosticCode::kModelSubgraphs, fmt::format("the model has {} subgraphs", count),
+        "control flow and several signatures are not supported; a subgraph that CALL_ONCE "
+        "runs may set variables");
   }
 
   // The second subgraph, if it is what CALL_ONCE runs: its operators come first, and its tensors
@@ -289,8 +290,8 @@ class Reader {
           if (tensor < 0) continue;
           // Beyond the end stays beyond the end.
           const int64_t number = int64_t{base} + tensor;
-          tensor = static_cast<int32_t>(
-              std::min<int64_t>(number, std::numeric_limits<int32_t>::max()));
+          tensor =
+              static_cast<int32_t>(std::min<int64_t>(number, std::numeric_limits<int32_t>::max()));
         }
       }
       once.push_back(std::move(operator_));
@@ -593,9 +594,9 @@ class Reader {
     if (!file_.ok()) return false;
     const std::vector<RawOperator> before = operators_;
     for (const auto& [position, reason] : ResolveStates(graph, variables_)) {
-      Report(DiagnosticCode::kOperatorOperands,
-             fmt::format("operator {} {} {}", before[position].index, before[position].name,
-                         reason));
+      Report(
+          DiagnosticCode::kOperatorOperands,
+          fmt::format("operator {} {} {}", before[position].index, before[position].name, reason));
     }
     if (!file_.ok() || !diagnostics_.empty()) return false;
     for (const auto& [position, reason] : ConvertUint8(graph)) {
@@ -603,9 +604,8 @@ class Reader {
     }
     for (Model::State& state : model_.states) {
       if (model_.tensors[state.read].type == model_.tensors[state.written].type) continue;
-      Report(DiagnosticCode::kOperatorType,
-             fmt::format("{} and {}, the next run's, differ in type", Text(state.read),
-                         Text(state.written)));
+      Report(DiagnosticCode::kOperatorType, fmt::format("{} and {}, the next run's, differ in type",
+                                                        Text(state.read), Text(state.written)));
     }
     return diagnostics_.empty();
   }
@@ -732,9 +732,9 @@ class Reader {
   FlatVector operator_codes_;
   FlatVector buffers_;
   std::vector<RawOperator> operators_;
-  RawOperator operator_;       // what ReadOperator() has read
-  FlatVector once_tensors_;    // of the second subgraph
-  std::vector<bool> variables_;  // by tensor: the file calls it a variable
+  RawOperator operator_;               // what ReadOperator() has read
+  FlatVector once_tensors_;            // of the second subgraph
+  std::vector<bool> variables_;        // by tensor: the file calls it a variable
   std::vector<bool> used_;             // by tensor: an operator, input or output refers to it
   std::vector<std::string> problems_;  // by tensor: why it cannot be used, or empty
   std::vector<bool> reported_;         // by tensor: problem already in diagnostics_

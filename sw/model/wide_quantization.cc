@@ -80,10 +80,9 @@ std::optional<QuantizedMultiplier> ComputeWideSigmoidFactor(float input_scale, b
 const std::vector<int32_t>& SigmoidTable() {
   static const std::vector<int32_t> table = [] {
     // Entries that TFLite has one higher than rounded.
-    constexpr int32_t kHigher[] = {4,   8,   12,  14,  15,  16,  17,  19,  20,  21,  22,
-                                   25,  27,  28,  29,  30,  31,  33,  34,  35,  37,  39,
-                                   40,  41,  43,  44,  45,  46,  49,  50,  54,  62,  63,
-                                   64,  66,  82,  86,  93,  100, 103, 112, 116, 135, 255};
+    constexpr int32_t kHigher[] = {4,  8,  12, 14, 15, 16, 17, 19, 20,  21,  22,  25,  27,  28, 29,
+                                   30, 31, 33, 34, 35, 37, 39, 40, 41,  43,  44,  45,  46,  49, 50,
+                                   54, 62, 63, 64, 66, 82, 86, 93, 100, 103, 112, 116, 135, 255};
     std::vector<int32_t> values;
     for (int32_t i = 0; i < 256; ++i) {
       values.push_back(static_cast<int32_t>(std::lround(65536.0 / (1.0 + std::exp(-i / 24.0)))));
@@ -124,9 +123,11 @@ ActivationRange WideActivationRange(Activation activation, float output_scale) {
 }
 
 std::optional<LstmFactors> ComputeLstmFactors(const Model& model, const Operator& op) {
-  constexpr double kGateScale = 1.0 / 4096;        // gates are 3.12 before their function
-  constexpr double kFunctionScale = 1.0 / 32768;   // and 0.15 behind it
-  const auto tensor = [&](size_t input) -> const Tensor& { return model.tensors[op.inputs[input]]; };
+  constexpr double kGateScale = 1.0 / 4096;       // gates are 3.12 before their function
+  constexpr double kFunctionScale = 1.0 / 32768;  // and 0.15 behind it
+  const auto tensor = [&](size_t input) -> const Tensor& {
+    return model.tensors[op.inputs[input]];
+  };
   const bool wide = tensor(0).type == TensorType::kInt16;
   const Tensor& hidden = tensor(13);
   LstmFactors factors;

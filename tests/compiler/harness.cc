@@ -218,8 +218,7 @@ std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuCo
     if (step.on_host) {
       const npu_network_step& row = npu_network_steps(&checked)[s];
       const uint8_t* bytes = reinterpret_cast<const uint8_t*>(aligned.data());
-      const auto* words =
-          reinterpret_cast<const uint32_t*>(bytes + checked.header->words_offset);
+      const auto* words = reinterpret_cast<const uint32_t*>(bytes + checked.header->words_offset);
       npu_host_operand operands[NPU_NETWORK_MAX_OPERANDS] = {};
       for (uint32_t i = 0; i < row.input_count + row.output_count; ++i) {
         if (words[row.operands + i] == NPU_NETWORK_NO_OPERAND) continue;

@@ -54,8 +54,8 @@ std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig
 
 /// Runs a network, its programs on the functional model and the host's operators by the C runtime,
 /// from cold. The bytes of every tensor that was computed, by number; empty with `error` set.
-/// `arena` has that of the run before, with its states, and gets this one's; empty, or null: this is
-/// the first run.
+/// `arena` has that of the run before, with its states, and gets this one's; empty, or null: this
+/// is the first run.
 std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuConfig& config,
                                              const std::vector<std::vector<uint8_t>>& inputs,
                                              std::string* error,

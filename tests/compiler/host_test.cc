@@ -168,7 +168,7 @@ TEST(Cases, GiveTheRightValues) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_CASES names a folder of cases";
   }
-  const std::set<std::string> kinds = {"float-ends", "shape-arithmetic",   "uint8-activations",
+  const std::set<std::string> kinds = {"float-ends", "shape-arithmetic",  "uint8-activations",
                                        "stateful",   "int16-activations", "recurrent"};
   const NpuConfig config = PresetConfig("edge");
   const std::vector<uint8_t> text = ReadBytes(folder + "/index.json");

@@ -24,10 +24,9 @@ Runs MakeRuns(const Model& model, uint64_t seed, size_t count) {
 }
 
 int Copies(const Network& network) {
-  return static_cast<int>(
-      std::count_if(network.steps.begin(), network.steps.end(), [](const NetworkStep& step) {
-        return step.on_host && step.kind == NPU_HOST_COPY;
-      }));
+  return static_cast<int>(std::count_if(
+      network.steps.begin(), network.steps.end(),
+      [](const NetworkStep& step) { return step.on_host && step.kind == NPU_HOST_COPY; }));
 }
 
 /// 40 random networks on several NPUs, five runs each.

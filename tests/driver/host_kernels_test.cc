@@ -54,12 +54,10 @@ class Step {
   bool Fits(uint32_t less_work = 0) const {
     std::vector<const npu_network_tensor*> rows;
     for (size_t i = 0; i < rows_.size(); ++i) rows.push_back(there_[i] ? &rows_[i] : nullptr);
-    return npu_host_operator_fits(step_.kind, rows.data(), static_cast<uint32_t>(inputs_),
-                                  rows.data() + inputs_,
-                                  static_cast<uint32_t>(rows.size() - inputs_),
-                                  step_.options.data(),
-                                  static_cast<uint32_t>(step_.options.size()),
-                                  step_.work_bytes - less_work) != 0;
+    return npu_host_operator_fits(
+               step_.kind, rows.data(), static_cast<uint32_t>(inputs_), rows.data() + inputs_,
+               static_cast<uint32_t>(rows.size() - inputs_), step_.options.data(),
+               static_cast<uint32_t>(step_.options.size()), step_.work_bytes - less_work) != 0;
   }
   /// With `in_place` outputs from the second one on stand where the inputs before the constants do.
   void Run(bool in_place = false) {
@@ -169,24 +167,24 @@ void ForEachStep(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count, in
 
 void CheckAll(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count, int runs) {
   int compared = 0;
-  ForEachStep(make, count, runs,
-              [&](const Model& model, const Operator& op, const TensorBytes& tensors) {
-                bool is_known = true;  // of moving operators there is no kernel
-                for (const int32_t input : op.inputs) {
-                  is_known = is_known && (input < 0 || model.tensors[input].is_constant ||
-                                          !tensors[input].empty());
-                }
-                ASSERT_TRUE(is_known);
-                for (const bool in_place : {false, true}) {
-                  Step step(model, op, tensors);
-                  ASSERT_TRUE(step.Fits()) << op.name;
-                  step.Run(in_place);
-                  for (size_t o = 0; o < op.outputs.size(); ++o) {
-                    ASSERT_EQ(step.Output(o), tensors[op.outputs[o]]) << op.name << " " << o;
-                    ++compared;
-                  }
-                }
-              });
+  ForEachStep(
+      make, count, runs, [&](const Model& model, const Operator& op, const TensorBytes& tensors) {
+        bool is_known = true;  // of moving operators there is no kernel
+        for (const int32_t input : op.inputs) {
+          is_known = is_known &&
+                     (input < 0 || model.tensors[input].is_constant || !tensors[input].empty());
+        }
+        ASSERT_TRUE(is_known);
+        for (const bool in_place : {false, true}) {
+          Step step(model, op, tensors);
+          ASSERT_TRUE(step.Fits()) << op.name;
+          step.Run(in_place);
+          for (size_t o = 0; o < op.outputs.size(); ++o) {
+            ASSERT_EQ(step.Output(o), tensors[op.outputs[o]]) << op.name << " " << o;
+            ++compared;
+          }
+        }
+      });
   EXPECT_GT(compared, static_cast<int>(count));
 }
 
@@ -199,47 +197,48 @@ TEST(HostKernels, LstmEqualsTheGoldenModel) { CheckAll(MakeLstmNetwork, 80, 4); 
 /// does not fit is refused, and what is accepted writes nowhere else.
 void CheckRefusals(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count) {
   int refused = 0, changes = 0;
-  ForEachStep(make, count, 1, [&](const Model& model, const Operator& op,
-                                  const TensorBytes& tensors) {
-    const auto after = [&](const auto& change) {
-      Step step(model, op, tensors);
-      change(step);
-      ++changes;
-      const bool fits = step.Fits();
-      refused += fits ? 0 : 1;
-      return fits;
-    };
-    const Step good(model, op, tensors);
-    ASSERT_TRUE(good.Fits());
-    if (MakeHostStep(model, op).work_bytes != 0) {
-      EXPECT_FALSE(good.Fits(1));
-    }
-    EXPECT_FALSE(after([](Step& s) { s.step().options.pop_back(); }));
-    EXPECT_FALSE(after([](Step& s) { s.step().options.push_back(0); }));
-    EXPECT_FALSE(after([](Step& s) { s.step().kind = NPU_HOST_KINDS; }));
-    for (size_t i = 0; i < good.operands(); ++i) {
-      if (!good.is_there(i)) continue;
-      EXPECT_FALSE(after([&](Step& s) { s.row(i).shape[0] += 1; })) << op.name << i;
-      EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_UINT8; })) << op.name << i;
-      EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_FLOAT32; })) << op.name << i;
-    }
-    // Whatever is accepted runs within its operands.
-    std::mt19937_64 random(7);
-    for (size_t word = 0; word < MakeHostStep(model, op).options.size(); ++word) {
-      for (const uint32_t value : {0u, 1u, 2u, 0xffffffffu, 0x7fffffffu, 0x80000000u, 32767u,
-                                   32768u, 0xffff8000u, static_cast<uint32_t>(random() % 9)}) {
-        Step step(model, op, tensors);
-        step.step().options[word] = value;
-        ++changes;
-        if (!step.Fits()) {
-          ++refused;
-          continue;
+  ForEachStep(
+      make, count, 1, [&](const Model& model, const Operator& op, const TensorBytes& tensors) {
+        const auto after = [&](const auto& change) {
+          Step step(model, op, tensors);
+          change(step);
+          ++changes;
+          const bool fits = step.Fits();
+          refused += fits ? 0 : 1;
+          return fits;
+        };
+        const Step good(model, op, tensors);
+        ASSERT_TRUE(good.Fits());
+        if (MakeHostStep(model, op).work_bytes != 0) {
+          EXPECT_FALSE(good.Fits(1));
         }
-        step.Run();
-        for (size_t o = 0; o < op.outputs.size(); ++o) step.Output(o);
-      }
-    }
-  });
+        EXPECT_FALSE(after([](Step& s) { s.step().options.pop_back(); }));
+        EXPECT_FALSE(after([](Step& s) { s.step().options.push_back(0); }));
+        EXPECT_FALSE(after([](Step& s) { s.step().kind = NPU_HOST_KINDS; }));
+        for (size_t i = 0; i < good.operands(); ++i) {
+          if (!good.is_there(i)) continue;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).shape[0] += 1; })) << op.name << i;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_UINT8; })) << op.name << i;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_FLOAT32; }))
+              << op.name << i;
+        }
+        // Whatever is accepted runs within its operands.
+        std::mt19937_64 random(7);
+        for (size_t word = 0; word < MakeHostStep(model, op).options.size(); ++word) {
+          for (const uint32_t value : {0u, 1u, 2u, 0xffffffffu, 0x7fffffffu, 0x80000000u, 32767u,
+                                       32768u, 0xffff8000u, static_cast<uint32_t>(random() % 9)}) {
+            Step step(model, op, tensors);
+            step.step().options[word] = value;
+            ++changes;
+            if (!step.Fits()) {
+              ++refused;
+              continue;
+            }
+            step.Run();
+            for (size_t o = 0; o < op.outputs.size(); ++o) step.Output(o);
+          }
+        }
+      });
   EXPECT_GT(refused, changes / 4);
 }
 

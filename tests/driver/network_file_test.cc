@@ -30,8 +30,9 @@ Network MakeNetwork() {
   const auto tensor = [](int32_t number, TensorType type, int32_t elements, uint32_t offset) {
     const bool is_float = type == TensorType::kFloat32;
     const auto bytes = static_cast<uint32_t>(elements) * (is_float ? 4 : 1);
-    return NetworkTensor{number,        "t",    type, is_float ? 0.0f : 0.5f, is_float ? 0 : -3,
-                         {1, elements}, offset, bytes, false};
+    return NetworkTensor{
+        number, "t",   type, is_float ? 0.0f : 0.5f, is_float ? 0 : -3, {1, elements},
+        offset, bytes, false};
   };
   network.tensors = {tensor(0, TensorType::kFloat32, 64, 2 * kWindow),
                      tensor(3, TensorType::kFloat32, 10, 2 * kWindow + 256),

@@ -68,7 +68,8 @@ TEST(OperatorTableTest, NamesAreThoseOfTheSchemaEachOnce) {
   }
 }
 
-/// Random ones are drawn of all rows but those of the bits, host and recurrent families, which come last.
+/// Random ones are drawn of all rows but those of the bits, host and recurrent families, which come
+/// last.
 TEST(OperatorTableTest, RowsOfTfliteComeFirst) {
   const std::vector<OperatorRow> rows = Rows();
   for (size_t i = 0; i < rows.size(); ++i) {

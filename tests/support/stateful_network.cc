@@ -56,10 +56,9 @@ class Variables {
     const int32_t value = Like(writer_, tensor, shape);
     writer_.Append(OperatorType::kReshape, {*handle}, {value}, NoOptions{}, "READ_VARIABLE");
     const Tensor like = writer_.model().tensors[tensor];
-    const int32_t initial =
-        writer_.Weights(shape, Weights(random, static_cast<size_t>(
-                                                   writer_.model().tensors[value].elements())),
-                        {like.scale()});
+    const int32_t initial = writer_.Weights(
+        shape, Weights(random, static_cast<size_t>(writer_.model().tensors[value].elements())),
+        {like.scale()});
     writer_.model().tensors[initial].zero_points = like.zero_points;
     first_.push_back({name, initial});
     return value;
@@ -100,13 +99,14 @@ std::vector<uint8_t> MakeStreamingNetwork(uint64_t seed) {
   writer.Append(OperatorType::kReshape, {}, {}, NoOptions{}, "CALL_ONCE");
   int32_t rows = static_cast<int32_t>(random.Integer(1, 3));
   int32_t channels = static_cast<int32_t>(random.Pick({3, 8, 16, 20, 40}));
-  int32_t at = writer.Input({1, rows, 1, channels}, 0.1f, static_cast<int32_t>(random.Integer(-128, 20)));
+  int32_t at =
+      writer.Input({1, rows, 1, channels}, 0.1f, static_cast<int32_t>(random.Integer(-128, 20)));
   const int64_t layers = random.Integer(1, 4);
   for (int64_t layer = 0; layer < layers; ++layer) {
     const auto past = static_cast<int32_t>(random.Integer(1, 12));
     int32_t handle = 0;
-    const int32_t ring = variables.Read(random, "ring" + std::to_string(layer), at,
-                                        {1, past, 1, channels}, &handle);
+    const int32_t ring =
+        variables.Read(random, "ring" + std::to_string(layer), at, {1, past, 1, channels}, &handle);
     const int32_t all = Like(writer, at, {1, past + rows, 1, channels});
     writer.Append(OperatorType::kConcatenation, {ring, at}, {all}, AxisOptions{1});
     const int32_t kept = Like(writer, at, {1, past, 1, channels});
@@ -114,8 +114,8 @@ std::vector<uint8_t> MakeStreamingNetwork(uint64_t seed) {
                   {all, writer.Integers({4}, {0, -past, 0, 0}), writer.Integers({4}, {0, 0, 0, 0}),
                    writer.Integers({4}, {1, 1, 1, 1})},
                   {kept}, SliceOptions{}, "STRIDED_SLICE");
-    form.slice_masks[static_cast<int32_t>(writer.model().operators.size() - 1)] = {
-        .begin = 13, .end = 15};
+    form.slice_masks[static_cast<int32_t>(writer.model().operators.size() - 1)] = {.begin = 13,
+                                                                                   .end = 15};
     variables.Assign(handle, kept);
     const float in_scale = writer.model().tensors[at].scale();
     const auto out_scale = static_cast<float>(random.Real(0.05, 0.3));
@@ -130,15 +130,14 @@ std::vector<uint8_t> MakeStreamingNetwork(uint64_t seed) {
     const int32_t depth = depthwise ? kernel : kernel * channels;
     const float scale = WeightScale(in_scale, out_scale, depth);
     if (depthwise) {
-      const int32_t filter = writer.Weights({1, kernel, 1, channels},
-                                            Weights(random, static_cast<size_t>(kernel * channels)),
-                                            {scale}, 3);
+      const int32_t filter =
+          writer.Weights({1, kernel, 1, channels},
+                         Weights(random, static_cast<size_t>(kernel * channels)), {scale}, 3);
       writer.DepthwiseConv2d(all, filter, Bias(writer, random, channels), out, options);
     } else {
-      const int32_t filter =
-          writer.Weights({out_channels, kernel, 1, channels},
-                         Weights(random, static_cast<size_t>(out_channels * kernel * channels)),
-                         {scale});
+      const int32_t filter = writer.Weights(
+          {out_channels, kernel, 1, channels},
+          Weights(random, static_cast<size_t>(out_channels * kernel * channels)), {scale});
       writer.Conv2d(all, filter, Bias(writer, random, out_channels), out, options);
     }
     at = out;
@@ -155,7 +154,8 @@ std::vector<uint8_t> MakeSvdfNetwork(uint64_t seed) {
   TfliteForm form;
   const auto batches = static_cast<int32_t>(random.Integer(1, 2));
   int32_t inputs = static_cast<int32_t>(random.Integer(1, 40));
-  int32_t at = writer.Input({batches, inputs}, 0.05f, static_cast<int32_t>(random.Integer(-128, 127)));
+  int32_t at =
+      writer.Input({batches, inputs}, 0.05f, static_cast<int32_t>(random.Integer(-128, 127)));
   const int64_t layers = random.Integer(1, 3);
   for (int64_t layer = 0; layer < layers; ++layer) {
     const auto rank = static_cast<int32_t>(random.Integer(1, 2));
@@ -164,9 +164,9 @@ std::vector<uint8_t> MakeSvdfNetwork(uint64_t seed) {
     const bool wide = random.Integer(0, 2) == 0;
     const float in_scale = writer.model().tensors[at].scale();
     const float state_scale = wide ? 0.001f : 0.1f;
-    const int32_t feature = writer.Weights(
-        {filters, inputs}, Weights(random, static_cast<size_t>(filters * inputs)),
-        {WeightScale(in_scale, wide ? 0.2f : state_scale, inputs)});
+    const int32_t feature =
+        writer.Weights({filters, inputs}, Weights(random, static_cast<size_t>(filters * inputs)),
+                       {WeightScale(in_scale, wide ? 0.2f : state_scale, inputs)});
     int32_t time = 0, state = 0;
     const float out_scale = 0.05f;
     const float time_scale = WeightScale(state_scale, out_scale, memory * rank);
@@ -181,8 +181,8 @@ std::vector<uint8_t> MakeSvdfNetwork(uint64_t seed) {
       }
       state = writer.Wide({batches, filters * memory}, state_scale);
     } else {
-      time = writer.Weights({filters, memory}, Weights(random, static_cast<size_t>(filters * memory)),
-                            {time_scale});
+      time = writer.Weights({filters, memory},
+                            Weights(random, static_cast<size_t>(filters * memory)), {time_scale});
       state = writer.Activation({batches, filters * memory}, state_scale,
                                 static_cast<int32_t>(random.Integer(-60, 60)));
     }
@@ -194,8 +194,9 @@ std::vector<uint8_t> MakeSvdfNetwork(uint64_t seed) {
     inputs = static_cast<int32_t>(random.Integer(1, 16));
     at = writer.Activation({batches, inputs}, 0.08f, static_cast<int32_t>(random.Integer(-50, 50)));
     writer.FullyConnected(
-        out, writer.Weights({inputs, units}, Weights(random, static_cast<size_t>(inputs * units)),
-                            {WeightScale(out_scale, 0.08f, units)}),
+        out,
+        writer.Weights({inputs, units}, Weights(random, static_cast<size_t>(inputs * units)),
+                       {WeightScale(out_scale, 0.08f, units)}),
         Bias(writer, random, inputs), at);
   }
   writer.Output(at);
@@ -286,8 +287,8 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
         const int32_t kernel = std::min<int32_t>(3, std::min(shape[1], shape[2]));
         const auto stride = static_cast<int32_t>(random.Integer(1, 2));
         const bool depthwise = random.Integer(0, 1) == 1;
-        const auto out_c = static_cast<int32_t>(depthwise ? in_c * random.Integer(1, 2)
-                                                          : random.Integer(1, 8));
+        const auto out_c =
+            static_cast<int32_t>(depthwise ? in_c * random.Integer(1, 2) : random.Integer(1, 8));
         for (size_t d : {1, 2}) {
           shape[d] = padding == Padding::kSame ? (shape[d] + stride - 1) / stride
                                                : (shape[d] - kernel) / stride + 1;
@@ -295,12 +296,12 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
         shape[3] = out_c;
         const int32_t out = writer.Wide(shape, next);
         const int32_t taps = kernel * kernel;
-        const ConvOptions options{.padding = padding,
-                                  .stride_h = stride,
-                                  .stride_w = stride,
-                                  .depth_multiplier = out_c / in_c,
-                                  .activation = random.Integer(0, 1) == 1 ? Activation::kRelu
-                                                                          : Activation::kNone};
+        const ConvOptions options{
+            .padding = padding,
+            .stride_h = stride,
+            .stride_w = stride,
+            .depth_multiplier = out_c / in_c,
+            .activation = random.Integer(0, 1) == 1 ? Activation::kRelu : Activation::kNone};
         std::vector<float> scales;
         for (int32_t c = 0; c < out_c; ++c) {
           scales.push_back(WeightScale(scale, next, depthwise ? taps : taps * in_c) *
@@ -326,9 +327,9 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
         break;
       }
       case 2: {
-        const int32_t filter = writer.Weights({4, 2, 2, in_c},
-                                              Weights(random, static_cast<size_t>(16 * in_c)),
-                                              {WeightScale(scale, next, in_c)});
+        const int32_t filter =
+            writer.Weights({4, 2, 2, in_c}, Weights(random, static_cast<size_t>(16 * in_c)),
+                           {WeightScale(scale, next, in_c)});
         const std::vector<int32_t> out_shape = {shape[0], 2 * shape[1], 2 * shape[2], 4};
         const int32_t out = writer.Wide(out_shape, next);
         writer.Append(OperatorType::kTransposeConv,
@@ -375,11 +376,8 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
         std::vector<int32_t> out_shape = shape;
         for (size_t d : {1, 2}) out_shape[d] = (shape[d] + 1) / 2;
         const int32_t out = writer.Wide(out_shape, scale);
-        const PoolOptions options{.padding = Padding::kSame,
-                                  .stride_h = 2,
-                                  .stride_w = 2,
-                                  .filter_h = 3,
-                                  .filter_w = 2};
+        const PoolOptions options{
+            .padding = Padding::kSame, .stride_h = 2, .stride_w = 2, .filter_h = 3, .filter_w = 2};
         writer.Append(average ? OperatorType::kAveragePool2d : OperatorType::kMaxPool2d, {at},
                       {out}, options);
         shape = out_shape;
@@ -447,8 +445,8 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
       if (random.Integer(0, 2) == 0) second.erase(second.begin());
       const bool same = type == OperatorType::kMaximum || type == OperatorType::kMinimum;
       const float other = same ? in : scale();
-      const float result = same                         ? in
-                           : type == OperatorType::kMul ? 4000 * in * other
+      const float result = same                                       ? in
+                           : type == OperatorType::kMul               ? 4000 * in * other
                            : type == OperatorType::kSquaredDifference ? 20 * out
                                                                       : out;
       const int32_t a = input(shape, in), b = input(second, other);
@@ -457,8 +455,8 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
                                   Activation::kReluN1To1};
       const AddOptions options{fused[random.Integer(0, 3)]};
       const bool swapped = random.Integer(0, 1) == 1;
-      const std::vector<int32_t> operands = swapped ? std::vector<int32_t>{b, a}
-                                                    : std::vector<int32_t>{a, b};
+      const std::vector<int32_t> operands =
+          swapped ? std::vector<int32_t>{b, a} : std::vector<int32_t>{a, b};
       if (same || type == OperatorType::kSquaredDifference) {
         writer.Append(type, operands, {end});
       } else {
@@ -468,8 +466,8 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
     }
     case 1: {  // PRELU
       const int32_t a = input(shape, in);
-      const int32_t alpha = writer.Weights({1, 1, shape[3]},
-                                           Weights(random, static_cast<size_t>(shape[3])), {0.01f});
+      const int32_t alpha =
+          writer.Weights({1, 1, shape[3]}, Weights(random, static_cast<size_t>(shape[3])), {0.01f});
       end = writer.Wide(shape, out);
       writer.Append(OperatorType::kPrelu, {a, alpha}, {end});
       break;
@@ -484,8 +482,8 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
       left.insert(left.begin(), {batches, 2});
       right.insert(right.begin(), {random.Integer(0, 1) == 1 ? 1 : batches, 2});
       const int32_t a = input(left, in), b = input(right, 0.001f);
-      end = writer.Wide({batches, 2, rows, columns},
-                        12000 * in * 0.001f * static_cast<float>(depth));
+      end =
+          writer.Wide({batches, 2, rows, columns}, 12000 * in * 0.001f * static_cast<float>(depth));
       writer.Append(OperatorType::kBatchMatMul, {a, b}, {end}, BatchMatMulOptions{x, y});
       break;
     }
@@ -520,14 +518,13 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
       break;
     }
     case 5: {  // pools
-      const PoolOptions options{.padding = random.Integer(0, 1) == 1 ? Padding::kSame
-                                                                     : Padding::kValid,
-                                .stride_h = static_cast<int32_t>(random.Integer(1, 3)),
-                                .stride_w = static_cast<int32_t>(random.Integer(1, 3)),
-                                .filter_h = static_cast<int32_t>(random.Integer(1, shape[1])),
-                                .filter_w = static_cast<int32_t>(random.Integer(1, shape[2])),
-                                .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6
-                                                                        : Activation::kNone};
+      const PoolOptions options{
+          .padding = random.Integer(0, 1) == 1 ? Padding::kSame : Padding::kValid,
+          .stride_h = static_cast<int32_t>(random.Integer(1, 3)),
+          .stride_w = static_cast<int32_t>(random.Integer(1, 3)),
+          .filter_h = static_cast<int32_t>(random.Integer(1, shape[1])),
+          .filter_w = static_cast<int32_t>(random.Integer(1, shape[2])),
+          .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6 : Activation::kNone};
       std::vector<int32_t> result = shape;
       for (size_t d : {1, 2}) {
         const int32_t filter = d == 1 ? options.filter_h : options.filter_w;
@@ -560,8 +557,7 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
       const bool extreme = type == OperatorType::kReduceMax || type == OperatorType::kReduceMin;
       const int32_t a = input(shape, in);
       end = writer.Wide(result, extreme ? in : type == OperatorType::kSum ? 8 * out : out);
-      writer.Append(type,
-                    {a, writer.Integers({static_cast<int32_t>(axes.size())}, axes)}, {end},
+      writer.Append(type, {a, writer.Integers({static_cast<int32_t>(axes.size())}, axes)}, {end},
                     ReduceOptions{});
       break;
     }
@@ -584,14 +580,14 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
         result[d] = padding == Padding::kSame ? (shape[d] + stride - 1) / stride
                                               : (shape[d] - span) / stride + 1;
       }
-      const ConvOptions options{.padding = padding,
-                                .stride_h = stride,
-                                .stride_w = stride,
-                                .dilation_h = dilation,
-                                .dilation_w = dilation,
-                                .depth_multiplier = multiplier,
-                                .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6
-                                                                        : Activation::kNone};
+      const ConvOptions options{
+          .padding = padding,
+          .stride_h = stride,
+          .stride_w = stride,
+          .dilation_h = dilation,
+          .dilation_w = dilation,
+          .depth_multiplier = multiplier,
+          .activation = random.Integer(0, 1) == 1 ? Activation::kRelu6 : Activation::kNone};
       const int32_t a = input(shape, in);
       end = writer.Wide(result, out);
       const int32_t depth = depthwise ? 1 : shape[3] / groups;
@@ -600,18 +596,17 @@ std::vector<uint8_t> MakeWideOperator(uint64_t seed) {
       const auto count = static_cast<size_t>(channels * taps * depth);
       const int64_t bias = random.Integer(0, 2);
       if (depthwise) {
-        writer.DepthwiseConv2d(a,
-                               writer.Weights({1, kernel_h, kernel_w, channels},
-                                              Weights(random, count), scales, 3),
-                               bias == 0 ? -1 : LongBias(writer, random, channels), end, options);
+        writer.DepthwiseConv2d(
+            a, writer.Weights({1, kernel_h, kernel_w, channels}, Weights(random, count), scales, 3),
+            bias == 0 ? -1 : LongBias(writer, random, channels), end, options);
       } else {
-        writer.Conv2d(a,
-                      writer.Weights({channels, kernel_h, kernel_w, depth},
-                                     Weights(random, count), scales),
-                      bias == 0   ? -1
-                      : bias == 1 ? Bias(writer, random, channels)
-                                  : LongBias(writer, random, channels),
-                      end, options);
+        writer.Conv2d(
+            a,
+            writer.Weights({channels, kernel_h, kernel_w, depth}, Weights(random, count), scales),
+            bias == 0   ? -1
+            : bias == 1 ? Bias(writer, random, channels)
+                        : LongBias(writer, random, channels),
+            end, options);
       }
       break;
     }

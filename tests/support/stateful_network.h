@@ -8,8 +8,8 @@
 
 namespace npugen::testing {
 
-/// Rings of past rows (CONCATENATION, STRIDED_SLICE, variables that a second subgraph sets) in front
-/// of convolutions, as streaming converters write them.
+/// Rings of past rows (CONCATENATION, STRIDED_SLICE, variables that a second subgraph sets) in
+/// front of convolutions, as streaming converters write them.
 std::vector<uint8_t> MakeStreamingNetwork(uint64_t seed);
 /// SVDF layers with FULLY_CONNECTED between them.
 std::vector<uint8_t> MakeSvdfNetwork(uint64_t seed);

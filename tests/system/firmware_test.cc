@@ -576,8 +576,7 @@ TEST_F(FirmwareTest, ConvertsFloatEnds) {
 TEST_F(FirmwareTest, KeepsStatesAndComputesInSixteenBits) {
   constexpr int kRuns = 3;
   const std::vector<uint8_t> files[] = {MakeStreamingNetwork(3), MakeSvdfNetwork(3),
-                                        MakeLstmNetwork(1), MakeLstmNetwork(2),
-                                        MakeWideNetwork(2)};
+                                        MakeLstmNetwork(1), MakeLstmNetwork(2), MakeWideNetwork(2)};
   for (const std::vector<uint8_t>& file : files) {
     const Result<Model> model = ReadTflite(file, "network");
     ASSERT_TRUE(model.ok()) << ErrorText(model);
@@ -603,7 +602,8 @@ TEST_F(FirmwareTest, KeepsStatesAndComputesInSixteenBits) {
       Add(action).arena = arena;
       results.push_back(NPU_OK);
     };
-    for (int run = 0; run < kRuns; ++run) add(run % 2 == 0 ? BOARD_RUN_INTERRUPT : BOARD_RUN_POLLED);
+    for (int run = 0; run < kRuns; ++run)
+      add(run % 2 == 0 ? BOARD_RUN_INTERRUPT : BOARD_RUN_POLLED);
     Run(results);
     const NetworkTensor& output = network_.outputs()[0];
     const auto is = [&](int run) {

@@ -122,8 +122,8 @@ Kernel MakeSequenceLstm(const Node& node) {
               past += recurrent[gate][u * units + i] *
                       (hidden[b * units + i] - node.input(13).zero_point());
             }
-            const int32_t total = ClampWide(scaled(sum, factors.input[gate]) +
-                                            scaled(past, factors.recurrent[gate]));
+            const int32_t total =
+                ClampWide(scaled(sum, factors.input[gate]) + scaled(past, factors.recurrent[gate]));
             gates[gate].push_back(gate == 2 ? WideTanh(total, kGate) : WideLogistic(total, kGate));
           }
         }

@@ -183,21 +183,21 @@ Kernel BatchMatMul(const Node& node) {
     const int64_t depth = options.adjoint_x ? left[left.size() - 2] : left.back();
     const QuantizedMultiplier factor = OutputMultipliers(node.model, node.op)[0];
     std::vector<int16_t> out(static_cast<size_t>(node.output().elements()));
-    ForEachPair(batches(node.output()), batches(node.input()), batches(node.input(1)),
-                [&](int64_t o, int64_t a, int64_t b) {
-                  for (int64_t i = 0; i < rows * columns; ++i) {
-                    const int64_t row = i / columns, column = i % columns;
-                    int64_t sum = 0;
-                    for (int64_t k = 0; k < depth; ++k) {
-                      const int64_t p = options.adjoint_x ? k * rows + row : row * depth + k;
-                      const int64_t q = options.adjoint_y ? column * depth + k : k * columns + column;
-                      sum += int64_t{x[static_cast<size_t>(a * rows * depth + p)]} *
-                             y[static_cast<size_t>(b * depth * columns + q)];
-                    }
-                    out[static_cast<size_t>(o * rows * columns + i)] =
-                        ClampWide(ScaleWide(sum, factor));
-                  }
-                });
+    ForEachPair(
+        batches(node.output()), batches(node.input()), batches(node.input(1)),
+        [&](int64_t o, int64_t a, int64_t b) {
+          for (int64_t i = 0; i < rows * columns; ++i) {
+            const int64_t row = i / columns, column = i % columns;
+            int64_t sum = 0;
+            for (int64_t k = 0; k < depth; ++k) {
+              const int64_t p = options.adjoint_x ? k * rows + row : row * depth + k;
+              const int64_t q = options.adjoint_y ? column * depth + k : k * columns + column;
+              sum += int64_t{x[static_cast<size_t>(a * rows * depth + p)]} *
+                     y[static_cast<size_t>(b * depth * columns + q)];
+            }
+            out[static_cast<size_t>(o * rows * columns + i)] = ClampWide(ScaleWide(sum, factor));
+          }
+        });
     Put(out, run.outputs[0]);
   };
 }
@@ -214,13 +214,13 @@ Pair PairOf(const Node& node) {
   switch (node.op.type) {
     case OperatorType::kAdd:
       return [=, m = ComputeAddMultipliers(s1, s2, so, kWideAddLeftShift).value()](int32_t a,
-                                                                                  int32_t b) {
+                                                                                   int32_t b) {
         const auto [x, y] = both(m, a, b, kWideAddLeftShift);
         return node.Scale(x + y, m.output);
       };
     case OperatorType::kSub:
       return [=, m = ComputeSubMultipliers(s1, s2, so, kWideAddLeftShift).value()](int32_t a,
-                                                                                  int32_t b) {
+                                                                                   int32_t b) {
         const auto [x, y] = both(m, a, b, kWideAddLeftShift);
         return node.Scale(x - y, m.output);
       };
@@ -406,8 +406,9 @@ Kernel Reduction(const Node& node) {
     const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.op.options).axes;
     const bool sums = node.op.type == OperatorType::kMean || node.op.type == OperatorType::kSum;
     const bool most = node.op.type == OperatorType::kReduceMax;
-    std::vector<int64_t> results(static_cast<size_t>(node.output().elements()),
-                                 sums ? 0 : most ? INT16_MIN : INT16_MAX);
+    std::vector<int64_t> results(static_cast<size_t>(node.output().elements()), sums   ? 0
+                                                                                : most ? INT16_MIN
+                                                                                       : INT16_MAX);
     for (size_t i = 0; i < in.size(); ++i) {
       int64_t rest = static_cast<int64_t>(i), place = 0, step = 1;
       for (auto d = static_cast<int32_t>(shape.size()); d-- > 0;) {
@@ -430,8 +431,7 @@ Kernel Reduction(const Node& node) {
             : QuantizeMultiplier(static_cast<double>(scale) / static_cast<double>(scale_out));
     std::vector<int16_t> out;
     for (const int64_t result : results) {
-      out.push_back(
-          ClampWide(sums ? node.Scale(static_cast<int32_t>(result), factor) : result));
+      out.push_back(ClampWide(sums ? node.Scale(static_cast<int32_t>(result), factor) : result));
     }
     Put(out, run.outputs[0]);
   };
@@ -537,12 +537,13 @@ Kernel MakeWide(const Node& node, Kernel (*make)(const Node& node)) {
       });
     case OperatorType::kLeakyRelu: {
       const float alpha = std::get<LeakyReluOptions>(node.op.options).alpha;
-      return OneOperand([node, factors = ComputeLeakyReluMultipliers(alpha, scale, scale_out, true)
-                                             .value()](int32_t x) -> int64_t {
-        if (x >= 0) return node.Scale(x, factors.identity);
-        const int64_t scaled = node.Scale(x, factors.alpha);
-        return factors.negative ? -scaled : scaled;
-      });
+      return OneOperand(
+          [node, factors = ComputeLeakyReluMultipliers(alpha, scale, scale_out, true).value()](
+              int32_t x) -> int64_t {
+            if (x >= 0) return node.Scale(x, factors.identity);
+            const int64_t scaled = node.Scale(x, factors.alpha);
+            return factors.negative ? -scaled : scaled;
+          });
     }
     case OperatorType::kSoftmax:
       return node.input().type == TensorType::kInt8 ? Softmax8(node) : Softmax16(node);

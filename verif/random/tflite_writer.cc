@@ -108,7 +108,8 @@ class FileWriter {
     const auto input_list = builder_.CreateVector(model_.inputs);
     const auto output_list = builder_.CreateVector(model_.outputs);
     const auto once = operators.end() - form_.once_operators;
-    const auto operator_list = builder_.CreateVector(std::vector<AnyOffset>(operators.begin(), once));
+    const auto operator_list =
+        builder_.CreateVector(std::vector<AnyOffset>(operators.begin(), once));
     const auto once_list = builder_.CreateVector(std::vector<AnyOffset>(once, operators.end()));
     const AnyOffset graph = TableWriter(builder_)
                                 .Reference(tflite::SubgraphField::kTensors, tensor_list)

@@ -32,8 +32,8 @@ struct TfliteForm {
   std::map<int32_t, bool> no_options;         ///< operators that get no options table
   std::map<int32_t, std::string> variables;   ///< resource tensor -> its variable's name
   std::set<int32_t> variable_tensors;         ///< those that the file calls variables
-  int once_operators = 0;  ///< so many last operators are those of a second subgraph
-  std::string custom_code = "Mystery";        ///< name of an operator whose builtin code is CUSTOM
+  int once_operators = 0;               ///< so many last operators are those of a second subgraph
+  std::string custom_code = "Mystery";  ///< name of an operator whose builtin code is CUSTOM
 };
 
 /// The file of `model`. The model need not be a legal one: it is written as it stands.

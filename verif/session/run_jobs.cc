@@ -172,9 +172,8 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
     std::vector<std::vector<uint8_t>> outputs = host.ReadOutputs(reference.placed);
     std::string difference;
     if (program.model) {
-      Result<std::string> compared =
-          CompareWithModel(*program.model, inputs, outputs, program.network, &reference.states,
-                           &row);
+      Result<std::string> compared = CompareWithModel(*program.model, inputs, outputs,
+                                                      program.network, &reference.states, &row);
       if (!compared) return OfJob(compared.errors(), j, program.name);
       difference = std::move(*compared);
     } else if (reference.outputs.empty()) {

@@ -139,10 +139,11 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   };
   const size_t fillings = CountFillings(model, inputs);
   if (fillings == 0) {
-    return Diagnostic{DiagnosticCode::kModelInput,
-                      {model.name, 0, 0},
-                      "inputs are not of the sizes of the model's, or not for the same number of runs",
-                      ""};
+    return Diagnostic{
+        DiagnosticCode::kModelInput,
+        {model.name, 0, 0},
+        "inputs are not of the sizes of the model's, or not for the same number of runs",
+        ""};
   }
   GoldenRuns golden(model, inputs, fillings, options.reset_state);
   Result<std::unique_ptr<NpuHost>> opened = NpuHost::Open(machine, config);
@@ -165,8 +166,7 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   /// A run on one filling, compared with the golden model.
   const auto run_one = [&](const PlacedNetwork& placed, size_t f) -> Result<NetworkReport> {
     if (options.reset_state) host.ResetState(placed);
-    Result<NetworkReport> job =
-        host.Run(placed, golden.filling(f), job_options, /*collect=*/true);
+    Result<NetworkReport> job = host.Run(placed, golden.filling(f), job_options, /*collect=*/true);
     if (!job) return job.errors();
     const Result<TensorBytes> expected = golden.Run(f);
     if (!expected) return expected.errors();

@@ -48,8 +48,9 @@ struct RunModelOptions {
 
 /// Runs the model on `inputs`, one for each of Model::inputs and of its size, or of several times
 /// its size: fillings for so many runs, one after the other, between which states are kept. A
-/// difference to the golden model is no error but stands in the report. `outputs` (may be null) gets
-/// the output tensors of the last repetition, filling by filling. Errors: those of NpuHost and of the golden model, kFileWrite for dumps.
+/// difference to the golden model is no error but stands in the report. `outputs` (may be null)
+/// gets the output tensors of the last repetition, filling by filling. Errors: those of NpuHost and
+/// of the golden model, kFileWrite for dumps.
 Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
                            const CompiledModel& compiled, Machine& machine,
                            const std::vector<std::vector<uint8_t>>& inputs,

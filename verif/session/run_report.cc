@@ -170,12 +170,10 @@ std::string FormatSteps(const RunReport& report) {
   for (const StepReport& step : report.steps) macs += step.macs;
   for (size_t i = 0; i < report.steps.size(); ++i) {
     const StepReport& step = report.steps[i];
-    const double share =
-        macs == 0 ? 0 : static_cast<double>(step.macs) / static_cast<double>(macs);
+    const double share = macs == 0 ? 0 : static_cast<double>(step.macs) / static_cast<double>(macs);
     text += fmt::format("step {}: ", i + 1);
     if (step.on_host) {
-      text +=
-          fmt::format("host, operator {} {}, {} elements", step.index, step.op, step.elements);
+      text += fmt::format("host, operator {} {}, {} elements", step.index, step.op, step.elements);
       if (step.macs != 0) text += fmt::format(", {:.1f}% of all MACs", 100 * share);
       text += '\n';
       continue;

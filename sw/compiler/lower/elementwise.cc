@@ -185,11 +185,13 @@ LowerResult LowerExtreme(LoweringContext& context, int32_t op, bool minimum) {
 }  // namespace
 
 LowerResult LowerAdd(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeAddMultipliers, kAddLeftShift>, false);
+  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeAddMultipliers, kAddLeftShift>,
+                      false);
 }
 
 LowerResult LowerSub(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeSubMultipliers, kAddLeftShift>, true);
+  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeSubMultipliers, kAddLeftShift>,
+                      true);
 }
 
 LowerResult LowerSquaredDifference(LoweringContext& context, int32_t op) {

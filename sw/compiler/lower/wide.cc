@@ -140,8 +140,7 @@ void AppendRelu(LoweringContext& context, int64_t elements, int32_t* low, int32_
   LowerMul(inner, 0);
   context.lowered.tensor_storage = std::move(outer);
   *low = product;
-  *high = look_up(*high,
-                  [](int32_t byte) { return static_cast<uint8_t>(byte < 128 ? byte : 0); });
+  *high = look_up(*high, [](int32_t byte) { return static_cast<uint8_t>(byte < 128 ? byte : 0); });
 }
 
 }  // namespace
@@ -201,12 +200,12 @@ LowerResult LowerWideProduct(LoweringContext& context, int32_t op) {
   for (int64_t digit = 0; digit < 2; ++digit) {
     const View plane = DenseView(planes[digit], {p.images, padded_h, padded_w, p.in_c});
     for (int64_t tap = 0; tap < p.taps(); ++tap) {
-      const View rows =
-          Sliced(plane, 1, tap / p.kernel_w * p.dilation_h, p.out_h, p.stride_h);
+      const View rows = Sliced(plane, 1, tap / p.kernel_w * p.dilation_h, p.out_h, p.stride_h);
       const int64_t row = p.out_w * 2 * depth;
-      AddCopy(&gather,
-              Sliced(rows, 2, tap % p.kernel_w * p.dilation_w, p.out_w, p.stride_w),
-              View{windows, digit * depth + tap * p.in_c, 1,
+      AddCopy(&gather, Sliced(rows, 2, tap % p.kernel_w * p.dilation_w, p.out_w, p.stride_w),
+              View{windows,
+                   digit * depth + tap * p.in_c,
+                   1,
                    {p.images, p.out_h, p.out_w, p.in_c},
                    {p.out_h * row, row, 2 * depth, 1}});
     }

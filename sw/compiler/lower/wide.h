@@ -7,8 +7,8 @@
 namespace npugen::compiler {
 
 /// Whether `op`, a product that otherwise runs on the host, is exact on the NPU and fits there: its
-/// weights and biases show that sums hold in 32 bits, and TFLM's one rounding of a factor of 15 bits
-/// is the NPU's first one.
+/// weights and biases show that sums hold in 32 bits, and TFLM's one rounding of a factor of 15
+/// bits is the NPU's first one.
 bool TakesWideProduct(const Model& model, const Operator& op, const NpuConfig& config);
 
 /// Appends the layers of such a product.

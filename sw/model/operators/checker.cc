@@ -84,10 +84,10 @@ void Checker::Operand(int32_t tensor, const char* role) {
            "quantize the whole network to int8, or to int16 activations with int8 weights; its "
            "inputs and outputs may be float32");
   } else if (wide && t.zero_point() != 0) {
-    Refuse(DiagnosticCode::kOperatorQuantization,
-           fmt::format("{} {} has zero point {}", role, DescribeTensor(model, tensor),
-                       t.zero_point()),
-           "int16 is quantized symmetrically");
+    Refuse(
+        DiagnosticCode::kOperatorQuantization,
+        fmt::format("{} {} has zero point {}", role, DescribeTensor(model, tensor), t.zero_point()),
+        "int16 is quantized symmetrically");
   } else if (t.scales.size() != 1) {
     Refuse(DiagnosticCode::kOperatorQuantization,
            fmt::format("{} {} has {} scales, not one", role, DescribeTensor(model, tensor),

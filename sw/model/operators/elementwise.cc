@@ -43,26 +43,25 @@ bool CheckTwoOperands(Checker& check) {
 
 void CheckAdd(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      ComputeAddMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale(),
-                            check.wide ? kWideAddLeftShift : kAddLeftShift)
-          .has_value());
+  check.Multipliers(ComputeAddMultipliers(check.Input(0).scale(), check.Input(1).scale(),
+                                          check.Output().scale(),
+                                          check.wide ? kWideAddLeftShift : kAddLeftShift)
+                        .has_value());
 }
 
 void CheckSub(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale(),
-                            check.wide ? kWideAddLeftShift : kAddLeftShift)
-          .has_value());
+  check.Multipliers(ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(),
+                                          check.Output().scale(),
+                                          check.wide ? kWideAddLeftShift : kAddLeftShift)
+                        .has_value());
 }
 
 void CheckMul(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      MulMultiplier(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale(),
-                    check.wide)
-          .has_value());
+  check.Multipliers(MulMultiplier(check.Input(0).scale(), check.Input(1).scale(),
+                                  check.Output().scale(), check.wide)
+                        .has_value());
 }
 
 void CheckSquaredDifference(Checker& check) {
@@ -126,8 +125,8 @@ void CheckPrelu(Checker& check) {
                              check.InputText(0)));
   }
   check.OutputShape(check.Input(0).shape);
-  if (wide && (check.Input(1).zero_point() != 0 ||
-               check.Input(0).shape.size() > kMostHostDimensions)) {
+  if (wide &&
+      (check.Input(1).zero_point() != 0 || check.Input(0).shape.size() > kMostHostDimensions)) {
     check.Refuse(DiagnosticCode::kOperatorQuantization,
                  fmt::format("alpha {} has zero point {}, or there are more than {} dimensions",
                              check.InputText(1), check.Input(1).zero_point(), kMostHostDimensions));
@@ -144,7 +143,8 @@ const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub, Compu
 const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul, ComputesWide, true};
 const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
 const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
-const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference, ComputesWide, true};
+const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference,
+                                               ComputesWide, true};
 const OperatorRules kAddNRules = {DefaultOptions<NoOptions>, CheckAddN};
 const OperatorRules kPreluRules = {DefaultOptions<NoOptions>, CheckPrelu, ComputesWide, true};
 

@@ -423,7 +423,8 @@ const OperatorRules kReshapeRules = {DefaultOptions<ReshapeOptions>, CheckReshap
 const OperatorRules kPadRules = {DefaultOptions<PadOptions>, CheckPad, nullptr, true};
 const OperatorRules kMirrorPadRules = {ReadMirrorPad, CheckMirrorPad};
 const OperatorRules kConcatenationRules = {ReadConcatenation, CheckConcatenation, nullptr, true};
-const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTranspose, nullptr, true};
+const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTranspose, nullptr,
+                                       true};
 const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
 const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
 const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};

@@ -113,11 +113,10 @@ void Bias(Checker& check, int32_t channels) {
                       check.op.type == OperatorType::kFullyConnected;
   const bool int64 = check.wide && bias.type == TensorType::kInt64;
   if (!int64 && !(narrow && bias.type == TensorType::kInt32)) {
-    check.Refuse(DiagnosticCode::kOperatorType,
-                 fmt::format("bias {} is not {}", check.InputText(2),
-                             !narrow       ? "INT64"
-                             : check.wide ? "INT64 or INT32"
-                                          : "INT32"));
+    check.Refuse(DiagnosticCode::kOperatorType, fmt::format("bias {} is not {}", check.InputText(2),
+                                                            !narrow      ? "INT64"
+                                                            : check.wide ? "INT64 or INT32"
+                                                                         : "INT32"));
   } else if (!bias.is_constant) {
     check.Refuse(DiagnosticCode::kOperatorOperands,
                  fmt::format("bias {} is not constant", check.InputText(2)));

@@ -60,10 +60,10 @@ void Bias(Checker& check, size_t input, TensorType type, int32_t count) {
   if (check.op.inputs[input] < 0) return;
   const Tensor& tensor = check.Input(input);
   if (tensor.type == type && tensor.is_constant && tensor.elements() == count) return;
-  check.Refuse(DiagnosticCode::kOperatorOperands,
-               fmt::format("bias {} is not a constant of {} elements of type {}",
-                           check.InputText(input), count,
-                           type == TensorType::kInt64 ? "INT64" : "INT32"));
+  check.Refuse(
+      DiagnosticCode::kOperatorOperands,
+      fmt::format("bias {} is not a constant of {} elements of type {}", check.InputText(input),
+                  count, type == TensorType::kInt64 ? "INT64" : "INT32"));
 }
 
 /// A state and what it becomes: the output that was added for it.
@@ -85,16 +85,16 @@ void State(Checker& check, size_t input, size_t output, TensorType type, int64_t
 /// The inputs that the file has, of which those in `present` are there, and outputs.
 bool Tensors(Checker& check, size_t inputs, const std::vector<size_t>& present, size_t outputs) {
   const auto& in = check.op.inputs;
-  const bool good = in.size() == inputs && check.op.outputs.size() == outputs &&
-                    std::all_of(present.begin(), present.end(),
-                                [&](size_t i) { return in[i] >= 0; }) &&
-                    std::all_of(check.op.outputs.begin(), check.op.outputs.end(),
-                                [](int32_t output) { return output >= 0; });
+  const bool good =
+      in.size() == inputs && check.op.outputs.size() == outputs &&
+      std::all_of(present.begin(), present.end(), [&](size_t i) { return in[i] >= 0; }) &&
+      std::all_of(check.op.outputs.begin(), check.op.outputs.end(),
+                  [](int32_t output) { return output >= 0; });
   if (good) return true;
-  check.Refuse(DiagnosticCode::kOperatorOperands,
-               fmt::format("has inputs {} and outputs {}", ShapeText(in),
-                           ShapeText(check.op.outputs)),
-               "its states must be variables");
+  check.Refuse(
+      DiagnosticCode::kOperatorOperands,
+      fmt::format("has inputs {} and outputs {}", ShapeText(in), ShapeText(check.op.outputs)),
+      "its states must be variables");
   return false;
 }
 
@@ -115,8 +115,8 @@ void CheckSvdf(Checker& check) {
                  fmt::format("{} filters are no multiple of rank {}", filters, options.rank));
     return;
   }
-  const TensorType type = check.Input(2).type == TensorType::kInt16 ? TensorType::kInt16
-                                                                    : TensorType::kInt8;
+  const TensorType type =
+      check.Input(2).type == TensorType::kInt16 ? TensorType::kInt16 : TensorType::kInt8;
   Weights(check, 1, "feature weights", TensorType::kInt8, {filters, inputs});
   Weights(check, 2, "time weights", type, {filters, memory});
   Bias(check, 3, TensorType::kInt32, filters / options.rank);

@@ -8,8 +8,8 @@
 
 namespace npugen {
 
-/// SVDF. Inputs: data, feature weights, time weights, bias or -1, state. Outputs: the result, and the
-/// state of the next run.
+/// SVDF. Inputs: data, feature weights, time weights, bias or -1, state. Outputs: the result, and
+/// the state of the next run.
 struct SvdfOptions {
   int32_t rank = 1;
 };

@@ -95,7 +95,8 @@ void CheckMean(Checker& check) {
 void CheckSum(Checker& check) {
   const std::optional<int64_t> count = CheckReduction(check);
   if (!count) return;
-  const int32_t bits = 64 - std::countl_zero(static_cast<uint64_t>(*count) * (check.wide ? 32768 : 255));
+  const int32_t bits =
+      64 - std::countl_zero(static_cast<uint64_t>(*count) * (check.wide ? 32768 : 255));
   check.Multipliers(
       bits <= 30 &&
       RescaleMultiplier(check.Input(0).scale(), check.Output().scale(), bits).has_value());

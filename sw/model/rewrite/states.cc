@@ -184,8 +184,8 @@ class Resolver {
         continue;
       }
       const Tensor& value = model_.tensors[variable->current];
-      if (value.type != read.type || value.bytes() != read.bytes() ||
-          value.scales != read.scales || value.zero_points != read.zero_points) {
+      if (value.type != read.type || value.bytes() != read.bytes() || value.scales != read.scales ||
+          value.zero_points != read.zero_points) {
         Refuse("leaves a variable with a value of another type, size or scale");
         continue;
       }
@@ -207,8 +207,8 @@ class Resolver {
   std::vector<bool> is_variable_;
   std::map<int32_t, std::pair<std::string, std::string>> handles_;  ///< by resource tensor
   std::map<std::pair<std::string, std::string>, Variable> variables_;
-  std::map<int32_t, Variable> tensors_;   ///< variable tensors
-  std::map<int32_t, int32_t> values_;     ///< results of READ_VARIABLE that are other tensors
+  std::map<int32_t, Variable> tensors_;  ///< variable tensors
+  std::map<int32_t, int32_t> values_;    ///< results of READ_VARIABLE that are other tensors
   std::vector<RawOperator> kept_;
   std::vector<std::pair<size_t, std::string>> refused_;
   size_t position_ = 0;
