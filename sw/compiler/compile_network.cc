@@ -17,13 +17,9 @@
 #include <utility>
 
 #include "sw/compiler/host_step.h"
-#include "sw/compiler/lower/lower.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen {
-
-using compiler::NeedsHost;
-
 namespace {
 
 /// Either an operator of the host, or a model of some of the operators for the NPU.
@@ -51,10 +47,10 @@ bool IsEndOfNetwork(const Model& model, const Operator& op) {
 }
 
 /// Refuses operators that only the host can do, once for each kind.
-Status CheckAllowed(const Model& model, const NpuConfig& config) {
+Status CheckAllowed(const Model& model) {
   std::map<std::string, int> kinds;
   for (const Operator& op : model.operators) {
-    if (NeedsHost(model, op, config) && !IsEndOfNetwork(model, op)) ++kinds[op.name];
+    if (RunsOnHost(model, op) && !IsEndOfNetwork(model, op)) ++kinds[op.name];
   }
   if (kinds.empty()) return Unit{};
   std::string list;
@@ -106,10 +102,10 @@ Model MakeSegment(const Model& model, const std::vector<size_t>& operators,
   return segment;
 }
 
-Division Divide(const Model& model, const NpuConfig& config) {
+Division Divide(const Model& model) {
   Division division{&model, {}, {}};
   std::vector<bool> on_host;
-  for (const Operator& op : model.operators) on_host.push_back(NeedsHost(model, op, config));
+  for (const Operator& op : model.operators) on_host.push_back(RunsOnHost(model, op));
   if (std::find(on_host.begin(), on_host.end(), true) == on_host.end() && model.states.empty()) {
     division.parts.push_back({-1, 0});
     division.segments.push_back(model);
@@ -384,13 +380,13 @@ Result<std::vector<Network>> CompileNetworks(const std::vector<const Model*>& mo
   std::vector<Division> divisions;
   for (const Model* model : models) {
     if (!options.host_operators) {
-      const Status allowed = CheckAllowed(*model, config);
+      const Status allowed = CheckAllowed(*model);
       if (!allowed) {
         errors.insert(errors.end(), allowed.errors().begin(), allowed.errors().end());
         continue;
       }
     }
-    divisions.push_back(Divide(*model, config));
+    divisions.push_back(Divide(*model));
   }
   if (!errors.empty()) return errors;
   std::vector<const Model*> segments;

@@ -8,7 +8,6 @@
 #include "sw/compiler/lower/dense.h"
 #include "sw/compiler/lower/fetch_cost.h"
 #include "sw/compiler/lower/view.h"
-#include "sw/compiler/lower/wide.h"
 #include "sw/model/quantization.h"
 
 namespace npugen::compiler {
@@ -338,10 +337,6 @@ Layer NewLayer(LoweringContext& context, int32_t op, Opcode opcode) {
   return layer;
 }
 
-bool IsWide(const LoweringContext& context, const Operator& node) {
-  return context.tensor(node.outputs[0]).type == TensorType::kInt16;
-}
-
 LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activation activation,
                         const WeightFunction& weight) {
   Geometry& g = layer.geometry;
@@ -367,7 +362,6 @@ LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activ
 
 LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
-  if (IsWide(context, node)) return LowerWideProduct(context, op);
   const Tensor& filter = context.tensor(node.inputs[1]);
   Layer layer = NewLayer(context, op, Opcode::kMatmul);
   if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
@@ -389,7 +383,6 @@ LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
 
 LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
-  if (IsWide(context, node)) return LowerWideProduct(context, op);
   const ConvOptions& options = std::get<ConvOptions>(node.options);
   const Tensor& filter = context.tensor(node.inputs[1]);
   Layer layer = NewLayer(context, op, Opcode::kWindow);
@@ -423,7 +416,6 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
 
 LowerResult LowerFullyConnected(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
-  if (IsWide(context, node)) return LowerWideProduct(context, op);
   const Tensor& filter = context.tensor(node.inputs[1]);
   if (filter.shape.size() != 2 || filter.data.size() != filter.bytes()) {
     return Refusal{DiagnosticCode::kCompileOperator, "the weights are not a constant matrix", ""};

@@ -7,7 +7,6 @@
 #include <algorithm>
 
 #include "sw/compiler/lower/lower_operators.h"
-#include "sw/compiler/lower/wide.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen::compiler {
@@ -147,10 +146,6 @@ bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
 
 }  // namespace
 
-bool NeedsHost(const Model& model, const Operator& op, const NpuConfig& config) {
-  return RunsOnHost(model, op) && !TakesWideProduct(model, op, config);
-}
-
 Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
   LoweredModel lowered;
   lowered.tensor_storage.assign(model.tensors.size(), -1);
@@ -164,7 +159,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
   for (size_t i = 0; i < model.operators.size(); ++i) {
     const int32_t op = static_cast<int32_t>(i);
     const Operator& node = model.operators[i];
-    if (NeedsHost(model, node, config)) {
+    if (RunsOnHost(model, node)) {
       errors.push_back(OperatorError(model, op, DiagnosticCode::kCompileOperator,
                                      "only the host can compute it"));
       continue;

@@ -9,10 +9,6 @@
 
 namespace npugen::compiler {
 
-/// Whether the host computes an operator: one that it only can, but for products of int16 data that
-/// this NPU takes.
-bool NeedsHost(const Model& model, const Operator& op, const NpuConfig& config);
-
 /// Lowers all operators; reports every operator that cannot run on the NPU, not just the first.
 Result<LoweredModel> Lower(const Model& model, const NpuConfig& config);
 
