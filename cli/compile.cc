@@ -109,6 +109,15 @@ int CompileModels(const CompileCommandOptions& options) {
         network.cache_token() == 0 ? "nothing cached"
                                    : fmt::format("cache token {:016x}", network.cache_token()));
     std::fputs(DescribeHostSteps(network).c_str(), text);
+    if (network.states.empty()) continue;
+    uint64_t state_bytes = 0;
+    for (const NetworkState& state : network.states) {
+      state_bytes += network.tensors[state.tensor].bytes;
+    }
+    fmt::print(text,
+               "{} states of {} bytes stay in the arena from run to run "
+               "(npu_network_reset_state resets them)\n",
+               network.states.size(), state_bytes);
   }
   return 0;
 }

@@ -36,6 +36,7 @@ struct RunOptions {
   std::string dump = "npugen-mismatch";
   bool netlist = false;
   bool host_operators = false;
+  bool reset_state = false;
   double image_range = 1;
   BuildFlags build;
   SimulationFlags simulation;
@@ -98,6 +99,7 @@ int Run(const RunOptions& options) {
 
   RunModelOptions run;
   run.repeat = options.repeat;
+  run.reset_state = options.reset_state;
   run.timeout_cycles = options.timeout;
   run.dump_folder = options.dump;
   run.progress = [&progress](const std::string& text) { progress.Show(text); };
@@ -164,6 +166,7 @@ int RunInTurn(const RunOptions& options) {
   flags.json = options.json;
   flags.kind = KindOf(options);
   flags.host_operators = options.host_operators;
+  flags.reset_state = options.reset_state;
   flags.build = options.build;
   flags.simulation = options.simulation;
   return RunJobsCommand(flags);
@@ -199,15 +202,21 @@ void AddRunCommand(CommandLine& line) {
   command.Values(
       "--input", &options->inputs,
       "file for an input tensor, once for each input (default: random values): raw bytes of "
-      "the type and layout that the model declares, .npy, PPM or PGM, or WAV");
+      "the type and layout that the model declares, .npy, PPM or PGM, or WAV. Raw bytes and .npy "
+      "may hold several fillings, for as many runs one after the other");
   command
       .Value("--image-range", &options->image_range,
              "what the brightest pixel of an image is in a float input: 1 or 255")
       .ShowDefault()
       .RealRange(1.0, 255.0);
   command.Value("--random", &options->random_seed, "seed of random inputs").ShowDefault();
-  command.Values("--output", &options->outputs,
-                 "file for the bytes of an output tensor; once for each output");
+  command.Values(
+      "--output", &options->outputs,
+      "file for the bytes of an output tensor; once for each output. Of several fillings "
+      "all results");
+  command.Flag("--reset-state", &options->reset_state,
+               "reset the states of a streaming network before every run, instead of keeping them "
+               "from one run to the next");
   command
       .Value("--repeat", &options->repeat,
              "measured runs; the later ones find cached parameters. Of jobs in turn: how often all "

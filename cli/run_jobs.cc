@@ -182,6 +182,7 @@ int RunJobsCommand(const RunJobsFlags& flags) {
   RunJobsOptions options;
   options.seed = flags.random_seed;
   options.timeout_cycles = flags.timeout;
+  options.reset_state = flags.reset_state;
   options.progress = [&progress](const std::string& text) { progress.Show(text); };
   const Result<JobsReport> report = RunJobs(*config, *programs, order, **npu, options);
   progress.Clear();

@@ -21,6 +21,7 @@ struct RunJobsFlags {
   uint64_t timeout = 0;
   std::string json;
   ModelKind kind = ModelKind::kRtl;
+  bool reset_state = false;  ///< before every job
   bool host_operators = false;
   BuildFlags build;
   SimulationFlags simulation;

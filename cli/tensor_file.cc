@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstring>
@@ -18,6 +19,8 @@ namespace {
 
 /// Headers of all formats are smaller.
 constexpr size_t kMostHeader = 65536;
+/// Of a file of several fillings.
+constexpr size_t kMostBytes = size_t{1} << 28;
 
 std::string TensorText(const Tensor& tensor) {
   return fmt::format("the input `{}` has {} bytes ({} of {})", tensor.name, tensor.bytes(),
@@ -33,15 +36,18 @@ class TensorFile {
     if (text_.starts_with("\x93NUMPY")) return ReadNumpy();
     if (text_.starts_with("P6") || text_.starts_with("P5")) return ReadImage(image_range);
     if (text_.starts_with("RIFF") && text_.substr(8, 4) == "WAVE") return ReadSound();
-    if (bytes_.size() == tensor_.bytes()) return std::move(bytes_);
-    return Wrong(bytes_.size() > tensor_.bytes() + kMostHeader
-                     ? fmt::format("it has more than {} bytes", tensor_.bytes())
-                     : fmt::format("it has {} bytes", bytes_.size()));
+    if (IsSequence(bytes_.size())) return std::move(bytes_);
+    return Wrong(fmt::format("it has {} bytes", bytes_.size()));
   }
 
  private:
   Diagnostic Wrong(std::string message) const {
     return {DiagnosticCode::kModelInput, {path_, 0, 0}, std::move(message), TensorText(tensor_)};
+  }
+
+  /// Whether so many bytes are one filling of the tensor or several.
+  bool IsSequence(size_t bytes) const {
+    return bytes != 0 && tensor_.bytes() != 0 && bytes % tensor_.bytes() == 0;
   }
 
   uint32_t Number(size_t at, size_t size) const {
@@ -75,7 +81,7 @@ class TensorFile {
       return Wrong("its array is not in C order");
     }
     const size_t data = bytes_.size() - begin - size;
-    if (data != tensor_.bytes()) {
+    if (!IsSequence(data)) {
       return Wrong(fmt::format("its array has {} bytes, header {}", data, header.substr(0, 100)));
     }
     return std::vector<uint8_t>(bytes_.end() - static_cast<std::ptrdiff_t>(data), bytes_.end());
@@ -183,7 +189,8 @@ class TensorFile {
 Result<std::vector<uint8_t>> ReadTensorFile(const std::string& path, const Tensor& tensor,
                                             double image_range) {
   // Images and sound may have more bytes than an int8 tensor of theirs.
-  Result<std::vector<uint8_t>> bytes = ReadFileBytes(path, 8 * tensor.bytes() + kMostHeader);
+  Result<std::vector<uint8_t>> bytes =
+      ReadFileBytes(path, std::max(8 * tensor.bytes() + kMostHeader, kMostBytes));
   if (!bytes) return bytes.errors();
   return TensorFile(path, tensor, std::move(*bytes)).Read(image_range);
 }

@@ -163,7 +163,8 @@ std::string EmitGuide(const Plan& plan) {
   out += "## Driver\n\n";
   out += Paragraph(
       "`driver/npu_network.h` says how: fill in `struct npu_platform`, then npu_init(), "
-      "npu_network_check(), npu_network_begin(), npu_network_wait(). `npugen compile` writes "
+      "npu_network_check(), npu_network_reset_state() where it has states, "
+      "npu_network_begin(), npu_network_wait(). `npugen compile` writes "
       "network files for this configuration; others are refused by their hash.");
   out.pop_back();  // the blank line behind the last paragraph
   return out;

@@ -12,9 +12,11 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "sw/compiler/host_step.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen {
@@ -87,8 +89,15 @@ Model MakeSegment(const Model& model, const std::vector<size_t>& operators,
   for (const int32_t output : model.outputs) {
     if (made.erase(output) != 0) segment.outputs.push_back(output);
   }
+  std::set<int32_t> passed = later;
+  for (const Model::State& state : model.states) passed.insert(state.written);
   for (const int32_t output : made) {
-    if (later.contains(output)) segment.outputs.push_back(output);
+    if (passed.contains(output)) segment.outputs.push_back(output);
+  }
+  // A state that nobody else reads stands in one place, if it is computed here.
+  for (const Model::State& state : model.states) {
+    const bool reads = Contains(segment.inputs, state.read) && !later.contains(state.read);
+    if (reads && Contains(segment.outputs, state.written)) segment.states.push_back(state);
   }
   return segment;
 }
@@ -97,7 +106,7 @@ Division Divide(const Model& model) {
   Division division{&model, {}, {}};
   std::vector<bool> on_host;
   for (const Operator& op : model.operators) on_host.push_back(RunsOnHost(model, op));
-  if (std::find(on_host.begin(), on_host.end(), true) == on_host.end()) {
+  if (std::find(on_host.begin(), on_host.end(), true) == on_host.end() && model.states.empty()) {
     division.parts.push_back({-1, 0});
     division.segments.push_back(model);
     return division;
@@ -105,6 +114,7 @@ Division Divide(const Model& model) {
   std::vector<bool> available(model.tensors.size(), false), done(model.operators.size(), false);
   for (size_t i = 0; i < available.size(); ++i) available[i] = model.tensors[i].is_constant;
   for (const int32_t input : model.inputs) available[input] = true;
+  for (const Model::State& state : model.states) available[state.read] = true;
   const auto ready = [&](const Operator& op) {
     return std::all_of(op.inputs.begin(), op.inputs.end(),
                        [&](int32_t input) { return input < 0 || available[input]; });
@@ -140,10 +150,6 @@ Division Divide(const Model& model) {
   return division;
 }
 
-npu_host_kind KindOf(const Operator& op) {
-  return op.type == OperatorType::kDequantize ? NPU_HOST_DEQUANTIZE : NPU_HOST_QUANTIZE;
-}
-
 /// Builds the network of a divided model from the programs of its segments.
 class Assembler {
  public:
@@ -156,12 +162,6 @@ class Assembler {
     network_.config_hash = config_hash;
     PlaceWindows();
     PlaceTensors();
-    if (end_ > std::numeric_limits<uint32_t>::max() / 2) {
-      return Diagnostic{DiagnosticCode::kCompileLimit, SourceLocation{model_.name, 0, 0},
-                        "inputs, outputs and what passes between NPU and host need more than 2 GiB",
-                        ""};
-    }
-    network_.arena_bytes = static_cast<uint32_t>(end_);
     for (const int32_t input : model_.inputs) AddRow(input, home_.at(input));
     network_.input_count = static_cast<uint32_t>(network_.tensors.size());
     for (const int32_t output : model_.outputs) AddRow(output, home_.at(output));
@@ -173,6 +173,14 @@ class Assembler {
         AddHostStep(model_.operators[part.host_operator]);
       }
     }
+    for (const Model::State& state : model_.states) AddState(state);
+    if (network_.work_bytes != 0) network_.work_offset = Allocate(network_.work_bytes);
+    if (end_ > std::numeric_limits<uint32_t>::max() / 2) {
+      return Diagnostic{DiagnosticCode::kCompileLimit, SourceLocation{model_.name, 0, 0},
+                        "inputs, outputs and what passes between NPU and host need more than 2 GiB",
+                        ""};
+    }
+    network_.arena_bytes = static_cast<uint32_t>(end_);
     return std::move(network_);
   }
 
@@ -199,6 +207,27 @@ class Assembler {
     return nullptr;
   }
 
+  static uint32_t PlaceOf(const NetworkProgram& p, const ProgramTensor& t) {
+    return (t.window == Window::kOutput ? p.output_offset : p.input_offset) + t.offset;
+  }
+
+  /// Whether the host computes a state's next value from it, and nobody else reads it.
+  bool WrittenInPlace(const Model::State& state) const {
+    bool by_host = false;
+    int readers = 0;
+    for (const Part& part : division_.parts) {
+      if (part.segment >= 0) {
+        readers += Contains(division_.segments[part.segment].inputs, state.read) ? 1 : 0;
+        continue;
+      }
+      const Operator& op = model_.operators[part.host_operator];
+      const bool reads = Contains(op.inputs, state.read);
+      readers += reads ? 1 : 0;
+      by_host |= reads && Contains(op.outputs, state.written);
+    }
+    return by_host && readers == 1;
+  }
+
   void PlaceWindows() {
     for (NetworkProgram& p : network_.programs) {
       const uint32_t* shared = SharedWindow(p.program);
@@ -213,10 +242,21 @@ class Assembler {
     for (const NetworkProgram& p : network_.programs) {
       for (const ProgramTensor& t : p.program.outputs) home_[t.tensor] = p.output_offset + t.offset;
     }
+    // States stand in the program that reads and computes them; all others have places of their
+    // own.
     for (const NetworkProgram& p : network_.programs) {
       for (const ProgramTensor& t : p.program.inputs) {
-        home_.emplace(t.tensor, p.input_offset + t.offset);
+        if (t.window == Window::kOutput) home_[t.tensor] = PlaceOf(p, t);
       }
+    }
+    for (const Model::State& state : model_.states) {
+      if (!home_.contains(state.read)) {
+        home_[state.read] = Allocate(model_.tensors[state.read].bytes());
+      }
+      if (WrittenInPlace(state)) home_[state.written] = home_[state.read];
+    }
+    for (const NetworkProgram& p : network_.programs) {
+      for (const ProgramTensor& t : p.program.inputs) home_.emplace(t.tensor, PlaceOf(p, t));
     }
     const auto need = [&](int32_t tensor) {
       if (!home_.contains(tensor)) home_[tensor] = Allocate(model_.tensors[tensor].bytes());
@@ -246,22 +286,68 @@ class Assembler {
     return AddRow(number, offset);
   }
 
+  uint32_t AddConstant(int32_t number, const Tensor& tensor, std::span<const uint8_t> bytes) {
+    std::vector<uint8_t>& constants = network_.constants;
+    constants.resize((constants.size() + NPU_NETWORK_CONSTANT_ALIGNMENT - 1) /
+                         NPU_NETWORK_CONSTANT_ALIGNMENT * NPU_NETWORK_CONSTANT_ALIGNMENT,
+                     0);
+    // Weights of 4 bits stand as bytes.
+    const TensorType type = tensor.type == TensorType::kInt4 ? TensorType::kInt8 : tensor.type;
+    network_.tensors.push_back({number, tensor.name, type, tensor.scale(), tensor.zero_point(),
+                                tensor.shape, static_cast<uint32_t>(constants.size()),
+                                static_cast<uint32_t>(bytes.size()), true});
+    constants.insert(constants.end(), bytes.begin(), bytes.end());
+    return static_cast<uint32_t>(network_.tensors.size() - 1);
+  }
+
+  /// The row of an input of the host.
+  uint32_t InputRow(int32_t number) {
+    if (number < 0) return NPU_NETWORK_NO_OPERAND;
+    const Tensor& tensor = model_.tensors[number];
+    if (!tensor.is_constant) return Row(number, home_.at(number));
+    const auto found = constant_rows_.find(number);
+    if (found != constant_rows_.end()) return found->second;
+    return constant_rows_[number] = AddConstant(number, tensor, tensor.data);
+  }
+
   void AddHostStep(const Operator& op) {
+    HostStep host = MakeHostStep(model_, op);
     NetworkStep step;
     step.on_host = true;
-    step.kind = KindOf(op);
+    step.kind = host.kind;
     step.operator_index = static_cast<uint32_t>(op.index);
     step.name = op.name;
-    for (const int32_t input : op.inputs) step.inputs.push_back(Row(input, home_.at(input)));
+    step.options = std::move(host.options);
+    for (const int32_t input : op.inputs) step.inputs.push_back(InputRow(input));
+    for (const Tensor& constant : host.constants) {
+      step.inputs.push_back(
+          AddConstant(static_cast<int32_t>(model_.tensors.size()), constant, constant.data));
+    }
     for (const int32_t output : op.outputs) step.outputs.push_back(Row(output, home_.at(output)));
+    network_.work_bytes = std::max(network_.work_bytes, host.work_bytes);
     network_.steps.push_back(std::move(step));
+  }
+
+  /// A state, and the copy of its next value where that stands elsewhere.
+  void AddState(const Model::State& state) {
+    const uint32_t row = Row(state.read, home_.at(state.read));
+    network_.states.push_back(
+        {row, AddConstant(state.read, model_.tensors[state.read], state.initial)});
+    if (home_.at(state.written) == home_.at(state.read)) return;
+    NetworkStep copy;
+    copy.on_host = true;
+    copy.kind = NPU_HOST_COPY;
+    copy.name = "COPY";
+    copy.inputs = {Row(state.written, home_.at(state.written))};
+    copy.outputs = {row};
+    network_.steps.push_back(std::move(copy));
   }
 
   /// The program, after copies of inputs that stand elsewhere.
   void AddProgramStep(uint32_t number) {
     const NetworkProgram& p = network_.programs[number];
     for (const ProgramTensor& t : p.program.inputs) {
-      const uint32_t place = p.input_offset + t.offset;
+      const uint32_t place = PlaceOf(p, t);
       if (home_.at(t.tensor) == place) continue;
       NetworkStep copy;
       copy.on_host = true;
@@ -281,7 +367,8 @@ class Assembler {
   const Model& model_;
   Network network_;
   uint64_t end_ = 0;
-  std::map<int32_t, uint32_t> home_;  ///< by tensor: its place in the arena
+  std::map<int32_t, uint32_t> home_;           ///< by tensor: its place in the arena
+  std::map<int32_t, uint32_t> constant_rows_;  ///< by tensor: its row
 };
 
 }  // namespace

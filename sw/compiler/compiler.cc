@@ -65,6 +65,8 @@ uint64_t Macs(const Model& model, const Operator& op) {
              static_cast<uint64_t>(filter.shape[2]);
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
+    case OperatorType::kSvdf:
+      return static_cast<uint64_t>(filter.elements() + model.tensors[op.inputs[2]].elements());
     case OperatorType::kBinaryConv2d:
       return results * static_cast<uint64_t>(filter.elements() / filter.shape[0]) *
              static_cast<uint64_t>(model.tensors[op.inputs[0]].planes);
@@ -89,7 +91,9 @@ void FillTables(const Model& model, const LoweredModel& lowered, const Activatio
                 Program* program) {
   for (int32_t tensor : model.inputs) {
     const Placement& place = plan.placements[lowered.tensor_storage[tensor]];
-    program->inputs.push_back(TensorRow(model, tensor, Window::kInput, place.input_offset));
+    program->inputs.push_back(place.state_offset >= 0
+                                  ? TensorRow(model, tensor, Window::kOutput, place.state_offset)
+                                  : TensorRow(model, tensor, Window::kInput, place.input_offset));
   }
   std::vector<int64_t> output_offset(model.outputs.size());
   for (size_t s = 0; s < lowered.storages.size(); ++s) {
@@ -254,6 +258,45 @@ uint64_t CacheToken(const NpuConfig& config, const std::vector<ParameterPlan>& p
   return token == 0 ? 1 : token;
 }
 
+/// Whether bytes of the output window are read after something has been written there: the order in
+/// which steps stand is the one that counts.
+bool ReadsWritten(const std::vector<Step>& steps, int64_t begin, int64_t end) {
+  std::vector<Access> written;
+  for (const Step& step : steps) {
+    for (const Access& read : step.reads) {
+      if (read.space != Space::kOutput || read.begin >= end || read.end <= begin) continue;
+      for (const Access& write : written) {
+        if (read.begin < write.end && write.begin < read.end) return true;
+      }
+    }
+    for (const Access& write : step.writes) {
+      if (write.space == Space::kOutput && write.begin < end && begin < write.end) {
+        written.push_back(write);
+      }
+    }
+  }
+  return false;
+}
+
+/// The steps of a model. A state is written where it is read, as long as all of it is read before.
+Result<std::vector<Step>> TileWithStates(const NpuConfig& config, Compilation* c,
+                                         const ParameterPlan& parameters) {
+  const auto tile = [&] {
+    return Tile(*c->model, c->lowered, config, c->partitions, c->activations, parameters);
+  };
+  Result<std::vector<Step>> steps = tile();
+  bool changed = false;
+  for (const Model::State& state : c->model->states) {
+    if (!steps) break;
+    const int32_t storage = c->lowered.tensor_storage[state.read];
+    const int64_t begin = c->activations.placements[storage].state_offset;
+    if (!ReadsWritten(*steps, begin, begin + c->lowered.storages[storage].bytes)) continue;
+    SeparateState(c->lowered, storage, &c->activations);
+    changed = true;
+  }
+  return changed ? tile() : std::move(steps);
+}
+
 Status CheckSizes(const Compilation& compilation) {
   const int64_t limit = std::numeric_limits<uint32_t>::max();
   const int64_t most_steps = (int64_t{1} << kBarrierCountBits) / 2;
@@ -365,8 +408,7 @@ Result<std::vector<Program>> WritePrograms(const NpuConfig& config, Plans chosen
       c.activations.placements[s].constant_offset =
           Append(&program.image, c.lowered.storages[s].constant);
     }
-    Result<std::vector<Step>> steps =
-        Tile(*c.model, c.lowered, config, c.partitions, c.activations, plans[m]);
+    Result<std::vector<Step>> steps = TileWithStates(config, &c, plans[m]);
     if (!steps) {
       AddErrors(steps.errors(), &errors);
       continue;

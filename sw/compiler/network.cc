@@ -9,16 +9,18 @@
 #include <cstring>
 #include <limits>
 
+#include "sw/driver/npu_host_kernels.h"
 #include "sw/driver/npu_network.h"
 
 namespace npugen {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "rows are written as they stand");
-static_assert(sizeof(npu_network_header) == 72);
+static_assert(sizeof(npu_network_header) == 104);
 static_assert(sizeof(npu_network_tensor) == 64);
-static_assert(sizeof(npu_network_step) == 64);
+static_assert(sizeof(npu_network_step) == 40);
 static_assert(sizeof(npu_network_program) == 16);
+static_assert(sizeof(npu_network_state) == 8);
 
 constexpr std::pair<TensorType, npu_element_type> kTypes[] = {
     {TensorType::kInt8, NPU_ELEMENT_INT8},   {TensorType::kUint8, NPU_ELEMENT_UINT8},
@@ -78,6 +80,36 @@ uint64_t Network::macs() const {
   return sum;
 }
 
+uint64_t HostMacs(const NetworkStep& step) {
+  const auto options = [&step](auto* options) {
+    if (step.options.size() * sizeof(uint32_t) != sizeof *options) return false;
+    std::memcpy(options, step.options.data(), sizeof *options);
+    return true;
+  };
+  const auto product = [](std::initializer_list<int32_t> sizes) {
+    uint64_t macs = 1;
+    for (const int32_t size : sizes) macs *= static_cast<uint64_t>(size);
+    return macs;
+  };
+  if (npu_convolution_options o; step.kind == NPU_HOST_CONVOLUTION && options(&o)) {
+    const bool transposed = o.form == NPU_CONVOLUTION_TRANSPOSED;
+    return product({o.batches, transposed ? o.in_h : o.out_h, transposed ? o.in_w : o.out_w,
+                    o.out_c, o.filter_h, o.filter_w, o.filter_c});
+  }
+  if (npu_matmul_options o; step.kind == NPU_HOST_MATMUL && options(&o)) {
+    uint64_t macs = product({o.rows, o.columns, o.depth});
+    for (const int32_t size : o.size) macs *= static_cast<uint64_t>(size);
+    return macs;
+  }
+  if (npu_svdf_options o; step.kind == NPU_HOST_SVDF && options(&o)) {
+    return product({o.batches, o.filters}) * static_cast<uint64_t>(o.inputs + o.memory);
+  }
+  if (npu_lstm_options o; step.kind == NPU_HOST_LSTM && options(&o)) {
+    return 4 * product({o.batches, o.steps, o.units}) * static_cast<uint64_t>(o.inputs + o.units);
+  }
+  return 0;
+}
+
 std::vector<uint8_t> WriteNetwork(const Network& network) {
   std::string names;
   const auto name_offset = [&names](const std::string& name) {
@@ -88,12 +120,15 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
   };
   name_offset("");
   std::string tables;
+  std::vector<uint32_t> words;
   npu_network_header header = {};
   header.magic = NPU_NETWORK_MAGIC;
   header.version = NPU_NETWORK_VERSION;
   header.config_hash = network.config_hash;
   header.arena_bytes = network.arena_bytes;
   header.scratch_bytes = network.scratch_bytes();
+  header.work_bytes = network.work_bytes;
+  header.work_offset = network.work_offset;
   header.input_count = network.input_count;
   header.output_count = network.output_count;
   header.tensor_count = static_cast<uint32_t>(network.tensors.size());
@@ -102,7 +137,8 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
     npu_network_tensor row = {};
     row.tensor = static_cast<uint32_t>(tensor.tensor);
     row.name = name_offset(tensor.name);
-    row.type = ElementCode(tensor.type);
+    row.type = static_cast<uint16_t>(ElementCode(tensor.type));
+    row.place = tensor.is_constant ? NPU_TENSOR_CONSTANT : NPU_TENSOR_ARENA;
     row.scale = std::bit_cast<uint32_t>(tensor.scale);
     row.zero_point = tensor.zero_point;
     row.offset = tensor.offset;
@@ -123,21 +159,46 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
     row.name = name_offset(step.name);
     row.input_count = static_cast<uint32_t>(step.inputs.size());
     row.output_count = static_cast<uint32_t>(step.outputs.size());
-    std::copy(step.outputs.begin(), step.outputs.end(),
-              std::copy(step.inputs.begin(), step.inputs.end(), row.operands));
+    if (step.on_host) {
+      row.operands = static_cast<uint32_t>(words.size());
+      words.insert(words.end(), step.inputs.begin(), step.inputs.end());
+      words.insert(words.end(), step.outputs.begin(), step.outputs.end());
+      row.option_count = static_cast<uint32_t>(step.options.size());
+      row.options = static_cast<uint32_t>(words.size());
+      words.insert(words.end(), step.options.begin(), step.options.end());
+    }
     AppendRow(&tables, row);
   }
   header.program_count = static_cast<uint32_t>(network.programs.size());
   header.programs_offset = header.tensors_offset + static_cast<uint32_t>(tables.size());
-  header.names_offset =
+  // Behind the rows of programs, which follow when it is known where programs stand.
+  std::string tail;
+  const uint32_t tail_offset =
       header.programs_offset + header.program_count * uint32_t{sizeof(npu_network_program)};
+  const auto begin_part = [&](uint32_t alignment) {
+    tail.resize((tail_offset + tail.size() + alignment - 1) / alignment * alignment - tail_offset);
+    return tail_offset + static_cast<uint32_t>(tail.size());
+  };
+  header.state_count = static_cast<uint32_t>(network.states.size());
+  header.states_offset = begin_part(8);
+  for (const NetworkState& state : network.states) {
+    AppendRow(&tail, npu_network_state{state.tensor, state.initial});
+  }
+  header.word_count = static_cast<uint32_t>(words.size());
+  header.words_offset = begin_part(8);
+  for (const uint32_t word : words) AppendRow(&tail, word);
+  header.names_offset = begin_part(1);
   header.names_bytes = static_cast<uint32_t>(names.size());
+  tail += names;
+  header.constants_offset = begin_part(NPU_NETWORK_CONSTANT_ALIGNMENT);
+  header.constants_bytes = static_cast<uint32_t>(network.constants.size());
+  tail.append(network.constants.begin(), network.constants.end());
 
   std::vector<uint8_t> programs;  // from `first` on
   const auto page = [](size_t size) {
     return (size + NPU_NETWORK_PAGE - 1) / NPU_NETWORK_PAGE * NPU_NETWORK_PAGE;
   };
-  const size_t first = page(header.names_offset + names.size());
+  const size_t first = page(tail_offset + tail.size());
   for (const NetworkProgram& p : network.programs) {
     const std::vector<uint8_t> bytes = WriteProgram(p.program);
     programs.resize(page(programs.size()), 0);
@@ -149,12 +210,12 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
     AppendRow(&tables, row);
     programs.insert(programs.end(), bytes.begin(), bytes.end());
   }
-  header.file_bytes = static_cast<uint32_t>(programs.empty() ? header.names_offset + names.size()
-                                                             : first + programs.size());
+  header.file_bytes =
+      static_cast<uint32_t>(programs.empty() ? tail_offset + tail.size() : first + programs.size());
 
   std::string front;
   AppendRow(&front, header);
-  front += tables + names;
+  front += tables + tail;
   std::vector<uint8_t> file(front.begin(), front.end());
   if (programs.empty()) return file;
   file.resize(first, 0);
@@ -177,6 +238,8 @@ Result<Network> ReadNetwork(std::span<const uint8_t> bytes) {
   Network network;
   network.config_hash = header.config_hash;
   network.arena_bytes = header.arena_bytes;
+  network.work_bytes = header.work_bytes;
+  network.work_offset = header.work_offset;
   network.input_count = header.input_count;
   network.output_count = header.output_count;
   for (uint32_t i = 0; i < header.tensor_count; ++i) {
@@ -192,6 +255,7 @@ Result<Network> ReadNetwork(std::span<const uint8_t> bytes) {
     tensor.shape.assign(row.shape, row.shape + row.rank);
     tensor.offset = row.offset;
     tensor.bytes = row.bytes;
+    tensor.is_constant = row.place == NPU_TENSOR_CONSTANT;
     network.tensors.push_back(std::move(tensor));
   }
   for (uint32_t i = 0; i < header.step_count; ++i) {
@@ -202,9 +266,16 @@ Result<Network> ReadNetwork(std::span<const uint8_t> bytes) {
         step.on_host ? row.operator_index : row.kind;
     if (step.on_host) step.kind = static_cast<npu_host_kind>(row.kind);
     step.name = name_at(row.name);
-    step.inputs.assign(row.operands, row.operands + row.input_count);
-    step.outputs.assign(row.operands + row.input_count,
-                        row.operands + row.input_count + row.output_count);
+    const auto words = [&](uint32_t from, uint32_t count) {
+      std::vector<uint32_t> values(count);
+      for (uint32_t j = 0; j < count; ++j) {
+        values[j] = RowAt<uint32_t>(bytes, header.words_offset, from + j);
+      }
+      return values;
+    };
+    step.inputs = words(row.operands, row.input_count);
+    step.outputs = words(row.operands + row.input_count, row.output_count);
+    step.options = words(row.options, row.option_count);
     network.steps.push_back(std::move(step));
   }
   for (uint32_t i = 0; i < header.program_count; ++i) {
@@ -213,6 +284,12 @@ Result<Network> ReadNetwork(std::span<const uint8_t> bytes) {
     if (!program) return program.errors();
     network.programs.push_back({std::move(*program), row.input_offset, row.output_offset});
   }
+  for (uint32_t i = 0; i < header.state_count; ++i) {
+    const auto row = RowAt<npu_network_state>(bytes, header.states_offset, i);
+    network.states.push_back({row.tensor, row.initial});
+  }
+  const auto constants = bytes.subspan(header.constants_offset, header.constants_bytes);
+  network.constants.assign(constants.begin(), constants.end());
   return network;
 }
 

@@ -2,6 +2,10 @@
 // Kernels of host operators, and what they ask of their operands.
 #include "sw/driver/npu_host_operators.h"
 
+#include <stddef.h>
+
+#include "sw/driver/npu_host_kernels.h"
+
 /// A float32 and its bits.
 union float_bits {
   float value;
@@ -60,8 +64,13 @@ uint32_t npu_element_count(const npu_network_tensor* tensor) {
 
 int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* inputs,
                            uint32_t input_count, const npu_network_tensor* const* outputs,
-                           uint32_t output_count) {
-  if (input_count != 1 || output_count != 1) return 0;
+                           uint32_t output_count, const uint32_t* options, uint32_t option_count,
+                           uint32_t work_bytes) {
+  if (kind > NPU_HOST_DEQUANTIZE) {
+    return npu_host_kernel_fits(kind, inputs, input_count, outputs, output_count, options,
+                                option_count, work_bytes);
+  }
+  if (input_count != 1 || output_count != 1 || option_count != 0 || inputs[0] == NULL) return 0;
   const npu_network_tensor* input = inputs[0];
   const npu_network_tensor* output = outputs[0];
   switch (kind) {
@@ -152,7 +161,8 @@ static void copy(const struct npu_host_operand* input, const struct npu_host_ope
 }
 
 void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
-                           const struct npu_host_operand* outputs) {
+                           const struct npu_host_operand* outputs, const uint32_t* options,
+                           void* work) {
   switch (kind) {
     case NPU_HOST_COPY:
       copy(&inputs[0], &outputs[0]);
@@ -164,6 +174,7 @@ void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
       dequantize(&inputs[0], &outputs[0]);
       break;
     default:
+      npu_host_kernel_run(kind, inputs, outputs, options, work);
       break;
   }
 }

@@ -26,15 +26,20 @@ uint32_t npu_element_bytes(uint32_t type);
 /// Elements of the tensor of a row.
 uint32_t npu_element_count(const npu_network_tensor* tensor);
 
-/// Whether the operator can work on operands like these: their number, types and sizes. The rows
-/// are valid (npu_network_inspect).
+/// Whether the operator can work on operands and options like these: their number, types, sizes and
+/// ranges, and whether `work_bytes` of memory are enough for it. Inputs that are left out are null.
+/// The rows are valid (npu_network_inspect).
 int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* inputs,
                            uint32_t input_count, const npu_network_tensor* const* outputs,
-                           uint32_t output_count);
+                           uint32_t output_count, const uint32_t* options, uint32_t option_count,
+                           uint32_t work_bytes);
 
-/// Computes it. Operands must fit and must not overlap.
+/// Computes it. Operands and options must fit. Operands must not overlap, but a new state may stand
+/// where the old one does; inputs that are left out have no tensor. `work` is aligned to
+/// NPU_PROGRAM_ALIGNMENT.
 void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
-                           const struct npu_host_operand* outputs);
+                           const struct npu_host_operand* outputs, const uint32_t* options,
+                           void* work);
 
 /// round(value / scale) + zero_point, halves away from zero, limited to least..most. The quotient
 /// is rounded to float32 before; what is beyond int32 saturates, and NaN counts as 0.

@@ -27,6 +27,14 @@ static const npu_network_step* steps_of(struct view file) {
   return (const npu_network_step*)(const void*)(file.bytes + file.header->steps_offset);
 }
 
+static const npu_network_state* states_of(struct view file) {
+  return (const npu_network_state*)(const void*)(file.bytes + file.header->states_offset);
+}
+
+static const uint32_t* words_of(struct view file) {
+  return (const uint32_t*)(const void*)(file.bytes + file.header->words_offset);
+}
+
 static const npu_network_program* programs_of(struct view file) {
   return (const npu_network_program*)(const void*)(file.bytes + file.header->programs_offset);
 }
@@ -36,6 +44,10 @@ static int parts_are_good(struct view file) {
   const uint32_t size = header->file_bytes;
   return header->reserved == 0 && header->tensors_offset % 8 == 0 &&
          header->steps_offset % 8 == 0 && header->programs_offset % 8 == 0 &&
+         header->states_offset % 8 == 0 && header->words_offset % 8 == 0 &&
+         header->constants_offset % NPU_NETWORK_CONSTANT_ALIGNMENT == 0 &&
+         header->work_offset % NPU_PROGRAM_ALIGNMENT == 0 &&
+         lies_inside(header->work_offset, 1, header->work_bytes, header->arena_bytes) &&
          header->input_count <= header->tensor_count &&
          header->output_count <= header->tensor_count - header->input_count &&
          lies_inside(header->tensors_offset, header->tensor_count, sizeof(npu_network_tensor),
@@ -43,6 +55,9 @@ static int parts_are_good(struct view file) {
          lies_inside(header->steps_offset, header->step_count, sizeof(npu_network_step), size) &&
          lies_inside(header->programs_offset, header->program_count, sizeof(npu_network_program),
                      size) &&
+         lies_inside(header->states_offset, header->state_count, sizeof(npu_network_state), size) &&
+         lies_inside(header->words_offset, header->word_count, sizeof(uint32_t), size) &&
+         lies_inside(header->constants_offset, header->constants_bytes, 1, size) &&
          lies_inside(header->names_offset, header->names_bytes, 1, size) &&
          // So that every name ends.
          header->names_bytes != 0 &&
@@ -51,10 +66,13 @@ static int parts_are_good(struct view file) {
 
 /// Shapes of positive sizes, of as many elements as there are bytes for.
 static int tensor_is_good(struct view file, const npu_network_tensor* tensor) {
+  const int constant = tensor->place == NPU_TENSOR_CONSTANT;
+  const uint32_t alignment = constant ? NPU_NETWORK_CONSTANT_ALIGNMENT : NPU_PROGRAM_ALIGNMENT;
+  const uint32_t room = constant ? file.header->constants_bytes : file.header->arena_bytes;
   if (tensor->tensor > 0x7fffffffu || tensor->name >= file.header->names_bytes ||
       tensor->type < NPU_ELEMENT_INT8 || tensor->type > NPU_ELEMENT_BITS ||
-      tensor->rank > NPU_PROGRAM_MAX_RANK || tensor->offset % NPU_PROGRAM_ALIGNMENT != 0 ||
-      !lies_inside(tensor->offset, 1, tensor->bytes, file.header->arena_bytes)) {
+      tensor->place > NPU_TENSOR_CONSTANT || tensor->rank > NPU_PROGRAM_MAX_RANK ||
+      tensor->offset % alignment != 0 || !lies_inside(tensor->offset, 1, tensor->bytes, room)) {
     return 0;
   }
   uint64_t elements = 1;
@@ -72,41 +90,66 @@ static int tensor_is_good(struct view file, const npu_network_tensor* tensor) {
 }
 
 static int tensors_are_good(struct view file) {
+  const uint32_t ends = file.header->input_count + file.header->output_count;
   for (uint32_t i = 0; i < file.header->tensor_count; ++i) {
-    if (!tensor_is_good(file, &tensors_of(file)[i])) return 0;
+    const npu_network_tensor* tensor = &tensors_of(file)[i];
+    if (!tensor_is_good(file, tensor)) return 0;
+    if (i < ends && tensor->place != NPU_TENSOR_ARENA) return 0;
   }
   return 1;
 }
 
+static int states_are_good(struct view file) {
+  for (uint32_t i = 0; i < file.header->state_count; ++i) {
+    const npu_network_state* state = &states_of(file)[i];
+    if (state->tensor >= file.header->tensor_count || state->initial >= file.header->tensor_count) {
+      return 0;
+    }
+    const npu_network_tensor* tensor = &tensors_of(file)[state->tensor];
+    const npu_network_tensor* initial = &tensors_of(file)[state->initial];
+    if (tensor->place != NPU_TENSOR_ARENA || initial->place != NPU_TENSOR_CONSTANT ||
+        tensor->bytes != initial->bytes) {
+      return 0;
+    }
+  }
+  return 1;
+}
+
+/// Operands and options of the host's, in the words; results are never constants.
 static int host_step_is_good(struct view file, const npu_network_step* step) {
   if (step->input_count > NPU_NETWORK_MAX_OPERANDS ||
-      step->output_count > NPU_NETWORK_MAX_OPERANDS - step->input_count) {
+      step->output_count > NPU_NETWORK_MAX_OPERANDS - step->input_count ||
+      step->option_count > NPU_NETWORK_MAX_OPTIONS) {
     return 0;
   }
-  const npu_network_tensor* operands[NPU_NETWORK_MAX_OPERANDS] = {NULL};
-  for (uint32_t i = 0; i < NPU_NETWORK_MAX_OPERANDS; ++i) {
-    if (i >= step->input_count + step->output_count) {
-      if (step->operands[i] != 0) return 0;
-      continue;
-    }
-    if (step->operands[i] >= file.header->tensor_count) return 0;
-    operands[i] = &tensors_of(file)[step->operands[i]];
+  const uint32_t count = step->input_count + step->output_count;
+  if (!lies_inside(step->operands, count, 1, file.header->word_count) ||
+      !lies_inside(step->options, step->option_count, 1, file.header->word_count)) {
+    return 0;
   }
-  return npu_host_operator_fits(step->kind, operands, step->input_count,
-                                operands + step->input_count, step->output_count);
+  const npu_network_tensor* operands[NPU_NETWORK_MAX_OPERANDS];  // the first `count` are used
+  for (uint32_t i = 0; i < count; ++i) {
+    const uint32_t row = words_of(file)[step->operands + i];
+    operands[i] = NULL;
+    if (row == NPU_NETWORK_NO_OPERAND && i < step->input_count) continue;
+    if (row >= file.header->tensor_count) return 0;
+    operands[i] = &tensors_of(file)[row];
+    if (i >= step->input_count && operands[i]->place != NPU_TENSOR_ARENA) return 0;
+  }
+  return npu_host_operator_fits(
+      step->kind, operands, step->input_count, operands + step->input_count, step->output_count,
+      words_of(file) + step->options, step->option_count, file.header->work_bytes);
 }
 
 static int steps_are_good(struct view file) {
   for (uint32_t i = 0; i < file.header->step_count; ++i) {
     const npu_network_step* step = &steps_of(file)[i];
-    if (step->name >= file.header->names_bytes) return 0;
-    for (uint32_t option = 0; option < NPU_NETWORK_MAX_OPTIONS; ++option) {
-      if (step->options[option] != 0) return 0;
-    }
+    if (step->name >= file.header->names_bytes || step->reserved != 0) return 0;
     if (step->place == NPU_STEP_HOST
             ? !host_step_is_good(file, step)
             : step->place != NPU_STEP_PROGRAM || step->kind >= file.header->program_count ||
-                  step->input_count != 0 || step->output_count != 0) {
+                  step->input_count != 0 || step->output_count != 0 || step->operands != 0 ||
+                  step->option_count != 0 || step->options != 0) {
       return 0;
     }
   }
@@ -149,6 +192,7 @@ enum npu_network_fault npu_network_inspect(const void* file, uint32_t bytes) {
   if (view.header->file_bytes != bytes) return NPU_NETWORK_OTHER_LENGTH;
   if (!parts_are_good(view)) return NPU_NETWORK_BAD_TABLE;
   if (!tensors_are_good(view)) return NPU_NETWORK_BAD_TENSOR;
+  if (!states_are_good(view)) return NPU_NETWORK_BAD_STATE;
   if (!steps_are_good(view)) return NPU_NETWORK_BAD_STEP;
   return programs_are_good(view) ? NPU_NETWORK_VALID : NPU_NETWORK_BAD_PROGRAM;
 }
@@ -200,14 +244,46 @@ static enum npu_result start_job(struct npu_network_run* run, uint32_t number) {
   return npu_submit(run->device, &program, &buffers, run->mode);
 }
 
+/// Where the bytes of a tensor are, as the CPU sees them.
+static void* bytes_of(const struct npu_network* network, void* arena,
+                      const npu_network_tensor* tensor) {
+  if (tensor->place == NPU_TENSOR_ARENA) return (uint8_t*)arena + tensor->offset;
+  // Only read: no constant is a result.
+  return (void*)(uintptr_t)(view_of(network).bytes + network->header->constants_offset +
+                            tensor->offset);
+}
+
 static void do_host_step(const struct npu_network_run* run, const npu_network_step* step) {
   struct npu_host_operand operands[NPU_NETWORK_MAX_OPERANDS];
+  const uint32_t* words = words_of(view_of(run->network));
   const uint32_t count = step->input_count + step->output_count;
   for (uint32_t i = 0; i < count; ++i) {
-    operands[i].tensor = &npu_network_tensors(run->network)[step->operands[i]];
-    operands[i].bytes = (uint8_t*)run->memory.arena_view + operands[i].tensor->offset;
+    const uint32_t row = words[step->operands + i];
+    operands[i].tensor = NULL;
+    operands[i].bytes = NULL;
+    if (row == NPU_NETWORK_NO_OPERAND) continue;
+    operands[i].tensor = &npu_network_tensors(run->network)[row];
+    operands[i].bytes = bytes_of(run->network, run->memory.arena_view, operands[i].tensor);
   }
-  npu_host_operator_run(step->kind, operands, operands + step->input_count);
+  npu_host_operator_run(step->kind, operands, operands + step->input_count, words + step->options,
+                        (uint8_t*)run->memory.arena_view + run->network->header->work_offset);
+}
+
+enum npu_result npu_network_reset_state(const struct npu_network* network, void* arena_view) {
+  if (network == NULL || network->header == NULL) return NPU_BAD_ARGUMENT;
+  if (network->header->state_count == 0) return NPU_OK;
+  if (arena_view == NULL || (uintptr_t)arena_view % 8 != 0) return NPU_BAD_ARGUMENT;
+  for (uint32_t i = 0; i < network->header->state_count; ++i) {
+    const npu_network_state* state = &states_of(view_of(network))[i];
+    struct npu_host_operand ends[2];
+    ends[0].tensor = &npu_network_tensors(network)[state->initial];
+    ends[1].tensor = &npu_network_tensors(network)[state->tensor];
+    for (int end = 0; end < 2; ++end) {
+      ends[end].bytes = bytes_of(network, arena_view, ends[end].tensor);
+    }
+    npu_host_operator_run(NPU_HOST_COPY, &ends[0], &ends[1], NULL, NULL);
+  }
+  return NPU_OK;
 }
 
 enum npu_result npu_network_continue(struct npu_network_run* run) {
@@ -281,6 +357,8 @@ const char* npu_network_fault_text(enum npu_network_fault fault) {
       return "a part of the network file lies outside of it or is misaligned";
     case NPU_NETWORK_BAD_TENSOR:
       return "the tensor table of the network file is inconsistent";
+    case NPU_NETWORK_BAD_STATE:
+      return "the table of states of the network file is inconsistent";
     case NPU_NETWORK_BAD_STEP:
       return "the step table of the network file is inconsistent";
     case NPU_NETWORK_BAD_PROGRAM:

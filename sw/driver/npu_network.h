@@ -3,6 +3,7 @@
 // the CPU. Freestanding C11 without allocation, without libc and without global state.
 //
 //     npu_network_check(&device, file, file_bytes, &network);
+//     npu_network_reset_state(&network, arena);   // once, and where a sequence begins anew
 //     ... write the inputs to the arena: npu_network_tensors(&network)[i].offset ...
 //     npu_network_begin(&run, &device, &network, &memory, NPU_WAIT_INTERRUPT);
 //     npu_network_wait(&run, timeout);
@@ -28,6 +29,7 @@ enum npu_network_fault {
   NPU_NETWORK_BAD_TABLE = 4,      ///< a part lies outside of the file or is misaligned
   NPU_NETWORK_BAD_TENSOR = 5,     ///< a row of the tensor table is inconsistent
   NPU_NETWORK_BAD_STEP = 6,       ///< a row of the step table is inconsistent
+  NPU_NETWORK_BAD_STATE = 8,      ///< a row of the table of states is inconsistent
   NPU_NETWORK_BAD_PROGRAM = 7,    ///< a program is invalid, or its windows lie outside of the arena
 };
 
@@ -74,6 +76,12 @@ const npu_network_tensor* npu_network_tensors(const struct npu_network* network)
 const npu_network_step* npu_network_steps(const struct npu_network* network);
 /// Its text at `offset` of the names.
 const char* npu_network_name(const struct npu_network* network, uint32_t offset);
+
+/// Gives the states of a network (header->state_count) what they hold before the first run: call it
+/// once the arena is there, and whenever a new sequence begins, but not during a run. Between runs
+/// the arena's bytes must stay as they are; networks without states do not ask for that. Returns
+/// NPU_OK or NPU_BAD_ARGUMENT.
+enum npu_result npu_network_reset_state(const struct npu_network* network, void* arena_view);
 
 /// Begins a run: the steps up to the first job of the NPU are done, and that is started. `network`
 /// must outlive the run. Returns NPU_OK, NPU_BUFFER_TOO_SMALL, NPU_BAD_ARGUMENT, NPU_BUSY (nobody

@@ -72,9 +72,14 @@ static int tensors_are_good(struct view file) {
     const uint32_t row = HEADER(file, tensors_offset) + i * (uint32_t)sizeof(npu_program_tensor);
     uint32_t window = NPU_PROGRAM_WINDOW_SCRATCH;
     uint32_t size = HEADER(file, scratch_bytes);
-    if (i < inputs) {
+    // States are inputs in the output window.
+    const int state = FIELD_AT(file, row, npu_program_tensor, window) == NPU_PROGRAM_WINDOW_OUTPUT;
+    if (i < inputs && !state) {
       window = NPU_PROGRAM_WINDOW_INPUT;
       size = HEADER(file, input_bytes);
+    } else if (i < inputs) {
+      window = NPU_PROGRAM_WINDOW_OUTPUT;
+      size = HEADER(file, output_bytes);
     } else if (i - inputs < outputs) {
       window = NPU_PROGRAM_WINDOW_OUTPUT;
       size = HEADER(file, output_bytes);

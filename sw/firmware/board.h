@@ -37,7 +37,8 @@ enum board_action {
   BOARD_RUN_INTERRUPT = 2,  ///< runs the network and sleeps until its interrupts
   BOARD_WAIT = 3,           ///< waits again for a run that took longer than its timeout
   BOARD_RESET = 4,          ///< resets the NPU
-  BOARD_FORGET = 5          ///< forgets the parameters in core memory
+  BOARD_FORGET = 5,         ///< forgets the parameters in core memory
+  BOARD_RESET_STATE = 6     ///< gives the network's states in the arena their first values
 };
 
 /// One step, and how it went.

@@ -106,6 +106,8 @@ static enum npu_result do_step(const struct npu_network* network, struct board_s
       return wait_for_run(step);
     case BOARD_RESET:
       return npu_reset(&device, step->timeout);
+    case BOARD_RESET_STATE:
+      return npu_network_reset_state(network, (void*)step->arena.address);
     case BOARD_FORGET:
       npu_forget_parameters(&device);
       return NPU_OK;

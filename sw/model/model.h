@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "sw/model/operators/bits.h"
@@ -14,6 +15,7 @@
 #include "sw/model/operators/functions.h"
 #include "sw/model/operators/moving.h"
 #include "sw/model/operators/products.h"
+#include "sw/model/operators/recurrent.h"
 #include "sw/model/operators/windows.h"
 
 namespace npugen {
@@ -75,17 +77,18 @@ inline constexpr size_t kOperatorKinds = 0
 const char* OperatorName(OperatorType type);
 
 /// What an operator has beside its operands: a struct of its family (sw/model/operators/*.h).
-using OperatorOptions = OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions,
-                              FunctionsOptions, MovingOptions, BlocksOptions, BitsOptions>;
+using OperatorOptions =
+    OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions, FunctionsOptions,
+          MovingOptions, BlocksOptions, BitsOptions, RecurrentOptions>;
 
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which
 /// are in the options: conv, transposed conv, depthwise and fully connected 3 (data, filter, bias
 /// or -1), operators of two operands, BATCH_MATMUL and BINARY_CONV_2D 2, ADD_N, CONCATENATION and
-/// PACK all, PRELU 2 (data, alpha), all others 1. SPLIT and UNPACK have several outputs, all others
-/// one. Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of
-/// operators of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is
-/// constant.
+/// PACK all, PRELU 2 (data, alpha), SVDF and LSTM as recurrent.h has them, all others 1. SPLIT and
+/// UNPACK have several outputs, SVDF and LSTM their new states behind the result, all others one.
+/// Constant are: filters, biases, the alpha of PRELU, and any but all of the operands of operators
+/// of two operands, BATCH_MATMUL, ADD_N, CONCATENATION and PACK. No other operand is constant.
 struct Operator {
   OperatorType type;
   int32_t index = 0;  ///< position in the file's operator list
@@ -96,21 +99,35 @@ struct Operator {
   /// The file has it on uint8 (ConvertUint8): factors are formed from float32 products, averages
   /// round halves up, LOGISTIC and TANH are tabulated in float32, and filters may be int16.
   bool from_uint8 = false;
+  /// Of parts into which the compiler divides an operator: multipliers and shifts of the output
+  /// channels. Empty: they follow from scales.
+  std::vector<std::pair<int32_t, int32_t>> multipliers;
 };
 
 /// A checked network: operators are in execution order, every shape is consistent, and only
 /// supported operators occur. Activation tensors are kBits (of BINARY_CONV_2D, THERMOMETER and
 /// MAX_POOL_2D; filters of the first one, too), or int8 with one scale and zero point, but for
 /// the operands of QUANTIZE (int8, uint8, int16, int32), the outputs of ARG_MAX and ARG_MIN
-/// (int32, int64), what kReshape passes on of these types, and float32 at host operators. Filters
-/// are int8, kInt4 (unpacked to one value a byte), or, of operators from uint8, int16 with values
-/// of -255 to 255.
+/// (int32, int64), what kReshape passes on of these types, float32 at host operators, and int16
+/// with zero point 0 where OperatorRules::wide accepts it. Filters are int8, kInt4 (unpacked to one
+/// value a byte), or, of operators from uint8, int16 with values of -255 to 255.
+///
+/// A network with states goes on from one run to the next: `read` of a state is there when a run
+/// begins, as an input is, and in the next run it has the bytes that `written` has at the end of
+/// this one.
 struct Model {
+  /// Two tensors of the same type and shape; `written` is the result of an operator.
+  struct State {
+    int32_t read = 0;
+    int32_t written = 0;
+    std::vector<uint8_t> initial;  ///< bytes of `read` in the first run
+  };
   std::string name;  ///< file name without folder
   std::vector<Tensor> tensors;
   std::vector<Operator> operators;
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
+  std::vector<State> states;
 };
 
 }  // namespace npugen

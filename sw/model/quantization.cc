@@ -46,6 +46,8 @@ std::optional<QuantizedMultiplier> Bounded(double factor, int32_t max_shift) {
 constexpr int32_t MaxShift(int32_t value_bits) { return std::max(0, 30 - value_bits); }
 constexpr int32_t kDifferenceBits = 8;  // of an int8 value and its zero point
 constexpr int32_t kProductBits = 16;    // of two such differences
+constexpr int32_t kWideBits = 16;       // of an int16 value
+constexpr int32_t kWideProductBits = 31;
 
 // TFLite DownScaleInt32ToInt16Multiplier: rounded to the upper half, saturated.
 int16_t UpperHalf(int32_t multiplier) {
@@ -87,6 +89,11 @@ std::vector<double> FullyConnectedFactors(float input_scale, std::span<const flo
 }
 
 std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Operator& op) {
+  if (!op.multipliers.empty()) {
+    std::vector<QuantizedMultiplier> given;
+    for (const auto& [multiplier, shift] : op.multipliers) given.push_back({multiplier, shift});
+    return given;
+  }
   const Tensor& input = model.tensors[op.inputs[0]];
   const Tensor& filter = model.tensors[op.inputs[1]];
   const Tensor& output = model.tensors[op.outputs[0]];
@@ -102,13 +109,13 @@ std::vector<QuantizedMultiplier> OutputMultipliers(const Model& model, const Ope
   return multipliers;
 }
 
-std::optional<AddMultipliers> ComputeAddMultipliers(float scale1, float scale2,
-                                                    float output_scale) {
+std::optional<AddMultipliers> ComputeAddMultipliers(float scale1, float scale2, float output_scale,
+                                                    int32_t left_shift) {
   const double twice_larger = 2 * static_cast<double>(std::max(scale1, scale2));
   const double factor1 = static_cast<double>(scale1) / twice_larger;
   const double factor2 = static_cast<double>(scale2) / twice_larger;
   const double factor_output =
-      twice_larger / ((1 << kAddLeftShift) * static_cast<double>(output_scale));
+      twice_larger / ((1 << left_shift) * static_cast<double>(output_scale));
   return ReducingMultipliers(factor1, factor2, factor_output);
 }
 
@@ -184,31 +191,33 @@ int32_t PaddingBefore(Padding padding, int32_t size, int32_t output, int32_t fil
                    : 0;
 }
 
-std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2,
-                                                    float output_scale) {
+std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2, float output_scale,
+                                                    int32_t left_shift) {
   const float twice_larger = 2 * std::max(scale1, scale2);
   const auto factor1 = static_cast<double>(scale1 / twice_larger);
   const auto factor2 = static_cast<double>(scale2 / twice_larger);
   const auto factor_output =
-      static_cast<double>(twice_larger / ((1 << kAddLeftShift) * output_scale));
+      static_cast<double>(twice_larger / (static_cast<float>(1 << left_shift) * output_scale));
   return ReducingMultipliers(factor1, factor2, factor_output);
 }
 
 std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, float scale2,
-                                                                  float output_scale) {
+                                                                  float output_scale,
+                                                                  int32_t left_shift) {
   const double twice_larger = 2.0 * static_cast<double>(std::max(scale1, scale2));
   const double factor1 = static_cast<double>(scale1) / twice_larger;
   const double factor2 = static_cast<double>(scale2) / twice_larger;
   const double factor_output =
       (twice_larger * twice_larger) /
-      static_cast<double>((1 << (2 * kSquaredDifferenceLeftShift)) * output_scale);
+      static_cast<double>(static_cast<float>(1 << (2 * left_shift)) * output_scale);
   return ReducingMultipliers(factor1, factor2, factor_output);
 }
 
-std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale) {
+std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale,
+                                                 bool wide) {
   return Bounded(
       static_cast<double>(scale1) * static_cast<double>(scale2) / static_cast<double>(output_scale),
-      MaxShift(kProductBits));
+      MaxShift(wide ? kWideProductBits : kProductBits));
 }
 
 std::optional<QuantizedMultiplier> RescaleMultiplier(float input_scale, float output_scale,
@@ -219,8 +228,10 @@ std::optional<QuantizedMultiplier> RescaleMultiplier(float input_scale, float ou
 
 int32_t ValueBits(TensorType type) { return static_cast<int32_t>(8 * ElementBytes(type)); }
 
-std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale) {
-  return Bounded(static_cast<double>(input_scale / output_scale), MaxShift(kDifferenceBits));
+std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale,
+                                                   bool wide) {
+  return Bounded(static_cast<double>(input_scale / output_scale),
+                 MaxShift(wide ? kWideBits : kDifferenceBits));
 }
 
 int32_t Relu6Limit(float input_scale, int32_t input_zero_point) {
@@ -230,18 +241,22 @@ int32_t Relu6Limit(float input_scale, int32_t input_zero_point) {
 }
 
 std::optional<LeakyReluMultipliers> ComputeLeakyReluMultipliers(float alpha, float input_scale,
-                                                                float output_scale) {
+                                                                float output_scale, bool wide) {
   const auto alpha_factor = static_cast<double>(input_scale * alpha / output_scale);
-  const auto identity = UnaryMultiplier(input_scale, output_scale);
-  const auto scaled = Bounded(std::abs(alpha_factor), MaxShift(kDifferenceBits));
+  const auto identity = UnaryMultiplier(input_scale, output_scale, wide);
+  const auto scaled = Bounded(std::abs(alpha_factor), MaxShift(wide ? kWideBits : kDifferenceBits));
   if (!identity || !scaled) return std::nullopt;
   return LeakyReluMultipliers{*identity, *scaled, alpha_factor < 0.0};
 }
 
 std::optional<PreluMultipliers> ComputePreluMultipliers(float input_scale, float alpha_scale,
-                                                        float output_scale) {
-  const auto identity = RescaleMultiplier(input_scale, output_scale, kDifferenceBits);
-  const auto alpha = MulMultiplier(input_scale, alpha_scale, output_scale);
+                                                        float output_scale, bool wide) {
+  const auto identity =
+      RescaleMultiplier(input_scale, output_scale, wide ? kWideBits : kDifferenceBits);
+  // Products of an int16 and an int8 value have 24 bits.
+  const auto alpha = Bounded(static_cast<double>(input_scale) * static_cast<double>(alpha_scale) /
+                                 static_cast<double>(output_scale),
+                             MaxShift(wide ? 24 : kProductBits));
   if (!identity || !alpha) return std::nullopt;
   return PreluMultipliers{*identity, *alpha};
 }

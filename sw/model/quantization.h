@@ -21,6 +21,9 @@ struct QuantizedMultiplier {
 /// The largest shift of a factor that the reader accepts: an int32 has to survive it.
 inline constexpr int32_t kMaxLeftShift = 30;
 
+/// The same for factors of sums of 64 bits, of int16 data.
+inline constexpr int32_t kMaxWideShift = 7;
+
 /// TFLite QuantizeMultiplier (quantization_util.cc): mantissa rounded to 31 bits, halves away from
 /// zero; factors below 2^-32 become zero. `factor` is finite and >= 0.
 QuantizedMultiplier QuantizeMultiplier(double factor);
@@ -47,8 +50,10 @@ struct AddMultipliers {
   QuantizedMultiplier output;  ///< of 2 max(s1, s2) / (2^20 output scale)
 };
 inline constexpr int32_t kAddLeftShift = 20;
+inline constexpr int32_t kWideAddLeftShift = 15;  ///< of int16
 /// Empty if TFLite cannot represent it (a factor of 1 or more, or of zero).
-std::optional<AddMultipliers> ComputeAddMultipliers(float scale1, float scale2, float output_scale);
+std::optional<AddMultipliers> ComputeAddMultipliers(float scale1, float scale2, float output_scale,
+                                                    int32_t left_shift = kAddLeftShift);
 
 /// MEAN over `count` elements: TFLite quantizes input/output scale and then folds 1/count into the
 /// multiplier (reference/reduce.h): shift s = min(floor(log2 count), 32, 31 + shift),
@@ -89,20 +94,23 @@ int32_t PaddingBefore(Padding padding, int32_t size, int32_t output, int32_t fil
 // overflow.
 
 /// SUB: as ADD, but all quotients are formed in float32.
-std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2, float output_scale);
+std::optional<AddMultipliers> ComputeSubMultipliers(float scale1, float scale2, float output_scale,
+                                                    int32_t left_shift = kAddLeftShift);
 
 /// SQUARED_DIFFERENCE: both operands, shifted left by kSquaredDifferenceLeftShift, are scaled by
 /// their factors; the square of the difference is scaled by `output`, of
-/// (2 max(s1, s2))^2 / float(2^14 output scale).
+/// (2 max(s1, s2))^2 / float(2^14 output scale). Of int16 nothing is shifted.
 inline constexpr int32_t kSquaredDifferenceLeftShift = 7;
-std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, float scale2,
-                                                                  float output_scale);
+std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(
+    float scale1, float scale2, float output_scale,
+    int32_t left_shift = kSquaredDifferenceLeftShift);
 
 /// ADD_N: as ADD with two equal scales; at most this many operands cannot overflow the sum.
 inline constexpr size_t kMaxAddNOperands = 15;
 
 /// MUL: double(s1) * double(s2) / double(output).
-std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale);
+std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale,
+                                                 bool wide = false);
 
 /// QUANTIZE, from a type whose differences to the zero point are below 2^`value_bits`; SUM, whose
 /// sums are: double(input) / double(output).
@@ -112,7 +120,8 @@ std::optional<QuantizedMultiplier> RescaleMultiplier(float input_scale, float ou
 int32_t ValueBits(TensorType type);
 
 /// RELU and ABS: double(input / output), the quotient in float32.
-std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale);
+std::optional<QuantizedMultiplier> UnaryMultiplier(float input_scale, float output_scale,
+                                                   bool wide = false);
 
 /// RELU6 does not rescale: values are clamped to zero point .. zero point + round(6 / scale) of its
 /// *input*. The limit, clipped to int8.
@@ -125,7 +134,8 @@ struct LeakyReluMultipliers {
   bool negative = false;         ///< alpha < 0: the scaled value changes its sign
 };
 std::optional<LeakyReluMultipliers> ComputeLeakyReluMultipliers(float alpha, float input_scale,
-                                                                float output_scale);
+                                                                float output_scale,
+                                                                bool wide = false);
 
 /// PRELU, in double.
 struct PreluMultipliers {
@@ -133,7 +143,7 @@ struct PreluMultipliers {
   QuantizedMultiplier alpha;     ///< for values < 0, times alpha: of input * alpha / output
 };
 std::optional<PreluMultipliers> ComputePreluMultipliers(float input_scale, float alpha_scale,
-                                                        float output_scale);
+                                                        float output_scale, bool wide = false);
 
 /// RSQRT: 1 / (sqrt(input) * output), root and product in float32.
 std::optional<QuantizedMultiplier> RsqrtMultiplier(float input_scale, float output_scale);
@@ -145,6 +155,41 @@ struct SigmoidParameters {
   int32_t radius = 0;         ///< floor(15 * 2^27 / 2^shift)
 };
 std::optional<SigmoidParameters> ComputeSigmoidParameters(float input_scale);
+
+/// LOGISTIC and TANH of int16: (x * multiplier + 2^(shift - 1)) >> shift is in steps of 1 / (3 *
+/// 2^12), by which SigmoidTable() is looked up. Empty beyond TFLite's range.
+std::optional<QuantizedMultiplier> ComputeWideSigmoidFactor(float input_scale, bool tanh);
+/// The same for a power of two: TANH in an LSTM, whose cell state has scale 2^`log2_scale`.
+std::optional<QuantizedMultiplier> CellTanhFactor(int32_t log2_scale);
+/// log2 of a scale that is nearly a power of two.
+std::optional<int32_t> PowerOfScale(float scale);
+/// TFLite's table of 2^16 * sigmoid(i / 24).
+const std::vector<int32_t>& SigmoidTable();
+
+/// SOFTMAX of int16: differences to the maximum are multiplied by it, so that -65535 is -10. Empty
+/// if beta * scale is beyond its range.
+std::optional<QuantizedMultiplier> WideSoftmaxFactor(float beta, float input_scale);
+/// Its tables, of e^x over -10..0 and of 1 / (1 + x) over 0..1, in 512 steps (LUTPopulate).
+std::vector<int16_t> WideExponentialTable();
+std::vector<int16_t> WideReciprocalTable();
+
+/// The limits of a fused activation of int16.
+ActivationRange WideActivationRange(Activation activation, float output_scale);
+
+/// The factors of an LSTM (sw/model/operators/recurrent.h), in the order of its gates.
+struct LstmFactors {
+  QuantizedMultiplier input[4], recurrent[4];
+  QuantizedMultiplier forget_cell, input_cell, hidden, cell_tanh;
+  int32_t cell_clip = 0;  ///< 0: none
+};
+/// Empty where a factor is beyond its range, or the cell's scale no power of two.
+std::optional<LstmFactors> ComputeLstmFactors(const Model& model, const Operator& op);
+
+/// The factors of an SVDF: of feature sums, quotients in float32, and of results.
+struct SvdfFactors {
+  QuantizedMultiplier feature, output;
+};
+std::optional<SvdfFactors> ComputeSvdfFactors(const Model& model, const Operator& op);
 
 /// HARD_SWISH: 16-bit multipliers m * 2^(exponent - 15) of input / (128 output) and of
 /// input * 32768 / (128 * 3), quotients in float32.

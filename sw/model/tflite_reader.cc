@@ -21,6 +21,7 @@
 #include "sw/model/operators/rules.h"
 #include "sw/model/rewrite/fold_integers.h"
 #include "sw/model/rewrite/raw_graph.h"
+#include "sw/model/rewrite/states.h"
 #include "sw/model/rewrite/uint8.h"
 #include "sw/model/tflite_schema.h"
 
@@ -223,11 +224,7 @@ class Reader {
         root.Vector(tflite::ModelField::kOperatorCodes, 4, "the list of operator codes");
     buffers_ = root.Vector(tflite::ModelField::kBuffers, 4, "the list of buffers");
     if (!file_.ok()) return false;
-    if (subgraphs.count() != 1) {
-      return Report(DiagnosticCode::kModelSubgraphs,
-                    fmt::format("the model has {} subgraphs", subgraphs.count()),
-                    "control flow and several signatures are not supported");
-    }
+    if (subgraphs.count() == 0) return ReportSubgraphs(0);
     const FlatTable graph = subgraphs.TableAt(0, "the subgraph");
     const FlatVector tensors =
         graph.Vector(tflite::SubgraphField::kTensors, 4, "the list of tensors");
@@ -241,16 +238,66 @@ class Reader {
                     fmt::format("the model has {} operators, {} inputs, {} outputs",
                                 operators.count(), model_.inputs.size(), model_.outputs.size()));
     }
-    for (uint32_t i = 0; i < operators.count() && file_.ok(); ++i) ReadOperator(operators, i);
-    if (!file_.ok()) return false;
-    used_.assign(tensors.count(), false);
+    for (uint32_t i = 0; i < operators.count() && file_.ok(); ++i) {
+      if (ReadOperator(operators, i)) operators_.push_back(std::move(operator_));
+    }
+    if (!file_.ok() || !ReadOnce(subgraphs, tensors.count())) return false;
+    used_.assign(tensors.count() + once_tensors_.count(), false);
     MarkUsed(model_.inputs);
     MarkUsed(model_.outputs);
     for (const RawOperator& op : operators_) {
       MarkUsed(op.inputs);
       MarkUsed(op.outputs);
     }
-    for (uint32_t i = 0; i < tensors.count() && file_.ok(); ++i) ReadTensor(tensors, i);
+    variables_.assign(used_.size(), false);
+    for (uint32_t i = 0; i < tensors.count() && file_.ok(); ++i) ReadTensor(tensors, i, i);
+    for (uint32_t i = 0; i < once_tensors_.count() && file_.ok(); ++i) {
+      ReadTensor(once_tensors_, i, tensors.count() + i);
+    }
+    return file_.ok();
+  }
+
+  bool ReportSubgraphs(uint32_t count) {
+    return Report(
+        DiagnosticCode::kModelSubgraphs, fmt::format("the model has {} subgraphs", count),
+        "control flow and several signatures are not supported; a subgraph that CALL_ONCE "
+        "runs may set variables");
+  }
+
+  // The second subgraph, if it is what CALL_ONCE runs: its operators come first, and its tensors
+  // are numbered from `base` on.
+  bool ReadOnce(const FlatVector& subgraphs, uint32_t base) {
+    if (subgraphs.count() == 1) return true;
+    const auto calls = std::count_if(operators_.begin(), operators_.end(), [](const auto& op) {
+      return op.name == "CALL_ONCE" &&
+             op.options.template Scalar<int32_t>(tflite::CallOnceField::kSubgraph, 0,
+                                                 "a subgraph's number") == 1;
+    });
+    if (subgraphs.count() != 2 || calls != 1) return ReportSubgraphs(subgraphs.count());
+    const FlatTable graph = subgraphs.TableAt(1, "the second subgraph");
+    const FlatVector operators =
+        graph.Vector(tflite::SubgraphField::kOperators, 4, "the second list of operators");
+    once_tensors_ = graph.Vector(tflite::SubgraphField::kTensors, 4, "the second list of tensors");
+    if (!Integers(graph, tflite::SubgraphField::kInputs, "a subgraph's inputs").empty()) {
+      return ReportSubgraphs(subgraphs.count());
+    }
+    std::vector<RawOperator> once;
+    for (uint32_t i = 0; i < operators.count() && file_.ok(); ++i) {
+      if (!ReadOperator(operators, i)) break;
+      operator_.once = true;
+      for (std::vector<int32_t>* operands : {&operator_.inputs, &operator_.outputs}) {
+        for (int32_t& tensor : *operands) {
+          if (tensor < 0) continue;
+          // Beyond the end stays beyond the end.
+          const int64_t number = int64_t{base} + tensor;
+          tensor =
+              static_cast<int32_t>(std::min<int64_t>(number, std::numeric_limits<int32_t>::max()));
+        }
+      }
+      once.push_back(std::move(operator_));
+    }
+    operators_.insert(operators_.begin(), std::make_move_iterator(once.begin()),
+                      std::make_move_iterator(once.end()));
     return file_.ok();
   }
 
@@ -268,9 +315,10 @@ class Reader {
     return values;
   }
 
-  void ReadOperator(const FlatVector& operators, uint32_t index) {
+  // To operator_; false: it cannot be read.
+  bool ReadOperator(const FlatVector& operators, uint32_t index) {
     const std::string what = fmt::format("operator {}", index);
-    if (!file_.Charge(kBytesPerEntry, what)) return;
+    if (!file_.Charge(kBytesPerEntry, what)) return false;
     const FlatTable table = operators.TableAt(index, what);
     RawOperator op;
     op.index = static_cast<int32_t>(index);
@@ -278,7 +326,7 @@ class Reader {
     if (file_.ok() && code_index >= operator_codes_.count()) {
       file_.Fail(fmt::format("{} has kind {}, but the file lists only {} kinds", what, code_index,
                              operator_codes_.count()));
-      return;
+      return false;
     }
     const FlatTable code = operator_codes_.TableAt(code_index, what + "'s kind");
     // Codes from 128 on stand in a later field only, older files have the earlier field only.
@@ -294,16 +342,19 @@ class Reader {
     op.inputs = Integers(table, tflite::OperatorField::kInputs, "an operator's inputs");
     op.outputs = Integers(table, tflite::OperatorField::kOutputs, "an operator's outputs");
     op.options_type = table.Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, 0, what);
-    if (FindBuiltin(op.name) != nullptr || FoldsIntegers(op.name)) {
+    if (FindBuiltin(op.name) != nullptr || FoldsIntegers(op.name) || op.name == "CALL_ONCE" ||
+        op.name == "VAR_HANDLE") {
       op.options = table.Table(tflite::OperatorField::kBuiltinOptions, what + "'s options");
     }
-    operators_.push_back(std::move(op));
+    operator_ = std::move(op);
+    return true;
   }
 
-  void ReadTensor(const FlatVector& tensors, uint32_t index) {
+  // Tensor `position` of a list gets number `index`.
+  void ReadTensor(const FlatVector& tensors, uint32_t position, uint32_t index) {
     const std::string what = fmt::format("tensor {}", index);
     if (!file_.Charge(kBytesPerEntry, what)) return;
-    const FlatTable table = tensors.TableAt(index, what);
+    const FlatTable table = tensors.TableAt(position, what);
     Tensor tensor;
     const std::string_view name = table.String(tflite::TensorField::kName, what + "'s name");
     if (!file_.Charge(name.size(), what)) return;
@@ -340,10 +391,8 @@ class Reader {
       tensor.shape.clear();
       return;
     }
-    if (table.Scalar<uint8_t>(tflite::TensorField::kIsVariable, 0, "a tensor's flag") != 0) {
-      problems_[index] = "is a variable, which keeps its value between runs";
-      return;
-    }
+    variables_[index] =
+        table.Scalar<uint8_t>(tflite::TensorField::kIsVariable, 0, "a tensor's flag") != 0;
     if (table.Has(tflite::TensorField::kSparsity)) {
       problems_[index] = "is stored in sparse form";
       return;
@@ -450,7 +499,9 @@ class Reader {
   bool CheckGraph() {
     const size_t count = model_.tensors.size();
     std::vector<bool> available(count, false);
-    for (size_t i = 0; i < count; ++i) available[i] = model_.tensors[i].is_constant;
+    for (size_t i = 0; i < count; ++i) {
+      available[i] = model_.tensors[i].is_constant || variables_[i];
+    }
     for (int32_t input : model_.inputs) {
       if (!IsTensor(input)) {
         return Report(DiagnosticCode::kModelGraph,
@@ -541,8 +592,20 @@ class Reader {
     const RawGraph graph{model_, operators_, problems_};
     FoldIntegers(graph);
     if (!file_.ok()) return false;
+    const std::vector<RawOperator> before = operators_;
+    for (const auto& [position, reason] : ResolveStates(graph, variables_)) {
+      Report(
+          DiagnosticCode::kOperatorOperands,
+          fmt::format("operator {} {} {}", before[position].index, before[position].name, reason));
+    }
+    if (!file_.ok() || !diagnostics_.empty()) return false;
     for (const auto& [position, reason] : ConvertUint8(graph)) {
       Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", OperatorText(position), reason));
+    }
+    for (Model::State& state : model_.states) {
+      if (model_.tensors[state.read].type == model_.tensors[state.written].type) continue;
+      Report(DiagnosticCode::kOperatorType, fmt::format("{} and {}, the next run's, differ in type",
+                                                        Text(state.read), Text(state.written)));
     }
     return diagnostics_.empty();
   }
@@ -669,6 +732,9 @@ class Reader {
   FlatVector operator_codes_;
   FlatVector buffers_;
   std::vector<RawOperator> operators_;
+  RawOperator operator_;               // what ReadOperator() has read
+  FlatVector once_tensors_;            // of the second subgraph
+  std::vector<bool> variables_;        // by tensor: the file calls it a variable
   std::vector<bool> used_;             // by tensor: an operator, input or output refers to it
   std::vector<std::string> problems_;  // by tensor: why it cannot be used, or empty
   std::vector<bool> reported_;         // by tensor: problem already in diagnostics_

@@ -31,7 +31,29 @@ struct BufferField {
   enum { kData, kOffset, kSize };
 };
 struct OperatorField {
-  enum { kOpcodeIndex, kInputs, kOutputs, kBuiltinOptionsType, kBuiltinOptions };
+  enum {
+    kOpcodeIndex,
+    kInputs,
+    kOutputs,
+    kBuiltinOptionsType,
+    kBuiltinOptions,
+    kCustomOptions,
+    kCustomOptionsFormat,
+    kMutatingVariableInputs,
+    kIntermediates
+  };
+};
+struct CallOnceField {
+  enum { kSubgraph };
+};
+struct VarHandleField {
+  enum { kContainer, kSharedName };
+};
+struct SvdfField {
+  enum { kRank, kActivation };
+};
+struct SequenceLstmField {
+  enum { kActivation, kCellClip, kProjectionClip, kTimeMajor };
 };
 struct Conv2dField {
   enum { kPadding, kStrideW, kStrideH, kActivation, kDilationW, kDilationH, kBiasType };
@@ -117,6 +139,7 @@ enum : uint8_t {
   kOptionsConv2d = 1,
   kOptionsDepthwise = 2,
   kOptionsPool = 5,
+  kOptionsSvdf = 6,
   kOptionsFullyConnected = 8,
   kOptionsSoftmax = 9,
   kOptionsConcatenation = 10,
@@ -145,6 +168,7 @@ enum : uint8_t {
   kOptionsUnpack = 64,
   kOptionsResizeNearest = 74,
   kOptionsLeakyRelu = 75,
+  kOptionsSequenceLstm = 71,
   kOptionsSquaredDifference = 76,
   kOptionsMirrorPad = 77,
   kOptionsAbs = 78,
@@ -155,6 +179,8 @@ enum : uint8_t {
   kOptionsHardSwish = 91,
   kOptionsDepthToSpace = 94,
   kOptionsBatchMatMul = 101,
+  kOptionsCallOnce = 103,
+  kOptionsVarHandle = 111,
 };
 
 /// The schema's name of a builtin operator, such as "CONV_2D"; "operator 999" if it has none.

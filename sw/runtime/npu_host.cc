@@ -192,11 +192,16 @@ Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
       return HardwareDiagnostic(DiagnosticCode::kDriver,
                                 fmt::format("input {} must have {} bytes", i, tensor.bytes));
     }
-    std::copy(inputs[i].begin(), inputs[i].end(), input.begin() + tensor.offset);
   }
   for (const npu_buffer& buffer : {placed.buffers.scratch, placed.buffers.output}) {
     const std::span<uint8_t> bytes = Bytes(buffer);
     std::fill(bytes.begin(), bytes.end(), kStaleByte);
+  }
+  const std::span<uint8_t> output = Bytes(placed.buffers.output);
+  for (size_t i = 0; i < program.inputs.size(); ++i) {
+    const ProgramTensor& tensor = program.inputs[i];
+    std::copy(inputs[i].begin(), inputs[i].end(),
+              (tensor.window == Window::kOutput ? output : input).begin() + tensor.offset);
   }
 
   BeginJob(options);
@@ -266,7 +271,12 @@ Result<PlacedNetwork> NpuHost::Place(const Network& network) {
   const npu_result result = npu_network_check(
       &device_, memory.data(), static_cast<uint32_t>(memory.size()), &placed.checked);
   if (result != NPU_OK) return DriverRefusal("npu_network_check", result);
+  ResetState(placed);
   return placed;
+}
+
+void NpuHost::ResetState(const PlacedNetwork& placed) {
+  npu_network_reset_state(&placed.checked, placed.memory.arena_view);
 }
 
 Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
@@ -274,9 +284,17 @@ Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
                                    const JobOptions& options, bool collect) {
   const Network& network = placed.network;
   const std::span<uint8_t> arena = Bytes(placed.memory.arena);
+  std::vector<std::vector<uint8_t>> states;
+  for (const NetworkState& state : network.states) {
+    states.push_back(ReadTensor(placed, network.tensors[state.tensor]));
+  }
   for (const npu_buffer& buffer : {placed.memory.scratch, placed.memory.arena}) {
     const std::span<uint8_t> bytes = Bytes(buffer);
     std::fill(bytes.begin(), bytes.end(), kStaleByte);
+  }
+  for (size_t i = 0; i < states.size(); ++i) {
+    const uint32_t offset = network.tensors[network.states[i].tensor].offset;
+    std::copy(states[i].begin(), states[i].end(), arena.begin() + offset);
   }
   for (size_t i = 0; i < network.input_count; ++i) {
     const NetworkTensor& tensor = network.tensors[i];
@@ -324,6 +342,8 @@ Result<NetworkReport> NpuHost::Run(const PlacedNetwork& placed,
   progress_ = nullptr;
   if (result != NPU_OK) return DriverRefusal("npu_submit", result);
   for (const NetworkStep& step : network.steps) {
+    // What is copied is the same tensor, or what the next run begins with.
+    if (step.on_host && step.kind == NPU_HOST_COPY) continue;
     for (const uint32_t row : step.outputs) {
       const NetworkTensor& tensor = network.tensors[row];
       keep(tensor.tensor, arena.subspan(tensor.offset, tensor.bytes));

@@ -83,7 +83,11 @@ class NpuHost {
   /// Errors: kDriver when the driver refuses it or memory is short.
   Result<PlacedProgram> Place(const Program& program);
 
+  /// The same for a network; its states are those of a first run.
   Result<PlacedNetwork> Place(const Network& network);
+
+  /// The next run of a network is a first one again: its states are reset.
+  void ResetState(const PlacedNetwork& placed);
 
   /// Limits and hooks of jobs.
   struct JobOptions {
@@ -101,8 +105,8 @@ class NpuHost {
   Result<JobReport> Run(const PlacedProgram& placed,
                         const std::vector<std::vector<uint8_t>>& inputs, const JobOptions& options);
 
-  /// The same for a network; `inputs` are in the order of its tensor table. With `collect` the
-  /// report has the tensors.
+  /// The same for a network; `inputs` are in the order of its tensor table. Its states go on from
+  /// the run before. With `collect` the report has the tensors.
   Result<NetworkReport> Run(const PlacedNetwork& placed,
                             const std::vector<std::vector<uint8_t>>& inputs,
                             const JobOptions& options, bool collect = false);

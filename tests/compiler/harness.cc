@@ -181,7 +181,7 @@ std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig&
 
 std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuConfig& config,
                                              const std::vector<std::vector<uint8_t>>& inputs,
-                                             std::string* error) {
+                                             std::string* error, std::vector<uint64_t>* kept) {
   // The host's steps read the rows of the file.
   const std::vector<uint8_t> file = WriteNetwork(network);
   std::vector<uint64_t> aligned(file.size() / 8 + 1);
@@ -194,7 +194,12 @@ std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuCo
     *error = "the driver refuses the file";
     return {};
   }
-  std::vector<uint64_t> arena_words(network.arena_bytes / 8 + 1, 0x5a5a5a5a5a5a5a5a);
+  std::vector<uint64_t> fresh;
+  std::vector<uint64_t>& arena_words = kept != nullptr ? *kept : fresh;
+  if (arena_words.empty()) {
+    arena_words.assign(network.arena_bytes / 8 + 1, 0x5a5a5a5a5a5a5a5a);
+    npu_network_reset_state(&checked, arena_words.data());
+  }
   const std::span<uint8_t> arena(reinterpret_cast<uint8_t*>(arena_words.data()),
                                  network.arena_bytes);
   std::vector<std::vector<uint8_t>> tensors;
@@ -212,12 +217,20 @@ std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuCo
     const NetworkStep& step = network.steps[s];
     if (step.on_host) {
       const npu_network_step& row = npu_network_steps(&checked)[s];
-      npu_host_operand operands[NPU_NETWORK_MAX_OPERANDS];
+      const uint8_t* bytes = reinterpret_cast<const uint8_t*>(aligned.data());
+      const auto* words = reinterpret_cast<const uint32_t*>(bytes + checked.header->words_offset);
+      npu_host_operand operands[NPU_NETWORK_MAX_OPERANDS] = {};
       for (uint32_t i = 0; i < row.input_count + row.output_count; ++i) {
-        const npu_network_tensor* tensor = &npu_network_tensors(&checked)[row.operands[i]];
-        operands[i] = {tensor, arena.data() + tensor->offset};
+        if (words[row.operands + i] == NPU_NETWORK_NO_OPERAND) continue;
+        const npu_network_tensor* tensor = &npu_network_tensors(&checked)[words[row.operands + i]];
+        const uint8_t* constant = bytes + checked.header->constants_offset + tensor->offset;
+        operands[i] = {tensor, tensor->place == NPU_TENSOR_CONSTANT
+                                   ? const_cast<uint8_t*>(constant)
+                                   : arena.data() + tensor->offset};
       }
-      npu_host_operator_run(row.kind, operands, operands + row.input_count);
+      npu_host_operator_run(row.kind, operands, operands + row.input_count, words + row.options,
+                            arena.data() + checked.header->work_offset);
+      if (row.kind == NPU_HOST_COPY) continue;  // the same tensor, or the next run's
       for (const uint32_t output : step.outputs) {
         const NetworkTensor& tensor = network.tensors[output];
         keep(tensor.tensor, arena.subspan(tensor.offset, tensor.bytes));
@@ -253,20 +266,36 @@ std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuCo
 
 std::string CheckNetwork(const Model& model, const NpuConfig& config,
                          const std::vector<std::vector<uint8_t>>& inputs) {
-  const Result<TensorBytes> expected = GoldenModel(model).Run(inputs);
-  if (!expected) return "golden: " + ErrorText(expected.errors());
+  return CheckNetworkRuns(model, config, {inputs});
+}
+
+std::string CheckNetworkRuns(const Model& model, const NpuConfig& config,
+                             const std::vector<std::vector<std::vector<uint8_t>>>& runs) {
+  const GoldenModel golden(model);
+  std::vector<TensorBytes> expected;
+  std::vector<std::vector<uint8_t>> states;
+  for (const auto& inputs : runs) {
+    Result<TensorBytes> tensors = golden.Run(inputs, &states);
+    if (!tensors) return "golden: " + ErrorText(tensors.errors());
+    expected.push_back(std::move(*tensors));
+  }
   for (const bool keep_tensors : {true, false}) {
     const Result<Network> network = CompileNetwork(
         model, config, CompileOptions{.keep_tensors = keep_tensors, .host_operators = true});
     if (!network) return "compile: " + ErrorText(network.errors());
-    std::string error;
-    TensorBytes actual = RunNetwork(*network, config, inputs, &error);
-    if (!error.empty()) return error;
-    actual.resize(model.tensors.size());
-    const Comparison comparison = CompareTensors(model, *expected, actual);
-    if (!comparison.equal()) return DescribeMismatch(*comparison.first);
-    for (const int32_t output : model.outputs) {
-      if (actual[output].empty()) return fmt::format("output {} was not computed", output);
+    std::vector<uint64_t> arena;
+    for (size_t run = 0; run < runs.size(); ++run) {
+      std::string error;
+      TensorBytes actual = RunNetwork(*network, config, runs[run], &error, &arena);
+      if (!error.empty()) return error;
+      actual.resize(model.tensors.size());
+      const Comparison comparison = CompareTensors(model, expected[run], actual);
+      if (!comparison.equal()) {
+        return fmt::format("run {}: {}", run, DescribeMismatch(*comparison.first));
+      }
+      for (const int32_t output : model.outputs) {
+        if (actual[output].empty()) return fmt::format("output {} was not computed", output);
+      }
     }
   }
   return "";

@@ -54,14 +54,20 @@ std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig
 
 /// Runs a network, its programs on the functional model and the host's operators by the C runtime,
 /// from cold. The bytes of every tensor that was computed, by number; empty with `error` set.
+/// `arena` has that of the run before, with its states, and gets this one's; empty, or null: this
+/// is the first run.
 std::vector<std::vector<uint8_t>> RunNetwork(const Network& network, const NpuConfig& config,
                                              const std::vector<std::vector<uint8_t>>& inputs,
-                                             std::string* error);
+                                             std::string* error,
+                                             std::vector<uint64_t>* arena = nullptr);
 
 /// Compiles a network with all tensors kept and compares a run with the golden model. Returns a
 /// text that says what is wrong, or an empty one.
 std::string CheckNetwork(const Model& model, const NpuConfig& config,
                          const std::vector<std::vector<uint8_t>>& inputs);
+/// The same with several runs, between which states are kept.
+std::string CheckNetworkRuns(const Model& model, const NpuConfig& config,
+                             const std::vector<std::vector<std::vector<uint8_t>>>& runs);
 
 /// All errors as text.
 std::string ErrorText(const Diagnostics& errors);

@@ -168,7 +168,8 @@ TEST(Cases, GiveTheRightValues) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_CASES names a folder of cases";
   }
-  const std::set<std::string> kinds = {"float-ends", "shape-arithmetic", "uint8-activations"};
+  const std::set<std::string> kinds = {"float-ends", "shape-arithmetic",  "uint8-activations",
+                                       "stateful",   "int16-activations", "recurrent"};
   const NpuConfig config = PresetConfig("edge");
   const std::vector<uint8_t> text = ReadBytes(folder + "/index.json");
   int cases = 0;
@@ -181,8 +182,10 @@ TEST(Cases, GiveTheRightValues) {
     ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
     ++cases;
     const int steps = entry["steps"];
-    const Result<Network> network = CompileNetwork(*model, config);
+    const Result<Network> network = CompileNetwork(*model, config, {.host_operators = true});
     ASSERT_TRUE(network.ok()) << ErrorText(network.errors());
+    std::vector<uint64_t> arena;
+    std::vector<std::vector<std::vector<uint8_t>>> runs;
     for (int step = 0; step < steps; ++step) {
       const auto part = [&](const std::string& file) {
         const std::vector<uint8_t> bytes = ReadBytes(path + file);
@@ -192,15 +195,19 @@ TEST(Cases, GiveTheRightValues) {
       std::vector<std::vector<uint8_t>> inputs;
       for (const nlohmann::json& input : entry["inputs"]) inputs.push_back(part(input["file"]));
       std::string error;
-      const auto tensors = RunNetwork(*network, config, inputs, &error);
+      const auto tensors = RunNetwork(*network, config, inputs, &error, &arena);
       ASSERT_EQ(error, "");
       for (size_t i = 0; i < network->output_count; ++i) {
         EXPECT_EQ(tensors[network->outputs()[i].tensor], part(entry["outputs"][i]["file"]))
             << "step " << step;
       }
+      runs.push_back(std::move(inputs));
+    }
+    if (steps > 0) {
+      EXPECT_EQ(CheckNetworkRuns(*model, config, runs), "");
     }
   }
-  EXPECT_GE(cases, 9);
+  EXPECT_GE(cases, 16);
 }
 
 }  // namespace

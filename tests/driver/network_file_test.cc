@@ -30,16 +30,17 @@ Network MakeNetwork() {
   const auto tensor = [](int32_t number, TensorType type, int32_t elements, uint32_t offset) {
     const bool is_float = type == TensorType::kFloat32;
     const auto bytes = static_cast<uint32_t>(elements) * (is_float ? 4 : 1);
-    return NetworkTensor{number,        "t",    type, is_float ? 0.0f : 0.5f, is_float ? 0 : -3,
-                         {1, elements}, offset, bytes};
+    return NetworkTensor{
+        number, "t",   type, is_float ? 0.0f : 0.5f, is_float ? 0 : -3, {1, elements},
+        offset, bytes, false};
   };
   network.tensors = {tensor(0, TensorType::kFloat32, 64, 2 * kWindow),
                      tensor(3, TensorType::kFloat32, 10, 2 * kWindow + 256),
                      tensor(1, TensorType::kInt8, 64, 0),
                      tensor(2, TensorType::kInt8, 10, kWindow)};
-  NetworkStep quantize{true, 0, NPU_HOST_QUANTIZE, 0, "QUANTIZE", {0}, {2}};
+  NetworkStep quantize{true, 0, NPU_HOST_QUANTIZE, 0, "QUANTIZE", {0}, {2}, {}};
   NetworkStep run;
-  NetworkStep dequantize{true, 0, NPU_HOST_DEQUANTIZE, 3, "DEQUANTIZE", {3}, {1}};
+  NetworkStep dequantize{true, 0, NPU_HOST_DEQUANTIZE, 3, "DEQUANTIZE", {3}, {1}, {}};
   network.steps = {quantize, run, dequantize};
   Result<Program> program = ReadProgram(MakeProgramFile(kToken));
   EXPECT_TRUE(program.ok());
@@ -74,6 +75,10 @@ class NetworkTest : public ::testing::Test {
     return RowAt<npu_network_tensor>(header().tensors_offset, i);
   }
   npu_network_step& step(uint32_t i) { return RowAt<npu_network_step>(header().steps_offset, i); }
+  uint32_t& word(uint32_t i) { return RowAt<uint32_t>(header().words_offset, i); }
+  npu_network_state& state(uint32_t i) {
+    return RowAt<npu_network_state>(header().states_offset, i);
+  }
   npu_network_program& program(uint32_t i) {
     return RowAt<npu_network_program>(header().programs_offset, i);
   }
@@ -109,17 +114,17 @@ TEST_F(NetworkTest, FilesAreReadAsTheyWereWritten) {
 
 TEST_F(NetworkTest, NamesTheFault) {
   EXPECT_EQ(Fault(), NPU_NETWORK_VALID);
-  for (int fault = NPU_NETWORK_VALID; fault <= NPU_NETWORK_BAD_PROGRAM; ++fault) {
+  for (int fault = NPU_NETWORK_VALID; fault <= NPU_NETWORK_BAD_STATE; ++fault) {
     EXPECT_STRNE(npu_network_fault_text(static_cast<npu_network_fault>(fault)), "an unknown fault");
   }
   EXPECT_EQ(npu_network_inspect(storage_.data(), 0), NPU_NETWORK_NO_NETWORK);
   EXPECT_EQ(npu_network_inspect(storage_.data(), 3), NPU_NETWORK_NO_NETWORK);
   EXPECT_EQ(npu_network_inspect(storage_.data(), 4), NPU_NETWORK_OTHER_LENGTH);
-  EXPECT_EQ(npu_network_inspect(storage_.data(), 71), NPU_NETWORK_OTHER_LENGTH);
-  EXPECT_EQ(npu_network_inspect(storage_.data(), 72), NPU_NETWORK_OTHER_LENGTH);
+  EXPECT_EQ(npu_network_inspect(storage_.data(), 103), NPU_NETWORK_OTHER_LENGTH);
+  EXPECT_EQ(npu_network_inspect(storage_.data(), 104), NPU_NETWORK_OTHER_LENGTH);
   EXPECT_EQ(npu_network_inspect(storage_.data(), bytes_ - 1), NPU_NETWORK_OTHER_LENGTH);
   EXPECT_EQ(After([&] { header().magic ^= 1; }), NPU_NETWORK_NO_NETWORK);
-  EXPECT_EQ(After([&] { header().version = 1; }), NPU_NETWORK_OTHER_VERSION);
+  EXPECT_EQ(After([&] { header().version = 2; }), NPU_NETWORK_OTHER_VERSION);
   Load(MakeProgramFile(kToken));
   EXPECT_EQ(Fault(), NPU_NETWORK_OTHER_VERSION) << "a program of version 1";
 }
@@ -129,6 +134,15 @@ TEST_F(NetworkTest, RefusesTablesBeyondTheFile) {
   EXPECT_EQ(After([&] { header().tensors_offset += 4; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().steps_offset += 4; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().programs_offset += 4; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().states_offset += 4; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().words_offset += 4; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().constants_offset += 8; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().state_count = 0x20000000; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().word_count = 0x40000000; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().constants_bytes = bytes_; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().work_offset = 32; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().work_bytes = 3 * kWindow + 1; }), NPU_NETWORK_BAD_TABLE);
+  EXPECT_EQ(After([&] { header().work_bytes = 3 * kWindow; }), NPU_NETWORK_VALID);
   EXPECT_EQ(After([&] { header().tensors_offset = 0xfffffff8; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().steps_offset = bytes_ / 8 * 8; }), NPU_NETWORK_BAD_TABLE);
   EXPECT_EQ(After([&] { header().programs_offset = bytes_ / 8 * 8; }), NPU_NETWORK_BAD_TABLE);
@@ -153,8 +167,8 @@ TEST_F(NetworkTest, RefusesTablesBeyondTheFile) {
       << "a table without rows may stand at the end";
   ASSERT_EQ(bytes_ % 8, 0u);
   Load(MakeNetwork());
-  header().file_bytes = 72;
-  EXPECT_EQ(npu_network_inspect(storage_.data(), 72), NPU_NETWORK_BAD_TABLE) << "a header alone";
+  header().file_bytes = 104;
+  EXPECT_EQ(npu_network_inspect(storage_.data(), 104), NPU_NETWORK_BAD_TABLE) << "a header alone";
 }
 
 TEST_F(NetworkTest, RefusesTensorsBeyondTheArena) {
@@ -165,6 +179,9 @@ TEST_F(NetworkTest, RefusesTensorsBeyondTheArena) {
   EXPECT_TRUE(fault([&](npu_network_tensor& t) { t.name = header().names_bytes; }));
   EXPECT_TRUE(fault([](npu_network_tensor& t) { t.type = 0; }));
   EXPECT_TRUE(fault([](npu_network_tensor& t) { t.type = 8; }));
+  EXPECT_TRUE(fault([](npu_network_tensor& t) { t.place = 2; }));
+  EXPECT_TRUE(fault([](npu_network_tensor& t) { t.place = NPU_TENSOR_CONSTANT; }))
+      << "there are no constants";
   EXPECT_TRUE(fault([](npu_network_tensor& t) { t.rank = 9; }));
   EXPECT_TRUE(fault([](npu_network_tensor& t) { t.offset = 32; }));
   EXPECT_TRUE(fault([](npu_network_tensor& t) { t.offset = 3 * kWindow; }));
@@ -214,16 +231,19 @@ TEST_F(NetworkTest, RefusesStepsThatDoNotFit) {
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.output_count = 0; }));
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.input_count = 5; }));
   EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.output_count = 0xffffffff; }));
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.operands[1] = 4; }));
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.operands[1] = 3; })) << "10 elements, not 64";
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.operands[2] = 1; })) << "not used";
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.options[5] = 1; }));
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.options[0] = 1; }));
-  EXPECT_TRUE(fault(0, [](npu_network_step& s) {
-    s.input_count = 2;
-    s.operands[1] = 0;
-    s.operands[2] = 2;
-  })) << "one input";
+  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.reserved = 1; }));
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { word(s.operands + 1) = 4; }));
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { word(s.operands + 1) = 3; }))
+      << "10 elements, not 64";
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { word(s.operands) = NPU_NETWORK_NO_OPERAND; }));
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { word(s.operands + 1) = 0xffffffff; }));
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { s.operands = header().word_count - 1; }));
+  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.option_count = 1; }));
+  EXPECT_TRUE(fault(0, [](npu_network_step& s) { s.option_count = 0xffffffff; }));
+  EXPECT_TRUE(fault(0, [&](npu_network_step& s) { s.options = header().word_count + 1; }));
+  EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.operands = 1; }));
+  EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.options = 1; }));
+  EXPECT_TRUE(fault(1, [](npu_network_step& s) { s.option_count = 1; }));
   EXPECT_EQ(After([&] { header().tensor_count = 3; }), NPU_NETWORK_BAD_STEP) << "row 3 is used";
   EXPECT_EQ(After([&] {
               tensor(2).type = NPU_ELEMENT_INT32;
@@ -274,6 +294,59 @@ TEST_F(NetworkTest, RefusesProgramsThatDoNotFit) {
   EXPECT_EQ(After([&] { program(0).input_offset = 3 * kWindow - 64; }), NPU_NETWORK_VALID);
   EXPECT_EQ(After([&] { header().scratch_bytes -= 1; }), NPU_NETWORK_BAD_PROGRAM);
   EXPECT_EQ(After([&] { header().config_hash ^= 1; }), NPU_NETWORK_BAD_PROGRAM);
+}
+
+/// MakeNetwork() with its int8 input tensor as a state.
+Network MakeStateful() {
+  Network network = MakeNetwork();
+  NetworkTensor initial = network.tensors[2];
+  initial.is_constant = true;
+  initial.offset = 0;
+  network.tensors.push_back(initial);
+  network.states.push_back({2, 4});
+  for (uint8_t i = 0; i < 64; ++i) network.constants.push_back(i);
+  return network;
+}
+
+TEST_F(NetworkTest, StatesGetTheirFirstValues) {
+  Load(MakeStateful());
+  ASSERT_EQ(Fault(), NPU_NETWORK_VALID);
+  const Result<Network> read = ReadNetwork(WriteNetwork(MakeStateful()));
+  ASSERT_TRUE(read.ok());
+  EXPECT_TRUE(*read == MakeStateful());
+  ASSERT_EQ(npu_network_check(&device_, storage_.data(), bytes_, &network_), NPU_OK);
+  At<uint8_t>(64)[0] = 77;
+  EXPECT_EQ(npu_network_reset_state(&network_, arena_.data()), NPU_OK);
+  for (int i = 0; i < 64; ++i) EXPECT_EQ(At<uint8_t>(0)[i], i);
+  EXPECT_EQ(At<uint8_t>(64)[0], 77) << "nothing else";
+  EXPECT_EQ(npu_network_reset_state(nullptr, arena_.data()), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(npu_network_reset_state(&network_, nullptr), NPU_BAD_ARGUMENT);
+  EXPECT_EQ(npu_network_reset_state(&network_, At<uint8_t>(4)), NPU_BAD_ARGUMENT);
+  const npu_network unchecked = {};
+  EXPECT_EQ(npu_network_reset_state(&unchecked, arena_.data()), NPU_BAD_ARGUMENT);
+  const auto fault = [&](auto change) {
+    Load(MakeStateful());
+    change();
+    return Fault();
+  };
+  EXPECT_EQ(fault([&] { state(0).tensor = 5; }), NPU_NETWORK_BAD_STATE);
+  EXPECT_EQ(fault([&] { state(0).initial = 5; }), NPU_NETWORK_BAD_STATE);
+  EXPECT_EQ(fault([&] { state(0).tensor = 4; }), NPU_NETWORK_BAD_STATE) << "a constant";
+  EXPECT_EQ(fault([&] { state(0).initial = 2; }), NPU_NETWORK_BAD_STATE) << "no constant";
+  EXPECT_EQ(fault([&] { state(0).tensor = 3; }), NPU_NETWORK_BAD_STATE) << "10 bytes, not 64";
+  EXPECT_EQ(fault([&] { tensor(4).offset = 8; }), NPU_NETWORK_BAD_TENSOR);
+  EXPECT_EQ(fault([&] { tensor(4).offset = 16; }), NPU_NETWORK_BAD_TENSOR);
+  EXPECT_EQ(fault([&] { word(step(0).operands + 1) = 4; }), NPU_NETWORK_BAD_STEP)
+      << "a result that is a constant";
+  EXPECT_EQ(fault([&] {
+              header().input_count = 5;
+              header().output_count = 0;
+            }),
+            NPU_NETWORK_BAD_TENSOR)
+      << "an input that is a constant";
+  Load(MakeNetwork());
+  ASSERT_EQ(npu_network_check(&device_, storage_.data(), bytes_, &network_), NPU_OK);
+  EXPECT_EQ(npu_network_reset_state(&network_, nullptr), NPU_OK) << "no states";
 }
 
 /// Mutated files: the driver and the reader agree, and what is accepted is written again alike.
@@ -468,7 +541,7 @@ To Convert(npu_host_kind kind, uint32_t from, uint32_t to, From value, float sca
   alignas(8) To out[3] = {};
   const npu_host_operand input = {&tensors[0], in};
   const npu_host_operand output = {&tensors[1], out};
-  npu_host_operator_run(kind, &input, &output);
+  npu_host_operator_run(kind, &input, &output, nullptr, nullptr);
   EXPECT_EQ(out[0], out[1]);
   EXPECT_EQ(out[2], To{}) << "beyond the end";
   return out[0];
@@ -518,7 +591,7 @@ TEST(HostOperators, CopyTakesEveryByte) {
     alignas(8) uint8_t in[72], out[72] = {};
     for (uint32_t i = 0; i < 72; ++i) in[i] = static_cast<uint8_t>(i + 1);
     const npu_host_operand input = {&tensor, in}, output = {&tensor, out};
-    npu_host_operator_run(NPU_HOST_COPY, &input, &output);
+    npu_host_operator_run(NPU_HOST_COPY, &input, &output, nullptr, nullptr);
     EXPECT_TRUE(std::equal(in, in + bytes, out)) << bytes;
     EXPECT_EQ(out[bytes], 0) << bytes;
   }

@@ -7,6 +7,7 @@
 
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
+#include "tests/support/stateful_network.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
@@ -21,6 +22,10 @@ using testing::MakeRandomOperator;
 using testing::RandomSource;
 using testing::ReadBytes;
 using testing::SourcePath;
+
+constexpr std::vector<uint8_t> (*kStateful[])(uint64_t seed) = {
+    testing::MakeStreamingNetwork, testing::MakeSvdfNetwork, testing::MakeLstmNetwork,
+    testing::MakeWideOperator};
 
 struct Tally {
   int accepted = 0;
@@ -84,7 +89,10 @@ TEST(TfliteFuzzTest, FlippedBitsAreAnswered) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     files.push_back(MakeRandomMixedNetwork(seed).tflite);
   }
-  for (int round = 0; round < 20'000; ++round) {
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    for (const auto make : kStateful) files.push_back(make(seed));
+  }
+  for (int round = 0; round < 25'000; ++round) {
     std::vector<uint8_t> file = files[round % files.size()];
     const int flips = random.Integer(1, 4);
     for (int i = 0; i < flips; ++i) {
@@ -96,6 +104,24 @@ TEST(TfliteFuzzTest, FlippedBitsAreAnswered) {
   std::printf("%d files with flipped bits refused, %d accepted\n", tally.refused, tally.accepted);
   EXPECT_GT(tally.refused, 2'000);
   EXPECT_GT(tally.accepted, 1'000);
+}
+
+// The same of networks with states, and of int16.
+TEST(TfliteFuzzTest, HostileWordsOfStatesAreAnswered) {
+  constexpr uint32_t kHostile[] = {0u, 1u, 0x7fffffffu, 0xffffffffu, 0x10000u, 13u, 0x80000000u};
+  Tally tally;
+  for (const auto make : kStateful) {
+    const std::vector<uint8_t> original = make(4);
+    for (size_t at = 0; at + 4 <= std::min<size_t>(original.size(), 4000); at += 4) {
+      for (const uint32_t word : kHostile) {
+        std::vector<uint8_t> file = original;
+        std::memcpy(file.data() + at, &word, 4);
+        ReadAndRun(file, tally);
+        if (HasFatalFailure()) FAIL() << "byte " << at << ", word " << word;
+      }
+    }
+  }
+  std::printf("%d files with hostile words refused, %d accepted\n", tally.refused, tally.accepted);
 }
 
 // Words of the file replaced by values that are typical of hostile offsets, counts and sizes.

@@ -69,6 +69,17 @@ constexpr ReferenceFamily kFamilies[] = {{"conv_2d", 21},
                                          {"resize_nearest_neighbor", 8},
                                          {"resize_bilinear", 8},
                                          {"int4_weights", 7},
+                                         {"conv_2d_16x8", 5, true},
+                                         {"depthwise_conv_2d_16x8", 4, true},
+                                         {"fully_connected_16x8", 4, true},
+                                         {"transpose_conv_16x8", 2, true},
+                                         {"add_16", 4, true},
+                                         {"sub_16", 4, true},
+                                         {"mul_16", 4, true},
+                                         {"logistic_16", 3, true},
+                                         {"tanh_16", 3, true},
+                                         {"softmax_16", 4, true},
+                                         {"misc_16", 9, true},
                                          {"networks", 40}};
 
 constexpr const char* kNetworks[] = {
@@ -120,7 +131,7 @@ bool MayBeRefused(const std::string& family) {
   for (const char* name : {"log_softmax", "l2_normalization", "gather"}) {
     if (family == name) return true;
   }
-  return family.ends_with("_16") || family.ends_with("_16x8");
+  return false;
 }
 
 std::vector<std::string> AllFamilies(const std::string& folder) {

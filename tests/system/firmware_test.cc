@@ -20,6 +20,7 @@
 #include "sw/firmware/board.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
+#include "tests/support/stateful_network.h"
 #include "tests/system/simulation.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
@@ -568,6 +569,59 @@ TEST_F(FirmwareTest, ConvertsFloatEnds) {
   Run({NPU_OK, NPU_OK});
   EXPECT_TRUE(Right(0));
   EXPECT_TRUE(Right(1));
+}
+
+/// Streaming and recurrent layers keep their states from run to run, and are reset; activations of
+/// 16 bits are the CPU's.
+TEST_F(FirmwareTest, KeepsStatesAndComputesInSixteenBits) {
+  constexpr int kRuns = 3;
+  const std::vector<uint8_t> files[] = {MakeStreamingNetwork(3), MakeSvdfNetwork(3),
+                                        MakeLstmNetwork(1), MakeLstmNetwork(2), MakeWideNetwork(2)};
+  for (const std::vector<uint8_t>& file : files) {
+    const Result<Model> model = ReadTflite(file, "network");
+    ASSERT_TRUE(model.ok()) << ErrorText(model);
+    SCOPED_TRACE(model->operators[0].name);
+    Result<Network> network = CompileNetwork(*model, config_, {.host_operators = true});
+    ASSERT_TRUE(network.ok()) << ErrorText(network);
+    network_ = std::move(*network);
+    const std::vector<std::vector<uint8_t>> inputs = MakeRandomInputs(*model, 5);
+    images_ = inputs[0];
+    images_.resize(inputs[0].size() * 2 * kRuns + 64);  // of steps that reset nothing is read
+    Open({});
+    const GoldenModel golden(*model);
+    std::vector<std::vector<uint8_t>> states;
+    std::vector<std::vector<uint8_t>> expected;
+    for (int run = 0; run < kRuns; ++run) {
+      const Result<TensorBytes> tensors = golden.Run(inputs, &states);
+      ASSERT_TRUE(tensors.ok());
+      expected.push_back((*tensors)[model->outputs[0]]);
+    }
+    const board_region arena = Add(BOARD_RESET_STATE).arena;
+    std::vector<npu_result> results = {NPU_OK};
+    const auto add = [&](board_action action) {
+      Add(action).arena = arena;
+      results.push_back(NPU_OK);
+    };
+    for (int run = 0; run < kRuns; ++run)
+      add(run % 2 == 0 ? BOARD_RUN_INTERRUPT : BOARD_RUN_POLLED);
+    Run(results);
+    const NetworkTensor& output = network_.outputs()[0];
+    const auto is = [&](int run) {
+      return std::equal(expected[run].begin(), expected[run].end(),
+                        board_->At(arena.address + output.offset));
+    };
+    EXPECT_TRUE(is(kRuns - 1));
+    Open({});
+    const board_region again = Add(BOARD_RESET_STATE).arena;
+    ASSERT_EQ(again.address, arena.address);
+    results = {NPU_OK};
+    for (const board_action action :
+         {BOARD_RUN_POLLED, BOARD_RUN_POLLED, BOARD_RESET_STATE, BOARD_RUN_POLLED}) {
+      add(action);
+    }
+    Run(results);
+    EXPECT_TRUE(is(0)) << "after a reset";
+  }
 }
 
 TEST_F(FirmwareTest, NeedsItsMailbox) {

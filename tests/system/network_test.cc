@@ -16,6 +16,7 @@
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
+#include "tests/support/stateful_network.h"
 #include "tests/system/simulation.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
@@ -113,6 +114,40 @@ TEST_P(NetworkTest, RandomNetworks) {
     runs += RunOne(GetParam(), config, MakeRandomNetwork(seed), seed);
   }
   EXPECT_GE(runs, 6u);
+}
+
+/// Networks that keep states over four runs, and int16 on the NPU and on the host: all tensors.
+TEST_P(NetworkTest, StatesAndSixteenBits) {
+  const NpuConfig config = Config(GetParam());
+  uint32_t runs = 0;
+  for (const auto make : {MakeStreamingNetwork, MakeSvdfNetwork, MakeLstmNetwork, MakeWideNetwork,
+                          MakeWideOperator}) {
+    for (uint64_t seed = 1; seed <= 4; ++seed) {
+      const Result<Model> model = ReadTflite(make(seed), "network");
+      ASSERT_TRUE(model.ok()) << ErrorText(model);
+      const Result<CompiledModel> compiled =
+          CompileForRun(*model, config, {.host_operators = true});
+      if (!compiled) continue;  // it does not fit
+      std::vector<std::vector<uint8_t>> inputs(model->inputs.size());
+      for (uint64_t filling = 0; filling < 4; ++filling) {
+        const auto values = MakeRandomInputs(*model, seed * 10 + filling);
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          inputs[i].insert(inputs[i].end(), values[i].begin(), values[i].end());
+        }
+      }
+      const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, Options(GetParam(), seed));
+      RunModelOptions run;
+      run.timeout_cycles = 20'000'000;
+      std::vector<std::vector<uint8_t>> outputs;
+      const Result<RunReport> report =
+          RunModel(config, *model, *compiled, *npu, inputs, run, &outputs);
+      ASSERT_TRUE(report.ok()) << ErrorText(report);
+      EXPECT_EQ(report->mismatches, 0u) << seed << DescribeMismatch(*report->first_mismatch);
+      EXPECT_EQ(outputs[0].size(), 4 * model->tensors[model->outputs[0]].bytes());
+      ++runs;
+    }
+  }
+  EXPECT_GE(runs, 14u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, NetworkTest, ::testing::ValuesIn(kShapes),

@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "verif/golden/kernels.h"
+#include "verif/golden/wide.h"
 
 namespace npugen {
 namespace {
@@ -28,15 +29,18 @@ struct GoldenModel::Prepared {
 GoldenModel::GoldenModel(const Model& model, Rounding rounding)
     : prepared_(std::make_unique<Prepared>(Prepared{model, {}})) {
   for (const Operator& op : prepared_->model.operators) {
-    prepared_->kernels.push_back(
-        kMakers[static_cast<size_t>(op.type)]({prepared_->model, op, rounding}));
+    const golden::Node node{prepared_->model, op, rounding};
+    const auto maker = kMakers[static_cast<size_t>(op.type)];
+    prepared_->kernels.push_back(golden::IsWide(node) ? golden::MakeWide(node, maker)
+                                                      : maker(node));
   }
 }
 
 GoldenModel::~GoldenModel() = default;
 GoldenModel::GoldenModel(GoldenModel&&) noexcept = default;
 
-Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& inputs) const {
+Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& inputs,
+                                     std::vector<std::vector<uint8_t>>* states) const {
   const Model& model = prepared_->model;
   const auto refuse = [&](DiagnosticCode code, std::string message) {
     Diagnostic error;
@@ -65,6 +69,11 @@ Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& in
     }
     bytes[model.inputs[i]] = inputs[i];
   }
+  for (size_t i = 0; i < model.states.size(); ++i) {
+    const Model::State& state = model.states[i];
+    const bool first = states == nullptr || states->empty();
+    bytes[state.read] = first ? state.initial : (*states)[i];
+  }
   for (size_t i = 0; i < model.operators.size(); ++i) {
     const Operator& op = model.operators[i];
     golden::Run run;
@@ -79,6 +88,10 @@ Result<TensorBytes> GoldenModel::Run(const std::vector<std::vector<uint8_t>>& in
       run.outputs.push_back(&bytes[output]);
     }
     prepared_->kernels[i](run);
+  }
+  if (states != nullptr) {
+    states->clear();
+    for (const Model::State& state : model.states) states->push_back(bytes[state.written]);
   }
   return bytes;
 }

@@ -28,14 +28,17 @@ class GoldenModel {
   GoldenModel(GoldenModel&&) noexcept;
 
   /// All tensors after a run on `inputs`, in the order of Model::inputs, each of its tensor's size.
-  Result<TensorBytes> Run(const std::vector<std::vector<uint8_t>>& inputs) const;
+  /// `states` holds those of the run before, in the order of Model::states, and gets those of this
+  /// one; empty, or null: this is the first run.
+  Result<TensorBytes> Run(const std::vector<std::vector<uint8_t>>& inputs,
+                          std::vector<std::vector<uint8_t>>* states = nullptr) const;
 
  private:
   struct Prepared;
   std::unique_ptr<Prepared> prepared_;
 };
 
-/// One run of `model`.
+/// A first run of `model`.
 Result<TensorBytes> RunGolden(const Model& model, const std::vector<std::vector<uint8_t>>& inputs,
                               Rounding rounding = Rounding::kDouble);
 

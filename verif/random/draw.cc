@@ -26,6 +26,8 @@ const OperatorDraw& DrawOf(OperatorType type) { return *kDraws[static_cast<size_
 // Not of TFLite.
 const OperatorDraw kBinaryConv2dDraw = {Nothing};
 const OperatorDraw kThermometerDraw = {Nothing};
+// tests/support/stateful_network.h has networks of it.
+const OperatorDraw kSvdfDraw = {Nothing};
 
 std::optional<int32_t> Drawer::Append(OperatorType type, int32_t input) {
   const Tensor in = At(input);

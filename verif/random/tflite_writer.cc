@@ -107,7 +107,10 @@ class FileWriter {
     const auto tensor_list = builder_.CreateVector(tensors);
     const auto input_list = builder_.CreateVector(model_.inputs);
     const auto output_list = builder_.CreateVector(model_.outputs);
-    const auto operator_list = builder_.CreateVector(operators);
+    const auto once = operators.end() - form_.once_operators;
+    const auto operator_list =
+        builder_.CreateVector(std::vector<AnyOffset>(operators.begin(), once));
+    const auto once_list = builder_.CreateVector(std::vector<AnyOffset>(once, operators.end()));
     const AnyOffset graph = TableWriter(builder_)
                                 .Reference(tflite::SubgraphField::kTensors, tensor_list)
                                 .Reference(tflite::SubgraphField::kInputs, input_list)
@@ -115,7 +118,17 @@ class FileWriter {
                                 .Reference(tflite::SubgraphField::kOperators, operator_list)
                                 .End();
     const auto code_list = builder_.CreateVector(codes);
-    const auto graph_list = builder_.CreateVector(std::vector<AnyOffset>(form_.subgraphs, graph));
+    std::vector<AnyOffset> graphs(form_.subgraphs, graph);
+    if (form_.once_operators > 0) {
+      const auto nothing = builder_.CreateVector(std::vector<int32_t>{});
+      graphs.push_back(TableWriter(builder_)
+                           .Reference(tflite::SubgraphField::kTensors, tensor_list)
+                           .Reference(tflite::SubgraphField::kInputs, nothing)
+                           .Reference(tflite::SubgraphField::kOutputs, nothing)
+                           .Reference(tflite::SubgraphField::kOperators, once_list)
+                           .End());
+    }
+    const auto graph_list = builder_.CreateVector(graphs);
     const auto buffer_list = builder_.CreateVector(buffers);
     const AnyOffset root = TableWriter(builder_)
                                .Scalar<uint32_t>(tflite::ModelField::kVersion, form_.version)
@@ -159,6 +172,16 @@ class FileWriter {
 
   // The options table and, in `kind`, the member of the union that it is.
   AnyOffset WriteOptions(int32_t index, uint8_t& kind) {
+    const Operator& op = model_.operators[index];
+    if (op.name == "CALL_ONCE") {
+      kind = tflite::kOptionsCallOnce;
+      return TableWriter(builder_).Scalar<int32_t>(tflite::CallOnceField::kSubgraph, 1).End();
+    }
+    if (op.name == "VAR_HANDLE") {
+      kind = tflite::kOptionsVarHandle;
+      const auto name = builder_.CreateString(form_.variables.at(op.outputs[0]));
+      return TableWriter(builder_).Reference(tflite::VarHandleField::kSharedName, name).End();
+    }
     return std::visit([&](const auto& options) { return WriteTable(index, options, kind); },
                       model_.operators[index].options);
   }
@@ -349,6 +372,24 @@ class FileWriter {
     }
   }
 
+  AnyOffset WriteTable(int32_t, const SvdfOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsSvdf;
+    return TableWriter(builder_).Scalar<int32_t>(tflite::SvdfField::kRank, options.rank).End();
+  }
+
+  AnyOffset WriteTable(int32_t index, const LstmOptions& options, uint8_t& kind) {
+    using F = tflite::SequenceLstmField;
+    constexpr int8_t kTanh = 4;
+    const auto it = form_.activation.find(index);
+    kind = tflite::kOptionsSequenceLstm;
+    return TableWriter(builder_)
+        .Scalar<int8_t>(F::kActivation,
+                        it != form_.activation.end() ? static_cast<int8_t>(it->second) : kTanh)
+        .Scalar<float>(F::kCellClip, options.cell_clip)
+        .Scalar<uint8_t>(F::kTimeMajor, options.time_major)
+        .End();
+  }
+
   // The reader looks at no others.
   template <typename Options>
   AnyOffset WriteTable(int32_t, const Options&, uint8_t&) {
@@ -413,6 +454,8 @@ class FileWriter {
         .Scalar<uint32_t>(tflite::TensorField::kBuffer, buffer)
         .Reference(tflite::TensorField::kName, name)
         .Reference(tflite::TensorField::kQuantization, quantization)
+        .Scalar<uint8_t>(tflite::TensorField::kIsVariable,
+                         form_.variable_tensors.contains(index) ? 1 : 0)
         .End();
   }
 
@@ -468,6 +511,22 @@ int32_t TfliteWriter::Weights4(std::vector<int32_t> shape, const std::vector<int
   const int32_t tensor = Weights(std::move(shape), values, std::move(scales), quantized_dimension);
   model_.tensors[tensor].type = TensorType::kInt4;
   return tensor;
+}
+
+int32_t TfliteWriter::Wide(std::vector<int32_t> shape, float scale) {
+  const int32_t tensor = Activation(std::move(shape), scale, 0);
+  model_.tensors[tensor].type = TensorType::kInt16;
+  return tensor;
+}
+
+int32_t TfliteWriter::LongIntegers(const std::vector<int64_t>& values) {
+  Tensor tensor;
+  tensor.type = TensorType::kInt64;
+  tensor.shape = {static_cast<int32_t>(values.size())};
+  tensor.is_constant = true;
+  tensor.data.resize(values.size() * sizeof(int64_t));
+  if (!values.empty()) std::memcpy(tensor.data.data(), values.data(), tensor.data.size());
+  return AddTensor(std::move(tensor));
 }
 
 int32_t TfliteWriter::Floats(std::vector<int32_t> shape) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,10 @@ struct TfliteForm {
   std::map<int32_t, uint64_t> external_data;  ///< tensor -> its buffer has this offset and no data
   std::map<int32_t, SliceMasks> slice_masks;  ///< operator index -> masks
   std::map<int32_t, bool> no_options;         ///< operators that get no options table
-  std::string custom_code = "Mystery";        ///< name of an operator whose builtin code is CUSTOM
+  std::map<int32_t, std::string> variables;   ///< resource tensor -> its variable's name
+  std::set<int32_t> variable_tensors;         ///< those that the file calls variables
+  int once_operators = 0;               ///< so many last operators are those of a second subgraph
+  std::string custom_code = "Mystery";  ///< name of an operator whose builtin code is CUSTOM
 };
 
 /// The file of `model`. The model need not be a legal one: it is written as it stands.
@@ -51,6 +55,10 @@ class TfliteWriter {
   /// The same, stored with 4 bits a value (-8 .. 7).
   int32_t Weights4(std::vector<int32_t> shape, const std::vector<int8_t>& values,
                    std::vector<float> scales, int32_t quantized_dimension = 0);
+  /// An int16 tensor that an operator will write, with zero point 0.
+  int32_t Wide(std::vector<int32_t> shape, float scale);
+  /// An int64 constant: biases of int16 data.
+  int32_t LongIntegers(const std::vector<int64_t>& values);
   /// A float32 tensor that is an input of the network, or that an operator will write.
   int32_t Floats(std::vector<int32_t> shape);
   /// An int32 constant: biases, axes, paddings, shapes.

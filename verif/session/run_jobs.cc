@@ -18,6 +18,7 @@ namespace {
 struct Reference {
   PlacedNetwork placed;
   std::vector<std::vector<uint8_t>> outputs;  ///< of its first job, where there is no model
+  std::vector<std::vector<uint8_t>> states;   ///< of the golden model after its last job
 };
 
 std::vector<std::vector<uint8_t>> MakeInputs(const Network& network, uint64_t seed) {
@@ -32,8 +33,9 @@ std::vector<std::vector<uint8_t>> MakeInputs(const Network& network, uint64_t se
 Result<std::string> CompareWithModel(const Model& model,
                                      const std::vector<std::vector<uint8_t>>& inputs,
                                      const std::vector<std::vector<uint8_t>>& outputs,
-                                     const Network& network, JobRow* row) {
-  const Result<TensorBytes> golden = RunGolden(model, inputs);
+                                     const Network& network,
+                                     std::vector<std::vector<uint8_t>>* states, JobRow* row) {
+  const Result<TensorBytes> golden = GoldenModel(model).Run(inputs, states);
   if (!golden) return golden.errors();
   TensorBytes actual(model.tensors.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
@@ -139,7 +141,7 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
   for (const JobProgram& program : programs) {
     Result<PlacedNetwork> placed = host.Place(program.network);
     if (!placed) return placed.errors();
-    references.push_back({std::move(*placed), {}});
+    references.push_back({std::move(*placed), {}, {}});
     report.programs.push_back(
         {program.name, program.network.cache_token(), program.model.has_value()});
     macs += program.network.macs();
@@ -159,14 +161,19 @@ Result<JobsReport> RunJobs(const NpuConfig& config, const std::vector<JobProgram
     Reference& reference = references[order[j]];
     what = fmt::format("job {} of {}, {}", j + 1, order.size(), program.name);
     const auto inputs = MakeInputs(program.network, options.seed + (program.model ? j : size_t{0}));
+    // Jobs without a model are compared with their first one.
+    if (options.reset_state || !program.model) {
+      host.ResetState(reference.placed);
+      reference.states.clear();
+    }
     Result<NetworkReport> job = host.Run(reference.placed, inputs, job_options);
     if (!job) return OfJob(job.errors(), j, program.name);
     JobRow row{order[j], job->warm(), CostOf(config, program.network, *job), 0, 0};
     std::vector<std::vector<uint8_t>> outputs = host.ReadOutputs(reference.placed);
     std::string difference;
     if (program.model) {
-      Result<std::string> compared =
-          CompareWithModel(*program.model, inputs, outputs, program.network, &row);
+      Result<std::string> compared = CompareWithModel(*program.model, inputs, outputs,
+                                                      program.network, &reference.states, &row);
       if (!compared) return OfJob(compared.errors(), j, program.name);
       difference = std::move(*compared);
     } else if (reference.outputs.empty()) {

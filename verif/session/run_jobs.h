@@ -50,6 +50,7 @@ struct JobsReport {
 
 struct RunJobsOptions {
   uint64_t seed = 1;            ///< of the inputs
+  bool reset_state = false;     ///< before every job; else a program's states go on
   uint64_t timeout_cycles = 0;  ///< for one job; 0: a generous guess from the program's size
   std::function<void(const std::string&)> progress;  ///< told what is under way; may be null
 };

@@ -43,6 +43,57 @@ TensorBytes CollectTensors(const Model& model, const NetworkReport& run) {
   return tensors;
 }
 
+/// The golden model from run to run, with the states that it keeps.
+class GoldenRuns {
+ public:
+  GoldenRuns(const Model& model, const std::vector<std::vector<uint8_t>>& inputs, size_t fillings,
+             bool reset)
+      : model_(model), golden_(model), reset_(reset) {
+    for (size_t f = 0; f < fillings; ++f) {
+      std::vector<std::vector<uint8_t>> filling;
+      for (const std::vector<uint8_t>& input : inputs) {
+        const auto bytes = static_cast<std::ptrdiff_t>(input.size() / fillings);
+        const auto begin = input.begin() + static_cast<std::ptrdiff_t>(f) * bytes;
+        filling.emplace_back(begin, begin + bytes);
+      }
+      fillings_.push_back(std::move(filling));
+    }
+    known_.resize(fillings);
+  }
+
+  size_t fillings() const { return fillings_.size(); }
+  const std::vector<std::vector<uint8_t>>& filling(size_t f) const { return fillings_[f]; }
+  void Reset() { states_.clear(); }
+
+  /// All tensors of the next run, on filling `f`. Without states they do not change.
+  Result<TensorBytes> Run(size_t f) {
+    if (reset_) Reset();
+    const bool constant = model_.states.empty() || reset_;
+    if (constant && !known_[f].empty()) return known_[f];
+    Result<TensorBytes> tensors = golden_.Run(fillings_[f], &states_);
+    if (tensors && constant) known_[f] = *tensors;
+    return tensors;
+  }
+
+ private:
+  const Model& model_;
+  GoldenModel golden_;
+  bool reset_;
+  std::vector<std::vector<std::vector<uint8_t>>> fillings_;
+  std::vector<TensorBytes> known_;
+  std::vector<std::vector<uint8_t>> states_;
+};
+
+/// How many fillings of the model's inputs there are; 0: sizes do not fit.
+size_t CountFillings(const Model& model, const std::vector<std::vector<uint8_t>>& inputs) {
+  if (inputs.size() != model.inputs.size() || inputs.empty()) return 0;
+  const size_t count = inputs[0].size() / model.tensors[model.inputs[0]].bytes();
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i].size() != count * model.tensors[model.inputs[i]].bytes()) return 0;
+  }
+  return count;
+}
+
 uint64_t Macs(const Program& program) {
   uint64_t macs = 0;
   for (const ProgramLayer& layer : program.layers) macs += layer.macs;
@@ -86,9 +137,15 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   const auto progress = [&options](const std::string& text) {
     if (options.progress) options.progress(text);
   };
-  progress("golden model");
-  Result<TensorBytes> golden = RunGolden(model, inputs);
-  if (!golden) return golden.errors();
+  const size_t fillings = CountFillings(model, inputs);
+  if (fillings == 0) {
+    return Diagnostic{
+        DiagnosticCode::kModelInput,
+        {model.name, 0, 0},
+        "inputs are not of the sizes of the model's, or not for the same number of runs",
+        ""};
+  }
+  GoldenRuns golden(model, inputs, fillings, options.reset_state);
   Result<std::unique_ptr<NpuHost>> opened = NpuHost::Open(machine, config);
   if (!opened) return opened.errors();
   NpuHost& host = **opened;
@@ -106,15 +163,27 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
     progress(fmt::format("{}: {:.1f} M cycles", what, static_cast<double>(cycles) / 1e6));
   };
 
+  /// A run on one filling, compared with the golden model.
+  const auto run_one = [&](const PlacedNetwork& placed, size_t f) -> Result<NetworkReport> {
+    if (options.reset_state) host.ResetState(placed);
+    Result<NetworkReport> job = host.Run(placed, golden.filling(f), job_options, /*collect=*/true);
+    if (!job) return job.errors();
+    const Result<TensorBytes> expected = golden.Run(f);
+    if (!expected) return expected.errors();
+    const Status compared =
+        AddComparison(model, *expected, CollectTensors(model, *job), options.dump_folder, &report);
+    if (!compared) return compared.errors();
+    return job;
+  };
   if (options.check_tensors) {
     what = "checking run";
     Result<PlacedNetwork> placed = host.Place(compiled.checking);
     if (!placed) return placed.errors();
-    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
-    if (!job) return job.errors();
-    const Status compared =
-        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
-    if (!compared) return compared.errors();
+    for (size_t f = 0; f < fillings; ++f) {
+      const Result<NetworkReport> job = run_one(*placed, f);
+      if (!job) return job.errors();
+    }
+    golden.Reset();
   }
 
   Result<PlacedNetwork> placed = host.Place(compiled.plain);
@@ -122,10 +191,11 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   npu_forget_parameters(&host.device());
   double seconds = 0;
   uint64_t cycles = 0;
-  const uint32_t repeat = std::max(options.repeat, 1u);
-  for (uint32_t i = 0; i < repeat; ++i) {
-    what = fmt::format("measured run {} of {}", i + 1, repeat);
-    const bool traced = options.timeline != nullptr && i + 1 == repeat;
+  const size_t runs = std::max(options.repeat, 1u) * fillings;
+  std::vector<std::vector<uint8_t>> results(model.outputs.size());
+  for (size_t i = 0; i < runs; ++i) {
+    what = fmt::format("measured run {} of {}", i + 1, runs);
+    const bool traced = options.timeline != nullptr && i + 1 == runs;
     if (traced) {
       job_options.around_job = [&](uint32_t program, bool begins) {
         if (program != compiled.largest_program()) return;
@@ -133,29 +203,26 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
         if (!begins) *options.timeline = machine.TakeTimeline();
       };
     }
-    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
+    const Result<NetworkReport> job = run_one(*placed, i % fillings);
     if (!job) return job.errors();
     job_options.around_job = nullptr;
     AddRun(config, compiled.plain, *job, &report);
     seconds += job->seconds();
     cycles += job->simulated_cycles();
-    const Status compared =
-        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
-    if (!compared) return compared.errors();
+    if (i + fillings < runs) continue;
+    const std::vector<std::vector<uint8_t>> last = host.ReadOutputs(*placed);
+    for (size_t o = 0; o < results.size(); ++o) {
+      results[o].insert(results[o].end(), last[o].begin(), last[o].end());
+    }
   }
   if (compiled.plain.cache_token() != 0 && !report.cached) {
     what = "run with cached parameters";
-    Result<NetworkReport> job = host.Run(*placed, inputs, job_options, /*collect=*/true);
+    const Result<NetworkReport> job = run_one(*placed, fillings - 1);
     if (!job) return job.errors();
     report.cached = CostOf(config, compiled.plain, *job);
-    const Status compared =
-        AddComparison(model, *golden, CollectTensors(model, *job), options.dump_folder, &report);
-    if (!compared) return compared.errors();
   }
   report.sim_hz = seconds > 0 ? static_cast<double>(cycles) / seconds : 0;
-  if (outputs != nullptr) {
-    *outputs = host.ReadOutputs(*placed);
-  }
+  if (outputs != nullptr) *outputs = std::move(results);
   return report;
 }
 

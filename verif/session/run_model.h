@@ -35,7 +35,8 @@ Result<CompiledModel> CompileForRun(const Model& model, const NpuConfig& config,
 uint64_t RunMemoryBytes(const CompiledModel& compiled);
 
 struct RunModelOptions {
-  uint32_t repeat = 1;                  ///< measured runs, at least 1
+  uint32_t repeat = 1;                  ///< measured runs of each filling, at least 1
+  bool reset_state = false;             ///< before every run, not only before the first one
   bool check_tensors = true;            ///< do the checking run
   uint64_t timeout_cycles = 0;          ///< for one job; 0: a generous guess from the model's size
   std::string dump_folder;              ///< for the tensors of a mismatch; empty: no files
@@ -45,9 +46,11 @@ struct RunModelOptions {
   std::function<void(const std::string&)> progress;  ///< told what is under way; may be null
 };
 
-/// Runs the model on `inputs`, one for each of Model::inputs and of its size. A difference to the
-/// golden model is no error but stands in the report. `outputs` (may be null) gets the output
-/// tensors of the last run. Errors: those of NpuHost and of the golden model, kFileWrite for dumps.
+/// Runs the model on `inputs`, one for each of Model::inputs and of its size, or of several times
+/// its size: fillings for so many runs, one after the other, between which states are kept. A
+/// difference to the golden model is no error but stands in the report. `outputs` (may be null)
+/// gets the output tensors of the last repetition, filling by filling. Errors: those of NpuHost and
+/// of the golden model, kFileWrite for dumps.
 Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
                            const CompiledModel& compiled, Machine& machine,
                            const std::vector<std::vector<uint8_t>>& inputs,

@@ -166,16 +166,18 @@ void AddSegment(const NpuConfig& config, const Program& program, const JobReport
 std::string FormatSteps(const RunReport& report) {
   if (report.steps.size() == 1 && !report.steps[0].on_host) return "";
   std::string text;
+  uint64_t macs = 0;
+  for (const StepReport& step : report.steps) macs += step.macs;
   for (size_t i = 0; i < report.steps.size(); ++i) {
     const StepReport& step = report.steps[i];
+    const double share = macs == 0 ? 0 : static_cast<double>(step.macs) / static_cast<double>(macs);
     text += fmt::format("step {}: ", i + 1);
     if (step.on_host) {
-      text +=
-          fmt::format("host, operator {} {}, {} elements\n", step.index, step.op, step.elements);
+      text += fmt::format("host, operator {} {}, {} elements", step.index, step.op, step.elements);
+      if (step.macs != 0) text += fmt::format(", {:.1f}% of all MACs", 100 * share);
+      text += '\n';
       continue;
     }
-    const double share =
-        report.macs == 0 ? 0 : static_cast<double>(step.macs) / static_cast<double>(report.macs);
     text += fmt::format("NPU, {} layers from operator {} on, {} cycles, {:.1f}% of all MACs\n",
                         step.layers, step.index, step.cycles, 100 * share);
   }
@@ -192,8 +194,8 @@ nlohmann::ordered_json StepsJson(const RunReport& report) {
     } else {
       row["layers"] = step.layers;
       row["cycles"] = step.cycles;
-      row["macs"] = step.macs;
     }
+    row["macs"] = step.macs;
     steps.push_back(std::move(row));
   }
   return steps;
@@ -218,6 +220,7 @@ void AddRun(const NpuConfig& config, const Network& network, const NetworkReport
     row.on_host = true;
     row.index = step.operator_index;
     row.op = step.name;
+    row.macs = HostMacs(step);
     for (const uint32_t output : step.outputs) {
       uint64_t elements = 1;
       for (const int32_t size : network.tensors[output].shape) {

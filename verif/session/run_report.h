@@ -29,12 +29,12 @@ struct LayerReport {
 /// host.
 struct StepReport {
   bool on_host = false;
-  uint32_t index = 0;     ///< position in the model file of the operator, or of the segment's first
-  std::string op;         ///< such as QUANTIZE; empty for a segment
+  uint32_t index = 0;  ///< position in the model file of the operator, or of the segment's first
+  std::string op;      ///< such as QUANTIZE; empty for a segment
+  uint64_t macs = 0;
   uint64_t elements = 0;  ///< of the host's results
   uint64_t layers = 0;    ///< of the NPU, as all that follows
   uint64_t cycles = 0;
-  uint64_t macs = 0;
 };
 
 /// What one inference took. docs/figures.md defines these figures and the words for them.

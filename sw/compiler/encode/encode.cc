@@ -386,6 +386,8 @@ Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErro
     step.reads.push_back(global(Space::kPeMemory, PeBit(transfer.source_pe)));
   } else if (transfer.window == Window::kScratch) {
     (load ? step.reads : step.writes).push_back(global(Space::kScratch, 1));
+  } else if (transfer.window == Window::kOutput) {
+    (load ? step.reads : step.writes).push_back(global(Space::kOutput, 1));
   }
   return step;
 }

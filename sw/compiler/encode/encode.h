@@ -62,8 +62,8 @@ inline constexpr size_t kTransferDimensions = 4;
 inline constexpr int64_t kLargestTransferCount = 0xffff;  ///< of a dimension
 inline constexpr int64_t kLargestTransferRun = 0xffffff;  ///< bytes
 
-/// Encodes a LOAD or STORE in the shortest form; accesses of PE memory and the scratch window are
-/// derived from it.
+/// Encodes a LOAD or STORE in the shortest form; accesses of PE memory, scratch and output
+/// window are derived from it.
 Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErrors* errors);
 
 }  // namespace npugen::compiler

@@ -15,15 +15,15 @@ using PeMask = uint32_t;
 inline constexpr PeMask PeBit(int64_t pe) { return PeMask{1} << pe; }
 
 /// What an access range counts in: bytes of PE memory, rows of core memory, bytes of the scratch
-/// window.
-enum class Space : uint8_t { kPeMemory, kCoreRows, kScratch };
+/// window, of the output window (states are read from there).
+enum class Space : uint8_t { kPeMemory, kCoreRows, kScratch, kOutput };
 
 /// Addresses [begin, end), in each of the PEs where it is their memory. Strided accesses are given
 /// by their hull.
 struct Access {
   Space space;
   int64_t begin, end;
-  PeMask pes = 1;  ///< kScratch: always 1
+  PeMask pes = 1;  ///< kScratch, kOutput: always 1
 };
 
 /// One command. Executing steps one after the other gives the right result; the schedule keeps that

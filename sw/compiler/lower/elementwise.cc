@@ -148,6 +148,12 @@ LowerResult SetOperands(LoweringContext& context, const Operator& node, Opcode o
 /// Factors from the scales of both operands and the output.
 using AlignedFactors = std::optional<AddMultipliers> (*)(float, float, float);
 
+/// Those of int8.
+template <std::optional<AddMultipliers> (*compute)(float, float, float, int32_t), int32_t shift>
+std::optional<AddMultipliers> Narrow(float first, float second, float result) {
+  return compute(first, second, result, shift);
+}
+
 /// ADD, SUB, SQUARED_DIFFERENCE: operands are brought to one scale.
 LowerResult LowerAligned(LoweringContext& context, int32_t op, Opcode opcode,
                          AlignedFactors factors, bool subtract) {
@@ -179,15 +185,18 @@ LowerResult LowerExtreme(LoweringContext& context, int32_t op, bool minimum) {
 }  // namespace
 
 LowerResult LowerAdd(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kAdd, ComputeAddMultipliers, false);
+  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeAddMultipliers, kAddLeftShift>,
+                      false);
 }
 
 LowerResult LowerSub(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kAdd, ComputeSubMultipliers, true);
+  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeSubMultipliers, kAddLeftShift>,
+                      true);
 }
 
 LowerResult LowerSquaredDifference(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kSquaredDifference, ComputeSquaredDifferenceMultipliers,
+  return LowerAligned(context, op, Opcode::kSquaredDifference,
+                      Narrow<ComputeSquaredDifferenceMultipliers, kSquaredDifferenceLeftShift>,
                       false);
 }
 

@@ -501,14 +501,27 @@ void Planner::AssignWindows(bool keep_tensors) {
     }
     for (int32_t output : lowered_.storages[s].outputs) by_output[output] = static_cast<int32_t>(s);
   }
+  std::vector<bool> is_state(lowered_.storages.size(), false);
+  for (const Model::State& state : model_.states) {
+    is_state[static_cast<size_t>(lowered_.tensor_storage[state.read])] = true;
+  }
   for (int32_t s : by_input) {
-    if (s >= 0)
-      plan_.placements[s].input_offset = place(&plan_.input_bytes, lowered_.storages[s].bytes);
+    if (s < 0 || is_state[static_cast<size_t>(s)]) continue;
+    plan_.placements[s].input_offset = place(&plan_.input_bytes, lowered_.storages[s].bytes);
   }
   for (int32_t s : by_output) {
     if (s < 0) continue;
     plan_.placements[s].output_offsets.push_back(
         place(&plan_.output_bytes, lowered_.storages[s].bytes));
+  }
+  for (const Model::State& state : model_.states) {
+    const auto output = std::find(model_.outputs.begin(), model_.outputs.end(), state.written);
+    const int32_t number = static_cast<int32_t>(output - model_.outputs.begin());
+    const int32_t written = by_output[number];
+    const auto& outputs = lowered_.storages[written].outputs;
+    const auto which = std::find(outputs.begin(), outputs.end(), number) - outputs.begin();
+    plan_.placements[lowered_.tensor_storage[state.read]].state_offset =
+        plan_.placements[written].output_offsets[static_cast<size_t>(which)];
   }
   FirstFit scratch(int64_t{1} << 40, kWindowAlignment);
   // Layers of a group take turns, tile by tile: what one reads and another writes must not share
@@ -565,6 +578,12 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
 }
 
 }  // namespace
+
+void SeparateState(const LoweredModel& lowered, int32_t storage, ActivationPlan* plan) {
+  Placement& placement = plan->placements[storage];
+  placement.state_offset = Align(plan->output_bytes, kWindowAlignment);
+  plan->output_bytes = placement.state_offset + lowered.storages[storage].bytes;
+}
 
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const std::vector<Partition>& partitions,

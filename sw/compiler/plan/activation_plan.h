@@ -30,6 +30,7 @@ struct Placement {
   int64_t input_offset = -1;            ///< window 2, or -1
   std::vector<int64_t> output_offsets;  ///< window 3
   int64_t constant_offset = -1;         ///< window 0, or -1
+  int64_t state_offset = -1;            ///< window 3: of an input that is a state, or -1
   bool kept = false;                    ///< stored to scratch_offset for checking
 
   /// PE memory address that byte `byte` has in PE `pe`.
@@ -73,10 +74,15 @@ struct ActivationPlan {
   int64_t output_bytes = 0;
 };
 
-/// Plans PE memory and the scratch, input and output windows. `keep_tensors` gives every operator's
+/// Plans PE memory and the scratch, input and output windows. A state is read from the output
+/// window, where its next value is written; SeparateState() is for those that this does not
+/// suit. `keep_tensors` gives every operator's
 /// output a place of its own in the scratch window.
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const std::vector<Partition>& partitions,
                                        const NpuConfig& config, bool keep_tensors);
+
+/// Gives the value with which a state enters a run a place of its own in the output window.
+void SeparateState(const LoweredModel& lowered, int32_t storage, ActivationPlan* plan);
 
 }  // namespace npugen::compiler

@@ -86,6 +86,7 @@ class Tiler {
 std::pair<Window, int64_t> Tiler::SourceOf(int32_t storage) const {
   const Placement& place = PlaceOf(storage);
   if (place.input_offset >= 0) return {Window::kInput, place.input_offset};
+  if (place.state_offset >= 0) return {Window::kOutput, place.state_offset};
   if (place.constant_offset >= 0) return {Window::kProgram, place.constant_offset};
   return {Window::kScratch, place.scratch_offset};
 }
@@ -117,7 +118,7 @@ void Tiler::EmitBox(const Transfer& pattern, const Box& box) {
 bool Tiler::MustLoad(int32_t storage) const {
   const Placement& place = PlaceOf(storage);
   return place.resident && !loaded_[storage] &&
-         (place.input_offset >= 0 || place.constant_offset >= 0);
+         (place.input_offset >= 0 || place.state_offset >= 0 || place.constant_offset >= 0);
 }
 
 /// Each PE gets what it needs.

@@ -169,6 +169,8 @@ int main(void) {
   memory.arena = allocate(network.header->arena_bytes);
   memory.arena_view = (void*)(uintptr_t)memory.arena.address;
   const npu_network_tensor* tensors = npu_network_tensors(&network);
+  result = npu_network_reset_state(&network, memory.arena_view);
+  if (result != NPU_OK) return fail("network", npu_result_text(result));
 
   enable_external_interrupt();
   const uint8_t* input = flash + header->inputs_offset;

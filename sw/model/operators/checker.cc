@@ -77,10 +77,17 @@ bool Checker::ManyOutputs(size_t inputs) {
 
 void Checker::Operand(int32_t tensor, const char* role) {
   const Tensor& t = model.tensors[tensor];
-  if (t.type != TensorType::kInt8) {
+  if (t.type != (wide ? TensorType::kInt16 : TensorType::kInt8)) {
     Refuse(DiagnosticCode::kOperatorType,
-           fmt::format("{} {} is not INT8", role, DescribeTensor(model, tensor)),
-           "quantize the whole network to int8; its inputs and outputs may be float32");
+           fmt::format("{} {} is not {}", role, DescribeTensor(model, tensor),
+                       wide ? "INT16" : "INT8"),
+           "quantize the whole network to int8, or to int16 activations with int8 weights; its "
+           "inputs and outputs may be float32");
+  } else if (wide && t.zero_point() != 0) {
+    Refuse(
+        DiagnosticCode::kOperatorQuantization,
+        fmt::format("{} {} has zero point {}", role, DescribeTensor(model, tensor), t.zero_point()),
+        "int16 is quantized symmetrically");
   } else if (t.scales.size() != 1) {
     Refuse(DiagnosticCode::kOperatorQuantization,
            fmt::format("{} {} has {} scales, not one", role, DescribeTensor(model, tensor),
@@ -160,12 +167,13 @@ void Checker::Positive(const char* what, int32_t value) {
 }
 
 void Checker::Factors(const std::vector<double>& factors) {
+  const int32_t bits = wide ? kMaxWideShift : kMaxLeftShift - 1;
   for (size_t c = 0; c < factors.size(); ++c) {
-    if (std::isfinite(factors[c]) && factors[c] < std::ldexp(1.0, kMaxLeftShift - 1)) continue;
+    if (std::isfinite(factors[c]) && factors[c] < std::ldexp(1.0, bits)) continue;
     Refuse(
         DiagnosticCode::kOperatorQuantization,
         fmt::format("channel {}: input scale * filter scale / output scale is {}", c, factors[c]),
-        "the factor must be below 2^29");
+        fmt::format("the factor must be below 2^{}", bits));
     return;
   }
 }

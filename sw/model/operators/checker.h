@@ -24,6 +24,9 @@ struct FileForm {
   int32_t count = -1;        ///< tensors of a SPLIT, PACK or UNPACK; -1: not given
 };
 
+/// Dimensions that operators of the host can have (NPU_HOST_RANK).
+inline constexpr size_t kMostHostDimensions = 6;
+
 /// Borders before and after, for each dimension.
 using Borders = std::vector<std::pair<int32_t, int32_t>>;
 
@@ -45,6 +48,7 @@ class Checker {
   const Model& model;
   Operator& op;
   const FileForm& form;
+  bool wide = false;  ///< activations are int16 with zero point 0, not int8
 
   /// Adds an error of this operator; from the 16th on they are dropped.
   void Refuse(DiagnosticCode code, std::string reason, std::string hint = "");
@@ -63,11 +67,11 @@ class Checker {
   bool ManyOperands(size_t least);
   /// `inputs` inputs and any number of outputs, all present.
   bool ManyOutputs(size_t inputs);
-  /// An int8 tensor with one scale; it may be constant.
+  /// An int8 tensor (`wide`: int16) with one scale; it may be constant.
   void Operand(int32_t tensor, const char* role);
   /// Not a constant; `role` is what the tensor is for the operator.
   void NotConstant(int32_t tensor, const char* role);
-  /// An int8 tensor with one scale that is no constant.
+  /// An operand that is no constant.
   void Activation(int32_t tensor, const char* role);
   /// All inputs are operands, and not all of them constants.
   void OperandsOfOne();

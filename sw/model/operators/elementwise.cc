@@ -31,6 +31,10 @@ bool CheckTwoOperands(Checker& check) {
     return false;
   }
   check.OutputShape(*shape);
+  if (check.wide && shape->size() > kMostHostDimensions) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("{} dimensions, more than {}", shape->size(), kMostHostDimensions));
+  }
   if (const auto* options = std::get_if<AddOptions>(&check.op.options)) {
     check.FusedActivation(options->activation);
   }
@@ -39,29 +43,32 @@ bool CheckTwoOperands(Checker& check) {
 
 void CheckAdd(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      ComputeAddMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
-          .has_value());
+  check.Multipliers(ComputeAddMultipliers(check.Input(0).scale(), check.Input(1).scale(),
+                                          check.Output().scale(),
+                                          check.wide ? kWideAddLeftShift : kAddLeftShift)
+                        .has_value());
 }
 
 void CheckSub(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
-          .has_value());
+  check.Multipliers(ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(),
+                                          check.Output().scale(),
+                                          check.wide ? kWideAddLeftShift : kAddLeftShift)
+                        .has_value());
 }
 
 void CheckMul(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      MulMultiplier(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
-          .has_value());
+  check.Multipliers(MulMultiplier(check.Input(0).scale(), check.Input(1).scale(),
+                                  check.Output().scale(), check.wide)
+                        .has_value());
 }
 
 void CheckSquaredDifference(Checker& check) {
   if (!CheckTwoOperands(check)) return;
   check.Multipliers(ComputeSquaredDifferenceMultipliers(
-                        check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
+                        check.Input(0).scale(), check.Input(1).scale(), check.Output().scale(),
+                        check.wide ? 0 : kSquaredDifferenceLeftShift)
                         .has_value());
 }
 
@@ -102,7 +109,10 @@ void CheckAddN(Checker& check) {
 void CheckPrelu(Checker& check) {
   if (!check.Operands(2, 2)) return;
   check.Activation(check.op.inputs[0], "input");
+  const bool wide = check.wide;
+  check.wide = false;  // alpha always has 8 bits
   check.Operand(check.op.inputs[1], "alpha");
+  check.wide = wide;
   check.Activation(check.op.outputs[0], "output");
   if (check.refused()) return;
   if (!check.Input(1).is_constant) {
@@ -115,20 +125,27 @@ void CheckPrelu(Checker& check) {
                              check.InputText(0)));
   }
   check.OutputShape(check.Input(0).shape);
+  if (wide &&
+      (check.Input(1).zero_point() != 0 || check.Input(0).shape.size() > kMostHostDimensions)) {
+    check.Refuse(DiagnosticCode::kOperatorQuantization,
+                 fmt::format("alpha {} has zero point {}, or there are more than {} dimensions",
+                             check.InputText(1), check.Input(1).zero_point(), kMostHostDimensions));
+  }
   check.Multipliers(ComputePreluMultipliers(check.Input(0).scale(), check.Input(1).scale(),
-                                            check.Output().scale())
+                                            check.Output().scale(), wide)
                         .has_value());
 }
 
 }  // namespace
 
-const OperatorRules kAddRules = {ReadFused<tflite::kOptionsAdd>, CheckAdd};
-const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub};
-const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul};
-const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme};
-const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme};
-const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference};
+const OperatorRules kAddRules = {ReadFused<tflite::kOptionsAdd>, CheckAdd, ComputesWide, true};
+const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub, ComputesWide, true};
+const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul, ComputesWide, true};
+const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
+const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
+const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference,
+                                               ComputesWide, true};
 const OperatorRules kAddNRules = {DefaultOptions<NoOptions>, CheckAddN};
-const OperatorRules kPreluRules = {DefaultOptions<NoOptions>, CheckPrelu};
+const OperatorRules kPreluRules = {DefaultOptions<NoOptions>, CheckPrelu, ComputesWide, true};
 
 }  // namespace npugen

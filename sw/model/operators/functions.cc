@@ -13,6 +13,9 @@ namespace {
 
 // More exponentials than this could overflow the Q12.19 sum of TFLite's softmax.
 constexpr int32_t kMaxSoftmaxDepth = 4095;
+constexpr int32_t kMaxWideSoftmaxDepth = 32768;
+/// TFLM accepts scales of int16 results that are nearly those that it computes with.
+constexpr float kWideTolerance = 1e-3f;
 constexpr float kSoftmaxOutputScale = 1.0f / 256.0f;
 constexpr int32_t kSoftmaxOutputZeroPoint = -128;
 
@@ -26,8 +29,50 @@ void ReadLeakyRelu(OptionReader& reader) {
   reader.op.options = LeakyReluOptions{.alpha = reader.Real(tflite::LeakyReluField::kAlpha)};
 }
 
+/// `tolerance`: relative, of the scale.
+void FixedOutput(Checker& check, float scale, int32_t zero_point, const char* scale_text,
+                 float tolerance = 0.0f) {
+  if (std::abs(check.Output().scale() - scale) <= tolerance * scale &&
+      check.Output().zero_point() == zero_point) {
+    return;
+  }
+  check.Refuse(DiagnosticCode::kOperatorQuantization,
+               fmt::format("output {} has scale {}, zero point {}", check.OutputText(),
+                           check.Output().scale(), check.Output().zero_point()),
+               fmt::format("scale {} and zero point {} are required", scale_text, zero_point));
+}
+
+/// To int16, from int16 or int8.
+void CheckWideSoftmax(Checker& check) {
+  const float beta = std::get<SoftmaxOptions>(check.op.options).beta;
+  const bool from_int8 = check.Input(0).type == TensorType::kInt8;
+  check.NotConstant(check.op.outputs[0], "output");
+  check.wide = !from_int8;
+  check.Activation(check.op.inputs[0], "input");
+  if (check.refused()) return;
+  check.OutputShape(check.Input(0).shape);
+  if (check.Input(0).shape.empty() ||
+      check.Input(0).shape.back() > (from_int8 ? kMaxSoftmaxDepth : kMaxWideSoftmaxDepth)) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("input {} has no dimension, or too many classes", check.InputText(0)));
+  }
+  if (from_int8) {
+    FixedOutput(check, 1.0f / 65536.0f, -32768, "1/65536", kWideTolerance);
+  } else {
+    FixedOutput(check, 1.0f / 32768.0f, 0, "1/32768", kWideTolerance);
+  }
+  const float scale = check.Input(0).scale();
+  if (!std::isfinite(beta) || !(from_int8 ? ComputeSoftmaxParameters(beta, scale).has_value()
+                                          : WideSoftmaxFactor(beta, scale).has_value())) {
+    check.Refuse(DiagnosticCode::kOperatorOptions,
+                 fmt::format("beta {} with input scale {} is beyond its range, or not a number",
+                             beta, scale));
+  }
+}
+
 void CheckSoftmax(Checker& check) {
   if (!check.Operands(1, 1)) return;
+  if (check.wide) return CheckWideSoftmax(check);
   const auto& options = std::get<SoftmaxOptions>(check.op.options);
   check.Activation(check.op.inputs[0], "input");
   check.Activation(check.op.outputs[0], "output");
@@ -66,22 +111,23 @@ bool CheckFunction(Checker& check) {
   return true;
 }
 
-void FixedOutput(Checker& check, float scale, int32_t zero_point, const char* scale_text) {
-  if (check.Output().scale() == scale && check.Output().zero_point() == zero_point) return;
-  check.Refuse(DiagnosticCode::kOperatorQuantization,
-               fmt::format("output {} has scale {}, zero point {}", check.OutputText(),
-                           check.Output().scale(), check.Output().zero_point()),
-               fmt::format("scale {} and zero point {} are required", scale_text, zero_point));
+/// LOGISTIC and TANH of int16.
+void CheckWideSigmoid(Checker& check) {
+  FixedOutput(check, 1.0f / 32768.0f, 0, "1/32768", kWideTolerance / 2);
+  check.Multipliers(ComputeWideSigmoidFactor(check.Input(0).scale(), /*tanh=*/false).has_value() &&
+                    ComputeWideSigmoidFactor(check.Input(0).scale(), /*tanh=*/true).has_value());
 }
 
 void CheckLogistic(Checker& check) {
   if (!CheckFunction(check)) return;
+  if (check.wide) return CheckWideSigmoid(check);
   FixedOutput(check, 1.0f / 256.0f, -128, "1/256");
   check.Multipliers(ComputeSigmoidParameters(check.Input(0).scale()).has_value());
 }
 
 void CheckTanh(Checker& check) {
   if (!CheckFunction(check)) return;
+  if (check.wide) return CheckWideSigmoid(check);
   FixedOutput(check, 1.0f / 128.0f, 0, "1/128");
   check.Multipliers(ComputeSigmoidParameters(check.Input(0).scale()).has_value());
 }
@@ -95,7 +141,8 @@ void CheckHardSwish(Checker& check) {
 void CheckLeakyRelu(Checker& check) {
   if (!CheckFunction(check)) return;
   check.Multipliers(ComputeLeakyReluMultipliers(std::get<LeakyReluOptions>(check.op.options).alpha,
-                                                check.Input(0).scale(), check.Output().scale())
+                                                check.Input(0).scale(), check.Output().scale(),
+                                                check.wide)
                         .has_value());
 }
 
@@ -111,7 +158,8 @@ void CheckElu(Checker& check) {
 /// RELU, ABS.
 void CheckUnary(Checker& check) {
   if (!CheckFunction(check)) return;
-  check.Multipliers(UnaryMultiplier(check.Input(0).scale(), check.Output().scale()).has_value());
+  check.Multipliers(
+      UnaryMultiplier(check.Input(0).scale(), check.Output().scale(), check.wide).has_value());
 }
 
 /// It only clamps.
@@ -204,15 +252,15 @@ void CheckQuantize(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kSoftmaxRules = {ReadSoftmax, CheckSoftmax};
-const OperatorRules kLogisticRules = {DefaultOptions<NoOptions>, CheckLogistic};
-const OperatorRules kTanhRules = {DefaultOptions<NoOptions>, CheckTanh};
+const OperatorRules kSoftmaxRules = {ReadSoftmax, CheckSoftmax, ComputesWide, true};
+const OperatorRules kLogisticRules = {DefaultOptions<NoOptions>, CheckLogistic, ComputesWide, true};
+const OperatorRules kTanhRules = {DefaultOptions<NoOptions>, CheckTanh, ComputesWide, true};
 const OperatorRules kHardSwishRules = {DefaultOptions<NoOptions>, CheckHardSwish};
 const OperatorRules kEluRules = {DefaultOptions<NoOptions>, CheckElu};
-const OperatorRules kLeakyReluRules = {ReadLeakyRelu, CheckLeakyRelu};
+const OperatorRules kLeakyReluRules = {ReadLeakyRelu, CheckLeakyRelu, ComputesWide, true};
 const OperatorRules kReluRules = {DefaultOptions<NoOptions>, CheckUnary};
 const OperatorRules kRelu6Rules = {DefaultOptions<NoOptions>, CheckRelu6};
-const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary};
+const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary, ComputesWide, true};
 const OperatorRules kRsqrtRules = {DefaultOptions<NoOptions>, CheckRsqrt};
 const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize, ReadsFloat};
 

@@ -147,6 +147,10 @@ void CheckPad(Checker& check) {
     check.Operand(check.op.inputs[2], "value");
     if (check.refused()) return;
     check.SameQuantization(check.op.inputs[2], check.op.outputs[0]);
+    if (check.wide) {
+      check.Refuse(DiagnosticCode::kOperatorType, "pads INT16 with a given value",
+                   "PAD, with zeros, is supported");
+    }
     if (!check.Input(2).is_constant || check.Input(2).data.size() != 1) {
       check.Refuse(DiagnosticCode::kOperatorOperands,
                    fmt::format("value {} is not a constant of one element", check.InputText(2)));
@@ -416,14 +420,15 @@ void CheckUnpack(Checker& check) {
 }  // namespace
 
 const OperatorRules kReshapeRules = {DefaultOptions<ReshapeOptions>, CheckReshape};
-const OperatorRules kPadRules = {DefaultOptions<PadOptions>, CheckPad};
+const OperatorRules kPadRules = {DefaultOptions<PadOptions>, CheckPad, nullptr, true};
 const OperatorRules kMirrorPadRules = {ReadMirrorPad, CheckMirrorPad};
-const OperatorRules kConcatenationRules = {ReadConcatenation, CheckConcatenation};
-const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTranspose};
-const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse};
-const OperatorRules kSliceRules = {ReadSlice, CheckSlice};
-const OperatorRules kSplitRules = {ReadSplit, CheckSplit};
-const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack};
-const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack};
+const OperatorRules kConcatenationRules = {ReadConcatenation, CheckConcatenation, nullptr, true};
+const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTranspose, nullptr,
+                                       true};
+const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
+const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
+const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};
+const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, nullptr, true};
+const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack, nullptr, true};
 
 }  // namespace npugen

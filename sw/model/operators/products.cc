@@ -69,6 +69,7 @@ void ReadBatchMatMul(OptionReader& reader) {
 void Filter(Checker& check, int32_t channel_dimension, bool packed = true) {
   const Tensor& filter = check.Input(1);
   const bool wide = check.op.from_uint8 && filter.type == TensorType::kInt16;
+  packed = packed && !check.wide;
   if (filter.type != TensorType::kInt8 && !wide && !(packed && filter.type == TensorType::kInt4)) {
     check.Refuse(
         DiagnosticCode::kOperatorType,
@@ -107,9 +108,15 @@ std::vector<double> FilterFactors(Checker& check, int32_t channels) {
 void Bias(Checker& check, int32_t channels) {
   if (check.op.inputs[2] < 0) return;
   const Tensor& bias = check.Input(2);
-  if (bias.type != TensorType::kInt32) {
-    check.Refuse(DiagnosticCode::kOperatorType,
-                 fmt::format("bias {} is not INT32", check.InputText(2)));
+  // With int16 data depthwise and transposed convolutions have sums of 64 bits only.
+  const bool narrow = !check.wide || check.op.type == OperatorType::kConv2d ||
+                      check.op.type == OperatorType::kFullyConnected;
+  const bool int64 = check.wide && bias.type == TensorType::kInt64;
+  if (!int64 && !(narrow && bias.type == TensorType::kInt32)) {
+    check.Refuse(DiagnosticCode::kOperatorType, fmt::format("bias {} is not {}", check.InputText(2),
+                                                            !narrow      ? "INT64"
+                                                            : check.wide ? "INT64 or INT32"
+                                                                         : "INT32"));
   } else if (!bias.is_constant) {
     check.Refuse(DiagnosticCode::kOperatorOperands,
                  fmt::format("bias {} is not constant", check.InputText(2)));
@@ -295,7 +302,7 @@ void CheckBatchMatMul(Checker& check) {
   x.resize(x.size() - 2);
   y.resize(y.size() - 2);
   const auto batches = BroadcastShape(x, y);
-  if (depth != inner || !batches) {
+  if (depth != inner || !batches || (check.wide && batches->size() > kMostHostDimensions)) {
     check.Refuse(DiagnosticCode::kOperatorShape,
                  fmt::format("operands {} and {} cannot be multiplied", check.InputText(0),
                              check.InputText(1)));
@@ -311,10 +318,13 @@ void CheckBatchMatMul(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kConv2dRules = {ReadConv2d, CheckConv2d};
-const OperatorRules kDepthwiseConv2dRules = {ReadDepthwiseConv2d, CheckDepthwiseConv2d};
-const OperatorRules kFullyConnectedRules = {ReadFullyConnected, CheckFullyConnected};
-const OperatorRules kTransposeConvRules = {ReadTransposeConv, CheckTransposeConv};
-const OperatorRules kBatchMatMulRules = {ReadBatchMatMul, CheckBatchMatMul};
+const OperatorRules kConv2dRules = {ReadConv2d, CheckConv2d, ComputesWide, true};
+const OperatorRules kDepthwiseConv2dRules = {ReadDepthwiseConv2d, CheckDepthwiseConv2d,
+                                             ComputesWide, true};
+const OperatorRules kFullyConnectedRules = {ReadFullyConnected, CheckFullyConnected, ComputesWide,
+                                            true};
+const OperatorRules kTransposeConvRules = {ReadTransposeConv, CheckTransposeConv, ComputesWide,
+                                           true};
+const OperatorRules kBatchMatMulRules = {ReadBatchMatMul, CheckBatchMatMul, ComputesWide, true};
 
 }  // namespace npugen

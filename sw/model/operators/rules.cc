@@ -47,8 +47,14 @@ bool IsFloatEnd(const Model& model, const Operator& op) {
           model.tensors[op.inputs[0]].type == TensorType::kFloat32);
 }
 
+bool ComputesWide(const Model& model, const Operator& op) {
+  return !op.outputs.empty() && op.outputs[0] >= 0 &&
+         model.tensors[op.outputs[0]].type == TensorType::kInt16;
+}
+
 Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form) {
   Checker check(model, op, form);
+  check.wide = RowOf(op.type).rules->wide && ComputesWide(model, op);
   RowOf(op.type).rules->check(check);
   return check.Take();
 }

@@ -15,6 +15,7 @@ struct OperatorRules {
   void (*check)(Checker& check);       ///< operands, types, shapes, quantization
   /// Whether a checked operator runs on the host; null: never.
   bool (*on_host)(const Model& model, const Operator& op) = nullptr;
+  bool wide = false;  ///< int16 activations are accepted (Checker::wide)
 };
 
 #define NPUGEN_OPERATOR(kind, ...) extern const OperatorRules k##kind##Rules;
@@ -48,6 +49,10 @@ bool RunsOnHost(const Model& model, const Operator& op);
 /// Whether it turns float32 into integers or back, as converters put it at the ends of a network: a
 /// host operator that needs no permission.
 bool IsFloatEnd(const Model& model, const Operator& op);
+
+/// Whether the operator's result is int16: on_host of operators of which the NPU has only the int8
+/// form.
+bool ComputesWide(const Model& model, const Operator& op);
 
 /// Sets op.options to its default: operators whose options table says nothing, or that have none.
 template <typename Options>

@@ -74,11 +74,20 @@ std::optional<int64_t> CheckReduction(Checker& check) {
     if (options.keep_dims) expected.push_back(1);
   }
   check.OutputShape(expected);
+  if (check.wide && in.size() > kMostHostDimensions) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("{} dimensions, more than {}", in.size(), kMostHostDimensions));
+  }
   return count;
 }
 
 void CheckMean(Checker& check) {
-  if (!CheckReduction(check)) return;
+  const std::optional<int64_t> count = CheckReduction(check);
+  if (!count) return;
+  if (check.wide && *count > (1 << 15)) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("sums of {} values can overflow int32", *count));
+  }
   check.Factors(
       {static_cast<double>(check.Input(0).scale()) / static_cast<double>(check.Output().scale())});
 }
@@ -86,7 +95,8 @@ void CheckMean(Checker& check) {
 void CheckSum(Checker& check) {
   const std::optional<int64_t> count = CheckReduction(check);
   if (!count) return;
-  const int32_t bits = 64 - std::countl_zero(static_cast<uint64_t>(*count) * 255);
+  const int32_t bits =
+      64 - std::countl_zero(static_cast<uint64_t>(*count) * (check.wide ? 32768 : 255));
   check.Multipliers(
       bits <= 30 &&
       RescaleMultiplier(check.Input(0).scale(), check.Output().scale(), bits).has_value());
@@ -117,12 +127,12 @@ void CheckArg(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kMaxPool2dRules = {ReadPool, CheckPool};
-const OperatorRules kAveragePool2dRules = {ReadPool, CheckPool};
-const OperatorRules kMeanRules = {ReadReduce, CheckMean};
-const OperatorRules kSumRules = {ReadReduce, CheckSum};
-const OperatorRules kReduceMaxRules = {ReadReduce, CheckReduceExtreme};
-const OperatorRules kReduceMinRules = {ReadReduce, CheckReduceExtreme};
+const OperatorRules kMaxPool2dRules = {ReadPool, CheckPool, ComputesWide, true};
+const OperatorRules kAveragePool2dRules = {ReadPool, CheckPool, ComputesWide, true};
+const OperatorRules kMeanRules = {ReadReduce, CheckMean, ComputesWide, true};
+const OperatorRules kSumRules = {ReadReduce, CheckSum, ComputesWide, true};
+const OperatorRules kReduceMaxRules = {ReadReduce, CheckReduceExtreme, ComputesWide, true};
+const OperatorRules kReduceMinRules = {ReadReduce, CheckReduceExtreme, ComputesWide, true};
 // The output tensor says its type, no option.
 const OperatorRules kArgMaxRules = {DefaultOptions<AxisOptions>, CheckArg};
 const OperatorRules kArgMinRules = {DefaultOptions<AxisOptions>, CheckArg};

@@ -21,7 +21,9 @@ struct RawOperator {
   std::vector<int32_t> outputs;
   uint8_t options_type = 0;
   FlatTable options;
-  bool from_uint8 = false;  ///< Operator::from_uint8
+  bool from_uint8 = false;             ///< Operator::from_uint8
+  bool once = false;                   ///< of the subgraph that CALL_ONCE runs before the first run
+  std::vector<int32_t> intermediates;  ///< tensors that only have types and scales
 };
 
 /// Tensors stand in the model, whose operators are still empty.

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Kernels of 16 bits and of recurrent layers: each against the golden model, and what they refuse.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "sw/compiler/host_step.h"
+#include "sw/driver/npu_host_kernels.h"
+#include "sw/model/operators/rules.h"
+#include "sw/model/tflite_reader.h"
+#include "tests/support/stateful_network.h"
+#include "verif/golden/golden_model.h"
+
+namespace npugen::testing {
+namespace {
+
+constexpr std::pair<TensorType, npu_element_type> kTypes[] = {
+    {TensorType::kInt8, NPU_ELEMENT_INT8},
+    {TensorType::kInt16, NPU_ELEMENT_INT16},
+    {TensorType::kInt32, NPU_ELEMENT_INT32},
+    {TensorType::kInt64, NPU_ELEMENT_INT64}};
+
+/// A step of the host with memory of its own.
+class Step {
+ public:
+  Step(const Model& model, const Operator& op, const TensorBytes& tensors)
+      : step_(MakeHostStep(model, op)) {
+    for (const int32_t input : op.inputs) {
+      if (input < 0) {
+        AddNone();
+        continue;
+      }
+      const Tensor& tensor = model.tensors[input];
+      Add(tensor, tensor.is_constant ? tensor.data : tensors[input]);
+    }
+    for (const Tensor& constant : step_.constants) Add(constant, constant.data);
+    inputs_ = rows_.size();
+    for (const int32_t output : op.outputs) {
+      Add(model.tensors[output], std::vector<uint8_t>(model.tensors[output].bytes(), 0x5a));
+    }
+    work_.resize(step_.work_bytes / 8 + 2, 0x1234567812345678);
+  }
+
+  HostStep& step() { return step_; }
+  npu_network_tensor& row(size_t i) { return rows_[i]; }
+  size_t inputs() const { return inputs_; }
+  size_t operands() const { return rows_.size(); }
+  bool is_there(size_t i) const { return there_[i]; }
+  void SetThere(size_t i, bool there) { there_[i] = there; }
+
+  bool Fits(uint32_t less_work = 0) const {
+    std::vector<const npu_network_tensor*> rows;
+    for (size_t i = 0; i < rows_.size(); ++i) rows.push_back(there_[i] ? &rows_[i] : nullptr);
+    return npu_host_operator_fits(
+               step_.kind, rows.data(), static_cast<uint32_t>(inputs_), rows.data() + inputs_,
+               static_cast<uint32_t>(rows.size() - inputs_), step_.options.data(),
+               static_cast<uint32_t>(step_.options.size()), step_.work_bytes - less_work) != 0;
+  }
+  /// With `in_place` outputs from the second one on stand where the inputs before the constants do.
+  void Run(bool in_place = false) {
+    std::vector<npu_host_operand> operands;
+    for (size_t i = 0; i < rows_.size(); ++i) {
+      operands.push_back({there_[i] ? &rows_[i] : nullptr, there_[i] ? bytes_[i].data() : nullptr});
+    }
+    const size_t states = rows_.size() - inputs_ - 1;
+    for (size_t s = 0; in_place && s < states; ++s) {
+      const size_t input = inputs_ - step_.constants.size() - states + s;
+      operands[inputs_ + 1 + s].bytes = operands[input].bytes;
+    }
+    npu_host_operator_run(step_.kind, operands.data(), operands.data() + inputs_,
+                          step_.options.data(), work_.data());
+    for (size_t s = 0; in_place && s < states; ++s) {
+      bytes_[inputs_ + 1 + s] = bytes_[inputs_ - step_.constants.size() - states + s];
+    }
+  }
+  /// The bytes of an output, and that none behind them were written.
+  std::vector<uint8_t> Output(size_t i) const {
+    const std::vector<uint64_t>& words = bytes_[inputs_ + i];
+    EXPECT_EQ(words.back(), kGuard);
+    EXPECT_EQ(work_.back(), 0x1234567812345678u) << "beyond the memory to work in";
+    const auto* begin = reinterpret_cast<const uint8_t*>(words.data());
+    return {begin, begin + rows_[inputs_ + i].bytes};
+  }
+
+ private:
+  static constexpr uint64_t kGuard = 0x0123456789abcdef;
+
+  void AddNone() {
+    rows_.push_back({});
+    bytes_.emplace_back();
+    there_.push_back(false);
+  }
+  void Add(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
+    npu_network_tensor row = {};
+    for (const auto& [ours, code] : kTypes) {
+      if (ours == tensor.type) row.type = code;
+    }
+    row.bytes = static_cast<uint32_t>(bytes.size());
+    row.rank = static_cast<uint32_t>(tensor.shape.size());
+    for (size_t d = 0; d < tensor.shape.size(); ++d) {
+      row.shape[d] = static_cast<uint32_t>(tensor.shape[d]);
+    }
+    rows_.push_back(row);
+    std::vector<uint64_t> words((bytes.size() + 7) / 8 + 1, kGuard);
+    std::memcpy(words.data(), bytes.data(), bytes.size());
+    bytes_.push_back(std::move(words));
+    there_.push_back(true);
+  }
+
+  HostStep step_;
+  std::vector<npu_network_tensor> rows_;
+  std::vector<std::vector<uint64_t>> bytes_;
+  std::vector<bool> there_;
+  std::vector<uint64_t> work_;
+  size_t inputs_ = 0;
+};
+
+/// Inputs of all values, or small ones around 0.
+std::vector<std::vector<uint8_t>> Inputs(const Model& model, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<std::vector<uint8_t>> inputs;
+  for (const int32_t input : model.inputs) {
+    const Tensor& tensor = model.tensors[input];
+    std::vector<uint8_t> bytes(tensor.bytes());
+    const int style = static_cast<int>(random() % 6);
+    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<uint8_t>(random());
+    if (tensor.type == TensorType::kInt16) {
+      const int16_t ends[] = {-32768, 32767, 0, -1, 1};
+      for (size_t i = 0; i + 1 < bytes.size(); i += 2) {
+        const int16_t value = style == 0   ? ends[random() % 5]
+                              : style == 1 ? static_cast<int16_t>(random() % 7 - 3)
+                              : style == 2 ? ends[0]
+                                           : static_cast<int16_t>(random());
+        std::memcpy(&bytes[i], &value, 2);
+      }
+    }
+    inputs.push_back(std::move(bytes));
+  }
+  return inputs;
+}
+
+/// Each operator of the host in the networks of `make`, on what the golden model gives it.
+void ForEachStep(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count, int runs,
+                 const std::function<void(const Model& model, const Operator& op,
+                                          const TensorBytes& tensors)>& function) {
+  for (uint64_t seed = 1; seed <= count; ++seed) {
+    SCOPED_TRACE(seed);
+    const Result<Model> model = ReadTflite(make(seed), "network");
+    ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
+    const GoldenModel golden(*model);
+    std::vector<std::vector<uint8_t>> states;
+    for (int run = 0; run < runs; ++run) {
+      const Result<TensorBytes> tensors =
+          golden.Run(Inputs(*model, seed * 10 + static_cast<uint64_t>(run)), &states);
+      ASSERT_TRUE(tensors.ok());
+      for (const Operator& op : model->operators) {
+        // The NPU has SVDF, too, where it can.
+        if (!RunsOnHost(*model, op) && op.type != OperatorType::kSvdf) continue;
+        function(*model, op, *tensors);
+      }
+    }
+  }
+}
+
+void CheckAll(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count, int runs) {
+  int compared = 0;
+  ForEachStep(
+      make, count, runs, [&](const Model& model, const Operator& op, const TensorBytes& tensors) {
+        bool is_known = true;  // of moving operators there is no kernel
+        for (const int32_t input : op.inputs) {
+          is_known = is_known &&
+                     (input < 0 || model.tensors[input].is_constant || !tensors[input].empty());
+        }
+        ASSERT_TRUE(is_known);
+        for (const bool in_place : {false, true}) {
+          Step step(model, op, tensors);
+          ASSERT_TRUE(step.Fits()) << op.name;
+          step.Run(in_place);
+          for (size_t o = 0; o < op.outputs.size(); ++o) {
+            ASSERT_EQ(step.Output(o), tensors[op.outputs[o]]) << op.name << " " << o;
+            ++compared;
+          }
+        }
+      });
+  EXPECT_GT(compared, static_cast<int>(count));
+}
+
+TEST(HostKernels, WideOperatorsEqualTheGoldenModel) { CheckAll(MakeWideOperator, 400, 4); }
+TEST(HostKernels, WideNetworksEqualTheGoldenModel) { CheckAll(MakeWideNetwork, 60, 3); }
+TEST(HostKernels, SvdfEqualsTheGoldenModel) { CheckAll(MakeSvdfNetwork, 60, 4); }
+TEST(HostKernels, LstmEqualsTheGoldenModel) { CheckAll(MakeLstmNetwork, 80, 4); }
+
+/// What every kernel asks of its operands and options, and no more: a change of any of them that
+/// does not fit is refused, and what is accepted writes nowhere else.
+void CheckRefusals(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count) {
+  int refused = 0, changes = 0;
+  ForEachStep(
+      make, count, 1, [&](const Model& model, const Operator& op, const TensorBytes& tensors) {
+        const auto after = [&](const auto& change) {
+          Step step(model, op, tensors);
+          change(step);
+          ++changes;
+          const bool fits = step.Fits();
+          refused += fits ? 0 : 1;
+          return fits;
+        };
+        const Step good(model, op, tensors);
+        ASSERT_TRUE(good.Fits());
+        if (MakeHostStep(model, op).work_bytes != 0) {
+          EXPECT_FALSE(good.Fits(1));
+        }
+        EXPECT_FALSE(after([](Step& s) { s.step().options.pop_back(); }));
+        EXPECT_FALSE(after([](Step& s) { s.step().options.push_back(0); }));
+        EXPECT_FALSE(after([](Step& s) { s.step().kind = NPU_HOST_KINDS; }));
+        for (size_t i = 0; i < good.operands(); ++i) {
+          if (!good.is_there(i)) continue;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).shape[0] += 1; })) << op.name << i;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_UINT8; })) << op.name << i;
+          EXPECT_FALSE(after([&](Step& s) { s.row(i).type = NPU_ELEMENT_FLOAT32; }))
+              << op.name << i;
+        }
+        // Whatever is accepted runs within its operands.
+        std::mt19937_64 random(7);
+        for (size_t word = 0; word < MakeHostStep(model, op).options.size(); ++word) {
+          for (const uint32_t value : {0u, 1u, 2u, 0xffffffffu, 0x7fffffffu, 0x80000000u, 32767u,
+                                       32768u, 0xffff8000u, static_cast<uint32_t>(random() % 9)}) {
+            Step step(model, op, tensors);
+            step.step().options[word] = value;
+            ++changes;
+            if (!step.Fits()) {
+              ++refused;
+              continue;
+            }
+            step.Run();
+            for (size_t o = 0; o < op.outputs.size(); ++o) step.Output(o);
+          }
+        }
+      });
+  EXPECT_GT(refused, changes / 4);
+}
+
+TEST(HostKernels, RefuseWhatDoesNotFit) {
+  CheckRefusals(MakeWideOperator, 160);
+  CheckRefusals(MakeSvdfNetwork, 12);
+  CheckRefusals(MakeLstmNetwork, 6);
+}
+
+}  // namespace
+}  // namespace npugen::testing
