@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command fetch: reads a stream from memory window 0, checks its header, delivers its entries.
 //
-// The first burst is on the bus two cycles after start_i. Up to SpecEntries entries are read
+// The first burst is on the bus three cycles after start_i. Up to SpecEntries entries are read
 // before the header is known, inside the window but perhaps behind the end of the stream; those
 // are dropped. The instruction memory holds whole bus beats (or entries, where beats are
 // smaller), and a burst is issued only when it has room for it, so r_ready_o is always high. A
@@ -115,9 +115,8 @@ module npu_fetch #(
   logic [RoomW-1:0]   room_q;            // words that are neither filled nor requested
   logic [FlightW-1:0] flight_q;          // bursts
   logic               ar_valid_q;
-  logic [AddrW-1:0]   ar_addr_q, next_addr, after_addr;
+  logic [AddrW-1:0]   ar_addr_q, after_addr;
   logic [3:0]         ar_len_q;
-  logic [BeatsW-1:0]  next_left;
   logic [PageW-1:0]   page_left;
   logic [4:0]         burst, burst_page;
   logic [RoomW-1:0]   burst_words;
@@ -143,7 +142,8 @@ module npu_fetch #(
   logic [7:0]         fail_code, error_code_q;
   logic               unused_bits;
 
-  // Start, in two cycles: the address of the stream, then what of it may be read unseen.
+  // Start, in two cycles: the address of the stream, then what of it may be read unseen. Then
+  // requests go on as they do later.
   assign first_addr = {1'b0, window_base_i} + 65'(offset_i);
   assign rest       = {1'b0, window_size_i} - {1'b0, offset_i};
 
@@ -162,19 +162,17 @@ module npu_fetch #(
   assign spec_entries = (window_left_q > 28'(SpecEntries)) ? 28'(SpecEntries) : window_left_q;
   assign lead         = (WordEntries > 1) ? stream_addr_q[4+:SelectW] : '0;
 
-  // Requests. The first burst is cut from the start, the others from what they left.
-  assign next_addr   = start ? {stream_addr_q[AddrW-1:LogBus], LogBus'(0)} : addr_q;
-  assign next_left   = start ? beats_of(spec_entries, lead) : left_q;
-  assign page_left   = PageW'(PageBeats) - PageW'(next_addr[11:LogBus]);
+  // Requests.
+  assign page_left   = PageW'(PageBeats) - PageW'(addr_q[11:LogBus]);
   assign burst_page  = (page_left < PageW'(MaxBurst)) ? 5'(page_left) : 5'(MaxBurst);
-  assign burst       = (next_left < BeatsW'(burst_page)) ? 5'(next_left) : burst_page;
+  assign burst       = (left_q < BeatsW'(burst_page)) ? 5'(left_q) : burst_page;
   assign burst_words = RoomW'(32'(burst) >> LogBeats);
-  assign after_addr  = next_addr + (AddrW'(burst) << LogBus);
+  assign after_addr  = addr_q + (AddrW'(burst) << LogBus);
   // The address space ends with a page, so a burst cannot run over its end, only the stream can.
-  assign wrapped     = after_addr == '0 && next_left != BeatsW'(burst);
-  assign issue       = start || (active_q && !halt_i && left_q != '0 && !at_length &&
-                                 (!ar_valid_q || ar_ready_i) && room_q >= burst_words &&
-                                 flight_q != FlightW'(MaxInFlight));
+  assign wrapped     = after_addr == '0 && left_q != BeatsW'(burst);
+  assign issue       = active_q && !halt_i && left_q != '0 && !at_length &&
+                       (!ar_valid_q || ar_ready_i) && room_q >= burst_words &&
+                       flight_q != FlightW'(MaxInFlight);
   assign stream_beats = beats_of(entry[27:0], lead_q);
 
   always_ff @(posedge clk) begin
@@ -194,9 +192,10 @@ module npu_fetch #(
       if (start) known_q <= 1'b0;
       else if (length_taken) known_q <= 1'b1;
       flight_q <= flight_q + FlightW'(issue) - FlightW'(beat && r_last_i);
-      room_q   <= (start ? RoomW'(Words) : room_q) - (issue ? burst_words : '0) +
-                  RoomW'(fifo_valid && fifo_ready && !start);
-      if (issue) left_q <= next_left - BeatsW'(burst);
+      if (start) room_q <= RoomW'(Words);
+      else room_q <= room_q - (issue ? burst_words : '0) + RoomW'(fifo_valid && fifo_ready);
+      if (start) left_q <= beats_of(spec_entries, lead);
+      else if (issue) left_q <= left_q - BeatsW'(burst);
       else if (length_taken) begin
         left_q <= (stream_beats > BeatsW'(requested_q)) ? stream_beats - BeatsW'(requested_q) : '0;
       end
@@ -204,12 +203,13 @@ module npu_fetch #(
   end
 
   always_ff @(posedge clk) begin
+    if (start) addr_q <= {stream_addr_q[AddrW-1:LogBus], LogBus'(0)};
+    else if (issue) addr_q <= after_addr;
     if (issue) begin
-      addr_q    <= after_addr;
-      ar_addr_q <= next_addr;
+      ar_addr_q <= addr_q;
       ar_len_q  <= 4'(burst - 5'd1);
     end
-    if (start) requested_q <= 8'(burst);
+    if (start) requested_q <= '0;
     else if (issue && !known_q) requested_q <= requested_q + 8'(burst);
   end
 
@@ -219,7 +219,7 @@ module npu_fetch #(
 
   always_ff @(posedge clk) begin
     if (start) begin
-      burst_addr_q <= next_addr;
+      burst_addr_q <= {stream_addr_q[AddrW-1:LogBus], LogBus'(0)};
       beat_q       <= '0;
     end else if (beat) begin
       beat_q <= r_last_i ? '0 : beat_q + 4'd1;

@@ -297,7 +297,6 @@ module npu_load #(
 
   // ---- Realignment: runs and what their commands say about them ----
   logic             run_begin, queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
-  logic             made_idle;
   logic [23:0]      queue_dest;
   logic [ByteW-1:0] queue_source_low;
   logic [23:0]      copy_first, copy_last, run_end;
@@ -309,14 +308,6 @@ module npu_load #(
   logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
   logic [5:0]       word_signal_id;
   logic [Cores-1:0] word_core_mask;
-  // As it comes out of the realignment; user bits as below.
-  localparam int unsigned WordW = 24 + 9 * BusBytes + (ByteW + 1) + 1 + UserW;
-  logic                  made_valid, made_ready, made_last, word_waits;
-  logic [23:0]           made_addr;
-  logic [8*BusBytes-1:0] made_data;
-  logic [BusBytes-1:0]   made_strb;
-  logic [ByteW:0]        made_bytes;
-  logic [UserW-1:0]      made_user;
   logic [$clog2(Outstanding + 5)-1:0]  unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
 
@@ -378,35 +369,17 @@ module npu_load #(
     .beat_ready_o    (beat_ready),
     .beat_data_i     (beat_data),
     .beat_user_o     (beat_user),
-    .word_valid_o    (made_valid),
-    .word_ready_i    (made_ready),
-    .word_addr_o     (made_addr),
-    .word_data_o     (made_data),
-    .word_strb_o     (made_strb),
-    .word_bytes_o    (made_bytes),
-    .word_last_o     (made_last),
-    .word_user_o     (made_user),
-    .idle_o          (made_idle)
+    .word_valid_o    (word_valid),
+    .word_ready_i    (mem_wr_ready_i || word_nothing),
+    .word_addr_o     (mem_wr_addr_o),
+    .word_data_o     (mem_wr_data_o),
+    .word_strb_o     (mem_wr_strb_o),
+    .word_bytes_o    (word_bytes),
+    .word_last_o     (word_last),
+    .word_user_o     ({mem_wr_core_o, word_nothing, word_signal_en, word_signal_bytes,
+                       word_signal_id, word_core_mask, mem_wr_pe_mask_o, word_last_run}),
+    .idle_o          (realign_idle)
   );
-
-  // The memories' ready goes no further than to here.
-  npu_skid #(
-    .Width(WordW)
-  ) u_skid (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .valid_i(made_valid),
-    .ready_o(made_ready),
-    .data_i ({made_addr, made_data, made_strb, made_bytes, made_last, made_user}),
-    .valid_o(word_valid),
-    .ready_i(mem_wr_ready_i || word_nothing),
-    .data_o ({mem_wr_addr_o, mem_wr_data_o, mem_wr_strb_o, word_bytes, word_last, mem_wr_core_o,
-              word_nothing, word_signal_en, word_signal_bytes, word_signal_id, word_core_mask,
-              mem_wr_pe_mask_o, word_last_run}),
-    .waits_o(word_waits)
-  );
-  assign realign_idle = made_idle && !word_waits;
 
   // The oldest run may begin when the waits of its command hold.
   assign run_begin   = queue_valid && may_begin;

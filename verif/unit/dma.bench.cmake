@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The DMA engines, alone and together, against a byte-by-byte reference.
 npugen_bench(NAME dma TOP dma_bench TEST dma_test.cc
-  RTL npu_fifo.sv npu_skid.sv npu_ram_1r1w.sv npu_ram_fifo.sv npu_dma_runs.sv
+  RTL npu_fifo.sv npu_ram_1r1w.sv npu_ram_fifo.sv npu_dma_runs.sv
       npu_dma_realign.sv npu_waits.sv npu_load.sv npu_load_check.sv npu_load_staging.sv npu_load_waits.sv
       npu_store.sv npu_store_check.sv npu_dma.sv
       npu_epochs.sv npu_axi_read_mux.sv unit/dma_bench.sv sim/axi_checker.cc sim/axi_memory.cc
