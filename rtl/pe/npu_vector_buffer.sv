@@ -73,7 +73,7 @@ module npu_vector_buffer #(
                                                     input logic smaller);
     larger = b;
     for (int unsigned i = 0; i < PostWidth; i++) begin
-      if (((a[8*i+:8]) > (b[8*i+:8])) != smaller) larger[8*i+:8] = a[8*i+:8];
+      if (($signed(a[8*i+:8]) > $signed(b[8*i+:8])) != smaller) larger[8*i+:8] = a[8*i+:8];
     end
   endfunction
 
