@@ -58,7 +58,7 @@ module npu_load_check #(
   output wire  [AddrW-1:0]    addr_o,             // next source byte; or of the error
   output wire  [23:0]         dest_o,
   output wire  [8:0]          burst_o,            // beats of its next burst
-  output wire  [8:0]          beats_o,            // it is the smaller one of these: of what is left,
+  output wire  [8:0]          beats_o,            // the smaller one of these: of what is left,
   output wire  [8:0]          limit_o,            // and of what its page has room for
   input  wire                 requested_i         // the burst or word is requested; or none needed
 );

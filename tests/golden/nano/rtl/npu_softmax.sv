@@ -82,8 +82,8 @@ module npu_softmax #(
   assign vector_count = (left_q < 24'(ReadBytes)) ? CountW'(left_q) : CountW'(ReadBytes);
   assign pass_end     = left_q == '0;
 
-  // The maximum of a vector, in two cycles: of each four bytes, then of these and those before. Bytes
-  // behind the row's end were replaced by the least value.
+  // The maximum of a vector, in two cycles: of each four bytes, then of these and those before.
+  // Bytes behind the row's end were replaced by the least value.
   function automatic logic [7:0] larger(input logic signed [7:0] a, input logic signed [7:0] b);
     larger = (a > b) ? a : b;
   endfunction
@@ -134,8 +134,8 @@ module npu_softmax #(
   assign table_go      = table_valid_o && table_ready_i;
 
   // ---------------------------------------------------------------------------------------------
-  // Multiplier: floor((a * b + 2^30) / 2^31) with b >= 0, three cycles, for the Newton steps and the
-  // outputs.
+  // Multiplier: floor((a * b + 2^30) / 2^31) with b >= 0, three cycles, for the Newton steps and
+  // the outputs.
   // ---------------------------------------------------------------------------------------------
   logic signed [31:0] mul_a_q, high, high_q;
   logic [30:0]        mul_b_q;
