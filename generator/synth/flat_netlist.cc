@@ -224,7 +224,13 @@ std::string FlatNetlist::Path(uint32_t cell) const {
                        [](const auto& entry, uint32_t wanted) { return entry.first < wanted; });
   std::string path;
   if (name != names.end() && name->first == cell) path = name->second;
-  for (uint32_t place = cells[cell].place; place != 0; place = places[place].parent) {
+  const std::string instance = InstancePath(cells[cell].place);
+  return instance.empty() ? path : path.empty() ? instance : fmt::format("{}.{}", instance, path);
+}
+
+std::string FlatNetlist::InstancePath(uint32_t place) const {
+  std::string path;
+  for (; place != 0; place = places[place].parent) {
     path = path.empty() ? places[place].name : fmt::format("{}.{}", places[place].name, path);
   }
   return path;
@@ -328,9 +334,20 @@ std::string FlatVerilog(const FlatNetlist& netlist, const TechnologyLibrary& tec
     }
   }
   const Technology& cells = technology.technology;
+  // Comments say which instance the cells that follow belong to, and what registers are called.
+  uint32_t place = UINT32_MAX;
+  size_t name = 0;
   for (size_t c = 0; c < netlist.cells.size(); ++c) {
     const FlatCell& cell = netlist.cells[c];
     const FlatType& type = netlist.types[cell.type];
+    if (cell.place != place) {
+      place = cell.place;
+      fmt::format_to(back, "  // instance {}\n", netlist.InstancePath(place));
+    }
+    while (name < netlist.names.size() && netlist.names[name].first < c) ++name;
+    if (name < netlist.names.size() && netlist.names[name].first == c) {
+      fmt::format_to(back, "  // register {}\n", netlist.names[name].second);
+    }
     if (type.kind == FlatType::Kind::kLatch) {
       const LibertyCell& inverter = technology.library.cells.at(cells.inverter->name);
       fmt::format_to(back, "  {} i{} (.{}({}), .{}(e{}));\n", cells.inverter->name, c,

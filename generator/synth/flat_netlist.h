@@ -59,6 +59,7 @@ struct FlatNetlist {
 
   /// `u_dma.u_load.state_q[2]`: of a flip-flop or memory; of other cells the path of the instance.
   std::string Path(uint32_t cell) const;
+  std::string InstancePath(uint32_t place) const;  ///< empty for the top
   double Area() const;
 };
 
@@ -76,7 +77,8 @@ struct BufferTrees {
 /// these. Clocks (nets that reach a clock pin) are left to the clock tree of a back end.
 BufferTrees AddBuffers(const TechnologyLibrary& technology, FlatNetlist* netlist);
 
-/// The netlist as structural Verilog of the module npu_top; cell i is instance `ci`, net n `nn`.
+/// The netlist as structural Verilog of the module npu_top; cell i is instance `ci`, net n `nn`;
+/// comments name instances of modules and registers.
 /// Latches become the technology's cell behind an inverter.
 std::string FlatVerilog(const FlatNetlist& netlist, const TechnologyLibrary& technology);
 

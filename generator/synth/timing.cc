@@ -13,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <utility>
 
@@ -30,7 +31,8 @@ namespace {
 using nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr size_t kWorstPaths = 10;
+constexpr size_t kTablePaths = 10;    ///< of the table for people
+constexpr size_t kWorstPaths = 1000;  ///< of the report
 constexpr size_t kBins = 20;
 constexpr double kMargin = 0.05;   ///< of the period, as in constraints/sdc/npu.sdc
 constexpr double kOutside = 0.30;  ///< likewise
@@ -240,7 +242,12 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
       *name += '.' + pin.substr(pin.find('/') + 1);
     }
   };
+  const auto is_latch = [&netlist](const std::optional<uint32_t>& cell) {
+    return cell && netlist.types[netlist.cells[*cell].type].kind == FlatType::Kind::kLatch;
+  };
   std::vector<TimingPath> paths;
+  std::map<uint32_t, size_t> into_latch;    // path to it, by latch
+  std::map<uint32_t, double> behind_latch;  // slack of the clock gate that it opens
   for (std::string line; std::getline(lines, line) && line != "CHECKS";) {
     std::istringstream words(line);
     std::string kind, from, to;
@@ -251,7 +258,14 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
     } else if (kind == "TARGET" && words >> value >> report->worst_slack) {
       target = true;
     } else if (kind == "PATH" && words >> value >> from >> to) {
-      slacks.push_back(value);
+      const std::optional<uint32_t> first = CellOf(from, netlist.cells.size());
+      const std::optional<uint32_t> last = CellOf(to, netlist.cells.size());
+      if (is_latch(first)) {
+        const auto [known, is_new] = behind_latch.try_emplace(*first, value);
+        if (!is_new) known->second = std::min(known->second, value);
+        continue;
+      }
+      if (is_latch(last)) into_latch[*last] = paths.size();
       TimingPath path;
       path.slack = value;
       place(from, &path.from, &path.from_module);
@@ -259,6 +273,14 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
       paths.push_back(std::move(path));
     }
   }
+  // A latch that borrows time has a slack of 0, whatever is left in front of its gate.
+  for (const auto& [latch, slack] : behind_latch) {
+    const auto path = into_latch.find(latch);
+    if (path != into_latch.end() && paths[path->second].slack >= 0) {
+      paths[path->second].slack = slack;
+    }
+  }
+  for (const TimingPath& path : paths) slacks.push_back(path.slack);
   if (!target || slacks.empty() || report->register_period <= 0 ||
       report->constrained_period <= 0) {
     return Failure(DiagnosticCode::kToolFailed, log, "OpenSTA reported no paths",
@@ -268,19 +290,18 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
                    [](const TimingPath& a, const TimingPath& b) { return a.slack < b.slack; });
   // One path for each pair of registers without the bits: ten bits of a sum say no more than one.
   const auto vector_name = [](const std::string& name) { return name.substr(0, name.find('[')); };
+  std::set<std::pair<std::string, std::string>> shown;
   for (TimingPath& path : paths) {
     if (report->paths.size() >= kWorstPaths) break;
-    const bool shown =
-        std::any_of(report->paths.begin(), report->paths.end(), [&](const TimingPath& other) {
-          return vector_name(other.from) == vector_name(path.from) &&
-                 vector_name(other.to) == vector_name(path.to);
-        });
-    if (!shown) report->paths.push_back(std::move(path));
+    if (shown.emplace(vector_name(path.from), vector_name(path.to)).second) {
+      report->paths.push_back(std::move(path));
+    }
   }
   report->endpoints = slacks.size();
   report->violated = static_cast<uint64_t>(
       std::count_if(slacks.begin(), slacks.end(), [](double slack) { return slack < 0; }));
   const auto [least, most] = std::minmax_element(slacks.begin(), slacks.end());
+  report->worst_slack = *least;
   report->histogram_begin = *least;
   report->histogram_step = std::max((*most - *least) / kBins, 1e-6);
   report->histogram.assign(kBins, 0);
@@ -428,7 +449,8 @@ std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
   const auto module = [](const std::string& name) {
     return name.empty() ? std::string() : fmt::format(" ({})", name);
   };
-  for (const TimingPath& path : report.paths) {
+  for (size_t i = 0; i < std::min(report.paths.size(), kTablePaths); ++i) {
+    const TimingPath& path = report.paths[i];
     text += fmt::format("{:>8.3f}  {}{}\n{:>8}  -> {}{}\n", path.slack, path.from,
                         module(path.from_module), "", path.to, module(path.to_module));
   }

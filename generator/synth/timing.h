@@ -27,7 +27,7 @@ struct TimingReport {
   double register_period = 0;     ///< the shortest without margin, ports at the clock's edge
   double worst_slack = 0;         ///< at the clock of the spec
   uint64_t endpoints = 0, violated = 0;
-  std::vector<TimingPath> paths;    ///< the worst, worst first
+  std::vector<TimingPath> paths;    ///< the worst, worst first: 1000 at most
   double histogram_begin = 0;       ///< slack at which the first bin begins
   double histogram_step = 0;        ///< nanoseconds
   std::vector<uint64_t> histogram;  ///< endpoints by slack

@@ -111,8 +111,10 @@ module npu_dma #(
   logic           last_q;       // granted last
   logic           owner;        // of the next response
   logic           room, granted;
+  logic           request_ready;  // the queue of requests has room
   logic           owner_valid;  // reads are under way
   logic [$clog2(ReadsInFlight + 1)-1:0] unused_owner_count;
+  logic [1:0]     unused_request_count;
 
   npu_load #(
     .BusBytes        (BusBytes),
@@ -243,11 +245,25 @@ module npu_dma #(
     .count_o(unused_owner_count)
   );
 
-  assign choice         = store_rd_valid && (!load_rd_valid || !last_q);
-  assign mem_rd_valid_o = (load_rd_valid || store_rd_valid) && room;
-  assign mem_rd_addr_o  = choice ? store_rd_addr : load_rd_addr;
-  assign mem_rd_pe_o    = choice ? store_rd_pe : load_rd_pe;
-  assign granted        = mem_rd_valid_o && mem_rd_ready_i;
+  assign choice  = store_rd_valid && (!load_rd_valid || !last_q);
+  assign granted = (load_rd_valid || store_rd_valid) && room && request_ready;
+
+  // Requests wait here for the memory, whose ready goes no further.
+  npu_fifo #(
+    .Width(24 + PeW),
+    .Depth(2)
+  ) u_requests (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i((load_rd_valid || store_rd_valid) && room),
+    .ready_o(request_ready),
+    .data_i (choice ? {store_rd_pe, store_rd_addr} : {load_rd_pe, load_rd_addr}),
+    .valid_o(mem_rd_valid_o),
+    .ready_i(mem_rd_ready_i),
+    .data_o ({mem_rd_pe_o, mem_rd_addr_o}),
+    .count_o(unused_request_count)
+  );
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) last_q <= 1'b0;

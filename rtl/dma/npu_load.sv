@@ -124,7 +124,8 @@ module npu_load #(
   logic [7:0]          check_error;
   logic [AddrW-1:0]    check_addr;
   logic [23:0]         check_dest;
-  logic [8:0]          burst;            // beats of the run's next burst
+  logic [8:0]          burst;            // beats of the run's next burst: the smaller one of
+  logic [8:0]          burst_beats, burst_limit;
   logic                requested;        // a request of this run is made, or it needs none
   logic                done_q;
 
@@ -199,6 +200,8 @@ module npu_load #(
     .addr_o         (check_addr),
     .dest_o         (check_dest),
     .burst_o        (burst),
+    .beats_o        (burst_beats),
+    .limit_o        (burst_limit),
     .requested_i    (requested)
   );
 
@@ -280,7 +283,8 @@ module npu_load #(
     .clear_i,
     .request_core_i (check_core),
     .request_beats_i(issue ? burst : 9'(read_accept)),
-    .burst_i        (burst),
+    .beats_i        (burst_beats),
+    .limit_i        (burst_limit),
     .room_o         (room),
     .word_room_o    (word_room),
     .valid_i        ((mem_rd_rvalid_i || r_accept) && !stop),

@@ -52,7 +52,7 @@ module npu_argmax #(
 
   logic [15:0] rows_left_q;
   logic [24:0] in_row_q, in_addr_q;
-  logic [23:0] out_row_q;
+  logic [23:0] out_row_q, out_addr_q;
   logic [23:0] position_q, position_next;  // in the row, of the byte to use
   logic [23:0] best_position_q;            // shifted down by the writes
   logic [7:0]  best_key_q;
@@ -105,6 +105,7 @@ module npu_argmax #(
           in_row_q        <= in_base_i;
           in_addr_q       <= in_base_i;
           out_row_q       <= out_base_i;
+          out_addr_q      <= out_base_i;
           out_index_q     <= '0;
           position_q      <= '0;
           best_position_q <= '0;
@@ -124,6 +125,7 @@ module npu_argmax #(
       default: begin  // StWrite
         if (out_ready_i) begin
           out_index_q     <= out_index_q + 2'd1;
+          out_addr_q      <= out_addr_q + 24'd1;
           best_position_q <= best_position_q >> 8;  // 0 after the last write
         end
         if (row_done) begin
@@ -131,6 +133,7 @@ module npu_argmax #(
           in_row_q    <= in_row_q + {1'b0, in_row_step_i};
           in_addr_q   <= in_row_q + {1'b0, in_row_step_i};
           out_row_q   <= out_row_q + out_row_step_i;
+          out_addr_q  <= out_row_q + out_row_step_i;
           position_q  <= '0;
           best_key_q  <= '0;
         end
@@ -143,7 +146,7 @@ module npu_argmax #(
   assign rd_addr_o   = in_addr_q;
   assign rd_row_o    = in_row_q;
   assign out_valid_o = state_q == StWrite;
-  assign out_addr_o  = out_row_q + 24'(out_index_q);
+  assign out_addr_o  = out_addr_q;
   assign out_data_o  = best_position_q[7:0];
 
   // What is asked for stays until it is granted, and a result until it is taken.

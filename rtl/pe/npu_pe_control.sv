@@ -288,10 +288,22 @@ module npu_pe_control #(
   assign status_o.cause       = cause;
   assign status_o.arrives     = finished && cmd_q.signal_en;
   assign status_o.barrier     = cmd_q.signal_id;
-  assign status_o.fails       = error;
-  assign error_o.code         = error_code;
+  // Reported in the next cycle: where it comes from is far enough away.
+  logic        fails_q;
+  logic [7:0]  error_code_q;
+  logic [24:0] error_address_q;
+  always_ff @(posedge clk_i) begin
+    fails_q <= rst_ni && !clear_i && error;
+    if (error) begin
+      error_code_q    <= error_code;
+      error_address_q <= error_address;
+    end
+  end
+
+  assign status_o.fails       = fails_q;
+  assign error_o.code         = error_code_q;
   assign error_o.tag          = cmd_q.tag;
-  assign error_o.address      = 64'(error_address);
+  assign error_o.address      = 64'(error_address_q);
   assign trace_o.running      = running;
   assign trace_o.waiting      = status_o.waiting;
   assign trace_o.begins       = cmd_valid && cmd_ready;

@@ -44,6 +44,7 @@ module npu_sequencer #(
   output wire                             active_o,
   // weight slices
   input  wire                             slice_ready_i,
+  output wire                             slice_wanted_o,  // taken when the read is
   output wire                             slice_take_o,
   output wire                             slice_wait_o,    // waits for a slice
   // accumulator halves: free ones, and the tile that has just had its last grant
@@ -335,6 +336,7 @@ module npu_sequencer #(
   end
 
   assign active_o       = active_q;
+  assign slice_wanted_o = open && needs_slice;
   assign slice_take_o   = grant && needs_slice;
   assign slice_wait_o   = active_q && head_valid && !gate_slice;
   assign tile_end_o     = take && head_tile_end;

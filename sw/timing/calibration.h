@@ -31,14 +31,15 @@ struct Calibration {
   // npu_store: StageDepth, depth of u_run_queue.
   uint32_t store_stage = 16;
   uint32_t store_runs = 4;
-  // npu_pe_memory: read data in the cycle after the grant, then the staging memory's bypass
-  // register: a word read by the bus side can be realigned so many cycles after its grant.
-  uint32_t memory_read_delay = 2;
+  // npu_dma: u_requests; npu_pe_memory: read data in the cycle after the grant; the staging
+  // memory's bypass register: a word read by the bus side can be realigned so many cycles after it
+  // is asked for.
+  uint32_t memory_read_delay = 3;
   // npu_row_writer, npu_pe_memory: MaxWait, refusals after which a bus access goes first.
   uint32_t bus_max_wait = 8;
 
-  // npu_fetch_ahead: the loops' registers, three stages of npu_fetch_places, and the queue's head: the
-  // first grant of a command comes so many cycles later than the first step of its loops.
+  // npu_fetch_ahead: the loops' registers, three stages of npu_fetch_places, and the queue's head:
+  // the first grant of a command comes so many cycles later than the first step of its loops.
   uint32_t fetch_ahead = 4;
   // npu_weight_loader: arrived_q, with `follow` a row may be requested so many cycles after its
   // bytes are seen in the barrier.
@@ -65,23 +66,26 @@ struct Calibration {
   uint32_t write_reserve = 3;
 
   // npu_softmax: cycles of a vector besides its bytes (StFetch, rows_q of npu_operand_path, StData
-  // until rd_rvalid_i), of the walk in the pass of the maximum, of the reciprocal (7 steps of step_wait_q and multiplier).
+  // until rd_rvalid_i), of the walk in the pass of the maximum, of the reciprocal (7 steps of
+  // step_wait_q and multiplier).
   uint32_t softmax_vector = 4;
-  uint32_t softmax_reciprocal = 21;
+  // StSettle of the passes of the maximum (groups_valid_q) and of the sum (sum_valid_q).
+  uint32_t softmax_pass_end = 2;
+  uint32_t softmax_reciprocal = 28;
   // npu_argmax: the same, and the writes of the four bytes of a position.
   uint32_t argmax_vector = 3;
   uint32_t argmax_write = 4;
   // npu_softmax StSettle of the last pass: table, multiplier and output FIFO behind the last
   // request.
-  uint32_t softmax_settle = 4;
+  uint32_t softmax_settle = 5;
   // npu_pe: cycles in StRun after rows_busy (write buffer).
   uint32_t finish_after_softmax = 1;
   uint32_t finish_after_argmax = 2;
   // npu_pe StTable: bytes of the table, one per cycle; rows take one more each.
   uint32_t lookup_table = 256;
 
-  // npu_job: the doorbell's cycle before StRun.
-  uint32_t start = 1;
+  // npu_job: the doorbell's cycle before StRun; npu_fetch: start_q, active_q.
+  uint32_t start = 3;
 };
 
 inline constexpr Calibration kCalibration;

@@ -527,11 +527,11 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
       return plan;
     case Opcode::kSoftmax: {
       // Maximum and settle; sum and settle; reciprocal; outputs and their way to memory.
-      const int64_t row = vectors * (kCalibration.softmax_vector + 1) + 1 +
-                          vectors * (kCalibration.softmax_vector + 1) + depth + 1 +
-                          kCalibration.softmax_reciprocal +
-                          vectors * (kCalibration.softmax_vector + 1) + depth +
-                          kCalibration.softmax_settle;
+      const int64_t row =
+          vectors * (kCalibration.softmax_vector + 1) + kCalibration.softmax_pass_end +
+          vectors * (kCalibration.softmax_vector + 1) + depth + kCalibration.softmax_pass_end +
+          kCalibration.softmax_reciprocal + vectors * (kCalibration.softmax_vector + 1) + depth +
+          kCalibration.softmax_settle;
       plan.fixed_causes[kCompute] = static_cast<uint64_t>(rows * row);
       plan.fixed_causes[kFill] = kCalibration.finish_after_softmax;
       break;

@@ -2,6 +2,7 @@
 // Trees of buffers, and what is read of OpenSTA.
 #include "generator/synth/timing.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -104,6 +105,27 @@ TEST(Timing, PathsHaveNames) {
   uint64_t all = 0;
   for (const uint64_t bin : report.histogram) all += bin;
   EXPECT_EQ(all, 3u);
+}
+
+TEST(Timing, LatchesThatBorrowHaveTheSlackOfTheirGates) {
+  FlatNetlist netlist = FanOut(3);
+  FlatType latch;
+  latch.name = "$_DLATCH_N_";
+  latch.kind = FlatType::Kind::kLatch;
+  netlist.types.push_back(latch);
+  const size_t cell = netlist.cells.size();
+  const auto type = static_cast<uint32_t>(netlist.types.size() - 1);
+  netlist.cells.push_back({type, static_cast<uint32_t>(netlist.pins.size()), 1});
+  TimingReport report;
+  const std::string output = fmt::format(
+      "PERIOD registers 4.5\nPERIOD constrained 5.25\nPATH 0 c0/CLK c{0}/D\n"
+      "PATH 1 c0/CLK irq_o\nPATH 2.5 c{0}/Q c1/A\nTARGET 5.0 0\nCHECKS\n",
+      cell);
+  ASSERT_TRUE(ParseTiming(output, "sta.log", netlist, &report).ok());
+  EXPECT_EQ(report.endpoints, 2u);
+  EXPECT_EQ(report.worst_slack, 1);
+  ASSERT_EQ(report.paths.size(), 2u);
+  EXPECT_EQ(report.paths[1].slack, 2.5);
 }
 
 TEST(Timing, AToolThatReportsNothingIsAnError) {

@@ -35,11 +35,13 @@ struct NetlistCase {
   const char* name;
   const char* units;  ///< added to the units of the spec
   uint32_t stages;    ///< lane.stages
+  bool timed;         ///< the netlist that --timing times: mapped for speed, buffered, sized
 };
 
-std::string NetlistLibrary(const NpuConfig& config) {
+std::string NetlistLibrary(const NpuConfig& config, bool timed) {
   ModelBuildOptions options;
   options.netlist = true;
+  options.timed = timed;
   options.jobs = 1;
   const Result<BuiltModel> built = BuildConfigModel(config, options);
   EXPECT_TRUE(built.ok()) << ErrorText(built);
@@ -114,7 +116,7 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
     Add(fmt::format("bits_{}", seed), ReadPacked(packed.json.dump(), packed.weights, "net.json"));
   }
   Add("digits CNN", LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite")));
-  const std::string netlist = NetlistLibrary(config_);
+  const std::string netlist = NetlistLibrary(config_, GetParam().timed);
   const std::string library = ModelLibrary(config_, true);
   std::vector<uint64_t> rtl = RunAll(config_, library, networks_, 1);
   ASSERT_EQ(rtl.size(), networks_.size());
@@ -134,8 +136,9 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, NetlistTest,
-                         ::testing::Values(NetlistCase{"plain", "", 1},
-                                           NetlistCase{"bits", "bnn: {enabled: true}", 2}),
+                         ::testing::Values(NetlistCase{"plain", "", 1, false},
+                                           NetlistCase{"bits", "bnn: {enabled: true}", 2, false},
+                                           NetlistCase{"timed", "", 1, true}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

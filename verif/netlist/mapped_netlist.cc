@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "generator/support/file.h"
+#include "generator/synth/design.h"
+#include "generator/synth/flat_netlist.h"
 #include "verif/netlist/netlist.h"
 
 namespace npugen {
@@ -21,11 +23,12 @@ constexpr uint64_t kLargestNetlist = uint64_t{1} << 33;
 }  // namespace
 
 Result<std::string> MappedNetlist(const FileSet& emission, const TechnologyLibrary& technology,
-                                  const Cache& cache, const std::string& folder,
+                                  bool timed, const Cache& cache, const std::string& folder,
                                   const std::function<void(const std::string&)>& progress) {
   MappingOptions options;
   options.progress = progress;
-  const std::string key = MappingKey(emission, technology, options);
+  options.for_clock = timed;
+  const std::string key = (timed ? "timed." : "") + MappingKey(emission, technology, options);
   const Result<std::optional<std::string>> found = cache.Find(kMappings, key);
   if (!found) return found.errors();
   if (*found) return ReadFileText((fs::path(**found) / kNetlistName).string(), kLargestNetlist);
@@ -38,7 +41,15 @@ Result<std::string> MappedNetlist(const FileSet& emission, const TechnologyLibra
   const Result<MappedDesign> mapped =
       MapDesign(emission, technology, &cache, mapping.string(), options);
   if (!mapped) return mapped.errors();
-  Result<std::string> compact = CompactNetlist(mapped->Json(), "netlist.json of Yosys");
+  Result<std::string> compact = [&]() -> Result<std::string> {
+    if (!timed) return CompactNetlist(mapped->Json(), "netlist.json of Yosys");
+    const Result<Design> design = ReadDesign(*mapped, &technology.library.cells);
+    if (!design) return design.errors();
+    Result<FlatNetlist> flat = Flatten(*design, technology);
+    if (!flat) return flat.errors();
+    AddBuffers(technology, &*flat);
+    return FlatJson(*flat, *mapped);
+  }();
   if (!compact) return compact.errors();
   if (Status status = WriteNewFile((entry / kNetlistName).string(), *compact); !status) {
     return status.errors();

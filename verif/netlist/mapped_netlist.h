@@ -13,11 +13,12 @@
 namespace npugen {
 
 /// The netlist of `emission` in cells of `technology`, as ReadNetlist() and ReadModuleNetlists()
-/// take it. If `cache` lacks it, Yosys works in `folder`/mapping, where its logs stay; the folder
-/// is one of the cache's Work(). `progress` is told what is under way. Errors: those of MapDesign()
-/// and Cache, kFileRead.
+/// take it; with `timed` the flat one that --timing times: mapped for speed, buffered and sized. If
+/// `cache` lacks it, Yosys works in `folder`/mapping, where its logs stay; the folder is one of the
+/// cache's Work(). `progress` is told what is under way. Errors: those of MapDesign() and Cache,
+/// kFileRead.
 Result<std::string> MappedNetlist(const FileSet& emission, const TechnologyLibrary& technology,
-                                  const Cache& cache, const std::string& folder,
+                                  bool timed, const Cache& cache, const std::string& folder,
                                   const std::function<void(const std::string&)>& progress);
 
 }  // namespace npugen

@@ -496,7 +496,7 @@ Result<std::vector<ModuleComparison>> CompareModules(const FileSet& emission,
     Result<TemporaryFolder> work = cache->Work();
     if (!work) return work.errors();
     const Result<std::string> json =
-        MappedNetlist(emission, *technology, *cache, work->path(), progress);
+        MappedNetlist(emission, *technology, false, *cache, work->path(), progress);
     if (!json) {
       work->Keep();  // the log is there
       return json.errors();

@@ -16,13 +16,14 @@ namespace fs = std::filesystem;
 
 }  // namespace
 
-Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology,
+Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology, bool timed,
                          const Cache& cache, const std::string& folder,
                          const std::function<void(const std::string&)>& progress) {
   std::error_code error;
   fs::create_directories(folder, error);
   Result<Netlist> netlist = [&]() -> Result<Netlist> {
-    const Result<std::string> text = MappedNetlist(emission, technology, cache, folder, progress);
+    const Result<std::string> text =
+        MappedNetlist(emission, technology, timed, cache, folder, progress);
     if (!text) return text.errors();
     progress("reading the netlist");
     return ReadNetlist(*text, technology.library.cells, "netlist.json of Yosys");

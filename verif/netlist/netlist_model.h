@@ -12,12 +12,13 @@
 
 namespace npugen {
 
-/// Maps `emission` to cells of `technology` and writes Vnpu_top.h, Vnpu_top.cc and the table that
-/// they include into `folder`, which exists: a class with the members of the verilated one.
-/// Compiled in the folder above. Yosys works in `folder`/mapping, where its logs stay, unless
-/// `cache` has the mapping; the folder is below its Work(). `progress` is told what is under way.
-/// Errors: those of MapDesign(), ReadNetlist() and CompileNetlist(), kFileWrite.
-Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology,
+/// Maps `emission` to cells of `technology` (`timed`: MappedNetlist()) and writes Vnpu_top.h,
+/// Vnpu_top.cc and the table that they include into `folder`, which exists: a class with the
+/// members of the verilated one. Compiled in the folder above. Yosys works in `folder`/mapping,
+/// where its logs stay, unless `cache` has the mapping; the folder is below its Work(). `progress`
+/// is told what is under way. Errors: those of MapDesign(), ReadNetlist() and CompileNetlist(),
+/// kFileWrite.
+Status WriteNetlistModel(const FileSet& emission, const TechnologyLibrary& technology, bool timed,
                          const Cache& cache, const std::string& folder,
                          const std::function<void(const std::string&)>& progress);
 

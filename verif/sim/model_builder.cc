@@ -296,7 +296,10 @@ class Builder {
     ContentHash hash;
     HashTools(hash);
     if (options_.netlist) {
-      hash.Add(MappingKey(files_, technology_, {}));
+      MappingOptions mapping;
+      mapping.for_clock = options_.timed;
+      hash.Add(options_.timed ? "timed" : "");
+      hash.Add(MappingKey(files_, technology_, mapping));
     } else {
       for (const std::string& flag : VerilatorFlags(options_)) hash.Add(flag);
       for (const std::string& module : options_.shared_modules) hash.Add(module);
@@ -364,7 +367,7 @@ class Builder {
   /// Makes the netlist and adds the steps that compile it.
   Status Map(std::vector<CompileStep>* steps) {
     const fs::path folder = folder_ / "obj";
-    Status mapped = WriteNetlistModel(files_, technology_, cache_, folder.string(),
+    Status mapped = WriteNetlistModel(files_, technology_, options_.timed, cache_, folder.string(),
                                       [this](const std::string& text) { Progress(text); });
     if (!mapped) {
       // The log of the tool has to outlive the folder.

@@ -21,6 +21,7 @@ struct ModelBuildOptions {
   /// build, runs at a hundredth of the rate, and has no waves. `quick` and `shared_modules` do not
   /// matter.
   bool netlist = false;
+  bool timed = false;  ///< with `netlist`: the one that `npugen synth --timing` times
   /// With the assertions of the RTL, and a check of the gated clocks in every cycle: what is wrong
   /// is printed and ends the process. A tenth of the rate and less, for tests; not with `waves` or
   /// `netlist`.

@@ -36,7 +36,11 @@ TEST(LoadStaging, KeepsBeatsInOrderAndRoomForThem) {
     const uint32_t core = random() & 1;
     const uint32_t burst = 1 + static_cast<uint32_t>(random() % PARAM_MaxBurst);
     dut.request_core_i = core;
-    dut.burst_i = burst;
+    // The burst is the smaller one of two numbers.
+    const uint32_t larger = burst + static_cast<uint32_t>(random() % (PARAM_MaxBurst - burst + 1));
+    const bool swapped = (random() & 1) != 0;
+    dut.beats_i = swapped ? larger : burst;
+    dut.limit_i = swapped ? burst : larger;
     dut.request_beats_i = 0;
     dut.valid_i = 0;
     dut.ready_i = 0;

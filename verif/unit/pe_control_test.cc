@@ -284,6 +284,7 @@ TEST_F(PeControl, TheFirstErrorOfACycleIsReportedAndStopsThePe) {
       if (set >> i & 1) first = 1000 + i;
       errors[i](set >> i & 1 ? 1000 + i : 0);
     }
+    Edge();  // it is reported in the next cycle
     dut_.eval();
     EXPECT_TRUE(Status("fails"));
     EXPECT_EQ(Error("code"), ErrorCode("LocalBounds"));

@@ -33,7 +33,7 @@ module npu_dma_realign #(
   output wire                   beat_ready_o,       // only for a beat of the run of beat_user_o
   input  wire  [8*BusBytes-1:0] beat_data_i,
   output wire  [UserW-1:0]      beat_user_o,
-  // destination words, registered
+  // destination words, in registers; word_ready_i goes no further than to these
   output wire                   word_valid_o,
   input  wire                   word_ready_i,
   output wire  [23:0]           word_addr_o,
@@ -122,19 +122,17 @@ module npu_dma_realign #(
   assign copying       = copies_q && (started_q || at_first_copy) && !ended_q;
   assign need_beat     = copying && (!at_last_copy || tail_beat_q);
   assign emit          = active_q && !(copying && prime_q) && (!need_beat || beat_valid_i) &&
-                         (!word_valid_o || word_ready_i);
+                         !next_valid_q;
   assign beat_ready_o  = active_q && (prime_q || (need_beat && emit));
   assign pop           = beat_ready_o && beat_valid_i;
   assign run_ready_o   = !active_q || (emit && at_last);
   assign take          = run_valid_i && run_ready_o;
 
-  // The word.
-  logic                  word_valid_q, word_last_q;
-  logic [23:ByteW]       word_addr_q;
-  logic [8*BusBytes-1:0] word_data_q;
-  logic [BusBytes-1:0]   word_strb_q;
-  logic [ByteW:0]        word_bytes_q;
-  logic [UserW-1:0]      word_user_q;
+  // The word that is shown, and one that was made while it was not taken.
+  localparam int unsigned WordW = (24 - ByteW) + 8 * BusBytes + BusBytes + (ByteW + 1) + 1 + UserW;
+  logic                  word_valid_q, next_valid_q, leaves;
+  logic [WordW-1:0]      made, shown_q, next_q;
+  logic [8*BusBytes-1:0] made_data;
   logic [ByteW-1:0]      strb_first, strb_last, copied_first, copied_last;
 
   assign strb_first   = first_q ? low_q : '0;
@@ -147,8 +145,10 @@ module npu_dma_realign #(
     else if (take) active_q <= 1'b1;
     else if (emit && at_last) active_q <= 1'b0;
     if (!rst_ni || (clear_i && !hold_word_i)) word_valid_q <= 1'b0;
-    else if (emit && !clear_i) word_valid_q <= 1'b1;
-    else if (word_ready_i) word_valid_q <= 1'b0;
+    else if (clear_i) word_valid_q <= word_valid_q && !word_ready_i;
+    else word_valid_q <= emit || next_valid_q || !leaves;
+    if (!rst_ni || clear_i) next_valid_q <= 1'b0;
+    else next_valid_q <= (emit || next_valid_q) && !leaves;
   end
 
   always_ff @(posedge clk_i) begin
@@ -184,25 +184,22 @@ module npu_dma_realign #(
       end
     end
     if (pop) held_q <= rotate(beat_data_i, rotation_q);
-    if (emit) begin
-      word_last_q  <= at_last;
-      word_addr_q  <= addr_q;
-      word_data_q  <= merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
-                            copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
-      word_strb_q  <= from_byte(strb_first) & to_byte(strb_last);
-      word_bytes_q <= (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1);
-      word_user_q  <= user_q;
-    end
+    if (emit) next_q <= made;
+    if (next_valid_q ? word_ready_i : emit && leaves) shown_q <= next_valid_q ? next_q : made;
   end
+
+  assign leaves    = !word_valid_q || word_ready_i;
+  assign made_data = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
+                           copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
+  assign made = {addr_q, made_data, from_byte(strb_first) & to_byte(strb_last),
+                 (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), at_last,
+                 user_q};
 
   assign beat_user_o  = user_q;
   assign word_valid_o = word_valid_q;
-  assign word_addr_o  = {word_addr_q, {ByteW{1'b0}}};
-  assign word_data_o  = word_data_q;
-  assign word_strb_o  = word_strb_q;
-  assign word_bytes_o = word_bytes_q;
-  assign word_last_o  = word_last_q;
-  assign word_user_o  = word_user_q;
+  assign word_addr_o[ByteW-1:0] = '0;
+  assign {word_addr_o[23:ByteW], word_data_o, word_strb_o, word_bytes_o, word_last_o,
+          word_user_o} = shown_q;
   assign idle_o       = !active_q && !word_valid_q;
 
   // A run copies bytes from first to last, inside of it.
@@ -215,12 +212,15 @@ module npu_dma_realign #(
                      clear_i && !hold_word_i)
 
   // The bytes of a word are in one piece, at least one, and counted.
-  `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_q != '0 &&
-              32'($countones(word_strb_q)) == 32'(word_bytes_q) &&
-              (word_strb_q & (word_strb_q + (word_strb_q & (~word_strb_q + BusBytes'(1))))) == '0))
+  `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_o != '0 &&
+              32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
+              (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0))
 
   // A run goes no further than to its last word.
   `NPU_ASSERT(EndsInTime, !active_q || word_q <= last_word_q)
+
+  // A word waits only behind one that is shown.
+  `NPU_ASSERT(WaitsBehind, !next_valid_q || word_valid_q)
 
   // A beat is taken only for a run that copies.
   `NPU_ASSERT(BeatsAreWanted, !pop || (active_q && copies_q))

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Command fetch: reads a stream from memory window 0, checks its header, delivers its entries.
 //
-// The first burst is on the bus in the cycle after start_i. Up to SpecEntries entries are read
+// The first burst is on the bus three cycles after start_i. Up to SpecEntries entries are read
 // before the header is known, inside the window but perhaps behind the end of the stream; those
 // are dropped. The instruction memory holds whole bus beats (or entries, where beats are
 // smaller), and a burst is issued only when it has room for it, so r_ready_o is always high. A
@@ -101,10 +101,11 @@ module npu_fetch #(
 
   // start
   logic [64:0]        first_addr;
+  logic               bad_stream;
   logic [32:0]        rest;              // bytes of the window from the stream on
   logic [27:0]        spec_entries;
   logic [SelectW-1:0] lead;
-  logic               bad_offset, bad_window, start;
+  logic               start_q, bad_offset_q, bad_window_q, start;
   // requests
   logic [AddrW-1:0]   addr_q;            // next burst
   logic [BeatsW-1:0]  left_q;            // beats still to request
@@ -113,9 +114,8 @@ module npu_fetch #(
   logic [RoomW-1:0]   room_q;            // words that are neither filled nor requested
   logic [FlightW-1:0] flight_q;          // bursts
   logic               ar_valid_q;
-  logic [AddrW-1:0]   ar_addr_q, next_addr, after_addr;
+  logic [AddrW-1:0]   ar_addr_q, after_addr;
   logic [3:0]         ar_len_q;
-  logic [BeatsW-1:0]  next_left;
   logic [PageW-1:0]   page_left;
   logic [4:0]         burst, burst_page;
   logic [RoomW-1:0]   burst_words;
@@ -141,29 +141,37 @@ module npu_fetch #(
   logic [7:0]         fail_code, error_code_q;
   logic               unused_bits;
 
-  // Start: the address of the stream and what of it may be read unseen.
+  // Start, in two cycles: the address of the stream, then what of it may be read unseen. Then
+  // requests go on as they do later.
   assign first_addr = {1'b0, window_base_i} + 65'(offset_i);
   assign rest       = {1'b0, window_size_i} - {1'b0, offset_i};
-  assign bad_offset = offset_i[3:0] != '0 || window_base_i[3:0] != '0;
-  assign bad_window = !window_readable_i || rest[32] || rest[31:5] == '0 ||
-                      first_addr[64:AddrW] != '0;
-  assign start      = start_i && !bad_offset && !bad_window;
-  assign spec_entries = (rest[31:4] > 28'(SpecEntries)) ? 28'(SpecEntries) : rest[31:4];
-  assign lead         = (WordEntries > 1) ? first_addr[4+:SelectW] : '0;
 
-  // Requests. The first burst is cut from the start inputs, the others from registers.
-  assign next_addr   = start ? {first_addr[AddrW-1:LogBus], LogBus'(0)} : addr_q;
-  assign next_left   = start ? beats_of(spec_entries, lead) : left_q;
-  assign page_left   = PageW'(PageBeats) - PageW'(next_addr[11:LogBus]);
+  always_ff @(posedge clk) begin
+    start_q <= rst_ni && !clear_i && start_i;
+    if (start_i) begin
+      stream_addr_q <= first_addr[AddrW-1:0];
+      window_left_q <= rest[31:4];
+      bad_offset_q  <= offset_i[3:0] != '0 || window_base_i[3:0] != '0;
+      bad_window_q  <= !window_readable_i || rest[32] || first_addr[64:AddrW] != '0;
+    end
+  end
+
+  assign bad_stream   = bad_offset_q || bad_window_q || window_left_q[27:1] == '0;
+  assign start        = start_q && !bad_stream && !halt_i;
+  assign spec_entries = (window_left_q > 28'(SpecEntries)) ? 28'(SpecEntries) : window_left_q;
+  assign lead         = (WordEntries > 1) ? stream_addr_q[4+:SelectW] : '0;
+
+  // Requests.
+  assign page_left   = PageW'(PageBeats) - PageW'(addr_q[11:LogBus]);
   assign burst_page  = (page_left < PageW'(MaxBurst)) ? 5'(page_left) : 5'(MaxBurst);
-  assign burst       = (next_left < BeatsW'(burst_page)) ? 5'(next_left) : burst_page;
+  assign burst       = (left_q < BeatsW'(burst_page)) ? 5'(left_q) : burst_page;
   assign burst_words = RoomW'(32'(burst) >> LogBeats);
-  assign after_addr  = next_addr + (AddrW'(burst) << LogBus);
+  assign after_addr  = addr_q + (AddrW'(burst) << LogBus);
   // The address space ends with a page, so a burst cannot run over its end, only the stream can.
-  assign wrapped     = after_addr == '0 && next_left != BeatsW'(burst);
-  assign issue       = start || (active_q && !halt_i && left_q != '0 && !at_length &&
-                                 (!ar_valid_q || ar_ready_i) && room_q >= burst_words &&
-                                 flight_q != FlightW'(MaxInFlight));
+  assign wrapped     = after_addr == '0 && left_q != BeatsW'(burst);
+  assign issue       = active_q && !halt_i && left_q != '0 && !at_length &&
+                       (!ar_valid_q || ar_ready_i) && room_q >= burst_words &&
+                       flight_q != FlightW'(MaxInFlight);
   assign stream_beats = beats_of(entry[27:0], lead_q);
 
   always_ff @(posedge clk) begin
@@ -183,9 +191,10 @@ module npu_fetch #(
       if (start) known_q <= 1'b0;
       else if (length_taken) known_q <= 1'b1;
       flight_q <= flight_q + FlightW'(issue) - FlightW'(beat && r_last_i);
-      room_q   <= (start ? RoomW'(Words) : room_q) - (issue ? burst_words : '0) +
-                  RoomW'(fifo_valid && fifo_ready && !start);
-      if (issue) left_q <= next_left - BeatsW'(burst);
+      if (start) room_q <= RoomW'(Words);
+      else room_q <= room_q - (issue ? burst_words : '0) + RoomW'(fifo_valid && fifo_ready);
+      if (start) left_q <= beats_of(spec_entries, lead);
+      else if (issue) left_q <= left_q - BeatsW'(burst);
       else if (length_taken) begin
         left_q <= (stream_beats > BeatsW'(requested_q)) ? stream_beats - BeatsW'(requested_q) : '0;
       end
@@ -193,12 +202,13 @@ module npu_fetch #(
   end
 
   always_ff @(posedge clk) begin
+    if (start) addr_q <= {stream_addr_q[AddrW-1:LogBus], LogBus'(0)};
+    else if (issue) addr_q <= after_addr;
     if (issue) begin
-      addr_q    <= after_addr;
-      ar_addr_q <= next_addr;
+      ar_addr_q <= addr_q;
       ar_len_q  <= 4'(burst - 5'd1);
     end
-    if (start) requested_q <= 8'(burst);
+    if (start) requested_q <= '0;
     else if (issue && !known_q) requested_q <= requested_q + 8'(burst);
   end
 
@@ -208,7 +218,7 @@ module npu_fetch #(
 
   always_ff @(posedge clk) begin
     if (start) begin
-      burst_addr_q <= next_addr;
+      burst_addr_q <= {stream_addr_q[AddrW-1:LogBus], LogBus'(0)};
       beat_q       <= '0;
     end else if (beat) begin
       beat_q <= r_last_i ? '0 : beat_q + 4'd1;
@@ -279,11 +289,7 @@ module npu_fetch #(
   end
 
   always_ff @(posedge clk) begin
-    if (start) begin
-      lead_q        <= lead;
-      window_left_q <= rest[31:4];
-    end
-    if (start_i) stream_addr_q <= first_addr[AddrW-1:0];
+    if (start) lead_q <= lead;
     if (length_taken) entry_left_q <= entry[27:0] - 28'(npu_isa_pkg::StreamHeaderEntries);
     else if (taken) entry_left_q <= entry_left_q - 28'd1;
   end
@@ -293,9 +299,9 @@ module npu_fetch #(
   always_comb begin
     fail      = 1'b0;
     fail_code = npu_isa_pkg::ErrAxiRead;
-    if (start_i) begin
-      fail      = bad_offset || bad_window;
-      fail_code = bad_offset ? npu_isa_pkg::ErrBadField : npu_isa_pkg::ErrWindowBounds;
+    if (start_q) begin
+      fail      = bad_stream && !halt_i;
+      fail_code = bad_offset_q ? npu_isa_pkg::ErrBadField : npu_isa_pkg::ErrWindowBounds;
     end else if (beat_bad) begin
       fail = 1'b1;
     end else if (timeout_i) begin
@@ -325,7 +331,7 @@ module npu_fetch #(
     else error_valid_q <= fail;
     if (fail) begin
       error_code_q <= fail_code;
-      error_addr_q <= start_i ? first_addr[AddrW-1:0] : bus_failed ? burst_addr_q : stream_addr_q;
+      error_addr_q <= (bus_failed && !start_q) ? burst_addr_q : stream_addr_q;
     end
   end
 
@@ -344,7 +350,7 @@ module npu_fetch #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || start_i || issue || (ar_valid_q && ar_ready_i) ||
+    .enable_i(!rst_ni || clear_i || start_i || start_q || issue || (ar_valid_q && ar_ready_i) ||
               r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) ||
               (!fifo_valid && !fifo_empty)),
     .clk_o   (clk)

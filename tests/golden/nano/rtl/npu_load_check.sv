@@ -58,6 +58,8 @@ module npu_load_check #(
   output wire  [AddrW-1:0]    addr_o,             // next source byte; or of the error
   output wire  [23:0]         dest_o,
   output wire  [8:0]          burst_o,            // beats of its next burst
+  output wire  [8:0]          beats_o,            // the smaller one of these: of what is left,
+  output wire  [8:0]          limit_o,            // and of what its page has room for
   input  wire                 requested_i         // the burst or word is requested; or none needed
 );
   localparam int unsigned BeatsW    = 25 - ByteW;  // beats of a run
@@ -168,7 +170,9 @@ module npu_load_check #(
 
   assign page_left   = (PageW + 1)'(PageBeats) - (PageW + 1)'(addr_q[11:ByteW]);
   assign burst_limit = (32'(page_left) < MaxBurst) ? 9'(page_left) : 9'(MaxBurst);
-  assign burst_o     = (32'(beats_q) < 32'(burst_limit)) ? 9'(beats_q) : burst_limit;
+  assign beats_o     = (32'(beats_q) < MaxBurst) ? 9'(beats_q) : 9'(MaxBurst);
+  assign limit_o     = burst_limit;
+  assign burst_o     = (beats_o < burst_limit) ? beats_o : burst_limit;
   assign beats       = alone_i ? 9'd1 : burst_o;  // of a request
   assign done        = requested_i && (!copies_q || beats_q == BeatsW'(beats));
   assign run_ready   = !valid_q || done;

@@ -16,10 +16,12 @@ module npu_load_staging #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
-  // requests: beats_i are requested; whether burst_i more, or one more, have room
+  // requests: request_beats_i are requested; whether a burst of beats_i or
+  // limit_i more, the smaller one, or one more have room
   input  wire                   request_core_i,   // they are for core memory
   input  wire  [8:0]            request_beats_i,  // 0: none
-  input  wire  [8:0]            burst_i,
+  input  wire  [8:0]            beats_i,
+  input  wire  [8:0]            limit_i,
   output wire                   room_o,
   output wire                   word_room_o,
   // beats
@@ -45,11 +47,16 @@ module npu_load_staging #(
 
   // A sum of its own: Yosys 0.23 keeps the carry of one that stands in a comparison.
   logic [RoomW-1:0] parameter_wanted, activation_wanted;
-  assign parameter_wanted  = parameter_used_q + RoomW'(burst_i);
-  assign activation_wanted = activation_used_q + RoomW'(burst_i);
+  logic [RoomW-1:0] parameter_most, activation_most;
+  assign parameter_wanted  = parameter_used_q + RoomW'(beats_i);
+  assign activation_wanted = activation_used_q + RoomW'(beats_i);
+  assign parameter_most    = parameter_used_q + RoomW'(limit_i);
+  assign activation_most   = activation_used_q + RoomW'(limit_i);
 
-  assign room_o      = request_core_i ? parameter_wanted <= RoomW'(ParameterBuffer)
-                                      : activation_wanted <= RoomW'(ActivationBuffer);
+  assign room_o      = request_core_i ? parameter_wanted <= RoomW'(ParameterBuffer) ||
+                                        parameter_most <= RoomW'(ParameterBuffer)
+                                      : activation_wanted <= RoomW'(ActivationBuffer) ||
+                                        activation_most <= RoomW'(ActivationBuffer);
   assign word_room_o = request_core_i ? parameter_used_q < RoomW'(ParameterBuffer) :
                                         activation_used_q < RoomW'(ActivationBuffer);
 
@@ -104,6 +111,6 @@ module npu_load_staging #(
   end
 
   logic unused_beats;  // upper bits, with small buffers
-  assign unused_beats = ^{request_beats_i, burst_i};
+  assign unused_beats = ^{request_beats_i, beats_i, limit_i};
 endmodule : npu_load_staging
 `default_nettype wire

@@ -38,6 +38,7 @@ module npu_matrix_unit #(
   // weights: npu_weight_loader
   output wire                   starved_o,
   output wire                   slice_ready_o,
+  input  wire                   slice_wanted_i,
   input  wire                   slice_take_i,
   // operands: npu_core
   input  wire  [8*WordBytes*Ports-1:0] vectors_i,
@@ -182,6 +183,7 @@ module npu_matrix_unit #(
     .shadow_row_o       (shadow_row),
     .starved_o,
     .slice_ready_o,
+    .slice_wanted_i,
     .slice_take_i,
     .error_o            (loader_error),
     .error_row_o        (loader_error_row)

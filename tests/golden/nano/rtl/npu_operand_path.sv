@@ -33,6 +33,7 @@ module npu_operand_path #(
   output wire                   error_o,
   output wire  [24:0]           error_address_o,
   input  wire                   slice_ready_i,
+  output wire                   slice_wanted_o,  // to be taken as soon as PE memory is ready
   output wire                   slice_take_o,
   output wire                   slice_wait_o,
   input  wire  [1:0]            half_free_i,
@@ -179,6 +180,7 @@ module npu_operand_path #(
     .start_i,
     .active_o,
     .slice_ready_i,
+    .slice_wanted_o,
     .slice_take_o,
     .slice_wait_o,
     .half_free_i,

@@ -131,7 +131,7 @@ module npu_pe #(
   );
 
   // ---- Operands ----
-  logic                  slice_ready, slice_take, tile_end, tile_half, vector_ready;
+  logic                  slice_ready, slice_wanted, slice_take, tile_end, tile_half, vector_ready;
   logic [1:0]            half_free;
   logic [SizeW-1:0]      tile_size;
   logic                  read_wanted, read_valid, read_ready;
@@ -169,6 +169,7 @@ module npu_pe #(
     .error_o        (sequencer_error),
     .error_address_o(sequencer_error_address),
     .slice_ready_i  (slice_ready),
+    .slice_wanted_o (slice_wanted),
     .slice_take_o   (slice_take),
     .slice_wait_o   (slice_wait),
     .half_free_i    (half_free),
@@ -247,6 +248,7 @@ module npu_pe #(
     .error_row_o     (matrix_error_row),
     .starved_o       (starved),
     .slice_ready_o   (slice_ready),
+    .slice_wanted_i  (slice_wanted),
     .slice_take_i    (slice_take),
     .vectors_i       (vectors),
     .load_i          (load),

@@ -137,7 +137,7 @@ module npu_results #(
   // Units.
   // ---------------------------------------------------------------------------------------------
   logic                   post_busy, post_valid;
-  logic [2:0]             post_mode;
+  logic [2:0]             post_mode, post_mode_q;
   logic [8*PostWidth-1:0] post_data;
   logic [23:0]            post_addr;
   logic [PostWidth-1:0]   post_strb;
@@ -149,6 +149,8 @@ module npu_results #(
     else if (cmd_i.opcode == npu_isa_pkg::OpMultiply) post_mode = 3'd4;
     else if (cmd_i.opcode == npu_isa_pkg::OpSquaredDifference) post_mode = 3'd5;
   end
+  // The command stands for some cycles before its first vector comes.
+  always_ff @(posedge clk_i) post_mode_q <= post_mode;
 
   npu_postprocess #(
     .Width(PostWidth)
@@ -171,7 +173,7 @@ module npu_results #(
     .b_subtract_i    (cmd_i.b_subtract),
     .valid_i         ((sums_valid_i && uses_post) || (buffer_go && !is_lookup)),
     .ready_o         (post_ready),
-    .mode_i          (post_mode),
+    .mode_i          (post_mode_q),
     .acc_i           (sums_i),
     .record_i        (records_i),
     .a_i             (buffer_a),

@@ -42,9 +42,10 @@ module npu_softmax #(
   output wire  [23:0]            out_addr_o,
   output wire  [7:0]             out_data_o
 );
-  localparam int unsigned OutDepth = 6;  // outputs between table request and PE memory
+  localparam int unsigned OutDepth = 8;  // outputs between table request and PE memory
   localparam int unsigned FlightW  = $clog2(OutDepth + 1);
   localparam int unsigned CountW   = $clog2(ReadBytes + 1);
+  localparam int unsigned Groups   = (ReadBytes + 3) / 4;  // of four bytes of a vector
 
   typedef enum logic [2:0] {
     StIdle,
@@ -70,6 +71,8 @@ module npu_softmax #(
   logic [8*ReadBytes-1:0]  vector_q;
   logic [CountW-1:0]       vector_left_q, vector_count;
   logic signed [7:0]       max_q, vector_max;
+  logic [8*Groups-1:0]     group_max, group_max_q;
+  logic                    groups_valid_q;  // group_max_q is not yet in max_q
   logic [31:0]             sum_q;
   logic [FlightW-1:0]      flight_q;  // table requests not yet summed, or outputs not yet taken
   logic signed [31:0]      reciprocal_q;
@@ -79,15 +82,47 @@ module npu_softmax #(
   assign vector_count = (left_q < 24'(ReadBytes)) ? CountW'(left_q) : CountW'(ReadBytes);
   assign pass_end     = left_q == '0;
 
+  // The maximum of a vector, in two cycles: of each four bytes, then of these and those before.
+  // Bytes behind the row's end were replaced by the least value.
+  function automatic logic [7:0] larger(input logic signed [7:0] a, input logic signed [7:0] b);
+    larger = (a > b) ? a : b;
+  endfunction
+
+  logic [8*ReadBytes-1:0] masked;
   always_comb begin
-    vector_max = max_q;
-    if (state_q == StWalk) begin
+    masked = rd_data_i;
+    if (rd_rvalid_i && state_q == StData) begin
       for (int unsigned i = 0; i < ReadBytes; i++) begin
-        if (CountW'(i) < vector_left_q && $signed(vector_q[8*i+:8]) > vector_max) begin
-          vector_max = vector_q[8*i+:8];
-        end
+        if (CountW'(i) >= vector_count) masked[8*i+:8] = 8'h80;
       end
     end
+  end
+
+  logic [8*4*Groups-1:0] whole;
+  always_comb begin
+    whole = {4*Groups{8'h80}};
+    whole[8*ReadBytes-1:0] = vector_q;
+    group_max = '0;
+    if (state_q == StWalk && pass_q == PassMaximum) begin
+      for (int unsigned g = 0; g < Groups; g++) begin
+        group_max[8*g+:8] = larger(larger(whole[32*g+:8], whole[32*g+8+:8]),
+                                   larger(whole[32*g+16+:8], whole[32*g+24+:8]));
+      end
+    end
+  end
+
+  // A tree: node n is the larger one of nodes 2n and 2n + 1; the groups are the leaves.
+  localparam int unsigned Leaves = 1 << $clog2(Groups);
+  logic [8*2*Leaves-1:0] nodes;
+  always_comb begin
+    nodes = {2*Leaves{8'h80}};
+    if (groups_valid_q) begin
+      nodes[8*Leaves+:8*Groups] = group_max_q;
+      for (int unsigned k = 1; k < Leaves; k++) begin
+        nodes[8*(Leaves-k)+:8] = larger(nodes[8*2*(Leaves-k)+:8], nodes[8*(2*(Leaves-k)+1)+:8]);
+      end
+    end
+    vector_max = larger(nodes[15:8], max_q);
   end
 
   assign rd_valid_o    = state_q == StFetch;
@@ -99,12 +134,13 @@ module npu_softmax #(
   assign table_go      = table_valid_o && table_ready_i;
 
   // ---------------------------------------------------------------------------------------------
-  // Multiplier: floor((a * b + 2^30) / 2^31) with b >= 0, two cycles, for the Newton steps and the
-  // outputs.
+  // Multiplier: floor((a * b + 2^30) / 2^31) with b >= 0, three cycles, for the Newton steps and
+  // the outputs.
   // ---------------------------------------------------------------------------------------------
-  logic signed [31:0] mul_a_q, high;
+  logic signed [31:0] mul_a_q, high, high_q;
   logic [30:0]        mul_b_q;
-  logic               mul_valid_q, product_valid_q;
+  logic               mul_valid_q, product_valid_q, high_valid_q;
+  logic               sum_valid_q;  // mul_b_q is a term of the sum
 
 `ifdef SYNTHESIS
   logic [32:0] sum, carry, product_sum_q, product_carry_q;
@@ -139,6 +175,10 @@ module npu_softmax #(
   assign high = 32'((product_q + 64'sh4000_0000) >>> 31);
 `endif
 
+  always_ff @(posedge clk_i) begin
+    if (product_valid_q) high_q <= high;
+  end
+
   // ---------------------------------------------------------------------------------------------
   // Reciprocal: steps on the multiplier. x is Q2.29, the half denominator Q0.31.
   // ---------------------------------------------------------------------------------------------
@@ -164,12 +204,12 @@ module npu_softmax #(
   end
   assign normalized = sum_q << zeros;
   // The error of x is small from the first guess on: gemmlowp's saturation never happens here.
-  assign x_next = x_q + (high <<< 2);
+  assign x_next = x_q + (high_q <<< 2);
 
   // Output of the multiplier in the last pass, never negative: rounding shift, then -128.
   logic [31:0] halves, rounded;
   logic [7:0]  out_byte;
-  assign halves   = high >> shift_q;
+  assign halves   = high_q >> shift_q;
   assign rounded  = (halves + 32'd1) >> 1;
   assign out_byte = (rounded > 32'd255) ? 8'h7f : 8'(rounded) - 8'd128;
 
@@ -182,7 +222,7 @@ module npu_softmax #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .valid_i(product_valid_q && state_q != StReciprocal),
+    .valid_i(high_valid_q && state_q != StReciprocal),
     .ready_o(unused_out_ready),
     .data_i (out_byte),
     .valid_o(out_valid_o),
@@ -197,18 +237,26 @@ module npu_softmax #(
   // Control.
   // ---------------------------------------------------------------------------------------------
   logic flight_out;
-  assign flight_out = (pass_q == PassOutput) ? out_go : table_rvalid_i;
+  logic settled;  // nothing of the pass is under way
+  assign settled    = flight_q == '0 && !groups_valid_q;
+  assign flight_out = (pass_q == PassOutput) ? out_go : sum_valid_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       state_q         <= StIdle;
       mul_valid_q     <= 1'b0;
       product_valid_q <= 1'b0;
+      high_valid_q    <= 1'b0;
+      sum_valid_q     <= 1'b0;
+      groups_valid_q  <= 1'b0;
       flight_q        <= '0;
     end else begin
       flight_q        <= flight_q + FlightW'(table_go) - FlightW'(flight_out);
       mul_valid_q     <= 1'b0;
       product_valid_q <= mul_valid_q;
+      high_valid_q    <= product_valid_q;
+      sum_valid_q     <= table_rvalid_i && pass_q == PassSum;
+      groups_valid_q  <= state_q == StWalk && pass_q == PassMaximum;
       if (table_rvalid_i && pass_q == PassOutput) mul_valid_q <= 1'b1;
 
       unique case (state_q)
@@ -220,7 +268,7 @@ module npu_softmax #(
           else if (vector_left_q == '0) state_q <= pass_end ? StSettle : StFetch;
         end
         StSettle: begin
-          if (flight_q == '0) begin
+          if (settled) begin
             unique case (pass_q)
               PassMaximum: state_q <= StFetch;
               PassSum:     state_q <= StReciprocal;
@@ -230,17 +278,19 @@ module npu_softmax #(
         end
         default: begin  // StReciprocal
           if (!step_wait_q) mul_valid_q <= 1'b1;
-          else if (product_valid_q && step_q == 3'd6) state_q <= StFetch;
+          else if (high_valid_q && step_q == 3'd6) state_q <= StFetch;
         end
       endcase
     end
   end
 
   always_ff @(posedge clk_i) begin
-    if (table_rvalid_i && pass_q == PassOutput) begin
+    if (table_rvalid_i) begin
       mul_a_q <= reciprocal_q;
       mul_b_q <= table_data_i[30:0];
     end
+    if (state_q == StWalk && pass_q == PassMaximum) group_max_q <= group_max;
+    if (groups_valid_q) max_q <= vector_max;
 
     unique case (state_q)
       StIdle: begin
@@ -257,21 +307,20 @@ module npu_softmax #(
       end
       StData: begin
         if (rd_rvalid_i) begin
-          vector_q      <= rd_data_i;
+          vector_q      <= masked;
           vector_left_q <= vector_count;
           left_q        <= left_q - 24'(vector_count);
           in_addr_q     <= in_addr_q + 25'(vector_count);
         end
       end
       StWalk: begin
-        if (pass_q == PassMaximum) max_q <= vector_max;
         if (table_go) begin
           vector_q      <= vector_q >> 8;
           vector_left_q <= vector_left_q - CountW'(1);
         end
       end
       StSettle: begin
-        if (flight_q == '0) begin
+        if (settled) begin
           left_q    <= depth_i;
           in_addr_q <= in_row_q;
           if (pass_q == PassMaximum) begin
@@ -296,12 +345,12 @@ module npu_softmax #(
       StReciprocal: begin
         if (!step_wait_q) begin
           step_wait_q <= 1'b1;
-          mul_a_q     <= (step_q == '0) ? CMinus32Over17 : step_q[0] ? half_q : COne - high;
+          mul_a_q     <= (step_q == '0) ? CMinus32Over17 : step_q[0] ? half_q : COne - high_q;
           mul_b_q     <= (step_q == '0) ? half_q[30:0] : x_q[30:0];
-        end else if (product_valid_q) begin
+        end else if (high_valid_q) begin
           step_wait_q <= 1'b0;
           step_q      <= step_q + 3'd1;
-          if (step_q == '0) x_q <= C48Over17 + high;
+          if (step_q == '0) x_q <= C48Over17 + high_q;
           else if (!step_q[0]) x_q <= x_next;
           if (step_q == 3'd6) begin
             // x / 2 in Q0.31: twice the Q2.29 word halved, saturated.
@@ -313,16 +362,15 @@ module npu_softmax #(
       default: ;
     endcase
 
-    if (table_rvalid_i && pass_q == PassSum) begin
-      sum_q <= sum_q + ((table_data_i + 32'd2048) >> 12);
-    end
+    // Rounded by 12 bits: the last one that falls away is the carry.
+    if (sum_valid_q) sum_q <= 32'(({sum_q, 1'b1} + {13'd0, mul_b_q[30:12], mul_b_q[11]}) >> 1);
     if (out_go && state_q != StIdle) out_addr_q <= out_addr_q + 24'd1;
   end
 
   assign busy_o = state_q != StIdle;
 
   logic unused_bits;
-  assign unused_bits = normalized[0];
+  assign unused_bits = ^{normalized[0], table_data_i[31]};
 
   // What is asked for stays until it is granted.
   `NPU_ASSERT_STABLE(ReadStays, rd_valid_o, rd_ready_i, {rd_addr_o, rd_row_o}, clear_i)
@@ -332,7 +380,7 @@ module npu_softmax #(
   `NPU_ASSERT_STABLE(OutputStays, out_valid_o, out_ready_i, {out_addr_o, out_data_o}, clear_i)
 
   // Outputs find room, as no more are under way than it takes.
-  `NPU_ASSERT(RoomForOutputs, !(product_valid_q && state_q != StReciprocal) || unused_out_ready)
+  `NPU_ASSERT(RoomForOutputs, !(high_valid_q && state_q != StReciprocal) || unused_out_ready)
   `NPU_ASSERT(FlightInRange, 32'(flight_q) <= OutDepth && !(flight_out && flight_q == '0))
 endmodule : npu_softmax
 `default_nettype wire

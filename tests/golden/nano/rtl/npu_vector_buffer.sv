@@ -33,8 +33,11 @@ module npu_vector_buffer #(
   output wire  [8*PostWidth-1:0] b_o,             // second operand
   output wire  [PostWidth-1:0]   strb_o
 );
-  logic                   is_array, is_pool, is_maximum, is_two, load;
-  logic [8*PostWidth-1:0] hold_q, hold_next, buffer_a_q, buffer_b_q;
+  logic                   is_array, is_pool, is_maximum, load;
+  logic [8*PostWidth-1:0] previous_q;    // the last vector
+  logic [8*PostWidth-1:0] hold_q;        // the largest one of those before it, if held_q
+  logic [8*PostWidth-1:0] joined, largest, buffer_a_q, buffer_b_q;
+  logic                   held_q;
   logic [PostWidth-1:0]   buffer_strb_q;
   logic                   buffer_valid_q;
   logic [15:0]            pool_channels_left_q;
@@ -43,16 +46,28 @@ module npu_vector_buffer #(
   assign is_array   = npu_isa_pkg::is_array(opcode_i);
   assign is_pool    = opcode_i == npu_isa_pkg::OpMaxPool;
   assign is_maximum = opcode_i == npu_isa_pkg::OpMaximum;
-  assign is_two     = npu_isa_pkg::is_two_operands(opcode_i) && !is_maximum;  // to post-processing
+
+  // The larger bytes of two vectors.
+  function automatic logic [8*PostWidth-1:0] larger(input logic [8*PostWidth-1:0] a,
+                                                    input logic [8*PostWidth-1:0] b,
+                                                    input logic smaller);
+    larger = b;
+    for (int unsigned i = 0; i < PostWidth; i++) begin
+      if (($signed(a[8*i+:8]) > $signed(b[8*i+:8])) != smaller) larger[8*i+:8] = a[8*i+:8];
+    end
+  endfunction
+
+  // Vectors come late in their cycle: each is compared with the others in the next one, the last
+  // one behind the buffer.
+  always_comb begin
+    joined = previous_q;
+    if (vector_valid_i && is_pool && held_q) joined = larger(hold_q, previous_q, minimum_i);
+  end
 
   always_comb begin
-    hold_next = vector_i;
-    if ((is_pool || is_maximum) && !vector_first_i) begin
-      for (int unsigned i = 0; i < PostWidth; i++) begin
-        if (($signed(hold_q[8*i+:8]) > $signed(vector_i[8*i+:8])) != minimum_i) begin
-          hold_next[8*i+:8] = hold_q[8*i+:8];
-        end
-      end
+    largest = buffer_a_q;
+    if (buffer_valid_q && (is_pool || is_maximum)) begin
+      largest = larger(buffer_a_q, buffer_b_q, minimum_i);
     end
   end
 
@@ -63,9 +78,13 @@ module npu_vector_buffer #(
     if (!rst_ni || clear_i) buffer_valid_q <= 1'b0;
     else if (load) buffer_valid_q <= 1'b1;
     else if (ready_i) buffer_valid_q <= 1'b0;
-    if (vector_valid_i && !is_array) hold_q <= hold_next;
+    if (vector_valid_i && !is_array) begin
+      previous_q <= vector_i;
+      held_q     <= !vector_first_i;
+      hold_q     <= joined;
+    end
     if (load) begin
-      buffer_a_q <= is_two ? hold_q : hold_next;
+      buffer_a_q <= vector_first_i ? vector_i : joined;
       buffer_b_q <= vector_i;
       for (int unsigned i = 0; i < PostWidth; i++) begin
         buffer_strb_q[i] <= is_pool ? 16'(i) < pool_channels_left_q && 16'(i) < group_channels_i
@@ -90,7 +109,7 @@ module npu_vector_buffer #(
   end
 
   assign valid_o = buffer_valid_q;
-  assign a_o     = buffer_a_q;
+  assign a_o     = largest;
   assign b_o     = buffer_b_q;
   assign strb_o  = buffer_strb_q;
 endmodule : npu_vector_buffer

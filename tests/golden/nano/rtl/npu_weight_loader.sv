@@ -6,7 +6,9 @@
 // slice_ready_o says that all rows of the next slice have been requested. The sequencer may take it
 // with the first vector of the slice: vector and last row arrive together, and the loader's next
 // row request, which may come in the very cycle of slice_take_i, reaches the shadow register just
-// when the slice has left it.
+// when the slice has left it. That row is asked for as soon as the sequencer wants to take the
+// slice (slice_wanted_i); where PE memory then does not grant the vector, the row is dropped and
+// asked for again, so that the memory's answer is not in the way of the row port.
 //
 // With `follow` the command has begun with the first row: later rows are requested when the barrier
 // of its wait 1 has counted their bytes.
@@ -49,7 +51,8 @@ module npu_weight_loader #(
   // to the sequencer
   output wire               starved_o,      // the next row has not arrived in core memory
   output wire               slice_ready_o,
-  input  wire               slice_take_i,
+  input  wire               slice_wanted_i,  // it will be taken as soon as PE memory is ready
+  input  wire               slice_take_i,    // it is taken
   // a row outside core memory (pulse, row number)
   output wire               error_o,
   output wire [23:0]        error_row_o
@@ -62,7 +65,7 @@ module npu_weight_loader #(
   logic [15:0]       k0_q, group_q;
   logic [23:0]       positions_left_q;  // from this tile on
   logic [7:0]        k1_q, k2_q;
-  logic              grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
+  logic              room, grant, row_last, k0_last, k1_last, k2_last, tile_last, group_last;
   logic              out_of_memory, arrived, slices_done, tile_done, slice_grant, clock_runs;
   logic [CountW-1:0] count, bytes;
   logic [CountW-1:0] arrived_q;  // rows after the first one that are there
@@ -87,10 +90,11 @@ module npu_weight_loader #(
 
   assign out_of_memory = row_q >= 24'(Rows);
   assign row_valid_o   = active_q && !out_of_memory && arrived &&
-                         (slice_row_q != '0 || !ready_q || slice_take_i);
+                         (room || slice_wanted_i);
   assign slices_done   = k0_last && k1_last && k2_last;
   assign row_addr_o    = row_q;
-  assign grant         = row_valid_o && row_ready_i;
+  assign room          = slice_row_q != '0 || !ready_q;
+  assign grant         = row_valid_o && row_ready_i && (room || slice_take_i);
   assign slice_grant   = grant;
   assign tile_done     = slices_done;
   assign row_last      = slice_row_q == (packed_weights_i ? SliceW'(PackedRows - 1)
@@ -151,8 +155,8 @@ module npu_weight_loader #(
     end
   end
 
-  assign clock_runs = !rst_ni || clear_i || start_i || grant || slice_take_i || error_o ||
-                      shadow_we_q || (active_q && follow_i);
+  assign clock_runs = !rst_ni || clear_i || start_i || (row_valid_o && row_ready_i) ||
+                      slice_wanted_i || error_o || shadow_we_q || (active_q && follow_i);
 
   assign shadow_we_o   = shadow_we_q;
   assign shadow_row_o  = shadow_row_q;
@@ -173,6 +177,7 @@ module npu_weight_loader #(
 
   // A slice is taken when all of it was asked for, and no row lies outside of core memory.
   `NPU_ASSUME(TakesWholeSlices, !slice_take_i || slice_ready_o)
+  `NPU_ASSUME(TakesWhatItWanted, !slice_take_i || slice_wanted_i)
   `NPU_ASSERT(RowInRange, !row_valid_o || 32'(row_addr_o) < Rows)
 endmodule : npu_weight_loader
 `default_nettype wire
