@@ -15,6 +15,7 @@
 #include "generator/support/text.h"
 #include "sw/compiler/lower/lower.h"
 #include "sw/compiler/plan/activation_plan.h"
+#include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/parameter_plan.h"
 #include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
@@ -427,6 +428,7 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
   for (const Model* model : models) {
     Result<LoweredModel> lowered = Lower(*model, config);
     if (lowered) {
+      PlanBlocks(config, &*lowered);
       compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
     } else {
       AddErrors(lowered.errors(), &errors);
