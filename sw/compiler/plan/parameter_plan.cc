@@ -90,8 +90,17 @@ class ParameterPlanner {
     return groups * GroupRows(config_, layer, slices) +
            RecordBlocks(layer, groups) * RecordRows(config_, layer);
   }
-  int64_t WholeRows(int32_t layer) const {
-    return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
+  int64_t WholeRows(int32_t number) const {
+    const Layer& layer = lowered_.layers[number];
+    if (!layer.blocks || layer.blocks->part_slices == 0) {
+      return Rows(layer, LocalGroups(number), layer.slices());
+    }
+    // Every part has records of its own.
+    int64_t rows = 0;
+    for (const KernelPart& part : SplitKernel(layer, layer.blocks->part_slices)) {
+      rows += Rows(layer, 1, PartSlices(part));
+    }
+    return LocalGroups(number) * rows;
   }
   void AddChunk(int32_t layer, int64_t group_begin, int64_t group_end, const KernelPart& part,
                 bool first, bool last);
