@@ -20,6 +20,7 @@
 #include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
 #include "sw/compiler/tile/tile.h"
+#include "sw/model/error_kinds.h"
 #include "sw/stream/stream_check.h"
 
 namespace npugen {
@@ -420,9 +421,11 @@ bool SharingPays(const NpuConfig& config, const Plans& shared, const std::vector
 
 }  // namespace
 
-Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
-                                             const NpuConfig& config,
-                                             const CompileOptions& options) {
+namespace {
+
+/// CompileTogether() with one error for each operator.
+Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& models,
+                                           const NpuConfig& config, const CompileOptions& options) {
   std::vector<Compilation> compilations;
   Diagnostics errors;
   for (const Model* model : models) {
@@ -464,6 +467,16 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
     }
   }
   if (!errors.empty()) return errors;
+  return programs;
+}
+
+}  // namespace
+
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options) {
+  Result<std::vector<Program>> programs = CompileModels(models, config, options);
+  if (!programs) return JoinAlike(programs.errors());
   return programs;
 }
 
