@@ -57,6 +57,9 @@ struct SoftmaxField {
 struct ConcatenationField {
   enum { kAxis, kActivation };
 };
+struct GatherField {
+  enum { kAxis, kBatchDims };
+};
 struct TransposeConvField {
   enum { kPadding, kStrideW, kStrideH, kActivation, kBiasType };
 };
@@ -127,6 +130,7 @@ enum : uint8_t {
   kOptionsMul = 21,
   kOptionsPad = 22,
   kOptionsBatchToSpace = 24,
+  kOptionsGather = 23,
   kOptionsSpaceToBatch = 25,
   kOptionsTranspose = 26,
   kOptionsReducer = 27,

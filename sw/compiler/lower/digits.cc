@@ -150,6 +150,25 @@ std::vector<Stretch> FindStretches(const std::vector<BilinearSource>& sources, i
   return stretches;
 }
 
+/// How sums of weights that add up to 2^20 become bytes. Halves are rounded away from zero; those
+/// of uint8 networks up: of twice the sum of uint8 values, which is not negative.
+struct ResizeRounding {
+  explicit ResizeRounding(const Operator& node)
+      : average(!node.from_uint8),
+        factor(node.from_uint8 ? 2 : 1),
+        zero_point(node.from_uint8 ? -128 : 0),
+        record(node.from_uint8 ? ParameterRecord{1 << 28, 1 << 30, -20}
+                               : ParameterRecord{1 << 19, 1 << 30, -19}) {}
+  void Set(Layer* layer) const {
+    layer->average = average;
+    layer->out_zero_point = zero_point;
+  }
+  bool average;
+  int64_t factor;  ///< of weights
+  int32_t zero_point;
+  ParameterRecord record;
+};
+
 /// Output positions at regular distances have the same weights: each combination of such a phase of
 /// rows and one of columns is a product with the four neighbours, which the DMA gathers.
 LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
@@ -157,6 +176,7 @@ LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
                            const std::vector<Stretch>& x_stretches) {
   const std::vector<int32_t>& in = context.tensor(node.inputs[0]).shape;
   const std::vector<int32_t>& out = context.tensor(node.outputs[0]).shape;
+  const ResizeRounding rounding(node);
   // At each position and block of channels four taps.
   const int64_t images = in[0];
   const int64_t channels = in[3];
@@ -188,7 +208,7 @@ LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
       Layer layer;
       layer.inputs = {taps};
       layer.output = context.NewStorage(positions * block);
-      layer.average = true;
+      rounding.Set(&layer);
       SetDigits(positions, 4 * block, block, kDigits, &layer);
       const int32_t part = layer.output;
       if (LowerResult refusal = AppendDense(
@@ -196,11 +216,10 @@ LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
               [&](int64_t o, int64_t row, int64_t, int64_t c) {
                 if (c % block != o) return int8_t{0};
                 const int64_t tap = c / block;
-                return SignedDigit(rows[tap / 2] * columns[tap % 2], kDigits - 1 - row);
+                return SignedDigit(rounding.factor * rows[tap / 2] * columns[tap % 2],
+                                   kDigits - 1 - row);
               },
-              [](int64_t) {
-                return ParameterRecord{1 << 19, 1 << 30, -19};
-              })) {
+              [&](int64_t) { return rounding.record; })) {
         return refusal;
       }
       AddCopy(&assemble, DenseView(part, {images, y.count, x.count, channels}),
@@ -271,6 +290,7 @@ Layer AxisLayer(int64_t positions, int64_t size, int64_t in_c, const AxisBlock& 
 LowerResult ResizeByAxes(LoweringContext& context, const Operator& node,
                          const std::vector<BilinearSource>& rows,
                          const std::vector<BilinearSource>& columns) {
+  const ResizeRounding rounding(node);
   constexpr int64_t kPlanes = 3;        // digits of a value between the axes
   constexpr int64_t kWeightDigits = 2;  // weights are at most 1024
   constexpr int64_t kLevels = kPlanes + kWeightDigits - 1;
@@ -327,19 +347,17 @@ LowerResult ResizeByAxes(LoweringContext& context, const Operator& node,
     Layer layer = AxisLayer(positions, in_w, kPlanes, block, kLevels);
     layer.inputs = {between};
     const int32_t part = layer.output = context.NewStorage(positions * width);
-    layer.average = true;
+    rounding.Set(&layer);
     if (LowerResult refusal = AppendDense(
             context, std::move(layer),
             [&](int64_t o, int64_t row, int64_t column, int64_t plane) {
               const int64_t digit = kLevels - 1 - row - plane;
               if (digit < 0 || digit >= kWeightDigits) return int8_t{0};
-              return SignedDigit(AxisWeight(columns[block.begin + o], block.in_begin + column),
-                                 digit);
+              return SignedDigit(
+                  rounding.factor * AxisWeight(columns[block.begin + o], block.in_begin + column),
+                  digit);
             },
-            // Divides by 2^20; halves are rounded away from zero.
-            [](int64_t) {
-              return ParameterRecord{1 << 19, 1 << 30, -19};
-            })) {
+            [&](int64_t) { return rounding.record; })) {
       return refusal;
     }
     AddCopy(&assemble, Transposed(DenseView(part, {images, out_h, channels, width}), {0, 1, 3, 2}),
@@ -410,7 +428,9 @@ LowerResult LowerResizeBilinear(LoweringContext& context, int32_t op) {
   for (int axis = 0; axis < 2; ++axis) {
     for (int32_t position = 0; position < out[axis + 1]; ++position) {
       const std::optional<BilinearSource> source =
-          ComputeBilinearSource(options, position, in[axis + 1], out[axis + 1]);
+          node.from_uint8
+              ? ComputeFloatBilinearSource(options, position, in[axis + 1], out[axis + 1]).source
+              : ComputeBilinearSource(options, position, in[axis + 1], out[axis + 1]);
       if (!source) {
         return Refusal{DiagnosticCode::kCompileOperator, "it reads outside of the input", ""};
       }

@@ -137,6 +137,26 @@ void CheckResizeBilinear(Checker& check) {
   if (options.align_corners && options.half_pixel_centers) {
     check.Refuse(DiagnosticCode::kOperatorOptions, "has both align_corners and half_pixel_centers");
   }
+  if (check.op.from_uint8) {
+    // The uint8 kernel computes in float32: what it gives is known where all its products are
+    // exact, or where all neighbours are the same element.
+    bool exact = true, same = true;
+    for (int axis = 1; axis <= 2; ++axis) {
+      for (int32_t position = 0; position < out[axis]; ++position) {
+        const FloatBilinearSource at =
+            ComputeFloatBilinearSource(options, position, in[axis], out[axis]);
+        exact = exact && at.exact;
+        same = same && at.source.lower == at.source.upper;
+      }
+    }
+    if (!exact && !same) {
+      check.Refuse(
+          DiagnosticCode::kOperatorShape,
+          fmt::format("on UINT8 from {} to {}: the float32 steps are no multiples of 1/1024",
+                      check.InputText(0), check.OutputText()));
+    }
+    return;
+  }
   // Positions grow: if the last one is inside of the input, all are.
   if (!ComputeBilinearSource(options, out[1] - 1, in[1], out[1]) ||
       !ComputeBilinearSource(options, out[2] - 1, in[2], out[2])) {

@@ -53,9 +53,9 @@ void CheckSub(Checker& check) {
 
 void CheckMul(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(
-      MulMultiplier(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale())
-          .has_value());
+  check.Multipliers(MulMultiplier(check.Input(0).scale(), check.Input(1).scale(),
+                                  check.Output().scale(), check.op.from_uint8)
+                        .has_value());
 }
 
 void CheckSquaredDifference(Checker& check) {

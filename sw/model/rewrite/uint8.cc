@@ -45,7 +45,11 @@ const std::set<std::string, std::less<>> kConverted = {"CONV_2D",
                                                        "DEPTH_TO_SPACE",
                                                        "SPACE_TO_BATCH_ND",
                                                        "BATCH_TO_SPACE_ND",
-                                                       "RESIZE_NEAREST_NEIGHBOR"};
+                                                       "RESIZE_NEAREST_NEIGHBOR",
+                                                       "RESIZE_BILINEAR",
+                                                       "GATHER",
+                                                       "MUL",
+                                                       "SUB"};
 
 /// Those that pass values on or change their type: no reason to convert, but converted with others.
 const std::set<std::string, std::less<>> kNeutral = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE",
