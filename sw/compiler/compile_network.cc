@@ -141,7 +141,14 @@ Division Divide(const Model& model) {
 }
 
 npu_host_kind KindOf(const Operator& op) {
-  return op.type == OperatorType::kDequantize ? NPU_HOST_DEQUANTIZE : NPU_HOST_QUANTIZE;
+  switch (op.type) {
+    case OperatorType::kDequantize:
+      return NPU_HOST_DEQUANTIZE;
+    case OperatorType::kL2Normalization:
+      return NPU_HOST_L2_NORMALIZATION;
+    default:
+      return NPU_HOST_QUANTIZE;
+  }
 }
 
 /// Builds the network of a divided model from the programs of its segments.

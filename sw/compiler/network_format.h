@@ -53,10 +53,11 @@ enum npu_step_place {
 
 /* What the host can do (sw/driver/npu_host_operators.h). */
 enum npu_host_kind {
-  NPU_HOST_COPY = 0,       /* the bytes as they are */
-  NPU_HOST_QUANTIZE = 1,   /* float32 to int8, uint8 or int16 */
-  NPU_HOST_DEQUANTIZE = 2, /* int8, uint8 or int16 to float32 */
-  NPU_HOST_KINDS = 3
+  NPU_HOST_COPY = 0,             /* the bytes as they are */
+  NPU_HOST_QUANTIZE = 1,         /* float32 to int8, uint8 or int16 */
+  NPU_HOST_DEQUANTIZE = 2,       /* int8, uint8 or int16 to float32 */
+  NPU_HOST_L2_NORMALIZATION = 3, /* int8 to int8, each row of the last dimension */
+  NPU_HOST_KINDS = 4
 };
 
 typedef struct npu_network_header {

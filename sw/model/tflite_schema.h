@@ -57,6 +57,9 @@ struct SoftmaxField {
 struct ConcatenationField {
   enum { kAxis, kActivation };
 };
+struct L2NormField {
+  enum { kActivation };
+};
 struct GatherField {
   enum { kAxis, kBatchDims };
 };
@@ -130,6 +133,7 @@ enum : uint8_t {
   kOptionsMul = 21,
   kOptionsPad = 22,
   kOptionsBatchToSpace = 24,
+  kOptionsL2Norm = 12,
   kOptionsGather = 23,
   kOptionsSpaceToBatch = 25,
   kOptionsTranspose = 26,
