@@ -11,6 +11,7 @@
 #include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/onnx/nodes.h"
+#include "sw/model/onnx/qdq.h"
 
 namespace npugen {
 namespace {
@@ -161,6 +162,8 @@ class Reader {
 }  // namespace
 
 Result<Model> ReadOnnx(std::span<const uint8_t> bytes, const std::string& name) {
+  Graph graph;
+  if (!ParseGraph(bytes, &graph) && IsQdq(graph)) return ReadQdq(graph, name);
   return Reader(bytes, name).Run();
 }
 
