@@ -19,7 +19,7 @@
 #include "generator/arch/command_set.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
-#include "sw/compiler/compile_network.h"
+#include "sw/compiler/compiler.h"
 #include "sw/compiler/lower/lower.h"
 #include "sw/model/describe.h"
 #include "sw/model/error_kinds.h"
@@ -129,7 +129,20 @@ void LowerFor(const NpuConfig& config, Survey* survey) {
                      std::none_of(survey->lines.begin(), survey->lines.end(),
                                   [](const auto& line) { return line.place == Place::kRefused; });
   Model model = survey->model;
+  // What the host computes is an input of the rest, and what it reads an output.
+  for (const Operator& op : model.operators) {
+    if (!RunsOnHost(model, op)) continue;
+    model.inputs.insert(model.inputs.end(), op.outputs.begin(), op.outputs.end());
+    model.outputs.push_back(op.inputs[0]);
+  }
   std::erase_if(model.operators, [&](const Operator& op) { return RunsOnHost(model, op); });
+  std::set<int32_t> read, made;
+  for (const Operator& op : model.operators) {
+    read.insert(op.inputs.begin(), op.inputs.end());
+    made.insert(op.outputs.begin(), op.outputs.end());
+  }
+  std::erase_if(model.inputs, [&](int32_t tensor) { return !read.contains(tensor); });
+  std::erase_if(model.outputs, [&](int32_t tensor) { return !made.contains(tensor); });
   const auto lower = [&] { return compiler::Lower(model, config); };
   Result<compiler::LoweredModel> lowered = lower();
   if (!lowered) {
@@ -141,10 +154,8 @@ void LowerFor(const NpuConfig& config, Survey* survey) {
     lowered = lower();
   } else if (whole) {
     // What memories can hold shows when all is planned.
-    CompileOptions options;
-    options.host_operators = true;
-    const Result<Network> network = CompileNetwork(survey->model, config, options);
-    if (!network) AddRefusals(network.errors(), survey);
+    const Status fits = CheckFits(model, config);
+    if (!fits) AddRefusals(fits.errors(), survey);
   }
   if (!lowered) return;
   std::map<int32_t, std::vector<std::string>> commands;

@@ -480,6 +480,24 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
   return programs;
 }
 
+Status CheckFits(const Model& model, const NpuConfig& config) {
+  Result<LoweredModel> lowered = Lower(model, config);
+  if (!lowered) return lowered.errors();
+  PlanBlocks(config, &*lowered);
+  const std::vector<Partition> partitions = PartitionLayers(*lowered, config, kCopies[0]);
+  Diagnostics errors;
+  const auto activations =
+      PlanActivations(model, *lowered, partitions, config, /*keep_tensors=*/false);
+  if (!activations) AddErrors(activations.errors(), &errors);
+  std::vector<LayerGroup> groups;
+  if (activations) groups = activations->groups;
+  const auto parameters =
+      PlanParameters({{&model, &*lowered, &partitions, &groups}}, config, ParameterPolicy{});
+  if (!parameters) AddErrors(parameters.errors(), &errors);
+  if (!errors.empty()) return errors;
+  return Unit{};
+}
+
 Result<Program> Compile(const Model& model, const NpuConfig& config,
                         const CompileOptions& options) {
   Result<std::vector<Program>> programs = CompileTogether({&model}, config, options);

@@ -515,8 +515,12 @@ class Reader {
     const RawGraph graph{model_, operators_, problems_};
     FoldIntegers(graph);
     if (!file_.ok()) return false;
-    for (const auto& [position, reason] : ConvertUint8(graph)) {
-      Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", OperatorText(position), reason));
+    // A survey wants to know what can be said of the other operators.
+    const bool all = most_diagnostics_ > kMostDiagnostics;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < operators_.size(); ++i) names.push_back(OperatorText(i));
+    for (const auto& [position, reason] : ConvertUint8(graph, all)) {
+      Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", names[position], reason));
     }
     return diagnostics_.empty();
   }
