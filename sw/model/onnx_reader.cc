@@ -163,7 +163,13 @@ class Reader {
 
 Result<Model> ReadOnnx(std::span<const uint8_t> bytes, const std::string& name) {
   Graph graph;
-  if (!ParseGraph(bytes, &graph) && IsQdq(graph)) return ReadQdq(graph, name);
+  if (!ParseGraph(bytes, &graph) && IsQdq(graph)) {
+    Result<Model> model = ReadQdq(graph, name);
+    if (model) return model;
+    // A single layer before sums looks the same.
+    Result<Model> bits = Reader(bytes, name).Run();
+    return bits ? std::move(bits) : std::move(model);
+  }
   return Reader(bytes, name).Run();
 }
 

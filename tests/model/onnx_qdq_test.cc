@@ -337,7 +337,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
     }
   }
   fmt::print("{} of {} elements differ by one\n", different, elements);
-  EXPECT_LT(different * 50, elements);
+  EXPECT_LT(different * 25, elements);
 }
 
 }  // namespace
