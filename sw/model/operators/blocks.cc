@@ -124,7 +124,8 @@ void CheckResizeNearestNeighbor(Checker& check) {
     return;
   }
   check.OutputShape({in[0], size[0], size[1], in[3]});
-  check.SameQuantization();
+  // Networks of TensorFlow 1 resize into other scales; the kernel does not look at them.
+  if (!check.op.from_uint8) check.SameQuantization();
 }
 
 /// RESIZE_BILINEAR, besides what holds for both.
