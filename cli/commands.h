@@ -27,6 +27,7 @@ void AddEmitCommand(CommandLine& line);
 void AddReferenceCommands(CommandLine& line);
 void AddSynthCommand(CommandLine& line);
 void AddBuildCommand(CommandLine& line);
+void AddOpsCommand(CommandLine& line);
 void AddCalibrateCommand(CommandLine& line);
 void AddCompileCommand(CommandLine& line);
 void AddRunCommand(CommandLine& line);

@@ -33,6 +33,7 @@ int Run(int argc, char** argv) {
   npugen::AddCheckCommand(line);
   npugen::AddEmitCommand(line);
   npugen::AddBuildCommand(line);
+  npugen::AddOpsCommand(line);
   npugen::AddCompileCommand(line);
   npugen::AddCalibrateCommand(line);
   npugen::AddRunCommand(line);

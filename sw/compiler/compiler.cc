@@ -15,10 +15,12 @@
 #include "generator/support/text.h"
 #include "sw/compiler/lower/lower.h"
 #include "sw/compiler/plan/activation_plan.h"
+#include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/parameter_plan.h"
 #include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
 #include "sw/compiler/tile/tile.h"
+#include "sw/model/error_kinds.h"
 #include "sw/stream/stream_check.h"
 
 namespace npugen {
@@ -461,14 +463,17 @@ bool SharingPays(const NpuConfig& config, const Plans& shared, const std::vector
 
 }  // namespace
 
-Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
-                                             const NpuConfig& config,
-                                             const CompileOptions& options) {
+namespace {
+
+/// CompileTogether() with one error for each operator.
+Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& models,
+                                           const NpuConfig& config, const CompileOptions& options) {
   std::vector<Compilation> compilations;
   Diagnostics errors;
   for (const Model* model : models) {
     Result<LoweredModel> lowered = Lower(*model, config);
     if (lowered) {
+      PlanBlocks(config, &*lowered);
       compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
     } else {
       AddErrors(lowered.errors(), &errors);
@@ -505,6 +510,34 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
   }
   if (!errors.empty()) return errors;
   return programs;
+}
+
+}  // namespace
+
+Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& models,
+                                             const NpuConfig& config,
+                                             const CompileOptions& options) {
+  Result<std::vector<Program>> programs = CompileModels(models, config, options);
+  if (!programs) return JoinAlike(programs.errors());
+  return programs;
+}
+
+Status CheckFits(const Model& model, const NpuConfig& config) {
+  Result<LoweredModel> lowered = Lower(model, config);
+  if (!lowered) return lowered.errors();
+  PlanBlocks(config, &*lowered);
+  const std::vector<Partition> partitions = PartitionLayers(*lowered, config, kCopies[0]);
+  Diagnostics errors;
+  const auto activations =
+      PlanActivations(model, *lowered, partitions, config, /*keep_tensors=*/false);
+  if (!activations) AddErrors(activations.errors(), &errors);
+  std::vector<LayerGroup> groups;
+  if (activations) groups = activations->groups;
+  const auto parameters =
+      PlanParameters({{&model, &*lowered, &partitions, &groups}}, config, ParameterPolicy{});
+  if (!parameters) AddErrors(parameters.errors(), &errors);
+  if (!errors.empty()) return errors;
+  return Unit{};
 }
 
 Result<Program> Compile(const Model& model, const NpuConfig& config,

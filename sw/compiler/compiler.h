@@ -33,4 +33,8 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
                                              const NpuConfig& config,
                                              const CompileOptions& options = {});
 
+/// What Compile() refuses, found by planning alone, without any program: operators that cannot be
+/// lowered, and memories that are too small.
+Status CheckFits(const Model& model, const NpuConfig& config);
+
 }  // namespace npugen

@@ -365,6 +365,9 @@ HostStep Maker::Make() const {
     case OperatorType::kDequantize:
       plain.kind = NPU_HOST_DEQUANTIZE;
       return plain;
+    case OperatorType::kL2Normalization:
+      plain.kind = NPU_HOST_L2_NORMALIZATION;
+      return plain;
     default:
       plain.kind = NPU_HOST_QUANTIZE;
       return plain;

@@ -63,17 +63,18 @@ enum npu_host_kind {
   NPU_HOST_COPY = 0,       /* the bytes as they are */
   NPU_HOST_QUANTIZE = 1,   /* float32 to int8, uint8 or int16 */
   NPU_HOST_DEQUANTIZE = 2, /* int8, uint8 or int16 to float32 */
+  NPU_HOST_L2_NORMALIZATION = 3, /* int8 to int8, each row of the last dimension */
   /* sw/driver/npu_host_kernels.h says what these do, and what their options are. */
-  NPU_HOST_CONVOLUTION = 3,
-  NPU_HOST_MATMUL = 4,
-  NPU_HOST_ELEMENTWISE = 5,
-  NPU_HOST_FUNCTION = 6,
-  NPU_HOST_SOFTMAX = 7,
-  NPU_HOST_POOL = 8,
-  NPU_HOST_REDUCTION = 9,
-  NPU_HOST_SVDF = 10,
-  NPU_HOST_LSTM = 11,
-  NPU_HOST_KINDS = 12
+  NPU_HOST_CONVOLUTION = 4,
+  NPU_HOST_MATMUL = 5,
+  NPU_HOST_ELEMENTWISE = 6,
+  NPU_HOST_FUNCTION = 7,
+  NPU_HOST_SOFTMAX = 8,
+  NPU_HOST_POOL = 9,
+  NPU_HOST_REDUCTION = 10,
+  NPU_HOST_SVDF = 11,
+  NPU_HOST_LSTM = 12,
+  NPU_HOST_KINDS = 13
 };
 
 typedef struct npu_network_header {

@@ -11,6 +11,7 @@
 #include "sw/model/describe.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/onnx/nodes.h"
+#include "sw/model/onnx/qdq.h"
 
 namespace npugen {
 namespace {
@@ -161,6 +162,14 @@ class Reader {
 }  // namespace
 
 Result<Model> ReadOnnx(std::span<const uint8_t> bytes, const std::string& name) {
+  Graph graph;
+  if (!ParseGraph(bytes, &graph) && IsQdq(graph)) {
+    Result<Model> model = ReadQdq(graph, name);
+    if (model) return model;
+    // A single layer before sums looks the same.
+    Result<Model> bits = Reader(bytes, name).Run();
+    return bits ? std::move(bits) : std::move(model);
+  }
   return Reader(bytes, name).Run();
 }
 

@@ -214,7 +214,10 @@ std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(float scale1, 
 }
 
 std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale,
-                                                 bool wide) {
+                                                 bool wide, bool from_uint8) {
+  if (from_uint8) {
+    return Bounded(static_cast<double>(scale1 * scale2 / output_scale), MaxShift(kProductBits));
+  }
   return Bounded(
       static_cast<double>(scale1) * static_cast<double>(scale2) / static_cast<double>(output_scale),
       MaxShift(wide ? kWideProductBits : kProductBits));
@@ -320,6 +323,24 @@ std::optional<BilinearSource> ComputeBilinearSource(const ResizeOptions& options
   const int64_t fraction = lower == upper ? 0 : scaled - kOne * lower;
   return BilinearSource{static_cast<int32_t>(lower), static_cast<int32_t>(upper),
                         static_cast<int32_t>(fraction)};
+}
+
+FloatBilinearSource ComputeFloatBilinearSource(const ResizeOptions& options, int32_t position,
+                                               int32_t input_size, int32_t output_size) {
+  const bool corners = options.align_corners && output_size > 1;
+  const float scale = corners
+                          ? static_cast<float>(input_size - 1) / static_cast<float>(output_size - 1)
+                          : static_cast<float>(input_size) / static_cast<float>(output_size);
+  const float at = static_cast<float>(position);
+  const float scaled = options.half_pixel_centers ? (at + 0.5f) * scale - 0.5f : at * scale;
+  const int32_t lower = std::clamp(static_cast<int32_t>(std::floor(scaled)), 0, input_size - 1);
+  const int32_t upper = std::clamp(static_cast<int32_t>(std::ceil(scaled)), lower, input_size - 1);
+  const float fraction = (scaled - static_cast<float>(lower)) * 1024.0f;
+  FloatBilinearSource result;
+  result.exact = fraction == std::floor(fraction);
+  result.source = {lower, upper,
+                   lower == upper || !result.exact ? 0 : static_cast<int32_t>(fraction)};
+  return result;
 }
 
 }  // namespace npugen

@@ -108,9 +108,9 @@ std::optional<AddMultipliers> ComputeSquaredDifferenceMultipliers(
 /// ADD_N: as ADD with two equal scales; at most this many operands cannot overflow the sum.
 inline constexpr size_t kMaxAddNOperands = 15;
 
-/// MUL: double(s1) * double(s2) / double(output).
+/// MUL: double(s1) * double(s2) / double(output); of uint8 networks all in float32.
 std::optional<QuantizedMultiplier> MulMultiplier(float scale1, float scale2, float output_scale,
-                                                 bool wide = false);
+                                                 bool wide = false, bool from_uint8 = false);
 
 /// QUANTIZE, from a type whose differences to the zero point are below 2^`value_bits`; SUM, whose
 /// sums are: double(input) / double(output).
@@ -215,5 +215,14 @@ struct BilinearSource {
 /// Empty if TFLite would read outside of the input, or overflow.
 std::optional<BilinearSource> ComputeBilinearSource(const ResizeOptions& options, int32_t position,
                                                     int32_t input_size, int32_t output_size);
+
+/// The same for networks of uint8, whose kernel computes positions in float32. The fraction is
+/// exact where it says so; where `lower` and `upper` are the same it does not matter and is 0.
+struct FloatBilinearSource {
+  BilinearSource source;
+  bool exact = false;  ///< the float32 fraction is a multiple of 1/1024
+};
+FloatBilinearSource ComputeFloatBilinearSource(const ResizeOptions& options, int32_t position,
+                                               int32_t input_size, int32_t output_size);
 
 }  // namespace npugen

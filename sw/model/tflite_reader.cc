@@ -16,6 +16,7 @@
 #include <set>
 
 #include "sw/model/describe.h"
+#include "sw/model/error_kinds.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
 #include "sw/model/operators/rules.h"
@@ -99,69 +100,42 @@ Diagnostic MakeError(DiagnosticCode code, std::string file, std::string message,
   return error;
 }
 
-// What a message is about, whatever the operator and its tensors: numbers, quoted names and shapes
-// are left out.
-std::string KindOfMessage(const Diagnostic& error) {
-  std::string kind(CodeText(error.code));
-  const std::string& text = error.message;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (std::isdigit(static_cast<unsigned char>(text[i])) != 0) {
-      if (!kind.ends_with('#')) kind += '#';
-    } else if (text[i] == '"' || text[i] == '[') {
-      const size_t end = text.find(text[i] == '"' ? '"' : ']', i + 1);
-      i = std::min(end, text.size());
-    } else {
-      kind += text[i];
-    }
-  }
-  return kind;
-}
-
-// One error for each kind, with how many of it there are and where.
-Diagnostics JoinAlike(Diagnostics errors) {
-  constexpr size_t kMostPlaces = 8;
-  struct Kind {
-    size_t first;  // position in `joined`
-    size_t count = 1;
-    std::set<int> places;
-  };
-  Diagnostics joined;
-  std::map<std::string, Kind> kinds;
-  for (Diagnostic& error : errors) {
-    const std::string key = KindOfMessage(error);
-    const auto found = kinds.find(key);
-    if (found == kinds.end()) {
-      kinds.emplace(key, Kind{joined.size(), 1, {}});
-      joined.push_back(std::move(error));
-      continue;
-    }
-    ++found->second.count;
-    int place = 0;
-    if (std::sscanf(error.message.c_str(), "operator %d", &place) == 1) {
-      found->second.places.insert(place);
-    }
-  }
-  for (const auto& [key, kind] : kinds) {
-    if (kind.count == 1) continue;
-    std::string& message = joined[kind.first].message;
-    message += fmt::format(" ({} in all", kind.count);
-    size_t listed = 0;
-    for (const int place : kind.places) {
-      if (listed++ == kMostPlaces) {
-        message += " ...";
-        break;
-      }
-      message += fmt::format("{}{}", listed == 1 ? "; also operators " : ", ", place);
-    }
-    message += ")";
-  }
-  return joined;
-}
-
 class Reader {
  public:
   Reader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
     model_.name = name;
+  }
+
+  /// Every operator with what is refused of it.
+  Result<TfliteSurvey> Survey() {
+    if (!CheckHeader() || !ReadStructure() || !CheckMaker() || !CheckGraph()) {
+      if (diagnostics_.empty()) Report(DiagnosticCode::kModelDamaged, file_.failure());
+      return std::move(diagnostics_);
+    }
+    most_diagnostics_ = std::numeric_limits<size_t>::max();
+    TfliteSurvey survey;
+    for (const RawOperator& op : operators_) survey.operators.push_back(Surveyed(op));
+    Rewrite();
+    for (const RawOperator& op : operators_) {
+      if (static_cast<size_t>(op.index) >= survey.operators.size()) continue;  // added
+      survey.operators[op.index].folded = false;
+    }
+    if (!file_.ok()) {
+      return MakeError(DiagnosticCode::kModelDamaged, model_.name, file_.failure(), "");
+    }
+    CheckOperators();
+    const size_t count = survey.operators.size();
+    for (Diagnostic& error : diagnostics_) {
+      const int32_t place = OperatorOfMessage(error);
+      const bool known = place >= 0 && static_cast<size_t>(place) < count;
+      (known ? survey.operators[place].refusals : survey.others).push_back(std::move(error));
+    }
+    // Only operators of which nothing is refused.
+    std::erase_if(model_.operators, [&](const Operator& op) {
+      return static_cast<size_t>(op.index) < count && !survey.operators[op.index].refusals.empty();
+    });
+    survey.model = std::move(model_);
+    return survey;
   }
 
   Result<Model> Run() {
@@ -183,7 +157,7 @@ class Reader {
 
  private:
   bool Report(DiagnosticCode code, std::string message, std::string hint = "") {
-    if (diagnostics_.size() < kMostDiagnostics) {
+    if (diagnostics_.size() < most_diagnostics_) {
       diagnostics_.push_back(MakeError(code, model_.name, std::move(message), std::move(hint)));
     } else {
       ++unreported_;
@@ -599,8 +573,12 @@ class Reader {
           fmt::format("operator {} {} {}", before[position].index, before[position].name, reason));
     }
     if (!file_.ok() || !diagnostics_.empty()) return false;
-    for (const auto& [position, reason] : ConvertUint8(graph)) {
-      Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", OperatorText(position), reason));
+    // A survey wants to know what can be said of the other operators.
+    const bool all = most_diagnostics_ > kMostDiagnostics;
+    std::vector<std::string> names;
+    for (size_t i = 0; i < operators_.size(); ++i) names.push_back(OperatorText(i));
+    for (const auto& [position, reason] : ConvertUint8(graph, all)) {
+      Report(DiagnosticCode::kOperatorType, fmt::format("{}: {}", names[position], reason));
     }
     for (Model::State& state : model_.states) {
       if (model_.tensors[state.read].type == model_.tensors[state.written].type) continue;
@@ -640,6 +618,36 @@ class Reader {
     }
   }
 
+  SurveyedOperator Surveyed(const RawOperator& raw) const {
+    SurveyedOperator op;
+    op.index = raw.index;
+    op.name = raw.code == tflite::kOpCustom ? "CUSTOM " + raw.custom_name : raw.name;
+    op.folded = true;  // until it is found behind the rewrites
+    if (raw.outputs.empty() || raw.outputs[0] < 0) return op;
+    const Tensor& output = model_.tensors[raw.outputs[0]];
+    op.shape = output.shape;
+    if (raw.inputs.size() < 2 || raw.inputs[0] < 0 || raw.inputs[1] < 0) return op;
+    const Tensor& input = model_.tensors[raw.inputs[0]];
+    const Tensor& filter = model_.tensors[raw.inputs[1]];
+    const auto per = [](const Tensor& tensor, size_t dimension) {
+      return dimension < tensor.shape.size() && tensor.shape[dimension] > 0
+                 ? tensor.elements() / tensor.shape[dimension]
+                 : 0;
+    };
+    int64_t macs = 0;
+    if (raw.name == "CONV_2D" || raw.name == "FULLY_CONNECTED") {
+      macs = output.elements() * per(filter, 0);
+    } else if (raw.name == "DEPTHWISE_CONV_2D") {
+      macs = output.elements() * per(filter, 3);
+    } else if (raw.name == "TRANSPOSE_CONV" && raw.inputs.size() > 2 && raw.inputs[2] >= 0) {
+      macs = model_.tensors[raw.inputs[2]].elements() * per(filter, 3);
+    } else if (raw.name == "BATCH_MATMUL" && !input.shape.empty()) {
+      macs = output.elements() * input.shape.back();
+    }
+    op.macs = static_cast<uint64_t>(macs);
+    return op;
+  }
+
   // One error for all operators that compute in float32, by operator.
   std::vector<bool> CheckFloat() {
     std::vector<bool> in_float(operators_.size(), false);
@@ -658,6 +666,10 @@ class Reader {
       }
       in_float[i] = true;
       ++kinds[name];
+      if (most_diagnostics_ > kMostDiagnostics) {
+        Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
+               "full integer quantization");
+      }
       for (int32_t input : raw.inputs) {
         weights_only |= input >= 0 && model_.tensors[input].type == TensorType::kInt8;
       }
@@ -740,6 +752,7 @@ class Reader {
   std::vector<bool> reported_;         // by tensor: problem already in diagnostics_
   Model model_;
   Diagnostics diagnostics_;
+  size_t most_diagnostics_ = kMostDiagnostics;
   size_t unreported_ = 0;
 };
 
@@ -747,6 +760,10 @@ class Reader {
 
 Result<Model> ReadTflite(std::span<const uint8_t> bytes, const std::string& name) {
   return Reader(bytes, name).Run();
+}
+
+Result<TfliteSurvey> SurveyTflite(std::span<const uint8_t> bytes, const std::string& name) {
+  return Reader(bytes, name).Survey();
 }
 
 Result<Model> LoadTflite(const std::string& path) {

@@ -79,6 +79,12 @@ struct SoftmaxField {
 struct ConcatenationField {
   enum { kAxis, kActivation };
 };
+struct L2NormField {
+  enum { kActivation };
+};
+struct GatherField {
+  enum { kAxis, kBatchDims };
+};
 struct TransposeConvField {
   enum { kPadding, kStrideW, kStrideH, kActivation, kBiasType };
 };
@@ -150,6 +156,8 @@ enum : uint8_t {
   kOptionsMul = 21,
   kOptionsPad = 22,
   kOptionsBatchToSpace = 24,
+  kOptionsL2Norm = 12,
+  kOptionsGather = 23,
   kOptionsSpaceToBatch = 25,
   kOptionsTranspose = 26,
   kOptionsReducer = 27,

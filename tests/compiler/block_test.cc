@@ -76,5 +76,38 @@ TEST(Blocks, MatchGoldenOnRandomMemories) {
   EXPECT_LE(refused, count / 5) << "most networks fit";
 }
 
+/// PE memories of a few words of each bank: rows, windows and even single positions do not fit, so
+/// layers are computed in blocks of columns, channels and parts of sums. None is refused for it.
+TEST(Blocks, NoPeMemoryIsTooSmall) {
+  int64_t ran = 0;
+  for (uint64_t seed = 1; seed <= 120; ++seed) {
+    const RandomModel random =
+        seed % 3 == 0 ? MakeRandomNetwork(seed) : MakeRandomBlockNetwork(seed);
+    const Result<Model> model = ReadTflite(random.tflite, random.name);
+    ASSERT_TRUE(model.ok()) << "seed " << seed << ": " << ErrorText(model.errors());
+    RandomSource source(seed);
+    NpuConfig config = RandomConfig(&source);
+    const uint32_t unit = config.pe_banks * config.pe_bank_bytes;
+    const auto bytes = static_cast<uint32_t>(source.Integer(1, 8)) * 1024;
+    config.pe_memory_bytes = std::max(2 * unit, bytes / unit * unit);
+    config = WithHash(config);
+    const Result<Program> program = Compile(*model, config);
+    if (!program) {
+      for (const Diagnostic& error : program.errors()) {
+        EXPECT_NE(error.code, DiagnosticCode::kCompilePeMemory)
+            << "seed " << seed << ", " << config.pe_memory_bytes
+            << " bytes: " << ErrorText(program.errors());
+      }
+      continue;
+    }
+    const std::string problem = CheckAgainstGolden(*model, config, {MakeRandomInputs(*model, seed)},
+                                                   {.seed = seed, .keep_tensors = false});
+    EXPECT_EQ(problem, "") << "seed " << seed;
+    ++ran;
+  }
+  fmt::print("{} of 120 networks run\n", ran);
+  EXPECT_GE(ran, 110);
+}
+
 }  // namespace
 }  // namespace npugen::testing

@@ -130,8 +130,8 @@ TEST(HostOperators, ANetworkOfInt8IsOneProgram) {
 TEST(Uint8, RandomNetworks) {
   const NpuConfig configs[] = {ConfigOfShape({8, 8}), ConfigOfShape({3, 5}),
                                GridOfShape({4, 4, 2}, 3), PresetConfig("edge")};
-  for (uint64_t seed = 1; seed <= 40; ++seed) {
-    const Uint8Network network = MakeUint8Network(seed);
+  for (uint64_t seed = 1; seed <= 80; ++seed) {
+    const Uint8Network network = seed <= 40 ? MakeUint8Network(seed) : MakeUint8ResizeNetwork(seed);
     const Result<Model> model = ReadTflite(network.tflite, "uint8");
     ASSERT_TRUE(model.ok()) << seed << ErrorText(model.errors());
     EXPECT_EQ(CheckNetwork(*model, configs[seed % 4], {MakeUint8Input(network, seed)}), "") << seed;
@@ -168,8 +168,10 @@ TEST(Cases, GiveTheRightValues) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_CASES names a folder of cases";
   }
-  const std::set<std::string> kinds = {"float-ends", "shape-arithmetic",  "uint8-activations",
-                                       "stateful",   "int16-activations", "recurrent"};
+  const std::set<std::string> kinds = {
+      "float-ends",        "shape-arithmetic", "uint8-activations",   "stateful",
+      "int16-activations", "recurrent",        "pe-memory-rows-only", "unsupported-operator",
+      "int64-output"};
   const NpuConfig config = PresetConfig("edge");
   const std::vector<uint8_t> text = ReadBytes(folder + "/index.json");
   int cases = 0;
@@ -182,7 +184,9 @@ TEST(Cases, GiveTheRightValues) {
     ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
     ++cases;
     const int steps = entry["steps"];
-    const Result<Network> network = CompileNetwork(*model, config, {.host_operators = true});
+    CompileOptions options;
+    options.host_operators = true;
+    const Result<Network> network = CompileNetwork(*model, config, options);
     ASSERT_TRUE(network.ok()) << ErrorText(network.errors());
     std::vector<uint64_t> arena;
     std::vector<std::vector<std::vector<uint8_t>>> runs;
@@ -207,7 +211,7 @@ TEST(Cases, GiveTheRightValues) {
       EXPECT_EQ(CheckNetworkRuns(*model, config, runs), "");
     }
   }
-  EXPECT_GE(cases, 16);
+  EXPECT_GE(cases, 21);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "sw/driver/npu_network.h"
 #include "tests/driver/fake_device.h"
 #include "tests/driver/program_file.h"
+#include "verif/golden/fixed_point.h"
 
 namespace npugen::testing {
 namespace {
@@ -545,6 +546,43 @@ To Convert(npu_host_kind kind, uint32_t from, uint32_t to, From value, float sca
   EXPECT_EQ(out[0], out[1]);
   EXPECT_EQ(out[2], To{}) << "beyond the end";
   return out[0];
+}
+
+/// Rows of any length and of the extremes, against the golden model's fixed point.
+TEST(HostOperators, L2NormalizationOfRows) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 3'000; ++i) {
+    const uint32_t depth = i % 7 == 0 ? 1 : 1 + static_cast<uint32_t>(random() % 300);
+    const auto zero = static_cast<int32_t>(random() % 256) - 128;
+    const int32_t reach = i % 3 == 0 ? 1 : 1 << (1 + random() % 8);
+    npu_network_tensor tensor = {};
+    tensor.type = NPU_ELEMENT_INT8;
+    tensor.rank = 2;
+    tensor.shape[0] = 2;
+    tensor.shape[1] = depth;
+    tensor.zero_point = zero;
+    std::vector<int8_t> in(2 * depth), out(2 * depth + 1, 77);
+    for (int8_t& value : in) {
+      const int32_t far = static_cast<int32_t>(random() % static_cast<uint64_t>(2 * reach + 1));
+      value = static_cast<int8_t>(std::clamp(zero + far - reach, -128, 127));
+    }
+    const npu_host_operand input = {&tensor, in.data()};
+    const npu_host_operand output = {&tensor, out.data()};
+    npu_host_operator_run(NPU_HOST_L2_NORMALIZATION, &input, &output);
+    for (uint32_t row = 0; row < 2; ++row) {
+      int32_t squares = 0;
+      for (uint32_t c = 0; c < depth; ++c) {
+        squares += (in[row * depth + c] - zero) * (in[row * depth + c] - zero);
+      }
+      const golden::ScaledNumber root = golden::InverseSquareRoot(squares);
+      for (uint32_t c = 0; c < depth; ++c) {
+        const int32_t value = golden::MultiplyByQuantizedMultiplier(
+            in[row * depth + c] - zero, root.multiplier, root.shift + 7, golden::Rounding::kDouble);
+        ASSERT_EQ(out[row * depth + c], std::clamp(value, -128, 127)) << squares;
+      }
+    }
+    EXPECT_EQ(out.back(), 77) << "beyond the end";
+  }
 }
 
 TEST(HostOperators, ConvertAllTypes) {

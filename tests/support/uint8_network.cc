@@ -156,6 +156,63 @@ void Add(const Model& model, const Operator& op, const Bytes& a, const Bytes& b,
   }
 }
 
+/// MUL of reference/mul.h, with the factor of tensorflow/lite/kernels/mul.cc.
+void Mul(const Model& model, const Operator& op, const Bytes& a, const Bytes& b, Bytes* out) {
+  const Tensor& first = model.tensors[op.inputs[0]];
+  const Tensor& second = model.tensors[op.inputs[1]];
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const float real = first.scale() * second.scale() / output.scale();
+  const QuantizedMultiplier factor = QuantizeMultiplier(static_cast<double>(real));
+  for (size_t i = 0; i < out->size(); ++i) {
+    const int32_t product = (a[i] - first.zero_point()) * (b[i] - second.zero_point());
+    (*out)[i] = Limit(int64_t{Scaled(product, factor)} + output.zero_point());
+  }
+}
+
+void Sub(const Model& model, const Operator& op, const Bytes& a, const Bytes& b, Bytes* out) {
+  const Tensor& first = model.tensors[op.inputs[0]];
+  const Tensor& second = model.tensors[op.inputs[1]];
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const AddMultipliers factors =
+      ComputeSubMultipliers(first.scale(), second.scale(), output.scale()).value();
+  for (size_t i = 0; i < out->size(); ++i) {
+    const int32_t x = Scaled((a[i] - first.zero_point()) * (1 << 20), factors.input1);
+    const int32_t y = Scaled((b[i] - second.zero_point()) * (1 << 20), factors.input2);
+    (*out)[i] = Limit(int64_t{Scaled(x - y, factors.output)} + output.zero_point());
+  }
+}
+
+/// RESIZE_BILINEAR where float32 is exact: the weighted mean in double, halves up.
+void ResizeBilinear(const Model& model, const Operator& op, const Bytes& in, Bytes* out) {
+  const Tensor& input = model.tensors[op.inputs[0]];
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const auto& options = std::get<ResizeOptions>(op.options);
+  const auto place = [&](int32_t at, int32_t from, int32_t to) {
+    const bool corners = options.align_corners && to > 1;
+    const double scale = corners ? double{1} * (from - 1) / (to - 1) : double{1} * from / to;
+    const double scaled = options.half_pixel_centers ? (at + 0.5) * scale - 0.5 : at * scale;
+    return std::clamp(scaled, 0.0, double{1} * (from - 1));
+  };
+  size_t next = 0;
+  for (int32_t y = 0; y < output.shape[1]; ++y) {
+    for (int32_t x = 0; x < output.shape[2]; ++x) {
+      for (int32_t c = 0; c < output.shape[3]; ++c) {
+        const double row = place(y, input.shape[1], output.shape[1]);
+        const double column = place(x, input.shape[2], output.shape[2]);
+        double sum = 0;
+        for (int32_t i = 0; i < input.shape[1]; ++i) {
+          for (int32_t j = 0; j < input.shape[2]; ++j) {
+            const double weight =
+                std::max(0.0, 1 - std::abs(row - i)) * std::max(0.0, 1 - std::abs(column - j));
+            sum += weight * in[(i * input.shape[2] + j) * input.shape[3] + c];
+          }
+        }
+        (*out)[next++] = Limit(static_cast<int64_t>(std::floor(sum + 0.5)));
+      }
+    }
+  }
+}
+
 void Logistic(const Model& model, const Operator& op, const Bytes& in, Bytes* out) {
   const Tensor& input = model.tensors[op.inputs[0]];
   for (size_t i = 0; i < out->size(); ++i) {
@@ -255,6 +312,37 @@ Uint8Network MakeUint8Network(uint64_t seed) {
   return {writer.model(), writer.Write()};
 }
 
+Uint8Network MakeUint8ResizeNetwork(uint64_t seed) {
+  Maker m(seed);
+  RandomSource& random = m.random;
+  TfliteWriter& writer = m.writer;
+  const bool pixel = random.Chance(5);
+  const int32_t h = pixel ? 1 : random.Integer(2, 6), w = pixel ? 1 : random.Integer(2, 6);
+  const int32_t c = random.Pick({1, 3, 8, 21});
+  const int32_t zero_point = m.ZeroPoint();
+  const int32_t input = m.Uint8({1, h, w, c}, 0.05f, zero_point);
+  writer.model().inputs.push_back(input);
+  ResizeOptions options;
+  options.align_corners = random.Chance(2);
+  options.half_pixel_centers = !options.align_corners && random.Chance(2);
+  const auto size = [&](int32_t from) {
+    const int32_t factor = random.Pick({1, 2, 4, 8, 16});
+    return pixel                   ? random.Integer(1, 9)
+           : options.align_corners ? (from - 1) * factor + 1
+                                   : from * factor;
+  };
+  const int32_t oh = size(h), ow = size(w);
+  const int32_t resized = m.Uint8({1, oh, ow, c}, 0.05f, zero_point);
+  writer.Append(OperatorType::kResizeBilinear, {input, writer.Integers({2}, {oh, ow})}, {resized},
+                options);
+  const int32_t product = m.Uint8({1, oh, ow, c}, 0.021f, m.ZeroPoint());
+  writer.Append(OperatorType::kMul, {resized, resized}, {product}, AddOptions{});
+  const int32_t difference = m.Uint8({1, oh, ow, c}, 0.07f, m.ZeroPoint());
+  writer.Append(OperatorType::kSub, {product, resized}, {difference}, AddOptions{});
+  writer.Output(difference);
+  return {writer.model(), writer.Write()};
+}
+
 std::vector<uint8_t> MakeUint8Input(const Uint8Network& network, uint64_t seed) {
   RandomSource random(seed);
   Bytes bytes(network.model.tensors[network.model.inputs[0]].bytes());
@@ -286,6 +374,15 @@ std::vector<std::vector<uint8_t>> RunUint8(const Uint8Network& network,
         break;
       case OperatorType::kAdd:
         Add(model, op, in, bytes[op.inputs[1]], &out);
+        break;
+      case OperatorType::kMul:
+        Mul(model, op, in, bytes[op.inputs[1]], &out);
+        break;
+      case OperatorType::kSub:
+        Sub(model, op, in, bytes[op.inputs[1]], &out);
+        break;
+      case OperatorType::kResizeBilinear:
+        ResizeBilinear(model, op, in, &out);
         break;
       case OperatorType::kLogistic:
         Logistic(model, op, in, &out);

@@ -19,6 +19,9 @@ struct Uint8Network {
 /// convolution, addition, maximum pool, logistic, fully connected, softmax.
 Uint8Network MakeUint8Network(uint64_t seed);
 
+/// RESIZE_BILINEAR by steps that float32 has exactly, or of one pixel, then MUL and SUB.
+Uint8Network MakeUint8ResizeNetwork(uint64_t seed);
+
 /// Random bytes of its input.
 std::vector<uint8_t> MakeUint8Input(const Uint8Network& network, uint64_t seed);
 

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Blocks of pixels to channels, batches and back; images of other sizes.
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
 #include "verif/golden/gather.h"
 
 namespace npugen::golden {
@@ -103,6 +107,43 @@ void ResizeBilinear(const Node& node, const int8_t* in, int8_t* out) {
   }
 }
 
+/// On uint8 values, as reference_ops::ResizeBilinear: in float32, and halves go up.
+void ResizeBilinearUint8(const Node& node, const int8_t* in, int8_t* out) {
+  const Tensor& input = node.input();
+  const Tensor& output = node.output();
+  const auto& options = std::get<ResizeOptions>(node.op.options);
+  const int64_t in_h = input.shape[1], in_w = input.shape[2], depth = input.shape[3];
+  const auto position = [&](int32_t at, int32_t in_size, int32_t out_size) {
+    float scale = static_cast<float>(in_size) / static_cast<float>(out_size);
+    if (options.align_corners && out_size > 1) {
+      scale = static_cast<float>(in_size - 1) / static_cast<float>(out_size - 1);
+    }
+    const float scaled = options.half_pixel_centers ? (static_cast<float>(at) + 0.5f) * scale - 0.5f
+                                                    : static_cast<float>(at) * scale;
+    const int64_t lower = std::max<int64_t>(static_cast<int64_t>(std::floor(scaled)), 0);
+    const int64_t upper = std::min<int64_t>(static_cast<int64_t>(std::ceil(scaled)), in_size - 1);
+    return std::tuple(scaled, lower, upper);
+  };
+  for (int64_t n = 0; n < output.shape[0]; ++n, in += in_h * in_w * depth) {
+    for (int32_t y = 0; y < output.shape[1]; ++y) {
+      const auto [at_y, y0, y1] = position(y, input.shape[1], output.shape[1]);
+      const float dy = at_y - static_cast<float>(y0);
+      for (int32_t x = 0; x < output.shape[2]; ++x, out += depth) {
+        const auto [at_x, x0, x1] = position(x, input.shape[2], output.shape[2]);
+        const float dx = at_x - static_cast<float>(x0);
+        for (int64_t c = 0; c < depth; ++c) {
+          const auto value = [&, c = c](int64_t iy, int64_t ix) {
+            return static_cast<float>(in[(iy * in_w + ix) * depth + c] + 128);
+          };
+          const float sum = value(y0, x0) * (1 - dy) * (1 - dx) + value(y1, x0) * dy * (1 - dx) +
+                            value(y0, x1) * (1 - dy) * dx + value(y1, x1) * dy * dx;
+          out[c] = static_cast<int8_t>(static_cast<int32_t>(sum + 0.5f) - 128);
+        }
+      }
+    }
+  }
+}
+
 int32_t BlockOf(const Node& node) { return std::get<BlockOptions>(node.op.options).block_size; }
 
 }  // namespace
@@ -143,6 +184,9 @@ Kernel MakeResizeNearestNeighbor(const Node& node) {
 }
 
 Kernel MakeResizeBilinear(const Node& node) {
+  if (node.op.from_uint8) {
+    return [node](const Run& run) { ResizeBilinearUint8(node, run.in(), run.out()); };
+  }
   return [node](const Run& run) { ResizeBilinear(node, run.in(), run.out()); };
 }
 

@@ -58,7 +58,9 @@ Kernel MakeSub(const Node& node) {
 
 Kernel MakeMul(const Node& node) {
   const QuantizedMultiplier factor =
-      MulMultiplier(node.input(0).scale(), node.input(1).scale(), node.output().scale()).value();
+      MulMultiplier(node.input(0).scale(), node.input(1).scale(), node.output().scale(),
+                    /*wide=*/false, node.op.from_uint8)
+          .value();
   const int32_t zero_x = node.input(0).zero_point();
   const int32_t zero_y = node.input(1).zero_point();
   return PairKernel(node, FusedRange(node), [=](int32_t p, int32_t q) -> int64_t {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <limits>
 
+#include "verif/golden/fixed_point.h"
+
 namespace npugen::golden {
 namespace {
 
@@ -60,6 +62,29 @@ Kernel MakeQuantizeFloat(const Node& node) {
         return Quantize<int16_t>(node.output(), in, out);
       default:
         return Quantize<int8_t>(node.output(), in, out);
+    }
+  };
+}
+
+/// reference_integer_ops::L2Normalization.
+Kernel MakeL2Normalization(const Node& node) {
+  return [node](const Run& run) {
+    constexpr int32_t kOutputBits = 7;
+    const int64_t depth = node.input().shape.back();
+    const int32_t zero_point = node.input().zero_point();
+    const int8_t* in = run.in();
+    int8_t* out = run.out();
+    for (int64_t row = 0; row < node.input().elements(); row += depth) {
+      int32_t squares = 0;
+      for (int64_t i = row; i < row + depth; ++i) {
+        squares += (in[i] - zero_point) * (in[i] - zero_point);
+      }
+      const ScaledNumber root = InverseSquareRoot(squares);
+      for (int64_t i = row; i < row + depth; ++i) {
+        const int32_t value =
+            node.Scale(in[i] - zero_point, {root.multiplier, root.shift + kOutputBits});
+        out[i] = static_cast<int8_t>(std::clamp(value, -128, 127));
+      }
     }
   };
 }

@@ -92,6 +92,24 @@ Kernel MakeReverse(const Node& node) {
   });
 }
 
+Kernel MakeGather(const Node& node) {
+  return GatherKernel([node](const Bytes& in) {
+    const auto& options = std::get<GatherOptions>(node.op.options);
+    const Shape& shape = node.input().shape;
+    const Shape steps = Steps(shape);
+    Origins origins(shape.size());
+    for (size_t d = 0; d < shape.size(); ++d) {
+      const bool gathered = static_cast<int32_t>(d) == options.axis;
+      const size_t count = gathered ? options.indices.size() : static_cast<size_t>(shape[d]);
+      for (size_t i = 0; i < count; ++i) {
+        const int64_t position = gathered ? options.indices[i] : static_cast<int64_t>(i);
+        origins[d].push_back(position * steps[d]);
+      }
+    }
+    return Gather(in, origins);
+  });
+}
+
 Kernel MakeSlice(const Node& node) {
   return GatherKernel([node](const Bytes& in) {
     return Sliced(in, node.input().shape, std::get<SliceOptions>(node.op.options));

@@ -136,6 +136,27 @@ std::optional<int32_t> DrawReverse(Drawer& draw, int32_t input, const Tensor& in
   return output;
 }
 
+/// Any indices, or every nth one, backwards or forwards.
+std::optional<int32_t> DrawGather(Drawer& draw, int32_t input, const Tensor& in) {
+  const int32_t axis = draw.AnyAxis(in);
+  const int32_t size = in.shape[axis];
+  const int32_t count = draw.random.Integer(1, std::min(size + 2, 12));
+  const int32_t step = draw.random.Integer(-2, 2);
+  const bool any = draw.random.Chance(2);
+  std::vector<int32_t> indices;
+  int32_t index = draw.random.Integer(0, size - 1);
+  for (int32_t i = 0; i < count; ++i) {
+    indices.push_back(any ? draw.random.Integer(0, size - 1) : index);
+    index = ((index + step) % size + size) % size;
+  }
+  std::vector<int32_t> shape = in.shape;
+  shape[axis] = count;
+  const int32_t output = draw.Like(in, shape);
+  draw.writer.Append(OperatorType::kGather, {input, draw.List(indices)}, {output},
+                     GatherOptions{.axis = axis, .indices = {}});
+  return output;
+}
+
 // SLICE, or STRIDED_SLICE with strides of either sign.
 std::optional<int32_t> DrawSlice(Drawer& draw, int32_t input, const Tensor& in) {
   const bool strided = draw.random.Chance(2);
@@ -173,6 +194,7 @@ const OperatorDraw kSplitDraw = {DrawSplit};
 const OperatorDraw kUnpackDraw = {DrawUnpack};
 const OperatorDraw kTransposeDraw = {DrawTranspose};
 const OperatorDraw kReverseDraw = {DrawReverse};
+const OperatorDraw kGatherDraw = {DrawGather};
 const OperatorDraw kSliceDraw = {DrawSlice};
 
 }  // namespace npugen::testing

@@ -329,6 +329,13 @@ class FileWriter {
         .End();
   }
 
+  AnyOffset WriteTable(int32_t, const GatherOptions& options, uint8_t& kind) {
+    kind = tflite::kOptionsGather;
+    return TableWriter(builder_)
+        .Scalar<int32_t>(tflite::GatherField::kAxis, options.axis)
+        .Scalar<int32_t>(tflite::GatherField::kBatchDims, 0)
+        .End();
+  }
   AnyOffset WriteTable(int32_t, const PadOptions&, uint8_t& kind) {
     kind = tflite::kOptionsPad;
     return TableWriter(builder_).End();

@@ -35,6 +35,7 @@ struct Step {
   std::vector<Access> reads, writes;
   int32_t chunk = -1;       ///< parameters it needs, or -1
   int64_t param_block = 0;  ///< first block of records it uses, within the chunk
+  int64_t weight_rows = 0;  ///< rows of weights of the chunk before the first that it uses
 
   bool is_load() const { return engine == kLoadEngine; }
 };

@@ -214,7 +214,7 @@ LowerResult LowerMul(LoweringContext& context, int32_t op) {
   if (LowerResult refusal = SetOperands(context, node, Opcode::kMultiply, &layer)) return refusal;
   const std::optional<QuantizedMultiplier> factor =
       MulMultiplier(context.tensor(node.inputs[0]).scale(), context.tensor(node.inputs[1]).scale(),
-                    context.tensor(node.outputs[0]).scale());
+                    context.tensor(node.outputs[0]).scale(), /*wide=*/false, node.from_uint8);
   if (!factor || !ShiftFits(*factor)) {
     return Refusal{DiagnosticCode::kCompileLimit, "its scales are too far apart", ""};
   }

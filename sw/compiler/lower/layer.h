@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ struct Storage {
   std::vector<int32_t> tensors;   ///< outputs of operators that stand here
   int32_t first_layer = -1;       ///< that writes it (or reads it: inputs, constants); -1: unused
   int32_t last_layer = -1;        ///< that uses it
-  bool in_memory = false;         ///< never stays in PE memory (Parameters::storage reads it)
+  bool in_memory = false;         ///< never stays in PE memory: parameters, operands of blocks
 };
 
 /// Shape of a layer in terms of images: output row y reads input rows y * stride_h - pad_top + k *
@@ -95,6 +96,15 @@ struct KernelPart {
   int64_t k2_begin = 0, k2_count = 1;
 };
 
+/// How much of a layer PE memory holds at a time, where not even one row of output fits with what
+/// it reads (plan/block_plan.h).
+struct BlockSize {
+  int64_t rows = 1, columns = 1, groups = 1;  ///< of the output
+  /// Slices of the kernel whose operands are there together, for one position; 0: all of them.
+  int64_t part_slices = 0;
+  int64_t in_bytes = 0, out_bytes = 0;  ///< at most; of each input
+};
+
 /// A box of bytes that a copy moves: nested loops, innermost dimension first; any number of them.
 struct CopyBox {
   struct Dimension {
@@ -128,6 +138,7 @@ struct Layer {
   int64_t channels = 0;  ///< of the output where they are not bytes, else 0
   Parameters parameters;
   std::vector<Region> regions;
+  std::optional<BlockSize> blocks;
 
   uint8_t fill = 0;
   bool average = false;

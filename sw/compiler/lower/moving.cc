@@ -244,6 +244,23 @@ LowerResult LowerUnpack(LoweringContext& context, int32_t op) {
   });
 }
 
+LowerResult LowerGather(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  const GatherOptions& options = std::get<GatherOptions>(moved.node.options);
+  const size_t axis = static_cast<size_t>(options.axis);
+  const std::vector<int64_t> indices(options.indices.begin(), options.indices.end());
+  // The dimensions of the index list as one.
+  Shape shape = moved.in();
+  shape[axis] = static_cast<int64_t>(indices.size());
+  const View target = Reshaped(moved.outputs[0], shape);
+  return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
+    for (const Progression& run : Progressions(indices, moved.in()[axis])) {
+      AddCopy(layer, Sliced(moved.input(), axis, run.in_begin, run.count, run.in_step),
+              Sliced(target, axis, run.out_begin, run.count, run.out_step));
+    }
+  });
+}
+
 LowerResult LowerSplit(LoweringContext& context, int32_t op) {
   const Moved moved = MovedOf(context, op);
   const size_t axis = AxisOf(moved);

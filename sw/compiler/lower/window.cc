@@ -270,6 +270,28 @@ bool ChooseSum(const NpuConfig& config, Layer* layer) {
   return found;
 }
 
+/// A window of a maximum pool may take this part of PE memory; a larger one is taken by axes.
+constexpr int64_t kWindowShare = 4;
+
+/// The largest of each row of a window, then the largest of these.
+void AppendPoolByAxes(LoweringContext& context, Layer layer) {
+  Layer rows = layer;
+  Geometry& g = rows.geometry;
+  g.kernel_h = g.stride_h = 1;
+  g.pad_top = 0;
+  g.out_h = g.in_h;
+  rows.output = context.NewStorage(g.images * g.out_h * g.out_row_bytes());
+  rows.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  rows.window = {false, 1, g.kernel_w, g.kernel_w};
+  layer.inputs = {rows.output};
+  layer.geometry.in_w = layer.geometry.out_w;
+  layer.geometry.kernel_w = layer.geometry.stride_w = 1;
+  layer.geometry.pad_left = 0;
+  layer.window = {false, layer.geometry.kernel_h, 1, 1};
+  context.lowered.layers.push_back(std::move(rows));
+  context.lowered.layers.push_back(std::move(layer));
+}
+
 }  // namespace
 
 LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
@@ -288,6 +310,13 @@ LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
   layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
   layer.groups = CeilDiv(g.out_c, layer.group_channels);
   layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
+  const bool bits = context.tensor(node.inputs[0]).type == TensorType::kBits;
+  if (!bits && g.kernel_h > 1 && g.kernel_w > 1 &&
+      g.kernel_h * g.kernel_w * layer.group_channels * kWindowShare >
+          context.config.pe_memory_bytes) {
+    AppendPoolByAxes(context, std::move(layer));
+    return std::nullopt;
+  }
   if (context.tensor(node.inputs[0]).type == TensorType::kBits) {
     return LowerBitPool(context, op, std::move(layer));
   }
@@ -492,6 +521,12 @@ LowerResult LowerExtremes(LoweringContext& context, int32_t op, bool minimum) {
   layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
   layer.groups = CeilDiv(g.out_c, layer.group_channels);
   layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
+  if (g.kernel_h > 1 && g.kernel_w > 1 &&
+      g.kernel_h * g.kernel_w * layer.group_channels * kWindowShare >
+          context.config.pe_memory_bytes) {
+    AppendPoolByAxes(context, std::move(layer));
+    return std::nullopt;
+  }
   context.lowered.layers.push_back(std::move(layer));
   return std::nullopt;
 }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/first_fit.h"
 #include "sw/compiler/plan/layer_cost.h"
 
@@ -56,7 +57,7 @@ class Planner {
         lowered_(lowered),
         partitions_(partitions),
         config_(config),
-        alignment_(std::max(config.pe_bank_bytes, config.axi_bytes())),
+        alignment_(BufferAlignment(config)),
         capacity_(config.pe_memory_bytes) {}
 
   Result<ActivationPlan> Run(bool keep_tensors);
@@ -170,6 +171,11 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
   };
   for (int32_t l = group.last; l >= group.first; --l) {
     const Layer& layer = lowered_.layers[l];
+    if (layer.blocks) {
+      add(layer.output, layer.blocks->out_bytes);
+      for (int32_t input : layer.inputs) add(input, layer.blocks->in_bytes);
+      continue;
+    }
     add(layer.output, OutputTileBytes(layer, rows));
     // The sources of a copy need no buffer: the DMA reads them where they are.
     if (layer.copies()) continue;
@@ -451,6 +457,11 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   };
   const int64_t all = MostRows(group);
   const Layer& layer = lowered_.layers[group.last];
+  if (layer.blocks) {
+    const int64_t rows = layer.blocks->rows;
+    const std::optional<TilePlan> two = try_rows(rows, 2);
+    return two ? two : try_rows(rows, 1);
+  }
   if (layer.geometry.images == 1 && !layer.copies()) {
     if (std::optional<TilePlan> whole = try_rows(all, 1)) {
       // Everything fits at once; in several tiles, transfers run beside the work of others.

@@ -11,6 +11,7 @@
 
 #include "generator/support/check.h"
 #include "sw/compiler/encode/encode.h"
+#include "sw/compiler/plan/block_plan.h"
 
 namespace npugen::compiler {
 namespace {
@@ -25,38 +26,6 @@ KernelPart WholeKernel(const Layer& layer) {
 }
 
 int64_t PartSlices(const KernelPart& part) { return part.k0_count * part.k1_count * part.k2_count; }
-
-/// Cuts the kernel loops into parts of at most `most` slices that are contiguous in the order of
-/// use.
-std::vector<KernelPart> SplitKernel(const Layer& layer, int64_t most) {
-  std::vector<KernelPart> parts;
-  const auto cut = [most](int64_t count, int64_t slices_each, auto&& emit) {
-    const int64_t step = std::max<int64_t>(1, most / slices_each);
-    for (int64_t begin = 0; begin < count; begin += step)
-      emit(begin, std::min(step, count - begin));
-  };
-  const int64_t row = layer.k0_count * layer.k1_count;
-  if (row <= most) {
-    cut(layer.k2_count, row, [&](int64_t begin, int64_t count) {
-      parts.push_back({0, layer.k0_count, 0, layer.k1_count, begin, count});
-    });
-    return parts;
-  }
-  for (int64_t k2 = 0; k2 < layer.k2_count; ++k2) {
-    if (layer.k0_count <= most) {
-      cut(layer.k1_count, layer.k0_count, [&](int64_t begin, int64_t count) {
-        parts.push_back({0, layer.k0_count, begin, count, k2, 1});
-      });
-      continue;
-    }
-    for (int64_t k1 = 0; k1 < layer.k1_count; ++k1) {
-      cut(layer.k0_count, 1, [&](int64_t begin, int64_t count) {
-        parts.push_back({begin, count, k1, 1, k2, 1});
-      });
-    }
-  }
-  return parts;
-}
 
 class ParameterPlanner {
  public:
@@ -121,11 +90,21 @@ class ParameterPlanner {
     return groups * GroupRows(config_, layer, slices) +
            RecordBlocks(layer, groups) * RecordRows(config_, layer);
   }
-  int64_t WholeRows(int32_t layer) const {
-    return Rows(lowered_.layers[layer], LocalGroups(layer), lowered_.layers[layer].slices());
+  int64_t WholeRows(int32_t number) const {
+    const Layer& layer = lowered_.layers[number];
+    if (!layer.blocks || layer.blocks->part_slices == 0) {
+      return Rows(layer, LocalGroups(number), layer.slices());
+    }
+    // Every part has records of its own.
+    int64_t rows = 0;
+    for (const KernelPart& part : SplitKernel(layer, layer.blocks->part_slices)) {
+      rows += Rows(layer, 1, PartSlices(part));
+    }
+    return LocalGroups(number) * rows;
   }
   void AddChunk(int32_t layer, int64_t group_begin, int64_t group_end, const KernelPart& part,
                 bool first, bool last);
+  void AddParts(int32_t layer, int64_t most_slices);
   bool CutLayer(int32_t layer);
   /// Cores of a PE whose lanes compute channels of a chunk. What the others hold does not matter:
   /// no result of theirs is drained.
@@ -171,6 +150,18 @@ void ParameterPlanner::AddChunk(int32_t number, int64_t group_begin, int64_t gro
   plan_.chunks.push_back(chunk);
 }
 
+/// Each group in parts of the kernel of at most so many slices.
+void ParameterPlanner::AddParts(int32_t number, int64_t most_slices) {
+  const int64_t groups = LocalGroups(number);
+  plan_.split_kernel[number] = true;
+  const std::vector<KernelPart> parts = SplitKernel(lowered_.layers[number], most_slices);
+  for (int64_t group = 0; group < groups; ++group) {
+    for (size_t p = 0; p < parts.size(); ++p) {
+      AddChunk(number, group, group + 1, parts[p], p == 0, p + 1 == parts.size());
+    }
+  }
+}
+
 /// Streaming: pieces of at most a third of the rows, so that two more can be loaded or wait while
 /// one is in use. False: not even one slice fits.
 bool ParameterPlanner::CutLayer(int32_t number) {
@@ -179,6 +170,8 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   const int64_t slices = layer.slices();
   const int64_t rows = plan_.stream_rows;
   const int64_t piece_rows = rows / policy_.chunk_parts;
+  // PE memory may hold the operands of so many slices only.
+  const int64_t input_slices = layer.blocks ? layer.blocks->part_slices : 0;
   if (layer.parameters.storage >= 0) {
     if (Rows(layer, 1, slices) > rows) return false;
     for (int64_t group = 0; group < groups; ++group) {
@@ -186,11 +179,12 @@ bool ParameterPlanner::CutLayer(int32_t number) {
     }
     return true;
   }
-  if (Rows(layer, groups, slices) <= piece_rows) {
+  if (input_slices == 0 && Rows(layer, groups, slices) <= piece_rows) {
     AddChunk(number, 0, groups, WholeKernel(layer), true, true);
     return true;
   }
-  if (!layer.parameters.table.empty() || layer.parameters.shared || layer.indivisible()) {
+  if (input_slices == 0 &&
+      (!layer.parameters.table.empty() || layer.parameters.shared || layer.indivisible())) {
     if (Rows(layer, groups, slices) <= rows) {
       AddChunk(number, 0, groups, WholeKernel(layer), true, true);
       return true;
@@ -202,7 +196,7 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   // better even if it cannot be loaded ahead.
   const Geometry& g = layer.geometry;
   const bool single_tile = g.images * g.out_h * g.out_w <= config_.accumulators;
-  if (!layer.parameters.shared &&
+  if (!layer.parameters.shared && input_slices == 0 &&
       (one <= rows / 2 || (one <= rows && (!single_tile || layer.indivisible())))) {
     const int64_t most = std::max<int64_t>(1, piece_rows / one);
     const int64_t pieces = CeilDiv(groups, most);
@@ -217,13 +211,8 @@ bool ParameterPlanner::CutLayer(int32_t number) {
   int64_t most_slices = (piece_rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) most_slices = (rows - records) / SliceRows(config_, layer);
   if (most_slices < 1) return false;
-  plan_.split_kernel[number] = true;
-  const std::vector<KernelPart> parts = SplitKernel(layer, most_slices);
-  for (int64_t group = 0; group < groups; ++group) {
-    for (size_t p = 0; p < parts.size(); ++p) {
-      AddChunk(number, group, group + 1, parts[p], p == 0, p + 1 == parts.size());
-    }
-  }
+  if (input_slices > 0) most_slices = std::min(most_slices, input_slices);
+  AddParts(number, most_slices);
   return true;
 }
 
@@ -387,7 +376,9 @@ Result<ParameterPlan> ParameterPlanner::Run(int64_t stream_rows, int64_t* next_c
     const Layer& layer = lowered_.layers[l];
     const int32_t number = static_cast<int32_t>(l);
     if (layer.parameters.empty()) continue;
-    if (cached_[l]) {
+    if (cached_[l] && layer.blocks && layer.blocks->part_slices > 0) {
+      AddParts(number, layer.blocks->part_slices);
+    } else if (cached_[l]) {
       AddChunk(number, 0, LocalGroups(number), WholeKernel(layer), true, true);
     } else if (!CutLayer(number)) {
       const int64_t records = RecordBlocks(layer, 1) * RecordRows(config_, layer);
@@ -719,7 +710,7 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
         row = memory.row(chunk.unit);
       }
       const int64_t first = row + chunk.unit_row;
-      SetParameterRows(&step, first + chunk.first_weight,
+      SetParameterRows(&step, first + chunk.first_weight + step.weight_rows,
                        first + chunk.first_record + step.param_block * chunk.record_rows);
       step.reads.push_back(
           {Space::kCoreRows, first, first + chunk.rows, PeBit(step.engine - kFirstPeEngine)});

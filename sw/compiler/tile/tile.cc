@@ -11,13 +11,13 @@
 
 #include "sw/compiler/encode/encode.h"
 #include "sw/compiler/plan/layer_cost.h"
+#include "sw/compiler/tile/blocks.h"
 #include "sw/compiler/tile/box.h"
+#include "sw/compiler/tile/transfer.h"
 
 namespace npugen::compiler {
 namespace {
 
-/// Counts of the command set that bound the rows of one command.
-constexpr int64_t kLargestCount = 0xffff;
 /// DMA commands that one copy may take.
 constexpr int64_t kMostTransfers = 100'000;
 
@@ -47,11 +47,6 @@ class Tiler {
  private:
   const Placement& PlaceOf(int32_t storage) const { return activations_.placements[storage]; }
   int64_t pes() const { return config_.pes(); }
-  /// Window and offset from which a storage that is not computed in PE memory is read.
-  std::pair<Window, int64_t> SourceOf(int32_t storage) const;
-  /// Windows and offsets to which a storage is written.
-  std::vector<std::pair<Window, int64_t>> TargetsOf(int32_t storage) const;
-
   /// Emits `box` (source: global side of a LOAD, local side of a STORE) as transfers like
   /// `pattern`.
   void EmitBox(const Transfer& pattern, const Box& box);
@@ -69,7 +64,6 @@ class Tiler {
   void EmitChunk(int32_t number, int32_t chunk, const Work& work);
   void EmitSplitKernel(int32_t number, const std::vector<Work>& works);
   Range GroupsOf(int32_t number, int64_t pe) const;
-  int64_t MostRows(const Layer& layer) const;
   void Emit(ComputeRequest request, int32_t chunk, int64_t block);
 
   const Model& model_;
@@ -83,35 +77,8 @@ class Tiler {
   FieldErrors field_errors_;
 };
 
-std::pair<Window, int64_t> Tiler::SourceOf(int32_t storage) const {
-  const Placement& place = PlaceOf(storage);
-  if (place.input_offset >= 0) return {Window::kInput, place.input_offset};
-  if (place.state_offset >= 0) return {Window::kOutput, place.state_offset};
-  if (place.constant_offset >= 0) return {Window::kProgram, place.constant_offset};
-  return {Window::kScratch, place.scratch_offset};
-}
-
-std::vector<std::pair<Window, int64_t>> Tiler::TargetsOf(int32_t storage) const {
-  const Placement& place = PlaceOf(storage);
-  std::vector<std::pair<Window, int64_t>> targets;
-  if (place.scratch_offset >= 0) targets.push_back({Window::kScratch, place.scratch_offset});
-  for (int64_t output : place.output_offsets) targets.push_back({Window::kOutput, output});
-  return targets;
-}
-
 void Tiler::EmitBox(const Transfer& pattern, const Box& box) {
-  const bool load = pattern.engine == kLoadEngine;
-  ForEachTransfer(box, [&](const Box& part) {
-    Transfer transfer = pattern;
-    transfer.run = part.run;
-    transfer.global_offset += load ? part.source : part.target;
-    transfer.local_address += load ? part.target : part.source;
-    for (const Box::Loop& loop : part.loops) {
-      transfer.dimensions.push_back({loop.count, load ? loop.source_stride : loop.target_stride,
-                                     load ? loop.target_stride : loop.source_stride});
-    }
-    steps_.push_back(EncodeTransfer(config_, transfer, &field_errors_));
-  });
+  AppendTransfers(config_, pattern, box, &steps_, &field_errors_);
 }
 
 /// Inputs and constants that stay in PE memory and are not there yet.
@@ -131,7 +98,7 @@ void Tiler::LoadResident(int32_t storage, uint32_t tag) {
 /// Loads one range of bytes for each PE; those that need the same get it together.
 void Tiler::LoadParts(int32_t storage, uint32_t tag, const std::vector<Range>& parts) {
   const Placement& place = PlaceOf(storage);
-  const auto [window, offset] = SourceOf(storage);
+  const auto [window, offset] = SourceOf(PlaceOf(storage));
   PeMask done = 0;
   for (int64_t pe = 0; pe < pes(); ++pe) {
     const Range& bytes = parts[pe];
@@ -192,7 +159,7 @@ Box OutputBox(const Layer& layer, const Piece& piece, const Range& groups) {
 void Tiler::StoreWork(int32_t number, const Work& work) {
   const Layer& layer = lowered_.layers[number];
   const Box box = OutputBox(layer, work.piece, GroupsOf(number, work.pe));
-  for (const auto& [window, offset] : TargetsOf(layer.output)) {
+  for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
     Transfer transfer;
     transfer.engine = kStoreEngine;
     transfer.tag = static_cast<uint32_t>(layer.tag);
@@ -257,21 +224,6 @@ void Tiler::Exchange(int32_t number) {
   }
 }
 
-/// Rows that one command may span so that its counts fit.
-int64_t Tiler::MostRows(const Layer& layer) const {
-  const Geometry& g = layer.geometry;
-  int64_t rows = kLargestCount;
-  if (In(layer.opcode, opcodes::kWalks)) {
-    rows = std::min(rows, kLargestCount * config_.accumulators / g.out_w);
-    rows = std::min(rows, ((int64_t{1} << 24) - 1) / g.out_w);
-    rows = std::min(rows, (kLargestCount - (g.kernel_h - 1) * g.dilation_h - 1) / g.stride_h + 1);
-    if (g.stride_h > 255) rows = 1;
-  } else if (layer.opcode == Opcode::kSoftmax) {
-    rows = std::min(rows, ((int64_t{1} << 24) - 1) / g.in_row_bytes());
-  }
-  return std::max<int64_t>(rows, 1);
-}
-
 Range Tiler::GroupsOf(int32_t number, int64_t pe) const {
   const Partition& partition = partitions_[number];
   if (partition.split == Split::kGroups) return partition.shares[pe].groups;
@@ -301,7 +253,7 @@ void SetRows(const Geometry& g, const Work& work, int64_t row_begin, int64_t row
 void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
   const Layer& layer = lowered_.layers[number];
   const Geometry& g = layer.geometry;
-  const int64_t most = MostRows(layer);
+  const int64_t most = MostCommandRows(config_, layer);
   Range groups = GroupsOf(number, work.pe);
   if (chunk_number >= 0 && !layer.parameters.shared && layer.parameters.table.empty()) {
     const Chunk& chunk = parameters_.chunks[chunk_number];
@@ -371,8 +323,8 @@ void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
         const int64_t end = std::min(work.piece.rows.end, region.row_end);
         const int64_t columns =
             std::min<int64_t>(region.column_end - region.column_begin, config_.accumulators);
-        const int64_t rows =
-            std::min(std::max<int64_t>(1, config_.accumulators / columns), MostRows(layer));
+        const int64_t rows = std::min(std::max<int64_t>(1, config_.accumulators / columns),
+                                      MostCommandRows(config_, layer));
         for (int64_t row = first; row < end; row += rows) {
           SetRows(g, work, row, std::min(row + rows, end), &request);
           for (int64_t column = region.column_begin; column < region.column_end;
@@ -455,7 +407,7 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
         load.local_source = true;
         load.global_offset = PlaceOf(input).AddressOf(0, 0);
       } else {
-        std::tie(load.window, load.global_offset) = SourceOf(input);
+        std::tie(load.window, load.global_offset) = SourceOf(PlaceOf(input));
       }
     }
     Transfer store;
@@ -468,7 +420,7 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
       continue;
     }
     const auto store_all = [&](const Box& part) {
-      for (const auto& [window, offset] : TargetsOf(layer.output)) {
+      for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
         store.window = window;
         store.global_offset = offset;
         EmitBox(store, part);
@@ -495,7 +447,7 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
     });
   }
   if (!target.resident) return;
-  for (const auto& [window, offset] : TargetsOf(layer.output)) {
+  for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
     Transfer store;
     store.engine = kStoreEngine;
     store.tag = tag;
@@ -560,7 +512,7 @@ void Tiler::EmitWhole(int32_t number) {
 /// Rows of a storage in memory that a layer's tile reads; PEs that read the same get it together.
 void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& works) {
   const Layer& layer = lowered_.layers[number];
-  const auto [window, offset] = SourceOf(storage);
+  const auto [window, offset] = SourceOf(PlaceOf(storage));
   const size_t input =
       std::find(layer.inputs.begin(), layer.inputs.end(), storage) - layer.inputs.begin();
   PeMask done = 0;
@@ -676,6 +628,9 @@ Result<std::vector<Step>> Tiler::Run() {
     }
     if (layer.copies()) {
       EmitCopy(layer, tile);
+    } else if (layer.blocks) {
+      EmitBlocks(config_, lowered_, group.last, partitions_[group.last], activations_.placements,
+                 tile, parameters_, &steps_, &field_errors_);
     } else if (whole) {
       EmitWhole(group.last);
     } else {

@@ -41,6 +41,7 @@ Outcome ReadTensor(const ::onnx::TensorProto& tensor, Constant* constant) {
   };
   const bool is_raw = !raw.empty();
   constant->is_integer = true;
+  constant->data_type = tensor.data_type();
   bool good = false;
   switch (tensor.data_type()) {
     case ::onnx::TensorProto::FLOAT:

@@ -45,6 +45,7 @@ struct Constant {
   std::vector<int64_t> dims;
   std::vector<double> values;
   bool is_integer = false;  // of an integer type
+  int64_t data_type = 0;    // TensorProto.DataType; 0: computed
   double quantum = 0;       // all values are integers times this; 0: not known
 };
 

@@ -124,7 +124,8 @@ void CheckResizeNearestNeighbor(Checker& check) {
     return;
   }
   check.OutputShape({in[0], size[0], size[1], in[3]});
-  check.SameQuantization();
+  // Networks of TensorFlow 1 resize into other scales; the kernel does not look at them.
+  if (!check.op.from_uint8) check.SameQuantization();
 }
 
 /// RESIZE_BILINEAR, besides what holds for both.
@@ -136,6 +137,26 @@ void CheckResizeBilinear(Checker& check) {
   const std::vector<int32_t>& out = check.Output().shape;
   if (options.align_corners && options.half_pixel_centers) {
     check.Refuse(DiagnosticCode::kOperatorOptions, "has both align_corners and half_pixel_centers");
+  }
+  if (check.op.from_uint8) {
+    // The uint8 kernel computes in float32: what it gives is known where all its products are
+    // exact, or where all neighbours are the same element.
+    bool exact = true, same = true;
+    for (int axis = 1; axis <= 2; ++axis) {
+      for (int32_t position = 0; position < out[axis]; ++position) {
+        const FloatBilinearSource at =
+            ComputeFloatBilinearSource(options, position, in[axis], out[axis]);
+        exact = exact && at.exact;
+        same = same && at.source.lower == at.source.upper;
+      }
+    }
+    if (!exact && !same) {
+      check.Refuse(
+          DiagnosticCode::kOperatorShape,
+          fmt::format("on UINT8 from {} to {}: the float32 steps are no multiples of 1/1024",
+                      check.InputText(0), check.OutputText()));
+    }
+    return;
   }
   // Positions grow: if the last one is inside of the input, all are.
   if (!ComputeBilinearSource(options, out[1] - 1, in[1], out[1]) ||

@@ -60,7 +60,7 @@ void CheckSub(Checker& check) {
 void CheckMul(Checker& check) {
   if (!CheckTwoOperands(check)) return;
   check.Multipliers(MulMultiplier(check.Input(0).scale(), check.Input(1).scale(),
-                                  check.Output().scale(), check.wide)
+                                  check.Output().scale(), check.wide, check.op.from_uint8)
                         .has_value());
 }
 

@@ -33,8 +33,40 @@ void CheckDequantize(Checker& check) {
   check.OutputShape(input.shape);
 }
 
+void ReadL2Normalization(OptionReader& reader) {
+  reader.op.options = NoOptions{};
+  if (!reader.Expect(tflite::kOptionsL2Norm, false)) return;
+  if (reader.Activation(tflite::L2NormField::kActivation) != Activation::kNone) {
+    reader.Refuse("has a fused activation");
+  }
+}
+
+void CheckL2Normalization(Checker& check) {
+  if (!check.Operands(1, 1)) return;
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return;
+  // Its results are integers in this scale, whatever the file says.
+  if (check.Output().scale() != 1.0f / 128 || check.Output().zero_point() != 0) {
+    check.Refuse(
+        DiagnosticCode::kOperatorQuantization,
+        fmt::format("output {} has scale {} and zero point {}, not 1/128 and 0", check.OutputText(),
+                    check.Output().scale(), check.Output().zero_point()));
+  }
+  const std::vector<int32_t>& shape = check.Input(0).shape;
+  // The sum of squares of a row is an int32.
+  constexpr int32_t kLongestRow = 1 << 15;
+  if (shape.empty() || shape.size() > 4 || shape.back() > kLongestRow) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("input {} does not have 1 to 4 dimensions with rows of at most {}",
+                             check.InputText(0), kLongestRow));
+  }
+  check.OutputShape(shape);
+}
+
 }  // namespace
 
+const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization, Always};
 const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, Always};
 
 }  // namespace npugen

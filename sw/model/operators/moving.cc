@@ -28,6 +28,13 @@ void ReadConcatenation(OptionReader& reader) {
   reader.op.options = AxisOptions{.axis = reader.Number(Field::kAxis, 0)};
 }
 
+void ReadGather(OptionReader& reader) {
+  using Field = tflite::GatherField;
+  if (!reader.Expect(tflite::kOptionsGather, false)) return;
+  if (reader.Number(Field::kBatchDims, 0) != 0) return reader.Refuse("has batch dimensions");
+  reader.op.options = GatherOptions{.axis = reader.Number(Field::kAxis, 0), .indices = {}};
+}
+
 /// PACK and UNPACK: their tables have the same fields.
 template <uint8_t kind>
 void ReadPacked(OptionReader& reader) {
@@ -244,6 +251,32 @@ void CheckReverse(Checker& check) {
   check.SameQuantization();
 }
 
+void CheckGather(Checker& check) {
+  if (!check.Operands(2, 2)) return;
+  auto& options = std::get<GatherOptions>(check.op.options);
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  options.indices = check.ConstantIntegers(1, "index list");
+  const std::vector<int32_t> list = check.Input(1).shape;
+  check.KeepInputs(1);
+  if (check.refused()) return;
+  std::vector<int32_t> expected = check.Input(0).shape;
+  options.axis = check.Axis(options.axis, expected.size());
+  if (check.refused()) return;
+  const int32_t size = expected[options.axis];
+  for (const int32_t index : options.indices) {
+    if (index >= 0 && index < size) continue;
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("index {} is beyond dimension {} of input {}", index, options.axis,
+                             check.InputText(0)));
+    return;
+  }
+  const auto place = expected.erase(expected.begin() + options.axis);
+  expected.insert(place, list.begin(), list.end());
+  check.OutputShape(expected);
+  check.SameQuantization();
+}
+
 void AddRange(Checker& check, int64_t begin, int32_t stride, int64_t size) {
   auto& options = std::get<SliceOptions>(check.op.options);
   options.begin.push_back(static_cast<int32_t>(begin));
@@ -427,6 +460,7 @@ const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTr
                                        true};
 const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
 const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
+const OperatorRules kGatherRules = {ReadGather, CheckGather};
 const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};
 const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, nullptr, true};
 const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack, nullptr, true};

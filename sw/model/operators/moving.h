@@ -37,8 +37,15 @@ struct SliceOptions {
   std::vector<int32_t> begin, stride, size;
 };
 
+/// Output position i of the dimensions that take the place of dimension `axis` is input position
+/// indices[i].
+struct GatherOptions {
+  int32_t axis = 0;
+  std::vector<int32_t> indices;  ///< in the order of the output; all legal positions
+};
+
 /// All options of this family, for OperatorOptions.
 using MovingOptions = OptionList<ReshapeOptions, PadOptions, MirrorPadOptions, TransposeOptions,
-                                 ReverseOptions, SliceOptions>;
+                                 ReverseOptions, SliceOptions, GatherOptions>;
 
 }  // namespace npugen

@@ -45,7 +45,11 @@ const std::set<std::string, std::less<>> kConverted = {"CONV_2D",
                                                        "DEPTH_TO_SPACE",
                                                        "SPACE_TO_BATCH_ND",
                                                        "BATCH_TO_SPACE_ND",
-                                                       "RESIZE_NEAREST_NEIGHBOR"};
+                                                       "RESIZE_NEAREST_NEIGHBOR",
+                                                       "RESIZE_BILINEAR",
+                                                       "GATHER",
+                                                       "MUL",
+                                                       "SUB"};
 
 /// Those that pass values on or change their type: no reason to convert, but converted with others.
 const std::set<std::string, std::less<>> kNeutral = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE",
@@ -63,7 +67,7 @@ class Converter {
  public:
   explicit Converter(RawGraph graph) : graph_(graph), model_(graph.model) {}
 
-  std::vector<std::pair<size_t, std::string>> Run() {
+  std::vector<std::pair<size_t, std::string>> Run(bool all) {
     std::vector<std::pair<size_t, std::string>> refused;
     bool any = false;
     for (size_t i = 0; i < graph_.operators.size(); ++i) {
@@ -76,7 +80,7 @@ class Converter {
         refused.emplace_back(i, "computes on UINT8, and has no int8 form that gives the same");
       }
     }
-    if (!any || !refused.empty()) return refused;
+    if (!any || (!refused.empty() && !all)) return refused;
     next_index_ = 0;
     for (const RawOperator& op : graph_.operators) {
       next_index_ = std::max(next_index_, op.index + 1);
@@ -91,13 +95,13 @@ class Converter {
       last.push_back(Conversion(Twin(output), output));
     }
     for (RawOperator& op : graph_.operators) ConvertOperator(&op);
-    std::vector<RawOperator> all = std::move(first);
-    all.insert(all.end(), std::make_move_iterator(graph_.operators.begin()),
-               std::make_move_iterator(graph_.operators.end()));
-    all.insert(all.end(), std::make_move_iterator(last.begin()),
-               std::make_move_iterator(last.end()));
-    graph_.operators = std::move(all);
-    return {};
+    std::vector<RawOperator> operators = std::move(first);
+    operators.insert(operators.end(), std::make_move_iterator(graph_.operators.begin()),
+                     std::make_move_iterator(graph_.operators.end()));
+    operators.insert(operators.end(), std::make_move_iterator(last.begin()),
+                     std::make_move_iterator(last.end()));
+    graph_.operators = std::move(operators);
+    return refused;
   }
 
  private:
@@ -217,8 +221,8 @@ class Converter {
 
 }  // namespace
 
-std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph) {
-  return Converter(graph).Run();
+std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph, bool all) {
+  return Converter(graph).Run(all);
 }
 
 }  // namespace npugen

@@ -15,7 +15,7 @@ namespace npugen {
 /// put at the ends. Constant filters get zero point 0: int8, or int16 where differences to the zero
 /// point have 9 bits. Operators are marked (RawOperator::from_uint8), since uint8 kernels round
 /// some things differently. Returns the operators, by position, whose uint8 arithmetic has no such
-/// form, with the reason; the graph must then not be used.
-std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph);
+/// form, with the reason; the graph is then as it was, or with `all` converted but for these.
+std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph, bool all = false);
 
 }  // namespace npugen
