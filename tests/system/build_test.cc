@@ -489,6 +489,32 @@ TEST_F(ProgramTest, DemoWritesItsReport) {
   EXPECT_TRUE(json["area_ge"].is_null());
 }
 
+/// The board boots the emitted firmware; a program of one's own may take its place.
+TEST_F(ProgramTest, FirmwareDemo) {
+  const std::string demo = "demo --firmware --spec " + nano_ + " ";
+  const int status = Npugen(demo + "--images 2 --keep work --json firmware.json");
+  if (status == 6) GTEST_SKIP() << "no Unicorn or no RISC-V compiler: " << output_;
+  ASSERT_EQ(status, 0) << output_;
+  EXPECT_NE(output_.find("input 1: class "), std::string::npos) << output_;
+  EXPECT_NE(output_.find("2 of 2 classes"), std::string::npos) << output_;
+  const nlohmann::json json =
+      nlohmann::json::parse(ReadBytes((folder_ / "firmware.json").string()));
+  EXPECT_GT(json["driver_code_bytes"], 4000);
+  EXPECT_GT(json["code_bytes"], json["driver_code_bytes"]);
+  ASSERT_EQ(json["boots"].size(), 1u);
+  EXPECT_EQ(json["boots"][0]["interrupts"], 2);
+  for (const nlohmann::json& input : json["boots"][0]["inputs"]) {
+    EXPECT_EQ(input["class"], input["expected"]);
+    EXPECT_GT(input["cycles"], 10000);
+  }
+  EXPECT_GT(fs::file_size(folder_ / "work/flash_digits_cnn_int8.tflite.bin"), 10000u);
+
+  ASSERT_EQ(Npugen(demo + "--elf work/emission/firmware/firmware.elf --images 1"), 0) << output_;
+  EXPECT_EQ(Npugen(demo + "--elf firmware.json"), 4);
+  EXPECT_NE(output_.find("M110"), std::string::npos) << output_;
+  EXPECT_EQ(Npugen("demo --elf firmware.json"), 2);
+}
+
 TEST_F(ProgramTest, WavesAreWrittenInTheirWindow) {
   const std::string run = "run " + nano_ + " " + digits_ + " ";
   ASSERT_EQ(Npugen(run + "--waves long.fst --waves-cycles 20000"), 0) << output_;
