@@ -18,6 +18,7 @@
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
+#include "generator/support/version.h"
 #include "generator/synth/synth.h"
 #include "verif/session/run_model.h"
 
@@ -146,6 +147,7 @@ Result<DemoResult> RunNetwork(const NpuConfig& config, const DemoOptions& option
 std::string DemoJson(const NpuConfig& config, const std::vector<DemoResult>& results,
                      std::optional<double> area_ge) {
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["spec"] = config.name;
   json["config_hash"] = fmt::format("{:016x}", config.hash);
   if (area_ge) {
