@@ -14,6 +14,7 @@
 #include "cli/commands.h"
 #include "cli/demo_firmware.h"
 #include "cli/digits.h"
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
@@ -28,7 +29,7 @@ namespace {
 struct DemoOptions {
   std::string spec = NPUGEN_SOURCE_DIR "/specs/edge_bnn.yaml";
   std::string data = NPUGEN_SOURCE_DIR "/models/digits";
-  std::string json;
+  ReportFlags output;
   uint32_t images = 0;
   bool no_area = false;
   bool firmware = false;
@@ -39,6 +40,7 @@ struct DemoOptions {
 
 struct DemoResult {
   std::string name;
+  std::string run_json;  ///< of the run with cached parameters, layer by layer
   uint32_t images = 0;
   std::vector<bool> exact;        ///< per image: outputs and all tensors as they should be
   uint64_t tensors_compared = 0;  ///< over all images
@@ -133,6 +135,7 @@ Result<DemoResult> RunNetwork(const NpuConfig& config, const DemoOptions& option
 
   DemoResult result;
   result.name = digits.name;
+  result.run_json = RunReportJson(*report);
   result.mismatches = report->mismatches;
   const uint32_t available = static_cast<uint32_t>(digits.labels.size());
   result.images = options.images == 0 ? available : std::min(options.images, available);
@@ -212,7 +215,7 @@ int Demo(const DemoOptions& options) {
     flags.data = options.data;
     flags.elf = options.elf;
     flags.keep = options.keep;
-    flags.json = options.json;
+    flags.output = options.output;
     flags.images = options.images;
     flags.build = options.build;
     flags.simulation = options.simulation;
@@ -242,11 +245,14 @@ int Demo(const DemoOptions& options) {
   PrintResults(results);
   std::fflush(stdout);
 
+  std::vector<NamedReport> documents;
+  for (const DemoResult& result : results) documents.push_back({result.name, result.run_json});
   std::optional<double> area_ge;
   if (!options.no_area) {
     const Result<AreaReport> area = MeasureArea(*config, options, &progress);
     if (area) {
       area_ge = area->TotalGateEquivalents();
+      documents.push_back({config->name, AreaJson(*config, *area)});
       fmt::print(
           "{:.0f} gate equivalents without memories, {:.0f} per MAC tile (Yosys, {:.0f} s{})\n",
           *area_ge, area->TileGateEquivalentsPerMac(*config), area->seconds,
@@ -263,11 +269,10 @@ int Demo(const DemoOptions& options) {
       Report(area.errors());
     }
   }
-  if (!options.json.empty()) {
-    const std::string json = DemoJson(*config, results, area_ge);
-    const Status written = WriteFile(options.json, json);
-    if (!written) return Report(written.errors());
-  }
+  documents.insert(documents.begin(), {config->name, DemoJson(*config, results, area_ge)});
+  const Status written = WriteReports(
+      options.output, fmt::format("Handwritten digits on {}", config->name), documents);
+  if (!written) return Report(written.errors());
   Diagnostics errors;
   for (const DemoResult& result : results) {
     if (result.mismatches == 0 && result.bit_exact() == result.images) continue;
@@ -289,7 +294,7 @@ void AddDemoCommand(CommandLine& line) {
   command.Value("--spec", &options->spec, "spec file (YAML)").ShowDefault();
   command.Value("--data", &options->data, "folder with networks, images and results").ShowDefault();
   command.Value("--images", &options->images, "only the first so many images");
-  command.Value("--json", &options->json, "write the results to this file");
+  AddReportFlags(command, &options->output, "write the results to this file");
   command.Flag("--no-area", &options->no_area, "leave out the synthesis with Yosys");
   const CommandOption firmware = command.Flag(
       "--firmware", &options->firmware,

@@ -270,10 +270,9 @@ int DemoFirmware(const NpuConfig& config, const DemoFirmwareFlags& flags) {
     }
     reports.push_back(std::move(*report));
   }
-  if (!flags.json.empty()) {
-    const Status written = WriteFile(flags.json, FirmwareJson(config, *elf, reports));
-    if (!written) return Report(written.errors());
-  }
+  const Status written = WriteReports(flags.output, fmt::format("Firmware on {}", config.name),
+                                      {{config.name, FirmwareJson(config, *elf, reports)}});
+  if (!written) return Report(written.errors());
   return errors.empty() ? 0 : Report(errors);
 }
 

@@ -6,17 +6,17 @@
 #include <cstdint>
 #include <string>
 
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/npu_config.h"
 
 namespace npugen {
 
 struct DemoFirmwareFlags {
-  std::string data;     ///< folder with networks, images and results
-  std::string elf;      ///< a program to boot in the place of the emitted example; empty: that
-  std::string keep;     ///< folder in which firmware and flash image stay; empty: nowhere
-  std::string json;     ///< file for the report; empty: none
-  std::string csv;      ///< the same
+  std::string data;  ///< folder with networks, images and results
+  std::string elf;   ///< a program to boot in the place of the emitted example; empty: that
+  std::string keep;  ///< folder in which firmware and flash image stay; empty: nowhere
+  ReportFlags output;
   uint32_t images = 0;  ///< of each network; 0: kFirmwareImages
   BuildFlags build;
   SimulationFlags simulation;

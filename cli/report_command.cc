@@ -39,14 +39,14 @@ int MakePage(const ReportCommandOptions& options) {
                       "it is no JSON",
                       "files that npugen wrote with --json, --trace or --timing-json"}});
     }
-    reports.push_back({std::filesystem::path(InputName(file)).filename().string(),
-                       std::move(*text)});
+    reports.push_back(
+        {std::filesystem::path(InputName(file)).filename().string(), std::move(*text)});
   }
-  const std::string title = !options.title.empty()     ? options.title
-                            : reports.size() == 1 ? reports.front().name
-                                                  : fmt::format("{} and {} more",
-                                                                reports.front().name,
-                                                                reports.size() - 1);
+  const std::string title =
+      !options.title.empty() ? options.title
+      : reports.size() == 1
+          ? reports.front().name
+          : fmt::format("{} and {} more", reports.front().name, reports.size() - 1);
   const Status written = WriteReports(options.output, title, reports);
   return written ? 0 : Report(written.errors());
 }

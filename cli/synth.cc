@@ -2,6 +2,8 @@
 // npugen synth: area of an NPU in a technology, by Yosys.
 #include "generator/synth/synth.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 #include <vector>
@@ -47,9 +49,9 @@ int SynthForFpga(const SynthCommandOptions& options, const NpuConfig& config,
   progress->Clear();
   if (!report) return Report(report.errors());
   std::fputs(FormatFpga(config, *report).c_str(), TextStream(options.output.paths()));
-  const Status written = WriteReports(
-      options.output, fmt::format("{} on {}", config.name, FpgaName(target)),
-      {{config.name, FpgaJson(config, *report)}});
+  const Status written =
+      WriteReports(options.output, fmt::format("{} on {}", config.name, FpgaName(target)),
+                   {{config.name, FpgaJson(config, *report)}});
   return written ? 0 : Report(written.errors());
 }
 
