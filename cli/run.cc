@@ -77,6 +77,10 @@ ModelKind KindOf(const RunOptions& options) {
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
+  if (!options.trace.empty() && config->debug_trace == 0) {
+    return Report({UsageError("--trace needs trace ports, which this NPU does not have",
+                              "`debug.trace: true` in the spec")});
+  }
   const Result<Model> model = ReadModelFor(*config, options.models[0]);
   if (!model) return Report(model.errors());
   if (options.outputs.size() > model->outputs.size()) {
@@ -106,7 +110,8 @@ int Run(const RunOptions& options) {
   run.dump_folder = options.dump;
   run.progress = [&progress](const std::string& text) { progress.Show(text); };
   Timeline timeline;
-  const bool traced = !options.trace.empty() || options.output.any_pictures();
+  const bool traced = !options.trace.empty() ||
+                      (options.output.any_pictures() && config->debug_trace != 0);
   if (traced) run.timeline = &timeline;
   run.timeline_limit = options.trace.empty() ? kDrawnEvents : options.trace_events;
   std::vector<std::vector<uint8_t>> outputs;

@@ -114,6 +114,12 @@ Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& fla
   };
   Result<BuiltModel> model = BuildConfigModel(config, options);
   progress->Clear();
+  if (model && !model->plain_version.empty()) {
+    fmt::print(stderr,
+               "note: the code of {} is not that of 5.006, which npugen makes faster: its own "
+               "eval() runs the model, several times slower\n",
+               model->plain_version);
+  }
   return model;
 }
 
