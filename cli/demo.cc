@@ -12,6 +12,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/data_folder.h"
 #include "cli/demo_firmware.h"
 #include "cli/digits.h"
 #include "cli/report_flags.h"
@@ -27,8 +28,8 @@ namespace npugen {
 namespace {
 
 struct DemoOptions {
-  std::string spec = NPUGEN_SOURCE_DIR "/specs/edge_bnn.yaml";
-  std::string data = NPUGEN_SOURCE_DIR "/models/digits";
+  std::string spec = DataFolder() + "/specs/edge_bnn.yaml";
+  std::string data = DataFolder() + "/models/digits";
   ReportFlags output;
   uint32_t images = 0;
   bool no_area = false;

@@ -12,6 +12,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/data_folder.h"
 #include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/load.h"
@@ -98,7 +99,7 @@ int ValidateAll(const EstimateCommandOptions& options) {
   std::vector<std::string> specs = options.files;
   if (specs.empty()) {
     for (const char* name : kSpecs) {
-      specs.push_back(fmt::format("{}/specs/{}.yaml", NPUGEN_SOURCE_DIR, name));
+      specs.push_back(fmt::format("{}/specs/{}.yaml", DataFolder(), name));
     }
   }
   for (const std::string& spec : specs) {
@@ -110,7 +111,7 @@ int ValidateAll(const EstimateCommandOptions& options) {
   }
   std::vector<std::string> folders = options.models;
   if (folders.empty()) {
-    folders.emplace_back(NPUGEN_SOURCE_DIR "/models/digits");
+    folders.emplace_back(DataFolder() + "/models/digits");
     const char* shared = std::getenv("NPUGEN_SHARED_MODELS");
     if (shared != nullptr && *shared != '\0') folders.emplace_back(shared);
   }

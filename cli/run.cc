@@ -110,8 +110,8 @@ int Run(const RunOptions& options) {
   run.dump_folder = options.dump;
   run.progress = [&progress](const std::string& text) { progress.Show(text); };
   Timeline timeline;
-  const bool traced = !options.trace.empty() ||
-                      (options.output.any_pictures() && config->debug_trace != 0);
+  const bool traced =
+      !options.trace.empty() || (options.output.any_pictures() && config->debug_trace != 0);
   if (traced) run.timeline = &timeline;
   run.timeline_limit = options.trace.empty() ? kDrawnEvents : options.trace_events;
   std::vector<std::vector<uint8_t>> outputs;

@@ -5,7 +5,8 @@
 //
 // Prints the tables of docs/performance.md; --write also writes that document. --builds builds the
 // model of every preset anew, to time it. Networks that are not here (NPUGEN_SHARED_MODELS) are
-// not measured: their rows stay as they are in FILE. Exit status: 0 measured, 1 a build or run failed or a result was not bit-exact, 2 usage.
+// not measured: their rows stay as they are in FILE. Exit status: 0 measured, 1 a build or run
+// failed or a result was not bit-exact, 2 usage.
 #include <fmt/format.h>
 
 #include <algorithm>

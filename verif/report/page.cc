@@ -95,7 +95,7 @@ std::string Origin(const json& document) {
     if (!part.empty()) origin += (origin.empty() ? "" : ", ") + part;
   };
   const json& other =
-      KindOf(document) == DocumentKind::kTrace ? document.at("otherData") : document;
+      DocumentKindOf(document) == DocumentKind::kTrace ? document.at("otherData") : document;
   const auto of = [&other](const char* member) {
     return other.contains(member) && other.at(member).is_string()
                ? other.at(member).get<std::string>()
@@ -159,7 +159,7 @@ Result<ReportFiles> MakeReport(const std::string& title,
   std::string body;
   std::map<std::string, int> numbers;  // of pictures with the same id
   for (const ReportDocument& document : documents) {
-    const DocumentKind kind = KindOf(document.json);
+    const DocumentKind kind = DocumentKindOf(document.json);
     if (kind == DocumentKind::kUnknown) return NoReport(document.name, "its members are unknown");
     try {
       body +=

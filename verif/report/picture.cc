@@ -160,7 +160,7 @@ void Flatten(const json& value, const std::string& name,
 
 }  // namespace
 
-DocumentKind KindOf(const json& document) {
+DocumentKind DocumentKindOf(const json& document) {
   const auto has = [&document](const char* member) { return document.contains(member); };
   if (!document.is_object()) return DocumentKind::kUnknown;
   if (has("traceEvents")) return DocumentKind::kTrace;
@@ -176,7 +176,7 @@ DocumentKind KindOf(const json& document) {
 }
 
 KeyFigures FiguresOf(const json& document) {
-  switch (KindOf(document)) {
+  switch (DocumentKindOf(document)) {
     case DocumentKind::kRun:
       return RunFigures(document);
     case DocumentKind::kJobs: {
@@ -233,7 +233,7 @@ KeyFigures FiguresOf(const json& document) {
 
 std::vector<Picture> PicturesOf(const json& document) {
   std::vector<Picture> pictures;
-  switch (KindOf(document)) {
+  switch (DocumentKindOf(document)) {
     case DocumentKind::kRun:
       pictures.push_back(CyclesPicture(document));
       Take(RooflinePicture(document), &pictures);
@@ -273,7 +273,7 @@ std::vector<Picture> PicturesOf(const json& document) {
 
 std::string CsvOf(const json& document) {
   json rows = json::array();
-  if (KindOf(document) == DocumentKind::kFirmware) {
+  if (DocumentKindOf(document) == DocumentKind::kFirmware) {
     for (const json& boot : document.at("boots")) {
       for (json input : boot.at("inputs")) {
         input["model"] = boot.at("model");

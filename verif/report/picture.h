@@ -43,7 +43,7 @@ enum class DocumentKind : uint8_t {
   kValidation,  ///< of estimate --validate
   kUnknown,
 };
-DocumentKind KindOf(const nlohmann::json& document);
+DocumentKind DocumentKindOf(const nlohmann::json& document);
 
 /// Short facts, such as {"cycles", "54,793"}.
 using KeyFigures = std::vector<std::pair<std::string, std::string>>;
