@@ -462,7 +462,9 @@ window.addEventListener('load', function () {
     var seen = [];
     figure.querySelectorAll('text').forEach(function (text) {
       var box = text.getBoundingClientRect();
-      if (box.left + 1.5 < frame.left || box.right - 1.5 > frame.right || box.top + 3 < frame.top || box.bottom - 3 > frame.bottom)
+      var out = Math.max(frame.left - box.left, box.right - frame.right,
+                         frame.top - box.top - 2, box.bottom - frame.bottom - 2);
+      if (out > 1.5)
         faults.push(figure.id + ': "' + text.textContent + '" leaves the picture');
       seen.forEach(function (other) {
         var wide = Math.min(box.right, other.box.right) - Math.max(box.left, other.box.left);
@@ -474,7 +476,8 @@ window.addEventListener('load', function () {
     });
   });
   var tips = document.querySelectorAll('[data-tip]').length;
-  root.setAttribute('data-layout', 'tips ' + tips + '; faults ' + faults.length + ': ' + faults.slice(0, 5).join('; '));
+  var list = faults.slice(0, 5).join('; ');
+  root.setAttribute('data-layout', 'tips ' + tips + '; faults ' + faults.length + ': ' + list);
 });
 </script>
 )js";

@@ -20,28 +20,46 @@ std::string Number(double value) {
 }
 
 constexpr std::string_view kStylesheet = R"css(
-svg { color-scheme: light dark;
+svg {
+  color-scheme: light dark;
   --paper: #ffffff; --ink: #1d2433; --soft: #5c667a; --grid: #e3e7ed; --frame: #b9c1cd;
-  --blue: #2f6db5; --sky: #86b3e2; --amber: #d9902f; --sand: #ecc466; --brick: #c2533d; --plum: #8f5193;
-  --teal: #3f9485; --stone: #98a3b0; --mist: #d3d9e1; }
-svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", "Liberation Sans", sans-serif; fill: var(--ink); }
-svg .soft { fill: var(--soft); } svg .small { font-size: 10.5px; fill: var(--soft); }
-svg .strong { font-weight: 600; } svg .onfill { fill: #ffffff; } svg .onfillsmall { fill: #ffffff; font-size: 10.5px; }
-svg .paper { fill: var(--paper); } svg .lane { fill: var(--grid); opacity: .45; }
-svg .grid { stroke: var(--grid); stroke-width: 1; } svg .frame { stroke: var(--frame); stroke-width: 1; }
-svg .roof { stroke: var(--ink); stroke-width: 1.6; fill: none; } svg .mark { stroke: var(--brick); stroke-width: 1.2; stroke-dasharray: 4 3; }
+  --blue: #2f6db5; --sky: #86b3e2; --amber: #d9902f; --sand: #ecc466; --brick: #c2533d;
+  --plum: #8f5193; --teal: #3f9485; --stone: #98a3b0; --mist: #d3d9e1;
+}
+@media (prefers-color-scheme: dark) {
+  svg {
+    --paper: #14181f; --ink: #e6e9ef; --soft: #9aa5b6; --grid: #29303b; --frame: #4a5464;
+    --blue: #4f8fd8; --sky: #3f6a9b; --amber: #d6923f; --sand: #c9a556; --brick: #d2694f;
+    --plum: #a86bac; --teal: #4fa393; --stone: #7b8693; --mist: #3d4653;
+  }
+}
+svg text {
+  font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", "Liberation Sans",
+    sans-serif;
+  fill: var(--ink);
+}
+svg .soft { fill: var(--soft); }
+svg .small { font-size: 10.5px; fill: var(--soft); }
+svg .onfill { fill: #ffffff; }
+svg .onfillsmall { fill: #ffffff; font-size: 10.5px; }
+svg .paper { fill: var(--paper); }
+svg .lane { fill: var(--grid); opacity: .45; }
+svg .grid { stroke: var(--grid); stroke-width: 1; }
+svg .frame { stroke: var(--frame); stroke-width: 1; }
+svg .roof { stroke: var(--ink); stroke-width: 1.6; fill: none; }
+svg .mark { stroke: var(--brick); stroke-width: 1.2; stroke-dasharray: 4 3; }
+svg .edge { stroke: var(--paper); stroke-width: 1; }
+svg .dot { fill: var(--blue); fill-opacity: .7; stroke: var(--paper); }
 svg .compute, svg .activation, svg .logic, svg .blue { fill: var(--blue); }
 svg .command, svg .sky { fill: var(--sky); }
-svg .weight_port, svg .tile, svg .amber { fill: var(--amber); } svg .activation_port, svg .sand { fill: var(--sand); }
-svg .barrier, svg .wait, svg .brick { fill: var(--brick); } svg .dma, svg .parameters, svg .plum { fill: var(--plum); }
+svg .weight_port, svg .tile, svg .amber { fill: var(--amber); }
+svg .activation_port, svg .sand { fill: var(--sand); }
+svg .barrier, svg .wait, svg .brick { fill: var(--brick); }
+svg .dma, svg .parameters, svg .plum { fill: var(--plum); }
 svg .drain, svg .input, svg .burst, svg .teal { fill: var(--teal); }
-svg .fill, svg .cached, svg .stone { fill: var(--stone); } svg .idle, svg .mist { fill: var(--mist); }
-svg .edge { stroke: var(--paper); stroke-width: 1; } svg .dot { fill: var(--blue); fill-opacity: .75; stroke: var(--paper); }
-svg [data-tip]:hover, svg .tip:hover { filter: brightness(1.15); }
-@media (prefers-color-scheme: dark) { svg {
-  --paper: #14181f; --ink: #e6e9ef; --soft: #9aa5b6; --grid: #29303b; --frame: #4a5464;
-  --blue: #4f8fd8; --sky: #3f6a9b; --amber: #d6923f; --sand: #c9a556; --brick: #d2694f; --plum: #a86bac;
-  --teal: #4fa393; --stone: #7b8693; --mist: #3d4653; } }
+svg .fill, svg .cached, svg .stone { fill: var(--stone); }
+svg .idle, svg .mist { fill: var(--mist); }
+svg .tip:hover { filter: brightness(1.15); }
 )css";
 
 std::string_view AnchorName(Anchor anchor) {
@@ -79,14 +97,16 @@ std::string EscapeXml(std::string_view text) {
 }
 
 double TextWidth(std::string_view text) {
+  // Widths of a wide face (DejaVu Sans) at 12 pixels: others need less.
+  constexpr std::string_view kNarrow = "iljtfrI.,:;!|()[]' ", kWide = "mwMW%";
   double width = 0;
   for (const char letter : text) {
     if ((static_cast<unsigned char>(letter) & 0xc0) == 0x80) continue;  // of a letter before
-    const std::string_view narrow = "iljtfI.,:;!|()[]' ";
-    width += narrow.find(letter) != std::string_view::npos ? 4.3
-             : (letter >= 'A' && letter <= 'Z') || letter == 'm' || letter == 'w' || letter == '_'
-                 ? 8.7
-                 : 7.3;
+    const bool capital = letter >= 'A' && letter <= 'Z';
+    width += kNarrow.find(letter) != kNarrow.npos ? 4.6
+             : kWide.find(letter) != kWide.npos   ? 11.6
+             : capital                            ? 8.7
+                                                  : 7.6;
   }
   return width;
 }
@@ -160,7 +180,8 @@ void Drawing::Text(const Point& at, std::string_view text, std::string_view styl
 
 std::string Drawing::Body(std::string_view label, std::string_view inside) const {
   return fmt::format(
-      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="img" aria-label="{2}">)"
+      R"(<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" height="{1}" )"
+      R"(role="img" aria-label="{2}">)"
       "\n{3}{4}</svg>\n",
       Number(width_), Number(height_), EscapeXml(label), inside, shapes_);
 }

@@ -14,24 +14,54 @@ namespace {
 using nlohmann::json;
 
 constexpr std::string_view kPageStyle = R"css(
-:root { color-scheme: light dark; --page: #f4f6f9; --card: #ffffff; --text: #1d2433; --muted: #5c667a; --line: #dfe4ea; }
-@media (prefers-color-scheme: dark) { :root { --page: #0e1116; --card: #14181f; --text: #e6e9ef; --muted: #9aa5b6; --line: #29303b; } }
+:root {
+  color-scheme: light dark;
+  --page: #f4f6f9; --card: #ffffff; --text: #1d2433; --muted: #5c667a; --line: #dfe4ea;
+}
+@media (prefers-color-scheme: dark) {
+  :root { --page: #0e1116; --card: #14181f; --text: #e6e9ef; --muted: #9aa5b6; --line: #29303b; }
+}
 * { box-sizing: border-box; }
-body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", "Liberation Sans", sans-serif; }
+body {
+  margin: 0; background: var(--page); color: var(--text);
+  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", "Liberation Sans",
+    sans-serif;
+}
 main { max-width: 860px; margin: 0 auto; padding: 28px 16px 48px; }
-h1 { font-size: 24px; line-height: 1.2; margin: 0 0 4px; } h2 { font-size: 18px; margin: 36px 0 10px; }
+h1 { font-size: 24px; line-height: 1.2; margin: 0 0 4px; overflow-wrap: anywhere; }
+h2 { font-size: 18px; margin: 36px 0 4px; overflow-wrap: anywhere; }
 .muted { color: var(--muted); font-size: 13px; margin: 0; overflow-wrap: anywhere; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 10px; margin: 14px 0 0; }
-.figures div { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px; }
-.figures b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; } .figures span { color: var(--muted); font-size: 12px; }
-figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: 16px 0 0; padding: 16px; }
-figure h3 { font-size: 15px; margin: 0 0 2px; } figcaption { color: var(--muted); font-size: 13px; margin: 0 0 12px; }
-.scroll { overflow-x: auto; } .scroll svg { display: block; width: 100%; min-width: 620px; height: auto; }
-details { margin-top: 10px; font-size: 13px; color: var(--muted); } summary { cursor: pointer; }
-pre { overflow: auto; max-height: 300px; font: 12px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
-button { font: inherit; color: inherit; background: none; border: 1px solid var(--line); border-radius: 6px; padding: 2px 10px; margin: 6px 6px 0 0; cursor: pointer; }
-#tip { position: fixed; z-index: 2; display: none; max-width: 320px; padding: 7px 10px; border-radius: 7px; pointer-events: none;
-  background: #1d2433; color: #ffffff; border: 1px solid #4a5464; font-size: 12.5px; white-space: pre-line; }
+.figures {
+  display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 10px;
+  margin: 14px 0 0;
+}
+.figures div {
+  background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px;
+}
+.figures b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; }
+.figures span { color: var(--muted); font-size: 12px; }
+figure {
+  background: var(--card); border: 1px solid var(--line); border-radius: 10px; margin: 16px 0 0;
+  padding: 16px;
+}
+figure h3 { font-size: 15px; margin: 0 0 2px; }
+figcaption { color: var(--muted); font-size: 13px; margin: 0 0 12px; }
+.scroll { overflow-x: auto; }
+.scroll svg { display: block; width: 100%; min-width: 620px; height: auto; }
+details { margin-top: 10px; font-size: 13px; color: var(--muted); }
+summary { cursor: pointer; }
+pre {
+  overflow: auto; max-height: 300px; font: 12px/1.45 ui-monospace, "DejaVu Sans Mono", monospace;
+}
+button {
+  font: inherit; color: inherit; background: none; border: 1px solid var(--line);
+  border-radius: 6px; padding: 2px 10px; margin: 6px 6px 0 0; cursor: pointer;
+}
+#tip {
+  position: fixed; z-index: 2; display: none; max-width: 320px; padding: 7px 10px;
+  border-radius: 7px; pointer-events: none; background: #1d2433; color: #ffffff;
+  border: 1px solid #4a5464; font-size: 12.5px; white-space: pre-line;
+}
 @media print { body, figure, .figures div { background: #ffffff; } details { display: none; } }
 )css";
 
