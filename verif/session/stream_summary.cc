@@ -176,7 +176,6 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
     const auto found = layer_of_tag.find(command.tag());
     if (found == layer_of_tag.end() || command.entries() == 1) continue;
     const uint32_t layer = found->second;
-    const auto bytes = static_cast<uint64_t>(BoxBytes(command));
     switch (InfoOf(command.opcode()).engine) {
       case EngineKind::kController:
         break;
@@ -185,7 +184,7 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
         if (f.local_source != 0) {
           pe.Read(BoxHull(command, f.global_offset, kGlobalStride), layer);
         } else {
-          summary.layers[layer].bytes_loaded += bytes;
+          summary.layers[layer].bytes_loaded += static_cast<uint64_t>(BoxBytes(command));
         }
         const Hull hull = BoxHull(command, f.local_address, kLocalStride);
         const bool input = f.window == static_cast<int64_t>(Window::kInput);
@@ -200,7 +199,7 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
         break;
       }
       case EngineKind::kStore:
-        summary.layers[layer].bytes_stored += bytes;
+        summary.layers[layer].bytes_stored += static_cast<uint64_t>(BoxBytes(command));
         pe.Read(BoxHull(command, command.Get(dma::local_address), kLocalStride), layer);
         break;
       case EngineKind::kPe: {
