@@ -3,8 +3,8 @@
 // What the cycles of a job were spent on: trace of the cycle before, and the counters of the host.
 //
 // Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
-// end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
-// one later; cycles and causes are counted from the trace, so they can only agree.
+// end, each under one cause as seen from PE 0. The trace shows exactly these cycles, one later;
+// cycles and causes are counted from it, so they can only agree.
 `include "npu_assert.svh"
 module npu_counters #(
   parameter int unsigned BusBytes = 64,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64

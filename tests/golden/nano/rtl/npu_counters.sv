@@ -32,11 +32,11 @@ module npu_counters #(
   output wire [31:0]        bytes_read_o,
   output wire [31:0]        bytes_written_o,
   output wire [31:0]        commands_o,
-  output wire [CausesW-1:0] causes_o,       // cause 0 in the low bits
   // trace
   output wire               trace_active_o,
   output wire [3:0]         trace_cause_o,
-  output wire [15:0]        trace_tag_o     // command that the cause refers to
+  output wire [15:0]        trace_tag_o,    // command that the cause refers to
+  output wire [CausesW-1:0] causes_o        // cause 0 in the low bits
 );
   logic [3:0]  cause, trace_cause_q;
   logic [15:0] tag, trace_tag_q;
