@@ -12,7 +12,9 @@ namespace npugen {
 namespace {
 
 constexpr double kWidth = 760;
-constexpr double kLabelWidth = 210, kNoteWidth = 112, kGap = 10;
+constexpr double kLabelWidth = 236, kNoteWidth = 84, kShareWidth = 44, kGap = 10;
+/// Widths of small letters to those of labels.
+constexpr double kSmall = 0.88;
 constexpr double kRow = 21, kBar = 14;
 constexpr double kLegendRow = 20, kLegendMark = 11;
 
@@ -75,13 +77,14 @@ double DrawLegend(Drawing* drawing, const Point& at, const std::vector<BarSeries
 Picture DrawBars(const BarChart& chart) {
   std::vector<bool> used(chart.series.size(), false);
   double most = 0;
-  bool notes = false;
+  bool notes = false, shares = false;
   double labels = 0;
   for (const BarRow& row : chart.rows) {
     most = std::max(most, Sum(row.values));
     notes = notes || !row.note.empty();
-    labels = std::max(
-        labels, TextWidth(row.label) + (row.detail.empty() ? 0 : 10) + TextWidth(row.detail) * 0.9);
+    shares = shares || !row.share.empty();
+    labels = std::max(labels, TextWidth(row.label) + (row.detail.empty() ? 0 : 10) +
+                                  TextWidth(row.detail) * kSmall);
     for (size_t s = 0; s < row.values.size(); ++s) used[s] = used[s] || row.values[s] > 0;
   }
   std::vector<BarSeries> legend;
@@ -89,7 +92,8 @@ Picture DrawBars(const BarChart& chart) {
     if (used[s] && chart.series.size() > 1) legend.push_back(chart.series[s]);
   }
   labels = std::min(std::max(labels, 60.0), kLabelWidth);
-  const double left = labels + kGap, right = kWidth - (notes ? kNoteWidth : 14);
+  const double note_right = kWidth - (shares ? kShareWidth : 0);
+  const double left = labels + kGap, right = notes ? note_right - kNoteWidth : kWidth - 14;
   const double top = LegendHeight(kWidth, legend) + (legend.empty() ? 0 : 8);
   const double bottom = top + kRow * static_cast<double>(chart.rows.size());
   Drawing drawing(kWidth, bottom + 34);
@@ -105,13 +109,13 @@ Picture DrawBars(const BarChart& chart) {
   Picture picture{chart.id, chart.title, chart.caption, Drawing(0, 0), ""};
   picture.csv = CsvCell(chart.label) + ",detail";
   for (const BarSeries& series : chart.series) picture.csv += ',' + CsvCell(series.name);
-  picture.csv += ",note\n";
+  picture.csv += ",note,share\n";
   double y = top;
   for (const BarRow& row : chart.rows) {
     const std::string label = FitText(row.label, labels);
     drawing.Text({0, y + 15}, label);
     if (!row.detail.empty()) {
-      const std::string detail = FitText(row.detail, labels - TextWidth(label) - 10);
+      const std::string detail = FitText(row.detail, (labels - TextWidth(label) - 10) / kSmall);
       drawing.Text({labels, y + 15}, detail, "small", Anchor::kEnd);
     }
     double x = left;
@@ -129,11 +133,12 @@ Picture DrawBars(const BarChart& chart) {
                   hover);
       x += width;
     }
-    if (notes) drawing.Text({kWidth, y + 15}, row.note, "small", Anchor::kEnd);
+    if (notes) drawing.Text({note_right, y + 15}, row.note, "small", Anchor::kEnd);
+    if (shares) drawing.Text({kWidth, y + 15}, row.share, "small", Anchor::kEnd);
     y += kRow;
     picture.csv += CsvCell(row.label) + ',' + CsvCell(row.detail);
     for (const double value : row.values) picture.csv += ',' + CsvNumber(value);
-    picture.csv += ',' + CsvCell(row.note) + '\n';
+    picture.csv += ',' + CsvCell(row.note) + ',' + CsvCell(row.share) + '\n';
   }
   drawing.Line({left, top}, {left, bottom + 4}, "frame");
   picture.drawing = std::move(drawing);

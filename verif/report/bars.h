@@ -20,6 +20,7 @@ struct BarRow {
   std::string detail;          ///< behind the label, less prominent
   std::vector<double> values;  ///< of the series
   std::string note;            ///< at the end of the row
+  std::string share = "";      ///< behind the note, in a column of its own
 };
 
 struct BarChart {

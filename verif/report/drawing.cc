@@ -24,13 +24,13 @@ svg {
   color-scheme: light dark;
   --paper: #ffffff; --ink: #1d2433; --soft: #5c667a; --grid: #e3e7ed; --frame: #b9c1cd;
   --blue: #2f6db5; --sky: #86b3e2; --amber: #d9902f; --sand: #ecc466; --brick: #c2533d;
-  --plum: #8f5193; --teal: #3f9485; --stone: #98a3b0; --mist: #d3d9e1;
+  --plum: #8f5193; --teal: #3f9485; --stone: #98a3b0; --mist: #d3d9e1; --navy: #234f80;
 }
 @media (prefers-color-scheme: dark) {
   svg {
     --paper: #14181f; --ink: #e6e9ef; --soft: #9aa5b6; --grid: #29303b; --frame: #4a5464;
     --blue: #4f8fd8; --sky: #3f6a9b; --amber: #d6923f; --sand: #c9a556; --brick: #d2694f;
-    --plum: #a86bac; --teal: #4fa393; --stone: #7b8693; --mist: #3d4653;
+    --plum: #a86bac; --teal: #4fa393; --stone: #7b8693; --mist: #3d4653; --navy: #33639a;
   }
 }
 svg text {
@@ -52,6 +52,7 @@ svg .edge { stroke: var(--paper); stroke-width: 1; }
 svg .dot { fill: var(--blue); fill-opacity: .7; stroke: var(--paper); }
 svg .compute, svg .activation, svg .logic, svg .blue { fill: var(--blue); }
 svg .command, svg .sky { fill: var(--sky); }
+svg .navy { fill: var(--navy); }
 svg .weight_port, svg .tile, svg .amber { fill: var(--amber); }
 svg .activation_port, svg .sand { fill: var(--sand); }
 svg .barrier, svg .wait, svg .brick { fill: var(--brick); }

@@ -56,19 +56,15 @@ Picture CyclesPicture(const json& run) {
   for (const auto& [name, style] : kCauses) chart.series.push_back({name, style});
   for (const json& layer : run.at("layers")) {
     const auto cycles = layer.at("cycles").get<uint64_t>();
-    std::string note = Thousands(cycles);
-    if (layer.at("macs").get<uint64_t>() != 0) {
-      note += fmt::format("  {:>3.0f} %", 100 * layer.at("utilization").get<double>());
-    } else {
-      note += "     –";
-    }
+    const bool counts = layer.at("macs").get<uint64_t>() != 0;
     chart.rows.push_back(
-        {LayerName(layer), Shape(layer), CauseValues(layer.at("causes")), std::move(note)});
+        {LayerName(layer), Shape(layer), CauseValues(layer.at("causes")), Thousands(cycles),
+         counts ? fmt::format("{:.0f} %", 100 * layer.at("utilization").get<double>()) : "–"});
   }
   const json& other = run.at("other");
   if (other.at("cycles").get<uint64_t>() != 0) {
     chart.rows.push_back({"no layer", "", CauseValues(other.at("causes")),
-                          Thousands(other.at("cycles").get<uint64_t>()) + "     –"});
+                          Thousands(other.at("cycles").get<uint64_t>()), "–"});
   }
   return DrawBars(chart);
 }
@@ -139,8 +135,9 @@ std::optional<Picture> RooflinePicture(const json& run) {
 
   Picture picture{"roofline", "Roofline",
                   "A dot is a layer, its size the share of all cycles. Under the slope the bus "
-                  "bounds it, under the flat roof the array. Layers at the right edge move nothing "
-                  "over the bus.",
+                  "bounds it, under the flat roof the array; a layer whose parameters are loaded "
+                  "while others compute may stand above the slope. Layers at the right edge move "
+                  "nothing over the bus.",
                   Drawing(0, 0), "layer,shape,macs_per_byte,macs_per_cycle,cycles,bytes\n"};
   const double all = std::max(run.at("cycles").get<double>(), 1.0);
   std::stable_sort(rows.begin(), rows.end(),
@@ -162,21 +159,33 @@ std::optional<Picture> RooflinePicture(const json& run) {
                                row.bytes > 0 ? CsvNumber(row.intensity) : "", CsvNumber(row.rate),
                                CsvNumber(row.cycles), CsvNumber(row.bytes));
   }
-  // Names of the largest, where there is room.
+  // Names of the largest, where there is room: not on dots, other names and the slope.
+  for (double at = std::max(low_x, low_y / bus); at < peak / bus; at *= 1.06) {
+    taken.push_back({x.At(at) - 3, y.At(at * bus) - 3, 6, 6});
+  }
   size_t named = 0;
-  for (size_t i = 0; i < rows.size() && named < 8; ++i) {
+  for (size_t i = 0; i < rows.size() && named < 10; ++i) {
     const Rectangle dot = taken[i];
-    const double width = TextWidth(rows[i].name) * 0.9;
-    for (const bool right : {true, false}) {
-      const Rectangle label = {right ? dot.x + dot.width + 3 : dot.x - 3 - width,
-                               dot.y + dot.height / 2 - 7, width, 14};
-      const bool inside = label.x > kLeft && label.x + width < kRight && label.y > y.At(peak) + 2;
+    const double width = TextWidth(rows[i].name) * 0.9, middle = dot.y + dot.height / 2;
+    const Point places[] = {{dot.x + dot.width + 3, middle - 7},
+                            {dot.x - 3 - width, middle - 7},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 1},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 17},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 33}};
+    for (const Point& place : places) {
+      const Rectangle label = {place.x, place.y, width, 14};
+      const bool inside = label.x > kLeft && label.x + width < kRight && label.y > y.At(peak) + 2 &&
+                          label.y + label.height < kBottom;
       const bool free =
           inside && std::none_of(taken.begin(), taken.end(), [&label](const Rectangle& other) {
             return label.x < other.x + other.width && other.x < label.x + label.width &&
                    label.y < other.y + other.height && other.y < label.y + label.height;
           });
       if (!free) continue;
+      if (label.y > dot.y + dot.height + 2) {
+        drawing.Line({dot.x + dot.width / 2, dot.y + dot.height},
+                     {dot.x + dot.width / 2, label.y + 2}, "frame");
+      }
       drawing.Text({label.x, label.y + 11}, rows[i].name, "small");
       taken.push_back(label);
       ++named;

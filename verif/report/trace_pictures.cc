@@ -130,7 +130,7 @@ std::optional<Picture> TimelinePicture(const json& trace) {
                                      ? block.name
                                      : fmt::format("{} and {} more", block.name, block.slices - 1);
         // Neighbouring layers differ.
-        const std::string shade = kind == "layer" && ++number % 2 == 0 ? "sky" : style;
+        const std::string shade = kind == "layer" && ++number % 2 == 0 ? "navy" : style;
         const double width = std::max(x.At(block.end) - x.At(block.begin), 0.5);
         drawing.Box({x.At(block.begin), y + from, width, height}, shade,
                     fmt::format("{}: {}\ncycles {} to {}, {} of them busy", lane.name, what,

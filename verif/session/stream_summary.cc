@@ -86,11 +86,10 @@ class Memory {
     std::vector<MemoryBlock> rest;
     for (MemoryBlock& old : live_) {
       const bool apart = old.end < block.begin || old.begin > block.end;
-      if (!apart && old.layer == layer && old.content == content) {
+      if (!apart && old.layer == layer && old.content == content && old.first == now) {
         // Another piece of the same.
         block.begin = std::min(block.begin, old.begin);
         block.end = std::max(block.end, old.end);
-        block.first = std::min(block.first, old.first);
         block.last = std::max(block.last, old.last);
       } else if (old.end <= block.begin || old.begin >= block.end) {
         rest.push_back(old);
