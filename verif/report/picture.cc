@@ -193,11 +193,11 @@ KeyFigures FiguresOf(const json& document) {
               {"tile, for a MAC", ShortNumber(document.at("tile_ge_per_mac")) + " GE"}};
     case DocumentKind::kTiming:
       return {
-          {"clock of the spec", fmt::format("{:.3g} ns", document.at("clock_ns").get<double>())},
+          {"clock of the spec", fmt::format("{:.4g} ns", document.at("clock_ns").get<double>())},
           {"register to register",
-           fmt::format("{:.3g} ns", document.at("registers_ns").get<double>())},
+           fmt::format("{:.4g} ns", document.at("registers_ns").get<double>())},
           {"with margins and ports",
-           fmt::format("{:.3g} ns", document.at("constrained_ns").get<double>())},
+           fmt::format("{:.4g} ns", document.at("constrained_ns").get<double>())},
           {"endpoints too late", Count(document.at("violated"))}};
     case DocumentKind::kFpga:
       return {{"LUTs", Count(document.at("luts"))},

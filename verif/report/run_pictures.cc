@@ -209,7 +209,7 @@ std::optional<Picture> MemoryPicture(const json& run, const std::string& memory)
   }
   begins.push_back(now);
 
-  constexpr double kWidth = 760, kLeft = 64, kRight = 748, kHeight = 240;
+  constexpr double kWidth = 760, kLeft = 64, kRight = 742, kHeight = 240;
   static const std::vector<BarSeries> kContents = {{"input", "input"},
                                                    {"tile from memory", "tile"},
                                                    {"activations", "activation"},

@@ -127,12 +127,17 @@ Picture AreaPicture(const json& area) {
                               Thousands(static_cast<uint64_t>(std::llround(part.size))),
                               100 * part.size / all, part.detail),
                   p % 2 == 0 ? 1 : 0.86);
-      if (box.width < 46 || box.height < 18) continue;
-      drawing.Text({box.x + 6, box.y + 15}, FitText(part.name, box.width - 10), "onfill");
-      if (box.height > 33) {
-        drawing.Text({box.x + 6, box.y + 29},
-                     FitText(fmt::format("{} GE", ShortNumber(part.size)), box.width - 10),
-                     "onfillsmall");
+      if (box.width < 40 || box.height < 18) continue;
+      // All modules begin like that; pointing at one shows the whole name.
+      constexpr std::string_view kPrefix = "npu_";
+      std::string_view name = part.name;
+      if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+      const bool narrow = TextWidth(name) > box.width - 10;
+      drawing.Text({box.x + 5, box.y + 14}, FitText(name, (box.width - 8) / (narrow ? 0.88 : 1)),
+                   narrow ? "onfillsmall" : "onfill");
+      const std::string size = ShortNumber(part.size) + " GE";
+      if (box.height > 32 && TextWidth(size) * 0.88 < box.width - 8) {
+        drawing.Text({box.x + 5, box.y + 28}, size, "onfillsmall");
       }
     }
   }
@@ -184,7 +189,7 @@ std::optional<Picture> SlackPicture(const json& timing) {
   const double begin = histogram.at("begin_ns"), step = histogram.at("step_ns");
   const uint64_t most = counts.empty() ? 0 : *std::max_element(counts.begin(), counts.end());
   if (most == 0) return std::nullopt;
-  constexpr double kWidth = 760, kLeft = 58, kRight = 748, kTop = 10, kBottom = 230;
+  constexpr double kWidth = 760, kLeft = 58, kRight = 742, kTop = 10, kBottom = 230;
   Drawing drawing(kWidth, kBottom + 38);
   const double end = begin + step * static_cast<double>(counts.size());
   const Axis x(std::min(begin, 0.0), std::max(end, 0.0), kLeft, kRight);
@@ -212,16 +217,21 @@ std::optional<Picture> SlackPicture(const json& timing) {
   }
   drawing.Line({kLeft, kBottom}, {kRight, kBottom}, "frame");
   drawing.Line({x.At(0), kTop}, {x.At(0), kBottom + 4}, "mark");
-  return Picture{
-      "slack", "Endpoints by slack",
-      fmt::format("At the spec's clock of {:.3g} ns: {} of {} endpoints come too late (red), the "
-                  "worst by {:.3g} ns. Between registers {:.3g} ns are enough.",
-                  timing.at("clock_ns").get<double>(),
-                  Thousands(timing.at("violated").get<uint64_t>()),
-                  Thousands(timing.at("endpoints").get<uint64_t>()),
-                  std::max(0.0, -timing.at("worst_slack_ns").get<double>()),
-                  timing.at("registers_ns").get<double>()),
-      std::move(drawing), std::move(csv)};
+  const auto violated = timing.at("violated").get<uint64_t>();
+  const std::string endpoints = Thousands(timing.at("endpoints").get<uint64_t>());
+  std::string caption =
+      fmt::format("At the spec's clock of {:.4g} ns ", timing.at("clock_ns").get<double>());
+  if (violated == 0) {
+    caption += fmt::format("all {} endpoints are in time.", endpoints);
+  } else {
+    caption += fmt::format("{} of {} endpoints come too late (red), the worst by {:.3g} ns.",
+                           Thousands(violated), endpoints,
+                           std::max(0.0, -timing.at("worst_slack_ns").get<double>()));
+  }
+  caption += fmt::format(" Between registers {:.4g} ns are enough.",
+                         timing.at("registers_ns").get<double>());
+  return Picture{"slack", "Endpoints by slack", std::move(caption), std::move(drawing),
+                 std::move(csv)};
 }
 
 std::optional<Picture> ValidationPicture(const json& validation) {

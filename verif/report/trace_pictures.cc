@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kWidth = 760, kLeft = 92, kRight = 752;
+constexpr double kWidth = 760, kLeft = 92, kRight = 742;
 constexpr double kLane = 18, kLanePitch = 25;
 /// Slices that are nearer than that are drawn as one.
 constexpr double kLeastPixels = 1.5;
