@@ -321,6 +321,9 @@ TEST(PictureTest, BlocksAreInTheMemories) {
       EXPECT_LE(block["first"].get<uint64_t>(), block["last"].get<uint64_t>()) << block;
       EXPECT_LT(block["last"].get<uint64_t>(), layers) << block;
       ++contents[block["content"]];
+      if (block["content"] == "input") {
+        EXPECT_EQ(block["last"], 0) << "only the first layer reads the input";
+      }
     }
     EXPECT_EQ(contents["input"], 1);
     EXPECT_GE(contents["activation"], 4);
@@ -523,21 +526,4 @@ TEST_F(PageTest, BrowsersShowLightAndDark) {
 }
 
 }  // namespace
-}  // namespace npugen::testing
-namespace npugen::testing {
-TEST(Dbg, Dump) {
-  const Result<NpuConfig> config = LoadSpec(SourcePath("specs/edge.yaml"));
-  const Result<Model> model = ReadModel("/work/shared/models/resnet8_cifar10/model.tflite");
-  const Result<Network> network = CompileNetwork(*model, *config);
-  const Program& p = network->programs[0].program;
-  for (const Command& c : StreamCommands(p, p.cold_offset)) {
-    if (InfoOf(c.opcode()).engine == EngineKind::kPe) {
-      const ComputeFields f(c);
-      fmt::print("{} tag {} act {} y_start {} y_step {} row_step {} in_h {} row_bytes {} win_rows {} pos {} out_w {} out {}\n", (int)c.opcode(), c.tag(), f.act_base, f.y_start, f.y_step, f.row_step, f.in_h, f.row_bytes, f.win_rows, f.positions, f.out_w, f.out_base);
-    } else if (c.entries() > 1) {
-      const DmaFields f(c);
-      fmt::print("{} tag {} core {} local {} size0 {} size1 {} stride1 {}\n", (int)c.opcode(), c.tag(), f.core_memory, f.local_address, f.size0, f.size1, f.local_stride1);
-    }
-  }
-}
 }  // namespace npugen::testing

@@ -70,7 +70,8 @@ Hull OperandHull(const Command& command) {
   const int64_t last =
       std::min(f.in_h - 1, f.y_start + (rows - 1) * f.y_step +
                                (std::max<int64_t>(f.win_rows, 1) - 1) * f.win_y_step);
-  return RowHull(f.act_base + first * pitch, last - first + 1, pitch, f.row_bytes);
+  // The address is that of row y_start.
+  return RowHull(f.act_base + (first - f.y_start) * pitch, last - first + 1, pitch, f.row_bytes);
 }
 
 /// Which blocks hold data, in one kind of memory.
