@@ -175,6 +175,93 @@ bool IsOne(const std::map<std::string, std::string, std::less<>>& parameters,
   return entry != parameters.end() && (entry->second == "1'1" || entry->second == "1");
 }
 
+/// The flip-flop whose cell begins at `*line`, which then is that of its `end`.
+Result<EnabledFlipFlop> ReadFlipFlop(const std::vector<std::string_view>& lines, size_t* line,
+                                     const std::string& path) {
+  EnabledFlipFlop flip_flop;
+  flip_flop.type_line = *line;
+  flip_flop.type = Words(Trimmed(lines[*line]))[1];
+  for (++*line; *line < lines.size() && Trimmed(lines[*line]) != "end"; ++*line) {
+    const std::string_view text = Trimmed(lines[*line]);
+    const bool parameter = text.starts_with("parameter ");
+    const size_t name = text.find('\\');
+    const size_t blank = text.find(' ', name);
+    if ((!parameter && !text.starts_with("connect ")) || name == std::string_view::npos ||
+        blank == std::string_view::npos) {
+      return NotUnderstood(path, fmt::format("`{}` in a flip-flop", text));
+    }
+    (parameter ? flip_flop.parameters : flip_flop.pins)
+        .emplace(text.substr(name + 1, blank - name - 1), text.substr(blank + 1));
+  }
+  flip_flop.last = *line;
+  flip_flop.width = std::strtoull(flip_flop.parameters["WIDTH"].c_str(), nullptr, 10);
+  for (const char* pin : {"CLK", "EN", "SRST"}) {
+    if (pin == std::string_view("SRST") && flip_flop.type != "$sdffe") continue;
+    if (flip_flop.pins[pin].empty()) flip_flop.width = 0;
+  }
+  if (flip_flop.width == 0) {
+    return NotUnderstood(path,
+                         fmt::format("a `{}` without width, clock or enable", flip_flop.type));
+  }
+  return flip_flop;
+}
+
+/// Declarations and cells of the gates that are new in a module.
+struct GateText {
+  std::string wires, cells;
+
+  /// The inverse of a signal.
+  std::string Invert(const std::string& signal, std::string_view what, uint64_t number) {
+    const std::string wire = fmt::format("$npugen$not_{}${}", what, number);
+    wires += fmt::format("  wire {}\n", wire);
+    cells += fmt::format(
+        "  cell $not {0}_cell\n    parameter \\A_SIGNED 0\n    parameter \\A_WIDTH 1\n"
+        "    parameter \\Y_WIDTH 1\n    connect \\A {1}\n    connect \\Y {0}\n  end\n",
+        wire, signal);
+    return wire;
+  }
+
+  /// The clock behind gate `number`.
+  std::string Add(const GateKey& key, uint64_t number) {
+    const auto& [clock, enable, enable_high, reset, reset_high] = key;
+    std::string open = enable_high ? enable : Invert(enable, "enable", number);
+    if (!reset.empty()) {
+      const std::string active = reset_high ? reset : Invert(reset, "reset", number);
+      const std::string wire = fmt::format("$npugen$open${}", number);
+      wires += fmt::format("  wire {}\n", wire);
+      cells += fmt::format(
+          "  cell $or {0}_cell\n    parameter \\A_SIGNED 0\n    parameter \\A_WIDTH 1\n"
+          "    parameter \\B_SIGNED 0\n    parameter \\B_WIDTH 1\n    parameter \\Y_WIDTH 1\n"
+          "    connect \\A {1}\n    connect \\B {2}\n    connect \\Y {0}\n  end\n",
+          wire, open, active);
+      open = wire;
+    }
+    const std::string gated = fmt::format("$npugen$clock${}", number);
+    wires += fmt::format("  wire {}\n", gated);
+    cells += fmt::format(
+        "  cell \\{1} {0}_gate\n    connect \\clk_i {2}\n    connect \\enable_i {3}\n"
+        "    connect \\clk_o {0}\n  end\n",
+        gated, kInferredGate, clock, open);
+    return gated;
+  }
+};
+
+/// The flip-flop without its enable, behind a gated clock.
+std::string GatedFlipFlop(const EnabledFlipFlop& flip_flop, std::string_view name,
+                          const std::string& clock) {
+  std::string text =
+      fmt::format("  cell {} {}\n", flip_flop.type == "$dffe" ? "$dff" : "$sdff", name);
+  for (const auto& [parameter, value] : flip_flop.parameters) {
+    if (parameter == "EN_POLARITY") continue;
+    text += fmt::format("    parameter \\{} {}\n", parameter, value);
+  }
+  for (const auto& [pin, value] : flip_flop.pins) {
+    if (pin == "EN") continue;
+    text += fmt::format("    connect \\{} {}\n", pin, pin == "CLK" ? clock : value);
+  }
+  return text + "  end\n";
+}
+
 }  // namespace
 
 Result<std::map<std::string, UnitText>> SplitDesign(const std::string& design,
@@ -229,42 +316,21 @@ Result<ClockGating> InferClockGates(uint32_t least_bits, std::string* text,
                        statement.starts_with("cell $sdffe ") ||
                        statement.starts_with("cell $sdffce ");
     if (!found) continue;
-    EnabledFlipFlop flip_flop;
-    flip_flop.type_line = i;
-    flip_flop.type = Words(statement)[1];
-    for (++i; i < end && Trimmed(lines[i]) != "end"; ++i) {
-      const std::string_view line = Trimmed(lines[i]);
-      const bool parameter = line.starts_with("parameter ");
-      const size_t name = line.find('\\');
-      const size_t blank = line.find(' ', name);
-      if ((!parameter && !line.starts_with("connect ")) || name == std::string_view::npos ||
-          blank == std::string_view::npos) {
-        return NotUnderstood(path, fmt::format("`{}` in a flip-flop", line));
-      }
-      (parameter ? flip_flop.parameters : flip_flop.pins)
-          .emplace(line.substr(name + 1, blank - name - 1), line.substr(blank + 1));
-    }
-    flip_flop.last = i;
-    flip_flop.width = std::strtoull(flip_flop.parameters["WIDTH"].c_str(), nullptr, 10);
-    const bool reset_first = flip_flop.type == "$sdffe";
-    GateKey key = {flip_flop.pins["CLK"], flip_flop.pins["EN"],
-                   IsOne(flip_flop.parameters, "EN_POLARITY"),
-                   reset_first ? flip_flop.pins["SRST"] : "",
-                   reset_first && IsOne(flip_flop.parameters, "SRST_POLARITY")};
-    if (flip_flop.width == 0 || std::get<0>(key).empty() || std::get<1>(key).empty() ||
-        (reset_first && std::get<3>(key).empty())) {
-      return NotUnderstood(path,
-                           fmt::format("a `{}` without width, clock or enable", flip_flop.type));
-    }
-    if (!IsOne(flip_flop.parameters, "CLK_POLARITY")) {
-      result.enabled_bits += flip_flop.width;
+    Result<EnabledFlipFlop> flip_flop = ReadFlipFlop(lines, &i, path);
+    if (!flip_flop) return flip_flop.errors();
+    if (!IsOne(flip_flop->parameters, "CLK_POLARITY")) {
+      result.enabled_bits += flip_flop->width;
       continue;
     }
-    groups[std::move(key)].push_back(std::move(flip_flop));
+    const bool reset_first = flip_flop->type == "$sdffe";
+    GateKey key = {flip_flop->pins["CLK"], flip_flop->pins["EN"],
+                   IsOne(flip_flop->parameters, "EN_POLARITY"),
+                   reset_first ? flip_flop->pins["SRST"] : "",
+                   reset_first && IsOne(flip_flop->parameters, "SRST_POLARITY")};
+    groups[std::move(key)].push_back(*std::move(flip_flop));
   }
 
-  // New wires (declared before they are used) and cells, and what replaces the lines of flip-flops.
-  std::string wires, cells;
+  GateText gates;
   std::map<size_t, std::pair<const EnabledFlipFlop*, std::string>> replaced;  // by first line
   for (const auto& [key, members] : groups) {
     uint64_t bits = 0;
@@ -273,39 +339,10 @@ Result<ClockGating> InferClockGates(uint32_t least_bits, std::string* text,
       result.enabled_bits += bits;
       continue;
     }
-    const auto& [clock, enable, enable_high, reset, reset_high] = key;
-    const uint64_t number = result.gates++;
     result.gated_bits += bits;
-    std::string open = enable;
-    const auto invert = [&wires, &cells, number](const std::string& signal, std::string_view what) {
-      const std::string wire = fmt::format("$npugen$not_{}${}", what, number);
-      wires += fmt::format("  wire {}\n", wire);
-      cells += fmt::format(
-          "  cell $not {0}_cell\n    parameter \\A_SIGNED 0\n    parameter \\A_WIDTH 1\n"
-          "    parameter \\Y_WIDTH 1\n    connect \\A {1}\n    connect \\Y {0}\n  end\n",
-          wire, signal);
-      return wire;
-    };
-    if (!enable_high) open = invert(open, "enable");
-    if (!reset.empty()) {
-      const std::string active = reset_high ? reset : invert(reset, "reset");
-      const std::string wire = fmt::format("$npugen$open${}", number);
-      wires += fmt::format("  wire {}\n", wire);
-      cells += fmt::format(
-          "  cell $or {0}_cell\n    parameter \\A_SIGNED 0\n    parameter \\A_WIDTH 1\n"
-          "    parameter \\B_SIGNED 0\n    parameter \\B_WIDTH 1\n    parameter \\Y_WIDTH 1\n"
-          "    connect \\A {1}\n    connect \\B {2}\n    connect \\Y {0}\n  end\n",
-          wire, open, active);
-      open = wire;
-    }
-    const std::string gated = fmt::format("$npugen$clock${}", number);
-    wires += fmt::format("  wire {}\n", gated);
-    cells += fmt::format(
-        "  cell \\{1} {0}_gate\n    connect \\clk_i {2}\n    connect \\enable_i {3}\n"
-        "    connect \\clk_o {0}\n  end\n",
-        gated, kInferredGate, clock, open);
+    const std::string clock = gates.Add(key, result.gates++);
     for (const EnabledFlipFlop& member : members) {
-      replaced.emplace(member.type_line, std::pair(&member, gated));
+      replaced.emplace(member.type_line, std::pair(&member, clock));
     }
   }
   if (result.gates == 0) {
@@ -317,25 +354,16 @@ Result<ClockGating> InferClockGates(uint32_t least_bits, std::string* text,
       "  wire output 3 \\clk_o\nend\n",
       kInferredGate);
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (i == end) *text += cells;
+    if (i == end) *text += gates.cells;
     const auto found = replaced.find(i);
     if (found == replaced.end()) {
       *text += lines[i];
       *text += '\n';
-      if (i == first) *text += wires;
+      if (i == first) *text += gates.wires;  // before they are used
       continue;
     }
-    const auto& [member, gated] = found->second;
-    *text += fmt::format("  cell {} {}\n", member->type == "$dffe" ? "$dff" : "$sdff",
-                         Words(Trimmed(lines[i]))[2]);
-    for (const auto& [name, value] : member->parameters) {
-      if (name != "EN_POLARITY") *text += fmt::format("    parameter \\{} {}\n", name, value);
-    }
-    for (const auto& [name, value] : member->pins) {
-      if (name == "EN") continue;
-      *text += fmt::format("    connect \\{} {}\n", name, name == "CLK" ? gated : value);
-    }
-    *text += "  end\n";
+    const auto& [member, clock] = found->second;
+    *text += GatedFlipFlop(*member, Words(Trimmed(lines[i]))[2], clock);
     i = member->last;
   }
   return result;

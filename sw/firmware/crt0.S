@@ -83,4 +83,5 @@ enable_external_interrupt:
     li      t0, 0x800
     csrs    mie, t0
     ret
-    .word   0  # an illegal instruction: nobody runs on into what the linker puts here
+    # Nobody runs on into what the linker puts here.
+    ebreak

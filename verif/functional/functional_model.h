@@ -90,6 +90,8 @@ class FunctionalModel {
                                 const FunctionalJobOptions& options);
 
   struct State;
+  class BoxTransfer;
+  class Job;
   std::unique_ptr<State> state_;
 };
 

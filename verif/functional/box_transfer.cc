@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// LOAD and STORE of the functional model.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "sw/stream/field_check.h"
+#include "verif/functional/model_state.h"
+
+namespace npugen {
+
+using functional::Fault;
+
+namespace {
+
+/// Loop bounds and strides of a DMA command; dimension 0 is the run.
+struct Box {
+  int64_t size[5];
+  int64_t global_stride[5];
+  int64_t local_stride[5];
+  int64_t start[5];
+  int64_t extent[5];
+  explicit Box(const Command& command) {
+    for (int d = 0; d < kBoxDimensions; ++d) {
+      size[d] = command.Get(*kBoxSize[d]);
+      start[d] = command.Get(*kBoxStart[d]);
+      extent[d] = command.Get(*kBoxExtent[d]);
+      global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
+      local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
+      if (d > 0 && size[d] == 0) size[d] = 1;
+    }
+  }
+};
+
+}  // namespace
+
+/// A LOAD or STORE that is under way.
+class FunctionalModel::BoxTransfer {
+ public:
+  BoxTransfer(State* state, const Command& command, FunctionalJobResult* result)
+      : state_(*state), command_(command), result_(*result), box_(command) {
+    load_ = command.opcode() == Opcode::kLoad;
+    local_source_ = load_ && command.Get(dma::local_source) != 0;
+    to_core_ = load_ && command.Get(dma::core_memory) != 0;
+    bounds_ = load_ && command.Get(dma::bounds) != 0;
+    window_ = command.Get(dma::window);
+    const auto staged = state->staged.find(&command);
+    if (staged != state->staged.end()) staged_ = &staged->second;
+    FindLocalMemories();
+  }
+
+  /// Moves the box: of each run the bytes from `skip` on, at most `most`.
+  std::optional<Fault> Run(int64_t skip, int64_t most, int64_t* bytes_moved) {
+    run_.resize(static_cast<size_t>(box_.size[0]));
+    const int64_t piece_end = std::min(skip + most, box_.size[0]);
+    int64_t index[5] = {};
+    for (;;) {
+      const Place place = PlaceOf(index);
+      state_.work += static_cast<uint64_t>(box_.size[0]);
+      if (state_.work > state_.most_work) return std::nullopt;
+      if (std::optional<Fault> fault = CheckRun(place)) return fault;
+      if (load_) {
+        LoadRun(place, skip, piece_end);
+      } else {
+        StoreRun(place);
+      }
+      *bytes_moved += piece_end - skip;
+      int d = 1;
+      while (d < 5 && ++index[d] == box_.size[d]) index[d++] = 0;
+      if (d == 5) return std::nullopt;
+    }
+  }
+
+ private:
+  /// Where a run is: offset in the window (or source PE memory), local address, and which of its
+  /// bytes exist on the global side.
+  struct Place {
+    int64_t global, local, first, last;
+  };
+
+  void FindLocalMemories() {
+    const uint64_t pe_mask = static_cast<uint64_t>(command_.pe_mask());
+    const uint64_t core_mask = static_cast<uint64_t>(command_.Get(dma::core_mask));
+    for (uint32_t pe = 0; pe < state_.config.pes(); ++pe) {
+      if ((pe_mask >> pe & 1) == 0) continue;
+      if (!to_core_) {
+        locals_.push_back({&state_.pes[pe].memory, pe});
+        continue;
+      }
+      for (uint32_t core = 0; core < state_.config.cores; ++core) {
+        if ((core_mask >> core & 1) == 0) continue;
+        locals_.push_back({&state_.pes[pe].core_memory[core], state_.CoreNumber(pe, core)});
+      }
+    }
+  }
+
+  Place PlaceOf(const int64_t (&index)[5]) const {
+    Place place = {command_.Get(dma::global_offset), command_.Get(dma::local_address), 0,
+                   box_.size[0]};
+    bool outside = false;
+    for (int d = 1; d < 5; ++d) {
+      place.global += index[d] * box_.global_stride[d];
+      place.local += index[d] * box_.local_stride[d];
+      const int64_t coordinate = box_.start[d] + index[d];
+      if (bounds_ && (coordinate < 0 || coordinate >= box_.extent[d])) outside = true;
+    }
+    if (bounds_) {
+      place.first = std::clamp<int64_t>(-box_.start[0], 0, box_.size[0]);
+      place.last = std::clamp<int64_t>(box_.extent[0] - box_.start[0], place.first, box_.size[0]);
+      if (outside) place.first = place.last = 0;
+    }
+    // Both sides count modulo 2^32.
+    place.local = static_cast<uint32_t>(place.local);
+    if (place.first < place.last) {
+      place.global = static_cast<uint32_t>(place.global + place.first) - place.first;
+    }
+    return place;
+  }
+
+  /// The global side is looked at first.
+  std::optional<Fault> CheckRun(const Place& place) const {
+    const FunctionalWindow& window = state_.windows[window_];
+    if (place.first < place.last) {
+      const int64_t begin = place.global + place.first;
+      const int64_t end = place.global + place.last;
+      const int64_t size = local_source_ ? int64_t{state_.config.pe_memory_bytes}
+                                         : static_cast<int64_t>(window.memory.size());
+      const bool permitted = local_source_ || (load_ ? window.readable : window.writable);
+      if (!permitted || begin < 0 || end > size) {
+        if (local_source_) {
+          return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(begin),
+                       "local source outside PE memory"};
+        }
+        return Fault{
+            ErrorCode("WindowBounds"), window.base + static_cast<uint64_t>(begin),
+            fmt::format("bytes {}..{} of window {}, which has {}", begin, end, window_, size)};
+      }
+    }
+    const int64_t local_bytes =
+        to_core_ ? state_.config.core_memory_bytes : state_.config.pe_memory_bytes;
+    if (place.local + box_.size[0] > local_bytes) {
+      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(place.local),
+                   fmt::format("local run at {}", place.local)};
+    }
+    return std::nullopt;
+  }
+
+  void LoadRun(const Place& place, int64_t skip, int64_t end) {
+    const auto& [global, local, first, last] = place;
+    std::fill(run_.begin(), run_.end(), static_cast<uint8_t>(command_.Get(dma::fill)));
+    const int64_t source_pe = command_.Get(dma::source_pe);
+    const std::span<const uint8_t> source = local_source_ ? state_.pes[source_pe].memory
+                                            : staged_ != nullptr
+                                                ? std::span<const uint8_t>(staged_->bytes)
+                                                : state_.windows[window_].memory;
+    if (first < last) {
+      const int64_t source_begin = staged_ != nullptr && !local_source_ ? staged_->begin : 0;
+      const auto from = source.begin() + (global + first - source_begin);
+      std::copy(from, from + (last - first), run_.begin() + first);
+    }
+    Observe(local_source_ ? static_cast<size_t>(source_pe) : state_.WindowNumber(window_), global,
+            std::max(first, skip), std::min(last, end), /*write=*/false);
+    for (const Local& target : locals_) {
+      std::copy(run_.begin() + skip, run_.begin() + end, target.memory->begin() + local + skip);
+      Observe(target.number, local, skip, end, /*write=*/true);
+    }
+    if (!local_source_ && skip == 0) result_.bytes_read += static_cast<uint64_t>(last - first);
+  }
+
+  void StoreRun(const Place& place) {
+    const std::vector<uint8_t>& source = *locals_.front().memory;
+    std::copy_n(source.begin() + place.local, box_.size[0], run_.begin());
+    std::copy(run_.begin(), run_.end(), state_.windows[window_].memory.begin() + place.global);
+    Observe(locals_.front().number, place.local, 0, box_.size[0], /*write=*/false);
+    Observe(state_.WindowNumber(window_), place.global, 0, box_.size[0], /*write=*/true);
+    result_.bytes_written += static_cast<uint64_t>(box_.size[0]);
+  }
+
+  /// Tells the observer of bytes `from` to `to` of the run, which begins at `begin`.
+  void Observe(size_t memory, int64_t begin, int64_t from, int64_t to, bool write) {
+    if (state_.observer == nullptr) return;
+    for (int64_t i = from; i < to; ++i) {
+      if (write) {
+        state_.observer->Write(memory, begin + i, run_[i]);
+      } else {
+        state_.observer->Read(memory, begin + i, /*weights=*/false);
+      }
+    }
+  }
+
+  /// PE or core memory, and its number for the observer.
+  struct Local {
+    std::vector<uint8_t>* memory;
+    size_t number;
+  };
+
+  State& state_;
+  const Command& command_;
+  FunctionalJobResult& result_;
+  Box box_;
+  bool load_, local_source_, to_core_, bounds_;
+  int64_t window_;
+  const State::Staged* staged_ = nullptr;
+  std::vector<Local> locals_;
+  std::vector<uint8_t> run_;
+};
+
+void FunctionalModel::State::ReadAhead(const Command& command) {
+  const Box box(command);
+  const std::span<const uint8_t> memory = windows[command.Get(dma::window)].memory;
+  // A box with bounds may begin before the window: offsets count modulo 2^32.
+  int64_t begin = static_cast<int32_t>(command.Get(dma::global_offset));
+  int64_t end = begin + box.size[0];
+  for (int d = 1; d < 5; ++d) {
+    const int64_t reach = (box.size[d] - 1) * box.global_stride[d];
+    (reach < 0 ? begin : end) += reach;
+  }
+  if (end - begin > std::numeric_limits<int32_t>::max()) {  // it may wrap around
+    begin = 0;
+    end = static_cast<int64_t>(memory.size());
+  }
+  begin = std::clamp<int64_t>(begin, 0, static_cast<int64_t>(memory.size()));
+  end = std::clamp<int64_t>(end, begin, static_cast<int64_t>(memory.size()));
+  staged[&command] = {begin, {memory.begin() + begin, memory.begin() + end}};
+}
+std::optional<Fault> FunctionalModel::State::Transfer(const Command& command, int64_t skip,
+                                                      int64_t most, FunctionalJobResult* result,
+                                                      int64_t* bytes_moved) {
+  if (command.opcode() == Opcode::kLoad && command.entries() == 1) {
+    return std::nullopt;  // only waits and signals
+  }
+  if (std::optional<std::string> problem = CheckEngine(config, command)) {
+    return Fault{ErrorCode("BadField"), 0, *std::move(problem)};
+  }
+  return BoxTransfer(this, command, result).Run(skip, most, bytes_moved);
+}
+
+}  // namespace npugen
