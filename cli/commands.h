@@ -33,5 +33,6 @@ void AddCompileCommand(CommandLine& line);
 void AddRunCommand(CommandLine& line);
 void AddEstimateCommand(CommandLine& line);
 void AddDemoCommand(CommandLine& line);
+void AddReportCommand(CommandLine& line);
 
 }  // namespace npugen

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,43 +12,36 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/data_folder.h"
+#include "cli/demo_firmware.h"
+#include "cli/digits.h"
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
+#include "generator/support/version.h"
 #include "generator/synth/synth.h"
-#include "sw/model/read_model.h"
 #include "verif/session/run_model.h"
 
 namespace npugen {
 namespace {
 
-/// Of a file with images, labels or results.
-constexpr uint64_t kMostDataBytes = 64 << 20;
-
 struct DemoOptions {
-  std::string spec = NPUGEN_SOURCE_DIR "/specs/edge_bnn.yaml";
-  std::string data = NPUGEN_SOURCE_DIR "/models/digits";
-  std::string json;
+  std::string spec = DataFolder() + "/specs/edge_bnn.yaml";
+  std::string data = DataFolder() + "/models/digits";
+  ReportFlags output;
   uint32_t images = 0;
   bool no_area = false;
+  bool firmware = false;
+  std::string elf, keep;
   BuildFlags build;
   SimulationFlags simulation;
 };
 
-/// One of the demonstration's networks and its reference results.
-struct Digits {
-  std::string name;
-  Model model;
-  std::vector<uint8_t> input;    ///< of all images
-  std::vector<uint8_t> outputs;  ///< that the network should give, of all images
-  std::vector<uint8_t> labels;
-  size_t image_bytes = 0;
-  size_t output_bytes = 0;
-};
-
 struct DemoResult {
   std::string name;
+  std::string run_json;  ///< of the run with cached parameters, layer by layer
   uint32_t images = 0;
   std::vector<bool> exact;        ///< per image: outputs and all tensors as they should be
   uint64_t tensors_compared = 0;  ///< over all images
@@ -69,73 +61,6 @@ struct DemoResult {
                       : static_cast<double>(cycles_first);
   }
 };
-
-Diagnostic DataDamaged(const std::string& folder) {
-  return {DiagnosticCode::kModelInput,
-          {folder, 0, 0},
-          "the demonstration's files do not fit together",
-          "restore models/digits"};
-}
-
-/// A network's files: the model, and the outputs that it should give.
-struct DigitsFiles {
-  const char* name;
-  const char* model;
-  const char* outputs;
-  bool pixels;  ///< reads pixels 0..16, which input.bin holds as 15 * pixel - 128
-};
-constexpr DigitsFiles kDigitsFiles[] = {
-    {"int8 CNN", "digits_cnn_int8.tflite", "golden_prob.bin", false},
-    {"BNN", "bnn/digits_bnn.json", "bnn/golden_sums.bin", true},
-    {"FracBNN", "fracbnn/digits_fracbnn.json", "fracbnn/golden_sums.bin", true},
-};
-
-Result<Digits> LoadDigits(const NpuConfig& config, const std::string& folder,
-                          const DigitsFiles& files) {
-  Result<Model> model = ReadModelFor(config, fmt::format("{}/{}", folder, files.model));
-  if (!model) return model.errors();
-  Digits digits;
-  digits.name = files.name;
-  digits.model = std::move(*model);
-  for (const auto& [name, bytes] :
-       {std::pair{"input.bin", &digits.input}, std::pair{files.outputs, &digits.outputs},
-        std::pair{"labels.bin", &digits.labels}}) {
-    Result<std::vector<uint8_t>> content =
-        ReadFileBytes(fmt::format("{}/{}", folder, name), kMostDataBytes);
-    if (!content) return content.errors();
-    // More than that fits together with nothing.
-    if (content->size() > kMostDataBytes) return DataDamaged(folder);
-    *bytes = std::move(*content);
-  }
-  if (files.pixels) {
-    for (uint8_t& byte : digits.input) {
-      byte = static_cast<uint8_t>((static_cast<int8_t>(byte) + 128) / 15);
-    }
-  }
-  const auto bytes_of = [&digits](int32_t tensor) {
-    return digits.model.tensors[static_cast<size_t>(tensor)].bytes();
-  };
-  digits.image_bytes = bytes_of(digits.model.inputs[0]);
-  digits.output_bytes = bytes_of(digits.model.outputs[0]);
-  const size_t images = digits.labels.size();
-  if (images == 0 || digits.input.size() != images * digits.image_bytes ||
-      digits.outputs.size() != images * digits.output_bytes) {
-    return DataDamaged(folder);
-  }
-  return digits;
-}
-
-/// The class: the largest of the outputs, which are int8 or int32, the first one of equals.
-size_t ClassOf(const Tensor& tensor, const std::vector<uint8_t>& bytes) {
-  std::vector<int32_t> values;
-  if (tensor.type == TensorType::kInt32) {
-    values.resize(bytes.size() / sizeof(int32_t));
-    std::memcpy(values.data(), bytes.data(), values.size() * sizeof(int32_t));
-  } else {
-    for (uint8_t byte : bytes) values.push_back(static_cast<int8_t>(byte));
-  }
-  return static_cast<size_t>(std::max_element(values.begin(), values.end()) - values.begin());
-}
 
 /// Classifies image after image through the driver.
 Status RunImages(const NpuConfig& config, const Digits& digits, const Network& network,
@@ -161,7 +86,7 @@ Status RunImages(const NpuConfig& config, const Digits& digits, const Network& n
     const auto expected =
         digits.outputs.begin() + static_cast<std::ptrdiff_t>(i * digits.output_bytes);
     result->exact[i] = std::equal(output.begin(), output.end(), expected);
-    result->correct += ClassOf(output_tensor, output) == digits.labels[i] ? 1 : 0;
+    result->correct += ClassOf(output_tensor.type, output) == digits.labels[i] ? 1 : 0;
   }
   progress->Clear();
   return Unit{};
@@ -211,6 +136,7 @@ Result<DemoResult> RunNetwork(const NpuConfig& config, const DemoOptions& option
 
   DemoResult result;
   result.name = digits.name;
+  result.run_json = RunReportJson(*report);
   result.mismatches = report->mismatches;
   const uint32_t available = static_cast<uint32_t>(digits.labels.size());
   result.images = options.images == 0 ? available : std::min(options.images, available);
@@ -225,6 +151,7 @@ Result<DemoResult> RunNetwork(const NpuConfig& config, const DemoOptions& option
 std::string DemoJson(const NpuConfig& config, const std::vector<DemoResult>& results,
                      std::optional<double> area_ge) {
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["spec"] = config.name;
   json["config_hash"] = fmt::format("{:016x}", config.hash);
   if (area_ge) {
@@ -284,13 +211,19 @@ Result<AreaReport> MeasureArea(const NpuConfig& config, const DemoOptions& optio
 int Demo(const DemoOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
-  std::vector<Digits> networks;
-  for (const DigitsFiles& files : kDigitsFiles) {
-    if (files.pixels && config->bnn_enabled == 0) continue;
-    Result<Digits> digits = LoadDigits(*config, options.data, files);
-    if (!digits) return Report(digits.errors());
-    networks.push_back(std::move(*digits));
+  if (options.firmware) {
+    DemoFirmwareFlags flags;
+    flags.data = options.data;
+    flags.elf = options.elf;
+    flags.keep = options.keep;
+    flags.output = options.output;
+    flags.images = options.images;
+    flags.build = options.build;
+    flags.simulation = options.simulation;
+    return DemoFirmware(*config, flags);
   }
+  const Result<std::vector<Digits>> networks = LoadDigits(*config, options.data);
+  if (!networks) return Report(networks.errors());
   fmt::print("{}: {} MACs per cycle, configuration {:016x}\n", config->name,
              config->macs_per_cycle(), config->hash);
   if (config->bnn_enabled == 0) {
@@ -305,7 +238,7 @@ int Demo(const DemoOptions& options) {
   if (built->built) fmt::print("simulation model built in {:.1f} s\n", built->seconds);
 
   std::vector<DemoResult> results;
-  for (const Digits& digits : networks) {
+  for (const Digits& digits : *networks) {
     Result<DemoResult> result = RunNetwork(*config, options, *built, digits, &progress);
     if (!result) return Report(result.errors());
     results.push_back(std::move(*result));
@@ -313,11 +246,14 @@ int Demo(const DemoOptions& options) {
   PrintResults(results);
   std::fflush(stdout);
 
+  std::vector<NamedReport> documents;
+  for (const DemoResult& result : results) documents.push_back({result.name, result.run_json});
   std::optional<double> area_ge;
   if (!options.no_area) {
     const Result<AreaReport> area = MeasureArea(*config, options, &progress);
     if (area) {
       area_ge = area->TotalGateEquivalents();
+      documents.push_back({config->name, AreaJson(*config, *area)});
       fmt::print(
           "{:.0f} gate equivalents without memories, {:.0f} per MAC tile (Yosys, {:.0f} s{})\n",
           *area_ge, area->TileGateEquivalentsPerMac(*config), area->seconds,
@@ -334,11 +270,10 @@ int Demo(const DemoOptions& options) {
       Report(area.errors());
     }
   }
-  if (!options.json.empty()) {
-    const std::string json = DemoJson(*config, results, area_ge);
-    const Status written = WriteFile(options.json, json);
-    if (!written) return Report(written.errors());
-  }
+  documents.insert(documents.begin(), {config->name, DemoJson(*config, results, area_ge)});
+  const Status written = WriteReports(
+      options.output, fmt::format("Handwritten digits on {}", config->name), documents);
+  if (!written) return Report(written.errors());
   Diagnostics errors;
   for (const DemoResult& result : results) {
     if (result.mismatches == 0 && result.bit_exact() == result.images) continue;
@@ -360,11 +295,24 @@ void AddDemoCommand(CommandLine& line) {
   command.Value("--spec", &options->spec, "spec file (YAML)").ShowDefault();
   command.Value("--data", &options->data, "folder with networks, images and results").ShowDefault();
   command.Value("--images", &options->images, "only the first so many images");
-  command.Value("--json", &options->json, "write the results to this file");
+  AddReportFlags(command, &options->output, "write the results to this file");
   command.Flag("--no-area", &options->no_area, "leave out the synthesis with Yosys");
+  const CommandOption firmware = command.Flag(
+      "--firmware", &options->firmware,
+      "a RISC-V system in the place of the host: an emulated CPU boots the emitted firmware "
+      "example, takes each network and its images (the first 8) from flash, waits for the NPU's "
+      "interrupt and prints class and cycles");
+  command.Value("--elf", &options->elf, "with --firmware: a program to boot in its place")
+      .Needs(firmware);
+  command
+      .Value("--keep", &options->keep,
+             "with --firmware: leave emission, program and flash images in this folder")
+      .Needs(firmware);
   AddBuildFlags(command, &options->build);
   AddSimulationFlags(command, &options->simulation);
-  command.Footer("Example: npugen demo --json build/demo.json");
+  command.Footer(
+      "Example: npugen demo --json build/demo.json\n"
+      "         npugen demo --firmware");
   command.OnRun([options] { return Demo(*options); });
 }
 

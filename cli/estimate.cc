@@ -12,6 +12,8 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/data_folder.h"
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
@@ -29,7 +31,7 @@ constexpr const char* kSpecs[] = {"nano",        "edge",        "quad",
 
 struct EstimateCommandOptions {
   std::vector<std::string> files;  ///< SPEC MODEL, or the specs of --validate
-  std::string json;
+  ReportFlags output;
   bool warm = false;
   bool host_operators = false;
   uint32_t latency = 50;
@@ -57,12 +59,12 @@ int Estimate(const EstimateCommandOptions& options) {
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (!report) return Report(report.errors());
   report->model = model->name;
-  std::FILE* const text = TextStream({options.json});
+  std::FILE* const text = TextStream(options.output.paths());
   std::fputs(FormatRunReport(*config, *report).c_str(), text);
   fmt::print(text, "estimated in {:.1f} ms, compilation not included\n", 1e3 * seconds);
-  if (options.json.empty()) return 0;
-  const std::string json = RunReportJson(*report);
-  const Status written = WriteFile(options.json, json);
+  const Status written =
+      WriteReports(options.output, fmt::format("{} on {}, estimated", report->model, report->spec),
+                   {{report->model, RunReportJson(*report)}});
   return written ? 0 : Report(written.errors());
 }
 
@@ -97,7 +99,7 @@ int ValidateAll(const EstimateCommandOptions& options) {
   std::vector<std::string> specs = options.files;
   if (specs.empty()) {
     for (const char* name : kSpecs) {
-      specs.push_back(fmt::format("{}/specs/{}.yaml", NPUGEN_SOURCE_DIR, name));
+      specs.push_back(fmt::format("{}/specs/{}.yaml", DataFolder(), name));
     }
   }
   for (const std::string& spec : specs) {
@@ -109,7 +111,7 @@ int ValidateAll(const EstimateCommandOptions& options) {
   }
   std::vector<std::string> folders = options.models;
   if (folders.empty()) {
-    folders.emplace_back(NPUGEN_SOURCE_DIR "/models/digits");
+    folders.emplace_back(DataFolder() + "/models/digits");
     const char* shared = std::getenv("NPUGEN_SHARED_MODELS");
     if (shared != nullptr && *shared != '\0') folders.emplace_back(shared);
   }
@@ -142,10 +144,9 @@ int ValidateAll(const EstimateCommandOptions& options) {
   const Result<std::vector<ValidatedJob>> jobs = Validate(plan, validate);
   progress.Clear();
   if (!jobs) return Report(jobs.errors());
-  std::fputs(FormatValidation(*jobs).c_str(), TextStream({options.json}));
-  if (options.json.empty()) return 0;
-  const std::string json = ValidationJson(*jobs);
-  const Status written = WriteFile(options.json, json);
+  std::fputs(FormatValidation(*jobs).c_str(), TextStream(options.output.paths()));
+  const Status written = WriteReports(options.output, "Estimates against measurements",
+                                      {{"validation", ValidationJson(*jobs)}});
   return written ? 0 : Report(written.errors());
 }
 
@@ -159,8 +160,8 @@ void AddEstimateCommand(CommandLine& line) {
                    "SPEC MODEL: spec file (YAML) and model file (.tflite in int8, .onnx, or .json "
                    "of bits); with "
                    "--validate any number of specs (default: the presets)");
-  command.Value("--json", &options->json,
-                "write the report (docs/run-json.md), or all comparisons, to this file");
+  AddReportFlags(command, &options->output,
+                 "write the report (docs/run-json.md), or all comparisons, to this file");
   command.Flag("--warm", &options->warm, "an inference that finds cached parameters");
   command.Flag("--host-operators", &options->host_operators, kHostOperatorsHelp);
   command.Value("--latency", &options->latency, "cycles from a bus request to its answer")

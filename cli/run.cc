@@ -7,6 +7,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/report_flags.h"
 #include "cli/run_jobs.h"
 #include "cli/simulate.h"
 #include "cli/tensor_file.h"
@@ -20,6 +21,9 @@
 namespace npugen {
 namespace {
 
+/// Events of a timeline that is only drawn.
+constexpr uint64_t kDrawnEvents = 150'000;
+
 struct RunOptions {
   std::string spec;
   std::vector<std::string> models;
@@ -30,7 +34,7 @@ struct RunOptions {
   uint64_t random_seed = 1;
   uint32_t repeat = 1;
   uint64_t timeout = 0;
-  std::string json;
+  ReportFlags output;
   std::string trace;
   uint64_t trace_events = RunModelOptions().timeline_limit;
   std::string dump = "npugen-mismatch";
@@ -74,6 +78,10 @@ ModelKind KindOf(const RunOptions& options) {
 int Run(const RunOptions& options) {
   const Result<NpuConfig> config = LoadSpec(options.spec);
   if (!config) return Report(config.errors());
+  if (!options.trace.empty() && config->debug_trace == 0) {
+    return Report({UsageError("--trace needs trace ports, which this NPU does not have",
+                              "`debug.trace: true` in the spec")});
+  }
   const Result<Model> model = ReadModelFor(*config, options.models[0]);
   if (!model) return Report(model.errors());
   if (options.outputs.size() > model->outputs.size()) {
@@ -104,24 +112,26 @@ int Run(const RunOptions& options) {
   run.dump_folder = options.dump;
   run.progress = [&progress](const std::string& text) { progress.Show(text); };
   Timeline timeline;
-  if (!options.trace.empty()) run.timeline = &timeline;
-  run.timeline_limit = options.trace_events;
+  const bool traced =
+      !options.trace.empty() || (options.output.any_pictures() && config->debug_trace != 0);
+  if (traced) run.timeline = &timeline;
+  run.timeline_limit = options.trace.empty() ? kDrawnEvents : options.trace_events;
   std::vector<std::vector<uint8_t>> outputs;
   Result<RunReport> report = RunModel(*config, *model, *compiled, **npu, *inputs, run, &outputs);
   progress.Clear();
   if (!report) return Report(report.errors());
 
   std::vector<std::string> paths = options.outputs;
-  paths.insert(paths.end(), {options.json, options.trace});
+  const std::vector<std::string> reports = options.output.paths();
+  paths.insert(paths.end(), reports.begin(), reports.end());
+  paths.push_back(options.trace);
   std::FILE* const text = TextStream(paths);
   std::fputs(FormatRunReport(*config, *report).c_str(), text);
   std::fputs(DescribeWaves(options.simulation, (*npu)->Cycles()).c_str(), text);
   std::fflush(text);
   std::vector<OutputFile> files;
-  const std::string report_json = options.json.empty() ? "" : RunReportJson(*report);
-  if (!options.json.empty()) files.push_back({options.json, report_json});
   const std::string trace_json =
-      options.trace.empty() || compiled->plain.programs.empty()
+      !traced || compiled->plain.programs.empty()
           ? ""
           : TraceJson(*config, compiled->plain.programs[compiled->largest_program()].program,
                       *report, timeline);
@@ -129,7 +139,14 @@ int Run(const RunOptions& options) {
   for (size_t i = 0; i < options.outputs.size(); ++i) {
     files.push_back({options.outputs[i], BytesView(outputs[i])});
   }
-  if (Status written = WriteFiles(files); !written) return Report(written.errors());
+  std::vector<NamedReport> documents = {{report->model, RunReportJson(*report)}};
+  if (!trace_json.empty()) documents.push_back({report->model, trace_json});
+  if (Status written =
+          WriteReports(options.output, fmt::format("{} on {}", report->model, report->spec),
+                       documents, std::move(files));
+      !written) {
+    return Report(written.errors());
+  }
   if (!options.trace.empty()) {
     fmt::print(text, "trace: {} of {} cycles in {}; ui.perfetto.dev opens it\n", timeline.cycles,
                report->cycles, options.trace);
@@ -163,7 +180,7 @@ int RunInTurn(const RunOptions& options) {
   flags.random_seed = options.random_seed;
   flags.repeat = options.repeat;
   flags.timeout = options.timeout;
-  flags.json = options.json;
+  flags.output = options.output;
   flags.kind = KindOf(options);
   flags.host_operators = options.host_operators;
   flags.reset_state = options.reset_state;
@@ -223,7 +240,7 @@ void AddRunCommand(CommandLine& line) {
              "of them")
       .ShowDefault()
       .Range(1, 1000000);
-  command.Value("--json", &options->json, "write the report to this file (docs/run-json.md)");
+  AddReportFlags(command, &options->output, "write the report to this file (docs/run-json.md)");
   const CommandOption trace =
       command.Value("--trace", &options->trace,
                     "write the timeline of the last measured run to this file, for ui.perfetto.dev "

@@ -188,14 +188,13 @@ int RunJobsCommand(const RunJobsFlags& flags) {
   progress.Clear();
   if (!report) return Report(report.errors());
 
-  std::FILE* const text = TextStream({flags.json});
+  std::FILE* const text = TextStream(flags.output.paths());
   std::fputs(FormatJobsReport(*config, *report).c_str(), text);
   std::fputs(DescribeWaves(flags.simulation, (*npu)->Cycles()).c_str(), text);
   std::fflush(text);
-  if (!flags.json.empty()) {
-    const Status written = WriteFile(flags.json, JobsReportJson(*report));
-    if (!written) return Report(written.errors());
-  }
+  const Status written = WriteReports(flags.output, fmt::format("Jobs on {}", report->spec),
+                                      {{report->spec, JobsReportJson(*report)}});
+  if (!written) return Report(written.errors());
   if (report->mismatches == 0) return 0;
   return Report({{DiagnosticCode::kMismatch, {}, report->first_mismatch, ""}});
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/support/diagnostic.h"
 
@@ -19,7 +20,7 @@ struct RunJobsFlags {
   uint64_t random_seed = 1;
   uint32_t repeat = 1;
   uint64_t timeout = 0;
-  std::string json;
+  ReportFlags output;
   ModelKind kind = ModelKind::kRtl;
   bool reset_state = false;  ///< before every job
   bool host_operators = false;

@@ -114,16 +114,17 @@ Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& fla
   };
   Result<BuiltModel> model = BuildConfigModel(config, options);
   progress->Clear();
+  if (model && !model->plain_version.empty()) {
+    fmt::print(stderr,
+               "note: the code of {} is not that of 5.006, which npugen makes faster: its own "
+               "eval() runs the model, several times slower\n",
+               model->plain_version);
+  }
   return model;
 }
 
-Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
-                                                     const BuiltModel& model,
-                                                     const SimulationFlags& flags,
-                                                     uint64_t memory_bytes) {
+SimulationOptions MakeSimulationOptions(const SimulationFlags& flags) {
   SimulationOptions options;
-  options.memory_base = config.axi_address_bits >= 36 ? 0x8'0000'0000 : 0x1000'0000;
-  options.memory_bytes = memory_bytes;
   options.latency = flags.latency;
   options.stalls = flags.stalls;
   options.stall_seed = flags.stall_seed;
@@ -132,6 +133,16 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
   options.waves = flags.waves;
   options.waves_from = flags.waves_from;
   options.waves_cycles = flags.waves_cycles;
+  return options;
+}
+
+Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
+                                                     const BuiltModel& model,
+                                                     const SimulationFlags& flags,
+                                                     uint64_t memory_bytes) {
+  SimulationOptions options = MakeSimulationOptions(flags);
+  options.memory_base = config.axi_address_bits >= 36 ? 0x8'0000'0000 : 0x1000'0000;
+  options.memory_bytes = memory_bytes;
   return SimulatedNpu::Open(model.library, options);
 }
 

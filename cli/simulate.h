@@ -77,6 +77,9 @@ enum class ModelKind : uint8_t {
 Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, ModelKind kind,
                                   ProgressLine* progress);
 
+/// What the flags say of the memory behind the bus, whose size and address are left open.
+SimulationOptions MakeSimulationOptions(const SimulationFlags& flags);
+
 /// Opens a built model with `memory_bytes` of memory at a bus address that uses the upper address
 /// bits too.
 Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,

@@ -2,12 +2,15 @@
 // npugen synth: area of an NPU in a technology, by Yosys.
 #include "generator/synth/synth.h"
 
+#include <fmt/format.h>
+
 #include <cstdio>
 #include <memory>
 #include <vector>
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
@@ -20,7 +23,7 @@ namespace {
 
 struct SynthCommandOptions {
   std::string spec;
-  std::string json, csv;
+  ReportFlags output;
   std::string target = "asic";
   std::string timing_json;
   bool timing = false;
@@ -45,9 +48,10 @@ int SynthForFpga(const SynthCommandOptions& options, const NpuConfig& config,
   const Result<FpgaReport> report = SynthesizeForFpga(config, target, synth);
   progress->Clear();
   if (!report) return Report(report.errors());
-  std::fputs(FormatFpga(config, *report).c_str(), TextStream({options.json}));
-  if (options.json.empty()) return 0;
-  const Status written = WriteFile(options.json, FpgaJson(config, *report));
+  std::fputs(FormatFpga(config, *report).c_str(), TextStream(options.output.paths()));
+  const Status written =
+      WriteReports(options.output, fmt::format("{} on {}", config.name, FpgaName(target)),
+                   {{config.name, FpgaJson(config, *report)}});
   return written ? 0 : Report(written.errors());
 }
 
@@ -63,9 +67,11 @@ int Synth(const SynthCommandOptions& options) {
   const Result<AreaReport> report = Synthesize(*config, synth);
   progress.Clear();
   if (!report) return Report(report.errors());
-  std::FILE* const out = TextStream({options.json, options.csv, options.timing_json});
+  std::vector<std::string> paths = options.output.paths();
+  paths.push_back(options.timing_json);
+  std::FILE* const out = TextStream(paths);
   std::fputs(FormatArea(*config, *report).c_str(), out);
-  const std::string json = AreaJson(*config, *report);
+  std::vector<NamedReport> documents = {{config->name, AreaJson(*config, *report)}};
   const std::string csv = AreaCsv(*report);
   std::vector<OutputFile> files;
   std::string timing_json;
@@ -76,11 +82,15 @@ int Synth(const SynthCommandOptions& options) {
     if (!timing) return Report(timing.errors());
     std::fputs(FormatTiming(*config, *timing).c_str(), out);
     timing_json = TimingJson(*config, *timing);
+    documents.push_back({config->name, timing_json});
   }
   if (!options.timing_json.empty()) files.push_back({options.timing_json, timing_json});
-  if (!options.json.empty()) files.push_back({options.json, json});
-  if (!options.csv.empty()) files.push_back({options.csv, csv});
-  const Status written = WriteFiles(files);
+  // Modules and memories are two tables: they have a CSV of their own.
+  ReportFlags output = options.output;
+  output.csv.clear();
+  if (!options.output.csv.empty()) files.push_back({options.output.csv, csv});
+  const Status written = WriteReports(output, fmt::format("{}, synthesized", config->name),
+                                      documents, std::move(files));
   return written ? 0 : Report(written.errors());
 }
 
@@ -107,8 +117,7 @@ void AddSynthCommand(CommandLine& line) {
                 "cell library in liberty format in the place of the technology's");
   command.Value("--memories", &options->synth.macros,
                 "table of memory macros (YAML) in the place of the analytical model");
-  command.Value("--json", &options->json, "also write the report as JSON to this file");
-  command.Value("--csv", &options->csv, "also write the report as comma-separated values");
+  AddReportFlags(command, &options->output, "also write the report as JSON to this file");
   command.Flag("--timing", &options->timing,
                "also map for the spec's clock, add trees of buffers, and report paths by OpenSTA");
   command.Value("--timing-json", &options->timing_json, "the same, also as JSON to this file");

@@ -4,9 +4,6 @@
 // interrupt.
 //
 // One clock, one synchronous reset. Ids on the bus: npu_transfers.
-//
-// The trace ports only observe and may stay open: they say for every cycle of a job what the cycle
-// was spent on and for which command, and what each unit does.
 module npu_top #(
   parameter int unsigned GridX              = 1,       //@ = npu.grid.x  -- PE columns
   parameter int unsigned GridY              = 1,       //@ = npu.grid.y  -- PE rows
@@ -37,9 +34,11 @@ module npu_top #(
   //@ if npu.memory_clear
   parameter int unsigned ClearRows          = 1024,    //@ = npu.clear_cycles
   //@ endif
-  parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash,  // of all values above
+  //@ if debug.trace
   localparam int unsigned Engines           = 32'(npu_isa_pkg::EnginePe),
-  localparam int unsigned Units             = Engines + GridX * GridY
+  localparam int unsigned Units             = Engines + GridX * GridY,
+  //@ endif
+  parameter logic [63:0] ConfigHash         = npu_cfg_pkg::ConfigHash  // of all values above
 ) (
   input  wire                   clk_i,
   input  wire                   rst_ni,
@@ -91,8 +90,9 @@ module npu_top #(
   input  wire  [1:0]            m_axi_bresp_i,
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
-  // interrupt: level, until irq_status is cleared
-  output wire                   irq_o,
+  //@ if debug.trace
+  // Trace ports only observe and may stay open: what each cycle of a job was spent on and for which
+  // command, and what each unit does.
   // trace of the cycle before
   output wire                   trace_active_o,    // it belonged to a job
   output wire  [3:0]            trace_cause_o,     // npu_isa_pkg::Cause*
@@ -106,7 +106,10 @@ module npu_top #(
   output wire  [16*Units-1:0]   trace_unit_tag_o,  // of the command taken last; 0: at the head
   output wire  [Units-2:0]      trace_arrival_o,   // at a barrier, by LOAD, STORE, PEs
   output wire  [6*Units-7:0]    trace_arrival_id_o,
-  output wire  [23:0]           trace_arrival_amount_o  // by LOAD; all others add 1
+  output wire  [23:0]           trace_arrival_amount_o,  // by LOAD; all others add 1
+  //@ endif
+  // interrupt: level, until irq_status is cleared
+  output wire                   irq_o
 );
   localparam int unsigned Pes        = GridX * GridY;
   localparam int unsigned PeW        = (Pes > 1) ? $clog2(Pes) : 1;
@@ -205,7 +208,11 @@ module npu_top #(
   logic [Pes-1:0]      pe_push_valid, pe_push_ready;
   npu_isa_pkg::engine_status_t load_status, store_status;
   npu_isa_pkg::engine_error_t  load_error, store_error;
-  npu_isa_pkg::engine_trace_t  dispatch_trace, load_trace, store_trace;
+  npu_isa_pkg::engine_trace_t  load_trace, store_trace;
+  logic                load_release;
+  //@ if debug.trace
+  npu_isa_pkg::engine_trace_t  dispatch_trace;
+  //@ endif
   logic [23:0]         load_amount;
   logic [npu_isa_pkg::EngineStatusBits*Pes-1:0] pe_status;
   logic [npu_isa_pkg::EngineErrorBits*Pes-1:0]  pe_error;
@@ -293,6 +300,14 @@ module npu_top #(
     .dma_quiet_i         (dma_quiet),
     .dma_read_beat_i     (read_beat),
     .dma_write_bytes_i   (write_bytes),
+    //@ if debug.trace
+    .trace_active_o,
+    .trace_cause_o,
+    .trace_tag_o,
+    .trace_arrival_o,
+    .trace_arrival_id_o,
+    .dispatch_trace_o    (dispatch_trace),
+    //@ endif
     .ar_valid_o          (fetch_ar_valid),
     .ar_ready_i          (fetch_ar_ready),
     .ar_addr_o           (fetch_ar_addr),
@@ -301,13 +316,7 @@ module npu_top #(
     .r_ready_o           (fetch_r_ready),
     .r_data_i            (fetch_r_data),
     .r_resp_i            (fetch_r_resp),
-    .r_last_i            (fetch_r_last),
-    .trace_active_o,
-    .trace_cause_o,
-    .trace_tag_o,
-    .trace_arrival_o,
-    .trace_arrival_id_o,
-    .dispatch_trace_o    (dispatch_trace)
+    .r_last_i            (fetch_r_last)
   );
 
   // LOAD, STORE and the bus.
@@ -357,7 +366,7 @@ module npu_top #(
     .load_error_o       (load_error),
     .load_trace_o       (load_trace),
     .load_amount_o      (load_amount),
-    .load_release_o     (trace_release_o),
+    .load_release_o     (load_release),
     .store_status_o     (store_status),
     .store_error_o      (store_error),
     .store_trace_o      (store_trace),
@@ -474,6 +483,7 @@ module npu_top #(
     .bus_read_data_o      (mem_rd_rdata)
   );
 
+  //@ if debug.trace
   // Trace of this cycle.
   npu_trace #(
     .GridX(GridX),
@@ -489,6 +499,9 @@ module npu_top #(
     .end_o     (trace_end_o),
     .tag_o     (trace_unit_tag_o)
   );
+  assign trace_release_o        = load_release;
   assign trace_arrival_amount_o = load_amount;
+  //@ endif
+  //@ unless debug.trace: wire unused_trace = ^{pe_trace, load_trace, store_trace, load_release};
 endmodule : npu_top
 `default_nettype wire

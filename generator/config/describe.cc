@@ -8,6 +8,7 @@
 
 #include "generator/config/config_values.h"
 #include "generator/support/text.h"
+#include "generator/support/version.h"
 
 namespace npugen {
 
@@ -52,6 +53,7 @@ std::string DescribeConfig(const NpuConfig& config) {
 
 std::string ConfigJson(const NpuConfig& config) {
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["name"] = config.name;
   json["config_hash"] = fmt::format("{:016x}", config.hash);
   json["peak_tops"] = PeakTops(config);

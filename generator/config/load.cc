@@ -91,7 +91,8 @@ std::string CanonicalText(const NpuConfig& config) {
     if (key.Parent() == "units.bnn" && config.bnn_enabled == 0) continue;
     // The same machine for programs.
     if (key.member == &NpuConfig::clock_gating || key.member == &NpuConfig::watchdog ||
-        key.member == &NpuConfig::memory_clear || key.member == &NpuConfig::lane_stages) {
+        key.member == &NpuConfig::memory_clear || key.member == &NpuConfig::lane_stages ||
+        key.member == &NpuConfig::debug_trace) {
       continue;
     }
     if (key.member != nullptr) text += fmt::format("{}={}\n", key.path, config.*key.member);

@@ -20,7 +20,7 @@ struct NpuConfig : KeyNumbers {
 
   /// FNV-1a (64 bit) of the canonical text of all values above but those that change nothing but
   /// the implementation or its host: `name`, `clock_hz`, `clock_gating`, `watchdog`,
-  /// `memory_clear`, `lane_stages`.
+  /// `memory_clear`, `lane_stages`, `debug_trace`.
   uint64_t hash = 0;
 
   /// What its registers show.

@@ -55,7 +55,8 @@ FileSet EmitConstraints(const Plan& plan, const FileSet& emission) {
       {"OUTSIDE", Nanoseconds(period * 3 / 10)},
       {"MEGAHERTZ", fmt::format("{:g}", static_cast<double>(plan.config.clock_hz) / 1e6)},
       {"INPUTS", "rst_ni s_axil_*_i m_axi_*_i"},
-      {"OUTPUTS", "irq_o s_axil_*_o m_axi_*_o trace_*_o"},
+      {"OUTPUTS", plan.config.debug_trace != 0 ? "irq_o s_axil_*_o m_axi_*_o trace_*_o"
+                                               : "irq_o s_axil_*_o m_axi_*_o"},
       {"SOURCES", sources}};
   FileSet files;
   for (const auto& [path, source] : std::initializer_list<std::pair<const char*, const char*>>{

@@ -143,9 +143,11 @@ std::string EmitGuide(const Plan& plan) {
   item(
       "Interrupt: `irq_o` is level, active high, until `irq_status` is cleared (the driver's "
       "npu_interrupt()).");
-  item(
-      "Trace ports only observe: leave them open, or record them (docs/machine.md says what they "
-      "show).");
+  if (config.debug_trace != 0) {
+    item(
+        "Trace ports only observe: leave them open, record them (docs/machine.md says what they "
+        "show), or leave them out (`debug.trace: false` in the spec).");
+  }
   if (config.clock_gating != 0) {
     item(
         "Clock gates: `npu_clock_gate` is latch and AND; replace the module by a cell of your "

@@ -71,20 +71,22 @@ std::vector<TopPort> TopPorts(const NpuConfig& config) {
   in("m_axi_bvalid_i", "", 1, kMemory, "BVALID");
   out("m_axi_bready_o", "", 1, kMemory, "BREADY");
 
-  out("irq_o", "", 1, kInterrupt, "IRQ");
+  if (config.debug_trace != 0) {
+    out("trace_active_o", "", 1, kTrace, "");
+    out("trace_cause_o", "3:0", 4, kTrace, "");
+    out("trace_tag_o", "15:0", 16, kTrace, "");
+    out("trace_busy_o", "Units-1:0", units, kTrace, "");
+    out("trace_waiting_o", "Units-1:0", units, kTrace, "");
+    out("trace_begin_o", "Units-1:0", units, kTrace, "");
+    out("trace_end_o", "Engines-1:0", kFirstPeUnit, kTrace, "");
+    out("trace_release_o", "", 1, kTrace, "");
+    out("trace_unit_tag_o", "16*Units-1:0", 16 * units, kTrace, "");
+    out("trace_arrival_o", "Units-2:0", units - 1, kTrace, "");
+    out("trace_arrival_id_o", "6*Units-7:0", 6 * units - 6, kTrace, "");
+    out("trace_arrival_amount_o", "23:0", 24, kTrace, "");
+  }
 
-  out("trace_active_o", "", 1, kTrace, "");
-  out("trace_cause_o", "3:0", 4, kTrace, "");
-  out("trace_tag_o", "15:0", 16, kTrace, "");
-  out("trace_busy_o", "Units-1:0", units, kTrace, "");
-  out("trace_waiting_o", "Units-1:0", units, kTrace, "");
-  out("trace_begin_o", "Units-1:0", units, kTrace, "");
-  out("trace_end_o", "Engines-1:0", kFirstPeUnit, kTrace, "");
-  out("trace_release_o", "", 1, kTrace, "");
-  out("trace_unit_tag_o", "16*Units-1:0", 16 * units, kTrace, "");
-  out("trace_arrival_o", "Units-2:0", units - 1, kTrace, "");
-  out("trace_arrival_id_o", "6*Units-7:0", 6 * units - 6, kTrace, "");
-  out("trace_arrival_amount_o", "23:0", 24, kTrace, "");
+  out("irq_o", "", 1, kInterrupt, "IRQ");
   return ports;
 }
 

@@ -17,7 +17,7 @@ enum class PortBundle : uint8_t {
   kRegisters,  ///< AXI4-Lite, the NPU is the subordinate
   kMemory,     ///< AXI4, the NPU is the manager
   kInterrupt,
-  kTrace,  ///< may stay open
+  kTrace,  ///< may stay open; exist with debug.trace
 };
 
 /// One port of npu_top.

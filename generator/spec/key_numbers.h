@@ -51,6 +51,9 @@ struct KeyNumbers {
   uint32_t bnn_enabled = 0;       ///< 1: lanes also multiply bits, 8 * simd per cycle
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
+
+  // debug:
+  uint32_t debug_trace = 1;  ///< 1: npu_top has trace ports
 };
 
 }  // namespace npugen

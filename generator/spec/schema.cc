@@ -334,6 +334,17 @@ constexpr KeyInfo kKeys[] = {
      .high = 1,
      .summary = "Copies from PE memory to PE memory or core memory.",
      .only_because = "the compiler relies on it to rearrange activations"},
+
+    {.path = "debug", .kind = kBlock, .summary = "What only observes."},
+    {.path = "debug.trace",
+     .kind = kFlag,
+     .default_value = 1,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether `npu_top` has trace ports, which say for every cycle what it was spent on "
+                "and what each unit does. They cost wires only. Without them `npugen run` charges "
+                "cycles to causes but to no layer, and draws no timeline.",
+     .member = &KeyNumbers::debug_trace},
 };
 
 }  // namespace

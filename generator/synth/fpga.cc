@@ -13,6 +13,7 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "generator/support/cache.h"
+#include "generator/support/version.h"
 #include "generator/synth/work_folder.h"
 
 namespace npugen {
@@ -169,6 +170,7 @@ std::string FormatFpga(const NpuConfig& config, const FpgaReport& report) {
 
 std::string FpgaJson(const NpuConfig& config, const FpgaReport& report) {
   nlohmann::ordered_json out;
+  out["npugen"] = kToolVersion;
   out["spec"] = config.name;
   out["config_hash"] = fmt::format("{:016x}", config.hash);
   out["target"] = FpgaName(report.target);

@@ -18,6 +18,7 @@
 #include "generator/support/cache.h"
 #include "generator/support/file.h"
 #include "generator/support/temporary.h"
+#include "generator/support/version.h"
 #include "generator/synth/design.h"
 #include "generator/synth/work_folder.h"
 
@@ -374,6 +375,7 @@ std::string FormatArea(const NpuConfig& config, const AreaReport& report) {
 
 std::string AreaJson(const NpuConfig& config, const AreaReport& report) {
   nlohmann::ordered_json out;
+  out["npugen"] = kToolVersion;
   out["spec"] = config.name;
   out["config_hash"] = fmt::format("{:016x}", config.hash);
   out["technology"] = report.technology;

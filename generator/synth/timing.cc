@@ -23,6 +23,7 @@
 #include "generator/support/file.h"
 #include "generator/support/sha256.h"
 #include "generator/support/temporary.h"
+#include "generator/support/version.h"
 #include "generator/synth/work_folder.h"
 
 namespace npugen {
@@ -470,6 +471,7 @@ std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
 
 std::string TimingJson(const NpuConfig& config, const TimingReport& report) {
   nlohmann::ordered_json out;
+  out["npugen"] = kToolVersion;
   out["spec"] = config.name;
   out["config_hash"] = fmt::format("{:016x}", config.hash);
   const json members = ReportJson(report);

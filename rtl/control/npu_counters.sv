@@ -3,8 +3,8 @@
 // What the cycles of a job were spent on: trace of the cycle before, and the counters of the host.
 //
 // Cycles are counted from the doorbell's write strobe to the cycle before irq_status shows the
-// end, each under one cause as seen from PE 0. trace_active_o is high for exactly these cycles,
-// one later; cycles and causes are counted from the trace, so they can only agree.
+// end, each under one cause as seen from PE 0. The trace shows exactly these cycles, one later;
+// cycles and causes are counted from it, so they can only agree.
 `include "npu_assert.svh"
 module npu_counters #(
   parameter int unsigned BusBytes = 64,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
@@ -31,14 +31,18 @@ module npu_counters #(
   output wire [31:0]        bytes_read_o,
   output wire [31:0]        bytes_written_o,
   output wire [31:0]        commands_o,
-  output wire [CausesW-1:0] causes_o,       // cause 0 in the low bits
+  //@ if debug.trace
   // trace
   output wire               trace_active_o,
   output wire [3:0]         trace_cause_o,
-  output wire [15:0]        trace_tag_o     // command that the cause refers to
+  output wire [15:0]        trace_tag_o,    // command that the cause refers to
+  //@ endif
+  output wire [CausesW-1:0] causes_o        // cause 0 in the low bits
 );
   logic [3:0]  cause, trace_cause_q;
+  //@ if debug.trace
   logic [15:0] tag, trace_tag_q;
+  //@ endif
   logic        trace_active_q;
   logic [31:0] cycles_q, bytes_read_q, bytes_written_q, commands_q;
   logic [31:0] causes_q[16];  // the last ones stay 0
@@ -49,23 +53,29 @@ module npu_counters #(
     else if (pe_i.waiting) cause = npu_isa_pkg::CauseBarrier;
     else if (load_busy_i || store_busy_i || !bus_quiet_i) cause = npu_isa_pkg::CauseDma;
     else cause = npu_isa_pkg::CauseIdle;
+    //@ if debug.trace
 
     if (start_i) tag = '0;
     else if (pe_i.busy || pe_i.waiting) tag = pe_i.tag;
     else if (store_busy_i) tag = store_tag_i;
     else if (load_busy_i) tag = load_tag_i;
     else tag = trace_tag_q;
+    //@ endif
   end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni) begin
       trace_active_q <= 1'b0;
       trace_cause_q  <= '0;
+      //@ if debug.trace
       trace_tag_q    <= '0;
+      //@ endif
     end else begin
       trace_active_q <= start_i || active_i;
       trace_cause_q  <= cause;
+      //@ if debug.trace
       trace_tag_q    <= tag;
+      //@ endif
     end
   end
 
@@ -94,13 +104,17 @@ module npu_counters #(
   assign bytes_read_o    = bytes_read_q;
   assign bytes_written_o = bytes_written_q;
   assign commands_o      = commands_q;
+  //@ if debug.trace
   assign trace_active_o  = trace_active_q;
   assign trace_cause_o   = trace_cause_q;
   assign trace_tag_o     = trace_tag_q;
+  //@ endif
 
   logic unused_members;
   assign unused_members = ^{pe_i.idle, pe_i.stuck, pe_i.waiting_tag, pe_i.arrives, pe_i.barrier,
                             pe_i.fails};
+
+  //@ unless debug.trace: wire unused_tags = ^{pe_i.tag, load_tag_i, store_tag_i};
 
   // A job that starts is not under way.
   `NPU_ASSUME(StartsOnce, !(start_i && active_i))

@@ -248,7 +248,16 @@ Result<JobReport> NpuHost::WaitForJob(const Program& program, const JobOptions& 
   }
 
   npu_read_counters(&device_, &report.counters);
-  ChargeLayers(program, machine_.Trace(), &report);
+  const std::span<const uint64_t> trace = machine_.Trace();
+  ChargeLayers(program, trace, &report);
+  if (trace.empty()) {
+    // The counters know causes, but no layers.
+    for (const CycleCause& cause : AllCycleCauses()) {
+      if (cause.code < std::size(report.counters.cause)) {
+        report.other[cause.code] = report.counters.cause[cause.code];
+      }
+    }
+  }
   return report;
 }
 

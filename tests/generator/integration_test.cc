@@ -56,7 +56,10 @@ class Emission {
 };
 
 TEST(TopPorts, AreThoseOfTheRtl) {
-  for (const NpuConfig& config : Presets()) {
+  std::vector<NpuConfig> configs = Presets();
+  configs.push_back(Preset("nano"));
+  configs.back().debug_trace = 0;
+  for (const NpuConfig& config : configs) {
     const std::string rtl = EmissionOf(config).at("rtl/npu_top.sv");
     const std::string ports = rtl.substr(0, rtl.find("\n);\n"));
     const std::regex port(R"(\n  (input|output)\s+\w+\s+(?:\[([^\]]+)\]\s*)?(\w+),?)");
@@ -71,6 +74,30 @@ TEST(TopPorts, AreThoseOfTheRtl) {
     }
     EXPECT_EQ(count, table.size());
   }
+}
+
+/// Without trace ports nothing is left of them but what the engines tell each other anyway.
+TEST(TracePorts, OffLeavesNoTrace) {
+  NpuConfig config = Preset("nano");
+  config.debug_trace = 0;
+  const Emission emission(config);
+  EXPECT_FALSE(emission.files().contains("rtl/npu_trace.sv"));
+  for (const auto& [path, text] : emission.files()) {
+    if (path == "docs/machine.md" || path == "docs/configuration.md") continue;
+    EXPECT_EQ(text.find("npu_trace"), std::string::npos) << path;
+    for (const char* port : {"trace_active_o", "trace_busy_o", "trace_arrival_o", "trace_*"}) {
+      EXPECT_EQ(text.find(port), std::string::npos) << path << ": " << port;
+    }
+  }
+  const testing::ProgramResult lint = testing::RunShell(fmt::format(
+      "cd {} && verilator --lint-only -Wall --top-module npu_top -f filelist.f && "
+      "verilator --lint-only -Wall -DSYNTHESIS --top-module npu_top -f filelist.f",
+      emission.path().string()));
+  EXPECT_EQ(lint.status, 0) << lint.err;
+  NpuConfig with = config;
+  with.debug_trace = 1;
+  EXPECT_TRUE(EmissionOf(with).contains("rtl/npu_trace.sv"));
+  EXPECT_EQ(ConfigHash(with), ConfigHash(config)) << "the same machine for programs";
 }
 
 /// A register as a reader of SystemRDL understands it.

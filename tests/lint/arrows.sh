@@ -18,7 +18,7 @@ generator            generator/
 sw/model             generator/
 sw/stream            generator/
 sw/timing            generator/ sw/stream
-sw/driver            sw/compiler/program_format.h
+sw/driver            sw/compiler/program_format.h sw/compiler/network_format.h
 sw/compiler/lower    generator/ sw/model
 sw/compiler/encode   generator/ sw/model sw/stream sw/compiler/lower
 sw/compiler/plan     generator/ sw/model sw/timing sw/compiler/lower sw/compiler/encode
@@ -26,6 +26,7 @@ sw/compiler/schedule generator/ sw/timing sw/compiler/lower sw/compiler/encode
 sw/compiler/tile     generator/ sw/model sw/compiler/lower sw/compiler/encode sw/compiler/plan
 sw/compiler          generator/ sw/model sw/stream sw/timing sw/driver
 sw/firmware          sw/driver sw/compiler/program_format.h
+sw/linux             sw/driver
 sw/runtime           generator/ sw/compiler sw/model sw/driver
 verif                generator/ sw/
 cli                  generator/ sw/ verif/

@@ -14,7 +14,10 @@ std::string SourcePath(const std::string& relative) {
   return std::string(NPUGEN_SOURCE_DIR) + "/" + relative;
 }
 
-std::string ReferenceFolder(const std::string& name) {
+namespace {
+
+/// The first of the folders that has the file `relative`.
+std::string FolderWith(const std::string& relative) {
   const char* given = std::getenv("NPUGEN_SHARED_MODELS");
   if (given != nullptr && !std::filesystem::is_directory(given)) {
     std::fprintf(stderr, "NPUGEN_SHARED_MODELS: %s is no folder\n", given);
@@ -23,9 +26,19 @@ std::string ReferenceFolder(const std::string& name) {
   for (const std::string& folder :
        {given != nullptr ? std::string(given) : SourcePath("../shared/models"),
         SourcePath("tests/data/reference")}) {
-    if (std::filesystem::is_directory(folder + "/" + name)) return folder;
+    if (std::filesystem::is_regular_file(folder + "/" + relative)) return folder;
   }
   return "";
+}
+
+}  // namespace
+
+std::string ReferenceFolder(const std::string& name) { return FolderWith(name + "/index.json"); }
+
+std::string NetworkFile(const std::string& name) {
+  const std::string file = name + "/model.tflite";
+  const std::string folder = FolderWith(file);
+  return folder.empty() ? folder : folder + "/" + file;
 }
 
 std::vector<uint8_t> ReadBytes(const std::string& path) {

@@ -13,8 +13,12 @@ std::string SourcePath(const std::string& relative);
 
 /// The folder that has the reference results `name` (a network, or `ops`): the environment's
 /// NPUGEN_SHARED_MODELS, ../shared/models next to the source folder, or tests/data/reference, in
-/// this order. Empty if none has them; kNoReference is what a test then says.
+/// this order. Empty if none has them (with their index.json); kNoReference is what a test then
+/// says.
 std::string ReferenceFolder(const std::string& name);
+/// The file of a network in the same folders, NAME/model.tflite, with reference results or without
+/// (models/fetch.sh). Empty if none has it.
+std::string NetworkFile(const std::string& name);
 inline constexpr const char* kNoReference =
     "network not in tests/data/reference: NPUGEN_SHARED_MODELS names a folder with more";
 

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The cache of simulation models: built once, never half, never by two at a time; the program
 // around it.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -18,10 +20,13 @@
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
 #include "generator/support/cache.h"
+#include "generator/support/version.h"
+#include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/processes.h"
 #include "tests/system/simulation.h"
 #include "verif/random/random_model.h"
+#include "verif/session/run_model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/verilated_code.h"
 
@@ -122,6 +127,54 @@ TEST_F(BuildTest, MissingToolsAreNamed) {
   const Result<BuiltModel> second = BuildModel(files, options_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.errors().front().code, DiagnosticCode::kToolMissing);
+}
+
+/// Another Verilator, whose code is not what DirectEdges() understands: here the installed one,
+/// with triggers of another name.
+TEST_F(BuildTest, OtherVerilatorsRunByTheirOwnEvaluation) {
+  const FileSet files = NanoFiles();
+  const Result<BuiltModel> known = BuildModel(files, options_);
+  ASSERT_TRUE(known.ok()) << ErrorText(known);
+  EXPECT_EQ(known->plain_version, "");
+  const fs::path other = cache_ / "other-verilator";
+  std::ofstream(other) << "#!/bin/sh\n"
+                          "[ \"$1\" = --version ] && echo 'Verilator 9.999' && exit 0\n"
+                          "verilator \"$@\" || exit $?\n"
+                          "if [ -d obj ]; then\n"
+                          "  sed -i 's/__VactTriggered/__VactNamedOtherwise/g' obj/*.cpp obj/*.h\n"
+                          "fi\n";
+  fs::permissions(other, fs::perms::owner_all);
+  setenv("VERILATOR", other.c_str(), 1);
+  const Result<BuiltModel> model = BuildModel(files, options_);
+  ASSERT_TRUE(model.ok()) << ErrorText(model);
+  EXPECT_EQ(model->plain_version, "Verilator 9.999");
+  const Result<BuiltModel> again = BuildModel(files, options_);
+  ASSERT_TRUE(again.ok());
+  EXPECT_FALSE(again->built);
+  EXPECT_EQ(again->plain_version, "Verilator 9.999") << "also where the cache has it";
+
+  // The same job takes the same cycles and gives the same results.
+  const NpuConfig config = SpecConfig("nano");
+  const Result<Model> network = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(network.ok());
+  const Result<CompiledModel> compiled = CompileForRun(*network, config);
+  ASSERT_TRUE(compiled.ok());
+  const std::vector<uint8_t> images = ReadBytes(SourcePath("models/digits/input.bin"));
+  const std::vector<std::vector<uint8_t>> inputs = {{images.begin(), images.begin() + 64}};
+  std::map<std::string, RunReport> reports;
+  for (const std::string& library : {known->library, model->library}) {
+    SimulationOptions simulation;
+    simulation.memory_bytes = RunMemoryBytes(*compiled);
+    Result<std::unique_ptr<SimulatedNpu>> npu = SimulatedNpu::Open(library, simulation);
+    ASSERT_TRUE(npu.ok()) << ErrorText(npu);
+    const Result<RunReport> report =
+        RunModel(config, *network, *compiled, **npu, inputs, {}, nullptr);
+    ASSERT_TRUE(report.ok()) << ErrorText(report);
+    EXPECT_EQ(report->mismatches, 0u);
+    reports[library] = *report;
+  }
+  EXPECT_EQ(reports[known->library].cycles, reports[model->library].cycles);
+  EXPECT_EQ(reports[known->library].causes, reports[model->library].causes);
 }
 
 // To load a library is to run it: only what was built, from a folder that is nobody else's.
@@ -489,6 +542,32 @@ TEST_F(ProgramTest, DemoWritesItsReport) {
   EXPECT_TRUE(json["area_ge"].is_null());
 }
 
+/// The board boots the emitted firmware; a program of one's own may take its place.
+TEST_F(ProgramTest, FirmwareDemo) {
+  const std::string demo = "demo --firmware --spec " + nano_ + " ";
+  const int status = Npugen(demo + "--images 2 --keep work --json firmware.json");
+  if (status == 6) GTEST_SKIP() << "no Unicorn or no RISC-V compiler: " << output_;
+  ASSERT_EQ(status, 0) << output_;
+  EXPECT_NE(output_.find("input 1: class "), std::string::npos) << output_;
+  EXPECT_NE(output_.find("2 of 2 classes"), std::string::npos) << output_;
+  const nlohmann::json json =
+      nlohmann::json::parse(ReadBytes((folder_ / "firmware.json").string()));
+  EXPECT_GT(json["driver_code_bytes"], 4000);
+  EXPECT_GT(json["code_bytes"], json["driver_code_bytes"]);
+  ASSERT_EQ(json["boots"].size(), 1u);
+  EXPECT_EQ(json["boots"][0]["interrupts"], 2);
+  for (const nlohmann::json& input : json["boots"][0]["inputs"]) {
+    EXPECT_EQ(input["class"], input["expected"]);
+    EXPECT_GT(input["cycles"], 10000);
+  }
+  EXPECT_GT(fs::file_size(folder_ / "work/flash_digits_cnn_int8.tflite.bin"), 10000u);
+
+  ASSERT_EQ(Npugen(demo + "--elf work/emission/firmware/firmware.elf --images 1"), 0) << output_;
+  EXPECT_EQ(Npugen(demo + "--elf firmware.json"), 4);
+  EXPECT_NE(output_.find("M110"), std::string::npos) << output_;
+  EXPECT_EQ(Npugen("demo --elf firmware.json"), 2);
+}
+
 TEST_F(ProgramTest, WavesAreWrittenInTheirWindow) {
   const std::string run = "run " + nano_ + " " + digits_ + " ";
   ASSERT_EQ(Npugen(run + "--waves long.fst --waves-cycles 20000"), 0) << output_;
@@ -503,6 +582,44 @@ TEST_F(ProgramTest, WavesAreWrittenInTheirWindow) {
     EXPECT_EQ(Npugen(run + option + " 10"), 2);
     EXPECT_NE(output_.find("requires --waves"), std::string::npos) << output_;
   }
+}
+
+TEST_F(ProgramTest, ReportsAreWritten) {
+  const std::string run = "run " + nano_ + " " + digits_ + " ";
+  ASSERT_EQ(Npugen(run + "--json run.json --csv run.csv --report run.html --pictures pictures"), 0)
+      << output_;
+  const nlohmann::json json = nlohmann::json::parse(ReadBytes((folder_ / "run.json").string()));
+  EXPECT_EQ(json["npugen"], std::string(kToolVersion));
+  const std::vector<uint8_t> csv = ReadBytes((folder_ / "run.csv").string());
+  EXPECT_EQ(static_cast<size_t>(std::count(csv.begin(), csv.end(), '\n')),
+            json["layers"].size() + 1);
+  for (const char* picture : {"cycles", "roofline", "pe_memory", "core_memory", "timeline"}) {
+    for (const char* ending : {"svg", "csv"}) {
+      EXPECT_TRUE(fs::exists(folder_ / "pictures" / (std::string(picture) + '.' + ending)))
+          << picture << '.' << ending;
+    }
+  }
+  // The same page from the files.
+  ASSERT_EQ(Npugen(run + "--trace trace.json"), 0) << output_;
+  ASSERT_EQ(Npugen("report run.json trace.json -o again.html"), 0) << output_;
+  const std::vector<uint8_t> page = ReadBytes((folder_ / "again.html").string());
+  const std::string text(page.begin(), page.end());
+  for (const nlohmann::json& layer : json["layers"]) {
+    EXPECT_NE(
+        text.find(fmt::format("{} {}", layer["index"].get<int>(), layer["op"].get<std::string>())),
+        std::string::npos);
+  }
+  EXPECT_NE(text.find("<figure id=\"timeline\">"), std::string::npos);
+  EXPECT_EQ(Npugen("report run.csv -o page.html"), 4) << output_;
+  EXPECT_EQ(Npugen("report run.json"), 2) << "nothing is to be written";
+  ASSERT_EQ(Npugen("estimate " + nano_ + " " + digits_ + " --report est.html --csv est.csv"), 0)
+      << output_;
+  EXPECT_GT(fs::file_size(folder_ / "est.html"), 10000u);
+  ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ + " " + digits_ +
+                   " --jobs-order 1,1 --report jobs.html --csv jobs.csv"),
+            0)
+      << output_;
+  EXPECT_GT(fs::file_size(folder_ / "jobs.csv"), 50u);
 }
 
 TEST_F(ProgramTest, TraceIsWritten) {

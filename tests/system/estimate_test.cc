@@ -46,9 +46,9 @@ TEST_P(EstimateTest, IsCloseToTheHardware) {
   plan.models.push_back(SourcePath("models/digits/digits_cnn_int8.tflite"));
   bool complete = true;
   for (const char* network : {"ad_autoencoder", "kws_dscnn", "resnet8_cifar10", "micro_speech"}) {
-    const std::string folder = ReferenceFolder(network);
-    complete &= !folder.empty();
-    if (!folder.empty()) plan.models.push_back(folder + "/" + network + "/model.tflite");
+    const std::string model = NetworkFile(network);
+    complete &= !model.empty();
+    if (!model.empty()) plan.models.push_back(model);
   }
   ValidateOptions options;
   options.random_layers = 20;

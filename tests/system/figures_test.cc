@@ -122,11 +122,10 @@ TEST(Figures, RunPrintsWhatIsDocumented) {
                      documented.at("digits CNN (models/digits)"));
   bool complete = true;
   for (const Network& network : kNetworks) {
-    const std::string folder = ReferenceFolder(network.folder);
+    const std::string model = NetworkFile(network.folder);
     ASSERT_TRUE(documented.contains(network.label)) << network.label;
-    complete &= !folder.empty();
-    if (folder.empty()) continue;
-    const std::string model = fmt::format("{}/{}/model.tflite", folder, network.folder);
+    complete &= !model.empty();
+    if (model.empty()) continue;
     ExpectAsDocumented(Report({"run", spec, model}), documented.at(network.label));
   }
   if (!complete) GTEST_SKIP() << kNoReference << " (the others were compared)";

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The bare-metal firmware on an emulated RV32IM CPU, with the verilated NPU as its device.
-//
-// CPU and NPU share one memory. Loads and stores of the register range become AXI4-Lite accesses.
-// Unicorn has no interrupt pin and takes no traps, so that the external interrupt is delivered by
-// hand here.
+// The bare-metal firmware on the board of verif/board: an emulated RV32IM CPU, with the verilated
+// NPU as its device.
 #include <gtest/gtest.h>
-#include <unicorn/unicorn.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -15,13 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "npu_registers.h"
 #include "sw/compiler/compile_network.h"
 #include "sw/firmware/board.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/stateful_network.h"
 #include "tests/system/simulation.h"
+#include "verif/board/firmware_board.h"
 #include "verif/golden/golden_model.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
@@ -32,68 +28,6 @@ namespace {
 constexpr uint64_t kMemoryBytes = 4 << 20;
 constexpr uint32_t kBuffers = BOARD_MEMORY_BASE + (1 << 20);
 constexpr uint64_t kMostCycles = 2'000'000;
-constexpr uint64_t kDoorbell = NPU_REG_DOORBELL_OFFSET;
-
-/// The parts of a 32-bit ELF file that matter here.
-class ElfFile {
- public:
-  explicit ElfFile(const std::string& path) : bytes_(ReadBytes(path)) {}
-
-  bool IsRiscv32() const {
-    return bytes_.size() > 52 &&
-           std::memcmp(bytes_.data(),
-                       "\x7f"
-                       "ELF\1\1",
-                       6) == 0 &&
-           Half(18) == 243;
-  }
-  uint32_t flags() const { return Word(36); }
-  uint32_t entry() const { return Word(24); }
-
-  struct Segment {
-    uint32_t address;
-    std::span<const uint8_t> bytes;
-    bool executable;
-  };
-  std::vector<Segment> Segments() const {
-    std::vector<Segment> segments;
-    for (uint32_t i = 0; i < Half(44); ++i) {
-      const uint32_t row = Word(28) + i * Half(42);
-      if (Word(row) != 1) continue;
-      segments.push_back({Word(row + 8), std::span(bytes_).subspan(Word(row + 4), Word(row + 16)),
-                          (Word(row + 24) & 1) != 0});
-    }
-    return segments;
-  }
-  /// The content of a section; empty if there is none.
-  std::string Section(const std::string& name) const {
-    const uint32_t names = Word(32) + Half(50) * Half(46);
-    for (uint32_t i = 0; i < Half(48); ++i) {
-      const uint32_t row = Word(32) + i * Half(46);
-      const char* text = reinterpret_cast<const char*>(&bytes_[Word(names + 16) + Word(row)]);
-      if (name == text) {
-        return {reinterpret_cast<const char*>(&bytes_[Word(row + 16)]), Word(row + 20)};
-      }
-    }
-    return {};
-  }
-
- private:
-  uint32_t Word(uint32_t offset) const {
-    uint32_t value = 0;
-    std::memcpy(&value, bytes_.data() + offset, 4);
-    return value;
-  }
-  uint32_t Half(uint32_t offset) const { return Word(offset) & 0xffff; }
-  std::vector<uint8_t> bytes_;
-};
-
-/// What is different from board to board.
-struct BoardOptions {
-  uint64_t time_at_start = 0;  ///< of the timer
-  uint64_t wake_after = 0;     ///< cycles after which wfi ends without a reason; 0: never
-  uint32_t cause = 0;          ///< mcause of a trap that ends the first wfi; 0: none
-};
 
 /// Another firmware may take the place of the one that was built: mutants do.
 std::string FirmwarePath() {
@@ -101,211 +35,13 @@ std::string FirmwarePath() {
   return path != nullptr ? path : NPUGEN_FIRMWARE_ELF;
 }
 
-/// A RISC-V system on a chip: CPU, shared memory, NPU, timer, exit register.
-class Board {
- public:
-  Board(SimulatedNpu& npu, const ElfFile& elf, const BoardOptions& options = {})
-      : npu_(npu), options_(options) {
-    Check(uc_open(UC_ARCH_RISCV, UC_MODE_RISCV32, &cpu_));
-    Check(uc_mem_map_ptr(cpu_, BOARD_MEMORY_BASE, kMemoryBytes, UC_PROT_ALL, npu_.Memory().data()));
-    Check(uc_mmio_map(cpu_, BOARD_NPU_BASE, 4096, ReadNpu, this, WriteNpu, this));
-    Check(uc_mmio_map(cpu_, BOARD_TIMER_LO, 4096, ReadTimer, this, WriteTimer, this));
-    uc_hook hook = 0;
-    Check(uc_hook_add(cpu_, &hook, UC_HOOK_BLOCK, reinterpret_cast<void*>(OnBlock), this, 1, 0));
-    // What the firmware does not clear is not 0.
-    std::fill_n(At(BOARD_MEMORY_BASE), BOARD_MAILBOX - BOARD_MEMORY_BASE, uint8_t{0xa5});
-    for (const ElfFile::Segment& segment : elf.Segments()) {
-      std::copy(segment.bytes.begin(), segment.bytes.end(), At(segment.address));
-    }
-    pc_ = elf.entry();
-  }
-  ~Board() { uc_close(cpu_); }
-  Board(const Board&) = delete;
-  Board& operator=(const Board&) = delete;
-
-  uint8_t* At(uint32_t address) { return npu_.Memory().data() + (address - BOARD_MEMORY_BASE); }
-  board_mailbox& mailbox() { return *reinterpret_cast<board_mailbox*>(At(BOARD_MAILBOX)); }
-
-  /// Runs until the firmware writes the exit register. Returns what it wrote, or -1.
-  int Run() {
-    for (int steps = 0; steps < 10000 && !exited_ && !::testing::Test::HasFailure(); ++steps) {
-      take_interrupt_ = false;
-      const uc_err error = uc_emu_start(cpu_, pc_, 0xffffffff, 0, 0);
-      if (exited_) break;
-      if (error != UC_ERR_OK) {
-        ADD_FAILURE() << uc_strerror(error) << " at 0x" << std::hex << Register(UC_RISCV_REG_PC);
-        return -1;
-      }
-      if (take_interrupt_) {
-        ++traps_;
-        EnterTrap(kExternalInterrupt);
-        continue;
-      }
-      // wfi: the CPU sleeps, the NPU works on.
-      pc_ = Register(UC_RISCV_REG_PC);
-      ++sleeps_;
-      if (options_.cause != 0) {
-        EnterTrap(options_.cause);
-        continue;
-      }
-      const uint64_t most = options_.wake_after != 0 ? options_.wake_after : kMostCycles;
-      if (npu_.RunUntilInterrupt(most) == most && options_.wake_after == 0) {
-        ADD_FAILURE() << "asleep for ever";
-        return -1;
-      }
-    }
-    return exited_ ? static_cast<int>(exit_code_) : -1;
-  }
-
-  uint32_t sleeps() const { return sleeps_; }
-  uint32_t traps() const { return traps_; }
-  uint64_t register_accesses() const { return register_accesses_; }
-  /// NPU cycles from the last doorbell to the end of the firmware.
-  uint64_t CyclesSinceDoorbell() const { return exited_at_ - doorbell_at_; }
-
- private:
-  static constexpr uint32_t kMie = 1u << 3, kMpie = 1u << 7, kMpp = 3u << 11, kMeie = 1u << 11;
-  static constexpr uint32_t kExternalInterrupt = 0x8000000b;
-  static constexpr uint64_t kMostCpuCycles = 1'000'000;
-
-  static void Check(uc_err error) {
-    if (error != UC_ERR_OK) {
-      ADD_FAILURE() << uc_strerror(error);
-    }
-  }
-  static uint64_t ReadNpu(uc_engine*, uint64_t offset, unsigned size, void* self) {
-    Board& board = *static_cast<Board*>(self);
-    EXPECT_EQ(size, 4u);
-    board.CheckAccess();
-    return board.npu_.ReadRegister(static_cast<uint32_t>(offset));
-  }
-  static void WriteNpu(uc_engine*, uint64_t offset, unsigned size, uint64_t value, void* self) {
-    Board& board = *static_cast<Board*>(self);
-    EXPECT_EQ(size, 4u);
-    board.CheckAccess();
-    if (offset == kDoorbell) board.doorbell_at_ = board.npu_.Cycles();
-    board.npu_.WriteRegister(static_cast<uint32_t>(offset), static_cast<uint32_t>(value));
-  }
-  static uint64_t ReadTimer(uc_engine*, uint64_t offset, unsigned, void* self) {
-    Board& board = *static_cast<Board*>(self);
-    if (offset == 0) {
-      board.latched_time_ = board.options_.time_at_start + board.npu_.Cycles();
-      return static_cast<uint32_t>(board.latched_time_);
-    }
-    return board.latched_time_ >> 32;
-  }
-  static void WriteTimer(uc_engine* cpu, uint64_t offset, unsigned, uint64_t value, void* self) {
-    Board& board = *static_cast<Board*>(self);
-    if (offset != BOARD_EXIT - BOARD_TIMER_LO) return;
-    board.exited_ = true;
-    board.exited_at_ = board.npu_.Cycles();
-    board.exit_code_ = static_cast<uint32_t>(value);
-    uc_emu_stop(cpu);
-  }
-
-  /// Outside the handler nothing may interrupt the driver: it would sleep after the last interrupt.
-  void CheckAccess() {
-    ++register_accesses_;
-    if (register_accesses_ == kMostCpuCycles) {
-      ADD_FAILURE() << "the firmware never ends";
-      uc_emu_stop(cpu_);
-    }
-    EXPECT_EQ(Register(UC_RISCV_REG_MSTATUS) & kMie, 0u) << "interrupts are enabled";
-  }
-
-  /// Before each basic block: is an interrupt pending and enabled?
-  static void OnBlock(uc_engine* cpu, uint64_t address, uint32_t, void* self) {
-    Board& board = *static_cast<Board*>(self);
-    board.FollowTrap(static_cast<uint32_t>(address));
-    if (board.take_interrupt_ || !board.npu_.Interrupt() ||
-        (board.Register(UC_RISCV_REG_MSTATUS) & kMie) == 0 ||
-        (board.Register(UC_RISCV_REG_MIE) & kMeie) == 0) {
-      return;
-    }
-    board.take_interrupt_ = true;
-    board.pc_ = static_cast<uint32_t>(address);
-    uc_emu_stop(cpu);
-  }
-
-  /// What the CPU's trap hardware would do.
-  void EnterTrap(uint32_t cause) {
-    const uint32_t status = Register(UC_RISCV_REG_MSTATUS);
-    SetRegister(UC_RISCV_REG_MEPC, pc_);
-    SetRegister(UC_RISCV_REG_MCAUSE, cause);
-    SetRegister(UC_RISCV_REG_MSTATUS, (status & ~kMie) | kMpie | kMpp);
-    trapped_at_ = pc_;
-    saved_ = Registers();
-    trap_ = Trap::kEntry;
-    pc_ = Register(UC_RISCV_REG_MTVEC) & ~3u;
-  }
-
-  /// Whether an address is near the beginning of the code that saves and restores registers.
-  bool InTrapEntry(uint32_t address) {
-    return address - (Register(UC_RISCV_REG_MTVEC) & ~3u) < 148;
-  }
-
-  std::vector<uint32_t> Registers() {
-    std::vector<uint32_t> values;
-    for (int i = 1; i < 32; ++i) values.push_back(Register(UC_RISCV_REG_X0 + i));
-    return values;
-  }
-
-  /// The handler, in C, may change everything that is not saved over calls: it all changes here.
-  /// After the trap every register is as before.
-  void FollowTrap(uint32_t address) {
-    switch (trap_) {
-      case Trap::kNone:
-        return;
-      case Trap::kEntry:  // up to the handler, which returns to the code of the trap entry
-        handler_return_ = Register(UC_RISCV_REG_X1);
-        if (InTrapEntry(address) || !InTrapEntry(handler_return_)) return;
-        trap_ = Trap::kHandler;
-        return;
-      case Trap::kHandler:
-        if (address != handler_return_) return;
-        for (const int number : {1, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 28, 29, 30, 31}) {
-          SetRegister(UC_RISCV_REG_X0 + number, 0xdead0000u + static_cast<uint32_t>(number));
-        }
-        trap_ = Trap::kReturn;
-        return;
-      case Trap::kReturn:
-        if (InTrapEntry(address)) return;
-        EXPECT_EQ(address, trapped_at_);
-        EXPECT_EQ(Registers(), saved_) << "the trap changed registers";
-        trap_ = Trap::kNone;
-        return;
-    }
-  }
-
-  uint32_t Register(int number) {
-    uint64_t value = 0;
-    Check(uc_reg_read(cpu_, number, &value));
-    return static_cast<uint32_t>(value);
-  }
-  void SetRegister(int number, uint32_t value) {
-    uint64_t wide = value;
-    Check(uc_reg_write(cpu_, number, &wide));
-  }
-
-  /// How far the handler of a trap has come.
-  enum class Trap { kNone, kEntry, kHandler, kReturn };
-
-  SimulatedNpu& npu_;
-  const BoardOptions options_;
-  uc_engine* cpu_ = nullptr;
-  uint32_t pc_ = 0;
-  bool take_interrupt_ = false;
-  bool exited_ = false;
-  uint32_t exit_code_ = 0;
-  uint32_t sleeps_ = 0;
-  uint32_t traps_ = 0;
-  uint64_t latched_time_ = 0;
-  uint64_t register_accesses_ = 0;
-  uint64_t doorbell_at_ = 0, exited_at_ = 0;
-  Trap trap_ = Trap::kNone;
-  uint32_t trapped_at_ = 0, handler_return_ = 0;
-  std::vector<uint32_t> saved_;
-};
+/// The firmware of the path above.
+ElfFile Firmware() {
+  Result<ElfFile> elf = ElfFile::Read(FirmwarePath());
+  if (elf) return std::move(*elf);
+  std::fprintf(stderr, "%s is no firmware\n", FirmwarePath().c_str());
+  std::exit(1);
+}
 
 class FirmwareTest : public ::testing::Test {
  protected:
@@ -323,12 +59,15 @@ class FirmwareTest : public ::testing::Test {
 
   /// A board at power-up, without steps.
   void Open(const BoardOptions& options) {
+    ExpectNoProblems();
     board_.reset();
     SimulationOptions simulation;
     simulation.memory_base = BOARD_MEMORY_BASE;
     simulation.memory_bytes = kMemoryBytes;
     npu_ = MakeNpu(config_, simulation);
-    board_ = std::make_unique<Board>(*npu_, ElfFile(FirmwarePath()), options);
+    Result<std::unique_ptr<FirmwareBoard>> board = FirmwareBoard::Open(*npu_, Firmware(), options);
+    ASSERT_TRUE(board.ok()) << ErrorText(board);
+    board_ = std::move(*board);
     steps_ = 0;
     next_ = kBuffers;
     box() = {};
@@ -340,7 +79,14 @@ class FirmwareTest : public ::testing::Test {
     std::copy(file.begin(), file.end(), board_->At(box().network.address));
   }
 
-  board_mailbox& box() { return board_->mailbox(); }
+  void TearDown() override { ExpectNoProblems(); }
+
+  /// The board saw nothing that must not be.
+  void ExpectNoProblems() const {
+    if (board_ == nullptr) return;
+    for (const std::string& problem : board_->problems()) ADD_FAILURE() << problem;
+  }
+  board_mailbox& box() { return *reinterpret_cast<board_mailbox*>(board_->At(BOARD_MAILBOX)); }
   board_region Region(size_t bytes) {
     const board_region region = {next_, static_cast<uint32_t>(bytes)};
     next_ += static_cast<uint32_t>((bytes + 63) / 64 * 64);
@@ -387,7 +133,7 @@ class FirmwareTest : public ::testing::Test {
   Network network_;
   std::vector<uint8_t> images_, golden_;
   std::unique_ptr<SimulatedNpu> npu_;
-  std::unique_ptr<Board> board_;
+  std::unique_ptr<FirmwareBoard> board_;
   uint32_t steps_ = 0, next_ = 0;
 };
 
@@ -639,10 +385,31 @@ TEST_F(FirmwareTest, EndsWithAnUnexpectedTrap) {
   EXPECT_EQ(box().trap, kLoadFault);
 }
 
+/// Files that were cut off or changed are refused, or read without leaving them.
+TEST(FirmwareFileTest, DamagedFiles) {
+  const std::vector<uint8_t> good = ReadBytes(FirmwarePath());
+  for (size_t bytes = 0; bytes < good.size(); bytes += bytes < 200 ? 1 : 997) {
+    const auto end = good.begin() + static_cast<ptrdiff_t>(bytes);
+    EXPECT_FALSE(ElfFile::Parse({good.begin(), end}, "cut.elf").ok()) << bytes;
+  }
+  RandomSource random(5);
+  const auto headers = static_cast<int64_t>(good.size() - 1);
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<uint8_t> bad = good;
+    // The header, and the table of sections at the end.
+    const int64_t at = random.Chance(2) ? random.Integer(0, 200) : headers - random.Integer(0, 600);
+    bad[static_cast<size_t>(at)] = static_cast<uint8_t>(random.Integer(0, 255));
+    const Result<ElfFile> elf = ElfFile::Parse(std::move(bad), "bad.elf");
+    if (!elf) continue;
+    uint64_t bytes = elf->CodeBytes() + elf->Section(".text").size();
+    for (const ElfFile::Function& function : elf->Functions()) bytes += function.name.size();
+    EXPECT_GT(bytes, 0u);
+  }
+}
+
 /// The firmware must run on any RV32IM core: no compressed, atomic or floating-point instructions.
 TEST(FirmwareFileTest, UsesOnlyRv32im) {
-  const ElfFile elf(FirmwarePath());
-  ASSERT_TRUE(elf.IsRiscv32());
+  const ElfFile elf = Firmware();
   EXPECT_EQ(elf.flags(), 0u) << "no compressed code, soft-float ABI";
   const std::string attributes = elf.Section(".riscv.attributes");
   const size_t arch = attributes.find("rv32");

@@ -387,6 +387,42 @@ INSTANTIATE_TEST_SUITE_P(Shapes, TraceTest,
                            return fmt::format("{}_{}", info.param.name, info.param.repeat);
                          });
 
+/// Without trace ports: the same cycles and causes, charged to no layer, and no timeline.
+TEST(TracePorts, JobsAreTheSameWithoutThem) {
+  const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
+  ASSERT_TRUE(model.ok());
+  std::map<uint32_t, RunReport> reports;
+  for (const uint32_t trace : {1u, 0u}) {
+    NpuConfig config = SpecConfig("nano");
+    config.debug_trace = trace;
+    const Result<CompiledModel> compiled = CompileForRun(*model, config);
+    ASSERT_TRUE(compiled.ok()) << ErrorText(compiled);
+    SimulationOptions simulation;
+    simulation.memory_bytes = kMemoryBytes;
+    const std::unique_ptr<SimulatedNpu> npu = MakeNpu(config, simulation, /*quick=*/trace == 0);
+    EXPECT_EQ(npu->Trace().empty(), trace == 0);
+    Timeline timeline;
+    RunModelOptions options;
+    options.timeline = &timeline;
+    const Result<RunReport> report =
+        RunModel(config, *model, *compiled, *npu, MakeRandomInputs(*model, 1), options, nullptr);
+    ASSERT_TRUE(report.ok()) << ErrorText(report);
+    EXPECT_EQ(report->mismatches, 0u);
+    if (trace == 0) {
+      for (const TimelineEvent& event : timeline.events) {
+        EXPECT_TRUE(event.kind == TimelineEvent::Kind::kRead ||
+                    event.kind == TimelineEvent::Kind::kWrite);
+      }
+      for (const LayerReport& layer : report->layers) EXPECT_EQ(layer.cycles, 0u);
+    }
+    reports[trace] = *report;
+  }
+  EXPECT_EQ(reports[0].config_hash, reports[1].config_hash) << "the same machine for programs";
+  EXPECT_EQ(reports[0].cycles, reports[1].cycles);
+  EXPECT_EQ(reports[0].causes, reports[1].causes);
+  EXPECT_EQ(reports[0].other, reports[1].causes);
+}
+
 TEST_P(TraceTest, AgreesWithCountersAndStream) {
   const Result<Model> model = LoadTflite(SourcePath("models/digits/digits_cnn_int8.tflite"));
   ASSERT_TRUE(model.ok());

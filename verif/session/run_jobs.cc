@@ -8,6 +8,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "generator/support/version.h"
 #include "sw/runtime/npu_host.h"
 #include "verif/session/run_model.h"
 
@@ -228,6 +229,7 @@ std::string FormatJobsReport(const NpuConfig& config, const JobsReport& report) 
 
 std::string JobsReportJson(const JobsReport& report) {
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["spec"] = report.spec;
   json["config_hash"] = fmt::format("{:016x}", report.config_hash);
   json["programs"] = nlohmann::ordered_json::array();

@@ -10,6 +10,7 @@
 #include <numeric>
 
 #include "generator/arch/command_set.h"
+#include "generator/support/version.h"
 
 namespace npugen {
 namespace {
@@ -142,6 +143,14 @@ void AddSegment(const NpuConfig& config, const Program& program, const JobReport
   step.layers = program.layers.size();
   step.cycles = job.counters.cycles;
   if (!program.layers.empty()) step.index = program.layers[0].operator_index;
+  const auto first_layer = static_cast<uint32_t>(report->layers.size());
+  const StreamSummary summary = SummarizeStream(config, program, job.warm);
+  for (MemoryBlock block : summary.blocks) {
+    block.layer += first_layer;
+    block.first += first_layer;
+    block.last += first_layer;
+    report->blocks.push_back(block);
+  }
   for (size_t i = 0; i < program.layers.size(); ++i) {
     const ProgramLayer& layer = program.layers[i];
     LayerReport row;
@@ -152,6 +161,7 @@ void AddSegment(const NpuConfig& config, const Program& program, const JobReport
     row.causes = job.layers[i];
     row.cycles = Sum(row.causes);
     row.utilization = Utilization(config, Slots(layer), row.cycles);
+    row.traffic = summary.layers[i];
     step.macs += row.macs;
     Add(row.causes, &report->causes);
     report->layers.push_back(std::move(row));
@@ -184,6 +194,23 @@ std::string FormatSteps(const RunReport& report) {
   return text;
 }
 
+/// What is where in the memories, and when.
+nlohmann::ordered_json MemoryJson(const RunReport& report) {
+  nlohmann::ordered_json blocks = nlohmann::ordered_json::array();
+  for (const MemoryBlock& block : report.blocks) {
+    blocks.push_back({{"memory", block.core_memory ? "core" : "pe"},
+                      {"content", BlockContentName(block.content)},
+                      {"layer", block.layer},
+                      {"begin", block.begin},
+                      {"end", block.end},
+                      {"first", block.first},
+                      {"last", block.last}});
+  }
+  return {{"pe_bytes", report.pe_memory_bytes},
+          {"core_bytes", report.core_memory_bytes},
+          {"blocks", std::move(blocks)}};
+}
+
 nlohmann::ordered_json StepsJson(const RunReport& report) {
   nlohmann::ordered_json steps = nlohmann::ordered_json::array();
   for (const StepReport& step : report.steps) {
@@ -205,7 +232,13 @@ nlohmann::ordered_json StepsJson(const RunReport& report) {
 
 void AddRun(const NpuConfig& config, const Network& network, const NetworkReport& run,
             RunReport* report) {
+  report->clock_hz = config.clock_hz;
+  report->macs_per_cycle = config.macs_per_cycle();
+  report->bus_bytes = config.axi_bytes();
+  report->pe_memory_bytes = config.pe_memory_bytes;
+  report->core_memory_bytes = config.core_memory_bytes;
   report->layers.clear();
+  report->blocks.clear();
   report->steps.clear();
   report->causes = {};
   report->other = {};
@@ -297,8 +330,12 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
 
 std::string RunReportJson(const RunReport& report) {
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["spec"] = report.spec;
   json["config_hash"] = fmt::format("{:016x}", report.config_hash);
+  json["clock_hz"] = report.clock_hz;
+  json["macs_per_cycle"] = report.macs_per_cycle;
+  json["bus_bytes"] = report.bus_bytes;
   json["model"] = report.model;
   json["layers"] = nlohmann::ordered_json::array();
   for (const LayerReport& layer : report.layers) {
@@ -309,6 +346,8 @@ std::string RunReportJson(const RunReport& report) {
     row["macs"] = layer.macs;
     row["cycles"] = layer.cycles;
     row["utilization"] = layer.utilization;
+    row["bytes_loaded"] = layer.traffic.bytes_loaded;
+    row["bytes_stored"] = layer.traffic.bytes_stored;
     row["causes"] = CausesJson(layer.causes);
     json["layers"].push_back(std::move(row));
   }
@@ -328,6 +367,7 @@ std::string RunReportJson(const RunReport& report) {
   json["first"] = CostJson(report.cold);
   json["cached"] = report.cached ? CostJson(*report.cached) : nlohmann::ordered_json(nullptr);
   if (!report.estimated) json["sim_hz"] = report.sim_hz;
+  json["memory"] = MemoryJson(report);
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }
 

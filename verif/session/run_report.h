@@ -11,6 +11,7 @@
 #include "generator/config/npu_config.h"
 #include "sw/runtime/npu_host.h"
 #include "verif/golden/golden_model.h"
+#include "verif/session/stream_summary.h"
 
 namespace npugen {
 
@@ -23,6 +24,7 @@ struct LayerReport {
   uint64_t cycles = 0;
   double utilization = 0;  ///< macs / (cycles * MACs per cycle of the array), 0..1
   CauseCycles causes = {};
+  LayerTraffic traffic;
 };
 
 /// One step of the network in the last measured run: a segment of the NPU, or an operator of the
@@ -48,8 +50,14 @@ struct InferenceCost {
 struct RunReport {
   std::string spec;
   uint64_t config_hash = 0;
+  uint64_t clock_hz = 0;
+  uint64_t macs_per_cycle = 0;     ///< that the array can do
+  uint32_t bus_bytes = 0;          ///< of a beat: most that can be read in a cycle
+  uint64_t pe_memory_bytes = 0;    ///< of one PE
+  uint64_t core_memory_bytes = 0;  ///< of one core
   std::string model;
   std::vector<LayerReport> layers;  ///< of all segments
+  std::vector<MemoryBlock> blocks;  ///< what is where in the memories; layers count over `layers`
   std::vector<StepReport> steps;    ///< in the order in which they run
   CauseCycles other = {};           ///< cycles of the last run that belong to no layer
   CauseCycles causes = {};          ///< all cycles of the last run

@@ -18,6 +18,7 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/support/version.h"
+#include "verif/session/stream_summary.h"
 
 namespace npugen {
 namespace {
@@ -35,31 +36,6 @@ constexpr uint32_t kReadIds = 2;
 
 std::string Quoted(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-uint32_t Word(const std::vector<uint8_t>& bytes, uint64_t at) {
-  return uint32_t{bytes[at]} | uint32_t{bytes[at + 1]} << 8 | uint32_t{bytes[at + 2]} << 16 |
-         uint32_t{bytes[at + 3]} << 24;
-}
-
-/// The commands of a stream, as far as it can be cut into commands.
-std::vector<Command> StreamCommands(const Program& program, uint32_t offset) {
-  std::vector<Command> commands;
-  const uint64_t size = program.image.size();
-  const uint64_t header = uint64_t{kStreamHeaderEntries} * kEntryBytes;
-  if (offset + header > size) return commands;
-  const uint64_t end =
-      std::min(size, offset + uint64_t{Word(program.image, offset + kEntryBytes)} * kEntryBytes);
-  for (uint64_t at = offset + header; at + kEntryBytes <= end;) {
-    const uint32_t first = Word(program.image, at);
-    const uint32_t words = (first >> 8 & 0xff) * kWordsPerEntry;
-    if (FindOpcode(first & 0xff) == nullptr || words == 0 || at + words * 4 > end) break;
-    std::vector<uint32_t> command(words);
-    for (uint32_t i = 0; i < words; ++i) command[i] = Word(program.image, at + 4 * i);
-    commands.emplace_back(std::move(command));
-    at += words * 4;
-  }
-  return commands;
 }
 
 /// The members of an "args" object.

@@ -42,6 +42,10 @@ constexpr const char* kModels = "models";
 constexpr const char* kRuntime = "runtime";
 constexpr const char* kClassName = "Vnpu_top";
 constexpr const char* kSharingName = "sharing.vlt";
+/// In an entry whose model is evaluated by Verilator's own eval(): the version of Verilator.
+constexpr const char* kPlainName = "plain.txt";
+/// A port of npu_top with debug.trace.
+constexpr const char* kTracePort = "trace_active_o";
 /// The clock gate of an emission, and what stands in for it in models with assertions.
 constexpr const char* kClockGate = "rtl/npu_clock_gate.sv";
 constexpr const char* kProbedClockGate = "verif/sim/npu_clock_gate.sv";
@@ -250,7 +254,9 @@ class Builder {
 
  private:
   static BuiltModel Model(const std::string& entry, const std::string& key) {
-    return {(fs::path(entry) / kLibraryName).string(), key, false, 0};
+    std::string plain = ReadAll(fs::path(entry) / kPlainName);
+    plain.resize(std::min(plain.find('\n'), plain.size()));
+    return {(fs::path(entry) / kLibraryName).string(), key, false, 0, std::move(plain)};
   }
 
   void Progress(const std::string& text) {
@@ -476,13 +482,19 @@ class Builder {
     for (auto& [path, text] : files) DropLocalResets(&text);
     if (!options_.shared_modules.empty()) ShareFunctions(kClassName, &files);
     if (!options_.waves && !options_.assertions && !DirectEdges(kClassName, &files)) {
-      return ToolFailure("the clocks in the code of this version of Verilator are not understood",
-                         "Verilator 5.006 is known to work");
+      // Another version of Verilator: its code stays as it is, and so does its evaluation.
+      plain_ = true;
+      return WriteText(folder_ / "entry" / kPlainName, translator_version_);
     }
     for (const auto& [path, text] : files) {
       if (Status status = WriteText(folder_ / path, text); !status) return status;
     }
     return Unit{};
+  }
+
+  bool HasTrace() const {
+    const auto top = files_.find("rtl/npu_top.sv");
+    return top != files_.end() && top->second.find(kTracePort) != std::string::npos;
   }
 
   static std::string ProbedClockGate() {
@@ -561,6 +573,8 @@ class Builder {
     for (std::string& flag : CompilerFlags(options_, step.kind)) {
       arguments.push_back(std::move(flag));
     }
+    if (plain_) arguments.push_back("-DNPU_MODEL_PLAIN");
+    if (!HasTrace()) arguments.push_back("-DNPU_MODEL_NO_TRACE");
     // ccache does not know what -march=native means on this machine.
     ContentHash cpu;
     cpu.Add(cpu_);
@@ -594,6 +608,7 @@ class Builder {
   fs::path include_;
   fs::path log_;
   std::atomic<bool> use_ccache_ = false;
+  bool plain_ = false;  ///< Verilator's code is left as it is
 };
 
 }  // namespace

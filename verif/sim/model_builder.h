@@ -42,6 +42,9 @@ struct BuiltModel {
   std::string key;      ///< 32 hexadecimal digits: what the cache knows it by
   bool built = false;   ///< false: it was there already
   double seconds = 0;   ///< that the build took
+  /// Not empty: the version of Verilator, whose code is not understood, so that its own eval()
+  /// runs the model, at a fraction of the rate.
+  std::string plain_version = "";
 };
 
 /// Gives the model of `files` (an emission), building it if the cache lacks it. Two processes that

@@ -33,7 +33,9 @@
 
 #ifndef NPU_MODEL_NETLIST
 double sc_time_stamp() { return 0; }
+#endif
 
+#if !defined(NPU_MODEL_NETLIST) && !defined(NPU_MODEL_PLAIN)
 // Parts of the evaluation: the logic behind the inputs, and one clock edge with all that follows
 // it (DirectEdges in verilated_code.h).
 void Vnpu_top___024root___eval_ico(Vnpu_top___024root* vlSelf);
@@ -227,6 +229,10 @@ struct npu_model {
   npugen::AxiMemory& memory() { return memory_; }
   void MemoryChanged() { copy_response_ = true; }
   const uint64_t* Trace(uint32_t* tags) const {
+#ifdef NPU_MODEL_NO_TRACE
+    *tags = 0;
+    return trace_.get();
+#endif
     *tags = last_tag_ + 1;
     return trace_.get();
   }
@@ -266,12 +272,14 @@ struct npu_model {
   /// The rising edge, with what the memory and the trace see of the cycle that ends.
   void EndCycle() {
     if (!in_reset_) TickMemory();
+#ifndef NPU_MODEL_NO_TRACE
     if (top_.trace_active_o) {
       const uint32_t tag = top_.trace_tag_o;
       ++trace_.get()[tag * NPU_MODEL_CAUSES + top_.trace_cause_o];
       if (tag > last_tag_) last_tag_ = tag;
     }
     if (recording_) Record();
+#endif
     Edge();
     DumpWaves(1);
     ++cycles_;
@@ -290,6 +298,7 @@ struct npu_model {
 #endif
   }
 
+#ifndef NPU_MODEL_NO_TRACE
   void Record() {
     // Vectors of the model are little endian in memory, however wide they are.
     const auto word = [](const auto& vector) {
@@ -325,6 +334,7 @@ struct npu_model {
     recorder_->Sample(cycles_, signals);
     recording_ = recorder_->armed();
   }
+#endif
 
 #ifdef NPU_MODEL_ASSERTIONS
   /// The rule of the gated clocks: an edge for the registers whose clocks stand still in this cycle
@@ -347,7 +357,8 @@ struct npu_model {
   }
 #endif
 
-#if defined(NPU_MODEL_WAVES) || defined(NPU_MODEL_NETLIST) || defined(NPU_MODEL_ASSERTIONS)
+#if defined(NPU_MODEL_WAVES) || defined(NPU_MODEL_NETLIST) || defined(NPU_MODEL_ASSERTIONS) || \
+    defined(NPU_MODEL_PLAIN)
   void Settle() {
     top_.clk_i = 0;
     top_.eval();

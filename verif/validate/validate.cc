@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "generator/support/version.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/read_model.h"
 #include "sw/model/tflite_reader.h"
@@ -277,6 +278,7 @@ std::string ValidationJson(const std::vector<ValidatedJob>& jobs) {
     list.push_back(std::move(item));
   }
   nlohmann::ordered_json json;
+  json["npugen"] = kToolVersion;
   json["jobs"] = std::move(list);
   return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }

@@ -37,6 +37,7 @@ package npu_cfg_pkg;
   localparam int unsigned UnitsBnnEnabled             = 0;
   localparam int unsigned UnitsBnnSkipWindow          = 1;          // positions
   localparam int unsigned UnitsBnnSkipSlices          = 32;         // slices
+  localparam int unsigned DebugTrace                  = 1;
   localparam int unsigned NpuClockHz                  = 100000000;  // clock target in hertz
   localparam int unsigned NpuPes                      = 1;          // PEs
   localparam int unsigned NpuBarriers                 = 16;         // barriers

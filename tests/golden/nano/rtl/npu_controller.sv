@@ -79,6 +79,15 @@ module npu_controller #(
   input  wire                  dma_quiet_i,           // no bus transaction outstanding
   input  wire                  dma_read_beat_i,       // a beat was read
   input  wire [7:0]            dma_write_bytes_i,     // strobed bytes written in this cycle
+  // trace
+  output wire                  trace_active_o,        // the cycle before belonged to a job
+  output wire [3:0]            trace_cause_o,         // its cause
+  output wire [15:0]           trace_tag_o,           // command that the cause refers to
+  output wire [NumPes+1:0]     trace_arrival_o,       // at barriers in this cycle: LOAD, STORE, PEs
+  output wire [6*NumPes+11:0]  trace_arrival_id_o,
+  // dispatcher in this cycle: an entry is at the head of the stream; it waits for a full queue or
+  // for the engines; a command's first entry is gone; so is its last; tag of the one at the head
+  output npu_isa_pkg::engine_trace_t dispatch_trace_o,
   // bus reads of the command fetch, to npu_axi_read_mux
   output wire                  ar_valid_o,
   input  wire                  ar_ready_i,
@@ -88,16 +97,7 @@ module npu_controller #(
   output wire                  r_ready_o,
   input  wire [8*BusBytes-1:0] r_data_i,
   input  wire [1:0]            r_resp_i,
-  input  wire                  r_last_i,
-  // trace
-  output wire                  trace_active_o,        // the cycle before belonged to a job
-  output wire [3:0]            trace_cause_o,         // its cause
-  output wire [15:0]           trace_tag_o,           // command that the cause refers to
-  output wire [NumPes+1:0]     trace_arrival_o,       // at barriers in this cycle: LOAD, STORE, PEs
-  output wire [6*NumPes+11:0]  trace_arrival_id_o,
-  // dispatcher in this cycle: an entry is at the head of the stream; it waits for a full queue or
-  // for the engines; a command's first entry is gone; so is its last; tag of the one at the head
-  output npu_isa_pkg::engine_trace_t dispatch_trace_o
+  input  wire                  r_last_i
 );
   if (NumPes < 1 || NumPes > 32) begin : gen_bad
     $error("npu_controller: the array has 1 to 32 PEs");
@@ -366,10 +366,10 @@ module npu_controller #(
     .bytes_read_o   (perf_bytes_read_o),
     .bytes_written_o(perf_bytes_written_o),
     .commands_o     (perf_commands_o),
-    .causes_o       (perf_cause_o),
     .trace_active_o,
     .trace_cause_o,
-    .trace_tag_o
+    .trace_tag_o,
+    .causes_o       (perf_cause_o)
   );
 
   assign cache_token_clear_o = clear_o;

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pictures one by one, for picture.cc, which knows what a document holds.
+#pragma once
+
+#include <optional>
+
+#include "verif/report/picture.h"
+
+namespace npugen {
+
+/// Of run and estimate: cycles of each layer by cause; use of the array over MACs per byte; what is
+/// where in a memory (`pe` or `core`) while the layers run, nothing where nothing is.
+Picture CyclesPicture(const nlohmann::json& run);
+std::optional<Picture> RooflinePicture(const nlohmann::json& run);
+std::optional<Picture> MemoryPicture(const nlohmann::json& run, const std::string& memory);
+
+/// Of a trace: what each unit does, cycle by cycle.
+std::optional<Picture> TimelinePicture(const nlohmann::json& trace);
+
+/// Of synth: areas of modules and memories; of kinds of cells; endpoints by slack.
+Picture AreaPicture(const nlohmann::json& area);
+Picture CellKindsPicture(const nlohmann::json& area);
+std::optional<Picture> SlackPicture(const nlohmann::json& timing);
+
+/// Of estimate --validate: predicted over measured cycles.
+std::optional<Picture> ValidationPicture(const nlohmann::json& validation);
+
+}  // namespace npugen

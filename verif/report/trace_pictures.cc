@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// The timeline of a run: a lane for each unit.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "verif/report/bars.h"
+#include "verif/report/pictures.h"
+
+namespace npugen {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kWidth = 760, kLeft = 92, kRight = 742;
+constexpr double kLane = 18, kLanePitch = 25;
+/// Slices that are nearer than that are drawn as one.
+constexpr double kLeastPixels = 1.5;
+constexpr uint32_t kMostPes = 4;
+
+struct Slice {
+  double begin, end;
+  std::string name;
+};
+
+/// Slices of a lane that are drawn in one colour, those too narrow to be seen as blocks whose
+/// opacity is the share of time that they fill.
+struct Block {
+  double begin = 0, end = 0, busy = 0;
+  size_t slices = 0;
+  std::string name;
+};
+
+std::vector<Block> Merge(const std::vector<Slice>& slices, double least) {
+  std::vector<Block> blocks;
+  for (const Slice& slice : slices) {
+    const double length = slice.end - slice.begin;
+    if (!blocks.empty()) {
+      Block& last = blocks.back();
+      const bool near = slice.begin - last.end < least / 2;
+      const bool narrow = length < least || last.end - last.begin < least;
+      if (near && narrow && slice.end - last.begin < 2 * least) {
+        last.end = std::max(last.end, slice.end);
+        last.busy += length;
+        ++last.slices;
+        continue;
+      }
+    }
+    blocks.push_back({slice.begin, slice.end, length, 1, slice.name});
+  }
+  return blocks;
+}
+
+/// Names of lanes as they stand beside them.
+std::string ShortName(const std::string& track) {
+  static const std::map<std::string, std::string> kNames = {{"cycles, as seen from PE 0", "layers"},
+                                                            {"AXI reads of commands", "fetch"},
+                                                            {"AXI reads of LOAD", "bus reads"},
+                                                            {"AXI writes", "bus writes"}};
+  const auto found = kNames.find(track);
+  return found == kNames.end() ? track : found->second;
+}
+
+}  // namespace
+
+std::optional<Picture> TimelinePicture(const json& trace) {
+  std::map<uint64_t, std::string> tracks;
+  std::map<std::pair<uint64_t, std::string>, std::vector<Slice>> slices;  // by track and category
+  for (const json& event : trace.at("traceEvents")) {
+    const std::string phase = event.at("ph");
+    if (phase == "M" && event.at("name") == "thread_name") {
+      tracks[event.at("tid")] = event.at("args").at("name");
+    } else if (phase == "X") {
+      const double begin = event.at("ts");
+      slices[{event.at("tid"), event.at("cat")}].push_back(
+          {begin, begin + event.at("dur").get<double>(), event.at("name")});
+    }
+  }
+  const double cycles = trace.at("otherData").at("cycles_in_file");
+  if (slices.empty() || cycles <= 0) return std::nullopt;
+
+  struct Lane {
+    uint64_t track;
+    std::string category, name;
+  };
+  std::vector<Lane> lanes;
+  uint32_t pes = 0;
+  for (const auto& [track, name] : tracks) {
+    if (name.starts_with("PE ") && ++pes > kMostPes) continue;
+    if (name.starts_with("cycles")) {
+      lanes.push_back({track, "layer", "layers"});
+      lanes.push_back({track, "cause", "causes"});
+    } else {
+      lanes.push_back({track, name.starts_with("AXI") ? "burst" : "command", ShortName(name)});
+    }
+  }
+  const std::vector<BarSeries> legend = {{"layer", "blue"},
+                                         {"command", "command"},
+                                         {"wait", "wait"},
+                                         {"bus burst", "burst"},
+                                         {"compute", "compute"},
+                                         {"weight port", "weight_port"},
+                                         {"activation port", "activation_port"},
+                                         {"transfer", "dma"},
+                                         {"drain", "drain"},
+                                         {"start and end", "fill"}};
+  const double top = LegendHeight(kWidth, legend) + 8;
+  const double bottom = top + kLanePitch * static_cast<double>(lanes.size());
+  Drawing drawing(kWidth, bottom + 36);
+  DrawLegend(&drawing, {0, 0}, legend);
+  const Axis x(0, cycles, kLeft, kRight);
+  const double least = kLeastPixels * cycles / (kRight - kLeft);
+  for (const double tick : x.Ticks(8)) {
+    drawing.Line({x.At(tick), top}, {x.At(tick), bottom}, "grid");
+    drawing.Text({x.At(tick), bottom + 14}, ShortNumber(tick), "small", Anchor::kMiddle);
+  }
+  drawing.Text({kRight, bottom + 30}, "cycles from the doorbell", "small", Anchor::kEnd);
+  std::string csv = "unit,kind,name,begin,end,busy_cycles,slices\n";
+  double y = top;
+  for (const Lane& lane : lanes) {
+    drawing.Text({kLeft - 8, y + 13}, lane.name, "soft", Anchor::kEnd);
+    drawing.Box({kLeft, y, kRight - kLeft, kLane}, "lane");
+    const auto draw = [&](const std::string& kind, const std::vector<Slice>& list,
+                          const std::string& style, double from, double height) {
+      size_t number = 0;
+      for (const Block& block : Merge(list, least)) {
+        const double share = block.busy / std::max(block.end - block.begin, 1e-9);
+        const std::string what = block.slices == 1
+                                     ? block.name
+                                     : fmt::format("{} and {} more", block.name, block.slices - 1);
+        // Neighbouring layers differ.
+        const std::string shade = kind == "layer" && ++number % 2 == 0 ? "navy" : style;
+        const double width = std::max(x.At(block.end) - x.At(block.begin), 0.5);
+        drawing.Box({x.At(block.begin), y + from, width, height}, shade,
+                    fmt::format("{}: {}\ncycles {} to {}, {} of them busy", lane.name, what,
+                                Thousands(static_cast<uint64_t>(block.begin)),
+                                Thousands(static_cast<uint64_t>(block.end)),
+                                Thousands(static_cast<uint64_t>(block.busy))),
+                    std::clamp(0.25 + 0.75 * share, 0.25, 1.0));
+        if (kind == "layer" && width > 34) {
+          drawing.Text({x.At(block.begin) + 4, y + 13}, FitText(block.name, width - 8),
+                       "onfillsmall");
+        }
+        csv += fmt::format("{},{},{},{},{},{},{}\n", CsvCell(lane.name), kind, CsvCell(block.name),
+                           CsvNumber(block.begin), CsvNumber(block.end), CsvNumber(block.busy),
+                           block.slices);
+      }
+    };
+    if (lane.category == "cause") {
+      std::map<std::string, std::vector<Slice>> by_cause;
+      for (const Slice& slice : slices[{lane.track, "cause"}])
+        by_cause[slice.name].push_back(slice);
+      for (const auto& [cause, list] : by_cause) draw(cause, list, cause, 0, kLane);
+    } else {
+      const std::string& category = lane.category;
+      draw(category, slices[{lane.track, category}], category == "layer" ? "blue" : category, 0,
+           kLane);
+      // Below the commands: what the next one waits for.
+      draw("wait", slices[{lane.track, "wait"}], "wait", kLane - 5, 5);
+    }
+    y += kLanePitch;
+  }
+  std::string caption =
+      "What the units did in the measured run. Slices too short to be seen are drawn together, the "
+      "fainter the less of the time they fill; a red line under commands: the next one waits.";
+  if (pes > kMostPes) caption += fmt::format(" The first {} of {} PEs.", kMostPes, pes);
+  if (trace.at("otherData").value("cut", false)) {
+    caption += fmt::format(" The recording was cut after {} of {} cycles (--trace-events).",
+                           Thousands(static_cast<uint64_t>(cycles)),
+                           Thousands(trace.at("otherData").at("cycles").get<uint64_t>()));
+  }
+  return Picture{"timeline", "Timeline of the engines", std::move(caption), std::move(drawing),
+                 std::move(csv)};
+}
+
+}  // namespace npugen
