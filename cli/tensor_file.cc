@@ -40,11 +40,11 @@ class TensorFile {
     return Wrong(fmt::format("it has {} bytes", bytes_.size()));
   }
 
- private:
   Diagnostic Wrong(std::string message) const {
     return {DiagnosticCode::kModelInput, {path_, 0, 0}, std::move(message), TensorText(tensor_)};
   }
 
+ private:
   /// Whether so many bytes are one filling of the tensor or several.
   bool IsSequence(size_t bytes) const {
     return bytes != 0 && tensor_.bytes() != 0 && bytes % tensor_.bytes() == 0;
@@ -188,11 +188,15 @@ class TensorFile {
 
 Result<std::vector<uint8_t>> ReadTensorFile(const std::string& path, const Tensor& tensor,
                                             double image_range) {
-  // Images and sound may have more bytes than an int8 tensor of theirs.
-  Result<std::vector<uint8_t>> bytes =
-      ReadFileBytes(path, std::max(8 * tensor.bytes() + kMostHeader, kMostBytes));
+  // Images and sound may have more bytes than an int8 tensor of theirs, sequences many times as
+  // many.
+  const size_t most = std::max(8 * tensor.bytes() + kMostHeader, kMostBytes);
+  Result<std::vector<uint8_t>> bytes = ReadFileBytes(path, most);
   if (!bytes) return bytes.errors();
-  return TensorFile(path, tensor, std::move(*bytes)).Read(image_range);
+  const bool endless = bytes->size() > most;
+  TensorFile file(path, tensor, std::move(*bytes));
+  if (endless) return file.Wrong(fmt::format("it has more than {} bytes", most));
+  return file.Read(image_range);
 }
 
 }  // namespace npugen

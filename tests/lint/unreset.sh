@@ -16,7 +16,7 @@ cat > "$work/narrow.yaml" << 'SPEC'
 npu: {grid: {x: 2, y: 1}, axi: {data_width: 32, address_width: 32, outstanding: 4}}
 pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}
 core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}
-lane: {simd: 5}
+lane: {simd: 5, stages: 2}
 controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}
 units: {bnn: {enabled: true}, postprocess_width: 2, lookup_ports: 1}
 SPEC
