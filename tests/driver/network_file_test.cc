@@ -568,7 +568,7 @@ TEST(HostOperators, L2NormalizationOfRows) {
     }
     const npu_host_operand input = {&tensor, in.data()};
     const npu_host_operand output = {&tensor, out.data()};
-    npu_host_operator_run(NPU_HOST_L2_NORMALIZATION, &input, &output);
+    npu_host_operator_run(NPU_HOST_L2_NORMALIZATION, &input, &output, nullptr, nullptr);
     for (uint32_t row = 0; row < 2; ++row) {
       int32_t squares = 0;
       for (uint32_t c = 0; c < depth; ++c) {
