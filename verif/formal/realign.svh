@@ -5,6 +5,7 @@
 // cover 10
 // fault a word takes no bytes of the beat before: s/take_present\[i\] ? present/1'b1 ? present/
 // fault the last beat is not asked for: s/at_last_copy || tail_beat_q)/at_last_copy)/
+// fault the word that waits is lost: s/next_valid_q ? next_q : made/made/
 // fault the rotation is off by one: s/rotation     = run_source_low_i - copy_first/rotation     = run_source_low_i + 2'd1 - copy_first/
 
 // One byte of a run, chosen when the run is taken: where it goes, and where it comes from.
@@ -43,21 +44,19 @@ always_ff @(posedge clk_i) begin
   end
 end
 
-// Its word, in the cycle in which it is made.
-logic       made_q;
-logic [7:0] made_byte_q;
+// What it must be in the cycle in which its word is made.
 logic [7:0] expected;
 assign expected = (from_beat_q && beats_q == beat_q) ? beat_data_i[8*lane_q+:8] : byte_q;
 
+// Words are shown in the order in which they were made: one goes straight on, or waits for the other.
+logic             shown_now_q, waits_now_q;
+logic [WordW-1:0] shown_word_q, waits_word_q;
 always_ff @(posedge clk_i) begin
-  if (!rst_ni || clear_i) made_q <= 1'b0;
-  else if (emit || word_ready_i) begin
-    made_q <= emit && chosen_q && word_q == place_q[PosW-1:ByteW];
-  end
-  if (emit) made_byte_q <= expected;
+  shown_now_q  <= rst_ni && !clear_i && (next_valid_q ? word_ready_i : emit && leaves);
+  shown_word_q <= next_valid_q ? next_q : made;
+  waits_now_q  <= rst_ni && !clear_i && emit && !leaves;
+  waits_word_q <= made;
 end
-logic [ByteW-1:0] made_lane_q;
-always_ff @(posedge clk_i) if (emit) made_lane_q <= place_q[ByteW-1:0];
 
 // What the registers of a run say, while it is under way.
 logic             runs, one_word_q, two_beats_q, tail_q, from_beat;
@@ -105,9 +104,13 @@ assign beats        = (WordNW + 1)'(primes_q && !prime_q) + copied_words -
                                   held_q[8*place_q[ByteW-1:0]+:8] == byte_q))
 
 // The byte is where it belongs, and no beat is missing when its word is made.
-`NPU_ASSERT(ByteArrives, !made_q || !word_valid_q ||
-            (word_strb_q[made_lane_q] && word_data_q[8*made_lane_q+:8] == made_byte_q))
+logic here;
+assign here = emit && chosen_q && word_q == place_q[PosW-1:ByteW];
+`NPU_ASSERT(ByteArrives, !here || (made[UserW+ByteW+2+32'(place_q[ByteW-1:0])] &&
+            made_data[8*place_q[ByteW-1:0]+:8] == expected))
+`NPU_ASSERT(IsShown, !shown_now_q || (word_valid_q && shown_q == shown_word_q))
+`NPU_ASSERT(Waits, !waits_now_q || (next_valid_q && next_q == waits_word_q))
 `NPU_ASSERT(BeatIsThere, !(emit && chosen_q && from_beat_q && word_q == place_q[PosW-1:ByteW]) ||
             beats_q > beat_q || (beats_q == beat_q && pop))
 
-`NPU_COVER(TwoBeats, made_q && word_valid_q && beats_q == (WordNW + 1)'(3))
+`NPU_COVER(TwoBeats, word_valid_q && next_valid_q && beats_q == (WordNW + 1)'(3))

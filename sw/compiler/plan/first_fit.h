@@ -34,7 +34,8 @@ class FirstFit {
   int64_t capacity_;
   int64_t alignment_;
   int64_t used_ = 0;
-  std::vector<Placed> placed_;  ///< ascending by begin
+  std::vector<std::vector<Placed>> short_;  ///< by step: those that live then
+  std::vector<Placed> long_;
 };
 
 }  // namespace npugen::compiler
