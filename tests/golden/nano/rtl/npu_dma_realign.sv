@@ -216,6 +216,14 @@ module npu_dma_realign #(
               32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
               (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0))
 
+  // So are those of the word that waits: the strobes of next_q stand above its count.
+  `NPU_ASSERT(NextIsCounted, !next_valid_q || (next_q[UserW+ByteW+2+:BusBytes] != '0 &&
+              32'($countones(next_q[UserW+ByteW+2+:BusBytes])) ==
+              32'(next_q[UserW+1+:ByteW+1]) &&
+              (next_q[UserW+ByteW+2+:BusBytes] & (next_q[UserW+ByteW+2+:BusBytes] +
+               (next_q[UserW+ByteW+2+:BusBytes] &
+                (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0))
+
   // A run goes no further than to its last word.
   `NPU_ASSERT(EndsInTime, !active_q || word_q <= last_word_q)
 
