@@ -79,7 +79,8 @@ INSTANTIATE_TEST_SUITE_P(Shared, OperatorFamilyTest,
                          ::testing::ValuesIn(testing::RequiredFamilies()),
                          [](const auto& info) { return std::string(info.param.name); });
 
-// Every family of the index is either required or refused with every model of it.
+// Every family of the index is either required or refused with every model of it; of GATHER those
+// with batch dimensions.
 TEST(ReferenceTest, ModelsOfOtherFamiliesAreRefused) {
   const std::string folder = testing::ReferenceFolder("ops");
   std::set<std::string> required;
@@ -92,7 +93,11 @@ TEST(ReferenceTest, ModelsOfOtherFamiliesAreRefused) {
     EXPECT_TRUE(testing::MayBeRefused(name)) << "family " << name << " is in no list";
     for (const testing::ReferenceModel& reference : testing::ReadFamily(folder, name)) {
       const Result<Model> model = LoadTflite(reference.path);
-      ASSERT_FALSE(model.ok()) << reference.path;
+      if (model.ok()) {  // of a family that is taken in part
+        EXPECT_EQ(name, "gather") << reference.path;
+        EXPECT_GT(Check(reference, *model), 0);
+        continue;
+      }
       const std::string start = "operator 0 " + reference.operators[0];
       bool named = false;
       for (const Diagnostic& error : model.errors()) {
