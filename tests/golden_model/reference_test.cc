@@ -93,8 +93,8 @@ TEST(ReferenceTest, ModelsOfOtherFamiliesAreRefused) {
     EXPECT_TRUE(testing::MayBeRefused(name)) << "family " << name << " is in no list";
     for (const testing::ReferenceModel& reference : testing::ReadFamily(folder, name)) {
       const Result<Model> model = LoadTflite(reference.path);
-      if (model.ok()) {  // of a family that is taken in part
-        EXPECT_EQ(name, "gather") << reference.path;
+      if (model.ok()) {  // taken in part, or with operators of the host
+        EXPECT_TRUE(name == "gather" || name == "l2_normalization") << reference.path;
         EXPECT_GT(Check(reference, *model), 0);
         continue;
       }
