@@ -435,8 +435,9 @@ TEST(Controller, StartsQuickly) {
   ASSERT_TRUE(bench.Run({Make(Opcode::kLoad, 1), End()}));
   bench.ExpectDone();
   const int beats = PARAM_BusBytes < 16 ? 16 / PARAM_BusBytes : 1;
-  // Request, 50 cycles, three entries on the bus, memory; then three entries into the queue.
-  const int take = 1 + 50 + 3 * beats + 1 + 2 * beats;
+  // Start, address, request, 50 cycles, three entries on the bus, memory; then three entries into
+  // the queue.
+  const int take = 3 + 50 + 3 * beats + 1 + 2 * beats;
   EXPECT_EQ(bench.first_take - bench.doorbell_cycle, take);
   std::printf("doorbell to first LOAD offered (latency 50): %d cycles, to interrupt: %d\n",
               bench.first_take - bench.doorbell_cycle, bench.irq_cycle - bench.doorbell_cycle);

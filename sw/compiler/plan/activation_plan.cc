@@ -86,12 +86,18 @@ class Planner {
   const NpuConfig& config_;
   int64_t alignment_;
   int64_t capacity_;
-  std::vector<int64_t> bytes_;         ///< of each storage, in one PE
-  std::vector<int64_t> first_, last_;  ///< groups during which each storage lives
+  std::vector<int64_t> bytes_;              ///< of each storage, in one PE
+  std::vector<int64_t> first_, last_;       ///< groups during which each storage lives
+  std::vector<std::vector<size_t>> begin_;  ///< by group: storages that begin to live
+  std::vector<int64_t> transfers_;          ///< of each storage, if it is in memory
   ActivationPlan plan_;
   std::pair<int64_t, int64_t> full_;  ///< groups
   bool MakeRoom();
 };
+
+/// Residents that are tried in turn for the one that makes room: more would take hours with
+/// thousands of them.
+constexpr size_t kMostCandidates = 32;
 
 /// Shares of all layers, and from them what each PE needs and stores of each storage.
 void Planner::Distribute() {
@@ -356,11 +362,7 @@ bool Planner::MakeRoom() {
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
     if (first_[s] < 0 || !plan_.placements[s].resident) continue;
     if (last_[s] < first || first_[s] > last) continue;
-    int64_t transfers = lowered_.storages[s].input < 0 ? 1 : 0;
-    for (const Layer& layer : lowered_.layers) {
-      transfers += std::count(layer.inputs.begin(), layer.inputs.end(), static_cast<int32_t>(s));
-    }
-    candidates.push_back({BytesOf(s) * transfers, s});
+    candidates.push_back({BytesOf(s) * transfers_[s], s});
     const int64_t weight = BytesOf(s) * (last_[s] - first_[s] + 1);
     if (weight > most) {
       most = weight;
@@ -369,6 +371,7 @@ bool Planner::MakeRoom() {
   }
   if (most == 0) return false;
   std::sort(candidates.begin(), candidates.end());
+  if (candidates.size() > kMostCandidates) candidates.resize(kMostCandidates);
   for (const auto& [cost, s] : candidates) {
     plan_.placements[s].resident = false;
     if (PlaceAll() || full_.first > first) return true;
@@ -387,11 +390,13 @@ void Planner::FindLifetimes() {
   }
   first_.assign(lowered_.storages.size(), -1);
   last_.assign(lowered_.storages.size(), -1);
+  begin_.assign(plan_.groups.size(), {});
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
     const Storage& storage = lowered_.storages[s];
     if (storage.first_layer < 0) continue;
     first_[s] = group_of[storage.first_layer];
     last_[s] = group_of[storage.last_layer];
+    begin_[static_cast<size_t>(first_[s])].push_back(s);
   }
 }
 
@@ -402,8 +407,9 @@ bool Planner::PlaceAll() {
   // Group by group: first what begins to live, then what a tiled group needs for one row.
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
     const int64_t step = static_cast<int64_t>(g);
-    for (size_t s = 0; s < lowered_.storages.size(); ++s) {
-      if (first_[s] != step || !plan_.placements[s].resident) continue;
+    memory.Forget(step);
+    for (const size_t s : begin_[g]) {
+      if (!plan_.placements[s].resident) continue;
       const std::optional<int64_t> address = memory.Place({BytesOf(s), first_[s], last_[s]});
       if (!address) {
         full_ = {first_[s], last_[s]};
@@ -559,6 +565,13 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
     plan_.groups.push_back({static_cast<int32_t>(l), static_cast<int32_t>(l)});
   }
   Distribute();
+  transfers_.resize(lowered_.storages.size());
+  for (size_t s = 0; s < transfers_.size(); ++s) {
+    transfers_[s] = lowered_.storages[s].input < 0 ? 1 : 0;
+  }
+  for (const Layer& layer : lowered_.layers) {
+    for (const int32_t input : layer.inputs) ++transfers_[static_cast<size_t>(input)];
+  }
   // A storage that can never fit makes no sense as a resident.
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
     plan_.placements[s].resident = BytesOf(s) <= capacity_ && !lowered_.storages[s].in_memory;

@@ -23,6 +23,8 @@ class FirstFit {
 
   /// The address, or nothing if no gap is large enough. A block of 0 bytes gets address 0.
   std::optional<int64_t> Place(const Lifetime& block);
+  /// Forgets blocks that end before `step`: no later block may begin before it. For speed only.
+  void Forget(int64_t step);
   /// Bytes up to the end of the highest block.
   int64_t used() const { return used_; }
 
@@ -34,8 +36,7 @@ class FirstFit {
   int64_t capacity_;
   int64_t alignment_;
   int64_t used_ = 0;
-  std::vector<std::vector<Placed>> short_;  ///< by step: those that live then
-  std::vector<Placed> long_;
+  std::vector<Placed> placed_;  ///< lowest first
 };
 
 }  // namespace npugen::compiler
