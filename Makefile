@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup models install package configure configure-tests build demo test test-asan test-specs test-jobs test-netlists test-streams formal bench golden format check clean
+.PHONY: help setup models install package configure configure-tests build demo test test-asan test-specs test-jobs test-netlists test-streams test-mutants formal bench golden format check clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
@@ -84,6 +84,10 @@ test-netlists: configure-tests  ## netlists of the unique modules of all presets
 test-streams: configure-tests  ## 4,000 hostile streams on each of three NPUs, RTL against model (make test does 400)
 	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
 	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
+
+test-mutants: configure-tests  ## all mutants of driver and firmware (make test tries a third, by the day of the year)
+	@cmake --build $(BUILD) --target driver_mutants driver_mutant_host system_firmware_test -j $(JOBS)
+	@NPUGEN_ROTATION=all ctest --test-dir $(BUILD) -R mutants --output-on-failure
 
 formal: configure-tests  ## prove cells by induction, and show that each proof finds its faults (verif/formal)
 	@cmake --build $(BUILD) --target npugen_rtl_library -j $(JOBS)

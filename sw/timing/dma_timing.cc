@@ -431,35 +431,26 @@ void StoreEngine::CheckRun(uint64_t now) {
   runs_.Next(now);
 }
 
-bool StoreEngine::Tick(uint64_t now) {
-  bool moved = false;
-  // Queues give room in the cycle after a word has left.
-  const size_t bursts_unwritten = writes_.size(), bursts_unanswered = answers_.size();
-  const size_t runs_listed = run_queue_.size();
-  const uint32_t credit = credit_;
-  const StreamCommand* next = queue_.next(now);
-  const bool take = next != nullptr && around_.barriers.Hold(next->header) && runs_.ready(now);
-  if (done_at_ != kNever && done_at_ <= now) {
-    if (done_at_ < now) done_at_ = kNever;
-    moved = true;
-  }
-
-  // Answers.
-  if (!answers_.empty() && answers_.front().due <= now) {
-    const Answer answer = answers_.front();
-    answers_.pop_front();
-    --answers_written_;
-    if (answer.last) {
-      done_at_ = now + 1;
-      const HeaderFields& header = answer.command->header;
-      if (header.signal_en != 0) {
-        around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), 1,
-                                now + kCalibration.dma_signal);
-      }
+/// The bus answers a burst.
+bool StoreEngine::TakeAnswer(uint64_t now) {
+  if (answers_.empty() || answers_.front().due > now) return false;
+  const Answer answer = answers_.front();
+  answers_.pop_front();
+  --answers_written_;
+  if (answer.last) {
+    done_at_ = now + 1;
+    const HeaderFields& header = answer.command->header;
+    if (header.signal_en != 0) {
+      around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), 1,
+                              now + kCalibration.dma_signal);
     }
-    moved = true;
   }
-  // Data, after the address of its burst.
+  return true;
+}
+
+/// Data on the bus, after the address of its burst, and that address.
+bool StoreEngine::WriteBus(uint64_t now) {
+  bool moved = false;
   if (word_valid_ && accepted_writes_ != 0 && write_ready_from_ <= now) {
     word_valid_ = false;
     around_.bytes_written += word_bytes_;
@@ -475,6 +466,12 @@ bool StoreEngine::Tick(uint64_t now) {
     if (accepted_writes_++ == 0) write_ready_from_ = now + 1;
     moved = true;
   }
+  return moved;
+}
+
+/// Words from PE memory into words of the bus.
+bool StoreEngine::Realign(uint64_t now) {
+  bool moved = false;
   if (realigner_.active()) {
     bool popped = false, emitted = false, ended = false;
     const bool beat = !staged_.empty() && staged_.front() <= now;
@@ -487,7 +484,7 @@ bool StoreEngine::Tick(uint64_t now) {
       word_valid_ = true;
       word_bytes_ = realigner_.word_bytes();
     }
-    moved = moved || popped || emitted || (!staged_.empty() && !beat);
+    moved = popped || emitted || (!staged_.empty() && !beat);
   }
   if (!realigner_.active() && !run_queue_.empty()) {
     const Run& run = run_queue_.front();
@@ -495,29 +492,51 @@ bool StoreEngine::Tick(uint64_t now) {
     run_queue_.pop_front();
     moved = true;
   }
-  // Requests.
+  return moved;
+}
+
+/// Requests of the run under check to bus and PE memory. `before` is the room at the beginning of
+/// the cycle: queues give room in the cycle after a word has left.
+bool StoreEngine::Request(uint64_t now, const Filled& before) {
   wants_memory_ = false;
-  if (check_valid_ && (!check_first_ || runs_listed < kCalibration.store_runs)) {
-    const NpuConfig& config = around_.config;
-    if (check_beats_ != 0 && bursts_unwritten < config.axi_outstanding &&
-        bursts_unanswered < config.axi_outstanding && !address_valid_) {
-      const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
-      const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
-      address_valid_ = true;
-      address_from_ = now + 1;
-      writes_.push_back(static_cast<uint32_t>(burst));
-      answers_.push_back({kNever, check_command_, check_last_ && check_beats_ == burst});
-      check_address_ = (check_address_ / bus_bytes_ + burst) * bus_bytes_;
-      check_beats_ -= burst;
-      ListRun();
-      moved = true;
-    }
-    if (check_words_ != 0 && credit < kCalibration.store_stage) {
-      wants_memory_ = true;
-      memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
-    }
-    if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
+  if (!check_valid_ || (check_first_ && before.runs >= kCalibration.store_runs)) return false;
+  const NpuConfig& config = around_.config;
+  bool moved = false;
+  if (check_beats_ != 0 && before.unwritten < config.axi_outstanding &&
+      before.unanswered < config.axi_outstanding && !address_valid_) {
+    const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
+    const uint64_t burst = std::min({check_beats_, page_left, uint64_t{config.axi_burst}});
+    address_valid_ = true;
+    address_from_ = now + 1;
+    writes_.push_back(static_cast<uint32_t>(burst));
+    answers_.push_back({kNever, check_command_, check_last_ && check_beats_ == burst});
+    check_address_ = (check_address_ / bus_bytes_ + burst) * bus_bytes_;
+    check_beats_ -= burst;
+    ListRun();
+    moved = true;
   }
+  if (check_words_ != 0 && before.credit < kCalibration.store_stage) {
+    wants_memory_ = true;
+    memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
+  }
+  if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
+  return moved;
+}
+
+bool StoreEngine::Tick(uint64_t now) {
+  bool moved = false;
+  const Filled before{writes_.size(), answers_.size(), run_queue_.size(), credit_};
+  const StreamCommand* next = queue_.next(now);
+  const bool take = next != nullptr && around_.barriers.Hold(next->header) && runs_.ready(now);
+  if (done_at_ != kNever && done_at_ <= now) {
+    if (done_at_ < now) done_at_ = kNever;
+    moved = true;
+  }
+
+  if (TakeAnswer(now)) moved = true;
+  if (WriteBus(now)) moved = true;
+  if (Realign(now)) moved = true;
+  if (Request(now, before)) moved = true;
   if (!check_valid_ && runs_.valid(now)) {
     CheckRun(now);
     moved = true;

@@ -208,6 +208,17 @@ class StoreEngine {
   struct Run {
     uint64_t low, source_low, last_byte;
   };
+  /// What queues hold at the beginning of a cycle.
+  struct Filled {
+    size_t unwritten, unanswered;  ///< bursts
+    size_t runs;
+    uint32_t credit;  ///< words asked of PE memory that are not realigned
+  };
+
+  bool TakeAnswer(uint64_t now);
+  bool WriteBus(uint64_t now);
+  bool Realign(uint64_t now);
+  bool Request(uint64_t now, const Filled& before);
 
   /// Puts the run under check into the run queue, with its first request.
   void ListRun();

@@ -9,19 +9,24 @@
 // that ends in .S has mutants without one of its instructions, one in .ld is the linker script.
 // Those that survive must stand in the file EQUIVALENT, with the reason why nobody can tell them
 // from the original; those that stand there must survive. INCLUDE_FOLDERS are separated by colons.
+// A run tries a third of the mutants: NPUGEN_ROTATION=0..2 chooses it, or else the day of the year;
+// NPUGEN_ROTATION=all tries all.
 // Exit status: 0 all died or are equivalent, 1 otherwise.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <mutex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -232,6 +237,7 @@ struct Setting {
   bool firmware = false;
   std::string compiler, includes, test, folder;
   std::vector<std::string> sources;
+  int most_seconds = 60;  ///< for the test: a mutant may wait for ever
 
   /// Compiles and tests a mutant in a folder of its own; no mutant (null) is the original.
   Fate Try(const Mutant* mutant, size_t worker) const {
@@ -254,11 +260,11 @@ struct Setting {
     const std::string made = work + (firmware ? "/firmware.elf" : "/libnpugen_driver_shared.so");
     command += fmt::format("{} -o '{}' 2> '{}/log'", firmware ? " -lgcc" : "", made, work);
     if (std::system(command.c_str()) != 0) return Fate::kNotCompiled;
-    // A mutant may wait for ever.
     const std::string run = fmt::format(
-        "{}='{}' timeout 60 '{}' --gtest_brief=1 "
+        "{}='{}' timeout {} '{}' --gtest_brief=1 "
         "--gtest_fail_fast > '{}/log' 2>&1",
-        firmware ? "NPUGEN_FIRMWARE" : "LD_LIBRARY_PATH", firmware ? made : work, test, work);
+        firmware ? "NPUGEN_FIRMWARE" : "LD_LIBRARY_PATH", firmware ? made : work, most_seconds,
+        test, work);
     return std::system(run.c_str()) == 0 ? Fate::kSurvived : Fate::kDied;
   }
 };
@@ -283,6 +289,17 @@ bool Chosen(const std::string& choice, const std::string& name) {
   return false;
 }
 
+/// Whether the mutants with this name belong to the share of this run.
+bool InRotation(const std::string& name) {
+  const char* given = std::getenv("NPUGEN_ROTATION");
+  if (given != nullptr && std::string_view(given) == "all") return true;
+  const std::time_t now = std::time(nullptr);
+  const int share = given != nullptr ? std::atoi(given) : std::gmtime(&now)->tm_yday;
+  uint32_t sum = 0;
+  for (const char letter : name) sum = sum * 31 + static_cast<unsigned char>(letter);
+  return static_cast<int>(sum % 3) == share % 3;
+}
+
 int Main(const std::vector<std::string>& arguments) {
   if (arguments.size() < 7) return 2;
   Setting setting{arguments[0] == "firmware", arguments[1], "", arguments[3], arguments[4], {}};
@@ -304,10 +321,16 @@ int Main(const std::vector<std::string>& arguments) {
       mutants.push_back(std::move(mutant));
     }
   }
+  const size_t all = mutants.size();
+  std::erase_if(mutants, [](const Mutant& mutant) { return !InRotation(mutant.name); });
+  const auto begin = std::chrono::steady_clock::now();
   if (setting.Try(nullptr, 0) != Fate::kSurvived) {
     fmt::print("the test fails without any mutant\n");
     return 1;
   }
+  const auto took = std::chrono::steady_clock::now() - begin;
+  setting.most_seconds = std::max(
+      10, static_cast<int>(5 * std::chrono::duration_cast<std::chrono::seconds>(took).count()));
   std::vector<Fate> fates(mutants.size());
   std::atomic<size_t> next{0};
   std::vector<std::thread> workers;
@@ -333,13 +356,14 @@ int Main(const std::vector<std::string>& arguments) {
     status = 1;
   }
   for (const std::string& name : equivalent) {
-    if (survivors.contains(name)) continue;
+    if (survivors.contains(name) || !InRotation(name)) continue;
     fmt::print("called equivalent, but is no survivor: {}\n", name);
     status = 1;
   }
-  fmt::print("{} mutants: {} died, {} survived ({} kinds called equivalent), {} did not compile\n",
-             mutants.size(), died, mutants.size() - died - not_compiled, equivalent.size(),
-             not_compiled);
+  fmt::print(
+      "{} mutants of {}: {} died, {} survived ({} kinds called equivalent), {} did not compile\n",
+      mutants.size(), all, died, mutants.size() - died - not_compiled, equivalent.size(),
+      not_compiled);
   return status;
 }
 

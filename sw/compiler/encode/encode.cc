@@ -83,6 +83,33 @@ void SetSumFields(const NpuConfig& config, const ComputeRequest& request, FieldW
   fields->Set(compute::out_byte, layer.out_byte);
 }
 
+/// Taps that are fetched at once: runs of a gathered kernel, or window of a column of slots.
+void SetWindowFields(const NpuConfig& config, const Layer& layer, const Axis& y, const Axis& x,
+                     FieldWriter* fields) {
+  if (layer.gather) {
+    const int64_t run = layer.geometry.kernel_w * layer.geometry.in_c;
+    const int64_t whole_rows = config.simd / run;
+    fields->Set(compute::run_bytes, run);
+    fields->Set(compute::k1_step, config.simd % run);
+    fields->Set(compute::k2_y_step, whole_rows * y.dilation);
+    fields->Set(compute::k2_row_step, whole_rows * y.dilation * y.pitch);
+    fields->Set(compute::win_rows, layer.geometry.kernel_h);
+    fields->Set(compute::win_cols, whole_rows);
+    fields->Set(compute::win_y_step, y.dilation);
+    fields->Set(compute::win_row_step, y.dilation * y.pitch);
+  }
+  if (layer.opcode == Opcode::kMatmul) return;
+  const WindowShape& window = layer.window;
+  fields->Set(compute::win_rows, window.rows);
+  fields->Set(compute::win_cols, window.columns);
+  if (layer.opcode != Opcode::kMaxPool) fields->Set(compute::win_new_cols, window.new_columns);
+  if (window.rows > 1) {
+    fields->Set(compute::win_y_step, y.dilation);
+    fields->Set(compute::win_row_step, y.dilation * y.pitch);
+  }
+  if (window.columns > 1) fields->Set(compute::win_col_step, x.dilation * x.pitch);
+}
+
 void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, FieldWriter* fields) {
   const Layer& layer = *request.layer;
   const Geometry& g = layer.geometry;
@@ -135,29 +162,7 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
     fields->Set(compute::row_step, y.stride * y.pitch);
     fields->Set(compute::out_row_step, y.out_pitch);
   }
-  if (layer.gather) {
-    const int64_t run = g.kernel_w * g.in_c;
-    const int64_t whole_rows = config.simd / run;
-    fields->Set(compute::run_bytes, run);
-    fields->Set(compute::k1_step, config.simd % run);
-    fields->Set(compute::k2_y_step, whole_rows * y.dilation);
-    fields->Set(compute::k2_row_step, whole_rows * y.dilation * y.pitch);
-    fields->Set(compute::win_rows, g.kernel_h);
-    fields->Set(compute::win_cols, whole_rows);
-    fields->Set(compute::win_y_step, y.dilation);
-    fields->Set(compute::win_row_step, y.dilation * y.pitch);
-  }
-  if (!matmul) {
-    const WindowShape& window = layer.window;
-    fields->Set(compute::win_rows, window.rows);
-    fields->Set(compute::win_cols, window.columns);
-    if (!pool) fields->Set(compute::win_new_cols, window.new_columns);
-    if (window.rows > 1) {
-      fields->Set(compute::win_y_step, y.dilation);
-      fields->Set(compute::win_row_step, y.dilation * y.pitch);
-    }
-    if (window.columns > 1) fields->Set(compute::win_col_step, x.dilation * x.pitch);
-  }
+  SetWindowFields(config, layer, y, x, fields);
 
   fields->Set(compute::groups, groups);
   fields->Set(compute::group_channels, layer.group_channels);
