@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// 16-bit and recurrent kernels in integers, and what they ask of their operands and options.
+// Kernels in integers: 16-bit, recurrent and L2_NORMALIZATION, and what they ask of their operands
+// and options.
 #include "sw/driver/npu_host_kernels.h"
 
 #include <stddef.h>
@@ -809,10 +810,85 @@ static void lstm(const struct npu_host_operand* inputs, const struct npu_host_op
 
 // All kinds.
 
+// L2_NORMALIZATION.
+
+/// The sum of the squares of a row is an int32.
+enum { LONGEST_ROW = 1 << 15 };
+
+static int l2_normalization_fits(const npu_network_tensor* const* inputs,
+                                 const npu_network_tensor* const* outputs) {
+  const npu_network_tensor* input = inputs[0];
+  return has_type(input, NPU_ELEMENT_INT8) && between(input->zero_point, -128, 127) &&
+         input->rank > 0 && input->shape[input->rank - 1] <= LONGEST_ROW &&
+         is_of(outputs[0], NPU_ELEMENT_INT8, npu_element_count(input));
+}
+
+static int32_t saturating_shift_left(int32_t value, int32_t by) {
+  const int64_t shifted = (int64_t)value * (1ll << by);
+  return shifted > INT32_MAX ? INT32_MAX : shifted < INT32_MIN ? INT32_MIN : (int32_t)shifted;
+}
+
+/// GetInvSqrtQuantizedMultiplierExp of TensorFlow Lite: 1 / sqrt(value), for value >= 0.
+static npu_host_factor inverse_square_root(int32_t value) {
+  npu_host_factor factor = {INT32_MAX, 0};
+  if (value <= 1) return factor;
+  int32_t right = 11;
+  while (value >= 1 << 29) {
+    value /= 4;
+    ++right;
+  }
+  // So many pairs of bits that bit 28 or 27 is the highest one.
+  while (value < 1 << 27) {
+    value *= 4;
+    --right;
+  }
+  // Newton's iterations with three bits before the binary point.
+  const int32_t half = divided_by_power(value >> 1, 1);
+  const int32_t three_halves = (1 << 28) + (1 << 27);
+  int32_t root = 1 << 28;
+  for (int i = 0; i < 5; ++i) {
+    const int32_t square = doubling_high_product(root, root);
+    const int32_t cube = saturating_shift_left(doubling_high_product(square, root), 6);
+    const int32_t difference = (int32_t)((uint32_t)doubling_high_product(three_halves, root) -
+                                         (uint32_t)doubling_high_product(half, cube));
+    root = saturating_shift_left(difference, 3);
+  }
+  factor.multiplier = doubling_high_product(root, 1518500250);  // by sqrt(1/2)
+  if (right < 0) {
+    factor.multiplier *= 1 << -right;
+    right = 0;
+  }
+  factor.shift = -right;
+  return factor;
+}
+
+/// Rows of length 1, in 1/128.
+static void l2_normalization(const struct npu_host_operand* input,
+                             const struct npu_host_operand* output) {
+  const npu_network_tensor* from = input->tensor;
+  const int8_t* in = (const int8_t*)input->bytes;
+  int8_t* out = (int8_t*)output->bytes;
+  const uint32_t count = npu_element_count(from);
+  const uint32_t depth = from->shape[from->rank - 1];
+  for (uint32_t row = 0; row < count; row += depth) {
+    int32_t squares = 0;
+    for (uint32_t i = row; i < row + depth; ++i) {
+      const int32_t difference = in[i] - from->zero_point;
+      squares += difference * difference;
+    }
+    npu_host_factor factor = inverse_square_root(squares);
+    factor.shift += 7;
+    for (uint32_t i = row; i < row + depth; ++i) {
+      out[i] = (int8_t)clamp(scaled(in[i] - from->zero_point, factor), -128, 127);
+    }
+  }
+}
+
 /// Words of options, inputs and outputs; inputs 0: the kernel looks itself.
 static const struct {
   uint32_t options, inputs, outputs;
 } kForms[NPU_HOST_KINDS] = {
+    [NPU_HOST_L2_NORMALIZATION] = {0, 1, 1},
     [NPU_HOST_CONVOLUTION] = {sizeof(npu_convolution_options) / 4, 4, 1},
     [NPU_HOST_MATMUL] = {sizeof(npu_matmul_options) / 4, 2, 1},
     [NPU_HOST_ELEMENTWISE] = {sizeof(npu_elementwise_options) / 4, 2, 1},
@@ -828,13 +904,15 @@ int npu_host_kernel_fits(uint32_t kind, const npu_network_tensor* const* inputs,
                          uint32_t input_count, const npu_network_tensor* const* outputs,
                          uint32_t output_count, const uint32_t* options, uint32_t option_count,
                          uint32_t work_bytes) {
-  if (kind >= NPU_HOST_KINDS || kForms[kind].options == 0 || kForms[kind].options != option_count ||
+  if (kind >= NPU_HOST_KINDS || kForms[kind].outputs == 0 || kForms[kind].options != option_count ||
       kForms[kind].outputs != output_count || input_count == 0 ||
       (kForms[kind].inputs != 0 && kForms[kind].inputs != input_count)) {
     return 0;
   }
   const void* o = options;
   switch (kind) {
+    case NPU_HOST_L2_NORMALIZATION:
+      return l2_normalization_fits(inputs, outputs);
     case NPU_HOST_CONVOLUTION:
       return convolution_fits(inputs, outputs, (const npu_convolution_options*)o);
     case NPU_HOST_MATMUL:
@@ -861,6 +939,9 @@ void npu_host_kernel_run(uint32_t kind, const struct npu_host_operand* inputs,
                          void* work) {
   const void* o = options;
   switch (kind) {
+    case NPU_HOST_L2_NORMALIZATION:
+      l2_normalization(&inputs[0], &outputs[0]);
+      break;
     case NPU_HOST_CONVOLUTION:
       convolution(inputs, outputs, (const npu_convolution_options*)o);
       break;

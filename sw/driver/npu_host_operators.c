@@ -39,9 +39,6 @@ static int is_quantized(const npu_network_tensor* tensor) {
          tensor->zero_point <= most_of(tensor->type);
 }
 
-/// Of L2_NORMALIZATION: the sum of its squares is an int32.
-#define LONGEST_ROW (1u << 15)
-
 uint32_t npu_element_bytes(uint32_t type) {
   switch (type) {
     case NPU_ELEMENT_INT8:
@@ -69,7 +66,7 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
                            uint32_t input_count, const npu_network_tensor* const* outputs,
                            uint32_t output_count, const uint32_t* options, uint32_t option_count,
                            uint32_t work_bytes) {
-  if (kind > NPU_HOST_L2_NORMALIZATION) {
+  if (kind > NPU_HOST_DEQUANTIZE) {
     return npu_host_kernel_fits(kind, inputs, input_count, outputs, output_count, options,
                                 option_count, work_bytes);
   }
@@ -84,11 +81,6 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
              npu_element_count(input) == npu_element_count(output);
     case NPU_HOST_DEQUANTIZE:
       return output->type == NPU_ELEMENT_FLOAT32 && is_quantized(input) &&
-             npu_element_count(input) == npu_element_count(output);
-    case NPU_HOST_L2_NORMALIZATION:
-      return input->type == NPU_ELEMENT_INT8 && is_quantized(input) &&
-             output->type == NPU_ELEMENT_INT8 && input->rank > 0 &&
-             input->shape[input->rank - 1] > 0 && input->shape[input->rank - 1] <= LONGEST_ROW &&
              npu_element_count(input) == npu_element_count(output);
     default:
       return 0;
@@ -157,92 +149,6 @@ static void dequantize(const struct npu_host_operand* input,
   }
 }
 
-/// SaturatingRoundingDoublingHighMul of gemmlowp.
-static int32_t doubling_high_multiply(int32_t a, int32_t b) {
-  if (a == INT32_MIN && b == INT32_MIN) return INT32_MAX;
-  const int64_t product = (int64_t)a * b;
-  return (int32_t)((product + (product >= 0 ? 1 << 30 : 1 - (1 << 30))) / ((int64_t)1 << 31));
-}
-
-/// RoundingDivideByPOT of gemmlowp: halves away from zero.
-static int32_t rounding_shift_right(int32_t value, int32_t bits) {
-  const int64_t half = bits > 0 ? (int64_t)1 << (bits - 1) : 0;
-  return value >= 0 ? (int32_t)((value + half) >> bits)
-                    : -(int32_t)((-(int64_t)value + half) >> bits);
-}
-
-static int32_t saturating_shift_left(int32_t value, int32_t bits) {
-  const int64_t shifted = (int64_t)value * ((int64_t)1 << bits);
-  return shifted > INT32_MAX ? INT32_MAX : shifted < INT32_MIN ? INT32_MIN : (int32_t)shifted;
-}
-
-/// MultiplyByQuantizedMultiplier of TensorFlow Lite, with two roundings; |value| < 2^9.
-static int32_t multiply_quantized(int32_t value, int32_t multiplier, int32_t shift) {
-  const int32_t left = shift > 0 ? shift : 0;
-  const int32_t high = doubling_high_multiply(value * (1 << left), multiplier);
-  return rounding_shift_right(high, shift > 0 ? 0 : -shift);
-}
-
-/// GetInvSqrtQuantizedMultiplierExp of TensorFlow Lite: 1 / sqrt(value) is *multiplier * 2^(*shift
-/// - 31).
-static void inverse_square_root(int32_t value, int32_t* multiplier, int32_t* shift) {
-  if (value <= 1) {
-    *multiplier = INT32_MAX;
-    *shift = 0;
-    return;
-  }
-  int32_t right = 11;
-  while (value >= 1 << 29) {
-    value /= 4;
-    ++right;
-  }
-  // So many pairs of bits that bit 28 or 27 is the highest one.
-  while (value < 1 << 27) {
-    value *= 4;
-    --right;
-  }
-  // Newton's iterations with three bits before the binary point.
-  const int32_t half = rounding_shift_right(value >> 1, 1);
-  const int32_t three_halves = (1 << 28) + (1 << 27);
-  int32_t root = 1 << 28;
-  for (int i = 0; i < 5; ++i) {
-    const int32_t square = doubling_high_multiply(root, root);
-    const int32_t cube = saturating_shift_left(doubling_high_multiply(square, root), 6);
-    const int32_t difference = (int32_t)((uint32_t)doubling_high_multiply(three_halves, root) -
-                                         (uint32_t)doubling_high_multiply(half, cube));
-    root = saturating_shift_left(difference, 3);
-  }
-  *multiplier = doubling_high_multiply(root, 1518500250);  // by sqrt(1/2)
-  if (right < 0) {
-    *multiplier *= 1 << -right;
-    right = 0;
-  }
-  *shift = -right;
-}
-
-/// Rows of length 1, in 1/128.
-static void l2_normalization(const struct npu_host_operand* input,
-                             const struct npu_host_operand* output) {
-  const npu_network_tensor* from = input->tensor;
-  const int8_t* in = (const int8_t*)input->bytes;
-  int8_t* out = (int8_t*)output->bytes;
-  const uint32_t count = npu_element_count(from);
-  const uint32_t depth = from->shape[from->rank - 1];
-  for (uint32_t row = 0; row < count; row += depth) {
-    int32_t squares = 0;
-    for (uint32_t i = row; i < row + depth; ++i) {
-      const int32_t difference = in[i] - from->zero_point;
-      squares += difference * difference;
-    }
-    int32_t multiplier, shift;
-    inverse_square_root(squares, &multiplier, &shift);
-    for (uint32_t i = row; i < row + depth; ++i) {
-      const int32_t value = multiply_quantized(in[i] - from->zero_point, multiplier, shift + 7);
-      out[i] = (int8_t)(value < -128 ? -128 : value > 127 ? 127 : value);
-    }
-  }
-}
-
 static void copy(const struct npu_host_operand* input, const struct npu_host_operand* output) {
   // Tensors begin at multiples of NPU_PROGRAM_ALIGNMENT.
   const uint32_t words = input->tensor->bytes / 4;
@@ -266,9 +172,6 @@ void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
       break;
     case NPU_HOST_DEQUANTIZE:
       dequantize(&inputs[0], &outputs[0]);
-      break;
-    case NPU_HOST_L2_NORMALIZATION:
-      l2_normalization(&inputs[0], &outputs[0]);
       break;
     default:
       npu_host_kernel_run(kind, inputs, outputs, options, work);

@@ -77,10 +77,7 @@ static int tensors_are_good(struct view file) {
     if (i < inputs && !state) {
       window = NPU_PROGRAM_WINDOW_INPUT;
       size = HEADER(file, input_bytes);
-    } else if (i < inputs) {
-      window = NPU_PROGRAM_WINDOW_OUTPUT;
-      size = HEADER(file, output_bytes);
-    } else if (i - inputs < outputs) {
+    } else if (i < inputs + outputs) {
       window = NPU_PROGRAM_WINDOW_OUTPUT;
       size = HEADER(file, output_bytes);
     }

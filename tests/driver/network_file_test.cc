@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sw/compiler/network.h"
+#include "sw/driver/npu_host_kernels.h"
 #include "sw/driver/npu_host_operators.h"
 #include "sw/driver/npu_network.h"
 #include "tests/driver/fake_device.h"
@@ -345,9 +346,104 @@ TEST_F(NetworkTest, StatesGetTheirFirstValues) {
             }),
             NPU_NETWORK_BAD_TENSOR)
       << "an input that is a constant";
+  EXPECT_EQ(fault([&] {
+              tensor(1).place = NPU_TENSOR_CONSTANT;
+              tensor(1).offset = 0;
+            }),
+            NPU_NETWORK_BAD_TENSOR)
+      << "an output that is a constant";
   Load(MakeNetwork());
   ASSERT_EQ(npu_network_check(&device_, storage_.data(), bytes_, &network_), NPU_OK);
   EXPECT_EQ(npu_network_reset_state(&network_, nullptr), NPU_OK) << "no states";
+}
+
+/// Rows behind the last one look good, and are none.
+TEST_F(NetworkTest, StatesAreRowsOfTheTable) {
+  EXPECT_EQ(After([&] {
+              Load(MakeStateful());
+              header().tensor_count = 4;
+            }),
+            NPU_NETWORK_BAD_STATE)
+      << "the initial value";
+  Network network = MakeStateful();
+  network.tensors.push_back(network.tensors[2]);
+  network.tensors[5].offset = 64;
+  network.states[0] = {5, 4};
+  Load(network);
+  EXPECT_EQ(Fault(), NPU_NETWORK_VALID);
+  header().tensor_count = 5;
+  EXPECT_EQ(Fault(), NPU_NETWORK_BAD_STATE);
+}
+
+TEST_F(NetworkTest, ConstantsMayFollowTheEnds) {
+  Network network = MakeStateful();
+  std::swap(network.tensors[2], network.tensors[4]);
+  network.steps[0].outputs = {4};
+  network.states[0] = {4, 2};
+  Load(network);
+  EXPECT_EQ(Fault(), NPU_NETWORK_VALID);
+}
+
+/// MakeNetwork() with a 16-bit maximum behind its other steps.
+Network MakeWithOptions() {
+  Network network = MakeNetwork();
+  NetworkTensor tensor = network.tensors[2];
+  tensor.type = TensorType::kInt16;
+  tensor.bytes = 128;
+  for (uint32_t i = 0; i < 3; ++i) {
+    tensor.offset = 2 * kWindow + 512 + 128 * i;
+    network.tensors.push_back(tensor);
+  }
+  npu_elementwise_options options = {};
+  options.function = NPU_ELEMENTWISE_MAXIMUM;
+  std::fill_n(options.size, NPU_HOST_RANK, 1);
+  options.size[NPU_HOST_RANK - 1] = 64;
+  options.a_step[NPU_HOST_RANK - 1] = options.b_step[NPU_HOST_RANK - 1] = 1;
+  options.a = options.b = options.out = {1 << 30, 1};
+  options.least = -32768;
+  options.most = 32767;
+  NetworkStep step{true, 0, NPU_HOST_ELEMENTWISE, 0, "MAXIMUM", {4, 5}, {6}, {}};
+  step.options.resize(sizeof options / 4);
+  std::memcpy(step.options.data(), &options, sizeof options);
+  network.steps.push_back(step);
+  return network;
+}
+
+TEST_F(NetworkTest, OptionsArePartOfTheStep) {
+  Load(MakeWithOptions());
+  EXPECT_EQ(Fault(), NPU_NETWORK_VALID);
+  word(step(3).options) = NPU_ELEMENTWISE_PRELU + 1;
+  EXPECT_EQ(Fault(), NPU_NETWORK_BAD_STEP);
+}
+
+/// What L2_NORMALIZATION asks of its operands.
+TEST_F(NetworkTest, L2NormalizationFits) {
+  const auto fits = [](auto change) {
+    npu_network_tensor input = {};
+    input.type = NPU_ELEMENT_INT8;
+    input.rank = 2;
+    input.shape[0] = 1;
+    input.shape[1] = 1 << 15;
+    npu_network_tensor output = input;
+    change(input, output);
+    const npu_network_tensor* const inputs[] = {&input};
+    const npu_network_tensor* const outputs[] = {&output};
+    return npu_host_operator_fits(NPU_HOST_L2_NORMALIZATION, inputs, 1, outputs, 1, nullptr, 0,
+                                  0) != 0;
+  };
+  using Tensor = npu_network_tensor;
+  EXPECT_TRUE(fits([](Tensor&, Tensor&) {}));
+  EXPECT_TRUE(fits([](Tensor& in, Tensor&) { in.zero_point = -128; }));
+  EXPECT_FALSE(fits([](Tensor& in, Tensor&) { in.zero_point = -129; }));
+  EXPECT_FALSE(fits([](Tensor& in, Tensor&) { in.zero_point = 128; }));
+  EXPECT_FALSE(fits([](Tensor& in, Tensor&) { in.type = NPU_ELEMENT_UINT8; }));
+  EXPECT_FALSE(fits([](Tensor&, Tensor& out) { out.type = NPU_ELEMENT_UINT8; }));
+  EXPECT_FALSE(fits([](Tensor&, Tensor& out) { out.shape[0] = 2; }));
+  EXPECT_FALSE(fits([](Tensor& in, Tensor& out) { in.shape[1] = out.shape[1] = (1 << 15) + 1; }));
+  EXPECT_FALSE(fits([](Tensor& in, Tensor& out) {
+    in.rank = out.rank = 0;
+    in.shape[1] = out.shape[1] = 1;
+  }));
 }
 
 /// Mutated files: the driver and the reader agree, and what is accepted is written again alike.

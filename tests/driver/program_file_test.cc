@@ -199,6 +199,22 @@ TEST_F(Inspect, RefusesValuesBeyondThem) {
   }
 }
 
+TEST_F(Inspect, WindowsAreThoseOfTheRows) {
+  const auto fault = [this](uint32_t row, uint32_t window) {
+    Load(1);
+    tensor(row).window = window;
+    tensor(row).offset = tensor(row).bytes = 0;
+    return Fault();
+  };
+  EXPECT_EQ(fault(0, NPU_PROGRAM_WINDOW_INPUT), NPU_PROGRAM_VALID);
+  EXPECT_EQ(fault(0, NPU_PROGRAM_WINDOW_OUTPUT), NPU_PROGRAM_VALID) << "a state";
+  EXPECT_EQ(fault(0, NPU_PROGRAM_WINDOW_SCRATCH), NPU_PROGRAM_BAD_TENSOR);
+  EXPECT_EQ(fault(1, NPU_PROGRAM_WINDOW_INPUT), NPU_PROGRAM_BAD_TENSOR) << "an output";
+  EXPECT_EQ(fault(1, NPU_PROGRAM_WINDOW_SCRATCH), NPU_PROGRAM_BAD_TENSOR);
+  EXPECT_EQ(fault(2, NPU_PROGRAM_WINDOW_OUTPUT), NPU_PROGRAM_BAD_TENSOR) << "one that is kept";
+  EXPECT_EQ(fault(2, NPU_PROGRAM_WINDOW_INPUT), NPU_PROGRAM_BAD_TENSOR);
+}
+
 TEST_F(Inspect, CountsOfRowsDoNotWrap) {
   const uint32_t half = 0x80000000;
   header().output_count = header().kept_count = half;

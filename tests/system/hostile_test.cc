@@ -67,6 +67,98 @@ const Shape kShapes[] = {
      "units: {postprocess_width: 2, lookup_ports: 1}\n"},
 };
 
+Command Make(Opcode opcode, uint32_t entries,
+             const std::vector<std::pair<const char*, int64_t>>& fields) {
+  Command command(opcode, entries, 1);
+  for (const auto& [name, value] : fields) {
+    const CommandField* field = FindField(opcode, name);
+    EXPECT_TRUE(field != nullptr && command.Set(*field, value)) << name;
+  }
+  return command;
+}
+
+/// Reads the weights of all cores of a PE: a MATMUL of vectors with a single 1, a group for each
+/// row, without bias or scale.
+class WeightReader {
+ public:
+  WeightReader(const NpuConfig& config, bool last) : config_(config), last_(last) {}
+
+  int64_t out_base() const { return int64_t{config_.simd} * config_.simd; }
+  int64_t out_bytes() const { return int64_t{config_.simd} * groups() * channels(); }
+
+  /// The vectors, and a record of no bias.
+  void WriteSource(uint8_t* source) const {
+    std::fill_n(source, out_base() + config_.core_row_bytes(), uint8_t{0});
+    for (uint32_t i = 0; i < config_.simd; ++i) source[i * config_.simd + i] = 1;
+  }
+  /// Commands for a PE; `offset` is that of the source in window 2.
+  void Append(uint32_t pe, int64_t offset, std::vector<Command>* commands) const {
+    EXPECT_LE(slice_bytes(), config_.core_row_bytes());
+    EXPECT_LE(out_base() + out_bytes(), int64_t{config_.pe_memory_bytes});
+    const int64_t record = last_ ? groups() : 0;
+    commands->push_back(Make(
+        Opcode::kLoad, 3,
+        {{"window", 2}, {"global_offset", offset}, {"pe_mask", 1 << pe}, {"size0", out_base()}}));
+    commands->push_back(Make(Opcode::kLoad, 3,
+                             {{"window", 2},
+                              {"global_offset", offset + out_base()},
+                              {"pe_mask", 1 << pe},
+                              {"core_memory", 1},
+                              {"core_mask", (1 << config_.cores) - 1},
+                              {"local_address", record * config_.core_row_bytes()},
+                              {"size0", config_.core_row_bytes()}}));
+    commands->emplace_back(Opcode::kFence, 1, 0);
+    commands->push_back(Make(Opcode::kMatmul, 10,
+                             {{"pe_mask", 1 << pe},
+                              {"acc_init", 1},
+                              {"drain", 1},
+                              {"act_min", -128},
+                              {"act_max", 127},
+                              {"out_w", config_.simd},
+                              {"positions", config_.simd},
+                              {"x_step", config_.simd},
+                              {"row_bytes", out_base()},
+                              {"in_h", 1},
+                              {"k0_count", 1},
+                              {"k1_count", 1},
+                              {"k2_count", 1},
+                              {"groups", groups()},
+                              {"group_channels", channels()},
+                              {"channels", groups() * channels()},
+                              {"common_scale", 1},
+                              {"out_multiplier", int64_t{1} << 30},
+                              {"out_shift", 1},
+                              {"weight_row", last_ ? 0 : 1},
+                              {"weight_group_rows", 1},
+                              {"param_row", record},
+                              {"out_base", out_base()},
+                              {"out_x_step", groups() * channels()},
+                              {"out_group_step", channels()}}));
+  }
+  /// Weights out of what was stored into the memories of the PE's cores; core 0 is read otherwise.
+  void Take(const uint8_t* stored, std::span<std::vector<uint8_t>> cores) const {
+    for (int64_t group = 0; group < groups(); ++group) {
+      const int64_t row = (last_ ? group : group + 1) * config_.core_row_bytes();
+      for (uint32_t channel = config_.lanes; channel < channels(); ++channel) {
+        uint8_t* weights =
+            &cores[channel / config_.lanes]
+                  [static_cast<size_t>(row + channel % config_.lanes * config_.simd)];
+        for (uint32_t i = 0; i < config_.simd; ++i) {
+          weights[i] = stored[(i * groups() + group) * channels() + channel];
+        }
+      }
+    }
+  }
+
+ private:
+  int64_t groups() const { return config_.core_rows() - 1; }
+  int64_t channels() const { return int64_t{config_.cores} * config_.lanes; }
+  int64_t slice_bytes() const { return int64_t{config_.lanes} * config_.simd; }
+
+  const NpuConfig& config_;
+  const bool last_;  ///< the record takes the place of the last row, not of the first
+};
+
 struct Network {
   std::string name;
   Program program;
@@ -99,7 +191,8 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
         Add(random.name, ReadTflite(random.tflite, random.name));
       }
     }
-    // The 18th takes the compiler minutes in so small a memory (its planner is quadratic in layers).
+    // The 18th takes the compiler minutes in so small a memory (its planner is quadratic in
+    // layers).
     for (uint64_t seed = 1; seed <= 17; ++seed) {
       const RandomModel random = MakeRandomMixedNetwork(seed);
       Add(random.name, ReadTflite(random.tflite, random.name));
@@ -193,15 +286,6 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
     ADD_FAILURE() << "the reset does not end";
   }
 
-  static Command Make(Opcode opcode, uint32_t entries,
-                      const std::vector<std::pair<const char*, int64_t>>& fields) {
-    Command command(opcode, entries, 1);
-    for (const auto& [name, value] : fields) {
-      const CommandField* field = FindField(opcode, name);
-      EXPECT_TRUE(field != nullptr && command.Set(*field, value)) << name;
-    }
-    return command;
-  }
   Command Load(int64_t pe, int64_t offset, int64_t bytes) const {
     return Make(Opcode::kLoad, 3,
                 {{"window", 2}, {"global_offset", offset}, {"pe_mask", 1 << pe}, {"size0", bytes}});
@@ -243,8 +327,10 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
     RunOwn(std::move(commands));
   }
 
-  /// PE memories, and core 0 of each PE.
-  std::vector<std::vector<uint8_t>> ReadMemories() {
+  /// PE memories, core 0 of each PE, and of its other cores all weights but those of the first or
+  /// last row (where `last`), which what reads them takes. `unread` gives what is not read.
+  std::vector<std::vector<uint8_t>> ReadMemories(const std::vector<std::vector<uint8_t>>& unread,
+                                                 bool last) {
     std::vector<Command> commands;
     int64_t offset = 0;
     const auto store = [&](uint32_t pe, int64_t address, int64_t bytes) {
@@ -278,8 +364,18 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
       commands.emplace_back(Opcode::kFence, 1, 0);
       store(pe, 256, config_.core_memory_bytes);
     }
+    const WeightReader reader(config_, last);
+    if (config_.cores > 1) {
+      reader.WriteSource(identity + 256);
+      for (uint32_t pe = 0; pe < config_.pes(); ++pe) {
+        reader.Append(pe, 256, &commands);
+        commands.emplace_back(Opcode::kFence, 1, 0);
+        store(pe, reader.out_base(), reader.out_bytes());
+        commands.emplace_back(Opcode::kFence, 1, 0);
+      }
+    }
     RunOwn(std::move(commands));
-    std::vector<std::vector<uint8_t>> memories(sizes_.size());
+    std::vector<std::vector<uint8_t>> memories = unread;
     const uint8_t* stored = Memory(OwnWindows()[3].base);
     for (uint32_t pe = 0; pe < config_.pes(); ++pe, stored += config_.pe_memory_bytes) {
       memories[pe].assign(stored, stored + config_.pe_memory_bytes);
@@ -287,6 +383,10 @@ class HostileTest : public ::testing::TestWithParam<Shape> {
     for (uint32_t pe = 0; pe < config_.pes(); ++pe, stored += config_.core_memory_bytes) {
       memories[config_.pes() + pe * config_.cores].assign(stored,
                                                           stored + config_.core_memory_bytes);
+    }
+    for (uint32_t pe = 0; config_.cores > 1 && pe < config_.pes(); ++pe) {
+      reader.Take(stored, std::span(memories).subspan(config_.pes() + pe * config_.cores));
+      stored += reader.out_bytes();
     }
     return memories;
   }
@@ -482,7 +582,7 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
   }
   EXPECT_TRUE(masked == before) << "bytes outside the windows changed";
   if (!ending.ended || ending.code != 0) Reset();
-  const std::vector<std::vector<uint8_t>> local = ReadMemories();
+  const std::vector<std::vector<uint8_t>> local = ReadMemories(expected_local, seed % 2 != 0);
   std::string outcome = !ending.ended       ? "goes on"
                         : ending.code != 0  ? std::string(AllHardwareErrors()[ending.code].name)
                         : undefined.empty() ? "done"
