@@ -9,6 +9,7 @@
 #include "generator/arch/register_map.h"
 #include "generator/emit/sv_writer.h"
 #include "generator/emit/top_ports.h"
+#include "generator/support/text.h"
 #include "generator/support/version.h"
 
 namespace npugen {
@@ -83,13 +84,13 @@ class Xml : public Lines {
     tags_.pop_back();
   }
   void Leaf(std::string_view tag, std::string_view text) {
-    const std::string line = fmt::format("<{}>{}</{}>", tag, XmlText(text), tag);
+    const std::string line = fmt::format("<{}>{}</{}>", tag, EscapeXml(text), tag);
     if (line.size() + 2 * tags_.size() <= kLineColumns) {
       Add(line);
       return;
     }
     Add(fmt::format("<{}>", tag));
-    for (const std::string& part : WrapText(XmlText(text), kLineColumns - 2 * tags_.size() - 2)) {
+    for (const std::string& part : WrapText(EscapeXml(text), kLineColumns - 2 * tags_.size() - 2)) {
       Add("  " + part);
     }
     Add(fmt::format("</{}>", tag));
@@ -243,29 +244,6 @@ void PrintPorts(Xml& out, const std::vector<TopPort>& ports) {
 }
 
 }  // namespace
-
-std::string XmlText(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 std::string EmitSystemRdl(const Plan& plan) {
   const HardwareFeatures features = plan.config.features();

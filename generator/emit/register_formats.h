@@ -18,7 +18,4 @@ std::string EmitSvd(const Plan& plan);
 /// `sources` in the order of compilation.
 std::string EmitIpXact(const Plan& plan, const std::vector<std::string>& sources);
 
-/// Text with `&`, `<`, `>` and `"` as XML wants them.
-std::string XmlText(std::string_view text);
-
 }  // namespace npugen

@@ -154,4 +154,30 @@ std::string FormatHertz(uint64_t hertz) {
   return fmt::format("{} Hz", hertz);
 }
 
+std::string EscapeXml(std::string_view text) {
+  std::string out;
+  for (const char letter : text) {
+    switch (letter) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        // XML has no other control characters.
+        if (static_cast<unsigned char>(letter) >= 0x20 || letter == '\n' || letter == '\t') {
+          out += letter;
+        }
+    }
+  }
+  return out;
+}
+
 }  // namespace npugen

@@ -59,4 +59,7 @@ std::string FormatBytes(uint64_t bytes);
 /// `200000000` -> `200 MHz`; falls back to smaller units where the value is not whole.
 std::string FormatHertz(uint64_t hertz);
 
+/// Text of an XML element or attribute; control characters that XML has not are left out.
+std::string EscapeXml(std::string_view text);
+
 }  // namespace npugen

@@ -18,6 +18,7 @@
 #include "generator/emit/memories.h"
 #include "generator/emit/register_formats.h"
 #include "generator/emit/top_ports.h"
+#include "generator/support/text.h"
 #include "tests/generator/support.h"
 
 namespace npugen {
@@ -266,7 +267,7 @@ TEST(RegisterFormats, TextsHoldNoQuotes) {
 }
 
 TEST(RegisterFormats, XmlTextIsEscaped) {
-  EXPECT_EQ(XmlText("a<b> & \"c\""), "a&lt;b&gt; &amp; &quot;c&quot;");
+  EXPECT_EQ(EscapeXml("a<b> & \"c\""), "a&lt;b&gt; &amp; &quot;c&quot;");
 }
 
 TEST(RegisterFormats, XmlFollowsTheSchemas) {

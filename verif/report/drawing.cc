@@ -9,6 +9,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "generator/support/text.h"
+
 namespace npugen {
 namespace {
 
@@ -70,32 +72,6 @@ std::string_view AnchorName(Anchor anchor) {
 }  // namespace
 
 std::string_view Stylesheet() { return kStylesheet; }
-
-std::string EscapeXml(std::string_view text) {
-  std::string out;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        // XML has no other control characters.
-        if (static_cast<unsigned char>(letter) >= 0x20 || letter == '\n' || letter == '\t') {
-          out += letter;
-        }
-    }
-  }
-  return out;
-}
 
 double TextWidth(std::string_view text) {
   // Widths of a wide face (DejaVu Sans) at 12 pixels: others need less.

@@ -60,8 +60,6 @@ class Drawing {
 /// Colours and letters of all pictures, as CSS.
 std::string_view Stylesheet();
 
-/// Text as it stands between tags, or in an attribute.
-std::string EscapeXml(std::string_view text);
 
 /// Pixels that a text of the style `label` takes, at most.
 double TextWidth(std::string_view text);

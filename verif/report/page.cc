@@ -6,6 +6,7 @@
 
 #include <map>
 
+#include "generator/support/text.h"
 #include "generator/support/version.h"
 
 namespace npugen {

@@ -298,21 +298,28 @@ void Planner::FuseLayers(bool keep_tensors) {
   const std::vector<LayerGroup> singles = plan_.groups;
   // Cycles of layers [first, last] as a group, all others for themselves; none where that cannot
   // be: not even a row of all operands fits.
+  bool singles_are_placed = false;
   const auto cycles_of = [&](const LayerGroup& group) -> std::optional<double> {
-    plan_.groups.assign(singles.begin(), singles.begin() + group.first);
-    plan_.groups.push_back(group);
-    plan_.groups.insert(plan_.groups.end(), singles.begin() + group.last + 1, singles.end());
-    SetFused(group, true);
+    const bool single = group.first == group.last;
+    bool placed = single && singles_are_placed;
+    if (!placed) {
+      plan_.groups.assign(singles.begin(), singles.begin() + group.first);
+      plan_.groups.push_back(group);
+      plan_.groups.insert(plan_.groups.end(), singles.begin() + group.last + 1, singles.end());
+      SetFused(group, true);
+      placed = PlaceAll();
+      singles_are_placed = single && placed;
+    }
     std::optional<double> cycles;
     const size_t number = static_cast<size_t>(group.first);
-    if (PlaceAll()) {
+    if (placed) {
       const bool resident = plan_.tiles[number].operands.empty();
       const std::optional<TilePlan> tile =
           resident ? std::optional<TilePlan>(plan_.tiles[number]) : LargestTile(number);
       if (tile) cycles = GroupCycles(number, *tile);
     }
     SetFused(group, false);
-    plan_.groups = singles;
+    if (!single) plan_.groups = singles;
     return cycles;
   };
   // Best division of the first `end` layers, and where its last group begins.
