@@ -151,6 +151,11 @@ TEST(FoldedBorders, ConvolutionsReadBeyondTheImage) {
         const Model model = ReadBack(chain.writer);
         EXPECT_EQ(Layers(model, config), 1u) << seed;
         ExpectGolden(model, config, std::to_string(seed));
+        // Whole tiles may be border.
+        NpuConfig small = ConfigOfShape({4, 4});
+        small.pe_memory_bytes = 256;
+        small.window_ports = 1 + seed % 4;
+        ExpectGolden(model, WithHash(small), std::to_string(seed) + ", small");
       }
     }
   }
