@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
 #include <initializer_list>
 #include <limits>
 #include <optional>
@@ -13,6 +14,7 @@
 #include <string_view>
 
 #include "generator/support/text.h"
+#include "sw/compiler/lower/dead_channels.h"
 #include "sw/compiler/lower/lower.h"
 #include "sw/compiler/plan/activation_plan.h"
 #include "sw/compiler/plan/block_plan.h"
@@ -469,9 +471,13 @@ namespace {
 Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& models,
                                            const NpuConfig& config, const CompileOptions& options) {
   std::vector<Compilation> compilations;
+  std::deque<Model> reduced;  // of those that have dead channels
   Diagnostics errors;
   for (const Model* model : models) {
-    Result<LoweredModel> lowered = Lower(*model, config);
+    std::optional<Model> living;
+    if (!options.keep_tensors) living = WithoutDeadChannels(*model, config.simd);
+    if (living) model = &reduced.emplace_back(std::move(*living));
+    Result<LoweredModel> lowered = Lower(*model, config, options.keep_tensors);
     if (lowered) {
       PlanBlocks(config, &*lowered);
       compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
@@ -522,7 +528,9 @@ Result<std::vector<Program>> CompileTogether(const std::vector<const Model*>& mo
   return programs;
 }
 
-Status CheckFits(const Model& model, const NpuConfig& config) {
+Status CheckFits(const Model& whole, const NpuConfig& config) {
+  const std::optional<Model> living = WithoutDeadChannels(whole, config.simd);
+  const Model& model = living ? *living : whole;
   Result<LoweredModel> lowered = Lower(model, config);
   if (!lowered) return lowered.errors();
   PlanBlocks(config, &*lowered);

@@ -148,9 +148,9 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   fields->Set(compute::out_w, x.count);
   fields->Set(compute::positions, x.count * y.count);
   // In a swapped operand a row is a column of the image: its last byte is that of the last image
-  // row.
-  fields->Set(compute::row_bytes,
-              swap ? (in_rows - 1) * g.in_row_bytes() + g.in_c : g.in_plane_bytes());
+  // row, if there is one (borders may be whole tiles).
+  const int64_t column_bytes = in_rows > 0 ? (in_rows - 1) * g.in_row_bytes() + g.in_c : 0;
+  fields->Set(compute::row_bytes, swap ? column_bytes : g.in_plane_bytes());
   fields->Set(compute::in_h, swap ? g.in_w : in_rows);
   // Steps that are never taken stay 0, so that they need not fit.
   if (x.count > 1) {

@@ -295,6 +295,33 @@ LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const Weight
   return std::nullopt;
 }
 
+/// Where a convolution finds its image: borders of PAD that have what the array reads outside of an
+/// image, the zero point, need not be there.
+struct ImageSource {
+  int32_t tensor;
+  int64_t top = 0, left = 0;  ///< rows and columns of the borders before it
+};
+
+ImageSource SourceOf(const LoweringContext& context, int32_t tensor) {
+  ImageSource source{tensor};
+  for (;;) {
+    const int32_t producer = context.producers[static_cast<size_t>(source.tensor)];
+    if (producer < 0) return source;
+    const Operator& node = context.model.operators[static_cast<size_t>(producer)];
+    const auto* pad = std::get_if<PadOptions>(&node.options);
+    if (node.type != OperatorType::kPad || pad == nullptr || pad->paddings.size() != 4)
+      return source;
+    const Tensor& inner = context.tensor(node.inputs[0]);
+    const std::pair<int32_t, int32_t> none(0, 0);
+    if (pad->paddings[0] != none || pad->paddings[3] != none || inner.is_constant ||
+        inner.type != TensorType::kInt8 || pad->value != context.tensor(tensor).zero_point()) {
+      return source;
+    }
+    source = {node.inputs[0], source.top + pad->paddings[1].first,
+              source.left + pad->paddings[2].first};
+  }
+}
+
 LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, Geometry* g) {
   const Operator& node = context.model.operators[op];
   const ConvOptions& options = std::get<ConvOptions>(node.options);
@@ -308,8 +335,9 @@ LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, G
     return Refusal{DiagnosticCode::kCompileOperator, "the weights are no constant", ""};
   }
   g->images = in[0];
-  g->in_h = in[1];
-  g->in_w = in[2];
+  const ImageSource source = SourceOf(context, node.inputs[0]);
+  g->in_h = context.tensor(source.tensor).shape[1];
+  g->in_w = context.tensor(source.tensor).shape[2];
   g->in_c = in[3];
   g->out_h = out[1];
   g->out_w = out[2];
@@ -320,10 +348,10 @@ LowerResult SetConvolutionGeometry(const LoweringContext& context, int32_t op, G
   g->stride_w = options.stride_w;
   g->dilation_h = options.dilation_h;
   g->dilation_w = options.dilation_w;
-  g->pad_top = PaddingBefore(options.padding, in[1], out[1], filter.shape[1], options.stride_h,
-                             options.dilation_h);
-  g->pad_left = PaddingBefore(options.padding, in[2], out[2], filter.shape[2], options.stride_w,
-                              options.dilation_w);
+  g->pad_top = source.top + PaddingBefore(options.padding, in[1], out[1], filter.shape[1],
+                                          options.stride_h, options.dilation_h);
+  g->pad_left = source.left + PaddingBefore(options.padding, in[2], out[2], filter.shape[2],
+                                            options.stride_w, options.dilation_w);
   return std::nullopt;
 }
 
@@ -365,6 +393,7 @@ LowerResult LowerConv2d(LoweringContext& context, int32_t op) {
   const Tensor& filter = context.tensor(node.inputs[1]);
   Layer layer = NewLayer(context, op, Opcode::kMatmul);
   if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
+  layer.inputs = {context.StorageOf(SourceOf(context, node.inputs[0]).tensor)};
   const Geometry g = layer.geometry;
   const int64_t filter_c = filter.shape[3];
   if (filter_c == 0 || g.in_c % filter_c != 0 || g.out_c % (g.in_c / filter_c) != 0) {
@@ -387,6 +416,7 @@ LowerResult LowerDepthwiseConv2d(LoweringContext& context, int32_t op) {
   const Tensor& filter = context.tensor(node.inputs[1]);
   Layer layer = NewLayer(context, op, Opcode::kWindow);
   if (LowerResult refusal = SetConvolutionGeometry(context, op, &layer.geometry)) return refusal;
+  layer.inputs = {context.StorageOf(SourceOf(context, node.inputs[0]).tensor)};
   const Geometry g = layer.geometry;
   if (g.out_c % g.in_c != 0) {
     return Refusal{DiagnosticCode::kCompileOperator, "the depth multiplier is not whole", ""};

@@ -48,6 +48,16 @@ Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
                     hint};
 }
 
+LoweringContext::LoweringContext(const Model& of_model, const NpuConfig& for_config,
+                                 LoweredModel& into)
+    : model(of_model), config(for_config), lowered(into), producers(of_model.tensors.size(), -1) {
+  for (size_t i = 0; i < model.operators.size(); ++i) {
+    for (int32_t output : model.operators[i].outputs) {
+      if (output >= 0) producers[static_cast<size_t>(output)] = static_cast<int32_t>(i);
+    }
+  }
+}
+
 int32_t LoweringContext::NewStorage(int64_t bytes) {
   lowered.storages.emplace_back();
   lowered.storages.back().bytes = bytes;
@@ -116,6 +126,22 @@ void SeparateOutputs(LoweringContext& context) {
   }
 }
 
+/// Layers whose results nobody reads, last ones first.
+void RemoveUnused(LoweredModel* lowered) {
+  std::vector<bool> used(lowered->storages.size());
+  for (size_t s = 0; s < used.size(); ++s) used[s] = !lowered->storages[s].outputs.empty();
+  std::vector<bool> needed(lowered->layers.size());
+  for (size_t l = lowered->layers.size(); l-- > 0;) {
+    const Layer& layer = lowered->layers[l];
+    needed[l] = used[static_cast<size_t>(layer.output)];
+    if (!needed[l]) continue;
+    for (int32_t input : layer.inputs) used[static_cast<size_t>(input)] = true;
+    if (layer.parameters.storage >= 0) used[static_cast<size_t>(layer.parameters.storage)] = true;
+  }
+  size_t l = 0;
+  std::erase_if(lowered->layers, [&](const Layer&) { return !needed[l++]; });
+}
+
 void FindLifetimes(LoweredModel* lowered) {
   for (size_t i = 0; i < lowered->layers.size(); ++i) {
     const int32_t layer = static_cast<int32_t>(i);
@@ -146,10 +172,10 @@ bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
 
 }  // namespace
 
-Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool keep_tensors) {
   LoweredModel lowered;
   lowered.tensor_storage.assign(model.tensors.size(), -1);
-  LoweringContext context{model, config, lowered};
+  LoweringContext context(model, config, lowered);
   Diagnostics errors;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     const int32_t storage = context.StorageOf(model.inputs[i]);
@@ -184,6 +210,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config) {
   }
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
+  if (!keep_tensors) RemoveUnused(&lowered);
   FindLifetimes(&lowered);
   return lowered;
 }

@@ -10,6 +10,8 @@
 namespace npugen::compiler {
 
 /// Lowers all operators; reports every operator that cannot run on the NPU, not just the first.
-Result<LoweredModel> Lower(const Model& model, const NpuConfig& config);
+/// Layers whose results nobody reads are left out unless `keep_tensors`: those of a PAD, for
+/// example, that the convolutions behind it have in their borders.
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool keep_tensors = false);
 
 }  // namespace npugen::compiler

@@ -12,9 +12,12 @@ namespace npugen::compiler {
 
 /// What the functions share: the model, the NPU, and the result under construction.
 struct LoweringContext {
+  LoweringContext(const Model& of_model, const NpuConfig& for_config, LoweredModel& into);
+
   const Model& model;
   const NpuConfig& config;
   LoweredModel& lowered;
+  std::vector<int32_t> producers;  ///< of each tensor: position in Model::operators, or -1
 
   const Tensor& tensor(int32_t number) const { return model.tensors[number]; }
   /// Storage of a tensor that an operator reads; constants get one at first use.
