@@ -106,7 +106,7 @@ TEST(OperatorTableTest, FamiliesHoldTheirRows) {
     if (text.empty()) text = Document(fmt::format("sw/model/operators/{}.cc", family));
     return text.find(fmt::format("const OperatorRules {} =", rules)) != std::string::npos;
   };
-#define NPUGEN_OPERATOR(kind, name, others, family) \
+#define NPUGEN_OPERATOR(kind, name, others, family, limits) \
   EXPECT_TRUE(holds(#family, "k" #kind "Rules")) << name;
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR

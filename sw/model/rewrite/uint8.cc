@@ -221,6 +221,10 @@ class Converter {
 
 }  // namespace
 
+bool TakesUint8(const std::string& name) {
+  return kConverted.contains(name) || kNeutral.contains(name);
+}
+
 std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph, bool all) {
   return Converter(graph).Run(all);
 }
