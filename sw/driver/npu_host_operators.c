@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+#include "sw/driver/npu_host_detection.h"
 #include "sw/driver/npu_host_kernels.h"
 
 /// A float32 and its bits.
@@ -69,6 +70,10 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
                            uint32_t input_count, const npu_network_tensor* const* outputs,
                            uint32_t output_count, const uint32_t* options, uint32_t option_count,
                            uint32_t work_bytes) {
+  if (kind == NPU_HOST_DETECTION || kind == NPU_HOST_POSES) {
+    return npu_host_detection_fits(kind, inputs, input_count, outputs, output_count, options,
+                                   option_count, work_bytes);
+  }
   if (kind > NPU_HOST_L2_NORMALIZATION) {
     return npu_host_kernel_fits(kind, inputs, input_count, outputs, output_count, options,
                                 option_count, work_bytes);
@@ -269,6 +274,10 @@ void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
       break;
     case NPU_HOST_L2_NORMALIZATION:
       l2_normalization(&inputs[0], &outputs[0]);
+      break;
+    case NPU_HOST_DETECTION:
+    case NPU_HOST_POSES:
+      npu_host_detection_run(kind, inputs, outputs, options, work);
       break;
     default:
       npu_host_kernel_run(kind, inputs, outputs, options, work);

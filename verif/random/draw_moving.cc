@@ -59,7 +59,9 @@ std::optional<int32_t> AppendJoin(Drawer& draw, OperatorType type, int32_t input
       other[axis] = draw.random.Integer(1, 7);
       shape[axis] += other[axis];
     }
-    inputs.push_back(draw.writer.Input(other, in.scale(), in.zero_point()));
+    const bool rescaled = !pack && draw.random.Chance(4);
+    inputs.push_back(draw.writer.Input(other, rescaled ? draw.Around(in.scale()) : in.scale(),
+                                       rescaled ? draw.ZeroPoint() : in.zero_point()));
   }
   if (pack) shape.insert(shape.begin() + axis, count);
   const int32_t output = draw.Like(in, shape);
@@ -95,6 +97,10 @@ std::optional<int32_t> AppendParts(Drawer& draw, OperatorType type, int32_t inpu
     shape[axis] = size;
     if (type == OperatorType::kUnpack) shape.erase(shape.begin() + axis);
     outputs.push_back(draw.Like(in, shape));
+  }
+  // SPLIT copies values whatever the scales are.
+  if (type == OperatorType::kSplit && draw.random.Chance(4)) {
+    draw.writer.model().tensors[outputs.back()].scales = {draw.Around(in.scale())};
   }
   if (type == OperatorType::kUnpack) {
     draw.writer.Append(type, {input}, outputs, AxisOptions{axis});
@@ -157,6 +163,17 @@ std::optional<int32_t> DrawGather(Drawer& draw, int32_t input, const Tensor& in)
   return output;
 }
 
+std::optional<int32_t> DrawTile(Drawer& draw, int32_t input, const Tensor& in) {
+  std::vector<int32_t> multiples, shape = in.shape;
+  for (int32_t& size : shape) {
+    multiples.push_back(draw.random.Chance(2) ? 1 : draw.random.Integer(1, size > 20 ? 2 : 3));
+    size *= multiples.back();
+  }
+  const int32_t output = draw.Like(in, shape);
+  draw.writer.Append(OperatorType::kTile, {input, draw.List(multiples)}, {output});
+  return output;
+}
+
 // SLICE, or STRIDED_SLICE with strides of either sign.
 std::optional<int32_t> DrawSlice(Drawer& draw, int32_t input, const Tensor& in) {
   const bool strided = draw.random.Chance(2);
@@ -190,6 +207,7 @@ const OperatorDraw kPadDraw = {DrawPad};
 const OperatorDraw kMirrorPadDraw = {DrawMirrorPad};
 const OperatorDraw kConcatenationDraw = {DrawConcatenation};
 const OperatorDraw kPackDraw = {DrawPack};
+const OperatorDraw kTileDraw = {DrawTile};
 const OperatorDraw kSplitDraw = {DrawSplit};
 const OperatorDraw kUnpackDraw = {DrawUnpack};
 const OperatorDraw kTransposeDraw = {DrawTranspose};

@@ -208,8 +208,8 @@ void CheckConcatenation(Checker& check) {
   }
   expected[options.axis] =
       static_cast<int32_t>(std::min<int64_t>(size, std::numeric_limits<int32_t>::max()));
+  // Other scales: values are brought to the output's, of int16 they are copied as they are.
   check.OutputShape(expected);
-  check.SameQuantization();
 }
 
 void CheckTranspose(Checker& check) {
@@ -401,8 +401,31 @@ void CheckSplit(Checker& check) {
   for (size_t i = 0; i < sizes.size(); ++i) {
     std::vector<int32_t> expected = in;
     expected[options.axis] = sizes[i];
-    check.ShapeOf(check.op.outputs[i], expected);
+    check.ShapeOf(check.op.outputs[i], expected);  // the kernels do not look at scales
   }
+}
+
+void CheckTile(Checker& check) {
+  if (!check.Operands(2, 2)) return;
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  const std::vector<int32_t> multiples = check.ConstantIntegers(1, "list of multiples");
+  check.KeepInputs(1);
+  if (check.refused()) return;
+  const std::vector<int32_t>& in = check.Input(0).shape;
+  std::vector<int32_t> expected;
+  for (size_t i = 0; i < multiples.size() && i < in.size(); ++i) {
+    expected.push_back(static_cast<int32_t>(
+        std::min<int64_t>(int64_t{in[i]} * multiples[i], std::numeric_limits<int32_t>::max())));
+  }
+  if (multiples.size() != in.size() ||
+      std::any_of(multiples.begin(), multiples.end(), [](int32_t count) { return count < 1; })) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("{} does not say how often each dimension of input {} is repeated",
+                             ShapeText(multiples), check.InputText(0)));
+    return;
+  }
+  check.OutputShape(expected);
   check.SameQuantization();
 }
 
@@ -461,6 +484,7 @@ const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTr
 const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
 const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
 const OperatorRules kGatherRules = {ReadGather, CheckGather};
+const OperatorRules kTileRules = {DefaultOptions<NoOptions>, CheckTile, nullptr, true};
 const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};
 const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, nullptr, true};
 const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack, nullptr, true};
