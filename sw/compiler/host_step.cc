@@ -79,6 +79,7 @@ class Maker {
   HostStep Elementwise() const;
   HostStep Function() const;
   HostStep Softmax() const;
+  HostStep LogSoftmax() const;
   HostStep Pool() const;
   HostStep Reduction() const;
   HostStep Svdf() const;
@@ -247,6 +248,16 @@ HostStep Maker::Softmax() const {
   return step;
 }
 
+HostStep Maker::LogSoftmax() const {
+  npu_log_softmax_options o = {};
+  const LogSoftmaxParameters parameters = ComputeLogSoftmaxParameters(input().scale()).value();
+  o.depth = input().shape.back();
+  o.factor = {parameters.softmax.multiplier, parameters.softmax.left_shift};
+  o.diff_min = parameters.softmax.diff_min;
+  o.reverse = FactorOf(parameters.reverse);
+  return StepOf(NPU_HOST_LOG_SOFTMAX, o);
+}
+
 HostStep Maker::Pool() const {
   npu_pool_options o = {};
   const auto& options = std::get<PoolOptions>(op_.options);
@@ -401,6 +412,8 @@ HostStep Maker::Make() const {
       return Svdf();
     case OperatorType::kSequenceLstm:
       return Lstm();
+    case OperatorType::kLogSoftmax:
+      return LogSoftmax();
     case OperatorType::kDetectionPostProcess:
       return Detection();
     case OperatorType::kPosenetDecoder:

@@ -77,7 +77,8 @@ enum npu_host_kind {
   /* sw/driver/npu_host_detection.h does so of these. */
   NPU_HOST_DETECTION = 13,
   NPU_HOST_POSES = 14,
-  NPU_HOST_KINDS = 15
+  NPU_HOST_LOG_SOFTMAX = 15, /* of npu_host_kernels.h */
+  NPU_HOST_KINDS = 16
 };
 
 typedef struct npu_network_header {

@@ -131,7 +131,9 @@ TEST(Uint8, RandomNetworks) {
   const NpuConfig configs[] = {ConfigOfShape({8, 8}), ConfigOfShape({3, 5}),
                                GridOfShape({4, 4, 2}, 3), PresetConfig("edge")};
   for (uint64_t seed = 1; seed <= 80; ++seed) {
-    const Uint8Network network = seed <= 40 ? MakeUint8Network(seed) : MakeUint8ResizeNetwork(seed);
+    const Uint8Network network = seed <= 40   ? MakeUint8Network(seed)
+                                 : seed <= 60 ? MakeUint8ResizeNetwork(seed)
+                                              : MakeUint8TailNetwork(seed);
     const Result<Model> model = ReadTflite(network.tflite, "uint8");
     ASSERT_TRUE(model.ok()) << seed << ErrorText(model.errors());
     EXPECT_EQ(CheckNetwork(*model, configs[seed % 4], {MakeUint8Input(network, seed)}), "") << seed;

@@ -167,13 +167,20 @@ void CheckRelu6(Checker& check) {
   if (!CheckFunction(check) || !check.op.from_uint8) return;
   check.Multipliers(
       UnaryMultiplier(check.Input(0).scale(), check.Output().scale(), check.wide).has_value());
+  check.FusedActivation(Activation::kRelu6);
 }
 
-/// What has a table of all values.
-void CheckTable(Checker& check) { CheckFunction(check); }
+/// What has a table of all values, computed in float32.
+void CheckTable(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(std::isfinite(256.0f * check.Input(0).scale()) &&
+                    std::isfinite(1.0f / check.Output().scale()) &&
+                    std::isfinite(256.0f * check.Output().scale()));
+}
 
 void CheckSqrt(Checker& check) {
-  if (!CheckFunction(check) || check.Input(0).zero_point() == -128) return;
+  CheckTable(check);
+  if (check.refused() || check.Input(0).zero_point() == -128) return;
   check.Refuse(DiagnosticCode::kOperatorQuantization,
                fmt::format("input {} has zero point {}: values below it have no root",
                            check.InputText(0), check.Input(0).zero_point()),
