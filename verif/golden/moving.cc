@@ -136,18 +136,29 @@ Kernel MakeReverse(const Node& node) {
 Kernel MakeGather(const Node& node) {
   return GatherKernel([node](const Bytes& in) {
     const auto& options = std::get<GatherOptions>(node.op.options);
-    const Shape& shape = node.input().shape;
+    // One batch after the other.
+    const Shape& whole = node.input().shape;
+    const Shape shape(whole.begin() + options.batch_dims, whole.end());
     const Shape steps = Steps(shape);
-    Origins origins(shape.size());
-    for (size_t d = 0; d < shape.size(); ++d) {
-      const bool gathered = static_cast<int32_t>(d) == options.axis;
-      const size_t count = gathered ? options.indices.size() : static_cast<size_t>(shape[d]);
-      for (size_t i = 0; i < count; ++i) {
-        const int64_t position = gathered ? options.indices[i] : static_cast<int64_t>(i);
-        origins[d].push_back(position * steps[d]);
+    size_t batches = 1;
+    for (int32_t d = 0; d < options.batch_dims; ++d) batches *= static_cast<size_t>(whole[d]);
+    const size_t count = options.indices.size() / batches, bytes = in.size() / batches;
+    Bytes out;
+    for (size_t batch = 0; batch < batches; ++batch) {
+      Origins origins(shape.size());
+      for (size_t d = 0; d < shape.size(); ++d) {
+        const bool gathered = static_cast<int32_t>(d) + options.batch_dims == options.axis;
+        for (size_t i = 0; i < (gathered ? count : static_cast<size_t>(shape[d])); ++i) {
+          const int64_t position =
+              gathered ? options.indices[batch * count + i] : static_cast<int64_t>(i);
+          origins[d].push_back(position * steps[d]);
+        }
       }
+      const auto begin = in.begin() + static_cast<std::ptrdiff_t>(batch * bytes);
+      const Bytes part = Gather(Bytes(begin, begin + static_cast<std::ptrdiff_t>(bytes)), origins);
+      out.insert(out.end(), part.begin(), part.end());
     }
-    return Gather(in, origins);
+    return out;
   });
 }
 

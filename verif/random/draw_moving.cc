@@ -149,17 +149,22 @@ std::optional<int32_t> DrawGather(Drawer& draw, int32_t input, const Tensor& in)
   const int32_t count = draw.random.Integer(1, std::min(size + 2, 12));
   const int32_t step = draw.random.Integer(-2, 2);
   const bool any = draw.random.Chance(2);
+  // Lists for each index of the first dimension, or one.
+  const int32_t batch_dims = axis > 0 && in.shape[0] <= 4 && draw.random.Chance(3) ? 1 : 0;
+  const int32_t lists = batch_dims == 1 ? in.shape[0] : 1;
   std::vector<int32_t> indices;
   int32_t index = draw.random.Integer(0, size - 1);
-  for (int32_t i = 0; i < count; ++i) {
+  for (int32_t i = 0; i < lists * count; ++i) {
     indices.push_back(any ? draw.random.Integer(0, size - 1) : index);
     index = ((index + step) % size + size) % size;
   }
   std::vector<int32_t> shape = in.shape;
   shape[axis] = count;
   const int32_t output = draw.Like(in, shape);
-  draw.writer.Append(OperatorType::kGather, {input, draw.List(indices)}, {output},
-                     GatherOptions{.axis = axis, .indices = {}});
+  const int32_t list =
+      batch_dims == 1 ? draw.writer.Integers({lists, count}, indices) : draw.List(indices);
+  draw.writer.Append(OperatorType::kGather, {input, list}, {output},
+                     GatherOptions{.axis = axis, .batch_dims = batch_dims, .indices = {}});
   return output;
 }
 

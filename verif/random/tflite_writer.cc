@@ -370,7 +370,7 @@ class FileWriter {
     kind = tflite::kOptionsGather;
     return TableWriter(builder_)
         .Scalar<int32_t>(tflite::GatherField::kAxis, options.axis)
-        .Scalar<int32_t>(tflite::GatherField::kBatchDims, 0)
+        .Scalar<int32_t>(tflite::GatherField::kBatchDims, options.batch_dims)
         .End();
   }
   AnyOffset WriteTable(int32_t, const PadOptions&, uint8_t& kind) {

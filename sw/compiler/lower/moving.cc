@@ -292,16 +292,29 @@ LowerResult LowerGather(LoweringContext& context, int32_t op) {
   const Moved moved = MovedOf(context, op);
   const GatherOptions& options = std::get<GatherOptions>(moved.node.options);
   const size_t axis = static_cast<size_t>(options.axis);
-  const std::vector<int64_t> indices(options.indices.begin(), options.indices.end());
-  // The dimensions of the index list as one.
+  const Shape batches(moved.in().begin(), moved.in().begin() + options.batch_dims);
+  int64_t lists = 1;
+  for (const int64_t size : batches) lists *= size;
+  const int64_t count = static_cast<int64_t>(options.indices.size()) / lists;
+  // The dimensions of an index list as one.
   Shape shape = moved.in();
-  shape[axis] = static_cast<int64_t>(indices.size());
-  const View target = Reshaped(moved.outputs[0], shape);
+  shape[axis] = count;
+  const View whole = Reshaped(moved.outputs[0], shape);
   return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
-    for (const Progression& run : Progressions(indices, moved.in()[axis])) {
-      AddCopy(layer, Sliced(moved.input(), axis, run.in_begin, run.count, run.in_step),
-              Sliced(target, axis, run.out_begin, run.count, run.out_step));
-    }
+    auto list = options.indices.begin();
+    ForEachIndex(batches, [&](const Shape& batch) {
+      View source = moved.input(), target = whole;
+      for (size_t d = 0; d < batch.size(); ++d) {
+        source = Sliced(source, d, batch[d], 1);
+        target = Sliced(target, d, batch[d], 1);
+      }
+      const std::vector<int64_t> indices(list, list + count);
+      list += count;
+      for (const Progression& run : Progressions(indices, moved.in()[axis])) {
+        AddCopy(layer, Sliced(source, axis, run.in_begin, run.count, run.in_step),
+                Sliced(target, axis, run.out_begin, run.count, run.out_step));
+      }
+    });
   });
 }
 

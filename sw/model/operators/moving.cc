@@ -31,8 +31,9 @@ void ReadConcatenation(OptionReader& reader) {
 void ReadGather(OptionReader& reader) {
   using Field = tflite::GatherField;
   if (!reader.Expect(tflite::kOptionsGather, false)) return;
-  if (reader.Number(Field::kBatchDims, 0) != 0) return reader.Refuse("has batch dimensions");
-  reader.op.options = GatherOptions{.axis = reader.Number(Field::kAxis, 0), .indices = {}};
+  reader.op.options = GatherOptions{.axis = reader.Number(Field::kAxis, 0),
+                                    .batch_dims = reader.Number(Field::kBatchDims, 0),
+                                    .indices = {}};
 }
 
 /// PACK and UNPACK: their tables have the same fields.
@@ -263,6 +264,17 @@ void CheckGather(Checker& check) {
   std::vector<int32_t> expected = check.Input(0).shape;
   options.axis = check.Axis(options.axis, expected.size());
   if (check.refused()) return;
+  const auto rank = static_cast<int32_t>(list.size());
+  if (options.batch_dims < 0) options.batch_dims += rank;
+  const auto batches = static_cast<std::ptrdiff_t>(options.batch_dims);
+  if (batches < 0 || batches > rank || batches > options.axis ||
+      !std::equal(list.begin(), list.begin() + batches, expected.begin())) {
+    check.Refuse(
+        DiagnosticCode::kOperatorShape,
+        fmt::format("{} batch dimensions do not fit indices {}, axis {} and input {}",
+                    options.batch_dims, ShapeText(list), options.axis, check.InputText(0)));
+    return;
+  }
   const int32_t size = expected[options.axis];
   for (const int32_t index : options.indices) {
     if (index >= 0 && index < size) continue;
@@ -272,7 +284,7 @@ void CheckGather(Checker& check) {
     return;
   }
   const auto place = expected.erase(expected.begin() + options.axis);
-  expected.insert(place, list.begin(), list.end());
+  expected.insert(place, list.begin() + batches, list.end());
   check.OutputShape(expected);
   check.SameQuantization();
 }
