@@ -55,7 +55,7 @@ constexpr std::string_view kEnd =
     R"(**uint8** (TensorFlow 1, Coral's first models) becomes int8: values and zero points less by 128, weights less by their zero point
 (9 bits: as two parts that add up in the accumulators, or three with a weight of 255 and zero point 0). Results are those of
 TFLite's uint8 reference kernels with two roundings: factors of convolutions from a product in float32, averages that round halves
-up, LOGISTIC and TANH from tables computed in float32, the factor of MUL in float32. RESIZE_BILINEAR computes in float32 there,
+up, LOGISTIC and TANH from tables computed in float32, the factor of MUL in float32, those of SUB in double. RESIZE_BILINEAR computes in float32 there,
 halves up: it is taken where the steps are multiples of 1/1024, so that all of it is exact (from 65 to 513 with align_corners);
 as the kernel, it passes values on whatever scale the output has.
 MEAN is that of int8 (TFLite since 2.12). Not converted: LEAKY_RELU and others whose uint8 kernels compute otherwise. Inputs and
