@@ -100,7 +100,7 @@ bench: configure-tests  ## cycles, simulation rates, build times; writes docs/pe
 golden: configure-tests  ## rewrite the checked-in emissions and printed documents after an intended change
 	@cmake --build $(BUILD) --target npugen_generator_tests -j $(JOBS)
 	@NPUGEN_UPDATE_GOLDEN=1 $(BUILD)/npugen_generator_tests --gtest_brief=1
-	@git status --short tests/golden docs/spec.md docs/errors.md docs/commands.md
+	@git status --short tests/golden docs/spec.md docs/errors.md docs/commands.md docs/operators.md
 
 format:  ## format the C and C++ sources
 	@git ls-files '*.cc' '*.h' '*.c' | xargs clang-format -i

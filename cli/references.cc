@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// npugen spec-reference, error-reference, command-reference: print what tables hold, as documents.
+// npugen spec-reference, error-reference, command-reference, operator-reference: print what tables
+// hold, as documents.
 #include <cstdio>
 #include <string>
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/operator_reference.h"
 #include "generator/arch/error_reference.h"
 #include "generator/config/spec_reference.h"
 #include "generator/emit/documents.h"
@@ -31,6 +33,8 @@ constexpr Reference kReferences[] = {
      ErrorReference},
     {"command-reference", "the reference of all commands of the hardware", "docs/commands.md",
      AllCommands},
+    {"operator-reference", "the reference of all operators of models", "docs/operators.md",
+     OperatorReference},
 };
 
 }  // namespace

@@ -3,9 +3,11 @@
 #include "sw/compiler/host_step.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "generator/support/check.h"
+#include "sw/driver/npu_host_detection.h"
 #include "sw/driver/npu_host_kernels.h"
 #include "sw/model/quantization.h"
 
@@ -77,10 +79,13 @@ class Maker {
   HostStep Elementwise() const;
   HostStep Function() const;
   HostStep Softmax() const;
+  HostStep LogSoftmax() const;
   HostStep Pool() const;
   HostStep Reduction() const;
   HostStep Svdf() const;
   HostStep Lstm() const;
+  HostStep Detection() const;
+  HostStep Poses() const;
 
   const Model& model_;
   const Operator& op_;
@@ -243,6 +248,16 @@ HostStep Maker::Softmax() const {
   return step;
 }
 
+HostStep Maker::LogSoftmax() const {
+  npu_log_softmax_options o = {};
+  const LogSoftmaxParameters parameters = ComputeLogSoftmaxParameters(input().scale()).value();
+  o.depth = input().shape.back();
+  o.factor = {parameters.softmax.multiplier, parameters.softmax.left_shift};
+  o.diff_min = parameters.softmax.diff_min;
+  o.reverse = FactorOf(parameters.reverse);
+  return StepOf(NPU_HOST_LOG_SOFTMAX, o);
+}
+
 HostStep Maker::Pool() const {
   npu_pool_options o = {};
   const auto& options = std::get<PoolOptions>(op_.options);
@@ -325,6 +340,41 @@ HostStep Maker::Lstm() const {
   return step;
 }
 
+HostStep Maker::Detection() const {
+  const auto& options = std::get<DetectionOptions>(op_.options);
+  npu_detection_options o = {};
+  o.boxes = input(0).shape[1], o.box_values = input(0).shape[2];
+  o.columns = input(1).shape[2], o.classes = options.classes;
+  o.most = options.most, o.most_of_a_class = options.most_of_a_class;
+  o.regular = options.regular ? 1 : 0;
+  o.score_threshold = options.score_threshold;
+  o.overlap_threshold = options.overlap_threshold;
+  o.scale_y = options.scale_y, o.scale_x = options.scale_x;
+  o.scale_h = options.scale_h, o.scale_w = options.scale_w;
+  HostStep step = StepOf(NPU_HOST_DETECTION, o);
+  step.work_bytes =
+      NPU_DETECTION_WORK(static_cast<uint32_t>(o.boxes), static_cast<uint32_t>(o.most),
+                         static_cast<uint32_t>(o.most_of_a_class));
+  return step;
+}
+
+HostStep Maker::Poses() const {
+  const auto& options = std::get<PoseOptions>(op_.options);
+  npu_pose_options o = {};
+  o.height = input(0).shape[1], o.width = input(0).shape[2];
+  o.most = options.most, o.stride = options.stride;
+  const double odds = 1.0 / (static_cast<double>(options.score_threshold) + 1e-6) - 1.0;
+  o.least_logit = static_cast<float>(-std::log(odds));
+  o.score_threshold = options.score_threshold;
+  o.block = static_cast<float>(1.0 / options.stride);
+  const float radius = options.nms_radius / static_cast<float>(options.stride);
+  o.squared_radius = radius * radius;
+  HostStep step = StepOf(NPU_HOST_POSES, o);
+  step.work_bytes = NPU_POSE_WORK(static_cast<uint32_t>(o.height), static_cast<uint32_t>(o.width),
+                                  static_cast<uint32_t>(o.most));
+  return step;
+}
+
 HostStep Maker::Make() const {
   HostStep plain;
   switch (op_.type) {
@@ -362,6 +412,12 @@ HostStep Maker::Make() const {
       return Svdf();
     case OperatorType::kSequenceLstm:
       return Lstm();
+    case OperatorType::kLogSoftmax:
+      return LogSoftmax();
+    case OperatorType::kDetectionPostProcess:
+      return Detection();
+    case OperatorType::kPosenetDecoder:
+      return Poses();
     case OperatorType::kDequantize:
       plain.kind = NPU_HOST_DEQUANTIZE;
       return plain;

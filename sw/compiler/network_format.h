@@ -60,9 +60,9 @@ enum npu_step_place {
 
 /* What the host can do (sw/driver/npu_host_operators.h). */
 enum npu_host_kind {
-  NPU_HOST_COPY = 0,       /* the bytes as they are */
-  NPU_HOST_QUANTIZE = 1,   /* float32 to int8, uint8 or int16 */
-  NPU_HOST_DEQUANTIZE = 2, /* int8, uint8 or int16 to float32 */
+  NPU_HOST_COPY = 0,             /* the bytes as they are */
+  NPU_HOST_QUANTIZE = 1,         /* float32 to int8, uint8 or int16 */
+  NPU_HOST_DEQUANTIZE = 2,       /* int8, uint8 or int16 to float32 */
   NPU_HOST_L2_NORMALIZATION = 3, /* int8 to int8, each row of the last dimension */
   /* sw/driver/npu_host_kernels.h says what these do, and what their options are. */
   NPU_HOST_CONVOLUTION = 4,
@@ -74,7 +74,11 @@ enum npu_host_kind {
   NPU_HOST_REDUCTION = 10,
   NPU_HOST_SVDF = 11,
   NPU_HOST_LSTM = 12,
-  NPU_HOST_KINDS = 13
+  /* sw/driver/npu_host_detection.h does so of these. */
+  NPU_HOST_DETECTION = 13,
+  NPU_HOST_POSES = 14,
+  NPU_HOST_LOG_SOFTMAX = 15, /* of npu_host_kernels.h */
+  NPU_HOST_KINDS = 16
 };
 
 typedef struct npu_network_header {

@@ -530,6 +530,79 @@ static void softmax(const struct npu_host_operand* inputs, const struct npu_host
 
 // Pools and reductions.
 
+static int log_softmax_fits(const npu_network_tensor* const* inputs,
+                            const npu_network_tensor* const* outputs,
+                            const npu_log_softmax_options* o) {
+  return inputs[0] != NULL && o->depth >= 1 && o->depth <= 4095 &&
+         npu_element_count(inputs[0]) % (uint32_t)o->depth == 0 && factor_is_good(o->factor) &&
+         factor_is_good(o->reverse) && has_type(inputs[0], NPU_ELEMENT_INT8) &&
+         is_of(outputs[0], NPU_ELEMENT_INT8, npu_element_count(inputs[0]));
+}
+
+/// value * 2^by, limited to int32; of negative exponents as divided_by_power.
+static int32_t times_power(int32_t value, int32_t by) {
+  if (by < 0) return divided_by_power(value, -by);
+  const int64_t product = (int64_t)value * (1ll << by);
+  return product > INT32_MAX ? INT32_MAX : product < INT32_MIN ? INT32_MIN : (int32_t)product;
+}
+
+static int32_t sum_32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+
+/// The natural logarithm of a sum as 12.19, at least 1; the result is 5.26.
+static int32_t logarithm(int32_t sum) {
+  // Constants as 0.31, sums of two logarithms as 6.25.
+  const int32_t log_2 = 1488522236, fourth_root_half = 1805811301, root_half = 1518500250;
+  const int32_t alpha_n = 117049297, alpha_d = 127690142, alpha_i = 1057819769, alpha_f = 638450708;
+  const int32_t quarter = divided_by_power(536870912, 6);
+  const int32_t zeros = leading_zeros((uint32_t)sum);
+  const int32_t a = times_power(doubling_high_product(times_power(sum, zeros - 1), root_half), 1);
+  const int32_t power_a = times_power(12 - zeros, 25) + quarter;
+  const int32_t headroom = leading_zeros((uint32_t)doubling_high_product(sum, root_half)) - 1;
+  const int32_t b = times_power(sum, headroom);
+  const int32_t power_b = times_power(12 - headroom, 25) - quarter;
+  const int32_t r = a < b ? a : b;
+  const int32_t power = power_a > power_b ? power_a : power_b;
+  const int64_t both = (int64_t)r + fourth_root_half;
+  const int32_t p = (int32_t)((both + (both >= 0 ? 1 : -1)) / 2);
+  const int32_t half = r - fourth_root_half;
+  const int32_t q = sum_32(half, half);
+  const int32_t square = doubling_high_product(q, q);
+  const int32_t above = sum_32(doubling_high_product(q, r),
+                               doubling_high_product(doubling_high_product(q, square), alpha_n));
+  const int32_t inner = sum_32(sum_32(alpha_i, q), doubling_high_product(alpha_d, square));
+  const int32_t below = sum_32(doubling_high_product(p, inner), doubling_high_product(alpha_f, q));
+  const int32_t rest = doubling_high_product(divided_by_power(above, 6),
+                                             reciprocal_of_one_plus(below < 0 ? 0 : below));
+  return times_power(sum_32(doubling_high_product(power, log_2), rest), 1);
+}
+
+static void log_softmax(const struct npu_host_operand* inputs,
+                        const struct npu_host_operand* outputs, const npu_log_softmax_options* o) {
+  const int32_t count = (int32_t)npu_element_count(inputs[0].tensor);
+  for (int32_t at = 0; at < count; at += o->depth) {
+    const int8_t* in = (const int8_t*)inputs[0].bytes + at;
+    int8_t* out = (int8_t*)outputs[0].bytes + at;
+    int32_t most = -128;
+    for (int32_t c = 0; c < o->depth; ++c) most = in[c] > most ? in[c] : most;
+    int32_t sum = 0;
+    for (int32_t c = 0; c < o->depth; ++c) {
+      if (in[c] - most < o->diff_min) continue;
+      sum = sum_32(sum, divided_by_power(exponential(scaled(in[c] - most, o->factor)), 12));
+    }
+    const int32_t log_sum = logarithm(sum);
+    const int32_t lowest = scaled(sum_32(log_sum, INT32_MIN), o->reverse);
+    const int32_t least = o->diff_min - 1 > lowest ? o->diff_min - 1 : lowest;
+    for (int32_t c = 0; c < o->depth; ++c) {
+      const int32_t difference = in[c] - most;
+      out[c] = -128;
+      if (difference <= least) continue;
+      const int32_t value =
+          sum_32(scaled(difference, o->factor), (int32_t)(0u - (uint32_t)log_sum));
+      out[c] = (int8_t)clamp(divided_by_power(value, 22) + 127, -128, 127);
+    }
+  }
+}
+
 static int pool_fits(const npu_network_tensor* const* inputs,
                      const npu_network_tensor* const* outputs, const npu_pool_options* o) {
   if (!between(o->batches, 1, MOST_CHANNELS) || !all_between(&o->in_h, 2, 1, MOST_SIZE) ||
@@ -894,6 +967,7 @@ static const struct {
     [NPU_HOST_ELEMENTWISE] = {sizeof(npu_elementwise_options) / 4, 2, 1},
     [NPU_HOST_FUNCTION] = {sizeof(npu_function_options) / 4, 0, 1},
     [NPU_HOST_SOFTMAX] = {sizeof(npu_softmax_options) / 4, 0, 1},
+    [NPU_HOST_LOG_SOFTMAX] = {sizeof(npu_log_softmax_options) / 4, 1, 1},
     [NPU_HOST_POOL] = {sizeof(npu_pool_options) / 4, 1, 1},
     [NPU_HOST_REDUCTION] = {sizeof(npu_reduction_options) / 4, 1, 1},
     [NPU_HOST_SVDF] = {sizeof(npu_svdf_options) / 4, 5, 2},
@@ -923,6 +997,8 @@ int npu_host_kernel_fits(uint32_t kind, const npu_network_tensor* const* inputs,
       return function_fits(inputs, input_count, outputs, (const npu_function_options*)o);
     case NPU_HOST_SOFTMAX:
       return softmax_fits(inputs, input_count, outputs, (const npu_softmax_options*)o);
+    case NPU_HOST_LOG_SOFTMAX:
+      return log_softmax_fits(inputs, outputs, (const npu_log_softmax_options*)o);
     case NPU_HOST_POOL:
       return pool_fits(inputs, outputs, (const npu_pool_options*)o);
     case NPU_HOST_REDUCTION:
@@ -956,6 +1032,9 @@ void npu_host_kernel_run(uint32_t kind, const struct npu_host_operand* inputs,
       break;
     case NPU_HOST_SOFTMAX:
       softmax(inputs, outputs, (const npu_softmax_options*)o);
+      break;
+    case NPU_HOST_LOG_SOFTMAX:
+      log_softmax(inputs, outputs, (const npu_log_softmax_options*)o);
       break;
     case NPU_HOST_POOL:
       pool(inputs, outputs, (const npu_pool_options*)o);

@@ -95,6 +95,14 @@ typedef struct npu_softmax_options {
   int32_t diff_min;        ///< int8: smaller ones count as probability 0
 } npu_softmax_options;
 
+/// NPU_HOST_LOG_SOFTMAX: int8 to int8.
+typedef struct npu_log_softmax_options {
+  int32_t depth;            ///< elements of a row
+  npu_host_factor factor;   ///< of differences to the row's maximum, to 5.26
+  int32_t diff_min;         ///< smaller ones count as probability 0
+  npu_host_factor reverse;  ///< from 5.26 to differences
+} npu_log_softmax_options;
+
 /// NPU_HOST_POOL: int16, average or maximum.
 typedef struct npu_pool_options {
   int32_t average;

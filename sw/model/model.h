@@ -11,6 +11,7 @@
 
 #include "sw/model/operators/bits.h"
 #include "sw/model/operators/blocks.h"
+#include "sw/model/operators/custom.h"
 #include "sw/model/operators/elementwise.h"
 #include "sw/model/operators/functions.h"
 #include "sw/model/operators/moving.h"
@@ -79,7 +80,7 @@ const char* OperatorName(OperatorType type);
 /// What an operator has beside its operands: a struct of its family (sw/model/operators/*.h).
 using OperatorOptions =
     OneOf<ProductsOptions, SharedOptions, WindowsOptions, ElementwiseOptions, FunctionsOptions,
-          MovingOptions, BlocksOptions, BitsOptions, RecurrentOptions>;
+          MovingOptions, BlocksOptions, BitsOptions, RecurrentOptions, CustomOptions>;
 
 /// One operator. Tensor numbers index Model::tensors; -1 is an absent optional input. `inputs` are
 /// the operands in a fixed order, without the constant lists (axes, paddings, shapes ...), which

@@ -141,6 +141,15 @@ std::optional<SoftmaxParameters> ComputeSoftmaxParameters(float beta, float inpu
                            -static_cast<int32_t>(std::floor(largest))};
 }
 
+std::optional<LogSoftmaxParameters> ComputeLogSoftmaxParameters(float input_scale) {
+  const std::optional<SoftmaxParameters> softmax = ComputeSoftmaxParameters(1.0f, input_scale);
+  if (!softmax) return std::nullopt;
+  const double reverse = static_cast<double>(int64_t{1} << (31 - softmax->left_shift)) /
+                         static_cast<double>(softmax->multiplier);
+  if (reverse >= 1.0) return std::nullopt;
+  return LogSoftmaxParameters{*softmax, QuantizeMultiplier(reverse)};
+}
+
 std::optional<ActivationRange> ComputeActivationRange(Activation activation, float output_scale,
                                                       int32_t output_zero_point) {
   ActivationRange range;

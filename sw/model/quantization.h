@@ -70,6 +70,14 @@ struct SoftmaxParameters {
 /// Empty if beta * scale is so small (<= 2^-26) that TFLite refuses it.
 std::optional<SoftmaxParameters> ComputeSoftmaxParameters(float beta, float input_scale);
 
+/// LOG_SOFTMAX: as SOFTMAX, and the factor (below 1) that leads back from Q5.26 to differences.
+struct LogSoftmaxParameters {
+  SoftmaxParameters softmax;
+  QuantizedMultiplier reverse;
+};
+/// Empty where TFLite refuses the scale.
+std::optional<LogSoftmaxParameters> ComputeLogSoftmaxParameters(float input_scale);
+
 /// The int8 limits of a fused activation: zero point + round(limit / scale), clipped to int8. Empty
 /// if limit / scale is beyond int32.
 struct ActivationRange {

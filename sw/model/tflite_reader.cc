@@ -20,6 +20,7 @@
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
 #include "sw/model/operators/rules.h"
+#include "sw/model/rewrite/custom_shapes.h"
 #include "sw/model/rewrite/fold_integers.h"
 #include "sw/model/rewrite/raw_graph.h"
 #include "sw/model/rewrite/states.h"
@@ -313,6 +314,14 @@ class Reader {
           std::string(code.String(tflite::OperatorCodeField::kCustomCode, what + "'s custom name")
                           .substr(0, 100)));
     }
+    if (const OperatorRow* row = FindBuiltin(op.custom_name);
+        row != nullptr && std::string_view(row->family) == "custom") {
+      op.name = op.custom_name;
+      const std::span<const uint8_t> bytes =
+          table.Vector(tflite::OperatorField::kCustomOptions, 1, what + "'s options").Bytes();
+      if (!file_.Charge(bytes.size(), what)) return false;
+      op.custom.assign(bytes.begin(), bytes.end());
+    }
     op.inputs = Integers(table, tflite::OperatorField::kInputs, "an operator's inputs");
     op.outputs = Integers(table, tflite::OperatorField::kOutputs, "an operator's outputs");
     op.options_type = table.Scalar<uint8_t>(tflite::OperatorField::kBuiltinOptionsType, 0, what);
@@ -565,6 +574,7 @@ class Reader {
   bool Rewrite() {
     const RawGraph graph{model_, operators_, problems_};
     FoldIntegers(graph);
+    CompleteCustomShapes(graph);
     if (!file_.ok()) return false;
     const std::vector<RawOperator> before = operators_;
     for (const auto& [position, reason] : ResolveStates(graph, variables_)) {
@@ -727,7 +737,7 @@ class Reader {
     op.outputs = raw.outputs;
     op.name = name;
     FileForm form;
-    OptionReader options(raw.options, raw.options_type, op, form);
+    OptionReader options(raw.options, raw.options_type, op, form, &raw.custom);
     row->rules->read(options);
     for (const std::string& reason : options.refusals()) {
       Report(DiagnosticCode::kOperatorOptions, fmt::format("{}: {}", OperatorText(index), reason));

@@ -3,6 +3,9 @@
 // of public models where they are at hand.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -131,7 +134,9 @@ TEST(Uint8, RandomNetworks) {
   const NpuConfig configs[] = {ConfigOfShape({8, 8}), ConfigOfShape({3, 5}),
                                GridOfShape({4, 4, 2}, 3), PresetConfig("edge")};
   for (uint64_t seed = 1; seed <= 80; ++seed) {
-    const Uint8Network network = seed <= 40 ? MakeUint8Network(seed) : MakeUint8ResizeNetwork(seed);
+    const Uint8Network network = seed <= 40   ? MakeUint8Network(seed)
+                                 : seed <= 60 ? MakeUint8ResizeNetwork(seed)
+                                              : MakeUint8TailNetwork(seed);
     const Result<Model> model = ReadTflite(network.tflite, "uint8");
     ASSERT_TRUE(model.ok()) << seed << ErrorText(model.errors());
     EXPECT_EQ(CheckNetwork(*model, configs[seed % 4], {MakeUint8Input(network, seed)}), "") << seed;
@@ -212,6 +217,46 @@ TEST(Cases, GiveTheRightValues) {
     }
   }
   EXPECT_GE(cases, 21);
+}
+
+/// Every .tflite file of a folder that is accepted, smallest first, against the golden model:
+/// NPUGEN_PUBLIC_MODELS is the folder, NPUGEN_PUBLIC_SPEC edge or nano, NPUGEN_PUBLIC_SECONDS after
+/// which no more are begun.
+TEST(PublicModels, EqualTheGoldenModel) {
+  const char* folder = std::getenv("NPUGEN_PUBLIC_MODELS");
+  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_PUBLIC_MODELS names a folder of models";
+  const char* spec = std::getenv("NPUGEN_PUBLIC_SPEC");
+  const char* seconds = std::getenv("NPUGEN_PUBLIC_SECONDS");
+  const NpuConfig config = PresetConfig(spec != nullptr ? spec : "edge");
+  const auto end = std::chrono::steady_clock::now() +
+                   std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 3600);
+  std::vector<std::pair<uintmax_t, std::string>> files;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".tflite") {
+      files.emplace_back(entry.file_size(), entry.path().string());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  int equal = 0, refused = 0, left = 0;
+  for (const auto& [size, path] : files) {
+    if (std::chrono::steady_clock::now() > end) {
+      ++left;
+      continue;
+    }
+    const Result<Model> model = ReadModel(path);
+    CompileOptions options;
+    options.host_operators = true;
+    if (!model.ok() || !CompileNetwork(*model, config, options).ok()) {
+      ++refused;
+      continue;
+    }
+    const std::string wrong = CheckNetwork(*model, config, MakeRandomInputs(*model, 1));
+    EXPECT_EQ(wrong, "") << path;
+    equal += wrong.empty() ? 1 : 0;
+    std::printf("%d equal, %s\n", equal, path.c_str());
+    std::fflush(stdout);
+  }
+  std::printf("%d equal, %d refused, %d not run\n", equal, refused, left);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 // Kernels of 16 bits and of recurrent layers: each against the golden model, and what they refuse.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <random>
@@ -13,6 +15,8 @@
 #include "sw/model/tflite_reader.h"
 #include "tests/support/stateful_network.h"
 #include "verif/golden/golden_model.h"
+#include "verif/random/random_model.h"
+#include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {
@@ -190,6 +194,42 @@ void CheckAll(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count, int r
 
 TEST(HostKernels, WideOperatorsEqualTheGoldenModel) { CheckAll(MakeWideOperator, 400, 4); }
 TEST(HostKernels, WideNetworksEqualTheGoldenModel) { CheckAll(MakeWideNetwork, 60, 3); }
+/// LOG_SOFTMAX with rows of many lengths, and scales from the finest on.
+std::vector<uint8_t> MakeLogSoftmax(uint64_t seed) {
+  RandomSource random(seed * 41 + 2);
+  TfliteWriter writer("log_softmax");
+  const std::vector<int32_t> shape = {random.Integer(1, 4), random.Pick({1, 2, 3, 10, 33, 300})};
+  const auto scale = static_cast<float>(std::exp(random.Real(-12.0, 2.0)));
+  const int32_t input = writer.Input(shape, scale, random.Integer(-128, 127));
+  const int32_t output = writer.Activation(shape, 1.0f / 16, 127);
+  writer.Append(OperatorType::kLogSoftmax, {input}, {output});
+  writer.Output(output);
+  return writer.Write();
+}
+
+TEST(HostKernels, LogSoftmaxEqualsTheGoldenModel) { CheckAll(MakeLogSoftmax, 200, 3); }
+
+/// And both are within a step of the logarithm.
+TEST(HostKernels, LogSoftmaxIsALogarithm) {
+  ForEachStep(MakeLogSoftmax, 200, 2,
+              [](const Model& model, const Operator& op, const TensorBytes& tensors) {
+                const Tensor& input = model.tensors[op.inputs[0]];
+                const auto depth = static_cast<size_t>(input.shape[1]);
+                const auto* in = reinterpret_cast<const int8_t*>(tensors[op.inputs[0]].data());
+                const auto* out = reinterpret_cast<const int8_t*>(tensors[op.outputs[0]].data());
+                for (size_t row = 0; row < tensors[op.inputs[0]].size(); row += depth) {
+                  const int most = *std::max_element(in + row, in + row + depth);
+                  const double scale = static_cast<double>(input.scale());
+                  double sum = 0;
+                  for (size_t i = 0; i < depth; ++i) sum += std::exp((in[row + i] - most) * scale);
+                  for (size_t i = 0; i < depth; ++i) {
+                    const double real = (in[row + i] - most) * scale - std::log(sum);
+                    ASSERT_NEAR(out[row + i], std::max(127 + 16 * real, -128.0), 0.6) << i;
+                  }
+                }
+              });
+}
+
 TEST(HostKernels, SvdfEqualsTheGoldenModel) { CheckAll(MakeSvdfNetwork, 60, 4); }
 TEST(HostKernels, LstmEqualsTheGoldenModel) { CheckAll(MakeLstmNetwork, 80, 4); }
 
@@ -253,6 +293,7 @@ void CheckRefusals(std::vector<uint8_t> (*make)(uint64_t seed), uint64_t count) 
 
 TEST(HostKernels, RefuseWhatDoesNotFit) {
   CheckRefusals(MakeWideOperator, 160);
+  CheckRefusals(MakeLogSoftmax, 20);
   CheckRefusals(MakeSvdfNetwork, 12);
   CheckRefusals(MakeLstmNetwork, 6);
 }

@@ -146,6 +146,10 @@ TEST(Cli, CommandReference) {
   testing::ExpectGolden(kSourceDir / "docs/commands.md", Npugen("command-reference").out);
 }
 
+TEST(Cli, OperatorReference) {
+  testing::ExpectGolden(kSourceDir / "docs/operators.md", Npugen("operator-reference").out);
+}
+
 // Every help lists every status that an error of the table can end the program with.
 TEST(Cli, ExitStatusesInEveryHelp) {
   std::set<int> statuses = {0};

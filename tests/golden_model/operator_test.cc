@@ -116,6 +116,14 @@ double RealFunction(const Operator& op, double x, double y) {
       return std::abs(x);
     case OperatorType::kRsqrt:
       return x == 0 ? 1e30 : 1 / std::sqrt(x);
+    case OperatorType::kNeg:
+      return -x;
+    case OperatorType::kExp:
+      return std::exp(x);
+    case OperatorType::kLog:
+      return x > 0 ? std::log(x) : -1e30;
+    case OperatorType::kSqrt:
+      return std::sqrt(x);
     default:  // QUANTIZE
       return x;
   }
@@ -170,7 +178,9 @@ INSTANTIATE_TEST_SUITE_P(Golden, ElementwiseTest,
                                            OperatorType::kTanh, OperatorType::kHardSwish,
                                            OperatorType::kElu, OperatorType::kLeakyRelu,
                                            OperatorType::kRelu, OperatorType::kAbs,
-                                           OperatorType::kRsqrt, OperatorType::kQuantize),
+                                           OperatorType::kRsqrt, OperatorType::kNeg,
+                                           OperatorType::kExp, OperatorType::kLog,
+                                           OperatorType::kSqrt, OperatorType::kQuantize),
                          [](const auto& info) { return std::string(OperatorName(info.param)); });
 
 // A chain that leads back to where it began.
@@ -200,6 +210,41 @@ struct Loop {
     EXPECT_NE((*run)[model.operators[0].outputs[0]], inputs[0]);
   }
 };
+
+/// Values of inputs in other scales are those of the output, within a rounding.
+TEST(MovementTest, JoinedInOtherScales) {
+  TfliteWriter writer("joined");
+  const int32_t first = writer.Input({3, 5}, 0.1f, 3), second = writer.Input({3, 80}, 0.037f, -77);
+  const int32_t output = writer.Activation({3, 85}, 0.071f, 20);
+  writer.Append(OperatorType::kConcatenation, {first, second}, {output}, AxisOptions{1});
+  writer.Output(output);
+  const Model model = Read(writer.Write(), "joined");
+  const auto run = RunGolden(model, MakeRandomInputs(model, 2));
+  ASSERT_TRUE(run.ok());
+  for (int64_t i = 0; i < 3 * 85; ++i) {
+    const int64_t row = i / 85, column = i % 85;
+    const double real = column < 5 ? RealAt(model, *run, first, row * 5 + column)
+                                   : RealAt(model, *run, second, row * 80 + column - 5);
+    const double wanted = std::clamp(real / double{0.071f} + 20, -128.0, 127.0);
+    ASSERT_NEAR(ValueAt(model, *run, output, i), wanted, 0.501) << i;
+  }
+}
+
+TEST(MovementTest, Tiles) {
+  TfliteWriter writer("tiled");
+  const int32_t input = writer.Input({2, 3}, 0.1f, 3);
+  const int32_t output = writer.Activation({4, 9}, 0.1f, 3);
+  writer.Append(OperatorType::kTile, {input, writer.Integers({2}, {2, 3})}, {output});
+  writer.Output(output);
+  const Model model = Read(writer.Write(), "tiled");
+  const auto run = RunGolden(model, {{1, 2, 3, 4, 5, 6}});
+  ASSERT_TRUE(run.ok());
+  const std::vector<uint8_t> rows[] = {{1, 2, 3, 1, 2, 3, 1, 2, 3}, {4, 5, 6, 4, 5, 6, 4, 5, 6}};
+  for (int row = 0; row < 4; ++row) {
+    const auto begin = (*run)[output].begin() + 9 * row;
+    EXPECT_EQ(std::vector<uint8_t>(begin, begin + 9), rows[row % 2]) << row;
+  }
+}
 
 TEST(MovementTest, BlocksAndBack) {
   Loop depth({2, 6, 9, 5});

@@ -11,10 +11,11 @@ namespace {
 
 TEST(Uint8, ConvertedNetworksGiveTheSameBytes) {
   int wide = 0;
-  for (uint64_t seed = 1; seed <= 120; ++seed) {
+  for (uint64_t seed = 1; seed <= 180; ++seed) {
     SCOPED_TRACE(seed);
-    const Uint8Network network =
-        seed <= 60 ? MakeUint8Network(seed) : MakeUint8ResizeNetwork(seed);
+    const Uint8Network network = seed <= 60    ? MakeUint8Network(seed)
+                                 : seed <= 120 ? MakeUint8ResizeNetwork(seed)
+                                               : MakeUint8TailNetwork(seed);
     const Result<Model> model = ReadTflite(network.tflite, "uint8");
     ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
     for (const Tensor& tensor : model->tensors) wide += tensor.type == TensorType::kInt16 ? 1 : 0;

@@ -198,13 +198,24 @@ TEST(OperatorRefusalTest, TransposeConv) {
          }
        },
        Code::kOperatorType, "not INT8"},
-      {"list not constant",
+      {"list not of int32",
        [&](Draft& d) {
          const int32_t shape = d.In({4}), in = d.In({1, 4, 5, 4});
          d.Op(OperatorType::kTransposeConv, {shape, d.Constant({2, 3, 3, 4}), in}, {d.Out(good)},
               TransposeConvOptions{});
        },
-       Code::kOperatorOperands, "not a constant of type INT32"},
+       Code::kOperatorType, "is not INT32"},
+      {"list not constant",
+       [&](Draft& d) {
+         const int32_t shape = d.In({4}), in = d.In({1, 4, 5, 4});
+         d.tensor(shape).type = TensorType::kInt32;
+         TransposeConvOptions options;
+         options.padding = Padding::kSame;
+         options.stride_h = options.stride_w = 2;
+         d.Op(OperatorType::kTransposeConv, {shape, d.Constant({2, 3, 3, 4}), in}, {d.Out(good)},
+              options);
+       },
+       kAccepted, ""},
   });
 }
 
@@ -307,6 +318,15 @@ TEST(OperatorRefusalTest, Functions) {
       {"leaky relu, steep",
        Function(OperatorType::kLeakyRelu, 0.1f, 0, 0.1f, 0, LeakyReluOptions{1e9f}), quantization,
        "beyond its range"},
+      {"neg", Function(OperatorType::kNeg, 1.0f, 0, 1e-9f, 0), quantization, "beyond its range"},
+      {"exp, coarsest", Function(OperatorType::kExp, huge, 0, 1.0f, 0), quantization,
+       "beyond its range"},
+      {"exp", Function(OperatorType::kExp, 1.0f, -128, 1e-9f, 5), kAccepted, ""},
+      {"log, finest", Function(OperatorType::kLog, 1.0f, 0, tiny, 0), quantization,
+       "beyond its range"},
+      {"sqrt", Function(OperatorType::kSqrt, 0.1f, -128, 0.1f, 0), kAccepted, ""},
+      {"sqrt of negative", Function(OperatorType::kSqrt, 0.1f, 5, 0.1f, 0), quantization,
+       "zero point must be -128"},
       {"rsqrt", Function(OperatorType::kRsqrt, 0.1f, -128, 0.1f, 0), kAccepted, ""},
       {"rsqrt of negative", Function(OperatorType::kRsqrt, 0.1f, -127, 0.1f, 0), quantization,
        "zero point must be -128"},
@@ -420,7 +440,8 @@ TEST(OperatorRefusalTest, JoiningAndSplitting) {
       {"other dimension", Joined(join, 0, {2, 4}, {4, 3}), Code::kOperatorShape, "differ"},
       {"rank", Joined(join, 0, {3}, {3, 3}), Code::kOperatorShape, "differ"},
       {"result", Joined(join, 0, {1, 3}, {4, 3}), Code::kOperatorShape, "[3,3]"},
-      {"scale", Joined(join, 0, {1, 3}, {3, 3}, 0.2f), Code::kOperatorQuantization,
+      {"scale", Joined(join, 0, {1, 3}, {3, 3}, 0.2f), kAccepted, ""},
+      {"pack scale", Joined(pack, 0, {2, 3}, {2, 2, 3}, 0.2f), Code::kOperatorQuantization,
        "must be the same"},
       {"fused activation",
        [=](Draft& d) {
@@ -450,6 +471,25 @@ TEST(OperatorRefusalTest, JoiningAndSplitting) {
       {"unpack axis", Unpacked(-3, {{6}, {6}}), Code::kOperatorShape, "axis -3"},
       {"unpack count", Unpacked(0, {{6}}), Code::kOperatorShape, "no 1 parts"},
       {"unpack shape", Unpacked(0, {{6}, {3, 2}}), Code::kOperatorShape, "[6]"},
+  });
+}
+
+/// TILE of [2,3].
+auto Tiled(Shape multiples, Shape out, float scale = kScale) {
+  return [=](Draft& d) {
+    const int32_t in = d.In({2, 3});
+    d.Op(OperatorType::kTile, {in, d.List(multiples)}, {d.Out(out, scale)});
+  };
+}
+
+TEST(OperatorRefusalTest, Tiling) {
+  Check({
+      {"tile", Tiled({2, 1}, {4, 3}), kAccepted, ""},
+      {"result", Tiled({2, 1}, {2, 6}), Code::kOperatorShape, "[4,3]"},
+      {"dimensions", Tiled({2}, {4, 3}), Code::kOperatorShape, "how often each dimension"},
+      {"nothing", Tiled({2, 0}, {4, 3}), Code::kOperatorShape, "how often each dimension"},
+      {"overflow", Tiled({2, INT32_MAX}, {4, 3}), Code::kOperatorShape, "should have the shape"},
+      {"scale", Tiled({2, 1}, {4, 3}, 0.2f), Code::kOperatorQuantization, "must be the same"},
   });
 }
 
@@ -679,17 +719,17 @@ TEST(OperatorRefusalTest, FilterOf4Bits) {
 
 // What is refused by its kind is named, all at once.
 TEST(OperatorRefusalTest, OperatorsThatAreNotSupported) {
-  constexpr int32_t kFloor = 8, kGatherNd = 107, kLogSoftmax = 50, kL2Pool = 12;
+  constexpr int32_t kFloor = 8, kGatherNd = 107, kCeil = 104, kL2Pool = 12;
   Draft draft;
   const int32_t in = draft.In({2, 3});
   for (int i = 0; i < 4; ++i) draft.Op(OperatorType::kAbs, {in}, {draft.Out({2, 3})});
-  draft.form.builtin_code = {{0, kFloor}, {1, kGatherNd}, {2, kLogSoftmax}, {3, kL2Pool}};
+  draft.form.builtin_code = {{0, kFloor}, {1, kGatherNd}, {2, kCeil}, {3, kL2Pool}};
   const Result<Model> read = ReadTflite(draft.writer.Write(draft.form), "test.tflite");
   ASSERT_FALSE(read.ok());
   ASSERT_EQ(read.errors().size(), 4u);
   EXPECT_EQ(read.errors()[0].message, "operator 0 FLOOR is not supported");
   EXPECT_EQ(read.errors()[1].message, "operator 1 GATHER_ND is not supported");
-  EXPECT_EQ(read.errors()[2].message, "operator 2 LOG_SOFTMAX is not supported");
+  EXPECT_EQ(read.errors()[2].message, "operator 2 CEIL is not supported");
   EXPECT_EQ(read.errors()[3].message, "operator 3 L2_POOL_2D is not supported");
 }
 

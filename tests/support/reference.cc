@@ -48,6 +48,9 @@ constexpr ReferenceFamily kFamilies[] = {{"conv_2d", 21},
                                          {"rsqrt", 3},
                                          {"quantize", 9},
                                          {"dequantize", 2, true},
+                                         {"log_softmax", 2, true},
+                                         {"l2_normalization", 2, true},
+                                         {"gather", 3},
                                          {"concatenation", 4},
                                          {"pad", 4},
                                          {"padv2", 4},
@@ -126,13 +129,6 @@ std::vector<std::vector<uint8_t>> Cut(const std::vector<uint8_t>& bytes, const j
 }  // namespace
 
 std::span<const ReferenceFamily> RequiredFamilies() { return kFamilies; }
-
-bool MayBeRefused(const std::string& family) {
-  for (const char* name : {"log_softmax", "l2_normalization", "gather"}) {
-    if (family == name) return true;
-  }
-  return false;
-}
 
 std::vector<std::string> AllFamilies(const std::string& folder) {
   std::vector<std::string> names;

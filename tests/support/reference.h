@@ -40,8 +40,6 @@ struct ReferenceFamily {
   }
 };
 std::span<const ReferenceFamily> RequiredFamilies();
-/// Whether a family may be refused: another operator, or 16-bit activations.
-bool MayBeRefused(const std::string& family);
 /// Names of all families of the index of `folder` (a ReferenceFolder()).
 std::vector<std::string> AllFamilies(const std::string& folder);
 /// The cases of a family. Ends the test program with a message if the index is damaged.

@@ -281,7 +281,7 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
     const auto next = static_cast<float>(random.Real(0.0002, 0.0008));
     const int32_t in_c = shape[3];
     const auto padding = random.Integer(0, 1) == 1 ? Padding::kSame : Padding::kValid;
-    switch (random.Integer(0, 9)) {
+    switch (random.Integer(0, 10)) {
       case 0:
       case 1: {
         const int32_t kernel = std::min<int32_t>(3, std::min(shape[1], shape[2]));
@@ -391,6 +391,17 @@ std::vector<uint8_t> MakeWideNetwork(uint64_t seed) {
         const int32_t out = writer.Wide(out_shape, scale);
         writer.Append(OperatorType::kTranspose, {at, writer.Integers({4}, order)}, {out},
                       TransposeOptions{});
+        shape = out_shape;
+        at = out;
+        break;
+      }
+      case 9: {
+        if (shape[1] > 20 || shape[2] > 20) break;
+        const std::vector<int32_t> out_shape = {shape[0], 2 * shape[1], shape[2] + 3, shape[3]};
+        const int32_t out = writer.Wide(out_shape, scale);
+        writer.Append(OperatorType::kResizeNearestNeighbor,
+                      {at, writer.Integers({2}, {out_shape[1], out_shape[2]})}, {out},
+                      ResizeOptions{});
         shape = out_shape;
         at = out;
         break;

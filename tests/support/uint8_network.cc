@@ -169,16 +169,66 @@ void Mul(const Model& model, const Operator& op, const Bytes& a, const Bytes& b,
   }
 }
 
+/// SUB, with the factors of tensorflow/lite/kernels/sub.cc: quotients in double.
 void Sub(const Model& model, const Operator& op, const Bytes& a, const Bytes& b, Bytes* out) {
   const Tensor& first = model.tensors[op.inputs[0]];
   const Tensor& second = model.tensors[op.inputs[1]];
   const Tensor& output = model.tensors[op.outputs[0]];
-  const AddMultipliers factors =
-      ComputeSubMultipliers(first.scale(), second.scale(), output.scale()).value();
+  const auto twice = static_cast<double>(2 * std::max(first.scale(), second.scale()));
+  const QuantizedMultiplier of_first =
+      QuantizeMultiplier(static_cast<double>(first.scale()) / twice);
+  const QuantizedMultiplier of_second =
+      QuantizeMultiplier(static_cast<double>(second.scale()) / twice);
+  const QuantizedMultiplier of_output =
+      QuantizeMultiplier(twice / static_cast<double>(float{1 << 20} * output.scale()));
   for (size_t i = 0; i < out->size(); ++i) {
-    const int32_t x = Scaled((a[i] - first.zero_point()) * (1 << 20), factors.input1);
-    const int32_t y = Scaled((b[i] - second.zero_point()) * (1 << 20), factors.input2);
-    (*out)[i] = Limit(int64_t{Scaled(x - y, factors.output)} + output.zero_point());
+    const int32_t x = Scaled((a[i] - first.zero_point()) * (1 << 20), of_first);
+    const int32_t y = Scaled((b[i] - second.zero_point()) * (1 << 20), of_second);
+    (*out)[i] = Limit(int64_t{Scaled(x - y, of_output)} + output.zero_point());
+  }
+}
+
+/// QuantizedReluX of tensorflow/lite/kernels/activations.cc.
+void Relu(const Model& model, const Operator& op, const Bytes& in, Bytes* out) {
+  const Tensor& input = model.tensors[op.inputs[0]];
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const QuantizedMultiplier factor =
+      QuantizeMultiplier(static_cast<double>(input.scale() / output.scale()));
+  const bool six = op.type == OperatorType::kRelu6;
+  const auto [least, most] = Limits(six ? Activation::kRelu6 : Activation::kNone, output);
+  for (size_t i = 0; i < out->size(); ++i) {
+    const int64_t value = int64_t{Scaled(in[i] - input.zero_point(), factor)} + output.zero_point();
+    (*out)[i] = Limit(value, six ? least : output.zero_point(), most);
+  }
+}
+
+/// ConcatenationWithScaling of reference/concatenation.h, along the last of four dimensions.
+void Join(const Model& model, const Operator& op, const std::vector<Bytes>& bytes, Bytes* out) {
+  const Tensor& output = model.tensors[op.outputs[0]];
+  const size_t depth = static_cast<size_t>(output.shape[3]);
+  size_t first = 0;
+  for (const int32_t number : op.inputs) {
+    const Tensor& input = model.tensors[number];
+    const auto own = static_cast<size_t>(input.shape[3]);
+    const float scale = input.scale() * (1.f / output.scale());
+    const float bias = static_cast<float>(-input.zero_point()) * scale;
+    for (size_t i = 0; i < bytes[number].size(); ++i) {
+      const float value = std::round(static_cast<float>(bytes[number][i]) * scale + bias);
+      (*out)[i / own * depth + first + i % own] =
+          Limit(static_cast<int64_t>(value) + output.zero_point());
+    }
+    first += own;
+  }
+}
+
+/// TILE of dimensions 1 and 3.
+void Tile(const Model& model, const Operator& op, const Bytes& in, Bytes* out) {
+  const std::vector<int32_t>& from = model.tensors[op.inputs[0]].shape;
+  const std::vector<int32_t>& to = model.tensors[op.outputs[0]].shape;
+  for (size_t i = 0; i < out->size(); ++i) {
+    const auto at = static_cast<int32_t>(i);
+    const int32_t c = at % to[3], x = at / to[3] % to[2], y = at / to[3] / to[2];
+    (*out)[i] = in[(y % from[1] * from[2] + x) * from[3] + c % from[3]];
   }
 }
 
@@ -343,6 +393,26 @@ Uint8Network MakeUint8ResizeNetwork(uint64_t seed) {
   return {writer.model(), writer.Write()};
 }
 
+Uint8Network MakeUint8TailNetwork(uint64_t seed) {
+  Maker m(seed);
+  RandomSource& random = m.random;
+  TfliteWriter& writer = m.writer;
+  const int32_t h = random.Integer(1, 6), c = random.Pick({1, 3, 8, 21});
+  const int32_t input = m.Uint8({1, h, 3, c}, 0.05f, m.ZeroPoint());
+  writer.model().inputs.push_back(input);
+  const int32_t relu = m.Uint8({1, h, 3, c}, 0.03f, m.ZeroPoint());
+  writer.Append(OperatorType::kRelu, {input}, {relu});
+  const int32_t relu6 = m.Uint8({1, h, 3, c}, random.Pick({1, 3}) * 0.021f, m.ZeroPoint());
+  writer.Append(OperatorType::kRelu6, {input}, {relu6});
+  const int32_t joined = m.Uint8({1, h, 3, 3 * c}, 0.041f, m.ZeroPoint());
+  writer.Append(OperatorType::kConcatenation, {relu, input, relu6}, {joined}, AxisOptions{3});
+  const int32_t tiled =
+      m.Uint8({1, 2 * h, 3, 9 * c}, 0.041f, writer.model().tensors[joined].zero_point());
+  writer.Append(OperatorType::kTile, {joined, writer.Integers({4}, {1, 2, 1, 3})}, {tiled});
+  writer.Output(tiled);
+  return {writer.model(), writer.Write()};
+}
+
 std::vector<uint8_t> MakeUint8Input(const Uint8Network& network, uint64_t seed) {
   RandomSource random(seed);
   Bytes bytes(network.model.tensors[network.model.inputs[0]].bytes());
@@ -383,6 +453,16 @@ std::vector<std::vector<uint8_t>> RunUint8(const Uint8Network& network,
         break;
       case OperatorType::kResizeBilinear:
         ResizeBilinear(model, op, in, &out);
+        break;
+      case OperatorType::kRelu:
+      case OperatorType::kRelu6:
+        Relu(model, op, in, &out);
+        break;
+      case OperatorType::kConcatenation:
+        Join(model, op, bytes, &out);
+        break;
+      case OperatorType::kTile:
+        Tile(model, op, in, &out);
         break;
       case OperatorType::kLogistic:
         Logistic(model, op, in, &out);

@@ -21,6 +21,8 @@ Uint8Network MakeUint8Network(uint64_t seed);
 
 /// RESIZE_BILINEAR by steps that float32 has exactly, or of one pixel, then MUL and SUB.
 Uint8Network MakeUint8ResizeNetwork(uint64_t seed);
+/// RELU, RELU6, a CONCATENATION of several scales, TILE.
+Uint8Network MakeUint8TailNetwork(uint64_t seed);
 
 /// Random bytes of its input.
 std::vector<uint8_t> MakeUint8Input(const Uint8Network& network, uint64_t seed);

@@ -49,9 +49,11 @@ Kernel MakeAdd(const Node& node) {
 }
 
 Kernel MakeSub(const Node& node) {
+  // Of uint8: TensorFlow Lite's kernels/sub.cc, which divides in double.
+  const auto factors = node.op.from_uint8 ? ComputeAddMultipliers : ComputeSubMultipliers;
   return SumKernel(
       node,
-      ComputeSubMultipliers(node.input(0).scale(), node.input(1).scale(), node.output().scale())
+      factors(node.input(0).scale(), node.input(1).scale(), node.output().scale(), kAddLeftShift)
           .value(),
       -1);
 }

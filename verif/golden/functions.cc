@@ -63,14 +63,17 @@ Kernel SigmoidKernel(const Node& node, int32_t (*function)(int32_t), int32_t dro
   });
 }
 
-/// The table that TFLite fills for uint8 functions (PopulateLookupTable), shifted by 128.
-Kernel FloatTableKernel(const Node& node, float (*function)(float)) {
+/// The table that TFLite fills for uint8 functions (PopulateLookupTable), shifted by 128, and for
+/// some of int8 (LUTPopulate). Where its conversion to int32 is undefined, results saturate.
+template <typename Function>
+Kernel FloatTableKernel(const Node& node, Function function) {
   const float inverse_scale = 1 / node.output().scale();
   return TableKernel([&](int32_t q) {
     const float dequantized =
         node.input().scale() * static_cast<float>(q - node.input().zero_point());
     const float rescaled = std::round(function(dequantized) * inverse_scale);
-    return static_cast<int32_t>(rescaled + static_cast<float>(node.output().zero_point()));
+    const float shifted = rescaled + static_cast<float>(node.output().zero_point());
+    return static_cast<int32_t>(std::min(std::max(shifted, -1000.0f), 1000.0f));
   });
 }
 
@@ -200,6 +203,16 @@ Kernel MakeRelu(const Node& node) {
 }
 
 Kernel MakeRelu6(const Node& node) {
+  if (node.op.from_uint8) {
+    // QuantizedReluX of TFLite.
+    const QuantizedMultiplier factor =
+        UnaryMultiplier(node.input().scale(), node.output().scale()).value();
+    const ActivationRange range = RangeOf(node, Activation::kRelu6);
+    return TableKernel([&](int32_t q) -> int64_t {
+      const int64_t scaled = node.Scale(q - node.input().zero_point(), factor);
+      return std::clamp<int64_t>(scaled + node.output().zero_point(), range.min, range.max);
+    });
+  }
   const int32_t zero = node.input().zero_point();
   const int32_t limit = Relu6Limit(node.input().scale(), zero);
   return TableKernel([&](int32_t q) { return q > limit ? limit : std::max(q, zero); });
@@ -212,6 +225,37 @@ Kernel MakeAbs(const Node& node) {
   return TableKernel([&](int32_t q) {
     const int32_t x = std::abs(q - node.input().zero_point());
     return (scale == scale_out ? x : int64_t{node.Scale(x, factor)}) + node.output().zero_point();
+  });
+}
+
+/// In int8 of nobody: the difference to the zero point, negated, as ABS scales it.
+Kernel MakeNeg(const Node& node) {
+  const float scale = node.input().scale();
+  const float scale_out = node.output().scale();
+  const QuantizedMultiplier factor = UnaryMultiplier(scale, scale_out).value();
+  return TableKernel([&](int32_t q) {
+    const int32_t x = -(q - node.input().zero_point());
+    return (scale == scale_out ? x : int64_t{node.Scale(x, factor)}) + node.output().zero_point();
+  });
+}
+
+Kernel MakeExp(const Node& node) {
+  return FloatTableKernel(node, [](float x) { return std::exp(x); });
+}
+
+Kernel MakeLog(const Node& node) {
+  const float output_min =
+      static_cast<float>(-128 - node.output().zero_point()) * node.output().scale();
+  return FloatTableKernel(node, [=](float x) { return x > 0.0f ? std::log(x) : output_min; });
+}
+
+/// SqrtEvalQuantized of TFLite's elementwise.cc.
+Kernel MakeSqrt(const Node& node) {
+  return TableKernel([&](int32_t q) -> int64_t {
+    const float x = node.input().scale() * static_cast<float>(q - node.input().zero_point());
+    const float quotient = std::sqrt(x) / node.output().scale();
+    return (quotient > 1000.0f ? 1000 : static_cast<int32_t>(quotient)) +
+           node.output().zero_point();
   });
 }
 

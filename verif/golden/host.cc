@@ -3,6 +3,7 @@
 #include "verif/golden/host.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -84,6 +85,72 @@ Kernel MakeL2Normalization(const Node& node) {
         const int32_t value =
             node.Scale(in[i] - zero_point, {root.multiplier, root.shift + kOutputBits});
         out[i] = static_cast<int8_t>(std::clamp(value, -128, 127));
+      }
+    }
+  };
+}
+
+namespace {
+
+/// a * 2^exponent, saturated or rounded.
+int32_t ScaleByPower(int32_t a, int32_t exponent) {
+  if (exponent < 0) return RoundingShiftRight(a, -exponent);
+  return static_cast<int32_t>(std::clamp<int64_t>(int64_t{a} << exponent, INT32_MIN, INT32_MAX));
+}
+
+/// log(x) for x >= 1 in Q12.19; the result is Q5.26. TFLite's
+/// log_x_for_x_greater_than_or_equal_to_1.
+int32_t LogOf(int32_t x) {
+  constexpr auto kMultiply = DoublingHighMultiply;
+  constexpr int32_t kLog2 = 1488522236, kSqrtHalf = 1518500250, kSqrtSqrtHalf = 1805811301;
+  constexpr int32_t kAccumulatorBits = 6, kInputBits = 12;
+  const int32_t shifted_quarter = RoundingShiftRight(1 << 29, kAccumulatorBits);
+  const int32_t a_headroom = std::countl_zero(static_cast<uint32_t>(x));
+  const int32_t a = ScaleByPower(kMultiply(ScaleByPower(x, a_headroom - 1), kSqrtHalf), 1);
+  const int32_t a_power =
+      ScaleByPower(kInputBits - a_headroom, 31 - kAccumulatorBits) + shifted_quarter;
+  const int32_t b_headroom = std::countl_zero(static_cast<uint32_t>(kMultiply(x, kSqrtHalf))) - 1;
+  const int32_t b_power =
+      ScaleByPower(kInputBits - b_headroom, 31 - kAccumulatorBits) - shifted_quarter;
+  const int32_t r = std::min(a, ScaleByPower(x, b_headroom));
+  const int32_t p = static_cast<int32_t>((int64_t{r} + kSqrtSqrtHalf + 1) / 2);
+  const int32_t q = 2 * (r - kSqrtSqrtHalf);
+  const int32_t square = kMultiply(q, q);
+  const int32_t numerator = kMultiply(q, r) + kMultiply(kMultiply(q, square), 117049297);
+  const int32_t denominator =
+      kMultiply(p, 1057819769 + q + kMultiply(127690142, square)) + kMultiply(638450708, q);
+  const int32_t fraction =
+      kMultiply(RoundingShiftRight(numerator, kAccumulatorBits), OneOverOnePlus(denominator));
+  return ScaleByPower(kMultiply(std::max(a_power, b_power), kLog2) + fraction, 1);
+}
+
+}  // namespace
+
+/// LogSoftmaxQuantized of reference/log_softmax.h.
+Kernel MakeLogSoftmax(const Node& node) {
+  const LogSoftmaxParameters parameters = ComputeLogSoftmaxParameters(node.input().scale()).value();
+  return [node, parameters](const Run& run) {
+    const QuantizedMultiplier factor = {parameters.softmax.multiplier,
+                                        parameters.softmax.left_shift};
+    const auto depth = static_cast<int64_t>(node.input().shape.back());
+    for (int64_t row = 0; row < node.input().elements(); row += depth) {
+      const int8_t* in = run.in() + row;
+      const int32_t most = *std::max_element(in, in + depth);
+      int32_t sum = 0;
+      for (int64_t i = 0; i < depth; ++i) {
+        if (in[i] - most < parameters.softmax.diff_min) continue;
+        sum += RoundingShiftRight(ExpOnNegativeValues(node.Scale(in[i] - most, factor)), 12);
+      }
+      const int32_t log_sum = LogOf(sum);
+      const int32_t least = std::max(parameters.softmax.diff_min - 1,
+                                     node.Scale(log_sum + INT32_MIN, parameters.reverse));
+      for (int64_t i = 0; i < depth; ++i) {
+        const int32_t difference = in[i] - most;
+        run.out()[row + i] =
+            difference <= least
+                ? int8_t{-128}
+                : Clamp(int64_t{RoundingShiftRight(node.Scale(difference, factor) - log_sum, 22)} +
+                        127);
       }
     }
   };

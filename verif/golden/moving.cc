@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Operators that put elements elsewhere and compute nothing.
+#include <array>
+#include <cmath>
+
 #include "verif/golden/gather.h"
 
 namespace npugen::golden {
@@ -70,7 +73,45 @@ Kernel MakeMirrorPad(const Node& node) {
   });
 }
 
-Kernel MakeConcatenation(const Node& node) { return JoinKernel(node); }
+/// ConcatenationWithScaling of TFLite's reference/concatenation.h where scales differ.
+Kernel MakeConcatenation(const Node& node) {
+  const Tensor& output = node.output();
+  std::vector<std::array<uint8_t, 256>> tables(node.op.inputs.size());
+  bool same = true;
+  for (size_t i = 0; i < tables.size(); ++i) {
+    const Tensor& input = node.input(i);
+    const bool copied =
+        input.scale() == output.scale() && input.zero_point() == output.zero_point();
+    same = same && copied;
+    const int32_t unsigned_by = node.op.from_uint8 ? 128 : 0;
+    const float inverse_output_scale = 1.f / output.scale();
+    const float scale = input.scale() * inverse_output_scale;
+    const float bias = static_cast<float>(-input.zero_point() - unsigned_by) * scale;
+    for (int32_t byte = 0; byte < 256; ++byte) {
+      const int32_t q = static_cast<int8_t>(byte);
+      const float rounded = std::round(static_cast<float>(q + unsigned_by) * scale + bias);
+      // Beyond int32 TFLite's conversion is undefined.
+      const int64_t value = rounded > 1e6f ? 1000
+                            : rounded < -1e6f
+                                ? -1000
+                                : int64_t{static_cast<int32_t>(rounded)} + output.zero_point();
+      tables[i][byte] = copied ? static_cast<uint8_t>(byte) : static_cast<uint8_t>(Clamp(value));
+    }
+  }
+  // int16 is copied, whatever the scales.
+  if (same || output.type != TensorType::kInt8) return JoinKernel(node);
+  return [node, tables](const Run& run) {
+    std::vector<Bytes> rescaled;
+    for (size_t i = 0; i < tables.size(); ++i) {
+      rescaled.push_back(*run.inputs[i]);
+      for (uint8_t& byte : rescaled.back()) byte = tables[i][byte];
+    }
+    std::vector<const Bytes*> inputs;
+    for (const Bytes& bytes : rescaled) inputs.push_back(&bytes);
+    *run.outputs[0] = Joined(node, inputs);
+  };
+}
+
 Kernel MakePack(const Node& node) { return JoinKernel(node); }
 
 Kernel MakeTranspose(const Node& node) {
@@ -95,15 +136,40 @@ Kernel MakeReverse(const Node& node) {
 Kernel MakeGather(const Node& node) {
   return GatherKernel([node](const Bytes& in) {
     const auto& options = std::get<GatherOptions>(node.op.options);
+    // One batch after the other.
+    const Shape& whole = node.input().shape;
+    const Shape shape(whole.begin() + options.batch_dims, whole.end());
+    const Shape steps = Steps(shape);
+    size_t batches = 1;
+    for (int32_t d = 0; d < options.batch_dims; ++d) batches *= static_cast<size_t>(whole[d]);
+    const size_t count = options.indices.size() / batches, bytes = in.size() / batches;
+    Bytes out;
+    for (size_t batch = 0; batch < batches; ++batch) {
+      Origins origins(shape.size());
+      for (size_t d = 0; d < shape.size(); ++d) {
+        const bool gathered = static_cast<int32_t>(d) + options.batch_dims == options.axis;
+        for (size_t i = 0; i < (gathered ? count : static_cast<size_t>(shape[d])); ++i) {
+          const int64_t position =
+              gathered ? options.indices[batch * count + i] : static_cast<int64_t>(i);
+          origins[d].push_back(position * steps[d]);
+        }
+      }
+      const auto begin = in.begin() + static_cast<std::ptrdiff_t>(batch * bytes);
+      const Bytes part = Gather(Bytes(begin, begin + static_cast<std::ptrdiff_t>(bytes)), origins);
+      out.insert(out.end(), part.begin(), part.end());
+    }
+    return out;
+  });
+}
+
+Kernel MakeTile(const Node& node) {
+  return GatherKernel([node](const Bytes& in) {
     const Shape& shape = node.input().shape;
     const Shape steps = Steps(shape);
     Origins origins(shape.size());
     for (size_t d = 0; d < shape.size(); ++d) {
-      const bool gathered = static_cast<int32_t>(d) == options.axis;
-      const size_t count = gathered ? options.indices.size() : static_cast<size_t>(shape[d]);
-      for (size_t i = 0; i < count; ++i) {
-        const int64_t position = gathered ? options.indices[i] : static_cast<int64_t>(i);
-        origins[d].push_back(position * steps[d]);
+      for (int32_t i = 0; i < node.output().shape[d]; ++i) {
+        origins[d].push_back(int64_t{i % shape[d]} * steps[d]);
       }
     }
     return Gather(in, origins);

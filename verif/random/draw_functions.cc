@@ -10,12 +10,15 @@ namespace {
 
 std::optional<int32_t> AppendFunction(Drawer& draw, OperatorType type, int32_t input,
                                       const Tensor& in) {
-  if (type == OperatorType::kRsqrt && in.zero_point() != -128) return std::nullopt;
+  const bool root = type == OperatorType::kRsqrt || type == OperatorType::kSqrt;
+  if (root && in.zero_point() != -128) return std::nullopt;
   float scale = draw.Around(in.scale());
   int32_t zero_point = draw.ZeroPoint();
   if (type == OperatorType::kLogistic) std::tie(scale, zero_point) = std::tuple(1.0f / 256, -128);
   if (type == OperatorType::kTanh) std::tie(scale, zero_point) = std::tuple(1.0f / 128, 0);
-  if (type == OperatorType::kRsqrt) {
+  if (type == OperatorType::kSqrt) {
+    scale = draw.Around(std::sqrt(255 * in.scale()) / 255);
+  } else if (type == OperatorType::kRsqrt) {
     scale = draw.Around(1.0 / (128 * std::sqrt(in.scale())));
   } else if (type == OperatorType::kRelu6 && draw.random.Chance(2)) {
     scale = in.scale();
@@ -66,6 +69,22 @@ std::optional<int32_t> DrawRsqrt(Drawer& draw, int32_t input, const Tensor& in) 
   return AppendFunction(draw, OperatorType::kRsqrt, input, in);
 }
 
+std::optional<int32_t> DrawNeg(Drawer& draw, int32_t input, const Tensor& in) {
+  return AppendFunction(draw, OperatorType::kNeg, input, in);
+}
+
+std::optional<int32_t> DrawExp(Drawer& draw, int32_t input, const Tensor& in) {
+  return AppendFunction(draw, OperatorType::kExp, input, in);
+}
+
+std::optional<int32_t> DrawLog(Drawer& draw, int32_t input, const Tensor& in) {
+  return AppendFunction(draw, OperatorType::kLog, input, in);
+}
+
+std::optional<int32_t> DrawSqrt(Drawer& draw, int32_t input, const Tensor& in) {
+  return AppendFunction(draw, OperatorType::kSqrt, input, in);
+}
+
 std::optional<int32_t> DrawQuantize(Drawer& draw, int32_t input, const Tensor& in) {
   const int32_t output =
       draw.writer.Activation(in.shape, draw.Around(in.scale()), draw.ZeroPoint());
@@ -109,6 +128,10 @@ const OperatorDraw kReluDraw = {DrawRelu};
 const OperatorDraw kRelu6Draw = {DrawRelu6};
 const OperatorDraw kAbsDraw = {DrawAbs};
 const OperatorDraw kRsqrtDraw = {.append = DrawRsqrt, .least_zero_point = true};
+const OperatorDraw kNegDraw = {DrawNeg};
+const OperatorDraw kExpDraw = {DrawExp};
+const OperatorDraw kLogDraw = {DrawLog};
+const OperatorDraw kSqrtDraw = {.append = DrawSqrt, .least_zero_point = true};
 const OperatorDraw kQuantizeDraw = {.append = DrawQuantize, .finish = ChangeTypes};
 const OperatorDraw kSoftmaxDraw = {DrawSoftmax};
 

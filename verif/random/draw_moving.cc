@@ -59,7 +59,9 @@ std::optional<int32_t> AppendJoin(Drawer& draw, OperatorType type, int32_t input
       other[axis] = draw.random.Integer(1, 7);
       shape[axis] += other[axis];
     }
-    inputs.push_back(draw.writer.Input(other, in.scale(), in.zero_point()));
+    const bool rescaled = !pack && draw.random.Chance(4);
+    inputs.push_back(draw.writer.Input(other, rescaled ? draw.Around(in.scale()) : in.scale(),
+                                       rescaled ? draw.ZeroPoint() : in.zero_point()));
   }
   if (pack) shape.insert(shape.begin() + axis, count);
   const int32_t output = draw.Like(in, shape);
@@ -95,6 +97,10 @@ std::optional<int32_t> AppendParts(Drawer& draw, OperatorType type, int32_t inpu
     shape[axis] = size;
     if (type == OperatorType::kUnpack) shape.erase(shape.begin() + axis);
     outputs.push_back(draw.Like(in, shape));
+  }
+  // SPLIT copies values whatever the scales are.
+  if (type == OperatorType::kSplit && draw.random.Chance(4)) {
+    draw.writer.model().tensors[outputs.back()].scales = {draw.Around(in.scale())};
   }
   if (type == OperatorType::kUnpack) {
     draw.writer.Append(type, {input}, outputs, AxisOptions{axis});
@@ -143,17 +149,33 @@ std::optional<int32_t> DrawGather(Drawer& draw, int32_t input, const Tensor& in)
   const int32_t count = draw.random.Integer(1, std::min(size + 2, 12));
   const int32_t step = draw.random.Integer(-2, 2);
   const bool any = draw.random.Chance(2);
+  // Lists for each index of the first dimension, or one.
+  const int32_t batch_dims = axis > 0 && in.shape[0] <= 4 && draw.random.Chance(3) ? 1 : 0;
+  const int32_t lists = batch_dims == 1 ? in.shape[0] : 1;
   std::vector<int32_t> indices;
   int32_t index = draw.random.Integer(0, size - 1);
-  for (int32_t i = 0; i < count; ++i) {
+  for (int32_t i = 0; i < lists * count; ++i) {
     indices.push_back(any ? draw.random.Integer(0, size - 1) : index);
     index = ((index + step) % size + size) % size;
   }
   std::vector<int32_t> shape = in.shape;
   shape[axis] = count;
   const int32_t output = draw.Like(in, shape);
-  draw.writer.Append(OperatorType::kGather, {input, draw.List(indices)}, {output},
-                     GatherOptions{.axis = axis, .indices = {}});
+  const int32_t list =
+      batch_dims == 1 ? draw.writer.Integers({lists, count}, indices) : draw.List(indices);
+  draw.writer.Append(OperatorType::kGather, {input, list}, {output},
+                     GatherOptions{.axis = axis, .batch_dims = batch_dims, .indices = {}});
+  return output;
+}
+
+std::optional<int32_t> DrawTile(Drawer& draw, int32_t input, const Tensor& in) {
+  std::vector<int32_t> multiples, shape = in.shape;
+  for (int32_t& size : shape) {
+    multiples.push_back(draw.random.Chance(2) ? 1 : draw.random.Integer(1, size > 20 ? 2 : 3));
+    size *= multiples.back();
+  }
+  const int32_t output = draw.Like(in, shape);
+  draw.writer.Append(OperatorType::kTile, {input, draw.List(multiples)}, {output});
   return output;
 }
 
@@ -190,6 +212,7 @@ const OperatorDraw kPadDraw = {DrawPad};
 const OperatorDraw kMirrorPadDraw = {DrawMirrorPad};
 const OperatorDraw kConcatenationDraw = {DrawConcatenation};
 const OperatorDraw kPackDraw = {DrawPack};
+const OperatorDraw kTileDraw = {DrawTile};
 const OperatorDraw kSplitDraw = {DrawSplit};
 const OperatorDraw kUnpackDraw = {DrawUnpack};
 const OperatorDraw kTransposeDraw = {DrawTranspose};

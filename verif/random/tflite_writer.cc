@@ -3,6 +3,7 @@
 #include "verif/random/tflite_writer.h"
 
 #include <flatbuffers/flatbuffers.h>
+#include <flatbuffers/flexbuffers.h>
 #include <fmt/core.h>
 
 #include <cstring>
@@ -146,7 +147,11 @@ class FileWriter {
     if (const auto it = form_.builtin_code.find(index); it != form_.builtin_code.end())
       code = it->second;
     Offset<flatbuffers::String> custom;
-    if (code == tflite::kOpCustom) custom = builder_.CreateString(form_.custom_code);
+    if (code == tflite::kOpCustom) {
+      const bool known = !CustomOptionsOf(index).empty();
+      custom = builder_.CreateString(known ? OperatorName(model_.operators[index].type)
+                                           : form_.custom_code);
+    }
     return TableWriter(builder_)
         .Scalar<int8_t>(tflite::OperatorCodeField::kDeprecatedBuiltinCode,
                         static_cast<int8_t>(std::min(code, 127)))
@@ -154,6 +159,38 @@ class FileWriter {
         .Scalar<int32_t>(tflite::OperatorCodeField::kVersion, 1)
         .Scalar<int32_t>(tflite::OperatorCodeField::kBuiltinCode, code)
         .End();
+  }
+
+  /// The options of an operator of the family custom, a FlexBuffers map; empty for all others.
+  std::vector<uint8_t> CustomOptionsOf(int32_t index) const {
+    const OperatorOptions& options = model_.operators[index].options;
+    flexbuffers::Builder map;
+    if (const auto* detection = std::get_if<DetectionOptions>(&options)) {
+      map.Map([&] {
+        map.Int("max_detections", detection->most);
+        map.Int("max_classes_per_detection", 1);
+        map.Int("detections_per_class", detection->most_of_a_class);
+        map.Bool("use_regular_nms", detection->regular);
+        map.Float("nms_score_threshold", detection->score_threshold);
+        map.Float("nms_iou_threshold", detection->overlap_threshold);
+        map.Int("num_classes", detection->classes);
+        map.Float("y_scale", detection->scale_y);
+        map.Float("x_scale", detection->scale_x);
+        map.Float("h_scale", detection->scale_h);
+        map.Float("w_scale", detection->scale_w);
+      });
+    } else if (const auto* pose = std::get_if<PoseOptions>(&options)) {
+      map.Map([&] {
+        map.Int("max_detections", pose->most);
+        map.Int("stride", pose->stride);
+        map.Float("score_threshold", pose->score_threshold);
+        map.Float("nms_radius", pose->nms_radius);
+      });
+    } else {
+      return {};
+    }
+    map.Finish();
+    return map.GetBuffer();
   }
 
   // The operator's name decides, if it has one.
@@ -333,7 +370,7 @@ class FileWriter {
     kind = tflite::kOptionsGather;
     return TableWriter(builder_)
         .Scalar<int32_t>(tflite::GatherField::kAxis, options.axis)
-        .Scalar<int32_t>(tflite::GatherField::kBatchDims, 0)
+        .Scalar<int32_t>(tflite::GatherField::kBatchDims, options.batch_dims)
         .End();
   }
   AnyOffset WriteTable(int32_t, const PadOptions&, uint8_t& kind) {
@@ -410,7 +447,12 @@ class FileWriter {
     if (!form_.no_options.contains(index)) options = WriteOptions(index, kind);
     const auto inputs = builder_.CreateVector(op.inputs);
     const auto outputs = builder_.CreateVector(op.outputs);
+    Offset<flatbuffers::Vector<uint8_t>> custom;
+    if (const std::vector<uint8_t> map = CustomOptionsOf(index); !map.empty()) {
+      custom = builder_.CreateVector(map);
+    }
     return TableWriter(builder_)
+        .Reference(tflite::OperatorField::kCustomOptions, custom)
         .Scalar<uint32_t>(tflite::OperatorField::kOpcodeIndex, index)
         .Reference(tflite::OperatorField::kInputs, inputs)
         .Reference(tflite::OperatorField::kOutputs, outputs)

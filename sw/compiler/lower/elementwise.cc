@@ -190,8 +190,10 @@ LowerResult LowerAdd(LoweringContext& context, int32_t op) {
 }
 
 LowerResult LowerSub(LoweringContext& context, int32_t op) {
-  return LowerAligned(context, op, Opcode::kAdd, Narrow<ComputeSubMultipliers, kAddLeftShift>,
-                      true);
+  const AlignedFactors factors = context.model.operators[op].from_uint8
+                                     ? Narrow<ComputeAddMultipliers, kAddLeftShift>
+                                     : Narrow<ComputeSubMultipliers, kAddLeftShift>;
+  return LowerAligned(context, op, Opcode::kAdd, factors, true);
 }
 
 LowerResult LowerSquaredDifference(LoweringContext& context, int32_t op) {

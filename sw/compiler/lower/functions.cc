@@ -88,13 +88,19 @@ LowerResult LowerSigmoid(LoweringContext& context, int32_t op, int64_t (*inside)
   });
 }
 
-/// TFLite's tables of uint8 functions (PopulateLookupTable).
-LowerResult LowerFloatTable(LoweringContext& context, int32_t op, float (*function)(float)) {
+/// Beyond every result; what TFLite converts to an int32 that cannot hold it saturates here.
+constexpr float kFar = 1e9f;
+
+/// TFLite's tables (LUTPopulate, and PopulateLookupTable of uint8 functions). The function's second
+/// operand is the least value that the output can have.
+LowerResult LowerFloatTable(LoweringContext& context, int32_t op, float (*function)(float, float)) {
   const Scales s = ScalesOf(context, op);
   const float inverse = 1 / s.out_scale;
+  const float least = static_cast<float>(-128 - s.out_zero) * s.out_scale;
   return LowerFunction(context, op, [=](int32_t q) -> int64_t {
-    const float y = function(s.scale * static_cast<float>(q - s.zero));
-    return static_cast<int64_t>(std::round(y * inverse) + static_cast<float>(s.out_zero));
+    const float y = function(s.scale * static_cast<float>(q - s.zero), least);
+    const float rounded = std::round(y * inverse) + static_cast<float>(s.out_zero);
+    return static_cast<int64_t>(std::clamp(rounded, -kFar, kFar));
   });
 }
 
@@ -113,7 +119,8 @@ void AppendLookup(LoweringContext& context, int32_t input, int32_t output,
 
 LowerResult LowerLogistic(LoweringContext& context, int32_t op) {
   if (context.model.operators[op].from_uint8) {
-    return LowerFloatTable(context, op, [](float x) { return 1.0f / (1.0f + std::exp(-x)); });
+    return LowerFloatTable(context, op,
+                           [](float x, float) { return 1.0f / (1.0f + std::exp(-x)); });
   }
   return LowerSigmoid(context, op, [](int32_t x) -> int64_t {
     return DivideByPowerOfTwo(LogisticOf(x), 23) - 128;
@@ -122,7 +129,7 @@ LowerResult LowerLogistic(LoweringContext& context, int32_t op) {
 
 LowerResult LowerTanh(LoweringContext& context, int32_t op) {
   if (context.model.operators[op].from_uint8) {
-    return LowerFloatTable(context, op, [](float x) { return std::tanh(x); });
+    return LowerFloatTable(context, op, [](float x, float) { return std::tanh(x); });
   }
   return LowerSigmoid(context, op,
                       [](int32_t x) -> int64_t { return DivideByPowerOfTwo(TanhOf(x), 24); });
@@ -170,6 +177,15 @@ LowerResult LowerRelu(LoweringContext& context, int32_t op) {
 
 LowerResult LowerRelu6(LoweringContext& context, int32_t op) {
   const Scales s = ScalesOf(context, op);
+  if (context.model.operators[op].from_uint8) {
+    const std::optional<QuantizedMultiplier> p = UnaryMultiplier(s.scale, s.out_scale);
+    if (!p) return LowerFunction(context, op, {});
+    const float most = std::min(std::round(6.0f / s.out_scale), 256.0f);
+    return LowerFunction(context, op, [=](int32_t q) {
+      const int64_t value = std::max(0, Scaled(q - s.zero, *p));
+      return std::min(value, static_cast<int64_t>(most)) + s.out_zero;
+    });
+  }
   const int32_t limit = Relu6Limit(s.scale, s.zero);
   return LowerFunction(
       context, op, [=](int32_t q) -> int64_t { return q > limit ? limit : std::max(q, s.zero); });
@@ -182,6 +198,32 @@ LowerResult LowerAbs(LoweringContext& context, int32_t op) {
   return LowerFunction(context, op, [=](int32_t q) -> int64_t {
     const int32_t x = std::abs(q - s.zero);
     return (s.scale == s.out_scale ? x : Scaled(x, *p)) + s.out_zero;
+  });
+}
+
+LowerResult LowerNeg(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  const std::optional<QuantizedMultiplier> p = UnaryMultiplier(s.scale, s.out_scale);
+  if (!p) return LowerFunction(context, op, {});
+  return LowerFunction(context, op, [=](int32_t q) -> int64_t {
+    return (s.scale == s.out_scale ? s.zero - q : Scaled(s.zero - q, *p)) + s.out_zero;
+  });
+}
+
+LowerResult LowerExp(LoweringContext& context, int32_t op) {
+  return LowerFloatTable(context, op, [](float x, float) { return std::exp(x); });
+}
+
+LowerResult LowerLog(LoweringContext& context, int32_t op) {
+  return LowerFloatTable(context, op,
+                         [](float x, float least) { return x <= 0.0f ? least : std::log(x); });
+}
+
+LowerResult LowerSqrt(LoweringContext& context, int32_t op) {
+  const Scales s = ScalesOf(context, op);
+  return LowerFunction(context, op, [=](int32_t q) {
+    const float root = std::sqrt(s.scale * static_cast<float>(q - s.zero));
+    return static_cast<int64_t>(std::min(root / s.out_scale, kFar)) + s.out_zero;
   });
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sw/compiler/lower/elementwise.h"
 #include "sw/compiler/lower/lower_operators.h"
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
@@ -206,6 +207,37 @@ LowerResult AppendCopyOf(LoweringContext& context, const Moved& moved, const Vie
   });
 }
 
+/// Brings input number `position` to the scale of the output, as ConcatenationWithScaling of TFLite
+/// does: of uint8 networks on the values as they stand in the file.
+void Rescale(LoweringContext& context, Moved* moved, size_t position) {
+  const int32_t number = moved->node.inputs[position];
+  const Tensor& input = context.tensor(number);
+  const Tensor& output = context.tensor(moved->node.outputs[0]);
+  if (output.type != TensorType::kInt8 ||
+      (input.scale() == output.scale() && input.zero_point() == output.zero_point())) {
+    return;
+  }
+  const int32_t shift = moved->node.from_uint8 ? 128 : 0;
+  const float scale = input.scale() * (1.0f / output.scale());
+  const float bias = static_cast<float>(-(input.zero_point() + shift)) * scale;
+  std::vector<uint8_t> table(256);
+  for (int32_t q = -128; q <= 127; ++q) {
+    const float product = static_cast<float>(q + shift) * scale;
+    const float rounded = std::clamp(std::round(product + bias), -512.0f, 512.0f);
+    const int32_t value = static_cast<int32_t>(rounded) + output.zero_point();
+    table[static_cast<uint8_t>(q)] = static_cast<uint8_t>(std::clamp(value, -128, 127));
+  }
+  const int32_t target = context.NewStorage(input.elements());
+  if (input.is_constant) {
+    std::vector<uint8_t> bytes = input.data;
+    for (uint8_t& byte : bytes) byte = table[byte];
+    context.lowered.storages[target].constant = std::move(bytes);
+  } else {
+    AppendLookup(context, context.StorageOf(number), target, input.shape, std::move(table));
+  }
+  moved->inputs[position] = DenseView(target, moved->inputs[position].shape, 1);
+}
+
 size_t AxisOf(const Moved& moved) {
   return static_cast<size_t>(std::get<AxisOptions>(moved.node.options).axis);
 }
@@ -220,10 +252,22 @@ LowerResult LowerReshape(LoweringContext& context, int32_t op) {
 }
 
 LowerResult LowerConcatenation(LoweringContext& context, int32_t op) {
-  const Moved moved = MovedOf(context, op);
+  Moved moved = MovedOf(context, op);
+  for (size_t i = 0; i < moved.inputs.size(); ++i) Rescale(context, &moved, i);
   return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
     CopyConcatenation(moved.inputs, moved.outputs[0], AxisOf(moved), layer);
   });
+}
+
+LowerResult LowerTile(LoweringContext& context, int32_t op) {
+  const Moved moved = MovedOf(context, op);
+  // Each dimension as two: how often, and what is repeated.
+  Shape once, full;
+  for (size_t d = 0; d < moved.in().size(); ++d) {
+    once.insert(once.end(), {1, moved.in()[d]});
+    full.insert(full.end(), {moved.out()[d] / moved.in()[d], moved.in()[d]});
+  }
+  return AppendCopyOf(context, moved, Broadcast(Reshaped(moved.input(), once), full));
 }
 
 LowerResult LowerPack(LoweringContext& context, int32_t op) {
@@ -248,16 +292,29 @@ LowerResult LowerGather(LoweringContext& context, int32_t op) {
   const Moved moved = MovedOf(context, op);
   const GatherOptions& options = std::get<GatherOptions>(moved.node.options);
   const size_t axis = static_cast<size_t>(options.axis);
-  const std::vector<int64_t> indices(options.indices.begin(), options.indices.end());
-  // The dimensions of the index list as one.
+  const Shape batches(moved.in().begin(), moved.in().begin() + options.batch_dims);
+  int64_t lists = 1;
+  for (const int64_t size : batches) lists *= size;
+  const int64_t count = static_cast<int64_t>(options.indices.size()) / lists;
+  // The dimensions of an index list as one.
   Shape shape = moved.in();
-  shape[axis] = static_cast<int64_t>(indices.size());
-  const View target = Reshaped(moved.outputs[0], shape);
+  shape[axis] = count;
+  const View whole = Reshaped(moved.outputs[0], shape);
   return AppendCopies(context, moved, 0, [&](size_t, Layer* layer) {
-    for (const Progression& run : Progressions(indices, moved.in()[axis])) {
-      AddCopy(layer, Sliced(moved.input(), axis, run.in_begin, run.count, run.in_step),
-              Sliced(target, axis, run.out_begin, run.count, run.out_step));
-    }
+    auto list = options.indices.begin();
+    ForEachIndex(batches, [&](const Shape& batch) {
+      View source = moved.input(), target = whole;
+      for (size_t d = 0; d < batch.size(); ++d) {
+        source = Sliced(source, d, batch[d], 1);
+        target = Sliced(target, d, batch[d], 1);
+      }
+      const std::vector<int64_t> indices(list, list + count);
+      list += count;
+      for (const Progression& run : Progressions(indices, moved.in()[axis])) {
+        AddCopy(layer, Sliced(source, axis, run.in_begin, run.count, run.in_step),
+                Sliced(target, axis, run.out_begin, run.count, run.out_step));
+      }
+    });
   });
 }
 

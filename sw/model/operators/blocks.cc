@@ -175,7 +175,7 @@ const OperatorRules kSpaceToBatchRules = {DefaultOptions<BatchSpaceOptions>, Che
 const OperatorRules kBatchToSpaceRules = {DefaultOptions<BatchSpaceOptions>, CheckBatchBlocks};
 const OperatorRules kResizeNearestNeighborRules = {
     ReadResize<tflite::kOptionsResizeNearest, tflite::ResizeNearestField>,
-    CheckResizeNearestNeighbor};
+    CheckResizeNearestNeighbor, nullptr, true};
 const OperatorRules kResizeBilinearRules = {
     ReadResize<tflite::kOptionsResizeBilinear, tflite::ResizeBilinearField>, CheckResizeBilinear};
 

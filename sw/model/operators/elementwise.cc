@@ -51,9 +51,10 @@ void CheckAdd(Checker& check) {
 
 void CheckSub(Checker& check) {
   if (!CheckTwoOperands(check)) return;
-  check.Multipliers(ComputeSubMultipliers(check.Input(0).scale(), check.Input(1).scale(),
-                                          check.Output().scale(),
-                                          check.wide ? kWideAddLeftShift : kAddLeftShift)
+  // TensorFlow Lite, of uint8, forms its factors in double; TFLM in float32.
+  const auto factors = check.op.from_uint8 ? ComputeAddMultipliers : ComputeSubMultipliers;
+  check.Multipliers(factors(check.Input(0).scale(), check.Input(1).scale(), check.Output().scale(),
+                            check.wide ? kWideAddLeftShift : kAddLeftShift)
                         .has_value());
 }
 

@@ -162,8 +162,30 @@ void CheckUnary(Checker& check) {
       UnaryMultiplier(check.Input(0).scale(), check.Output().scale(), check.wide).has_value());
 }
 
-/// It only clamps.
-void CheckRelu6(Checker& check) { CheckFunction(check); }
+/// It only clamps; the kernel of uint8 rescales as well.
+void CheckRelu6(Checker& check) {
+  if (!CheckFunction(check) || !check.op.from_uint8) return;
+  check.Multipliers(
+      UnaryMultiplier(check.Input(0).scale(), check.Output().scale(), check.wide).has_value());
+  check.FusedActivation(Activation::kRelu6);
+}
+
+/// What has a table of all values, computed in float32.
+void CheckTable(Checker& check) {
+  if (!CheckFunction(check)) return;
+  check.Multipliers(std::isfinite(256.0f * check.Input(0).scale()) &&
+                    std::isfinite(1.0f / check.Output().scale()) &&
+                    std::isfinite(256.0f * check.Output().scale()));
+}
+
+void CheckSqrt(Checker& check) {
+  CheckTable(check);
+  if (check.refused() || check.Input(0).zero_point() == -128) return;
+  check.Refuse(DiagnosticCode::kOperatorQuantization,
+               fmt::format("input {} has zero point {}: values below it have no root",
+                           check.InputText(0), check.Input(0).zero_point()),
+               "the input's zero point must be -128");
+}
 
 void CheckRsqrt(Checker& check) {
   if (!CheckFunction(check)) return;
@@ -262,6 +284,10 @@ const OperatorRules kReluRules = {DefaultOptions<NoOptions>, CheckUnary};
 const OperatorRules kRelu6Rules = {DefaultOptions<NoOptions>, CheckRelu6};
 const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary, ComputesWide, true};
 const OperatorRules kRsqrtRules = {DefaultOptions<NoOptions>, CheckRsqrt};
+const OperatorRules kNegRules = {DefaultOptions<NoOptions>, CheckUnary};
+const OperatorRules kExpRules = {DefaultOptions<NoOptions>, CheckTable};
+const OperatorRules kLogRules = {DefaultOptions<NoOptions>, CheckTable};
+const OperatorRules kSqrtRules = {DefaultOptions<NoOptions>, CheckSqrt};
 const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize, ReadsFloat};
 
 }  // namespace npugen

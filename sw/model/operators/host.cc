@@ -64,8 +64,31 @@ void CheckL2Normalization(Checker& check) {
   check.OutputShape(shape);
 }
 
+void CheckLogSoftmax(Checker& check) {
+  if (!check.Operands(1, 1)) return;
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  if (check.refused()) return;
+  if (check.Output().scale() != 16.0f / 256 || check.Output().zero_point() != 127) {
+    check.Refuse(
+        DiagnosticCode::kOperatorQuantization,
+        fmt::format("output {} has scale {} and zero point {}, not 1/16 and 127",
+                    check.OutputText(), check.Output().scale(), check.Output().zero_point()));
+  }
+  const std::vector<int32_t>& shape = check.Input(0).shape;
+  constexpr int32_t kLongestRow = 4095;  // sums of exponentials are Q12.19
+  if (shape.empty() || shape.back() > kLongestRow) {
+    check.Refuse(
+        DiagnosticCode::kOperatorShape,
+        fmt::format("input {} does not have rows of at most {}", check.InputText(0), kLongestRow));
+  }
+  check.OutputShape(shape);
+  check.Multipliers(ComputeLogSoftmaxParameters(check.Input(0).scale()).has_value());
+}
+
 }  // namespace
 
+const OperatorRules kLogSoftmaxRules = {DefaultOptions<NoOptions>, CheckLogSoftmax, Always};
 const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization, Always};
 const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, Always};
 

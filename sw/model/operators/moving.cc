@@ -31,8 +31,9 @@ void ReadConcatenation(OptionReader& reader) {
 void ReadGather(OptionReader& reader) {
   using Field = tflite::GatherField;
   if (!reader.Expect(tflite::kOptionsGather, false)) return;
-  if (reader.Number(Field::kBatchDims, 0) != 0) return reader.Refuse("has batch dimensions");
-  reader.op.options = GatherOptions{.axis = reader.Number(Field::kAxis, 0), .indices = {}};
+  reader.op.options = GatherOptions{.axis = reader.Number(Field::kAxis, 0),
+                                    .batch_dims = reader.Number(Field::kBatchDims, 0),
+                                    .indices = {}};
 }
 
 /// PACK and UNPACK: their tables have the same fields.
@@ -208,8 +209,8 @@ void CheckConcatenation(Checker& check) {
   }
   expected[options.axis] =
       static_cast<int32_t>(std::min<int64_t>(size, std::numeric_limits<int32_t>::max()));
+  // Other scales: values are brought to the output's, of int16 they are copied as they are.
   check.OutputShape(expected);
-  check.SameQuantization();
 }
 
 void CheckTranspose(Checker& check) {
@@ -263,6 +264,17 @@ void CheckGather(Checker& check) {
   std::vector<int32_t> expected = check.Input(0).shape;
   options.axis = check.Axis(options.axis, expected.size());
   if (check.refused()) return;
+  const auto rank = static_cast<int32_t>(list.size());
+  if (options.batch_dims < 0) options.batch_dims += rank;
+  const auto batches = static_cast<std::ptrdiff_t>(options.batch_dims);
+  if (batches < 0 || batches > rank || batches > options.axis ||
+      !std::equal(list.begin(), list.begin() + batches, expected.begin())) {
+    check.Refuse(
+        DiagnosticCode::kOperatorShape,
+        fmt::format("{} batch dimensions do not fit indices {}, axis {} and input {}",
+                    options.batch_dims, ShapeText(list), options.axis, check.InputText(0)));
+    return;
+  }
   const int32_t size = expected[options.axis];
   for (const int32_t index : options.indices) {
     if (index >= 0 && index < size) continue;
@@ -272,7 +284,7 @@ void CheckGather(Checker& check) {
     return;
   }
   const auto place = expected.erase(expected.begin() + options.axis);
-  expected.insert(place, list.begin(), list.end());
+  expected.insert(place, list.begin() + batches, list.end());
   check.OutputShape(expected);
   check.SameQuantization();
 }
@@ -401,8 +413,31 @@ void CheckSplit(Checker& check) {
   for (size_t i = 0; i < sizes.size(); ++i) {
     std::vector<int32_t> expected = in;
     expected[options.axis] = sizes[i];
-    check.ShapeOf(check.op.outputs[i], expected);
+    check.ShapeOf(check.op.outputs[i], expected);  // the kernels do not look at scales
   }
+}
+
+void CheckTile(Checker& check) {
+  if (!check.Operands(2, 2)) return;
+  check.Activation(check.op.inputs[0], "input");
+  check.Activation(check.op.outputs[0], "output");
+  const std::vector<int32_t> multiples = check.ConstantIntegers(1, "list of multiples");
+  check.KeepInputs(1);
+  if (check.refused()) return;
+  const std::vector<int32_t>& in = check.Input(0).shape;
+  std::vector<int32_t> expected;
+  for (size_t i = 0; i < multiples.size() && i < in.size(); ++i) {
+    expected.push_back(static_cast<int32_t>(
+        std::min<int64_t>(int64_t{in[i]} * multiples[i], std::numeric_limits<int32_t>::max())));
+  }
+  if (multiples.size() != in.size() ||
+      std::any_of(multiples.begin(), multiples.end(), [](int32_t count) { return count < 1; })) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("{} does not say how often each dimension of input {} is repeated",
+                             ShapeText(multiples), check.InputText(0)));
+    return;
+  }
+  check.OutputShape(expected);
   check.SameQuantization();
 }
 
@@ -461,6 +496,7 @@ const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTr
 const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
 const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
 const OperatorRules kGatherRules = {ReadGather, CheckGather};
+const OperatorRules kTileRules = {DefaultOptions<NoOptions>, CheckTile, nullptr, true};
 const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};
 const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, nullptr, true};
 const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack, nullptr, true};

@@ -38,10 +38,11 @@ struct SliceOptions {
 };
 
 /// Output position i of the dimensions that take the place of dimension `axis` is input position
-/// indices[i].
+/// indices[i]. The first `batch_dims` dimensions, all before `axis`, have lists of their own.
 struct GatherOptions {
   int32_t axis = 0;
-  std::vector<int32_t> indices;  ///< in the order of the output; all legal positions
+  int32_t batch_dims = 0;
+  std::vector<int32_t> indices;  ///< batch by batch, in the order of the output; legal positions
 };
 
 /// All options of this family, for OperatorOptions.

@@ -18,11 +18,14 @@ namespace npugen {
 class OptionReader {
  public:
   /// `kind` is the BuiltinOptions number of `table`.
-  OptionReader(const FlatTable& table, uint8_t kind, Operator& operation, FileForm& file_form)
-      : op(operation), form(file_form), table_(table), kind_(kind) {}
+  /// `custom_options` are those of an operator of the family custom.
+  OptionReader(const FlatTable& table, uint8_t kind, Operator& operation, FileForm& file_form,
+               const std::vector<uint8_t>* custom_options)
+      : op(operation), form(file_form), custom(custom_options), table_(table), kind_(kind) {}
 
   Operator& op;    ///< gets the options
   FileForm& form;  ///< gets what Operator has no place for
+  const std::vector<uint8_t>* const custom;
 
   /// Whether to go on: the table is of kind `kind`, or missing and not `required` (all fields then
   /// have their defaults).

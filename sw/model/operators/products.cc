@@ -246,7 +246,15 @@ void CheckFullyConnected(Checker& check) {
 void CheckTransposeConv(Checker& check) {
   if (!check.Operands(3, 4)) return;
   const auto& options = std::get<TransposeConvOptions>(check.op.options);
-  const std::vector<int32_t> shape = check.ConstantIntegers(0, "output shape");
+  // Streaming networks pass it as an input; the kernels take the shape that the output has.
+  const bool given = check.Input(0).is_constant;
+  std::vector<int32_t> shape;
+  if (given) {
+    shape = check.ConstantIntegers(0, "output shape");
+  } else if (check.Input(0).type != TensorType::kInt32) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("output shape {} is not INT32", check.InputText(0)));
+  }
   check.op.inputs = {check.op.inputs[2], check.op.inputs[1], check.op.inputs[3]};
   check.Activation(check.op.inputs[0], "input");
   check.Activation(check.op.outputs[0], "output");
@@ -260,7 +268,7 @@ void CheckTransposeConv(Checker& check) {
   const std::vector<int32_t>& filter = check.Input(1).shape;
   Filter(check, 0, /*packed=*/false);
   Bias(check, filter[0]);
-  check.OutputShape(shape);
+  if (given) check.OutputShape(shape);
   if (filter[3] != in[3] || check.Output().shape[3] != filter[0] ||
       check.Output().shape[0] != in[0]) {
     check.Refuse(DiagnosticCode::kOperatorShape,

@@ -6,10 +6,13 @@ namespace npugen {
 namespace {
 
 constexpr OperatorRow kRows[] = {
-#define NPUGEN_OPERATOR(kind, name, others, family) \
-  {OperatorType::k##kind, name, others, #family, &k##kind##Rules},
+#define NPUGEN_ROW(kind, name, others, family, limits, only_host) \
+  {OperatorType::k##kind, name, others, #family, limits, only_host, &k##kind##Rules},
+#define NPUGEN_OPERATOR(...) NPUGEN_ROW(__VA_ARGS__, false)
+#define NPUGEN_HOST_OPERATOR(...) NPUGEN_ROW(__VA_ARGS__, true)
 #include "sw/model/operators.def"
 #undef NPUGEN_OPERATOR
+#undef NPUGEN_ROW
 };
 static_assert(std::size(kRows) == kOperatorKinds);
 

@@ -28,6 +28,8 @@ struct OperatorRow {
   const char* name;    ///< OperatorName()
   const char* others;  ///< further builtins of TFLite that become this one, separated by ", "
   const char* family;  ///< of sw/model/operators
+  const char* limits;  ///< for users
+  bool only_host;      ///< of the second block
   const OperatorRules* rules;
 };
 const OperatorRow& RowOf(OperatorType type);

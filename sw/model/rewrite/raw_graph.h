@@ -17,6 +17,7 @@ struct RawOperator {
   int32_t code = 0;   ///< BuiltinOperator
   std::string name;   ///< of it in the schema
   std::string custom_name;
+  std::vector<uint8_t> custom;  ///< options of an operator of the family custom
   std::vector<int32_t> inputs;
   std::vector<int32_t> outputs;
   uint8_t options_type = 0;

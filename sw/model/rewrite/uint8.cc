@@ -49,7 +49,12 @@ const std::set<std::string, std::less<>> kConverted = {"CONV_2D",
                                                        "RESIZE_BILINEAR",
                                                        "GATHER",
                                                        "MUL",
-                                                       "SUB"};
+                                                       "SUB",
+                                                       "RELU",
+                                                       "RELU6",
+                                                       "TILE",
+                                                       "TFLite_Detection_PostProcess",
+                                                       "PosenetDecoderOp"};
 
 /// Those that pass values on or change their type: no reason to convert, but converted with others.
 const std::set<std::string, std::less<>> kNeutral = {"QUANTIZE", "DEQUANTIZE", "RESHAPE", "SQUEEZE",
@@ -220,6 +225,10 @@ class Converter {
 };
 
 }  // namespace
+
+bool TakesUint8(const std::string& name) {
+  return kConverted.contains(name) || kNeutral.contains(name);
+}
 
 std::vector<std::pair<size_t, std::string>> ConvertUint8(RawGraph graph, bool all) {
   return Converter(graph).Run(all);

@@ -10,6 +10,9 @@
 
 namespace npugen {
 
+/// Whether it converts operators of this name: those that compute, and those that pass values on.
+bool TakesUint8(const std::string& name);
+
 /// If an operator computes on uint8, every uint8 tensor but inputs and outputs of the network
 /// becomes int8 with values and zero point less by 128; QUANTIZE operators between the types are
 /// put at the ends. Constant filters get zero point 0: int8, or int16 where differences to the zero
