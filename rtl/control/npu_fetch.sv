@@ -135,7 +135,7 @@ module npu_fetch #(
   logic [BeatsW-1:0]  stream_beats;
   logic [127:0]       entry;
   logic               at_length, taken, length_taken;
-  logic               fifo_valid, fifo_ready, fifo_moving;
+  logic               fifo_valid, fifo_ready;
   // errors
   logic [AddrW-1:0]   stream_addr_q, error_addr_q;
   logic               fail, bus_failed, error_valid_q;
@@ -258,8 +258,7 @@ module npu_fetch #(
     .data_i  (word_in),
     .valid_o (fifo_valid),
     .ready_i (fifo_ready),
-    .data_o  (word),
-    .moving_o(fifo_moving)
+    .data_o  (word)
   );
 
   // Entries of the words.
@@ -357,8 +356,7 @@ module npu_fetch #(
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || start_i || start_q || issue || (ar_valid_q && ar_ready_i) ||
-              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) ||
-              fifo_moving),
+              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q)),
     .clk_o   (clk)
   );
 
