@@ -43,6 +43,14 @@ always_ff @(posedge clk_i) begin
   end
 end
 
+// As many are held as came and were not taken.
+logic [PlaceW+1:0] counted_q;
+always_ff @(posedge clk_i) begin
+  if (!rst_ni || clear_i) counted_q <= '0;
+  else counted_q <= counted_q + (PlaceW + 2)'(push) - (PlaceW + 2)'(pop);
+end
+`NPU_ASSERT(HeldAreCounted, held == counted_q)
+
 // It stands behind those before it: at the head, at the output behind it, or in the memory.
 `NPU_ASSERT(StandsInOrder, !chosen_q || (before_q < held &&
             ((before_q == '0 && head_valid_q) ? head_q == word_q :
