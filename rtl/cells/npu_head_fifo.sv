@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// npu_fifo whose oldest word stands in registers of its own, where a long path may begin: words move
-// up when one is taken.
+// npu_fifo whose oldest word stands in registers of its own, where a long path may begin: words
+// move up when one is taken.
 `include "npu_assert.svh"
 module npu_head_fifo #(
   parameter int unsigned Width = 32,  // bits per word, at least 1
