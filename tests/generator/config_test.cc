@@ -59,7 +59,7 @@ TEST(Config, NanoIsSmall) {
   const NpuConfig config = LoadPreset("nano");
   EXPECT_EQ(config.macs_per_cycle(), 16u);
   EXPECT_EQ(config.slice_rows(), 1u);
-  EXPECT_EQ(config.clock_hz, 100'000'000u);
+  EXPECT_EQ(config.clock_hz, 180'000'000u);
 }
 
 TEST(Config, NameComesFromTheFileUnlessGiven) {
