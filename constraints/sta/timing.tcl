@@ -3,7 +3,6 @@
 #   PERIOD kind nanoseconds                       the shortest period that is met
 #   TARGET nanoseconds worst_slack
 #   PATH slack startpoint endpoint                the worst path to each endpoint at the target, worst first
-#   THROUGH slack output                          the worst path through an output of a gate, where slack is below SPARE
 read_liberty @LIBERTY@
 @MEMORIES@
 read_verilog npu_top.v
@@ -50,12 +49,6 @@ foreach path $paths {
   puts "PATH $slack [get_full_name [get_property $path startpoint]] [get_full_name [get_property $path endpoint]]"
 }
 puts "TARGET @PERIOD@ $worst"
-foreach pin [get_pins */Y*] {
-  set slack [get_property $pin max_rise_slack]
-  set fall [get_property $pin max_fall_slack]
-  if {$fall < $slack} { set slack $fall }
-  if {$slack < @SPARE@} { puts "THROUGH $slack [get_full_name $pin]" }
-}
 # For people: the worst paths gate by gate.
 puts "CHECKS"
 report_checks -path_delay max -fields {slew cap input_pins net} -digits 3 -group_count 10 -path_group clk

@@ -31,7 +31,7 @@ class Flattener {
       for (const BitId bit : port.bits) flat.nets.push_back(Net(&scope, bit));
       netlist_.ports.push_back(std::move(flat));
     }
-    netlist_.places.push_back({0, std::string(), top.rtl, kTop});
+    netlist_.places.push_back({0, std::string(), top.rtl});
     if (!Add(top, &scope, 0)) {
       return Diagnostic(DiagnosticCode::kToolFailed, SourceLocation(), error_,
                         "npugen needs netlists as Yosys 0.23 writes them");
@@ -131,7 +131,7 @@ class Flattener {
             if (!added) Join(entry->second, outside);
           }
         }
-        netlist_.places.push_back({place, cell.name, child->second.rtl, child->first});
+        netlist_.places.push_back({place, cell.name, child->second.rtl});
         const auto below = static_cast<uint32_t>(netlist_.places.size() - 1);
         if (!Add(child->second, &inner, below)) return false;
         continue;

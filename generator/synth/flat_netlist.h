@@ -39,7 +39,6 @@ struct FlatPlace {
   uint32_t parent = 0;
   std::string name;  ///< in the parent
   std::string rtl;   ///< RTL module
-  std::string unit;  ///< the module as Yosys names it
 };
 
 struct FlatPort {

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <functional>
 #include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -38,9 +37,6 @@ constexpr size_t kWorstPaths = 1000;  ///< of the report
 constexpr size_t kBins = 20;
 constexpr double kMargin = 0.05;   ///< of the period, as in constraints/sdc/npu.sdc
 constexpr double kOutside = 0.30;  ///< likewise
-constexpr double kSpare = 0.05;    ///< part of the period that a small module must have left
-constexpr double kSlackError = 0.002;  ///< nanoseconds by which slacks may differ
-constexpr int kSmallRounds = 4;    ///< netlists that are timed until none is late by small modules
 constexpr uint64_t kLargestText = uint64_t{1} << 33;
 constexpr const char* kTimings = "timing";  ///< kind of entries in the cache
 constexpr const char* kEntryName = "timing.json";
@@ -101,10 +97,6 @@ json ReportJson(const TimingReport& report) {
   out["violated"] = report.violated;
   out["area_ge"] = report.area_ge;
   out["cells"] = report.cells;
-  out["fastest"] = {{"registers_ns", report.fast_register_period},
-                    {"constrained_ns", report.fast_constrained_period},
-                    {"area_ge", report.fast_area_ge}};
-  out["small_modules"] = report.small_modules;
   out["buffered_nets"] = report.buffers.nets;
   out["buffers"] = report.buffers.buffers;
   out["largest_loads"] = report.buffers.largest_loads;
@@ -139,10 +131,6 @@ std::optional<TimingReport> ReadReport(const fs::path& path) {
     report.violated = in.at("violated");
     report.area_ge = in.at("area_ge");
     report.cells = in.at("cells");
-    report.fast_register_period = in.at("fastest").at("registers_ns");
-    report.fast_constrained_period = in.at("fastest").at("constrained_ns");
-    report.fast_area_ge = in.at("fastest").at("area_ge");
-    report.small_modules = in.at("small_modules");
     report.buffers = {in.at("buffered_nets"), in.at("buffers"), in.at("largest_loads")};
     for (const json& row : in.at("paths")) {
       report.paths.push_back({row.at("slack_ns"), row.at("from"), row.at("from_module"),
@@ -268,12 +256,6 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
     words >> kind;
     if (kind == "PERIOD" && words >> from >> value) {
       (from == "registers" ? report->register_period : report->constrained_period) = value;
-    } else if (kind == "THROUGH" && words >> value >> from) {
-      if (const std::optional<uint32_t> cell = CellOf(from, netlist.cells.size())) {
-        const std::string& unit = netlist.places[netlist.cells[*cell].place].unit;
-        const auto [known, is_new] = report->module_slacks.try_emplace(unit, value);
-        if (!is_new) known->second = std::min(known->second, value);
-      }
     } else if (kind == "TARGET" && words >> value >> report->worst_slack) {
       target = true;
     } else if (kind == "PATH" && words >> value >> from >> to) {
@@ -365,15 +347,12 @@ Result<TimingReport> TimeDesign(const MappedDesign& mapped, const TechnologyLibr
   return report;
 }
 
-double SpareSlack(double period) { return kSpare * period; }
-
 Result<FileSet> TimingScripts(const Technology& technology, const std::string& sdc, double period) {
   if (Status able = CheckTechnology(technology); !able) return able.errors();
   Result<std::string> script =
       FillTemplate("sta/timing.tcl", {{"LIBERTY", "library.lib"},
                                       {"MEMORIES", "read_liberty memories.lib"},
                                       {"PERIOD", fmt::format("{:.4f}", period)},
-                                      {"SPARE", fmt::format("{:.4f}", SpareSlack(period))},
                                       {"MARGIN", fmt::format("{}", kMargin)},
                                       {"OUTSIDE", fmt::format("{}", kOutside)}});
   if (!script) return script.errors();
@@ -383,85 +362,6 @@ Result<FileSet> TimingScripts(const Technology& technology, const std::string& s
   files["library.sdc"] = LibrarySdc(technology);
   return files;
 }
-
-namespace {
-
-/// Times netlists in folders of `folder`, whose last one's files move there.
-class Timer {
- public:
-  Timer(const TechnologyLibrary& technology, const std::vector<MemoryMacro>& macros,
-        const FileSet& scripts, double period, const std::string& folder)
-      : technology_(technology),
-        macros_(macros),
-        scripts_(scripts),
-        period_(period),
-        folder_(folder) {}
-
-  /// The report of the smallest netlist that is no later than `fast`, whose modules may be taken out
-  /// of `small`.
-  Result<TimingReport> Smallest(const MappedDesign& fast, const MappedDesign& small,
-                                const std::function<void(const std::string&)>& progress) {
-    Result<TimingReport> report = Time(fast);
-    if (!report) return report;
-    const TimingReport fastest = *report;
-    const double floor = std::min(0.0, fastest.worst_slack) - kSlackError;
-    std::set<std::string> chosen;
-    for (const auto& [name, unit] : fast.units) {
-      const auto slack = fastest.module_slacks.find(name);
-      const bool spare =
-          slack == fastest.module_slacks.end() || slack->second >= SpareSlack(period_);
-      if (spare && small.units.contains(name)) chosen.insert(name);
-    }
-    for (int round = 0; round < kSmallRounds && !chosen.empty(); ++round) {
-      if (progress) progress(fmt::format("timing with {} small modules", chosen.size()));
-      MappedDesign mixed = fast;
-      for (const std::string& name : chosen) mixed.units[name] = small.units.at(name);
-      report = Time(mixed);
-      if (!report) return report;
-      if (report->worst_slack >= floor) {
-        report->small_modules = chosen.size();
-        return Final(*report, fastest);
-      }
-      const size_t before = chosen.size();
-      for (const auto& [name, slack] : report->module_slacks) {
-        if (slack < floor) chosen.erase(name);
-      }
-      if (chosen.size() == before) break;
-    }
-    report = Time(fast);
-    if (!report) return report;
-    return Final(*report, fastest);
-  }
-
- private:
-  Result<TimingReport> Time(const MappedDesign& mapped) {
-    round_ = folder_ / fmt::format("round{}", ++rounds_);
-    std::error_code error;
-    fs::create_directories(round_, error);
-    return TimeDesign(mapped, technology_, macros_, scripts_, round_.string());
-  }
-
-  Result<TimingReport> Final(TimingReport report, const TimingReport& fastest) const {
-    report.fast_register_period = fastest.register_period;
-    report.fast_constrained_period = fastest.constrained_period;
-    report.fast_area_ge = fastest.area_ge;
-    std::error_code error;
-    for (const fs::directory_entry& file : fs::directory_iterator(round_, error)) {
-      fs::rename(file.path(), folder_ / file.path().filename(), error);
-    }
-    return report;
-  }
-
-  const TechnologyLibrary& technology_;
-  const std::vector<MemoryMacro>& macros_;
-  const FileSet& scripts_;
-  const double period_;
-  const fs::path folder_;
-  fs::path round_;
-  int rounds_ = 0;
-};
-
-}  // namespace
 
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
@@ -501,18 +401,11 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
   if (!work) return work.errors();
   const std::string folder = work->path().string();
   Result<TimingReport> report = [&]() -> Result<TimingReport> {
-    const Cache* const units = cache ? &*cache : nullptr;
-    const Result<MappedDesign> fast = MapDesign(*files, *technology, units, folder, mapping);
-    if (!fast) return fast.errors();
-    MappingOptions for_area = mapping;
-    for_area.for_clock = false;
-    const std::string area_folder = (fs::path(folder) / "area").string();
-    const Result<MappedDesign> small =
-        MapDesign(*files, *technology, units, area_folder, for_area);
-    if (!small) return small.errors();
+    Result<MappedDesign> mapped =
+        MapDesign(*files, *technology, cache ? &*cache : nullptr, folder, mapping);
+    if (!mapped) return mapped.errors();
     if (mapping.progress) mapping.progress("timing with OpenSTA");
-    return Timer(*technology, *macros, *scripts, period, folder)
-        .Smallest(*fast, *small, mapping.progress);
+    return TimeDesign(*mapped, *technology, *macros, *scripts, folder);
   }();
   if (!report) {
     work->Keep();
@@ -550,16 +443,9 @@ std::string FormatTiming(const NpuConfig& config, const TimingReport& report) {
                   report.worst_slack, report.violated, report.endpoints);
   text += fmt::format(
       "area of this netlist: {:.0f} GE without memories, {:.0f} GE per MAC; {} cells, of which {} "
-      "buffers\nbehind {} nets with too many loads (the largest had {}); {} modules are small\n",
+      "buffers\nbehind {} nets with too many loads (the largest had {})\n\n",
       report.area_ge, report.area_ge / static_cast<double>(config.macs_per_cycle()), report.cells,
-      report.buffers.buffers, report.buffers.nets, report.buffers.largest_loads,
-      report.small_modules);
-  text += fmt::format(
-      "fastest netlist: {:.3f} ns, {:.1f} MHz; with the emitted constraints {:.3f} ns, {:.1f} MHz; "
-      "{:.0f} GE\n\n",
-      report.fast_register_period, megahertz(report.fast_register_period),
-      report.fast_constrained_period, megahertz(report.fast_constrained_period),
-      report.fast_area_ge);
+      report.buffers.buffers, report.buffers.nets, report.buffers.largest_loads);
   text += fmt::format("{:>8}  worst paths\n", "slack");
   const auto module = [](const std::string& name) {
     return name.empty() ? std::string() : fmt::format(" ({})", name);

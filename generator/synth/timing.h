@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <vector>
 
@@ -35,21 +34,11 @@ struct TimingReport {
   BufferTrees buffers;
   double area_ge = 0;  ///< of this netlist without memories, in gate equivalents
   uint64_t cells = 0;
-  /// Modules, as Yosys names them, with a path that has less than SpareSlack() left: its slack.
-  std::map<std::string, double> module_slacks;
-  /// Of the netlist whose modules are all mapped for speed: what the design can do at most, where
-  /// the other members are of one that is as small as the spec's clock lets it be.
-  double fast_register_period = 0, fast_constrained_period = 0, fast_area_ge = 0;
-  uint64_t small_modules = 0;  ///< kinds of modules mapped for area
   double seconds = 0;
   bool cached = false;
 };
 
-/// Slack from which on a module may be mapped for area, for a period.
-double SpareSlack(double period);
-
-/// Maps `config` for speed, adds trees of buffers and asks OpenSTA; then modules through which no
-/// path is near the clock are mapped for area, as far as the clock is met as before. Errors: as of Synthesize();
+/// Maps `config` for speed, adds trees of buffers and asks OpenSTA. Errors: as of Synthesize();
 /// kToolMissing without OpenSTA, kToolFailed when it does not report, kTechnologyCell when the
 /// technology does not name what timing needs.
 Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& options);
