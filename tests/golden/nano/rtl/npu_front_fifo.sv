@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// First-in first-out queue in a memory cell whose oldest word stands in registers, where a long path
-// may begin: npu_ram_fifo in the same cycles, but for the time of the memory.
+// First-in first-out queue in a memory cell whose oldest word stands in registers, where a long
+// path may begin: npu_ram_fifo in the same cycles, but for the time of the memory.
 //
 // One push and one pop per cycle (from Depth 2 on). A word that meets an empty queue is visible in
 // the next cycle, and no word moves but when one comes or is taken. The queue holds Depth words and

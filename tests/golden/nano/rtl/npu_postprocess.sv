@@ -116,7 +116,7 @@ module npu_postprocess #(
   // multipliers h and l. s * h comes back as x = s * h << 16, which s * l takes along on its way to
   // the last pass.
   logic             differs, cross_q, low_q;
-  // What follows from stage 3 for all lanes stands in registers, as the lanes' adders are behind it.
+  // What follows from stage 3 for all lanes is in registers, as the lanes' adders are behind it.
   logic             last_q, second_q;
 
   assign differs      = valid3_q && mode3_q == ModeSquare;
