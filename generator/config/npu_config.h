@@ -67,7 +67,7 @@ struct NpuConfig : KeyNumbers {
     return simd - (columns - column) * window_column_slots(rows) + row;
   }
   /// Bank of PE memory that holds a byte: the first bank of a line moves on from line to line
-  /// (bank_of in rtl/pe/npu_pe_memory.sv).
+  /// (rtl/pe/npu_bank_map.sv).
   uint32_t pe_bank_of(uint64_t address) const {
     const uint64_t word = address / pe_bank_bytes, line = word / pe_banks;
     const uint64_t skew1 = pe_banks == 2 ? 0 : pe_banks == 4 ? 1 : pe_banks == 8 ? 2 : 7;
@@ -76,6 +76,13 @@ struct NpuConfig : KeyNumbers {
     return static_cast<uint32_t>(
         (word + line * skew1 + line / pe_banks * skew2 + line / pe_banks / pe_banks * skew3) %
         pe_banks);
+  }
+  /// The address with the number of its bank in the place of the low bits of its word's number, as
+  /// the DMA engines give it to PE memory (rtl/dma/npu_bus_place.sv).
+  uint64_t pe_place_of(uint64_t address) const {
+    const uint64_t word = address / pe_bank_bytes;
+    return (word / pe_banks * pe_banks + pe_bank_of(address)) * pe_bank_bytes +
+           address % pe_bank_bytes;
   }
   /// Barriers: one for LOADs, one for STOREs, one for each PE; at least 16.
   uint32_t barriers() const { return pes() + 2 < 16 ? 16 : pes() + 2; }

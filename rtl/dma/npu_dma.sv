@@ -11,6 +11,8 @@ module npu_dma #(
   parameter int unsigned GridY            = 4,       //@ = npu.grid.y  -- PE rows; at most 32 PEs
   parameter int unsigned Cores            = 4,       //@ = pe.cores  -- cores per PE, 1..16
   parameter int unsigned PeMemBytes       = 131072,  //@ = pe.memory  -- bytes of a PE memory
+  parameter int unsigned PeBanks          = 8,       //@ = pe.banks
+  parameter int unsigned PeWordBytes      = 16,      //@ = pe.bank_width
   parameter int unsigned CoreMemBytes     = 65536,   //@ = core.memory  -- bytes of a core memory
   parameter int unsigned ParameterBuffer  = 64,      //@ = controller.parameter_buffer  -- beats
   parameter int unsigned ActivationBuffer = 64,      //@ = controller.activation_buffer  -- beats
@@ -88,7 +90,7 @@ module npu_dma #(
   output wire                   mem_wr_valid_o,
   input  wire                   mem_wr_ready_i,
   output wire                   mem_wr_core_o,         // 1: core memory
-  output wire  [23:0]           mem_wr_addr_o,         // aligned
+  output wire  [23:0]           mem_wr_addr_o,         // aligned; of PE memory: npu_bus_place
   output wire  [8*BusBytes-1:0] mem_wr_data_o,
   output wire  [BusBytes-1:0]   mem_wr_strb_o,
   output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
@@ -96,7 +98,7 @@ module npu_dma #(
   // PE memory read; responses in order, at least one cycle after the grant, never stalled
   output wire                   mem_rd_valid_o,
   input  wire                   mem_rd_ready_i,
-  output wire  [23:0]           mem_rd_addr_o,         // aligned
+  output wire  [23:0]           mem_rd_addr_o,         // aligned: npu_bus_place
   output wire  [PeW-1:0]        mem_rd_pe_o,
   input  wire                   mem_rd_rvalid_i,
   input  wire  [8*BusBytes-1:0] mem_rd_rdata_i
@@ -124,6 +126,8 @@ module npu_dma #(
     .GridY           (GridY),
     .Cores           (Cores),
     .PeMemBytes      (PeMemBytes),
+    .PeBanks         (PeBanks),
+    .PeWordBytes     (PeWordBytes),
     .CoreMemBytes    (CoreMemBytes),
     .ParameterBuffer (ParameterBuffer),
     .ActivationBuffer(ActivationBuffer),
@@ -249,7 +253,28 @@ module npu_dma #(
   assign granted = (load_rd_valid || store_rd_valid) && room && request_ready;
 
   // Requests wait here for the memory, whose ready goes no further.
-  npu_fifo #(
+  logic [23:0] load_rd_place, store_rd_place;
+
+  npu_bus_place #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(PeWordBytes)
+  ) u_load_place (
+    .core_i (1'b0),
+    .addr_i (load_rd_addr),
+    .place_o(load_rd_place)
+  );
+  npu_bus_place #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(PeWordBytes)
+  ) u_store_place (
+    .core_i (1'b0),
+    .addr_i (store_rd_addr),
+    .place_o(store_rd_place)
+  );
+
+  npu_head_fifo #(
     .Width(24 + PeW),
     .Depth(2)
   ) u_requests (
@@ -258,7 +283,7 @@ module npu_dma #(
     .clear_i,
     .valid_i((load_rd_valid || store_rd_valid) && room),
     .ready_o(request_ready),
-    .data_i (choice ? {store_rd_pe, store_rd_addr} : {load_rd_pe, load_rd_addr}),
+    .data_i (choice ? {store_rd_pe, store_rd_place} : {load_rd_pe, load_rd_place}),
     .valid_o(mem_rd_valid_o),
     .ready_i(mem_rd_ready_i),
     .data_o ({mem_rd_pe_o, mem_rd_addr_o}),

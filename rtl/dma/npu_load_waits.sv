@@ -40,7 +40,7 @@ module npu_load_waits #(
   logic [NumberW-1:0] taken_q, released_q, begun_q, distance;
   logic [$clog2(Depth + 1)-1:0] unused_count;
 
-  npu_fifo #(
+  npu_head_fifo #(
     .Width(WaitW),
     .Depth(Depth)
   ) u_open_waits (

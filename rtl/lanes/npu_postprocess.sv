@@ -115,11 +115,12 @@ module npu_postprocess #(
   // multipliers h and l. s * h comes back as x = s * h << 16, which s * l takes along on its way to
   // the last pass.
   logic             differs, cross_q, low_q;
+  // What follows from stage 3 for all lanes is in registers, as the lanes' adders are behind it.
+  logic             last_q, second_q;
 
   assign differs      = valid3_q && mode3_q == ModeSquare;
-  assign last         = valid3_q && (mode3_q == ModeAdd || mode3_q == ModeMultiply ||
-                                     mode3_q == ModeLow);
-  assign second       = (valid3_q && returns(mode3_q)) || cross_q || low_q;
+  assign last         = last_q;
+  assign second       = second_q;
   assign first_passes = (valid1_q && returns(mode1_q)) || (valid2_q && returns(mode2_q));
   assign excluded     = second || (valid1_q && excludes(mode1_q)) ||
                         (valid2_q && excludes(mode2_q));
@@ -136,6 +137,8 @@ module npu_postprocess #(
       valid4_q <= 1'b0;
       cross_q  <= 1'b0;
       low_q    <= 1'b0;
+      last_q   <= 1'b0;
+      second_q <= 1'b0;
     end else begin
       valid1_q <= accept || last || cross_q || low_q;
       valid2_q <= valid1_q;
@@ -143,6 +146,9 @@ module npu_postprocess #(
       valid4_q <= valid3_q && !second;
       cross_q  <= differs;
       low_q    <= cross_q;
+      last_q   <= valid2_q && (mode2_q == ModeAdd || mode2_q == ModeMultiply ||
+                               mode2_q == ModeLow);
+      second_q <= (valid2_q && returns(mode2_q)) || differs || cross_q;
     end
   end
 
@@ -292,6 +298,11 @@ module npu_postprocess #(
 
   // A vector never enters in the cycle of a second pass: it would take its place.
   `NPU_ASSERT(PassesDoNotMeet, !(accept && second))
+
+  // What is known of stage 3 before is what stands in it.
+  `NPU_ASSERT(SecondIsKnown, second_q == ((valid3_q && returns(mode3_q)) || cross_q || low_q) &&
+              last_q == (valid3_q && (mode3_q == ModeAdd || mode3_q == ModeMultiply ||
+                                      mode3_q == ModeLow)))
 
   // A later pass belongs to a vector that is inside.
   `NPU_ASSERT(PassesHaveVectors, !(cross_q || low_q) || busy_o || low_q)

@@ -53,13 +53,13 @@ module npu_pe #(
   input  wire                   bus_write_valid_i,
   output wire                   bus_write_ready_o,
   input  wire                   bus_write_core_i,
-  input  wire  [23:0]           bus_write_addr_i,
+  input  wire  [23:0]           bus_write_addr_i,      // of PE memory: npu_bus_place
   input  wire  [8*BusBytes-1:0] bus_write_data_i,
   input  wire  [BusBytes-1:0]   bus_write_strb_i,
   input  wire  [Cores-1:0]      bus_write_core_mask_i,
   input  wire                   bus_read_valid_i,
   output wire                   bus_read_ready_o,
-  input  wire  [23:0]           bus_read_addr_i,
+  input  wire  [23:0]           bus_read_addr_i,       // npu_bus_place
   output wire                   bus_read_rvalid_o,
   output wire  [8*BusBytes-1:0] bus_read_data_o
 );

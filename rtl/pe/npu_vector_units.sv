@@ -237,20 +237,26 @@ module npu_vector_units #(
   end
 
   // ---------------------------------------------------------------------------------------------
-  // Writes.
+  // Writes. The command stands for some cycles before its first one.
   // ---------------------------------------------------------------------------------------------
+  logic writes_lookup_q, writes_argmax_q;
+  always_ff @(posedge clk) begin
+    writes_lookup_q <= is_lookup;
+    writes_argmax_q <= is_argmax;
+  end
   always_comb begin
     write_addr_o = lookup_addr;
     write_data_o = lookup_data;
     write_strb_o = lookup_strb;
-    if (!is_lookup) begin
-      write_addr_o = is_argmax ? arg_out_addr : soft_out_addr;
-      write_data_o = is_argmax ? (8 * PostWidth)'(arg_out_data)
-                               : (8 * PostWidth)'(soft_out_data);
+    if (!writes_lookup_q) begin
+      write_addr_o = writes_argmax_q ? arg_out_addr : soft_out_addr;
+      write_data_o = writes_argmax_q ? (8 * PostWidth)'(arg_out_data)
+                                     : (8 * PostWidth)'(soft_out_data);
       write_strb_o = PostWidth'(1);
     end
   end
-  assign write_valid_o = is_lookup ? lookup_valid : is_argmax ? arg_out_valid : soft_out_valid;
+  assign write_valid_o = writes_lookup_q ? lookup_valid
+                                         : writes_argmax_q ? arg_out_valid : soft_out_valid;
 
   logic unused_bits;
   assign unused_bits = ^{b_base_i[24], table_shifted};

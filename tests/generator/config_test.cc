@@ -59,7 +59,7 @@ TEST(Config, NanoIsSmall) {
   const NpuConfig config = LoadPreset("nano");
   EXPECT_EQ(config.macs_per_cycle(), 16u);
   EXPECT_EQ(config.slice_rows(), 1u);
-  EXPECT_EQ(config.clock_hz, 100'000'000u);
+  EXPECT_EQ(config.clock_hz, 180'000'000u);
 }
 
 TEST(Config, NameComesFromTheFileUnlessGiven) {
@@ -114,12 +114,12 @@ TEST(Config, HashCoversAllButNameAndClock) {
 TEST(Config, DescriptionIsReadableAndJsonParses) {
   const NpuConfig config = LoadPreset("edge");
   EXPECT_NE(DescribeConfig(config).find("256 MACs/cycle"), std::string::npos);
-  EXPECT_NE(DescribeConfig(config).find("0.1024 TOPS"), std::string::npos);
+  EXPECT_NE(DescribeConfig(config).find("0.09216 TOPS"), std::string::npos);
   testing::ExpectTidy("description", DescribeConfig(config));
   const nlohmann::json json = nlohmann::json::parse(ConfigJson(config));
   EXPECT_EQ(json["name"], "edge");
   EXPECT_EQ(json["values"]["core.rows"], 1024);
-  EXPECT_DOUBLE_EQ(json["peak_tops"], 0.1024);
+  EXPECT_DOUBLE_EQ(json["peak_tops"], 0.09216);
 }
 
 // Published peaks: X * Y * cores * lanes * SIMD * 2 * clock.

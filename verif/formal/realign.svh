@@ -22,6 +22,8 @@ logic              primes_q;       // the run needs a beat before its first copi
 assign source = (PosW + 1)'(choose) - (PosW + 1)'(run_copy_first_i) +
                 (PosW + 1)'(run_source_low_i);
 
+always_comb assume (made_place_i == made_addr_o);
+
 // The proof is for any number of runs of up to 64 bytes.
 always_comb assume (!run_valid_i || (run_last_byte_i < 24'd64 && choose <= run_last_byte_i));
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "generator/config/npu_config.h"
 #include "verif/sim/axi_memory.h"
 #include "verif/unit/bits.h"
 
@@ -38,6 +39,20 @@ constexpr uint32_t kPes = PARAM_GridX * PARAM_GridY;
 constexpr uint32_t kCores = PARAM_Cores;
 constexpr uint32_t kPeBytes = 32768;
 constexpr uint32_t kCoreBytes = 8192;
+
+/// The address in PE memory that has this place (npu_bus_place).
+uint32_t AddressOf(uint32_t place) {
+  NpuConfig config;
+  config.pe_banks = PARAM_PeBanks;
+  config.pe_bank_bytes = PARAM_PeWordBytes;
+  const uint32_t line = PARAM_PeBanks * PARAM_PeWordBytes;
+  for (uint32_t bank = 0; bank < PARAM_PeBanks; ++bank) {
+    const uint32_t address =
+        place / line * line + bank * PARAM_PeWordBytes + place % PARAM_PeWordBytes;
+    if (config.pe_place_of(address) == place) return address;
+  }
+  return ~0u;
+}
 constexpr uint64_t kBase = 0x12'3456'0000;  // of the bus memory
 constexpr uint32_t kBusBytes = 65536;
 
@@ -497,7 +512,8 @@ class Bench {
     const auto* data = reinterpret_cast<const uint8_t*>(&dut_.mem_wr_data_o);
     const uint32_t size = dut_.mem_wr_core_o ? kCoreBytes : kPeBytes;
     CountWritten(__builtin_popcountll(dut_.mem_wr_strb_o));
-    const uint32_t address = dut_.mem_wr_addr_o;
+    const uint32_t address =
+        dut_.mem_wr_core_o ? dut_.mem_wr_addr_o : AddressOf(dut_.mem_wr_addr_o);
     if (address % kBus != 0 || address + kBus > size || dut_.mem_wr_strb_o == 0) {
       problem = "bad memory write";
       return;
@@ -561,7 +577,7 @@ class Bench {
   void ObserveRead() {
     if (dut_.mem_rd_rvalid_i) reads_.pop_front();
     if (!dut_.mem_rd_valid_o || !dut_.mem_rd_ready_i) return;
-    const uint32_t address = dut_.mem_rd_addr_o;
+    const uint32_t address = AddressOf(dut_.mem_rd_addr_o);
     if (address % kBus != 0 || address + kBus > kPeBytes || dut_.mem_rd_pe_o >= kPes) {
       problem = "bad memory read";
       return;

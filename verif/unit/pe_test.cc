@@ -86,7 +86,7 @@ class Pe {
     dut_.bus_write_valid_i = 1;
     dut_.bus_write_core_i = core;
     dut_.bus_write_core_mask_i = core_mask;
-    dut_.bus_write_addr_i = address;
+    dut_.bus_write_addr_i = core ? address : MakeConfig().pe_place_of(address);
     SetBus(data);
     dut_.bus_write_strb_i = ~0ull >> (64 - kBus);
     while (true) {
@@ -101,7 +101,7 @@ class Pe {
 
   void Read(uint32_t address, uint8_t* data) {
     dut_.bus_read_valid_i = 1;
-    dut_.bus_read_addr_i = address;
+    dut_.bus_read_addr_i = MakeConfig().pe_place_of(address);
     while (true) {
       dut_.clk_i = 0;
       dut_.eval();

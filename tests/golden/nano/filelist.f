@@ -9,6 +9,7 @@ rtl/npu_axi_read_mux.sv
 rtl/npu_bank_map.sv
 rtl/npu_barriers.sv
 rtl/npu_booth.sv
+rtl/npu_bus_place.sv
 rtl/npu_clock_gate.sv
 rtl/npu_command_queue.sv
 rtl/npu_controller.sv
@@ -32,7 +33,9 @@ rtl/npu_fetch_places.sv
 rtl/npu_fetch_queue.sv
 rtl/npu_fetch_walker.sv
 rtl/npu_fifo.sv
+rtl/npu_front_fifo.sv
 rtl/npu_full_adder.sv
+rtl/npu_head_fifo.sv
 rtl/npu_host_port.sv
 rtl/npu_job.sv
 rtl/npu_load.sv

@@ -5,7 +5,7 @@
 # A script may set these before it reads this file: the period, the part of it that skew, jitter and
 # what is not modelled may take, and the part that the world outside has of a path through a port.
 
-if {![info exists npu_period]} { set npu_period 10.000 }
+if {![info exists npu_period]} { set npu_period 5.555 }
 if {![info exists npu_margin]} { set npu_margin 0.05 }
 if {![info exists npu_outside]} { set npu_outside 0.30 }
 

@@ -43,7 +43,7 @@
 #define NPU_CONFIG_UNITS_BNN_SKIP_WINDOW         1u          ///< positions
 #define NPU_CONFIG_UNITS_BNN_SKIP_SLICES         32u         ///< slices
 #define NPU_CONFIG_DEBUG_TRACE                   1u
-#define NPU_CONFIG_CLOCK_HZ                      100000000u  ///< clock target in hertz
+#define NPU_CONFIG_CLOCK_HZ                      180000000u  ///< clock target in hertz
 #define NPU_CONFIG_PES                           1u          ///< PEs
 #define NPU_CONFIG_BARRIERS                      16u         ///< barriers
 #define NPU_CONFIG_MACS_PER_CYCLE                16u         ///< multiply-accumulates per cycle

@@ -38,7 +38,7 @@ package npu_cfg_pkg;
   localparam int unsigned UnitsBnnSkipWindow          = 1;          // positions
   localparam int unsigned UnitsBnnSkipSlices          = 32;         // slices
   localparam int unsigned DebugTrace                  = 1;
-  localparam int unsigned NpuClockHz                  = 100000000;  // clock target in hertz
+  localparam int unsigned NpuClockHz                  = 180000000;  // clock target in hertz
   localparam int unsigned NpuPes                      = 1;          // PEs
   localparam int unsigned NpuBarriers                 = 16;         // barriers
   localparam int unsigned NpuMacsPerCycle             = 16;         // multiply-accumulates per

@@ -24,7 +24,7 @@ module npu_counters #(
   input  wire               store_busy_i,
   input  wire [15:0]        store_tag_i,
   input  wire               bus_quiet_i,    // no transfer is under way
-  // bus
+  // bus; counted a cycle later
   input  wire [1:0]         beats_read_i,   // in this cycle
   input  wire [7:0]         bytes_written_i,
   // final in the cycle after the interrupt
@@ -41,6 +41,8 @@ module npu_counters #(
   logic [3:0]  cause, trace_cause_q;
   logic [15:0] tag, trace_tag_q;
   logic        trace_active_q;
+  logic [1:0]  beats_read_q;
+  logic [7:0]  bytes_moved_q;
   logic [31:0] cycles_q, bytes_read_q, bytes_written_q, commands_q;
   logic [31:0] causes_q[16];  // the last ones stay 0
 
@@ -72,6 +74,8 @@ module npu_counters #(
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || start_i) begin
+      beats_read_q    <= '0;
+      bytes_moved_q   <= '0;
       cycles_q        <= '0;
       bytes_read_q    <= '0;
       bytes_written_q <= '0;
@@ -82,8 +86,10 @@ module npu_counters #(
         cycles_q <= cycles_q + 32'd1;
         causes_q[trace_cause_q] <= causes_q[trace_cause_q] + 32'd1;
       end
-      bytes_read_q    <= bytes_read_q + 32'(beats_read_i) * 32'(BusBytes);
-      bytes_written_q <= bytes_written_q + 32'(bytes_written_i);
+      beats_read_q    <= beats_read_i;
+      bytes_moved_q   <= bytes_written_i;
+      bytes_read_q    <= bytes_read_q + 32'(beats_read_q) * 32'(BusBytes);
+      bytes_written_q <= bytes_written_q + 32'(bytes_moved_q);
       if (command_i) commands_q <= commands_q + 32'd1;
     end
   end

@@ -33,10 +33,13 @@ module npu_dma_realign #(
   output wire                   beat_ready_o,       // only for a beat of the run of beat_user_o
   input  wire  [8*BusBytes-1:0] beat_data_i,
   output wire  [UserW-1:0]      beat_user_o,
+  // address of the word that is made, of the run of beat_user_o, and what is shown in its place
+  output wire  [23:0]           made_addr_o,
+  input  wire  [23:0]           made_place_i,
   // destination words, in registers; word_ready_i goes no further than to these
   output wire                   word_valid_o,
   input  wire                   word_ready_i,
-  output wire  [23:0]           word_addr_o,
+  output wire  [23:0]           word_addr_o,        // made_place_i
   output wire  [8*BusBytes-1:0] word_data_o,
   output wire  [BusBytes-1:0]   word_strb_o,
   output wire  [ByteW:0]        word_bytes_o,       // bytes strobed
@@ -191,7 +194,8 @@ module npu_dma_realign #(
   assign leaves    = !word_valid_q || word_ready_i;
   assign made_data = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
                            copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
-  assign made = {addr_q, made_data, from_byte(strb_first) & to_byte(strb_last),
+  assign made_addr_o = {addr_q, {ByteW{1'b0}}};
+  assign made = {made_place_i[23:ByteW], made_data, from_byte(strb_first) & to_byte(strb_last),
                  (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), at_last,
                  user_q};
 
@@ -201,6 +205,9 @@ module npu_dma_realign #(
   assign {word_addr_o[23:ByteW], word_data_o, word_strb_o, word_bytes_o, word_last_o,
           word_user_o} = shown_q;
   assign idle_o       = !active_q && !word_valid_q;
+
+  logic unused_place;
+  assign unused_place = ^made_place_i[ByteW-1:0];
 
   // A run copies bytes from first to last, inside of it.
   `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||

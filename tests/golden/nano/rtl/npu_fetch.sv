@@ -134,7 +134,7 @@ module npu_fetch #(
   logic [BeatsW-1:0]  stream_beats;
   logic [127:0]       entry;
   logic               at_length, taken, length_taken;
-  logic               fifo_valid, fifo_ready, fifo_empty;
+  logic               fifo_valid, fifo_ready;
   // errors
   logic [AddrW-1:0]   stream_addr_q, error_addr_q;
   logic               fail, bus_failed, error_valid_q;
@@ -245,20 +245,19 @@ module npu_fetch #(
     assign word_in    = r_data_i;
   end
 
-  npu_ram_fifo #(
+  npu_front_fifo #(
     .Width(WordW),
     .Depth(Words)
   ) u_words (
-    .clk_i(clk),
+    .clk_i   (clk),
     .rst_ni,
-    .clear_i(clear_i || start_i),
-    .valid_i(word_valid),
-    .ready_o(word_ready),
-    .data_i (word_in),
-    .valid_o(fifo_valid),
-    .ready_i(fifo_ready),
-    .data_o (word),
-    .empty_o(fifo_empty)
+    .clear_i (clear_i || start_i),
+    .valid_i (word_valid),
+    .ready_o (word_ready),
+    .data_i  (word_in),
+    .valid_o (fifo_valid),
+    .ready_i (fifo_ready),
+    .data_o  (word)
   );
 
   // Entries of the words.
@@ -346,13 +345,12 @@ module npu_fetch #(
   assign error_valid_o   = error_valid_q;
   assign error_code_o    = error_code_q;
   assign error_address_o = error_addr_q;
-  assign unused_bits     = ^{word_ready, fifo_empty, r_resp_i[0], first_addr, rest[3:0]};
+  assign unused_bits     = ^{word_ready, r_resp_i[0], first_addr, rest[3:0]};
 
   npu_clock_gate u_gate (
     .clk_i,
     .enable_i(!rst_ni || clear_i || start_i || start_q || issue || (ar_valid_q && ar_ready_i) ||
-              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q) ||
-              (!fifo_valid && !fifo_empty)),
+              r_valid_i || taken || fail || error_valid_q || (halt_i && active_q)),
     .clk_o   (clk)
   );
 

@@ -25,6 +25,8 @@ module npu_load #(
   parameter int unsigned GridY            = 1,       // npu.grid.y: PE rows; at most 32 PEs
   parameter int unsigned Cores            = 1,       // pe.cores: cores per PE, 1..16
   parameter int unsigned PeMemBytes       = 32768,   // pe.memory: bytes of a PE memory
+  parameter int unsigned PeBanks          = 4,       // pe.banks
+  parameter int unsigned PeWordBytes      = 8,       // pe.bank_width
   parameter int unsigned CoreMemBytes     = 8192,    // core.memory: bytes of a core memory
   parameter int unsigned ParameterBuffer  = 16,      // controller.parameter_buffer: beats
   parameter int unsigned ActivationBuffer = 16,      // controller.activation_buffer: beats
@@ -79,7 +81,7 @@ module npu_load #(
   output wire                   mem_wr_valid_o,
   input  wire                   mem_wr_ready_i,
   output wire                   mem_wr_core_o,        // 1: core memory
-  output wire  [23:0]           mem_wr_addr_o,        // aligned
+  output wire  [23:0]           mem_wr_addr_o,        // aligned; of PE memory: npu_bus_place
   output wire  [8*BusBytes-1:0] mem_wr_data_o,
   output wire  [BusBytes-1:0]   mem_wr_strb_o,
   output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
@@ -306,6 +308,7 @@ module npu_load #(
   logic [7:0]       run_fill;
   logic [UserW-2:0] run_user;
   logic [UserW-1:0] beat_user;
+  logic [23:0]      made_addr, made_place;
   logic             word_valid, word_last, word_accept;
   logic [ByteW:0]   word_bytes;
   logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
@@ -370,6 +373,8 @@ module npu_load #(
     .beat_ready_o    (beat_ready),
     .beat_data_i     (beat_data),
     .beat_user_o     (beat_user),
+    .made_addr_o     (made_addr),
+    .made_place_i    (made_place),
     .word_valid_o    (word_valid),
     .word_ready_i    (mem_wr_ready_i || word_nothing),
     .word_addr_o     (mem_wr_addr_o),
@@ -380,6 +385,16 @@ module npu_load #(
     .word_user_o     ({mem_wr_core_o, word_nothing, word_signal_en, word_signal_bytes,
                        word_signal_id, word_core_mask, mem_wr_pe_mask_o, word_last_run}),
     .idle_o          (realign_idle)
+  );
+
+  npu_bus_place #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(PeWordBytes)
+  ) u_place (
+    .core_i (to_core),
+    .addr_i (made_addr),
+    .place_o(made_place)
   );
 
   // The oldest run may begin when the waits of its command hold.

@@ -53,13 +53,13 @@ module npu_pe_memory #(
   output wire                     write_busy_o,    // writes wait
   output wire                     write_done_o,    // one of them reaches memory (pulse)
   input  wire                     clear_i,         // drop those that wait
-  // bus write: BusBytes aligned bytes
+  // bus write: BusBytes aligned bytes, at a place of npu_bus_place
   input  wire                     bus_write_valid_i,
   output wire                     bus_write_ready_o,
   input  wire  [23:0]             bus_write_addr_i,
   input  wire  [8*BusBytes-1:0]   bus_write_data_i,
   input  wire  [BusBytes-1:0]     bus_write_strb_i,
-  // bus read: BusBytes aligned bytes, data in the cycle after the grant
+  // bus read: BusBytes aligned bytes at a place, data in the cycle after the grant
   input  wire                     bus_read_valid_i,
   output wire                     bus_read_ready_o,
   input  wire  [23:0]             bus_read_addr_i,
@@ -89,26 +89,10 @@ module npu_pe_memory #(
   logic [RowW-1:0]  bus_write_row, bus_read_row;
   logic [Banks-1:0] bus_write_mask, bus_read_mask;  // 0: no request
 
-  npu_bank_map #(
-    .MemBytes (MemBytes),
-    .Banks    (Banks),
-    .WordBytes(WordBytes)
-  ) u_bus_write (
-    .valid_i(bus_write_valid_i),
-    .word_i (22'(bus_write_addr_i >> OffsetW)),
-    .bank_o (bus_write_bank),
-    .row_o  (bus_write_row)
-  );
-  npu_bank_map #(
-    .MemBytes (MemBytes),
-    .Banks    (Banks),
-    .WordBytes(WordBytes)
-  ) u_bus_read (
-    .valid_i(bus_read_valid_i),
-    .word_i (22'(bus_read_addr_i >> OffsetW)),
-    .bank_o (bus_read_bank),
-    .row_o  (bus_read_row)
-  );
+  assign bus_write_bank = bus_write_addr_i[OffsetW+:BankW];
+  assign bus_write_row  = RowW'(bus_write_addr_i >> (OffsetW + BankW));
+  assign bus_read_bank  = bus_read_addr_i[OffsetW+:BankW];
+  assign bus_read_row   = RowW'(bus_read_addr_i >> (OffsetW + BankW));
   assign bus_write_mask = bus_write_valid_i ? Banks'(1) << bus_write_bank : '0;
   assign bus_read_mask  = bus_read_valid_i ? Banks'(1) << bus_read_bank : '0;
 
@@ -238,7 +222,8 @@ module npu_pe_memory #(
       en    = 1'b0;
       be    = '0;
       word  = '0;
-      wdata = '0;
+      // The bus is granted long before a write is chosen; what is not enabled is not written.
+      wdata = bus_write_hits[b] ? bus_write_word : write_word;
       if (read_mask[b]) begin
         en = 1'b1;
         for (int unsigned p = 0; p < Ports; p++) begin
@@ -249,16 +234,13 @@ module npu_pe_memory #(
         en    = 1'b1;
         word  = write_row;
         be    = write_strb;
-        wdata = write_word;
       end else if (write_mask2[b]) begin
         en    = 1'b1;
         word  = write_row2;
         be    = write_strb2;
-        wdata = write_word;
       end else if (bus_write_hits[b]) begin
         word  = bus_write_row;
         be    = bus_write_word_strb;
-        wdata = bus_write_word;
         en    = be != '0;
       end else if (bus_read_hits[b]) begin
         en   = 1'b1;

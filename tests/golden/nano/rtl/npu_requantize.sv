@@ -75,21 +75,20 @@ module npu_requantize (
   logic [33:0] q_q;
 
   // Functions, called under the enables: a lane that rests costs nothing to simulate. Carries go
-  // into a bit below the lowest one, so that one adder does.
+  // into a bit below the lowest one, so that one adder does; but the sign of a sum comes late, and
+  // both signs are added up until it has.
   function automatic logic [32:0] sum_of(input logic sum, input logic average, input logic rescale,
                                          input logic [31:0] acc, input logic [31:0] bias,
                                          input logic [7:0] b, input logic [8:0] b_offset);
-    logic        flip;
     logic [32:0] term, other;
-    flip = average && acc[31];
     if (sum) begin
-      term  = {acc[31] && !average, acc ^ {32{flip}}};
+      term  = {acc[31], acc};
       other = {bias[31], bias};
     end else begin
       term  = {{18{b[7]}}, b, 7'd0} & {33{rescale}};
       other = {{17{b_offset[8]}}, b_offset, 7'd0};
     end
-    sum_of = 33'(({term, 1'b1} + {other, flip && sum}) >> 1);
+    sum_of = (sum && average && acc[31]) ? other - {acc[31], acc} : term + other;
   endfunction
 
   function automatic logic [8:0] offset_of(input logic [7:0] a, input logic negative,

@@ -173,6 +173,7 @@ module npu_store #(
   logic [WritesW-1:0]       write_count, unused_answer_count;
   logic [$clog2(4 + 1)-1:0] unused_queue_count;
   logic                     unused_stage_ready, unused_stage_empty, realign_idle;
+  logic [23:0]              made_addr;
   logic                     unused_beat_user, unused_word_user, unused_word_last;
   logic [23:0]              unused_word_addr;
 
@@ -301,6 +302,8 @@ module npu_store #(
     .beat_ready_o    (beat_ready),
     .beat_data_i     (stage_data),
     .beat_user_o     (unused_beat_user),
+    .made_addr_o     (made_addr),
+    .made_place_i    (made_addr),
     .word_valid_o    (word_valid),
     .word_ready_i    (word_ready),
     .word_addr_o     (unused_word_addr),

@@ -301,6 +301,8 @@ module npu_top #(
     .GridY           (GridY),
     .Cores           (Cores),
     .PeMemBytes      (PeMemBytes),
+    .PeBanks         (PeBanks),
+    .PeWordBytes     (PeWordBytes),
     .CoreMemBytes    (CoreMemBytes),
     .ParameterBuffer (ParameterBuffer),
     .ActivationBuffer(ActivationBuffer),

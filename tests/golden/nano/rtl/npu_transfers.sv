@@ -13,6 +13,8 @@ module npu_transfers #(
   parameter int unsigned GridY            = 1,       // npu.grid.y: PE rows; at most 32 PEs
   parameter int unsigned Cores            = 1,       // pe.cores: cores per PE, 1..16
   parameter int unsigned PeMemBytes       = 32768,   // pe.memory: bytes of a PE memory
+  parameter int unsigned PeBanks          = 4,       // pe.banks
+  parameter int unsigned PeWordBytes      = 8,       // pe.bank_width
   parameter int unsigned CoreMemBytes     = 8192,    // core.memory: bytes of a core memory
   parameter int unsigned ParameterBuffer  = 16,      // controller.parameter_buffer: beats
   parameter int unsigned ActivationBuffer = 16,      // controller.activation_buffer: beats
@@ -101,7 +103,7 @@ module npu_transfers #(
   output wire                   mem_wr_valid_o,
   input  wire                   mem_wr_ready_i,
   output wire                   mem_wr_core_o,         // 1: core memory
-  output wire  [23:0]           mem_wr_addr_o,         // aligned
+  output wire  [23:0]           mem_wr_addr_o,         // aligned; of PE memory: npu_bus_place
   output wire  [8*BusBytes-1:0] mem_wr_data_o,
   output wire  [BusBytes-1:0]   mem_wr_strb_o,
   output wire  [NumPes-1:0]     mem_wr_pe_mask_o,
@@ -109,7 +111,7 @@ module npu_transfers #(
   // PE memory read; responses in order, at least one cycle after the grant, never stalled
   output wire                   mem_rd_valid_o,
   input  wire                   mem_rd_ready_i,
-  output wire  [23:0]           mem_rd_addr_o,         // aligned
+  output wire  [23:0]           mem_rd_addr_o,         // aligned: npu_bus_place
   output wire  [PeW-1:0]        mem_rd_pe_o,
   input  wire                   mem_rd_rvalid_i,
   input  wire  [8*BusBytes-1:0] mem_rd_rdata_i
@@ -188,6 +190,8 @@ module npu_transfers #(
     .GridY           (GridY),
     .Cores           (Cores),
     .PeMemBytes      (PeMemBytes),
+    .PeBanks         (PeBanks),
+    .PeWordBytes     (PeWordBytes),
     .CoreMemBytes    (CoreMemBytes),
     .ParameterBuffer (ParameterBuffer),
     .ActivationBuffer(ActivationBuffer),

@@ -153,7 +153,9 @@ module npu_write_buffer #(
   end
 
   // ---- The one that leaves ----
-  logic [Writes-1:0] fits, can, chosen;
+  // The first that fits and the first that can are looked for at the same time.
+  logic [Writes-1:0] fits, can;
+  logic              go_first;  // one that can goes
   always_comb begin
     fits = '0;
     can  = '0;
@@ -166,10 +168,11 @@ module npu_write_buffer #(
       end
     end
   end
-  assign first_o  = (full_o || still_i) && fits == '0 && can != '0;
-  assign chosen   = first_o ? can : fits;
-  assign leaving  = chosen & (~chosen + Writes'(1));
-  assign leaves_o = chosen != '0;
+  assign go_first = (full_o || still_i) && fits == '0;
+  assign first_o  = go_first && can != '0;
+  assign leaving  = (fits & (~fits + Writes'(1))) |
+                    (go_first ? can & (~can + Writes'(1)) : '0);
+  assign leaves_o = fits != '0 || first_o;
 
   logic [PostWidth-1:0] leaving_strb;
   logic [DataW-1:0]     leaving_data;

@@ -13,6 +13,7 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_bank_map.sv \
   $(NPU_HOME)/rtl/npu_barriers.sv \
   $(NPU_HOME)/rtl/npu_booth.sv \
+  $(NPU_HOME)/rtl/npu_bus_place.sv \
   $(NPU_HOME)/rtl/npu_clock_gate.sv \
   $(NPU_HOME)/rtl/npu_command_queue.sv \
   $(NPU_HOME)/rtl/npu_controller.sv \
@@ -36,7 +37,9 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_fetch_queue.sv \
   $(NPU_HOME)/rtl/npu_fetch_walker.sv \
   $(NPU_HOME)/rtl/npu_fifo.sv \
+  $(NPU_HOME)/rtl/npu_front_fifo.sv \
   $(NPU_HOME)/rtl/npu_full_adder.sv \
+  $(NPU_HOME)/rtl/npu_head_fifo.sv \
   $(NPU_HOME)/rtl/npu_host_port.sv \
   $(NPU_HOME)/rtl/npu_job.sv \
   $(NPU_HOME)/rtl/npu_load.sv \
