@@ -67,15 +67,11 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
                            uint32_t input_count, const npu_network_tensor* const* outputs,
                            uint32_t output_count, const uint32_t* options, uint32_t option_count,
                            uint32_t work_bytes) {
-<<<<<<< HEAD
-  if (kind > NPU_HOST_DEQUANTIZE) {
-=======
   if (kind == NPU_HOST_DETECTION || kind == NPU_HOST_POSES) {
     return npu_host_detection_fits(kind, inputs, input_count, outputs, output_count, options,
                                    option_count, work_bytes);
   }
-  if (kind > NPU_HOST_L2_NORMALIZATION) {
->>>>>>> 2dd3c9e75d25cdb9da22a0f70cb996a5a0133036
+  if (kind > NPU_HOST_DEQUANTIZE) {
     return npu_host_kernel_fits(kind, inputs, input_count, outputs, output_count, options,
                                 option_count, work_bytes);
   }
@@ -182,16 +178,10 @@ void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
     case NPU_HOST_DEQUANTIZE:
       dequantize(&inputs[0], &outputs[0]);
       break;
-<<<<<<< HEAD
-=======
-    case NPU_HOST_L2_NORMALIZATION:
-      l2_normalization(&inputs[0], &outputs[0]);
-      break;
     case NPU_HOST_DETECTION:
     case NPU_HOST_POSES:
       npu_host_detection_run(kind, inputs, outputs, options, work);
       break;
->>>>>>> 2dd3c9e75d25cdb9da22a0f70cb996a5a0133036
     default:
       npu_host_kernel_run(kind, inputs, outputs, options, work);
       break;
