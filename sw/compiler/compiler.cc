@@ -336,15 +336,16 @@ struct Plans {
   std::optional<int64_t> cost;  ///< Cost() of them, if it is known
 };
 
-/// Plans memories for models whose layers are divided among PEs.
-Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
+/// Plans memories for models whose layers are divided among PEs; `evict` as PlanActivations() has
+/// it.
+Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options, bool evict,
                         std::vector<Compilation> compilations) {
   // All plans are made before any errors are reported: a model may be too large in two ways.
   Diagnostics errors;
   std::vector<ParameterInput> inputs;
   for (Compilation& c : compilations) {
     Result<ActivationPlan> activations =
-        PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors);
+        PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors, evict);
     if (activations) {
       c.activations = std::move(*activations);
       // Until the image exists.
@@ -381,15 +382,26 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
   const bool differ = !std::equal(
       others.begin(), others.end(), compilations.begin(),
       [](const Compilation& a, const Compilation& b) { return a.partitions == b.partitions; });
-  Result<Plans> best = MakePlans(config, options, std::move(compilations));
-  if (!differ) return best;
-  Result<Plans> other = MakePlans(config, options, std::move(others));
-  if (!best || !other) return best ? std::move(best) : std::move(other);
-  const auto cost_of = [&](const Plans& plans) {
-    return plans.cost ? *plans.cost : Cost(config, plans.compilations, plans.parameters);
+  const auto better = [&](Result<Plans> best, Result<Plans> other) {
+    if (!best || !other) return best ? std::move(best) : std::move(other);
+    const auto cost_of = [&](const Plans& plans) {
+      return plans.cost ? *plans.cost : Cost(config, plans.compilations, plans.parameters);
+    };
+    const int64_t cycles = cost_of(*other), least = cost_of(*best);
+    return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
   };
-  const int64_t cycles = cost_of(*other), least = cost_of(*best);
-  return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
+  // Evicting is decided by a rough cost.
+  const auto plans_of = [&](std::vector<Compilation> divided) {
+    Result<Plans> plans = MakePlans(config, options, true, divided);
+    const bool evicted =
+        plans && std::any_of(plans->compilations.begin(), plans->compilations.end(),
+                             [](const Compilation& c) { return c.activations.evicted; });
+    if (!evicted) return plans;
+    return better(std::move(plans), MakePlans(config, options, false, std::move(divided)));
+  };
+  Result<Plans> best = plans_of(std::move(compilations));
+  if (!differ) return best;
+  return better(std::move(best), plans_of(std::move(others)));
 }
 
 /// Programs of planned models, in their order.
@@ -537,7 +549,7 @@ Status CheckFits(const Model& whole, const NpuConfig& config) {
   const std::vector<Partition> partitions = PartitionLayers(*lowered, config, kCopies[0]);
   Diagnostics errors;
   const auto activations =
-      PlanActivations(model, *lowered, partitions, config, /*keep_tensors=*/false);
+      PlanActivations(model, *lowered, partitions, config, /*keep_tensors=*/false, /*evict=*/true);
   if (!activations) AddErrors(activations.errors(), &errors);
   std::vector<LayerGroup> groups;
   if (activations) groups = activations->groups;

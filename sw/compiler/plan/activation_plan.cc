@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/first_fit.h"
@@ -60,14 +61,18 @@ class Planner {
         alignment_(BufferAlignment(config)),
         capacity_(config.pe_memory_bytes) {}
 
-  Result<ActivationPlan> Run(bool keep_tensors);
+  Result<ActivationPlan> Run(bool keep_tensors, bool evict);
 
  private:
   /// Places residents and smallest tile buffers. False: `full_` says where there is no room.
   void Distribute();
   bool PlaceAll();
   bool MayFuse(const LayerGroup& group, bool keep_tensors) const;
+  int64_t ParameterRows(int32_t number) const;
+  double RepeatedParameterCycles(const LayerGroup& group, double tiles) const;
   double GroupCycles(size_t group, const TilePlan& tile) const;
+  double AllCycles() const;
+  void EvictForParameters();
   void SetFused(const LayerGroup& group, bool fused);
   double TransferCycles(const LayerGroup& group) const;
   void FuseLayers(bool keep_tensors);
@@ -252,6 +257,29 @@ double Planner::TransferCycles(const LayerGroup& group) const {
   return bytes / config_.axi_bytes();
 }
 
+/// Core memory rows of all parameters of a layer.
+int64_t Planner::ParameterRows(int32_t number) const {
+  const Layer& layer = lowered_.layers[number];
+  return layer.parameters.groups * GroupRows(config_, layer, layer.slices()) +
+         layer.parameters.blocks * RecordRows(config_, layer);
+}
+
+/// Cycles of the bus for parameters that a group loads anew for each tile but the first: core
+/// memory does not hold those of all its layers. Blocks are planned with theirs.
+double Planner::RepeatedParameterCycles(const LayerGroup& group, double tiles) const {
+  int64_t rows = 0, share = 0;
+  for (int32_t l = group.first; l <= group.last; ++l) {
+    if (lowered_.layers[l].blocks) return 0;
+    const bool by_groups = partitions_[l].split == Split::kGroups;
+    rows += ParameterRows(l);
+    share += CeilDiv(ParameterRows(l), by_groups ? config_.pes() : 1);
+  }
+  tiles *= static_cast<double>(lowered_.layers[group.last].geometry.images);
+  if (share * 4 <= int64_t{config_.core_rows()} * 3) return 0;
+  return (tiles - 1) * static_cast<double>(rows) * config_.core_row_bytes() * config_.cores /
+         config_.axi_bytes();
+}
+
 /// Cycles that a group takes, roughly, with a little for its traffic: of equals, less is better.
 double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
   constexpr double kTrafficWeight = 0.02;
@@ -274,6 +302,14 @@ double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
     cycles += share * LayerCycles(lowered_.layers[l], config_) / config_.pes();
   }
   const double transfers = TransferCycles(group);
+  const double repeated = RepeatedParameterCycles(group, tiles);
+  if (repeated > 0) {
+    // With one buffer only parameters come beside the work.
+    const double w = std::getenv("W") ? std::atof(std::getenv("W")) : 0.25;
+    return (tile.buffers > 1 ? std::max(cycles, transfers + repeated) + transfers / tiles
+                             : std::max(cycles, repeated) + transfers) +
+           w * (transfers + repeated);
+  }
   // Nothing runs beside the first tile's loads and the last one's stores.
   return std::max(cycles, transfers) + transfers / tiles + kTrafficWeight * transfers;
 }
@@ -288,12 +324,6 @@ void Planner::SetFused(const LayerGroup& group, bool fused) {
 /// Divides the layers into groups that take the fewest cycles together.
 void Planner::FuseLayers(bool keep_tensors) {
   constexpr int32_t kMostLayers = 8;
-  const auto parameter_rows = [&](int32_t number) {
-    const Layer& layer = lowered_.layers[number];
-    const Parameters& parameters = layer.parameters;
-    return parameters.groups * GroupRows(config_, layer, layer.slices()) +
-           parameters.blocks * RecordRows(config_, layer);
-  };
   const int32_t layers = static_cast<int32_t>(lowered_.layers.size());
   const std::vector<LayerGroup> singles = plan_.groups;
   // Cycles of layers [first, last] as a group, all others for themselves; none where that cannot
@@ -329,9 +359,9 @@ void Planner::FuseLayers(bool keep_tensors) {
     best[end] = best[end - 1] + cycles_of({end - 1, end - 1}).value_or(0);
     begin[end] = end - 1;
     // Core memory holds the parameters of all layers while they take turns.
-    int64_t rows = parameter_rows(end - 1);
+    int64_t rows = ParameterRows(end - 1);
     for (int32_t first = end - 2; first >= std::max(0, end - kMostLayers); --first) {
-      rows += parameter_rows(first);
+      rows += ParameterRows(first);
       if (rows * 4 > int64_t{config_.core_rows()} * 3) break;
       bool may = true;
       for (int32_t last = first; last < end - 1 && may; ++last) {
@@ -485,7 +515,8 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
       return parts ? parts : whole;
     }
   }
-  // Two buffers unless not even one row fits twice.
+  // Two buffers unless not even one row fits twice, or parameters would pass by more often.
+  std::optional<TilePlan> best;
   for (int64_t buffers : {2, 1}) {
     int64_t low = 0;
     int64_t high = all;
@@ -497,16 +528,63 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
         high = middle - 1;
       }
     }
+    if (low == 0) continue;
     // Equal tiles rather than a short last one.
-    if (low != 0) return try_rows(CeilDiv(all, CeilDiv(all, low)), buffers);
+    std::optional<TilePlan> tile = try_rows(CeilDiv(all, CeilDiv(all, low)), buffers);
+    const double tiles = static_cast<double>(CeilDiv(all, tile->rows));
+    if (best && GroupCycles(number, *best) <= GroupCycles(number, *tile)) continue;
+    best = std::move(tile);
+    if (std::getenv("NOONE") || RepeatedParameterCycles(group, tiles) == 0) break;
   }
-  return std::nullopt;
+  return best;
 }
 
 void Planner::GrowTiles() {
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
     if (plan_.tiles[g].operands.empty()) continue;
     if (std::optional<TilePlan> tile = LargestTile(g)) plan_.tiles[g] = *tile;
+  }
+}
+
+double Planner::AllCycles() const {
+  double cycles = 0;
+  for (size_t g = 0; g < plan_.groups.size(); ++g) cycles += GroupCycles(g, plan_.tiles[g]);
+  return cycles;
+}
+
+/// Moves residents to memory that leave so little room for a group's tiles that loading parameters
+/// anew for each of them takes longer than the residents' traffic.
+void Planner::EvictForParameters() {
+  if (std::getenv("NOEVICT")) return;
+  double cycles = AllCycles();
+  for (size_t g = 0; g < plan_.groups.size(); ++g) {
+    const int64_t step = static_cast<int64_t>(g);
+    const auto tiles = [&] {
+      return static_cast<double>(CeilDiv(MostRows(plan_.groups[g]), plan_.tiles[g].rows));
+    };
+    std::vector<std::pair<int64_t, size_t>> candidates;  // the largest first
+    for (size_t s = 0; s < lowered_.storages.size(); ++s) {
+      if (first_[s] < 0 || first_[s] > step || last_[s] < step) continue;
+      if (plan_.placements[s].resident) candidates.push_back({-BytesOf(s), s});
+    }
+    std::sort(candidates.begin(), candidates.end());
+    if (candidates.size() > kMostCandidates) candidates.resize(kMostCandidates);
+    for (const auto& [bytes, s] : candidates) {
+      if (RepeatedParameterCycles(plan_.groups[g], tiles()) == 0) break;
+      ActivationPlan before = plan_;
+      plan_.placements[s].resident = false;
+      double fewer = cycles;
+      if (PlaceAll()) {
+        GrowTiles();
+        fewer = AllCycles();
+      }
+      if (fewer < cycles) {
+        cycles = fewer;
+        plan_.evicted = true;
+      } else {
+        plan_ = std::move(before);
+      }
+    }
   }
 }
 
@@ -566,7 +644,7 @@ void Planner::AssignWindows(bool keep_tensors) {
   plan_.scratch_bytes = scratch.used();
 }
 
-Result<ActivationPlan> Planner::Run(bool keep_tensors) {
+Result<ActivationPlan> Planner::Run(bool keep_tensors, bool evict) {
   plan_.placements.resize(lowered_.storages.size());
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     plan_.groups.push_back({static_cast<int32_t>(l), static_cast<int32_t>(l)});
@@ -604,6 +682,7 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   FuseLayers(keep_tensors);
   PlaceAll();
   GrowTiles();
+  if (evict) EvictForParameters();
   AssignWindows(keep_tensors);
   return plan_;
 }
@@ -618,8 +697,8 @@ void SeparateState(const LoweredModel& lowered, int32_t storage, ActivationPlan*
 
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const std::vector<Partition>& partitions,
-                                       const NpuConfig& config, bool keep_tensors) {
-  return Planner(model, lowered, partitions, config).Run(keep_tensors);
+                                       const NpuConfig& config, bool keep_tensors, bool evict) {
+  return Planner(model, lowered, partitions, config).Run(keep_tensors, evict);
 }
 
 }  // namespace npugen::compiler
