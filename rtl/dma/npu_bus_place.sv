@@ -1,8 +1,8 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Place of an address in PE memory: the address with the number of its bank (npu_bank_map) in the low
-// bits of the word's number. It is known before the memory is asked, which then need not look for the
-// bank. Addresses of core memory stay. Combinational.
+// Place of an address in PE memory: the address with the number of its bank (npu_bank_map) in the
+// low bits of the word's number. It is known before the memory is asked, which then need not look
+// for the bank. Addresses of core memory stay. Combinational.
 module npu_bus_place #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes
   parameter int unsigned Banks     = 8,       //@ = pe.banks
