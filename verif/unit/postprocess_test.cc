@@ -16,8 +16,8 @@
 
 namespace {
 
-/// Of random rounds in the view for synthesis, where each full adder is simulated; the cells have
-/// benches and proofs of their own.
+/// One of so many rounds and numbers in the view for synthesis, where each full adder is simulated;
+/// the cells have benches and proofs of their own.
 #ifdef PARAM_Synthesis
 constexpr int kShare = 8;
 #else
@@ -358,11 +358,13 @@ Vector RandomVector(std::mt19937_64& random, Mode mode) {
 
 /// Fills vectors with the lanes one after the other.
 std::vector<Vector> Pack(Mode mode, const std::vector<Lane>& lanes) {
+  static size_t first = 0;  // other ones each time
   std::vector<Vector> vectors;
-  for (size_t i = 0; i < lanes.size(); ++i) {
-    if (i % kWidth == 0) vectors.emplace_back().mode = mode;
-    vectors.back().strobe |= 1u << (i % kWidth);
-    vectors.back().lanes[i % kWidth] = lanes[i];
+  size_t packed = 0;
+  for (size_t i = first++ % kShare; i < lanes.size(); i += kShare, ++packed) {
+    if (packed % kWidth == 0) vectors.emplace_back().mode = mode;
+    vectors.back().strobe |= 1u << (packed % kWidth);
+    vectors.back().lanes[packed % kWidth] = lanes[i];
   }
   return vectors;
 }
