@@ -336,16 +336,16 @@ struct Plans {
   std::optional<int64_t> cost;  ///< Cost() of them, if it is known
 };
 
-/// Plans memories for models whose layers are divided among PEs; `evict` as PlanActivations() has
-/// it.
-Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options, bool evict,
-                        std::vector<Compilation> compilations) {
+/// Plans memories for models whose layers are divided among PEs; `weigh_parameters` as
+/// PlanActivations() has it.
+Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
+                        bool weigh_parameters, std::vector<Compilation> compilations) {
   // All plans are made before any errors are reported: a model may be too large in two ways.
   Diagnostics errors;
   std::vector<ParameterInput> inputs;
   for (Compilation& c : compilations) {
-    Result<ActivationPlan> activations =
-        PlanActivations(*c.model, c.lowered, c.partitions, config, options.keep_tensors, evict);
+    Result<ActivationPlan> activations = PlanActivations(*c.model, c.lowered, c.partitions, config,
+                                                         options.keep_tensors, weigh_parameters);
     if (activations) {
       c.activations = std::move(*activations);
       // Until the image exists.
@@ -390,13 +390,13 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
     const int64_t cycles = cost_of(*other), least = cost_of(*best);
     return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
   };
-  // Evicting is decided by a rough cost.
+  // Costs of plans are rough.
   const auto plans_of = [&](std::vector<Compilation> divided) {
     Result<Plans> plans = MakePlans(config, options, true, divided);
-    const bool evicted =
+    const bool weighed =
         plans && std::any_of(plans->compilations.begin(), plans->compilations.end(),
-                             [](const Compilation& c) { return c.activations.evicted; });
-    if (!evicted) return plans;
+                             [](const Compilation& c) { return c.activations.parameters_weighed; });
+    if (!weighed) return plans;
     return better(std::move(plans), MakePlans(config, options, false, std::move(divided)));
   };
   Result<Plans> best = plans_of(std::move(compilations));
@@ -548,8 +548,8 @@ Status CheckFits(const Model& whole, const NpuConfig& config) {
   PlanBlocks(config, &*lowered);
   const std::vector<Partition> partitions = PartitionLayers(*lowered, config, kCopies[0]);
   Diagnostics errors;
-  const auto activations =
-      PlanActivations(model, *lowered, partitions, config, /*keep_tensors=*/false, /*evict=*/true);
+  const auto activations = PlanActivations(model, *lowered, partitions, config,
+                                           /*keep_tensors=*/false, /*weigh_parameters=*/true);
   if (!activations) AddErrors(activations.errors(), &errors);
   std::vector<LayerGroup> groups;
   if (activations) groups = activations->groups;

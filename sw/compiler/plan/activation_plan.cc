@@ -53,15 +53,16 @@ bool IsRowLocal(const Layer& layer) {
 class Planner {
  public:
   Planner(const Model& model, const LoweredModel& lowered, const std::vector<Partition>& partitions,
-          const NpuConfig& config)
+          const NpuConfig& config, bool weigh_parameters)
       : model_(model),
         lowered_(lowered),
         partitions_(partitions),
         config_(config),
+        weigh_parameters_(weigh_parameters),
         alignment_(BufferAlignment(config)),
         capacity_(config.pe_memory_bytes) {}
 
-  Result<ActivationPlan> Run(bool keep_tensors, bool evict);
+  Result<ActivationPlan> Run(bool keep_tensors);
 
  private:
   /// Places residents and smallest tile buffers. False: `full_` says where there is no room.
@@ -89,6 +90,8 @@ class Planner {
   const LoweredModel& lowered_;
   const std::vector<Partition>& partitions_;
   const NpuConfig& config_;
+  const bool weigh_parameters_;
+  mutable bool weighed_ = false;  ///< it would have made a difference
   int64_t alignment_;
   int64_t capacity_;
   std::vector<int64_t> bytes_;              ///< of each storage, in one PE
@@ -275,7 +278,9 @@ double Planner::RepeatedParameterCycles(const LayerGroup& group, double tiles) c
     share += CeilDiv(ParameterRows(l), by_groups ? config_.pes() : 1);
   }
   tiles *= static_cast<double>(lowered_.layers[group.last].geometry.images);
-  if (share * 4 <= int64_t{config_.core_rows()} * 3) return 0;
+  if (share * 4 <= int64_t{config_.core_rows()} * 3 || tiles <= 1) return 0;
+  weighed_ = true;
+  if (!weigh_parameters_) return 0;
   return (tiles - 1) * static_cast<double>(rows) * config_.core_row_bytes() * config_.cores /
          config_.axi_bytes();
 }
@@ -580,7 +585,6 @@ void Planner::EvictForParameters() {
       }
       if (fewer < cycles) {
         cycles = fewer;
-        plan_.evicted = true;
       } else {
         plan_ = std::move(before);
       }
@@ -644,7 +648,7 @@ void Planner::AssignWindows(bool keep_tensors) {
   plan_.scratch_bytes = scratch.used();
 }
 
-Result<ActivationPlan> Planner::Run(bool keep_tensors, bool evict) {
+Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   plan_.placements.resize(lowered_.storages.size());
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     plan_.groups.push_back({static_cast<int32_t>(l), static_cast<int32_t>(l)});
@@ -682,7 +686,8 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors, bool evict) {
   FuseLayers(keep_tensors);
   PlaceAll();
   GrowTiles();
-  if (evict) EvictForParameters();
+  if (weigh_parameters_) EvictForParameters();
+  plan_.parameters_weighed = weighed_;
   AssignWindows(keep_tensors);
   return plan_;
 }
@@ -697,8 +702,9 @@ void SeparateState(const LoweredModel& lowered, int32_t storage, ActivationPlan*
 
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const std::vector<Partition>& partitions,
-                                       const NpuConfig& config, bool keep_tensors, bool evict) {
-  return Planner(model, lowered, partitions, config).Run(keep_tensors, evict);
+                                       const NpuConfig& config, bool keep_tensors,
+                                       bool weigh_parameters) {
+  return Planner(model, lowered, partitions, config, weigh_parameters).Run(keep_tensors);
 }
 
 }  // namespace npugen::compiler

@@ -72,17 +72,18 @@ struct ActivationPlan {
   int64_t scratch_bytes = 0;
   int64_t input_bytes = 0;
   int64_t output_bytes = 0;
-  bool evicted = false;  ///< PlanActivations() did as it may
+  bool parameters_weighed = false;  ///< they count: tiles of a group load some anew
 };
 
 /// Plans PE memory and the scratch, input and output windows. A state is read from the output
 /// window, where its next value is written; SeparateState() is for those that this does not suit.
-/// `keep_tensors` gives every operator's output a place of its own in the scratch window. `evict`:
-/// what fits in PE memory may leave it so that larger tiles load parameters less often; whether
-/// that pays is a guess.
+/// `keep_tensors` gives every operator's output a place of its own in the scratch window. With
+/// `weigh_parameters` tiles are as large, and what fits in PE memory may leave it, as parameters
+/// that tiles load anew make it seem best; whether that pays is a guess.
 Result<ActivationPlan> PlanActivations(const Model& model, const LoweredModel& lowered,
                                        const std::vector<Partition>& partitions,
-                                       const NpuConfig& config, bool keep_tensors, bool evict);
+                                       const NpuConfig& config, bool keep_tensors,
+                                       bool weigh_parameters);
 
 /// Gives the value with which a state enters a run a place of its own in the output window.
 void SeparateState(const LoweredModel& lowered, int32_t storage, ActivationPlan* plan);

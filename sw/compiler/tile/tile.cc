@@ -171,6 +171,26 @@ void Tiler::StoreWork(int32_t number, const Work& work) {
   }
 }
 
+/// The bytes of `channels` (of `depth`) in a range of bytes, from its beginning on. The rows of who
+/// reads them may be others than those of who wrote them: the first and the last position need not
+/// be whole.
+std::vector<Box> ChannelBoxes(const Range& bytes, const Range& channels, int64_t depth) {
+  if (channels.size() >= depth) return {{0, 0, bytes.size(), {}}};
+  std::vector<Box> boxes;
+  for (int64_t position = bytes.begin / depth; position * depth < bytes.end;) {
+    const int64_t begin = position * depth;
+    const Range run = Intersection(bytes, {begin + channels.begin, begin + channels.end});
+    int64_t count = 1;
+    if (begin >= bytes.begin) count = std::max<int64_t>(1, (bytes.end - begin) / depth);
+    position += count;
+    if (run.empty()) continue;
+    Box box{run.begin - bytes.begin, run.begin - bytes.begin, run.size(), {}};
+    if (count > 1) box.loops.push_back({count, depth, depth});
+    boxes.push_back(std::move(box));
+  }
+  return boxes;
+}
+
 /// Each PE gets those bytes that it needs and others computed.
 void Tiler::Exchange(int32_t number) {
   const Layer& layer = lowered_.layers[number];
@@ -211,15 +231,9 @@ void Tiler::Exchange(int32_t number) {
         }
       }
       done |= transfer.pes;
-      Box box{0, 0, bytes.size(), {}};
-      if (channels.size() < g.out_c) {
-        box = {channels.begin, channels.begin, channels.size(), {}};
-        const int64_t positions = bytes.size() / g.out_c;
-        if (positions > 1) box.loops.push_back({positions, g.out_c, g.out_c});
-      }
       transfer.global_offset = place.AddressOf(owner, bytes.begin);
       transfer.local_address = place.AddressOf(pe, bytes.begin);
-      EmitBox(transfer, box);
+      for (const Box& box : ChannelBoxes(bytes, channels, g.out_c)) EmitBox(transfer, box);
     }
   }
 }
