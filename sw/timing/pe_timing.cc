@@ -103,7 +103,8 @@ void PeTiming::BeginTile(uint64_t now) {
   fresh_ = first || !plan_->slides_over_tiles ? 1 : 0;
   if (fresh_ != 0 && column_ == 0) --wrapped_;
   column_ = (column_ + size) % width;
-  // The second row of a group begins with a full window: npu_fetch_walker learns from the first one.
+  // The second row of a group begins with a full window: npu_fetch_walker learns from the first
+  // one.
   const int64_t second_row = width - FirstPosition();
   whole_ = wrapped_ > 0 && second_row >= (fresh_ != 0 ? 1 : 0) && second_row < size ? 1 : 0;
   wrapped_ -= whole_;

@@ -90,10 +90,10 @@ TEST(TracePorts, OffLeavesNoTrace) {
       EXPECT_EQ(text.find(port), std::string::npos) << path << ": " << port;
     }
   }
-  const testing::ProgramResult lint = testing::RunShell(fmt::format(
-      "cd {} && verilator --lint-only -Wall --top-module npu_top -f filelist.f && "
-      "verilator --lint-only -Wall -DSYNTHESIS --top-module npu_top -f filelist.f",
-      emission.path().string()));
+  const testing::ProgramResult lint = testing::RunShell(
+      fmt::format("cd {} && verilator --lint-only -Wall --top-module npu_top -f filelist.f && "
+                  "verilator --lint-only -Wall -DSYNTHESIS --top-module npu_top -f filelist.f",
+                  emission.path().string()));
   EXPECT_EQ(lint.status, 0) << lint.err;
   NpuConfig with = config;
   with.debug_trace = 1;

@@ -440,7 +440,7 @@ TEST(Estimate, FollowedRowsAreLoadedAsTheyCome) {
   }
   // The last row is seen in cycle 150, requested in the next one; its slice takes 16 cycles from
   // 152 on, then its results leave.
-  const uint64_t last_result = 167 + timing::kCalibration.drain_delay + 1 + 15;
+  const uint64_t last_result = 167 + timing::kCalibration.drain_delay + config.lane_stages + 15;
   EXPECT_EQ(now, last_result + timing::kCalibration.finish_after_result);
   // Slices wait from the end of the one before for the arrival of their last row: 30, 70, 110, 150;
   // the first one from the cycle on in which its vectors are ready.

@@ -60,7 +60,6 @@ class Drawing {
 /// Colours and letters of all pictures, as CSS.
 std::string_view Stylesheet();
 
-
 /// Pixels that a text of the style `label` takes, at most.
 double TextWidth(std::string_view text);
 /// The text, cut with an ellipsis where it is wider than that.
