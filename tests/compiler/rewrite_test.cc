@@ -56,7 +56,7 @@ class Chain {
   }
   int32_t channels() const { return channels_; }
 
-  /// By the zero point, or by `value` (PADV2).
+  /// By the zero point.
   void Pad(const std::vector<std::pair<int32_t, int32_t>>& paddings) {
     height_ += paddings[1].first + paddings[1].second;
     width_ += paddings[2].first + paddings[2].second;
@@ -83,7 +83,12 @@ class Chain {
     const std::vector<int32_t> shape = depthwise
                                            ? std::vector<int32_t>{1, kernel, kernel, outputs}
                                            : std::vector<int32_t>{outputs, kernel, kernel, depth};
-    const int32_t filter = writer.Weights(shape, weights, {0.01f});
+    // A scale of their own, since those of the channels that are left must stay theirs.
+    std::vector<float> scales;
+    for (int32_t o = 0; o < outputs; ++o) {
+      scales.push_back(0.001f * static_cast<float>(random.Integer(3, 20)));
+    }
+    const int32_t filter = writer.Weights(shape, weights, scales, depthwise ? 3 : 0);
     const bool same = padding == Padding::kSame;
     height_ = same ? (height_ + stride - 1) / stride : (height_ - kernel) / stride + 1;
     width_ = same ? (width_ + stride - 1) / stride : (width_ - kernel) / stride + 1;
