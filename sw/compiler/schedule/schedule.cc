@@ -137,10 +137,11 @@ class BarrierWriter {
   std::vector<std::vector<size_t>> history_;  ///< steps of each engine
   std::vector<Clock> known_;                  ///< what the last step of each engine knew
   Clock known_to_reads_;  ///< what holds before a LOAD begins to read: waits of LOADs not `ahead`
-  /// What the last step of an engine that followed a LOAD waited for, rows [begin, end).
+  /// What the last step of an engine that followed a LOAD waited for: the rows of its own weights,
+  /// not all that the LOAD brings.
   struct Followed {
     int64_t load = 0;
-    int64_t begin = 0, end = 0;
+    int64_t weight_row = 0, groups = 0, slices = 0;
   };
   std::vector<Followed> followed_;  ///< of each engine
 };
@@ -199,10 +200,13 @@ void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
   Step& load = steps_[history_[kLoadEngine][wait->count - 1]];
   const int64_t bytes = BytesToFollow(config_, step, load);
   if (bytes == 0) return;
-  const auto rows = std::find_if(step.reads.begin(), step.reads.end(),
-                                 [](const Access& read) { return read.space == Space::kCoreRows; });
+  const Command& command = step.command;
+  const Followed now = {wait->count, command.Get(compute::weight_row), command.Get(compute::groups),
+                        command.Get(compute::k0_count) * command.Get(compute::k1_count) *
+                            command.Get(compute::k2_count)};
   Followed& followed = followed_[step.engine];
-  if (followed.load == wait->count && followed.begin <= rows->begin && rows->end <= followed.end) {
+  if (followed.load == now.load && followed.weight_row == now.weight_row &&
+      followed.groups >= now.groups && followed.slices == now.slices) {
     waits->erase(wait);
     return;
   }
@@ -212,7 +216,7 @@ void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
     signalled_bytes_ += all;
     Set(&load.command, header::signal_bytes, 1);
   }
-  followed = {wait->count, rows->begin, rows->end};
+  followed = now;
   wait->bytes = bytes;
 }
 
