@@ -224,7 +224,9 @@ TEST(Cases, GiveTheRightValues) {
 /// which no more are begun.
 TEST(PublicModels, EqualTheGoldenModel) {
   const char* folder = std::getenv("NPUGEN_PUBLIC_MODELS");
-  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_PUBLIC_MODELS names a folder of models";
+  if (folder == nullptr)
+    GTEST_SKIP() << "public models have licences of their own and are not in the project: "
+                    "NPUGEN_PUBLIC_MODELS names a folder of them";
   const char* spec = std::getenv("NPUGEN_PUBLIC_SPEC");
   const char* seconds = std::getenv("NPUGEN_PUBLIC_SECONDS");
   const NpuConfig config = PresetConfig(spec != nullptr ? spec : "edge");
