@@ -27,9 +27,8 @@ namespace fs = std::filesystem;
 
 /// Setup does not install a browser: 300 MB for two tests of the layout.
 constexpr const char* kNoChromium =
-    "no chromium, chromium-headless-shell or google-chrome lays the page out here: setup.sh "
-    "installs "
-    "none, 300 MB for two tests";
+    "no chromium, chromium-headless-shell or google-chrome lays the page out: setup.sh installs "
+    "none (300 MB for two tests)";
 using nlohmann::json;
 
 /// The report of the digits network on a preset, by the performance model.
