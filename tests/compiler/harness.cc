@@ -15,6 +15,7 @@
 #include "sw/driver/npu_host_operators.h"
 #include "sw/driver/npu_network.h"
 #include "sw/stream/stream_check.h"
+#include "tests/support/access_log.h"
 #include "tests/support/files.h"
 #include "verif/functional/functional_model.h"
 #include "verif/golden/golden_model.h"
@@ -83,8 +84,12 @@ std::string ErrorText(const Diagnostics& errors) {
 
 namespace {
 
+/// Races are looked for in streams up to this length: the search compares all pairs of commands.
+constexpr uint32_t kMostWatchedCommands = 600;
+
 /// One job of `program`: compares kept tensors and outputs with the golden model.
-std::string CheckJob(const Model& model, const Program& program, FunctionalModel* npu, bool cold,
+std::string CheckJob(const Model& model, const NpuConfig& config, const Program& program,
+                     FunctionalModel* npu, bool cold,
                      const std::vector<std::vector<uint8_t>>& inputs, uint64_t seed,
                      const std::string& where) {
   const Result<TensorBytes> expected = GoldenModel(model).Run(inputs);
@@ -101,13 +106,20 @@ std::string CheckJob(const Model& model, const Program& program, FunctionalModel
       FunctionalWindow{image, 0x1000, true, false}, FunctionalWindow{scratch, 0x100000, true, true},
       FunctionalWindow{input, 0x200000, true, false},
       FunctionalWindow{output, 0x300000, false, true}};
-  const FunctionalJobResult result =
-      npu->Run(windows, cold ? program.cold_offset : program.warm_offset,
-               FunctionalJobOptions{.seed = seed});
+  const uint32_t stream = cold ? program.cold_offset : program.warm_offset;
+  FunctionalJobOptions options = {.seed = seed};
+  AccessLog log(config);
+  const bool watched = CheckStream(config, program.image, stream).commands <= kMostWatchedCommands;
+  if (watched) options.observer = &log;
+  const FunctionalJobResult result = npu->Run(windows, stream, options);
   if (!result.ok()) {
     return where + fmt::format("error {} at 0x{:x}, tag {}: {}",
                                AllHardwareErrors()[result.error_code].name, result.error_address,
                                result.error_tag, result.detail);
+  }
+  if (watched) {
+    const std::string why = log.WhyUndefined(result.stream);
+    if (!why.empty()) return where + why;
   }
   TensorBytes actual(model.tensors.size());
   const auto take = [&](const std::vector<ProgramTensor>& table,
@@ -152,7 +164,7 @@ std::string CheckAgainstGolden(const Model& model, const NpuConfig& config,
     warm_runs = cold ? 0 : warm_runs + 1;
     const std::string where = fmt::format("{} run {}: ", cold ? "cold" : "warm", run);
     const std::string problem =
-        CheckJob(model, *program, &npu, cold, inputs[run], options.seed + run, where);
+        CheckJob(model, config, *program, &npu, cold, inputs[run], options.seed + run, where);
     if (!problem.empty()) return problem;
   }
   return "";
@@ -169,7 +181,7 @@ std::string CheckTurns(const std::vector<const Model*>& models, const NpuConfig&
     const size_t m = turns[turn];
     const Program& program = (*programs)[m];
     if (std::string problem = CheckStreams(config, program); !problem.empty()) return problem;
-    const std::string problem = CheckJob(*models[m], program, &npu,
+    const std::string problem = CheckJob(*models[m], config, program, &npu,
                                          program.cache_token == 0 || program.cache_token != token,
                                          MakeRandomInputs(*models[m], seed + turn), seed + turn,
                                          fmt::format("turn {}, model {}: ", turn, m));

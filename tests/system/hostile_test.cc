@@ -17,6 +17,7 @@
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
 #include "sw/stream/stream_decoder.h"
+#include "tests/support/access_log.h"
 #include "tests/support/packed_network.h"
 #include "tests/system/hostile_streams.h"
 #include "tests/system/simulation.h"
@@ -486,9 +487,7 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
   const auto offset_of = [&](uint32_t window) { return windows[window].base - npu_->MemoryBase(); };
 
   // The model, with every fault that it finds.
-  std::vector<size_t> all_sizes = sizes_;
-  for (const JobWindow& window : windows) all_sizes.push_back(window.size);
-  AccessLog log(config_, all_sizes);
+  AccessLog log(config_, /*keep_values=*/true);
   std::vector<uint8_t> after = before;
   FunctionalModel model(config_);
   const auto run_model = [&](FunctionalJobOptions options) {
@@ -640,9 +639,7 @@ TEST_P(HostileTest, CompiledStreamsAreDefined) {
     std::vector<uint8_t> image = network.program.image;
     std::vector<uint8_t> scratch(network.program.scratch_bytes), input(network.program.input_bytes),
         output(network.program.output_bytes);
-    std::vector<size_t> sizes = sizes_;
-    sizes.insert(sizes.end(), {image.size(), scratch.size(), input.size(), output.size()});
-    AccessLog log(config_, sizes);
+    AccessLog log(config_);
     FunctionalJobOptions options;
     options.observer = &log;
     FunctionalModel model(config_);

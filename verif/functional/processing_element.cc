@@ -408,7 +408,9 @@ bool ProcessingElement::AccumulateWindow(const ComputeFields& f, int64_t group, 
   // Rows of a column come in groups; the slots move with the first one of each.
   const int64_t row_group = f.win_rows == 1 ? 1 : config_.window_ports;
   const int64_t column_slots = (f.win_rows + row_group - 1) / row_group * row_group;
-  for (int64_t lane = 0; lane < f.group_channels; ++lane) {
+  // Sums of lanes beyond the last channel are not drained.
+  const int64_t used = f.drain != 0 ? f.channels - group * f.group_channels : f.group_channels;
+  for (int64_t lane = 0; lane < std::min(f.group_channels, used); ++lane) {
     const int8_t* weights = &weights_[lane * simd];
     for (int64_t slot = 0; slot < simd; ++slot) {
       const bool reached = slot >= simd - f.win_cols * column_slots &&
