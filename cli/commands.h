@@ -26,6 +26,7 @@ void AddCheckCommand(CommandLine& line);
 void AddEmitCommand(CommandLine& line);
 void AddReferenceCommands(CommandLine& line);
 void AddSynthCommand(CommandLine& line);
+void AddPowerCommand(CommandLine& line);
 void AddBuildCommand(CommandLine& line);
 void AddOpsCommand(CommandLine& line);
 void AddCalibrateCommand(CommandLine& line);

@@ -40,6 +40,7 @@ int Run(int argc, char** argv) {
   npugen::AddEstimateCommand(line);
   npugen::AddDemoCommand(line);
   npugen::AddSynthCommand(line);
+  npugen::AddPowerCommand(line);
   npugen::AddReportCommand(line);
   npugen::AddReferenceCommands(line);
   return line.Run(argc, argv);

@@ -10,7 +10,6 @@
 #include "cli/report_flags.h"
 #include "cli/run_jobs.h"
 #include "cli/simulate.h"
-#include "cli/tensor_file.h"
 #include "generator/config/load.h"
 #include "generator/support/file.h"
 #include "sw/model/read_model.h"
@@ -29,9 +28,8 @@ struct RunOptions {
   std::vector<std::string> models;
   std::string jobs_order;
   bool separately = false;
-  std::vector<std::string> inputs;
+  InputFlags inputs;
   std::vector<std::string> outputs;
-  uint64_t random_seed = 1;
   uint32_t repeat = 1;
   uint64_t timeout = 0;
   ReportFlags output;
@@ -41,34 +39,9 @@ struct RunOptions {
   bool netlist = false;
   bool host_operators = false;
   bool reset_state = false;
-  double image_range = 1;
   BuildFlags build;
   SimulationFlags simulation;
 };
-
-Result<std::vector<std::vector<uint8_t>>> MakeInputs(const RunOptions& options, const Model& model,
-                                                     const Network& network) {
-  std::vector<std::vector<uint8_t>> inputs;
-  if (!options.inputs.empty() && options.inputs.size() != model.inputs.size()) {
-    return UsageError(
-        fmt::format("{} input files are given", options.inputs.size()),
-        fmt::format("{} has {} inputs: give one --input for each, or none for random bytes",
-                    model.name, model.inputs.size()));
-  }
-  uint64_t state = options.random_seed;
-  for (size_t i = 0; i < model.inputs.size(); ++i) {
-    const Tensor& tensor = model.tensors[static_cast<size_t>(model.inputs[i])];
-    if (options.inputs.empty()) {
-      inputs.push_back(RandomInput(network, network.tensors[i], &state));
-      continue;
-    }
-    Result<std::vector<uint8_t>> bytes =
-        ReadTensorFile(options.inputs[i], tensor, options.image_range);
-    if (!bytes) return bytes.errors();
-    inputs.push_back(std::move(*bytes));
-  }
-  return inputs;
-}
 
 ModelKind KindOf(const RunOptions& options) {
   if (options.netlist) return ModelKind::kNetlist;
@@ -94,7 +67,7 @@ int Run(const RunOptions& options) {
   const Result<CompiledModel> compiled = CompileForRun(*model, *config, compile);
   if (!compiled) return Report(compiled.errors());
   const Result<std::vector<std::vector<uint8_t>>> inputs =
-      MakeInputs(options, *model, compiled->plain);
+      MakeInputs(options.inputs, *model, compiled->plain);
   if (!inputs) return Report(inputs.errors());
 
   ProgressLine progress;
@@ -164,7 +137,7 @@ int Run(const RunOptions& options) {
 
 /// Several files, an order or a program file: jobs in turn, without what only one model can have.
 int RunInTurn(const RunOptions& options) {
-  const std::pair<const char*, bool> only_one_model[] = {{"--input", !options.inputs.empty()},
+  const std::pair<const char*, bool> only_one_model[] = {{"--input", !options.inputs.files.empty()},
                                                          {"--output", !options.outputs.empty()},
                                                          {"--trace", !options.trace.empty()}};
   for (const auto& [flag, given] : only_one_model) {
@@ -177,7 +150,7 @@ int RunInTurn(const RunOptions& options) {
   flags.files = options.models;
   flags.order = options.jobs_order;
   flags.separately = options.separately;
-  flags.random_seed = options.random_seed;
+  flags.random_seed = options.inputs.random_seed;
   flags.repeat = options.repeat;
   flags.timeout = options.timeout;
   flags.output = options.output;
@@ -216,17 +189,7 @@ void AddRunCommand(CommandLine& line) {
   command.Flag("--separately", &options->separately,
                "compile each of several models alone, as if it had the NPU for itself, instead "
                "of together");
-  command.Values(
-      "--input", &options->inputs,
-      "file for an input tensor, once for each input (default: random values): raw bytes of "
-      "the type and layout that the model declares, .npy, PPM or PGM, or WAV. Raw bytes and .npy "
-      "may hold several fillings, for as many runs one after the other");
-  command
-      .Value("--image-range", &options->image_range,
-             "what the brightest pixel of an image is in a float input: 1 or 255")
-      .ShowDefault()
-      .RealRange(1.0, 255.0);
-  command.Value("--random", &options->random_seed, "seed of random inputs").ShowDefault();
+  AddInputFlags(command, &options->inputs);
   command.Values(
       "--output", &options->outputs,
       "file for the bytes of an output tensor; once for each output. Of several fillings "

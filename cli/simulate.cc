@@ -10,8 +10,11 @@
 #include <cstdio>
 #include <string_view>
 
+#include "cli/commands.h"
+#include "cli/tensor_file.h"
 #include "sw/model/channel_order.h"
 #include "sw/model/read_model.h"
+#include "verif/session/run_jobs.h"
 
 namespace npugen {
 namespace {
@@ -102,12 +105,50 @@ CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags) {
   return waves;
 }
 
+void AddInputFlags(Subcommand& command, InputFlags* flags) {
+  command.Values(
+      "--input", &flags->files,
+      "file for an input tensor, once for each input (default: random values): raw bytes of "
+      "the type and layout that the model declares, .npy, PPM or PGM, or WAV. Raw bytes and .npy "
+      "may hold several fillings, for as many runs one after the other");
+  command
+      .Value("--image-range", &flags->image_range,
+             "what the brightest pixel of an image is in a float input: 1 or 255")
+      .ShowDefault()
+      .RealRange(1.0, 255.0);
+  command.Value("--random", &flags->random_seed, "seed of random inputs").ShowDefault();
+}
+
+Result<std::vector<std::vector<uint8_t>>> MakeInputs(const InputFlags& flags, const Model& model,
+                                                     const Network& network) {
+  std::vector<std::vector<uint8_t>> inputs;
+  if (!flags.files.empty() && flags.files.size() != model.inputs.size()) {
+    return UsageError(
+        fmt::format("{} input files are given", flags.files.size()),
+        fmt::format("{} has {} inputs: give one --input for each, or none for random bytes",
+                    model.name, model.inputs.size()));
+  }
+  uint64_t state = flags.random_seed;
+  for (size_t i = 0; i < model.inputs.size(); ++i) {
+    const Tensor& tensor = model.tensors[static_cast<size_t>(model.inputs[i])];
+    if (flags.files.empty()) {
+      inputs.push_back(RandomInput(network, network.tensors[i], &state));
+      continue;
+    }
+    Result<std::vector<uint8_t>> bytes = ReadTensorFile(flags.files[i], tensor, flags.image_range);
+    if (!bytes) return bytes.errors();
+    inputs.push_back(std::move(*bytes));
+  }
+  return inputs;
+}
+
 Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& flags, ModelKind kind,
                                   ProgressLine* progress) {
   ModelBuildOptions options;
   options.cache_folder = flags.cache_folder;
   options.waves = kind == ModelKind::kWaves;
-  options.netlist = kind == ModelKind::kNetlist;
+  options.netlist = kind == ModelKind::kNetlist || kind == ModelKind::kTimed;
+  options.timed = kind == ModelKind::kTimed;
   options.jobs = flags.jobs;
   options.progress = [progress, &config](const std::string& text) {
     progress->Show(fmt::format("building the model of {}: {}", config.name, text));

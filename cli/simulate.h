@@ -10,6 +10,7 @@
 #include "cli/command_line.h"
 #include "generator/config/npu_config.h"
 #include "generator/support/diagnostic.h"
+#include "sw/compiler/network.h"
 #include "sw/model/model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
@@ -56,6 +57,18 @@ struct SimulationFlags {
 /// Returns the option --waves.
 CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags);
 
+/// What a network gets as its inputs.
+struct InputFlags {
+  std::vector<std::string> files;  ///< for each input; empty: random bytes
+  uint64_t random_seed = 1;
+  double image_range = 1;  ///< of the brightest pixel of an image in a float input
+};
+void AddInputFlags(Subcommand& command, InputFlags* flags);
+/// The bytes of each input of `model`. Errors: kUsage for a wrong number of files, those of
+/// ReadTensorFile().
+Result<std::vector<std::vector<uint8_t>>> MakeInputs(const InputFlags& flags, const Model& model,
+                                                     const Network& network);
+
 /// Help of the flag --netlist.
 inline constexpr const char* kNetlistHelp =
     "the netlist of standard cells that Yosys makes of the RTL (docs/netlist.md); the first time "
@@ -71,6 +84,7 @@ enum class ModelKind : uint8_t {
   kRtl,      ///< the emitted RTL
   kWaves,    ///< the same, in the variant that writes waveforms
   kNetlist,  ///< the netlist that Yosys maps it to
+  kTimed,    ///< the netlist that `npugen synth --timing` times
 };
 
 /// Emits `config` and builds its simulation model, or finds it in the cache.

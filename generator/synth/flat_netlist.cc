@@ -254,10 +254,12 @@ BufferTrees AddBuffers(const TechnologyLibrary& technology, FlatNetlist* netlist
   const LibertyCell& buffer = technology.library.cells.at(name);
   const std::vector<bool> clocks = Clocks(*netlist, technology.library.cells);
   std::vector<std::vector<uint32_t>> loads(netlist->nets);  // pins, in the order of instances
+  std::vector<uint32_t> places(netlist->nets);              // of the drivers; the top of ports
   for (const FlatCell& cell : netlist->cells) {
     const FlatType& type = netlist->types[cell.type];
     for (uint32_t i = 0; i < type.pins.size(); ++i) {
       const FlatNet net = netlist->pins[cell.first_pin + i];
+      if (type.outputs[i]) places[net] = cell.place;
       if (!type.outputs[i] && net > kFlatOne && !clocks[net]) {
         loads[net].push_back(cell.first_pin + i);
       }
@@ -276,7 +278,8 @@ BufferTrees AddBuffers(const TechnologyLibrary& technology, FlatNetlist* netlist
                               buffer.area,
                               std::string()});
   }
-  for (FlatNet net = 0; net < loads.size(); ++net) {
+  const FlatNet nets = netlist->nets;
+  for (FlatNet net = 0; net < nets; ++net) {
     std::vector<uint32_t>& level = loads[net];
     if (level.size() <= most) continue;
     ++result.nets;
@@ -291,7 +294,7 @@ BufferTrees AddBuffers(const TechnologyLibrary& technology, FlatNetlist* netlist
         const size_t end = (g + 1) * level.size() / groups;
         for (size_t i = begin; i < end; ++i) netlist->pins[level[i]] = driven;
         const auto first = static_cast<uint32_t>(netlist->pins.size());
-        netlist->cells.push_back({*type, first, 0});
+        netlist->cells.push_back({*type, first, places[net]});
         netlist->pins.push_back(net);
         netlist->pins.push_back(driven);
         above.push_back(first);

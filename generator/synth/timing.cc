@@ -41,7 +41,6 @@ constexpr uint64_t kLargestText = uint64_t{1} << 33;
 constexpr const char* kTimings = "timing";  ///< kind of entries in the cache
 constexpr const char* kEntryName = "timing.json";
 /// Of pins of memories, picofarads, and the slew of their outputs, nanoseconds.
-constexpr double kMemoryPinLoad = 0.02;
 constexpr double kMemorySlew = 0.15;
 
 Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string message,
@@ -167,6 +166,8 @@ std::string TimingKey(const std::string& mapping, const FileSet& scripts,
   return Sha256(all).substr(0, 32);
 }
 
+}  // namespace
+
 Result<std::vector<MemoryMacro>> LoadMacros(const std::string& path) {
   if (path.empty()) return std::vector<MemoryMacro>();
   const Result<std::string> text = ReadFileText(path, kLargestText);
@@ -174,7 +175,23 @@ Result<std::vector<MemoryMacro>> LoadMacros(const std::string& path) {
   return ReadMacros(*text, path);
 }
 
-}  // namespace
+std::vector<MemoryCost> MemoryCosts(const FlatNetlist& netlist, const Design& design,
+                                    const Technology& technology,
+                                    const std::vector<MemoryMacro>& macros) {
+  std::vector<MemoryCost> costs(netlist.types.size());
+  for (size_t t = 0; t < costs.size(); ++t) {
+    if (netlist.types[t].kind != FlatType::Kind::kMemory) continue;
+    MemoryShape shape;
+    for (const DesignMemory& memory : design.memories) {
+      if (memory.type != netlist.types[t].box) continue;
+      shape = {memory.words, memory.bits, memory.rtl == "npu_ram_1r1w" ? 2u : 1u};
+    }
+    costs[t] =
+        ComposeMemory(macros, shape)
+            .value_or(technology.memory ? ModelMemory(*technology.memory, shape) : MemoryCost());
+  }
+  return costs;
+}
 
 std::string MemoryLiberty(const FlatNetlist& netlist, const Design& design,
                           const Technology& technology, const std::vector<MemoryMacro>& macros) {
@@ -188,16 +205,11 @@ std::string MemoryLiberty(const FlatNetlist& netlist, const Design& design,
       "  slew_lower_threshold_pct_rise : 20;\n  slew_lower_threshold_pct_fall : 20;\n"
       "  slew_upper_threshold_pct_rise : 80;\n  slew_upper_threshold_pct_fall : 80;\n";
   const auto back = std::back_inserter(text);
-  for (const FlatType& type : netlist.types) {
+  const std::vector<MemoryCost> costs = MemoryCosts(netlist, design, technology, macros);
+  for (size_t t = 0; t < costs.size(); ++t) {
+    const FlatType& type = netlist.types[t];
     if (type.kind != FlatType::Kind::kMemory) continue;
-    MemoryShape shape;
-    for (const DesignMemory& memory : design.memories) {
-      if (memory.type != type.box) continue;
-      shape = {memory.words, memory.bits, memory.rtl == "npu_ram_1r1w" ? 2u : 1u};
-    }
-    const MemoryCost cost =
-        ComposeMemory(macros, shape)
-            .value_or(technology.memory ? ModelMemory(*technology.memory, shape) : MemoryCost());
+    const MemoryCost& cost = costs[t];
     const double setup = technology.memory ? technology.memory->setup_time : 0;
     fmt::format_to(back, "  cell ({}) {{\n    area : 0;\n", type.name);
     for (size_t i = 0; i < type.pins.size(); ++i) {

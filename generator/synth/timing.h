@@ -58,6 +58,18 @@ Result<TimingReport> TimeDesign(const MappedDesign& mapped, const TechnologyLibr
 std::string FormatTiming(const NpuConfig& config, const TimingReport& report);
 std::string TimingJson(const NpuConfig& config, const TimingReport& report);
 
+/// What the memories of `netlist` cost, by its types (others: nothing): of `macros`, or after the
+/// model of the technology.
+std::vector<MemoryCost> MemoryCosts(const FlatNetlist& netlist, const Design& design,
+                                    const Technology& technology,
+                                    const std::vector<MemoryMacro>& macros);
+
+/// The macros of the file `path`; empty: none. Errors: kFileRead, those of ReadMacros().
+Result<std::vector<MemoryMacro>> LoadMacros(const std::string& path);
+
+/// Load of a pin of a memory, picofarads, where no macro says another.
+inline constexpr double kMemoryPinLoad = 0.02;
+
 /// A library in liberty format of the memories of `netlist`, after `technology`'s model or macros.
 std::string MemoryLiberty(const FlatNetlist& netlist, const Design& design,
                           const Technology& technology, const std::vector<MemoryMacro>& macros);

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "generator/support/cache.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
@@ -15,6 +16,7 @@
 #include "tests/support/packed_network.h"
 #include "tests/system/simulation.h"
 #include "verif/golden/golden_model.h"
+#include "verif/netlist/power.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/model_builder.h"
 
@@ -140,6 +142,79 @@ INSTANTIATE_TEST_SUITE_P(Small, NetlistTest,
                                            NetlistCase{"bits", "bnn: {enabled: true}", 2, false},
                                            NetlistCase{"timed", "", 1, true}),
                          [](const auto& info) { return std::string(info.param.name); });
+
+/// Energy of recorded cycles: every one follows from the one before on the netlist, and a sample
+/// says what all cycles say.
+TEST(NetlistPower, SamplesStandForAllCycles) {
+  const NpuConfig config = NanoWith("");
+  RandomModel random = MakeRandomMixedNetwork(101);
+  const Result<Model> model = ReadTflite(random.tflite, random.name);
+  ASSERT_TRUE(model.ok());
+  const Result<Program> program = Compile(*model, config);
+  ASSERT_TRUE(program.ok()) << ErrorText(program);
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  Result<std::unique_ptr<SimulatedNpu>> npu =
+      SimulatedNpu::Open(NetlistLibrary(config, /*timed=*/true), options);
+  ASSERT_TRUE(npu.ok()) << ErrorText(npu);
+  Result<std::unique_ptr<NpuHost>> host = NpuHost::Open(**npu, config);
+  ASSERT_TRUE(host.ok()) << ErrorText(host);
+  Result<PlacedProgram> placed = (*host)->Place(*program);
+  ASSERT_TRUE(placed.ok()) << ErrorText(placed);
+  const npu_model_interface& interface = (*npu)->interface();
+  ASSERT_EQ(interface.has_states, 1u);
+  const Result<TechnologyLibrary> technology = LoadTechnology(kDefaultTechnology);
+  ASSERT_TRUE(technology.ok());
+  const Result<Cache> cache = Cache::Open(DefaultCacheFolder());
+  ASSERT_TRUE(cache.ok());
+  const auto record = [&](uint64_t least, uint64_t seed) {
+    interface.record_states((*npu)->model(), least, seed);
+    npu_forget_parameters(&(*host)->device());
+    const Result<JobReport> report =
+        (*host)->Run(*placed, MakeRandomInputs(*model, 1), NpuHost::JobOptions());
+    EXPECT_TRUE(report.ok()) << ErrorText(report);
+    npu_model_states states = {};
+    interface.read_states((*npu)->model(), &states);
+    RecordedStates job;
+    job.bits.assign(states.bits, states.bits + 2 * states.count * states.state_bytes);
+    job.count = states.count;
+    job.cycles = states.cycles;
+    job.state_bytes = states.state_bytes;
+    return job;
+  };
+  const auto measure = [&](const RecordedStates& job) {
+    return MeasurePower(config, *technology, {}, *cache, {job}, [](const std::string&) {});
+  };
+  const RecordedStates all = record(UINT64_MAX / 4, 1);
+  EXPECT_EQ(all.count, all.cycles);
+  const Result<PowerReport> whole = measure(all);
+  ASSERT_TRUE(whole.ok()) << ErrorText(whole);
+  EXPECT_EQ(whole->standard_error, 0);
+  const double energy = whole->energy.total();
+  EXPECT_GT(energy, 0);
+  double parts = 0, modules = 0;
+  for (const PowerPart& part : whole->parts) parts += part.energy.total();
+  for (const PowerPart& module : whole->modules) modules += module.energy.total();
+  EXPECT_NEAR(parts, energy, 1e-6 * energy);
+  EXPECT_NEAR(modules, energy, 1e-6 * energy);
+  for (const EnergyKind kind :
+       {EnergyKind::kClock, EnergyKind::kRegisters, EnergyKind::kLogic, EnergyKind::kMemories}) {
+    EXPECT_GT(whole->energy.by_kind[static_cast<size_t>(kind)], 0);
+  }
+  for (const uint64_t seed : {1u, 2u, 3u}) {
+    RecordedStates some = record(all.cycles / 20, seed);
+    EXPECT_GE(some.count, all.cycles / 20);
+    EXPECT_LT(some.count, all.cycles / 10 + 1);
+    EXPECT_EQ(some.cycles, all.cycles);
+    const Result<PowerReport> sampled = measure(some);
+    ASSERT_TRUE(sampled.ok()) << ErrorText(sampled);
+    EXPECT_GT(sampled->standard_error, 0);
+    EXPECT_NEAR(sampled->energy.total(), energy, 4 * sampled->standard_error * energy);
+    // A bit of a register that does not follow.
+    some.bits[some.state_bytes + some.state_bytes / 2] ^= 1;
+    EXPECT_FALSE(measure(some).ok());
+  }
+}
 
 }  // namespace
 }  // namespace npugen::testing

@@ -88,6 +88,15 @@ void Simplify(Cone* cone) {
   cone->table = Repeated(table, cone->inputs.size());
 }
 
+/// Memories of one clock one after the other.
+std::vector<const NetlistMemory*> SortedMemories(const Netlist& netlist) {
+  std::vector<const NetlistMemory*> memories;
+  for (const NetlistMemory& memory : netlist.memories) memories.push_back(&memory);
+  std::stable_sort(memories.begin(), memories.end(),
+                   [](const auto* a, const auto* b) { return a->clock < b->clock; });
+  return memories;
+}
+
 class Compiler {
  public:
   explicit Compiler(const Netlist& netlist)
@@ -105,7 +114,7 @@ class Compiler {
       outputs_.push_back(gate.output);
       cones_.push_back(std::move(cone));
     }
-    SortMemories();
+    memories_ = SortedMemories(netlist_);
     if (!Order()) return *error_;
     VisitRoots([this](NetId net) { ++readers_[net]; });
     for (const uint32_t cone : order_) {
@@ -122,13 +131,6 @@ class Compiler {
   }
 
  private:
-  /// Memories of one clock one after the other.
-  void SortMemories() {
-    for (const NetlistMemory& memory : netlist_.memories) memories_.push_back(&memory);
-    std::stable_sort(memories_.begin(), memories_.end(),
-                     [](const auto* a, const auto* b) { return a->clock < b->clock; });
-  }
-
   /// Calls `visit` with all nets that something besides gates reads.
   template <typename Visitor>
   void VisitRoots(Visitor&& visit) const {
@@ -243,26 +245,10 @@ class Compiler {
     cones_[drivers_[net]].inputs.clear();
   }
 
-  void AddSource(NetId net) {
-    if (numbers_[net] == kNone) numbers_[net] = table_.nets++;
-  }
-
   void Number() {
     numbers_.assign(netlist_.nets, kNone);
-    AddSource(kNetZero);
-    AddSource(kNetOne);
-    for (const NetlistPort& port : netlist_.ports) {
-      if (!port.input) continue;
-      for (const NetId net : port.nets) AddSource(net);
-    }
-    for (const NetlistFlipFlop& flip_flop : netlist_.flip_flops) AddSource(flip_flop.output);
-    for (const NetlistMemory* memory : memories_) {
-      for (const NetId net : memory->read_data) AddSource(net);
-    }
-    for (const NetId net : netlist_.unknown) {
-      AddSource(net);
-      table_.unknown.push_back(numbers_[net]);
-    }
+    for (const NetId net : SourceNets(netlist_)) numbers_[net] = table_.nets++;
+    for (const NetId net : netlist_.unknown) table_.unknown.push_back(numbers_[net]);
     table_.first_function = table_.nets;
     for (const uint32_t cone : order_) numbers_[outputs_[cone]] = table_.nets++;
     for (const uint32_t number : order_) {
@@ -396,6 +382,27 @@ Result<SimulationTable> CompileNetlist(const Netlist& netlist) {
   return Compiler(netlist).Compile();
 }
 
+std::vector<NetId> SourceNets(const Netlist& netlist) {
+  std::vector<NetId> sources;
+  std::vector<bool> known(netlist.nets);
+  const auto add = [&](NetId net) {
+    if (!known[net]) sources.push_back(net);
+    known[net] = true;
+  };
+  add(kNetZero);
+  add(kNetOne);
+  for (const NetlistPort& port : netlist.ports) {
+    if (!port.input) continue;
+    for (const NetId net : port.nets) add(net);
+  }
+  for (const NetlistFlipFlop& flip_flop : netlist.flip_flops) add(flip_flop.output);
+  for (const NetlistMemory* memory : SortedMemories(netlist)) {
+    for (const NetId net : memory->read_data) add(net);
+  }
+  for (const NetId net : netlist.unknown) add(net);
+  return sources;
+}
+
 std::string TableBytes(const SimulationTable& table) {
   std::string bytes;
   const auto add = [&bytes](const void* data, size_t size) {
@@ -428,7 +435,8 @@ std::string NetlistClassHeader(const Netlist& netlist) {
       " public:\n"
       "  explicit Vnpu_top(const VerilatedContext* context);\n"
       "  void eval() {{ simulator_.Evaluate(); }}\n"
-      "  void final() {{}}\n\n"
+      "  void final() {{}}\n"
+      "  const npugen::NetlistSimulator& simulator() const {{ return simulator_; }}\n\n"
       "{}\n"
       " private:\n"
       "  npugen::NetlistSimulator simulator_;\n"

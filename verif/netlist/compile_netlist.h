@@ -18,6 +18,10 @@ namespace npugen {
 /// when gates form a loop.
 Result<SimulationTable> CompileNetlist(const Netlist& netlist);
 
+/// The nets that no function gives, in the order of their numbers in the table of CompileNetlist():
+/// constants, inputs, outputs of registers and memories, unknown ones.
+std::vector<NetId> SourceNets(const Netlist& netlist);
+
 /// The table as bytes of this machine, for NetlistSimulator in the model.
 std::string TableBytes(const SimulationTable& table);
 

@@ -209,6 +209,7 @@ class Flattener {
     }
     if (!AddInstance(top->second, &scope, 0)) return *error_;
     if (!Resolve()) return *error_;
+    for (const auto& [bit, net] : scope) netlist_.top_bits.emplace(bit, Root(net));
     return std::move(netlist_);
   }
 

@@ -65,6 +65,8 @@ struct Netlist {
   std::vector<NetlistPort> ports;  ///< of the top module
   /// Nets that nothing drives and something reads, and constants that may be anything (x).
   std::vector<NetId> unknown;
+  /// By number of a bit of the top module in the text: its net.
+  std::map<uint32_t, NetId> top_bits;
 };
 
 /// Reads what Yosys' `write_json` printed, with npu_top as top. Errors: kToolFailed (`path`: of the

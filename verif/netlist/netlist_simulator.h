@@ -45,6 +45,10 @@ class NetlistSimulator {
   /// Applies the inputs and lets everything settle that follows.
   void Evaluate();
 
+  /// Values, 0 or 1, of the nets that no function gives: constants, inputs, registers, data read
+  /// from memories. In the order of SourceNets() (compile_netlist.h).
+  std::span<const uint8_t> Sources() const { return {values_.data(), table_.first_function}; }
+
   /// Functions evaluated since the beginning.
   uint64_t evaluations() const { return evaluations_; }
   const SimulationTable& table() const { return table_; }

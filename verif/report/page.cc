@@ -152,6 +152,8 @@ std::string_view KindTitle(DocumentKind kind) {
       return "Area";
     case DocumentKind::kTiming:
       return "Timing";
+    case DocumentKind::kPower:
+      return "Power";
     case DocumentKind::kFpga:
       return "FPGA";
     case DocumentKind::kDemo:

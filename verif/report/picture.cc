@@ -165,6 +165,7 @@ DocumentKind DocumentKindOf(const json& document) {
   if (!document.is_object()) return DocumentKind::kUnknown;
   if (has("traceEvents")) return DocumentKind::kTrace;
   if (has("layers") && has("cycles")) return DocumentKind::kRun;
+  if (has("power_mw")) return DocumentKind::kPower;
   if (has("jobs") && has("programs")) return DocumentKind::kJobs;
   if (has("jobs")) return DocumentKind::kValidation;
   if (has("modules") && has("memories")) return DocumentKind::kArea;
@@ -199,6 +200,18 @@ KeyFigures FiguresOf(const json& document) {
           {"with margins and ports",
            fmt::format("{:.4g} ns", document.at("constrained_ns").get<double>())},
           {"endpoints too late", Count(document.at("violated"))}};
+    case DocumentKind::kPower: {
+      const double picojoules = document.at("energy").at("pj");
+      KeyFigures figures = {
+          {"energy of an inference", fmt::format("{:.4g} uJ", picojoules * 1e-6)},
+          {"while it runs", fmt::format("{:.4g} mW", document.at("power_mw").get<double>())},
+          {"cycles", Count(document.at("cycles"))}};
+      const double macs = document.at("macs");
+      if (macs > 0) {
+        figures.push_back({"for a MAC", fmt::format("{:.4g} pJ", picojoules / macs)});
+      }
+      return figures;
+    }
     case DocumentKind::kFpga:
       return {{"LUTs", Count(document.at("luts"))},
               {"flip-flops", Count(document.at("flip_flops"))},
@@ -252,6 +265,10 @@ std::vector<Picture> PicturesOf(const json& document) {
       break;
     case DocumentKind::kTiming:
       Take(SlackPicture(document), &pictures);
+      break;
+    case DocumentKind::kPower:
+      pictures.push_back(EnergyPicture(document, "parts"));
+      pictures.push_back(EnergyPicture(document, "modules"));
       break;
     case DocumentKind::kFpga:
       pictures.push_back(FpgaPicture(document));

@@ -37,6 +37,7 @@ enum class DocumentKind : uint8_t {
   kTrace,       ///< timeline of a run
   kArea,        ///< of synth
   kTiming,      ///< of synth --timing
+  kPower,       ///< of power
   kFpga,        ///< of synth for an FPGA
   kDemo,        ///< of demo
   kFirmware,    ///< of demo --firmware

@@ -22,6 +22,9 @@ Picture AreaPicture(const nlohmann::json& area);
 Picture CellKindsPicture(const nlohmann::json& area);
 std::optional<Picture> SlackPicture(const nlohmann::json& timing);
 
+/// Of power: energy of `parts` or `modules` by what it is spent on.
+Picture EnergyPicture(const nlohmann::json& power, const std::string& table);
+
 /// Of estimate --validate: predicted over measured cycles.
 std::optional<Picture> ValidationPicture(const nlohmann::json& validation);
 

@@ -183,6 +183,44 @@ Picture CellKindsPicture(const json& area) {
   return DrawBars(chart);
 }
 
+Picture EnergyPicture(const json& power, const std::string& table) {
+  constexpr size_t kMostRows = 20;
+  const bool modules = table == "modules";
+  BarChart chart;
+  chart.id = "energy_" + table;
+  chart.title = modules ? "Energy by module" : "Energy by part";
+  chart.caption =
+      "Nanojoules of an inference. Glitches are edges of logic that all is settled without.";
+  chart.label = modules ? "module" : "part";
+  chart.unit = "nJ";
+  chart.series = {{"clock", "blue"},
+                  {"registers", "teal"},
+                  {"logic", "amber"},
+                  {"glitches", "brick"},
+                  {"memories", "plum"}};
+  const double all = power.at("energy").at("pj");
+  for (const json& part : power.at(table)) {
+    if (chart.rows.size() == kMostRows) break;
+    const double energy = part.at("pj");
+    const double logic = part.at("logic_pj"), settled = part.at("logic_without_glitches_pj");
+    BarRow row;
+    row.label = part.at("name");
+    if (modules && part.at("instances") > 1) {
+      row.detail = "x" + Thousands(part.at("instances").get<uint64_t>());
+    }
+    for (const double value :
+         {part.at("clock_pj").get<double>(), part.at("registers_pj").get<double>(),
+          std::min(logic, settled), std::max(logic - settled, 0.0),
+          part.at("memories_pj").get<double>()}) {
+      row.values.push_back(value * 1e-3);
+    }
+    row.note = ShortNumber(energy * 1e-3) + " nJ";
+    row.share = all > 0 ? fmt::format("{:.1f} %", 100 * energy / all) : "";
+    chart.rows.push_back(std::move(row));
+  }
+  return DrawBars(chart);
+}
+
 std::optional<Picture> SlackPicture(const json& timing) {
   const json& histogram = timing.at("histogram");
   const std::vector<uint64_t> counts = histogram.at("endpoints");

@@ -195,10 +195,10 @@ Result<RunReport> RunModel(const NpuConfig& config, const Model& model,
   std::vector<std::vector<uint8_t>> results(model.outputs.size());
   for (size_t i = 0; i < runs; ++i) {
     what = fmt::format("measured run {} of {}", i + 1, runs);
-    const bool traced = options.timeline != nullptr && i + 1 == runs;
-    if (traced) {
+    if (i + 1 == runs && (options.timeline != nullptr || options.around_last)) {
       job_options.around_job = [&](uint32_t program, bool begins) {
-        if (program != compiled.largest_program()) return;
+        if (options.around_last) options.around_last(begins);
+        if (options.timeline == nullptr || program != compiled.largest_program()) return;
         if (begins) machine.RecordTimeline(options.timeline_limit);
         if (!begins) *options.timeline = machine.TakeTimeline();
       };

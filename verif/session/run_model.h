@@ -43,6 +43,8 @@ struct RunModelOptions {
   Timeline* timeline = nullptr;         ///< gets what the largest program of the last measured run
                                         ///< did; may be null
   uint64_t timeline_limit = 1'000'000;  ///< of its events
+  /// Called around each job of the last measured run, with whether the job begins; may be null.
+  std::function<void(bool begins)> around_last;
   std::function<void(const std::string&)> progress;  ///< told what is under way; may be null
 };
 

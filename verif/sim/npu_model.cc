@@ -20,6 +20,9 @@
 #include "verif/sim/axi_memory.h"
 #include "verif/sim/npu_model_abi.h"
 #include "verif/sim/timeline_recorder.h"
+#ifdef NPU_MODEL_NETLIST
+#include "verif/netlist/state_recorder.h"
+#endif
 #ifndef NPU_MODEL_NETLIST
 #include "Vnpu_top___024root.h"
 #include "verilated.h"
@@ -202,17 +205,19 @@ struct npu_model {
   }
 
   uint64_t Run(uint64_t cycles, bool until_irq) {
-    if (until_irq) {
-      uint64_t i = 0;
-      while (i < cycles && !top_.irq_o) {
-        Step();
-        ++i;
-      }
-      return i;
+    running_ = true;
+    uint64_t i = 0;
+    while (i < cycles && !(until_irq && top_.irq_o)) {
+      Step();
+      ++i;
     }
-    for (uint64_t i = 0; i < cycles; ++i) Step();
-    return cycles;
+    running_ = false;
+    return i;
   }
+
+#ifdef NPU_MODEL_NETLIST
+  npugen::StateRecorder& states() { return states_; }
+#endif
 
   void ReadCounters(npu_model_counters* counters) const {
     const npugen::AxiMemoryCounts counts = memory_.counts();
@@ -266,6 +271,9 @@ struct npu_model {
       inputs_changed_ = true;
     }
     Settle();
+#ifdef NPU_MODEL_NETLIST
+    if (states_.active()) states_.Sample(top_.simulator().Sources(), running_);
+#endif
     DumpWaves(0);
   }
 
@@ -459,10 +467,14 @@ struct npu_model {
   uint64_t cycles_ = 0;
   uint32_t last_tag_ = 0;
   bool recording_ = false;
+  bool running_ = false;  ///< cycles of Run(), not of an access to a register
   bool copy_response_ = true;
   bool in_reset_ = true;
   bool inputs_changed_ = true;  ///< since they were applied
   bool started_ = false;        ///< the verilated class has been evaluated
+#ifdef NPU_MODEL_NETLIST
+  npugen::StateRecorder states_;
+#endif
 #ifdef NPU_MODEL_ASSERTIONS
   std::vector<char> before_;  ///< the verilated class before the check of the gates
 #endif
@@ -490,6 +502,11 @@ constexpr npu_model_interface kInterface = {
     .has_waves = 1,
 #else
     .has_waves = 0,
+#endif
+#ifdef NPU_MODEL_NETLIST
+    .has_states = 1,
+#else
+    .has_states = 0,
 #endif
     .create = Create,
     .destroy = [](npu_model* model) { delete model; },
@@ -525,6 +542,19 @@ constexpr npu_model_interface kInterface = {
     .record_timeline = [](npu_model* model, uint64_t limit) { model->RecordTimeline(limit); },
     .read_timeline = [](npu_model* model,
                         npu_model_timeline* timeline) { *timeline = model->ReadTimeline(); },
+#ifdef NPU_MODEL_NETLIST
+    .record_states = [](npu_model* model, uint64_t least,
+                        uint64_t seed) { model->states().Start(least, seed); },
+    .read_states =
+        [](npu_model* model, npu_model_states* states) {
+          const npugen::StateRecorder& recorder = model->states();
+          *states = {recorder.bits().data(), recorder.count(), recorder.cycles(),
+                     recorder.state_bytes()};
+        },
+#else
+    .record_states = [](npu_model*, uint64_t, uint64_t) {},
+    .read_states = [](npu_model*, npu_model_states* states) { *states = {}; },
+#endif
     .violation = Violation,
 };
 

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /// Changes with every incompatible change of this file.
-#define NPU_MODEL_ABI_VERSION 3u
+#define NPU_MODEL_ABI_VERSION 4u
 
 /// Causes that a cycle can be charged to (4-bit codes of the trace port).
 #define NPU_MODEL_CAUSES 16u
@@ -85,10 +85,20 @@ struct npu_model_timeline {
   uint32_t cut;          ///< 1: the job went on when there were too many events
 };
 
+/// Cycles of a netlist that were recorded: what its registers, memories and inputs gave in each of
+/// them and in the next one.
+struct npu_model_states {
+  const uint8_t* bits;   ///< cycle by cycle: the state, then that of the next cycle; lowest bit first
+  uint64_t count;        ///< cycles recorded
+  uint64_t cycles;       ///< cycles that they stand for
+  uint32_t state_bytes;  ///< of one state
+};
+
 /// Function table. No function is thread safe for one model; models are independent.
 struct npu_model_interface {
   uint32_t abi_version;  ///< NPU_MODEL_ABI_VERSION
   uint32_t has_waves;    ///< 1: settings.waves is honoured
+  uint32_t has_states;   ///< 1: record_states works
 
   /// A model just after reset. Null when memory is short or the wave file cannot be written.
   struct npu_model* (*create)(const struct npu_model_settings* settings);
@@ -131,6 +141,13 @@ struct npu_model_interface {
   void (*record_timeline)(struct npu_model* model, uint64_t limit);
   /// Ends the recording if it goes on. The events live until record_timeline.
   void (*read_timeline)(struct npu_model* model, struct npu_model_timeline* timeline);
+
+  /// Records states of the netlist in the cycles of `run` from now on, at least `least` of them (as far
+  /// as there are so many cycles) and less than twice as many, spread at random: one of every so many
+  /// cycles. 0 ends the recording. Only models of netlists (has_states) do that.
+  void (*record_states)(struct npu_model* model, uint64_t least, uint64_t seed);
+  /// What was recorded since record_states; lives until the next call of it.
+  void (*read_states)(struct npu_model* model, struct npu_model_states* states);
 
   /// Text of the `index`-th recorded violation of the AXI protocol, or null beyond the last.
   const char* (*violation)(struct npu_model* model, uint32_t index);
