@@ -44,6 +44,25 @@ json RunDocument(const std::string& spec, bool warm = false) {
   return json::parse(RunReportJson(*report));
 }
 
+json PowerDocument() {
+  const auto part = [](const char* name, double logic) {
+    return json{{"name", name},         {"instances", 2},
+                {"pj", 40.0 + logic},   {"clock_pj", 10.0},
+                {"registers_pj", 10.0}, {"logic_pj", logic},
+                {"memories_pj", 20.0},  {"logic_without_glitches_pj", logic / 2}};
+  };
+  return {{"spec", "nano"},
+          {"model", "digits"},
+          {"technology", "a technology"},
+          {"jobs", 1},
+          {"cycles", 100},
+          {"macs", 1000},
+          {"power_mw", 12.5},
+          {"energy", {{"pj", 30000.0}}},
+          {"parts", {part("u_array", 200), part("u_dma", 20)}},
+          {"modules", {part("npu_core", 200), part("npu_dma", 20)}}};
+}
+
 json AreaDocument() {
   json area = {
       {"spec", "nano"},          {"technology", "a technology"}, {"nand2_area", 2.0},
@@ -158,6 +177,7 @@ std::vector<ReportDocument> AllDocuments() {
           {"timeline", TraceDocument()},
           {"area", AreaDocument()},
           {"timing", TimingDocument()},
+          {"power", PowerDocument()},
           {"jobs", jobs},
           {"demo", demo},
           {"validation", validation},
@@ -334,6 +354,18 @@ TEST(PictureTest, BlocksAreInTheMemories) {
     EXPECT_EQ(contents["cached"] > 0, warm);
     EXPECT_EQ(contents["parameters"] > 0, !warm);
   }
+}
+
+TEST(PictureTest, EnergyIsToldApartByWhatItIsSpentOn) {
+  const auto pictures = PicturesOf(PowerDocument());
+  const Picture* modules = Find(pictures, "energy_modules");
+  ASSERT_NE(modules, nullptr);
+  const auto rows = Rows(modules->csv);
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0], (std::vector<std::string>{"module", "detail", "clock", "registers", "logic",
+                                               "glitches", "memories", "note", "share"}));
+  EXPECT_EQ(rows[1], (std::vector<std::string>{"npu_core", "x2", "0.01", "0.01", "0.1", "0.1",
+                                               "0.02", "0.24 nJ", "0.8 %"}));
 }
 
 TEST(PictureTest, AreasOfTheTreemapAreInProportion) {
