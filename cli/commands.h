@@ -27,6 +27,7 @@ void AddEmitCommand(CommandLine& line);
 void AddReferenceCommands(CommandLine& line);
 void AddSynthCommand(CommandLine& line);
 void AddPowerCommand(CommandLine& line);
+void AddSweepCommand(CommandLine& line);
 void AddBuildCommand(CommandLine& line);
 void AddOpsCommand(CommandLine& line);
 void AddCalibrateCommand(CommandLine& line);

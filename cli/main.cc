@@ -41,6 +41,7 @@ int Run(int argc, char** argv) {
   npugen::AddDemoCommand(line);
   npugen::AddSynthCommand(line);
   npugen::AddPowerCommand(line);
+  npugen::AddSweepCommand(line);
   npugen::AddReportCommand(line);
   npugen::AddReferenceCommands(line);
   return line.Run(argc, argv);

@@ -102,8 +102,9 @@ std::string CanonicalText(const NpuConfig& config) {
 
 uint64_t ConfigHash(const NpuConfig& config) { return Fnv1a64(CanonicalText(config)); }
 
-Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
-  SpecReading reading = ReadSpec(text, file);
+Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file,
+                               const std::vector<SpecChange>& changes) {
+  SpecReading reading = ReadSpec(text, file, changes);
   Derive(reading.spec);
   NpuConfig config = Fill(reading.spec);
   CheckRules(reading.spec, config, reading.errors);
@@ -116,9 +117,11 @@ Result<NpuConfig> LoadSpecText(std::string_view text, const std::string& file) {
   return reading.errors;
 }
 
-Result<NpuConfig> LoadSpec(const std::string& path) {
+Result<NpuConfig> LoadSpec(const std::string& path) { return LoadSpec(path, {}); }
+
+Result<NpuConfig> LoadSpec(const std::string& path, const std::vector<SpecChange>& changes) {
   Result<std::string> text = ReadFileText(path, kMaxSpecBytes);
-  if (text) return LoadSpecText(*text, InputName(path));
+  if (text) return LoadSpecText(*text, InputName(path), changes);
   Diagnostics errors = text.errors();
   errors[0].message = "the spec: " + errors[0].message;
   if (errors[0].hint.empty()) errors[0].hint = "give the path of a spec, such as specs/nano.yaml";

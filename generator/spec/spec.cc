@@ -44,9 +44,10 @@ class Reader {
  public:
   explicit Reader(const std::string& file) : spec_(file) {}
 
-  SpecReading Read(std::string_view text) {
+  SpecReading Read(std::string_view text, const std::vector<SpecChange>& changes) {
     Result<YamlNode> root = ParseYaml(text, spec_.file());
     if (!root) return {std::move(spec_), root.errors()};
+    for (const SpecChange& change : changes) Change(change, &*root);
     if (root->kind == YamlNode::Kind::kNull) {
       Report(DiagnosticCode::kSpecEmpty, {}, "the spec has no keys",
              "start from specs/nano.yaml or specs/edge.yaml");
@@ -61,6 +62,39 @@ class Reader {
   }
 
  private:
+  /// Puts a value into the tree. Blocks on the way come into being where the text has none; what
+  /// the schema does not know is reported as if it stood in the text.
+  static void Change(const SpecChange& change, YamlNode* node) {
+    for (size_t begin = 0; begin <= change.path.size();) {
+      const size_t end = std::min(change.path.find('.', begin), change.path.size());
+      const std::string name = change.path.substr(begin, end - begin);
+      if (node->kind != YamlNode::Kind::kMap) {
+        const int line = node->line, column = node->column;
+        *node = YamlNode();
+        node->kind = YamlNode::Kind::kMap;
+        node->line = line;
+        node->column = column;
+      }
+      size_t at = 0;
+      while (at < node->keys.size() && node->keys[at].text != name) ++at;
+      if (at == node->keys.size()) {
+        YamlNode key, value;
+        key.kind = YamlNode::Kind::kScalar;
+        key.text = name;
+        key.line = value.line = node->line;
+        key.column = value.column = node->column;
+        node->keys.push_back(std::move(key));
+        node->items.push_back(std::move(value));
+      }
+      node = &node->items[at];
+      begin = end + 1;
+    }
+    node->kind = YamlNode::Kind::kScalar;
+    node->text = change.value;
+    node->keys.clear();
+    node->items.clear();
+  }
+
   void Report(DiagnosticCode code, const YamlNode& at, std::string message, std::string hint) {
     errors_.push_back(
         {code, {spec_.file(), at.line, at.column}, std::move(message), std::move(hint)});
@@ -280,8 +314,9 @@ Spec::Spec(std::string file) : file_(std::move(file)) {
   }
 }
 
-SpecReading ReadSpec(std::string_view text, const std::string& file) {
-  return Reader(file).Read(text);
+SpecReading ReadSpec(std::string_view text, const std::string& file,
+                     const std::vector<SpecChange>& changes) {
+  return Reader(file).Read(text, changes);
 }
 
 }  // namespace npugen

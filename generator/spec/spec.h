@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "generator/spec/schema.h"
 #include "generator/support/diagnostic.h"
@@ -42,7 +43,14 @@ struct SpecReading {
   Diagnostics errors;
 };
 
-/// Reads the text of a spec; `file` names it in messages.
-SpecReading ReadSpec(std::string_view text, const std::string& file);
+/// A key that gets another value than the text says, in the text's own notation (`128 KiB`).
+struct SpecChange {
+  std::string path;  ///< such as `core.lanes`
+  std::string value;
+};
+
+/// Reads the text of a spec with `changes` to it; `file` names it in messages.
+SpecReading ReadSpec(std::string_view text, const std::string& file,
+                     const std::vector<SpecChange>& changes = {});
 
 }  // namespace npugen

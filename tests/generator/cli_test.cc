@@ -133,6 +133,31 @@ TEST(Cli, Estimate) {
   EXPECT_EQ(Npugen("estimate --validate --models /nowhere " + Spec("specs/edge.yaml")).status, 2);
 }
 
+TEST(Cli, Sweep) {
+  const std::string sweep = fmt::format("sweep {} {} --no-area ", Spec("specs/edge.yaml"),
+                                        Spec("models/digits/digits_cnn_int8.tflite"));
+  const ProgramResult good =
+      Npugen(sweep + "--vary core.lanes,lane.simd=32:8 --vary 'core.memory=128 KiB,64 KiB' --json -");
+  ASSERT_EQ(good.status, 0) << good.err;
+  const nlohmann::json points = nlohmann::json::parse(good.out)["points"];
+  ASSERT_EQ(points.size(), 4u);
+  EXPECT_EQ(points[1]["name"], "lanes 32, simd 8");
+  EXPECT_EQ(points[1]["changes"]["lane.simd"], "8");
+  EXPECT_EQ(points[1]["macs_per_cycle"], 256);
+  EXPECT_NE(points[1]["relative_cycles"], 1.0);
+  EXPECT_EQ(points[2]["name"], "memory 128 KiB");
+  EXPECT_EQ(points[3]["cycles"], points[0]["cycles"]) << "the spec's own value";
+
+  const ProgramResult legal = Npugen(sweep + "--vary core.lanes=3000");
+  EXPECT_EQ(legal.status, 3);
+  EXPECT_NE(legal.err.find("lanes 3000: "), std::string::npos) << legal.err;
+  EXPECT_EQ(Npugen(sweep + "--vary core.lane=3").status, 3) << "an unknown key";
+  EXPECT_EQ(Npugen(sweep + "--vary lanes.of.no.block=3").status, 3);
+  EXPECT_EQ(Npugen(sweep + "--vary npu=3").status, 3) << "a block";
+  EXPECT_EQ(Npugen(sweep + "--vary core.lanes").status, 2);
+  EXPECT_EQ(Npugen(sweep + "--vary core.lanes,lane.simd=8").status, 2);
+}
+
 TEST(Cli, SpecReference) {
   EXPECT_EQ(Npugen("spec-reference").out, testing::ReadFile(kSourceDir / "docs/spec.md"));
 }

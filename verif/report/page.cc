@@ -154,6 +154,8 @@ std::string_view KindTitle(DocumentKind kind) {
       return "Timing";
     case DocumentKind::kPower:
       return "Power";
+    case DocumentKind::kSweep:
+      return "Variants";
     case DocumentKind::kFpga:
       return "FPGA";
     case DocumentKind::kDemo:

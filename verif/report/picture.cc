@@ -165,6 +165,7 @@ DocumentKind DocumentKindOf(const json& document) {
   if (!document.is_object()) return DocumentKind::kUnknown;
   if (has("traceEvents")) return DocumentKind::kTrace;
   if (has("layers") && has("cycles")) return DocumentKind::kRun;
+  if (has("points")) return DocumentKind::kSweep;
   if (has("power_mw")) return DocumentKind::kPower;
   if (has("jobs") && has("programs")) return DocumentKind::kJobs;
   if (has("jobs")) return DocumentKind::kValidation;
@@ -200,6 +201,8 @@ KeyFigures FiguresOf(const json& document) {
           {"with margins and ports",
            fmt::format("{:.4g} ns", document.at("constrained_ns").get<double>())},
           {"endpoints too late", Count(document.at("violated"))}};
+    case DocumentKind::kSweep:
+      return {{"variants", Thousands(document.at("points").size())}};
     case DocumentKind::kPower: {
       const double picojoules = document.at("energy").at("pj");
       KeyFigures figures = {
@@ -265,6 +268,9 @@ std::vector<Picture> PicturesOf(const json& document) {
       break;
     case DocumentKind::kTiming:
       Take(SlackPicture(document), &pictures);
+      break;
+    case DocumentKind::kSweep:
+      Take(SweepPicture(document), &pictures);
       break;
     case DocumentKind::kPower:
       pictures.push_back(EnergyPicture(document, "parts"));

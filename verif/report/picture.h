@@ -38,6 +38,7 @@ enum class DocumentKind : uint8_t {
   kArea,        ///< of synth
   kTiming,      ///< of synth --timing
   kPower,       ///< of power
+  kSweep,       ///< of sweep
   kFpga,        ///< of synth for an FPGA
   kDemo,        ///< of demo
   kFirmware,    ///< of demo --firmware

@@ -25,6 +25,9 @@ std::optional<Picture> SlackPicture(const nlohmann::json& timing);
 /// Of power: energy of `parts` or `modules` by what it is spent on.
 Picture EnergyPicture(const nlohmann::json& power, const std::string& table);
 
+/// Of sweep: time of networks over area of the variants, nothing without areas.
+std::optional<Picture> SweepPicture(const nlohmann::json& sweep);
+
 /// Of estimate --validate: predicted over measured cycles.
 std::optional<Picture> ValidationPicture(const nlohmann::json& validation);
 

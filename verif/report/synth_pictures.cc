@@ -221,6 +221,94 @@ Picture EnergyPicture(const json& power, const std::string& table) {
   return DrawBars(chart);
 }
 
+std::optional<Picture> SweepPicture(const json& sweep) {
+  struct Variant {
+    std::string name;
+    double area, time, cycles;
+  };
+  std::vector<Variant> variants;
+  bool timed = true;
+  double low = 1e300, high = 0, fast = 1e300, slow = 0;
+  for (const json& point : sweep.at("points")) {
+    if (!point.contains("logic_ge")) return std::nullopt;
+    timed = timed && point.at("timed").get<bool>();
+    const Variant variant = {
+        point.at("name"),
+        point.at("logic_ge").get<double>() + point.at("accumulators_ge").get<double>(),
+        point.at("relative_time"), point.at("relative_cycles")};
+    low = std::min(low, variant.area);
+    high = std::max(high, variant.area);
+    fast = std::min(fast, variant.time);
+    slow = std::max(slow, variant.time);
+    variants.push_back(variant);
+  }
+  if (variants.empty()) return std::nullopt;
+  constexpr double kWidth = 760, kLeft = 58, kRight = 740, kTop = 14, kBottom = 400;
+  const Axis x(low * 0.95, high * 1.12, kLeft, kRight);
+  const Axis y(fast * 0.9, slow * 1.05, kBottom, kTop);
+  Drawing drawing(kWidth, kBottom + 40);
+  for (const double tick : x.Ticks(7)) {
+    drawing.Line({x.At(tick), kTop}, {x.At(tick), kBottom}, "grid");
+    drawing.Text({x.At(tick), kBottom + 16}, ShortNumber(tick), "small", Anchor::kMiddle);
+  }
+  for (const double tick : y.Ticks(7)) {
+    drawing.Line({kLeft, y.At(tick)}, {kRight, y.At(tick)}, "grid");
+    drawing.Text({kLeft - 8, y.At(tick) + 4}, fmt::format("{:g}", tick), "small", Anchor::kEnd);
+  }
+  drawing.Text({kRight, kBottom + 34}, "gate equivalents of logic and accumulators", "small",
+               Anchor::kEnd);
+  drawing.Text({kLeft, kBottom + 34},
+               timed ? "up: time of the networks (geometric mean, the spec's is 1)"
+                     : "up: cycles of the networks (geometric mean, the spec's are 1)",
+               "small");
+  // Time times area as good as the spec's: better variants lie below.
+  std::vector<Point> equal;
+  for (int i = 0; i <= 60; ++i) {
+    const double area = low * 0.95 + (high * 1.12 - low * 0.95) * i / 60;
+    const double time = variants[0].area * variants[0].time / area;
+    if (time > fast * 0.9 && time < slow * 1.05) equal.push_back({x.At(area), y.At(time)});
+  }
+  drawing.Curve(equal, "frame");
+  Picture picture{
+      "variants", "Time over area",
+      "A dot is a variant; the large one is the spec itself. Along the curve time times "
+      "area is the spec's: below it a variant gives more for its area.",
+      Drawing(0, 0), "variant,area_ge,relative_time,relative_cycles\n"};
+  std::vector<Rectangle> taken;
+  for (const Variant& variant : variants) {
+    taken.push_back({x.At(variant.area) - 6, y.At(variant.time) - 6, 12, 12});
+  }
+  for (size_t i = 0; i < variants.size(); ++i) {
+    const Variant& variant = variants[i];
+    const Point at = {x.At(variant.area), y.At(variant.time)};
+    drawing.Dot(at, i == 0 ? 7 : 4, i == 0 ? "brick" : "blue",
+                fmt::format("{}\n{} GE\ntime {:.3f}, cycles {:.3f}", variant.name,
+                            ShortNumber(variant.area), variant.time, variant.cycles));
+    picture.csv += fmt::format("{},{},{},{}\n", CsvCell(variant.name), CsvNumber(variant.area),
+                               CsvNumber(variant.time), CsvNumber(variant.cycles));
+    const double width = TextWidth(variant.name) * 0.9;
+    for (const Point& place : {Point{at.x + 9, at.y - 7}, Point{at.x - 9 - width, at.y - 7},
+                               Point{at.x - width / 2, at.y + 8},
+                               Point{at.x - width / 2, at.y - 22}, Point{at.x + 9, at.y + 6},
+                               Point{at.x + 9, at.y - 20}, Point{at.x - 9 - width, at.y + 6}}) {
+      const Rectangle label = {place.x, place.y, width, 14};
+      const bool free =
+          label.x > kLeft && label.x + width < kRight && label.y > kTop &&
+          label.y + label.height < kBottom &&
+          std::none_of(taken.begin(), taken.end(), [&label](const Rectangle& other) {
+            return label.x < other.x + other.width && other.x < label.x + label.width &&
+                   label.y < other.y + other.height && other.y < label.y + label.height;
+          });
+      if (!free) continue;
+      drawing.Text({label.x, label.y + 11}, variant.name, "small");
+      taken.push_back(label);
+      break;
+    }
+  }
+  picture.drawing = std::move(drawing);
+  return picture;
+}
+
 std::optional<Picture> SlackPicture(const json& timing) {
   const json& histogram = timing.at("histogram");
   const std::vector<uint64_t> counts = histogram.at("endpoints");
