@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
 
@@ -114,6 +116,20 @@ TEST_P(NetworkTest, RandomNetworks) {
     runs += RunOne(GetParam(), config, MakeRandomNetwork(seed), seed);
   }
   EXPECT_GE(runs, 6u);
+}
+
+/// Blocks of real networks whose functions are not fused; NPUGEN_BLOCKS is the number of them.
+TEST_P(NetworkTest, RandomBlocks) {
+  const NpuConfig config = Config(GetParam());
+  const char* number = std::getenv("NPUGEN_BLOCKS");
+  const uint64_t blocks = number != nullptr ? std::strtoull(number, nullptr, 10) : 4;
+  uint64_t runs = 0;
+  for (uint64_t seed = 1; seed <= blocks; ++seed) {
+    runs += RunOne(GetParam(), config, MakeRandomBlockNetwork(seed), seed);
+  }
+  EXPECT_GE(runs, blocks / 2);
+  std::printf("%s: %llu of %llu blocks fit\n", GetParam().name,
+              static_cast<unsigned long long>(runs), static_cast<unsigned long long>(blocks));
 }
 
 /// Networks that keep states over four runs, and int16 on the NPU and on the host: all tensors.
