@@ -39,13 +39,17 @@ static int32_t scaled(int32_t value, npu_host_factor factor) {
   return divided_by_power(product, shift > 0 ? 0 : -shift);
 }
 
-/// A sum of 64 bits times a factor of which 16 bits count, in one rounding.
+/// Modulo 2^64: a bias of a file may be anything.
+static int64_t wrapping_sum(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
+
+/// A sum of 64 bits times a factor of which 16 bits count, in one rounding; modulo 2^64.
 static int32_t scaled_wide(int64_t value, npu_host_factor factor) {
   const int32_t shift = clamp(factor.shift, -31, 7);
   const int64_t multiplier =
       factor.multiplier < 0x7fff0000 ? (factor.multiplier + (1 << 15)) >> 16 : 0x7fff;
   const int32_t total = 15 - shift;
-  return (int32_t)((value * multiplier + (1ll << (total - 1))) >> total);
+  const uint64_t product = (uint64_t)value * (uint64_t)multiplier + (1ull << (total - 1));
+  return (int32_t)((int64_t)product >> total);
 }
 
 // Operands.
@@ -112,9 +116,13 @@ static int steps_stay_inside(const int32_t* size, const int32_t* step, uint32_t 
 static void advance(int32_t* index, const int32_t* size, const int32_t* const* steps,
                     int32_t* places, uint32_t operands) {
   for (uint32_t d = NPU_HOST_RANK; d-- > 0;) {
-    for (uint32_t o = 0; o < operands; ++o) places[o] += steps[o][d];
-    if (++index[d] < size[d]) return;
-    for (uint32_t o = 0; o < operands; ++o) places[o] -= steps[o][d] * size[d];
+    // A step that is never taken may be anything.
+    if (index[d] + 1 < size[d]) {
+      ++index[d];
+      for (uint32_t o = 0; o < operands; ++o) places[o] += steps[o][d];
+      return;
+    }
+    for (uint32_t o = 0; o < operands; ++o) places[o] -= steps[o][d] * index[d];
     index[d] = 0;
   }
 }
@@ -205,8 +213,8 @@ static void convolution(const struct npu_host_operand* inputs,
       for (int32_t x = 0; x < o->out_w; ++x) {
         for (int32_t channel = 0; channel < o->out_c; ++channel) {
           const int64_t sum =
-              convolution_sum(o, image, (const int8_t*)inputs[1].bytes, y, x, channel) +
-              bias_of(&inputs[2], channel);
+              wrapping_sum(convolution_sum(o, image, (const int8_t*)inputs[1].bytes, y, x, channel),
+                           bias_of(&inputs[2], channel));
           const int32_t result = o->wide_sums
                                      ? scaled_wide(sum, factors[channel])
                                      : scaled((int32_t)(uint32_t)(uint64_t)sum, factors[channel]);
@@ -812,10 +820,11 @@ static int lstm_fits(const npu_network_tensor* const* inputs,
 static int32_t gate_sum(const struct npu_host_operand* values, int32_t first, int32_t zero_point,
                         const int8_t* weights, int32_t count, int64_t bias,
                         npu_host_factor factor) {
-  int64_t sum = bias;
+  int64_t sum = 0;
   for (int32_t i = 0; i < count; ++i) {
     sum += weights[i] * (element_of(values, first + i) - zero_point);
   }
+  sum = wrapping_sum(sum, bias);
   const int32_t result = values->tensor->type == NPU_ELEMENT_INT16
                              ? scaled_wide(sum, factor)
                              : scaled((int32_t)(uint32_t)(uint64_t)sum, factor);

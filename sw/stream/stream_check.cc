@@ -120,7 +120,8 @@ void CheckFields(const NpuConfig& config, const Command& command, size_t number,
   }
   const OpcodeInfo& info = InfoOf(command.opcode());
   if (info.engine == EngineKind::kController) return;
-  if (command.pe_mask() >> config.pes() != 0) problem("pe_mask names a PE that does not exist");
+  if (uint64_t{command.pe_mask()} >> config.pes() != 0)
+    problem("pe_mask names a PE that does not exist");
   if (info.layout->id == LayoutId::kDma) {
     const bool core = command.opcode() == Opcode::kLoad && command.Get(dma::core_memory) != 0;
     if (core && command.Get(dma::core_mask) >> config.cores != 0) {

@@ -2,6 +2,8 @@
 // Reads state and session of every process.
 #include "tests/support/processes.h"
 
+#include <sys/resource.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,6 +27,12 @@ std::vector<pid_t> LiveProcesses(pid_t session) {
     if (of == session && state != 'Z' && state != 'X') live.push_back(std::atoi(text.c_str()));
   }
   return live;
+}
+
+int64_t PeakKilobytes() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
 }
 
 }  // namespace npugen::testing

@@ -557,7 +557,17 @@ void HostileTest::RunCase(uint64_t seed, bool verbose, const std::vector<Command
              static_cast<uint32_t>(fault.engine) == ending.engine;
     });
   };
-  bool same = expected.unfinished || matches(expected);
+  // A SOFTMAX that takes bytes which are not defined may take any row of its table.
+  const auto takes_any_row = [&](const Command& command) {
+    if (command.opcode() != Opcode::kSoftmax || command.tag() != ending.tag) return false;
+    const int64_t rows = 256 * 4 / std::min<int64_t>(config_.core_row_bytes(), 256 * 4);
+    const int64_t row = static_cast<int64_t>(ending.address) - command.Get(compute::b_base);
+    return row >= 0 && row < rows;
+  };
+  const bool by_undefined =
+      !undefined.empty() && ending.code == ErrorCode("LocalBounds") &&
+      std::any_of(expected.stream.begin(), expected.stream.end(), takes_any_row);
+  bool same = expected.unfinished || by_undefined || matches(expected);
   std::string queues;
   if (!same) {
     same = matches(run_model({}));

@@ -704,6 +704,8 @@ bool ProcessingElement::RunSoftmax(const ComputeFields& f) {
         static_cast<int32_t>((static_cast<uint32_t>(sum) << headroom) - 0x80000000u);
     const int32_t reciprocal = OneOverOnePlus(fraction);
     for (int64_t i = 0; i < f.row_bytes; ++i) {
+      // The hardware reads the row again.
+      if (observer != nullptr) observer->Read(index_, address + i, /*weights=*/false);
       const int32_t product = HighMultiply(reciprocal, terms[largest - row[i]]);
       const int32_t value = RoundingShift(product, 12 - headroom + 23) - 128;
       if (!WriteMemory(f.out_base + oy * f.out_row_step + i,

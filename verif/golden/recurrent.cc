@@ -113,7 +113,7 @@ Kernel MakeSequenceLstm(const Node& node) {
         std::vector<int64_t> gates[4];
         for (size_t gate = 0; gate < 4; ++gate) {
           for (size_t u = 0; u < units; ++u) {
-            int64_t sum = bias[gate][u], past = 0;
+            int64_t sum = 0, past = 0;
             for (size_t i = 0; i < inputs; ++i) {
               sum += weights[gate][u * inputs + i] *
                      (data[row * inputs + i] - node.input(0).zero_point());
@@ -123,7 +123,8 @@ Kernel MakeSequenceLstm(const Node& node) {
                       (hidden[b * units + i] - node.input(13).zero_point());
             }
             const int32_t total =
-                ClampWide(scaled(sum, factors.input[gate]) + scaled(past, factors.recurrent[gate]));
+                ClampWide(scaled(WrappingSum(sum, bias[gate][u]), factors.input[gate]) +
+                          scaled(past, factors.recurrent[gate]));
             gates[gate].push_back(gate == 2 ? WideTanh(total, kGate) : WideLogistic(total, kGate));
           }
         }

@@ -81,7 +81,7 @@ void Finish(const Node& node, Activation activation, std::vector<int64_t> sums, 
   std::vector<int16_t> results(sums.size());
   for (size_t i = 0; i < sums.size(); ++i) {
     const size_t channel = i % factors.size();
-    const int64_t sum = sums[i] + bias[channel];
+    const int64_t sum = WrappingSum(sums[i], bias[channel]);
     results[i] = ClampWide(narrow ? node.Scale(static_cast<int32_t>(sum), factors[channel])
                                   : ScaleWide(sum, factors[channel]),
                            range);
@@ -467,7 +467,9 @@ Kernel Planes(const Node& node, Kernel (*make)(const Node& node)) {
 int32_t ScaleWide(int64_t sum, const QuantizedMultiplier& factor) {
   const int64_t multiplier = std::min<int64_t>((int64_t{factor.multiplier} + 32768) >> 16, 32767);
   const int32_t shift = 15 - factor.shift;
-  return static_cast<int32_t>((sum * multiplier + (int64_t{1} << (shift - 1))) >> shift);
+  const uint64_t product =
+      static_cast<uint64_t>(sum) * static_cast<uint64_t>(multiplier) + (uint64_t{1} << (shift - 1));
+  return static_cast<int32_t>(static_cast<int64_t>(product) >> shift);
 }
 
 int16_t WideLogistic(int32_t value, const QuantizedMultiplier& factor) {
