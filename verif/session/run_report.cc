@@ -11,6 +11,7 @@
 
 #include "generator/arch/command_set.h"
 #include "generator/support/version.h"
+#include "verif/session/limits.h"
 
 namespace npugen {
 namespace {
@@ -145,6 +146,11 @@ void AddSegment(const NpuConfig& config, const Program& program, const JobReport
   if (!program.layers.empty()) step.index = program.layers[0].operator_index;
   const auto first_layer = static_cast<uint32_t>(report->layers.size());
   const StreamSummary summary = SummarizeStream(config, program, job.warm);
+  const StreamSummary cold =
+      job.warm ? SummarizeStream(config, program, /*warm=*/false) : StreamSummary();
+  for (const LayerTraffic& layer : job.warm ? cold.layers : summary.layers) {
+    report->parameter_bytes += layer.parameter_bytes;
+  }
   for (MemoryBlock block : summary.blocks) {
     block.layer += first_layer;
     block.first += first_layer;
@@ -243,6 +249,8 @@ void AddRun(const NpuConfig& config, const Network& network, const NetworkReport
   report->causes = {};
   report->other = {};
   report->macs = 0;
+  report->parameter_bytes = 0;
+  report->caches_parameters = network.cache_token() != 0;
   size_t job = 0;
   for (const NetworkStep& step : network.steps) {
     if (!step.on_host) {
@@ -272,7 +280,37 @@ void AddRun(const NpuConfig& config, const Network& network, const NetworkReport
   report->bytes_read = cost.bytes_read;
   report->bytes_written = cost.bytes_written;
   report->utilization = cost.utilization;
+  for (size_t i = 0; i < report->layers.size(); ++i) {
+    report->layers[i].limit = LimitOf(config, *report, i);
+  }
 }
+
+namespace {
+
+/// A line for each layer that takes a hundredth of all cycles, the largest first.
+std::string FormatLimits(const RunReport& report) {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < report.layers.size(); ++i) {
+    if (100 * report.layers[i].cycles >= report.cycles && report.layers[i].cycles > 0) {
+      order.push_back(i);
+    }
+  }
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return report.layers[a].cycles > report.layers[b].cycles;
+  });
+  Table table(5);
+  table.Row({"layer", "of all", "limited by", "for", "what would help"});
+  for (const size_t i : order) {
+    const LayerReport& layer = report.layers[i];
+    table.Row({fmt::format("{}", layer.index),
+               fmt::format("{:.1f}%", 100 * static_cast<double>(layer.cycles) /
+                                          static_cast<double>(report.cycles)),
+               layer.limit.by, fmt::format("{:.0f}%", 100 * layer.limit.share), layer.limit.help});
+  }
+  return order.empty() ? "" : "\n" + table.Print() + "\n";
+}
+
+}  // namespace
 
 std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
   // Causes that took no cycle get no column.
@@ -302,7 +340,7 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
   if (Sum(report.other) != 0) add("-", "(no layer)", "", 0, Sum(report.other), 0, report.other);
   add("", "total", "", report.macs, report.cycles, report.utilization, report.causes);
 
-  std::string text = table.Print() + FormatSteps(report);
+  std::string text = table.Print() + FormatLimits(report) + FormatSteps(report);
   text +=
       fmt::format("{} cycles{}, {:.3f} ms at {:.0f} MHz", report.cycles,
                   report.warm ? " with cached parameters" : "",
@@ -349,6 +387,8 @@ std::string RunReportJson(const RunReport& report) {
     row["bytes_loaded"] = layer.traffic.bytes_loaded;
     row["bytes_stored"] = layer.traffic.bytes_stored;
     row["causes"] = CausesJson(layer.causes);
+    row["limit"] = {
+        {"by", layer.limit.by}, {"share", layer.limit.share}, {"help", layer.limit.help}};
     json["layers"].push_back(std::move(row));
   }
   json["steps"] = StepsJson(report);

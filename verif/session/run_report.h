@@ -15,6 +15,13 @@
 
 namespace npugen {
 
+/// The largest part of a layer's cycles.
+struct LayerLimit {
+  std::string by;    ///< such as `loads of weights`
+  double share = 0;  ///< of the layer's cycles, 0..1
+  std::string help;  ///< such as `46 KiB more core memory keep them`
+};
+
 /// One operator in the last measured run.
 struct LayerReport {
   uint32_t index = 0;          ///< position in the model file
@@ -25,6 +32,7 @@ struct LayerReport {
   double utilization = 0;  ///< macs / (cycles * MACs per cycle of the array), 0..1
   CauseCycles causes = {};
   LayerTraffic traffic;
+  LayerLimit limit;
 };
 
 /// One step of the network in the last measured run: a segment of the NPU, or an operator of the
@@ -55,6 +63,8 @@ struct RunReport {
   uint32_t bus_bytes = 0;          ///< of a beat: most that can be read in a cycle
   uint64_t pe_memory_bytes = 0;    ///< of one PE
   uint64_t core_memory_bytes = 0;  ///< of one core
+  uint64_t parameter_bytes = 0;    ///< that a job loads which finds none
+  bool caches_parameters = false;  ///< a job may find some in core memory
   std::string model;
   std::vector<LayerReport> layers;  ///< of all segments
   std::vector<MemoryBlock> blocks;  ///< what is where in the memories; layers count over `layers`

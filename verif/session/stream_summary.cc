@@ -184,7 +184,9 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
         if (f.local_source != 0) {
           pe.Read(BoxHull(command, f.global_offset, kGlobalStride), layer);
         } else {
-          summary.layers[layer].bytes_loaded += static_cast<uint64_t>(BoxBytes(command));
+          const auto bytes = static_cast<uint64_t>(BoxBytes(command));
+          summary.layers[layer].bytes_loaded += bytes;
+          if (f.core_memory != 0) summary.layers[layer].parameter_bytes += bytes;
         }
         const Hull hull = BoxHull(command, f.local_address, kLocalStride);
         const bool input = f.window == static_cast<int64_t>(Window::kInput);

@@ -21,6 +21,7 @@ std::vector<Command> StreamCommands(const Program& program, uint32_t offset);
 struct LayerTraffic {
   uint64_t bytes_loaded = 0;
   uint64_t bytes_stored = 0;
+  uint64_t parameter_bytes = 0;  ///< of bytes_loaded: to core memory
 };
 
 /// What fills a block of memory.
