@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The NPU: register block, controller, tensor DMA and PE array behind AXI4-Lite, AXI4 and an
 // interrupt.
-//
 // One clock, one synchronous reset. Ids on the bus: npu_transfers.
 module npu_top #(
   parameter int unsigned GridX              = 1,       //@ = npu.grid.x  -- PE columns
@@ -91,9 +90,8 @@ module npu_top #(
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
   //@ if debug.trace
-  // Trace ports only observe and may stay open: what each cycle of a job was spent on and for which
-  // command, and what each unit does.
-  // trace of the cycle before
+  // Trace ports only observe and may stay open. Of the cycle before: what it was spent on, for which
+  // command.
   output wire                   trace_active_o,    // it belonged to a job
   output wire  [3:0]            trace_cause_o,     // npu_isa_pkg::Cause*
   output wire  [15:0]           trace_tag_o,       // tag of the command it is charged to
@@ -129,9 +127,12 @@ module npu_top #(
   logic [CausesW-1:0]    perf_cause;
   //@ if npu.axi.watchdog
   logic [19:0]           bus_timeout;
+  logic [1:0]            bus_waiting, bus_moved, bus_expired;
+  logic                  forget;
   //@ endif
   //@ if npu.memory_clear
-  logic                  control_clear;
+  logic                  control_clear, wipe;
+  logic [23:0]           wipe_row;
   //@ endif
 
   npu_host_port #(
@@ -201,15 +202,14 @@ module npu_top #(
   );
 
   // Controller.
-  logic                clear, halt, push_last, load_push_valid, load_push_ready, store_push_valid;
-  logic                store_push_ready;
+  logic                clear, halt, push_last, load_release, load_push_valid, load_push_ready;
+  logic                store_push_valid, store_push_ready, dma_quiet, read_beat;
   logic [CountsW-1:0]  barrier_counts;
   logic [127:0]        push_entry;
   logic [Pes-1:0]      pe_push_valid, pe_push_ready;
   npu_isa_pkg::engine_status_t load_status, store_status;
   npu_isa_pkg::engine_error_t  load_error, store_error;
   npu_isa_pkg::engine_trace_t  load_trace, store_trace;
-  logic                load_release;
   //@ if debug.trace
   npu_isa_pkg::engine_trace_t  dispatch_trace;
   //@ endif
@@ -217,15 +217,6 @@ module npu_top #(
   logic [npu_isa_pkg::EngineStatusBits*Pes-1:0] pe_status;
   logic [npu_isa_pkg::EngineErrorBits*Pes-1:0]  pe_error;
   logic [npu_isa_pkg::EngineTraceBits*Pes-1:0]  pe_trace;
-  //@ if npu.axi.watchdog
-  logic [1:0]          bus_waiting, bus_moved, bus_expired;
-  logic                forget;
-  //@ endif
-  //@ if npu.memory_clear
-  logic                wipe;
-  logic [23:0]         wipe_row;
-  //@ endif
-  logic                dma_quiet, read_beat;
   logic [7:0]          write_bytes;
   logic                fetch_ar_valid, fetch_ar_ready, fetch_r_valid, fetch_r_ready, fetch_r_last;
   logic [AddrW-1:0]    fetch_ar_addr;
@@ -320,8 +311,8 @@ module npu_top #(
   );
 
   // LOAD, STORE and the bus.
-  logic                  mem_wr_valid, mem_wr_ready, mem_wr_core, mem_rd_valid, mem_rd_ready;
-  logic                  mem_rd_rvalid;
+  logic                  mem_wr_valid, mem_wr_ready, mem_wr_core;
+  logic                  mem_rd_valid, mem_rd_ready, mem_rd_rvalid;
   logic [23:0]           mem_wr_addr, mem_rd_addr;
   logic [8*BusBytes-1:0] mem_wr_data, mem_rd_rdata;
   logic [BusBytes-1:0]   mem_wr_strb;

@@ -51,7 +51,7 @@ struct DesignModule {
 struct DesignMemory {
   std::string rtl;    ///< npu_ram_1rw or npu_ram_1r1w
   std::string owner;  ///< RTL module that it is in
-  std::string name;   ///< of the instance, without what repeats it, such as `u_half0`
+  std::string name;   ///< of the instance, without what repeats it, such as `u_half`
   std::string type;   ///< as Yosys calls it
   uint64_t words = 0, bits = 0;
   uint64_t instances = 0;

@@ -109,14 +109,12 @@ module npu_core #(
   localparam int unsigned TileLanes  = 16;
   localparam int unsigned Tiles      = (Lanes + TileLanes - 1) / TileLanes;
 
-  if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
-    $error("npu_core: Lanes must be 1..128 and Simd 1..64");
+  if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64 || Accumulators < 2 ||
+      Accumulators > 256) begin : gen_bad_shape
+    $error("npu_core: Lanes must be 1..128, Simd 1..64 and Accumulators 2..256");
   end
   if (npu_isa_pkg::PackedWeightBits != 4 || npu_isa_pkg::OperandBits != 8) begin : gen_bad_format
     $error("npu_core: packed weights are halves of bytes");
-  end
-  if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
-    $error("npu_core: Accumulators must be 2..256");
   end
   if ((RowBytes & (RowBytes - 1)) != 0 || MemBytes % RowBytes != 0 || MemBytes > 8388608 ||
       RowBytes < 2) begin : gen_bad_memory
@@ -135,8 +133,9 @@ module npu_core #(
   logic [AccParts-1:0]        add_lane;
   logic [IndexW*AccParts-1:0] read_index, add_index;
 
-  logic [SumW-1:0] sum_in, sum_out, sum_write, half_data0, half_data1;
-  logic            fire_from_half_q, drain_from_half_q;
+  logic [SumW-1:0]   sum_in, sum_out, sum_write;
+  logic [2*SumW-1:0] half_data;
+  logic              fire_from_half_q, drain_from_half_q;
 
   // Core memory.
   logic [RowBytes-1:0] write_strb;
@@ -230,11 +229,7 @@ module npu_core #(
       end
     end
   end
-  always_comb begin
-    load_lanes = '1;
-    if (skip_pass_q) load_lanes = picked_q;
-    else if (second_i && gated_i) load_lanes = passes_q[acc_index_i];
-  end
+  assign load_lanes = skip_pass_q ? picked_q : (second_i && gated_i) ? passes_q[acc_index_i] : '1;
   always_ff @(posedge clk_i) begin
     // No lane has an entry of its own then.
     if (add_lane[0] && add_double) passes_q[add_index[IndexW-1:0]] <= passes;
@@ -323,8 +318,7 @@ module npu_core #(
     assign own_data     = '0;
     assign own_valid    = '0;
     assign own_bits     = '0;
-    logic unused_skip;
-    assign unused_skip = ^{skip_pass_i, skip_step_i, skip_begin_i, skip_index_i, skip_count_i,
+    wire unused_skip = ^{skip_pass_i, skip_step_i, skip_begin_i, skip_index_i, skip_count_i,
                            skip_vectors_i};
   end
 
@@ -386,8 +380,7 @@ module npu_core #(
     //@ if units.bnn.enabled
     assign add_double = double_q;
     //@ endif
-    logic unused_read;
-    assign unused_read = ^{acc_read_i, acc_half_i, acc_index};
+    wire unused_read = ^{acc_read_i, acc_half_i, acc_index};
   end else begin : gen_one_stage
     assign read_sums  = acc_read_i;
     assign read_half  = acc_half_i;
@@ -450,40 +443,26 @@ module npu_core #(
   // a window of positions to skip every lane has an address of its own.
   for (genvar a = 0; a < AccParts; a++) begin : gen_accumulators
     localparam int unsigned PartW = SumW / AccParts;
-    npu_ram_1r1w #(
-      .Width(PartW),
-      .Depth(Accumulators)
-    ) u_half0 (
-      .clk_i,
-      //@ if npu.memory_clear
-      .we_i   ((add_lane[a] && !add_half) || wipe_accumulators),
-      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : add_index[IndexW*a+:IndexW]),
-      .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
-      //@ endif
-      //@ unless npu.memory_clear: .we_i   (add_lane[a] && !add_half),
-      //@ unless npu.memory_clear: .waddr_i(add_index[IndexW*a+:IndexW]),
-      //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((read_sums && !read_half) || (drain_read_i && !drain_half_i)),
-      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
-      .rdata_o(half_data0[PartW*a+:PartW])
-    );
-    npu_ram_1r1w #(
-      .Width(PartW),
-      .Depth(Accumulators)
-    ) u_half1 (
-      .clk_i,
-      //@ if npu.memory_clear
-      .we_i   ((add_lane[a] && add_half) || wipe_accumulators),
-      .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : add_index[IndexW*a+:IndexW]),
-      .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
-      //@ endif
-      //@ unless npu.memory_clear: .we_i   (add_lane[a] && add_half),
-      //@ unless npu.memory_clear: .waddr_i(add_index[IndexW*a+:IndexW]),
-      //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((read_sums && read_half) || (drain_read_i && drain_half_i)),
-      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
-      .rdata_o(half_data1[PartW*a+:PartW])
-    );
+    for (genvar h = 0; h < 2; h++) begin : gen_half
+      wire drain = drain_read_i && drain_half_i == 1'(h);
+      npu_ram_1r1w #(
+        .Width(PartW),
+        .Depth(Accumulators)
+      ) u_half (
+        .clk_i,
+        //@ if npu.memory_clear
+        .we_i   ((add_lane[a] && add_half == 1'(h)) || wipe_accumulators),
+        .waddr_i(wipe_accumulators ? wipe_row_i[IndexW-1:0] : add_index[IndexW*a+:IndexW]),
+        .wdata_i(wipe_accumulators ? '0 : sum_write[PartW*a+:PartW]),
+        //@ endif
+        //@ unless npu.memory_clear: .we_i   (add_lane[a] && add_half == 1'(h)),
+        //@ unless npu.memory_clear: .waddr_i(add_index[IndexW*a+:IndexW]),
+        //@ unless npu.memory_clear: .wdata_i(sum_write[PartW*a+:PartW]),
+        .re_i   ((read_sums && read_half == 1'(h)) || drain),
+        .raddr_i(drain ? drain_index_i : read_index[IndexW*a+:IndexW]),
+        .rdata_o(half_data[SumW*h+PartW*a+:PartW])
+      );
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -492,7 +471,7 @@ module npu_core #(
   end
 
   always_comb begin
-    sum_in = add_clear ? '0 : fire_from_half_q ? half_data1 : half_data0;
+    sum_in = add_clear ? '0 : fire_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
     if (add_digit) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};
@@ -509,13 +488,11 @@ module npu_core #(
     end
     //@ endif
   end
-  assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
+  assign drain_sums_o = drain_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
 
-  logic unused_bits;
-  assign unused_bits = ^{shadow_q, records_q};
+  wire unused_bits = ^{shadow_q, records_q};
   //@ if units.bnn.enabled
-  logic unused_gates;
-  assign unused_gates = ^gates_q;
+  wire unused_gates = ^gates_q;
   //@ endif
 endmodule : npu_core
 `default_nettype wire

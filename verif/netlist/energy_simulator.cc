@@ -21,6 +21,10 @@ Diagnostic NotUnderstood(std::string message) {
           "npugen needs netlists as its own synthesis makes them"};
 }
 
+double Transition(double nanoseconds) {
+  return std::clamp(nanoseconds, kShortestTransition, kLongestTransition);
+}
+
 uint16_t Picoseconds(double nanoseconds) {
   return static_cast<uint16_t>(std::clamp(std::round(nanoseconds * 1000), 1.0, kWheel - 1.0));
 }
@@ -310,9 +314,20 @@ Status EnergySimulator::Characterize() {
       latch_energy_[rise] = static_cast<float>(energy);
     }
   }
-  const auto limit = [](double transition) {
-    return std::clamp(transition, kShortestTransition, kLongestTransition);
-  };
+  CharacterizeRegisters();
+  if (Status gates = CharacterizeGates(); !gates) return gates;
+  for (Register& entry : registers_) {
+    const FlatType& type = netlist_->types[netlist_->cells[entry.cell].type];
+    const LibertyFlipFlop& pins = *technology_->library.cells.at(type.name).flip_flop;
+    entry.data_energy = PassiveEnergy(FindPin(characterization_->at(type.name), pins.data),
+                                      transitions_[entry.data]);
+  }
+  return Unit{};
+}
+
+/// Delays and energies of the outputs of registers.
+void EnergySimulator::CharacterizeRegisters() {
+  const double sharp = technology_->technology.input_transition;
   for (Register& entry : registers_) {
     const FlatType& type = netlist_->types[netlist_->cells[entry.cell].type];
     const CharacterizedCell& cell = characterization_->at(type.name);
@@ -342,11 +357,16 @@ Status EnergySimulator::Characterize() {
             [&](const EnergyArc& arc) { return (rise ? arc.rise : arc.fall).At(load, sharp); },
             &count));
       }
-      transitions_[net] = limit(longest);
+      transitions_[net] = Transition(longest);
     };
     output(pins.output, entry.output, &entry.delay);
     output(pins.output_invert, entry.inverted, &entry.delay_inverted);
   }
+}
+
+/// The same of gates, each with the transitions of its inputs.
+Status EnergySimulator::CharacterizeGates() {
+  const Technology& technology = technology_->technology;
   for (Gate& gate : gates_) {
     const FlatType& type = netlist_->types[netlist_->cells[gate.cell].type];
     std::string cell_name = type.name;
@@ -402,13 +422,7 @@ Status EnergySimulator::Characterize() {
           [&](const EnergyArc& arc) { return (rise ? arc.rise : arc.fall).At(load, transition); },
           &count));
     }
-    transitions_[gate.output] = gate.clock ? sharp : limit(longest);
-  }
-  for (Register& entry : registers_) {
-    const FlatType& type = netlist_->types[netlist_->cells[entry.cell].type];
-    const LibertyFlipFlop& pins = *technology_->library.cells.at(type.name).flip_flop;
-    entry.data_energy = PassiveEnergy(FindPin(characterization_->at(type.name), pins.data),
-                                      transitions_[entry.data]);
+    transitions_[gate.output] = gate.clock ? technology.input_transition : Transition(longest);
   }
   return Unit{};
 }

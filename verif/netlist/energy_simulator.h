@@ -114,6 +114,8 @@ class EnergySimulator {
   void MarkClocks();
   void FindReaders();
   Status Characterize();
+  void CharacterizeRegisters();
+  Status CharacterizeGates();
   double PinLoad(const FlatCell& cell, size_t pin) const;
   uint8_t Evaluate(const Gate& gate, const std::vector<uint8_t>& values) const;
   void Settle(std::vector<uint8_t>* values) const;

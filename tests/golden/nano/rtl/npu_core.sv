@@ -74,14 +74,12 @@ module npu_core #(
   localparam int unsigned TileLanes  = 16;
   localparam int unsigned Tiles      = (Lanes + TileLanes - 1) / TileLanes;
 
-  if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64) begin : gen_bad_shape
-    $error("npu_core: Lanes must be 1..128 and Simd 1..64");
+  if (Lanes < 1 || Lanes > 128 || Simd < 1 || Simd > 64 || Accumulators < 2 ||
+      Accumulators > 256) begin : gen_bad_shape
+    $error("npu_core: Lanes must be 1..128, Simd 1..64 and Accumulators 2..256");
   end
   if (npu_isa_pkg::PackedWeightBits != 4 || npu_isa_pkg::OperandBits != 8) begin : gen_bad_format
     $error("npu_core: packed weights are halves of bytes");
-  end
-  if (Accumulators < 2 || Accumulators > 256) begin : gen_bad_accumulators
-    $error("npu_core: Accumulators must be 2..256");
   end
   if ((RowBytes & (RowBytes - 1)) != 0 || MemBytes % RowBytes != 0 || MemBytes > 8388608 ||
       RowBytes < 2) begin : gen_bad_memory
@@ -95,8 +93,9 @@ module npu_core #(
   logic [AccParts-1:0]        add_lane;
   logic [IndexW*AccParts-1:0] read_index, add_index;
 
-  logic [SumW-1:0] sum_in, sum_out, sum_write, half_data0, half_data1;
-  logic            fire_from_half_q, drain_from_half_q;
+  logic [SumW-1:0]   sum_in, sum_out, sum_write;
+  logic [2*SumW-1:0] half_data;
+  logic              fire_from_half_q, drain_from_half_q;
 
   // Core memory.
   logic [RowBytes-1:0] write_strb;
@@ -187,8 +186,7 @@ module npu_core #(
     assign add_digit  = digit_q;
     assign add_half   = half_q;
     assign add_index  = index_q;
-    logic unused_read;
-    assign unused_read = ^{acc_read_i, acc_half_i, acc_index};
+    wire unused_read = ^{acc_read_i, acc_half_i, acc_index};
   end else begin : gen_one_stage
     assign read_sums  = acc_read_i;
     assign read_half  = acc_half_i;
@@ -233,30 +231,21 @@ module npu_core #(
   // a window of positions to skip every lane has an address of its own.
   for (genvar a = 0; a < AccParts; a++) begin : gen_accumulators
     localparam int unsigned PartW = SumW / AccParts;
-    npu_ram_1r1w #(
-      .Width(PartW),
-      .Depth(Accumulators)
-    ) u_half0 (
-      .clk_i,
-      .we_i   (add_lane[a] && !add_half),
-      .waddr_i(add_index[IndexW*a+:IndexW]),
-      .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((read_sums && !read_half) || (drain_read_i && !drain_half_i)),
-      .raddr_i((drain_read_i && !drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
-      .rdata_o(half_data0[PartW*a+:PartW])
-    );
-    npu_ram_1r1w #(
-      .Width(PartW),
-      .Depth(Accumulators)
-    ) u_half1 (
-      .clk_i,
-      .we_i   (add_lane[a] && add_half),
-      .waddr_i(add_index[IndexW*a+:IndexW]),
-      .wdata_i(sum_write[PartW*a+:PartW]),
-      .re_i   ((read_sums && read_half) || (drain_read_i && drain_half_i)),
-      .raddr_i((drain_read_i && drain_half_i) ? drain_index_i : read_index[IndexW*a+:IndexW]),
-      .rdata_o(half_data1[PartW*a+:PartW])
-    );
+    for (genvar h = 0; h < 2; h++) begin : gen_half
+      wire drain = drain_read_i && drain_half_i == 1'(h);
+      npu_ram_1r1w #(
+        .Width(PartW),
+        .Depth(Accumulators)
+      ) u_half (
+        .clk_i,
+        .we_i   (add_lane[a] && add_half == 1'(h)),
+        .waddr_i(add_index[IndexW*a+:IndexW]),
+        .wdata_i(sum_write[PartW*a+:PartW]),
+        .re_i   ((read_sums && read_half == 1'(h)) || drain),
+        .raddr_i(drain ? drain_index_i : read_index[IndexW*a+:IndexW]),
+        .rdata_o(half_data[SumW*h+PartW*a+:PartW])
+      );
+    end
   end
 
   always_ff @(posedge clk_i) begin
@@ -265,7 +254,7 @@ module npu_core #(
   end
 
   always_comb begin
-    sum_in = add_clear ? '0 : fire_from_half_q ? half_data1 : half_data0;
+    sum_in = add_clear ? '0 : fire_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
     if (add_digit) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_in[SumBits*n+:SumBits] = {sum_in[SumBits*n+:SumBits-8], 8'd0};
@@ -275,9 +264,8 @@ module npu_core #(
   always_comb begin
     sum_write = sum_out;
   end
-  assign drain_sums_o = drain_from_half_q ? half_data1 : half_data0;
+  assign drain_sums_o = drain_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
 
-  logic unused_bits;
-  assign unused_bits = ^{shadow_q, records_q};
+  wire unused_bits = ^{shadow_q, records_q};
 endmodule : npu_core
 `default_nettype wire

@@ -72,9 +72,8 @@ module npu_pe #(
 
   // ---- Life of a command ----
   npu_isa_pkg::compute_command_t cmd;
-  logic        start, sequencer_start, load_table, table_done;
-  logic        sequencer_active, slice_wait, starved, vector_valid, fire, drain_busy;
-  logic        rows_busy, lookup_busy, results_busy, write_busy;
+  logic        start, sequencer_start, load_table, table_done, rows_busy, lookup_busy, write_busy;
+  logic        sequencer_active, slice_wait, starved, vector_valid, fire, drain_busy, results_busy;
   logic [3:0]  sequencer_cause;
   logic        matrix_error, table_error, write_error, rows_error, sequencer_error;
   logic [23:0] matrix_error_row, table_row, write_addr;
@@ -140,11 +139,9 @@ module npu_pe #(
   logic [BankW*Ports-1:0] read_bank, read_bank2;
   logic [RowW*Ports-1:0] read_row, read_row2;
   logic [OffsetW*Ports-1:0] read_offset, read_turn;
-  logic                  rows_valid, rows_ready;
+  logic                  rows_valid, rows_ready, vector_first, vector_last, shift_one;
   logic [VecW*Ports-1:0] read_data, vectors;
-  logic                  shift_one;
   logic [Ports-1:0]      shift_rows;
-  logic                  vector_first, vector_last;
   logic [ByteW-1:0]      vector_high;
   logic                  load, shift, swap, sum_read, sum_half, fire_clear, fire_digit, fire_half;
   logic [8*Simd-1:0]     operand;
