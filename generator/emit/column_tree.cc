@@ -101,6 +101,76 @@ ColumnTree ColumnTreePlan::Finish() {
   return std::move(tree_);
 }
 
+ColumnTree ColumnTreePlan::FinishByLevels() {
+  const TreeBit one = {"one", 0};
+  std::vector<std::vector<TreeBit>> bits(tree_.width + 1);
+  std::vector<uint32_t> numbers(tree_.width + 1);  // of adders so far
+  size_t highest = 2;
+  for (uint32_t k = 0; k <= tree_.width; ++k) {
+    double arrival = 0;
+    bits[k] = open_[k].Take(open_[k].size(), arrival);
+    if (tree_.ones[k]) bits[k].push_back(one);
+    highest = std::max(highest, bits[k].size());
+  }
+  std::vector<size_t> heights = {2};  // that a level of full adders brings to the one before
+  while (heights.back() < highest) heights.push_back(heights.back() * 3 / 2);
+  heights.pop_back();
+  std::reverse(heights.begin(), heights.end());
+  uint32_t level = 0;
+  for (const size_t height : heights) {
+    ++level;
+    std::vector<std::vector<TreeBit>> next(tree_.width + 1);
+    for (uint32_t k = 0; k < tree_.width; ++k) {
+      const size_t above =
+          bits[k].size() + next[k].size() > height ? bits[k].size() + next[k].size() - height : 0;
+      const auto add = [&](AdderKind kind, size_t count) {
+        if (count == 0) return;
+        ColumnAdders adders;
+        adders.kind = kind;
+        adders.column = k;
+        adders.level = level;
+        adders.arrival = kFullSum * level;
+        adders.a = TakeBits(bits[k], count);
+        adders.b = TakeBits(bits[k], count);
+        if (kind == AdderKind::kFull) adders.c = TakeBits(bits[k], count);
+        if (kind == AdderKind::kWithOne) bits[k].pop_back();
+        adders.sum = fmt::format("sum{}_{}", k, numbers[k]);
+        adders.carry = fmt::format("carry{}_{}", k, numbers[k]);
+        ++numbers[k];
+        for (uint32_t i = 0; i < count; ++i) {
+          next[k].push_back({adders.sum, i});
+          next[k + 1].push_back({adders.carry, i});
+        }
+        tree_.adders.push_back(std::move(adders));
+      };
+      size_t full = above / 2;
+      // The one, which is the last bit of its column, goes into an adder of its own.
+      const bool with_one = full > 0 && bits[k].size() > 2 && bits[k].back().vector == one.vector;
+      if (with_one) {
+        add(AdderKind::kWithOne, 1);
+        --full;
+      }
+      add(AdderKind::kFull, full);
+      add(AdderKind::kHalf, above % 2);
+      next[k].insert(next[k].begin(), bits[k].begin(), bits[k].end());
+      const auto left = std::find_if(next[k].begin(), next[k].end(),
+                                     [&](const TreeBit& bit) { return bit.vector == one.vector; });
+      if (left != next[k].end()) std::rotate(left, left + 1, next[k].end());
+    }
+    next[tree_.width].insert(next[tree_.width].end(), bits[tree_.width].begin(),
+                             bits[tree_.width].end());
+    bits = std::move(next);
+  }
+  for (uint32_t k = 0; k < tree_.width; ++k) {
+    bits[k].resize(2);
+    tree_.first.push_back(bits[k][0]);
+    tree_.second.push_back(bits[k][1]);
+  }
+  tree_.top = bits[tree_.width];
+  tree_.latest = kFullSum * level;
+  return std::move(tree_);
+}
+
 void PrintAdders(SvWriter& sv, TreePrinter& printer, const std::vector<ColumnAdders>& all) {
   uint32_t column = ~0u;
   for (const ColumnAdders& adders : all) {
@@ -114,6 +184,11 @@ void PrintAdders(SvWriter& sv, TreePrinter& printer, const std::vector<ColumnAdd
     printer.Declare(adders.carry, width);
     const std::string a = printer.Bits(adders.a);
     const std::string b = printer.Bits(adders.b);
+    if (adders.kind == AdderKind::kHalf) {
+      printer.Assign(adders.sum, fmt::format("{} ^ {}", a, b));
+      printer.Assign(adders.carry, fmt::format("{} & {}", a, b));
+      continue;
+    }
     if (adders.kind == AdderKind::kWithOne) {
       printer.Assign(adders.sum, fmt::format("{} ~^ {}", a, b));
       printer.Assign(adders.carry, fmt::format("{} | {}", a, b));

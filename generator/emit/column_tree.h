@@ -17,6 +17,7 @@ namespace npugen {
 enum class AdderKind {
   kFull,     ///< a + b + c
   kWithOne,  ///< a + b + 1
+  kHalf,     ///< a + b
 };
 
 /// Adders of one column, side by side, as many as `sum` is wide. None takes what another one of the
@@ -24,9 +25,10 @@ enum class AdderKind {
 struct ColumnAdders {
   AdderKind kind = AdderKind::kFull;
   uint32_t column = 0;
-  std::vector<TreeBit> a, b, c;  ///< c is empty with kWithOne
+  std::vector<TreeBit> a, b, c;  ///< c is empty but with kFull
   std::string sum, carry;        ///< vectors; carry has the next column's weight
   double arrival = 0;            ///< of their sums, in units of two gates
+  uint32_t level = 0;            ///< of FinishByLevels(), from 1 on
 };
 
 /// A sum of nonnegative bits and constant ones, whose columns 0 .. width - 1 have been added down
@@ -50,6 +52,10 @@ class ColumnTreePlan {
   /// Constant ones in the columns where `number` has them.
   void AddConstant(uint64_t number);
   ColumnTree Finish();
+  /// The same for bits that arrive together: no adder takes what another one of its level gives, so
+  /// that carries do not ripple, which takes some half adders (Dadda). A one that no adder takes
+  /// stays in a row as the bit `one`.
+  ColumnTree FinishByLevels();
 
  private:
   struct TimedBit {

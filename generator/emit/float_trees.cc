@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -12,9 +13,9 @@
 namespace npugen {
 namespace {
 
-/// Sums of the tree that are there by then, in units of two gates, are made in the cycle of the
-/// rows; registers stand behind them.
-constexpr double kCutArrival = 4.5;
+/// The rows that are left behind the levels of adders in the cycle of the products; registers hold
+/// them.
+constexpr uint32_t kHeldRows = 6;
 
 /// The adders of a tree before and after its registers, and what these hold.
 struct CutTree {
@@ -23,13 +24,17 @@ struct CutTree {
   std::vector<TreeBit> first, second;
 };
 
-CutTree Cut(const ColumnTree& tree, double arrival) {
+CutTree Cut(const ColumnTree& tree, uint32_t rows) {
+  // The last level leaves two rows, the one before three, then four, six, nine.
+  uint32_t level = 0;
+  for (const ColumnAdders& adders : tree.adders) level = std::max(level, adders.level);
+  for (uint32_t left = 2; left < rows && level > 0; left = left * 3 / 2) --level;
   CutTree cut;
   std::map<std::pair<std::string, uint32_t>, uint32_t> places;  // of bits in `held`
   std::map<std::string, bool> late_vectors;
   const auto behind = [&](std::vector<TreeBit>& bits) {
     for (TreeBit& bit : bits) {
-      if (bit.vector.empty() || late_vectors.contains(bit.vector)) continue;
+      if (bit.vector.empty() || bit.vector == "one" || late_vectors.contains(bit.vector)) continue;
       const auto [place, is_new] =
           places.emplace(std::pair(bit.vector, bit.index), static_cast<uint32_t>(cut.held.size()));
       if (is_new) cut.held.push_back(bit);
@@ -37,7 +42,7 @@ CutTree Cut(const ColumnTree& tree, double arrival) {
     }
   };
   for (ColumnAdders adders : tree.adders) {
-    if (adders.arrival <= arrival) {
+    if (adders.level <= level) {
       cut.early.push_back(std::move(adders));
       continue;
     }
@@ -84,7 +89,7 @@ ColumnTree MakeFloatTree(uint32_t simd) {
   }
   plan.AddConstant(((uint64_t{1} << kFloatSumBits) - (uint64_t{simd} << kFloatRowBits)) &
                    ((uint64_t{1} << kFloatSumBits) - 1));
-  return plan.Finish();
+  return plan.FinishByLevels();
 }
 
 std::string EmitFloatTree(uint32_t simd, std::string_view origin) {
@@ -115,7 +120,7 @@ std::string EmitFloatTree(uint32_t simd, std::string_view origin) {
   sv.Blank();
 
   const ColumnTree tree = MakeFloatTree(simd);
-  const CutTree cut = Cut(tree, kCutArrival);
+  const CutTree cut = Cut(tree, kHeldRows);
   TreePrinter printer(sv);
   sv.Comment("Bits of all rows that have one weight stand together.");
   printer.Declare("row", kFloatRowBits * simd, true);
@@ -123,6 +128,12 @@ std::string EmitFloatTree(uint32_t simd, std::string_view origin) {
   printer.Declare("not_below", simd, true);
   sv.Line("assign negative  = ones_i;");
   sv.Line("assign not_below = ~below_i;");
+  const auto is_one = [](const TreeBit& bit) { return bit.vector == "one"; };
+  if (std::any_of(tree.first.begin(), tree.first.end(), is_one) ||
+      std::any_of(tree.second.begin(), tree.second.end(), is_one)) {
+    printer.Declare("one", 1);
+    sv.Line("assign one = 1'b1;");
+  }
   sv.Line(fmt::format("for (genvar s = 0; s < {}; s++) begin : gen_row", simd)).In();
   sv.Line(fmt::format("for (genvar k = 0; k < {}; k++) begin : gen_bit", kFloatRowBits)).In();
   sv.Line(fmt::format("assign row[{}*k+s] = rows_i[{}*s+k];", simd, kFloatRowBits));
@@ -186,7 +197,7 @@ std::string EmitByteMultiplier(std::string_view origin) {
       plan.Add(i + j, {"both", kBits * j + i}, inverted ? kInvertedArrival : kBitArrival);
     }
   }
-  const ColumnTree tree = plan.Finish();
+  const ColumnTree tree = plan.FinishByLevels();
   TreePrinter printer(sv);
   printer.Declare("is_signed", 1);
   sv.Line("assign is_signed = signed_i;");

@@ -25,10 +25,21 @@ module npu_float_align #(
     assign high          = products_i[32*i+16+:16];
     assign low_distance  = largest_i - low_exponents_i[9*i+:9];
     assign high_distance = largest_i[5:0] - high_exponents_i[6*i+:6];
-    assign low_moved     = ({low, 11'd0} >> low_distance[4:0]) & {27{low_distance[8:5] == '0}};
+    // Down by 16 and not at all where the distance says so, by more than that where neither holds.
+    wire [26:0] low_near, high_near;
+    wire        low_stays, low_falls, high_stays, high_falls;
+    assign low_stays  = low_distance[8:4] == '0;
+    assign low_falls  = low_distance[8:4] == 5'd1;
+    assign high_stays = high_distance[5:4] == '0;
+    assign high_falls = high_distance[5:4] == 2'd1;
+    assign low_near   = {low, 11'd0} >> low_distance[3:0];
+    assign low_moved  = (low_near & {27{low_stays}}) |
+                        {16'd0, low_near[26:16] & {11{low_falls}}};
     // Odd bytes are FP8, whose products have zeros below, or integers, which do not move.
-    assign high_moved    = (({high[15:8], 19'd0} >> high_distance[4:0]) & {27{!high_distance[5]}}) |
-                           {8'd0, high[7:0], 11'd0};
+    assign high_near  = {high[15:8], 19'd0} >> high_distance[3:0];
+    assign high_moved = (high_near & {27{high_stays}}) |
+                        {16'd0, high_near[26:16] & {11{high_falls}}} |
+                        {8'd0, high[7:0], 11'd0};
 
     assign ones_o[2*i]    = negative_i[2*i] && !integers_i;
     assign ones_o[2*i+1]  = negative_i[2*i+1] && !integers_i;

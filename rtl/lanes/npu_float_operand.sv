@@ -25,17 +25,26 @@ module npu_float_operand (
   assign low  = bytes_i[7:0];
   assign high = bytes_i[15:8];
 
+  wire low_some, high_some;  // a number of FP8 that is not 0; of BF16 the field together with low[7]
+  wire wide_some;
+  assign low_some  = low[6:0] != '0;
+  assign high_some = high[6:0] != '0;
+  assign wide_some = high_some || low[7];
+
   // Exponent fields. The lowest bit is set where the field is 0, as such numbers have exponent 1.
   wire [4:0] low_narrow, high_narrow;
   wire [7:0] low_field;
-  wire       low_hidden, high_hidden;
-  assign low_narrow      = e5m2_i ? low[6:2] : {1'b0, low[6:3]};
-  assign high_narrow     = e5m2_i ? high[6:2] : {1'b0, high[6:3]};
-  assign low_field       = bf16_i ? {high[6:0], low[7]} : {3'd0, low_narrow};
-  assign low_hidden      = low_field != '0;
-  assign high_hidden     = high_narrow != '0;
-  assign low_exponent_o  = {low_field[7:1], low_field[0] | ~low_hidden};
-  assign high_exponent_o = {high_narrow[4:1], high_narrow[0] | ~high_hidden};
+  wire       low_narrow_hidden, low_hidden, high_hidden;
+  assign low_narrow        = e5m2_i ? low[6:2] : {1'b0, low[6:3]};
+  assign high_narrow       = e5m2_i ? high[6:2] : {1'b0, high[6:3]};
+  assign low_field         = bf16_i ? {high[6:0], low[7]} : {3'd0, low_narrow};
+  assign low_narrow_hidden = low[6:3] != '0 || (e5m2_i && low[2]);
+  assign low_hidden        = bf16_i ? wide_some : low_narrow_hidden;
+  assign high_hidden       = high[6:3] != '0 || (e5m2_i && high[2]);
+  assign low_exponent_o    = {low_field[7:1], low_field[0] | ~low_hidden};
+  assign high_exponent_o   = {high_narrow[4:1], high_narrow[0] | ~high_hidden};
+  assign low_nonzero_o     = low_some || (bf16_i && wide_some);
+  assign high_nonzero_o    = high_some;
 
   wire [2:0] low_fraction, high_fraction;  // of FP8
   assign low_fraction  = e5m2_i ? {low[1:0], 1'b0} : low[2:0];
@@ -44,11 +53,13 @@ module npu_float_operand (
                           fp8_i ? {low_fraction, 4'd0} : low[6:0]};
   assign high_byte_o   = {fp8_i ? high_hidden : high[7],
                           fp8_i ? {high_fraction, 4'd0} : high[6:0]};
-  assign low_nonzero_o  = low_byte_o != '0;
-  assign high_nonzero_o = high_byte_o != '0;
 
   // E4M3 has a NaN alone, all ones; the others have no numbers with the largest exponent.
-  assign low_special_o  = bf16_i ? low_field == '1 : e5m2_i ? low_narrow == '1 : low[6:0] == '1;
-  assign high_special_o = e5m2_i ? high_narrow == '1 : high[6:0] == '1;
+  wire low_top, high_top, high_all;
+  assign low_top        = low[6:2] == '1;
+  assign high_top       = high[6:2] == '1;
+  assign high_all       = high_top && high[1:0] == '1;
+  assign low_special_o  = bf16_i ? high_all && low[7] : low_top && (e5m2_i || low[1:0] == '1);
+  assign high_special_o = high_all || (high_top && e5m2_i);
 endmodule : npu_float_operand
 `default_nettype wire

@@ -97,23 +97,39 @@ module npu_float_products #(
     assign special[2*i+1] = high_counts && (slot_high_special || weight_high_special);
   end
 
-  // The largest exponent: node n of a tree is the larger one of nodes 2n and 2n + 1.
-  logic [9*2*Pairs-1:0] larger;
-  logic [8:0]           left, right;
-  always_comb begin
-    larger = '0;
-    left   = '0;
-    right  = '0;
-    for (int unsigned i = 0; i < Pairs; i++) begin
-      left  = low_exponents[9*i+:9];
-      right = {3'd0, high_exponents[6*i+:6]};
-      larger[9*(Pairs+i)+:9] = (left > right) ? left : right;
+  // The largest exponent: of each pair, of four pairs, of these.
+  localparam int unsigned Fours = (Pairs + 3) / 4;
+  wire [9*4*Fours-1:0] larger;
+  wire [9*Fours-1:0]   of_four;
+  wire [8:0]           largest;
+  for (genvar i = 0; i < 4 * Fours; i++) begin : gen_larger
+    if (i < Pairs) begin : gen_pair_exponent
+      wire [8:0] low, high;
+      assign low  = low_exponents[9*i+:9];
+      assign high = {3'd0, high_exponents[6*i+:6]};
+      // With BF16 there is no high one, else both have six bits.
+      assign larger[9*i+:9] = (low[5:0] < high[5:0] && fp8_i) ? high : low;
+    end else begin : gen_none
+      assign larger[9*i+:9] = '0;
     end
-    for (int unsigned n = Pairs - 1; n > 0; n--) begin
-      left  = larger[9*(2*n)+:9];
-      right = larger[9*(2*n+1)+:9];
-      larger[9*n+:9] = (left > right) ? left : right;
-    end
+  end
+  for (genvar i = 0; i < Fours; i++) begin : gen_four
+    wire [8:0] a, b, c, d;
+    wire       a_b, a_c, a_d, b_c, b_d, c_d;  // the first one is not less
+    assign {d, c, b, a} = larger[36*i+:36];
+    assign a_b = a >= b;
+    assign a_c = a >= c;
+    assign a_d = a >= d;
+    assign b_c = b >= c;
+    assign b_d = b >= d;
+    assign c_d = c >= d;
+    assign of_four[9*i+:9] = (a & {9{a_b && a_c && a_d}}) | (b & {9{!a_b && b_c && b_d}}) |
+                             (c & {9{!a_c && !b_c && c_d}}) | (d & {9{!a_d && !b_d && !c_d}});
+  end
+  if (Fours > 1) begin : gen_two
+    assign largest = (of_four[8:0] >= of_four[17:9]) ? of_four[8:0] : of_four[17:9];
+  end else begin : gen_one
+    assign largest = of_four;
   end
 
   logic [16*Simd-1:0] products_q;
@@ -128,7 +144,7 @@ module npu_float_products #(
       negative_q       <= negative;
       low_exponents_q  <= low_exponents;
       high_exponents_q <= high_exponents;
-      largest_q        <= larger[9+:9];
+      largest_q        <= largest;
       nan_q            <= special != '0;
     end
   end
@@ -139,7 +155,5 @@ module npu_float_products #(
   assign largest_o        = largest_q;
   assign nan_o            = nan_q;
 
-  logic unused_node;
-  assign unused_node = ^larger[8:0];
 endmodule : npu_float_products
 `default_nettype wire

@@ -6,7 +6,21 @@
 #include <algorithm>
 #include <bit>
 
+#include "generator/arch/formats.h"
+
 namespace npugen::numerics {
+namespace {
+
+/// Whether a format is the row of the table.
+constexpr bool IsRow(const FloatFormat& format, FormatId id) {
+  const NumberFormat& row = npugen::Format(id);
+  return row.bits == format.bits() && row.exponent == format.exponent_bits &&
+         row.mantissa == format.fraction_bits;
+}
+static_assert(IsRow(kBf16, FormatId::kBf16) && IsRow(kE4m3, FormatId::kFp8E4m3) &&
+              IsRow(kE5m2, FormatId::kFp8E5m2));
+
+}  // namespace
 
 uint32_t ToFormat(const FloatFormat& format, Fp32 x, Overflow overflow, int32_t exponent) {
   if (IsNaN(x)) return format.nan();
