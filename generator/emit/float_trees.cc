@@ -15,7 +15,7 @@ namespace {
 
 /// The rows that are left behind the levels of adders in the cycle of the products; registers hold
 /// them.
-constexpr uint32_t kHeldRows = 6;
+constexpr uint32_t kHeldRows = 3;
 
 /// The adders of a tree before and after its registers, and what these hold.
 struct CutTree {
@@ -197,7 +197,7 @@ std::string EmitByteMultiplier(std::string_view origin) {
       plan.Add(i + j, {"both", kBits * j + i}, inverted ? kInvertedArrival : kBitArrival);
     }
   }
-  const ColumnTree tree = plan.FinishByLevels();
+  const ColumnTree tree = plan.Finish();
   TreePrinter printer(sv);
   printer.Declare("is_signed", 1);
   sv.Line("assign is_signed = signed_i;");

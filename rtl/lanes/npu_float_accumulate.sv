@@ -29,7 +29,8 @@ module npu_float_accumulate (
   assign exponent   = {field[7:1], field[0] | (field == '0)};
   assign sum_zero   = sum_i[30:0] == '0;
   assign step_zero  = step_i == '0;
-  assign step_above = unit_i - {2'd0, exponent};
+  // The zeros of a field are known late: what they give is computed beside what others give.
+  assign step_above = (field == '0) ? unit_i - 10'd1 : unit_i - {2'd0, field};
   assign sum_first  = step_above[9] || step_zero || integers_i;
   assign distance   = integers_i ? 10'd10 : step_above ^ {10{step_above[9]}};
 
