@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shared reference data of floating point, bit for bit: NPUGEN_SHARED_FLOAT, or ../shared/float
-// beside the clone.
+// The shared reference data of floating point, bit for bit: conversions, dot products, blocks,
+// scales, optimizers.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -12,39 +11,10 @@
 #include "sw/numerics/block_scale.h"
 #include "sw/numerics/dot_product.h"
 #include "sw/numerics/vector.h"
-#include "tests/support/files.h"
+#include "tests/numerics/shared_float.h"
 
 namespace npugen::numerics {
 namespace {
-
-class SharedFloat : public ::testing::Test {
- protected:
-  void SetUp() override {
-    const char* given = std::getenv("NPUGEN_SHARED_FLOAT");
-    folder_ = given != nullptr ? given : npugen::testing::SourcePath("../shared/float");
-    if (!std::filesystem::exists(folder_ + "/index.json")) {
-      GTEST_SKIP() << "NPUGEN_SHARED_FLOAT names a folder of floating-point reference data";
-    }
-  }
-
-  template <typename Element>
-  std::vector<Element> Read(const std::string& name) const {
-    const std::vector<uint8_t> bytes = npugen::testing::ReadBytes(folder_ + "/" + name + ".bin");
-    EXPECT_EQ(bytes.size() % sizeof(Element), 0u) << name;
-    std::vector<Element> elements(bytes.size() / sizeof(Element));
-    std::memcpy(elements.data(), bytes.data(), bytes.size());
-    return elements;
-  }
-  std::vector<Fp32> ReadFp32(const std::string& name) const { return Read<Fp32>(name); }
-  /// Codes of a format, widened.
-  std::vector<uint16_t> ReadCodes(const std::string& name, const FloatFormat& format) const {
-    if (format.bits() == 16) return Read<uint16_t>(name);
-    const std::vector<uint8_t> bytes = Read<uint8_t>(name);
-    return {bytes.begin(), bytes.end()};
-  }
-
-  std::string folder_;
-};
 
 struct NamedFormat {
   const char* name;
