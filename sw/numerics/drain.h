@@ -11,10 +11,10 @@ namespace npugen::numerics {
 
 /// What a command does with every sum; constants that are not given do not take part.
 struct Drain {
-  std::optional<Fp32> scale;            ///< of the channel
-  std::optional<Fp32> bias;             ///< of the channel
+  std::optional<Fp32> scale = {};       ///< of the channel
+  std::optional<Fp32> bias = {};        ///< of the channel
   bool relu = false;                    ///< what is not above 0 becomes +0; a NaN stays
-  std::optional<Fp32> cast_scale;       ///< behind the largest magnitude
+  std::optional<Fp32> cast_scale = {};  ///< behind the largest magnitude
   const FloatFormat* format = nullptr;  ///< of results; nullptr: FP32
   Overflow overflow = Overflow::kInfinity;
   bool stochastic = false;  ///< with kBf16: not to nearest
