@@ -37,8 +37,9 @@ unknown() {
 
 # The lane that no spec has yet has no reset: all of its flip-flops are listed.
 "$printer" "$work/printed" 32
-yosys -q -p "read_verilog -sv -DSYNTHESIS $(ls "$source"/rtl/lanes/npu_float_*.sv | tr '\n' ' ')
-               $source/rtl/cells/npu_full_adder.sv $work/printed/npu_float_tree.sv $work/printed/npu_byte_multiplier.sv
+lane=("$source"/rtl/lanes/npu_float_*.sv "$source/rtl/cells/npu_full_adder.sv"
+      "$work"/printed/npu_{float_tree,byte_multiplier}.sv)
+yosys -q -p "read_verilog -sv -DSYNTHESIS ${lane[*]}
              hierarchy -check -top npu_float_lane -chparam Simd 4; proc; opt_clean; uniquify
              sim -clock clk_i -n 8 -w
              write_rtlil $work/lane.il" > "$work/yosys.log" 2>&1 || { cat "$work/yosys.log"; exit 1; }
