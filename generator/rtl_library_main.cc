@@ -7,6 +7,7 @@
 #include <string>
 
 #include "generator/emit/dot_products.h"
+#include "generator/emit/float_trees.h"
 #include "generator/emit/isa_package.h"
 #include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
@@ -33,7 +34,7 @@ int main(int argc, char** argv) {
         "usage: npugen_rtl_library FOLDER [BITS]\n"
         "Writes the printed RTL that no spec influences into FOLDER, which is made where it\n"
         "is missing; npu_popcount counts BITS bits (1..%u, default 128), and\n"
-        "npu_dot_products adds the products of as many bytes.\n",
+        "npu_dot_products adds the products of as many bytes, npu_float_tree as many rows.\n",
         npugen::kMaxPopcountBits);
     return help ? 0 : 2;
   }
@@ -52,6 +53,10 @@ int main(int argc, char** argv) {
       Write(folder / "npu_popcount.sv", npugen::EmitPopcount(static_cast<uint32_t>(bits), "")) &&
       Write(folder / "npu_dot_products.sv",
             npugen::EmitDotProducts(static_cast<uint32_t>(bits + 7) / 8, "")) &&
+      Write(folder / "npu_byte_multiplier.sv", npugen::EmitByteMultiplier("")) &&
+      (bits > 8 * static_cast<int>(npugen::kMaxFloatProducts) ||
+       Write(folder / "npu_float_tree.sv",
+             npugen::EmitFloatTree(static_cast<uint32_t>(bits + 7) / 8, ""))) &&
       Write(folder / "npu_registers.h", npugen::EmitRegisterHeader());
   return written ? 0 : 2;
 }

@@ -4,9 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "generator/emit/sv_writer.h"
 
@@ -16,55 +14,13 @@ namespace {
 constexpr uint32_t kDigits = 4;   // of a weight
 constexpr uint32_t kRowBits = 9;  // of a digit times an operand
 
-/// When bits are there and how long adders take, in units of about two gates.
+/// When bits are there, in units of about two gates.
 constexpr double kRowArrival = 3.0;
 constexpr double kLowestArrival = 2.5;   // the lowest bit of a row
 constexpr double kCarryInArrival = 2.5;  // of its addition
-constexpr double kFullSum = 2.0;
-constexpr double kFullCarry = 1.7;
-constexpr double kOneSum = 1.5;
-constexpr double kOneCarry = 1.0;
 
 /// What the rows of one product are too large by, as signs count positively.
 constexpr uint64_t kExcess = (1u << 8) + (1u << 10) + (1u << 12) + (1u << 14);
-
-struct TimedBit {
-  double arrival = 0;
-  TreeBit bit;
-};
-
-/// The bits of one column under construction, the earliest first; of those that arrive together,
-/// the one that was put in first.
-class Column {
- public:
-  void Put(TimedBit bit) {
-    const auto later = std::upper_bound(
-        bits_.begin(), bits_.end(), bit.arrival,
-        [](double arrival, const TimedBit& other) { return arrival < other.arrival; });
-    bits_.insert(later, std::move(bit));
-  }
-  size_t size() const { return bits_.size(); }
-  /// How many bits arrive with the earliest one.
-  size_t Together() const {
-    size_t count = 0;
-    while (count < bits_.size() && bits_[count].arrival <= bits_.front().arrival) ++count;
-    return count;
-  }
-  /// The earliest `count` bits; `arrival` becomes the last one's if that is later.
-  std::vector<TreeBit> Take(size_t count, double& arrival) {
-    count = std::min(count, bits_.size());
-    std::vector<TreeBit> taken;
-    for (size_t i = 0; i < count; ++i) {
-      arrival = std::max(arrival, bits_[i].arrival);
-      taken.push_back(bits_[i].bit);
-    }
-    bits_.erase(bits_.begin(), bits_.begin() + static_cast<ptrdiff_t>(count));
-    return taken;
-  }
-
- private:
-  std::vector<TimedBit> bits_;
-};
 
 /// Bits of the sum: 2^width is above what the rows have too much and above every sum of products.
 uint32_t WidthOf(uint32_t simd) {
@@ -109,30 +65,7 @@ void PrintTree(SvWriter& sv, uint32_t simd) {
   sv.Line("end");
   sv.Blank();
   PrintRows(sv, printer, simd);
-  uint32_t column = ~0u;
-  for (const DotAdders& adders : tree.adders) {
-    if (adders.column != column) {
-      column = adders.column;
-      sv.Blank();
-      sv.Comment(fmt::format("Weight 2^{}", column));
-    }
-    const uint32_t width = static_cast<uint32_t>(adders.a.size());
-    printer.Declare(adders.sum, width);
-    printer.Declare(adders.carry, width);
-    const std::string a = printer.Bits(adders.a);
-    const std::string b = printer.Bits(adders.b);
-    if (adders.kind == AdderKind::kWithOne) {
-      printer.Assign(adders.sum, fmt::format("{} ~^ {}", a, b));
-      printer.Assign(adders.carry, fmt::format("{} | {}", a, b));
-      continue;
-    }
-    printer.Instance(
-        fmt::format("npu_full_adder {}add_{}",
-                    width == 1 ? "" : fmt::format("#(.Width({})) ", width), adders.sum),
-        {fmt::format(".a_i({})", a), fmt::format(".b_i({})", b),
-         fmt::format(".c_i({})", printer.Bits(adders.c)), fmt::format(".sum_o({})", adders.sum),
-         fmt::format(".carry_o({})", adders.carry)});
-  }
+  PrintAdders(sv, printer, tree.adders);
   sv.Blank();
   const std::string top = tree.top.empty() ? "1'b0" : fmt::format("|{}", printer.Bits(tree.top));
   printer.Assign("first_o", fmt::format("{{{}, {}}}", top, printer.Bits(tree.first)));
@@ -142,71 +75,21 @@ void PrintTree(SvWriter& sv, uint32_t simd) {
 }  // namespace
 
 DotTree MakeDotTree(uint32_t simd) {
-  DotTree tree;
-  tree.width = WidthOf(simd);
-  const uint32_t columns = tree.width + 1;
-  tree.inputs.resize(columns);
-  tree.ones.resize(columns);
-  std::vector<Column> open(columns);
-  const auto add = [&](uint32_t column, TreeBit bit, double arrival) {
-    tree.inputs.at(column).push_back(bit);
-    open.at(column).Put({arrival, std::move(bit)});
-  };
+  const uint32_t width = WidthOf(simd);
+  ColumnTreePlan plan(width);
   for (uint32_t d = 0; d < kDigits; ++d) {
     for (uint32_t s = 0; s < simd; ++s) {
-      add(2 * d + 1, {"carry_in", simd * d + s}, kCarryInArrival);
+      plan.Add(2 * d + 1, {"carry_in", simd * d + s}, kCarryInArrival);
     }
     for (uint32_t i = 0; i < kRowBits; ++i) {
       for (uint32_t s = 0; s < simd; ++s) {
-        add(2 * d + i, {"row", simd * (kRowBits * d + i) + s},
-            i == 0 ? kLowestArrival : kRowArrival);
+        plan.Add(2 * d + i, {"row", simd * (kRowBits * d + i) + s},
+                 i == 0 ? kLowestArrival : kRowArrival);
       }
     }
   }
-  const uint64_t missing = (uint64_t{1} << tree.width) - kExcess * simd;
-  for (uint32_t k = 0; k < columns; ++k) tree.ones[k] = (missing >> k & 1) != 0;
-
-  for (uint32_t k = 0; k < tree.width; ++k) {
-    bool one = tree.ones[k];
-    uint32_t number = 0;
-    while (one || open[k].size() > 2) {
-      // Adders whose bits arrive together stand side by side.
-      size_t count = 1;
-      if (!one) {
-        count = std::max(count, open[k].Together() / 3);
-        count = std::min(count, (open[k].size() - 1) / 2);
-      }
-      double arrival = 0;
-      DotAdders adders;
-      adders.kind = one ? AdderKind::kWithOne : AdderKind::kFull;
-      adders.column = k;
-      adders.a = open[k].Take(count, arrival);
-      adders.b = open[k].Take(count, arrival);
-      if (!one) adders.c = open[k].Take(count, arrival);
-      adders.a.resize(count);  // beside a one there may be fewer bits
-      adders.b.resize(count);
-      adders.sum = fmt::format("sum{}_{}", k, number);
-      adders.carry = fmt::format("carry{}_{}", k, number);
-      ++number;
-      const double sum_arrival = arrival + (one ? kOneSum : kFullSum);
-      const double carry_arrival = arrival + (one ? kOneCarry : kFullCarry);
-      tree.latest = std::max(tree.latest, sum_arrival);
-      for (uint32_t i = 0; i < count; ++i) {
-        open[k].Put({sum_arrival, {adders.sum, i}});
-        open[k + 1].Put({carry_arrival, {adders.carry, i}});
-      }
-      one = false;
-      tree.adders.push_back(std::move(adders));
-    }
-    double arrival = 0;
-    std::vector<TreeBit> rows = open[k].Take(open[k].size(), arrival);
-    rows.resize(2);
-    tree.first.push_back(rows[0]);
-    tree.second.push_back(rows[1]);
-  }
-  double arrival = 0;
-  tree.top = open[tree.width].Take(open[tree.width].size(), arrival);
-  return tree;
+  plan.AddConstant((uint64_t{1} << width) - kExcess * simd);
+  return plan.Finish();
 }
 
 std::string EmitDotProducts(uint32_t simd, std::string_view origin) {

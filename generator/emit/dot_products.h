@@ -4,47 +4,24 @@
 //
 // Each weight is four radix-4 Booth digits (-2..2), each digit a row of nine bits: the operand once
 // or twice, inverted for a negative digit, its sign inverted so that it counts positively.
-// Constants make up for both. Full adders then replace three bits of a column by two of the same
-// sum; they take the bits that are there first, as the library's full adder is slow and cheap.
+// Constants make up for both. Full adders then add up the columns (column_tree.h).
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
-#include "generator/emit/tree_printer.h"
+#include "generator/emit/column_tree.h"
 
 namespace npugen {
 
 inline constexpr uint32_t kMaxDotProducts = 64;
 
-enum class AdderKind {
-  kFull,     ///< a + b + c
-  kWithOne,  ///< a + b + 1
-};
-
-/// Adders of one column, side by side, as many as `sum` is wide. None takes what another one of the
-/// same group gives.
-struct DotAdders {
-  AdderKind kind = AdderKind::kFull;
-  uint32_t column = 0;
-  std::vector<TreeBit> a, b, c;  ///< c is empty with kWithOne
-  std::string sum, carry;        ///< vectors; carry has the next column's weight
-};
-
-/// A sum of nonnegative bits: the products plus 2^width, which takes no more than width + 1 bits.
-/// Columns 0 .. width - 1 have been added down to two rows. Of the bits of weight 2^width at most
-/// one is set: those products whose sum is not negative.
-struct DotTree {
-  uint32_t width = 0;
-  TreeColumns inputs;             ///< bits of weight 2^column: of the vectors `row` and `carry_in`
-  std::vector<bool> ones;         ///< columns that hold a one besides
-  std::vector<DotAdders> adders;  ///< each after those whose results it takes
-  std::vector<TreeBit> first, second;  ///< the rows, by column; an empty vector name is a zero
-  std::vector<TreeBit> top;            ///< bits of weight 2^width
-  double latest = 0;                   ///< when the last bit is there, in units of two gates
-};
+/// The products plus 2^width, which takes no more than width + 1 bits. The bits are those of the
+/// vectors `row` and `carry_in`. Of the bits of weight 2^width at most one is set: those products
+/// whose sum is not negative.
+using DotTree = ColumnTree;
+using DotAdders = ColumnAdders;
 
 /// The tree for `simd` products, 1..kMaxDotProducts.
 ///

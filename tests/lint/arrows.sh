@@ -15,7 +15,8 @@ generator/plan       generator/support generator/arch generator/spec generator/c
 generator/emit       generator/support generator/arch generator/spec generator/config generator/plan
 generator/synth      generator/support generator/arch generator/spec generator/config generator/plan generator/emit
 generator            generator/
-sw/model             generator/
+sw/numerics          generator/
+sw/model             generator/ sw/numerics          generator/
 sw/stream            generator/
 sw/timing            generator/ sw/stream
 sw/driver            sw/compiler/program_format.h sw/compiler/network_format.h

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints the two trees of a floating-point lane: npu_byte_multiplier, one product of two bytes, and
+// npu_float_tree, the sum of a step's aligned products.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "generator/emit/column_tree.h"
+
+namespace npugen {
+
+/// Products of a step, at most, so that their sum is an int32.
+inline constexpr uint32_t kMaxFloatProducts = 16;
+/// Bits of an aligned product without its sign.
+inline constexpr uint32_t kFloatRowBits = 27;
+inline constexpr uint32_t kFloatSumBits = 32;
+
+/// The tree for `simd` rows, modulo 2^32: bit simd * k + s of the vector `row` is bit k of row s,
+/// bit s of `negative` a one for row s, bit s of `not_below` has weight 2^27 and is 0 where row s
+/// counts 2^27 less.
+ColumnTree MakeFloatTree(uint32_t simd);
+
+/// npu_float_tree for `simd` rows, 1..kMaxFloatProducts. `origin` as in GeneratedBanner().
+std::string EmitFloatTree(uint32_t simd, std::string_view origin);
+
+/// npu_byte_multiplier, the same for all NPUs.
+std::string EmitByteMultiplier(std::string_view origin);
+
+}  // namespace npugen
