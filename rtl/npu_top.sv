@@ -90,8 +90,8 @@ module npu_top #(
   input  wire                   m_axi_bvalid_i,
   output wire                   m_axi_bready_o,
   //@ if debug.trace
-  // Trace ports only observe and may stay open. Of the cycle before: what it was spent on, for which
-  // command.
+  // Trace ports only observe and may stay open. Of the cycle before: what it was spent on, and for
+  // which command.
   output wire                   trace_active_o,    // it belonged to a job
   output wire  [3:0]            trace_cause_o,     // npu_isa_pkg::Cause*
   output wire  [15:0]           trace_tag_o,       // tag of the command it is charged to
