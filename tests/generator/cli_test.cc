@@ -136,8 +136,8 @@ TEST(Cli, Estimate) {
 TEST(Cli, Sweep) {
   const std::string sweep = fmt::format("sweep {} {} --no-area ", Spec("specs/edge.yaml"),
                                         Spec("models/digits/digits_cnn_int8.tflite"));
-  const ProgramResult good =
-      Npugen(sweep + "--vary core.lanes,lane.simd=32:8 --vary 'core.memory=128 KiB,64 KiB' --json -");
+  const ProgramResult good = Npugen(
+      sweep + "--vary core.lanes,lane.simd=32:8 --vary 'core.memory=128 KiB,64 KiB' --json -");
   ASSERT_EQ(good.status, 0) << good.err;
   const nlohmann::json points = nlohmann::json::parse(good.out)["points"];
   ASSERT_EQ(points.size(), 4u);

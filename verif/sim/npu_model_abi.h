@@ -88,9 +88,10 @@ struct npu_model_timeline {
 /// Cycles of a netlist that were recorded: what its registers, memories and inputs gave in each of
 /// them and in the next one.
 struct npu_model_states {
-  const uint8_t* bits;   ///< cycle by cycle: the state, then that of the next cycle; lowest bit first
-  uint64_t count;        ///< cycles recorded
-  uint64_t cycles;       ///< cycles that they stand for
+  const uint8_t*
+      bits;         ///< cycle by cycle: the state, then that of the next cycle; lowest bit first
+  uint64_t count;   ///< cycles recorded
+  uint64_t cycles;  ///< cycles that they stand for
   uint32_t state_bytes;  ///< of one state
 };
 
@@ -142,9 +143,9 @@ struct npu_model_interface {
   /// Ends the recording if it goes on. The events live until record_timeline.
   void (*read_timeline)(struct npu_model* model, struct npu_model_timeline* timeline);
 
-  /// Records states of the netlist in the cycles of `run` from now on, at least `least` of them (as far
-  /// as there are so many cycles) and less than twice as many, spread at random: one of every so many
-  /// cycles. 0 ends the recording. Only models of netlists (has_states) do that.
+  /// Records states of the netlist in the cycles of `run` from now on, at least `least` of them (as
+  /// far as there are so many cycles) and less than twice as many, spread at random: one of every
+  /// so many cycles. 0 ends the recording. Only models of netlists (has_states) do that.
   void (*record_states)(struct npu_model* model, uint64_t least, uint64_t seed);
   /// What was recorded since record_states; lives until the next call of it.
   void (*read_states)(struct npu_model* model, struct npu_model_states* states);
