@@ -44,6 +44,21 @@ json RunDocument(const std::string& spec, bool warm = false) {
   return json::parse(RunReportJson(*report));
 }
 
+json SweepDocument() {
+  json sweep = {{"spec", "edge"}, {"points", json::array()}};
+  for (const auto& [name, area, time] :
+       {std::tuple{"as the spec has it", 1000.0, 1.0}, std::tuple{"lanes 8, <simd> 32", 800.0, 1.3},
+        std::tuple{"lanes 32, simd 8", 1010.0, 1.01}}) {
+    sweep["points"].push_back({{"name", name},
+                               {"timed", true},
+                               {"relative_time", time},
+                               {"relative_cycles", time - 0.1},
+                               {"logic_ge", area},
+                               {"accumulators_ge", 50.0}});
+  }
+  return sweep;
+}
+
 json PowerDocument() {
   const auto part = [](const char* name, double logic) {
     return json{{"name", name},         {"instances", 2},
@@ -78,13 +93,13 @@ json AreaDocument() {
                                {"ge", ge},
                                {"area_by_kind", {{"flip_flops", ge / 2}, {"other", ge / 2}}}});
   }
-  for (const auto& [name, ge] : {std::pair{"u_half0", 100.0}, std::pair{"u_ram", 300.0}}) {
+  for (const auto& [name, ge] : {std::pair{"u_half", 100.0}, std::pair{"u_ram", 300.0}}) {
     area["memories"].push_back({{"module", "npu_core"},
                                 {"name", name},
                                 {"instances", 1},
                                 {"words", 16},
                                 {"bits_per_word", 32},
-                                {"accumulators", std::string(name) == "u_half0"},
+                                {"accumulators", std::string(name) == "u_half"},
                                 {"ge", ge}});
   }
   return area;
@@ -178,6 +193,7 @@ std::vector<ReportDocument> AllDocuments() {
           {"area", AreaDocument()},
           {"timing", TimingDocument()},
           {"power", PowerDocument()},
+          {"sweep", SweepDocument()},
           {"jobs", jobs},
           {"demo", demo},
           {"validation", validation},
@@ -366,6 +382,18 @@ TEST(PictureTest, EnergyIsToldApartByWhatItIsSpentOn) {
                                                "glitches", "memories", "note", "share"}));
   EXPECT_EQ(rows[1], (std::vector<std::string>{"npu_core", "x2", "0.01", "0.01", "0.1", "0.1",
                                                "0.02", "0.24 nJ", "0.8 %"}));
+}
+
+TEST(PictureTest, VariantsHaveAreaAndTime) {
+  const auto pictures = PicturesOf(SweepDocument());
+  const Picture* variants = Find(pictures, "variants");
+  ASSERT_NE(variants, nullptr);
+  EXPECT_EQ(variants->csv,
+            "variant,area_ge,relative_time,relative_cycles\nas the spec has it,1050,1,0.9\n"
+            "\"lanes 8, <simd> 32\",850,1.3,1.2\n\"lanes 32, simd 8\",1060,1.01,0.91\n");
+  json cycles_alone = SweepDocument();
+  for (json& point : cycles_alone["points"]) point.erase("logic_ge");
+  EXPECT_TRUE(PicturesOf(cycles_alone).empty()) << "no areas";
 }
 
 TEST(PictureTest, AreasOfTheTreemapAreInProportion) {

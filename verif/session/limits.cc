@@ -28,10 +28,11 @@ LayerLimit Transfers(const NpuConfig& config, const RunReport& report, const Lay
   const LayerTraffic& traffic = layer.traffic;
   if (2 * traffic.parameter_bytes > traffic.bytes_loaded + traffic.bytes_stored) {
     limit.by = "loads of weights";
-    const uint64_t room = uint64_t{config.core_memory_bytes} * config.cores * config.pes();
-    if (report.parameter_bytes > room) {
+    const uint64_t cores = uint64_t{config.cores} * config.pes();
+    const uint64_t room = config.core_memory_bytes * cores;
+    if (report.parameter_room > room) {
       limit.help = fmt::format("{} KiB more core memory keep them",
-                               RoundUpToKib(report.parameter_bytes - room));
+                               RoundUpToKib((report.parameter_room - room) / cores));
     } else if (!report.warm && report.caches_parameters) {
       limit.help = "the next inference finds them in core memory";
     } else {

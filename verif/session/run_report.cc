@@ -149,7 +149,7 @@ void AddSegment(const NpuConfig& config, const Program& program, const JobReport
   const StreamSummary cold =
       job.warm ? SummarizeStream(config, program, /*warm=*/false) : StreamSummary();
   for (const LayerTraffic& layer : job.warm ? cold.layers : summary.layers) {
-    report->parameter_bytes += layer.parameter_bytes;
+    report->parameter_room += layer.parameter_room;
   }
   for (MemoryBlock block : summary.blocks) {
     block.layer += first_layer;
@@ -249,7 +249,7 @@ void AddRun(const NpuConfig& config, const Network& network, const NetworkReport
   report->causes = {};
   report->other = {};
   report->macs = 0;
-  report->parameter_bytes = 0;
+  report->parameter_room = 0;
   report->caches_parameters = network.cache_token() != 0;
   size_t job = 0;
   for (const NetworkStep& step : network.steps) {

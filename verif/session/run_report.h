@@ -63,7 +63,8 @@ struct RunReport {
   uint32_t bus_bytes = 0;          ///< of a beat: most that can be read in a cycle
   uint64_t pe_memory_bytes = 0;    ///< of one PE
   uint64_t core_memory_bytes = 0;  ///< of one core
-  uint64_t parameter_bytes = 0;    ///< that a job loads which finds none
+  /// Of all core memories, that the parameters of a job fill which finds none; loaded again, again.
+  uint64_t parameter_room = 0;
   bool caches_parameters = false;  ///< a job may find some in core memory
   std::string model;
   std::vector<LayerReport> layers;  ///< of all segments

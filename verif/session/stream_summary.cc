@@ -3,6 +3,7 @@
 #include "verif/session/stream_summary.h"
 
 #include <algorithm>
+#include <bit>
 #include <map>
 
 #include "generator/support/check.h"
@@ -186,7 +187,15 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
         } else {
           const auto bytes = static_cast<uint64_t>(BoxBytes(command));
           summary.layers[layer].bytes_loaded += bytes;
-          if (f.core_memory != 0) summary.layers[layer].parameter_bytes += bytes;
+          if (f.core_memory != 0) {
+            const auto members = [](uint64_t mask, uint32_t count) {
+              return static_cast<uint64_t>(std::popcount(mask & ((uint64_t{1} << count) - 1)));
+            };
+            const uint64_t copies = members(command.pe_mask(), config.pes()) *
+                                    members(static_cast<uint64_t>(f.core_mask), config.cores);
+            summary.layers[layer].parameter_bytes += bytes;
+            summary.layers[layer].parameter_room += bytes * copies;
+          }
         }
         const Hull hull = BoxHull(command, f.local_address, kLocalStride);
         const bool input = f.window == static_cast<int64_t>(Window::kInput);
