@@ -95,6 +95,10 @@ int Power(const PowerOptions& options) {
                       run->elements_checked, DescribeMismatch(*run->first_mismatch)),
           ""}});
   }
+  if (jobs.empty()) {
+    return Report({UsageError("the model runs nothing on the NPU",
+                              "npugen ops says where each operator runs")});
+  }
   // BuildForConfig() maps to the default technology.
   const Result<TechnologyLibrary> technology = LoadTechnology(kDefaultTechnology);
   if (!technology) return Report(technology.errors());
@@ -135,7 +139,7 @@ void AddPowerCommand(CommandLine& line) {
       .Value("--samples", &options->samples,
              "cycles of each job that are simulated with delays, at least")
       .ShowDefault()
-      .Range(1, 10'000'000);
+      .Range(1, 100'000);
   command.Value("--sample-seed", &options->sample_seed, "seed of the choice of cycles")
       .ShowDefault();
   command.Flag("--cold", &options->cold,
