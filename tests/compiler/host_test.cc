@@ -173,10 +173,17 @@ TEST(Cases, GiveTheRightValues) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_CASES names a folder of cases";
   }
-  const std::set<std::string> kinds = {
-      "float-ends",        "shape-arithmetic", "uint8-activations",   "stateful",
-      "int16-activations", "recurrent",        "pe-memory-rows-only", "unsupported-operator",
-      "int64-output",      "hardware-error",   "onnx"};
+  const std::set<std::string> kinds = {"float-ends",
+                                       "shape-arithmetic",
+                                       "uint8-activations",
+                                       "stateful",
+                                       "int16-activations",
+                                       "recurrent",
+                                       "pe-memory-rows-only",
+                                       "unsupported-operator",
+                                       "int64-output",
+                                       "hardware-error",
+                                       "onnx"};
   const NpuConfig edge = PresetConfig("edge"), edge_bnn = PresetConfig("edge_bnn");
   const std::vector<uint8_t> text = ReadBytes(folder + "/index.json");
   int cases = 0;

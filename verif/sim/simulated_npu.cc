@@ -113,8 +113,7 @@ uint64_t SimulatedNpu::MemoryBase() const { return memory_base_; }
 BusCounts SimulatedNpu::Bus() const {
   const npu_model_counters counters = Counters();
   return {counters.read_beats * counters.bus_bytes, counters.write_beats * counters.bus_bytes,
-          counters.violations, counters.dram_reads + counters.dram_writes,
-          counters.dram_activates};
+          counters.violations, counters.dram_reads + counters.dram_writes, counters.dram_activates};
 }
 
 std::vector<std::string> SimulatedNpu::Violations() const {

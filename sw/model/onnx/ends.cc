@@ -120,8 +120,7 @@ void Evaluator::EndWith(const Value& value, int32_t tensor) {
   model.outputs = {tensor};
   // float32 has integers of 24 bits, so that the product with the scale is the only rounding.
   constexpr int64_t kMostExact = int64_t{1} << 24;
-  const BinaryConvOptions& options =
-      std::get<BinaryConvOptions>(model.operators.back().options);
+  const BinaryConvOptions& options = std::get<BinaryConvOptions>(model.operators.back().options);
   const std::vector<int32_t>& filter = value.layer.filter.shape;
   const bool bits = value.layer.filter.type == TensorType::kBits;
   const int64_t reach = int64_t{filter[1]} * filter[2] * filter[3] * (bits ? 1 : 255 * 128);
