@@ -148,7 +148,7 @@ module npu_postprocess #(
   end
   // The passes behind it are four and seven cycles later: the places of vectors that entered three,
   // four or seven cycles before. What goes along leaves room for one vector in stages 1 to 3.
-  assign soon_o = !((accept && residual_i) || residual1_q || residual2_q || residual3_q ||
+  assign soon_o = !((valid_i && residual_i) || residual1_q || residual2_q || residual3_q ||
                     (valid2_q && mode2_q == ModeAdd));
   //@ endif
 
@@ -377,7 +377,8 @@ module npu_postprocess #(
   );
 
   //@ if units.residual
-  // Nor in that of the second pass of three, which is that of no other pass.
+  // Sums come only where they may enter; the second pass of three has no other pass beside it.
+  `NPU_ASSERT(AdditionsEnter, !(valid_i && residual_i) || ready_o)
   `NPU_ASSERT(AdditionsHaveRoom, !(joins_q && (accept || second)))
   //@ endif
 
