@@ -166,7 +166,8 @@ module npu_matrix_unit #(
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   //@ unless units.residual: assign error_o      = loader_error || drain_error;
-  //@ unless units.residual: assign error_row_o  = loader_error ? loader_error_row : drain_error_row;
+  //@ unless units.residual: assign error_row_o  = loader_error ? loader_error_row
+  //@ unless units.residual:                                    : drain_error_row;
   assign table_data_o = row_data[8*RowBytes-1:0];
 
   npu_row_port #(

@@ -174,11 +174,7 @@ module npu_pe_memory #(
   always_ff @(posedge clk_i) reads_still_q <= read_wanted_i && !read_valid_i;
 
   // While the buffer is nearly full the bus has but what it takes first.
-  //@ if units.residual
-  assign taken_bus = residual_mask | (writes_full ? taken_first : bus_write_mask | bus_read_mask);
-  //@ endif
-  //@ unless units.residual: assign taken_bus = writes_full ? taken_first :
-  //@ unless units.residual:                    bus_write_mask | bus_read_mask;
+  assign taken_bus = writes_full ? taken_first : bus_write_mask | bus_read_mask;
 
   npu_write_buffer #(
     .MemBytes (MemBytes),
@@ -198,8 +194,12 @@ module npu_pe_memory #(
     .busy_o  (write_busy_o),
     .full_o  (writes_full),
     .still_i (reads_still_q),
-    .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
-    .taken_i (taken_bus),
+    //@ if units.residual
+    .wanted_i(taken_bus | residual_mask | (read_wanted_i ? read_mask_i : '0)),
+    .taken_i (taken_bus | residual_mask),
+    //@ endif
+    //@ unless units.residual: .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
+    //@ unless units.residual: .taken_i (taken_bus),
     .first_o (writes_first),
     .leaves_o(write_done_o),
     .mask_o  (write_mask),

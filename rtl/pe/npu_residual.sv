@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Residual: the vectors of PE memory that results are added to, one by one ahead of them.
 //
-// As soon as a result is issued, the vector of the next one is looked up (a cycle), asked for (until
-// PE memory grants it) and taken (the cycle after): ready_o then says that the next result may be
-// issued, and the vector stays until the cycle after that. A vector of which a byte that counts
-// lies outside PE memory is an error and not asked for.
+// As soon as a result is issued, the vector of the next one is looked up (a cycle), asked for
+// (until PE memory grants it) and taken (the cycle after): ready_o then says that the next result
+// may be issued, and the vector stays until the cycle after that. A vector of which a byte that
+// counts lies outside PE memory is an error and not asked for.
 `include "npu_assert.svh"
 module npu_residual #(
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
