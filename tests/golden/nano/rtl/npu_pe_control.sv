@@ -131,7 +131,7 @@ module npu_pe_control #(
 
   // Field values that no unit could work with; checked before any unit starts. The dispatcher has
   // seen to it that fields of other commands are 0.
-  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type, bad_bits, bad_residual;
+  logic bad_loops, bad_slices, bad_channels, bad_window, bad_type, bad_bits;
   always_comb begin
     bad_loops    = 1'b0;
     bad_slices   = 1'b0;
@@ -139,7 +139,6 @@ module npu_pe_control #(
     bad_window   = 1'b0;
     bad_type     = 1'b0;
     bad_bits     = 1'b0;
-    bad_residual = 1'b0;
     fields_bad   = 1'b0;
     if (state_q == StStart) begin
       bad_loops    = is_rows ? cmd_q.out_h == '0 || cmd_q.row_bytes == '0
@@ -169,8 +168,7 @@ module npu_pe_control #(
       bad_type     = is_array && (cmd_q.out_type == 2'd3 ||
                                   (cmd_q.out_type == 2'd0 && cmd_q.out_byte != 2'd0) ||
                                   (cmd_q.out_type == 2'd1 && cmd_q.out_byte > 2'd1));
-      fields_bad   = bad_loops || bad_slices || bad_channels || bad_window || bad_type ||
-                     bad_bits || bad_residual;
+      fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type;
     end
   end
 

@@ -132,8 +132,7 @@ module npu_pe_memory #(
   always_ff @(posedge clk_i) reads_still_q <= read_wanted_i && !read_valid_i;
 
   // While the buffer is nearly full the bus has but what it takes first.
-  assign taken_bus = writes_full ? taken_first :
-  bus_write_mask | bus_read_mask;
+  assign taken_bus = writes_full ? taken_first : bus_write_mask | bus_read_mask;
 
   npu_write_buffer #(
     .MemBytes (MemBytes),

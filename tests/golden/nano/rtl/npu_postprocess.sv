@@ -109,7 +109,7 @@ module npu_postprocess #(
   logic [2:0]       mode1_q, mode2_q, mode3_q;
   logic [23:0]      addr1_q, addr2_q, addr3_q, addr4_q;
   logic [Width-1:0] strb1_q, strb2_q, strb3_q, strb4_q;
-  logic             sum, product, second, last, accept, first_passes, excluded;
+  logic             sum, product, second, last, accept, first_passes, excluded, any_time;
 
   // Steps of SQUAREDDIFFERENCE after its first pass: d stays at stage 4 for three cycles and goes
   // to x as d << 1, as the next multiplier is cut out of x, and twice as d << 16, with the
@@ -125,9 +125,8 @@ module npu_postprocess #(
   assign first_passes = (valid1_q && returns(mode1_q)) || (valid2_q && returns(mode2_q));
   assign excluded     = second || (valid1_q && excludes(mode1_q)) ||
                         (valid2_q && excludes(mode2_q));
-  assign ready_o      = !excluded &&
-  (mode_i == ModeAdd || mode_i == ModeMultiply ||
-  !first_passes);
+  assign any_time     = mode_i == ModeAdd || mode_i == ModeMultiply;
+  assign ready_o      = !excluded && (any_time || !first_passes);
   assign accept       = valid_i && ready_o;
   assign product      = !second && (mode_i == ModePass || mode_i == ModeMultiply);
 
