@@ -138,8 +138,7 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
     std::vector<std::string_view> features = {{}};
     std::vector<std::array<std::array<uint32_t, kMostWords>, std::size(kOpcodes)>> bits{1};
     void Add(size_t row, const CommandField& field, std::string_view feature) {
-      const size_t number =
-          std::find(features.begin(), features.end(), feature) - features.begin();
+      const size_t number = std::find(features.begin(), features.end(), feature) - features.begin();
       if (number == features.size()) {
         features.push_back(feature);
         bits.emplace_back();

@@ -99,9 +99,9 @@ namespace compute {
       LayoutId::kCompute, #name, word, lsb, width, sign, users, not_zero, feature, description};
 #define NPUGEN_SHARED_FIELD(name, word, lsb, width, sign, users, not_zero, more_users, feature, \
                             description)                                                        \
-  inline constexpr CommandField name = {LayoutId::kCompute, #name,    word,        lsb,        \
-                                        width,              sign,     users,       not_zero,   \
-                                        kAlways,            description, more_users, feature};
+  inline constexpr CommandField name = {                                                        \
+      LayoutId::kCompute, #name,   word,        lsb,        width,  sign, users,                \
+      not_zero,           kAlways, description, more_users, feature};
 #include "generator/arch/command_set.def"
 }  // namespace compute
 }  // namespace fields

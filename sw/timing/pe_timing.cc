@@ -306,9 +306,9 @@ void PeTiming::PlanDrains() {
 
 uint64_t PeTiming::Finished() const {
   // Drain until its last result has left, then the way to memory.
-  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result + Later() -
-                                        Sooner()
-                                  : last_grant_ + kCalibration.finish_after_grant;
+  return plan_->fields.drain != 0
+             ? drain_free_ - 1 + kCalibration.finish_after_result + Later() - Sooner()
+             : last_grant_ + kCalibration.finish_after_grant;
 }
 
 void PeTiming::FinishTile(uint64_t end) {
@@ -334,8 +334,8 @@ void PeTiming::FinishTile(uint64_t end) {
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
     drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages,
-                       (tile_size_ * chunks - 1) * pace_ + 1,
-                       half_, group_, FirstPosition(), chunks, records, 0, 0, 0});
+                       (tile_size_ * chunks - 1) * pace_ + 1, half_, group_, FirstPosition(),
+                       chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();

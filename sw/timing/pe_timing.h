@@ -161,7 +161,7 @@ class PeTiming {
   uint64_t first_records_from_ = 0, first_records_to_ = 0;
   uint64_t records_before_ = 0, free_before_ = 0;  ///< records valid, drain free from then on
   uint64_t drain_free_ = 0, last_grant_ = 0;
-  uint64_t pace_ = 1;  ///< cycles from one result of the command to the next
+  uint64_t pace_ = 1;           ///< cycles from one result of the command to the next
   uint64_t half_free_[2] = {};  ///< first cycle in which a half may be used
 
   // npu_row_writer

@@ -159,8 +159,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
       } else if (is({"acc_init", "drain"})) {
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
-                     "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead", "bounds",
-                     "local_source"})) {
+                     "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
+                     "bounds", "local_source"})) {
         if (!random.Chance(4)) value = 0;
       } else if (is({"pe_mask", "core_mask"})) {
         value = 1 + static_cast<int64_t>(random.Below(

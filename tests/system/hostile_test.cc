@@ -699,9 +699,9 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
     bases.push_back({Opcode::kMatmul, with(matmul, {{"thresholds", 1}, {"bit_output", 1}})});
   }
   if (config_.residual != 0) {
-    const Fields addition = {{"residual", 1},       {"b_base", 128},    {"b_row_step", 32},
-                             {"out_shift", -20},    {"b_shift", -2},    {"b_multiplier", 1 << 30},
-                             {"out_multiplier", 1 << 30}};
+    const Fields addition = {
+        {"residual", 1}, {"b_base", 128},           {"b_row_step", 32},         {"out_shift", -20},
+        {"b_shift", -2}, {"b_multiplier", 1 << 30}, {"out_multiplier", 1 << 30}};
     bases.push_back({Opcode::kMatmul, with(matmul, addition)});
   }
   const std::vector<Fields> changes = {
@@ -776,7 +776,8 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
       for (const auto& [name, value] : change) {
         const CommandField* field = FindField(opcode, name);
         ASSERT_NE(field, nullptr) << name;
-        uses = uses && In(opcode, UsersOf(*field, config_.features())) && command.Set(*field, value);
+        uses =
+            uses && In(opcode, UsersOf(*field, config_.features())) && command.Set(*field, value);
       }
       if (!uses) continue;
       SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,

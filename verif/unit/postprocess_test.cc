@@ -26,7 +26,7 @@ constexpr int kShare = 1;
 
 constexpr int kWidth = PARAM_Width;
 constexpr int kLatency[] = {4, 4, 7, 4, 7, 12};  // of the modes
-constexpr int kAdditionLatency = 11;               // of sums that are added to another operand
+constexpr int kAdditionLatency = 11;             // of sums that are added to another operand
 constexpr int kLongestLatency = 12;
 constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
 constexpr int32_t kHighest = std::numeric_limits<int32_t>::max();

@@ -24,8 +24,8 @@ bool MakesPlainBytes(const Layer& layer) {
 /// Whether the addition costs less in the drain of `product` than behind it. A position takes the
 /// longer of its slices and its results.
 bool Pays(const NpuConfig& config, const Layer& product) {
-  const int64_t chunks = CeilDiv(std::min(product.group_channels, product.out_channels()),
-                                 int64_t{config.post_width});
+  const int64_t chunks =
+      CeilDiv(std::min(product.group_channels, product.out_channels()), int64_t{config.post_width});
   return std::max(product.slices(), kAdditionCycles * chunks) <=
          std::max(product.slices(), chunks) + kAddCycles * chunks;
 }
@@ -122,8 +122,6 @@ class Fuser {
 
 }  // namespace
 
-void FuseAdditions(const NpuConfig& config, LoweredModel* lowered) {
-  Fuser(config, lowered).Run();
-}
+void FuseAdditions(const NpuConfig& config, LoweredModel* lowered) { Fuser(config, lowered).Run(); }
 
 }  // namespace npugen::compiler

@@ -197,8 +197,8 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
     if (layer.copies()) continue;
     for (size_t i = 0; i < layer.inputs.size(); ++i) {
       const bool residual = layer.IsResidual(i);
-      add(layer.inputs[i],
-          residual ? OutputTileBytes(layer, rows) : InputTileBytes(layer, rows), residual);
+      add(layer.inputs[i], residual ? OutputTileBytes(layer, rows) : InputTileBytes(layer, rows),
+          residual);
     }
     rows = InputRows(layer.geometry, rows);
   }
@@ -246,8 +246,8 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
     const Layer& before = lowered_.layers[l];
     for (size_t i = 0; i < before.inputs.size(); ++i) {
       for (size_t n = 0; n < next.inputs.size(); ++n) {
-        const bool again = before.inputs[i] == next.inputs[n] &&
-                           before.IsResidual(i) == next.IsResidual(n);
+        const bool again =
+            before.inputs[i] == next.inputs[n] && before.IsResidual(i) == next.IsResidual(n);
         if (again && !local) return false;
       }
     }

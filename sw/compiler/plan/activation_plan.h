@@ -47,8 +47,8 @@ struct LayerGroup {
 /// A buffer in PE memory for a storage that is not resident.
 struct TileBuffer {
   int32_t storage = 0;
-  int64_t bytes = 0;    ///< of one buffer
-  int64_t address = 0;  ///< of the first buffer; the second follows at `bytes`
+  int64_t bytes = 0;      ///< of one buffer
+  int64_t address = 0;    ///< of the first buffer; the second follows at `bytes`
   bool residual = false;  ///< for its rows that results are added to
 };
 

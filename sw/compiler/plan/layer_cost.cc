@@ -37,9 +37,9 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
       return static_cast<double>(
           Cost(layer, config, rows, layer.groups) *
           std::max(layer.slices() * (layer.binary ? g.in_planes : 1),
-                   layer.residual ? kAdditionCycles * CeilDiv(layer.group_channels,
-                                                              int64_t{config.post_width})
-                                  : int64_t{0}));
+                   layer.residual
+                       ? kAdditionCycles * CeilDiv(layer.group_channels, int64_t{config.post_width})
+                       : int64_t{0}));
     case Opcode::kWindow:
       return WindowCost(config, layer);
     case Opcode::kMaxPool:

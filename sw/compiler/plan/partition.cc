@@ -174,8 +174,7 @@ Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe
   return hull;
 }
 
-Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe,
-                         size_t input) {
+Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe, size_t input) {
   const Range all{0, layer.InputGeometry(input).in_c};
   if (partition.split != Split::kGroups) return all;
   if (!KeepsChannels(layer) && !layer.IsResidual(input)) return all;
