@@ -131,31 +131,32 @@ const OpcodeInfo& InfoOf(Opcode opcode) {
 }
 
 uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features) {
+  const OpcodeInfo* info = FindOpcode(static_cast<uint8_t>(opcode));
+  if (info == nullptr || word >= kMostWords) return 0;
   // [feature][opcode's row][word]; the first feature is that of fields that all NPUs have.
   struct Table {
     std::vector<std::string_view> features = {{}};
     std::vector<std::array<std::array<uint32_t, kMostWords>, std::size(kOpcodes)>> bits{1};
+    void Add(size_t row, const CommandField& field, std::string_view feature) {
+      const size_t number = std::find(features.begin(), features.end(), feature) - features.begin();
+      if (number == features.size()) {
+        features.push_back(feature);
+        bits.emplace_back();
+      }
+      const uint64_t ones = ((uint64_t{1} << field.width) - 1) << field.lsb;
+      bits[number][row][field.word] |= static_cast<uint32_t>(ones);
+    }
   };
   static const Table kTable = [] {
     Table table;
     for (size_t row = 0; row < std::size(kOpcodes); ++row) {
       for (const CommandField& field : kOpcodes[row].layout->fields) {
-        if (!In(kOpcodes[row].opcode, field.users)) continue;
-        const size_t feature =
-            std::find(table.features.begin(), table.features.end(), field.feature) -
-            table.features.begin();
-        if (feature == table.features.size()) {
-          table.features.push_back(field.feature);
-          table.bits.emplace_back();
-        }
-        const uint64_t bits = ((uint64_t{1} << field.width) - 1) << field.lsb;
-        table.bits[feature][row][field.word] |= static_cast<uint32_t>(bits);
+        if (In(kOpcodes[row].opcode, field.users)) table.Add(row, field, field.feature);
+        if (In(kOpcodes[row].opcode, field.more_users)) table.Add(row, field, field.more_feature);
       }
     }
     return table;
   }();
-  const OpcodeInfo* info = FindOpcode(static_cast<uint8_t>(opcode));
-  if (info == nullptr || word >= kMostWords) return 0;
   uint32_t bits = 0;
   for (size_t feature = 0; feature < kTable.features.size(); ++feature) {
     if (!features.Has(kTable.features[feature])) continue;

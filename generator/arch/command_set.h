@@ -72,6 +72,8 @@ struct CommandField {
   OpcodeSet not_zero;        ///< opcodes that refuse 0
   std::string_view feature;  ///< spec key without which it must be 0; empty: none
   std::string_view description;
+  OpcodeSet more_users = 0;            ///< further ones on NPUs with the feature
+  std::string_view more_feature = {};  ///< of these
 };
 
 /// The fields by name: header::wait0_id, dma::size0, compute::out_base.
@@ -95,6 +97,11 @@ namespace compute {
 #define NPUGEN_COMPUTE_FIELD(name, word, lsb, width, sign, users, not_zero, feature, description) \
   inline constexpr CommandField name = {                                                          \
       LayoutId::kCompute, #name, word, lsb, width, sign, users, not_zero, feature, description};
+#define NPUGEN_SHARED_FIELD(name, word, lsb, width, sign, users, not_zero, more_users, feature, \
+                            description)                                                        \
+  inline constexpr CommandField name = {                                                        \
+      LayoutId::kCompute, #name,   word,        lsb,        width,  sign, users,                \
+      not_zero,           kAlways, description, more_users, feature};
 #include "generator/arch/command_set.def"
 }  // namespace compute
 }  // namespace fields
@@ -174,6 +181,12 @@ struct OpcodeGroup {
   std::string_view description;
 };
 std::span<const OpcodeGroup> AllOpcodeGroups();
+
+/// Opcodes that use a field on an NPU with `features`.
+inline OpcodeSet UsersOf(const CommandField& field, const HardwareFeatures& features) {
+  return (features.Has(field.feature) ? field.users : 0) |
+         (features.Has(field.more_feature) ? field.more_users : 0);
+}
 
 /// Bits of a command's word that belong to fields which the opcode uses on an NPU with `features`;
 /// all others must be 0.

@@ -10,17 +10,20 @@ namespace npugen {
 inline constexpr std::string_view kWatchdogKey = "npu.axi.watchdog";
 inline constexpr std::string_view kMemoryClearKey = "npu.memory_clear";
 inline constexpr std::string_view kBinaryUnitKey = "units.bnn.enabled";
+inline constexpr std::string_view kResidualKey = "units.residual";
 
 /// Which of them an NPU has.
 struct HardwareFeatures {
   bool watchdog = true;
   bool memory_clear = true;
   bool binary_unit = true;
+  bool residual = true;
 
   /// Whether what belongs to the feature of spec key `key` exists; an empty key: to all NPUs.
   bool Has(std::string_view key) const {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
-           (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit);
+           (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
+           (key == kResidualKey && residual);
   }
 };
 

@@ -24,7 +24,9 @@ struct NpuConfig : KeyNumbers {
   uint64_t hash = 0;
 
   /// What its registers show.
-  HardwareFeatures features() const { return {watchdog != 0, memory_clear != 0, bnn_enabled != 0}; }
+  HardwareFeatures features() const {
+    return {watchdog != 0, memory_clear != 0, bnn_enabled != 0, residual != 0};
+  }
 
   // Derived numbers.
   /// Cycles that control.clear needs beyond a reset: the rows of the deepest memory.

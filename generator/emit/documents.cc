@@ -115,13 +115,19 @@ std::string CommandReference(const HardwareFeatures& features) {
       return text;
     };
     for (const CommandField& field : layout->fields) {
+      if (field.feature == kResidualKey && !features.Has(field.feature)) continue;
       // Who uses it, where not all commands of the layout do.
       std::string remarks;
-      const std::string users = names(field.users);
-      if ((field.users & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
+      const bool shared = features.Has(field.more_feature);
+      const OpcodeSet set = field.users | (shared ? field.more_users : 0);
+      const std::string users = names(set);
+      if ((set & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
       if ((field.not_zero & all) != 0) {
         const std::string refusing = names(field.not_zero);
         remarks += refusing == users ? "; not 0" : "; not 0: " + refusing;
+      }
+      if (shared && field.more_users != 0) {
+        remarks += fmt::format("; {} with `{}`", names(field.more_users), field.more_feature);
       }
       if (!field.feature.empty()) {
         remarks += features.Has(field.feature)

@@ -20,8 +20,10 @@ namespace {
 
 constexpr uint32_t kWordBits = 32;
 
-/// The fields of a layout from the most significant bit down, gaps filled.
-AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
+/// The fields of a layout from the most significant bit down, gaps filled: those that NPUs with
+/// `features` have.
+AlignedTable StructMembers(const CommandLayout& layout, const HardwareFeatures& features,
+                           AlignedTable table) {
   uint32_t top = layout.words * kWordBits;  // first bit above what is still to be printed
   const auto range = [](uint32_t width) {
     return width == 1 ? std::string() : fmt::format("[{}:0]", width - 1);
@@ -38,6 +40,7 @@ AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
   };
   for (size_t i = layout.fields.size(); i-- > 0;) {
     const CommandField& field = layout.fields[i];
+    if (field.feature == kResidualKey && !features.Has(field.feature)) continue;
     const uint32_t low = field.word * kWordBits + field.lsb;
     fill_down_to(low + field.width);
     table.Row(
@@ -295,7 +298,7 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));
     out.Line("typedef struct packed {").In();
-    out.Table(StructMembers(*layout, out.NewTable()));
+    out.Table(StructMembers(*layout, features, out.NewTable()));
     out.Out().Line(fmt::format("}} {}_t;", layout->name));
   }
   PrintOpcodeFunctions(&out);

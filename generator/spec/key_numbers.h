@@ -48,6 +48,7 @@ struct KeyNumbers {
   uint32_t post_width = 16;       ///< results post-processed per cycle ("R"), power of two
   uint32_t lookup_ports = 8;      ///< table look-ups per cycle, power of two, at most post_width
   uint32_t window_ports = 4;      ///< vectors read from PE memory per cycle for the array, 1..4
+  uint32_t residual = 0;          ///< 1: the drain of MATMUL can add a second operand
   uint32_t bnn_enabled = 0;       ///< 1: lanes also multiply bits, 8 * simd per cycle
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256

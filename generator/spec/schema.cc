@@ -284,6 +284,16 @@ constexpr KeyInfo kKeys[] = {
                 "PE memory side by side: 3 give a 3x3 window a position per cycle.",
      .member = &KeyNumbers::window_ports,
      .default_text = "4, or half of `pe.banks` or `lane.simd` if one of these is less"},
+    {.path = "units.residual",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether the results of a matrix product can be added to a second tensor on their "
+                "way to PE memory, as residual networks do behind convolutions: such an addition "
+                "then takes no time of its own. It reads PE memory through the last of "
+                "`units.window_ports`, so there should be two at least.",
+     .member = &KeyNumbers::residual},
     {.path = "units.bnn", .kind = kBlock, .summary = "The unit for binary networks."},
     {.path = "units.bnn.enabled",
      .kind = kFlag,

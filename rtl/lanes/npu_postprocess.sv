@@ -13,6 +13,13 @@
 // pass. SQUAREDDIFFERENCE, which is rare, has the lanes for itself: its result comes in cycle
 // n + 12, and the next vector enters in cycle n + 9.
 //
+//@ if units.residual
+// Sums whose results are added to another operand (residual_i) go through the lanes three times: as
+// requantize with the other operand in a_i; four cycles later result and operand as add; three
+// cycles later the sum. The result comes in cycle n + 11. Such a vector may enter where soon_o was
+// high in the cycle before: five cycles after another one, but not seven.
+//
+//@ endif
 // requantize (0): v = MBQM(acc + bias, multiplier, shift) + out_zero_point
 // average    (1): v = sign(acc) * floor((|acc| + bias) * multiplier / 2^(31 - shift))
 //                     + out_zero_point
@@ -57,6 +64,11 @@ module npu_postprocess #(
   input  wire  [1:0]                  out_byte_i,        // of types 1 and 2
   input  wire                         a_subtract_i,
   input  wire                         b_subtract_i,
+  //@ if units.residual
+  input  wire                         residual_i,        // all sums are added to a_i
+  input  wire                         second_i,          // as b of the addition; a_i is a
+  output wire                         soon_o,            // such sums may enter in the next cycle
+  //@ endif
   // operands
   input  wire                         valid_i,
   output wire                         ready_o,           // depends on state and mode_i
@@ -108,7 +120,7 @@ module npu_postprocess #(
   logic [2:0]       mode1_q, mode2_q, mode3_q;
   logic [23:0]      addr1_q, addr2_q, addr3_q, addr4_q;
   logic [Width-1:0] strb1_q, strb2_q, strb3_q, strb4_q;
-  logic             sum, product, second, last, accept, first_passes, excluded;
+  logic             sum, product, second, last, accept, first_passes, excluded, any_time;
 
   // Steps of SQUAREDDIFFERENCE after its first pass: d stays at stage 4 for three cycles and goes
   // to x as d << 1, as the next multiplier is cut out of x, and twice as d << 16, with the
@@ -118,15 +130,40 @@ module npu_postprocess #(
   // What follows from stage 3 for all lanes is in registers, as the lanes' adders are behind it.
   logic             last_q, second_q;
 
+  //@ if units.residual
+  // The first of three passes, in each stage; behind the last one its result is an operand.
+  logic residual1_q, residual2_q, residual3_q, joins_q;
+  always_ff @(posedge clk) begin
+    if (!rst_ni || clear_i) begin
+      residual1_q <= 1'b0;
+      residual2_q <= 1'b0;
+      residual3_q <= 1'b0;
+      joins_q     <= 1'b0;
+    end else begin
+      residual1_q <= accept && residual_i;
+      residual2_q <= residual1_q;
+      residual3_q <= residual2_q;
+      joins_q     <= residual3_q;
+    end
+  end
+  // The passes behind it are four and seven cycles later: the places of vectors that entered three,
+  // four or seven cycles before. What goes along leaves room for one vector in stages 1 to 3.
+  assign soon_o = !((valid_i && residual_i) || residual1_q || residual2_q || residual3_q ||
+                    (valid2_q && mode2_q == ModeAdd));
+  //@ endif
+
   assign differs      = valid3_q && mode3_q == ModeSquare;
   assign last         = last_q;
   assign second       = second_q;
   assign first_passes = (valid1_q && returns(mode1_q)) || (valid2_q && returns(mode2_q));
   assign excluded     = second || (valid1_q && excludes(mode1_q)) ||
                         (valid2_q && excludes(mode2_q));
-  assign ready_o      = !excluded && (mode_i == ModeAdd || mode_i == ModeMultiply || !first_passes);
+  //@ if units.residual
+  assign any_time     = mode_i == ModeAdd || mode_i == ModeMultiply || residual_i;
+  //@ endif
+  //@ unless units.residual: assign any_time     = mode_i == ModeAdd || mode_i == ModeMultiply;
+  assign ready_o      = !excluded && (any_time || !first_passes);
   assign accept       = valid_i && ready_o;
-  assign sum          = !second && mode_i[2:1] == 2'd0;
   assign product      = !second && (mode_i == ModePass || mode_i == ModeMultiply);
 
   always_ff @(posedge clk) begin
@@ -141,6 +178,9 @@ module npu_postprocess #(
       second_q <= 1'b0;
     end else begin
       valid1_q <= accept || last || cross_q || low_q;
+      //@ if units.residual
+      if (joins_q) valid1_q <= 1'b1;
+      //@ endif
       valid2_q <= valid1_q;
       valid3_q <= valid2_q;
       valid4_q <= valid3_q && !second;
@@ -158,6 +198,13 @@ module npu_postprocess #(
       addr1_q <= second ? addr3_q : addr_i;
       strb1_q <= second ? strb3_q : strb_i;
     end
+    //@ if units.residual
+    if (joins_q) begin
+      mode1_q <= ModeAdd;
+      addr1_q <= addr4_q;
+      strb1_q <= strb4_q;
+    end
+    //@ endif
     if (valid1_q) begin
       mode2_q <= mode1_q;
       addr2_q <= addr1_q;
@@ -182,14 +229,26 @@ module npu_postprocess #(
   logic [5:0]            shift, b_left;
   logic [4:0]            shift_left, shift_right, left, right;
 
-  assign a_negative = mode_i == ModeAdd && a_subtract_i;
+  logic adds;  // the scalars are those of ADD
+  //@ if units.residual
+  assign adds       = mode_i == ModeAdd || joins_q;
+  assign sum        = !second && !joins_q && mode_i[2:1] == 2'd0;
+  //@ endif
+  //@ unless units.residual: assign adds       = mode_i == ModeAdd;
+  //@ unless units.residual: assign sum        = !second && mode_i[2:1] == 2'd0;
+  assign a_negative = adds && a_subtract_i;
   assign a_offset   = mode_i == ModePass ? '0 :
                       a_negative ? OffsetBits'($signed(a_zero_point_i)) :
                       OffsetBits'(0) - OffsetBits'($signed(a_zero_point_i));
   assign b_offset   = mode_i == ModePass ? OffsetBits'(1) :
                       b_left[5] ? '0 : OffsetBits'(0) - OffsetBits'($signed(b_zero_point_i));
-  assign b_left     = {1'b0, shift_left} + (mode_i == ModeAdd ? 6'd13 : 6'd0);
-  assign zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
+  assign b_left     = {1'b0, shift_left} + (adds ? 6'd13 : 6'd0);
+  always_comb begin
+    zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
+    //@ if units.residual
+    if (residual3_q) zero_point = second_i ? b_zero_point_i : a_zero_point_i;
+    //@ endif
+  end
 
   assign shift       = last ? out_shift_i[5:0] : b_shift_i[5:0];
   assign shift_left  = shift[5] ? 5'd0 : shift[4:0];
@@ -214,12 +273,20 @@ module npu_postprocess #(
 
   // Which lanes work in the stages.
   logic [Width-1:0] enter, enter2, enter3, enter4;
-  assign enter  = second ? strb3_q : accept ? strb_i : '0;
+  //@ if units.residual
+  assign enter  = second ? strb3_q : joins_q ? strb4_q : accept ? strb_i : '0;
+  //@ endif
+  //@ unless units.residual: assign enter  = second ? strb3_q : accept ? strb_i : '0;
   assign enter2 = valid1_q ? strb1_q : '0;
   assign enter3 = valid2_q ? strb2_q : '0;
   assign enter4 = (valid3_q && !second) ? strb3_q : '0;
 
   for (genvar i = 0; i < Width; i++) begin : gen_lane
+    //@ if units.residual
+    logic [7:0] a, b, beside;
+    assign a = !joins_q ? a_i[8*i+:8] : second_i ? beside : result[8*i+:8];
+    assign b = !joins_q ? b_i[8*i+:8] : second_i ? result[8*i+:8] : beside;
+    //@ endif
     npu_requantize u_lane (
       .clk_i(clk),
       .enter_i            (enter[i]),
@@ -236,16 +303,24 @@ module npu_postprocess #(
       .common_multiplier_i(last ? out_multiplier_i : b_multiplier_i),
       .common_left_i      (left),
       .common_right_i     (right),
-      .a_i                (a_i[8*i+:8]),
+      //@ if units.residual
+      .beside_i           (residual_i),
+      .beside_o           (beside),
+      .a_i                (a),
+      .b_i                (b),
+      .keep_a2_i          (mode1_q[2:1] != 2'd0 || residual1_q),
+      .keep_a3_i          (mode2_q[2:1] != 2'd0 || residual2_q),
+      //@ endif
+      //@ unless units.residual: .a_i                (a_i[8*i+:8]),
       .a_negative_i       (a_negative),
       .a_offset_i         (a_offset),
-      .b_i                (b_i[8*i+:8]),
+      //@ unless units.residual: .b_i                (b_i[8*i+:8]),
       .b_offset_i         (b_offset),
       .enter2_i           (enter2[i]),
       .average2_i         (mode1_q == ModeAverage),
-      .keep_a2_i          (mode1_q[2:1] != 2'd0),
+      //@ unless units.residual: .keep_a2_i          (mode1_q[2:1] != 2'd0),
       .enter3_i           (enter3[i]),
-      .keep_a3_i          (mode2_q[2:1] != 2'd0),
+      //@ unless units.residual: .keep_a3_i          (mode2_q[2:1] != 2'd0),
       .enter4_i           (enter4[i]),
       .average4_i         (mode3_q == ModeAverage),
       .product4_i         (mode3_q == ModePass || mode3_q == ModeMultiply),
@@ -280,7 +355,10 @@ module npu_postprocess #(
     end
   end
 
-  assign valid_o = valid4_q;
+  //@ if units.residual
+  assign valid_o = valid4_q && !joins_q;
+  //@ endif
+  //@ unless units.residual: assign valid_o = valid4_q;
   assign data_o  = data;
   assign addr_o  = addr4_q;
   assign strb_o  = strb4_q;
@@ -295,6 +373,12 @@ module npu_postprocess #(
     .enable_i(!rst_ni || clear_i || valid_i || busy_o || low_q),
     .clk_o   (clk)
   );
+
+  //@ if units.residual
+  // Sums come only where they may enter; the second pass of three has no other pass beside it.
+  `NPU_ASSERT(AdditionsEnter, !(valid_i && residual_i) || ready_o)
+  `NPU_ASSERT(AdditionsHaveRoom, !(joins_q && (accept || second)))
+  //@ endif
 
   // A vector never enters in the cycle of a second pass: it would take its place.
   `NPU_ASSERT(PassesDoNotMeet, !(accept && second))

@@ -17,6 +17,11 @@
 // = 0 gives -1 there, which rounds to 0 again), so that only the last bit shifted out has to be
 // added.
 //
+//@ if units.residual
+// A result that is added to another operand goes back as an operand, and that one, which went along
+// with it, too: npu_postprocess.
+//
+//@ endif
 // Exact products: x = f << k by a multiplier of g << (31 - k) gives f * g. For a negative a the
 // multiplier of MULTIPLY is |a| * 2^9 - 1, as inverted bits cost nothing: the error of |x| < 2^30
 // in the product is rounded away.
@@ -42,6 +47,10 @@ module npu_requantize (
   input  wire  [8:0]  a_offset_i,      // else a_offset_i + a_i: minus the zero point
   input  wire  [7:0]  b_i,
   input  wire  [8:0]  b_offset_i,      // minus the zero point of b
+  //@ if units.residual
+  input  wire         beside_i,        // with sum_i: a_i goes along as it is
+  output wire  [7:0]  beside_o,        // and comes out with the result, until another a does
+  //@ endif
   // stage 2
   input  wire         enter2_i,
   input  wire         average2_i,
@@ -236,6 +245,9 @@ module npu_requantize (
     if (enter_i) begin
       if (sum_i) begin
         multiplier_q <= multiplier_i;
+        //@ if units.residual
+        if (beside_i) a1_q <= {a_i[7], a_i};
+        //@ endif
       end else begin
         multiplier_q <= multiplier_of(product_i, square_i, common_multiplier_i,
                                       offset_of(a_i, a_negative_i, a_offset_i), x_q[31:16]);
@@ -263,5 +275,8 @@ module npu_requantize (
   end
 
   assign result_o = result_q;
+  //@ if units.residual
+  assign beside_o = a3_q[7:0];
+  //@ endif
 endmodule : npu_requantize
 `default_nettype wire

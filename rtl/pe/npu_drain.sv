@@ -54,6 +54,13 @@ module npu_drain #(
   output wire  [ChunkW-1:0]    result_chunk_o,
   output wire                  result_last_o,   // last chunk of its position
   output wire  [PostWidth-1:0] result_strb_o,
+  //@ if units.residual
+  // the next result
+  output wire                  next_valid_o,    // there is one
+  output wire                  next_issue_o,    // it is issued
+  output wire  [ChunkW-1:0]    next_chunk_o,
+  output wire  [15:0]          next_bytes_o,    // of its position, from the chunk on
+  //@ endif
   // a row outside core memory (pulse, row number)
   output wire                  error_o,
   output wire  [23:0]          error_row_o
@@ -223,6 +230,17 @@ module npu_drain #(
   assign result_strb_o  = result_strb_q;
   assign error_o        = loading_q && out_of_memory;
   assign error_row_o    = row_q;
+  //@ if units.residual
+  logic next_valid_q;
+  always_ff @(posedge clk) begin
+    if (!rst_ni || clear_i) next_valid_q <= 1'b0;
+    else if (start_i || group_done) next_valid_q <= start_i || groups_left_q != 16'd1;
+  end
+  assign next_valid_o   = next_valid_q;
+  assign next_issue_o   = issue;
+  assign next_chunk_o   = chunk_q;
+  assign next_bytes_o   = chunk_left;
+  //@ endif
 
   logic unused_bits;
   assign unused_bits = ^index_q;

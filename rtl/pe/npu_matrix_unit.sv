@@ -18,6 +18,13 @@ module npu_matrix_unit #(
   parameter int unsigned SkipWindow   = 1,      //@ = units.bnn.skip_window  -- positions
   localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
   //@ endif
+  //@ if units.residual
+  parameter int unsigned PeMemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory
+  parameter int unsigned PeBanks      = 8,      //@ = pe.banks
+  localparam int unsigned PeDepth     = PeMemBytes / (PeBanks * WordBytes),
+  localparam int unsigned PlaceW      = 2 * $clog2(PeBanks) + $clog2(WordBytes) + 1 +
+                                        2 * ((PeDepth > 1) ? $clog2(PeDepth) : 1),
+  //@ endif
   parameter int unsigned BusBytes     = 16,     //@ = npu.axi.bytes
   parameter int unsigned Barriers     = 16,     //@ = npu.barriers
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
@@ -89,6 +96,13 @@ module npu_matrix_unit #(
   output wire  [PostWidth-1:0]  result_strb_o,
   output wire  [SumBits*PostWidth-1:0] result_sums_o,
   output wire  [RecordBits*PostWidth-1:0] result_records_o,
+  //@ if units.residual
+  // vectors that results are added to: npu_residual
+  output wire                   residual_valid_o,
+  input  wire                   residual_ready_i,
+  output wire  [PlaceW-1:0]     residual_place_o,  // row2, row, bank2, bank, offset, two
+  output wire                   residual_data_o,   // data come in this cycle
+  //@ endif
   // rows of core 0 for tables of vector units; data in the cycle after the grant
   input  wire                   table_valid_i,
   output wire                   table_ready_o,
@@ -143,9 +157,17 @@ module npu_matrix_unit #(
   logic [SumBits*PeLanes-1:0]    sums;
   logic [RecordBits*PeLanes-1:0] records;
 
+  //@ if units.residual
+  logic                       next_valid, next_issue, residual_there, residual_error;
+  logic [ChunkW-1:0]          next_chunk;
+  logic [15:0]                next_bytes;
+  logic [23:0]                residual_error_address;
+  //@ endif
+
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
-  assign error_o      = loader_error || drain_error;
-  assign error_row_o  = loader_error ? loader_error_row : drain_error_row;
+  //@ unless units.residual: assign error_o      = loader_error || drain_error;
+  //@ unless units.residual: assign error_row_o  = loader_error ? loader_error_row
+  //@ unless units.residual:                                    : drain_error_row;
   assign table_data_o = row_data[8*RowBytes-1:0];
 
   npu_row_port #(
@@ -261,14 +283,59 @@ module npu_matrix_unit #(
     .read_o            (drain_read),
     .read_half_o       (drain_half),
     .read_index_o      (drain_index),
-    .room_i            (result_room_i),
+    //@ if units.residual
+    .room_i            (result_room_i && (residual_there || !cmd_i.residual)),
+    //@ endif
+    //@ unless units.residual: .room_i            (result_room_i),
     .result_valid_o,
     .result_chunk_o,
     .result_last_o,
     .result_strb_o,
+    //@ if units.residual
+    .next_valid_o      (next_valid),
+    .next_issue_o      (next_issue),
+    .next_chunk_o      (next_chunk),
+    .next_bytes_o      (next_bytes),
+    //@ endif
     .error_o           (drain_error),
     .error_row_o       (drain_error_row)
   );
+
+  //@ if units.residual
+  npu_residual #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(WordBytes),
+    .PostWidth(PostWidth),
+    .ChunkW   (ChunkW)
+  ) u_residual (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .opcode_i       (cmd_i.opcode),
+    .x_step_i       (cmd_i.out_x_step),
+    .out_w_i        (cmd_i.out_w),
+    .positions_i    (cmd_i.positions),
+    .base_i         (cmd_i.b_base[23:0]),
+    .row_step_i     (cmd_i.b_row_step),
+    .group_step_i   (cmd_i.out_group_step),
+    .start_i        (start && cmd_i.residual),
+    .next_valid_i   (next_valid),
+    .next_issue_i   (next_issue && cmd_i.residual),
+    .next_chunk_i   (next_chunk),
+    .next_bytes_i   (next_bytes),
+    .ready_o        (residual_there),
+    .read_valid_o   (residual_valid_o),
+    .read_ready_i   (residual_ready_i),
+    .read_place_o   (residual_place_o),
+    .data_valid_o   (residual_data_o),
+    .error_o        (residual_error),
+    .error_address_o(residual_error_address)
+  );
+  assign error_o      = loader_error || drain_error || residual_error;
+  assign error_row_o  = residual_error ? residual_error_address :
+                        loader_error ? loader_error_row : drain_error_row;
+  //@ endif
 
   // Lane l of all takes byte l of each vector of a window.
   logic [8*PeLanes*Ports-1:0] lane_bytes;

@@ -249,6 +249,12 @@ module npu_pe #(
     .fire_index_o   (fire_index)
   );
 
+  //@ if units.residual
+  localparam int unsigned PlaceW = 2 * (RowW + BankW) + OffsetW + 1;
+  logic                  residual_valid, residual_ready, residual_data;
+  logic [PlaceW-1:0]     residual_place;
+  //@ endif
+
   // ---- Sums ----
   logic                    sums_room, sums_valid, sums_last, table_valid, table_ready;
   logic [ChunkW-1:0]       sums_chunk;
@@ -272,6 +278,10 @@ module npu_pe #(
     .Ports        (Ports),
     //@ if units.bnn.enabled
     .SkipWindow   (SkipWindow),
+    //@ endif
+    //@ if units.residual
+    .PeMemBytes   (PeMemBytes),
+    .PeBanks      (PeBanks),
     //@ endif
     .BusBytes     (BusBytes),
     .Barriers     (Barriers)
@@ -332,6 +342,12 @@ module npu_pe #(
     .result_strb_o   (sums_strb),
     .result_sums_o   (sums),
     .result_records_o(records),
+    //@ if units.residual
+    .residual_valid_o(residual_valid),
+    .residual_ready_i(residual_ready),
+    .residual_place_o(residual_place),
+    .residual_data_o (residual_data),
+    //@ endif
     .table_valid_i   (table_valid),
     .table_ready_o   (table_ready),
     .table_row_i     (table_row),
@@ -372,6 +388,10 @@ module npu_pe #(
     .sums_i        (sums),
     .records_i     (records),
     .sums_room_o   (sums_room),
+    //@ if units.residual
+    .residual_valid_i(residual_data),
+    .residual_i    (read_data[VecW*(Ports-1)+:8*PostWidth]),
+    //@ endif
     .vector_valid_i(vector_valid),
     .vector_first_i(vector_first),
     .vector_last_i (vector_last),
@@ -472,6 +492,11 @@ module npu_pe #(
     .read_offset_i    (read_offset),
     .read_turn_i      (read_turn),
     .read_data_o      (read_data),
+    //@ if units.residual
+    .residual_valid_i (residual_valid),
+    .residual_ready_o (residual_ready),
+    .residual_place_i (residual_place),
+    //@ endif
     .write_valid_i    (write_valid),
     .write_ready_o    (write_ready),
     .write_addr_i     (write_addr),

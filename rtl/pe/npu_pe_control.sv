@@ -180,6 +180,13 @@ module npu_pe_control #(
                                             cmd_q.k0_count > 16'(SkipSlices))) ||
                      cmd_q.thresholds == 2'd2;
       //@ endif
+      //@ if units.residual
+      if (is_matmul && cmd_q.residual &&
+          (!cmd_q.drain || cmd_q.average || cmd_q.common_scale || cmd_q.thresholds != '0 ||
+           cmd_q.out_type != 2'd0)) begin
+        bad_type = 1'b1;
+      end
+      //@ endif
       fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type;
     end
   end

@@ -10,6 +10,10 @@
 // vectors of which no two read different rows of a bank (npu_fetch_queue). Word numbers beyond the
 // memory wrap; the requesters check bounds.
 //
+//@ if units.residual
+// The vector of a residual goes behind compute reads and before all others but such a bus access.
+//
+//@ endif
 // Compute writes wait in a buffer from which one leaves per cycle, in any order: npu_write_buffer.
 // When few entries are free, they go before the bus, and one that meets the reads before these.
 `include "npu_assert.svh"
@@ -25,6 +29,9 @@ module npu_pe_memory #(
   localparam int unsigned OffsetW  = $clog2(WordBytes),
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
+  //@ if units.residual
+  localparam int unsigned PlaceW   = 2 * (((Depth > 1) ? $clog2(Depth) : 1) + BankW) + OffsetW + 1,
+  //@ endif
   localparam int unsigned RowW     = (Depth > 1) ? $clog2(Depth) : 1
 ) (
   input  wire                     clk_i,
@@ -43,6 +50,13 @@ module npu_pe_memory #(
   input  wire  [OffsetW*Ports-1:0] read_offset_i, // first byte in the word
   input  wire  [OffsetW*Ports-1:0] read_turn_i,   // less its place in the vector
   output wire  [8*WordBytes*Ports-1:0] read_data_o,
+  //@ if units.residual
+  // one more vector, through the last port where compute reads leave it free: place of its word,
+  // and of the next one if it crosses into it; data in the cycle after the grant
+  input  wire                     residual_valid_i,
+  output wire                     residual_ready_o,
+  input  wire  [PlaceW-1:0]       residual_place_i,  // row2, row, bank2, bank, offset, two
+  //@ endif
   // compute write: PostWidth bytes to any byte address; taken into the buffer
   input  wire                     write_valid_i,
   output wire                     write_ready_o,   // the buffer has room
@@ -115,6 +129,25 @@ module npu_pe_memory #(
   assign taken_first     = (bus_write_first ? bus_write_mask : '0) |
                            (bus_read_first ? bus_read_mask : '0);
 
+  //@ if units.residual
+  logic               residual_two;
+  logic [BankW-1:0]   residual_bank, residual_bank2;
+  logic [RowW-1:0]    residual_row, residual_row2;
+  logic [OffsetW-1:0] residual_offset;
+  assign {residual_row2, residual_row, residual_bank2, residual_bank, residual_offset,
+          residual_two} = residual_place_i;
+  // Banks of the residual's vector: 0 without one.
+  logic [Banks-1:0] residual_hits, residual_hits2, residual_mask, residual_banks;
+  assign residual_hits    = residual_valid_i ? Banks'(1) << residual_bank : '0;
+  assign residual_hits2   = (residual_valid_i && residual_two) ? Banks'(1) << residual_bank2
+                                                                 : '0;
+  assign residual_mask    = residual_hits | residual_hits2;
+  assign residual_ready_o = residual_valid_i && !(read_valid_i && read_inside_i[Ports-1]) &&
+                            (residual_mask & (taken_first | (read_valid_i ? read_mask_i : '0)))
+                            == '0;
+  assign residual_banks   = residual_ready_o ? residual_mask : '0;
+  //@ endif
+
   assign read_ready_o    = (read_mask_i & taken_first) == '0 && !writes_first;
   assign read_mask       = (read_valid_i && read_ready_o) ? read_mask_i : '0;
 
@@ -123,11 +156,17 @@ module npu_pe_memory #(
   assign grant_bus_write = bus_write_valid_i &&
                            (bus_write_first ||
                             (!writes_full &&
+                             //@ if units.residual
+                             (bus_write_mask & residual_mask) == '0 &&
+                             //@ endif
                              (bus_write_mask & (taken_first | (read_valid_i ? read_mask_i : '0)))
                              == '0));
   assign grant_bus_read  = bus_read_valid_i &&
                            (bus_read_first ||
                             (!writes_full &&
+                             //@ if units.residual
+                             (bus_read_mask & residual_mask) == '0 &&
+                             //@ endif
                              (bus_read_mask & (taken_first | bus_write_mask |
                                                (read_valid_i ? read_mask_i : '0))) == '0));
 
@@ -155,8 +194,12 @@ module npu_pe_memory #(
     .busy_o  (write_busy_o),
     .full_o  (writes_full),
     .still_i (reads_still_q),
-    .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
-    .taken_i (taken_bus),
+    //@ if units.residual
+    .wanted_i(taken_bus | residual_mask | (read_wanted_i ? read_mask_i : '0)),
+    .taken_i (taken_bus | residual_mask),
+    //@ endif
+    //@ unless units.residual: .wanted_i(taken_bus | (read_wanted_i ? read_mask_i : '0)),
+    //@ unless units.residual: .taken_i (taken_bus),
     .first_o (writes_first),
     .leaves_o(write_done_o),
     .mask_o  (write_mask),
@@ -233,6 +276,11 @@ module npu_pe_memory #(
           if (read_hits[Banks*p+b]) word = word | read_row_i[RowW*p+:RowW];
           if (read_hits2[Banks*p+b]) word = word | read_row2_i[RowW*p+:RowW];
         end
+      //@ if units.residual
+      end else if (residual_banks[b]) begin
+        en   = 1'b1;
+        word = residual_hits[b] ? residual_row : residual_row2;
+      //@ endif
       end else if (write_mask[b]) begin
         en    = 1'b1;
         word  = write_row;
@@ -287,6 +335,15 @@ module npu_pe_memory #(
         offset_q <= read_offset_i[OffsetW*p+:OffsetW];
         turn_q   <= read_turn_i[OffsetW*p+:OffsetW];
       end
+      //@ if units.residual
+      if (p == Ports - 1 && residual_ready_o) begin
+        valid_q  <= 1'b1;
+        bank_q   <= residual_bank;
+        bank2_q  <= residual_bank2;
+        offset_q <= residual_offset;
+        turn_q   <= residual_offset;
+      end
+      //@ endif
     end
 
     npu_read_network #(
@@ -336,6 +393,11 @@ module npu_pe_memory #(
 
   logic unused_address;
   assign unused_address = ^{bus_write_addr_i, bus_read_addr_i};
+
+  //@ if units.residual
+  `NPU_ASSERT(ResidualAlone, (residual_banks & (read_mask | write_mask | write_mask2 |
+                                                bus_write_hits | bus_read_hits)) == '0)
+  //@ endif
 
   // A bank serves one of reads, write, bus write and bus read in a cycle.
   `NPU_ASSERT(OneAccess, (read_mask & (write_mask | write_mask2)) == '0 &&

@@ -35,6 +35,10 @@ module npu_results #(
   input  wire  [SumBits*PostWidth-1:0] sums_i,
   input  wire  [RecordBits*PostWidth-1:0] records_i,
   output logic                   sums_room_o,
+  //@ if units.residual
+  input  wire                    residual_valid_i,  // the vector that the next sums are added to
+  input  wire  [8*PostWidth-1:0] residual_i,
+  //@ endif
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,
   input  wire                    vector_first_i,
@@ -105,6 +109,10 @@ module npu_results #(
     .vector_high_i,
     .vector_i,
     .ready_o         (vector_ready_o),
+    //@ if units.residual
+    .residual_valid_i,
+    .residual_i,
+    //@ endif
     .valid_o         (buffer_valid),
     .ready_i         (buffer_go),
     .a_o             (buffer_a),
@@ -139,6 +147,10 @@ module npu_results #(
   // ---------------------------------------------------------------------------------------------
   // Units.
   // ---------------------------------------------------------------------------------------------
+  //@ if units.residual
+  logic                   is_residual, post_soon;
+  assign is_residual = is_array && cmd_i.residual;
+  //@ endif
   logic                   post_busy, post_valid;
   logic [2:0]             post_mode, post_mode_q;
   logic [8*PostWidth-1:0] post_data;
@@ -174,6 +186,11 @@ module npu_results #(
     .out_multiplier_i(cmd_i.out_multiplier),
     .a_subtract_i    (cmd_i.a_subtract),
     .b_subtract_i    (cmd_i.b_subtract),
+    //@ if units.residual
+    .residual_i      (is_residual),
+    .second_i        (cmd_i.residual_second),
+    .soon_o          (post_soon),
+    //@ endif
     .valid_i         ((sums_valid_i && uses_post) || (buffer_go && !is_lookup)),
     .ready_o         (post_ready),
     .mode_i          (post_mode_q),
@@ -273,6 +290,9 @@ module npu_results #(
   always_comb begin
     flight_in   = 2'(sums_valid_i || (buffer_go && !is_lookup));
     sums_room_o = flight_after < FlightW'(WriteDepth);
+    //@ if units.residual
+    if (is_residual && !post_soon) sums_room_o = 1'b0;
+    //@ endif
     //@ if units.bnn.enabled
     // Bits of two planes are two writes, and come in every second cycle.
     if (!uses_post) begin

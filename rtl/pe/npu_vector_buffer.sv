@@ -3,6 +3,9 @@
 // Vector buffer: results of MAXPOOL and MAXIMUM, operands of the other vector operations, on their
 // way to the unit that makes the next thing of them. One position at a time: its last vector fills
 // the buffer, which ready_o promises is empty by then, and ready_i takes it.
+//@ if units.residual
+// With residual_valid_i another vector comes into a_o for as long as none of these does.
+//@ endif
 module npu_vector_buffer #(
   parameter int unsigned PostWidth = 16,  //@ = units.postprocess_width  -- bytes of a vector
   parameter int unsigned WordBytes = 16,  //@ = pe.bank_width  -- bytes of a vector read
@@ -29,6 +32,10 @@ module npu_vector_buffer #(
   input  wire  [ByteW-1:0]       vector_high_i,   // bytes that count, of vectors in rows
   input  wire  [8*PostWidth-1:0] vector_i,
   output wire                    ready_o,         // the last vector of a position may be fetched
+  //@ if units.residual
+  input  wire                    residual_valid_i,  // in commands of the array
+  input  wire  [8*PostWidth-1:0] residual_i,
+  //@ endif
   // the buffer
   output wire                    valid_o,
   input  wire                    ready_i,
@@ -120,6 +127,9 @@ module npu_vector_buffer #(
                                     : ByteW'(i) < vector_high_i;
       end
     end
+    //@ if units.residual
+    if (residual_valid_i) buffer_a_q <= residual_i;
+    //@ endif
   end
 
   // MAXPOOL: groups are counted here; the last one may have fewer channels.

@@ -44,6 +44,17 @@ Problem CheckBits(const NpuConfig& config, const Command& command) {
   return std::nullopt;
 }
 
+/// Fields of an addition in the drain.
+Problem CheckResidual(const Command& command) {
+  const auto is = [&](const CommandField& field) { return command.Get(field) != 0; };
+  if (command.opcode() != Opcode::kMatmul || !is(compute::residual)) return std::nullopt;
+  if (is(compute::drain) && !is(compute::average) && !is(compute::common_scale) &&
+      !is(compute::thresholds) && !is(compute::out_type)) {
+    return std::nullopt;
+  }
+  return "an addition of what is no int8 result";
+}
+
 Problem CheckArray(const NpuConfig& config, const Command& command) {
   const bool window = command.opcode() == Opcode::kWindow;
   const int64_t groups = command.Get(compute::groups);
@@ -73,6 +84,7 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
   }
   if (command.Get(compute::follow) != 0 && command.Get(header::wait1_en) == 0)
     return "it follows no barrier";
+  if (Problem problem = CheckResidual(command)) return problem;
   return CheckBits(config, command);
 }
 

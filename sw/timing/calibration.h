@@ -58,6 +58,10 @@ struct Calibration {
   uint32_t result_delay = 5;
   // npu_threshold: one stage (valid_q) in the place of the four of npu_postprocess.
   uint32_t threshold_sooner = 3;
+  // npu_postprocess: cycles from one result that is added to another operand to the next (soon_o),
+  // and how many more they take than others.
+  uint32_t addition_pace = 5;
+  uint32_t addition_later = 7;
   // npu_pe: stage_valid, fire_q: from the last grant of a command that drains nothing to
   // `finished`.
   uint32_t finish_after_grant = 3;

@@ -35,6 +35,7 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
+  pace_ = f.residual != 0 ? kCalibration.addition_pace : 1;
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   group_ = 0;
@@ -296,7 +297,7 @@ void PeTiming::PlanDrains() {
   uint64_t valid = records_before_;
   drain_free_ = free_before_;
   for (Drain& drain : drains_) {
-    drain.done = std::max({drain.ready, drain_free_, valid}) + drain.length;
+    drain.done = std::max({drain.ready, drain_free_ + pace_ - 1, valid}) + drain.length;
     drain.records_done = drain.done + (drain.records ? plan_->record_rows + drain.extra : 0);
     if (drain.records) valid = drain.records_done + kCalibration.record_delay;
     drain_free_ = half_free_[drain.half] = drain.done;
@@ -305,8 +306,9 @@ void PeTiming::PlanDrains() {
 
 uint64_t PeTiming::Finished() const {
   // Drain until its last result has left, then the way to memory.
-  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result - Sooner()
-                                  : last_grant_ + kCalibration.finish_after_grant;
+  return plan_->fields.drain != 0
+             ? drain_free_ - 1 + kCalibration.finish_after_result + Later() - Sooner()
+             : last_grant_ + kCalibration.finish_after_grant;
 }
 
 void PeTiming::FinishTile(uint64_t end) {
@@ -331,8 +333,9 @@ void PeTiming::FinishTile(uint64_t end) {
       drains_.erase(drains_.begin());
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
-    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages, tile_size_ * chunks,
-                       half_, group_, FirstPosition(), chunks, records, 0, 0, 0});
+    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages,
+                       (tile_size_ * chunks - 1) * pace_ + 1, half_, group_, FirstPosition(),
+                       chunks, records, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();
@@ -482,9 +485,10 @@ uint64_t PeTiming::ResultAt(uint64_t cycle) {
     return result == VectorAccesses::kNone ? 0 : ResultBanks(config_, banks_, *plan_, result);
   }
   for (const Drain& drain : drains_) {
-    const uint64_t first = drain.done - drain.length + kCalibration.result_delay - Sooner();
-    if (cycle < first || cycle >= first + drain.length) continue;
-    const uint64_t result = cycle - first;
+    const uint64_t first =
+        drain.done - drain.length + kCalibration.result_delay + Later() - Sooner();
+    if (cycle < first || cycle >= first + drain.length || (cycle - first) % pace_ != 0) continue;
+    const uint64_t result = (cycle - first) / pace_;
     return ChunkBanks(config_, banks_, *plan_, drain.group,
                       drain.first + static_cast<int64_t>(result / drain.chunks),
                       result % drain.chunks);

@@ -104,6 +104,8 @@ class PeTiming {
   uint64_t Sooner() const {
     return plan_->fields.thresholds != 0 ? kCalibration.threshold_sooner : 0;
   }
+  /// Cycles that they take more where they are added to something.
+  uint64_t Later() const { return pace_ > 1 ? kCalibration.addition_later : 0; }
   /// Rows of a group's slice that are in core memory, and whether all are.
   uint64_t ArrivedRows(uint32_t group, uint32_t slice) const;
   bool Arrived(uint32_t group, uint32_t slice) const {
@@ -159,6 +161,7 @@ class PeTiming {
   uint64_t first_records_from_ = 0, first_records_to_ = 0;
   uint64_t records_before_ = 0, free_before_ = 0;  ///< records valid, drain free from then on
   uint64_t drain_free_ = 0, last_grant_ = 0;
+  uint64_t pace_ = 1;           ///< cycles from one result of the command to the next
   uint64_t half_free_[2] = {};  ///< first cycle in which a half may be used
 
   // npu_row_writer

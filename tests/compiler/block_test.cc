@@ -25,6 +25,7 @@ NpuConfig RandomConfig(RandomSource* random) {
   const uint32_t unit = config.pe_banks * config.pe_bank_bytes;
   const auto bytes = static_cast<uint32_t>(random->Integer(8, random->Chance(3) ? 128 : 48)) * 1024;
   config.pe_memory_bytes = std::max(unit, bytes / unit * unit);
+  config.residual = random->Chance(2) ? 1 : 0;
   if (random->Chance(3)) {
     config.core_memory_bytes = std::max(config.core_memory_bytes / 2, config.core_row_bytes() * 64);
   }

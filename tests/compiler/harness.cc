@@ -58,6 +58,7 @@ NpuConfig ConfigOfShape(const CoreShape& shape) {
   config.core_bank_bytes = 8;
   config.core_banks = 2;
   config.core_memory_bytes = 32 * 1024;
+  config.residual = 1;
   return WithHash(config);
 }
 

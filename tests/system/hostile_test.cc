@@ -65,7 +65,7 @@ const Shape kShapes[] = {
      "core: {memory: 4 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}\n"
      "lane: {simd: 5}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {postprocess_width: 2, lookup_ports: 1}\n"},
+     "units: {postprocess_width: 2, lookup_ports: 1, residual: true}\n"},
 };
 
 Command Make(Opcode opcode, uint32_t entries,
@@ -698,7 +698,20 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
   if (config_.bnn_enabled != 0) {
     bases.push_back({Opcode::kMatmul, with(matmul, {{"thresholds", 1}, {"bit_output", 1}})});
   }
+  if (config_.residual != 0) {
+    const Fields addition = {
+        {"residual", 1}, {"b_base", 128},           {"b_row_step", 32},         {"out_shift", -20},
+        {"b_shift", -2}, {"b_multiplier", 1 << 30}, {"out_multiplier", 1 << 30}};
+    bases.push_back({Opcode::kMatmul, with(matmul, addition)});
+  }
   const std::vector<Fields> changes = {
+      {{"b_base", -1}},
+      {{"b_base", memory - 1}},
+      {{"b_base", memory - 2}},
+      {{"b_base", memory - 8}},
+      {{"b_base", memory}},
+      {{"b_row_step", modulus - 64}},
+      {{"b_base", 256}, {"residual_second", 1}},
       {{"act_base", -1}},
       {{"act_base", -4}, {"x_start", 4}},
       {{"act_base", memory - 1}},
@@ -763,7 +776,8 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
       for (const auto& [name, value] : change) {
         const CommandField* field = FindField(opcode, name);
         ASSERT_NE(field, nullptr) << name;
-        uses = uses && In(opcode, field->users) && command.Set(*field, value);
+        uses =
+            uses && In(opcode, UsersOf(*field, config_.features())) && command.Set(*field, value);
       }
       if (!uses) continue;
       SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,

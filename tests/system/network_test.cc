@@ -47,7 +47,7 @@ const Shape kShapes[] = {
      "core: {memory: 4 KiB, banks: 1, bank_width: 4, lanes: 1, accumulators: 2}\n"
      "lane: {simd: 1}\n"
      "controller: {instruction_memory: 32, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {postprocess_width: 1, lookup_ports: 1}\n",
+     "units: {postprocess_width: 1, lookup_ports: 1, residual: true}\n",
      1, 0.1, false},
     {"wide",
      "npu: {grid: {x: 2, y: 2}, axi: {data_width: 256, address_width: 64, outstanding: 16}}\n"
@@ -55,7 +55,7 @@ const Shape kShapes[] = {
      "core: {memory: 64 KiB, banks: 4, bank_width: 16, lanes: 16, accumulators: 32}\n"
      "lane: {simd: 8}\n"
      "controller: {instruction_memory: 256, parameter_buffer: 64, activation_buffer: 64}\n"
-     "units: {postprocess_width: 16, lookup_ports: 4}\n",
+     "units: {postprocess_width: 16, lookup_ports: 4, residual: true}\n",
      100, 0.05, true},
 };
 

@@ -489,11 +489,20 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
   std::vector<int64_t> codes;
   for (int64_t p = 0; p < count; ++p) {
     const int64_t out = OutAddress(f, group, first + p, f.out_x_step);
+    const int64_t beside = f.b_base + group * f.out_group_step +
+                           (first + p) / f.out_w * f.b_row_step +
+                           (first + p) % f.out_w * f.out_x_step;
     codes.clear();
     if (!Spend(1)) return false;
     for (int64_t j = 0; j < channels; ++j) {
       const uint8_t* record = records[j / config_.lanes] + j % config_.lanes * record_bytes;
       const int32_t sum = accumulators[p * lanes + j];
+      if (f.residual != 0) {
+        uint8_t byte = 0;
+        if (!ReadMemory((beside + j) & kOutputMask, &byte)) return false;
+        if (!WriteMemory(out + j, SumByte(f, record, sum, static_cast<int8_t>(byte)))) return false;
+        continue;
+      }
       if (f.thresholds == 0) {
         if (!WriteMemory(out + j, ResultByte(f, record, sum))) return false;
         continue;
@@ -528,6 +537,18 @@ uint8_t ProcessingElement::ResultByte(const ComputeFields& f, const uint8_t* rec
                             : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
   const int64_t result = value + f.out_zero_point;
   return f.out_type == 0 ? Clamp(result, f) : WideByte(result, f);
+}
+
+uint8_t ProcessingElement::SumByte(const ComputeFields& f, const uint8_t* record, int32_t sum,
+                                   int64_t other) const {
+  ComputeFields alone = f;
+  alone.act_min = -128;
+  alone.act_max = 127;
+  alone.out_zero_point = f.residual_second != 0 ? f.b_zero_point : f.a_zero_point;
+  const int64_t result = static_cast<int8_t>(ResultByte(alone, record, sum));
+  return Clamp(f.residual_second != 0 ? AddBytes(f, other, result, nullptr)
+                                      : AddBytes(f, result, other, nullptr),
+               f);
 }
 
 bool ProcessingElement::WriteCodes(const ComputeFields& f, int64_t out,

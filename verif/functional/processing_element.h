@@ -86,6 +86,8 @@ class ProcessingElement {
   /// The codes of a position's channels, whose first one goes to `out`.
   bool WriteCodes(const ComputeFields& f, int64_t out, const std::vector<int64_t>& codes);
   /// Result of a channel whose record and sum these are; what is written of it.
+  /// With `residual`: the sum of the result and `other`.
+  uint8_t SumByte(const ComputeFields& f, const uint8_t* record, int32_t sum, int64_t other) const;
   uint8_t ResultByte(const ComputeFields& f, const uint8_t* record, int32_t sum) const;
   /// The PE memory address of a group's position.
   int64_t OutAddress(const ComputeFields& f, int64_t group, int64_t position, int64_t x_step) const;

@@ -4,7 +4,7 @@ npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npug
       npu_fetch_ahead.sv npu_fetch_field.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv npu_fetch_walker.sv npu_fifo.sv npu_lookup.sv npu_matrix_unit.sv npu_operand_path.sv npu_operands.sv
       npu_output_walker.sv npu_pe.sv npu_pe_control.sv npu_pe_memory.sv npu_pool_bits.sv npu_position_walker.sv
       npu_postprocess.sv npu_ram_1r1w.sv npu_ram_1rw.sv npu_ram_fifo.sv npu_read_network.sv npu_requantize.sv npu_result_chunk.sv
-      npu_results.sv npu_row_port.sv npu_row_writer.sv npu_sequencer.sv npu_slice_walker.sv npu_softmax.sv
+      npu_residual.sv npu_results.sv npu_row_port.sv npu_row_writer.sv npu_sequencer.sv npu_slice_walker.sv npu_softmax.sv
       npu_threshold.sv npu_vector_buffer.sv npu_vector_units.sv npu_waits.sv npu_weight_loader.sv npu_write_buffer.sv
   SYNTHESIS_RTL npu_booth.sv npu_dot_lane.sv
   SYNTHESIS_POPCOUNT Simd

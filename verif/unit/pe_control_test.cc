@@ -234,6 +234,20 @@ TEST_F(PeControl, FieldsThatNoUnitCouldWorkWith) {
     EXPECT_EQ(Error("address"), 0u);
     Clear();
   }
+  // What is added in the drain is an int8 result, by records of its own.
+  for (const auto& [field, value] : std::vector<std::pair<const char*, int64_t>>{
+           {"drain", 0}, {"average", 1}, {"common_scale", 1}, {"thresholds", 1}, {"out_type", 1}}) {
+    Command command = Good(Opcode::kMatmul);
+    SetField(&command, "residual", 1);
+    Push(command);
+    EXPECT_TRUE(Begins());
+    Clear();
+    SetField(&command, field, value);
+    Push(command);
+    EXPECT_FALSE(Begins()) << field << " = " << value << " with residual";
+    EXPECT_EQ(Error("code"), ErrorCode("BadField"));
+    Clear();
+  }
   // Sums that stay in the accumulators: one tile of one group.
   for (const auto& [field, value] : std::vector<std::pair<const char*, int64_t>>{
            {"positions", PARAM_Accumulators + 1}, {"groups", 2}}) {

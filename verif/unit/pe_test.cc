@@ -55,6 +55,7 @@ NpuConfig MakeConfig() {
   config.lookup_ports = PARAM_LookupPorts;
   config.window_ports = PARAM_Ports;
   config.bnn_enabled = 1;
+  config.residual = 1;
   config.bnn_skip_window = PARAM_SkipWindow;
   config.bnn_skip_slices = PARAM_SkipSlices;
   return config;
@@ -435,6 +436,35 @@ class CommandMaker {
     }
   }
 
+  /// MATMUL whose results are added to what stands in the second quarter of PE memory.
+  Command Addition(std::vector<std::vector<uint8_t>>& cores) {
+    while (true) {
+      Command command = Convolution(Opcode::kMatmul, cores);
+      if (command.Get(npugen::compute::common_scale) != 0 ||
+          command.Get(npugen::compute::out_type) != 0) {
+        continue;
+      }
+      const auto positions = static_cast<uint32_t>(command.Get(npugen::compute::positions));
+      const auto channels = static_cast<uint32_t>(command.Get(npugen::compute::channels));
+      const auto row = static_cast<uint32_t>(command.Get(npugen::compute::out_row_step));
+      const uint32_t rows = positions * channels / row, pad = Uniform(0, 9);
+      if (rows * (row + pad) > kPeBytes / 4) continue;
+      SetField(&command, "residual", 1);
+      SetField(&command, "residual_second", random_() % 2);
+      SetField(&command, "b_base", kPeBytes / 4 + Uniform(0, kPeBytes / 4 - rows * (row + pad)));
+      SetField(&command, "b_row_step", row + pad);
+      SetField(&command, "a_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      SetField(&command, "b_zero_point", static_cast<int>(Uniform(0, 255)) - 128);
+      SetField(&command, "b_multiplier", Uniform(1u << 30, 0x7fffffff));
+      SetField(&command, "b_shift", -static_cast<int>(Uniform(0, 10)));
+      SetField(&command, "out_multiplier", Uniform(1u << 30, 0x7fffffff));
+      SetField(&command, "out_shift", -static_cast<int>(Uniform(15, 22)));
+      SetField(&command, "a_subtract", random_() % 4 == 0);
+      SetField(&command, "b_subtract", random_() % 4 == 0);
+      return command;
+    }
+  }
+
   /// Records of threshold units whose sums are within +-`range`.
   void ThresholdRecords(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups,
                         int32_t range) {
@@ -803,6 +833,12 @@ class PeTest : public ::testing::Test {
         binary ? 900 : 901, count, traffic, follow);
   }
 
+  void RunAdditions(int count, bool traffic, bool follow) {
+    RunMany([](CommandMaker& maker,
+               std::vector<std::vector<uint8_t>>& cores) { return maker.Addition(cores); },
+            902, count, traffic, follow);
+  }
+
   NpuConfig config_;
   FunctionalModel model_;
   Pe pe_;
@@ -834,6 +870,30 @@ TEST_F(PeTest, WindowBesideBusTraffic) { RunMany(Opcode::kWindow, 30, true); }
 TEST_F(PeTest, MaxPool) { RunMany(Opcode::kMaxPool, 40, true); }
 TEST_F(PeTest, Add) { RunMany(Opcode::kAdd, 40, false); }
 TEST_F(PeTest, AddBesideBusTraffic) { RunMany(Opcode::kAdd, 40, true); }
+TEST_F(PeTest, Addition) { RunAdditions(60, false, false); }
+TEST_F(PeTest, AdditionBesideBusTraffic) { RunAdditions(60, true, false); }
+TEST_F(PeTest, AdditionFollowsWeights) { RunAdditions(40, false, true); }
+// One byte before the end of PE memory, and the end: the address is that of the vector.
+TEST_F(PeTest, AdditionOutsideMemory) {
+  CommandMaker maker(config_, 5);
+  for (const int64_t beyond : {-1, 0, 1}) {
+    std::vector<std::vector<uint8_t>> cores;
+    for (uint32_t c = 0; c < config_.cores; ++c) cores.push_back(maker.Bytes(kCoreBytes));
+    Command command = maker.Addition(cores);
+    SetField(&command, "out_w", 1);
+    SetField(&command, "positions", 1);
+    SetField(&command, "groups", 1);
+    SetField(&command, "channels", 1);
+    SetField(&command, "group_channels", 1);
+    SetField(&command, "b_base", kPeBytes + beyond);
+    pe_.Push(command);
+    std::vector<uint8_t> image(kPeBytes);
+    ASSERT_TRUE(pe_.Finish(nullptr, image, 100'000));
+    EXPECT_EQ(pe_.error_code(), beyond < 0 ? 0 : ErrorCode("LocalBounds"));
+    if (beyond >= 0) EXPECT_EQ(pe_.error_address(), kPeBytes + beyond);
+    pe_.Clear();
+  }
+}
 TEST_F(PeTest, Multiply) { RunMany(Opcode::kMultiply, 40, true); }
 TEST_F(PeTest, Maximum) { RunMany(Opcode::kMaximum, 40, true); }
 TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true); }

@@ -26,6 +26,7 @@ constexpr int kShare = 1;
 
 constexpr int kWidth = PARAM_Width;
 constexpr int kLatency[] = {4, 4, 7, 4, 7, 12};  // of the modes
+constexpr int kAdditionLatency = 11;             // of sums that are added to another operand
 constexpr int kLongestLatency = 12;
 constexpr int32_t kLowest = std::numeric_limits<int32_t>::min();
 constexpr int32_t kHighest = std::numeric_limits<int32_t>::max();
@@ -63,6 +64,7 @@ struct Scalars {
   int32_t b_multiplier = 0, out_multiplier = 0;
   bool a_subtract = false, b_subtract = false;
   int out_type = 0, out_byte = 0;
+  bool residual = false, second = false;  ///< all sums are added to a, as a or as b
 };
 
 struct Lane {
@@ -116,6 +118,19 @@ int64_t ExpectedValue(const Scalars& s, Mode mode, const Lane& lane) {
 }
 
 uint8_t Expected(const Scalars& s, Mode mode, const Lane& lane) {
+  if (s.residual) {
+    Scalars alone = s;
+    alone.residual = false;
+    alone.act_min = -128;
+    alone.act_max = 127;
+    alone.out_zero_point = s.second ? s.b_zero_point : s.a_zero_point;
+    Scalars sum = s;
+    sum.residual = false;
+    Lane both = lane;
+    (s.second ? both.b : both.a) = static_cast<int8_t>(Expected(alone, kRequantize, lane));
+    (s.second ? both.a : both.b) = lane.a;
+    return Expected(sum, kAdd, both);
+  }
   int64_t value = ExpectedValue(s, mode, lane);
   if (s.out_type == 0) value = std::min<int64_t>(std::max<int64_t>(value, s.act_min), s.act_max);
   if (s.out_type == 1) value = std::min<int64_t>(std::max<int64_t>(value, -32768), 32767);
@@ -148,6 +163,8 @@ class Postprocess : public testing::Test {
     dut_.b_subtract_i = s.b_subtract;
     dut_.out_type_i = s.out_type;
     dut_.out_byte_i = s.out_byte;
+    dut_.residual_i = s.residual;
+    dut_.second_i = s.second;
   }
 
   /// One cycle with `vector` offered (nullptr: nothing). Returns whether it was taken.
@@ -178,6 +195,8 @@ class Postprocess : public testing::Test {
     }
     dut_.eval();
     const bool taken = vector != nullptr && dut_.ready_o;
+    EXPECT_TRUE(taken || vector == nullptr || !scalars_.residual) << "soon_o promised it";
+    soon_ = dut_.soon_o;
     if (vector != nullptr && random_() % 8 == 0) {
       // Whoever waits for ready_o before valid_i sees the same.
       dut_.valid_i = 0;
@@ -189,7 +208,8 @@ class Postprocess : public testing::Test {
     EXPECT_EQ(dut_.busy_o, !expected_.empty());
     if (dut_.valid_o) CheckResult();
     if (taken) {
-      Result result{cycle_ + kLatency[vector->mode], vector->address, vector->strobe, {}};
+      const int latency = scalars_.residual ? kAdditionLatency : kLatency[vector->mode];
+      Result result{cycle_ + static_cast<uint64_t>(latency), vector->address, vector->strobe, {}};
       for (int i = 0; i < kWidth; ++i) {
         result.bytes[i] = Expected(scalars_, vector->mode, vector->lanes[i]);
       }
@@ -229,7 +249,22 @@ class Postprocess : public testing::Test {
     expected_.clear();
   }
 
+  /// The same for sums that are added: they enter where soon_o allowed it.
+  void RunAdditions(const std::vector<Vector>& vectors, unsigned gaps) {
+    const uint64_t first = cycle_;
+    for (const Vector& vector : vectors) {
+      int waited = 0;
+      for (; !soon_ || (gaps != 0 && random_() % gaps == 0); ++waited) Cycle(nullptr);
+      ASSERT_LT(waited, gaps != 0 ? 1000 : 6);
+      Cycle(&vector);
+      if (HasFailure()) return;
+    }
+    if (gaps == 0) EXPECT_LE(cycle_ - first, 5 * vectors.size() + 1) << "one every five cycles";
+    Drain();
+  }
+
   std::mt19937_64 random_{kWidth};
+  bool soon_ = false;
   Vdut dut_;
   uint64_t cycle_ = 0;
 
@@ -376,6 +411,22 @@ TEST_F(Postprocess, RequantizesAsTfliteOnRandomAndExtremeValues) {
     for (int i = 0; i < 1000; ++i) vectors.push_back(RandomVector(random_, kRequantize));
     Run(vectors, round % 3 == 0 ? 0 : round % 3 + 1);
     if (HasFailure()) return;
+  }
+}
+
+TEST_F(Postprocess, AddsResultsToAnotherOperand) {
+  for (int round = 0; round < 200 / kShare; ++round) {
+    Scalars s = RandomScalars(random_);
+    s.out_type = s.out_byte = 0;
+    s.residual = true;
+    s.second = random_() % 2 != 0;
+    SetScalars(s);
+    std::vector<Vector> vectors;
+    for (int i = 0; i < 500; ++i) vectors.push_back(RandomVector(random_, kRequantize));
+    RunAdditions(vectors, round % 3 == 0 ? 0 : round % 3 * 2);
+    if (HasFailure()) return;
+    SetScalars({});
+    Cycle(nullptr);
   }
 }
 

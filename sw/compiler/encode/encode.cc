@@ -42,6 +42,7 @@ void CheckFields(const NpuConfig& config, const Command& command, FieldErrors* e
 uint32_t EntriesOf(const Layer& layer, Opcode opcode) {
   const OpcodeInfo& info = InfoOf(opcode);
   const bool array = In(layer.opcode, opcodes::kArray);
+  if (layer.residual) return info.most_entries;
   const bool bits = layer.binary || layer.thresholds != 0 || layer.pool_bits;
   if (bits) return info.most_entries;
   if (layer.opcode == Opcode::kMaxPool) return info.least_entries;
@@ -193,6 +194,25 @@ void SetArrayFields(const NpuConfig& config, const ComputeRequest& request, Fiel
   SetSumFields(config, request, fields);
 }
 
+/// What results are added to, and how.
+void SetResidualFields(const ComputeRequest& request, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  fields->Set(compute::residual, 1);
+  fields->Set(compute::residual_second, layer.residual_second ? 1 : 0);
+  fields->Set(compute::b_base, request.in_address[1] + request.column_begin * g.out_c +
+                                   request.group_begin * layer.group_bytes());
+  if (request.row_end - request.row_begin > 1) fields->Set(compute::b_row_step, g.out_row_bytes());
+  fields->Set(compute::a_zero_point, layer.a_zero_point);
+  fields->Set(compute::b_zero_point, layer.b_zero_point);
+  fields->Set(compute::b_multiplier, layer.b_multiplier);
+  fields->Set(compute::b_shift, layer.b_shift);
+  fields->Set(compute::out_multiplier, layer.out_multiplier);
+  fields->Set(compute::out_shift, layer.out_shift);
+  fields->Set(compute::a_subtract, layer.a_subtract ? 1 : 0);
+  fields->Set(compute::b_subtract, layer.b_subtract ? 1 : 0);
+}
+
 /// Fields of layers of bits.
 void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Command* command,
                   FieldWriter* fields) {
@@ -310,14 +330,18 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
     SetVectorFields(config, request, &fields);
   } else {
     SetArrayFields(config, request, &fields);
+    if (layer.residual && request.last_part) SetResidualFields(request, &fields);
     if (layer.binary || layer.thresholds != 0 || layer.pool_bits) {
       SetBitFields(config, request, &step.command, &fields);
     }
   }
   CheckFields(config, step.command, errors);
-  const int64_t in_bytes =
-      (g.EndInputRow(request.row_end) - g.FirstInputRow(request.row_begin)) * g.in_row_bytes();
   for (size_t i = 0; i < layer.inputs.size(); ++i) {
+    if (layer.IsResidual(i) && !request.last_part) continue;
+    const Geometry read = layer.InputGeometry(i);
+    const int64_t in_bytes =
+        (read.EndInputRow(request.row_end) - read.FirstInputRow(request.row_begin)) *
+        read.in_row_bytes();
     step.reads.push_back(
         {Space::kPeMemory, request.in_address[i], request.in_address[i] + in_bytes, pes});
   }

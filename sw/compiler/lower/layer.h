@@ -121,7 +121,8 @@ struct Layer {
   int32_t op = 0;                   ///< position in Model::operators
   int32_t tag = 0;                  ///< of its commands: position in the model file
   Opcode opcode = Opcode::kMatmul;  ///< of its commands; kLoad: the DMA copies `boxes`
-  std::vector<int32_t> inputs;      ///< storages; ADD: first and second operand of the hardware
+  std::vector<int32_t> inputs;      ///< storages; ADD: first and second operand of the hardware;
+                                    ///< with `residual` those of MATMUL and of the addition
   int32_t output = 0;               ///< storage
   Geometry geometry;
 
@@ -160,11 +161,18 @@ struct Layer {
   int32_t b_multiplier = 0, b_shift = 0, out_multiplier = 0, out_shift = 0;
   bool a_subtract = false, b_subtract = false;
 
+  // MATMUL whose results are added to inputs[1] (docs/machine.md, 4.3b): the fields of ADD, too.
+  bool residual = false, residual_second = false;
+
   /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;
 
   /// Whether the layer rearranges bytes, by any LOADs and STOREs, and no PE computes.
   bool copies() const { return opcode == Opcode::kLoad; }
+  /// Whether an input is what results are added to.
+  bool IsResidual(size_t input) const { return residual && input == 1; }
+  /// The geometry by which an input is read: a residual position by position of the output.
+  Geometry InputGeometry(size_t input) const;
   int64_t slices() const { return k0_count * k1_count * k2_count; }
   /// Whether parts of the kernel cannot be commands of their own.
   bool indivisible() const { return shift_sums || gather; }

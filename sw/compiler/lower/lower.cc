@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "sw/compiler/lower/additions.h"
 #include "sw/compiler/lower/lower_operators.h"
 #include "sw/model/operators/rules.h"
 
@@ -34,6 +35,16 @@ int64_t Geometry::FirstInputRow(int64_t begin) const {
 int64_t Geometry::EndInputRow(int64_t end) const {
   return std::clamp<int64_t>((end - 1) * stride_h - pad_top + (kernel_h - 1) * dilation_h + 1, 0,
                              in_h);
+}
+
+Geometry Layer::InputGeometry(size_t input) const {
+  if (!IsResidual(input)) return geometry;
+  Geometry g;
+  g.images = geometry.images;
+  g.in_h = g.out_h = geometry.out_h;
+  g.in_w = g.out_w = geometry.out_w;
+  g.in_c = g.out_c = geometry.out_c;
+  return g;
 }
 
 Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
@@ -210,6 +221,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool kee
   }
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
+  if (config.residual != 0) FuseAdditions(config, &lowered);
   if (!keep_tensors) RemoveUnused(&lowered);
   FindLifetimes(&lowered);
   return lowered;

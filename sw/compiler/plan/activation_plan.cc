@@ -14,9 +14,9 @@
 
 namespace npugen::compiler {
 
-const TileBuffer* TilePlan::Find(int32_t storage) const {
+const TileBuffer* TilePlan::Find(int32_t storage, bool residual) const {
   for (const TileBuffer& operand : operands) {
-    if (operand.storage == storage) return &operand;
+    if (operand.storage == storage && operand.residual == residual) return &operand;
   }
   return nullptr;
 }
@@ -118,15 +118,17 @@ void Planner::Distribute() {
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
     const Partition& partition = partitions_[l];
-    for (int32_t input : layer.inputs) {
+    for (size_t i = 0; i < layer.inputs.size(); ++i) {
+      const int32_t input = layer.inputs[i];
+      const int64_t depth = layer.InputGeometry(i).in_c;
       Placement& place = plan_.placements[input];
-      const bool agrees = place.channels < 0 || place.channels == layer.geometry.in_c;
-      place.channels = agrees ? layer.geometry.in_c : 0;
+      const bool agrees = place.channels < 0 || place.channels == depth;
+      place.channels = agrees ? depth : 0;
       for (size_t pe = 0; pe < pes; ++pe) {
         place.needed_channels[pe] =
             Hull(place.needed_channels[pe],
-                 ShareInputChannels(layer, partition, static_cast<int64_t>(pe)));
-        Range bytes = ShareInputBytes(layer, partition, static_cast<int64_t>(pe));
+                 ShareInputChannels(layer, partition, static_cast<int64_t>(pe), i));
+        Range bytes = ShareInputBytes(layer, partition, static_cast<int64_t>(pe), i);
         if (partition.split == Split::kCopy) {
           bytes = pe == 0 ? Range{0, lowered_.storages[input].bytes} : Range{};
         }
@@ -173,15 +175,15 @@ int64_t Planner::MostRows(const LayerGroup& group) const {
 
 std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t rows) const {
   std::vector<TileBuffer> operands;
-  const auto add = [&](int32_t storage, int64_t bytes) {
+  const auto add = [&](int32_t storage, int64_t bytes, bool residual = false) {
     if (plan_.placements[storage].resident) return;
     bytes = Align(bytes, alignment_);
     for (TileBuffer& operand : operands) {
-      if (operand.storage != storage) continue;
+      if (operand.storage != storage || operand.residual != residual) continue;
       operand.bytes = std::max(operand.bytes, bytes);
       return;
     }
-    operands.push_back({storage, bytes, 0});
+    operands.push_back({storage, bytes, 0, residual});
   };
   for (int32_t l = group.last; l >= group.first; --l) {
     const Layer& layer = lowered_.layers[l];
@@ -193,7 +195,11 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
     add(layer.output, OutputTileBytes(layer, rows));
     // The sources of a copy need no buffer: the DMA reads them where they are.
     if (layer.copies()) continue;
-    for (int32_t input : layer.inputs) add(input, InputTileBytes(layer, rows));
+    for (size_t i = 0; i < layer.inputs.size(); ++i) {
+      const bool residual = layer.IsResidual(i);
+      add(layer.inputs[i], residual ? OutputTileBytes(layer, rows) : InputTileBytes(layer, rows),
+          residual);
+    }
     rows = InputRows(layer.geometry, rows);
   }
   return operands;
@@ -218,6 +224,9 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
       layer.geometry.out_row_bytes() != next.geometry.in_row_bytes()) {
     return false;
   }
+  // What results are added to comes from memory.
+  if (next.residual && next.inputs[0] != layer.output) return false;
+  if (next.residual && next.inputs[1] == layer.output) return false;
   if (partition.split != Split::kRows || next_partition.split != Split::kRows) return false;
   bool same_rows = IsRowLocal(next);
   for (size_t pe = 0; pe < partition.shares.size(); ++pe) {
@@ -234,10 +243,13 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
   bool local = IsRowLocal(next);
   for (int32_t l = group.last; l >= group.first; --l) {
     local = local && IsRowLocal(lowered_.layers[l]);
-    for (int32_t input : lowered_.layers[l].inputs) {
-      const bool again =
-          std::find(next.inputs.begin(), next.inputs.end(), input) != next.inputs.end();
-      if (again && !local) return false;
+    const Layer& before = lowered_.layers[l];
+    for (size_t i = 0; i < before.inputs.size(); ++i) {
+      for (size_t n = 0; n < next.inputs.size(); ++n) {
+        const bool again =
+            before.inputs[i] == next.inputs[n] && before.IsResidual(i) == next.IsResidual(n);
+        if (again && !local) return false;
+      }
     }
   }
   return true;

@@ -47,8 +47,9 @@ struct LayerGroup {
 /// A buffer in PE memory for a storage that is not resident.
 struct TileBuffer {
   int32_t storage = 0;
-  int64_t bytes = 0;    ///< of one buffer
-  int64_t address = 0;  ///< of the first buffer; the second follows at `bytes`
+  int64_t bytes = 0;      ///< of one buffer
+  int64_t address = 0;    ///< of the first buffer; the second follows at `bytes`
+  bool residual = false;  ///< for its rows that results are added to
 };
 
 /// Buffers for the tiles of a group, the same in all PEs: for what its layers read from memory, for
@@ -60,7 +61,7 @@ struct TilePlan {
   std::vector<TileBuffer> operands;  ///< empty: all are resident, and there is one tile
 
   /// The buffer of a storage, or null where it is resident.
-  const TileBuffer* Find(int32_t storage) const;
+  const TileBuffer* Find(int32_t storage, bool residual = false) const;
 };
 
 inline constexpr int64_t kCopyUnit = 64;

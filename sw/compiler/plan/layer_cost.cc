@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sw/compiler/lower/additions.h"
 #include "sw/compiler/lower/lower_operators.h"
 #include "sw/timing/calibration.h"
 
@@ -33,8 +34,12 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
   const int64_t words = CeilDiv(g.in_row_bytes(), config.pe_bank_bytes);
   switch (layer.opcode) {
     case Opcode::kMatmul:
-      return static_cast<double>(Cost(layer, config, rows, layer.groups) * layer.slices() *
-                                 (layer.binary ? g.in_planes : 1));
+      return static_cast<double>(
+          Cost(layer, config, rows, layer.groups) *
+          std::max(layer.slices() * (layer.binary ? g.in_planes : 1),
+                   layer.residual
+                       ? kAdditionCycles * CeilDiv(layer.group_channels, int64_t{config.post_width})
+                       : int64_t{0}));
     case Opcode::kWindow:
       return WindowCost(config, layer);
     case Opcode::kMaxPool:

@@ -165,8 +165,8 @@ Range OutputBytes(const Geometry& geometry, const Piece& piece) {
           (first + piece.rows.end) * geometry.out_row_bytes()};
 }
 
-Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe) {
-  const Geometry& g = layer.geometry;
+Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe, size_t input) {
+  const Geometry g = layer.InputGeometry(input);
   Range hull;
   for (const Piece& piece : PiecesOf(g, partition.shares[pe].rows, g.out_h)) {
     hull = Hull(hull, InputBytes(g, piece));
@@ -174,10 +174,10 @@ Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe
   return hull;
 }
 
-Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe) {
-  const Range all{0, layer.geometry.in_c};
+Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe, size_t input) {
+  const Range all{0, layer.InputGeometry(input).in_c};
   if (partition.split != Split::kGroups) return all;
-  if (!KeepsChannels(layer)) return all;
+  if (!KeepsChannels(layer) && !layer.IsResidual(input)) return all;
   const Range& groups = partition.shares[pe].groups;
   return Intersection(all, {groups.begin * layer.group_bytes(), groups.end * layer.group_bytes()});
 }

@@ -63,11 +63,11 @@ Range InputBytes(const Geometry& geometry, const Piece& piece);
 /// Bytes of the output where a piece lies, all channels.
 Range OutputBytes(const Geometry& geometry, const Piece& piece);
 
-/// Hull of the bytes that a PE reads of each input, and that it writes of the output (with
-/// Split::kGroups between bytes of other PEs). Copies read all on PE 0.
-Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe);
+/// Hull of the bytes that a PE reads of input number `input`, and that it writes of the output
+/// (with Split::kGroups between bytes of other PEs). Copies read all on PE 0.
+Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe, size_t input);
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe);
 /// Input channels that a PE reads: its own ones where channels do not meet, else all.
-Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe);
+Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t pe, size_t input);
 
 }  // namespace npugen::compiler

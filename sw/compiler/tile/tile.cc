@@ -59,7 +59,7 @@ class Tiler {
   void EmitCopy(const Layer& layer, const TilePlan& tile);
   void EmitWhole(int32_t number);
   void EmitTiles(const LayerGroup& group, const TilePlan& tile);
-  void LoadTile(int32_t number, int32_t storage, const std::vector<Work>& works);
+  void LoadTile(int32_t number, size_t input, const std::vector<Work>& works);
   void EmitWorks(int32_t number, const std::vector<Work>& works);
   void EmitChunk(int32_t number, int32_t chunk, const Work& work);
   void EmitSplitKernel(int32_t number, const std::vector<Work>& works);
@@ -252,16 +252,18 @@ void Tiler::Emit(ComputeRequest request, int32_t chunk, int64_t block) {
 }
 
 /// Addresses of a request for rows [row_begin, row_end) of a piece.
-void SetRows(const Geometry& g, const Work& work, int64_t row_begin, int64_t row_end,
+void SetRows(const Layer& layer, const Work& work, int64_t row_begin, int64_t row_end,
              ComputeRequest* request) {
   request->pe = work.pe;
   request->row_begin = row_begin;
   request->row_end = row_end;
-  const int64_t skipped = g.FirstInputRow(row_begin) - g.FirstInputRow(work.piece.rows.begin);
   for (size_t i = 0; i < 2; ++i) {
+    const Geometry g = layer.InputGeometry(i);
+    const int64_t skipped = g.FirstInputRow(row_begin) - g.FirstInputRow(work.piece.rows.begin);
     request->in_address[i] = work.in_address[i] + skipped * g.in_row_bytes();
   }
-  request->out_address = work.out_address + (row_begin - work.piece.rows.begin) * g.out_row_bytes();
+  request->out_address =
+      work.out_address + (row_begin - work.piece.rows.begin) * layer.geometry.out_row_bytes();
 }
 
 void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
@@ -288,7 +290,7 @@ void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
     request.column_begin = region.column_begin;
     request.column_end = region.column_end;
     for (int64_t row = first; row < end; row += most) {
-      SetRows(g, work, row, std::min(row + most, end), &request);
+      SetRows(layer, work, row, std::min(row + most, end), &request);
       Emit(request, chunk_number, region.block);
       if (layer.pool_bits && g.out_planes == 2) {
         request.second_plane = true;
@@ -303,7 +305,6 @@ void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
 /// by.
 void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
   const Layer& layer = lowered_.layers[number];
-  const Geometry& g = layer.geometry;
   const std::vector<int32_t>& chunks = parameters_.layer_chunks[number];
   const bool shared = layer.parameters.shared;
   const bool per_pe = parameters_.chunks[chunks[0]].per_pe;
@@ -340,7 +341,7 @@ void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
         const int64_t rows = std::min(std::max<int64_t>(1, config_.accumulators / columns),
                                       MostCommandRows(config_, layer));
         for (int64_t row = first; row < end; row += rows) {
-          SetRows(g, work, row, std::min(row + rows, end), &request);
+          SetRows(layer, work, row, std::min(row + rows, end), &request);
           for (int64_t column = region.column_begin; column < region.column_end;
                column += columns) {
             request.column_begin = column;
@@ -487,29 +488,34 @@ void Tiler::EmitWhole(int32_t number) {
     most = std::max(most, pieces.back().size());
   }
   for (size_t i = 0; i < most; ++i) {
-    for (int32_t input : layer.inputs) {
+    for (size_t in = 0; in < layer.inputs.size(); ++in) {
+      const int32_t input = layer.inputs[in];
       if (!MustLoad(input)) continue;
+      // An input that is read in two ways is loaded as a whole.
+      const bool twice = layer.residual && layer.inputs[0] == layer.inputs[1];
+      const Geometry read = layer.InputGeometry(in);
       const Placement& place = PlaceOf(input);
       std::vector<Range> parts(static_cast<size_t>(pes()));
       for (int64_t pe = 0; pe < pes(); ++pe) {
         // What the pieces so far read, and with the last piece of all whatever is left.
         const auto end_of = [&](size_t count) {
           if (count == 0) return place.needed[pe].begin;
-          if (count >= most || count > pieces[pe].size()) return place.needed[pe].end;
-          const int64_t end = InputBytes(g, pieces[pe][count - 1]).end;
+          if (twice || count >= most || count > pieces[pe].size()) return place.needed[pe].end;
+          const int64_t end = InputBytes(read, pieces[pe][count - 1]).end;
           return std::clamp(end, place.needed[pe].begin, place.needed[pe].end);
         };
         if (!place.needed[pe].empty()) parts[pe] = {end_of(i), end_of(i + 1)};
       }
       LoadParts(input, static_cast<uint32_t>(layer.tag), parts);
-      if (i + 1 == most) loaded_[input] = true;
+      if (twice || i + 1 == most) loaded_[input] = true;
     }
     for (int64_t pe = 0; pe < pes(); ++pe) {
       if (i >= pieces[pe].size()) continue;
       Work work{pe, pieces[pe][i], {}, 0};
       for (size_t input = 0; input < layer.inputs.size(); ++input) {
         work.in_address[input] =
-            PlaceOf(layer.inputs[input]).AddressOf(pe, InputBytes(g, work.piece).begin);
+            PlaceOf(layer.inputs[input])
+                .AddressOf(pe, InputBytes(layer.InputGeometry(input), work.piece).begin);
       }
       work.out_address = PlaceOf(layer.output).AddressOf(pe, OutputBytes(g, work.piece).begin);
       works.push_back(work);
@@ -523,15 +529,14 @@ void Tiler::EmitWhole(int32_t number) {
   }
 }
 
-/// Rows of a storage in memory that a layer's tile reads; PEs that read the same get it together.
-void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& works) {
+/// Rows of an input in memory that a layer's tile reads; PEs that read the same get it together.
+void Tiler::LoadTile(int32_t number, size_t input, const std::vector<Work>& works) {
   const Layer& layer = lowered_.layers[number];
-  const auto [window, offset] = SourceOf(PlaceOf(storage));
-  const size_t input =
-      std::find(layer.inputs.begin(), layer.inputs.end(), storage) - layer.inputs.begin();
+  const Geometry g = layer.InputGeometry(input);
+  const auto [window, offset] = SourceOf(PlaceOf(layer.inputs[input]));
   PeMask done = 0;
   for (const Work& work : works) {
-    const Range bytes = InputBytes(layer.geometry, work.piece);
+    const Range bytes = InputBytes(g, work.piece);
     if ((done & PeBit(work.pe)) != 0 || bytes.empty()) continue;
     Transfer transfer;
     transfer.tag = static_cast<uint32_t>(layer.tag);
@@ -540,7 +545,7 @@ void Tiler::LoadTile(int32_t number, int32_t storage, const std::vector<Work>& w
     transfer.local_address = work.in_address[input];
     transfer.pes = 0;
     for (const Work& other : works) {
-      if (InputBytes(layer.geometry, other.piece) == bytes) transfer.pes |= PeBit(other.pe);
+      if (InputBytes(g, other.piece) == bytes) transfer.pes |= PeBit(other.pe);
     }
     done |= transfer.pes;
     EmitBox(transfer, {0, 0, bytes.size(), {}});
@@ -562,8 +567,8 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
   std::vector<std::vector<Piece>> before(layers, std::vector<Piece>(static_cast<size_t>(pes())));
   for (size_t t = 0; t < most; ++t) {
     const int64_t buffer = static_cast<int64_t>(t) % tile.buffers;
-    const auto address_of = [&](int32_t storage, int64_t pe, int64_t byte) {
-      const TileBuffer* operand = tile.Find(storage);
+    const auto address_of = [&](int32_t storage, int64_t pe, int64_t byte, bool residual = false) {
+      const TileBuffer* operand = tile.Find(storage, residual);
       if (operand == nullptr) return PlaceOf(storage).AddressOf(pe, byte);
       return operand->address + buffer * operand->bytes;
     };
@@ -598,7 +603,9 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
         had = needed;
         Work work{pe, piece, {}, 0};
         for (size_t i = 0; i < layer.inputs.size(); ++i) {
-          work.in_address[i] = address_of(layer.inputs[i], pe, InputBytes(g, piece).begin);
+          work.in_address[i] =
+              address_of(layer.inputs[i], pe, InputBytes(layer.InputGeometry(i), piece).begin,
+                         layer.IsResidual(i));
         }
         work.out_address = address_of(layer.output, pe, OutputBytes(g, needed).begin) +
                            (piece.rows.begin - needed.rows.begin) * g.out_row_bytes();
@@ -609,12 +616,16 @@ void Tiler::EmitTiles(const LayerGroup& group, const TilePlan& tile) {
         }
       }
     }
-    std::set<int32_t> loaded;
+    std::set<std::pair<int32_t, bool>> loaded;
     for (size_t index = 0; index < layers; ++index) {
       const int32_t number = group.first + static_cast<int32_t>(index);
-      for (int32_t input : lowered_.layers[number].inputs) {
-        const Placement& place = PlaceOf(input);
-        if (place.resident || place.fused || !loaded.insert(input).second) continue;
+      const Layer& layer = lowered_.layers[number];
+      for (size_t input = 0; input < layer.inputs.size(); ++input) {
+        const Placement& place = PlaceOf(layer.inputs[input]);
+        if (place.resident || place.fused ||
+            !loaded.insert({layer.inputs[input], layer.IsResidual(input)}).second) {
+          continue;
+        }
         LoadTile(number, input, works[index]);
       }
     }

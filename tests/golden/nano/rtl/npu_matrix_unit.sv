@@ -117,7 +117,8 @@ module npu_matrix_unit #(
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   assign error_o      = loader_error || drain_error;
-  assign error_row_o  = loader_error ? loader_error_row : drain_error_row;
+  assign error_row_o  = loader_error ? loader_error_row
+  : drain_error_row;
   assign table_data_o = row_data[8*RowBytes-1:0];
 
   npu_row_port #(

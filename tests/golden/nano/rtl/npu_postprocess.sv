@@ -109,7 +109,7 @@ module npu_postprocess #(
   logic [2:0]       mode1_q, mode2_q, mode3_q;
   logic [23:0]      addr1_q, addr2_q, addr3_q, addr4_q;
   logic [Width-1:0] strb1_q, strb2_q, strb3_q, strb4_q;
-  logic             sum, product, second, last, accept, first_passes, excluded;
+  logic             sum, product, second, last, accept, first_passes, excluded, any_time;
 
   // Steps of SQUAREDDIFFERENCE after its first pass: d stays at stage 4 for three cycles and goes
   // to x as d << 1, as the next multiplier is cut out of x, and twice as d << 16, with the
@@ -125,9 +125,9 @@ module npu_postprocess #(
   assign first_passes = (valid1_q && returns(mode1_q)) || (valid2_q && returns(mode2_q));
   assign excluded     = second || (valid1_q && excludes(mode1_q)) ||
                         (valid2_q && excludes(mode2_q));
-  assign ready_o      = !excluded && (mode_i == ModeAdd || mode_i == ModeMultiply || !first_passes);
+  assign any_time     = mode_i == ModeAdd || mode_i == ModeMultiply;
+  assign ready_o      = !excluded && (any_time || !first_passes);
   assign accept       = valid_i && ready_o;
-  assign sum          = !second && mode_i[2:1] == 2'd0;
   assign product      = !second && (mode_i == ModePass || mode_i == ModeMultiply);
 
   always_ff @(posedge clk) begin
@@ -183,14 +183,19 @@ module npu_postprocess #(
   logic [5:0]            shift, b_left;
   logic [4:0]            shift_left, shift_right, left, right;
 
-  assign a_negative = mode_i == ModeAdd && a_subtract_i;
+  logic adds;  // the scalars are those of ADD
+  assign adds       = mode_i == ModeAdd;
+  assign sum        = !second && mode_i[2:1] == 2'd0;
+  assign a_negative = adds && a_subtract_i;
   assign a_offset   = mode_i == ModePass ? '0 :
                       a_negative ? OffsetBits'($signed(a_zero_point_i)) :
                       OffsetBits'(0) - OffsetBits'($signed(a_zero_point_i));
   assign b_offset   = mode_i == ModePass ? OffsetBits'(1) :
                       b_left[5] ? '0 : OffsetBits'(0) - OffsetBits'($signed(b_zero_point_i));
-  assign b_left     = {1'b0, shift_left} + (mode_i == ModeAdd ? 6'd13 : 6'd0);
-  assign zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
+  assign b_left     = {1'b0, shift_left} + (adds ? 6'd13 : 6'd0);
+  always_comb begin
+    zero_point = returns(mode3_q) || mode3_q == ModePass ? 8'd0 : out_zero_point_i;
+  end
 
   assign shift       = last ? out_shift_i[5:0] : b_shift_i[5:0];
   assign shift_left  = shift[5] ? 5'd0 : shift[4:0];
