@@ -237,9 +237,14 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   int64_t least = Cost(config, compilations, *best);
   *cost = least;
   if (least < 0) return best;
-  for (const ParameterPolicy policy :
-       {ParameterPolicy{4, 5}, ParameterPolicy{2, 3}, ParameterPolicy{2, 5}, ParameterPolicy{6, 3},
-        ParameterPolicy{6, 5}}) {
+  std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
+  // With all of core memory to stream, kernels may not have to be cut.
+  const bool cuts = std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
+    return std::find(plan.split_kernel.begin(), plan.split_kernel.end(), true) !=
+           plan.split_kernel.end();
+  });
+  if (cuts) policies.push_back({0, 3});
+  for (const ParameterPolicy policy : policies) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
     const int64_t cycles = Cost(config, compilations, *plans);

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "sw/compiler/lower/lower_operators.h"
+#include "sw/compiler/lower/merge_copies.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen::compiler {
@@ -210,7 +211,10 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool kee
   }
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
-  if (!keep_tensors) RemoveUnused(&lowered);
+  if (!keep_tensors) {
+    MergeCopies(&lowered);
+    RemoveUnused(&lowered);
+  }
   FindLifetimes(&lowered);
   return lowered;
 }

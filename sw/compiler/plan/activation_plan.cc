@@ -43,6 +43,21 @@ int64_t OutputTileBytes(const Layer& layer, int64_t rows) {
   return std::min(rows, layer.geometry.out_h) * layer.geometry.out_row_bytes();
 }
 
+/// Bytes that a box moves at a time: contiguous on both sides.
+int64_t RunBytes(const CopyBox& box) {
+  std::vector<CopyBox::Dimension> dimensions = box.dimensions;
+  std::stable_sort(dimensions.begin(), dimensions.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.out_stride) < std::abs(b.out_stride);
+  });
+  int64_t run = 1;
+  for (const CopyBox::Dimension& dimension : dimensions) {
+    if (dimension.count == 1) continue;
+    if (dimension.in_stride != run || dimension.out_stride != run) break;
+    run *= dimension.count;
+  }
+  return run;
+}
+
 /// Whether each output row depends on nothing but the same row of the inputs.
 bool IsRowLocal(const Layer& layer) {
   const Geometry& g = layer.geometry;
@@ -134,6 +149,13 @@ void Planner::Distribute() {
       }
     }
   }
+  // Parameters that the NPU lays out are loaded to all cores from PE 0.
+  for (const Layer& layer : lowered_.layers) {
+    if (layer.parameters.storage < 0) continue;
+    Placement& place = plan_.placements[layer.parameters.storage];
+    place.channels = 0;
+    place.needed[0] = {0, lowered_.storages[layer.parameters.storage].bytes};
+  }
   for (Placement& place : plan_.placements) place.stored = place.needed;
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
@@ -191,8 +213,14 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
       continue;
     }
     add(layer.output, OutputTileBytes(layer, rows));
-    // The sources of a copy need no buffer: the DMA reads them where they are.
-    if (layer.copies()) continue;
+    if (layer.copies()) {
+      // The DMA reads sources where they are, but for those in memory of which runs are short.
+      for (const CopyBox& box : layer.boxes) {
+        if (!operands.empty() || box.input < 0 || RunBytes(box) >= ShortRun(config_)) continue;
+        add(layer.inputs[static_cast<size_t>(box.input)], rows * kCopyUnit);
+      }
+      continue;
+    }
     for (int32_t input : layer.inputs) add(input, InputTileBytes(layer, rows));
     rows = InputRows(layer.geometry, rows);
   }
@@ -210,6 +238,11 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
   const Partition& next_partition = partitions_[number + 1];
   if (plan_.placements[layer.output].resident || storage.in_memory || !storage.outputs.empty() ||
       (keep_tensors && !storage.tensors.empty()) || storage.last_layer != number + 1) {
+    return false;
+  }
+  // Several layers may share a storage.
+  if (next.geometry.in_offset != 0 || layer.geometry.out_offset != 0 ||
+      storage.bytes != layer.geometry.images * OutputTileBytes(layer, layer.geometry.out_h)) {
     return false;
   }
   if (layer.copies() || next.copies() ||
@@ -660,6 +693,8 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   }
   for (const Layer& layer : lowered_.layers) {
     for (const int32_t input : layer.inputs) ++transfers_[static_cast<size_t>(input)];
+    const int32_t parameters = layer.parameters.storage;
+    if (parameters >= 0) ++transfers_[static_cast<size_t>(parameters)];
   }
   // A storage that can never fit makes no sense as a resident.
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {
