@@ -219,6 +219,13 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
   return cycles;
 }
 
+bool CutsKernels(const std::vector<ParameterPlan>& plans) {
+  return std::any_of(plans.begin(), plans.end(), [](const ParameterPlan& plan) {
+    return std::find(plan.split_kernel.begin(), plan.split_kernel.end(), true) !=
+           plan.split_kernel.end();
+  });
+}
+
 /// Plans parameters. Where they do not all fit in core memory it depends on the network how many of
 /// them should stay there and how finely the others are cut, so plans are tried. `cost`: what
 /// Cost() says of the chosen ones; left alone when it was not asked.
@@ -239,11 +246,7 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   if (least < 0) return best;
   std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
   // With all of core memory to stream, kernels may not have to be cut.
-  const bool cuts = std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
-    return std::find(plan.split_kernel.begin(), plan.split_kernel.end(), true) !=
-           plan.split_kernel.end();
-  });
-  if (cuts) policies.push_back({0, 3});
+  if (CutsKernels(*best)) policies.push_back({0, 3});
   for (const ParameterPolicy policy : policies) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
@@ -252,6 +255,18 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
     least = cycles;
     *cost = cycles;
     best = std::move(plans);
+  }
+  if (!CutsKernels(*best)) return best;
+  // Never at the expense of one of the states.
+  std::vector<ParameterPlan> back = *best;
+  for (ParameterPlan& plan : back) plan.there_and_back = true;
+  const int64_t cold = Cost(config, compilations, *best, {false});
+  const int64_t back_cold = Cost(config, compilations, back, {false});
+  if (back_cold < 0 || back_cold > cold) return best;
+  const int64_t cycles = Cost(config, compilations, back);
+  if (cycles < least && cycles - back_cold <= least - cold) {
+    *cost = cycles;
+    best = std::move(back);
   }
   return best;
 }

@@ -55,6 +55,7 @@ struct ParameterPlan {
   std::vector<std::vector<int32_t>>
       layer_chunks;                ///< of each layer, groups outermost, parts inside
   std::vector<bool> split_kernel;  ///< of each layer: chunks are parts of a kernel
+  bool there_and_back = false;     ///< parts of every other sum are used in reverse
   std::vector<LoadUnit> units;     ///< in the order of first use
   int64_t stream_rows = 0;         ///< core memory rows [0, stream_rows) are for streaming
   int64_t cached_bytes = 0;        ///< of the image that a warm run does not load

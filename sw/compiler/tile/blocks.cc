@@ -296,7 +296,6 @@ class BlockEmitter {
       ForEachRegion(block, most, config_.accumulators,
                     [&](Range rows, Range columns, const Region& region) {
                       for (size_t turn = 0; turn < parts_; ++turn) {
-                        // There and back, see EmitSplitKernel() of the tiler.
                         const size_t p = backwards_ ? parts_ - 1 - turn : turn;
                         ComputeRequest request = RequestOf(block, rows, columns);
                         request.group_begin = group;
@@ -308,7 +307,7 @@ class BlockEmitter {
                         request.last_part = turn + 1 == parts_;
                         Emit(request, number, layer_.parameters.shared ? region.block : 0, 0);
                       }
-                      backwards_ = !backwards_;
+                      backwards_ = parameters_.there_and_back && !backwards_;
                     });
     }
   }

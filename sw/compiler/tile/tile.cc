@@ -361,8 +361,9 @@ void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
     }
     for (size_t block = 0; block < most_blocks; ++block) {
       for (size_t turn = 0; turn < parts; ++turn) {
-        // There and back: what was used last may still be in core memory.
-        const size_t part = block % 2 == 0 ? turn : parts - 1 - turn;
+        // What was used last may still be in core memory.
+        const bool back = parameters_.there_and_back && block % 2 != 0;
+        const size_t part = back ? parts - 1 - turn : turn;
         for (size_t w = 0; w < works.size(); ++w) {
           if (block >= blocks[w].size()) continue;
           // Without parameters of its own, a PE of a shared layer uses the chunks of its groups.
