@@ -69,6 +69,11 @@ uint64_t Macs(const Model& model, const Operator& op) {
              static_cast<uint64_t>(filter.shape[2]);
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
+    case OperatorType::kBatchMatMul: {
+      const std::vector<int32_t>& shape = model.tensors[op.inputs[0]].shape;
+      const bool adjoint = std::get<BatchMatMulOptions>(op.options).adjoint_x;
+      return results * static_cast<uint64_t>(shape[shape.size() - (adjoint ? 2 : 1)]);
+    }
     case OperatorType::kSvdf:
       return static_cast<uint64_t>(filter.elements() + model.tensors[op.inputs[2]].elements());
     case OperatorType::kBinaryConv2d:
@@ -211,12 +216,37 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     // Warm inferences run the cold stream where that is faster.
     int64_t least = std::numeric_limits<int64_t>::max();
     for (const bool warm : states) {
-      least =
-          std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, kFewOvertaking).cycles);
+      // Where nothing is cached both states are the same.
+      if (least == std::numeric_limits<int64_t>::max() || plans[m].cached_bytes > 0) {
+        least =
+            std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, kFewOvertaking).cycles);
+      }
       cycles += least;
     }
   }
   return cycles;
+}
+
+/// Whether two plans of the same models give the same commands.
+bool SamePlans(const std::vector<ParameterPlan>& a, const std::vector<ParameterPlan>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
+    const auto same_chunk = [](const Chunk& c, const Chunk& d) {
+      return c.layer == d.layer && c.group_begin == d.group_begin && c.group_end == d.group_end &&
+             c.unit == d.unit && c.rows == d.rows;
+    };
+    const auto same_unit = [](const LoadUnit& u, const LoadUnit& v) {
+      return u.rows == v.rows && u.cached_row == v.cached_row;
+    };
+    return x.stream_rows == y.stream_rows && x.split_kernel == y.split_kernel &&
+           std::equal(x.chunks.begin(), x.chunks.end(), y.chunks.begin(), y.chunks.end(),
+                      same_chunk) &&
+           std::equal(x.units.begin(), x.units.end(), y.units.begin(), y.units.end(), same_unit);
+  });
+}
+
+std::vector<ParameterPlan> WithoutImages(std::vector<ParameterPlan> plans) {
+  for (ParameterPlan& plan : plans) plan.image.clear();
+  return plans;
 }
 
 bool CutsKernels(const std::vector<ParameterPlan>& plans) {
@@ -247,9 +277,14 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
   // With all of core memory to stream, kernels may not have to be cut.
   if (CutsKernels(*best)) policies.push_back({0, 3});
+  std::vector<std::vector<ParameterPlan>> tried{WithoutImages(*best)};
   for (const ParameterPolicy policy : policies) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
+    const bool known = std::any_of(tried.begin(), tried.end(),
+                                   [&](const auto& other) { return SamePlans(other, *plans); });
+    if (known) continue;
+    tried.push_back(WithoutImages(*plans));
     const int64_t cycles = Cost(config, compilations, *plans);
     if (cycles < 0 || cycles > least - least / kNoise) continue;
     least = cycles;

@@ -125,7 +125,8 @@ TEST(Boxes, CopiesOfCopiesMoveTheSameBytes) {
     CopyBox second;
     int64_t out_stride = 1;
     for (const CopyBox::Dimension& d : first.dimensions) {
-      const int64_t count = random() % 3 == 0 ? 1 + static_cast<int64_t>(random() % d.count) : d.count;
+      const int64_t count =
+          random() % 3 == 0 ? 1 + static_cast<int64_t>(random() % d.count) : d.count;
       second.dimensions.push_back({count, d.out_stride, 0});
     }
     std::shuffle(second.dimensions.begin(), second.dimensions.end(), random);

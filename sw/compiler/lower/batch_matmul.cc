@@ -160,18 +160,18 @@ int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, i
     const int64_t base = (group * cores + core) * p.core_bytes;
     const auto part = [&](int64_t first, int64_t slices, int64_t slots) {
       const std::vector<int64_t> shape{groups, slices, count, slots};
-      AddCopy(&pack,
-              View{b.storage,
-                   b.offset + first * simd * b.strides[0] + channel * b.strides[1],
-                   1,
-                   shape,
-                   {p.group_channels * b.strides[1], simd * b.strides[0], b.strides[1],
-                    b.strides[0]}},
-              View{right,
-                   base + first * slice_bytes,
-                   1,
-                   shape,
-                   {cores * p.core_bytes, slice_bytes, simd, 1}});
+      AddCopy(
+          &pack,
+          View{b.storage,
+               b.offset + first * simd * b.strides[0] + channel * b.strides[1],
+               1,
+               shape,
+               {p.group_channels * b.strides[1], simd * b.strides[0], b.strides[1], b.strides[0]}},
+          View{right,
+               base + first * slice_bytes,
+               1,
+               shape,
+               {cores * p.core_bytes, slice_bytes, simd, 1}});
     };
     if (p.depth / simd > 0) part(0, p.depth / simd, simd);
     if (rest != 0) part(p.depth / simd, 1, rest);
@@ -251,8 +251,8 @@ LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op) {
     }
     View target = DenseView(context.StorageOf(node.outputs[0]), {p.rows, p.columns});
     target.offset = batch * p.rows * p.columns;
-    AppendProduct(context, p, lefts[static_cast<size_t>(batch)],
-                  rights[static_cast<size_t>(batch)], target, output.zero_point());
+    AppendProduct(context, p, lefts[static_cast<size_t>(batch)], rights[static_cast<size_t>(batch)],
+                  target, output.zero_point());
   }
   return std::nullopt;
 }

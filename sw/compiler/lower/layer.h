@@ -74,7 +74,8 @@ struct Parameters {
   bool packed = false;        ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
-  /// after core stored_slices * slice_rows + param_rows rows of core memory. -1: they are constants.
+  /// after core stored_slices * slice_rows + param_rows rows of core memory. -1: they are
+  /// constants.
   int32_t storage = -1;
   /// Of `storage`: slices stand there in blocks of block_slices, of which core memory gets these in
   /// this order, some several times.

@@ -96,8 +96,8 @@ class Composer {
         return true;
       }
       size_t at = of.size();
-      while (at > 0 && (of[at - 1].out_stride > d.in_stride ||
-                        d.in_stride % of[at - 1].out_stride != 0)) {
+      while (at > 0 &&
+             (of[at - 1].out_stride > d.in_stride || d.in_stride % of[at - 1].out_stride != 0)) {
         --at;
       }
       if (at-- == 0) return false;

@@ -678,7 +678,9 @@ void LoadComputed(const LoadUnit& unit, const NpuConfig& config, const Placement
   const size_t blocks = unit.stored_blocks.size();
   for (int64_t core = 0; core < unit.cores[0]; ++core) {
     transfer.core_mask = uint32_t{1} << core;
-    const auto block_of = [&](size_t i) { return i < blocks ? unit.stored_blocks[i] : unit.blocks; };
+    const auto block_of = [&](size_t i) {
+      return i < blocks ? unit.stored_blocks[i] : unit.blocks;
+    };
     for (size_t first = 0, end = 0; first <= blocks; first = end) {
       end = first + 1;
       while (end <= blocks && block_of(end) == block_of(end - 1) + 1) ++end;

@@ -42,9 +42,9 @@ struct LoadUnit {
   bool per_pe = false;       ///< false: all PEs get the same
   /// Cores that need it, the first ones of each PE; one number where all PEs get the same.
   std::vector<int64_t> cores;
-  int32_t storage = -1;     ///< storage that holds it, computed by the NPU; -1: the image
-  /// Of `storage`: rows of a block of slices, blocks in front of the records and rows that are stored
-  /// for a core; and the blocks that core memory gets (Parameters).
+  int32_t storage = -1;  ///< storage that holds it, computed by the NPU; -1: the image
+  /// Of `storage`: rows of a block of slices, blocks in front of the records and rows that are
+  /// stored for a core; and the blocks that core memory gets (Parameters).
   int64_t block_rows = 0, blocks = 0, stored_rows = 0;
   std::vector<int32_t> stored_blocks;
   int64_t cached_row = -1;  ///< stays in core memory from this row on; -1: it is streamed

@@ -95,10 +95,10 @@ class BarrierWriter {
   explicit BarrierWriter(const NpuConfig& config)
       : config_(config),
         engines_(kFirstPeEngine + static_cast<int>(config.pes())),
+        load_barriers_(LoadBarriers(config)),
         history_(static_cast<size_t>(engines_)),
         known_(static_cast<size_t>(engines_), Clock(static_cast<size_t>(engines_), 0)),
         known_to_reads_(static_cast<size_t>(engines_), 0),
-        load_barriers_(LoadBarriers(config)),
         followed_(static_cast<size_t>(engines_)) {}
 
   void Add(Step step);
@@ -139,13 +139,13 @@ class BarrierWriter {
 
   const NpuConfig& config_;
   int engines_;
+  const std::vector<int> load_barriers_;
   std::vector<Step> steps_;
   std::vector<std::vector<Wait>> waits_;      ///< of each step
   int64_t signalled_bytes_ = 0;               ///< of LOADs that signal bytes
   std::vector<Clock> clocks_;                 ///< of each step: what holds when it starts
   std::vector<std::vector<size_t>> history_;  ///< steps of each engine
   std::vector<Clock> known_;                  ///< what the last step of each engine knew
-  const std::vector<int> load_barriers_;
   Clock known_to_reads_;  ///< what holds before a LOAD begins to read: waits of LOADs not `ahead`
   /// What the last step of an engine that followed a LOAD waited for: the rows of its own weights,
   /// not all that the LOAD brings.

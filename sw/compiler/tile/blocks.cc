@@ -362,8 +362,8 @@ class BlockEmitter {
   bool split_kernel_;
   std::vector<Step>* steps_;
   FieldErrors* errors_;
-  Layer part_;        ///< the layer as it is for the block at hand, without weights
-  size_t parts_ = 0;  ///< chunks of each group
+  Layer part_;              ///< the layer as it is for the block at hand, without weights
+  size_t parts_ = 0;        ///< chunks of each group
   bool backwards_ = false;  ///< the order of parts of the next sums
   int64_t in_buffer_ = 0, out_buffer_ = 0;
   std::vector<std::pair<int64_t, InputBox>> loaded_;  ///< image and box of the last loads

@@ -34,10 +34,10 @@ void CutLoop(const Box& box, int l, int64_t most, const BoxFunction& function) {
 /// Sorts loops by their targets, joins those that can be, and finds the longest run.
 void JoinLoops(Box* box) {
   // Neighbours in the target first, so that what can be joined stands side by side.
-  std::stable_sort(
-      box->loops.begin(), box->loops.end(), [](const Box::Loop& a, const Box::Loop& b) {
-        return std::abs(a.target_stride) < std::abs(b.target_stride);
-      });
+  std::stable_sort(box->loops.begin(), box->loops.end(),
+                   [](const Box::Loop& a, const Box::Loop& b) {
+                     return std::abs(a.target_stride) < std::abs(b.target_stride);
+                   });
   std::vector<Box::Loop> joined;
   for (const Box::Loop& loop : box->loops) {
     if (!joined.empty() &&
@@ -228,9 +228,9 @@ StagedBox Staged(const Box& box) {
       spread.loops.push_back({loop.count, 0, loop.target_stride});
       continue;
     }
-    const bool joins = fetch.loops.empty() &&
-                       (loop.source_stride <= bytes ||
-                        (bytes < kLongRun && loop.source_stride <= (1 + kGaps) * bytes));
+    const bool joins =
+        fetch.loops.empty() && (loop.source_stride <= bytes ||
+                                (bytes < kLongRun && loop.source_stride <= (1 + kGaps) * bytes));
     const int64_t stride = joins ? loop.source_stride : bytes;
     spread.loops.push_back({loop.count, stride, loop.target_stride});
     if (!joins) fetch.loops.push_back({loop.count, loop.source_stride, stride});
