@@ -206,7 +206,8 @@ Schedules MakeSchedules(const NpuConfig& config, const ParameterPlan& parameters
 /// a command does not fit.
 int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilations,
              const std::vector<ParameterPlan>& plans,
-             std::initializer_list<bool> states = {false, true}) {
+             std::initializer_list<bool> states = {false, true},
+             std::span<const double> overtaking = kFewOvertaking) {
   int64_t cycles = 0;
   for (size_t m = 0; m < compilations.size(); ++m) {
     const Compilation& c = compilations[m];
@@ -218,8 +219,8 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     for (const bool warm : states) {
       // Where nothing is cached both states are the same.
       if (least == std::numeric_limits<int64_t>::max() || plans[m].cached_bytes > 0) {
-        least =
-            std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, kFewOvertaking).cycles);
+        least = std::min(least,
+                         Schedule(config, plans[m], c, *steps, {}, warm, overtaking).cycles);
       }
       cycles += least;
     }
@@ -295,12 +296,13 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   // Never at the expense of one of the states.
   std::vector<ParameterPlan> back = *best;
   for (ParameterPlan& plan : back) plan.there_and_back = true;
-  const int64_t cold = Cost(config, compilations, *best, {false});
-  const int64_t back_cold = Cost(config, compilations, back, {false});
+  const int64_t cold = Cost(config, compilations, *best, {false}, kOvertaking);
+  const int64_t back_cold = Cost(config, compilations, back, {false}, kOvertaking);
   if (back_cold < 0 || back_cold > cold) return best;
-  const int64_t cycles = Cost(config, compilations, back);
-  if (cycles < least && cycles - back_cold <= least - cold) {
-    *cost = cycles;
+  const int64_t both = Cost(config, compilations, *best, {false, true}, kOvertaking);
+  const int64_t back_both = Cost(config, compilations, back, {false, true}, kOvertaking);
+  if (back_both < both && back_both - back_cold <= both - cold) {
+    *cost = Cost(config, compilations, back);
     best = std::move(back);
   }
   return best;
