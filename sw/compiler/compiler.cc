@@ -219,8 +219,7 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     for (const bool warm : states) {
       // Where nothing is cached both states are the same.
       if (least == std::numeric_limits<int64_t>::max() || plans[m].cached_bytes > 0) {
-        least = std::min(least,
-                         Schedule(config, plans[m], c, *steps, {}, warm, overtaking).cycles);
+        least = std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, overtaking).cycles);
       }
       cycles += least;
     }
@@ -276,8 +275,6 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   *cost = least;
   if (least < 0) return best;
   std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
-  // With all of core memory to stream, kernels may not have to be cut.
-  if (CutsKernels(*best)) policies.push_back({0, 3});
   std::vector<std::vector<ParameterPlan>> tried{WithoutImages(*best)};
   for (const ParameterPolicy policy : policies) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
@@ -293,18 +290,24 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
     best = std::move(plans);
   }
   if (!CutsKernels(*best)) return best;
-  // Never at the expense of one of the states.
+  // Taken where neither the first nor later inferences become slower.
+  const auto take = [&](std::vector<ParameterPlan> plans) {
+    const int64_t cold = Cost(config, compilations, *best, {false}, kOvertaking);
+    const int64_t new_cold = Cost(config, compilations, plans, {false}, kOvertaking);
+    if (new_cold < 0 || new_cold > cold) return;
+    const int64_t both = Cost(config, compilations, *best, {false, true}, kOvertaking);
+    const int64_t new_both = Cost(config, compilations, plans, {false, true}, kOvertaking);
+    if (new_both >= both || new_both - new_cold > both - cold) return;
+    *cost = Cost(config, compilations, plans);
+    best = std::move(plans);
+  };
+  // With all of core memory to stream, kernels may not have to be cut.
+  Result<std::vector<ParameterPlan>> streamed =
+      PlanParameters(inputs, config, ParameterPolicy{0, 3});
+  if (streamed) take(std::move(*streamed));
   std::vector<ParameterPlan> back = *best;
   for (ParameterPlan& plan : back) plan.there_and_back = true;
-  const int64_t cold = Cost(config, compilations, *best, {false}, kOvertaking);
-  const int64_t back_cold = Cost(config, compilations, back, {false}, kOvertaking);
-  if (back_cold < 0 || back_cold > cold) return best;
-  const int64_t both = Cost(config, compilations, *best, {false, true}, kOvertaking);
-  const int64_t back_both = Cost(config, compilations, back, {false, true}, kOvertaking);
-  if (back_both < both && back_both - back_cold <= both - cold) {
-    *cost = Cost(config, compilations, back);
-    best = std::move(back);
-  }
+  if (CutsKernels(back)) take(std::move(back));
   return best;
 }
 
