@@ -13,7 +13,7 @@ namespace {
 
 struct CheckOptions {
   std::string spec;
-  bool json = false;
+  bool json = false, csv = false;
 };
 
 int Check(const CheckOptions& options) {
@@ -23,7 +23,9 @@ int Check(const CheckOptions& options) {
     std::fputs(DiagnosticsJson(config.errors()).c_str(), stdout);
     return ExitStatus(config.errors().front().code);
   }
-  const std::string text = options.json ? ConfigJson(*config) : DescribeConfig(*config);
+  const std::string text = options.json  ? ConfigJson(*config)
+                           : options.csv ? ConfigCsv(*config)
+                                         : DescribeConfig(*config);
   std::fputs(text.c_str(), stdout);
   return 0;
 }
@@ -35,7 +37,8 @@ void AddCheckCommand(CommandLine& line) {
   Subcommand command =
       line.Add("check", "Check a spec and say what NPU it describes: peak, memories, bus");
   command.Argument("SPEC", &options->spec, "spec file (YAML)").Required();
-  command.Flag("--json", &options->json, "print JSON, errors included");
+  const CommandOption json = command.Flag("--json", &options->json, "print JSON, errors included");
+  command.Flag("--csv", &options->csv, "print all values as comma-separated values").Excludes(json);
   command.Footer("Example: npugen check specs/edge.yaml");
   command.OnRun([options] { return Check(*options); });
 }

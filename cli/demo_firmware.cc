@@ -126,7 +126,7 @@ Result<BootReport> Boot(const NpuConfig& config, const DemoFirmwareFlags& flags,
     if (!written) return written.errors();
   }
 
-  SimulationOptions simulation = MakeSimulationOptions(flags.simulation);
+  SimulationOptions simulation = MakeSimulationOptions(config, flags.simulation);
   simulation.memory_base = BOARD_MEMORY_BASE;
   const uint64_t needed = BOARD_HEAP - BOARD_MEMORY_BASE + file.size() +
                           uint64_t{network->scratch_bytes()} + network->arena_bytes;

@@ -93,6 +93,7 @@ int Run(const RunOptions& options) {
   Result<RunReport> report = RunModel(*config, *model, *compiled, **npu, *inputs, run, &outputs);
   progress.Clear();
   if (!report) return Report(report.errors());
+  report->dram = ReportDram(options.simulation, (*npu)->Bus());
 
   std::vector<std::string> paths = options.outputs;
   const std::vector<std::string> reports = options.output.paths();

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 
 #include "cli/commands.h"
@@ -15,6 +16,7 @@
 #include "sw/model/channel_order.h"
 #include "sw/model/read_model.h"
 #include "verif/session/run_jobs.h"
+#include "verif/sim/hbm_memory.h"
 
 namespace npugen {
 namespace {
@@ -72,9 +74,35 @@ void AddBuildFlags(Subcommand& command, BuildFlags* flags) {
 }
 
 CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags) {
-  command.Value("--latency", &flags->latency, "cycles from a bus request to its answer")
+  command
+      .Value("--latency", &flags->latency,
+             "cycles from a bus request to its answer, or on the way to a DRAM")
       .ShowDefault()
       .Range(1, 100000);
+  command
+      .Value(
+          "--memory",
+          [flags](const std::string& text) -> std::string {
+            flags->memory = text;
+            if (text == "fixed" || FindHbmSheet(text) != nullptr) return "";
+            return "`" + text + "` is none of fixed, hbm2, hbm2e and hbm3";
+          },
+          "what answers on the bus: fixed (after the latency), or a DRAM: hbm2, hbm2e, hbm3 "
+          "(docs/memory.md)")
+      .ValueName("KIND")
+      .ShowDefault("fixed");
+  command
+      .Value(
+          "--memory-channels",
+          [flags](const std::string& text) -> std::string {
+            HbmOptions options;
+            options.channels = text.size() < 3 ? static_cast<uint32_t>(std::atoi(text.c_str())) : 0;
+            flags->memory_channels = options.channels;
+            return CheckHbmOptions(options);
+          },
+          "channels of the DRAM, of two pseudo channels each: 1, 2, 4, 8 or 16")
+      .ValueName("N")
+      .ShowDefault("1");
   command
       .Value("--stalls", &flags->stalls,
              "probability that a bus channel pauses in a cycle, 0 to 0.95")
@@ -164,7 +192,7 @@ Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& fla
   return model;
 }
 
-SimulationOptions MakeSimulationOptions(const SimulationFlags& flags) {
+SimulationOptions MakeSimulationOptions(const NpuConfig& config, const SimulationFlags& flags) {
   SimulationOptions options;
   options.latency = flags.latency;
   options.stalls = flags.stalls;
@@ -174,6 +202,11 @@ SimulationOptions MakeSimulationOptions(const SimulationFlags& flags) {
   options.waves = flags.waves;
   options.waves_from = flags.waves_from;
   options.waves_cycles = flags.waves_cycles;
+  if (flags.memory != "fixed") {
+    options.dram = flags.memory;
+    options.dram_channels = flags.memory_channels;
+    options.cycle_fs = 1e15 / static_cast<double>(config.clock_hz);
+  }
   return options;
 }
 
@@ -181,10 +214,15 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
                                                      const BuiltModel& model,
                                                      const SimulationFlags& flags,
                                                      uint64_t memory_bytes) {
-  SimulationOptions options = MakeSimulationOptions(flags);
+  SimulationOptions options = MakeSimulationOptions(config, flags);
   options.memory_base = config.axi_address_bits >= 36 ? 0x8'0000'0000 : 0x1000'0000;
   options.memory_bytes = memory_bytes;
   return SimulatedNpu::Open(model.library, options);
+}
+
+std::optional<DramReport> ReportDram(const SimulationFlags& flags, const BusCounts& counts) {
+  if (flags.memory == "fixed") return std::nullopt;
+  return DramReport{flags.memory, flags.memory_channels, counts.dram_bursts, counts.dram_activates};
 }
 
 std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "generator/support/diagnostic.h"
 #include "sw/compiler/network.h"
 #include "sw/model/model.h"
+#include "verif/session/run_report.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
 
@@ -49,6 +51,8 @@ struct SimulationFlags {
   double stalls = 0;
   uint64_t stall_seed = 1;
   bool interleave = false;
+  std::string memory = "fixed";  ///< or a DRAM of FindHbmSheet()
+  uint32_t memory_channels = 1;
   uint64_t power_up_seed = kDefaultPowerUpSeed;  ///< 0: all zero
   std::string waves;
   uint64_t waves_from = 0;
@@ -92,7 +96,7 @@ Result<BuiltModel> BuildForConfig(const NpuConfig& config, const BuildFlags& fla
                                   ProgressLine* progress);
 
 /// What the flags say of the memory behind the bus, whose size and address are left open.
-SimulationOptions MakeSimulationOptions(const SimulationFlags& flags);
+SimulationOptions MakeSimulationOptions(const NpuConfig& config, const SimulationFlags& flags);
 
 /// Opens a built model with `memory_bytes` of memory at a bus address that uses the upper address
 /// bits too.
@@ -101,7 +105,11 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
                                                      const SimulationFlags& flags,
                                                      uint64_t memory_bytes);
 
+/// What the DRAM of --memory did; none without one.
+std::optional<DramReport> ReportDram(const SimulationFlags& flags, const BusCounts& counts);
+
 /// What is to be said about the wave file after a simulation of `cycles` cycles; empty without one.
+
 std::string DescribeWaves(const SimulationFlags& flags, uint64_t cycles);
 
 /// ReadModel, with channels in the order of their activity where the NPU has a window of positions

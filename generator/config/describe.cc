@@ -63,4 +63,16 @@ std::string ConfigJson(const NpuConfig& config) {
   return json.dump(2) + '\n';
 }
 
+std::string ConfigCsv(const NpuConfig& config) {
+  std::string text = "key,value,remark\n";
+  text += fmt::format("npugen,{},version\n", kToolVersion);
+  text += fmt::format("name,{},\n", config.name);
+  text += fmt::format("config_hash,{:016x},\n", config.hash);
+  text += fmt::format("peak_tops,{},int8\n", PeakTops(config));
+  for (const ConfigValue& value : ConfigValues(config)) {
+    text += fmt::format("{},{},\"{}\"\n", value.key, value.value, value.remark);
+  }
+  return text;
+}
+
 }  // namespace npugen

@@ -15,5 +15,7 @@ double PeakTops(const NpuConfig& config);
 std::string DescribeConfig(const NpuConfig& config);
 /// The same as a JSON object: name, hash, values by key (those of the spec and derived ones).
 std::string ConfigJson(const NpuConfig& config);
+/// The same values as comma-separated ones: key, value and what it is.
+std::string ConfigCsv(const NpuConfig& config);
 
 }  // namespace npugen

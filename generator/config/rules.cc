@@ -53,6 +53,7 @@ uint32_t LargestFitting(NpuConfig config, uint32_t NpuConfig::*member) {
   return config.*member;
 }
 
+// Long: one table, whose rows are conditions over the same names.
 const std::vector<ConfigRule>& Rules() {
   static const std::vector<ConfigRule> rules = {
       {DiagnosticCode::kSpecTooManyPes,

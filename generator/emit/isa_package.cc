@@ -197,17 +197,10 @@ void PrintStruct(const SignalStruct& type, SvWriter* out) {
       fmt::format("localparam int unsigned {}Bits = {};", UpperCamel(type.name), type.width()));
 }
 
-}  // namespace
-
-std::string EmitIsaPackage(const HardwareFeatures& features) {
-  SvWriter out(
-      "The command set: opcodes, command layouts, hardware errors and cycle causes. Word 0 of a "
-      "command is in bits [31:0] of its struct; remarks give word[bits].",
-      "");
-  out.Line("/* verilator lint_off UNUSEDPARAM */").Line("package npu_isa_pkg;").In();
-
-  out.Comment("Streams");
-  AlignedTable streams = out.NewTable();
+/// What a stream begins with and what its numbers are made of.
+void PrintStreamConstants(SvWriter* out) {
+  out->Comment("Streams");
+  AlignedTable streams = out->NewTable();
   const auto number = [&](std::string_view name, uint32_t value, std::string_view remark) {
     streams.Row({"localparam int unsigned", std::string(name), fmt::format("= {};", value)},
                 remark);
@@ -230,7 +223,19 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
       "first word of a stream");
   streams.Row({"localparam logic [31:0]", "Identity", fmt::format("= 32'h{:08x};", kIdentity)},
               "value of the register id");
-  out.Table(streams).Blank();
+  out->Table(streams).Blank();
+}
+
+}  // namespace
+
+std::string EmitIsaPackage(const HardwareFeatures& features) {
+  SvWriter out(
+      "The command set: opcodes, command layouts, hardware errors and cycle causes. Word 0 of a "
+      "command is in bits [31:0] of its struct; remarks give word[bits].",
+      "");
+  out.Line("/* verilator lint_off UNUSEDPARAM */").Line("package npu_isa_pkg;").In();
+
+  PrintStreamConstants(&out);
 
   out.Comment("Opcodes");
   AlignedTable opcodes = out.NewTable();

@@ -110,17 +110,67 @@ uint64_t HostMacs(const NetworkStep& step) {
   return 0;
 }
 
-std::vector<uint8_t> WriteNetwork(const Network& network) {
-  std::string names;
-  const auto name_offset = [&names](const std::string& name) {
+namespace {
+
+/// Tables of a network's file that grow while rows are written.
+struct NetworkTables {
+  std::string names;  ///< each ends with a zero byte; the first one is empty
+  std::vector<uint32_t> words;
+
+  NetworkTables() { NameOffset(""); }
+  uint32_t NameOffset(const std::string& name) {
     const uint32_t offset = static_cast<uint32_t>(names.size());
     names += name;
     names.push_back('\0');
     return offset;
-  };
-  name_offset("");
+  }
+  /// Returns where the words begin, in words.
+  uint32_t Append(std::span<const uint32_t> added) {
+    const uint32_t offset = static_cast<uint32_t>(words.size());
+    words.insert(words.end(), added.begin(), added.end());
+    return offset;
+  }
+};
+
+npu_network_tensor TensorRow(const NetworkTensor& tensor, NetworkTables* tables) {
+  npu_network_tensor row = {};
+  row.tensor = static_cast<uint32_t>(tensor.tensor);
+  row.name = tables->NameOffset(tensor.name);
+  row.type = static_cast<uint16_t>(ElementCode(tensor.type));
+  row.place = tensor.is_constant ? NPU_TENSOR_CONSTANT : NPU_TENSOR_ARENA;
+  row.scale = std::bit_cast<uint32_t>(tensor.scale);
+  row.zero_point = tensor.zero_point;
+  row.offset = tensor.offset;
+  row.bytes = tensor.bytes;
+  row.rank = static_cast<uint32_t>(tensor.shape.size());
+  for (size_t i = 0; i < tensor.shape.size(); ++i) {
+    row.shape[i] = static_cast<uint32_t>(tensor.shape[i]);
+  }
+  return row;
+}
+
+npu_network_step StepRow(const NetworkStep& step, NetworkTables* tables) {
+  npu_network_step row = {};
+  row.place = step.on_host ? NPU_STEP_HOST : NPU_STEP_PROGRAM;
+  row.kind = step.on_host ? static_cast<uint32_t>(step.kind) : step.program;
+  row.operator_index = step.operator_index;
+  row.name = tables->NameOffset(step.name);
+  row.input_count = static_cast<uint32_t>(step.inputs.size());
+  row.output_count = static_cast<uint32_t>(step.outputs.size());
+  if (step.on_host) {
+    row.operands = tables->Append(step.inputs);
+    tables->Append(step.outputs);
+    row.option_count = static_cast<uint32_t>(step.options.size());
+    row.options = tables->Append(step.options);
+  }
+  return row;
+}
+
+}  // namespace
+
+std::vector<uint8_t> WriteNetwork(const Network& network) {
+  NetworkTables rows;
   std::string tables;
-  std::vector<uint32_t> words;
   npu_network_header header = {};
   header.magic = NPU_NETWORK_MAGIC;
   header.version = NPU_NETWORK_VERSION;
@@ -133,42 +183,10 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
   header.output_count = network.output_count;
   header.tensor_count = static_cast<uint32_t>(network.tensors.size());
   header.tensors_offset = sizeof header;
-  for (const NetworkTensor& tensor : network.tensors) {
-    npu_network_tensor row = {};
-    row.tensor = static_cast<uint32_t>(tensor.tensor);
-    row.name = name_offset(tensor.name);
-    row.type = static_cast<uint16_t>(ElementCode(tensor.type));
-    row.place = tensor.is_constant ? NPU_TENSOR_CONSTANT : NPU_TENSOR_ARENA;
-    row.scale = std::bit_cast<uint32_t>(tensor.scale);
-    row.zero_point = tensor.zero_point;
-    row.offset = tensor.offset;
-    row.bytes = tensor.bytes;
-    row.rank = static_cast<uint32_t>(tensor.shape.size());
-    for (size_t i = 0; i < tensor.shape.size(); ++i) {
-      row.shape[i] = static_cast<uint32_t>(tensor.shape[i]);
-    }
-    AppendRow(&tables, row);
-  }
+  for (const NetworkTensor& tensor : network.tensors) AppendRow(&tables, TensorRow(tensor, &rows));
   header.step_count = static_cast<uint32_t>(network.steps.size());
   header.steps_offset = header.tensors_offset + static_cast<uint32_t>(tables.size());
-  for (const NetworkStep& step : network.steps) {
-    npu_network_step row = {};
-    row.place = step.on_host ? NPU_STEP_HOST : NPU_STEP_PROGRAM;
-    row.kind = step.on_host ? static_cast<uint32_t>(step.kind) : step.program;
-    row.operator_index = step.operator_index;
-    row.name = name_offset(step.name);
-    row.input_count = static_cast<uint32_t>(step.inputs.size());
-    row.output_count = static_cast<uint32_t>(step.outputs.size());
-    if (step.on_host) {
-      row.operands = static_cast<uint32_t>(words.size());
-      words.insert(words.end(), step.inputs.begin(), step.inputs.end());
-      words.insert(words.end(), step.outputs.begin(), step.outputs.end());
-      row.option_count = static_cast<uint32_t>(step.options.size());
-      row.options = static_cast<uint32_t>(words.size());
-      words.insert(words.end(), step.options.begin(), step.options.end());
-    }
-    AppendRow(&tables, row);
-  }
+  for (const NetworkStep& step : network.steps) AppendRow(&tables, StepRow(step, &rows));
   header.program_count = static_cast<uint32_t>(network.programs.size());
   header.programs_offset = header.tensors_offset + static_cast<uint32_t>(tables.size());
   // Behind the rows of programs, which follow when it is known where programs stand.
@@ -184,12 +202,12 @@ std::vector<uint8_t> WriteNetwork(const Network& network) {
   for (const NetworkState& state : network.states) {
     AppendRow(&tail, npu_network_state{state.tensor, state.initial});
   }
-  header.word_count = static_cast<uint32_t>(words.size());
+  header.word_count = static_cast<uint32_t>(rows.words.size());
   header.words_offset = begin_part(8);
-  for (const uint32_t word : words) AppendRow(&tail, word);
+  for (const uint32_t word : rows.words) AppendRow(&tail, word);
   header.names_offset = begin_part(1);
-  header.names_bytes = static_cast<uint32_t>(names.size());
-  tail += names;
+  header.names_bytes = static_cast<uint32_t>(rows.names.size());
+  tail += rows.names;
   header.constants_offset = begin_part(NPU_NETWORK_CONSTANT_ALIGNMENT);
   header.constants_bytes = static_cast<uint32_t>(network.constants.size());
   tail.append(network.constants.begin(), network.constants.end());

@@ -62,7 +62,7 @@ enum npu_step_place {
 enum npu_host_kind {
   NPU_HOST_COPY = 0,             /* the bytes as they are */
   NPU_HOST_QUANTIZE = 1,         /* float32 to int8, uint8 or int16 */
-  NPU_HOST_DEQUANTIZE = 2,       /* int8, uint8 or int16 to float32 */
+  NPU_HOST_DEQUANTIZE = 2,       /* int8, uint8, int16 or sums in int32 to float32 */
   NPU_HOST_L2_NORMALIZATION = 3, /* int8 to int8, each row of the last dimension */
   /* sw/driver/npu_host_kernels.h says what these do, and what their options are. */
   NPU_HOST_CONVOLUTION = 4,

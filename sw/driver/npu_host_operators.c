@@ -40,6 +40,11 @@ static int is_quantized(const npu_network_tensor* tensor) {
          tensor->zero_point <= most_of(tensor->type);
 }
 
+/// int32 with a scale: sums of a network of bits.
+static int is_sums(const npu_network_tensor* tensor) {
+  return tensor->type == NPU_ELEMENT_INT32 && scale_is_good(tensor) && tensor->zero_point == 0;
+}
+
 uint32_t npu_element_bytes(uint32_t type) {
   switch (type) {
     case NPU_ELEMENT_INT8:
@@ -85,7 +90,7 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
       return input->type == NPU_ELEMENT_FLOAT32 && is_quantized(output) &&
              npu_element_count(input) == npu_element_count(output);
     case NPU_HOST_DEQUANTIZE:
-      return output->type == NPU_ELEMENT_FLOAT32 && is_quantized(input) &&
+      return output->type == NPU_ELEMENT_FLOAT32 && (is_quantized(input) || is_sums(input)) &&
              npu_element_count(input) == npu_element_count(output);
     default:
       return 0;
@@ -134,7 +139,8 @@ static void quantize(const struct npu_host_operand* input, const struct npu_host
   }
 }
 
-/// The difference has at most 17 bits, so that the one product is the only rounding.
+/// The difference has at most 17 bits, and sums at most 24 beside their sign (the compiler sees to
+/// it), so that the one product is the only rounding.
 static void dequantize(const struct npu_host_operand* input,
                        const struct npu_host_operand* output) {
   const npu_network_tensor* from = input->tensor;
@@ -143,7 +149,9 @@ static void dequantize(const struct npu_host_operand* input,
   const uint32_t count = npu_element_count(from);
   for (uint32_t i = 0; i < count; ++i) {
     int32_t q;
-    if (from->type == NPU_ELEMENT_INT16) {
+    if (from->type == NPU_ELEMENT_INT32) {
+      q = ((const int32_t*)input->bytes)[i];
+    } else if (from->type == NPU_ELEMENT_INT16) {
       q = ((const int16_t*)input->bytes)[i];
     } else if (from->type == NPU_ELEMENT_INT8) {
       q = ((const int8_t*)input->bytes)[i];

@@ -115,12 +115,17 @@ class Reader {
     value.channels = dims[0];
     if (rank == 4) value.height = dims[1], value.width = dims[2];
     value.flat = rank == 2;
+    evaluator_.input_dims = {1};
+    evaluator_.input_dims.insert(evaluator_.input_dims.end(), dims.begin(), dims.end());
+    evaluator_.float_input = input->data_type == kOnnxFloat;
     const auto annotated = graph.datatypes.find(input->name);
     const std::string annotation = annotated == graph.datatypes.end() ? "" : annotated->second;
     if (annotation == "BIPOLAR") {
-      value = evaluator_.InputBits(value);
+      Value bits;
+      if (auto refusal = evaluator_.InputBits(value, &bits)) return refusal;
+      value = std::move(bits);
     } else if (input->data_type == kOnnxInt8 || annotation == "INT8") {
-      value = evaluator_.InputBytes(value, 0);
+      value = evaluator_.InputBytes(value, 1, 0);
     } else if (input->data_type != kOnnxFloat) {
       return Pattern(fmt::format("it has data type {}", input->data_type), "float or int8");
     }
@@ -143,7 +148,7 @@ class Reader {
     if (value.kind == Kind::kBits && !value.inverted.empty()) {
       return Pattern("bits behind a MaxPool of values that fall afterwards", "a layer behind them");
     }
-    if (value.kind == Kind::kBits || (value.kind == Kind::kBytes && !model.operators.empty())) {
+    if (value.kind == Kind::kBits) {
       model.outputs = {value.tensor};
       return std::nullopt;
     }

@@ -628,6 +628,17 @@ class Reader {
     }
   }
 
+  /// Multiply-accumulates of a layer that multiplies each row of its input by all of these weights.
+  int64_t RecurrentMacs(const RawOperator& raw, size_t first, size_t last) const {
+    const Tensor& input = model_.tensors[raw.inputs[0]];
+    int64_t weights = 0;
+    for (size_t i = first; i <= last && i < raw.inputs.size(); ++i) {
+      if (raw.inputs[i] >= 0) weights += model_.tensors[raw.inputs[i]].elements();
+    }
+    const bool has_rows = !input.shape.empty() && input.shape.back() > 0;
+    return has_rows ? input.elements() / input.shape.back() * weights : 0;
+  }
+
   SurveyedOperator Surveyed(const RawOperator& raw) const {
     SurveyedOperator op;
     op.index = raw.index;
@@ -636,7 +647,15 @@ class Reader {
     if (raw.outputs.empty() || raw.outputs[0] < 0) return op;
     const Tensor& output = model_.tensors[raw.outputs[0]];
     op.shape = output.shape;
-    if (raw.inputs.size() < 2 || raw.inputs[0] < 0 || raw.inputs[1] < 0) return op;
+    if (raw.inputs.size() < 2 || raw.inputs[0] < 0) return op;
+    // Four gates: weights of the data (the first ones may be absent) and of the last results.
+    constexpr size_t kFirstGate = 1, kLastGate = 8;
+    if (raw.name == "UNIDIRECTIONAL_SEQUENCE_LSTM") {
+      op.macs = static_cast<uint64_t>(RecurrentMacs(raw, kFirstGate, kLastGate));
+    } else if (raw.name == "SVDF") {
+      op.macs = static_cast<uint64_t>(RecurrentMacs(raw, 1, 2));
+    }
+    if (raw.inputs[1] < 0 || op.macs > 0) return op;
     const Tensor& input = model_.tensors[raw.inputs[0]];
     const Tensor& filter = model_.tensors[raw.inputs[1]];
     const auto per = [](const Tensor& tensor, size_t dimension) {

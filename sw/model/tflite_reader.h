@@ -23,7 +23,7 @@ struct SurveyedOperator {
   int32_t index = 0;           ///< position in the file
   std::string name;            ///< in the schema; of custom ones with their own name
   std::vector<int32_t> shape;  ///< of the first output
-  uint64_t macs = 0;           ///< multiply-accumulates of convolutions and matrix products
+  uint64_t macs = 0;           ///< multiply-accumulates of products and recurrent layers
   bool folded = false;         ///< its result is known, or part of another operator
   Diagnostics refusals;        ///< every reason why it is not supported; empty: it is
 };

@@ -20,6 +20,8 @@ struct BusCounts {
   uint64_t read_bytes = 0;     ///< of read beats
   uint64_t written_bytes = 0;  ///< of write beats, masked bytes included
   uint64_t violations = 0;     ///< of the AXI protocol, by the NPU
+  /// Of a DRAM: bursts of 32 bytes, and rows opened for them. Zeros where the memory is none.
+  uint64_t dram_bursts = 0, dram_activates = 0;
 };
 
 /// What the runtime needs to drive an NPU; the verilated model is one implementation.

@@ -173,11 +173,18 @@ TEST(Cases, GiveTheRightValues) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_CASES names a folder of cases";
   }
-  const std::set<std::string> kinds = {
-      "float-ends",        "shape-arithmetic", "uint8-activations",   "stateful",
-      "int16-activations", "recurrent",        "pe-memory-rows-only", "unsupported-operator",
-      "int64-output"};
-  const NpuConfig config = PresetConfig("edge");
+  const std::set<std::string> kinds = {"float-ends",
+                                       "shape-arithmetic",
+                                       "uint8-activations",
+                                       "stateful",
+                                       "int16-activations",
+                                       "recurrent",
+                                       "pe-memory-rows-only",
+                                       "unsupported-operator",
+                                       "int64-output",
+                                       "hardware-error",
+                                       "onnx"};
+  const NpuConfig edge = PresetConfig("edge"), edge_bnn = PresetConfig("edge_bnn");
   const std::vector<uint8_t> text = ReadBytes(folder + "/index.json");
   int cases = 0;
   for (const nlohmann::json& entry : nlohmann::json::parse(text.begin(), text.end())) {
@@ -185,10 +192,12 @@ TEST(Cases, GiveTheRightValues) {
     if (!kinds.contains(kind)) continue;
     SCOPED_TRACE(name);
     const std::string path = folder + "/" + kind + "/";
-    const Result<Model> model = ReadModel(path + name + ".tflite");
+    const bool is_onnx = kind == "onnx";
+    const NpuConfig& config = is_onnx ? edge_bnn : edge;
+    const Result<Model> model = ReadModel(path + name + (is_onnx ? ".onnx" : ".tflite"));
     ASSERT_TRUE(model.ok()) << ErrorText(model.errors());
     ++cases;
-    const int steps = entry["steps"];
+    const int steps = entry.value("steps", 0);  // one case has no values
     CompileOptions options;
     options.host_operators = true;
     const Result<Network> network = CompileNetwork(*model, config, options);
@@ -216,7 +225,7 @@ TEST(Cases, GiveTheRightValues) {
       EXPECT_EQ(CheckNetworkRuns(*model, config, runs), "");
     }
   }
-  EXPECT_GE(cases, 21);
+  EXPECT_GE(cases, 26);
 }
 
 /// Every .tflite file of a folder that is accepted, smallest first, against the golden model:

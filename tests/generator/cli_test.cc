@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 
 #include "generator/arch/error_reference.h"
 #include "generator/support/diagnostic.h"
@@ -48,6 +50,23 @@ TEST(Cli, CheckJson) {
   EXPECT_EQ(errors[1]["code"], "S110");
   EXPECT_EQ(errors[1]["line"], 6);
   EXPECT_EQ(errors[1]["column"], 3);
+}
+
+TEST(Cli, CheckCsv) {
+  const ProgramResult good = Npugen("check --csv " + Spec("specs/nano.yaml"));
+  EXPECT_EQ(good.status, 0) << good.err;
+  EXPECT_TRUE(good.out.starts_with("key,value,remark\nnpugen,")) << good.out;
+  EXPECT_NE(good.out.find("\nlane.simd,4,\""), std::string::npos) << good.out;
+  // Each line has two commas before its remark, and nothing in a remark ends the quotes.
+  std::istringstream lines(good.out);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_EQ(std::count(line.begin(), line.end(), '"') % 2, 0) << line;
+    EXPECT_LE(std::count(line.begin(), line.end(), '"'), 2) << line;
+  }
+  EXPECT_EQ(Npugen("check --csv --json " + Spec("specs/nano.yaml")).status, 2);
+  const ProgramResult bad = Npugen("check --csv " + Spec("tests/bad_specs/unknown_key.yaml"));
+  EXPECT_EQ(bad.status, 3);
+  EXPECT_EQ(bad.out, "");
 }
 
 TEST(Cli, UsageAndHelp) {

@@ -218,10 +218,31 @@ class Graph {
     Attribute("strides", Dims{stride, stride});
     return name;
   }
-  std::string Flatten(const std::string& x, bool reshape) {
+  /// The shape [batch, -1] as exports compute it: of the list [batch, ...], or of its slice.
+  std::string FlatShape(const std::string& x, bool slices) {
+    const Dims& dims = arrays_[x].dims;
+    const auto list = [&](const std::vector<double>& values) {
+      return Constant({{static_cast<int64_t>(values.size())}, values}, onnx::TensorProto::INT64);
+    };
+    std::string size =
+        Node("Shape", {x}, {{static_cast<int64_t>(dims.size())}, {dims.begin(), dims.end()}});
+    if (slices) {
+      size = Node("Slice", {size, list({0}), list({1})}, {{1}, {1}});
+    } else {
+      size = Node("Gather", {size, Constant({{}, {0}}, onnx::TensorProto::INT64)}, {{}, {1}});
+      size = Node("Unsqueeze", {size, list({0})}, {{1}, {1}});
+    }
+    size = Node("Cast", {size}, {{1}, {1}});
+    Attribute("to", int64_t{onnx::TensorProto::INT64});
+    size = Node("Concat", {size, list({-1})}, {{2}, {1, -1}});
+    Attribute("axis", int64_t{0});
+    return size;
+  }
+  std::string Flatten(const std::string& x, int form) {
     Array out = arrays_[x];
     out.dims = {1, static_cast<int64_t>(out.values.size())};
-    if (!reshape) return Node("Flatten", {x}, out);
+    if (form == 0) return Node("Flatten", {x}, out);
+    if (form > 1) return Node("Reshape", {x, FlatShape(x, form == 2)}, out);
     return Node("Reshape", {x, Constant({{2}, {1, -1}}, onnx::TensorProto::INT64)}, out);
   }
 
@@ -247,17 +268,14 @@ Array Draw(const Dims& dims, const std::function<double()>& value) {
   return array;
 }
 
-// An input image as the model's bytes: NHWC.
-std::vector<uint8_t> InputBytes(const Array& array, const std::function<double(double)>& code) {
-  const bool image = array.dims.size() == 4;
-  const int64_t channels = array.dims[1];
-  const int64_t pixels = image ? array.dims[2] * array.dims[3] : 1;
-  std::vector<uint8_t> bytes(array.values.size());
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t p = 0; p < pixels; ++p) {
-      bytes[p * channels + c] = static_cast<uint8_t>(
-          static_cast<int8_t>(static_cast<int32_t>(code(array.values[c * pixels + p]))));
-    }
+// An input as the file has it: float32, or int8.
+std::vector<uint8_t> InputBytes(const Array& array, bool is_float) {
+  std::vector<uint8_t> bytes;
+  for (const double value : array.values) {
+    uint8_t word[4] = {static_cast<uint8_t>(static_cast<int8_t>(value))};
+    const auto real = static_cast<float>(value);
+    if (is_float) std::memcpy(word, &real, 4);
+    bytes.insert(bytes.end(), word, word + (is_float ? 4 : 1));
   }
   return bytes;
 }
@@ -272,6 +290,21 @@ double OutputAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, int64_t
   }
   const int64_t pixel = (tensor.shape[3] + 7) / 8;
   return (bytes[(y * tensor.shape[2] + x) * pixel + c / 8] >> c % 8 & 1) != 0 ? 1 : -1;
+}
+
+// A number between the input and its quantizer to bits.
+std::string Compute(Graph& graph, const std::string& x, RandomSource& random) {
+  const double number = random.Integer(1, 40) * (random.Chance(3) ? -0.25 : 0.25);
+  switch (random.Integer(0, 3)) {
+    case 0:
+      return graph.Map("Mul", {x, graph.Scalar(number)}, [=](double v) { return v * number; });
+    case 1:  // the sign stays right
+      return graph.Map("Div", {x, graph.Scalar(number)}, [=](double v) { return v / number; });
+    case 2:
+      return graph.Map("Sub", {x, graph.Scalar(number)}, [=](double v) { return v - number; });
+    default:
+      return graph.Map("Add", {x, graph.Scalar(number)}, [=](double v) { return v + number; });
+  }
 }
 
 // Random chains of layers. With `exact` all constants are small integers, so that values of exactly
@@ -291,7 +324,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
   double scale = 1, zero = 0;
   Array image = Draw({1, channels, height, width}, integer(-128, 127));
   std::string last;
-  std::function<double(double)> code = [](double value) { return value; };
+  const bool is_float = form != 0;
   if (form == 0) {  // int8 itself
     last = graph.Input(image, onnx::TensorProto::INT8);
     if (random.Chance(2)) {
@@ -302,7 +335,6 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     scale = random.Chance(2) ? 0.5 : 0.125;
     zero = random.Integer(-20, 20);
     for (double& value : image.values) value = (value - zero) * scale;
-    code = [=](double value) { return value / scale + zero; };
     last = graph.Input(image, onnx::TensorProto::FLOAT);
     last = graph.Map("Quant", {last, graph.Scalar(scale), graph.Scalar(zero), graph.Scalar(8)},
                      [](double v) { return v; });
@@ -310,7 +342,6 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
     scale = 0.25;
     zero = random.Integer(-20, 20);
     for (double& value : image.values) value = (value - zero) * scale;
-    code = [=](double value) { return value / scale + zero; };
     last = graph.Input(image, onnx::TensorProto::FLOAT);
     const std::string zero_name = graph.Constant({{}, {zero}}, onnx::TensorProto::INT8);
     last = graph.Map("QuantizeLinear", {last, graph.Scalar(scale), zero_name},
@@ -319,6 +350,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
                      [](double v) { return v; });
   } else if (form == 3) {  // a quantizer to bits
     last = graph.Input(image, onnx::TensorProto::FLOAT);
+    while (random.Chance(2)) last = Compute(graph, last, random);
     last = random.Chance(2) ? graph.Sign(last) : graph.Bipolar(last, 0.5);
   } else {  // bits, by annotation
     for (double& value : image.values) value = value >= 0 ? 1 : -1;
@@ -335,7 +367,7 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
   for (int32_t number = 0; number < layers; ++number) {
     const bool end = number + 1 == layers;
     if (!flat && (random.Chance(3) || (end && random.Chance(2)))) {
-      last = graph.Flatten(last, random.Chance(2));
+      last = graph.Flatten(last, random.Integer(0, 3));
       flat = true;
     }
     const int64_t inputs = flat ? static_cast<int64_t>(graph.array(last).values.size()) : channels;
@@ -440,11 +472,19 @@ void CheckRandomNetwork(uint64_t seed, bool exact, int* outputs) {
   const std::vector<uint8_t> file = graph.Write(last);
   const Result<Model> model = ReadOnnx(file, "random.onnx");
   ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
-  const Result<TensorBytes> run = RunGolden(*model, {InputBytes(image, code)});
+  const Result<TensorBytes> run = RunGolden(*model, {InputBytes(image, is_float)});
   ASSERT_TRUE(run.ok());
   const Tensor& output = model->tensors[model->outputs[0]];
   const std::vector<uint8_t>& bytes = (*run)[model->outputs[0]];
   const Array& expected = graph.array(last);
+  if (output.type == TensorType::kFloat32) {
+    ASSERT_EQ(output.shape, std::vector<int32_t>(expected.dims.begin(), expected.dims.end()));
+    std::vector<float> values(bytes.size() / 4);
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    ASSERT_EQ(std::vector<double>(values.begin(), values.end()), expected.values);
+    *outputs += static_cast<int>(values.size());
+    return;
+  }
   size_t element = 0;
   for (int64_t c = 0; c < output.shape[3]; ++c) {
     for (int64_t y = 0; y < output.shape[1]; ++y) {
@@ -540,6 +580,52 @@ TEST(OnnxReaderTest, DyadicNumbersAreExact) {
   EXPECT_EQ(SignOfRootSum(seven.Negated(), minus.Negated(), Dyadic::FromInteger(50)), 1);
 }
 
+/// The bit of a float32 input behind a layer of one weight.
+bool BitOf(const Model& model, float x) {
+  std::vector<uint8_t> input(4);
+  std::memcpy(input.data(), &x, 4);
+  const Result<TensorBytes> run = RunGolden(model, {input});
+  float value = 0;
+  std::memcpy(&value, (*run)[model.outputs[0]].data(), 4);
+  return value > 0;
+}
+
+// Where the input changes its sign, every float32 number is on the right side.
+TEST(OnnxReaderTest, InputsAreCutExactly) {
+  struct Case {
+    float factor, offset;
+  };
+  const float inf = std::numeric_limits<float>::infinity();
+  for (const Case& one :
+       {Case{1, 0}, Case{2, -1}, Case{2, 1}, Case{-2, 1}, Case{-1, 0}, Case{3, -1}, Case{3, 1},
+        Case{-7, 3}, Case{1, -0x1p-149}, Case{1, 0x1p-149}, Case{1, -0x1p-126}, Case{1, 1e37f},
+        Case{1, -1e37f}, Case{0x1p-100, -1}, Case{0x1.fffffep0, -1}, Case{1, -0x1.fffffep0}}) {
+    SCOPED_TRACE(std::to_string(one.factor) + " " + std::to_string(one.offset));
+    Graph graph;
+    std::string last = graph.Input({{1, 1}, {1.0}}, onnx::TensorProto::FLOAT);
+    last = graph.Map("Mul", {last, graph.Scalar(one.factor)}, [](double v) { return v; });
+    last = graph.Map("Add", {last, graph.Scalar(one.offset)}, [](double v) { return v; });
+    last = graph.Matrix("MatMul", graph.Bipolar(last, 1), graph.Constant({{1, 1}, {1.0}}), false);
+    const Result<Model> model = ReadOnnx(graph.Write(last), "cut.onnx");
+    ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
+    const auto boundary = static_cast<float>(-one.offset / one.factor);
+    float near = boundary;
+    for (int i = 0; i < 4; ++i) near = std::nextafter(near, -inf);
+    std::vector<float> numbers = {0.0f,       -0.0f, 1.0f, -1.0f,           0x1p-149f,
+                                  -0x1p-149f, inf,   -inf, 0x1.fffffep127f, -0x1.fffffep127f};
+    for (int i = 0; i < 9; ++i) {
+      numbers.push_back(near);
+      near = std::nextafter(near, inf);
+    }
+    for (const float x : numbers) {
+      // Exact: products of float32 have 48 bits, and the sum is compared, not formed.
+      const bool want = std::isinf(x) ? x * one.factor > 0
+                                      : double{x} * double{one.factor} >= -double{one.offset};
+      ASSERT_EQ(BitOf(*model, x), want) << x;
+    }
+  }
+}
+
 // A small legal network, to be changed: Sign, Conv, BatchNormalization, Sign, MaxPool, Flatten,
 // MatMul.
 struct Small {
@@ -554,7 +640,7 @@ void BuildSmall(Small& small) {
       g.Sign(x), g.Constant({{3, 2, 3, 3}, std::vector<double>(54, -1)}), {1, 1}, {1, 1, 1, 1});
   const std::string normal = g.Normalize(
       conv, {{{3}, {1, 2, -3}}, {{3}, {0, 1, 0}}, {{3}, {1, 1, 1}}, {{3}, {1, 2, 3}}}, 1e-5f);
-  const std::string flat = g.Flatten(g.MaxPool(g.Sign(normal), 2, 2), false);
+  const std::string flat = g.Flatten(g.MaxPool(g.Sign(normal), 2, 2), 0);
   small.output =
       g.Matrix("MatMul", flat, g.Constant({{12, 2}, std::vector<double>(24, 1.0)}), false);
 }
@@ -589,6 +675,15 @@ TEST(OnnxReaderTest, OtherGraphsAreExplained) {
        "(LayerNormalization): this operator is not supported"},
       {[](auto* g) { g->mutable_node(2)->set_domain("com.example"); }, Code::kOnnxOperator,
        "not supported"},
+      {[](auto* g) { g->mutable_node(0)->set_op_type("Shape"); }, Code::kOnnxPattern,
+       "(Conv): its operand is a constant"},
+      {[](auto* g) { g->mutable_node(0)->set_op_type("Slice"); }, Code::kOnnxPattern,
+       "(Slice): its operand is the network's input without a quantizer"},
+      {[&](auto* g) {
+         g->mutable_node(0)->set_op_type("Mul");
+         g->mutable_node(0)->add_input(g->node(1).input(1));
+       },
+       Code::kOnnxPattern, "(Mul): its operand is the network's input without a quantizer"},
       {[](auto* g) { g->mutable_node(1)->set_input(0, "x"); }, Code::kOnnxPattern,
        "(Conv): its operand is the network's input without a quantizer"},
       {[](auto* g) { g->mutable_node(4)->set_input(0, g->node(2).output(0)); }, Code::kOnnxPattern,
@@ -687,7 +782,7 @@ TEST(OnnxReaderTest, ReadModelTakesOnnxFiles) {
   std::filesystem::remove(path);
   ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
   EXPECT_EQ(model->name, "npugen_small.onnx");
-  EXPECT_EQ(model->operators.size(), 4u);
+  EXPECT_EQ(model->operators.size(), 7u);  // three of them are the ends
   const Result<Model> missing = ReadModel(path);
   ASSERT_FALSE(missing.ok());
   EXPECT_EQ(missing.errors()[0].code, Code::kFileRead);

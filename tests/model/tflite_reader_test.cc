@@ -11,6 +11,7 @@
 #include <limits>
 
 #include "tests/support/files.h"
+#include "tests/support/stateful_network.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
@@ -85,6 +86,35 @@ void ExpectSameModel(const Model& read, const Model& written) {
     EXPECT_EQ(read.operators[i].outputs, written.operators[i].outputs);
     EXPECT_EQ(read.operators[i].options.index(), written.operators[i].options.index());
   }
+}
+
+// Layers with states multiply, too: LSTM by the weights of four gates, SVDF by two matrices.
+TEST(TfliteSurvey, CountsMacsOfRecurrentLayers) {
+  int layers = 0;
+  for (uint64_t seed = 0; seed < 20; ++seed) {
+    const Result<TfliteSurvey> survey = SurveyTflite(
+        seed % 2 == 0 ? testing::MakeLstmNetwork(seed) : testing::MakeSvdfNetwork(seed),
+        "recurrent");
+    ASSERT_TRUE(survey.ok());
+    for (const Operator& op : survey->model.operators) {
+      const std::vector<Tensor>& tensors = survey->model.tensors;
+      const Tensor& input = tensors[op.inputs[0]];
+      const int64_t depth = input.shape.back(), rows = input.elements() / depth;
+      int64_t macs = 0;
+      if (op.type == OperatorType::kSequenceLstm) {
+        const int64_t units = tensors[op.outputs[0]].shape.back();
+        macs = rows * 4 * units * (depth + units);
+      } else if (op.type == OperatorType::kSvdf) {
+        const Tensor& time = tensors[op.inputs[2]];
+        macs = rows * time.shape[0] * (depth + time.shape[1]);
+      } else {
+        continue;
+      }
+      ++layers;
+      EXPECT_EQ(survey->operators[op.index].macs, static_cast<uint64_t>(macs)) << "seed " << seed;
+    }
+  }
+  EXPECT_GE(layers, 20);
 }
 
 TEST(TfliteReaderTest, RandomModelsComeBackAsWritten) {

@@ -71,6 +71,11 @@ class NetworkTest : public ::testing::TestWithParam<Shape> {
     options.stalls = shape.stalls;
     options.stall_seed = seed;
     options.interleave = shape.interleave;
+    if (seed % 3 == 0) {
+      options.dram = seed % 2 == 0 ? "hbm2" : "hbm3";
+      options.dram_channels = 2;
+      options.cycle_fs = 5e6;
+    }
     return options;
   }
 

@@ -165,6 +165,8 @@ Kernel MakeDequantize(const Node& node) {
         return Dequantize<uint8_t>(node.input(), in, out);
       case TensorType::kInt16:
         return Dequantize<int16_t>(node.input(), in, out);
+      case TensorType::kInt32:
+        return Dequantize<int32_t>(node.input(), in, out);
       default:
         return Dequantize<int8_t>(node.input(), in, out);
     }

@@ -3,7 +3,7 @@
 //
 // A lint of words, not of a parsed design: it knows the constructs of this project's library and
 // of its printed files, not all of the language. What is read otherwise in ways that nobody knows
-// yet is for the comparison of both readings (verif/views).
+// yet is for the comparison of both readings (verif/netlist).
 #pragma once
 
 #include <string>

@@ -69,69 +69,150 @@ Picture CyclesPicture(const json& run) {
   return DrawBars(chart);
 }
 
-std::optional<Picture> RooflinePicture(const json& run) {
-  if (!run.contains("macs_per_cycle") || !run.contains("bus_bytes")) return std::nullopt;
-  const double peak = run.at("macs_per_cycle"), bus = run.at("bus_bytes");
-  struct Row {
-    std::string name, shape;
-    double intensity, rate, cycles, bytes;
-  };
-  std::vector<Row> rows;
-  double least_rate = peak, least = peak / bus, most = peak / bus;
+namespace {
+
+/// A layer in the roofline.
+struct RooflineRow {
+  std::string name, shape;
+  double intensity, rate, cycles, bytes;  ///< intensity: MACs for each byte moved; 0: none moved
+};
+
+/// The layers that compute, and what the axes must span.
+struct RooflineRows {
+  std::vector<RooflineRow> rows;
+  double least_rate, least, most;  ///< of rates, of intensities
+};
+
+RooflineRows ReadRooflineRows(const json& run, double peak, double bus) {
+  RooflineRows result = {{}, peak, peak / bus, peak / bus};
   for (const json& layer : run.at("layers")) {
     const double cycles = layer.at("cycles"), use = layer.at("utilization");
     if (layer.at("macs").get<uint64_t>() == 0 || cycles == 0 || use == 0) continue;
     const double bytes = layer.value("bytes_loaded", 0.0) + layer.value("bytes_stored", 0.0);
     const double rate = use * peak;
-    Row row = {LayerName(layer), Shape(layer), bytes > 0 ? rate * cycles / bytes : 0, rate,
-               cycles,           bytes};
-    least_rate = std::min(least_rate, rate);
+    RooflineRow row = {LayerName(layer), Shape(layer), bytes > 0 ? rate * cycles / bytes : 0, rate,
+                       cycles,           bytes};
+    result.least_rate = std::min(result.least_rate, rate);
     if (bytes > 0) {
-      least = std::min(least, row.intensity);
-      most = std::max(most, row.intensity);
+      result.least = std::min(result.least, row.intensity);
+      result.most = std::max(result.most, row.intensity);
     }
-    rows.push_back(std::move(row));
+    result.rows.push_back(std::move(row));
   }
-  if (rows.empty()) return std::nullopt;
+  // The largest are named first.
+  std::stable_sort(result.rows.begin(), result.rows.end(),
+                   [](const RooflineRow& a, const RooflineRow& b) { return a.cycles > b.cycles; });
+  return result;
+}
 
-  constexpr double kWidth = 760, kLeft = 58, kRight = 740, kTop = 14, kBottom = 330;
-  const double low_x = std::pow(10, std::floor(std::log10(least / 1.5)));
-  const double high_x = std::pow(10, std::ceil(std::log10(most * 1.5)));
-  const double low_y = std::pow(10, std::floor(std::log10(least_rate / 1.2)));
-  const double high_y = peak * 1.6;
-  const Axis x(low_x, high_x, kLeft, kRight, Axis::Kind::kLogarithmic);
-  const Axis y(low_y, high_y, kBottom, kTop, Axis::Kind::kLogarithmic);
-  Drawing drawing(kWidth, kBottom + 40);
-  for (const double tick : x.Ticks(8)) {
-    drawing.Line({x.At(tick), kTop}, {x.At(tick), kBottom}, "grid");
-    drawing.Text({x.At(tick), kBottom + 16},
-                 tick < 1 ? fmt::format("{:g}", tick) : ShortNumber(tick), "small",
-                 Anchor::kMiddle);
+/// Where the roofline is drawn.
+struct RooflineFrame {
+  static constexpr double kWidth = 760, kLeft = 58, kRight = 740, kTop = 14, kBottom = 330;
+  double peak, bus;  ///< MACs and bytes in a cycle
+  double low_x, low_y;
+  Axis x, y;
+
+  RooflineFrame(const RooflineRows& rows, double peak_rate, double bus_rate)
+      : peak(peak_rate),
+        bus(bus_rate),
+        low_x(std::pow(10, std::floor(std::log10(rows.least / 1.5)))),
+        low_y(std::pow(10, std::floor(std::log10(rows.least_rate / 1.2)))),
+        x(low_x, std::pow(10, std::ceil(std::log10(rows.most * 1.5))), kLeft, kRight,
+          Axis::Kind::kLogarithmic),
+        y(low_y, peak * 1.6, kBottom, kTop, Axis::Kind::kLogarithmic) {}
+
+  void DrawGrid(Drawing* drawing) const {
+    for (const double tick : x.Ticks(8)) {
+      drawing->Line({x.At(tick), kTop}, {x.At(tick), kBottom}, "grid");
+      drawing->Text({x.At(tick), kBottom + 16},
+                    tick < 1 ? fmt::format("{:g}", tick) : ShortNumber(tick), "small",
+                    Anchor::kMiddle);
+    }
+    for (const double tick : y.Ticks(6)) {
+      drawing->Line({kLeft, y.At(tick)}, {kRight, y.At(tick)}, "grid");
+      drawing->Text({kLeft - 8, y.At(tick) + 4},
+                    tick < 1 ? fmt::format("{:g}", tick) : ShortNumber(tick), "small",
+                    Anchor::kEnd);
+    }
+    drawing->Text({kRight, kBottom + 34}, "MACs for each byte that LOAD and STORE move", "small",
+                  Anchor::kEnd);
+    drawing->Text({kLeft, kBottom + 34}, "up: MACs in a cycle", "small");
   }
-  for (const double tick : y.Ticks(6)) {
-    drawing.Line({kLeft, y.At(tick)}, {kRight, y.At(tick)}, "grid");
-    drawing.Text({kLeft - 8, y.At(tick) + 4},
-                 tick < 1 ? fmt::format("{:g}", tick) : ShortNumber(tick), "small", Anchor::kEnd);
+
+  /// What the bus can bring, and what the array can do.
+  void DrawRoofs(Drawing* drawing) const {
+    std::vector<Point> roof;
+    if (low_x * bus < low_y) {
+      roof.push_back({x.At(low_y / bus), kBottom});
+    } else {
+      roof.push_back({kLeft, y.At(low_x * bus)});
+    }
+    roof.push_back({x.At(peak / bus), y.At(peak)});
+    roof.push_back({kRight, y.At(peak)});
+    drawing->Curve(roof, "roof");
+    drawing->Text({kRight - 4, y.At(peak) - 7},
+                  fmt::format("array: {} MACs in a cycle", ShortNumber(peak)), "soft",
+                  Anchor::kEnd);
+    // Above the slope, where no point can be.
+    drawing->Text({std::max(kLeft + 6, x.At(peak / bus) - 12), y.At(peak) - 7},
+                  fmt::format("bus: {} bytes in a cycle", ShortNumber(bus)), "soft",
+                  x.At(peak / bus) - 12 - kLeft > 150 ? Anchor::kEnd : Anchor::kStart);
   }
-  drawing.Text({kRight, kBottom + 34}, "MACs for each byte that LOAD and STORE move", "small",
-               Anchor::kEnd);
-  drawing.Text({kLeft, kBottom + 34}, "up: MACs in a cycle", "small");
-  // The roofs: what the bus can bring, and what the array can do.
-  std::vector<Point> roof;
-  if (low_x * bus < low_y) {
-    roof.push_back({x.At(low_y / bus), kBottom});
-  } else {
-    roof.push_back({kLeft, y.At(low_x * bus)});
+
+  /// Names of the largest rows, where there is room: not on dots (the first of `taken`), other
+  /// names and the slope.
+  void DrawNames(const std::vector<RooflineRow>& rows, std::vector<Rectangle> taken,
+                 Drawing* drawing) const {
+    for (double at = std::max(low_x, low_y / bus); at < peak / bus; at *= 1.06) {
+      taken.push_back({x.At(at) - 3, y.At(at * bus) - 3, 6, 6});
+    }
+    size_t named = 0;
+    for (size_t i = 0; i < rows.size() && named < 10; ++i) {
+      if (DrawName(rows[i].name, taken[i], &taken, drawing)) ++named;
+    }
   }
-  roof.push_back({x.At(peak / bus), y.At(peak)});
-  roof.push_back({kRight, y.At(peak)});
-  drawing.Curve(roof, "roof");
-  drawing.Text({kRight - 4, y.At(peak) - 7},
-               fmt::format("array: {} MACs in a cycle", ShortNumber(peak)), "soft", Anchor::kEnd);
-  // Above the slope, where no point can be.
-  drawing.Text({std::max(kLeft + 6, x.At(peak / bus) - 12), y.At(peak) - 7},
-               fmt::format("bus: {} bytes in a cycle", ShortNumber(bus)), "soft",
-               x.At(peak / bus) - 12 - kLeft > 150 ? Anchor::kEnd : Anchor::kStart);
+
+  bool DrawName(const std::string& name, const Rectangle& dot, std::vector<Rectangle>* taken,
+                Drawing* drawing) const {
+    const double width = TextWidth(name) * 0.9, middle = dot.y + dot.height / 2;
+    const Point places[] = {{dot.x + dot.width + 3, middle - 7},
+                            {dot.x - 3 - width, middle - 7},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 1},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 17},
+                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 33}};
+    for (const Point& place : places) {
+      const Rectangle label = {place.x, place.y, width, 14};
+      const bool inside = label.x > kLeft && label.x + width < kRight && label.y > y.At(peak) + 2 &&
+                          label.y + label.height < kBottom;
+      const bool free =
+          inside && std::none_of(taken->begin(), taken->end(), [&label](const Rectangle& other) {
+            return label.x < other.x + other.width && other.x < label.x + label.width &&
+                   label.y < other.y + other.height && other.y < label.y + label.height;
+          });
+      if (!free) continue;
+      if (label.y > dot.y + dot.height + 2) {
+        drawing->Line({dot.x + dot.width / 2, dot.y + dot.height},
+                      {dot.x + dot.width / 2, label.y + 2}, "frame");
+      }
+      drawing->Text({label.x, label.y + 11}, name, "small");
+      taken->push_back(label);
+      return true;
+    }
+    return false;
+  }
+};
+
+}  // namespace
+
+std::optional<Picture> RooflinePicture(const json& run) {
+  if (!run.contains("macs_per_cycle") || !run.contains("bus_bytes")) return std::nullopt;
+  const double peak = run.at("macs_per_cycle"), bus = run.at("bus_bytes");
+  const RooflineRows layers = ReadRooflineRows(run, peak, bus);
+  if (layers.rows.empty()) return std::nullopt;
+  const RooflineFrame frame(layers, peak, bus);
+  Drawing drawing(RooflineFrame::kWidth, RooflineFrame::kBottom + 40);
+  frame.DrawGrid(&drawing);
+  frame.DrawRoofs(&drawing);
 
   Picture picture{"roofline", "Roofline",
                   "A dot is a layer, its size the share of all cycles. Under the slope the bus "
@@ -140,12 +221,11 @@ std::optional<Picture> RooflinePicture(const json& run) {
                   "nothing over the bus.",
                   Drawing(0, 0), "layer,shape,macs_per_byte,macs_per_cycle,cycles,bytes\n"};
   const double all = std::max(run.at("cycles").get<double>(), 1.0);
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const Row& a, const Row& b) { return a.cycles > b.cycles; });
   std::vector<Rectangle> taken;
-  for (const Row& row : rows) {
+  for (const RooflineRow& row : layers.rows) {
     const double radius = 3 + 22 * std::sqrt(row.cycles / all) * 0.6;
-    const Point at = {row.bytes > 0 ? x.At(row.intensity) : kRight - 6, y.At(row.rate)};
+    const Point at = {row.bytes > 0 ? frame.x.At(row.intensity) : RooflineFrame::kRight - 6,
+                      frame.y.At(row.rate)};
     drawing.Dot(
         at, radius, "dot",
         fmt::format("{}  {}\n{:.4g} MACs in a cycle, {}\n{} cycles ({:.1f} %), {} bytes moved",
@@ -159,39 +239,7 @@ std::optional<Picture> RooflinePicture(const json& run) {
                                row.bytes > 0 ? CsvNumber(row.intensity) : "", CsvNumber(row.rate),
                                CsvNumber(row.cycles), CsvNumber(row.bytes));
   }
-  // Names of the largest, where there is room: not on dots, other names and the slope.
-  for (double at = std::max(low_x, low_y / bus); at < peak / bus; at *= 1.06) {
-    taken.push_back({x.At(at) - 3, y.At(at * bus) - 3, 6, 6});
-  }
-  size_t named = 0;
-  for (size_t i = 0; i < rows.size() && named < 10; ++i) {
-    const Rectangle dot = taken[i];
-    const double width = TextWidth(rows[i].name) * 0.9, middle = dot.y + dot.height / 2;
-    const Point places[] = {{dot.x + dot.width + 3, middle - 7},
-                            {dot.x - 3 - width, middle - 7},
-                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 1},
-                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 17},
-                            {dot.x + dot.width / 2 - width / 2, dot.y + dot.height + 33}};
-    for (const Point& place : places) {
-      const Rectangle label = {place.x, place.y, width, 14};
-      const bool inside = label.x > kLeft && label.x + width < kRight && label.y > y.At(peak) + 2 &&
-                          label.y + label.height < kBottom;
-      const bool free =
-          inside && std::none_of(taken.begin(), taken.end(), [&label](const Rectangle& other) {
-            return label.x < other.x + other.width && other.x < label.x + label.width &&
-                   label.y < other.y + other.height && other.y < label.y + label.height;
-          });
-      if (!free) continue;
-      if (label.y > dot.y + dot.height + 2) {
-        drawing.Line({dot.x + dot.width / 2, dot.y + dot.height},
-                     {dot.x + dot.width / 2, label.y + 2}, "frame");
-      }
-      drawing.Text({label.x, label.y + 11}, rows[i].name, "small");
-      taken.push_back(label);
-      ++named;
-      break;
-    }
-  }
+  frame.DrawNames(layers.rows, std::move(taken), &drawing);
   picture.drawing = std::move(drawing);
   return picture;
 }

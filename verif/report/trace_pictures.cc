@@ -62,11 +62,77 @@ std::string ShortName(const std::string& track) {
   return found == kNames.end() ? track : found->second;
 }
 
+struct TimelineLane {
+  uint64_t track;
+  std::string category, name;
+};
+
+/// Slices by track and category.
+using SlicesByLane = std::map<std::pair<uint64_t, std::string>, std::vector<Slice>>;
+
+/// Draws lanes one below the other and writes their rows.
+class LanePainter {
+ public:
+  LanePainter(const Axis& x, double least, Drawing* drawing)
+      : x_(x), least_(least), drawing_(drawing) {}
+
+  void Draw(const TimelineLane& lane, SlicesByLane* slices, double y) {
+    drawing_->Text({kLeft - 8, y + 13}, lane.name, "soft", Anchor::kEnd);
+    drawing_->Box({kLeft, y, kRight - kLeft, kLane}, "lane");
+    if (lane.category == "cause") {
+      std::map<std::string, std::vector<Slice>> by_cause;
+      for (const Slice& slice : (*slices)[{lane.track, "cause"}])
+        by_cause[slice.name].push_back(slice);
+      for (const auto& [cause, list] : by_cause) DrawSlices(lane, cause, list, cause, y, kLane);
+      return;
+    }
+    const std::string& category = lane.category;
+    DrawSlices(lane, category, (*slices)[{lane.track, category}],
+               category == "layer" ? "blue" : category, y, kLane);
+    // Below the commands: what the next one waits for.
+    DrawSlices(lane, "wait", (*slices)[{lane.track, "wait"}], "wait", y + kLane - 5, 5);
+  }
+  std::string TakeCsv() { return std::move(csv_); }
+
+ private:
+  void DrawSlices(const TimelineLane& lane, const std::string& kind, const std::vector<Slice>& list,
+                  const std::string& style, double y, double height) {
+    size_t number = 0;
+    for (const Block& block : Merge(list, least_)) {
+      const double share = block.busy / std::max(block.end - block.begin, 1e-9);
+      const std::string what = block.slices == 1
+                                   ? block.name
+                                   : fmt::format("{} and {} more", block.name, block.slices - 1);
+      // Neighbouring layers differ.
+      const std::string shade = kind == "layer" && ++number % 2 == 0 ? "navy" : style;
+      const double width = std::max(x_.At(block.end) - x_.At(block.begin), 0.5);
+      drawing_->Box({x_.At(block.begin), y, width, height}, shade,
+                    fmt::format("{}: {}\ncycles {} to {}, {} of them busy", lane.name, what,
+                                Thousands(static_cast<uint64_t>(block.begin)),
+                                Thousands(static_cast<uint64_t>(block.end)),
+                                Thousands(static_cast<uint64_t>(block.busy))),
+                    std::clamp(0.25 + 0.75 * share, 0.25, 1.0));
+      if (kind == "layer" && width > 34) {
+        drawing_->Text({x_.At(block.begin) + 4, y + 13}, FitText(block.name, width - 8),
+                       "onfillsmall");
+      }
+      csv_ += fmt::format("{},{},{},{},{},{},{}\n", CsvCell(lane.name), kind, CsvCell(block.name),
+                          CsvNumber(block.begin), CsvNumber(block.end), CsvNumber(block.busy),
+                          block.slices);
+    }
+  }
+
+  const Axis& x_;
+  double least_;  ///< cycles that are drawn by themselves
+  Drawing* drawing_;
+  std::string csv_ = "unit,kind,name,begin,end,busy_cycles,slices\n";
+};
+
 }  // namespace
 
 std::optional<Picture> TimelinePicture(const json& trace) {
   std::map<uint64_t, std::string> tracks;
-  std::map<std::pair<uint64_t, std::string>, std::vector<Slice>> slices;  // by track and category
+  SlicesByLane slices;
   for (const json& event : trace.at("traceEvents")) {
     const std::string phase = event.at("ph");
     if (phase == "M" && event.at("name") == "thread_name") {
@@ -80,11 +146,7 @@ std::optional<Picture> TimelinePicture(const json& trace) {
   const double cycles = trace.at("otherData").at("cycles_in_file");
   if (slices.empty() || cycles <= 0) return std::nullopt;
 
-  struct Lane {
-    uint64_t track;
-    std::string category, name;
-  };
-  std::vector<Lane> lanes;
+  std::vector<TimelineLane> lanes;
   uint32_t pes = 0;
   for (const auto& [track, name] : tracks) {
     if (name.starts_with("PE ") && ++pes > kMostPes) continue;
@@ -116,49 +178,10 @@ std::optional<Picture> TimelinePicture(const json& trace) {
     drawing.Text({x.At(tick), bottom + 14}, ShortNumber(tick), "small", Anchor::kMiddle);
   }
   drawing.Text({kRight, bottom + 30}, "cycles from the doorbell", "small", Anchor::kEnd);
-  std::string csv = "unit,kind,name,begin,end,busy_cycles,slices\n";
+  LanePainter painter(x, least, &drawing);
   double y = top;
-  for (const Lane& lane : lanes) {
-    drawing.Text({kLeft - 8, y + 13}, lane.name, "soft", Anchor::kEnd);
-    drawing.Box({kLeft, y, kRight - kLeft, kLane}, "lane");
-    const auto draw = [&](const std::string& kind, const std::vector<Slice>& list,
-                          const std::string& style, double from, double height) {
-      size_t number = 0;
-      for (const Block& block : Merge(list, least)) {
-        const double share = block.busy / std::max(block.end - block.begin, 1e-9);
-        const std::string what = block.slices == 1
-                                     ? block.name
-                                     : fmt::format("{} and {} more", block.name, block.slices - 1);
-        // Neighbouring layers differ.
-        const std::string shade = kind == "layer" && ++number % 2 == 0 ? "navy" : style;
-        const double width = std::max(x.At(block.end) - x.At(block.begin), 0.5);
-        drawing.Box({x.At(block.begin), y + from, width, height}, shade,
-                    fmt::format("{}: {}\ncycles {} to {}, {} of them busy", lane.name, what,
-                                Thousands(static_cast<uint64_t>(block.begin)),
-                                Thousands(static_cast<uint64_t>(block.end)),
-                                Thousands(static_cast<uint64_t>(block.busy))),
-                    std::clamp(0.25 + 0.75 * share, 0.25, 1.0));
-        if (kind == "layer" && width > 34) {
-          drawing.Text({x.At(block.begin) + 4, y + 13}, FitText(block.name, width - 8),
-                       "onfillsmall");
-        }
-        csv += fmt::format("{},{},{},{},{},{},{}\n", CsvCell(lane.name), kind, CsvCell(block.name),
-                           CsvNumber(block.begin), CsvNumber(block.end), CsvNumber(block.busy),
-                           block.slices);
-      }
-    };
-    if (lane.category == "cause") {
-      std::map<std::string, std::vector<Slice>> by_cause;
-      for (const Slice& slice : slices[{lane.track, "cause"}])
-        by_cause[slice.name].push_back(slice);
-      for (const auto& [cause, list] : by_cause) draw(cause, list, cause, 0, kLane);
-    } else {
-      const std::string& category = lane.category;
-      draw(category, slices[{lane.track, category}], category == "layer" ? "blue" : category, 0,
-           kLane);
-      // Below the commands: what the next one waits for.
-      draw("wait", slices[{lane.track, "wait"}], "wait", kLane - 5, 5);
-    }
+  for (const TimelineLane& lane : lanes) {
+    painter.Draw(lane, &slices, y);
     y += kLanePitch;
   }
   std::string caption =
@@ -171,7 +194,7 @@ std::optional<Picture> TimelinePicture(const json& trace) {
                            Thousands(trace.at("otherData").at("cycles").get<uint64_t>()));
   }
   return Picture{"timeline", "Timeline of the engines", std::move(caption), std::move(drawing),
-                 std::move(csv)};
+                 painter.TakeCsv()};
 }
 
 }  // namespace npugen

@@ -354,6 +354,13 @@ std::string FormatRunReport(const NpuConfig& config, const RunReport& report) {
     return fmt::format("{} cycles ({:.1f}%), {} bytes read, {} written", c.cycles,
                        100 * c.utilization, c.bytes_read, c.bytes_written);
   };
+  if (report.dram) {
+    text += fmt::format("{}, {} channel{}: {} bursts of 32 bytes, {:.1f}% of them opened a row\n",
+                        report.dram->name, report.dram->channels,
+                        report.dram->channels == 1 ? "" : "s", report.dram->bursts,
+                        100 * static_cast<double>(report.dram->rows_opened) /
+                            static_cast<double>(std::max<uint64_t>(report.dram->bursts, 1)));
+  }
   if (report.cached) {
     text += fmt::format("cold: {}; cached: {}\n", cost(report.cold), cost(*report.cached));
   } else {
@@ -407,6 +414,13 @@ std::string RunReportJson(const RunReport& report) {
   json["first"] = CostJson(report.cold);
   json["cached"] = report.cached ? CostJson(*report.cached) : nlohmann::ordered_json(nullptr);
   if (!report.estimated) json["sim_hz"] = report.sim_hz;
+  json["dram"] = nullptr;
+  if (report.dram) {
+    json["dram"] = {{"name", report.dram->name},
+                    {"channels", report.dram->channels},
+                    {"bursts", report.dram->bursts},
+                    {"rows_opened", report.dram->rows_opened}};
+  }
   json["memory"] = MemoryJson(report);
   return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
 }

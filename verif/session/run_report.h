@@ -55,6 +55,14 @@ struct InferenceCost {
   double utilization = 0;  ///< share of the array's slots that did useful work, 0..1
 };
 
+/// What a simulated DRAM did since the simulation began, or until then.
+struct DramReport {
+  std::string name;  ///< such as hbm3
+  uint32_t channels = 1;
+  uint64_t bursts = 0;       ///< of 32 bytes, read and written
+  uint64_t rows_opened = 0;  ///< for them
+};
+
 struct RunReport {
   std::string spec;
   uint64_t config_hash = 0;
@@ -82,6 +90,7 @@ struct RunReport {
   double utilization = 0;
   uint64_t bytes_read = 0;  ///< by the last run
   uint64_t bytes_written = 0;
+  std::optional<DramReport> dram;  ///< none: a memory that answers after its latency
   double sim_hz = 0;  ///< simulated cycles per second of host time, over the measured runs
   uint64_t tensors_checked = 0;
   uint64_t elements_checked = 0;

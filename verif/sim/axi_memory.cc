@@ -7,6 +7,11 @@
 #include <cstring>
 
 namespace npugen {
+namespace {
+
+constexpr uint32_t kHbmGranuleBytes = 32;
+
+}  // namespace
 
 AxiMemory::AxiMemory(uint8_t* storage, uint64_t base, uint64_t size,
                      const AxiMemoryOptions& options)
@@ -32,6 +37,10 @@ void AxiMemory::Reset() {
   Unmute();
   checker_.Reset();
   counts_ = AxiMemoryCounts();
+  if (options_.hbm != nullptr) {
+    hbm_ = std::make_unique<HbmPort>(*options_.hbm, options_.hbm_options, options_.cycle_fs,
+                                     options_.read_latency);
+  }
 }
 
 void AxiMemory::AddErrorRange(uint64_t address, uint64_t bytes, AxiResponseCode code) {
@@ -65,12 +74,27 @@ void AxiMemory::AcceptWriteBeat(const AxiRequestSignals& request) {
     }
   }
   ++counts_.write_beats;
+  if (hbm_) {
+    for (uint64_t at = burst.address; at < burst.address + bus; at += kHbmGranuleBytes) {
+      // Beats smaller than a granule: with its last one.
+      if (burst.left == 1 || (burst.address + bus) % kHbmGranuleBytes == 0) hbm_->Write(at, cycle_);
+    }
+  }
   burst.address += bus;
   if (--burst.left == 0) {
     burst.due = cycle_ + options_.write_latency;
     if (!burst.lost) replies_.Push(burst);
     writes_.Pop();
   }
+}
+
+bool AxiMemory::Ready(const Burst& burst) const {
+  if (!hbm_) return burst.due <= cycle_ + 1;
+  const uint64_t before = burst.first / kHbmGranuleBytes;
+  const uint64_t last = (burst.address + options_.bus_bytes - 1) / kHbmGranuleBytes;
+  return hbm_->Arrived(
+      burst.granule + static_cast<uint32_t>(burst.address / kHbmGranuleBytes - before),
+      burst.granule + static_cast<uint32_t>(last - before));
 }
 
 void AxiMemory::PresentRead() {
@@ -83,14 +107,14 @@ void AxiMemory::PresentRead() {
     for (uint32_t i = 0; i < reads_.count; ++i) {
       const Burst& burst = reads_.at(i);
       const uint32_t bit = 1u << (burst.id & 31);
-      if ((seen_ids & bit) == 0 && burst.due <= cycle_ + 1 && (!found || Chance(0x8000))) {
+      if ((seen_ids & bit) == 0 && Ready(burst) && (!found || Chance(0x8000))) {
         chosen = i;
         found = true;
       }
       seen_ids |= bit;
     }
     if (!found) return;
-  } else if (reads_.at(0).due > cycle_ + 1) {
+  } else if (!Ready(reads_.at(0))) {
     return;
   }
   Burst& burst = reads_.at(chosen);
@@ -137,8 +161,10 @@ void AxiMemory::Advance(const AxiRequestSignals& request) {
   if (request.ar_valid && response_.ar_ready) {
     const uint32_t beats = request.ar_len + 1u;
     Count(AxiChannel::kReadAddress);
-    reads_.Push({request.ar_addr & ~uint64_t{options_.bus_bytes - 1},
-                 cycle_ + options_.read_latency, beats, request.ar_id, 0});
+    const uint64_t first = request.ar_addr & ~uint64_t{options_.bus_bytes - 1};
+    Burst burst = {first, cycle_ + options_.read_latency, beats, request.ar_id, 0, first};
+    if (hbm_) burst.granule = hbm_->StartRead(first, uint64_t{beats} * options_.bus_bytes, cycle_);
+    reads_.Push(burst);
     ++counts_.read_bursts;
   }
   if (request.w_valid && response_.w_ready) {
@@ -158,15 +184,18 @@ void AxiMemory::Advance(const AxiRequestSignals& request) {
   if (response_.b_valid && request.b_ready) response_.b_valid = false;
 
   // What the next cycle shows.
+  if (hbm_) hbm_->Tick(cycle_ + 1);
   if (!response_.r_valid) PresentRead();
   if (!response_.b_valid) PresentAnswer();
   response_.ar_ready = reads_.count < options_.max_outstanding && !Chance(options_.ar_stall) &&
                        !Muted(AxiChannel::kReadAddress);
   response_.aw_ready = writes_.count + replies_.count < options_.max_outstanding &&
                        !Chance(options_.aw_stall) && !Muted(AxiChannel::kWriteAddress);
-  response_.w_ready = writes_.count != 0 && !Chance(options_.w_stall) && !Muted(AxiChannel::kWrite);
+  response_.w_ready = writes_.count != 0 && (!hbm_ || hbm_->RoomForWrite()) &&
+                      !Chance(options_.w_stall) && !Muted(AxiChannel::kWrite);
   active_ = random_stalls_ || reads_.count != 0 || writes_.count != 0 || replies_.count != 0 ||
-            response_.r_valid || response_.b_valid || checker_.holding();
+            response_.r_valid || response_.b_valid || checker_.holding() ||
+            (hbm_ && hbm_->waiting());
   ++cycle_;
 }
 

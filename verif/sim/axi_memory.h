@@ -15,10 +15,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "verif/sim/axi_checker.h"
+#include "verif/sim/hbm_port.h"
 
 namespace npugen {
 
@@ -41,6 +43,11 @@ struct AxiMemoryOptions {
   // Probabilities in 1/65536 per cycle that a channel pauses.
   uint32_t ar_stall = 0, r_stall = 0, aw_stall = 0, w_stall = 0, b_stall = 0;
   uint64_t seed = 1;
+  /// Not null: answers come from this DRAM, `read_latency` cycles are those from an address to its
+  /// controller, and answers to writes come when the controller has them.
+  const HbmSheet* hbm = nullptr;
+  HbmOptions hbm_options = {};
+  double cycle_fs = 0;  ///< period of the bus in femtoseconds, for the DRAM
 };
 
 /// What passed since construction or Reset().
@@ -48,6 +55,7 @@ struct AxiMemoryCounts {
   uint64_t read_bursts = 0, read_beats = 0;
   uint64_t write_bursts = 0, write_beats = 0;
   uint64_t violations = 0;  ///< of the protocol, by the master
+  HbmCounts hbm;            ///< zeros without HBM
 };
 
 /// The channels of AXI4.
@@ -108,6 +116,7 @@ class AxiMemory {
   AxiMemoryCounts counts() const {
     AxiMemoryCounts counts = counts_;
     counts.violations = checker_.violations();
+    if (hbm_) counts.hbm = hbm_->counts();
     return counts;
   }
   /// Bursts accepted whose last beat (read) or response (write) has not been taken by the master.
@@ -125,8 +134,10 @@ class AxiMemory {
     uint64_t due;      ///< first cycle in which an answer may be seen
     uint32_t left;     ///< beats
     uint8_t id;
-    uint8_t code;       ///< worst answer so far (writes)
-    bool lost = false;  ///< a write that is never answered
+    uint8_t code;          ///< worst answer so far (writes)
+    uint64_t first = 0;    ///< address of the first beat
+    uint32_t granule = 0;  ///< number of the first granule of HBM (reads)
+    bool lost = false;     ///< a write that is never answered
   };
 
   /// Bursts in the order of acceptance.
@@ -154,6 +165,8 @@ class AxiMemory {
   void Advance(const AxiRequestSignals& request);
   void AcceptWriteBeat(const AxiRequestSignals& request);
   void PresentRead();
+  /// The beat that is next in `burst` may be shown in the next cycle.
+  bool Ready(const Burst& burst) const;
   void PresentAnswer();
   uint8_t CodeFor(uint64_t address) const;
   bool Muted(AxiChannel channel) const { return until_mute_[static_cast<uint32_t>(channel)] == 0; }
@@ -189,6 +202,7 @@ class AxiMemory {
   std::array<uint64_t, kAxiChannels> until_mute_;
   AxiChecker checker_;
   AxiMemoryCounts counts_;
+  std::unique_ptr<HbmPort> hbm_;  ///< null: answers come after a fixed time
 };
 
 }  // namespace npugen

@@ -75,6 +75,11 @@ npugen::AxiMemoryOptions MemoryOptions(const npu_model_settings& settings, uint3
   options.ar_stall = options.r_stall = options.aw_stall = options.w_stall = options.b_stall =
       settings.stall;
   options.seed = settings.seed;
+  if (settings.dram != nullptr) {
+    options.hbm = npugen::FindHbmSheet(settings.dram);
+    options.hbm_options.channels = settings.dram_channels;
+    options.cycle_fs = settings.cycle_fs;
+  }
   return options;
 }
 
@@ -229,6 +234,10 @@ struct npu_model {
     counters->violations = counts.violations;
     counters->bus_bytes = kBusBytes;
     counters->irq = top_.irq_o;
+    counters->dram_reads = counts.hbm.reads;
+    counters->dram_writes = counts.hbm.writes;
+    counters->dram_activates = counts.hbm.activates;
+    counters->dram_refreshes = counts.hbm.refreshes;
   }
 
   npugen::AxiMemory& memory() { return memory_; }

@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 /// Changes with every incompatible change of this file.
-#define NPU_MODEL_ABI_VERSION 4u
+#define NPU_MODEL_ABI_VERSION 5u
 
 /// Causes that a cycle can be charged to (4-bit codes of the trace port).
 #define NPU_MODEL_CAUSES 16u
@@ -36,6 +36,11 @@ struct npu_model_settings {
   const char* waves;      ///< FST file to write, or null; only in models built with waves
   uint64_t waves_from;    ///< first cycle in the file
   uint64_t waves_cycles;  ///< cycles in the file; 0: all that follow
+  /// "hbm2", "hbm2e" or "hbm3": read_latency and write_latency are those of the way to its
+  /// controller. Null: a memory that answers after its latency.
+  const char* dram;
+  uint32_t dram_channels;  ///< 1, 2, 4, 8 or 16
+  double cycle_fs;         ///< a clock cycle of the NPU in femtoseconds; matters for a DRAM only
 };
 
 /// What the memory and the trace port saw since npu_model_interface::clear_trace.
@@ -46,6 +51,8 @@ struct npu_model_counters {
   uint64_t violations;                 ///< of the AXI protocol by the NPU
   uint32_t bus_bytes;                  ///< bytes per beat
   uint32_t irq;                        ///< level of the interrupt line
+  /// Of the DRAM, since the model was made: bursts of 32 bytes, rows opened, refreshes.
+  uint64_t dram_reads, dram_writes, dram_activates, dram_refreshes;
 };
 
 /// Kinds of events. Units have the numbers of generator/arch/engines.def: PE p is the last one + p.

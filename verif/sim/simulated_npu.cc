@@ -63,6 +63,9 @@ Result<std::unique_ptr<SimulatedNpu>> SimulatedNpu::Open(const std::string& libr
   settings.waves = options.waves.empty() ? nullptr : options.waves.c_str();
   settings.waves_from = options.waves_from;
   settings.waves_cycles = options.waves_cycles;
+  settings.dram = options.dram.empty() ? nullptr : options.dram.c_str();
+  settings.dram_channels = options.dram_channels;
+  settings.cycle_fs = options.cycle_fs;
   npu->model_ = npu->interface_->create(&settings);
   if (npu->model_ == nullptr) {
     return CannotWrite(options.waves);
@@ -110,7 +113,7 @@ uint64_t SimulatedNpu::MemoryBase() const { return memory_base_; }
 BusCounts SimulatedNpu::Bus() const {
   const npu_model_counters counters = Counters();
   return {counters.read_beats * counters.bus_bytes, counters.write_beats * counters.bus_bytes,
-          counters.violations};
+          counters.violations, counters.dram_reads + counters.dram_writes, counters.dram_activates};
 }
 
 std::vector<std::string> SimulatedNpu::Violations() const {

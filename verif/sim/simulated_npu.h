@@ -22,7 +22,12 @@ struct SimulationOptions {
   uint64_t memory_base = 0x8000'0000;  ///< bus address; a multiple of 4096
   uint64_t memory_bytes = 0;
   uint32_t latency = 50;  ///< cycles from a bus request to its answer, at least 1
-  double stalls = 0;      ///< probability that a bus channel pauses in a cycle, 0 <= stalls < 1
+  /// "hbm2", "hbm2e" or "hbm3": `latency` is that of the way to its controller. Empty: a memory
+  /// that answers after its latency.
+  std::string dram;
+  uint32_t dram_channels = 1;  ///< 1, 2, 4, 8 or 16
+  double cycle_fs = 0;         ///< a clock cycle of the NPU in femtoseconds, for a DRAM
+  double stalls = 0;  ///< probability that a bus channel pauses in a cycle, 0 <= stalls < 1
   uint64_t stall_seed = 1;
   bool interleave = false;  ///< beats of different read ids come mixed
   /// Seed of what flip-flops and memories hold at power-up; 0: all of them are 0.

@@ -77,6 +77,26 @@ Outcome FoldArithmetic(Evaluator& evaluator, const std::string& type, const Cons
   return std::nullopt;
 }
 
+/// What a form stands for, and a constant.
+Outcome FoldIntoForm(Evaluator& evaluator, const std::string& type, double constant, Form* form) {
+  Dyadic factor = Dyadic::FromDouble(constant);
+  if (type == "Add") {
+    form->r = form->r + factor * form->e;
+  } else if (type == "Sub") {
+    form->r = form->r - factor * form->e;
+  } else {
+    if (type == "Div") {
+      if (factor.Sign() == 0) return Bad("it divides by 0", "");
+      form->e = form->e * (factor.Sign() < 0 ? factor.Negated() : factor);
+      factor = Dyadic::FromInteger(factor.Sign());
+    }
+    form->p = form->p * factor;
+    form->q = form->q * factor;
+    form->r = form->r * factor;
+  }
+  return CheckForm(evaluator, *form);
+}
+
 /// The sums of a layer and a constant.
 Outcome FoldIntoForms(Evaluator& evaluator, const std::string& type, const Value& activation,
                       const Constant& constant, Value* result) {
@@ -84,23 +104,7 @@ Outcome FoldIntoForms(Evaluator& evaluator, const std::string& type, const Value
   if (auto refusal = PerChannel(constant, activation, &list)) return refusal;
   *result = activation;
   for (size_t c = 0; c < list.size(); ++c) {
-    Form& form = result->forms[c];
-    Dyadic factor = Dyadic::FromDouble(list[c]);
-    if (type == "Add") {
-      form.r = form.r + factor * form.e;
-    } else if (type == "Sub") {
-      form.r = form.r - factor * form.e;
-    } else {
-      if (type == "Div") {
-        if (factor.Sign() == 0) return Bad("it divides by 0", "");
-        form.e = form.e * (factor.Sign() < 0 ? factor.Negated() : factor);
-        factor = Dyadic::FromInteger(factor.Sign());
-      }
-      form.p = form.p * factor;
-      form.q = form.q * factor;
-      form.r = form.r * factor;
-    }
-    if (auto refusal = CheckForm(evaluator, form)) return refusal;
+    if (auto refusal = FoldIntoForm(evaluator, type, list[c], &result->forms[c])) return refusal;
   }
   return std::nullopt;
 }
@@ -134,6 +138,11 @@ Outcome ReadArithmetic(Evaluator& evaluator, const Node& node, const Value& firs
   if (activation.kind == Kind::kSums) {
     return FoldIntoForms(evaluator, type, activation, constant, result);
   }
+  if (activation.kind == Kind::kInput && constant.values.size() == 1) {
+    *result = activation;
+    if (result->forms.empty()) result->forms.push_back(Form::Identity());
+    return FoldIntoForm(evaluator, type, constant.values[0], &result->forms[0]);
+  }
   if ((activation.kind == Kind::kBits || activation.kind == Kind::kBytes) && type == "Mul" &&
       constant.values.size() == 1 && constant.values[0] > 0) {
     const double scale = activation.scale * constant.values[0];
@@ -142,8 +151,10 @@ Outcome ReadArithmetic(Evaluator& evaluator, const Node& node, const Value& firs
     result->scale = scale;
     return std::nullopt;
   }
-  return Pattern(fmt::format("its operand is {}", KindName(activation.kind)),
-                 "the sums of a layer, or Mul of bits by one positive number");
+  return Pattern(
+      fmt::format("its operand is {}", KindName(activation.kind)),
+      "the sums of a layer, Mul of bits by one positive number, or one number for all of "
+      "the input");
 }
 
 }  // namespace npugen::symbolic

@@ -27,6 +27,7 @@ Outcome FoldIdentity(Evaluator&, const Node&, const Constant&, Constant*) { retu
 
 Outcome FoldCast(Evaluator&, const Node& node, const Constant&, Constant* out) {
   const int64_t to = node.Integer("to", 0);
+  if (out->is_integer && (to == kOnnxInt32 || to == kOnnxInt64)) return std::nullopt;
   if (to != kOnnxFloat && to != kOnnxDouble) {
     return Pattern("its operand is a constant", "an activation");
   }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names to values, the network's input, the end of a layer.
+// Names to values, the end of a layer.
 #include "sw/model/onnx/evaluator.h"
 
 #include <fmt/core.h>
@@ -14,6 +14,11 @@ Form::Form(const Form&) = default;
 Form::Form(Form&&) noexcept = default;
 Form& Form::operator=(const Form&) = default;
 Form::~Form() = default;
+Form Form::Identity() {
+  Form form;
+  form.p = form.v = form.e = Dyadic::FromInteger(1);
+  return form;
+}
 Value::Value() = default;
 Value::Value(const Value&) = default;
 Value::Value(Value&&) noexcept = default;
@@ -100,31 +105,6 @@ Outcome Evaluator::FindScale(const Node& node, size_t input, double* scale) {
   if (auto refusal = FindScalar(node, input, "scale", scale)) return refusal;
   if (*scale > 0) return std::nullopt;
   return Bad(fmt::format("its scale is {}", *scale), "a positive one");
-}
-
-int32_t Evaluator::InputTensor(const Value& value, int32_t zero_point) {
-  if (model.inputs.empty()) {
-    model.inputs = {Add(ByteTensor("input", value.height, value.width, value.channels,
-                                   TensorType::kInt8, zero_point))};
-  }
-  return model.inputs[0];
-}
-
-Value Evaluator::InputBytes(const Value& value, int32_t zero_point) {
-  Value bytes = value;
-  bytes.kind = Kind::kBytes;
-  bytes.tensor = InputTensor(value, zero_point);
-  return bytes;
-}
-
-Value Evaluator::InputBits(const Value& value) {
-  Value bits = value;
-  bits.kind = Kind::kBits;
-  const int32_t input = InputTensor(value, 0);
-  bits.tensor = Add(BitTensor("input bits", value.height, value.width, value.channels, 1));
-  AddOperator(OperatorType::kThermometer, {input}, bits.tensor,
-              ThermometerOptions{.levels = 1, .first = -1, .step = 1});
-  return bits;
 }
 
 Outcome Evaluator::Close(const Value& value, BinaryConvOptions options, Tensor output,

@@ -24,6 +24,8 @@ struct Form {
   Form(Form&&) noexcept;
   Form& operator=(const Form&);
   ~Form();
+  /// S itself.
+  static Form Identity();
 
   Dyadic p, q, r, v, e;
 };
@@ -63,10 +65,13 @@ struct Value {
   /// it is flat.
   int32_t channels = 1, height = 1, width = 1;
   bool flat = false;
-  int32_t tensor = -1;          ///< kInput: of none yet; kBits, kBytes
-  double scale = 1.0;           ///< kBits: of +1 and -1; kBytes: of value - zero point
-  Layer layer;                  ///< kSums
-  std::vector<Form> forms;      ///< kSums, one per channel; with a pool, of each of the pooled sums
+  int32_t tensor = -1;  ///< kInput: of none yet; kBits, kBytes
+  double scale = 1.0;   ///< kBits: of +1 and -1; kBytes: of value - zero point
+  Layer layer;          ///< kSums
+  /// kSums, one per channel; with a pool, of each of the pooled sums. kInput: one, of the input, or
+  /// none where it stands for itself.
+  std::vector<Form> forms;
+  bool integers = false;        ///< kBytes: of a QuantizeLinear that no DequantizeLinear followed
   std::optional<SumPool> pool;  ///< kSums
   std::vector<bool> inverted;   ///< kBits: channels that are stored inverted; empty: none
   int64_t elements() const { return int64_t{channels} * height * width; }
@@ -82,7 +87,9 @@ class Evaluator {
 
   Model model;
   std::map<std::string, Value> values;
-  bool dequantized = false;  ///< a DequantizeLinear has set the input's zero point
+  bool dequantized = false;         ///< a DequantizeLinear has set the input's zero point
+  std::vector<int32_t> input_dims;  ///< of the graph's input: [1,C] or [1,C,H,W]
+  bool float_input = false;         ///< the graph's input is float32
 
   /// Work on constants is bounded by a small multiple of the file, however often nodes name one.
   Outcome Charge(size_t elements);
@@ -94,11 +101,13 @@ class Evaluator {
   Outcome FindScalar(const Node& node, size_t input, const char* what, double* scalar);
   /// A scale, which is positive.
   Outcome FindScale(const Node& node, size_t input, double* scale);
-  /// The model's input tensor, made by whatever first quantizes the graph's input.
-  int32_t InputTensor(const Value& value, int32_t zero_point);
-  /// The network's input as bytes or bits. A bit is 1 where the byte is 0 or more.
-  Value InputBytes(const Value& value, int32_t zero_point);
-  Value InputBits(const Value& value);
+  /// The network's input as bytes, with the scale of a float input.
+  Value InputBytes(const Value& value, float scale, int32_t zero_point);
+  /// The network's input as bits: 1 where the function of it that `value` is, is 0 or more.
+  Outcome InputBits(const Value& value, Value* bits);
+  /// Makes the sums in `tensor`, which `value` stands for, the network's output: in float32, unless
+  /// that would round them or their order is another one than the file's.
+  void EndWith(const Value& value, int32_t tensor);
   /// Ends a layer of which `value` has the sums.
   Outcome Close(const Value& value, BinaryConvOptions options, Tensor output, int32_t* tensor);
   int32_t Add(Tensor tensor) { return AppendTensor(&model, std::move(tensor)); }
@@ -108,6 +117,10 @@ class Evaluator {
   }
 
  private:
+  /// The bytes of the network's input in our order, made by whatever first quantizes it.
+  int32_t InputTensor(float scale, int32_t zero_point);
+
+  int32_t input_bytes_ = -1;
   const size_t file_bytes_;
   size_t spent_ = 0;
 };

@@ -50,7 +50,7 @@ struct Constant {
 };
 
 /// TensorProto.DataType, as far as nodes and inputs name them.
-enum : int64_t { kOnnxFloat = 1, kOnnxInt8 = 3, kOnnxDouble = 11 };
+enum : int64_t { kOnnxFloat = 1, kOnnxInt8 = 3, kOnnxInt32 = 6, kOnnxInt64 = 7, kOnnxDouble = 11 };
 
 /// A tensor of the file as a constant, or why it is none.
 struct GraphTensor {

@@ -87,6 +87,9 @@ Outcome MakeLayer(Evaluator& evaluator, const Value& operand, const Constant& we
 }
 
 Outcome CheckOperand(const Value& value) {
+  if (value.integers) {
+    return Pattern("its operand is integers that have a zero point", "DequantizeLinear before it");
+  }
   if (value.kind == Kind::kBits || value.kind == Kind::kBytes) return std::nullopt;
   return Pattern(fmt::format("its operand is {}", KindName(value.kind)),
                  "bits (after BipolarQuant or Sign), or the network's input after Quant, "

@@ -52,6 +52,12 @@ Outcome ReadArithmetic(Evaluator& evaluator, const Node& node, const Value& firs
 /// Whether form can be folded on.
 Outcome CheckForm(Evaluator& evaluator, const Form& form);
 
+// shapes.cc
+Outcome ReadShape(Evaluator& evaluator, const Node& node, const Value& value, Value* result);
+Outcome FoldGather(Evaluator& evaluator, const Node& node, const Constant& in, Constant* out);
+Outcome FoldConcat(Evaluator& evaluator, const Node& node, const Constant& in, Constant* out);
+Outcome FoldSlice(Evaluator& evaluator, const Node& node, const Constant& in, Constant* out);
+
 // constants.cc
 Outcome FoldIdentity(Evaluator& evaluator, const Node& node, const Constant& in, Constant* out);
 Outcome FoldCast(Evaluator& evaluator, const Node& node, const Constant& in, Constant* out);

@@ -126,7 +126,7 @@ Outcome CloseAsSums(Evaluator& evaluator, const Value& value) {
   int32_t tensor = -1;
   if (auto refusal = evaluator.Close(value, std::move(options), std::move(output), &tensor))
     return refusal;
-  evaluator.model.outputs = {tensor};
+  evaluator.EndWith(value, tensor);
   return std::nullopt;
 }
 
@@ -140,7 +140,7 @@ Outcome ReadSign(Evaluator& evaluator, const Node& node, const Value& value, Val
       return CloseAsBits(evaluator, value, scale, result);
     case Kind::kInput:
       if (!evaluator.model.inputs.empty()) break;
-      *result = evaluator.InputBits(value);
+      if (auto refusal = evaluator.InputBits(value, result)) return refusal;
       result->scale = scale;
       return std::nullopt;
     case Kind::kBits:
@@ -157,6 +157,9 @@ Outcome ReadQuant(Evaluator& evaluator, const Node& node, const Value& value, Va
   if (value.kind != Kind::kInput || !evaluator.model.inputs.empty()) {
     return Pattern(fmt::format("its operand is {}", KindName(value.kind)),
                    "the network's input: between layers BipolarQuant or Sign");
+  }
+  if (!value.forms.empty()) {
+    return Pattern("the input is computed with before it", "a quantizer to int8 behind the input");
   }
   double scale = 1, zero = 0, width = 8;
   if (auto refusal = evaluator.FindScale(node, 1, &scale)) return refusal;
@@ -177,19 +180,23 @@ Outcome ReadQuant(Evaluator& evaluator, const Node& node, const Value& value, Va
     return Bad(fmt::format("its zero point is {}", zero), "-128 to 127");
   }
   if (node.type == "QuantizeLinear") {
-    // Integers; DequantizeLinear says what they are worth.
-    *result = evaluator.InputBytes(value, 0);
+    // DequantizeLinear says what they are worth.
+    *result = evaluator.InputBytes(value, static_cast<float>(scale), static_cast<int32_t>(zero));
+    result->integers = zero != 0;
     return std::nullopt;
   }
-  *result = evaluator.InputBytes(value, static_cast<int32_t>(zero));
+  *result = evaluator.InputBytes(value, static_cast<float>(scale), static_cast<int32_t>(zero));
   result->scale = scale;
   return std::nullopt;
 }
 
 Outcome ReadDequantize(Evaluator& evaluator, const Node& node, const Value& value, Value* result) {
   // The zero point becomes the tensor's: no other operator may have seen another one.
-  if (value.kind != Kind::kBytes || !evaluator.model.operators.empty() || value.scale != 1 ||
-      evaluator.model.tensors[value.tensor].zero_points[0] != 0 || evaluator.dequantized) {
+  const Model& model = evaluator.model;
+  const bool seen = std::any_of(model.operators.begin(), model.operators.end(), [](const auto& op) {
+    return op.type != OperatorType::kQuantize && op.type != OperatorType::kTranspose;
+  });
+  if (value.kind != Kind::kBytes || seen || value.scale != 1 || evaluator.dequantized) {
     return Pattern(fmt::format("its operand is {}", KindName(value.kind)),
                    "the int8 input of the network, once, or a constant");
   }
@@ -201,9 +208,18 @@ Outcome ReadDequantize(Evaluator& evaluator, const Node& node, const Value& valu
   if (zero < -128 || zero > 127 || zero != std::floor(zero)) {
     return Bad(fmt::format("its zero point is {}", zero), "-128 to 127");
   }
+  // That of a float input is the one it was quantized with.
+  if (evaluator.float_input && model.tensors[value.tensor].zero_point() != zero) {
+    return Bad(fmt::format("its zero point is {}, another one than the quantizer's", zero), "");
+  }
   evaluator.dequantized = true;
-  evaluator.model.tensors[value.tensor].zero_points[0] = static_cast<int32_t>(zero);
+  for (const int32_t tensor : {model.inputs[0], value.tensor}) {
+    if (!evaluator.float_input) {
+      evaluator.model.tensors[tensor].zero_points[0] = static_cast<int32_t>(zero);
+    }
+  }
   *result = value;
+  result->integers = false;
   result->scale = scale;
   return std::nullopt;
 }

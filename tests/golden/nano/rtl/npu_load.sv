@@ -243,9 +243,7 @@ module npu_load #(
     end
   end
 
-  assign ar_valid_o = ar_valid_q;
-  assign ar_addr_o  = ar_addr_q;
-  assign ar_len_o   = ar_len_q;
+  assign {ar_valid_o, ar_addr_o, ar_len_o} = {ar_valid_q, ar_addr_q, ar_len_q};
 
   // Bursts under way, in order.
   npu_fifo #(
