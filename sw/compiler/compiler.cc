@@ -69,6 +69,11 @@ uint64_t Macs(const Model& model, const Operator& op) {
              static_cast<uint64_t>(filter.shape[2]);
     case OperatorType::kFullyConnected:
       return results * static_cast<uint64_t>(filter.shape[1]);
+    case OperatorType::kBatchMatMul: {
+      const std::vector<int32_t>& shape = model.tensors[op.inputs[0]].shape;
+      const bool adjoint = std::get<BatchMatMulOptions>(op.options).adjoint_x;
+      return results * static_cast<uint64_t>(shape[shape.size() - (adjoint ? 2 : 1)]);
+    }
     case OperatorType::kSvdf:
       return static_cast<uint64_t>(filter.elements() + model.tensors[op.inputs[2]].elements());
     case OperatorType::kBinaryConv2d:
@@ -201,7 +206,8 @@ Schedules MakeSchedules(const NpuConfig& config, const ParameterPlan& parameters
 /// a command does not fit.
 int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilations,
              const std::vector<ParameterPlan>& plans,
-             std::initializer_list<bool> states = {false, true}) {
+             std::initializer_list<bool> states = {false, true},
+             std::span<const double> overtaking = kFewOvertaking) {
   int64_t cycles = 0;
   for (size_t m = 0; m < compilations.size(); ++m) {
     const Compilation& c = compilations[m];
@@ -211,12 +217,43 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     // Warm inferences run the cold stream where that is faster.
     int64_t least = std::numeric_limits<int64_t>::max();
     for (const bool warm : states) {
-      least =
-          std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, kFewOvertaking).cycles);
+      // Where nothing is cached both states are the same.
+      if (least == std::numeric_limits<int64_t>::max() || plans[m].cached_bytes > 0) {
+        least = std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, overtaking).cycles);
+      }
       cycles += least;
     }
   }
   return cycles;
+}
+
+/// Whether two plans of the same models give the same commands.
+bool SamePlans(const std::vector<ParameterPlan>& a, const std::vector<ParameterPlan>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) {
+    const auto same_chunk = [](const Chunk& c, const Chunk& d) {
+      return c.layer == d.layer && c.group_begin == d.group_begin && c.group_end == d.group_end &&
+             c.unit == d.unit && c.rows == d.rows;
+    };
+    const auto same_unit = [](const LoadUnit& u, const LoadUnit& v) {
+      return u.rows == v.rows && u.cached_row == v.cached_row;
+    };
+    return x.stream_rows == y.stream_rows && x.split_kernel == y.split_kernel &&
+           std::equal(x.chunks.begin(), x.chunks.end(), y.chunks.begin(), y.chunks.end(),
+                      same_chunk) &&
+           std::equal(x.units.begin(), x.units.end(), y.units.begin(), y.units.end(), same_unit);
+  });
+}
+
+std::vector<ParameterPlan> WithoutImages(std::vector<ParameterPlan> plans) {
+  for (ParameterPlan& plan : plans) plan.image.clear();
+  return plans;
+}
+
+bool CutsKernels(const std::vector<ParameterPlan>& plans) {
+  return std::any_of(plans.begin(), plans.end(), [](const ParameterPlan& plan) {
+    return std::find(plan.split_kernel.begin(), plan.split_kernel.end(), true) !=
+           plan.split_kernel.end();
+  });
 }
 
 /// Plans parameters. Where they do not all fit in core memory it depends on the network how many of
@@ -237,17 +274,40 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
   int64_t least = Cost(config, compilations, *best);
   *cost = least;
   if (least < 0) return best;
-  for (const ParameterPolicy policy :
-       {ParameterPolicy{4, 5}, ParameterPolicy{2, 3}, ParameterPolicy{2, 5}, ParameterPolicy{6, 3},
-        ParameterPolicy{6, 5}}) {
+  std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
+  std::vector<std::vector<ParameterPlan>> tried{WithoutImages(*best)};
+  for (const ParameterPolicy policy : policies) {
     Result<std::vector<ParameterPlan>> plans = PlanParameters(inputs, config, policy);
     if (!plans) continue;
+    const bool known = std::any_of(tried.begin(), tried.end(),
+                                   [&](const auto& other) { return SamePlans(other, *plans); });
+    if (known) continue;
+    tried.push_back(WithoutImages(*plans));
     const int64_t cycles = Cost(config, compilations, *plans);
     if (cycles < 0 || cycles > least - least / kNoise) continue;
     least = cycles;
     *cost = cycles;
     best = std::move(plans);
   }
+  if (!CutsKernels(*best)) return best;
+  // Taken where neither the first nor later inferences become slower.
+  const auto take = [&](std::vector<ParameterPlan> plans) {
+    const int64_t cold = Cost(config, compilations, *best, {false}, kOvertaking);
+    const int64_t new_cold = Cost(config, compilations, plans, {false}, kOvertaking);
+    if (new_cold < 0 || new_cold > cold) return;
+    const int64_t both = Cost(config, compilations, *best, {false, true}, kOvertaking);
+    const int64_t new_both = Cost(config, compilations, plans, {false, true}, kOvertaking);
+    if (new_both >= both || new_both - new_cold > both - cold) return;
+    *cost = Cost(config, compilations, plans);
+    best = std::move(plans);
+  };
+  // With all of core memory to stream, kernels may not have to be cut.
+  Result<std::vector<ParameterPlan>> streamed =
+      PlanParameters(inputs, config, ParameterPolicy{0, 3});
+  if (streamed) take(std::move(*streamed));
+  std::vector<ParameterPlan> back = *best;
+  for (ParameterPlan& plan : back) plan.there_and_back = true;
+  if (CutsKernels(back)) take(std::move(back));
   return best;
 }
 

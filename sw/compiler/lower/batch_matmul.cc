@@ -23,12 +23,6 @@ int32_t NewConstant(LoweringContext& context, std::vector<uint8_t> bytes) {
   return storage;
 }
 
-/// A byte, repeated over `shape`.
-View Repeated(LoweringContext& context, int8_t byte, const std::vector<int64_t>& shape) {
-  const int32_t storage = NewConstant(context, {static_cast<uint8_t>(byte)});
-  return Broadcast(DenseView(storage, {1}), shape);
-}
-
 /// Batch `index` of a tensor of at least two dimensions, as rows x columns.
 View BatchOf(LoweringContext& context, int32_t number, const std::vector<int64_t>& index,
              bool transposed) {
@@ -45,15 +39,43 @@ View BatchOf(LoweringContext& context, int32_t number, const std::vector<int64_t
 /// The product of two matrices of bytes: what all batches have in common.
 ///
 /// sum (a - za)(b - zb) = sum ab - zb sum a - za sum b + depth za zb: further blocks of `depth`
-/// operands multiply a by -zb, and -za by b.
+/// operands multiply a by -zb, and -za by b. Blocks begin with slices. Those of -za lie behind the
+/// end of a row, where operands read as the layer's filler.
 struct Product {
   int64_t rows, columns, depth;
-  std::vector<int8_t> for_a, for_b;         ///< what a is multiplied by, and what b is
-  int64_t blocks, width;                    ///< of `depth` operands; operands of a row in all
-  int64_t slices, slice_bytes, core_bytes;  ///< of core memory
+  std::vector<int8_t> for_a, for_b;  ///< what a is multiplied by, and what b is
+  int64_t block_slices;              ///< of one block
+  std::vector<int32_t> order;        ///< blocks of a group: 0 is b, others are constants
+  int64_t block_bytes;               ///< of core memory
+  int64_t core_bytes;                ///< that are stored for a core
   int64_t group_channels, groups;
-  std::vector<uint8_t> records;  ///< of a core
+  std::vector<uint8_t> tail;  ///< blocks of constants and records of a core
+  int64_t tail_offset;        ///< in core_bytes
 };
+
+/// Blocks of constants (slots behind `depth` are 0), and records.
+std::vector<uint8_t> ConstantTail(const LoweringContext& context, const Product& p, uint32_t bias,
+                                  const QuantizedMultiplier& factor) {
+  const NpuConfig& config = context.config;
+  const int64_t slice_bytes = p.block_bytes / p.block_slices;
+  std::vector<uint8_t> tail(static_cast<size_t>(p.block_bytes) * p.for_a.size(), 0);
+  for (size_t block = 0; block < p.for_a.size(); ++block) {
+    for (int64_t k = 0; k < p.depth; ++k) {
+      for (int64_t lane = 0; lane < config.lanes; ++lane) {
+        tail[static_cast<size_t>(static_cast<int64_t>(block) * p.block_bytes +
+                                 k / config.simd * slice_bytes + lane * config.simd +
+                                 k % config.simd)] = static_cast<uint8_t>(p.for_a[block]);
+      }
+    }
+  }
+  for (int64_t lane = 0; lane < config.lanes; ++lane) {
+    for (uint32_t word : {bias, static_cast<uint32_t>(factor.multiplier)}) {
+      for (int i = 0; i < 4; ++i) tail.push_back(static_cast<uint8_t>(word >> 8 * i));
+    }
+    tail.push_back(static_cast<uint8_t>(factor.shift));
+  }
+  return tail;
+}
 
 Product ProductOf(const LoweringContext& context, const Operator& node,
                   const QuantizedMultiplier& factor) {
@@ -70,99 +92,128 @@ Product ProductOf(const LoweringContext& context, const Operator& node,
                 : first.shape.back();
   p.for_a = Summands(-zb);
   p.for_b = Summands(-za);
-  p.blocks = 1 + static_cast<int64_t>(p.for_a.size() + p.for_b.size());
-  p.width = p.blocks * p.depth;
+  p.block_slices = CeilDiv(p.depth, config.simd);
+  p.order = {0};
+  for (size_t i = 0; i < p.for_a.size(); ++i) p.order.push_back(static_cast<int32_t>(i) + 1);
+  p.order.insert(p.order.end(), p.for_b.size(), 0);
   const int64_t row_bytes = config.core_row_bytes();
-  p.slices = CeilDiv(p.width, config.simd);
-  p.slice_bytes = int64_t{config.slice_rows()} * row_bytes;
-  p.core_bytes = p.slices * p.slice_bytes + int64_t{config.param_rows()} * row_bytes;
+  p.block_bytes = p.block_slices * config.slice_rows() * row_bytes;
+  p.tail_offset = p.block_bytes;
+  p.core_bytes = (1 + static_cast<int64_t>(p.for_a.size())) * p.block_bytes +
+                 int64_t{config.param_rows()} * row_bytes;
   p.group_channels = std::min(int64_t{config.pe_lanes()}, p.columns);
   p.groups = CeilDiv(p.columns, p.group_channels);
   const uint32_t bias = static_cast<uint32_t>(static_cast<uint64_t>(p.depth * za * zb));
-  for (int64_t lane = 0; lane < config.lanes; ++lane) {
-    for (uint32_t word : {bias, static_cast<uint32_t>(factor.multiplier)}) {
-      for (int i = 0; i < 4; ++i) p.records.push_back(static_cast<uint8_t>(word >> 8 * i));
-    }
-    p.records.push_back(static_cast<uint8_t>(factor.shift));
-  }
+  p.tail = ConstantTail(context, p, bias, factor);
   return p;
 }
 
-/// A storage of the left matrix with its further blocks.
-int32_t AppendLeft(LoweringContext& context, const Product& p, const View& a) {
-  const int32_t left = context.NewStorage(p.rows * p.width);
+/// The left matrix of a product.
+struct Left {
+  int32_t storage = 0;
+  int64_t offset = 0;  ///< bytes of its first row
+  int64_t width = 0;   ///< bytes of a row
+};
+
+/// The left matrix where it is, or a copy with further blocks for `for_a`.
+Left LeftOf(LoweringContext& context, const Product& p, const View& a) {
+  const bool dense = a.strides[1] == 1 && (p.rows == 1 || a.strides[0] == p.depth);
+  if (dense && p.for_a.empty()) return {a.storage, a.offset, p.depth};
+  const int64_t blocks = 1 + static_cast<int64_t>(p.for_a.size());
+  const int64_t pitch = blocks == 1 ? p.depth : p.block_slices * context.config.simd;
+  const int32_t left = context.NewStorage(p.rows * blocks * pitch);
   Layer widen = NewCopy(left);
-  const View wide = DenseView(left, {p.rows, p.blocks, p.depth});
-  const auto left_block = [&](int64_t block) {
-    return WithoutDimension(Sliced(wide, 1, block, 1), 1);
-  };
-  int64_t block = 0;
-  AddCopy(&widen, a, left_block(block++));
-  for (size_t i = 0; i < p.for_a.size(); ++i) AddCopy(&widen, a, left_block(block++));
-  for (int8_t value : p.for_b) {
-    AddCopy(&widen, Repeated(context, value, {p.rows, p.depth}), left_block(block++));
+  const View wide = DenseView(left, {p.rows, blocks, pitch});
+  AddFill(&widen, Sliced(wide, 2, p.depth, pitch - p.depth));
+  for (int64_t block = 0; block < blocks; ++block) {
+    const View target = WithoutDimension(Sliced(wide, 1, block, 1), 1);
+    AddCopy(&widen, a, Sliced(target, 1, 0, p.depth));
   }
   context.lowered.layers.push_back(std::move(widen));
-  return left;
+  return {left, 0, blocks * pitch};
 }
 
-/// A storage of the right matrix as core memory wants parameters: slices and `records`.
-int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, int32_t records) {
+/// A storage of the right matrix as core memory wants parameters: slices and `tail`, a storage of
+/// p.tail.
+int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, int32_t tail) {
   const int64_t simd = context.config.simd;
   const int64_t lanes = context.config.lanes;
   const int64_t cores = context.config.cores;
-  const int64_t record_bytes = static_cast<int64_t>(p.records.size());
+  const int64_t slice_bytes = p.block_bytes / p.block_slices;
+  const int64_t tail_bytes = static_cast<int64_t>(p.tail.size());
   const int32_t right = context.NewStorage(p.groups * cores * p.core_bytes);
-  context.lowered.storages[right].in_memory = true;
   Layer pack = NewCopy(right, 0);
-  AddFill(&pack, DenseView(right, {p.groups * cores * p.core_bytes}));
-  for (int64_t group = 0; group < p.groups; ++group) {
-    for (int64_t core = 0; core < cores; ++core) {
-      const int64_t base = (group * cores + core) * p.core_bytes;
-      const int64_t channel = group * p.group_channels + core * lanes;
-      const int64_t used = std::min({lanes, p.columns - channel, p.group_channels - core * lanes});
-      AddCopy(&pack, DenseView(records, {record_bytes}),
-              View{right, base + p.slices * p.slice_bytes, 1, {record_bytes}, {1}});
-      if (used <= 0) continue;
-      for (int64_t k = 0; k < p.width;) {
-        // As far as neither a block nor a slice ends.
-        const int64_t block_number = k / p.depth;
-        const int64_t count = std::min(p.depth - k % p.depth, simd - k % simd);
-        const View to{
-            right, base + k / simd * p.slice_bytes + k % simd, 1, {count, used}, {1, simd}};
-        const bool constant =
-            block_number >= 1 && block_number <= static_cast<int64_t>(p.for_a.size());
-        if (constant) {
-          AddCopy(&pack, Repeated(context, p.for_a[block_number - 1], {count, used}), to);
-        } else {
-          AddCopy(&pack, Sliced(Sliced(b, 0, k % p.depth, count), 1, channel, used), to);
-        }
-        k += count;
-      }
-    }
+  AddCopy(&pack, View{tail, 0, 1, {p.groups * cores, tail_bytes}, {0, 1}},
+          View{right, p.tail_offset, 1, {p.groups * cores, tail_bytes}, {p.core_bytes, 1}});
+  // Slots behind the last operand meet fillers.
+  const int64_t rest = p.depth % simd;
+  if (rest != 0) {
+    AddFill(&pack, View{right,
+                        p.block_bytes - slice_bytes + rest,
+                        1,
+                        {p.groups * cores, lanes, simd - rest},
+                        {p.core_bytes, simd, 1}});
+  }
+  /// Operands [0, depth) of `count` lanes in each of `groups` groups.
+  const auto add = [&](int64_t core, int64_t group, int64_t groups, int64_t count) {
+    const int64_t channel = group * p.group_channels + core * lanes;
+    const int64_t base = (group * cores + core) * p.core_bytes;
+    const auto part = [&](int64_t first, int64_t slices, int64_t slots) {
+      const std::vector<int64_t> shape{groups, slices, count, slots};
+      AddCopy(
+          &pack,
+          View{b.storage,
+               b.offset + first * simd * b.strides[0] + channel * b.strides[1],
+               1,
+               shape,
+               {p.group_channels * b.strides[1], simd * b.strides[0], b.strides[1], b.strides[0]}},
+          View{right,
+               base + first * slice_bytes,
+               1,
+               shape,
+               {cores * p.core_bytes, slice_bytes, simd, 1}});
+    };
+    if (p.depth / simd > 0) part(0, p.depth / simd, simd);
+    if (rest != 0) part(p.depth / simd, 1, rest);
+  };
+  for (int64_t core = 0; core < cores; ++core) {
+    const auto used = [&](int64_t group) {
+      const int64_t end = std::min((group + 1) * p.group_channels, p.columns);
+      return std::min(lanes, end - group * p.group_channels - core * lanes);
+    };
+    // All groups but the last have as many channels as the first.
+    if (p.groups > 1 && used(0) > 0) add(core, 0, p.groups - 1, used(0));
+    if (used(p.groups - 1) > 0) add(core, p.groups - 1, 1, used(p.groups - 1));
   }
   context.lowered.layers.push_back(std::move(pack));
   return right;
 }
 
 /// Appends the product of two storages made by the functions above.
-void AppendProduct(LoweringContext& context, const Product& p, int32_t left, int32_t right,
-                   int32_t target, int32_t out_zero_point) {
+void AppendProduct(LoweringContext& context, const Product& p, const Left& left, int32_t right,
+                   const View& target, int32_t out_zero_point) {
   Layer layer;
   layer.opcode = Opcode::kMatmul;
-  layer.inputs = {left};
-  layer.output = target;
+  layer.inputs = {left.storage};
+  layer.output = target.storage;
   Geometry& g = layer.geometry;
   g.in_h = g.out_h = p.rows;
-  g.in_c = p.width;
+  g.in_c = left.width;
+  g.in_offset = left.offset;
   g.out_c = p.columns;
-  layer.k0_count = p.slices;
+  g.out_offset = target.offset;
+  layer.k0_count = static_cast<int64_t>(p.order.size()) * p.block_slices;
   layer.group_channels = p.group_channels;
   layer.groups = p.groups;
   layer.regions = {Region{0, p.rows, 0, 1, 0}};
+  layer.fill = p.for_b.empty() ? 0 : static_cast<uint8_t>(p.for_b[0]);
   layer.out_zero_point = out_zero_point;
-  layer.parameters.groups = layer.parameters.blocks = p.groups;
-  layer.parameters.storage = right;
+  Parameters& parameters = layer.parameters;
+  parameters.groups = parameters.blocks = p.groups;
+  parameters.storage = right;
+  parameters.stored_blocks = p.order;
+  parameters.block_slices = p.block_slices;
+  parameters.stored_slices = (1 + static_cast<int64_t>(p.for_a.size())) * p.block_slices;
   context.lowered.layers.push_back(std::move(layer));
 }
 
@@ -177,32 +228,32 @@ LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op) {
     return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
   }
   const Product p = ProductOf(context, node, factors[0]);
-  const int32_t records = NewConstant(context, p.records);
+  const int32_t tail = NewConstant(context, p.tail);
   const std::vector<int64_t> shape(output.shape.begin(), output.shape.end());
   const size_t batch_dimensions = shape.size() - 2;
-  const int32_t target = context.StorageOf(node.outputs[0]);
-  const View result = DenseView(target, shape);
-  Layer assemble = NewCopy(target);
   int64_t batches = 1;
   for (size_t d = 0; d < batch_dimensions; ++d) batches *= shape[d];
-  for (int64_t batch = 0; batch < batches; ++batch) {
+  const auto index_of = [&](int64_t batch) {
     std::vector<int64_t> index(batch_dimensions);
-    int64_t rest = batch;
-    for (size_t d = batch_dimensions; d-- > 0; rest /= shape[d]) index[d] = rest % shape[d];
-    const View a = BatchOf(context, node.inputs[0], index, options.adjoint_x);
-    const View b = BatchOf(context, node.inputs[1], index, options.adjoint_y);
-    const int32_t left = AppendLeft(context, p, a);
-    const int32_t right = AppendRight(context, p, b, records);
-    const int32_t part = batches == 1 ? target : context.NewStorage(p.rows * p.columns);
-    AppendProduct(context, p, left, right, part, output.zero_point());
-    if (batches == 1) continue;
-    View place = result;
-    for (size_t d = 0; d < batch_dimensions; ++d) {
-      place = WithoutDimension(Sliced(place, 0, index[d], 1), 0);
+    for (size_t d = batch_dimensions; d-- > 0; batch /= shape[d]) index[d] = batch % shape[d];
+    return index;
+  };
+  // The operands of the next product are moved while one is computed.
+  std::vector<Left> lefts;
+  std::vector<int32_t> rights;
+  for (int64_t batch = 0; batch < batches; ++batch) {
+    while (static_cast<int64_t>(rights.size()) < std::min(batch + 2, batches)) {
+      const std::vector<int64_t> index = index_of(static_cast<int64_t>(rights.size()));
+      lefts.push_back(
+          LeftOf(context, p, BatchOf(context, node.inputs[0], index, options.adjoint_x)));
+      rights.push_back(AppendRight(
+          context, p, BatchOf(context, node.inputs[1], index, options.adjoint_y), tail));
     }
-    AddCopy(&assemble, DenseView(part, {p.rows, p.columns}), place);
+    View target = DenseView(context.StorageOf(node.outputs[0]), {p.rows, p.columns});
+    target.offset = batch * p.rows * p.columns;
+    AppendProduct(context, p, lefts[static_cast<size_t>(batch)], rights[static_cast<size_t>(batch)],
+                  target, output.zero_point());
   }
-  if (batches > 1) context.lowered.layers.push_back(std::move(assemble));
   return std::nullopt;
 }
 

@@ -39,6 +39,8 @@ struct Geometry {
   int64_t stride_h = 1, stride_w = 1;
   int64_t dilation_h = 1, dilation_w = 1;
   int64_t pad_top = 0, pad_left = 0;
+  /// Bytes of the storage in front of the first image: several layers may share a storage.
+  int64_t in_offset = 0, out_offset = 0;
   /// Planes of bits: a row of the image is so many rows of bytes, in_c and out_c are bytes.
   int64_t in_planes = 1, out_planes = 1;
 
@@ -72,8 +74,13 @@ struct Parameters {
   bool packed = false;        ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
-  /// after core slices() * slice_rows + param_rows rows of core memory. -1: they are constants.
+  /// after core stored_slices * slice_rows + param_rows rows of core memory. -1: they are
+  /// constants.
   int32_t storage = -1;
+  /// Of `storage`: slices stand there in blocks of block_slices, of which core memory gets these in
+  /// this order, some several times.
+  std::vector<int32_t> stored_blocks;
+  int64_t block_slices = 0, stored_slices = 0;
   bool empty() const { return blocks == 0 && table.empty(); }
 };
 

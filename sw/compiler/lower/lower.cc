@@ -8,6 +8,7 @@
 
 #include "sw/compiler/lower/additions.h"
 #include "sw/compiler/lower/lower_operators.h"
+#include "sw/compiler/lower/merge_copies.h"
 #include "sw/model/operators/rules.h"
 
 namespace npugen::compiler {
@@ -222,7 +223,10 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool kee
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
   if (config.residual != 0) FuseAdditions(config, &lowered);
-  if (!keep_tensors) RemoveUnused(&lowered);
+  if (!keep_tensors) {
+    MergeCopies(&lowered);
+    RemoveUnused(&lowered);
+  }
   FindLifetimes(&lowered);
   return lowered;
 }

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
 #include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/first_fit.h"
@@ -41,6 +40,21 @@ int64_t InputTileBytes(const Layer& layer, int64_t rows) {
 int64_t OutputTileBytes(const Layer& layer, int64_t rows) {
   if (layer.copies()) return rows * kCopyUnit;
   return std::min(rows, layer.geometry.out_h) * layer.geometry.out_row_bytes();
+}
+
+/// Bytes that a box moves at a time: contiguous on both sides.
+int64_t RunBytes(const CopyBox& box) {
+  std::vector<CopyBox::Dimension> dimensions = box.dimensions;
+  std::stable_sort(dimensions.begin(), dimensions.end(), [](const auto& a, const auto& b) {
+    return std::abs(a.out_stride) < std::abs(b.out_stride);
+  });
+  int64_t run = 1;
+  for (const CopyBox::Dimension& dimension : dimensions) {
+    if (dimension.count == 1) continue;
+    if (dimension.in_stride != run || dimension.out_stride != run) break;
+    run *= dimension.count;
+  }
+  return run;
 }
 
 /// Whether each output row depends on nothing but the same row of the inputs.
@@ -136,6 +150,13 @@ void Planner::Distribute() {
       }
     }
   }
+  // Parameters that the NPU lays out are loaded to all cores from PE 0.
+  for (const Layer& layer : lowered_.layers) {
+    if (layer.parameters.storage < 0) continue;
+    Placement& place = plan_.placements[layer.parameters.storage];
+    place.channels = 0;
+    place.needed[0] = {0, lowered_.storages[layer.parameters.storage].bytes};
+  }
   for (Placement& place : plan_.placements) place.stored = place.needed;
   for (size_t l = 0; l < lowered_.layers.size(); ++l) {
     const Layer& layer = lowered_.layers[l];
@@ -193,8 +214,14 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
       continue;
     }
     add(layer.output, OutputTileBytes(layer, rows));
-    // The sources of a copy need no buffer: the DMA reads them where they are.
-    if (layer.copies()) continue;
+    if (layer.copies()) {
+      // The DMA reads sources where they are, but for those in memory of which runs are short.
+      for (const CopyBox& box : layer.boxes) {
+        if (!operands.empty() || box.input < 0 || RunBytes(box) >= ShortRun(config_)) continue;
+        add(layer.inputs[static_cast<size_t>(box.input)], rows * kCopyUnit);
+      }
+      continue;
+    }
     for (size_t i = 0; i < layer.inputs.size(); ++i) {
       const bool residual = layer.IsResidual(i);
       add(layer.inputs[i], residual ? OutputTileBytes(layer, rows) : InputTileBytes(layer, rows),
@@ -216,6 +243,11 @@ bool Planner::MayFuse(const LayerGroup& group, bool keep_tensors) const {
   const Partition& next_partition = partitions_[number + 1];
   if (plan_.placements[layer.output].resident || storage.in_memory || !storage.outputs.empty() ||
       (keep_tensors && !storage.tensors.empty()) || storage.last_layer != number + 1) {
+    return false;
+  }
+  // Several layers may share a storage.
+  if (next.geometry.in_offset != 0 || layer.geometry.out_offset != 0 ||
+      storage.bytes != layer.geometry.images * OutputTileBytes(layer, layer.geometry.out_h)) {
     return false;
   }
   if (layer.copies() || next.copies() ||
@@ -300,6 +332,9 @@ double Planner::RepeatedParameterCycles(const LayerGroup& group, double tiles) c
 /// Cycles that a group takes, roughly, with a little for its traffic: of equals, less is better.
 double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
   constexpr double kTrafficWeight = 0.02;
+  // Of parameters that are loaded again, and of what shares the bus with them: measured on networks
+  // whose weights exceed core memory.
+  constexpr double kSharedBusWeight = 0.25;
   const LayerGroup& group = plan_.groups[number];
   const double tiles = static_cast<double>(CeilDiv(MostRows(group), tile.rows));
   double cycles = tiles * kCommandCycles * (group.last - group.first + 1);
@@ -322,10 +357,9 @@ double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
   const double repeated = RepeatedParameterCycles(group, tiles);
   if (repeated > 0) {
     // With one buffer only parameters come beside the work.
-    const double w = std::getenv("W") ? std::atof(std::getenv("W")) : 0.25;
     return (tile.buffers > 1 ? std::max(cycles, transfers + repeated) + transfers / tiles
                              : std::max(cycles, repeated) + transfers) +
-           w * (transfers + repeated);
+           kSharedBusWeight * (transfers + repeated);
   }
   // Nothing runs beside the first tile's loads and the last one's stores.
   return std::max(cycles, transfers) + transfers / tiles + kTrafficWeight * transfers;
@@ -551,7 +585,7 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
     const double tiles = static_cast<double>(CeilDiv(all, tile->rows));
     if (best && GroupCycles(number, *best) <= GroupCycles(number, *tile)) continue;
     best = std::move(tile);
-    if (std::getenv("NOONE") || RepeatedParameterCycles(group, tiles) == 0) break;
+    if (RepeatedParameterCycles(group, tiles) == 0) break;
   }
   return best;
 }
@@ -572,7 +606,6 @@ double Planner::AllCycles() const {
 /// Moves residents to memory that leave so little room for a group's tiles that loading parameters
 /// anew for each of them takes longer than the residents' traffic.
 void Planner::EvictForParameters() {
-  if (std::getenv("NOEVICT")) return;
   double cycles = AllCycles();
   for (size_t g = 0; g < plan_.groups.size(); ++g) {
     const int64_t step = static_cast<int64_t>(g);
@@ -672,6 +705,8 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   }
   for (const Layer& layer : lowered_.layers) {
     for (const int32_t input : layer.inputs) ++transfers_[static_cast<size_t>(input)];
+    const int32_t parameters = layer.parameters.storage;
+    if (parameters >= 0) ++transfers_[static_cast<size_t>(parameters)];
   }
   // A storage that can never fit makes no sense as a resident.
   for (size_t s = 0; s < lowered_.storages.size(); ++s) {

@@ -53,8 +53,8 @@ struct TileBuffer {
 };
 
 /// Buffers for the tiles of a group, the same in all PEs: for what its layers read from memory, for
-/// what is stored there, and for rows between its layers. A copy to memory has one buffer for bytes
-/// on their way, in PE 0.
+/// what is stored there, and for rows between its layers. A copy to memory, or from memory in short
+/// runs, has one buffer for bytes on their way, in PE 0.
 struct TilePlan {
   int64_t rows = 0;     ///< output rows of a tile in one PE; copies: units of kCopyUnit bytes
   int64_t buffers = 1;  ///< 2: loads, compute and stores of neighbouring tiles overlap
@@ -65,6 +65,10 @@ struct TilePlan {
 };
 
 inline constexpr int64_t kCopyUnit = 64;
+
+/// Runs of fewer bytes take a burst from or to memory of their own, which costs more than their way
+/// through a buffer in PE memory.
+inline int64_t ShortRun(const NpuConfig& config) { return 3 * int64_t{config.axi_bytes()}; }
 
 struct ActivationPlan {
   std::vector<Placement> placements;  ///< of each storage

@@ -257,6 +257,14 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
       LoadUnit& unit = plan_.units.back();
       unit.per_pe = chunk.per_pe;
       unit.storage = parameters.storage;
+      if (unit.storage >= 0) {
+        const Layer& layer = lowered_.layers[l];
+        unit.block_rows = parameters.block_slices * SliceRows(config_, layer);
+        unit.blocks = parameters.stored_slices / parameters.block_slices;
+        unit.stored_rows =
+            parameters.stored_slices * SliceRows(config_, layer) + RecordRows(config_, layer);
+        unit.stored_blocks = parameters.stored_blocks;
+      }
       chunk.unit = static_cast<int32_t>(plan_.units.size()) - 1;
       chunk.unit_row = unit.rows;
       unit.rows += chunk.rows;
@@ -278,7 +286,7 @@ void ParameterPlanner::FormUnits(int64_t* next_cached) {
     if (unit.storage >= 0) {
       // The NPU writes rows for every core.
       unit.image_offset = storage_bytes[unit.storage];
-      storage_bytes[unit.storage] += config_.cores * unit.rows * row_bytes;
+      storage_bytes[unit.storage] += config_.cores * unit.stored_rows * row_bytes;
       continue;
     }
     const int64_t blocks = std::accumulate(unit.cores.begin(), unit.cores.end(), int64_t{0});
@@ -655,6 +663,41 @@ void LoadCores(const LoadUnit& unit, const NpuConfig& config, Window window, int
   }
 }
 
+/// LOADs of a unit that the NPU computed: block by block, and the records. Those that stand side by
+/// side in both places go together.
+void LoadComputed(const LoadUnit& unit, const NpuConfig& config, const Placement& place,
+                  int64_t row, uint32_t tag, std::vector<Step>* steps) {
+  const int64_t row_bytes = config.core_row_bytes();
+  Transfer transfer;
+  transfer.core_memory = true;
+  transfer.tag = tag;
+  transfer.pes = static_cast<PeMask>((uint64_t{1} << config.pes()) - 1);
+  transfer.local_source = place.resident;
+  transfer.window = Window::kScratch;
+  const int64_t base = place.resident ? place.AddressOf(0, 0) : place.scratch_offset;
+  const size_t blocks = unit.stored_blocks.size();
+  for (int64_t core = 0; core < unit.cores[0]; ++core) {
+    transfer.core_mask = uint32_t{1} << core;
+    const auto block_of = [&](size_t i) {
+      return i < blocks ? unit.stored_blocks[i] : unit.blocks;
+    };
+    for (size_t first = 0, end = 0; first <= blocks; first = end) {
+      end = first + 1;
+      while (end <= blocks && block_of(end) == block_of(end - 1) + 1) ++end;
+      const int64_t begin_row = row + static_cast<int64_t>(first) * unit.block_rows;
+      const int64_t end_row =
+          end > blocks ? row + unit.rows : row + static_cast<int64_t>(end) * unit.block_rows;
+      transfer.local_address = begin_row * row_bytes;
+      transfer.run = (end_row - begin_row) * row_bytes;
+      transfer.global_offset =
+          base + unit.image_offset +
+          (core * unit.stored_rows + block_of(first) * unit.block_rows) * row_bytes;
+      steps->push_back(EncodeTransfer(config, transfer, nullptr));
+      steps->back().writes.push_back({Space::kCoreRows, begin_row, end_row, transfer.pes});
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Step> LoadCached(const ParameterPlan& plan, const NpuConfig& config,
@@ -700,10 +743,13 @@ std::vector<Step> PlaceParameters(const ParameterPlan& plan, const NpuConfig& co
           last_unit = chunk.unit;
           if (!memory.Holds(chunk.unit)) {
             memory.Place(chunk.unit, use);
-            const bool computed = unit.storage >= 0;
-            LoadCores(unit, config, computed ? Window::kScratch : Window::kProgram,
-                      computed ? placements[unit.storage].scratch_offset : 0,
-                      memory.row(chunk.unit), step.command.tag(), &placed);
+            if (unit.storage >= 0) {
+              LoadComputed(unit, config, placements[unit.storage], memory.row(chunk.unit),
+                           step.command.tag(), &placed);
+            } else {
+              LoadCores(unit, config, Window::kProgram, 0, memory.row(chunk.unit),
+                        step.command.tag(), &placed);
+            }
           }
           memory.Use(chunk.unit, use);
         }

@@ -42,7 +42,11 @@ struct LoadUnit {
   bool per_pe = false;       ///< false: all PEs get the same
   /// Cores that need it, the first ones of each PE; one number where all PEs get the same.
   std::vector<int64_t> cores;
-  int32_t storage = -1;     ///< storage in memory that holds it, computed by the NPU; -1: the image
+  int32_t storage = -1;  ///< storage that holds it, computed by the NPU; -1: the image
+  /// Of `storage`: rows of a block of slices, blocks in front of the records and rows that are
+  /// stored for a core; and the blocks that core memory gets (Parameters).
+  int64_t block_rows = 0, blocks = 0, stored_rows = 0;
+  std::vector<int32_t> stored_blocks;
   int64_t cached_row = -1;  ///< stays in core memory from this row on; -1: it is streamed
 };
 
@@ -51,6 +55,7 @@ struct ParameterPlan {
   std::vector<std::vector<int32_t>>
       layer_chunks;                ///< of each layer, groups outermost, parts inside
   std::vector<bool> split_kernel;  ///< of each layer: chunks are parts of a kernel
+  bool there_and_back = false;     ///< parts of every other sum are used in reverse
   std::vector<LoadUnit> units;     ///< in the order of first use
   int64_t stream_rows = 0;         ///< core memory rows [0, stream_rows) are for streaming
   int64_t cached_bytes = 0;        ///< of the image that a warm run does not load

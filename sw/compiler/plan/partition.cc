@@ -155,14 +155,16 @@ std::vector<Piece> PiecesOf(const Geometry& geometry, const Range& rows, int64_t
 
 Range InputBytes(const Geometry& geometry, const Piece& piece) {
   const int64_t first = piece.image * geometry.in_h;
-  return {(first + geometry.FirstInputRow(piece.rows.begin)) * geometry.in_row_bytes(),
-          (first + geometry.EndInputRow(piece.rows.end)) * geometry.in_row_bytes()};
+  const int64_t row = geometry.in_row_bytes();
+  return {geometry.in_offset + (first + geometry.FirstInputRow(piece.rows.begin)) * row,
+          geometry.in_offset + (first + geometry.EndInputRow(piece.rows.end)) * row};
 }
 
 Range OutputBytes(const Geometry& geometry, const Piece& piece) {
   const int64_t first = piece.image * geometry.out_h;
-  return {(first + piece.rows.begin) * geometry.out_row_bytes(),
-          (first + piece.rows.end) * geometry.out_row_bytes()};
+  const int64_t row = geometry.out_row_bytes();
+  return {geometry.out_offset + (first + piece.rows.begin) * row,
+          geometry.out_offset + (first + piece.rows.end) * row};
 }
 
 Range ShareInputBytes(const Layer& layer, const Partition& partition, int64_t pe, size_t input) {
@@ -185,7 +187,9 @@ Range ShareInputChannels(const Layer& layer, const Partition& partition, int64_t
 Range ShareOutputBytes(const Layer& layer, const Partition& partition, int64_t pe) {
   const Range& rows = partition.shares[pe].rows;
   if (rows.empty()) return {};
-  return {rows.begin * layer.geometry.out_row_bytes(), rows.end * layer.geometry.out_row_bytes()};
+  const Geometry& g = layer.geometry;
+  return {g.out_offset + rows.begin * g.out_row_bytes(),
+          g.out_offset + rows.end * g.out_row_bytes()};
 }
 
 }  // namespace npugen::compiler

@@ -60,9 +60,17 @@ struct Wait {
   int64_t bytes = 0;
 };
 
-/// Most bytes that LOADs may add to their barrier; what is left of its range counts the other
-/// LOADs.
+/// Most bytes that LOADs may add to one barrier; what is left of its range counts the other LOADs.
 constexpr int64_t kMostSignalledBytes = (int64_t{1} << kBarrierCountBits) / 4 * 3;
+
+/// Barriers that LOADs arrive at one after the other, when the one before is nearly at its end: 0,
+/// and those that are no engine's.
+std::vector<int> LoadBarriers(const NpuConfig& config) {
+  std::vector<int> barriers{kLoadEngine};
+  const int engines = kFirstPeEngine + static_cast<int>(config.pes());
+  for (int b = engines; b < static_cast<int>(config.barriers()); ++b) barriers.push_back(b);
+  return barriers;
+}
 
 /// Bytes of `load` after which `step` may begin and follow the rest (`follow`): records and first
 /// weight row. 0: it must wait for all of it.
@@ -87,6 +95,7 @@ class BarrierWriter {
   explicit BarrierWriter(const NpuConfig& config)
       : config_(config),
         engines_(kFirstPeEngine + static_cast<int>(config.pes())),
+        load_barriers_(LoadBarriers(config)),
         history_(static_cast<size_t>(engines_)),
         known_(static_cast<size_t>(engines_), Clock(static_cast<size_t>(engines_), 0)),
         known_to_reads_(static_cast<size_t>(engines_), 0),
@@ -130,6 +139,7 @@ class BarrierWriter {
 
   const NpuConfig& config_;
   int engines_;
+  const std::vector<int> load_barriers_;
   std::vector<Step> steps_;
   std::vector<std::vector<Wait>> waits_;      ///< of each step
   int64_t signalled_bytes_ = 0;               ///< of LOADs that signal bytes
@@ -212,7 +222,10 @@ void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
   }
   if (load.command.Get(header::signal_bytes) == 0) {
     const int64_t all = load.command.Get(dma::size0);
-    if (signalled_bytes_ + all > kMostSignalledBytes) return;
+    // Of every barrier but the last one, less than a LOAD of all of core memory is left.
+    const int64_t left = static_cast<int64_t>(load_barriers_.size() - 1) *
+                         (kMostSignalledBytes - int64_t{config_.core_memory_bytes});
+    if (signalled_bytes_ + all > kMostSignalledBytes + std::max<int64_t>(left, 0)) return;
     signalled_bytes_ += all;
     Set(&load.command, header::signal_bytes, 1);
   }
@@ -222,26 +235,44 @@ void BarrierWriter::Follow(const Step& step, std::vector<Wait>* waits) {
 
 /// Now that it is known which LOADs signal bytes, steps become counts.
 std::vector<Step> BarrierWriter::Take() {
-  std::vector<int64_t> loaded{0};  // count of the LOADs' barrier after each LOAD
+  // Of each LOAD: its barrier, and what that has counted before and after it.
+  struct Arrival {
+    int barrier = 0;
+    int64_t before = 0, after = 0;
+  };
+  std::vector<Arrival> arrivals;
+  size_t barrier = 0;
+  int64_t counted = 0, bytes = 0;
   for (size_t load : history_[kLoadEngine]) {
-    const Command& command = steps_[load].command;
-    loaded.push_back(loaded.back() +
-                     (command.Get(header::signal_bytes) != 0 ? command.Get(dma::size0) : 1));
+    Command& command = steps_[load].command;
+    const bool by_bytes = command.Get(header::signal_bytes) != 0;
+    const int64_t amount = by_bytes ? command.Get(dma::size0) : 1;
+    if (by_bytes && bytes + amount > kMostSignalledBytes && barrier + 1 < load_barriers_.size()) {
+      ++barrier;
+      counted = bytes = 0;
+    }
+    arrivals.push_back({load_barriers_[barrier], counted, counted + amount});
+    counted += amount;
+    if (by_bytes) bytes += amount;
+    Set(&command, header::signal_id, load_barriers_[barrier]);
   }
   for (size_t s = 0; s < steps_.size(); ++s) {
     Command& command = steps_[s].command;
     for (size_t w = 0; w < waits_[s].size(); ++w) {
       const Wait& wait = waits_[s][w];
       int64_t count = wait.count;
+      int barrier_id = wait.engine;
       if (wait.engine == kLoadEngine) {
-        count = wait.bytes > 0 ? loaded[wait.count - 1] + wait.bytes : loaded[wait.count];
+        const Arrival& arrival = arrivals[static_cast<size_t>(wait.count - 1)];
+        count = wait.bytes > 0 ? arrival.before + wait.bytes : arrival.after;
+        barrier_id = arrival.barrier;
       }
       // A LOAD that is followed is wait 1; LOADs come first among the waits.
       const bool follows = waits_[s][0].bytes > 0;
       if (wait.bytes > 0) Set(&command, compute::follow, 1);
       const WaitFields& fields = kWaits[(w == 1) != follows ? 1 : 0];
       Set(&command, fields.enable, 1);
-      Set(&command, fields.id, wait.engine);
+      Set(&command, fields.id, barrier_id);
       Set(&command, fields.count, count);
     }
   }

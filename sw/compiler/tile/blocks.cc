@@ -123,6 +123,7 @@ class BlockEmitter {
       Transfer transfer;
       transfer.tag = static_cast<uint32_t>(layer_.tag);
       std::tie(transfer.window, transfer.global_offset) = SourceOf(placements_[storage]);
+      transfer.global_offset += g().in_offset;
       transfer.local_address = Address(storage, buffer);
       transfer.pes = pes;
       AppendTransfers(config_, transfer,
@@ -147,7 +148,7 @@ class BlockEmitter {
       transfer.engine = kStoreEngine;
       transfer.tag = static_cast<uint32_t>(layer_.tag);
       transfer.window = window;
-      transfer.global_offset = offset;
+      transfer.global_offset = offset + g().out_offset;
       transfer.pes = PeBit(block.pe);
       transfer.local_address = Address(layer_.output, buffer);
       AppendTransfers(config_, transfer, box, steps_, errors_);
@@ -294,17 +295,19 @@ class BlockEmitter {
     for (int64_t group = 0; group < part_.groups; ++group) {
       ForEachRegion(block, most, config_.accumulators,
                     [&](Range rows, Range columns, const Region& region) {
-                      for (size_t p = 0; p < parts_; ++p) {
+                      for (size_t turn = 0; turn < parts_; ++turn) {
+                        const size_t p = backwards_ ? parts_ - 1 - turn : turn;
                         ComputeRequest request = RequestOf(block, rows, columns);
                         request.group_begin = group;
                         request.group_end = group + 1;
                         const int32_t number = chunks_[ChunkGroup(block, group) * parts_ + p];
                         const Chunk& chunk = parameters_.chunks[number];
                         request.part = chunk.part;
-                        request.first_part = chunk.first_part;
-                        request.last_part = chunk.last_part;
+                        request.first_part = turn == 0;
+                        request.last_part = turn + 1 == parts_;
                         Emit(request, number, layer_.parameters.shared ? region.block : 0, 0);
                       }
+                      backwards_ = parameters_.there_and_back && !backwards_;
                     });
     }
   }
@@ -359,8 +362,9 @@ class BlockEmitter {
   bool split_kernel_;
   std::vector<Step>* steps_;
   FieldErrors* errors_;
-  Layer part_;        ///< the layer as it is for the block at hand, without weights
-  size_t parts_ = 0;  ///< chunks of each group
+  Layer part_;              ///< the layer as it is for the block at hand, without weights
+  size_t parts_ = 0;        ///< chunks of each group
+  bool backwards_ = false;  ///< the order of parts of the next sums
   int64_t in_buffer_ = 0, out_buffer_ = 0;
   std::vector<std::pair<int64_t, InputBox>> loaded_;  ///< image and box of the last loads
 };

@@ -31,6 +31,31 @@ void CutLoop(const Box& box, int l, int64_t most, const BoxFunction& function) {
   }
 }
 
+/// Sorts loops by their targets, joins those that can be, and finds the longest run.
+void JoinLoops(Box* box) {
+  // Neighbours in the target first, so that what can be joined stands side by side.
+  std::stable_sort(box->loops.begin(), box->loops.end(),
+                   [](const Box::Loop& a, const Box::Loop& b) {
+                     return std::abs(a.target_stride) < std::abs(b.target_stride);
+                   });
+  std::vector<Box::Loop> joined;
+  for (const Box::Loop& loop : box->loops) {
+    if (!joined.empty() &&
+        loop.source_stride == joined.back().source_stride * joined.back().count &&
+        loop.target_stride == joined.back().target_stride * joined.back().count) {
+      joined.back().count *= loop.count;
+      continue;
+    }
+    joined.push_back(loop);
+  }
+  if (box->run == 1 && !joined.empty() && joined[0].source_stride == 1 &&
+      joined[0].target_stride == 1) {
+    box->run = joined[0].count;
+    joined.erase(joined.begin());
+  }
+  box->loops = std::move(joined);
+}
+
 }  // namespace
 
 int64_t Box::bytes() const {
@@ -48,25 +73,7 @@ Box NormalizedBox(const CopyBox& copy, bool fill) {
     box.loops.push_back(
         {dimension.count, fill ? dimension.out_stride : dimension.in_stride, dimension.out_stride});
   }
-  // Neighbours in the target first, so that what can be joined stands side by side.
-  std::stable_sort(box.loops.begin(), box.loops.end(), [](const Box::Loop& a, const Box::Loop& b) {
-    return std::abs(a.target_stride) < std::abs(b.target_stride);
-  });
-  std::vector<Box::Loop> joined;
-  for (const Box::Loop& loop : box.loops) {
-    if (!joined.empty() &&
-        loop.source_stride == joined.back().source_stride * joined.back().count &&
-        loop.target_stride == joined.back().target_stride * joined.back().count) {
-      joined.back().count *= loop.count;
-      continue;
-    }
-    joined.push_back(loop);
-  }
-  if (!joined.empty() && joined[0].source_stride == 1 && joined[0].target_stride == 1) {
-    box.run = joined[0].count;
-    joined.erase(joined.begin());
-  }
-  box.loops = std::move(joined);
+  JoinLoops(&box);
   return box;
 }
 
@@ -119,6 +126,10 @@ void ForEachPart(const Box& box, int64_t bytes, const BoxFunction& function) {
   CutLoop(box, level, most, function);
 }
 
+void ForEachHalf(const Box& box, int loop, const BoxFunction& function) {
+  CutLoop(box, loop, (box.loops[static_cast<size_t>(loop)].count + 1) / 2, function);
+}
+
 int64_t CountTransfers(const Box& box) {
   int64_t count = (box.run + kLargestTransferRun - 1) / kLargestTransferRun;
   std::vector<int64_t> counts;
@@ -140,6 +151,95 @@ Box PackedTarget(const Box& box) {
     stride *= loop.count;
   }
   return packed;
+}
+
+void ForEachPartWithin(const Box& box, int64_t begin, int64_t end, const BoxFunction& function) {
+  int64_t first = box.target, last = box.target + box.run;
+  int outermost = -1;
+  for (size_t l = 0; l < box.loops.size(); ++l) {
+    const int64_t reach = (box.loops[l].count - 1) * box.loops[l].target_stride;
+    (reach < 0 ? first : last) += reach;
+    if (outermost < 0 || std::abs(box.loops[l].target_stride) >=
+                             std::abs(box.loops[static_cast<size_t>(outermost)].target_stride)) {
+      outermost = static_cast<int>(l);
+    }
+  }
+  if (first >= end || last <= begin) return;
+  if (first >= begin && last <= end) {
+    function(box);
+    return;
+  }
+  if (outermost < 0) {
+    const int64_t skipped = std::max<int64_t>(begin - box.target, 0);
+    Box part = box;
+    part.source += skipped;
+    part.target += skipped;
+    part.run = std::min(end, last) - part.target;
+    function(part);
+    return;
+  }
+  // Steps of the outermost loop that lie whole within the range together, others one by one.
+  const Box::Loop& loop = box.loops[static_cast<size_t>(outermost)];
+  const int64_t span = last - first - (loop.count - 1) * std::abs(loop.target_stride);
+  const int64_t low = loop.target_stride < 0 ? last - span : first;  // of step 0
+  const auto within = [&](int64_t step) {
+    const int64_t at = low + step * loop.target_stride;
+    return at >= begin && at + span <= end;
+  };
+  for (int64_t step = 0; step < loop.count;) {
+    int64_t count = 1;
+    while (within(step) && step + count < loop.count && within(step + count)) ++count;
+    Box part = box;
+    part.source += step * loop.source_stride;
+    part.target += step * loop.target_stride;
+    if (count == 1) {
+      part.loops.erase(part.loops.begin() + outermost);
+    } else {
+      part.loops[static_cast<size_t>(outermost)].count = count;
+    }
+    ForEachPartWithin(part, begin, end, function);
+    step += count;
+  }
+}
+
+StagedBox Staged(const Box& box) {
+  // Gaps of up to so many times the bytes between them are fetched, too, up to runs of so many.
+  constexpr int64_t kGaps = 3, kLongRun = 128;
+  StagedBox staged;
+  Box& fetch = staged.fetch;
+  Box& spread = staged.spread;
+  fetch.source = box.source;
+  spread.target = box.target;
+  std::vector<Box::Loop> loops = box.loops;
+  if (box.run > 1) loops.push_back({box.run, 1, 1});
+  for (Box::Loop& loop : loops) {
+    if (loop.source_stride >= 0) continue;
+    fetch.source += (loop.count - 1) * loop.source_stride;
+    spread.target += (loop.count - 1) * loop.target_stride;
+    loop.source_stride = -loop.source_stride;
+    loop.target_stride = -loop.target_stride;
+  }
+  std::stable_sort(loops.begin(), loops.end(), [](const Box::Loop& a, const Box::Loop& b) {
+    return a.source_stride < b.source_stride;
+  });
+  int64_t bytes = 1;  // of the buffer for the loops so far
+  for (const Box::Loop& loop : loops) {
+    if (loop.source_stride == 0) {
+      spread.loops.push_back({loop.count, 0, loop.target_stride});
+      continue;
+    }
+    const bool joins =
+        fetch.loops.empty() && (loop.source_stride <= bytes ||
+                                (bytes < kLongRun && loop.source_stride <= (1 + kGaps) * bytes));
+    const int64_t stride = joins ? loop.source_stride : bytes;
+    spread.loops.push_back({loop.count, stride, loop.target_stride});
+    if (!joins) fetch.loops.push_back({loop.count, loop.source_stride, stride});
+    bytes = (loop.count - 1) * stride + bytes;
+    if (joins) fetch.run = bytes;
+  }
+  staged.bytes = bytes;
+  JoinLoops(&spread);
+  return staged;
 }
 
 }  // namespace npugen::compiler

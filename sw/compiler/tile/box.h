@@ -33,10 +33,23 @@ using BoxFunction = std::function<void(const Box&)>;
 void ForEachTransfer(const Box& box, const BoxFunction& function);
 /// Cuts a box into parts of at most `bytes` bytes (at least 1).
 void ForEachPart(const Box& box, int64_t bytes, const BoxFunction& function);
+/// A box as two, each with half of a loop's steps.
+void ForEachHalf(const Box& box, int loop, const BoxFunction& function);
 /// Parts that ForEachTransfer makes.
 int64_t CountTransfers(const Box& box);
 
 /// The same box with a dense target: loops packed one after the other from offset 0 on.
 Box PackedTarget(const Box& box);
+
+/// The parts of a box whose target bytes lie within [begin, end).
+void ForEachPartWithin(const Box& box, int64_t begin, int64_t end, const BoxFunction& function);
+
+/// A box in two steps: `fetch` brings what it reads, and little besides, in long runs to a buffer
+/// (target offsets from 0 on), and `spread` goes from there to the target of the box.
+struct StagedBox {
+  Box fetch, spread;
+  int64_t bytes = 0;  ///< of the buffer
+};
+StagedBox Staged(const Box& box);
 
 }  // namespace npugen::compiler

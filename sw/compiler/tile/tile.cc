@@ -10,6 +10,7 @@
 #include <set>
 
 #include "sw/compiler/encode/encode.h"
+#include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/layer_cost.h"
 #include "sw/compiler/tile/blocks.h"
 #include "sw/compiler/tile/box.h"
@@ -56,6 +57,13 @@ class Tiler {
   int64_t RowsPerBand(int32_t number) const;
   void StoreWork(int32_t layer, const Work& work);
   void Exchange(int32_t layer);
+  int64_t alignment() const { return BufferAlignment(config_); }
+  Transfer LoadOf(const Layer& layer, const CopyBox& copy) const;
+  void StoreCopied(const Layer& layer, int64_t address, const Box& box);
+  bool CopiesInSteps(const Layer& layer, const TilePlan& tile) const;
+  void FetchInSteps(const Box& box, const Transfer& load, Transfer move, const Range& buffer,
+                    int64_t* used);
+  void EmitCopyInSteps(const Layer& layer, const TilePlan& tile, PeMask target_pes);
   void EmitCopy(const Layer& layer, const TilePlan& tile);
   void EmitWhole(int32_t number);
   void EmitTiles(const LayerGroup& group, const TilePlan& tile);
@@ -353,7 +361,10 @@ void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
       most_blocks = std::max(most_blocks, blocks[w].size());
     }
     for (size_t block = 0; block < most_blocks; ++block) {
-      for (size_t part = 0; part < parts; ++part) {
+      for (size_t turn = 0; turn < parts; ++turn) {
+        // What was used last may still be in core memory.
+        const bool back = parameters_.there_and_back && block % 2 != 0;
+        const size_t part = back ? parts - 1 - turn : turn;
         for (size_t w = 0; w < works.size(); ++w) {
           if (block >= blocks[w].size()) continue;
           // Without parameters of its own, a PE of a shared layer uses the chunks of its groups.
@@ -363,8 +374,8 @@ void Tiler::EmitSplitKernel(int32_t number, const std::vector<Work>& works) {
           const int32_t chunk = chunks[static_cast<size_t>(group) * parts + part];
           ComputeRequest request = blocks[w][block].request;
           request.part = parameters_.chunks[chunk].part;
-          request.first_part = parameters_.chunks[chunk].first_part;
-          request.last_part = parameters_.chunks[chunk].last_part;
+          request.first_part = turn == 0;
+          request.last_part = turn + 1 == parts;
           Emit(request, chunk, blocks[w][block].records);
         }
       }
@@ -393,63 +404,177 @@ void Tiler::EmitWorks(int32_t number, const std::vector<Work>& works) {
   }
 }
 
+Transfer Tiler::LoadOf(const Layer& layer, const CopyBox& copy) const {
+  Transfer load;
+  load.tag = static_cast<uint32_t>(layer.tag);
+  load.fill_only = copy.input < 0;
+  load.fill = layer.fill;
+  if (load.fill_only) return load;
+  const Placement& source = PlaceOf(layer.inputs[copy.input]);
+  if (source.resident) {
+    load.local_source = true;
+    load.global_offset = source.AddressOf(0, 0);
+  } else {
+    std::tie(load.window, load.global_offset) = SourceOf(source);
+  }
+  return load;
+}
+
+/// Stores bytes of PE 0 as a layer's output; the offset of `box` in the storage is its target.
+void Tiler::StoreCopied(const Layer& layer, int64_t address, const Box& box) {
+  Transfer store;
+  store.engine = kStoreEngine;
+  store.tag = static_cast<uint32_t>(layer.tag);
+  store.local_address = address;
+  for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
+    store.window = window;
+    store.global_offset = offset;
+    EmitBox(store, box);
+  }
+}
+
+/// Whether a copy takes fewer cycles in steps, roughly: short runs from or to memory take a burst
+/// each.
+bool Tiler::CopiesInSteps(const Layer& layer, const TilePlan& tile) const {
+  constexpr double kBurstCycles = 8, kLocalCycles = 1.2;
+  if (tile.operands.empty()) return false;
+  if (tile.operands[0].bytes < 2 * std::max(ShortRun(config_), alignment())) return false;
+  const bool to_memory = !PlaceOf(layer.output).resident;
+  const double beat = config_.axi_bytes();
+  double direct = 0, steps = 0;
+  for (const CopyBox& copy : layer.boxes) {
+    const Box box = NormalizedBox(copy, copy.input < 0);
+    const double bytes = static_cast<double>(box.bytes());
+    const double runs = bytes / static_cast<double>(box.run);
+    const double beats = std::ceil(static_cast<double>(box.run) / beat);
+    const bool from_memory = copy.input >= 0 && !PlaceOf(layer.inputs[copy.input]).resident;
+    const double burst = from_memory || to_memory ? kBurstCycles : kLocalCycles;
+    direct += runs * std::max(burst, beats);
+    steps += runs * std::max(kLocalCycles, beats) + (from_memory ? bytes / beat : 0) +
+             (to_memory ? bytes / beat : 0);
+  }
+  return steps < 0.8 * direct;
+}
+
+/// Brings a part of a box from memory to PE memory by way of a buffer of `room` bytes at `buffer`,
+/// of which `used` are in use. `move`: to the target.
+void Tiler::FetchInSteps(const Box& box, const Transfer& load, Transfer move, const Range& buffer,
+                         int64_t* used) {
+  const StagedBox staged = Staged(box);
+  if (staged.bytes > buffer.size() && !box.loops.empty()) {
+    const auto longest = std::max_element(
+        box.loops.begin(), box.loops.end(), [](const Box::Loop& a, const Box::Loop& b) {
+          return a.count * std::abs(a.source_stride) < b.count * std::abs(b.source_stride);
+        });
+    ForEachHalf(box, static_cast<int>(longest - box.loops.begin()),
+                [&](const Box& half) { FetchInSteps(half, load, move, buffer, used); });
+    return;
+  }
+  if (box.run >= ShortRun(config_) || staged.bytes > buffer.size()) {
+    Transfer direct = load;
+    direct.pes = move.pes;
+    direct.local_address = move.local_address;
+    EmitBox(direct, box);
+    return;
+  }
+  if (*used + staged.bytes > buffer.size()) *used = 0;
+  Transfer fetch = load;
+  fetch.local_address = buffer.begin + *used;
+  EmitBox(fetch, staged.fetch);
+  move.global_offset = fetch.local_address;
+  EmitBox(move, staged.spread);
+  *used += CeilDiv(staged.bytes, config_.axi_bytes()) * config_.axi_bytes();
+}
+
+/// A copy chunk by chunk of its output: from memory in long runs to a buffer, from there to where
+/// the bytes belong in the output, or in a buffer, and from there in long runs to memory.
+void Tiler::EmitCopyInSteps(const Layer& layer, const TilePlan& tile, PeMask target_pes) {
+  const Placement& target = PlaceOf(layer.output);
+  const int64_t total = lowered_.storages[layer.output].bytes;
+  const TileBuffer& operand = tile.operands[0];
+  const bool fetches = std::any_of(layer.boxes.begin(), layer.boxes.end(), [&](const auto& box) {
+    return box.input >= 0 && !PlaceOf(layer.inputs[box.input]).resident;
+  });
+  std::vector<Box> boxes;
+  for (const CopyBox& copy : layer.boxes) boxes.push_back(NormalizedBox(copy, copy.input < 0));
+  int64_t chunk = total;
+  int64_t room = 0;  // for chunks
+  if (!target.resident) {
+    room = (fetches ? operand.bytes / 2 : operand.bytes) / alignment() * alignment();
+    // Chunks end where loops do, and are so many that stores run beside loads.
+    constexpr int64_t kChunks = 4, kLeast = 4096;
+    int64_t unit = 1;
+    for (const Box& box : boxes) {
+      for (const Box::Loop& loop : box.loops) {
+        const int64_t stride = std::abs(loop.target_stride);
+        if (stride <= room) unit = std::max(unit, stride);
+      }
+    }
+    chunk = std::max(std::min(room, std::max(CeilDiv(total, kChunks), kLeast)) / unit, int64_t{1}) *
+            unit;
+  }
+  int64_t number = 0;
+  for (int64_t begin = 0; begin < total; begin += chunk, ++number) {
+    const int64_t end = std::min(begin + chunk, total);
+    const int64_t base = operand.address + number % tile.buffers * operand.bytes;
+    const Range buffer{base + room, base + operand.bytes};
+    int64_t used = 0;
+    for (size_t b = 0; b < boxes.size(); ++b) {
+      ForEachPartWithin(boxes[b], begin, end, [&](const Box& part) {
+        Transfer load = LoadOf(layer, layer.boxes[b]);
+        Transfer move = load;
+        move.pes = target.resident ? target_pes : 1;
+        move.local_address = target.resident ? target.address : base - begin;
+        if (load.fill_only || load.local_source) {
+          EmitBox(move, part);
+          return;
+        }
+        move.local_source = true;
+        FetchInSteps(part, load, move, buffer, &used);
+      });
+    }
+    if (!target.resident) StoreCopied(layer, base, {0, begin, end - begin, {}});
+  }
+  if (target.resident) StoreCopied(layer, target.address, {0, 0, total, {}});
+}
+
 /// A box goes from where its source is to where its target is, through a buffer in PE 0 where both
 /// are in memory.
 void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
-  const uint32_t tag = static_cast<uint32_t>(layer.tag);
   const Placement& target = PlaceOf(layer.output);
   PeMask target_pes = 0;
   for (int64_t pe = 0; pe < pes(); ++pe) {
     if (!target.stored[pe].empty()) target_pes |= PeBit(pe);
   }
   int64_t transfers = 0;
+  for (const CopyBox& copy : layer.boxes) {
+    transfers += CountTransfers(NormalizedBox(copy, copy.input < 0));
+  }
+  if (transfers > kMostTransfers) {
+    field_errors_.push_back(fmt::format("more than {} DMA commands", kMostTransfers));
+    return;
+  }
+  if (CopiesInSteps(layer, tile)) {
+    EmitCopyInSteps(layer, tile, target_pes);
+    return;
+  }
   int64_t buffer = 0;
   for (const CopyBox& copy : layer.boxes) {
-    const bool fill = copy.input < 0;
-    const Box box = NormalizedBox(copy, fill);
-    transfers += CountTransfers(box);
-    if (transfers > kMostTransfers) {
-      field_errors_.push_back(fmt::format("more than {} DMA commands", kMostTransfers));
-      return;
-    }
-    Transfer load;
-    load.tag = tag;
-    load.fill_only = fill;
-    load.fill = layer.fill;
-    if (!fill) {
-      const int32_t input = layer.inputs[copy.input];
-      if (PlaceOf(input).resident) {
-        load.local_source = true;
-        load.global_offset = PlaceOf(input).AddressOf(0, 0);
-      } else {
-        std::tie(load.window, load.global_offset) = SourceOf(PlaceOf(input));
-      }
-    }
-    Transfer store;
-    store.engine = kStoreEngine;
-    store.tag = tag;
+    const Box box = NormalizedBox(copy, copy.input < 0);
+    Transfer load = LoadOf(layer, copy);
     if (target.resident) {
       load.pes = target_pes;
       load.local_address = target.address;
       EmitBox(load, box);
       continue;
     }
-    const auto store_all = [&](const Box& part) {
-      for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
-        store.window = window;
-        store.global_offset = offset;
-        EmitBox(store, part);
-      }
-    };
     if (load.local_source) {
-      store.local_address = load.global_offset;
-      store_all(box);
+      StoreCopied(layer, load.global_offset, box);
       continue;
     }
     const TileBuffer& bytes = *tile.Find(layer.output);
     ForEachPart(box, bytes.bytes, [&](const Box& part) {
-      load.local_address = store.local_address =
-          bytes.address + buffer % tile.buffers * bytes.bytes;
+      load.local_address = bytes.address + buffer % tile.buffers * bytes.bytes;
       ++buffer;
       const Box packed = PackedTarget(part);
       EmitBox(load, packed);
@@ -458,18 +583,11 @@ void Tiler::EmitCopy(const Layer& layer, const TilePlan& tile) {
       for (size_t l = 0; l < out.loops.size(); ++l) {
         out.loops[l].source_stride = packed.loops[l].target_stride;
       }
-      store_all(out);
+      StoreCopied(layer, load.local_address, out);
     });
   }
-  if (!target.resident) return;
-  for (const auto& [window, offset] : TargetsOf(PlaceOf(layer.output))) {
-    Transfer store;
-    store.engine = kStoreEngine;
-    store.tag = tag;
-    store.window = window;
-    store.global_offset = offset;
-    store.local_address = target.address;
-    EmitBox(store, {0, 0, lowered_.storages[layer.output].bytes, {}});
+  if (target.resident) {
+    StoreCopied(layer, target.address, {0, 0, lowered_.storages[layer.output].bytes, {}});
   }
 }
 
