@@ -89,18 +89,8 @@ module npu_pe #(
     .QueueDepth  (QueueDepth),
     .Barriers    (Barriers)
   ) u_control (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .halt_i,
-    .push_valid_i,
-    .push_ready_o,
-    .push_entry_i,
-    .push_last_i,
-    .barrier_counts_i,
-    .status_o,
-    .error_o,
-    .trace_o,
+    .clk_i, .rst_ni, .clear_i, .halt_i, .push_valid_i, .push_ready_o, .push_entry_i, .push_last_i,
+    .barrier_counts_i, .status_o, .error_o, .trace_o,
     .cmd_o                    (cmd),
     .start_o                  (start),
     .sequencer_start_o        (sequencer_start),
@@ -156,9 +146,7 @@ module npu_pe #(
     .PostWidth   (PostWidth),
     .Ports       (Ports)
   ) u_operands (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .cmd_i          (cmd),
     .start_i        (sequencer_start),
     .active_o       (sequencer_active),
@@ -235,9 +223,7 @@ module npu_pe #(
     .BusBytes     (BusBytes),
     .Barriers     (Barriers)
   ) u_matrix (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .cmd_i           (cmd),
     .start_i         (start),
     .barrier_counts_i,
@@ -300,9 +286,7 @@ module npu_pe #(
     .PostWidth (PostWidth),
     .WriteDepth(WriteDepth)
   ) u_results (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .cmd_i         (cmd),
     .start_i       (start),
     .running_i     (trace_o.running),
@@ -347,9 +331,7 @@ module npu_pe #(
     .RowBytes   (RowBytes),
     .Rows       (CoreMemBytes / RowBytes)
   ) u_vector_units (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .start_i       (start),
     .running_i     (trace_o.running),
     .opcode_i      (cmd.opcode),
@@ -399,8 +381,7 @@ module npu_pe #(
     .Ports    (Ports),
     .Writes   (WriteDepth)
   ) u_memory (
-    .clk_i,
-    .rst_ni,
+    .clk_i, .rst_ni,
     .read_wanted_i    (read_wanted),
     .read_valid_i     (read_valid),
     .read_ready_o     (read_ready),
@@ -424,14 +405,8 @@ module npu_pe #(
     .clear_i,
     .bus_write_valid_i(bus_write_valid_i && !bus_write_core_i),
     .bus_write_ready_o(memory_write_ready),
-    .bus_write_addr_i,
-    .bus_write_data_i,
-    .bus_write_strb_i,
-    .bus_read_valid_i,
-    .bus_read_ready_o,
-    .bus_read_addr_i,
-    .bus_read_rvalid_o,
-    .bus_read_data_o
+    .bus_write_addr_i, .bus_write_data_i, .bus_write_strb_i, .bus_read_valid_i, .bus_read_ready_o,
+    .bus_read_addr_i, .bus_read_rvalid_o, .bus_read_data_o
   );
   assign bus_write_ready_o = bus_write_core_i ? core_write_ready : memory_write_ready;
 endmodule : npu_pe
