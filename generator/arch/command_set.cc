@@ -149,7 +149,8 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
           table.bits.emplace_back();
         }
         const uint64_t bits = ((uint64_t{1} << field.width) - 1) << field.lsb;
-        table.bits[feature][row][field.word] |= static_cast<uint32_t>(bits);
+        const bool featured = In(kOpcodes[row].opcode, field.featured);
+        table.bits[featured ? feature : 0][row][field.word] |= static_cast<uint32_t>(bits);
       }
     }
     return table;
@@ -162,6 +163,12 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
     bits |= kTable.bits[feature][static_cast<size_t>(info - kOpcodes)][word];
   }
   return bits;
+}
+
+uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features) {
+  return info.opcode == Opcode::kStore && !features.store_bounds
+             ? uint32_t{info.most_entries} - info.entry_step
+             : info.most_entries;
 }
 
 std::span<const HardwareError> AllHardwareErrors() { return kHardwareErrors; }

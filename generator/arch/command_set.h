@@ -72,6 +72,12 @@ struct CommandField {
   OpcodeSet not_zero;        ///< opcodes that refuse 0
   std::string_view feature;  ///< spec key without which it must be 0; empty: none
   std::string_view description;
+  OpcodeSet featured = ~OpcodeSet{0};  ///< users of which `feature` is asked
+
+  /// Opcodes with the field on an NPU with `features`.
+  OpcodeSet UsersOn(const HardwareFeatures& features) const {
+    return features.Has(feature) ? users : users & ~featured;
+  }
 };
 
 /// The fields by name: header::wait0_id, dma::size0, compute::out_base.
@@ -89,6 +95,11 @@ namespace dma {
 #define NPUGEN_DMA_FIELD(name, word, lsb, width, sign, users, not_zero, description) \
   inline constexpr CommandField name = {LayoutId::kDma, #name, word,     lsb, width, \
                                         sign,           users, not_zero, {},  description};
+#define NPUGEN_DMA_FEATURE_FIELD(name, word, lsb, width, sign, users, not_zero, featured, feature, \
+                                 description)                                                      \
+  inline constexpr CommandField name = {LayoutId::kDma, #name,    word,    lsb,         width,     \
+                                        sign,           users,    not_zero, feature, description, \
+                                        featured};
 #include "generator/arch/command_set.def"
 }  // namespace dma
 namespace compute {
@@ -119,6 +130,10 @@ inline constexpr const CommandField* kBoxStart[] = {&dma::start0, &dma::start1, 
                                                     &dma::start3, &dma::start4};
 inline constexpr const CommandField* kBoxExtent[] = {&dma::extent0, &dma::extent1, &dma::extent2,
                                                      &dma::extent3, &dma::extent4};
+/// Of dimension 1 and up.
+inline constexpr const CommandField* kBoxStep[] = {nullptr, &dma::step1, &dma::step2, &dma::step3,
+                                                   &dma::step4};
+inline constexpr int64_t kMostStep = 8;
 inline constexpr const CommandField* kGlobalStride[] = {nullptr, &dma::global_stride1,
                                                         &dma::global_stride2, &dma::global_stride3,
                                                         &dma::global_stride4};
@@ -178,6 +193,9 @@ std::span<const OpcodeGroup> AllOpcodeGroups();
 /// Bits of a command's word that belong to fields which the opcode uses on an NPU with `features`;
 /// all others must be 0.
 uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features);
+
+/// Entries of an opcode's longest form on an NPU with `features`: a STORE has bounds with one.
+uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features);
 
 /// A command as words; missing words of a short form read as zero.
 class Command {

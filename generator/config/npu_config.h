@@ -24,7 +24,14 @@ struct NpuConfig : KeyNumbers {
   uint64_t hash = 0;
 
   /// What its registers show.
-  HardwareFeatures features() const { return {watchdog != 0, memory_clear != 0, bnn_enabled != 0}; }
+  HardwareFeatures features() const {
+    return {.watchdog = watchdog != 0,
+            .memory_clear = memory_clear != 0,
+            .binary_unit = bnn_enabled != 0,
+            .strides = dma_strides != 0,
+            .store_bounds = dma_store_bounds != 0,
+            .wide_fill = dma_wide_fill != 0};
+  }
 
   // Derived numbers.
   /// Cycles that control.clear needs beyond a reset: the rows of the deepest memory.

@@ -91,9 +91,9 @@ std::string CommandReference(const HardwareFeatures& features) {
   out += "\n## Opcodes\n\n";
   for (const OpcodeInfo& info : AllOpcodes()) {
     std::string entries = fmt::format("{}", info.least_entries);
-    for (int n = info.least_entries + info.entry_step; n <= info.most_entries;
-         n += info.entry_step) {
-      entries += fmt::format("{}{}", n + info.entry_step > info.most_entries ? " or " : ", ", n);
+    const int most = static_cast<int>(MostEntries(info, features));
+    for (int n = info.least_entries + info.entry_step; n <= most; n += info.entry_step) {
+      entries += fmt::format("{}{}", n + info.entry_step > most ? " or " : ", ", n);
     }
     out += Item(fmt::format("0x{:02x} `{}`, {} entries, layout `{}`: {}",
                             static_cast<uint8_t>(info.opcode), info.name, entries,
@@ -117,15 +117,20 @@ std::string CommandReference(const HardwareFeatures& features) {
     for (const CommandField& field : layout->fields) {
       // Who uses it, where not all commands of the layout do.
       std::string remarks;
-      const std::string users = names(field.users);
-      if ((field.users & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
+      const bool shown = features.Shows(field.feature);
+      const OpcodeSet using_it = shown ? field.users : field.UsersOn(features);
+      if (!shown && using_it == 0) continue;
+      const std::string users = names(using_it);
+      if ((using_it & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
       if ((field.not_zero & all) != 0) {
         const std::string refusing = names(field.not_zero);
         remarks += refusing == users ? "; not 0" : "; not 0: " + refusing;
       }
-      if (!field.feature.empty()) {
+      if (!field.feature.empty() && shown) {
+        const OpcodeSet featured = field.users & field.featured;
+        const std::string whose = featured == field.users ? "" : names(featured) + " ";
         remarks += features.Has(field.feature)
-                       ? fmt::format("; exists with `{}`", field.feature)
+                       ? fmt::format("; {}exists with `{}`", whose, field.feature)
                        : fmt::format("; must be 0: this NPU has no `{}`", field.feature);
       }
       out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,

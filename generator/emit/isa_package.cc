@@ -21,7 +21,8 @@ namespace {
 constexpr uint32_t kWordBits = 32;
 
 /// The fields of a layout from the most significant bit down, gaps filled.
-AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
+AlignedTable StructMembers(const CommandLayout& layout, const HardwareFeatures& features,
+                           AlignedTable table) {
   uint32_t top = layout.words * kWordBits;  // first bit above what is still to be printed
   const auto range = [](uint32_t width) {
     return width == 1 ? std::string() : fmt::format("[{}:0]", width - 1);
@@ -38,6 +39,7 @@ AlignedTable StructMembers(const CommandLayout& layout, AlignedTable table) {
   };
   for (size_t i = layout.fields.size(); i-- > 0;) {
     const CommandField& field = layout.fields[i];
+    if (field.UsersOn(features) == 0 && !features.Shows(field.feature)) continue;
     const uint32_t low = field.word * kWordBits + field.lsb;
     fill_down_to(low + field.width);
     table.Row(
@@ -144,7 +146,7 @@ void PrintQueuedBits(const CommandLayout& layout, const HardwareFeatures& featur
 }
 
 /// What the dispatcher and the engines ask about an opcode.
-void PrintOpcodeFunctions(SvWriter* out) {
+void PrintOpcodeFunctions(const HardwareFeatures& features, SvWriter* out) {
   const auto print = [&](std::string_view comment, std::string_view type, std::string_view name,
                          const auto& value_of, std::string_view otherwise) {
     std::map<std::string, std::string> values;
@@ -175,7 +177,8 @@ void PrintOpcodeFunctions(SvWriter* out) {
       [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.least_entries); }, "");
   print(
       "Entries of its longest form.", "logic [7:0]", "most_entries",
-      [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.most_entries); }, "");
+      [&](const OpcodeInfo& info) { return fmt::format("8'd{}", MostEntries(info, features)); },
+      "");
   print(
       "Whether its forms differ by two entries.", "logic", "has_even_steps",
       [&](const OpcodeInfo& info) { return bit(info.entry_step == 2); }, "1'b0");
@@ -290,10 +293,10 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out.Blank().Comment(fmt::format("Layout of {}", layout->description));
     out.Line("typedef struct packed {").In();
-    out.Table(StructMembers(*layout, out.NewTable()));
+    out.Table(StructMembers(*layout, features, out.NewTable()));
     out.Out().Line(fmt::format("}} {}_t;", layout->name));
   }
-  PrintOpcodeFunctions(&out);
+  PrintOpcodeFunctions(features, &out);
   PrintUsedBits(features, &out);
   for (const CommandLayout* layout : AllCommandLayouts()) {
     if (layout->id != LayoutId::kControl) PrintQueuedBits(*layout, features, &out);

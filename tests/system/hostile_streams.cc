@@ -58,8 +58,8 @@ void SetWord(std::vector<uint32_t>* words, const CommandField& field, int64_t va
   word = (word & ~mask) | ((static_cast<uint32_t>(value) << field.lsb) & mask);
 }
 
-bool Uses(const CommandField& field, Opcode opcode, bool binary_unit) {
-  return In(opcode, field.users) && (binary_unit || field.feature != kBinaryUnitKey);
+bool Uses(const CommandField& field, Opcode opcode, const NpuConfig& config) {
+  return In(opcode, field.UsersOn(config.features()));
 }
 
 /// Words of commands as they stand in a stream; they need not be legal any more.
@@ -106,7 +106,7 @@ std::vector<uint8_t> MutateStream(const NpuConfig& config, std::vector<Command> 
       for (const CommandField& field : info->layout->fields) {
         const bool shape = field.name == "opcode" || field.name == "length";
         if (field.word >= command.size() || (shape && !any)) continue;
-        if (any || Uses(field, info->opcode, config.bnn_enabled != 0)) fields.push_back(&field);
+        if (any || Uses(field, info->opcode, config)) fields.push_back(&field);
       }
       const CommandField& field = *fields[random.Below(fields.size())];
       SetWord(&command, field, OddValue(field, random));
@@ -141,13 +141,14 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     const OpcodeInfo& info = opcodes[1 + random.Below(opcodes.size() - 1)];
     uint32_t entries = info.most_entries;
     if (info.layout == &kDmaLayout) entries = random.Chance(2) ? 3 : 7;
-    entries = std::clamp<uint32_t>(entries, info.least_entries, info.most_entries);
+    entries =
+        std::clamp<uint32_t>(entries, info.least_entries, MostEntries(info, config.features()));
     Command command(info.opcode, entries, static_cast<uint32_t>(random.Below(0x10000)));
     std::vector<uint32_t> fields = command.words();
     for (const CommandField& field : info.layout->fields) {
       const std::string_view name = field.name;
       if (field.word >= fields.size() || name == "opcode" || name == "length" || name == "tag" ||
-          !Uses(field, info.opcode, config.bnn_enabled != 0)) {
+          !Uses(field, info.opcode, config)) {
         continue;
       }
       int64_t value = static_cast<int64_t>(random.Below(4));
