@@ -10,6 +10,10 @@
 namespace npugen {
 namespace {
 
+/// A feature that follows from npu.axi.outstanding; NPUs without it do not carry it.
+constexpr std::string_view kManyBursts = "npu.axi.many_bursts";
+bool ManyBursts(const NpuConfig& config) { return config.axi_outstanding > 16; }
+
 std::string Underscored(std::string_view key) {
   std::string out(key);
   std::replace(out.begin(), out.end(), '.', '_');
@@ -41,6 +45,7 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   derived("npu.barriers", config.barriers(), "barriers");
   derived("npu.macs_per_cycle", config.macs_per_cycle(), "multiply-accumulates per cycle");
   derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
+  if (ManyBursts(config)) derived(kManyBursts, 1, "queues of bursts stand in memory cells");
   derived("npu.features", config.watchdog | config.memory_clear << 1, "the register features");
   derived("npu.clear_cycles", config.clear_cycles(), "rows of the deepest memory");
   derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");
@@ -57,12 +62,12 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
 
 std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
   const KeyInfo* key = FindKey(path);
-  if (key == nullptr || key->kind != KeyKind::kFlag) return std::nullopt;
+  if (path != kManyBursts && (key == nullptr || key->kind != KeyKind::kFlag)) return std::nullopt;
   for (const ConfigValue& value : values) {
     if (value.key == path) return value.value != 0;
   }
   // The configuration does not carry flags that have one legal value.
-  return key->default_value != 0;
+  return key != nullptr && key->default_value != 0;
 }
 
 }  // namespace npugen

@@ -17,7 +17,7 @@ struct KeyNumbers {
   uint32_t axi_data_bits = 128;      ///< 32, 64, ... 512
   uint32_t axi_address_bits = 40;    ///< 32..64
   uint32_t axi_burst = 32;           ///< most beats of a burst, 4..256 (power of two)
-  uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..32 (power of two)
+  uint32_t axi_outstanding = 8;      ///< bursts in flight per direction, 1..64 (power of two)
   uint32_t command_queue_depth = 4;  ///< commands per engine queue, 1..16
   uint32_t watchdog = 1;             ///< 1: a bus that does not answer is an error
   uint32_t memory_clear = 0;         ///< 1: control.clear zeroes the memories

@@ -79,10 +79,11 @@ constexpr KeyInfo kKeys[] = {
      .kind = kCount,
      .default_value = 8,
      .low = 1,
-     .high = 32,
+     .high = 64,
      .power_of_two = true,
      .unit = "bursts",
-     .summary = "Bursts under way per direction; more of them hide a longer memory latency.",
+     .summary = "Bursts under way per direction; more of them hide a longer memory latency. More "
+                "than 16 stand in memory cells.",
      .member = &KeyNumbers::axi_outstanding},
     {.path = "npu.axi.watchdog",
      .kind = kFlag,

@@ -244,12 +244,13 @@ module npu_load #(
     end
   end
 
-  assign ar_valid_o = ar_valid_q;
-  assign ar_addr_o  = ar_addr_q;
-  assign ar_len_o   = ar_len_q;
+  assign {ar_valid_o, ar_addr_o, ar_len_o} = {ar_valid_q, ar_addr_q, ar_len_q};
 
   // Bursts under way, in order.
-  npu_fifo #(
+  //@ if npu.axi.many_bursts
+  npu_burst_queue #(
+  //@ endif
+  //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(AddrW - ByteW + 17),
     .Depth(Outstanding)
   ) u_bursts (
@@ -318,7 +319,10 @@ module npu_load #(
   logic [$clog2(Outstanding + 5)-1:0]  unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
 
-  npu_fifo #(
+  //@ if npu.axi.many_bursts
+  npu_burst_queue #(
+  //@ endif
+  //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(24 + ByteW + 2),
     .Depth(Outstanding + 4)
   ) u_run_queue (

@@ -219,7 +219,10 @@ module npu_store #(
   end
 
   // Bursts whose data is not all written.
-  npu_fifo #(
+  //@ if npu.axi.many_bursts
+  npu_burst_queue #(
+  //@ endif
+  //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(8),
     .Depth(Outstanding)
   ) u_writes (
@@ -236,7 +239,10 @@ module npu_store #(
   );
 
   // Bursts that are not answered.
-  npu_fifo #(
+  //@ if npu.axi.many_bursts
+  npu_burst_queue #(
+  //@ endif
+  //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(AddrW - ByteW + 24),
     .Depth(Outstanding)
   ) u_answers (

@@ -34,7 +34,12 @@ namespace {
 #define PARAM_ActivationBuffer 64
 #endif
 
+#ifndef PARAM_Outstanding
+#define PARAM_Outstanding 8
+#endif
+
 constexpr uint32_t kBus = PARAM_BusBytes;
+constexpr uint32_t kOutstanding = PARAM_Outstanding;
 constexpr uint32_t kPes = PARAM_GridX * PARAM_GridY;
 constexpr uint32_t kCores = PARAM_Cores;
 constexpr uint32_t kPeBytes = 32768;
@@ -1039,8 +1044,152 @@ Bench::Options Fast(uint32_t latency) {
   return options;
 }
 
+// Faults that DMA engines have had.
+
+// Read and write sides that split a copy at different places must not wait for each other.
+TEST(Dma, SplitsBothSidesApart) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Bench bench(RandomOptions(500 + seed));
+    std::mt19937_64 random(seed);
+    for (const bool store : {false, true}) {
+      Memories expected = bench.memories;
+      for (uint32_t i = 0; i < 16; ++i) {
+        // Both sides around a page of the bus and around the end of a burst.
+        const uint32_t page = 4096 - kWindows[1].base % 4096;
+        const uint32_t bytes = 1 + static_cast<uint32_t>(random() % 3) * PARAM_MaxBurst * kBus +
+                               static_cast<uint32_t>(random() % (2 * kBus));
+        const Box box = Straight(store, page - static_cast<uint32_t>(random() % (2 * kBus)),
+                                 static_cast<uint32_t>(random() % 8000), bytes);
+        uint64_t moved = 0;
+        ASSERT_EQ(Apply(box, expected, &moved), Error{});
+        bench.Push(box);
+      }
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    }
+  }
+}
+
+// A run of no bytes is refused and touches nothing.
+TEST(Dma, RefusesEmptyRuns) {
+  for (const bool store : {false, true}) {
+    Bench bench(RandomOptions(510));
+    const Memories before = bench.memories;
+    Box box = Straight(store, 100, 200, 0);
+    box.size[1] = 7;
+    bench.Push(box);
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_TRUE(bench.error);
+    EXPECT_EQ(*bench.error, (Error{kBadField, 77, 0}));
+    EXPECT_TRUE(bench.memories == before);
+    EXPECT_EQ(bench.first_write, 0u);
+    EXPECT_EQ(bench.load_beats(), 0u);
+  }
+}
+
+// More is read than the staging buffer has room for, while memory hardly takes a word.
+TEST(Dma, KeepsBeatsThatHaveNoRoom) {
+  for (const bool core : {false, true}) {
+    Bench::Options options;
+    options.axi.read_latency = 3;
+    options.write_stall = 97;
+    options.fetch = true;
+    Bench bench(options);
+    Memories expected = bench.memories;
+    Box box = Straight(false, 5, 3, kBus);
+    box.core_memory = core;
+    box.size[1] = 4 * std::min<uint32_t>(kOutstanding, 64);
+    box.global_stride[1] = box.local_stride[1] = kBus + 1;
+    Box run = Straight(false, 1, 2, (PARAM_ParameterBuffer + PARAM_ActivationBuffer) * kBus);
+    run.size[0] = std::min<uint32_t>(run.size[0], 8000);
+    run.core_memory = core;
+    uint64_t bytes = 0;
+    ASSERT_EQ(Apply(box, expected, &bytes), Error{});
+    ASSERT_EQ(Apply(run, expected, &bytes), Error{});
+    bench.Push(box);
+    bench.Push(run);
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_FALSE(bench.error);
+    ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+  }
+}
+
+// A burst fails with as many others under way as there can be.
+TEST(Dma, EndsBurstsBehindAnError) {
+  for (const bool store : {false, true}) {
+    for (uint32_t failing = 0; failing < 2 * kOutstanding; failing += 1 + kOutstanding / 8) {
+      SCOPED_TRACE("burst " + std::to_string(failing));
+      Bench::Options options;
+      options.axi.read_latency = options.axi.write_latency = 80;
+      Bench bench(options);
+      Box box = Straight(store, 0, 0, kBus);
+      box.size[1] = 150;
+      box.global_stride[1] = box.local_stride[1] = 128;
+      bench.axi().AddErrorRange(kWindows[1].base + 128 * failing, 1, AxiResponseCode::kSlaveError);
+      bench.Push(box);
+      uint32_t most = 0;
+      for (int i = 0; i < 100000 && !bench.error; ++i) {
+        bench.Cycle();
+        most = std::max<uint32_t>(most, bench.axi().outstanding());
+      }
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_TRUE(bench.error);
+      EXPECT_EQ(bench.error->code, store ? kAxiWrite : kAxiRead);
+      EXPECT_EQ(bench.error->address, (kWindows[1].base + 128 * failing) / kBus * kBus);
+      EXPECT_GE(most, std::min(kOutstanding, 64u) - 2);
+      EXPECT_EQ(bench.axi().outstanding(), 0u);
+      bench.Clear();
+      bench.axi().ClearErrorRanges();
+      Memories expected = bench.memories;
+      uint64_t bytes = 0;
+      ASSERT_EQ(Apply(box, expected, &bytes), Error{});
+      bench.Push(box);
+      ASSERT_NO_FATAL_FAILURE(bench.Drain());
+      ASSERT_FALSE(bench.error);
+      ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    }
+  }
+}
+
+// Beats of short runs come as fast as the number of bursts under way lets them.
+TEST(Dma, ReachesTheRateOfShortRuns) {
+  for (const bool store : {false, true}) {
+    for (const uint32_t latency : {50u, 100u, 200u}) {
+      for (const uint32_t run : {4u, 16u, 32u, 64u, 128u, 512u}) {
+        for (const uint32_t low : {0u, 1u}) {
+          Bench bench(Fast(latency));
+          Box box = Straight(store, low, 0, run);
+          // The first byte stands at the beginning of a beat, or behind it.
+          box.global_offset += kBus - kWindows[1].base % kBus;
+          const uint32_t step = (run + kBus - 1) / kBus * kBus + kBus;
+          const double beats = (run + low + kBus - 1) / kBus;
+          box.size[1] = std::min(16000 / step, 128u);  // repeated over the same bytes
+          box.size[2] = 1 + static_cast<uint32_t>(50 * kOutstanding / (box.size[1] * beats));
+          box.global_stride[1] = box.local_stride[1] = static_cast<int32_t>(step);
+          Memories expected = bench.memories;
+          uint64_t bytes = 0;
+          ASSERT_EQ(Apply(box, expected, &bytes), Error{});
+          const uint64_t begin = bench.cycle;
+          bench.Push(box);
+          ASSERT_NO_FATAL_FAILURE(bench.Drain());
+          ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+          const uint64_t cycles = bench.cycle - begin - latency;
+          const double rate = box.size[1] * box.size[2] * beats / cycles;
+          // A long run is several bursts.
+          const double burst = std::min<double>(beats, PARAM_MaxBurst);
+          const double law = std::min(1.0, kOutstanding * burst / (latency + 8));
+          std::printf("  %s latency %3u, runs of %3u bytes%s: %.3f beats per cycle, law %.3f\n",
+                      store ? "store" : "load", latency, run, low ? ", unaligned" : "", rate, law);
+          EXPECT_GE(rate, 0.95 * law);
+        }
+      }
+    }
+  }
+}
+
 TEST(Dma, ReachesTheBusRate) {
-  constexpr bool kEnoughOutstanding = kBus == 4 || kBus == 16;  // 8 bursts in these variants
+  constexpr bool kEnoughOutstanding = kOutstanding >= 8;  // times 32 beats
   const uint32_t beats = 16384 / kBus;
   const uint64_t limit = beats * 115 / 100 + 150;
   {
