@@ -135,7 +135,7 @@ module npu_store #(
     .valid_o     (check_valid),
     //@ if units.dma.store_bounds
     .nothing_o   (check_nothing),
-    .ends_i      (ends),
+    .ok_i        (check_ok && (!check_nothing || ends)),
     //@ endif
     .first_o     (check_first),
     .last_o      (check_last),
@@ -151,7 +151,7 @@ module npu_store #(
     .source_o    (check_source),
     .words_o     (words_left),
     .end_o       (check_end),
-    .ok_i        (check_ok),
+    //@ unless units.dma.store_bounds: .ok_i        (check_ok),
     .issue_i     (issue),
     .read_i      (read_accept)
   );

@@ -45,9 +45,6 @@ module npu_store_check #(
   output wire              words_o,         // words are left to read
   output wire  [23:0]      end_o,           // bytes - 1
   input  wire              ok_i,            // it may go on
-  //@ if units.dma.store_bounds
-  input  wire              ends_i,          // the command ends without bytes
-  //@ endif
   input  wire              issue_i,         // the burst has an address
   input  wire              read_i           // the word is read
 );
@@ -171,10 +168,7 @@ module npu_store_check #(
   assign beats_o      = beats_q != '0;
   assign words_o      = words_q != '0;
   assign beats_done   = !beats_o || (issue_i && burst_last_o);
-  //@ if units.dma.store_bounds
-  assign words_done   = nothing_q ? ends_i : !words_o || (read_i && words_q == BeatsW'(1));
-  //@ endif
-  //@ unless units.dma.store_bounds: assign words_done   = !words_o || (read_i && words_q == BeatsW'(1));
+  assign words_done   = !words_o || (read_i && words_q == BeatsW'(1));
   assign run_ready    = !valid_q || (ok_i && beats_done && words_done);
 
   always_ff @(posedge clk_i) begin

@@ -36,7 +36,7 @@ always_ff @(posedge clk_i) begin
     from_beat_q <= run_copies_i && choose >= run_copy_first_i && choose <= run_copy_last_i;
     beat_q      <= source[PosW:ByteW];
     lane_q      <= source[ByteW-1:0];
-    byte_q      <= run_fill_i;
+    byte_q      <= 8'(run_fill_i >> (8 * (32'(choose) % FillBytes)));
     beats_q     <= '0;
     source_low_q <= run_source_low_i;
     primes_q     <= run_copies_i && two_beats && (!one_word || tail_beat);

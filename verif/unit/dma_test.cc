@@ -107,6 +107,13 @@ struct Box {
   int32_t global_stride[5] = {}, local_stride[5] = {};  // 1..4 used
   int32_t start[5] = {};
   uint32_t extent[5] = {};
+  uint32_t step[5] = {};                // 1..4 used
+  uint32_t element = 0, fill_high = 0;  // of the fill
+
+  uint8_t Fill(uint32_t byte) const {
+    const uint32_t pattern = fill | fill_high << 8;
+    return static_cast<uint8_t>(pattern >> (8 * (byte % (1u << element))));
+  }
 
   bool Released(const Counts& counts) const {
     return waits[0].Holds(counts) && waits[1].Holds(counts);
@@ -143,6 +150,8 @@ struct Box {
     w[23] = (start[3] & 0xffff) | static_cast<uint32_t>(start[4]) << 16;
     w[24] = extent[1] | extent[2] << 16;
     w[25] = extent[3] | extent[4] << 16;
+    w[26] = step[1] | step[2] << 4 | step[3] << 8 | step[4] << 12;
+    w[27] = fill_high | element << 24;
     return w;
   }
 };
@@ -200,7 +209,8 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
   if (box.nothing) return {};
   const uint32_t pes = box.pe_mask & ((uint64_t{1} << kPes) - 1);
   const uint32_t cores = box.core_mask & ((1u << kCores) - 1);
-  if (box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
+  const bool bad_step = *std::max_element(box.step, box.step + 5) > 8;
+  if (bad_step || (!box.store && box.element == 3) || box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
       (box.store && (pes & (pes - 1)) != 0) ||
       (!box.store && box.local_source && box.source_pe >= kPes)) {
     return {kBadField, box.tag, 0};
@@ -208,7 +218,7 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
   uint32_t count[5];
   for (int d = 1; d < 5; ++d) count[d] = std::max(box.size[d], 1u);
   const Window& window = kWindows[box.window];
-  const bool bounds = box.bounds && !box.store;
+  const bool bounds = box.bounds;
   const bool local_source = box.local_source && !box.store;
   const uint64_t source_size = local_source ? kPeBytes : window.size;
   const uint64_t base = local_source ? 0 : window.base;
@@ -223,7 +233,7 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
           for (int d = 1; d < 5; ++d) {
             global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
             local += i[d] * static_cast<uint32_t>(box.local_stride[d]);
-            const int64_t x = int64_t{box.start[d]} + i[d];
+            const int64_t x = int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
             if (bounds && (x < 0 || x >= box.extent[d])) outside = true;
           }
           auto in_bounds = [&](uint32_t byte) {
@@ -243,17 +253,27 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
               return {local_source ? kLocalBounds : kWindowBounds, box.tag, base + from};
             }
           }
-          if (uint64_t{local} + box.size[0] > local_size) return {kLocalBounds, box.tag, local};
-          *bytes += box.size[0];
+          if (box.store) {  // bytes that do not exist are neither read nor written
+            if (first > last || first == box.size[0]) continue;
+            const uint32_t local_first = local + first;
+            if (uint64_t{local_first} + (last - first + 1) > local_size) {
+              return {kLocalBounds, box.tag, local_first};
+            }
+            *bytes += last - first + 1;
+          } else {
+            if (uint64_t{local} + box.size[0] > local_size) return {kLocalBounds, box.tag, local};
+            *bytes += box.size[0];
+          }
           for (uint32_t byte = 0; byte < box.size[0]; ++byte) {
             const uint64_t bus = window.base - kBase + static_cast<uint32_t>(global + byte);
             if (box.store) {
+              if (!in_bounds(byte)) continue;
               uint32_t pe = 0;
               while ((pes >> pe & 1) == 0) ++pe;
-              memories.bus[bus] = memories.pe[pe][local + byte];
+              memories.bus[bus] = memories.pe[pe][static_cast<uint32_t>(local + byte)];
               continue;
             }
-            const uint8_t value = !in_bounds(byte) ? box.fill
+            const uint8_t value = !in_bounds(byte) ? box.Fill(byte)
                                   : local_source   ? memories.pe[box.source_pe][global + byte]
                                                    : memories.bus[bus];
             if (overlaps && local_source && in_bounds(byte)) use[global + byte] |= 1;
@@ -628,7 +648,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
   box.local_source = !store && below(4) == 0;
   box.source_pe = below(kPes);
   box.nothing = !store && below(10) == 0;
-  box.bounds = !store && below(2) == 0;
+  box.bounds = below(2) == 0;
+  box.element = store ? 0 : below(3);
+  box.fill_high = store ? 0 : static_cast<uint32_t>(random()) & 0xffffff;
   const uint32_t rank = below(5);
   box.size[0] = 1 + (below(3) == 0   ? below(5 * kBus)
                      : below(4) == 0 ? below(1500)
@@ -643,7 +665,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
     if (below(8) == 0) box.global_stride[d] = 0;
   }
   for (uint32_t d = 0; d < 5; ++d) {
-    const int32_t size = std::max(box.size[d], 1u);
+    if (d != 0 && below(3) == 0) box.step[d] = below(9);
+    const int32_t size = static_cast<int32_t>(
+        d == 0 ? box.size[0] : (std::max(box.size[d], 1u) - 1) * std::max(box.step[d], 1u) + 1);
     box.start[d] = below(2) ? 0 : static_cast<int32_t>(below(2 * size + 1)) - size;
     box.extent[d] =
         std::max<int32_t>(0, box.start[d] + size + static_cast<int32_t>(below(size + 2)) -
@@ -825,9 +849,15 @@ TEST(Dma, RefusesAccessesThatAreNotAllowed) {
       Box box = RandomBox(random, store);
       if (box.local_source) continue;  // may overlap
       box.window = random() % 4;
-      switch (random() % 8) {
+      switch (random() % 10) {
         case 0:
           box.size[0] = 0;
+          break;
+        case 4:
+          box.step[1 + random() % 4] = 9 + random() % 7;
+          break;
+        case 5:
+          box.element = 3 * !store;
           break;
         case 1:
           box.pe_mask = 0;
