@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <optional>
@@ -1207,7 +1208,7 @@ TEST(Dma, ReachesTheRateOfShortRuns) {
           const uint64_t cycles = bench.cycle - begin - latency;
           const double rate = box.size[1] * box.size[2] * beats / cycles;
           // A long run is several bursts.
-          const double burst = std::min<double>(beats, PARAM_MaxBurst);
+          const double burst = beats / std::ceil(beats / PARAM_MaxBurst);
           const double law = std::min(1.0, kOutstanding * burst / (latency + 8));
           std::printf("  %s latency %3u, runs of %3u bytes%s: %.3f beats per cycle, law %.3f\n",
                       store ? "store" : "load", latency, run, low ? ", unaligned" : "", rate, law);
