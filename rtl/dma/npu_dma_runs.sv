@@ -236,7 +236,7 @@ module npu_dma_runs #(
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
                            cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
                            cmd.reserved_8_24, cmd.reserved_11_5};
-  assign unused_tail   = ^cmd_i[28*32-1:26*32];
+  assign unused_tail   = ^cmd;
   // Read WithBounds.
   assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,

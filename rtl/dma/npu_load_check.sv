@@ -248,6 +248,6 @@ module npu_load_check #(
   assign unused_bits = ^{cmd.opcode, cmd.pe_mask, cmd.core_mask, cmd.reserved_1_7,
                          cmd.reserved_1_15, cmd.reserved_1_25, cmd.reserved_2_24,
                          cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
-                         cmd.reserved_8_24, cmd.reserved_11_5, cmd_i[28*32-1:26*32], base, span};
+                         cmd.reserved_8_24, cmd.reserved_11_5, cmd, base, span};
 endmodule : npu_load_check
 `default_nettype wire

@@ -251,6 +251,6 @@ module npu_store_check #(
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                          cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
                          cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
-                         cmd_i[28*32-1:26*32], base, bus_span, local_span};
+                         cmd, base, bus_span, local_span};
 endmodule : npu_store_check
 `default_nettype wire

@@ -163,6 +163,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
                      "gated", "skip_window", "pool_bits", "run_bytes", "ahead", "bounds",
                      "local_source"})) {
         if (!random.Chance(4)) value = 0;
+      } else if (name.starts_with("step")) {
+        value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
       } else if (is({"pe_mask", "core_mask"})) {
         value = 1 + static_cast<int64_t>(random.Below(
                         (1u << (name == "pe_mask" ? config.pes() : config.cores)) - 1));

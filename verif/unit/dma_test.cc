@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
 #include <string>
@@ -1073,6 +1076,92 @@ Bench::Options Fast(uint32_t latency) {
   Bench::Options options;
   options.axi.read_latency = options.axi.write_latency = latency;
   return options;
+}
+
+// Tensor copies of public semantics (Hopper's TMA), from a file beside the repository.
+
+/// The box of a copy of a tiled mode. A step in dimension 0 makes it one of single elements.
+Box BoxOf(const nlohmann::json& copy) {
+  Box box;
+  box.store = copy["kind"] == "store";
+  box.window = 0;
+  box.bounds = true;
+  const int32_t bytes = copy["element"];
+  const std::vector<int32_t> dim = copy["dim"], size = copy["box"], coord = copy["coord"],
+                             step = copy["step"], stride = copy["stride"];
+  const std::string fill = copy["fill"];
+  uint32_t pattern = 0;
+  for (size_t i = 0; i < fill.size(); i += 2) {
+    pattern |= static_cast<uint32_t>(std::stoul(fill.substr(i, 2), nullptr, 16)) << (4 * i);
+  }
+  box.fill = static_cast<uint8_t>(pattern);
+  box.fill_high = pattern >> 8;
+  box.element = bytes == 1 ? 0 : bytes / 2;
+  box.global_offset = copy["base"];
+  for (size_t d = 0; d < dim.size(); ++d) {
+    box.global_offset += static_cast<uint32_t>(coord[d] * stride[d]);
+  }
+  int32_t local = bytes;
+  size_t out = 1, in = 0;  // dimensions
+  if (step[0] == 1) {
+    box.size[0] = size[0] * bytes;
+    box.start[0] = coord[0] * bytes;
+    box.extent[0] = dim[0] * bytes;
+    local = size[0] * bytes;
+    in = 1;
+  } else {
+    box.size[0] = box.extent[0] = bytes;
+  }
+  for (size_t d = 1; d < 5; ++d) box.extent[d] = 1;
+  for (; in < dim.size(); ++in, ++out) {
+    box.size[out] = (size[in] + step[in] - 1) / step[in];
+    box.step[out] = step[in];
+    box.start[out] = coord[in];
+    box.extent[out] = dim[in];
+    box.global_stride[out] = step[in] * stride[in];
+    box.local_stride[out] = local;
+    local *= static_cast<int32_t>(box.size[out]);
+  }
+  return box;
+}
+
+std::vector<uint8_t> BytesOf(const std::string& hex) {
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+TEST(Dma, CopiesTensorsAsTmaDoes) {
+  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
+  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS does not name shared/links";
+  std::ifstream file(std::string(folder) + "/tma/cases.json");
+  const nlohmann::json cases = nlohmann::json::parse(file);
+  int copied = 0;
+  for (const nlohmann::json& copy : cases) {
+    if (copy["kind"] == "reduce" || copy["mode"] != "tiled" || copy["swizzle"] != 0) continue;
+    SCOPED_TRACE(copy["name"].get<std::string>());
+    Bench bench(RandomOptions(600 + copied));
+    const Box box = BoxOf(copy);
+    const std::vector<uint8_t> memory = BytesOf(copy["memory"]), local = BytesOf(copy["local"]);
+    uint8_t* window = bench.memories.bus.data() + (kWindows[0].base - kBase);
+    ASSERT_LE(memory.size(), kWindows[0].size);
+    std::copy(memory.begin(), memory.end(), window);
+    if (box.store) std::copy(local.begin(), local.end(), bench.memories.pe[0].begin());
+    Memories expected = bench.memories;
+    const std::vector<uint8_t> result = BytesOf(copy[box.store ? "after" : "local"]);
+    std::copy(result.begin(), result.end(),
+              box.store ? expected.bus.begin() + static_cast<ptrdiff_t>(kWindows[0].base - kBase)
+                        : expected.pe[0].begin());
+    bench.Push(box);
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_FALSE(bench.error) << ::testing::PrintToString(*bench.error);
+    ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    if (!box.store) ASSERT_EQ(result.size(), copy["bytes"].get<size_t>());
+    ++copied;
+  }
+  EXPECT_EQ(copied, 17);
 }
 
 // Faults that DMA engines have had.
