@@ -10,7 +10,7 @@
 module npu_dma_realign #(
   parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
   //@ if units.dma.wide_fill
-  parameter int unsigned FillBytes = 1,  // 1, 4: bytes of the fill, which repeat along a run
+  parameter int unsigned FillBytes = 4,  // 1, 4: bytes of the fill, which repeat along a run
   //@ endif
   //@ unless units.dma.wide_fill: localparam int unsigned FillBytes = 1,
   parameter int unsigned UserW    = 1,   // bits that travel with a run

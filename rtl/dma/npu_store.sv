@@ -303,6 +303,9 @@ module npu_store #(
 
   npu_dma_realign #(
     .BusBytes(BusBytes),
+    //@ if units.dma.wide_fill
+    .FillBytes(1),
+    //@ endif
     .UserW   (1)
   ) u_realign (
     .clk_i(clk),
