@@ -111,7 +111,8 @@ FunctionalJobResult RunCommand(FunctionalModel* npu, const NpuConfig& config,
   std::vector<uint8_t> program = StreamOf(config, {command, Command(Opcode::kEnd, 1, 0)});
   const std::array<FunctionalWindow, kWindowCount> windows = {
       FunctionalWindow{program, 0, true, false}, FunctionalWindow{{}, 0, true, true},
-      FunctionalWindow{*memory, 0x4000, true, false}, FunctionalWindow{*memory, 0x4000, false, true}};
+      FunctionalWindow{*memory, 0x4000, true, false},
+      FunctionalWindow{*memory, 0x4000, false, true}};
   return npu->Run(windows, 0);
 }
 

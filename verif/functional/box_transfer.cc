@@ -194,8 +194,7 @@ class FunctionalModel::BoxTransfer {
     const int64_t from = static_cast<uint32_t>(local + first), bytes = last - first;
     const std::vector<uint8_t>& source = *locals_.front().memory;
     std::copy_n(source.begin() + from, bytes, run_.begin());
-    std::copy_n(run_.begin(), bytes,
-                state_.windows[window_].memory.begin() + (global + first));
+    std::copy_n(run_.begin(), bytes, state_.windows[window_].memory.begin() + (global + first));
     Observe(locals_.front().number, from, 0, bytes, /*write=*/false);
     Observe(state_.WindowNumber(window_), global + first, 0, bytes, /*write=*/true);
     result_.bytes_written += static_cast<uint64_t>(bytes);

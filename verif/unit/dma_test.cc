@@ -214,8 +214,8 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
   const uint32_t pes = box.pe_mask & ((uint64_t{1} << kPes) - 1);
   const uint32_t cores = box.core_mask & ((1u << kCores) - 1);
   const bool bad_step = *std::max_element(box.step, box.step + 5) > 8;
-  if (bad_step || (!box.store && box.element == 3) || box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
-      (box.store && (pes & (pes - 1)) != 0) ||
+  if (bad_step || (!box.store && box.element == 3) || box.size[0] == 0 || pes == 0 ||
+      (!box.store && box.core_memory && cores == 0) || (box.store && (pes & (pes - 1)) != 0) ||
       (!box.store && box.local_source && box.source_pe >= kPes)) {
     return {kBadField, box.tag, 0};
   }
