@@ -128,10 +128,14 @@ std::string CommandReference(const HardwareFeatures& features) {
       }
       if (!field.feature.empty() && shown) {
         const OpcodeSet featured = field.users & field.featured;
-        const std::string whose = featured == field.users ? "" : names(featured) + " ";
-        remarks += features.Has(field.feature)
-                       ? fmt::format("; {}exists with `{}`", whose, field.feature)
-                       : fmt::format("; must be 0: this NPU has no `{}`", field.feature);
+        const std::string whose = featured == field.users ? "" : names(featured);
+        if (!features.Has(field.feature)) {
+          remarks += fmt::format("; must be 0: this NPU has no `{}`", field.feature);
+        } else if (whose.empty()) {
+          remarks += fmt::format("; exists with `{}`", field.feature);
+        } else {
+          remarks += fmt::format("; {} has it with `{}`", whose, field.feature);
+        }
       }
       out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,
                               Bits(field.lsb, field.width), field.is_signed ? " signed" : "",

@@ -105,7 +105,7 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   for (uint32_t entry = 0; entry < entries; ++entry) {
     std::map<std::string, std::string> bits;
     for (const OpcodeInfo& info : AllOpcodes()) {
-      if (entry >= info.most_entries) continue;
+      if (entry >= MostEntries(info, features)) continue;
       std::string text;
       for (uint32_t word = kWordsPerEntry; word-- > 0;) {
         text += fmt::format("{}{:08x}", text.empty() ? "" : "_",
