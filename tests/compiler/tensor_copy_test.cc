@@ -19,8 +19,8 @@ namespace {
 
 constexpr std::string_view kSpec =
     "npu: {grid: {x: 1, y: 1}}\n"
-    "pe: {memory: 64 KiB}\n"
-    "core: {memory: 16 KiB, lanes: 16}\n"
+    "pe: {memory: 64 KiB, banks: 8, cores: 1}\n"
+    "core: {memory: 16 KiB, banks: 4, lanes: 16}\n"
     "lane: {simd: 16}\n"
     "units: {dma: {strides: true, store_bounds: true, wide_fill: true}}\n";
 
