@@ -157,17 +157,18 @@ module npu_pe_memory #(
                            (bus_write_first ||
                             (!writes_full &&
                              //@ if units.residual
-                             (bus_write_mask & residual_mask) == '0 &&
+                             (bus_write_mask & (residual_mask |
                              //@ endif
-                             (bus_write_mask & (taken_first | (read_valid_i ? read_mask_i : '0)))
+                             //@ unless units.residual: (bus_write_mask & (
+                                                taken_first | (read_valid_i ? read_mask_i : '0)))
                              == '0));
   assign grant_bus_read  = bus_read_valid_i &&
                            (bus_read_first ||
                             (!writes_full &&
-                             //@ if units.residual
-                             (bus_read_mask & residual_mask) == '0 &&
-                             //@ endif
                              (bus_read_mask & (taken_first | bus_write_mask |
+                                               //@ if units.residual
+                                               residual_mask |
+                                               //@ endif
                                                (read_valid_i ? read_mask_i : '0))) == '0));
 
   logic reads_still_q;
@@ -270,17 +271,18 @@ module npu_pe_memory #(
       word  = '0;
       // The bus is granted long before a write is chosen; what is not enabled is not written.
       wdata = bus_write_hits[b] ? bus_write_word : write_word;
-      if (read_mask[b]) begin
+      //@ if units.residual
+      if (read_mask[b] || residual_banks[b]) begin
+      //@ endif
+      //@ unless units.residual: if (read_mask[b]) begin
         en = 1'b1;
         for (int unsigned p = 0; p < Ports; p++) begin
           if (read_hits[Banks*p+b]) word = word | read_row_i[RowW*p+:RowW];
           if (read_hits2[Banks*p+b]) word = word | read_row2_i[RowW*p+:RowW];
         end
-      //@ if units.residual
-      end else if (residual_banks[b]) begin
-        en   = 1'b1;
-        word = residual_hits[b] ? residual_row : residual_row2;
-      //@ endif
+        //@ if units.residual
+        if (residual_banks[b]) word = residual_hits[b] ? residual_row : residual_row2;
+        //@ endif
       end else if (write_mask[b]) begin
         en    = 1'b1;
         word  = write_row;

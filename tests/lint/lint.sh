@@ -16,7 +16,9 @@ trap 'rm -rf "$work"' EXIT
 
 case $mode in
   library)
-    "$npugen" emit "$subject/specs/edge_bnn.yaml" -o "$work/edge" > /dev/null
+    # With every feature; the block of units is the last one.
+    { cat "$subject/specs/edge_bnn.yaml"; echo '  residual: true'; } > "$work/edge.yaml"
+    "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
       "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier}.sv \
