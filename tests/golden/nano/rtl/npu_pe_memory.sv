@@ -120,7 +120,8 @@ module npu_pe_memory #(
   assign grant_bus_write = bus_write_valid_i &&
                            (bus_write_first ||
                             (!writes_full &&
-                             (bus_write_mask & (taken_first | (read_valid_i ? read_mask_i : '0)))
+                             (bus_write_mask & (
+                                                taken_first | (read_valid_i ? read_mask_i : '0)))
                              == '0));
   assign grant_bus_read  = bus_read_valid_i &&
                            (bus_read_first ||
