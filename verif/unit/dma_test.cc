@@ -1182,7 +1182,10 @@ TEST(Dma, ReachesTheRateOfShortRuns) {
           const double law = std::min(1.0, kOutstanding * burst / (latency + 8));
           std::printf("  %s latency %3u, runs of %3u bytes%s: %.3f beats per cycle, law %.3f\n",
                       store ? "store" : "load", latency, run, low ? ", unaligned" : "", rate, law);
-          EXPECT_GE(rate, 0.95 * law);
+          // Of a run that is several bursts the last one is short, and with few under way the
+          // cycles between a burst's end and the next address count.
+          const bool even = kOutstanding >= 16 && beats <= PARAM_MaxBurst;
+          EXPECT_GE(rate, (even ? 0.95 : 0.85) * law);
         }
       }
     }
