@@ -464,7 +464,10 @@ TEST(HbmMemory, AnswersABusWithTheMemorysBytes) {
 /// Against Ramulator2: mean error at most 3 % (HBM2, HBM3) or 6 % (HBM2E), the largest 10 %.
 TEST(HbmMemory, SharesOfThePeakAreRamulators) {
   const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS names no folder of reference figures";
+  if (folder == nullptr) {
+    GTEST_SKIP() << "Ramulator2's figures are reference data that is not part of the project: "
+                    "NPUGEN_SHARED_LINKS names the folder that has hbm/bandwidth.csv";
+  }
   std::ifstream file(std::string(folder) + "/hbm/bandwidth.csv");
   ASSERT_TRUE(file) << "no hbm/bandwidth.csv in " << folder;
   const std::map<std::string, std::string> names = {
