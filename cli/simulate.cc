@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "cli/commands.h"
@@ -79,30 +78,34 @@ CommandOption AddSimulationFlags(Subcommand& command, SimulationFlags* flags) {
              "cycles from a bus request to its answer, or on the way to a DRAM")
       .ShowDefault()
       .Range(1, 100000);
-  command
-      .Value(
-          "--memory",
-          [flags](const std::string& text) -> std::string {
-            flags->memory = text;
-            if (text == "fixed" || FindHbmSheet(text) != nullptr) return "";
-            return "`" + text + "` is none of fixed, hbm2, hbm2e and hbm3";
-          },
-          "what answers on the bus: fixed (after the latency), or a DRAM: hbm2, hbm2e, hbm3 "
-          "(docs/memory.md)")
-      .ValueName("KIND")
-      .ShowDefault("fixed");
+  const CommandOption memory =
+      command
+          .Value(
+              "--memory",
+              [flags](const std::string& text) -> std::string {
+                flags->memory = text;
+                if (text == "fixed" || FindHbmSheet(text) != nullptr) return "";
+                return "`" + text + "` is none of fixed, hbm2, hbm2e and hbm3";
+              },
+              "what answers on the bus: fixed (after the latency), or a DRAM: hbm2, hbm2e, hbm3 "
+              "(docs/memory.md)")
+          .ValueName("KIND")
+          .ShowDefault("fixed");
   command
       .Value(
           "--memory-channels",
           [flags](const std::string& text) -> std::string {
             HbmOptions options;
-            options.channels = text.size() < 3 ? static_cast<uint32_t>(std::atoi(text.c_str())) : 0;
+            const char* const end = text.data() + text.size();
+            const auto read = std::from_chars(text.data(), end, options.channels);
+            if (read.ec != std::errc() || read.ptr != end) options.channels = 0;
             flags->memory_channels = options.channels;
             return CheckHbmOptions(options);
           },
           "channels of the DRAM, of two pseudo channels each: 1, 2, 4, 8 or 16")
       .ValueName("N")
-      .ShowDefault("1");
+      .ShowDefault("1")
+      .Needs(memory);
   command
       .Value("--stalls", &flags->stalls,
              "probability that a bus channel pauses in a cycle, 0 to 0.95")

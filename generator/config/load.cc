@@ -89,7 +89,7 @@ std::string CanonicalText(const NpuConfig& config) {
   for (const KeyInfo& key : AllKeys()) {
     // Features that are off leave the hash as it was before they existed.
     if (key.Parent() == "units.bnn" && config.bnn_enabled == 0) continue;
-    if (key.member == &NpuConfig::residual && config.residual == 0) continue;
+    if (key.HiddenWhenOff() && config.*key.member == 0) continue;
     // The same machine for programs.
     if (key.member == &NpuConfig::clock_gating || key.member == &NpuConfig::watchdog ||
         key.member == &NpuConfig::memory_clear || key.member == &NpuConfig::lane_stages ||

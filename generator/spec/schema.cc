@@ -360,6 +360,8 @@ constexpr KeyInfo kKeys[] = {
 
 }  // namespace
 
+bool KeyInfo::HiddenWhenOff() const { return path == "units.residual"; }
+
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }
 
 std::string_view KeyInfo::Parent() const {

@@ -46,6 +46,9 @@ struct KeyInfo {
   std::string_view only_because = {};
   std::string_view word = {};  ///< the legal word of kWords
 
+  /// A feature that leaves no trace where it is off: neither name nor value nor hash.
+  bool HiddenWhenOff() const;
+
   /// The last part of the path.
   std::string_view Name() const;
   /// The path of the block that holds the key; empty at the top.

@@ -108,6 +108,10 @@ TEST(Cli, UsageErrors) {
       {"run a b --latency x", "U008", "`x` is no number from 1 to 100000", "--help"},
       {"run a b --stalls 2", "U008", "`2` is no number from 0 to 0.95", "--help"},
       {"run a b --power-up maybe", "U008", "`maybe` is neither zero, random nor", "--help"},
+      {"run a b --memory hbm4", "U008", "`hbm4` is none of fixed, hbm2", "--help"},
+      {"run a b --memory hbm3 --memory-channels 1x", "U008", "must be 1, 2, 4, 8 or 16", "--help"},
+      {"run a b --memory hbm3 --memory-channels 3", "U008", "must be 1, 2, 4, 8 or 16", "--help"},
+      {"run a b --memory-channels 2", "U001", "requires --memory", "`npugen run --help`"},
       {"check a b", "U009", "takes no further argument `b`", "`npugen check --help`"},
       {"build a --netlist --waves", "U001", "excludes", "`npugen build --help`"},
   };

@@ -465,6 +465,28 @@ TEST_F(ProgramTest, RunWritesOutputAndReport) {
   EXPECT_FALSE(fs::exists(folder_ / "npugen-mismatch"));
 }
 
+TEST_F(ProgramTest, RunsOverADram) {
+  for (const char* memory : {"hbm2", "hbm2e", "hbm3"}) {
+    ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ + " --latency 5 --memory-channels 2 --memory " +
+                     memory + " --json report.json"),
+              0)
+        << output_;
+    EXPECT_NE(output_.find("bit-exact"), std::string::npos) << output_;
+    const nlohmann::json report =
+        nlohmann::json::parse(ReadBytes((folder_ / "report.json").string()));
+    const nlohmann::json& dram = report["dram"];
+    EXPECT_EQ(dram["name"], memory);
+    EXPECT_EQ(dram["channels"], 2);
+    // What was read and written in bursts of 32 bytes, at most a burst a beat.
+    EXPECT_GE(dram["bursts"].get<uint64_t>() * 32, report["bytes_read"].get<uint64_t>());
+    EXPECT_GT(dram["rows_opened"], 0);
+    EXPECT_LT(dram["rows_opened"].get<uint64_t>(), dram["bursts"].get<uint64_t>());
+  }
+  ASSERT_EQ(Npugen("run " + nano_ + " " + digits_ + " --json report.json"), 0) << output_;
+  EXPECT_TRUE(
+      nlohmann::json::parse(ReadBytes((folder_ / "report.json").string()))["dram"].is_null());
+}
+
 TEST_F(ProgramTest, CalibrateCountsAndRefuses) {
   const std::string network = SourcePath("models/digits/fracbnn/digits_fracbnn.json");
   WriteFile("pixels", DigitLevels(3));

@@ -39,7 +39,6 @@
 #define NPU_CONFIG_UNITS_POSTPROCESS_WIDTH       2u          ///< results per cycle
 #define NPU_CONFIG_UNITS_LOOKUP_PORTS            1u          ///< look-ups per cycle
 #define NPU_CONFIG_UNITS_WINDOW_PORTS            1u          ///< vectors per cycle
-#define NPU_CONFIG_UNITS_RESIDUAL                0u
 #define NPU_CONFIG_UNITS_BNN_ENABLED             0u
 #define NPU_CONFIG_UNITS_BNN_SKIP_WINDOW         1u          ///< positions
 #define NPU_CONFIG_UNITS_BNN_SKIP_SLICES         32u         ///< slices

@@ -34,7 +34,6 @@ package npu_cfg_pkg;
   localparam int unsigned UnitsPostprocessWidth       = 2;          // results per cycle
   localparam int unsigned UnitsLookupPorts            = 1;          // look-ups per cycle
   localparam int unsigned UnitsWindowPorts            = 1;          // vectors per cycle
-  localparam int unsigned UnitsResidual               = 0;
   localparam int unsigned UnitsBnnEnabled             = 0;
   localparam int unsigned UnitsBnnSkipWindow          = 1;          // positions
   localparam int unsigned UnitsBnnSkipSlices          = 32;         // slices
