@@ -681,6 +681,41 @@ TEST(HostOperators, L2NormalizationOfRows) {
   }
 }
 
+/// int32 goes to float32 as sums of a network of bits only: a scale, and no zero point.
+TEST(HostOperators, SumsHaveAScaleAndNoZeroPoint) {
+  const auto fits = [](uint32_t type, uint32_t scale, int32_t zero_point) {
+    npu_network_tensor sums = {};
+    sums.type = type;
+    sums.rank = 1;
+    sums.shape[0] = 4;
+    sums.bytes = 16;
+    npu_network_tensor reals = sums;
+    sums.scale = scale;
+    sums.zero_point = zero_point;
+    reals.type = NPU_ELEMENT_FLOAT32;
+    const npu_network_tensor* inputs[] = {&sums};
+    const npu_network_tensor* outputs[] = {&reals};
+    return npu_host_operator_fits(NPU_HOST_DEQUANTIZE, inputs, 1, outputs, 1, nullptr, 0, 0) != 0;
+  };
+  constexpr uint32_t kHalf = 0x3f000000;
+  EXPECT_TRUE(fits(NPU_ELEMENT_INT32, kHalf, 0));
+  for (const int32_t zero_point : {1, -1, 128, -128}) {
+    EXPECT_FALSE(fits(NPU_ELEMENT_INT32, kHalf, zero_point)) << zero_point;
+  }
+  for (const uint32_t scale : {0u, 0x80000000u, 0xbf000000u, 0x7f800000u, 0x7fc00000u}) {
+    EXPECT_FALSE(fits(NPU_ELEMENT_INT32, scale, 0)) << scale;
+  }
+  EXPECT_TRUE(fits(NPU_ELEMENT_INT32, 0x7f7fffff, 0));
+  EXPECT_FALSE(fits(NPU_ELEMENT_BITS, kHalf, 0));
+  EXPECT_FALSE(fits(NPU_ELEMENT_FLOAT32, kHalf, 0));
+  EXPECT_FALSE(fits(NPU_ELEMENT_INT64, kHalf, 0));
+  for (const int32_t sum : {0, 1, -1, 4608, -4608, (1 << 24) - 1, 1 - (1 << 24)}) {
+    EXPECT_EQ((Convert<int32_t, float>(NPU_HOST_DEQUANTIZE, NPU_ELEMENT_INT32,
+                                       NPU_ELEMENT_FLOAT32, sum, 0.3f, 0)),
+              0.3f * static_cast<float>(sum));
+  }
+}
+
 TEST(HostOperators, ConvertAllTypes) {
   std::mt19937_64 random(2);
   for (int i = 0; i < 50'000; ++i) {
