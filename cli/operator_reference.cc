@@ -93,7 +93,7 @@ std::string Formats(const OperatorRow& row) {
   return fmt::format("int8{}{}", uint8 ? ", uint8" : "", row.rules->wide ? ", int16" : "");
 }
 
-std::string Place(const OperatorRow& row) {
+std::string PlaceText(const OperatorRow& row) {
   if (row.only_host) return "host";
   if (row.rules->on_host == nullptr) return "NPU";
   if (row.type == OperatorType::kQuantize) return "NPU; float32: host";
@@ -182,7 +182,7 @@ std::string OperatorReference() {
     ForEachBuiltin(row, [&](const std::string& name) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
     });
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", names, Formats(row), Place(row),
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", names, Formats(row), PlaceText(row),
                         Cost(*config, row), row.limits);
   }
   text += kRest;

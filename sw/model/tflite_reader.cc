@@ -19,6 +19,7 @@
 #include "sw/model/error_kinds.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
+#include "sw/model/limits.h"
 #include "sw/model/operators/rules.h"
 #include "sw/model/rewrite/custom_shapes.h"
 #include "sw/model/rewrite/fold_integers.h"
@@ -33,9 +34,8 @@ namespace {
 constexpr size_t kSmallestFile = 8;  // root offset, identifier
 constexpr uint64_t kLargestFile = std::numeric_limits<int32_t>::max();
 constexpr uint32_t kMostDimensions = 8;
-constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
-constexpr uint64_t kBytesPerEntry = 32;     // what a tensor or operator costs at least, for Charge
-constexpr size_t kMostDiagnostics = 20000;  // before those of a kind become one
+constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at least, for Charge
+constexpr size_t kMostTfliteDiagnostics = 20000;  // before those of a kind become one
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
 struct ZeroPointRange {
@@ -101,9 +101,9 @@ Diagnostic MakeError(DiagnosticCode code, std::string file, std::string message,
   return error;
 }
 
-class Reader {
+class TfliteReader {
  public:
-  Reader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
+  TfliteReader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
     model_.name = name;
   }
 
@@ -584,7 +584,7 @@ class Reader {
     }
     if (!file_.ok() || !diagnostics_.empty()) return false;
     // A survey wants to know what can be said of the other operators.
-    const bool all = most_diagnostics_ > kMostDiagnostics;
+    const bool all = most_diagnostics_ > kMostTfliteDiagnostics;
     std::vector<std::string> names;
     for (size_t i = 0; i < operators_.size(); ++i) names.push_back(OperatorText(i));
     for (const auto& [position, reason] : ConvertUint8(graph, all)) {
@@ -695,7 +695,7 @@ class Reader {
       }
       in_float[i] = true;
       ++kinds[name];
-      if (most_diagnostics_ > kMostDiagnostics) {
+      if (most_diagnostics_ > kMostTfliteDiagnostics) {
         Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
                "full integer quantization");
       }
@@ -781,18 +781,18 @@ class Reader {
   std::vector<bool> reported_;         // by tensor: problem already in diagnostics_
   Model model_;
   Diagnostics diagnostics_;
-  size_t most_diagnostics_ = kMostDiagnostics;
+  size_t most_diagnostics_ = kMostTfliteDiagnostics;
   size_t unreported_ = 0;
 };
 
 }  // namespace
 
 Result<Model> ReadTflite(std::span<const uint8_t> bytes, const std::string& name) {
-  return Reader(bytes, name).Run();
+  return TfliteReader(bytes, name).Run();
 }
 
 Result<TfliteSurvey> SurveyTflite(std::span<const uint8_t> bytes, const std::string& name) {
-  return Reader(bytes, name).Survey();
+  return TfliteReader(bytes, name).Survey();
 }
 
 Result<Model> LoadTflite(const std::string& path) {

@@ -6,6 +6,7 @@
 #include <flatbuffers/flexbuffers.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "sw/model/tflite_schema.h"

@@ -7,8 +7,6 @@
 namespace npugen {
 namespace {
 
-bool Always(const Model&, const Operator&) { return true; }
-
 void CheckDequantize(Checker& check) {
   if (!check.Operands(1, 1)) return;
   const Tensor& input = check.Input(0);
@@ -88,8 +86,9 @@ void CheckLogSoftmax(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kLogSoftmaxRules = {DefaultOptions<NoOptions>, CheckLogSoftmax, Always};
-const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization, Always};
-const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, Always};
+const OperatorRules kLogSoftmaxRules = {DefaultOptions<NoOptions>, CheckLogSoftmax, AlwaysOnHost};
+const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization,
+                                             AlwaysOnHost};
+const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, AlwaysOnHost};
 
 }  // namespace npugen

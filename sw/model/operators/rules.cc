@@ -5,7 +5,7 @@
 namespace npugen {
 namespace {
 
-constexpr OperatorRow kRows[] = {
+constexpr OperatorRow kOperatorRows[] = {
 #define NPUGEN_ROW(kind, name, others, family, limits, only_host) \
   {OperatorType::k##kind, name, others, #family, limits, only_host, &k##kind##Rules},
 #define NPUGEN_OPERATOR(...) NPUGEN_ROW(__VA_ARGS__, false)
@@ -14,7 +14,7 @@ constexpr OperatorRow kRows[] = {
 #undef NPUGEN_OPERATOR
 #undef NPUGEN_ROW
 };
-static_assert(std::size(kRows) == kOperatorKinds);
+static_assert(std::size(kOperatorRows) == kOperatorKinds);
 
 /// Whether `name` is an entry of `list`.
 bool Lists(std::string_view list, std::string_view name) {
@@ -28,10 +28,10 @@ bool Lists(std::string_view list, std::string_view name) {
 
 }  // namespace
 
-const OperatorRow& RowOf(OperatorType type) { return kRows[static_cast<size_t>(type)]; }
+const OperatorRow& RowOf(OperatorType type) { return kOperatorRows[static_cast<size_t>(type)]; }
 
 const OperatorRow* FindBuiltin(std::string_view name) {
-  for (const OperatorRow& row : kRows) {
+  for (const OperatorRow& row : kOperatorRows) {
     if (name == row.name || Lists(row.others, name)) return &row;
   }
   return nullptr;

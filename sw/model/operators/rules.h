@@ -56,6 +56,9 @@ bool IsFloatEnd(const Model& model, const Operator& op);
 /// form.
 bool ComputesWide(const Model& model, const Operator& op);
 
+/// on_host of operators that the NPU has no form of.
+inline bool AlwaysOnHost(const Model&, const Operator&) { return true; }
+
 /// Sets op.options to its default: operators whose options table says nothing, or that have none.
 template <typename Options>
 void DefaultOptions(OptionReader& reader) {
