@@ -682,6 +682,7 @@ class TfliteReader {
     std::vector<bool> in_float(operators_.size(), false);
     std::map<std::string, size_t> kinds;
     bool weights_only = false;  // some of them have int8 weights
+    bool all_plain = true;      // the host can do all of them
     for (size_t i = 0; i < operators_.size(); ++i) {
       const RawOperator& raw = operators_[i];
       const std::string& name = raw.name;
@@ -695,15 +696,19 @@ class TfliteReader {
       }
       in_float[i] = true;
       ++kinds[name];
-      if (most_diagnostics_ > kMostTfliteDiagnostics) {
-        Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
-               "full integer quantization");
-      }
+      const OperatorRow* row = FindBuiltin(name);
+      all_plain &= row != nullptr && (row->rules->plain || row->only_host);
       for (int32_t input : raw.inputs) {
         weights_only |= input >= 0 && model_.tensors[input].type == TensorType::kInt8;
       }
     }
     if (kinds.empty()) return in_float;
+    if (all_plain) return std::vector<bool>(operators_.size(), false);
+    for (size_t i = 0; most_diagnostics_ > kMostTfliteDiagnostics && i < in_float.size(); ++i) {
+      if (!in_float[i]) continue;
+      Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
+             "full integer quantization");
+    }
     std::string list;
     size_t count = 0;
     for (const auto& [name, times] : kinds) {
@@ -720,7 +725,7 @@ class TfliteReader {
   }
 
   // Inputs and outputs of the model are quantized integers, or float32, which the host converts;
-  // int32 and int64 may be indices as well.
+  // int32 and int64 may be indices as well, and uint8 may be what CAST takes.
   void CheckEnd(const char* role, int32_t tensor) {
     const Tensor& t = model_.tensors[tensor];
     if (t.type == TensorType::kFloat32 || t.type == TensorType::kInt64) return;
@@ -729,7 +734,8 @@ class TfliteReader {
              fmt::format("model {} {} is not FLOAT32, INT8, UINT8, INT16, INT32 or INT64", role,
                          Text(tensor)),
              "quantize the whole network to int8");
-    } else if (t.scales.size() != 1 && !(t.type == TensorType::kInt32 && t.scales.empty())) {
+    } else if (t.scales.size() != 1 && !(t.scales.empty() && (t.type == TensorType::kInt32 ||
+                                                              t.type == TensorType::kUint8))) {
       Report(DiagnosticCode::kModelTensor, fmt::format("model {} {} has {} scales, not one", role,
                                                        Text(tensor), t.scales.size()));
     }

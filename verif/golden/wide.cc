@@ -8,6 +8,8 @@
 #include <cstring>
 #include <limits>
 
+#include "sw/model/operators/rules.h"
+
 namespace npugen::golden {
 namespace {
 
@@ -501,8 +503,7 @@ int16_t WideTanh(int32_t value, const QuantizedMultiplier& factor) {
 }
 
 bool IsWide(const Node& node) {
-  return node.output().type == TensorType::kInt16 && node.op.type != OperatorType::kQuantize &&
-         node.op.type != OperatorType::kReshape && node.op.type != OperatorType::kSequenceLstm;
+  return RowOf(node.op.type).rules->wide && ComputesWide(node.model, node.op);
 }
 
 Kernel MakeWide(const Node& node, Kernel (*make)(const Node& node)) {

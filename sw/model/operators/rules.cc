@@ -55,9 +55,21 @@ bool ComputesWide(const Model& model, const Operator& op) {
          model.tensors[op.outputs[0]].type == TensorType::kInt16;
 }
 
+bool ComputesPlain(const Model& model, const Operator& op) {
+  if (!RowOf(op.type).rules->plain || op.outputs.empty() || op.outputs[0] < 0) return false;
+  const Tensor& output = model.tensors[op.outputs[0]];
+  return (output.type == TensorType::kInt32 || output.type == TensorType::kFloat32) &&
+         output.scales.empty();
+}
+
+bool ComputesOnHost(const Model& model, const Operator& op) {
+  return ComputesWide(model, op) || ComputesPlain(model, op);
+}
+
 Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form) {
   Checker check(model, op, form);
   check.wide = RowOf(op.type).rules->wide && ComputesWide(model, op);
+  check.plain = ComputesPlain(model, op);
   RowOf(op.type).rules->check(check);
   return check.Take();
 }
