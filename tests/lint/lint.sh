@@ -13,6 +13,10 @@ set -euo pipefail
 mode=$1 npugen=$2 subject=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# Both spend half of their time in malloc.
+allocator=$(find /usr/lib -maxdepth 2 -name libjemalloc.so.2 -print -quit)
+verilator() { LD_PRELOAD=$allocator command verilator "$@"; }
+yosys() { LD_PRELOAD=$allocator command yosys "$@"; }
 
 case $mode in
   library)
