@@ -559,11 +559,17 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   if (layer.geometry.images == 1 && !layer.copies()) {
     if (std::optional<TilePlan> whole = try_rows(all, 1)) {
       // Everything fits at once; in several tiles, transfers run beside the work of others.
-      const int64_t tiles = std::clamp<int64_t>(
+      int64_t tiles = std::clamp<int64_t>(
           static_cast<int64_t>(std::sqrt(TransferCycles(group) / kCommandCycles)), 1, all);
-      const std::optional<TilePlan> parts =
-          tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
-      return parts ? parts : whole;
+      std::optional<TilePlan> best = tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
+      if (!best) return whole;
+      if (RepeatedParameterCycles(group, static_cast<double>(tiles)) == 0) return best;
+      // Each tile but the first loads parameters again: fewer of them, or one.
+      while (--tiles > 1) {
+        std::optional<TilePlan> tile = try_rows(CeilDiv(all, tiles), 2);
+        if (tile && GroupCycles(number, *tile) < GroupCycles(number, *best)) best = std::move(tile);
+      }
+      return GroupCycles(number, *whole) < GroupCycles(number, *best) ? whole : best;
     }
   }
   // Two buffers unless not even one row fits twice, or parameters would pass by more often.
