@@ -409,11 +409,15 @@ void Planner::FuseLayers(bool keep_tensors) {
   for (int32_t end = 1; end <= layers; ++end) {
     best[end] = best[end - 1] + cycles_of({end - 1, end - 1}).value_or(0);
     begin[end] = end - 1;
-    // Core memory holds the parameters of all layers while they take turns.
+    // Core memory holds the parameters of all layers while they take turns, or the plan weighs that
+    // it does not.
     int64_t rows = ParameterRows(end - 1);
     for (int32_t first = end - 2; first >= std::max(0, end - kMostLayers); --first) {
       rows += ParameterRows(first);
-      if (rows * 4 > int64_t{config_.core_rows()} * 3) break;
+      if (rows * 4 > int64_t{config_.core_rows()} * 3) {
+        weighed_ = true;
+        if (!weigh_parameters_) break;
+      }
       bool may = true;
       for (int32_t last = first; last < end - 1 && may; ++last) {
         may = MayFuse({first, last}, keep_tensors);
