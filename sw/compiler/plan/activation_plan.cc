@@ -88,6 +88,7 @@ class Planner {
   double GroupCycles(size_t group, const TilePlan& tile) const;
   double AllCycles() const;
   void EvictForParameters();
+  void EvictToFuse(bool keep_tensors);
   void SetFused(const LayerGroup& group, bool fused);
   double TransferCycles(const LayerGroup& group) const;
   void FuseLayers(bool keep_tensors);
@@ -647,6 +648,57 @@ void Planner::EvictForParameters() {
   }
 }
 
+/// Fuses groups with the next one where what they read leaves no room for tiles of both, and moving
+/// it to memory costs less than the tensor between them.
+void Planner::EvictToFuse(bool keep_tensors) {
+  constexpr int32_t kMostLayers = 8;
+  double cycles = AllCycles();
+  for (size_t g = 0; g + 1 < plan_.groups.size(); ++g) {
+    const LayerGroup group = plan_.groups[g];
+    const LayerGroup next = plan_.groups[g + 1];
+    const auto may_fuse = [&] {
+      bool may = next.last - group.first < kMostLayers;
+      for (int32_t last = group.last; last < next.last && may; ++last) {
+        may = MayFuse({group.first, last}, keep_tensors);
+      }
+      return may;
+    };
+    if (lowered_.layers[group.last].copies() || lowered_.layers[next.last].copies() ||
+        lowered_.layers[group.last].blocks || lowered_.layers[next.last].blocks || !may_fuse()) {
+      continue;
+    }
+    // What the group reads and nobody reads behind the next one.
+    std::vector<int32_t> residents;
+    for (int32_t l = group.first; l <= next.last; ++l) {
+      for (const int32_t input : lowered_.layers[l].inputs) {
+        const int64_t last = last_[static_cast<size_t>(input)];
+        if (plan_.placements[input].resident && last <= static_cast<int64_t>(g) + 1) {
+          residents.push_back(input);
+        }
+      }
+    }
+    if (residents.empty()) continue;
+    ActivationPlan before = plan_;
+    for (const int32_t input : residents) plan_.placements[input].resident = false;
+    double fewer = cycles;
+    if (may_fuse()) {
+      SetFused({group.first, next.last}, true);
+      plan_.groups[g].last = next.last;
+      plan_.groups.erase(plan_.groups.begin() + static_cast<int64_t>(g) + 1);
+      if (PlaceAll()) {
+        GrowTiles();
+        fewer = AllCycles();
+      }
+    }
+    if (fewer < cycles) {
+      cycles = fewer;
+    } else {
+      plan_ = std::move(before);
+      FindLifetimes();
+    }
+  }
+}
+
 void Planner::AssignWindows(bool keep_tensors) {
   const auto place = [](int64_t* end, int64_t bytes) {
     const int64_t offset = Align(*end, kWindowAlignment);
@@ -743,7 +795,10 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   FuseLayers(keep_tensors);
   PlaceAll();
   GrowTiles();
-  if (weigh_parameters_) EvictForParameters();
+  if (weigh_parameters_) {
+    EvictToFuse(keep_tensors);
+    EvictForParameters();
+  }
   plan_.parameters_weighed = weighed_;
   AssignWindows(keep_tensors);
   return plan_;
