@@ -8,6 +8,7 @@
 #include <deque>
 #include <initializer_list>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -138,6 +139,7 @@ struct Compilation {
   ActivationPlan activations;
   std::vector<Step> steps;  ///< without parameter loads
   Program program;
+  std::shared_ptr<CommandTimes> times;  ///< of its commands, for all plans of it
 };
 
 void AddErrors(const Diagnostics& more, Diagnostics* errors) {
@@ -167,9 +169,10 @@ TimedSchedule Schedule(const NpuConfig& config, const ParameterPlan& parameters,
   placed.insert(placed.end(), extra.begin(), extra.end());
   TimedSchedule best;
   for (const double overtake : overtaking) {
-    std::vector<Step> ordered = AddBarriers(config, HoistLoads(config, placed, overtake));
+    std::vector<Step> ordered = AddBarriers(
+        config, HoistLoads(config, placed, overtake, compilation.times.get()));
     if (SameCommands(ordered, best.steps)) continue;
-    const int64_t cycles = EstimateCycles(config, ordered);
+    const int64_t cycles = EstimateCycles(config, ordered, compilation.times.get());
     if (best.steps.empty() || cycles < best.cycles) best = {std::move(ordered), cycles};
     if (config.pes() == 1) break;  // there are no exchanges
   }
@@ -552,7 +555,13 @@ Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& mode
     Result<LoweredModel> lowered = Lower(*model, config, options.keep_tensors);
     if (lowered) {
       PlanBlocks(config, &*lowered);
-      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
+      compilations.push_back({model,
+                              std::move(*lowered),
+                              {},
+                              {},
+                              {},
+                              {},
+                              std::make_shared<CommandTimes>(config)});
     } else {
       AddErrors(lowered.errors(), &errors);
     }
