@@ -25,6 +25,7 @@
 #include "sw/compiler/tile/tile.h"
 #include "sw/model/error_kinds.h"
 #include "sw/stream/stream_check.h"
+#include "sw/timing/rough_estimate.h"
 
 namespace npugen {
 
@@ -167,12 +168,14 @@ TimedSchedule Schedule(const NpuConfig& config, const ParameterPlan& parameters,
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
+  for (Step& step : placed) {
+    if (step.engine >= kFirstPeEngine) step.cycles = compilation.times->Cycles(step.command);
+  }
   TimedSchedule best;
   for (const double overtake : overtaking) {
-    std::vector<Step> ordered = AddBarriers(
-        config, HoistLoads(config, placed, overtake, compilation.times.get()));
+    std::vector<Step> ordered = AddBarriers(config, HoistLoads(config, placed, overtake));
     if (SameCommands(ordered, best.steps)) continue;
-    const int64_t cycles = EstimateCycles(config, ordered, compilation.times.get());
+    const int64_t cycles = EstimateCycles(config, ordered);
     if (best.steps.empty() || cycles < best.cycles) best = {std::move(ordered), cycles};
     if (config.pes() == 1) break;  // there are no exchanges
   }
@@ -555,13 +558,8 @@ Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& mode
     Result<LoweredModel> lowered = Lower(*model, config, options.keep_tensors);
     if (lowered) {
       PlanBlocks(config, &*lowered);
-      compilations.push_back({model,
-                              std::move(*lowered),
-                              {},
-                              {},
-                              {},
-                              {},
-                              std::make_shared<CommandTimes>(config)});
+      compilations.push_back(
+          {model, std::move(*lowered), {}, {}, {}, {}, std::make_shared<CommandTimes>(config)});
     } else {
       AddErrors(lowered.errors(), &errors);
     }

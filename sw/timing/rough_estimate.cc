@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "generator/support/check.h"
 #include "sw/timing/calibration.h"
 
 namespace npugen {
@@ -79,9 +78,8 @@ class Queue {
 
 class Player {
  public:
-  Player(const NpuConfig& config, CommandTimes* times, const EstimateOptions& options)
+  Player(const NpuConfig& config, const EstimateOptions& options)
       : config_(config),
-        times_(times),
         latency_(std::max(options.latency, 1u)),
         barriers_(config.barriers()),
         load_queue_(config.command_queue_depth * kDmaEntries),
@@ -89,7 +87,8 @@ class Player {
         pe_queues_(config.pes(), Queue(config.command_queue_depth * kComputeEntries)),
         pe_free_(config.pes(), 0) {}
 
-  void Add(const Command& command) {
+  void Add(const TimedCommand& timed) {
+    const Command& command = *timed.command;
     const HeaderFields header(command);
     const uint64_t entries = static_cast<uint64_t>(header.length);
     switch (InfoOf(command.opcode()).engine) {
@@ -105,7 +104,7 @@ class Player {
         dispatched_ = std::max(dispatched_ + entries, end_);
         break;
       case EngineKind::kPe:
-        Compute(command, header, entries);
+        Compute(timed, header, entries);
         break;
     }
   }
@@ -153,8 +152,8 @@ class Player {
       end = begin + std::max(words, runs * kLocalRunCycles) + kStartCycles;
       arrived_ = std::max(arrived_, end);
     } else {
-      const uint64_t staged = fields.core_memory != 0 ? config_.parameter_entries
-                                                      : config_.activation_entries;
+      const uint64_t staged =
+          fields.core_memory != 0 ? config_.parameter_entries : config_.activation_entries;
       // Read addresses go ahead of beats; beats are in order.
       const uint64_t ready = header.ahead != 0 ? dispatched_ : std::max(dispatched_, waits);
       const uint64_t bus = BusCycles(command);
@@ -184,9 +183,9 @@ class Player {
     return begin;
   }
 
-  void Compute(const Command& command, const HeaderFields& header, uint64_t entries) {
-    const ComputeFields fields(command);
-    const uint64_t cycles = times_->Cycles(command);
+  void Compute(const TimedCommand& timed, const HeaderFields& header, uint64_t entries) {
+    const ComputeFields fields(*timed.command);
+    const uint64_t cycles = timed.cycles;
     uint64_t from = dispatched_ + entries;
     for (size_t p = 0; p < pe_queues_.size(); ++p) {
       if ((fields.pe_mask >> p & 1) != 0) from = pe_queues_[p].RoomFrom(from, entries);
@@ -225,7 +224,6 @@ class Player {
   }
 
   const NpuConfig& config_;
-  CommandTimes* times_;
   const uint64_t latency_;
   std::vector<Counter> barriers_;
   Queue load_queue_, store_queue_;
@@ -241,19 +239,17 @@ class Player {
 }  // namespace
 
 uint64_t CommandTimes::Cycles(const Command& command) {
-  Command alone = command;
-  const HeaderFields header(command);
+  // The first entry holds waits, signals and tag; what is left says how long it takes.
+  std::vector<uint32_t> words(command.words().begin() + kWordsPerEntry, command.words().end());
   if (In(command.opcode(), opcodes::kArray)) {
     for (const CommandField* field :
          {&compute::follow, &compute::weight_row, &compute::param_row}) {
-      Check(alone.Set(*field, 0), "0 fits every field");
+      const uint32_t mask = static_cast<uint32_t>((uint64_t{1} << field->width) - 1);
+      words[field->word - kWordsPerEntry] &= ~(mask << field->lsb);
     }
   }
-  const auto& words = alone.words();
-  // The first entry holds waits, signals and tag; what is left says how long it takes.
-  std::string key(reinterpret_cast<const char*>(&words[kWordsPerEntry]),
-                  (words.size() - kWordsPerEntry) * sizeof(words[0]));
-  key += static_cast<char>(header.opcode);
+  std::string key(reinterpret_cast<const char*>(words.data()), words.size() * sizeof(words[0]));
+  key += static_cast<char>(command.opcode());
   const auto [entry, is_new] = cycles_.try_emplace(std::move(key), 0);
   if (is_new) entry->second = CommandCycles(config_, command);
   return entry->second;
@@ -266,10 +262,10 @@ uint64_t TransferBeats(const NpuConfig& config, const Command& command) {
   return runs * ((run + config.axi_bytes() - 1) / config.axi_bytes());
 }
 
-uint64_t RoughCycles(const NpuConfig& config, std::span<const Command* const> commands,
-                     CommandTimes* times, const EstimateOptions& options) {
-  Player player(config, times, options);
-  for (const Command* command : commands) player.Add(*command);
+uint64_t RoughCycles(const NpuConfig& config, std::span<const TimedCommand> commands,
+                     const EstimateOptions& options) {
+  Player player(config, options);
+  for (const TimedCommand& command : commands) player.Add(command);
   return player.cycles();
 }
 

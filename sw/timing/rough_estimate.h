@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <unordered_map>
 
 #include "generator/arch/command_set.h"
@@ -26,12 +27,18 @@ class CommandTimes {
   std::unordered_map<std::string, uint64_t> cycles_;
 };
 
+/// A command of a stream, and if it is a PE's the cycles that it takes alone (CommandTimes).
+struct TimedCommand {
+  const Command* command = nullptr;
+  uint64_t cycles = 0;
+};
+
 /// Cycles of the bus for the boxes of LOADs and STOREs, each run for itself.
 uint64_t TransferBeats(const NpuConfig& config, const Command& command);
 
 /// About as many cycles as EstimateCommands() has of the same commands, which have waits for
 /// commands in front of them only. Left out: what engines cost each other in memories.
-uint64_t RoughCycles(const NpuConfig& config, std::span<const Command* const> commands,
-                     CommandTimes* times, const EstimateOptions& options = {});
+uint64_t RoughCycles(const NpuConfig& config, std::span<const TimedCommand> commands,
+                     const EstimateOptions& options = {});
 
 }  // namespace npugen

@@ -710,8 +710,8 @@ TEST(HostOperators, SumsHaveAScaleAndNoZeroPoint) {
   EXPECT_FALSE(fits(NPU_ELEMENT_FLOAT32, kHalf, 0));
   EXPECT_FALSE(fits(NPU_ELEMENT_INT64, kHalf, 0));
   for (const int32_t sum : {0, 1, -1, 4608, -4608, (1 << 24) - 1, 1 - (1 << 24)}) {
-    EXPECT_EQ((Convert<int32_t, float>(NPU_HOST_DEQUANTIZE, NPU_ELEMENT_INT32,
-                                       NPU_ELEMENT_FLOAT32, sum, 0.3f, 0)),
+    EXPECT_EQ((Convert<int32_t, float>(NPU_HOST_DEQUANTIZE, NPU_ELEMENT_INT32, NPU_ELEMENT_FLOAT32,
+                                       sum, 0.3f, 0)),
               0.3f * static_cast<float>(sum));
   }
 }

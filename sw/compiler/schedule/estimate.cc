@@ -4,17 +4,20 @@
 
 #include "generator/support/check.h"
 #include "sw/timing/estimate.h"
+#include "sw/timing/rough_estimate.h"
 
 namespace npugen::compiler {
 namespace {
 
-/// Beats of the bus from which on a stream is played roughly.
-constexpr uint64_t kMostBeats = 1'000'000;
+/// Beats of the bus from which on a stream is played roughly; a beat takes longer the more PEs
+/// there are to look after.
+constexpr uint64_t kMostBeats = 1'200'000;
+
+uint64_t Weight(const NpuConfig& config, uint64_t beats) { return beats * (config.pes() + 7) / 8; }
 
 }  // namespace
 
-int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps,
-                       CommandTimes* times) {
+int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
   std::vector<const Command*> commands;
   commands.reserve(steps.size() + 1);
   uint64_t entries = kStreamHeaderEntries + 1, beats = 0;
@@ -25,8 +28,11 @@ int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps,
   }
   const Command end(Opcode::kEnd, 1, 0);
   commands.push_back(&end);
-  if (beats > kMostBeats) {
-    return static_cast<int64_t>(RoughCycles(config, commands, times));
+  if (Weight(config, beats) > kMostBeats) {
+    std::vector<TimedCommand> timed;
+    timed.reserve(steps.size());
+    for (const Step& step : steps) timed.push_back({&step.command, step.cycles});
+    return static_cast<int64_t>(RoughCycles(config, timed));
   }
   const Result<StreamEstimate> estimate = EstimateCommands(config, commands, entries * kEntryBytes);
   Check(estimate.ok(), "a schedule cannot end");

@@ -7,13 +7,13 @@
 
 #include "generator/config/npu_config.h"
 #include "sw/compiler/encode/step.h"
-#include "sw/timing/rough_estimate.h"
 
 namespace npugen::compiler {
 
 /// Cycles from doorbell to interrupt of steps with barriers, in the order of the stream, as the
 /// performance model (sw/timing) has them with its default memory; of streams that move so much
-/// that playing them for every plan would take seconds, as the rough model has them.
-int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps, CommandTimes* times);
+/// that playing them for every plan would take seconds, as the rough model has them,
+/// which takes `cycles` of the steps.
+int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps);
 
 }  // namespace npugen::compiler

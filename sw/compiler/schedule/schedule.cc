@@ -280,8 +280,7 @@ std::vector<Step> BarrierWriter::Take() {
 
 }  // namespace
 
-std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake,
-                             CommandTimes* times) {
+std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake) {
   std::vector<Step> loads, others;
   std::vector<int64_t> need;  // of each load: steps of the other engines that precede its place
   for (Step& step : steps) {
@@ -302,9 +301,9 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
   std::vector<int64_t> pe_cycles(config.pes(), 0);
   for (const Step& step : others) {
     int64_t most = computing.back();
-    if (overtake > 0 && step.engine >= kFirstPeEngine) {
+    if (step.engine >= kFirstPeEngine) {
       int64_t& cycles = pe_cycles[step.engine - kFirstPeEngine];
-      cycles += static_cast<int64_t>(times->Cycles(step.command));
+      cycles += static_cast<int64_t>(step.cycles);
       most = std::max(most, cycles);
     }
     computing.push_back(most);
