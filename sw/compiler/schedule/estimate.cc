@@ -13,27 +13,32 @@ namespace {
 /// there are to look after.
 constexpr uint64_t kMostBeats = 1'200'000;
 
-uint64_t Weight(const NpuConfig& config, uint64_t beats) { return beats * (config.pes() + 7) / 8; }
-
 }  // namespace
 
-int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
-  std::vector<const Command*> commands;
-  commands.reserve(steps.size() + 1);
-  uint64_t entries = kStreamHeaderEntries + 1, beats = 0;
+bool IsLong(const NpuConfig& config, const std::vector<Step>& steps) {
+  uint64_t beats = 0;
   for (const Step& step : steps) {
-    commands.push_back(&step.command);
-    entries += step.command.entries();
     if (step.engine < kFirstPeEngine) beats += TransferBeats(config, step.command);
   }
-  const Command end(Opcode::kEnd, 1, 0);
-  commands.push_back(&end);
-  if (Weight(config, beats) > kMostBeats) {
+  return beats * (config.pes() + 7) / 8 > kMostBeats;
+}
+
+int64_t EstimateCycles(const NpuConfig& config, const std::vector<Step>& steps) {
+  if (IsLong(config, steps)) {
     std::vector<TimedCommand> timed;
     timed.reserve(steps.size());
     for (const Step& step : steps) timed.push_back({&step.command, step.cycles});
     return static_cast<int64_t>(RoughCycles(config, timed));
   }
+  std::vector<const Command*> commands;
+  commands.reserve(steps.size() + 1);
+  uint64_t entries = kStreamHeaderEntries + 1;
+  for (const Step& step : steps) {
+    commands.push_back(&step.command);
+    entries += step.command.entries();
+  }
+  const Command end(Opcode::kEnd, 1, 0);
+  commands.push_back(&end);
   const Result<StreamEstimate> estimate = EstimateCommands(config, commands, entries * kEntryBytes);
   Check(estimate.ok(), "a schedule cannot end");
   return static_cast<int64_t>(estimate->cycles);
