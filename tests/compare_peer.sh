@@ -28,12 +28,14 @@ peers() {
     }' "$readme"
 }
 
-printf '%-20s %11s %7s %11s %7s  %s\n' network cycles use peer ratio 'limited by (share of all cycles)'
+printf '%-20s %11s %7s %11s %7s  %s\n' network cycles use peer ratio \
+  'limited by (share of all cycles)'
 peers | while read -r name peer; do
   for folder in "${folders[@]}"; do
     file=$folder/$name.tflite
     [ -e "$file" ] || continue
-    timeout 1200 "$npugen" estimate "$spec" "$file" 2>/dev/null | awk -v name="$name" -v peer="$peer" '
+    timeout 1200 "$npugen" estimate "$spec" "$file" 2>/dev/null |
+      awk -v name="$name" -v peer="$peer" '
       $1 == "total" { use = $4 }
       / cycles, / && !cycles { cycles = $1 }
       / of all / { limits = 1; next }
@@ -51,7 +53,9 @@ peers | while read -r name peer; do
           text = text (n ? "; " : "") most sprintf(" %.0f %%", worth[most])
           delete worth[most]
         }
-        if (cycles) printf "%-20s %11d %7s %11d %7.2f  %s\n", name, cycles, use, peer, peer / cycles, text
+        if (cycles) {
+          printf "%-20s %11d %7s %11d %7.2f  %s\n", name, cycles, use, peer, peer / cycles, text
+        }
       }'
     break
   done
