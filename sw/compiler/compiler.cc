@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <deque>
 #include <initializer_list>
+#include <iterator>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -24,6 +26,7 @@
 #include "sw/compiler/tile/tile.h"
 #include "sw/model/error_kinds.h"
 #include "sw/stream/stream_check.h"
+#include "sw/timing/rough_estimate.h"
 
 namespace npugen {
 
@@ -39,6 +42,8 @@ constexpr double kCopies[] = {0, 0.4};
 constexpr double kOvertaking[] = {0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.4, 1.7, 2, 3, 1e9};
 /// What is tried of it to compare plans.
 constexpr double kFewOvertaking[] = {0, 0.5, 0.8, 1.2, 2, 1e9};
+/// What is tried of long streams, to compare plans and in the end.
+constexpr double kOneOvertaking[] = {0.8};
 /// Estimates are exact to this part of them, on the mean of networks (docs/estimate.md): a plan
 /// that is not the usual one must promise more.
 constexpr int64_t kNoise = 2000;
@@ -138,6 +143,7 @@ struct Compilation {
   ActivationPlan activations;
   std::vector<Step> steps;  ///< without parameter loads
   Program program;
+  std::shared_ptr<CommandTimes> times;  ///< of its commands, for all plans of it
 };
 
 void AddErrors(const Diagnostics& more, Diagnostics* errors) {
@@ -165,7 +171,14 @@ TimedSchedule Schedule(const NpuConfig& config, const ParameterPlan& parameters,
   std::vector<Step> placed =
       PlaceParameters(parameters, config, compilation.activations.placements, steps, warm);
   placed.insert(placed.end(), extra.begin(), extra.end());
+  for (Step& step : placed) {
+    if (step.engine >= kFirstPeEngine) step.cycles = compilation.times->Cycles(step.command);
+  }
   TimedSchedule best;
+  if (config.pes() > 1 && IsLong(config, placed)) {
+    const bool few = overtaking.size() <= std::size(kFewOvertaking);
+    overtaking = few ? std::span<const double>(kOneOvertaking) : kFewOvertaking;
+  }
   for (const double overtake : overtaking) {
     std::vector<Step> ordered = AddBarriers(config, HoistLoads(config, placed, overtake));
     if (SameCommands(ordered, best.steps)) continue;
@@ -203,11 +216,11 @@ Schedules MakeSchedules(const NpuConfig& config, const ParameterPlan& parameters
 }
 
 /// Estimated cycles of an inference of each model in each of the states `warm` of the cache, or -1:
-/// a command does not fit.
+/// a command does not fit. `is_long` is set where any of them is.
 int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilations,
              const std::vector<ParameterPlan>& plans,
              std::initializer_list<bool> states = {false, true},
-             std::span<const double> overtaking = kFewOvertaking) {
+             std::span<const double> overtaking = kFewOvertaking, bool* is_long = nullptr) {
   int64_t cycles = 0;
   for (size_t m = 0; m < compilations.size(); ++m) {
     const Compilation& c = compilations[m];
@@ -219,7 +232,9 @@ int64_t Cost(const NpuConfig& config, const std::vector<Compilation>& compilatio
     for (const bool warm : states) {
       // Where nothing is cached both states are the same.
       if (least == std::numeric_limits<int64_t>::max() || plans[m].cached_bytes > 0) {
-        least = std::min(least, Schedule(config, plans[m], c, *steps, {}, warm, overtaking).cycles);
+        const TimedSchedule schedule = Schedule(config, plans[m], c, *steps, {}, warm, overtaking);
+        least = std::min(least, schedule.cycles);
+        if (is_long != nullptr) *is_long = *is_long || IsLong(config, schedule.steps);
       }
       cycles += least;
     }
@@ -259,10 +274,13 @@ bool CutsKernels(const std::vector<ParameterPlan>& plans) {
 /// Plans parameters. Where they do not all fit in core memory it depends on the network how many of
 /// them should stay there and how finely the others are cut, so plans are tried. `cost`: what
 /// Cost() says of the chosen ones; left alone when it was not asked.
+/// `search` says whether plans of long streams are tried, too; where they are not, `left_out` is
+/// set.
 Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
                                                     const std::vector<ParameterInput>& inputs,
                                                     const std::vector<Compilation>& compilations,
-                                                    std::optional<int64_t>* cost) {
+                                                    bool search, std::optional<int64_t>* cost,
+                                                    bool* left_out) {
   Result<std::vector<ParameterPlan>> best = PlanParameters(inputs, config, ParameterPolicy{});
   if (!best) return best;
   const bool streams = std::any_of(best->begin(), best->end(), [](const ParameterPlan& plan) {
@@ -271,9 +289,14 @@ Result<std::vector<ParameterPlan>> ChooseParameters(const NpuConfig& config,
     });
   });
   if (!streams) return best;
-  int64_t least = Cost(config, compilations, *best);
+  bool is_long = false;
+  int64_t least = Cost(config, compilations, *best, {false, true}, kFewOvertaking, &is_long);
   *cost = least;
   if (least < 0) return best;
+  if (is_long && !search) {
+    *left_out = true;
+    return best;
+  }
   std::vector<ParameterPolicy> policies{{4, 5}, {2, 3}, {2, 5}, {6, 3}, {6, 5}};
   std::vector<std::vector<ParameterPlan>> tried{WithoutImages(*best)};
   for (const ParameterPolicy policy : policies) {
@@ -394,12 +417,14 @@ struct Plans {
   std::vector<Compilation> compilations;
   std::vector<ParameterPlan> parameters;
   std::optional<int64_t> cost;  ///< Cost() of them, if it is known
+  bool weighed = false;         ///< made with `weigh_parameters`
+  bool left_out = false;        ///< not all ways to stream parameters were tried
 };
 
 /// Plans memories for models whose layers are divided among PEs; `weigh_parameters` as
-/// PlanActivations() has it.
+/// PlanActivations() has it, `search` as ChooseParameters().
 Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
-                        bool weigh_parameters, std::vector<Compilation> compilations) {
+                        bool weigh_parameters, bool search, std::vector<Compilation> compilations) {
   // All plans are made before any errors are reported: a model may be too large in two ways.
   Diagnostics errors;
   std::vector<ParameterInput> inputs;
@@ -424,10 +449,11 @@ Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
     return errors;
   }
   std::optional<int64_t> cost;
+  bool left_out = false;
   Result<std::vector<ParameterPlan>> parameters =
-      ChooseParameters(config, inputs, compilations, &cost);
+      ChooseParameters(config, inputs, compilations, search, &cost, &left_out);
   if (!parameters) return parameters.errors();
-  return Plans{std::move(compilations), std::move(*parameters), cost};
+  return Plans{std::move(compilations), std::move(*parameters), cost, weigh_parameters, left_out};
 }
 
 /// Plans for lowered models. What copies of parameters in several PEs cost depends on what else
@@ -452,16 +478,17 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
   };
   // Costs of plans are rough.
   const auto plans_of = [&](std::vector<Compilation> divided) {
-    Result<Plans> plans = MakePlans(config, options, true, divided);
+    Result<Plans> plans = MakePlans(config, options, true, false, divided);
     const bool weighed =
         plans && std::any_of(plans->compilations.begin(), plans->compilations.end(),
                              [](const Compilation& c) { return c.activations.parameters_weighed; });
     if (!weighed) return plans;
-    return better(std::move(plans), MakePlans(config, options, false, std::move(divided)));
+    return better(std::move(plans), MakePlans(config, options, false, false, std::move(divided)));
   };
   Result<Plans> best = plans_of(std::move(compilations));
-  if (!differ) return best;
-  return better(std::move(best), plans_of(std::move(others)));
+  if (differ) best = better(std::move(best), plans_of(std::move(others)));
+  if (!best || !best->left_out) return best;
+  return MakePlans(config, options, best->weighed, true, std::move(best->compilations));
 }
 
 /// Programs of planned models, in their order.
@@ -552,7 +579,8 @@ Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& mode
     Result<LoweredModel> lowered = Lower(*model, config, options.keep_tensors);
     if (lowered) {
       PlanBlocks(config, &*lowered);
-      compilations.push_back({model, std::move(*lowered), {}, {}, {}, {}});
+      compilations.push_back(
+          {model, std::move(*lowered), {}, {}, {}, {}, std::make_shared<CommandTimes>(config)});
     } else {
       AddErrors(lowered.errors(), &errors);
     }

@@ -14,11 +14,14 @@
 #include "sw/compiler/compile_network.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/tflite_reader.h"
+#include "sw/stream/stream_decoder.h"
 #include "sw/timing/compute_plan.h"
 #include "sw/timing/front_end.h"
 #include "sw/timing/pe_timing.h"
+#include "sw/timing/rough_estimate.h"
 #include "tests/support/files.h"
 #include "tests/support/random_spec.h"
+#include "verif/random/published_networks.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 #include "verif/session/estimate_model.h"
@@ -196,6 +199,62 @@ TEST(Estimate, CachedParametersSaveTheirTransfer) {
   EXPECT_LT(warm.cycles, cold.cycles);
   EXPECT_LE(warm.bytes_read + 64 * 64, cold.bytes_read);
   EXPECT_EQ(warm.bytes_written, 16u * 16 * 64);
+}
+
+/// What RoughCycles() says of a program's cold stream.
+uint64_t Rough(const NpuConfig& config, const Program& program) {
+  const DecodedStream stream = DecodeStream(config, program.image, program.cold_offset);
+  CommandTimes times(config);
+  std::vector<TimedCommand> commands;
+  for (const Command& command : stream.commands) {
+    const bool computes = In(command.opcode(), opcodes::kCompute);
+    commands.push_back({&command, computes ? times.Cycles(command) : 0});
+    if (!computes) continue;
+    EXPECT_EQ(commands.back().cycles, CommandCycles(config, command));
+  }
+  return RoughCycles(config, commands);
+}
+
+TEST(Estimate, RoughCyclesAreNear) {
+  for (const char* name : {"nano", "edge", "quad", "odd"}) {
+    const NpuConfig config = Config(name);
+    double ratio = 0;
+    int done = 0;
+    std::vector<RandomModel> models;
+    for (uint64_t seed = 1; seed <= 8; ++seed) models.push_back(MakeRandomBlockNetwork(seed));
+    models.push_back(MakeBottlenecks(14, 256, 64, 2, 1));
+    for (const RandomModel& model : models) {
+      const auto program = Compiled(config, model);
+      if (!program) continue;
+      const double exact = static_cast<double>(Estimated(config, *program).cycles);
+      const double rough = static_cast<double>(Rough(config, *program));
+      EXPECT_NEAR(rough / exact, 1, 0.2) << name << " " << model.name;
+      ratio += rough / exact;
+      ++done;
+    }
+    ASSERT_GT(done, 4) << name;
+    EXPECT_NEAR(ratio / done, 1, 0.1) << name;
+  }
+}
+
+TEST(Estimate, TilesDoNotReadWeightsAgainForNothing) {
+  // The last stage of ResNet-50: its layers do not fit in PE memory together with the sum's second
+  // operand, but each of them does, and weights take longer to read than anything else.
+  const NpuConfig config = Config("edge");
+  const auto program = Compiled(config, MakeBottlenecks(7, 2048, 512, 1, 1));
+  ASSERT_TRUE(program);
+  // 49 positions take 3 tiles of 16 and one that is as long as a slice takes to load.
+  const uint64_t slices = (2048 + 9 * 512 + 2048) * 512 / 256;
+  EXPECT_LE(Estimated(config, *program).cycles, slices * 52 * 108 / 100);
+}
+
+TEST(Estimate, WhatAGroupReadsLeavesRoomForTheSumBehindIt) {
+  // The sum takes tiles of the convolution before it, so that this result never goes to memory,
+  // though what the convolution reads would fit in PE memory.
+  const NpuConfig config = Config("edge");
+  const auto program = Compiled(config, MakeBottlenecks(28, 512, 128, 1, 1));
+  ASSERT_TRUE(program);
+  EXPECT_LE(Estimated(config, *program).bytes_written, uint64_t{28 * 28 * (512 + 2 * 128)});
 }
 
 TEST(Estimate, BadStreamsAreRefused) {

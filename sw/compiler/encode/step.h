@@ -37,6 +37,8 @@ struct Step {
   int64_t param_block = 0;  ///< first block of records it uses, within the chunk
   int64_t weight_rows = 0;  ///< rows of weights of the chunk before the first that it uses
 
+  uint64_t cycles = 0;  ///< of a PE's command alone, once a schedule needs it
+
   bool is_load() const { return engine == kLoadEngine; }
 };
 

@@ -88,6 +88,7 @@ class Planner {
   double GroupCycles(size_t group, const TilePlan& tile) const;
   double AllCycles() const;
   void EvictForParameters();
+  void EvictToFuse(bool keep_tensors);
   void SetFused(const LayerGroup& group, bool fused);
   double TransferCycles(const LayerGroup& group) const;
   void FuseLayers(bool keep_tensors);
@@ -409,11 +410,15 @@ void Planner::FuseLayers(bool keep_tensors) {
   for (int32_t end = 1; end <= layers; ++end) {
     best[end] = best[end - 1] + cycles_of({end - 1, end - 1}).value_or(0);
     begin[end] = end - 1;
-    // Core memory holds the parameters of all layers while they take turns.
+    // Core memory holds the parameters of all layers while they take turns, or the plan weighs that
+    // it does not.
     int64_t rows = ParameterRows(end - 1);
     for (int32_t first = end - 2; first >= std::max(0, end - kMostLayers); --first) {
       rows += ParameterRows(first);
-      if (rows * 4 > int64_t{config_.core_rows()} * 3) break;
+      if (rows * 4 > int64_t{config_.core_rows()} * 3) {
+        weighed_ = true;
+        if (!weigh_parameters_) break;
+      }
       bool may = true;
       for (int32_t last = first; last < end - 1 && may; ++last) {
         may = MayFuse({first, last}, keep_tensors);
@@ -559,11 +564,17 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   if (layer.geometry.images == 1 && !layer.copies()) {
     if (std::optional<TilePlan> whole = try_rows(all, 1)) {
       // Everything fits at once; in several tiles, transfers run beside the work of others.
-      const int64_t tiles = std::clamp<int64_t>(
+      int64_t tiles = std::clamp<int64_t>(
           static_cast<int64_t>(std::sqrt(TransferCycles(group) / kCommandCycles)), 1, all);
-      const std::optional<TilePlan> parts =
-          tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
-      return parts ? parts : whole;
+      std::optional<TilePlan> best = tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
+      if (!best) return whole;
+      if (RepeatedParameterCycles(group, static_cast<double>(tiles)) == 0) return best;
+      // Each tile but the first loads parameters again: fewer of them, or one.
+      while (--tiles > 1) {
+        std::optional<TilePlan> tile = try_rows(CeilDiv(all, tiles), 2);
+        if (tile && GroupCycles(number, *tile) < GroupCycles(number, *best)) best = std::move(tile);
+      }
+      return GroupCycles(number, *whole) < GroupCycles(number, *best) ? whole : best;
     }
   }
   // Two buffers unless not even one row fits twice, or parameters would pass by more often.
@@ -633,6 +644,57 @@ void Planner::EvictForParameters() {
       } else {
         plan_ = std::move(before);
       }
+    }
+  }
+}
+
+/// Fuses groups with the next one where what they read leaves no room for tiles of both, and moving
+/// it to memory costs less than the tensor between them.
+void Planner::EvictToFuse(bool keep_tensors) {
+  constexpr int32_t kMostLayers = 8;
+  double cycles = AllCycles();
+  for (size_t g = 0; g + 1 < plan_.groups.size(); ++g) {
+    const LayerGroup group = plan_.groups[g];
+    const LayerGroup next = plan_.groups[g + 1];
+    const auto may_fuse = [&] {
+      bool may = next.last - group.first < kMostLayers;
+      for (int32_t last = group.last; last < next.last && may; ++last) {
+        may = MayFuse({group.first, last}, keep_tensors);
+      }
+      return may;
+    };
+    if (lowered_.layers[group.last].copies() || lowered_.layers[next.last].copies() ||
+        lowered_.layers[group.last].blocks || lowered_.layers[next.last].blocks || !may_fuse()) {
+      continue;
+    }
+    // What the group reads and nobody reads behind the next one.
+    std::vector<int32_t> residents;
+    for (int32_t l = group.first; l <= next.last; ++l) {
+      for (const int32_t input : lowered_.layers[l].inputs) {
+        const int64_t last = last_[static_cast<size_t>(input)];
+        if (plan_.placements[input].resident && last <= static_cast<int64_t>(g) + 1) {
+          residents.push_back(input);
+        }
+      }
+    }
+    if (residents.empty()) continue;
+    ActivationPlan before = plan_;
+    for (const int32_t input : residents) plan_.placements[input].resident = false;
+    double fewer = cycles;
+    if (may_fuse()) {
+      SetFused({group.first, next.last}, true);
+      plan_.groups[g].last = next.last;
+      plan_.groups.erase(plan_.groups.begin() + static_cast<int64_t>(g) + 1);
+      if (PlaceAll()) {
+        GrowTiles();
+        fewer = AllCycles();
+      }
+    }
+    if (fewer < cycles) {
+      cycles = fewer;
+    } else {
+      plan_ = std::move(before);
+      FindLifetimes();
     }
   }
 }
@@ -733,7 +795,10 @@ Result<ActivationPlan> Planner::Run(bool keep_tensors) {
   FuseLayers(keep_tensors);
   PlaceAll();
   GrowTiles();
-  if (weigh_parameters_) EvictForParameters();
+  if (weigh_parameters_) {
+    EvictToFuse(keep_tensors);
+    EvictForParameters();
+  }
   plan_.parameters_weighed = weighed_;
   AssignWindows(keep_tensors);
   return plan_;

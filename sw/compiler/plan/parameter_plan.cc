@@ -555,7 +555,8 @@ int64_t ParameterPlanner::LargestGroupRows() const {
     for (int32_t l = group.first; l <= group.last && group.last > group.first; ++l) {
       if (!lowered_.layers[l].parameters.empty()) rows += WholeRows(l);
     }
-    largest = std::max(largest, rows);
+    // What core memory cannot hold streams for each tile in any case.
+    if (rows <= core_rows_) largest = std::max(largest, rows);
   }
   return largest;
 }

@@ -8,7 +8,6 @@
 
 #include "generator/support/check.h"
 #include "sw/compiler/lower/layer.h"
-#include "sw/timing/estimate.h"
 
 namespace npugen::compiler {
 namespace {
@@ -304,7 +303,7 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
     int64_t most = computing.back();
     if (step.engine >= kFirstPeEngine) {
       int64_t& cycles = pe_cycles[step.engine - kFirstPeEngine];
-      cycles += static_cast<int64_t>(CommandCycles(config, step.command));
+      cycles += static_cast<int64_t>(step.cycles);
       most = std::max(most, cycles);
     }
     computing.push_back(most);

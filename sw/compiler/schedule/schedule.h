@@ -13,7 +13,7 @@ namespace npugen::compiler {
 /// Moves LOADs ahead of compute commands and STOREs that they do not depend on, as far as that does
 /// not block the dispatcher. LOADs of parameters also go ahead of an exchange, LOADs that bring
 /// PEs what others computed, up to `overtake` words for each cycle that the PEs compute since the
-/// exchange before. Program order stays a valid order of execution.
+/// exchange before (`cycles` of steps). Program order stays a valid order of execution.
 std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake);
 
 /// Adds waits and signals: a step waits for the last step of each other engine that touches the
