@@ -9,6 +9,9 @@
 // taken.
 `include "npu_assert.svh"
 module npu_dma_runs #(
+  //@ if units.dma.store_bounds
+  parameter bit CopiesOnly = 1'b0,  // 1: the local side has the copied bytes only (STORE)
+  //@ endif
   parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
   input  wire                      clk_i,
@@ -48,6 +51,7 @@ module npu_dma_runs #(
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
   logic        [31:0] global_from, local_from, global_next, local_next;
   logic        [31:0]     gstride, lstride;
+  logic        [31:0]     local_begin;
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -79,6 +83,11 @@ module npu_dma_runs #(
     end
   end
 
+  //@ if units.dma.store_bounds
+  assign local_begin = CopiesOnly ? local1_q + left_all : local1_q;
+  //@ endif
+  //@ unless units.dma.store_bounds: assign local_begin = local1_q;
+
   always_ff @(posedge clk_i) begin
     if (take) begin
       size_q     <= cmd.size0;
@@ -106,9 +115,12 @@ module npu_dma_runs #(
       global2_q <= global1_q + left_all;
       global3_q <= global1_q + left_all;
       global4_q <= global1_q + left_all;
-      local2_q  <= local1_q;
-      local3_q  <= local1_q;
-      local4_q  <= local1_q;
+      //@ if units.dma.store_bounds
+      local1_q  <= local_begin;
+      //@ endif
+      local2_q  <= local_begin;
+      local3_q  <= local_begin;
+      local4_q  <= local_begin;
       to_go1_q  <= count1_q;
       to_go2_q  <= count2_q;
       to_go3_q  <= count3_q;
@@ -143,7 +155,14 @@ module npu_dma_runs #(
     logic        [31:0] extent0_q;
     logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
-    logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    //@ if units.dma.strides
+    localparam int unsigned CoordinateW = 21;
+    logic [3:0] step1_q, step2_q, step3_q, step4_q;
+    //@ endif
+    //@ unless units.dma.strides: localparam int unsigned CoordinateW = 18;
+    localparam int unsigned ExtentW = CoordinateW - 1;
+    logic signed [CoordinateW-1:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    logic signed [CoordinateW-1:0] step1, step2, step3, step4;
     logic signed [33:0] in_range;                  // bytes inside as far as one end goes
     logic        [31:0] at_most;                 // the other end's limit
 
@@ -156,10 +175,25 @@ module npu_dma_runs #(
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
-        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
-         x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
-         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
-         x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
+        (x1_q[ExtentW] || x1_q[ExtentW-1:0] >= ExtentW'(extent1_q) ||
+         x2_q[ExtentW] || x2_q[ExtentW-1:0] >= ExtentW'(extent2_q) ||
+         x3_q[ExtentW] || x3_q[ExtentW-1:0] >= ExtentW'(extent3_q) ||
+         x4_q[ExtentW] || x4_q[ExtentW-1:0] >= ExtentW'(extent4_q));
+
+    //@ if units.dma.strides
+    // 0 counts as 1.
+    assign step1 = CoordinateW'({step1_q[3:1], step1_q[0] || step1_q[3:1] == '0});
+    assign step2 = CoordinateW'({step2_q[3:1], step2_q[0] || step2_q[3:1] == '0});
+    assign step3 = CoordinateW'({step3_q[3:1], step3_q[0] || step3_q[3:1] == '0});
+    assign step4 = CoordinateW'({step4_q[3:1], step4_q[0] || step4_q[3:1] == '0});
+
+    always_ff @(posedge clk_i) begin
+      if (take) begin
+        {step4_q, step3_q, step2_q, step1_q} <= {cmd.step4, cmd.step3, cmd.step2, cmd.step1};
+      end
+    end
+    //@ endif
+    //@ unless units.dma.strides: assign {step1, step2, step3, step4} = {4{CoordinateW'(1)}};
 
     always_ff @(posedge clk_i) begin
       if (take) begin
@@ -175,16 +209,16 @@ module npu_dma_runs #(
         extent4_q <= cmd.extent4;
       end
       if (setup_q) begin
-        x1_q <= 18'(start1_q);
-        x2_q <= 18'(start2_q);
-        x3_q <= 18'(start3_q);
-        x4_q <= 18'(start4_q);
+        x1_q <= CoordinateW'(start1_q);
+        x2_q <= CoordinateW'(start2_q);
+        x3_q <= CoordinateW'(start3_q);
+        x4_q <= CoordinateW'(start4_q);
       end
       if (step) begin
-        x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
-        if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
-        if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
-        if (carry3) x4_q <= x4_q + 18'sd1;
+        x1_q <= carry1 ? CoordinateW'(start1_q) : x1_q + step1;
+        if (carry1) x2_q <= carry2 ? CoordinateW'(start2_q) : x2_q + step2;
+        if (carry2) x3_q <= carry3 ? CoordinateW'(start3_q) : x3_q + step3;
+        if (carry3) x4_q <= x4_q + step4;
       end
     end
   end else begin : gen_no_bounds
@@ -193,7 +227,7 @@ module npu_dma_runs #(
     assign outside  = 1'b0;
   end
 
-  logic unused_header, unused_ends, unused_bounds;
+  logic unused_header, unused_ends, unused_bounds, unused_tail;
   assign unused_header = ^{cmd.opcode, cmd.length, cmd.tag, cmd.wait0_id, cmd.wait0_en,
                            cmd.wait0_count, cmd.wait1_id, cmd.wait1_en, cmd.wait1_count,
                            cmd.signal_id, cmd.signal_en, cmd.signal_bytes, cmd.ahead,
@@ -201,8 +235,8 @@ module npu_dma_runs #(
                            cmd.reserved_2_24, cmd.reserved_3_24};
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
                            cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
-                           cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
-                           cmd.reserved_27_0};
+                           cmd.reserved_8_24, cmd.reserved_11_5};
+  assign unused_tail   = ^cmd;
   // Read WithBounds.
   assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,

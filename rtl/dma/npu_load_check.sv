@@ -18,7 +18,11 @@ module npu_load_check #(
   localparam int unsigned PeW      = (NumPes > 1) ? $clog2(NumPes) : 1,
   localparam int unsigned WaitW    = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits +
                                                npu_isa_pkg::BarrierCountBits),
-  localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
+  //@ if units.dma.wide_fill
+  localparam int unsigned FillW    = 32,
+  //@ endif
+  //@ unless units.dma.wide_fill: localparam int unsigned FillW    = 8,
+  localparam int unsigned ContextW = 3 * 24 + FillW + 10 + NumPes + Cores
 ) (
   input  wire                 clk_i,
   input  wire                 rst_ni,
@@ -73,7 +77,7 @@ module npu_load_check #(
   logic [PeW-1:0]    source_pe_q;
   logic              bad_field_q;
   logic [15:0]       tag_q;
-  logic [7:0]        fill_q;
+  logic [FillW-1:0]  fill_q;
   logic [NumPes-1:0] pe_mask_q;
   logic [Cores-1:0]  core_mask_q;
   logic              signal_en_q, signal_bytes_q;
@@ -94,7 +98,15 @@ module npu_load_check #(
       source_pe_q    <= cmd.source_pe[PeW-1:0];
       tag_q          <= cmd.tag;
       number_q       <= number_i;
-      fill_q         <= cmd.fill;
+      //@ if units.dma.wide_fill
+      // Repeated to four bytes
+      fill_q[7:0]    <= cmd.fill;
+      fill_q[15:8]   <= (cmd.element == 2'd0) ? cmd.fill : cmd.fill_high[7:0];
+      fill_q[23:16]  <= cmd.element[1] ? cmd.fill_high[15:8] : cmd.fill;
+      fill_q[31:24]  <= (cmd.element == 2'd0) ? cmd.fill :
+                        cmd.element[1] ? cmd.fill_high[23:16] : cmd.fill_high[7:0];
+      //@ endif
+      //@ unless units.dma.wide_fill: fill_q         <= cmd.fill;
       pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
       core_mask_q    <= cmd.core_mask[Cores-1:0];
       signal_en_q    <= cmd.signal_en;
@@ -103,6 +115,13 @@ module npu_load_check #(
       bad_field_q    <= cmd.length != 8'd1 &&
                         (cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
                          (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0) ||
+                         //@ if units.dma.strides
+                         cmd.step1 > 4'd8 || cmd.step2 > 4'd8 || cmd.step3 > 4'd8 ||
+                         cmd.step4 > 4'd8 ||
+                         //@ endif
+                         //@ if units.dma.wide_fill
+                         cmd.element == 2'd3 ||
+                         //@ endif
                          (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
     end
   end
@@ -229,7 +248,6 @@ module npu_load_check #(
   assign unused_bits = ^{cmd.opcode, cmd.pe_mask, cmd.core_mask, cmd.reserved_1_7,
                          cmd.reserved_1_15, cmd.reserved_1_25, cmd.reserved_2_24,
                          cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
-                         cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
-                         cmd.reserved_27_0, base, span};
+                         cmd.reserved_8_24, cmd.reserved_11_5, cmd, base, span};
 endmodule : npu_load_check
 `default_nettype wire

@@ -106,6 +106,12 @@ module npu_store #(
   logic [8:0]       burst;            // beats of the run's next burst
   logic             issue;            // it enters the AW register
   logic             read_accept;
+  //@ if units.dma.store_bounds
+  logic             check_nothing;    // the run is the last one of its command and has no bytes:
+  logic             ends;             // it ends when all before it is answered
+
+  assign ends = check_ok && check_nothing && !stop && quiet_o;
+  //@ endif
 
   assign cmd_ready_o = runs_ready && !stop;
   assign take        = cmd_valid_i && cmd_ready_o;
@@ -127,6 +133,10 @@ module npu_store #(
     .window_size_i,
     .window_flags_i,
     .valid_o     (check_valid),
+    //@ if units.dma.store_bounds
+    .nothing_o   (check_nothing),
+    .ok_i        (check_ok && (!check_nothing || ends)),
+    //@ endif
     .first_o     (check_first),
     .last_o      (check_last),
     .tag_o       (check_tag),
@@ -141,7 +151,7 @@ module npu_store #(
     .source_o    (check_source),
     .words_o     (words_left),
     .end_o       (check_end),
-    .ok_i        (check_ok),
+    //@ unless units.dma.store_bounds: .ok_i        (check_ok),
     .issue_i     (issue),
     .read_i      (read_accept)
   );
@@ -293,6 +303,9 @@ module npu_store #(
 
   npu_dma_realign #(
     .BusBytes(BusBytes),
+    //@ if units.dma.wide_fill
+    .FillBytes(1),
+    //@ endif
     .UserW   (1)
   ) u_realign (
     .clk_i(clk),
@@ -405,8 +418,14 @@ module npu_store #(
       error_valid_q  <= 1'b0;
       stopped_q      <= 1'b0;
     end else begin
-      done_q         <= answered && answer_last;
+      //@ if units.dma.store_bounds
+      done_q         <= (answered && answer_last) || ends;
+      //@ endif
+      //@ unless units.dma.store_bounds: done_q         <= answered && answer_last;
       signal_valid_q <= answered && answer_last && answer_signal_en && !bus_failed && !stopped_q;
+      //@ if units.dma.store_bounds
+      if (ends) signal_valid_q <= check_signal_en;
+      //@ endif
       error_valid_q  <= bus_failed || check_failed;
       if (bus_failed || check_failed) stopped_q <= 1'b1;
     end
@@ -414,6 +433,9 @@ module npu_store #(
 
   always_ff @(posedge clk) begin
     if (answered) signal_id_q <= answer_signal_id;
+    //@ if units.dma.store_bounds
+    if (ends) signal_id_q <= check_signal_id;
+    //@ endif
     if (bus_failed) begin
       //@ if npu.axi.watchdog
       error_code_q    <= timeout_i ? npu_isa_pkg::ErrBusTimeout : npu_isa_pkg::ErrAxiWrite;

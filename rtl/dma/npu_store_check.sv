@@ -27,6 +27,9 @@ module npu_store_check #(
   input  wire  [4*32-1:0]  window_flags_i,  // bit 1: write
   // the run at hand
   output wire              valid_o,
+  //@ if units.dma.store_bounds
+  output wire              nothing_o,       // none of its bytes exists; the last one of its command
+  //@ endif
   output wire              first_o,         // nothing of it is requested
   output wire              last_o,          // of its command
   output wire  [15:0]      tag_o,
@@ -75,16 +78,30 @@ module npu_store_check #(
       pe_q        <= pe;
       signal_en_q <= cmd.signal_en;
       signal_id_q <= cmd.signal_id;
-      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
+      bad_field_q <= cmd.size0 == '0 || mask == '0 ||
+                     //@ if units.dma.strides
+                     cmd.step1 > 4'd8 || cmd.step2 > 4'd8 || cmd.step3 > 4'd8 ||
+                     cmd.step4 > 4'd8 ||
+                     //@ endif
+                     (mask & (mask - NumPes'(1))) != '0;
     end
   end
 
-  logic        run_valid, run_ready, run_last, unused_first, unused_outside;
-  logic [23:0] size, unused_left, unused_copied;
+  //@ if units.dma.store_bounds
+  logic        run_outside;
+  logic [23:0] unused_size;
+  //@ endif
+  //@ unless units.dma.store_bounds: logic        unused_outside;
+  //@ unless units.dma.store_bounds: logic [23:0] unused_copied;
+  logic        run_valid, run_ready, run_last, unused_first;
+  logic [23:0] size, unused_left;  // of the bytes that exist
   logic [31:0] run_global, run_local;
 
   npu_dma_runs #(
-    .WithBounds(1'b0)
+    //@ if units.dma.store_bounds
+    .CopiesOnly(1'b1)
+    //@ endif
+    //@ unless units.dma.store_bounds: .WithBounds(1'b0)
   ) u_runs (
     .clk_i,
     .rst_ni,
@@ -92,14 +109,19 @@ module npu_store_check #(
     .cmd_valid_i  (take_i),
     .cmd_ready_o  (ready_o),
     .cmd_i,
-    .size_o       (size),
+    //@ if units.dma.store_bounds
+    .size_o       (unused_size),
+    .copied_o     (size),
+    .run_outside_o(run_outside),
+    //@ endif
+    //@ unless units.dma.store_bounds: .size_o       (size),
+    //@ unless units.dma.store_bounds: .copied_o     (unused_copied),
+    //@ unless units.dma.store_bounds: .run_outside_o(unused_outside),
     .left_o       (unused_left),
-    .copied_o     (unused_copied),
     .run_valid_o  (run_valid),
     .run_ready_i  (run_ready),
     .run_first_o  (unused_first),
     .run_last_o   (run_last),
-    .run_outside_o(unused_outside),
     .run_global_o (run_global),
     .run_local_o  (run_local)
   );
@@ -124,6 +146,9 @@ module npu_store_check #(
   assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
 
   // ---- The run at hand ----
+  //@ if units.dma.store_bounds
+  logic              nothing_q;
+  //@ endif
   logic              valid_q, first_q, last_q, run_signal_en_q, beats_done, words_done;
   logic [7:0]        error_q;
   logic [15:0]       run_tag_q;
@@ -151,7 +176,11 @@ module npu_store_check #(
       valid_q <= 1'b0;
       first_q <= 1'b1;
     end else begin
-      if (run_ready) valid_q <= run_valid;
+      //@ if units.dma.store_bounds
+      // Runs of which no byte exists are dropped, but for the last one, which ends the command.
+      if (run_ready) valid_q <= run_valid && (!run_outside || run_last || bad_field_q);
+      //@ endif
+      //@ unless units.dma.store_bounds: if (run_ready) valid_q <= run_valid;
       if (run_ready) first_q <= 1'b1;
       else if (issue_i || read_i) first_q <= 1'b0;
     end
@@ -165,13 +194,21 @@ module npu_store_check #(
       run_signal_en_q <= signal_en_q;
       run_signal_id_q <= signal_id_q;
       error_q         <= bad_field_q ? npu_isa_pkg::ErrBadField :
+                         //@ if units.dma.store_bounds
+                         run_outside ? npu_isa_pkg::ErrNone :
+                         //@ endif
                          global_bad ? npu_isa_pkg::ErrWindowBounds :
                          local_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
       addr_q          <= bad_field_q ? '0 :
                          (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
-      beats_q         <= bus_span[24:ByteW];
+      //@ if units.dma.store_bounds
+      nothing_q       <= run_outside;
+      beats_q         <= run_outside ? '0 : bus_span[24:ByteW];
+      words_q         <= run_outside ? '0 : local_span[24:ByteW];
+      //@ endif
+      //@ unless units.dma.store_bounds: beats_q         <= bus_span[24:ByteW];
+      //@ unless units.dma.store_bounds: words_q         <= local_span[24:ByteW];
       source_q        <= run_local[23:0];
-      words_q         <= local_span[24:ByteW];
       end_q           <= size - 24'd1;
     end else begin
       if (issue_i) begin
@@ -186,6 +223,9 @@ module npu_store_check #(
   end
 
   assign valid_o     = valid_q;
+  //@ if units.dma.store_bounds
+  assign nothing_o   = nothing_q;
+  //@ endif
   assign first_o     = first_q;
   assign last_o      = last_q;
   assign tag_o       = run_tag_q;
@@ -211,6 +251,6 @@ module npu_store_check #(
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                          cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
                          cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
-                         cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
+                         cmd, base, bus_span, local_span};
 endmodule : npu_store_check
 `default_nettype wire

@@ -19,6 +19,10 @@ Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   if (load && command.Get(dma::local_source) != 0 && command.Get(dma::source_pe) >= config.pes()) {
     return "no source PE";
   }
+  for (int d = 1; d < kBoxDimensions; ++d) {
+    if (command.Get(*kBoxStep[d]) > kMostStep) return "a step of more than 8";
+  }
+  if (command.Get(dma::element) > 2) return "a fill of elements that are not";
   return std::nullopt;
 }
 

@@ -59,7 +59,7 @@ void SetWord(std::vector<uint32_t>* words, const CommandField& field, int64_t va
 }
 
 bool Uses(const CommandField& field, Opcode opcode, const NpuConfig& config) {
-  return In(opcode, UsersOf(field, config.features()));
+  return In(opcode, field.UsersOn(config.features()));
 }
 
 /// Words of commands as they stand in a stream; they need not be legal any more.
@@ -141,7 +141,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     const OpcodeInfo& info = opcodes[1 + random.Below(opcodes.size() - 1)];
     uint32_t entries = info.most_entries;
     if (info.layout == &kDmaLayout) entries = random.Chance(2) ? 3 : 7;
-    entries = std::clamp<uint32_t>(entries, info.least_entries, info.most_entries);
+    entries =
+        std::clamp<uint32_t>(entries, info.least_entries, MostEntries(info, config.features()));
     Command command(info.opcode, entries, static_cast<uint32_t>(random.Below(0x10000)));
     std::vector<uint32_t> fields = command.words();
     for (const CommandField& field : info.layout->fields) {
@@ -162,6 +163,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
                      "bounds", "local_source"})) {
         if (!random.Chance(4)) value = 0;
+      } else if (name.starts_with("step")) {
+        value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
       } else if (is({"pe_mask", "core_mask"})) {
         value = 1 + static_cast<int64_t>(random.Below(
                         (1u << (name == "pe_mask" ? config.pes() : config.cores)) - 1));

@@ -21,6 +21,7 @@ struct Box {
   int64_t local_stride[5];
   int64_t start[5];
   int64_t extent[5];
+  int64_t step[5];  ///< of coordinates
   explicit Box(const Command& command) {
     for (int d = 0; d < kBoxDimensions; ++d) {
       size[d] = command.Get(*kBoxSize[d]);
@@ -29,6 +30,7 @@ struct Box {
       global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
       local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
       if (d > 0 && size[d] == 0) size[d] = 1;
+      step[d] = d == 0 ? 1 : std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
     }
   }
 };
@@ -43,7 +45,7 @@ class FunctionalModel::BoxTransfer {
     load_ = command.opcode() == Opcode::kLoad;
     local_source_ = load_ && command.Get(dma::local_source) != 0;
     to_core_ = load_ && command.Get(dma::core_memory) != 0;
-    bounds_ = load_ && command.Get(dma::bounds) != 0;
+    bounds_ = command.Get(dma::bounds) != 0;
     window_ = command.Get(dma::window);
     const auto staged = state->staged.find(&command);
     if (staged != state->staged.end()) staged_ = &staged->second;
@@ -108,7 +110,7 @@ class FunctionalModel::BoxTransfer {
     for (int d = 1; d < 5; ++d) {
       place.global += index[d] * box_.global_stride[d];
       place.local += index[d] * box_.local_stride[d];
-      const int64_t coordinate = box_.start[d] + index[d];
+      const int64_t coordinate = box_.start[d] + index[d] * box_.step[d];
       if (bounds_ && (coordinate < 0 || coordinate >= box_.extent[d])) outside = true;
     }
     if (bounds_) {
@@ -124,7 +126,15 @@ class FunctionalModel::BoxTransfer {
     return place;
   }
 
-  /// The global side is looked at first.
+  /// The byte that fills byte `i` of a run: one of an element's.
+  uint8_t FillOf(int64_t i) const {
+    const int64_t bytes = int64_t{1} << command_.Get(dma::element);
+    const auto pattern =
+        static_cast<uint32_t>(command_.Get(dma::fill) | command_.Get(dma::fill_high) << 8);
+    return static_cast<uint8_t>(pattern >> (8 * (i % bytes)));
+  }
+
+  /// The global side is looked at first. A STORE reads what it writes only.
   std::optional<Fault> CheckRun(const Place& place) const {
     const FunctionalWindow& window = state_.windows[window_];
     if (place.first < place.last) {
@@ -145,16 +155,19 @@ class FunctionalModel::BoxTransfer {
     }
     const int64_t local_bytes =
         to_core_ ? state_.config.core_memory_bytes : state_.config.pe_memory_bytes;
-    if (place.local + box_.size[0] > local_bytes) {
-      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(place.local),
-                   fmt::format("local run at {}", place.local)};
+    const int64_t local_begin =
+        load_ ? place.local : static_cast<uint32_t>(place.local + place.first);
+    const int64_t local_size = load_ ? box_.size[0] : place.last - place.first;
+    if (local_size != 0 && local_begin + local_size > local_bytes) {
+      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local_begin),
+                   fmt::format("local run at {}", local_begin)};
     }
     return std::nullopt;
   }
 
   void LoadRun(const Place& place, int64_t skip, int64_t end) {
     const auto& [global, local, first, last] = place;
-    std::fill(run_.begin(), run_.end(), static_cast<uint8_t>(command_.Get(dma::fill)));
+    for (int64_t i = 0; i < box_.size[0]; ++i) run_[i] = FillOf(i);
     const int64_t source_pe = command_.Get(dma::source_pe);
     const std::span<const uint8_t> source = local_source_ ? state_.pes[source_pe].memory
                                             : staged_ != nullptr
@@ -175,12 +188,16 @@ class FunctionalModel::BoxTransfer {
   }
 
   void StoreRun(const Place& place) {
+    const auto& [global, local, first, last] = place;
+    if (first == last) return;
+    // A run that begins before its memory wraps around with its first byte that exists.
+    const int64_t from = static_cast<uint32_t>(local + first), bytes = last - first;
     const std::vector<uint8_t>& source = *locals_.front().memory;
-    std::copy_n(source.begin() + place.local, box_.size[0], run_.begin());
-    std::copy(run_.begin(), run_.end(), state_.windows[window_].memory.begin() + place.global);
-    Observe(locals_.front().number, place.local, 0, box_.size[0], /*write=*/false);
-    Observe(state_.WindowNumber(window_), place.global, 0, box_.size[0], /*write=*/true);
-    result_.bytes_written += static_cast<uint64_t>(box_.size[0]);
+    std::copy_n(source.begin() + from, bytes, run_.begin());
+    std::copy_n(run_.begin(), bytes, state_.windows[window_].memory.begin() + (global + first));
+    Observe(locals_.front().number, from, 0, bytes, /*write=*/false);
+    Observe(state_.WindowNumber(window_), global + first, 0, bytes, /*write=*/true);
+    result_.bytes_written += static_cast<uint64_t>(bytes);
   }
 
   /// Tells the observer of bytes `from` to `to` of the run, which begins at `begin`.

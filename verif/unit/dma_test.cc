@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <fstream>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <random>
 #include <string>
@@ -108,6 +111,13 @@ struct Box {
   int32_t global_stride[5] = {}, local_stride[5] = {};  // 1..4 used
   int32_t start[5] = {};
   uint32_t extent[5] = {};
+  uint32_t step[5] = {};                // 1..4 used
+  uint32_t element = 0, fill_high = 0;  // of the fill
+
+  uint8_t Fill(uint32_t byte) const {
+    const uint32_t pattern = fill | fill_high << 8;
+    return static_cast<uint8_t>(pattern >> (8 * (byte % (1u << element))));
+  }
 
   bool Released(const Counts& counts) const {
     return waits[0].Holds(counts) && waits[1].Holds(counts);
@@ -144,6 +154,8 @@ struct Box {
     w[23] = (start[3] & 0xffff) | static_cast<uint32_t>(start[4]) << 16;
     w[24] = extent[1] | extent[2] << 16;
     w[25] = extent[3] | extent[4] << 16;
+    w[26] = step[1] | step[2] << 4 | step[3] << 8 | step[4] << 12;
+    w[27] = fill_high | element << 24;
     return w;
   }
 };
@@ -201,15 +213,16 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
   if (box.nothing) return {};
   const uint32_t pes = box.pe_mask & ((uint64_t{1} << kPes) - 1);
   const uint32_t cores = box.core_mask & ((1u << kCores) - 1);
-  if (box.size[0] == 0 || pes == 0 || (!box.store && box.core_memory && cores == 0) ||
-      (box.store && (pes & (pes - 1)) != 0) ||
+  const bool bad_step = *std::max_element(box.step, box.step + 5) > 8;
+  if (bad_step || (!box.store && box.element == 3) || box.size[0] == 0 || pes == 0 ||
+      (!box.store && box.core_memory && cores == 0) || (box.store && (pes & (pes - 1)) != 0) ||
       (!box.store && box.local_source && box.source_pe >= kPes)) {
     return {kBadField, box.tag, 0};
   }
   uint32_t count[5];
   for (int d = 1; d < 5; ++d) count[d] = std::max(box.size[d], 1u);
   const Window& window = kWindows[box.window];
-  const bool bounds = box.bounds && !box.store;
+  const bool bounds = box.bounds;
   const bool local_source = box.local_source && !box.store;
   const uint64_t source_size = local_source ? kPeBytes : window.size;
   const uint64_t base = local_source ? 0 : window.base;
@@ -224,7 +237,7 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
           for (int d = 1; d < 5; ++d) {
             global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
             local += i[d] * static_cast<uint32_t>(box.local_stride[d]);
-            const int64_t x = int64_t{box.start[d]} + i[d];
+            const int64_t x = int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
             if (bounds && (x < 0 || x >= box.extent[d])) outside = true;
           }
           auto in_bounds = [&](uint32_t byte) {
@@ -244,17 +257,27 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
               return {local_source ? kLocalBounds : kWindowBounds, box.tag, base + from};
             }
           }
-          if (uint64_t{local} + box.size[0] > local_size) return {kLocalBounds, box.tag, local};
-          *bytes += box.size[0];
+          if (box.store) {  // bytes that do not exist are neither read nor written
+            if (first > last || first == box.size[0]) continue;
+            const uint32_t local_first = local + first;
+            if (uint64_t{local_first} + (last - first + 1) > local_size) {
+              return {kLocalBounds, box.tag, local_first};
+            }
+            *bytes += last - first + 1;
+          } else {
+            if (uint64_t{local} + box.size[0] > local_size) return {kLocalBounds, box.tag, local};
+            *bytes += box.size[0];
+          }
           for (uint32_t byte = 0; byte < box.size[0]; ++byte) {
             const uint64_t bus = window.base - kBase + static_cast<uint32_t>(global + byte);
             if (box.store) {
+              if (!in_bounds(byte)) continue;
               uint32_t pe = 0;
               while ((pes >> pe & 1) == 0) ++pe;
-              memories.bus[bus] = memories.pe[pe][local + byte];
+              memories.bus[bus] = memories.pe[pe][static_cast<uint32_t>(local + byte)];
               continue;
             }
-            const uint8_t value = !in_bounds(byte) ? box.fill
+            const uint8_t value = !in_bounds(byte) ? box.Fill(byte)
                                   : local_source   ? memories.pe[box.source_pe][global + byte]
                                                    : memories.bus[bus];
             if (overlaps && local_source && in_bounds(byte)) use[global + byte] |= 1;
@@ -493,6 +516,10 @@ class Bench {
                              : Error{static_cast<uint8_t>(dut_.load_error_code_o),
                                      dut_.load_error_tag_o, dut_.load_error_address_o};
     }
+    if (dut_.m_axi_arvalid_o && dut_.m_axi_arid_o % 2 == 1) {
+      CheckBurst(dut_.m_axi_araddr_o, dut_.m_axi_arlen_o, 1);
+    }
+    if (dut_.m_axi_awvalid_o) CheckBurst(dut_.m_axi_awaddr_o, dut_.m_axi_awlen_o, 2);
     ObserveWrite();
     ObserveRead();
     ObserveStall();
@@ -506,6 +533,18 @@ class Bench {
       }
       fetch_address_ += kBus;
     }
+  }
+
+  // Every beat of a burst has bytes of one window that allows it. Bytes beside it in the beats at
+  // its ends are read and dropped, and not written.
+  void CheckBurst(uint64_t address, uint32_t length, uint32_t flag) {
+    const uint64_t end = address + uint64_t{kBus} * (length + 1);
+    const bool inside =
+        std::any_of(std::begin(kWindows), std::end(kWindows), [&](const Window& window) {
+          return (window.flags & flag) != 0 && address + kBus > window.base &&
+                 end - kBus < window.base + window.size;
+        });
+    if (!inside) problem = "a burst outside of the windows";
   }
 
   void ObserveWrite() {
@@ -629,7 +668,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
   box.local_source = !store && below(4) == 0;
   box.source_pe = below(kPes);
   box.nothing = !store && below(10) == 0;
-  box.bounds = !store && below(2) == 0;
+  box.bounds = below(2) == 0;
+  box.element = store ? 0 : below(3);
+  box.fill_high = store ? 0 : static_cast<uint32_t>(random()) & 0xffffff;
   const uint32_t rank = below(5);
   box.size[0] = 1 + (below(3) == 0   ? below(5 * kBus)
                      : below(4) == 0 ? below(1500)
@@ -644,7 +685,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
     if (below(8) == 0) box.global_stride[d] = 0;
   }
   for (uint32_t d = 0; d < 5; ++d) {
-    const int32_t size = std::max(box.size[d], 1u);
+    if (d != 0 && below(3) == 0) box.step[d] = below(9);
+    const int32_t size = static_cast<int32_t>(
+        d == 0 ? box.size[0] : (std::max(box.size[d], 1u) - 1) * std::max(box.step[d], 1u) + 1);
     box.start[d] = below(2) ? 0 : static_cast<int32_t>(below(2 * size + 1)) - size;
     box.extent[d] =
         std::max<int32_t>(0, box.start[d] + size + static_cast<int32_t>(below(size + 2)) -
@@ -694,8 +737,11 @@ Bench::Options RandomOptions(uint64_t seed) {
   return options;
 }
 
+// NPUGEN_BOXES is the number of boxes of LOAD and of STORE together.
 TEST(Dma, MovesRandomBoxesInOrder) {
-  for (uint64_t seed = 1; seed <= 12; ++seed) {
+  const char* boxes_wanted = std::getenv("NPUGEN_BOXES");
+  const uint64_t seeds = boxes_wanted == nullptr ? 12 : 1 + std::stoull(boxes_wanted) / 120;
+  for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Bench bench(RandomOptions(seed));
     std::mt19937_64 random(1000 + seed);
@@ -826,9 +872,15 @@ TEST(Dma, RefusesAccessesThatAreNotAllowed) {
       Box box = RandomBox(random, store);
       if (box.local_source) continue;  // may overlap
       box.window = random() % 4;
-      switch (random() % 8) {
+      switch (random() % 10) {
         case 0:
           box.size[0] = 0;
+          break;
+        case 4:
+          box.step[1 + random() % 4] = 9 + random() % 7;
+          break;
+        case 5:
+          box.element = 3 * !store;
           break;
         case 1:
           box.pe_mask = 0;
@@ -1043,6 +1095,92 @@ Bench::Options Fast(uint32_t latency) {
   Bench::Options options;
   options.axi.read_latency = options.axi.write_latency = latency;
   return options;
+}
+
+// Tensor copies of public semantics (Hopper's TMA), from a file beside the repository.
+
+/// The box of a copy of a tiled mode. A step in dimension 0 makes it one of single elements.
+Box BoxOf(const nlohmann::json& copy) {
+  Box box;
+  box.store = copy["kind"] == "store";
+  box.window = 0;
+  box.bounds = true;
+  const int32_t bytes = copy["element"];
+  const std::vector<int32_t> dim = copy["dim"], size = copy["box"], coord = copy["coord"],
+                             step = copy["step"], stride = copy["stride"];
+  const std::string fill = copy["fill"];
+  uint32_t pattern = 0;
+  for (size_t i = 0; i < fill.size(); i += 2) {
+    pattern |= static_cast<uint32_t>(std::stoul(fill.substr(i, 2), nullptr, 16)) << (4 * i);
+  }
+  box.fill = static_cast<uint8_t>(pattern);
+  box.fill_high = pattern >> 8;
+  box.element = bytes == 1 ? 0 : bytes / 2;
+  box.global_offset = copy["base"];
+  for (size_t d = 0; d < dim.size(); ++d) {
+    box.global_offset += static_cast<uint32_t>(coord[d] * stride[d]);
+  }
+  int32_t local = bytes;
+  size_t out = 1, in = 0;  // dimensions
+  if (step[0] == 1) {
+    box.size[0] = size[0] * bytes;
+    box.start[0] = coord[0] * bytes;
+    box.extent[0] = dim[0] * bytes;
+    local = size[0] * bytes;
+    in = 1;
+  } else {
+    box.size[0] = box.extent[0] = bytes;
+  }
+  for (size_t d = 1; d < 5; ++d) box.extent[d] = 1;
+  for (; in < dim.size(); ++in, ++out) {
+    box.size[out] = (size[in] + step[in] - 1) / step[in];
+    box.step[out] = step[in];
+    box.start[out] = coord[in];
+    box.extent[out] = dim[in];
+    box.global_stride[out] = step[in] * stride[in];
+    box.local_stride[out] = local;
+    local *= static_cast<int32_t>(box.size[out]);
+  }
+  return box;
+}
+
+std::vector<uint8_t> BytesOf(const std::string& hex) {
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+TEST(Dma, CopiesTensorsAsTmaDoes) {
+  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
+  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS does not name shared/links";
+  std::ifstream file(std::string(folder) + "/tma/cases.json");
+  const nlohmann::json cases = nlohmann::json::parse(file);
+  int copied = 0;
+  for (const nlohmann::json& copy : cases) {
+    if (copy["kind"] == "reduce" || copy["mode"] != "tiled" || copy["swizzle"] != 0) continue;
+    SCOPED_TRACE(copy["name"].get<std::string>());
+    Bench bench(RandomOptions(600 + copied));
+    const Box box = BoxOf(copy);
+    const std::vector<uint8_t> memory = BytesOf(copy["memory"]), local = BytesOf(copy["local"]);
+    uint8_t* window = bench.memories.bus.data() + (kWindows[0].base - kBase);
+    ASSERT_LE(memory.size(), kWindows[0].size);
+    std::copy(memory.begin(), memory.end(), window);
+    if (box.store) std::copy(local.begin(), local.end(), bench.memories.pe[0].begin());
+    Memories expected = bench.memories;
+    const std::vector<uint8_t> result = BytesOf(copy[box.store ? "after" : "local"]);
+    std::copy(result.begin(), result.end(),
+              box.store ? expected.bus.begin() + static_cast<ptrdiff_t>(kWindows[0].base - kBase)
+                        : expected.pe[0].begin());
+    bench.Push(box);
+    ASSERT_NO_FATAL_FAILURE(bench.Drain());
+    ASSERT_FALSE(bench.error) << ::testing::PrintToString(*bench.error);
+    ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+    if (!box.store) ASSERT_EQ(result.size(), copy["bytes"].get<size_t>());
+    ++copied;
+  }
+  EXPECT_EQ(copied, 17);
 }
 
 // Faults that DMA engines have had.

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// Tensor copies of public semantics (Hopper's TMA) on the functional model. NPUGEN_SHARED_LINKS
+// names the folder with the cases, which are no part of the repository.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "generator/config/load.h"
+#include "sw/stream/stream_decoder.h"
+#include "verif/functional/functional_model.h"
+
+namespace npugen::testing {
+namespace {
+
+constexpr std::string_view kSpec =
+    "npu: {grid: {x: 1, y: 1}}\n"
+    "pe: {memory: 64 KiB, banks: 8, cores: 1}\n"
+    "core: {memory: 16 KiB, banks: 4, lanes: 16}\n"
+    "lane: {simd: 16}\n"
+    "units: {dma: {strides: true, store_bounds: true, wide_fill: true}}\n";
+
+NpuConfig Config() {
+  Result<NpuConfig> config = LoadSpecText(kSpec, "tensor_copy.yaml", {});
+  EXPECT_TRUE(config) << config.errors()[0].message;
+  return *config;
+}
+
+std::vector<uint8_t> BytesOf(const std::string& hex) {
+  std::vector<uint8_t> bytes;
+  for (size_t i = 0; i < hex.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoul(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+void Set(Command* command, const CommandField& field, int64_t value) {
+  EXPECT_TRUE(command->Set(field, value)) << field.name << " " << value;
+}
+
+/// The command of a copy in tiled mode. A step in dimension 0 makes it one of single elements.
+Command CommandOf(const nlohmann::json& copy) {
+  const bool store = copy["kind"] == "store";
+  Command command(store ? Opcode::kStore : Opcode::kLoad, 7, 5);
+  const int64_t bytes = copy["element"];
+  const std::vector<int64_t> dim = copy["dim"], box = copy["box"], coord = copy["coord"],
+                             step = copy["step"], stride = copy["stride"];
+  Set(&command, dma::pe_mask, 1);
+  Set(&command, dma::window, store ? 3 : 2);
+  Set(&command, dma::bounds, 1);
+  if (!store) {
+    const std::vector<uint8_t> fill = BytesOf(copy["fill"]);
+    Set(&command, dma::fill, fill[0]);
+    int64_t high = 0;
+    for (size_t i = 1; i < fill.size(); ++i) high |= int64_t{fill[i]} << (8 * (i - 1));
+    Set(&command, dma::fill_high, high);
+    Set(&command, dma::element, bytes == 1 ? 0 : bytes / 2);
+  }
+  int64_t offset = copy["base"];
+  for (size_t d = 0; d < dim.size(); ++d) offset += coord[d] * stride[d];
+  Set(&command, dma::global_offset, static_cast<uint32_t>(offset));
+  const bool single = step[0] != 1;
+  Set(&command, dma::size0, single ? bytes : box[0] * bytes);
+  Set(&command, dma::start0, single ? 0 : coord[0] * bytes);
+  Set(&command, dma::extent0, single ? bytes : dim[0] * bytes);
+  int64_t local = command.Get(dma::size0);
+  size_t in = single ? 0 : 1;
+  for (int out = 1; out < kBoxDimensions; ++out, ++in) {
+    const bool used = in < dim.size();
+    Set(&command, *kBoxExtent[out], used ? dim[in] : 1);
+    if (!used) continue;
+    const int64_t size = (box[in] + step[in] - 1) / step[in];
+    Set(&command, *kBoxSize[out], size);
+    Set(&command, *kBoxStep[out], step[in]);
+    Set(&command, *kBoxStart[out], coord[in]);
+    Set(&command, *kGlobalStride[out], step[in] * stride[in]);
+    Set(&command, *kLocalStride[out], local);
+    local *= size;
+  }
+  EXPECT_GE(in, dim.size()) << "too many dimensions";
+  return command;
+}
+
+std::vector<uint8_t> StreamOf(const NpuConfig& config, const std::vector<Command>& commands) {
+  std::vector<uint32_t> words = {kStreamMagic,
+                                 kCommandSetVersion,
+                                 static_cast<uint32_t>(config.hash),
+                                 static_cast<uint32_t>(config.hash >> 32),
+                                 0,
+                                 0,
+                                 0,
+                                 0};
+  for (const Command& command : commands) {
+    words.insert(words.end(), command.words().begin(), command.words().end());
+  }
+  words[4] = static_cast<uint32_t>(words.size() / kWordsPerEntry);
+  std::vector<uint8_t> bytes;
+  for (const uint32_t word : words) {
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<uint8_t>(word >> 8 * i));
+  }
+  return bytes;
+}
+
+/// Runs one command. Window 2 can be read, window 3 written.
+FunctionalJobResult RunCommand(FunctionalModel* npu, const NpuConfig& config,
+                               const Command& command, std::vector<uint8_t>* memory) {
+  std::vector<uint8_t> program = StreamOf(config, {command, Command(Opcode::kEnd, 1, 0)});
+  const std::array<FunctionalWindow, kWindowCount> windows = {
+      FunctionalWindow{program, 0, true, false}, FunctionalWindow{{}, 0, true, true},
+      FunctionalWindow{*memory, 0x4000, true, false},
+      FunctionalWindow{*memory, 0x4000, false, true}};
+  return npu->Run(windows, 0);
+}
+
+TEST(TensorCopy, AsTmaDoes) {
+  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
+  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS does not name shared/links";
+  std::ifstream file(std::string(folder) + "/tma/cases.json");
+  const NpuConfig config = Config();
+  int copied = 0;
+  for (const nlohmann::json& copy : nlohmann::json::parse(file)) {
+    if (copy["kind"] == "reduce" || copy["mode"] != "tiled" || copy["swizzle"] != 0) continue;
+    SCOPED_TRACE(copy["name"].get<std::string>());
+    const bool store = copy["kind"] == "store";
+    FunctionalModel npu(config);
+    npu.Poison(3);
+    std::vector<uint8_t> memory = BytesOf(copy["memory"]);
+    const std::vector<uint8_t> local = BytesOf(copy["local"]);
+    if (store) std::copy(local.begin(), local.end(), npu.pe_memory(0).begin());
+    const FunctionalJobResult result = RunCommand(&npu, config, CommandOf(copy), &memory);
+    EXPECT_TRUE(result.ok()) << result.detail;
+    if (store) {
+      EXPECT_EQ(memory, BytesOf(copy["after"]));
+    } else {
+      EXPECT_TRUE(std::equal(local.begin(), local.end(), npu.pe_memory(0).begin()));
+    }
+    ++copied;
+  }
+  EXPECT_EQ(copied, 17);
+}
+
+Command Simple(Opcode opcode) {
+  Command command(opcode, 7, 5);
+  Set(&command, dma::pe_mask, 1);
+  Set(&command, dma::window, opcode == Opcode::kStore ? 3 : 2);
+  Set(&command, dma::size0, 4);
+  return command;
+}
+
+TEST(TensorCopy, WhatIsRefused) {
+  const NpuConfig config = Config();
+  FunctionalModel npu(config);
+  std::vector<uint8_t> memory(64);
+  const auto error = [&](const NpuConfig& whose, const Command& command) {
+    FunctionalModel model(whose);
+    return RunCommand(&model, whose, command, &memory).error_code;
+  };
+  for (const Opcode opcode : {Opcode::kLoad, Opcode::kStore}) {
+    EXPECT_EQ(error(config, Simple(opcode)), 0);
+    for (int d = 1; d < kBoxDimensions; ++d) {
+      Command command = Simple(opcode);
+      Set(&command, *kBoxStep[d], 8);
+      EXPECT_EQ(error(config, command), 0);
+      Set(&command, *kBoxStep[d], 9);
+      EXPECT_EQ(error(config, command), ErrorCode("BadField"));
+    }
+  }
+  Command fill = Simple(Opcode::kLoad);
+  Set(&fill, dma::element, 3);
+  EXPECT_EQ(error(config, fill), ErrorCode("BadField"));
+  // An NPU without the features has neither the fields nor the long form of STORE.
+  NpuConfig plain = config;
+  plain.dma_strides = plain.dma_store_bounds = plain.dma_wide_fill = 0;
+  Command step = Simple(Opcode::kLoad);
+  Set(&step, dma::step1, 1);
+  EXPECT_EQ(error(plain, Simple(Opcode::kLoad)), 0);
+  EXPECT_EQ(error(plain, step), ErrorCode("BadField"));
+  EXPECT_EQ(error(plain, fill), ErrorCode("BadField"));
+  EXPECT_EQ(error(plain, Simple(Opcode::kStore)), ErrorCode("BadLength"));
+}
+
+}  // namespace
+}  // namespace npugen::testing
