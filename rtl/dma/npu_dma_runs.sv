@@ -51,7 +51,7 @@ module npu_dma_runs #(
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
   logic        [31:0] global_from, local_from, global_next, local_next;
   logic        [31:0]     gstride, lstride;
-  logic        [31:0]     local_begin;
+  logic        [31:0]     local_begin;  //@ if units.dma.store_bounds
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -85,9 +85,8 @@ module npu_dma_runs #(
 
   //@ if units.dma.store_bounds
   assign local_begin = CopiesOnly ? local1_q + left_all : local1_q;
-  //@ endif
-  //@ unless units.dma.store_bounds: assign local_begin = local1_q;
 
+  //@ endif
   always_ff @(posedge clk_i) begin
     if (take) begin
       size_q     <= cmd.size0;
@@ -117,10 +116,14 @@ module npu_dma_runs #(
       global4_q <= global1_q + left_all;
       //@ if units.dma.store_bounds
       local1_q  <= local_begin;
-      //@ endif
       local2_q  <= local_begin;
       local3_q  <= local_begin;
       local4_q  <= local_begin;
+      //@ else
+//@:  local2_q  <= local1_q;
+//@:  local3_q  <= local1_q;
+//@:  local4_q  <= local1_q;
+      //@ endif
       to_go1_q  <= count1_q;
       to_go2_q  <= count2_q;
       to_go3_q  <= count3_q;
@@ -156,13 +159,12 @@ module npu_dma_runs #(
     logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
     //@ if units.dma.strides
-    localparam int unsigned CoordinateW = 21;
-    logic [3:0] step1_q, step2_q, step3_q, step4_q;
+    logic        [3:0]  step1_q, step2_q, step3_q, step4_q;
+    logic signed [20:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    logic signed [20:0] step1, step2, step3, step4;
+    //@ else
+//@:logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
     //@ endif
-    //@ unless units.dma.strides: localparam int unsigned CoordinateW = 18;
-    localparam int unsigned ExtentW = CoordinateW - 1;
-    logic signed [CoordinateW-1:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
-    logic signed [CoordinateW-1:0] step1, step2, step3, step4;
     logic signed [33:0] in_range;                  // bytes inside as far as one end goes
     logic        [31:0] at_most;                 // the other end's limit
 
@@ -175,25 +177,27 @@ module npu_dma_runs #(
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
-        (x1_q[ExtentW] || x1_q[ExtentW-1:0] >= ExtentW'(extent1_q) ||
-         x2_q[ExtentW] || x2_q[ExtentW-1:0] >= ExtentW'(extent2_q) ||
-         x3_q[ExtentW] || x3_q[ExtentW-1:0] >= ExtentW'(extent3_q) ||
-         x4_q[ExtentW] || x4_q[ExtentW-1:0] >= ExtentW'(extent4_q));
-
     //@ if units.dma.strides
+        (x1_q[20] || x1_q[19:0] >= 20'(extent1_q) || x2_q[20] || x2_q[19:0] >= 20'(extent2_q) ||
+         x3_q[20] || x3_q[19:0] >= 20'(extent3_q) || x4_q[20] || x4_q[19:0] >= 20'(extent4_q));
+
     // 0 counts as 1.
-    assign step1 = CoordinateW'({step1_q[3:1], step1_q[0] || step1_q[3:1] == '0});
-    assign step2 = CoordinateW'({step2_q[3:1], step2_q[0] || step2_q[3:1] == '0});
-    assign step3 = CoordinateW'({step3_q[3:1], step3_q[0] || step3_q[3:1] == '0});
-    assign step4 = CoordinateW'({step4_q[3:1], step4_q[0] || step4_q[3:1] == '0});
+    assign step1 = 21'({step1_q[3:1], step1_q[0] || step1_q[3:1] == '0});
+    assign step2 = 21'({step2_q[3:1], step2_q[0] || step2_q[3:1] == '0});
+    assign step3 = 21'({step3_q[3:1], step3_q[0] || step3_q[3:1] == '0});
+    assign step4 = 21'({step4_q[3:1], step4_q[0] || step4_q[3:1] == '0});
 
     always_ff @(posedge clk_i) begin
       if (take) begin
         {step4_q, step3_q, step2_q, step1_q} <= {cmd.step4, cmd.step3, cmd.step2, cmd.step1};
       end
     end
+    //@ else
+//@:    (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
+//@:     x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
+//@:     x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
+//@:     x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
     //@ endif
-    //@ unless units.dma.strides: assign {step1, step2, step3, step4} = {4{CoordinateW'(1)}};
 
     always_ff @(posedge clk_i) begin
       if (take) begin
@@ -208,18 +212,33 @@ module npu_dma_runs #(
         extent3_q <= cmd.extent3;
         extent4_q <= cmd.extent4;
       end
+      //@ if units.dma.strides
       if (setup_q) begin
-        x1_q <= CoordinateW'(start1_q);
-        x2_q <= CoordinateW'(start2_q);
-        x3_q <= CoordinateW'(start3_q);
-        x4_q <= CoordinateW'(start4_q);
+        x1_q <= 21'(start1_q);
+        x2_q <= 21'(start2_q);
+        x3_q <= 21'(start3_q);
+        x4_q <= 21'(start4_q);
       end
       if (step) begin
-        x1_q <= carry1 ? CoordinateW'(start1_q) : x1_q + step1;
-        if (carry1) x2_q <= carry2 ? CoordinateW'(start2_q) : x2_q + step2;
-        if (carry2) x3_q <= carry3 ? CoordinateW'(start3_q) : x3_q + step3;
+        x1_q <= carry1 ? 21'(start1_q) : x1_q + step1;
+        if (carry1) x2_q <= carry2 ? 21'(start2_q) : x2_q + step2;
+        if (carry2) x3_q <= carry3 ? 21'(start3_q) : x3_q + step3;
         if (carry3) x4_q <= x4_q + step4;
       end
+      //@ else
+//@:  if (setup_q) begin
+//@:    x1_q <= 18'(start1_q);
+//@:    x2_q <= 18'(start2_q);
+//@:    x3_q <= 18'(start3_q);
+//@:    x4_q <= 18'(start4_q);
+//@:  end
+//@:  if (step) begin
+//@:    x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
+//@:    if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
+//@:    if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
+//@:    if (carry3) x4_q <= x4_q + 18'sd1;
+//@:  end
+      //@ endif
     end
   end else begin : gen_no_bounds
     assign left_all = '0;
@@ -227,7 +246,7 @@ module npu_dma_runs #(
     assign outside  = 1'b0;
   end
 
-  logic unused_header, unused_ends, unused_bounds, unused_tail;
+  logic unused_header, unused_ends, unused_bounds;
   assign unused_header = ^{cmd.opcode, cmd.length, cmd.tag, cmd.wait0_id, cmd.wait0_en,
                            cmd.wait0_count, cmd.wait1_id, cmd.wait1_en, cmd.wait1_count,
                            cmd.signal_id, cmd.signal_en, cmd.signal_bytes, cmd.ahead,
@@ -235,8 +254,12 @@ module npu_dma_runs #(
                            cmd.reserved_2_24, cmd.reserved_3_24};
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
                            cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
-                           cmd.reserved_8_24, cmd.reserved_11_5};
-  assign unused_tail   = ^cmd;
+                           //@ if units.dma.modes
+                           cmd};
+                           //@ else
+//@:                       cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+//@:                       cmd.reserved_27_0};
+                           //@ endif
   // Read WithBounds.
   assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,

@@ -20,9 +20,10 @@ module npu_load_check #(
                                                npu_isa_pkg::BarrierCountBits),
   //@ if units.dma.wide_fill
   localparam int unsigned FillW    = 32,
-  //@ endif
-  //@ unless units.dma.wide_fill: localparam int unsigned FillW    = 8,
   localparam int unsigned ContextW = 3 * 24 + FillW + 10 + NumPes + Cores
+  //@ else
+  //@: localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
+  //@ endif
 ) (
   input  wire                 clk_i,
   input  wire                 rst_ni,
@@ -77,7 +78,8 @@ module npu_load_check #(
   logic [PeW-1:0]    source_pe_q;
   logic              bad_field_q;
   logic [15:0]       tag_q;
-  logic [FillW-1:0]  fill_q;
+  logic [FillW-1:0]  fill_q;  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: logic [7:0]        fill_q;
   logic [NumPes-1:0] pe_mask_q;
   logic [Cores-1:0]  core_mask_q;
   logic              signal_en_q, signal_bytes_q;
@@ -247,7 +249,12 @@ module npu_load_check #(
                          cmd.extent3, cmd.extent4};
   assign unused_bits = ^{cmd.opcode, cmd.pe_mask, cmd.core_mask, cmd.reserved_1_7,
                          cmd.reserved_1_15, cmd.reserved_1_25, cmd.reserved_2_24,
-                         cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
-                         cmd.reserved_8_24, cmd.reserved_11_5, cmd, base, span};
+                         //@ if units.dma.modes
+                         cmd, base, span};
+                         //@ else
+//@:                     cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
+//@:                     cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+//@:                     cmd.reserved_27_0, base, span};
+                         //@ endif
 endmodule : npu_load_check
 `default_nettype wire

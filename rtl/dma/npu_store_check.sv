@@ -78,23 +78,23 @@ module npu_store_check #(
       pe_q        <= pe;
       signal_en_q <= cmd.signal_en;
       signal_id_q <= cmd.signal_id;
-      bad_field_q <= cmd.size0 == '0 || mask == '0 ||
-                     //@ if units.dma.strides
+      //@ if units.dma.strides
+      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0 ||
                      cmd.step1 > 4'd8 || cmd.step2 > 4'd8 || cmd.step3 > 4'd8 ||
-                     cmd.step4 > 4'd8 ||
-                     //@ endif
-                     (mask & (mask - NumPes'(1))) != '0;
+                     cmd.step4 > 4'd8;
+      //@ else
+//@:  bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
+      //@ endif
     end
   end
 
   //@ if units.dma.store_bounds
-  logic        run_outside;
-  logic [23:0] unused_size;
+  logic        run_valid, run_ready, run_last, run_outside, unused_first;
+  logic [23:0] size, unused_left, unused_size;  // of the bytes that exist
+  //@ else
+  //@: logic        run_valid, run_ready, run_last, unused_first, unused_outside;
+  //@: logic [23:0] size, unused_left, unused_copied;
   //@ endif
-  //@ unless units.dma.store_bounds: logic        unused_outside;
-  //@ unless units.dma.store_bounds: logic [23:0] unused_copied;
-  logic        run_valid, run_ready, run_last, unused_first;
-  logic [23:0] size, unused_left;  // of the bytes that exist
   logic [31:0] run_global, run_local;
 
   npu_dma_runs #(
@@ -109,19 +109,17 @@ module npu_store_check #(
     .cmd_valid_i  (take_i),
     .cmd_ready_o  (ready_o),
     .cmd_i,
-    //@ if units.dma.store_bounds
-    .size_o       (unused_size),
-    .copied_o     (size),
-    .run_outside_o(run_outside),
-    //@ endif
+    .size_o       (unused_size),  //@ if units.dma.store_bounds
     //@ unless units.dma.store_bounds: .size_o       (size),
-    //@ unless units.dma.store_bounds: .copied_o     (unused_copied),
-    //@ unless units.dma.store_bounds: .run_outside_o(unused_outside),
     .left_o       (unused_left),
+    .copied_o     (size),  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .copied_o     (unused_copied),
     .run_valid_o  (run_valid),
     .run_ready_i  (run_ready),
     .run_first_o  (unused_first),
     .run_last_o   (run_last),
+    .run_outside_o(run_outside),  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .run_outside_o(unused_outside),
     .run_global_o (run_global),
     .run_local_o  (run_local)
   );
@@ -201,14 +199,12 @@ module npu_store_check #(
                          local_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
       addr_q          <= bad_field_q ? '0 :
                          (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
-      //@ if units.dma.store_bounds
-      nothing_q       <= run_outside;
-      beats_q         <= run_outside ? '0 : bus_span[24:ByteW];
-      words_q         <= run_outside ? '0 : local_span[24:ByteW];
-      //@ endif
+      nothing_q       <= run_outside;  //@ if units.dma.store_bounds
+      beats_q         <= run_outside ? '0 : bus_span[24:ByteW];  //@ if units.dma.store_bounds
       //@ unless units.dma.store_bounds: beats_q         <= bus_span[24:ByteW];
-      //@ unless units.dma.store_bounds: words_q         <= local_span[24:ByteW];
       source_q        <= run_local[23:0];
+      words_q         <= run_outside ? '0 : local_span[24:ByteW];  //@ if units.dma.store_bounds
+      //@ unless units.dma.store_bounds: words_q         <= local_span[24:ByteW];
       end_q           <= size - 24'd1;
     end else begin
       if (issue_i) begin
@@ -250,7 +246,11 @@ module npu_store_check #(
                          cmd.wait0_en, cmd.wait0_id, cmd.wait0_count, cmd.wait1_en, cmd.wait1_id,
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                          cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
-                         cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
+                         //@ if units.dma.modes
                          cmd, base, bus_span, local_span};
+                         //@ else
+//@:                     cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
+//@:                     cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
+                         //@ endif
 endmodule : npu_store_check
 `default_nettype wire

@@ -10,7 +10,6 @@
 `include "npu_assert.svh"
 module npu_dma_realign #(
   parameter int unsigned BusBytes = 8,   // npu.axi.bytes: beat bytes: 4 .. 64
-  localparam int unsigned FillBytes = 1,
   parameter int unsigned UserW    = 1,   // bits that travel with a run
   localparam int unsigned ByteW = $clog2(BusBytes)
 ) (
@@ -27,7 +26,7 @@ module npu_dma_realign #(
   input  wire  [23:0]           run_copy_first_i,   // first byte of the run from the source
   input  wire  [23:0]           run_copy_last_i,    // last byte of the run from the source
   input  wire  [23:0]           run_last_byte_i,    // size - 1
-  input  wire  [8*FillBytes-1:0] run_fill_i,
+  input  wire  [7:0]            run_fill_i,
   input  wire  [UserW-1:0]      run_user_i,
   // source beats
   input  wire                   beat_valid_i,
@@ -77,10 +76,9 @@ module npu_dma_realign #(
                                                   input logic [8*BusBytes-1:0] held,
                                                   input logic [BusBytes-1:0]   take_present,
                                                   input logic [BusBytes-1:0]   copied,
-                                                  input logic [8*FillBytes-1:0] fill);
+                                                  input logic [7:0]            fill);
     for (int unsigned i = 0; i < BusBytes; i++) begin
-      merge[8*i+:8] = !copied[i] ? fill[8*(i%FillBytes)+:8] :
-                      take_present[i] ? present[8*i+:8] : held[8*i+:8];
+      merge[8*i+:8] = !copied[i] ? fill : take_present[i] ? present[8*i+:8] : held[8*i+:8];
     end
   endfunction
 
@@ -114,21 +112,10 @@ module npu_dma_realign #(
   logic [WordNW-1:0]  copy_word_q, copy_end_word_q, last_word_q;
   logic [ByteW-1:0]   low_q, copy_low_q, copy_end_low_q, last_low_q;
   logic [ByteW-1:0]   rotation_q, present_from_q;
-  logic [8*FillBytes-1:0] fill, fill_q;  // of a word's first bytes
+  logic [7:0]         fill_q;
   logic [23:ByteW]    addr_q;
   logic [UserW-1:0]   user_q;
   logic [8*BusBytes-1:0] held_q;      // last beat, rotated
-
-  if (FillBytes == 4) begin : gen_wide_fill
-    // A run may begin within an element of a word.
-    always_comb begin
-      fill = run_fill_i;
-      if (low[0]) fill = {fill[8*FillBytes-9:0], fill[8*FillBytes-1-:8]};
-      if (low[1]) fill = {fill[8*FillBytes-17:0], fill[8*FillBytes-1-:16]};
-    end
-  end else begin : gen_fill
-    assign fill = run_fill_i;
-  end
 
   logic take, at_first_copy, at_last_copy, at_last, copying, need_beat, emit, pop;
 
@@ -186,7 +173,7 @@ module npu_dma_realign #(
       copy_end_low_q  <= copy_last[ByteW-1:0];
       last_low_q      <= last_byte[ByteW-1:0];
       rotation_q      <= rotation;
-      fill_q          <= fill;
+      fill_q          <= run_fill_i;
       addr_q          <= run_addr_i[23:ByteW];
       user_q          <= run_user_i;
     end else begin

@@ -49,7 +49,6 @@ module npu_dma_runs #(
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
   logic        [31:0] global_from, local_from, global_next, local_next;
   logic        [31:0]     gstride, lstride;
-  logic        [31:0]     local_begin;
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -81,8 +80,6 @@ module npu_dma_runs #(
     end
   end
 
-  assign local_begin = local1_q;
-
   always_ff @(posedge clk_i) begin
     if (take) begin
       size_q     <= cmd.size0;
@@ -110,9 +107,9 @@ module npu_dma_runs #(
       global2_q <= global1_q + left_all;
       global3_q <= global1_q + left_all;
       global4_q <= global1_q + left_all;
-      local2_q  <= local_begin;
-      local3_q  <= local_begin;
-      local4_q  <= local_begin;
+      local2_q  <= local1_q;
+      local3_q  <= local1_q;
+      local4_q  <= local1_q;
       to_go1_q  <= count1_q;
       to_go2_q  <= count2_q;
       to_go3_q  <= count3_q;
@@ -147,10 +144,7 @@ module npu_dma_runs #(
     logic        [31:0] extent0_q;
     logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
-    localparam int unsigned CoordinateW = 18;
-    localparam int unsigned ExtentW = CoordinateW - 1;
-    logic signed [CoordinateW-1:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
-    logic signed [CoordinateW-1:0] step1, step2, step3, step4;
+    logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
     logic signed [33:0] in_range;                  // bytes inside as far as one end goes
     logic        [31:0] at_most;                 // the other end's limit
 
@@ -163,12 +157,10 @@ module npu_dma_runs #(
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
-        (x1_q[ExtentW] || x1_q[ExtentW-1:0] >= ExtentW'(extent1_q) ||
-         x2_q[ExtentW] || x2_q[ExtentW-1:0] >= ExtentW'(extent2_q) ||
-         x3_q[ExtentW] || x3_q[ExtentW-1:0] >= ExtentW'(extent3_q) ||
-         x4_q[ExtentW] || x4_q[ExtentW-1:0] >= ExtentW'(extent4_q));
-
-    assign {step1, step2, step3, step4} = {4{CoordinateW'(1)}};
+        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
+         x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
+         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
+         x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
 
     always_ff @(posedge clk_i) begin
       if (take) begin
@@ -184,16 +176,16 @@ module npu_dma_runs #(
         extent4_q <= cmd.extent4;
       end
       if (setup_q) begin
-        x1_q <= CoordinateW'(start1_q);
-        x2_q <= CoordinateW'(start2_q);
-        x3_q <= CoordinateW'(start3_q);
-        x4_q <= CoordinateW'(start4_q);
+        x1_q <= 18'(start1_q);
+        x2_q <= 18'(start2_q);
+        x3_q <= 18'(start3_q);
+        x4_q <= 18'(start4_q);
       end
       if (step) begin
-        x1_q <= carry1 ? CoordinateW'(start1_q) : x1_q + step1;
-        if (carry1) x2_q <= carry2 ? CoordinateW'(start2_q) : x2_q + step2;
-        if (carry2) x3_q <= carry3 ? CoordinateW'(start3_q) : x3_q + step3;
-        if (carry3) x4_q <= x4_q + step4;
+        x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
+        if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
+        if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
+        if (carry3) x4_q <= x4_q + 18'sd1;
       end
     end
   end else begin : gen_no_bounds
@@ -202,7 +194,7 @@ module npu_dma_runs #(
     assign outside  = 1'b0;
   end
 
-  logic unused_header, unused_ends, unused_bounds, unused_tail;
+  logic unused_header, unused_ends, unused_bounds;
   assign unused_header = ^{cmd.opcode, cmd.length, cmd.tag, cmd.wait0_id, cmd.wait0_en,
                            cmd.wait0_count, cmd.wait1_id, cmd.wait1_en, cmd.wait1_count,
                            cmd.signal_id, cmd.signal_en, cmd.signal_bytes, cmd.ahead,
@@ -210,8 +202,8 @@ module npu_dma_runs #(
                            cmd.reserved_2_24, cmd.reserved_3_24};
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
                            cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
-                           cmd.reserved_8_24, cmd.reserved_11_5};
-  assign unused_tail   = ^cmd;
+                           cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+                           cmd.reserved_27_0};
   // Read WithBounds.
   assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,

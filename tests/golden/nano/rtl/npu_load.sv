@@ -94,8 +94,7 @@ module npu_load #(
   localparam int unsigned NumberW      = 4;  // of commands: more than are in flight, twice
   localparam int unsigned WaitW        = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits + CountW);
   localparam int unsigned UserW        = 11 + NumPes + Cores;
-  localparam int unsigned FillBytes    = 1;
-  localparam int unsigned ContextW     = 3 * 24 + 8 * FillBytes + UserW - 1;
+  localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
@@ -126,7 +125,8 @@ module npu_load #(
   logic [7:0]          check_error;
   logic [AddrW-1:0]    check_addr;
   logic [23:0]         check_dest;
-  logic [8:0]          burst, burst_beats, burst_limit;  // beats of the next burst: the least
+  logic [8:0]          burst;            // beats of the run's next burst: the smaller one of
+  logic [8:0]          burst_beats, burst_limit;
   logic                requested;        // a request of this run is made, or it needs none
   logic                done_q;
 
@@ -300,11 +300,13 @@ module npu_load #(
 
   // ---- Realignment: runs and what their commands say about them ----
   logic             run_begin, queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
+  logic [23:0]      queue_dest;
   logic [ByteW-1:0] queue_source_low;
-  logic [23:0]      queue_dest, copy_first, copy_last, run_end, made_addr, made_place;
-  logic [8*FillBytes-1:0] run_fill;
+  logic [23:0]      copy_first, copy_last, run_end;
+  logic [7:0]       run_fill;
   logic [UserW-2:0] run_user;
   logic [UserW-1:0] beat_user;
+  logic [23:0]      made_addr, made_place;
   logic             word_valid, word_last, word_accept;
   logic [ByteW:0]   word_bytes;
   logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;

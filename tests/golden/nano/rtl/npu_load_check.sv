@@ -19,8 +19,7 @@ module npu_load_check #(
   localparam int unsigned PeW      = (NumPes > 1) ? $clog2(NumPes) : 1,
   localparam int unsigned WaitW    = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits +
                                                npu_isa_pkg::BarrierCountBits),
-  localparam int unsigned FillW    = 8,
-  localparam int unsigned ContextW = 3 * 24 + FillW + 10 + NumPes + Cores
+  localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
 ) (
   input  wire                 clk_i,
   input  wire                 rst_ni,
@@ -75,7 +74,7 @@ module npu_load_check #(
   logic [PeW-1:0]    source_pe_q;
   logic              bad_field_q;
   logic [15:0]       tag_q;
-  logic [FillW-1:0]  fill_q;
+  logic [7:0]        fill_q;
   logic [NumPes-1:0] pe_mask_q;
   logic [Cores-1:0]  core_mask_q;
   logic              signal_en_q, signal_bytes_q;
@@ -231,6 +230,7 @@ module npu_load_check #(
   assign unused_bits = ^{cmd.opcode, cmd.pe_mask, cmd.core_mask, cmd.reserved_1_7,
                          cmd.reserved_1_15, cmd.reserved_1_25, cmd.reserved_2_24,
                          cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
-                         cmd.reserved_8_24, cmd.reserved_11_5, cmd, base, span};
+                         cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+                         cmd.reserved_27_0, base, span};
 endmodule : npu_load_check
 `default_nettype wire

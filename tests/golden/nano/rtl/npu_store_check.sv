@@ -76,15 +76,12 @@ module npu_store_check #(
       pe_q        <= pe;
       signal_en_q <= cmd.signal_en;
       signal_id_q <= cmd.signal_id;
-      bad_field_q <= cmd.size0 == '0 || mask == '0 ||
-                     (mask & (mask - NumPes'(1))) != '0;
+      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
     end
   end
 
-  logic        unused_outside;
-  logic [23:0] unused_copied;
-  logic        run_valid, run_ready, run_last, unused_first;
-  logic [23:0] size, unused_left;  // of the bytes that exist
+  logic        run_valid, run_ready, run_last, unused_first, unused_outside;
+  logic [23:0] size, unused_left, unused_copied;
   logic [31:0] run_global, run_local;
 
   npu_dma_runs #(
@@ -97,13 +94,13 @@ module npu_store_check #(
     .cmd_ready_o  (ready_o),
     .cmd_i,
     .size_o       (size),
-    .copied_o     (unused_copied),
-    .run_outside_o(unused_outside),
     .left_o       (unused_left),
+    .copied_o     (unused_copied),
     .run_valid_o  (run_valid),
     .run_ready_i  (run_ready),
     .run_first_o  (unused_first),
     .run_last_o   (run_last),
+    .run_outside_o(unused_outside),
     .run_global_o (run_global),
     .run_local_o  (run_local)
   );
@@ -174,8 +171,8 @@ module npu_store_check #(
       addr_q          <= bad_field_q ? '0 :
                          (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
       beats_q         <= bus_span[24:ByteW];
-      words_q         <= local_span[24:ByteW];
       source_q        <= run_local[23:0];
+      words_q         <= local_span[24:ByteW];
       end_q           <= size - 24'd1;
     end else begin
       if (issue_i) begin
@@ -215,6 +212,6 @@ module npu_store_check #(
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                          cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
                          cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
-                         cmd, base, bus_span, local_span};
+                         cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
 endmodule : npu_store_check
 `default_nettype wire
