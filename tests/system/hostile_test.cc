@@ -72,7 +72,8 @@ const Shape kShapes[] = {
      "core: {memory: 4 KiB, banks: 2, bank_width: 8, lanes: 4, accumulators: 16}\n"
      "lane: {simd: 4}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {dma: {strides: true, store_bounds: true, wide_fill: true}, postprocess_width: 4, "
+     "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, "
+     "swizzle: true}, postprocess_width: 4, "
      "lookup_ports: 1, window_ports: 1}\n"},
 };
 
