@@ -104,7 +104,7 @@ module npu_load_check #(
                       $signed(cmd.start1) >= $signed(cmd.size2) ||
                       $signed(cmd.start2) < $signed(cmd.low2) ||
                       $signed(cmd.start2) >= $signed(cmd.size3) ||
-                      $signed(cmd.start3) < 16'($signed(cmd.low3)) ||
+                      $signed(cmd.start3) < $signed({{8{cmd.low3[7]}}, cmd.low3}) ||
                       $signed(cmd.start3) >= $signed(cmd.size4);
 
   //@ endif

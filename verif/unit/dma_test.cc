@@ -732,7 +732,10 @@ void MakePixels(std::mt19937_64& random, Box* box) {
   box->low[0] = 0;
 }
 
-Box RandomBox(std::mt19937_64& random, bool store) {
+// What all boxes of a test have.
+enum class Mode { kAny, kPixels, kSwizzle };
+
+Box RandomBox(std::mt19937_64& random, bool store, Mode mode = Mode::kAny) {
   Box box;
   auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
   box.store = store;
@@ -744,7 +747,7 @@ Box RandomBox(std::mt19937_64& random, bool store) {
   box.fill = random();
   box.core_mask = random() & 0xffff;
   box.pe_mask = store ? 1u << below(kPes) : static_cast<uint32_t>(random());
-  box.core_memory = !store && below(3) == 0;
+  box.core_memory = !store && mode != Mode::kSwizzle && below(3) == 0;
   box.local_source = !store && below(4) == 0;
   box.source_pe = below(kPes);
   box.nothing = !store && below(10) == 0;
@@ -773,8 +776,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
         std::max<int32_t>(0, box.start[d] + size + static_cast<int32_t>(below(size + 2)) -
                                  static_cast<int32_t>(below(2) ? 0 : size));
   }
-  box.swizzle = !box.core_memory && below(3) == 0 ? 1 + below(3) : 0;
-  if (!store && below(3) == 0) MakePixels(random, &box);
+  const bool swizzled = mode == Mode::kSwizzle || (!box.core_memory && below(3) == 0);
+  box.swizzle = swizzled ? 1 + below(3) : 0;
+  if (!store && (mode == Mode::kPixels || below(3) == 0)) MakePixels(random, &box);
   const uint32_t source = box.local_source ? kPeBytes : kWindows[box.window].size;
   box.global_offset = below(source);
   if (box.bounds && below(4) == 0) box.global_offset -= below(2000);
@@ -783,9 +787,10 @@ Box RandomBox(std::mt19937_64& random, bool store) {
 }
 
 // A box that is allowed on the given memories and then done on them.
-Box ValidBox(std::mt19937_64& random, bool store, Memories& memories, uint64_t* bytes) {
+Box ValidBox(std::mt19937_64& random, bool store, Memories& memories, uint64_t* bytes,
+             Mode mode = Mode::kAny) {
   for (;;) {
-    const Box box = RandomBox(random, store);
+    const Box box = RandomBox(random, store, mode);
     Memories after = memories;
     uint64_t moved = 0;
     bool overlaps = false;
@@ -819,17 +824,17 @@ Bench::Options RandomOptions(uint64_t seed) {
   return options;
 }
 
-// NPUGEN_BOXES is the number of boxes of LOAD and of STORE together.
-TEST(Dma, MovesRandomBoxesInOrder) {
+// NPUGEN_BOXES is the number of boxes of a mode, LOADs and STOREs together.
+void MoveRandomBoxesInOrder(Mode mode, uint64_t seeds) {
   const char* boxes_wanted = std::getenv("NPUGEN_BOXES");
-  const uint64_t seeds = boxes_wanted == nullptr ? 12 : 1 + std::stoull(boxes_wanted) / 120;
+  if (boxes_wanted != nullptr) seeds = 1 + std::stoull(boxes_wanted) / 120;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Bench bench(RandomOptions(seed));
     std::mt19937_64 random(1000 + seed);
     for (int round = 0; round < 10; ++round) {
       // Several commands of one kind overlap in an engine; loads and stores alternate by round.
-      const bool store = round % 2 != 0;
+      const bool store = round % 2 != 0 && mode != Mode::kPixels;
       Memories expected = bench.memories;
       std::vector<std::pair<Box, uint64_t>> boxes;
       bench.load_signals.clear();
@@ -838,7 +843,7 @@ TEST(Dma, MovesRandomBoxesInOrder) {
       uint64_t total = 0;
       for (int i = 0; i < 12; ++i) {
         uint64_t bytes = 0;
-        boxes.emplace_back(ValidBox(random, store, expected, &bytes), 0);
+        boxes.emplace_back(ValidBox(random, store, expected, &bytes, mode), 0);
         boxes.back().second = bytes;
         total += bytes;
         bench.Push(boxes.back().first);
@@ -864,6 +869,10 @@ TEST(Dma, MovesRandomBoxesInOrder) {
     }
   }
 }
+
+TEST(Dma, MovesRandomBoxesInOrder) { MoveRandomBoxesInOrder(Mode::kAny, 12); }
+TEST(Dma, MovesRandomBoxesOfPixels) { MoveRandomBoxesInOrder(Mode::kPixels, 4); }
+TEST(Dma, MovesRandomBoxesSwizzled) { MoveRandomBoxesInOrder(Mode::kSwizzle, 4); }
 
 TEST(Dma, WritesWhenTheWaitsHold) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
