@@ -191,7 +191,8 @@ module npu_dma_runs #(
   if (WithBounds) begin : gen_bounds
     logic signed [31:0] start0_q;
     logic        [31:0] extent0_q;
-    logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
+    logic signed [15:0] start1_q, start2_q, start3_q;  //@ if units.dma.im2col
+    //@ unless units.dma.im2col: logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
     //@ if units.dma.strides
     logic        [3:0]  step1_q, step2_q, step3_q, step4_q;
@@ -270,7 +271,7 @@ module npu_dma_runs #(
 //@:    start2_q  <= cmd.start2;
 //@:    start3_q  <= cmd.start3;
         //@ endif
-        start4_q  <= cmd.start4;
+        //@ unless units.dma.im2col: start4_q  <= cmd.start4;
         extent0_q <= cmd.extent0;
         extent1_q <= cmd.extent1;
         extent2_q <= cmd.extent2;
