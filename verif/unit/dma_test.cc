@@ -1246,8 +1246,8 @@ Box BoxOf(const nlohmann::json& copy) {
   box.window = 0;
   box.bounds = true;
   const int32_t bytes = copy["element"];
-  const uint32_t pattern = copy["swizzle"];
-  while (pattern >> (4 + box.swizzle) > 1) ++box.swizzle;
+  const uint32_t line = copy["swizzle"];
+  while (line >> (4 + box.swizzle) > 1) ++box.swizzle;
   const std::vector<int32_t> dim = copy["dim"], size = copy.value("box", std::vector<int32_t>()), coord = copy["coord"],
                              step = copy["step"], stride = copy["stride"];
   const std::string fill = copy["fill"];
