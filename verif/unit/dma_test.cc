@@ -117,6 +117,9 @@ struct Box {
   bool pixels = false;                  // im2col: size[1] of them
   int32_t low[4] = {}, high[4] = {1, 1, 1, 1}, back[4] = {};  // 1..3 used
 
+  // Runs in a dimension.
+  uint32_t Count(int d) const { return pixels && d > 1 ? 1 : std::max(size[d], 1u); }
+
   // Where PE memory has a byte of the local side.
   uint32_t Place(uint32_t address) const {
     return address ^ ((address >> 7 & ((1u << swizzle) - 1)) << 4);
@@ -266,7 +269,7 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
     if (bad) return {kBadField, box.tag, 0};
   }
   uint32_t count[5];
-  for (int d = 1; d < 5; ++d) count[d] = box.pixels && d > 1 ? 1 : std::max(box.size[d], 1u);
+  for (int d = 1; d < 5; ++d) count[d] = box.Count(d);
   Pixel pixel(box);
   const Window& window = kWindows[box.window];
   const bool bounds = box.bounds;
@@ -636,7 +639,7 @@ class Bench {
     for (const auto& [before, bytes] : running_) released = released && before.Released(counts);
     if (!early && !released) problem = "a LOAD begins before it may";
     uint64_t bytes = box.nothing ? 0 : box.size[0];
-    for (int d = 1; d < 5; ++d) bytes *= std::max(box.size[d], 1u);
+    for (int d = 1; d < 5; ++d) bytes *= box.Count(d);
     running_.emplace_back(box, bytes);
     loads_.pop_front();
   }
