@@ -85,7 +85,7 @@ test-streams: configure-tests  ## 4,000 hostile streams on each of four NPUs, RT
 	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
 	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
 
-test-boxes: configure-tests  ## 20,000 random boxes of LOAD and STORE on the DMA's RTL (make test does 1,440 on each variant)
+test-boxes: configure-tests  ## 20,000 random boxes of each mode on the DMA's RTL (make test does 2,400 on each variant)
 	@cmake --build $(BUILD) --target bench_dma_deep -j $(JOBS)
 	@NPUGEN_BOXES=20000 $(BUILD)/verif/unit/dma_deep/bench --gtest_brief=1 --gtest_filter='*RandomBoxes*'
 

@@ -31,7 +31,9 @@ struct NpuConfig : KeyNumbers {
             .residual = residual != 0,
             .strides = dma_strides != 0,
             .store_bounds = dma_store_bounds != 0,
-            .wide_fill = dma_wide_fill != 0};
+            .wide_fill = dma_wide_fill != 0,
+            .im2col = dma_im2col != 0,
+            .swizzle = dma_swizzle != 0};
   }
 
   // Derived numbers.

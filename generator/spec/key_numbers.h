@@ -55,6 +55,8 @@ struct KeyNumbers {
   uint32_t dma_strides = 0;       ///< 1: coordinates of a box go in steps
   uint32_t dma_store_bounds = 0;  ///< 1: STOREs have bounds
   uint32_t dma_wide_fill = 0;     ///< 1: fill of 2 or 4 bytes
+  uint32_t dma_im2col = 0;        ///< 1: runs may be the pixels of a convolution's walk
+  uint32_t dma_swizzle = 0;       ///< 1: chunks of 16 bytes may change places in PE memory
 
   // debug:
   uint32_t debug_trace = 1;  ///< 1: npu_top has trace ports

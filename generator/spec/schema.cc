@@ -367,6 +367,22 @@ constexpr KeyInfo kKeys[] = {
      .high = 1,
      .summary = "Whether a LOAD can fill with elements of 2 or 4 bytes, such as a NaN.",
      .member = &KeyNumbers::dma_wide_fill},
+    {.path = "units.dma.im2col",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a LOAD can walk over the pixels that a convolution's filter visits, over "
+                "the ends of rows and images.",
+     .member = &KeyNumbers::dma_im2col},
+    {.path = "units.dma.swizzle",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether chunks of 16 bytes may change places on their way to and from PE memory: "
+                "patterns of 32, 64 and 128 bytes.",
+     .member = &KeyNumbers::dma_swizzle},
 
     {.path = "debug", .kind = kBlock, .summary = "What only observes."},
     {.path = "debug.trace",

@@ -7,8 +7,17 @@
 // whichever dimension moves. They are modulo 2^32: a box that starts before its source (with
 // bounds) has a "negative" global_offset. The first run is shown two cycles after the command is
 // taken.
+//@ if units.dma.im2col
+//
+// With im2col the runs are pixels: they are counted, dimension 1 has a stride on the local side,
+// and the global side goes as before, but for the ends of dimensions, which are coordinates, and
+// for where a dimension begins anew. The first run comes one cycle later.
+//@ endif
 `include "npu_assert.svh"
 module npu_dma_runs #(
+  //@ if units.dma.im2col
+  parameter bit WithPixels = 1'b1,  // 0: no im2col (STORE)
+  //@ endif
   //@ if units.dma.store_bounds
   parameter bit CopiesOnly = 1'b0,  // 1: the local side has the copied bytes only (STORE)
   //@ endif
@@ -51,6 +60,10 @@ module npu_dma_runs #(
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
   logic        [31:0] global_from, local_from, global_next, local_next;
   logic        [31:0]     gstride, lstride;
+  //@ if units.dma.im2col
+  logic                   back_q, pixels;
+  logic        [2:0]      at_high;  // a step would take coordinates 1, 2, 3 to their ends
+  //@ endif
   logic        [31:0]     local_begin;  //@ if units.dma.store_bounds
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
@@ -60,25 +73,38 @@ module npu_dma_runs #(
   assign step = valid_q && run_ready_i;
 
   // The dimension that moves and everything inside it restart at the moved position.
-  assign carry1 = to_go1_q == '0;
-  assign carry2 = carry1 && to_go2_q == '0;
-  assign carry3 = carry2 && to_go3_q == '0;
-  assign last   = carry3 && to_go4_q == '0;
+  //@ if units.dma.im2col
+  assign carry1 = pixels ? at_high[0] : to_go1_q == '0;
+  assign carry2 = carry1 && (pixels ? at_high[1] : to_go2_q == '0);
+  assign carry3 = carry2 && (pixels ? at_high[2] : to_go3_q == '0);
+  assign last   = pixels ? to_go1_q == '0 : carry3 && to_go4_q == '0;
+  //@ else
+  //@: assign carry1 = to_go1_q == '0;
+  //@: assign carry2 = carry1 && to_go2_q == '0;
+  //@: assign carry3 = carry2 && to_go3_q == '0;
+  //@: assign last   = carry3 && to_go4_q == '0;
+  //@ endif
 
   assign global_from = carry3 ? global4_q : carry2 ? global3_q : carry1 ? global2_q : global1_q;
   assign local_from  = carry3 ? local4_q : carry2 ? local3_q : carry1 ? local2_q : local1_q;
   assign gstride     = carry3 ? gstride4_q : carry2 ? gstride3_q : carry1 ? gstride2_q : gstride1_q;
   assign lstride     = carry3 ? lstride4_q : carry2 ? lstride3_q : carry1 ? lstride2_q : lstride1_q;
   assign global_next = global_from + gstride;
-  assign local_next  = local_from + lstride;
+  //@ if units.dma.im2col
+  assign local_next  = (pixels ? local1_q : local_from) + (pixels ? lstride1_q : lstride);
+  //@ endif
+  //@ unless units.dma.im2col: assign local_next  = local_from + lstride;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       setup_q <= 1'b0;
+      back_q  <= 1'b0;  //@ if units.dma.im2col
       valid_q <= 1'b0;
     end else begin
       setup_q <= take;
-      if (setup_q) valid_q <= 1'b1;
+      back_q  <= setup_q && pixels;  //@ if units.dma.im2col
+      if ((setup_q && !pixels) || back_q) valid_q <= 1'b1;  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: if (setup_q) valid_q <= 1'b1;
       else if (step && last) valid_q <= 1'b0;
     end
   end
@@ -129,12 +155,21 @@ module npu_dma_runs #(
       to_go3_q  <= count3_q;
       to_go4_q  <= count4_q;
     end
+    //@ if units.dma.im2col
+    // Where coordinates 1, 1..2, 1..3 begin anew.
+    if (back_q) begin
+      global2_q <= global1_q + lstride2_q;
+      global3_q <= global1_q + lstride3_q;
+      global4_q <= global1_q + lstride4_q;
+    end
+    //@ endif
     // A step of the last run changes the positions too: nothing looks at them any more.
     if (step) begin
       first_q   <= 1'b0;
       global1_q <= global_next;
       local1_q  <= local_next;
-      to_go1_q  <= carry1 ? count1_q : to_go1_q - 16'd1;
+      to_go1_q  <= (carry1 && !pixels) ? count1_q : to_go1_q - 16'd1;  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: to_go1_q  <= carry1 ? count1_q : to_go1_q - 16'd1;
       if (carry1) begin
         global2_q <= global_next;
         local2_q  <= local_next;
@@ -156,7 +191,8 @@ module npu_dma_runs #(
   if (WithBounds) begin : gen_bounds
     logic signed [31:0] start0_q;
     logic        [31:0] extent0_q;
-    logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
+    logic signed [15:0] start1_q, start2_q, start3_q;  //@ if units.dma.im2col
+    //@ unless units.dma.im2col: logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
     //@ if units.dma.strides
     logic        [3:0]  step1_q, step2_q, step3_q, step4_q;
@@ -199,13 +235,43 @@ module npu_dma_runs #(
 //@:     x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
     //@ endif
 
+    //@ if units.dma.im2col
+    logic               pixels_q;
+    logic signed [15:0] high1_q, high2_q, high3_q;
+    logic signed [20:0] last1_q, last2_q, last3_q;  // the least ones that a step takes to the end
+
+    assign pixels  = pixels_q;
+    assign at_high = {x3_q >= last3_q, x2_q >= last2_q, x1_q >= last1_q};
+
+    always_ff @(posedge clk_i) begin
+      if (take) begin
+        pixels_q <= WithPixels && cmd.im2col;
+        high1_q  <= cmd.size2;
+        high2_q  <= cmd.size3;
+        high3_q  <= cmd.size4;
+      end
+      if (setup_q) begin
+        last1_q <= 21'(high1_q) - step1;
+        last2_q <= 21'(high2_q) - step2;
+        last3_q <= 21'(high3_q) - step3;
+      end
+    end
+
+    //@ endif
     always_ff @(posedge clk_i) begin
       if (take) begin
         start0_q  <= cmd.start0;
-        start1_q  <= cmd.start1;
-        start2_q  <= cmd.start2;
-        start3_q  <= cmd.start3;
-        start4_q  <= cmd.start4;
+        //@ if units.dma.im2col
+        // Where the coordinates begin anew.
+        start1_q  <= cmd.im2col ? cmd.low1 : cmd.start1;
+        start2_q  <= cmd.im2col ? cmd.low2 : cmd.start2;
+        start3_q  <= cmd.im2col ? 16'($signed(cmd.low3)) : cmd.start3;
+        //@ else
+//@:    start1_q  <= cmd.start1;
+//@:    start2_q  <= cmd.start2;
+//@:    start3_q  <= cmd.start3;
+        //@ endif
+        //@ unless units.dma.im2col: start4_q  <= cmd.start4;
         extent0_q <= cmd.extent0;
         extent1_q <= cmd.extent1;
         extent2_q <= cmd.extent2;
@@ -213,11 +279,16 @@ module npu_dma_runs #(
         extent4_q <= cmd.extent4;
       end
       //@ if units.dma.strides
-      if (setup_q) begin
-        x1_q <= 21'(start1_q);
-        x2_q <= 21'(start2_q);
-        x3_q <= 21'(start3_q);
-        x4_q <= 21'(start4_q);
+      if (take) begin  //@ if units.dma.im2col
+        x1_q <= 21'($signed(cmd.start1));  //@ if units.dma.im2col
+        x2_q <= 21'($signed(cmd.start2));  //@ if units.dma.im2col
+        x3_q <= 21'($signed(cmd.start3));  //@ if units.dma.im2col
+        x4_q <= 21'($signed(cmd.start4));  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: if (setup_q) begin
+        //@ unless units.dma.im2col: x1_q <= 21'(start1_q);
+        //@ unless units.dma.im2col: x2_q <= 21'(start2_q);
+        //@ unless units.dma.im2col: x3_q <= 21'(start3_q);
+        //@ unless units.dma.im2col: x4_q <= 21'(start4_q);
       end
       if (step) begin
         x1_q <= carry1 ? 21'(start1_q) : x1_q + step1;
@@ -244,6 +315,9 @@ module npu_dma_runs #(
     assign left_all = '0;
     assign copied   = size_q;
     assign outside  = 1'b0;
+    //@ if units.dma.im2col
+    assign {pixels, at_high} = '0;
+    //@ endif
   end
 
   logic unused_header, unused_ends, unused_bounds;
@@ -253,10 +327,10 @@ module npu_dma_runs #(
                            cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                            cmd.reserved_2_24, cmd.reserved_3_24};
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
-                           cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
                            //@ if units.dma.modes
-                           cmd};
+                           cmd.pe_mask, cmd.source_pe, cmd};
                            //@ else
+//@:                       cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
 //@:                       cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
 //@:                       cmd.reserved_27_0};
                            //@ endif
@@ -265,7 +339,8 @@ module npu_dma_runs #(
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,
                            cmd.extent4};
 
-  assign cmd_ready_o   = !setup_q && !valid_q;
+  assign cmd_ready_o   = !setup_q && !valid_q && !back_q;  //@ if units.dma.im2col
+  //@ unless units.dma.im2col: assign cmd_ready_o   = !setup_q && !valid_q;
   assign size_o        = size_q;
   assign left_o        = left_q;
   assign copied_o      = copied_q;

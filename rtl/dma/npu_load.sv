@@ -95,11 +95,15 @@ module npu_load #(
   localparam int unsigned NumberW      = 4;  // of commands: more than are in flight, twice
   localparam int unsigned WaitW        = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits + CountW);
   localparam int unsigned UserW        = 11 + NumPes + Cores;
-  //@ if units.dma.wide_fill
-  localparam int unsigned FillBytes    = 4;
-  localparam int unsigned ContextW     = 3 * 24 + 8 * FillBytes + UserW - 1;
+  //@ if units.dma.modes
+  localparam int unsigned FillBytes    = 4;  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: localparam int unsigned FillBytes    = 1;
+  localparam int unsigned SwizzleW     = 2;  //@ if units.dma.swizzle
+  //@ unless units.dma.swizzle: localparam int unsigned SwizzleW     = 0;
+  localparam int unsigned ContextW     = 3 * 24 + 8 * FillBytes + SwizzleW + UserW - 1;
+  //@ else
+  //@: localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
   //@ endif
-  //@ unless units.dma.wide_fill: localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
@@ -309,8 +313,8 @@ module npu_load #(
   logic [23:0]      queue_dest;
   logic [ByteW-1:0] queue_source_low;
   logic [23:0]      copy_first, copy_last, run_end;
-  logic [8*FillBytes-1:0] run_fill;  //@ if units.dma.wide_fill
-  //@ unless units.dma.wide_fill: logic [7:0]       run_fill;
+  logic [8*FillBytes+SwizzleW-1:0] run_fill;  //@ if units.dma.modes
+  //@ unless units.dma.modes: logic [7:0]       run_fill;
   logic [UserW-2:0] run_user;
   logic [UserW-1:0] beat_user;
   logic [23:0]      made_addr, made_place;

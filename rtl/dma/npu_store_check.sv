@@ -44,6 +44,7 @@ module npu_store_check #(
   output wire  [23:0]      source_o,        // next byte in PE memory
   output wire              words_o,         // words are left to read
   output wire  [23:0]      end_o,           // bytes - 1
+  output wire  [1:0]       swizzle_o,  //@ if units.dma.swizzle
   input  wire              ok_i,            // it may go on
   input  wire              issue_i,         // the burst has an address
   input  wire              read_i           // the word is read
@@ -57,6 +58,7 @@ module npu_store_check #(
   logic              bad_field_q, signal_en_q;
   logic [1:0]        window_q;
   logic [15:0]       tag_q;
+  logic [1:0]        swizzle_q;  //@ if units.dma.swizzle
   logic [PeW-1:0]    pe, pe_q;
   logic [5:0]        signal_id_q;
   logic [NumPes-1:0] mask;
@@ -75,6 +77,7 @@ module npu_store_check #(
     if (take_i) begin
       window_q    <= cmd.window;
       tag_q       <= cmd.tag;
+      swizzle_q   <= cmd.swizzle;  //@ if units.dma.swizzle
       pe_q        <= pe;
       signal_en_q <= cmd.signal_en;
       signal_id_q <= cmd.signal_id;
@@ -98,9 +101,8 @@ module npu_store_check #(
   logic [31:0] run_global, run_local;
 
   npu_dma_runs #(
-    //@ if units.dma.store_bounds
-    .CopiesOnly(1'b1)
-    //@ endif
+    .WithPixels(1'b0),  //@ if units.dma.im2col
+    .CopiesOnly(1'b1)  //@ if units.dma.store_bounds
     //@ unless units.dma.store_bounds: .WithBounds(1'b0)
   ) u_runs (
     .clk_i,
@@ -150,6 +152,7 @@ module npu_store_check #(
   logic              valid_q, first_q, last_q, run_signal_en_q, beats_done, words_done;
   logic [7:0]        error_q;
   logic [15:0]       run_tag_q;
+  logic [1:0]        run_swizzle_q;  //@ if units.dma.swizzle
   logic [5:0]        run_signal_id_q;
   logic [AddrW-1:0]  addr_q;
   logic [BeatsW-1:0] beats_q;         // bus beats without address so far
@@ -188,6 +191,7 @@ module npu_store_check #(
     if (run_valid && run_ready) begin
       last_q          <= run_last;
       run_tag_q       <= tag_q;
+      run_swizzle_q   <= swizzle_q;  //@ if units.dma.swizzle
       run_pe_q        <= pe_q;
       run_signal_en_q <= signal_en_q;
       run_signal_id_q <= signal_id_q;
@@ -232,6 +236,7 @@ module npu_store_check #(
   assign pe_o        = run_pe_q;
   assign source_o    = source_q;
   assign end_o       = end_q;
+  assign swizzle_o   = run_swizzle_q;  //@ if units.dma.swizzle
 
   // The box is npu_dma_runs'.
   logic unused_box, unused_bits;
@@ -245,10 +250,10 @@ module npu_store_check #(
                          cmd.fill, cmd.core_memory, cmd.local_source, cmd.ahead, cmd.signal_bytes,
                          cmd.wait0_en, cmd.wait0_id, cmd.wait0_count, cmd.wait1_en, cmd.wait1_id,
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
-                         cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
                          //@ if units.dma.modes
                          cmd, base, bus_span, local_span};
                          //@ else
+//@:                     cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
 //@:                     cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
 //@:                     cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
                          //@ endif

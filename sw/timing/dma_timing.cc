@@ -12,10 +12,15 @@ namespace npugen::timing {
 
 // ---- Runs ----
 
+uint64_t SwizzledWord(int64_t mode, uint64_t address, uint64_t bus_bytes) {
+  const uint64_t flips = (address >> 7 & ((uint64_t{1} << mode) - 1)) << 4;
+  return address ^ (flips & ~(bus_bytes - 1));
+}
+
 void RunLister::Take(const DmaFields& f, uint64_t now) {
   f_ = &f;
   held_ = true;
-  valid_from_ = now + kCalibration.runs_setup;
+  valid_from_ = now + kCalibration.runs_setup + (f.im2col != 0 ? 1 : 0);
   const int64_t sizes[4] = {f.size1, f.size2, f.size3, f.size4};
   for (int d = 0; d < 4; ++d) {
     index_[d] = 0;
@@ -30,7 +35,51 @@ void RunLister::Take(const DmaFields& f, uint64_t now) {
     left = static_cast<uint64_t>(begin);
     copied = end > begin ? static_cast<uint64_t>(end - begin) : 0;
   }
+  if (f.im2col != 0) {
+    for (int64_t& count : counts_) count = 1;
+    counts_[0] = std::max<int64_t>(f.size1, 1);
+    const int64_t starts[4] = {f.start1, f.start2, f.start3, f.start4};
+    const int64_t levels[4] = {0, f.local_stride2, f.local_stride3, f.local_stride4};
+    for (int d = 0; d < 4; ++d) {
+      coordinate_[d] = starts[d];
+      level_[d] = f.global_offset + static_cast<int64_t>(left) + levels[d];
+    }
+    PlacePixel();
+    return;
+  }
   Place();
+}
+
+void RunLister::PlacePixel() {
+  const int64_t extents[4] = {f_->extent1, f_->extent2, f_->extent3, f_->extent4};
+  outside = copied == 0;
+  for (int d = 0; d < 4; ++d) {
+    outside = outside || coordinate_[d] < 0 || coordinate_[d] >= extents[d];
+  }
+  first = index_[0] == 0;
+  last = index_[0] + 1 == counts_[0];
+  global = static_cast<uint64_t>(level_[0]) & 0xffffffff;
+  local = static_cast<uint64_t>(f_->local_address + index_[0] * f_->local_stride1) & 0xffffffff;
+}
+
+void RunLister::NextPixel() {
+  const int64_t steps[4] = {f_->step1, f_->step2, f_->step3, f_->step4};
+  const int64_t strides[4] = {f_->global_stride1, f_->global_stride2, f_->global_stride3,
+                              f_->global_stride4};
+  const int64_t lows[3] = {f_->low1, f_->low2, f_->low3};
+  const int64_t highs[3] = {f_->size2, f_->size3, f_->size4};
+  ++index_[0];
+  for (int d = 0; d < 4; ++d) {
+    coordinate_[d] += std::max<int64_t>(steps[d], 1);
+    level_[d] += strides[d];
+    if (d < 3 && coordinate_[d] >= static_cast<int16_t>(highs[d])) continue;
+    for (int inner = 0; inner < d; ++inner) {
+      coordinate_[inner] = lows[inner];
+      level_[inner] = level_[d];
+    }
+    break;
+  }
+  PlacePixel();
 }
 
 void RunLister::Place() {
@@ -63,6 +112,10 @@ void RunLister::Next(uint64_t now) {
   if (last) {
     held_ = false;
     free_from_ = now + 1;
+    return;
+  }
+  if (f_->im2col != 0) {
+    NextPixel();
     return;
   }
   for (int d = 0; d < 4; ++d) {
@@ -211,7 +264,8 @@ void LoadEngine::TickRealigner() {
       word_last_ = ended;
       word_last_run_ = run_last_;
       word_bytes_ = realigner_.word_bytes();
-      word_address_ = run_address_ + realigner_.word() * bus_bytes_;
+      word_address_ = SwizzledWord(run_context_.command->dma.swizzle,
+                                   run_address_ + realigner_.word() * bus_bytes_, bus_bytes_);
       word_context_ = run_context_;
       const uint64_t pes = around_.config.pes();
       pes_left_ =
@@ -532,7 +586,9 @@ bool StoreEngine::Request(uint64_t now, const Filled& before) {
   }
   if (check_words_ != 0 && before.credit < kCalibration.store_stage) {
     wants_memory_ = true;
-    memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
+    memory_address_ =
+        SwizzledWord(check_command_->dma.swizzle,
+                     check_source_ + (check_all_words_ - check_words_) * bus_bytes_, bus_bytes_);
   }
   if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
   return moved;

@@ -30,13 +30,19 @@ class RunLister {
 
  private:
   void Place();
+  void PlacePixel();
+  void NextPixel();
 
   const bool with_bounds_, copies_only_;
   bool held_ = false;
   uint64_t valid_from_ = 0, free_from_ = 0;
   const DmaFields* f_ = nullptr;
   int64_t index_[4] = {}, counts_[4] = {};
+  int64_t coordinate_[4] = {}, level_[4] = {};  ///< im2col: of a pixel; offsets of dimensions
 };
+
+/// Where a swizzled word of PE memory is (npu_dma_swizzle).
+uint64_t SwizzledWord(int64_t mode, uint64_t address, uint64_t bus_bytes);
 
 /// npu_dma_realign: words of runs out of beats.
 class Realigner {

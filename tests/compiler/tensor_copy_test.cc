@@ -22,7 +22,7 @@ constexpr std::string_view kSpec =
     "pe: {memory: 64 KiB, banks: 8, cores: 1}\n"
     "core: {memory: 16 KiB, banks: 4, lanes: 16}\n"
     "lane: {simd: 16}\n"
-    "units: {dma: {strides: true, store_bounds: true, wide_fill: true}}\n";
+    "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}}\n";
 
 NpuConfig Config() {
   Result<NpuConfig> config = LoadSpecText(kSpec, "tensor_copy.yaml", {});
@@ -42,13 +42,49 @@ void Set(Command* command, const CommandField& field, int64_t value) {
   EXPECT_TRUE(command->Set(field, value)) << field.name << " " << value;
 }
 
-/// The command of a copy in tiled mode. A step in dimension 0 makes it one of single elements.
+/// The walk over pixels of a copy in im2col mode.
+void SetPixels(const nlohmann::json& copy, Command* command) {
+  const int64_t bytes = copy["element"], channels = copy["channels"];
+  const std::vector<int64_t> dim = copy["dim"], coord = copy["coord"], step = copy["step"],
+                             stride = copy["stride"], lower = copy["lower"],
+                             upper = copy["upper"], offset = copy["offset"];
+  Set(command, dma::im2col, 1);
+  Set(command, dma::size0, channels * bytes);
+  Set(command, dma::start0, coord[0] * bytes);
+  Set(command, dma::extent0, dim[0] * bytes);
+  Set(command, dma::size1, copy["pixels"]);
+  Set(command, dma::local_stride1, channels * bytes);
+  const int images = static_cast<int>(dim.size()) - 1;
+  int64_t begin = copy["base"].get<int64_t>() + coord[0] * bytes + coord[images] * stride[images];
+  int64_t back = 0;
+  for (int d = 1; d < kBoxDimensions - 1; ++d) {
+    const bool used = d < images;
+    const int64_t start = used ? coord[d] + offset[d - 1] : 0;
+    const int64_t low = used ? lower[d - 1] + offset[d - 1] : 0;
+    const int64_t high = used ? dim[d] + upper[d - 1] + offset[d - 1] : 1;
+    if (used) {
+      begin += start * stride[d];
+      back += (low - start) * stride[d];
+      Set(command, *kBoxStep[d], step[d]);
+      Set(command, *kGlobalStride[d], step[d] * stride[d]);
+    }
+    Set(command, *kBoxStart[d], start);
+    Set(command, *kBoxExtent[d], used ? dim[d] : 1);
+    Set(command, *kPixelLow[d], low);
+    Set(command, *kPixelHigh[d], static_cast<uint16_t>(high));
+    Set(command, *kPixelBack[d], back);
+  }
+  Set(command, dma::start4, coord[images]);
+  Set(command, dma::extent4, dim[images]);
+  Set(command, dma::global_stride4, stride[images]);
+  Set(command, dma::global_offset, static_cast<uint32_t>(begin));
+}
+
+/// The command of a copy. A step in dimension 0 makes it one of single elements.
 Command CommandOf(const nlohmann::json& copy) {
   const bool store = copy["kind"] == "store";
   Command command(store ? Opcode::kStore : Opcode::kLoad, 7, 5);
   const int64_t bytes = copy["element"];
-  const std::vector<int64_t> dim = copy["dim"], box = copy["box"], coord = copy["coord"],
-                             step = copy["step"], stride = copy["stride"];
   Set(&command, dma::pe_mask, 1);
   Set(&command, dma::window, store ? 3 : 2);
   Set(&command, dma::bounds, 1);
@@ -60,6 +96,14 @@ Command CommandOf(const nlohmann::json& copy) {
     Set(&command, dma::fill_high, high);
     Set(&command, dma::element, bytes == 1 ? 0 : bytes / 2);
   }
+  const int64_t pattern = copy["swizzle"];
+  Set(&command, dma::swizzle, pattern == 0 ? 0 : pattern == 32 ? 1 : pattern == 64 ? 2 : 3);
+  if (copy["mode"] == "im2col") {
+    SetPixels(copy, &command);
+    return command;
+  }
+  const std::vector<int64_t> dim = copy["dim"], box = copy["box"], coord = copy["coord"],
+                             step = copy["step"], stride = copy["stride"];
   int64_t offset = copy["base"];
   for (size_t d = 0; d < dim.size(); ++d) offset += coord[d] * stride[d];
   Set(&command, dma::global_offset, static_cast<uint32_t>(offset));
@@ -123,7 +167,7 @@ TEST(TensorCopy, AsTmaDoes) {
   const NpuConfig config = Config();
   int copied = 0;
   for (const nlohmann::json& copy : nlohmann::json::parse(file)) {
-    if (copy["kind"] == "reduce" || copy["mode"] != "tiled" || copy["swizzle"] != 0) continue;
+    if (copy["kind"] == "reduce") continue;
     SCOPED_TRACE(copy["name"].get<std::string>());
     const bool store = copy["kind"] == "store";
     FunctionalModel npu(config);
@@ -140,7 +184,7 @@ TEST(TensorCopy, AsTmaDoes) {
     }
     ++copied;
   }
-  EXPECT_EQ(copied, 17);
+  EXPECT_EQ(copied, 36);
 }
 
 Command Simple(Opcode opcode) {
@@ -149,6 +193,42 @@ Command Simple(Opcode opcode) {
   Set(&command, dma::window, opcode == Opcode::kStore ? 3 : 2);
   Set(&command, dma::size0, 4);
   return command;
+}
+
+/// Two pixels.
+Command Pixels() {
+  Command command = Simple(Opcode::kLoad);
+  Set(&command, dma::im2col, 1);
+  Set(&command, dma::bounds, 1);
+  Set(&command, dma::size1, 2);
+  Set(&command, dma::extent0, 4);
+  for (int d = 1; d < kBoxDimensions; ++d) Set(&command, *kBoxExtent[d], 1);
+  for (int d = 1; d < kBoxDimensions - 1; ++d) Set(&command, *kPixelHigh[d], 1);
+  return command;
+}
+
+TEST(TensorCopy, WhatPixelsAreRefused) {
+  const NpuConfig config = Config();
+  FunctionalModel npu(config);
+  std::vector<uint8_t> memory(64);
+  const auto error = [&](const CommandField& field, int64_t value) {
+    Command command = Pixels();
+    Set(&command, field, value);
+    FunctionalModel model(config);
+    return RunCommand(&model, config, command, &memory).error_code;
+  };
+  EXPECT_EQ(error(dma::size1, 3), 0);
+  EXPECT_EQ(error(dma::size1, 0), ErrorCode("BadField"));
+  EXPECT_EQ(error(dma::bounds, 0), ErrorCode("BadField"));
+  for (int d = 1; d < kBoxDimensions - 1; ++d) {
+    EXPECT_EQ(error(*kPixelLow[d], -1), 0);
+    EXPECT_EQ(error(*kPixelLow[d], 1), ErrorCode("BadField"));
+    EXPECT_EQ(error(*kPixelHigh[d], 2), 0);
+    EXPECT_EQ(error(*kPixelHigh[d], 0), ErrorCode("BadField"));
+    EXPECT_EQ(error(*kPixelHigh[d], 0xffff), ErrorCode("BadField"));
+    EXPECT_EQ(error(*kBoxStart[d], -1), ErrorCode("BadField"));
+    EXPECT_EQ(error(*kBoxStart[d], 1), ErrorCode("BadField"));
+  }
 }
 
 TEST(TensorCopy, WhatIsRefused) {
@@ -169,17 +249,28 @@ TEST(TensorCopy, WhatIsRefused) {
       EXPECT_EQ(error(config, command), ErrorCode("BadField"));
     }
   }
+  Command swizzle = Simple(Opcode::kLoad);
+  Set(&swizzle, dma::swizzle, 3);
+  EXPECT_EQ(error(config, swizzle), 0);
+  Set(&swizzle, dma::core_memory, 1);
+  Set(&swizzle, dma::core_mask, 1);
+  EXPECT_EQ(error(config, swizzle), ErrorCode("BadField"));
   Command fill = Simple(Opcode::kLoad);
   Set(&fill, dma::element, 3);
   EXPECT_EQ(error(config, fill), ErrorCode("BadField"));
   // An NPU without the features has neither the fields nor the long form of STORE.
   NpuConfig plain = config;
   plain.dma_strides = plain.dma_store_bounds = plain.dma_wide_fill = 0;
+  plain.dma_im2col = plain.dma_swizzle = 0;
   Command step = Simple(Opcode::kLoad);
   Set(&step, dma::step1, 1);
   EXPECT_EQ(error(plain, Simple(Opcode::kLoad)), 0);
   EXPECT_EQ(error(plain, step), ErrorCode("BadField"));
   EXPECT_EQ(error(plain, fill), ErrorCode("BadField"));
+  EXPECT_EQ(error(plain, Pixels()), ErrorCode("BadField"));
+  Command store = Simple(Opcode::kStore);
+  Set(&store, dma::swizzle, 1);
+  EXPECT_EQ(error(config, store), 0);
   EXPECT_EQ(error(plain, Simple(Opcode::kStore)), ErrorCode("BadLength"));
 }
 

@@ -17,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 case $mode in
   library)
     # With every feature.
-    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true}/' \
+    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}/' \
       "$subject/specs/edge_bnn.yaml" > "$work/edge.yaml"
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"

@@ -81,6 +81,19 @@ std::vector<uint8_t> BytesOf(const NpuConfig& config, const Words& commands) {
   return bytes;
 }
 
+/// A walk over pixels that may begin where it does.
+void SetPixels(StreamRandom& random, std::vector<uint32_t>* words) {
+  const auto below = [&](uint64_t n) { return static_cast<int64_t>(random.Below(n)); };
+  SetWord(words, dma::bounds, 1);
+  SetWord(words, dma::size1, 1 + below(20));
+  for (int d = 1; d < kBoxDimensions - 1; ++d) {
+    const int64_t low = below(5) - 3, high = low + 1 + below(4);
+    SetWord(words, *kPixelLow[d], low);
+    SetWord(words, *kPixelHigh[d], high);
+    SetWord(words, *kBoxStart[d], low + below(static_cast<uint64_t>(high - low)));
+  }
+}
+
 }  // namespace
 
 std::vector<uint8_t> StreamBytes(const NpuConfig& config, const std::vector<Command>& commands) {
@@ -161,7 +174,7 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
-                     "bounds", "local_source"})) {
+                     "bounds", "local_source", "im2col", "swizzle"})) {
         if (!random.Chance(4)) value = 0;
       } else if (name.starts_with("step")) {
         value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
@@ -197,6 +210,11 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
       }
       if (random.Chance(64)) value = OddValue(field, random);
       SetWord(&fields, field, value);
+    }
+    const Command drawn(fields);
+    if (info.opcode == Opcode::kLoad && entries == info.most_entries && !random.Chance(4) &&
+        drawn.Get(dma::im2col) != 0) {
+      SetPixels(random, &fields);
     }
     words.push_back(std::move(fields));
   }

@@ -67,12 +67,13 @@ const Shape kShapes[] = {
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
      "units: {postprocess_width: 2, lookup_ports: 1, residual: true}\n"},
     {"boxes",
-     "npu: {grid: {x: 1, y: 1}, axi: {data_width: 64, outstanding: 32}, command_queue: 2}\n"
-     "pe: {memory: 8 KiB, banks: 4, bank_width: 8, cores: 1}\n"
-     "core: {memory: 4 KiB, banks: 2, bank_width: 8, lanes: 4, accumulators: 16}\n"
+     "npu: {grid: {x: 1, y: 1}, axi: {data_width: 256, outstanding: 32}, command_queue: 2}\n"
+     "pe: {memory: 8 KiB, banks: 4, bank_width: 32, cores: 1}\n"
+     "core: {memory: 4 KiB, banks: 2, bank_width: 16, lanes: 4, accumulators: 16}\n"
      "lane: {simd: 4}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {dma: {strides: true, store_bounds: true, wide_fill: true}, postprocess_width: 4, "
+     "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, "
+     "swizzle: true}, postprocess_width: 4, "
      "lookup_ports: 1, window_ports: 1}\n"},
 };
 

@@ -14,6 +14,13 @@ using functional::Fault;
 
 namespace {
 
+/// The byte address in PE memory at which a swizzled copy (`mode` of the command) has the byte that
+/// it would have at `address`: bits 4.. are xored with bits 7.., of 32, 64, 128 bytes one, two, three.
+int64_t Swizzled(int64_t mode, int64_t address) {
+  const int64_t bits = (int64_t{1} << mode) - 1;
+  return address ^ ((address >> 7 & bits) << 4);
+}
+
 /// Loop bounds and strides of a DMA command; dimension 0 is the run.
 struct Box {
   int64_t size[5];
@@ -35,6 +42,53 @@ struct Box {
   }
 };
 
+/// Where im2col is: coordinates of a pixel, and what each of them adds to its offset.
+class PixelWalk {
+ public:
+  explicit PixelWalk(const Command& command) {
+    int64_t before = 0;
+    for (int d = 1; d < kBoxDimensions; ++d) {
+      Axis& axis = axes_[d - 1];
+      axis.coordinate = command.Get(*kBoxStart[d]);
+      axis.step = std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
+      axis.stride = command.Get(*kGlobalStride[d]);
+      if (d + 1 == kBoxDimensions) break;  // images go on
+      axis.low = command.Get(*kPixelLow[d]);
+      axis.high = static_cast<int16_t>(command.Get(*kPixelHigh[d]));
+      const int64_t back = command.Get(*kPixelBack[d]);
+      axis.low_offset = back - before;
+      before = back;
+    }
+  }
+
+  /// Of dimension `d`, 1 to 4.
+  int64_t coordinate(int d) const { return axes_[d - 1].coordinate; }
+
+  /// Of the pixel, from the first one.
+  int64_t offset() const {
+    int64_t sum = 0;
+    for (const Axis& axis : axes_) sum += axis.offset;
+    return sum;
+  }
+
+  void Next() {
+    for (Axis& axis : axes_) {
+      axis.coordinate += axis.step;
+      axis.offset += axis.stride;
+      if (axis.coordinate < axis.high) return;
+      axis.coordinate = axis.low;
+      axis.offset = axis.low_offset;
+    }
+  }
+
+ private:
+  struct Axis {
+    int64_t coordinate = 0, step = 1, low = 0, high = std::numeric_limits<int64_t>::max();
+    int64_t stride = 0, offset = 0, low_offset = 0;
+  };
+  Axis axes_[kBoxDimensions - 1];
+};
+
 }  // namespace
 
 /// A LOAD or STORE that is under way.
@@ -47,6 +101,8 @@ class FunctionalModel::BoxTransfer {
     to_core_ = load_ && command.Get(dma::core_memory) != 0;
     bounds_ = command.Get(dma::bounds) != 0;
     window_ = command.Get(dma::window);
+    swizzle_ = command.Get(dma::swizzle);
+    if (load_ && command.Get(dma::im2col) != 0) pixels_.emplace(command);
     const auto staged = state->staged.find(&command);
     if (staged != state->staged.end()) staged_ = &staged->second;
     FindLocalMemories();
@@ -68,6 +124,11 @@ class FunctionalModel::BoxTransfer {
         StoreRun(place);
       }
       *bytes_moved += piece_end - skip;
+      if (pixels_) {
+        if (++index[1] == box_.size[1]) return std::nullopt;
+        pixels_->Next();
+        continue;
+      }
       int d = 1;
       while (d < 5 && ++index[d] == box_.size[d]) index[d++] = 0;
       if (d == 5) return std::nullopt;
@@ -107,10 +168,12 @@ class FunctionalModel::BoxTransfer {
     Place place = {command_.Get(dma::global_offset), command_.Get(dma::local_address), 0,
                    box_.size[0]};
     bool outside = false;
+    if (pixels_) place.global += pixels_->offset();
     for (int d = 1; d < 5; ++d) {
-      place.global += index[d] * box_.global_stride[d];
-      place.local += index[d] * box_.local_stride[d];
-      const int64_t coordinate = box_.start[d] + index[d] * box_.step[d];
+      if (!pixels_) place.global += index[d] * box_.global_stride[d];
+      place.local += index[d] * box_.local_stride[d];  // of pixels, index 1 alone
+      const int64_t coordinate =
+          pixels_ ? pixels_->coordinate(d) : box_.start[d] + index[d] * box_.step[d];
       if (bounds_ && (coordinate < 0 || coordinate >= box_.extent[d])) outside = true;
     }
     if (bounds_) {
@@ -181,8 +244,8 @@ class FunctionalModel::BoxTransfer {
     Observe(local_source_ ? static_cast<size_t>(source_pe) : state_.WindowNumber(window_), global,
             std::max(first, skip), std::min(last, end), /*write=*/false);
     for (const Local& target : locals_) {
-      std::copy(run_.begin() + skip, run_.begin() + end, target.memory->begin() + local + skip);
-      Observe(target.number, local, skip, end, /*write=*/true);
+      for (int64_t i = skip; i < end; ++i) (*target.memory)[Swizzled(swizzle_, local + i)] = run_[i];
+      Observe(target.number, local, skip, end, /*write=*/true, swizzle_);
     }
     if (!local_source_ && skip == 0) result_.bytes_read += static_cast<uint64_t>(last - first);
   }
@@ -193,21 +256,23 @@ class FunctionalModel::BoxTransfer {
     // A run that begins before its memory wraps around with its first byte that exists.
     const int64_t from = static_cast<uint32_t>(local + first), bytes = last - first;
     const std::vector<uint8_t>& source = *locals_.front().memory;
-    std::copy_n(source.begin() + from, bytes, run_.begin());
+    for (int64_t i = 0; i < bytes; ++i) run_[i] = source[Swizzled(swizzle_, from + i)];
     std::copy_n(run_.begin(), bytes, state_.windows[window_].memory.begin() + (global + first));
-    Observe(locals_.front().number, from, 0, bytes, /*write=*/false);
+    Observe(locals_.front().number, from, 0, bytes, /*write=*/false, swizzle_);
     Observe(state_.WindowNumber(window_), global + first, 0, bytes, /*write=*/true);
     result_.bytes_written += static_cast<uint64_t>(bytes);
   }
 
   /// Tells the observer of bytes `from` to `to` of the run, which begins at `begin`.
-  void Observe(size_t memory, int64_t begin, int64_t from, int64_t to, bool write) {
+  void Observe(size_t memory, int64_t begin, int64_t from, int64_t to, bool write,
+               int64_t swizzle = 0) {
     if (state_.observer == nullptr) return;
     for (int64_t i = from; i < to; ++i) {
+      const int64_t address = Swizzled(swizzle, begin + i);
       if (write) {
-        state_.observer->Write(memory, begin + i, run_[i]);
+        state_.observer->Write(memory, address, run_[i]);
       } else {
-        state_.observer->Read(memory, begin + i, /*weights=*/false);
+        state_.observer->Read(memory, address, /*weights=*/false);
       }
     }
   }
@@ -223,7 +288,8 @@ class FunctionalModel::BoxTransfer {
   FunctionalJobResult& result_;
   Box box_;
   bool load_, local_source_, to_core_, bounds_;
-  int64_t window_;
+  int64_t window_, swizzle_;
+  std::optional<PixelWalk> pixels_;
   const State::Staged* staged_ = nullptr;
   std::vector<Local> locals_;
   std::vector<uint8_t> run_;
@@ -239,7 +305,8 @@ void FunctionalModel::State::ReadAhead(const Command& command) {
     const int64_t reach = (box.size[d] - 1) * box.global_stride[d];
     (reach < 0 ? begin : end) += reach;
   }
-  if (end - begin > std::numeric_limits<int32_t>::max()) {  // it may wrap around
+  // It may wrap around, or go where pixels are.
+  if (end - begin > std::numeric_limits<int32_t>::max() || command.Get(dma::im2col) != 0) {
     begin = 0;
     end = static_cast<int64_t>(memory.size());
   }

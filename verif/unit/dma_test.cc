@@ -113,6 +113,17 @@ struct Box {
   uint32_t extent[5] = {};
   uint32_t step[5] = {};                // 1..4 used
   uint32_t element = 0, fill_high = 0;  // of the fill
+  uint32_t swizzle = 0;                 // pattern of 16 << swizzle bytes
+  bool pixels = false;                  // im2col: size[1] of them
+  int32_t low[4] = {}, high[4] = {1, 1, 1, 1}, back[4] = {};  // 1..3 used
+
+  // Runs in a dimension.
+  uint32_t Count(int d) const { return pixels && d > 1 ? 1 : std::max(size[d], 1u); }
+
+  // Where PE memory has a byte of the local side.
+  uint32_t Place(uint32_t address) const {
+    return address ^ ((address >> 7 & ((1u << swizzle) - 1)) << 4);
+  }
 
   uint8_t Fill(uint32_t byte) const {
     const uint32_t pattern = fill | fill_high << 8;
@@ -136,7 +147,8 @@ struct Box {
       return w;
     }
     w[4] = window | uint32_t{local_source} << 2 | uint32_t{core_memory} << 3 |
-           uint32_t{bounds} << 4 | uint32_t{fill} << 8 | core_mask << 16;
+           uint32_t{bounds} << 4 | uint32_t{pixels} << 5 | swizzle << 6 | uint32_t{fill} << 8 |
+           core_mask << 16;
     w[5] = global_offset;
     w[6] = local_address;
     w[7] = pe_mask;
@@ -156,6 +168,14 @@ struct Box {
     w[25] = extent[3] | extent[4] << 16;
     w[26] = step[1] | step[2] << 4 | step[3] << 8 | step[4] << 12;
     w[27] = fill_high | element << 24;
+    if (pixels) {
+      w[8] |= static_cast<uint32_t>(low[3]) << 24;
+      w[9] = size[1] | static_cast<uint32_t>(high[1]) << 16;
+      w[10] = (high[2] & 0xffff) | static_cast<uint32_t>(high[3]) << 16;
+      w[11] |= static_cast<uint32_t>(low[2]) << 16;
+      for (int d = 1; d < 4; ++d) w[16 + d] = static_cast<uint32_t>(back[d]);
+      w[26] |= static_cast<uint32_t>(low[1]) << 16;
+    }
     return w;
   }
 };
@@ -206,6 +226,29 @@ struct Memories {
   }
 };
 
+// The pixel at hand of a box: coordinates, and what each contributes to its offset.
+struct Pixel {
+  const Box& box;
+  int64_t x[5] = {};
+  int64_t offset[5] = {};
+
+  explicit Pixel(const Box& whose) : box(whose) {
+    for (int d = 1; d < 5; ++d) x[d] = box.start[d];
+  }
+  uint32_t Offset() const {
+    return static_cast<uint32_t>(offset[1] + offset[2] + offset[3] + offset[4]);
+  }
+  void Next() {
+    for (int d = 1; d < 5; ++d) {
+      x[d] += std::max(box.step[d], 1u);
+      offset[d] += box.global_stride[d];
+      if (d == 4 || x[d] < box.high[d]) return;
+      x[d] = box.low[d];
+      offset[d] = int64_t{box.back[d]} - (d > 1 ? box.back[d - 1] : 0);
+    }
+  }
+};
+
 // Does a box on the memories; stops before the first run that is not allowed. `bytes` counts the
 // box. `overlaps` is set when a byte of the source PE is both read and written.
 Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps = nullptr) {
@@ -219,8 +262,15 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
       (!box.store && box.local_source && box.source_pe >= kPes)) {
     return {kBadField, box.tag, 0};
   }
+  if (!box.store && box.core_memory && box.swizzle != 0) return {kBadField, box.tag, 0};
+  if (box.pixels) {
+    bool bad = !box.bounds || box.size[1] == 0;
+    for (int d = 1; d < 4; ++d) bad |= box.start[d] < box.low[d] || box.start[d] >= box.high[d];
+    if (bad) return {kBadField, box.tag, 0};
+  }
   uint32_t count[5];
-  for (int d = 1; d < 5; ++d) count[d] = std::max(box.size[d], 1u);
+  for (int d = 1; d < 5; ++d) count[d] = box.Count(d);
+  Pixel pixel(box);
   const Window& window = kWindows[box.window];
   const bool bounds = box.bounds;
   const bool local_source = box.local_source && !box.store;
@@ -235,10 +285,15 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
           uint32_t global = box.global_offset, local = box.local_address;
           bool outside = false;
           for (int d = 1; d < 5; ++d) {
-            global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
+            if (!box.pixels) global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
             local += i[d] * static_cast<uint32_t>(box.local_stride[d]);
-            const int64_t x = int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
+            const int64_t x = box.pixels ? pixel.x[d]
+                                         : int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
             if (bounds && (x < 0 || x >= box.extent[d])) outside = true;
+          }
+          if (box.pixels) {
+            global += pixel.Offset();
+            pixel.Next();
           }
           auto in_bounds = [&](uint32_t byte) {
             const int64_t x = int64_t{box.start[0]} + byte;
@@ -274,20 +329,21 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
               if (!in_bounds(byte)) continue;
               uint32_t pe = 0;
               while ((pes >> pe & 1) == 0) ++pe;
-              memories.bus[bus] = memories.pe[pe][static_cast<uint32_t>(local + byte)];
+              memories.bus[bus] = memories.pe[pe][box.Place(local + byte)];
               continue;
             }
             const uint8_t value = !in_bounds(byte) ? box.Fill(byte)
                                   : local_source   ? memories.pe[box.source_pe][global + byte]
                                                    : memories.bus[bus];
             if (overlaps && local_source && in_bounds(byte)) use[global + byte] |= 1;
-            if (overlaps && !box.core_memory && (pes >> box.source_pe & 1)) use[local + byte] |= 2;
-            if (overlaps && use[local + byte] == 3) *overlaps = true;
+            const uint32_t place = box.Place(local + byte);
+            if (overlaps && !box.core_memory && (pes >> box.source_pe & 1)) use[place] |= 2;
+            if (overlaps && use[place] == 3) *overlaps = true;
             if (overlaps && local_source && in_bounds(byte) && use[global + byte] == 3)
               *overlaps = true;
             for (uint32_t pe = 0; pe < kPes; ++pe) {
               if ((pes >> pe & 1) == 0) continue;
-              if (!box.core_memory) memories.pe[pe][local + byte] = value;
+              if (!box.core_memory) memories.pe[pe][place] = value;
               for (uint32_t core = 0; box.core_memory && core < kCores; ++core) {
                 if (cores >> core & 1) memories.core[pe * kCores + core][local + byte] = value;
               }
@@ -583,7 +639,7 @@ class Bench {
     for (const auto& [before, bytes] : running_) released = released && before.Released(counts);
     if (!early && !released) problem = "a LOAD begins before it may";
     uint64_t bytes = box.nothing ? 0 : box.size[0];
-    for (int d = 1; d < 5; ++d) bytes *= std::max(box.size[d], 1u);
+    for (int d = 1; d < 5; ++d) bytes *= box.Count(d);
     running_.emplace_back(box, bytes);
     loads_.pop_front();
   }
@@ -652,7 +708,37 @@ class Bench {
 };
 
 // A box that may leave windows and memories.
-Box RandomBox(std::mt19937_64& random, bool store) {
+// Makes a box one of pixels. What steps over rows and images contribute is that of a tensor, or
+// anything.
+void MakePixels(std::mt19937_64& random, Box* box) {
+  auto below = [&](uint32_t n) { return static_cast<int32_t>(random() % n); };
+  box->pixels = box->bounds = true;
+  box->size[1] = 1 + below(40);
+  const uint32_t rank = 1 + below(3);
+  int32_t stride = static_cast<int32_t>(box->size[0]) + below(5);
+  int32_t back = 0;
+  for (uint32_t d = 1; d < 5; ++d) {
+    const bool used = d <= rank || d == 4;
+    box->step[d] = !used || below(2) == 0 ? below(2) : below(9);
+    box->extent[d] = used ? 1 + below(7) : 1;
+    box->low[d % 4] = used ? below(5) - 3 : 0;
+    const int32_t rows = used ? 1 + below(6) : 1;
+    if (d < 4) box->high[d] = box->low[d] + rows;
+    box->start[d] = used ? box->low[d % 4] + below(d < 4 ? rows : 3) : 0;
+    box->global_stride[d] = static_cast<int32_t>(std::max(box->step[d], 1u)) * stride;
+    if (d < 4) {
+      back += (box->low[d] - box->start[d]) * stride;
+      box->back[d] = below(8) != 0 ? back : below(400) - 200;
+    }
+    if (used) stride = stride * static_cast<int32_t>(box->extent[d]) + below(9);
+  }
+  box->low[0] = 0;
+}
+
+// What all boxes of a test have.
+enum class Mode { kAny, kPixels, kSwizzle };
+
+Box RandomBox(std::mt19937_64& random, bool store, Mode mode = Mode::kAny) {
   Box box;
   auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
   box.store = store;
@@ -664,7 +750,7 @@ Box RandomBox(std::mt19937_64& random, bool store) {
   box.fill = random();
   box.core_mask = random() & 0xffff;
   box.pe_mask = store ? 1u << below(kPes) : static_cast<uint32_t>(random());
-  box.core_memory = !store && below(3) == 0;
+  box.core_memory = !store && mode != Mode::kSwizzle && below(3) == 0;
   box.local_source = !store && below(4) == 0;
   box.source_pe = below(kPes);
   box.nothing = !store && below(10) == 0;
@@ -693,6 +779,9 @@ Box RandomBox(std::mt19937_64& random, bool store) {
         std::max<int32_t>(0, box.start[d] + size + static_cast<int32_t>(below(size + 2)) -
                                  static_cast<int32_t>(below(2) ? 0 : size));
   }
+  const bool swizzled = mode == Mode::kSwizzle || (!box.core_memory && below(3) == 0);
+  box.swizzle = swizzled ? 1 + below(3) : 0;
+  if (!store && (mode == Mode::kPixels || below(3) == 0)) MakePixels(random, &box);
   const uint32_t source = box.local_source ? kPeBytes : kWindows[box.window].size;
   box.global_offset = below(source);
   if (box.bounds && below(4) == 0) box.global_offset -= below(2000);
@@ -701,9 +790,10 @@ Box RandomBox(std::mt19937_64& random, bool store) {
 }
 
 // A box that is allowed on the given memories and then done on them.
-Box ValidBox(std::mt19937_64& random, bool store, Memories& memories, uint64_t* bytes) {
+Box ValidBox(std::mt19937_64& random, bool store, Memories& memories, uint64_t* bytes,
+             Mode mode = Mode::kAny) {
   for (;;) {
-    const Box box = RandomBox(random, store);
+    const Box box = RandomBox(random, store, mode);
     Memories after = memories;
     uint64_t moved = 0;
     bool overlaps = false;
@@ -737,17 +827,17 @@ Bench::Options RandomOptions(uint64_t seed) {
   return options;
 }
 
-// NPUGEN_BOXES is the number of boxes of LOAD and of STORE together.
-TEST(Dma, MovesRandomBoxesInOrder) {
+// NPUGEN_BOXES is the number of boxes of a mode, LOADs and STOREs together.
+void MoveRandomBoxesInOrder(Mode mode, uint64_t seeds) {
   const char* boxes_wanted = std::getenv("NPUGEN_BOXES");
-  const uint64_t seeds = boxes_wanted == nullptr ? 12 : 1 + std::stoull(boxes_wanted) / 120;
+  if (boxes_wanted != nullptr) seeds = 1 + std::stoull(boxes_wanted) / 120;
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Bench bench(RandomOptions(seed));
     std::mt19937_64 random(1000 + seed);
     for (int round = 0; round < 10; ++round) {
       // Several commands of one kind overlap in an engine; loads and stores alternate by round.
-      const bool store = round % 2 != 0;
+      const bool store = round % 2 != 0 && mode != Mode::kPixels;
       Memories expected = bench.memories;
       std::vector<std::pair<Box, uint64_t>> boxes;
       bench.load_signals.clear();
@@ -756,7 +846,7 @@ TEST(Dma, MovesRandomBoxesInOrder) {
       uint64_t total = 0;
       for (int i = 0; i < 12; ++i) {
         uint64_t bytes = 0;
-        boxes.emplace_back(ValidBox(random, store, expected, &bytes), 0);
+        boxes.emplace_back(ValidBox(random, store, expected, &bytes, mode), 0);
         boxes.back().second = bytes;
         total += bytes;
         bench.Push(boxes.back().first);
@@ -782,6 +872,10 @@ TEST(Dma, MovesRandomBoxesInOrder) {
     }
   }
 }
+
+TEST(Dma, MovesRandomBoxesInOrder) { MoveRandomBoxesInOrder(Mode::kAny, 12); }
+TEST(Dma, MovesRandomBoxesOfPixels) { MoveRandomBoxesInOrder(Mode::kPixels, 4); }
+TEST(Dma, MovesRandomBoxesSwizzled) { MoveRandomBoxesInOrder(Mode::kSwizzle, 4); }
 
 TEST(Dma, WritesWhenTheWaitsHold) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
@@ -881,6 +975,21 @@ TEST(Dma, RefusesAccessesThatAreNotAllowed) {
           break;
         case 5:
           box.element = 3 * !store;
+          break;
+        case 6:
+          if (!store && box.core_memory) box.swizzle = 1 + random() % 3;
+          break;
+        case 7:
+          if (box.pixels) {
+            const uint32_t d = 1 + random() % 3;
+            if (random() % 4 == 0) {
+              box.size[1] = 0;
+            } else if (random() % 4 == 0) {
+              box.bounds = false;
+            } else {
+              box.start[d] = random() % 2 ? box.low[d] - 1 : box.high[d];
+            }
+          }
           break;
         case 1:
           box.pe_mask = 0;
@@ -1099,14 +1208,50 @@ Bench::Options Fast(uint32_t latency) {
 
 // Tensor copies of public semantics (Hopper's TMA), from a file beside the repository.
 
-/// The box of a copy of a tiled mode. A step in dimension 0 makes it one of single elements.
+/// The walk over pixels of a copy in im2col mode.
+void SetPixels(const nlohmann::json& copy, Box* box) {
+  const int32_t bytes = copy["element"], channels = copy["channels"];
+  const std::vector<int32_t> dim = copy["dim"], coord = copy["coord"], step = copy["step"],
+                             stride = copy["stride"], lower = copy["lower"],
+                             upper = copy["upper"], offset = copy["offset"];
+  const size_t images = dim.size() - 1;
+  box->pixels = true;
+  box->size[0] = static_cast<uint32_t>(channels * bytes);
+  box->size[1] = copy["pixels"];
+  box->start[0] = coord[0] * bytes;
+  box->extent[0] = dim[0] * bytes;
+  box->local_stride[1] = channels * bytes;
+  box->global_offset += static_cast<uint32_t>(coord[0] * bytes + coord[images] * stride[images]);
+  int32_t back = 0;
+  for (size_t d = 1; d < 4; ++d) {
+    box->extent[d] = 1;
+    if (d < images) {
+      box->step[d] = step[d];
+      box->extent[d] = dim[d];
+      box->start[d] = coord[d] + offset[d - 1];
+      box->low[d] = lower[d - 1] + offset[d - 1];
+      box->high[d] = dim[d] + upper[d - 1] + offset[d - 1];
+      box->global_stride[d] = step[d] * stride[d];
+      box->global_offset += static_cast<uint32_t>(box->start[d] * stride[d]);
+      back += (box->low[d] - box->start[d]) * stride[d];
+    }
+    box->back[d] = back;
+  }
+  box->start[4] = coord[images];
+  box->extent[4] = dim[images];
+  box->global_stride[4] = stride[images];
+}
+
+/// The box of a copy. A step in dimension 0 makes it one of single elements.
 Box BoxOf(const nlohmann::json& copy) {
   Box box;
   box.store = copy["kind"] == "store";
   box.window = 0;
   box.bounds = true;
   const int32_t bytes = copy["element"];
-  const std::vector<int32_t> dim = copy["dim"], size = copy["box"], coord = copy["coord"],
+  const uint32_t line = copy["swizzle"];
+  while (line >> (4 + box.swizzle) > 1) ++box.swizzle;
+  const std::vector<int32_t> dim = copy["dim"], size = copy.value("box", std::vector<int32_t>()), coord = copy["coord"],
                              step = copy["step"], stride = copy["stride"];
   const std::string fill = copy["fill"];
   uint32_t pattern = 0;
@@ -1117,6 +1262,10 @@ Box BoxOf(const nlohmann::json& copy) {
   box.fill_high = pattern >> 8;
   box.element = bytes == 1 ? 0 : bytes / 2;
   box.global_offset = copy["base"];
+  if (copy["mode"] == "im2col") {
+    SetPixels(copy, &box);
+    return box;
+  }
   for (size_t d = 0; d < dim.size(); ++d) {
     box.global_offset += static_cast<uint32_t>(coord[d] * stride[d]);
   }
@@ -1159,7 +1308,7 @@ TEST(Dma, CopiesTensorsAsTmaDoes) {
   const nlohmann::json cases = nlohmann::json::parse(file);
   int copied = 0;
   for (const nlohmann::json& copy : cases) {
-    if (copy["kind"] == "reduce" || copy["mode"] != "tiled" || copy["swizzle"] != 0) continue;
+    if (copy["kind"] == "reduce") continue;
     SCOPED_TRACE(copy["name"].get<std::string>());
     Bench bench(RandomOptions(600 + copied));
     const Box box = BoxOf(copy);
@@ -1180,7 +1329,7 @@ TEST(Dma, CopiesTensorsAsTmaDoes) {
     if (!box.store) ASSERT_EQ(result.size(), copy["bytes"].get<size_t>());
     ++copied;
   }
-  EXPECT_EQ(copied, 17);
+  EXPECT_EQ(copied, 36);
 }
 
 // Faults that DMA engines have had.
