@@ -139,8 +139,8 @@ inline constexpr const CommandField* kBoxExtent[] = {&dma::extent0, &dma::extent
 inline constexpr const CommandField* kBoxStep[] = {nullptr, &dma::step1, &dma::step2, &dma::step3,
                                                    &dma::step4};
 inline constexpr int64_t kMostStep = 8;
-/// Of im2col, of dimensions 1 to 3: coordinates at which they begin anew and which they do not reach
-/// (16 bits, signed); below, bytes from the first pixel to the one at which they begin anew.
+/// Of im2col, of dimensions 1 to 3: coordinates at which they begin anew and which they do not
+/// reach (16 bits, signed); below, bytes from the first pixel to the one at which they begin anew.
 inline constexpr const CommandField* kPixelLow[] = {nullptr, &dma::low1, &dma::low2, &dma::low3};
 inline constexpr const CommandField* kPixelHigh[] = {nullptr, &dma::size2, &dma::size3,
                                                      &dma::size4};

@@ -22,7 +22,8 @@ constexpr std::string_view kSpec =
     "pe: {memory: 64 KiB, banks: 8, cores: 1}\n"
     "core: {memory: 16 KiB, banks: 4, lanes: 16}\n"
     "lane: {simd: 16}\n"
-    "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}}\n";
+    "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: "
+    "true}}\n";
 
 NpuConfig Config() {
   Result<NpuConfig> config = LoadSpecText(kSpec, "tensor_copy.yaml", {});
@@ -46,8 +47,8 @@ void Set(Command* command, const CommandField& field, int64_t value) {
 void SetPixels(const nlohmann::json& copy, Command* command) {
   const int64_t bytes = copy["element"], channels = copy["channels"];
   const std::vector<int64_t> dim = copy["dim"], coord = copy["coord"], step = copy["step"],
-                             stride = copy["stride"], lower = copy["lower"],
-                             upper = copy["upper"], offset = copy["offset"];
+                             stride = copy["stride"], lower = copy["lower"], upper = copy["upper"],
+                             offset = copy["offset"];
   Set(command, dma::im2col, 1);
   Set(command, dma::size0, channels * bytes);
   Set(command, dma::start0, coord[0] * bytes);

@@ -90,8 +90,7 @@ TEST(Plan, FollowsTheDirectives) {
       const Result<Plan> plan = MakePlan(config, library);
       ASSERT_TRUE(plan.ok());
       ASSERT_EQ(plan->rtl.size(), 2u) << form;
-      EXPECT_EQ(plan->rtl[1]->name == "npu_wide.sv" || plan->rtl[0]->name == "npu_wide.sv",
-                enabled)
+      EXPECT_EQ(plan->rtl[1]->name == "npu_wide.sv" || plan->rtl[0]->name == "npu_wide.sv", enabled)
           << form;
     }
   }

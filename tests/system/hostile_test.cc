@@ -785,8 +785,7 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
       for (const auto& [name, value] : change) {
         const CommandField* field = FindField(opcode, name);
         ASSERT_NE(field, nullptr) << name;
-        uses =
-            uses && In(opcode, field->UsersOn(config_.features())) && command.Set(*field, value);
+        uses = uses && In(opcode, field->UsersOn(config_.features())) && command.Set(*field, value);
       }
       if (!uses) continue;
       SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,

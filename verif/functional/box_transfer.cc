@@ -15,7 +15,8 @@ using functional::Fault;
 namespace {
 
 /// The byte address in PE memory at which a swizzled copy (`mode` of the command) has the byte that
-/// it would have at `address`: bits 4.. are xored with bits 7.., of 32, 64, 128 bytes one, two, three.
+/// it would have at `address`: bits 4.. are xored with bits 7.., of 32, 64, 128 bytes one, two,
+/// three.
 int64_t Swizzled(int64_t mode, int64_t address) {
   const int64_t bits = (int64_t{1} << mode) - 1;
   return address ^ ((address >> 7 & bits) << 4);
@@ -244,7 +245,8 @@ class FunctionalModel::BoxTransfer {
     Observe(local_source_ ? static_cast<size_t>(source_pe) : state_.WindowNumber(window_), global,
             std::max(first, skip), std::min(last, end), /*write=*/false);
     for (const Local& target : locals_) {
-      for (int64_t i = skip; i < end; ++i) (*target.memory)[Swizzled(swizzle_, local + i)] = run_[i];
+      for (int64_t i = skip; i < end; ++i)
+        (*target.memory)[Swizzled(swizzle_, local + i)] = run_[i];
       Observe(target.number, local, skip, end, /*write=*/true, swizzle_);
     }
     if (!local_source_ && skip == 0) result_.bytes_read += static_cast<uint64_t>(last - first);

@@ -111,10 +111,10 @@ struct Box {
   int32_t global_stride[5] = {}, local_stride[5] = {};  // 1..4 used
   int32_t start[5] = {};
   uint32_t extent[5] = {};
-  uint32_t step[5] = {};                // 1..4 used
-  uint32_t element = 0, fill_high = 0;  // of the fill
-  uint32_t swizzle = 0;                 // pattern of 16 << swizzle bytes
-  bool pixels = false;                  // im2col: size[1] of them
+  uint32_t step[5] = {};                                      // 1..4 used
+  uint32_t element = 0, fill_high = 0;                        // of the fill
+  uint32_t swizzle = 0;                                       // pattern of 16 << swizzle bytes
+  bool pixels = false;                                        // im2col: size[1] of them
   int32_t low[4] = {}, high[4] = {1, 1, 1, 1}, back[4] = {};  // 1..3 used
 
   // Runs in a dimension.
@@ -287,8 +287,8 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
           for (int d = 1; d < 5; ++d) {
             if (!box.pixels) global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
             local += i[d] * static_cast<uint32_t>(box.local_stride[d]);
-            const int64_t x = box.pixels ? pixel.x[d]
-                                         : int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
+            const int64_t x =
+                box.pixels ? pixel.x[d] : int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
             if (bounds && (x < 0 || x >= box.extent[d])) outside = true;
           }
           if (box.pixels) {
@@ -1212,8 +1212,8 @@ Bench::Options Fast(uint32_t latency) {
 void SetPixels(const nlohmann::json& copy, Box* box) {
   const int32_t bytes = copy["element"], channels = copy["channels"];
   const std::vector<int32_t> dim = copy["dim"], coord = copy["coord"], step = copy["step"],
-                             stride = copy["stride"], lower = copy["lower"],
-                             upper = copy["upper"], offset = copy["offset"];
+                             stride = copy["stride"], lower = copy["lower"], upper = copy["upper"],
+                             offset = copy["offset"];
   const size_t images = dim.size() - 1;
   box->pixels = true;
   box->size[0] = static_cast<uint32_t>(channels * bytes);
@@ -1251,8 +1251,8 @@ Box BoxOf(const nlohmann::json& copy) {
   const int32_t bytes = copy["element"];
   const uint32_t line = copy["swizzle"];
   while (line >> (4 + box.swizzle) > 1) ++box.swizzle;
-  const std::vector<int32_t> dim = copy["dim"], size = copy.value("box", std::vector<int32_t>()), coord = copy["coord"],
-                             step = copy["step"], stride = copy["stride"];
+  const std::vector<int32_t> dim = copy["dim"], size = copy.value("box", std::vector<int32_t>()),
+                             coord = copy["coord"], step = copy["step"], stride = copy["stride"];
   const std::string fill = copy["fill"];
   uint32_t pattern = 0;
   for (size_t i = 0; i < fill.size(); i += 2) {
