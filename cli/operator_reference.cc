@@ -45,6 +45,11 @@ Columns: *formats* of activations. *runs on*: the NPU, or with `--host-operators
 constexpr std::string_view kRest = R"(
 A factor whose result could overflow TFLM's int32 is refused; only sums of products wrap, as they do there.
 
+**Numbers that are not quantized**, int32 and float32: ADD, SUB, MUL, SQUARED_DIFFERENCE, MAXIMUM, MINIMUM, ABS, NEG,
+CONCATENATION, PACK, SQRT (float32), and the operators of such numbers above run on the host (`--host-operators`), as index arithmetic and float tails
+of pose networks and detectors have them. int32 wraps; results of operators that can have a fused activation are finite, as TFLite limits
+them. A network with other operators in float32 is refused as a whole.
+
 **Float ends.** QUANTIZE of a float32 input and DEQUANTIZE to a float32 output, which converters write by default, run on the
 host (`docs/compiler.md`): `round(x / scale) + zero_point` with a quotient in float32, halves away from zero; what is beyond
 int32 saturates, and NaN counts as 0 (TFLite leaves both open).
@@ -93,7 +98,7 @@ std::string Formats(const OperatorRow& row) {
   return fmt::format("int8{}{}", uint8 ? ", uint8" : "", row.rules->wide ? ", int16" : "");
 }
 
-std::string Place(const OperatorRow& row) {
+std::string PlaceText(const OperatorRow& row) {
   if (row.only_host) return "host";
   if (row.rules->on_host == nullptr) return "NPU";
   if (row.type == OperatorType::kQuantize) return "NPU; float32: host";
@@ -182,7 +187,7 @@ std::string OperatorReference() {
     ForEachBuiltin(row, [&](const std::string& name) {
       names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
     });
-    text += fmt::format("| {} | {} | {} | {} | {} |\n", names, Formats(row), Place(row),
+    text += fmt::format("| {} | {} | {} | {} | {} |\n", names, Formats(row), PlaceText(row),
                         Cost(*config, row), row.limits);
   }
   text += kRest;

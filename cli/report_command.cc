@@ -17,7 +17,7 @@ namespace npugen {
 namespace {
 
 /// Of a report; timelines are the largest.
-constexpr uint64_t kMostBytes = uint64_t{1} << 30;
+constexpr uint64_t kMostReportBytes = uint64_t{1} << 30;
 
 struct ReportCommandOptions {
   std::vector<std::string> files;
@@ -31,9 +31,9 @@ int MakePage(const ReportCommandOptions& options) {
   }
   std::vector<NamedReport> reports;
   for (const std::string& file : options.files) {
-    Result<std::string> text = ReadFileText(file, kMostBytes);
+    Result<std::string> text = ReadFileText(file, kMostReportBytes);
     if (!text) return Report(text.errors());
-    if (text->size() > kMostBytes || nlohmann::json::accept(*text) == false) {
+    if (text->size() > kMostReportBytes || nlohmann::json::accept(*text) == false) {
       return Report({{DiagnosticCode::kModelInput,
                       {file, 0, 0},
                       "it is no JSON",

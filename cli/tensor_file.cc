@@ -20,7 +20,7 @@ namespace {
 /// Headers of all formats are smaller.
 constexpr size_t kMostHeader = 65536;
 /// Of a file of several fillings.
-constexpr size_t kMostBytes = size_t{1} << 28;
+constexpr size_t kMostFileBytes = size_t{1} << 28;
 
 std::string TensorText(const Tensor& tensor) {
   return fmt::format("the input `{}` has {} bytes ({} of {})", tensor.name, tensor.bytes(),
@@ -190,7 +190,7 @@ Result<std::vector<uint8_t>> ReadTensorFile(const std::string& path, const Tenso
                                             double image_range) {
   // Images and sound may have more bytes than an int8 tensor of theirs, sequences many times as
   // many.
-  const size_t most = std::max(8 * tensor.bytes() + kMostHeader, kMostBytes);
+  const size_t most = std::max(8 * tensor.bytes() + kMostHeader, kMostFileBytes);
   Result<std::vector<uint8_t>> bytes = ReadFileBytes(path, most);
   if (!bytes) return bytes.errors();
   const bool endless = bytes->size() > most;

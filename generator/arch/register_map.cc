@@ -27,7 +27,7 @@ constexpr RegisterField kShape2[] = {{"axi_bytes", 0, 8, "bytes per bus beat"},
 constexpr RegisterField kFeatures[] = {
     {"watchdog", 0, 1, "1: the register bus_timeout exists", kWatchdogKey},
     {"memory_clear", 1, 1, "1: control.clear exists", kMemoryClearKey}};
-constexpr RegisterField kControl[] = {
+constexpr RegisterField kControlRegister[] = {
     {"reset", 0, 1, "1: clear error, queues, barriers and cache tokens once the bus is quiet"},
     {"clear", 1, 1, "1: reset, and write 0 to PE memories, core memories and accumulators",
      kMemoryClearKey}};
@@ -74,7 +74,7 @@ constexpr RegisterInfo kRegisters[] = {
     {"core_memory_bytes", 0x020, Access::kReadOnly, 1, 0, "bytes of one core memory", {}},
     {"features", 0x024, Access::kReadOnly, 1, 0, "what this NPU has and others may not have",
      kFeatures},
-    {"control", 0x040, Access::kWriteOnly, 1, 0, "commands to the controller", kControl},
+    {"control", 0x040, Access::kWriteOnly, 1, 0, "commands to the controller", kControlRegister},
     {"status", 0x044, Access::kReadOnly, 1, 0, "state of the controller", kStatus},
     {"irq_status", 0x048, Access::kWriteOneClear, 1, 0, "pending interrupts", kIrq},
     {"irq_enable", 0x04c, Access::kReadWrite, 1, 0, "interrupts that drive irq_o", kIrq},

@@ -18,7 +18,7 @@ std::string Banner(const Plan& plan) {
   return GeneratedBanner(Origin(plan.config.name, plan.config.hash));
 }
 
-std::string Paragraph(std::string_view text) {
+std::string SpacedParagraph(std::string_view text) {
   std::string out;
   for (const std::string& line : WrapText(text, kLineColumns)) out += line + '\n';
   return out + '\n';
@@ -90,8 +90,8 @@ std::string Memories(const Plan& plan) {
 std::string EmitGuide(const Plan& plan) {
   const NpuConfig& config = plan.config;
   std::string out = fmt::format("<!-- {} -->\n# NPU {}\n\n", kLicenseLine, config.name);
-  out += Paragraph(Banner(plan));
-  out += Paragraph(fmt::format(
+  out += SpacedParagraph(Banner(plan));
+  out += SpacedParagraph(fmt::format(
       "{} multiply-accumulates of int8 a cycle, {} of PE memory, {} of core memory; registers on "
       "AXI4-Lite, memory on AXI4 with {} bits of data and {} of address; one clock ({} asked for), "
       "one interrupt.",
@@ -163,7 +163,7 @@ std::string EmitGuide(const Plan& plan) {
       "the same cycle gives the old word.");
   out += "\n## Memories\n\n" + Memories(plan);
   out += "## Driver\n\n";
-  out += Paragraph(
+  out += SpacedParagraph(
       "`driver/npu_network.h` says how: fill in `struct npu_platform`, then npu_init(), "
       "npu_network_check(), npu_network_reset_state() where it has states, "
       "npu_network_begin(), npu_network_wait(). `npugen compile` writes "

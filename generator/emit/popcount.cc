@@ -8,6 +8,7 @@
 #include <bit>
 #include <cstdlib>
 #include <numeric>
+#include <utility>
 
 #include "generator/emit/sv_writer.h"
 

@@ -10,13 +10,14 @@
 #include <tuple>
 #include <utility>
 
+#include "generator/plan/plan.h"
+
 namespace npugen {
 namespace {
 
 using nlohmann::json;
 
-constexpr const char* kTop = "npu_top";
-constexpr int kMaxNesting = 64;
+constexpr int kMostModuleNesting = 64;
 
 Diagnostic NotUnderstood(std::string message) {
   return {DiagnosticCode::kToolFailed, SourceLocation(), std::move(message),
@@ -90,7 +91,8 @@ Result<Design> ReadDesign(const MappedDesign& mapped, const CellLibrary* cells) 
       boxes.emplace(name, json::parse(text));
       design.boxes.emplace(name, ParseModule(name, boxes.at(name)));
     }
-    if (!design.modules.contains(kTop)) return NotUnderstood(fmt::format("no module {}", kTop));
+    const std::string top(kTopModule);
+    if (!design.modules.contains(top)) return NotUnderstood("no module " + top);
     // What is inside of each module, once; then the numbers of instances from the top down.
     struct Inside {
       std::map<std::string, uint64_t> modules;
@@ -133,10 +135,10 @@ Result<Design> ReadDesign(const MappedDesign& mapped, const CellLibrary* cells) 
             memory.bits = parameters.contains("Bytes") ? 8 * value("Bytes") : value("Width");
           }
           for (const auto& [child, each] : inside.modules) {
-            if (depth < kMaxNesting) count(child, times * each, depth + 1);
+            if (depth < kMostModuleNesting) count(child, times * each, depth + 1);
           }
         };
-    count(kTop, 1, 0);
+    count(top, 1, 0);
     for (auto& [key, memory] : memories) design.memories.push_back(std::move(memory));
   } catch (const json::exception& exception) {
     return NotUnderstood(fmt::format("a netlist is not understood: {}", exception.what()));

@@ -13,10 +13,10 @@
 #include <unordered_map>
 #include <utility>
 
+#include "generator/plan/plan.h"
+
 namespace npugen {
 namespace {
-
-constexpr const char* kTop = "npu_top";
 
 class Flattener {
  public:
@@ -24,7 +24,7 @@ class Flattener {
       : design_(design), technology_(technology) {}
 
   Result<FlatNetlist> Run() {
-    const DesignModule& top = design_.modules.at(kTop);
+    const DesignModule& top = design_.modules.at(std::string(kTopModule));
     Scope scope;
     for (const DesignPort& port : top.ports) {
       FlatPort flat = {port.name, port.input, {}};

@@ -17,7 +17,7 @@ namespace {
 
 using Group = LibertyGroup;
 
-constexpr int kMaxNesting = 64;
+constexpr int kMostTokenNesting = 64;
 
 /// Groups that have nothing to say about logic and are most of a file.
 bool IsSkipped(std::string_view name) {
@@ -83,7 +83,7 @@ class Expression {
   uint64_t Operand(int depth) {
     uint64_t table = 0;
     const char first = Peek();
-    if (depth > kMaxNesting || first == '\0') {
+    if (depth > kMostTokenNesting || first == '\0') {
       failed_ = true;
       return 0;
     }

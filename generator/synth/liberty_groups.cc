@@ -13,7 +13,7 @@ namespace {
 
 using Group = LibertyGroup;
 
-constexpr int kMaxNesting = 64;
+constexpr int kMostGroupNesting = 64;
 
 /// Reads a file into groups.
 class GroupReader {
@@ -137,7 +137,7 @@ class GroupReader {
       return true;
     };
     if (!IsSign('{')) return keep();
-    if (depth >= kMaxNesting) return Fail("groups are nested too deeply");
+    if (depth >= kMostGroupNesting) return Fail("groups are nested too deeply");
     Next();
     while (!IsSign('}')) {
       if (token_.empty()) return Fail(fmt::format("the group `{}` has no end", name));

@@ -32,8 +32,8 @@ using nlohmann::json;
 /// library are in the keys anyway).
 constexpr uint64_t kRevision = 2;
 constexpr const char* kUnits = "units";  ///< the kind of entries in the cache
-constexpr const char* kEntryName = "unit.json";
-constexpr uint64_t kLargestText = uint64_t{1} << 33;
+constexpr const char* kUnitEntry = "unit.json";
+constexpr uint64_t kLargestMapping = uint64_t{1} << 33;
 constexpr std::string_view kFullAdderFile = "rtl/npu_full_adder.sv";
 /// Takes the place of npu_full_adder.sv: a black box that remains one until it is mapped.
 constexpr const char* kFullAdderBox = R"((* blackbox *)
@@ -71,8 +71,8 @@ std::string ClockGateMap(const TechnologyLibrary& technology) {
       kInferredGate, gate.name, cell.inputs[0], cell.inputs[1], cell.functions[0].pin);
 }
 
-Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string message,
-                   std::string hint) {
+Diagnostic MappingFailure(DiagnosticCode code, const fs::path& file, std::string message,
+                          std::string hint) {
   return {code, {file.string(), 0, 0}, std::move(message), std::move(hint)};
 }
 
@@ -178,11 +178,12 @@ json CompactModule(const json& module) {
 }
 
 Result<json> ReadJson(const fs::path& path) {
-  const Result<std::string> text = ReadFileText(path.string(), kLargestText);
+  const Result<std::string> text = ReadFileText(path.string(), kLargestMapping);
   if (!text) return text.errors();
   json in = json::parse(*text, nullptr, false);
   if (in.is_object() && in.contains("modules") && in["modules"].is_object()) return in;
-  return Failure(DiagnosticCode::kToolFailed, path, "yosys left no netlist", "its log says why");
+  return MappingFailure(DiagnosticCode::kToolFailed, path, "yosys left no netlist",
+                        "its log says why");
 }
 
 /// Maps one unit in a folder of its own.
@@ -206,7 +207,7 @@ class UnitMapper {
       const Result<std::optional<std::string>> found = cache_->Find(kUnits, key);
       if (!found) return found.errors();
       if (*found) {
-        std::optional<MappedUnit> mapped = ReadEntry(fs::path(**found) / kEntryName);
+        std::optional<MappedUnit> mapped = ReadEntry(fs::path(**found) / kUnitEntry);
         if (mapped) return std::move(*mapped);
       }
     }
@@ -236,7 +237,7 @@ class UnitMapper {
       Status done =
           RunTool({"yosys", "-q", "-s", "words.ys"}, path, (folder / "words.log").string());
       if (!done) return done.errors();
-      Result<std::string> words = ReadFileText((folder / "words.il").string(), kLargestText);
+      Result<std::string> words = ReadFileText((folder / "words.il").string(), kLargestMapping);
       if (!words) return words.errors();
       const Result<ClockGating> inferred =
           InferClockGates(InfersGates(technology_, options_) ? options_.least_gate_bits : 0,
@@ -253,15 +254,16 @@ class UnitMapper {
     if (!design) return design.errors();
     const auto module = (*design)["modules"].find(kUnitName);
     if (module == (*design)["modules"].end()) {
-      return Failure(DiagnosticCode::kToolFailed, folder / "unit.json", "it lacks the module", "");
+      return MappingFailure(DiagnosticCode::kToolFailed, folder / "unit.json",
+                            "it lacks the module", "");
     }
     MappedUnit mapped;
     try {
       mapped.json = CompactModule(*module).dump();
     } catch (const json::exception& exception) {
-      return Failure(DiagnosticCode::kToolFailed, folder / "unit.json",
-                     fmt::format("it is not understood: {}", exception.what()),
-                     "npugen needs JSON as Yosys 0.23 writes it");
+      return MappingFailure(DiagnosticCode::kToolFailed, folder / "unit.json",
+                            fmt::format("it is not understood: {}", exception.what()),
+                            "npugen needs JSON as Yosys 0.23 writes it");
     }
     mapped.gating = gating;
     mapped.seconds =
@@ -270,7 +272,7 @@ class UnitMapper {
   }
 
   static std::optional<MappedUnit> ReadEntry(const fs::path& path) {
-    const Result<std::string> text = ReadFileText(path.string(), kLargestText);
+    const Result<std::string> text = ReadFileText(path.string(), kLargestMapping);
     if (!text) return std::nullopt;
     // The first line describes, the rest is the module.
     const size_t end = text->find('\n');
@@ -299,7 +301,7 @@ class UnitMapper {
                         {"enabled_bits", unit.gating.enabled_bits},
                         {"seconds", unit.seconds}};
     const std::string text = about.dump() + "\n" + unit.json;
-    if (Status written = WriteNewFile((entry / kEntryName).string(), text); !written) {
+    if (Status written = WriteNewFile((entry / kUnitEntry).string(), text); !written) {
       return written;
     }
     const Result<std::string> stored = cache_->Store(kUnits, key, entry.string());
@@ -342,17 +344,17 @@ Result<std::string> FillTemplate(const std::string& name,
     }
     const auto value = values.find(std::string(text.substr(begin + 1, end - begin - 1)));
     if (value == values.end()) {
-      return Failure(DiagnosticCode::kInternal, "constraints/" + name,
-                     fmt::format("`{}` has no value", text.substr(begin, end - begin + 1)),
-                     "report this");
+      return MappingFailure(DiagnosticCode::kInternal, "constraints/" + name,
+                            fmt::format("`{}` has no value", text.substr(begin, end - begin + 1)),
+                            "report this");
     }
     out += text.substr(at, begin - at);
     out += value->second;
     at = end + 1;
   }
   if (out.empty()) {
-    return Failure(DiagnosticCode::kInternal, "constraints/" + name, "it is missing",
-                   "report this");
+    return MappingFailure(DiagnosticCode::kInternal, "constraints/" + name, "it is missing",
+                          "report this");
   }
   return out;
 }
@@ -364,16 +366,17 @@ Status RunTool(const std::vector<std::string>& arguments, const std::string& fol
   if (*status == 0) return Unit{};
   // The first error is what Yosys and OpenSTA end with.
   std::string reason;
-  if (const Result<std::string> text = ReadFileText(log, kLargestText)) {
+  if (const Result<std::string> text = ReadFileText(log, kLargestMapping)) {
     std::istringstream lines(*text);
     for (std::string line; std::getline(lines, line);) {
       const bool error = line.find("ERROR:") != std::string::npos || line.starts_with("Error");
       if (error && reason.empty()) reason = ": " + line;
     }
   }
-  return Failure(DiagnosticCode::kToolFailed, log,
-                 fmt::format("{} ended with status {}{}", arguments.front(), *status, reason),
-                 "this log says why");
+  return MappingFailure(
+      DiagnosticCode::kToolFailed, log,
+      fmt::format("{} ended with status {}{}", arguments.front(), *status, reason),
+      "this log says why");
 }
 
 std::string MappedDesign::Json() const {
@@ -425,9 +428,9 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
   Status done =
       RunTool({"yosys", "-q", "-s", "elaborate.ys"}, folder, (path / "yosys.log").string());
   if (!done) return done.errors();
-  const Result<std::string> design = ReadFileText((path / "design.il").string(), kLargestText);
+  const Result<std::string> design = ReadFileText((path / "design.il").string(), kLargestMapping);
   if (!design) return design.errors();
-  const Result<std::string> boxes = ReadFileText((path / "boxes.il").string(), kLargestText);
+  const Result<std::string> boxes = ReadFileText((path / "boxes.il").string(), kLargestMapping);
   if (!boxes) return boxes.errors();
   const Result<std::map<std::string, UnitText>> units =
       SplitDesign(*design, *boxes, (path / "design.il").string());
@@ -441,9 +444,9 @@ Result<MappedDesign> MapDesign(const FileSet& emission, const TechnologyLibrary&
     try {
       result.memories[name] = CompactModule(module).dump();
     } catch (const json::exception& exception) {
-      return Failure(DiagnosticCode::kToolFailed, path / "boxes.json",
-                     fmt::format("it is not understood: {}", exception.what()),
-                     "npugen needs JSON as Yosys 0.23 writes it");
+      return MappingFailure(DiagnosticCode::kToolFailed, path / "boxes.json",
+                            fmt::format("it is not understood: {}", exception.what()),
+                            "npugen needs JSON as Yosys 0.23 writes it");
     }
   }
 

@@ -37,14 +37,14 @@ constexpr size_t kWorstPaths = 1000;  ///< of the report
 constexpr size_t kBins = 20;
 constexpr double kMargin = 0.05;   ///< of the period, as in constraints/sdc/npu.sdc
 constexpr double kOutside = 0.30;  ///< likewise
-constexpr uint64_t kLargestText = uint64_t{1} << 33;
+constexpr uint64_t kLargestNetlist = uint64_t{1} << 33;
 constexpr const char* kTimings = "timing";  ///< kind of entries in the cache
-constexpr const char* kEntryName = "timing.json";
+constexpr const char* kTimingEntry = "timing.json";
 /// Of pins of memories, picofarads, and the slew of their outputs, nanoseconds.
 constexpr double kMemorySlew = 0.15;
 
-Diagnostic Failure(DiagnosticCode code, const fs::path& file, std::string message,
-                   std::string hint) {
+Diagnostic TimingFailure(DiagnosticCode code, const fs::path& file, std::string message,
+                         std::string hint) {
   return {code, {file.string(), 0, 0}, std::move(message), std::move(hint)};
 }
 
@@ -55,9 +55,10 @@ Status CheckTechnology(const Technology& technology) {
                         : technology.max_loads == 0 ? "timing"
                                                     : nullptr;
   if (missing == nullptr) return Unit{};
-  return Failure(DiagnosticCode::kTechnologyCell, technology.file,
-                 fmt::format("timing needs `{}`, which the technology does not name", missing),
-                 "constraints/tech/osu018.yaml is an example");
+  return TimingFailure(
+      DiagnosticCode::kTechnologyCell, technology.file,
+      fmt::format("timing needs `{}`, which the technology does not name", missing),
+      "constraints/tech/osu018.yaml is an example");
 }
 
 /// What holds of all ports in a technology; constraints/npu.sdc knows none.
@@ -115,7 +116,7 @@ json ReportJson(const TimingReport& report) {
 }
 
 std::optional<TimingReport> ReadReport(const fs::path& path) {
-  const Result<std::string> text = ReadFileText(path.string(), kLargestText);
+  const Result<std::string> text = ReadFileText(path.string(), kLargestNetlist);
   if (!text) return std::nullopt;
   const json in = json::parse(*text, nullptr, false);
   if (!in.is_object()) return std::nullopt;
@@ -170,7 +171,7 @@ std::string TimingKey(const std::string& mapping, const FileSet& scripts,
 
 Result<std::vector<MemoryMacro>> LoadMacros(const std::string& path) {
   if (path.empty()) return std::vector<MemoryMacro>();
-  const Result<std::string> text = ReadFileText(path, kLargestText);
+  const Result<std::string> text = ReadFileText(path, kLargestNetlist);
   if (!text) return text.errors();
   return ReadMacros(*text, path);
 }
@@ -296,8 +297,8 @@ Status ParseTiming(const std::string& output, const std::string& log, const Flat
   for (const TimingPath& path : paths) slacks.push_back(path.slack);
   if (!target || slacks.empty() || report->register_period <= 0 ||
       report->constrained_period <= 0) {
-    return Failure(DiagnosticCode::kToolFailed, log, "OpenSTA reported no paths",
-                   "this log says why");
+    return TimingFailure(DiagnosticCode::kToolFailed, log, "OpenSTA reported no paths",
+                         "this log says why");
   }
   std::stable_sort(paths.begin(), paths.end(),
                    [](const TimingPath& a, const TimingPath& b) { return a.slack < b.slack; });
@@ -351,7 +352,7 @@ Result<TimingReport> TimeDesign(const MappedDesign& mapped, const TechnologyLibr
   const std::string log = (path / "sta.log").string();
   Status done = RunTool({"sta", "-no_splash", "-exit", "timing.tcl"}, folder, log);
   if (!done) return done.errors();
-  const Result<std::string> output = ReadFileText(log, kLargestText);
+  const Result<std::string> output = ReadFileText(log, kLargestNetlist);
   if (!output) return output.errors();
   if (Status parsed = ParseTiming(*output, log, *netlist, &report); !parsed) {
     return parsed.errors();
@@ -403,7 +404,7 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     const Result<std::optional<std::string>> entry = cache->Find(kTimings, key);
     if (!entry) return entry.errors();
     if (*entry) {
-      if (std::optional<TimingReport> found = ReadReport(fs::path(**entry) / kEntryName)) {
+      if (std::optional<TimingReport> found = ReadReport(fs::path(**entry) / kTimingEntry)) {
         return *found;
       }
     }
@@ -431,7 +432,7 @@ Result<TimingReport> AnalyzeTiming(const NpuConfig& config, const SynthOptions& 
     const fs::path entry = fs::path(entry_work->path()) / "entry";
     std::error_code error;
     fs::create_directory(entry, error);
-    Status written = WriteNewFile((entry / kEntryName).string(), ReportJson(*report).dump());
+    Status written = WriteNewFile((entry / kTimingEntry).string(), ReportJson(*report).dump());
     if (!written) return written.errors();
     const Result<std::string> stored = cache->Store(kTimings, key, entry.string());
     if (!stored) return stored.errors();

@@ -366,11 +366,7 @@ module npu_fetch_ahead #(
     .place_o(head_place_o)
   );
 
-
-  logic unused_fields;
-  //@ if units.bnn.enabled
-  assign unused_fields = ^cmd_i;
-  //@ endif
-  //@ unless units.bnn.enabled: assign unused_fields = ^{cmd_i, slice_rows, row_index};
+  //@ unless units.bnn.enabled: logic unused_places;
+  //@ unless units.bnn.enabled: assign unused_places = ^{slice_rows, row_index};
 endmodule : npu_fetch_ahead
 `default_nettype wire

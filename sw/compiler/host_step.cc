@@ -3,12 +3,18 @@
 #include "sw/compiler/host_step.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
+#include <optional>
+#include <tuple>
 
 #include "generator/support/check.h"
 #include "sw/driver/npu_host_detection.h"
 #include "sw/driver/npu_host_kernels.h"
+#include "sw/driver/npu_host_plain.h"
+#include "sw/model/operators/rules.h"
 #include "sw/model/quantization.h"
 
 namespace npugen {
@@ -86,6 +92,10 @@ class Maker {
   HostStep Lstm() const;
   HostStep Detection() const;
   HostStep Poses() const;
+  HostStep Arithmetic() const;
+  HostStep Join() const;
+  HostStep GatherNd() const;
+  HostStep Plain() const;
 
   const Model& model_;
   const Operator& op_;
@@ -375,7 +385,99 @@ HostStep Maker::Poses() const {
   return step;
 }
 
+npu_arithmetic_function ArithmeticFunction(OperatorType type) {
+  switch (type) {
+    case OperatorType::kAdd:
+      return NPU_ARITHMETIC_ADD;
+    case OperatorType::kSub:
+      return NPU_ARITHMETIC_SUB;
+    case OperatorType::kMul:
+      return NPU_ARITHMETIC_MUL;
+    case OperatorType::kSquaredDifference:
+      return NPU_ARITHMETIC_SQUARED_DIFFERENCE;
+    case OperatorType::kMaximum:
+      return NPU_ARITHMETIC_MAXIMUM;
+    case OperatorType::kMinimum:
+      return NPU_ARITHMETIC_MINIMUM;
+    case OperatorType::kDiv:
+      return NPU_ARITHMETIC_DIV;
+    case OperatorType::kFloorDiv:
+      return NPU_ARITHMETIC_FLOOR_DIV;
+    default:
+      return NPU_ARITHMETIC_FLOOR_MOD;
+  }
+}
+
+/// Limits of a fused activation on numbers as they are; of float32 their bits. TensorFlow Lite
+/// limits results to finite numbers where an operator can have an activation and has none.
+template <typename T>
+std::pair<int32_t, int32_t> PlainLimits(std::optional<Activation> activation) {
+  T least = std::numeric_limits<T>::lowest(), most = std::numeric_limits<T>::max();
+  if (!activation && std::numeric_limits<T>::has_infinity) {
+    least = -std::numeric_limits<T>::infinity(), most = std::numeric_limits<T>::infinity();
+  } else if (activation == Activation::kRelu) {
+    least = 0;
+  } else if (activation == Activation::kRelu6) {
+    least = 0, most = 6;
+  } else if (activation == Activation::kReluN1To1) {
+    least = -1, most = 1;
+  }
+  return {std::bit_cast<int32_t>(least), std::bit_cast<int32_t>(most)};
+}
+
+HostStep Maker::Arithmetic() const {
+  npu_arithmetic_options o = {};
+  o.function = ArithmeticFunction(op_.type);
+  SetSizes(output().shape, o.size);
+  SetSteps(input(0).shape, 1, o.a_step);
+  SetSteps(input(1).shape, 1, o.b_step);
+  std::optional<Activation> activation;
+  if (const auto* add = std::get_if<AddOptions>(&op_.options)) activation = add->activation;
+  std::tie(o.least, o.most) = output().type == TensorType::kFloat32
+                                  ? PlainLimits<float>(activation)
+                                  : PlainLimits<int32_t>(activation);
+  return StepOf(NPU_HOST_ARITHMETIC, o);
+}
+
+HostStep Maker::Join() const {
+  npu_join_options o = {1};
+  const int32_t axis = std::get<AxisOptions>(op_.options).axis;
+  for (int32_t d = 0; d < axis; ++d) o.chunks *= std::max(1, input().shape[d]);
+  return StepOf(NPU_HOST_JOIN, o);
+}
+
+HostStep Maker::GatherNd() const {
+  npu_gather_nd_options o = {};
+  const Shape& shape = input().shape;
+  o.depth = input(1).shape.back();
+  o.rows = static_cast<int32_t>(input(1).elements() / o.depth);
+  std::fill(std::begin(o.size), std::end(o.size), 1);
+  std::copy_n(shape.begin(), o.depth, o.size);
+  o.slice_bytes = static_cast<int32_t>(output().bytes() / static_cast<size_t>(o.rows));
+  return StepOf(NPU_HOST_GATHER_ND, o);
+}
+
+/// On int32 and float32 as they are.
+HostStep Maker::Plain() const {
+  npu_unary_options o = {};
+  switch (op_.type) {
+    case OperatorType::kConcatenation:
+    case OperatorType::kPack:
+      return Join();
+    case OperatorType::kAbs:
+    case OperatorType::kNeg:
+    case OperatorType::kSqrt:
+      o.function = op_.type == OperatorType::kAbs   ? NPU_UNARY_ABS
+                   : op_.type == OperatorType::kNeg ? NPU_UNARY_NEG
+                                                    : NPU_UNARY_SQRT;
+      return StepOf(NPU_HOST_UNARY, o);
+    default:
+      return Arithmetic();
+  }
+}
+
 HostStep Maker::Make() const {
+  if (ComputesPlain(model_, op_)) return Plain();
   HostStep plain;
   switch (op_.type) {
     case OperatorType::kConv2d:
@@ -418,6 +520,11 @@ HostStep Maker::Make() const {
       return Detection();
     case OperatorType::kPosenetDecoder:
       return Poses();
+    case OperatorType::kGatherNd:
+      return GatherNd();
+    case OperatorType::kCast:
+      plain.kind = NPU_HOST_CAST;
+      return plain;
     case OperatorType::kDequantize:
       plain.kind = NPU_HOST_DEQUANTIZE;
       return plain;

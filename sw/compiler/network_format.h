@@ -78,7 +78,13 @@ enum npu_host_kind {
   NPU_HOST_DETECTION = 13,
   NPU_HOST_POSES = 14,
   NPU_HOST_LOG_SOFTMAX = 15, /* of npu_host_kernels.h */
-  NPU_HOST_KINDS = 16
+  /* sw/driver/npu_host_plain.h does so of these. */
+  NPU_HOST_ARITHMETIC = 16,
+  NPU_HOST_UNARY = 17,
+  NPU_HOST_CAST = 18,
+  NPU_HOST_JOIN = 19,
+  NPU_HOST_GATHER_ND = 20,
+  NPU_HOST_KINDS = 21
 };
 
 typedef struct npu_network_header {

@@ -3,7 +3,7 @@
 // and options.
 #include "sw/driver/npu_host_kernels.h"
 
-#include <stddef.h>
+#include "sw/driver/npu_host_operands.h"
 
 /// Most of a size, a stride or a border, so that places in an image are int32.
 enum { MOST_SIZE = 32767, MOST_CHANNELS = 1 << 24 };
@@ -54,43 +54,12 @@ static int32_t scaled_wide(int64_t value, npu_host_factor factor) {
 
 // Operands.
 
-static int has_type(const npu_network_tensor* tensor, uint32_t type) {
-  return tensor != NULL && tensor->type == type;
-}
-
 static int is_16(const npu_network_tensor* tensor) { return has_type(tensor, NPU_ELEMENT_INT16); }
-
-/// A tensor of a type with so many elements.
-static int is_of(const npu_network_tensor* tensor, uint32_t type, uint64_t elements) {
-  return has_type(tensor, type) && npu_element_count(tensor) == elements;
-}
 
 /// A bias of so many elements, or none.
 static int is_bias(const npu_network_tensor* tensor, uint32_t elements) {
   return tensor == NULL || is_of(tensor, NPU_ELEMENT_INT32, elements) ||
          is_of(tensor, NPU_ELEMENT_INT64, elements);
-}
-
-static int between(int32_t value, int32_t least, int32_t most) {
-  return least <= value && value <= most;
-}
-
-/// Each of `count` values from `first` on.
-static int all_between(const int32_t* first, uint32_t count, int32_t least, int32_t most) {
-  for (uint32_t i = 0; i < count; ++i) {
-    if (!between(first[i], least, most)) return 0;
-  }
-  return 1;
-}
-
-/// The product of positive sizes; 2^31 where it is larger.
-static uint64_t product_of(const int32_t* sizes, uint32_t count) {
-  uint64_t product = 1;
-  for (uint32_t i = 0; i < count; ++i) {
-    product *= (uint64_t)sizes[i];
-    if (product > 1ull << 31) product = 1ull << 31;
-  }
-  return product;
 }
 
 static int factor_is_good(npu_host_factor factor) {
@@ -99,32 +68,6 @@ static int factor_is_good(npu_host_factor factor) {
 
 static int limits_are_good(int32_t least, int32_t most) {
   return -32768 <= least && least <= most && most <= 32767;
-}
-
-/// Whether indices below `size`, times their steps, stay below `elements`.
-static int steps_stay_inside(const int32_t* size, const int32_t* step, uint32_t count,
-                             uint64_t elements) {
-  uint64_t last = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (step[i] < 0) return 0;
-    last += (uint64_t)(size[i] - 1) * (uint64_t)step[i];
-  }
-  return last < elements;
-}
-
-/// The next index, and where it leads in up to three operands.
-static void advance(int32_t* index, const int32_t* size, const int32_t* const* steps,
-                    int32_t* places, uint32_t operands) {
-  for (uint32_t d = NPU_HOST_RANK; d-- > 0;) {
-    // A step that is never taken may be anything.
-    if (index[d] + 1 < size[d]) {
-      ++index[d];
-      for (uint32_t o = 0; o < operands; ++o) places[o] += steps[o][d];
-      return;
-    }
-    for (uint32_t o = 0; o < operands; ++o) places[o] -= steps[o][d] * index[d];
-    index[d] = 0;
-  }
 }
 
 static int64_t bias_of(const struct npu_host_operand* bias, int32_t i) {

@@ -6,6 +6,7 @@
 
 #include "sw/driver/npu_host_detection.h"
 #include "sw/driver/npu_host_kernels.h"
+#include "sw/driver/npu_host_plain.h"
 
 /// A float32 and its bits.
 union float_bits {
@@ -75,6 +76,10 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
   if (kind == NPU_HOST_DETECTION || kind == NPU_HOST_POSES) {
     return npu_host_detection_fits(kind, inputs, input_count, outputs, output_count, options,
                                    option_count, work_bytes);
+  }
+  if (kind >= NPU_HOST_ARITHMETIC) {
+    return npu_host_plain_fits(kind, inputs, input_count, outputs, output_count, options,
+                               option_count);
   }
   if (kind > NPU_HOST_DEQUANTIZE) {
     return npu_host_kernel_fits(kind, inputs, input_count, outputs, output_count, options,
@@ -189,6 +194,13 @@ void npu_host_operator_run(uint32_t kind, const struct npu_host_operand* inputs,
     case NPU_HOST_DETECTION:
     case NPU_HOST_POSES:
       npu_host_detection_run(kind, inputs, outputs, options, work);
+      break;
+    case NPU_HOST_ARITHMETIC:
+    case NPU_HOST_UNARY:
+    case NPU_HOST_CAST:
+    case NPU_HOST_JOIN:
+    case NPU_HOST_GATHER_ND:
+      npu_host_plain_run(kind, inputs, outputs, options);
       break;
     default:
       npu_host_kernel_run(kind, inputs, outputs, options, work);

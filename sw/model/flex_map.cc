@@ -13,9 +13,9 @@ enum FlexIndirect : uint8_t { kIndirectInt = 6, kIndirectUint = 7, kIndirectFloa
 
 constexpr uint64_t kMostEntries = 256;
 
-class Reader {
+class FlexReader {
  public:
-  explicit Reader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  explicit FlexReader(std::span<const uint8_t> bytes) : bytes_(bytes) {}
 
   bool ok() const { return ok_; }
 
@@ -72,7 +72,7 @@ uint64_t WidthOf(uint64_t packed) { return uint64_t{1} << (packed & 3); }
 
 std::optional<std::map<std::string, double>> ReadFlexMap(std::span<const uint8_t> bytes) {
   if (bytes.size() < 3) return std::nullopt;
-  Reader reader(bytes);
+  FlexReader reader(bytes);
   const uint64_t root_width = bytes[bytes.size() - 1];
   const uint64_t packed = bytes[bytes.size() - 2];
   if (packed >> 2 != kMap || root_width == 0 || root_width > 8 || root_width + 2 > bytes.size()) {

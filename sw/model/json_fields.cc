@@ -19,7 +19,7 @@ using Code = DiagnosticCode;
 
 constexpr size_t kLargestJson = size_t{16} << 20;
 constexpr size_t kDeepest = 8;  // the packed-bit format itself has five levels
-constexpr size_t kMostDiagnostics = 50;
+constexpr size_t kMostJsonDiagnostics = 50;
 
 // Finds what parsing into a tree would not tell: where the syntax is wrong, how deep values are
 // nested, which keys are given twice.
@@ -73,7 +73,7 @@ class JsonCheck : public nlohmann::json_sax<Json> {
 };
 
 /// "a, b, c".
-std::string Words(const std::vector<std::string_view>& words) {
+std::string WordList(const std::vector<std::string_view>& words) {
   std::string text;
   for (std::string_view word : words) {
     if (!text.empty()) text += ", ";
@@ -137,7 +137,7 @@ bool SameInteger(const Json& value, int64_t number) {
 }
 
 void JsonFields::Fail(DiagnosticCode code, const std::string& message, const std::string& hint) {
-  if (errors.size() >= kMostDiagnostics) return;
+  if (errors.size() >= kMostJsonDiagnostics) return;
   Diagnostic error;
   error.code = code;
   error.location.file = file;
@@ -151,7 +151,7 @@ void JsonFields::CheckKeys(const Json& object, const std::vector<std::string_vie
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const std::string_view nearest = key.size() < 40 ? NearestWord(key, known) : std::string_view();
     Fail(Code::kPackedKey, fmt::format("unknown key \"{}\"", PrintableName(key.substr(0, 40))),
-         nearest.empty() ? fmt::format("keys here: {}", Words(known))
+         nearest.empty() ? fmt::format("keys here: {}", WordList(known))
                          : fmt::format("did you mean \"{}\"?", nearest));
   }
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
@@ -13,13 +12,11 @@
 #include <vector>
 
 #include "generator/support/diagnostic.h"
+#include "sw/model/limits.h"
 
 namespace npugen {
 
 using Json = nlohmann::json;
-
-inline constexpr int32_t kLargestDimension = 65535;
-inline constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 
 /// The tree of `text`, the contents of the file `name`: of legal syntax, not nested too deep, no
 /// key twice in an object.

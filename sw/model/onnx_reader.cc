@@ -18,7 +18,7 @@ namespace {
 
 using namespace symbolic;  // NOLINT: the reader is the front of that namespace
 
-constexpr size_t kMostDiagnostics = 50;
+constexpr size_t kMostOnnxDiagnostics = 50;
 
 std::string NodeName(const Node& node, size_t number) {
   return fmt::format("node {} \"{}\" ({})", number, PrintableName(node.name),
@@ -32,9 +32,9 @@ bool IsKnown(const Node& node) {
           domain.starts_with("finn.") || domain == "onnx.brevitas");
 }
 
-class Reader {
+class OnnxReader {
  public:
-  Reader(std::span<const uint8_t> bytes, const std::string& name)
+  OnnxReader(std::span<const uint8_t> bytes, const std::string& name)
       : bytes_(bytes), evaluator_(name, bytes.size()) {}
 
   Result<Model> Run() {
@@ -53,7 +53,7 @@ class Reader {
     Graph graph;
     if (auto refusal = ParseGraph(bytes_, &graph)) return refusal;
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
-      if (IsKnown(graph.nodes[i]) || errors_.size() >= kMostDiagnostics) continue;
+      if (IsKnown(graph.nodes[i]) || errors_.size() >= kMostOnnxDiagnostics) continue;
       where_ = NodeName(graph.nodes[i], i);
       errors_.push_back(Error({Code::kOnnxOperator, "this operator is not supported",
                                "docs/onnx.md lists the patterns that are"}));
@@ -172,10 +172,10 @@ Result<Model> ReadOnnx(std::span<const uint8_t> bytes, const std::string& name) 
     Result<Model> model = ReadQdq(graph, name);
     if (model) return model;
     // A single layer before sums looks the same.
-    Result<Model> bits = Reader(bytes, name).Run();
+    Result<Model> bits = OnnxReader(bytes, name).Run();
     return bits ? std::move(bits) : std::move(model);
   }
-  return Reader(bytes, name).Run();
+  return OnnxReader(bytes, name).Run();
 }
 
 Result<Model> LoadOnnx(const std::string& path) {

@@ -24,9 +24,9 @@ using Code = DiagnosticCode;
 constexpr char kFormat[] = "packed-bit network, version 1";
 constexpr int32_t kMostLevels = 255;
 
-class Reader {
+class PackedReader {
  public:
-  Reader(std::span<const uint8_t> weights, const std::string& name)
+  PackedReader(std::span<const uint8_t> weights, const std::string& name)
       : fields_(name), weights_(weights) {
     model_.name = name;
   }
@@ -515,7 +515,7 @@ Result<Model> ReadPacked(std::string_view json, std::span<const uint8_t> weights
                          const std::string& name) {
   const Result<std::shared_ptr<const Json>> root = ParseJson(json, name);
   if (!root) return root.errors();
-  return Reader(weights, name).Run(**root);
+  return PackedReader(weights, name).Run(**root);
 }
 
 Result<Model> LoadPacked(const std::string& path) {

@@ -19,6 +19,7 @@
 #include "sw/model/error_kinds.h"
 #include "sw/model/file_bytes.h"
 #include "sw/model/flat_table.h"
+#include "sw/model/limits.h"
 #include "sw/model/operators/rules.h"
 #include "sw/model/rewrite/custom_shapes.h"
 #include "sw/model/rewrite/fold_integers.h"
@@ -33,9 +34,8 @@ namespace {
 constexpr size_t kSmallestFile = 8;  // root offset, identifier
 constexpr uint64_t kLargestFile = std::numeric_limits<int32_t>::max();
 constexpr uint32_t kMostDimensions = 8;
-constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
-constexpr uint64_t kBytesPerEntry = 32;     // what a tensor or operator costs at least, for Charge
-constexpr size_t kMostDiagnostics = 20000;  // before those of a kind become one
+constexpr uint64_t kBytesPerEntry = 32;  // what a tensor or operator costs at least, for Charge
+constexpr size_t kMostTfliteDiagnostics = 20000;  // before those of a kind become one
 constexpr char kExternalData[] = "has its data outside of the model's tables";
 
 struct ZeroPointRange {
@@ -101,9 +101,9 @@ Diagnostic MakeError(DiagnosticCode code, std::string file, std::string message,
   return error;
 }
 
-class Reader {
+class TfliteReader {
  public:
-  Reader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
+  TfliteReader(std::span<const uint8_t> bytes, const std::string& name) : file_(bytes) {
     model_.name = name;
   }
 
@@ -584,7 +584,7 @@ class Reader {
     }
     if (!file_.ok() || !diagnostics_.empty()) return false;
     // A survey wants to know what can be said of the other operators.
-    const bool all = most_diagnostics_ > kMostDiagnostics;
+    const bool all = most_diagnostics_ > kMostTfliteDiagnostics;
     std::vector<std::string> names;
     for (size_t i = 0; i < operators_.size(); ++i) names.push_back(OperatorText(i));
     for (const auto& [position, reason] : ConvertUint8(graph, all)) {
@@ -682,6 +682,7 @@ class Reader {
     std::vector<bool> in_float(operators_.size(), false);
     std::map<std::string, size_t> kinds;
     bool weights_only = false;  // some of them have int8 weights
+    bool all_plain = true;      // the host can do all of them
     for (size_t i = 0; i < operators_.size(); ++i) {
       const RawOperator& raw = operators_[i];
       const std::string& name = raw.name;
@@ -695,15 +696,19 @@ class Reader {
       }
       in_float[i] = true;
       ++kinds[name];
-      if (most_diagnostics_ > kMostDiagnostics) {
-        Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
-               "full integer quantization");
-      }
+      const OperatorRow* row = FindBuiltin(name);
+      all_plain &= row != nullptr && (row->rules->plain || row->only_host);
       for (int32_t input : raw.inputs) {
         weights_only |= input >= 0 && model_.tensors[input].type == TensorType::kInt8;
       }
     }
     if (kinds.empty()) return in_float;
+    if (all_plain) return std::vector<bool>(operators_.size(), false);
+    for (size_t i = 0; most_diagnostics_ > kMostTfliteDiagnostics && i < in_float.size(); ++i) {
+      if (!in_float[i]) continue;
+      Report(DiagnosticCode::kOperatorType, OperatorText(i) + " computes in FLOAT32",
+             "full integer quantization");
+    }
     std::string list;
     size_t count = 0;
     for (const auto& [name, times] : kinds) {
@@ -720,7 +725,7 @@ class Reader {
   }
 
   // Inputs and outputs of the model are quantized integers, or float32, which the host converts;
-  // int32 and int64 may be indices as well.
+  // int32 and int64 may be indices as well, and uint8 may be what CAST takes.
   void CheckEnd(const char* role, int32_t tensor) {
     const Tensor& t = model_.tensors[tensor];
     if (t.type == TensorType::kFloat32 || t.type == TensorType::kInt64) return;
@@ -729,7 +734,8 @@ class Reader {
              fmt::format("model {} {} is not FLOAT32, INT8, UINT8, INT16, INT32 or INT64", role,
                          Text(tensor)),
              "quantize the whole network to int8");
-    } else if (t.scales.size() != 1 && !(t.type == TensorType::kInt32 && t.scales.empty())) {
+    } else if (t.scales.size() != 1 && !(t.scales.empty() && (t.type == TensorType::kInt32 ||
+                                                              t.type == TensorType::kUint8))) {
       Report(DiagnosticCode::kModelTensor, fmt::format("model {} {} has {} scales, not one", role,
                                                        Text(tensor), t.scales.size()));
     }
@@ -781,18 +787,18 @@ class Reader {
   std::vector<bool> reported_;         // by tensor: problem already in diagnostics_
   Model model_;
   Diagnostics diagnostics_;
-  size_t most_diagnostics_ = kMostDiagnostics;
+  size_t most_diagnostics_ = kMostTfliteDiagnostics;
   size_t unreported_ = 0;
 };
 
 }  // namespace
 
 Result<Model> ReadTflite(std::span<const uint8_t> bytes, const std::string& name) {
-  return Reader(bytes, name).Run();
+  return TfliteReader(bytes, name).Run();
 }
 
 Result<TfliteSurvey> SurveyTflite(std::span<const uint8_t> bytes, const std::string& name) {
-  return Reader(bytes, name).Survey();
+  return TfliteReader(bytes, name).Survey();
 }
 
 Result<Model> LoadTflite(const std::string& path) {

@@ -162,6 +162,7 @@ enum : uint8_t {
   kOptionsTranspose = 26,
   kOptionsReducer = 27,
   kOptionsSub = 28,
+  kOptionsDiv = 29,
   kOptionsSqueeze = 30,
   kOptionsStridedSlice = 32,
   kOptionsSplit = 35,

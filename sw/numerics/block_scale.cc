@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <bit>
 
+#include "sw/numerics/dot_product.h"
+
 namespace npugen::numerics {
 namespace {
 
 constexpr int32_t kScaleBias = 127;
-constexpr uint32_t kNoScale = 255;
 
 Fp32 LargestMagnitude(std::span<const Fp32> values) {
   Fp32 largest = 0;

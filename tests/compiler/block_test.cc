@@ -16,7 +16,7 @@ namespace npugen::testing {
 namespace {
 
 /// A preset with other memories, or a small shape of PEs.
-NpuConfig RandomConfig(RandomSource* random) {
+NpuConfig SmallMemoryConfig(RandomSource* random) {
   static const char* const kPresets[] = {"nano", "edge", "edge", "edge", "quad"};
   const int32_t choice = random->Integer(0, 5);
   NpuConfig config = choice < 5          ? PresetConfig(kPresets[choice])
@@ -55,7 +55,7 @@ TEST(Blocks, MatchGoldenOnRandomMemories) {
     const Result<Model> model = ReadTflite(random.tflite, random.name);
     ASSERT_TRUE(model.ok()) << "seed " << seed << ": " << ErrorText(model.errors());
     RandomSource source(seed);
-    const NpuConfig config = RandomConfig(&source);
+    const NpuConfig config = SmallMemoryConfig(&source);
     // With stores of every tensor little is fused.
     const bool keep_tensors = seed % 5 == 0;
     const Result<Program> program =
@@ -87,7 +87,7 @@ TEST(Blocks, NoPeMemoryIsTooSmall) {
     const Result<Model> model = ReadTflite(random.tflite, random.name);
     ASSERT_TRUE(model.ok()) << "seed " << seed << ": " << ErrorText(model.errors());
     RandomSource source(seed);
-    NpuConfig config = RandomConfig(&source);
+    NpuConfig config = SmallMemoryConfig(&source);
     const uint32_t unit = config.pe_banks * config.pe_bank_bytes;
     const auto bytes = static_cast<uint32_t>(source.Integer(1, 8)) * 1024;
     config.pe_memory_bytes = std::max(2 * unit, bytes / unit * unit);

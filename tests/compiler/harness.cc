@@ -343,4 +343,10 @@ std::vector<std::vector<uint8_t>> RunOutputs(const Model& model, const NpuConfig
   return outputs;
 }
 
+std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count) {
+  std::vector<int8_t> values(static_cast<size_t>(count));
+  for (int8_t& value : values) value = static_cast<int8_t>(random->Integer(-127, 127));
+  return values;
+}
+
 }  // namespace npugen::testing

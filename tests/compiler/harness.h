@@ -11,6 +11,7 @@
 #include "sw/compiler/compiler.h"
 #include "sw/compiler/network.h"
 #include "sw/model/model.h"
+#include "verif/random/random_model.h"
 
 namespace npugen::testing {
 
@@ -68,6 +69,9 @@ std::string CheckNetwork(const Model& model, const NpuConfig& config,
 /// The same with several runs, between which states are kept.
 std::string CheckNetworkRuns(const Model& model, const NpuConfig& config,
                              const std::vector<std::vector<std::vector<uint8_t>>>& runs);
+
+/// As many weights, of all values but -128.
+std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count);
 
 /// All errors as text.
 std::string ErrorText(const Diagnostics& errors);

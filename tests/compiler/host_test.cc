@@ -112,7 +112,7 @@ TEST(HostOperators, SegmentsOnBothSides) {
   const Result<Network> network = CompileNetwork(*model, config, {.host_operators = true});
   ASSERT_TRUE(network.ok());
   EXPECT_EQ(network->programs.size(), 2u);
-  const Result<Network> read = ReadNetwork(WriteNetwork(*network));
+  const Result<Network> read = npugen::ReadNetwork(WriteNetwork(*network));
   ASSERT_TRUE(read.ok());
   EXPECT_TRUE(*read == *network);
   EXPECT_EQ(CheckNetwork(*model, config, MakeRandomInputs(*model, 1)), "");

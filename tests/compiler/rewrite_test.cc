@@ -40,12 +40,6 @@ size_t Layers(const Model& model, const NpuConfig& config) {
   return lowered.ok() ? lowered->layers.size() : 0;
 }
 
-std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count) {
-  std::vector<int8_t> values(static_cast<size_t>(count));
-  for (int8_t& value : values) value = static_cast<int8_t>(random->Integer(-127, 127));
-  return values;
-}
-
 /// A network that grows by convolutions at its end.
 class Chain {
  public:

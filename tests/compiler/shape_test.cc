@@ -11,12 +11,6 @@
 namespace npugen::testing {
 namespace {
 
-std::vector<int8_t> RandomWeights(RandomSource* random, int64_t count) {
-  std::vector<int8_t> values(static_cast<size_t>(count));
-  for (int8_t& value : values) value = static_cast<int8_t>(random->Integer(-127, 127));
-  return values;
-}
-
 /// Reads the written file back, so that the model is a checked one, and compares with the golden
 /// model.
 std::string Check(const TfliteWriter& writer, const NpuConfig& config,

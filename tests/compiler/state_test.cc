@@ -59,7 +59,7 @@ TEST(States, RingsAreWrittenInPlace) {
       EXPECT_EQ(network->steps.size(), 1u) << seed;
       EXPECT_EQ(Copies(*network), 0) << seed;
       EXPECT_EQ(network->states.size(), model->states.size());
-      const Result<Network> read = ReadNetwork(WriteNetwork(*network));
+      const Result<Network> read = npugen::ReadNetwork(WriteNetwork(*network));
       ASSERT_TRUE(read.ok());
       EXPECT_TRUE(*read == *network);
     }

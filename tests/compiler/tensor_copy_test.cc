@@ -39,7 +39,7 @@ std::vector<uint8_t> BytesOf(const std::string& hex) {
   return bytes;
 }
 
-void Set(Command* command, const CommandField& field, int64_t value) {
+void Put(Command* command, const CommandField& field, int64_t value) {
   EXPECT_TRUE(command->Set(field, value)) << field.name << " " << value;
 }
 
@@ -49,12 +49,12 @@ void SetPixels(const nlohmann::json& copy, Command* command) {
   const std::vector<int64_t> dim = copy["dim"], coord = copy["coord"], step = copy["step"],
                              stride = copy["stride"], lower = copy["lower"], upper = copy["upper"],
                              offset = copy["offset"];
-  Set(command, dma::im2col, 1);
-  Set(command, dma::size0, channels * bytes);
-  Set(command, dma::start0, coord[0] * bytes);
-  Set(command, dma::extent0, dim[0] * bytes);
-  Set(command, dma::size1, copy["pixels"]);
-  Set(command, dma::local_stride1, channels * bytes);
+  Put(command, dma::im2col, 1);
+  Put(command, dma::size0, channels * bytes);
+  Put(command, dma::start0, coord[0] * bytes);
+  Put(command, dma::extent0, dim[0] * bytes);
+  Put(command, dma::size1, copy["pixels"]);
+  Put(command, dma::local_stride1, channels * bytes);
   const int images = static_cast<int>(dim.size()) - 1;
   int64_t begin = copy["base"].get<int64_t>() + coord[0] * bytes + coord[images] * stride[images];
   int64_t back = 0;
@@ -66,19 +66,19 @@ void SetPixels(const nlohmann::json& copy, Command* command) {
     if (used) {
       begin += start * stride[d];
       back += (low - start) * stride[d];
-      Set(command, *kBoxStep[d], step[d]);
-      Set(command, *kGlobalStride[d], step[d] * stride[d]);
+      Put(command, *kBoxStep[d], step[d]);
+      Put(command, *kGlobalStride[d], step[d] * stride[d]);
     }
-    Set(command, *kBoxStart[d], start);
-    Set(command, *kBoxExtent[d], used ? dim[d] : 1);
-    Set(command, *kPixelLow[d], low);
-    Set(command, *kPixelHigh[d], static_cast<uint16_t>(high));
-    Set(command, *kPixelBack[d], back);
+    Put(command, *kBoxStart[d], start);
+    Put(command, *kBoxExtent[d], used ? dim[d] : 1);
+    Put(command, *kPixelLow[d], low);
+    Put(command, *kPixelHigh[d], static_cast<uint16_t>(high));
+    Put(command, *kPixelBack[d], back);
   }
-  Set(command, dma::start4, coord[images]);
-  Set(command, dma::extent4, dim[images]);
-  Set(command, dma::global_stride4, stride[images]);
-  Set(command, dma::global_offset, static_cast<uint32_t>(begin));
+  Put(command, dma::start4, coord[images]);
+  Put(command, dma::extent4, dim[images]);
+  Put(command, dma::global_stride4, stride[images]);
+  Put(command, dma::global_offset, static_cast<uint32_t>(begin));
 }
 
 /// The command of a copy. A step in dimension 0 makes it one of single elements.
@@ -86,19 +86,19 @@ Command CommandOf(const nlohmann::json& copy) {
   const bool store = copy["kind"] == "store";
   Command command(store ? Opcode::kStore : Opcode::kLoad, 7, 5);
   const int64_t bytes = copy["element"];
-  Set(&command, dma::pe_mask, 1);
-  Set(&command, dma::window, store ? 3 : 2);
-  Set(&command, dma::bounds, 1);
+  Put(&command, dma::pe_mask, 1);
+  Put(&command, dma::window, store ? 3 : 2);
+  Put(&command, dma::bounds, 1);
   if (!store) {
     const std::vector<uint8_t> fill = BytesOf(copy["fill"]);
-    Set(&command, dma::fill, fill[0]);
+    Put(&command, dma::fill, fill[0]);
     int64_t high = 0;
     for (size_t i = 1; i < fill.size(); ++i) high |= int64_t{fill[i]} << (8 * (i - 1));
-    Set(&command, dma::fill_high, high);
-    Set(&command, dma::element, bytes == 1 ? 0 : bytes / 2);
+    Put(&command, dma::fill_high, high);
+    Put(&command, dma::element, bytes == 1 ? 0 : bytes / 2);
   }
   const int64_t pattern = copy["swizzle"];
-  Set(&command, dma::swizzle, pattern == 0 ? 0 : pattern == 32 ? 1 : pattern == 64 ? 2 : 3);
+  Put(&command, dma::swizzle, pattern == 0 ? 0 : pattern == 32 ? 1 : pattern == 64 ? 2 : 3);
   if (copy["mode"] == "im2col") {
     SetPixels(copy, &command);
     return command;
@@ -107,23 +107,23 @@ Command CommandOf(const nlohmann::json& copy) {
                              step = copy["step"], stride = copy["stride"];
   int64_t offset = copy["base"];
   for (size_t d = 0; d < dim.size(); ++d) offset += coord[d] * stride[d];
-  Set(&command, dma::global_offset, static_cast<uint32_t>(offset));
+  Put(&command, dma::global_offset, static_cast<uint32_t>(offset));
   const bool single = step[0] != 1;
-  Set(&command, dma::size0, single ? bytes : box[0] * bytes);
-  Set(&command, dma::start0, single ? 0 : coord[0] * bytes);
-  Set(&command, dma::extent0, single ? bytes : dim[0] * bytes);
+  Put(&command, dma::size0, single ? bytes : box[0] * bytes);
+  Put(&command, dma::start0, single ? 0 : coord[0] * bytes);
+  Put(&command, dma::extent0, single ? bytes : dim[0] * bytes);
   int64_t local = command.Get(dma::size0);
   size_t in = single ? 0 : 1;
   for (int out = 1; out < kBoxDimensions; ++out, ++in) {
     const bool used = in < dim.size();
-    Set(&command, *kBoxExtent[out], used ? dim[in] : 1);
+    Put(&command, *kBoxExtent[out], used ? dim[in] : 1);
     if (!used) continue;
     const int64_t size = (box[in] + step[in] - 1) / step[in];
-    Set(&command, *kBoxSize[out], size);
-    Set(&command, *kBoxStep[out], step[in]);
-    Set(&command, *kBoxStart[out], coord[in]);
-    Set(&command, *kGlobalStride[out], step[in] * stride[in]);
-    Set(&command, *kLocalStride[out], local);
+    Put(&command, *kBoxSize[out], size);
+    Put(&command, *kBoxStep[out], step[in]);
+    Put(&command, *kBoxStart[out], coord[in]);
+    Put(&command, *kGlobalStride[out], step[in] * stride[in]);
+    Put(&command, *kLocalStride[out], local);
     local *= size;
   }
   EXPECT_GE(in, dim.size()) << "too many dimensions";
@@ -190,21 +190,21 @@ TEST(TensorCopy, AsTmaDoes) {
 
 Command Simple(Opcode opcode) {
   Command command(opcode, 7, 5);
-  Set(&command, dma::pe_mask, 1);
-  Set(&command, dma::window, opcode == Opcode::kStore ? 3 : 2);
-  Set(&command, dma::size0, 4);
+  Put(&command, dma::pe_mask, 1);
+  Put(&command, dma::window, opcode == Opcode::kStore ? 3 : 2);
+  Put(&command, dma::size0, 4);
   return command;
 }
 
 /// Two pixels.
 Command Pixels() {
   Command command = Simple(Opcode::kLoad);
-  Set(&command, dma::im2col, 1);
-  Set(&command, dma::bounds, 1);
-  Set(&command, dma::size1, 2);
-  Set(&command, dma::extent0, 4);
-  for (int d = 1; d < kBoxDimensions; ++d) Set(&command, *kBoxExtent[d], 1);
-  for (int d = 1; d < kBoxDimensions - 1; ++d) Set(&command, *kPixelHigh[d], 1);
+  Put(&command, dma::im2col, 1);
+  Put(&command, dma::bounds, 1);
+  Put(&command, dma::size1, 2);
+  Put(&command, dma::extent0, 4);
+  for (int d = 1; d < kBoxDimensions; ++d) Put(&command, *kBoxExtent[d], 1);
+  for (int d = 1; d < kBoxDimensions - 1; ++d) Put(&command, *kPixelHigh[d], 1);
   return command;
 }
 
@@ -214,7 +214,7 @@ TEST(TensorCopy, WhatPixelsAreRefused) {
   std::vector<uint8_t> memory(64);
   const auto error = [&](const CommandField& field, int64_t value) {
     Command command = Pixels();
-    Set(&command, field, value);
+    Put(&command, field, value);
     FunctionalModel model(config);
     return RunCommand(&model, config, command, &memory).error_code;
   };
@@ -244,33 +244,33 @@ TEST(TensorCopy, WhatIsRefused) {
     EXPECT_EQ(error(config, Simple(opcode)), 0);
     for (int d = 1; d < kBoxDimensions; ++d) {
       Command command = Simple(opcode);
-      Set(&command, *kBoxStep[d], 8);
+      Put(&command, *kBoxStep[d], 8);
       EXPECT_EQ(error(config, command), 0);
-      Set(&command, *kBoxStep[d], 9);
+      Put(&command, *kBoxStep[d], 9);
       EXPECT_EQ(error(config, command), ErrorCode("BadField"));
     }
   }
   Command swizzle = Simple(Opcode::kLoad);
-  Set(&swizzle, dma::swizzle, 3);
+  Put(&swizzle, dma::swizzle, 3);
   EXPECT_EQ(error(config, swizzle), 0);
-  Set(&swizzle, dma::core_memory, 1);
-  Set(&swizzle, dma::core_mask, 1);
+  Put(&swizzle, dma::core_memory, 1);
+  Put(&swizzle, dma::core_mask, 1);
   EXPECT_EQ(error(config, swizzle), ErrorCode("BadField"));
   Command fill = Simple(Opcode::kLoad);
-  Set(&fill, dma::element, 3);
+  Put(&fill, dma::element, 3);
   EXPECT_EQ(error(config, fill), ErrorCode("BadField"));
   // An NPU without the features has neither the fields nor the long form of STORE.
   NpuConfig plain = config;
   plain.dma_strides = plain.dma_store_bounds = plain.dma_wide_fill = 0;
   plain.dma_im2col = plain.dma_swizzle = 0;
   Command step = Simple(Opcode::kLoad);
-  Set(&step, dma::step1, 1);
+  Put(&step, dma::step1, 1);
   EXPECT_EQ(error(plain, Simple(Opcode::kLoad)), 0);
   EXPECT_EQ(error(plain, step), ErrorCode("BadField"));
   EXPECT_EQ(error(plain, fill), ErrorCode("BadField"));
   EXPECT_EQ(error(plain, Pixels()), ErrorCode("BadField"));
   Command store = Simple(Opcode::kStore);
-  Set(&store, dma::swizzle, 1);
+  Put(&store, dma::swizzle, 1);
   EXPECT_EQ(error(config, store), 0);
   EXPECT_EQ(error(plain, Simple(Opcode::kStore)), ErrorCode("BadLength"));
 }

@@ -20,7 +20,7 @@
 namespace npugen::testing {
 namespace {
 
-constexpr uint64_t kToken = 0xabcdef0123456789;
+constexpr uint64_t kNetworkToken = 0xabcdef0123456789;
 constexpr uint32_t kWindow = 4096;  // of the program's output in the arena
 
 /// Float input -> int8 -> the program of MakeProgramFile() -> int8 -> float output.
@@ -44,7 +44,7 @@ Network MakeNetwork() {
   NetworkStep run;
   NetworkStep dequantize{true, 0, NPU_HOST_DEQUANTIZE, 3, "DEQUANTIZE", {3}, {1}, {}};
   network.steps = {quantize, run, dequantize};
-  Result<Program> program = ReadProgram(MakeProgramFile(kToken));
+  Result<Program> program = ReadProgram(MakeProgramFile(kNetworkToken));
   EXPECT_TRUE(program.ok());
   network.programs.push_back({std::move(*program), 0, kWindow});
   return network;
@@ -110,7 +110,7 @@ TEST_F(NetworkTest, FilesAreReadAsTheyWereWritten) {
   const Result<Network> read = ReadNetwork(WriteNetwork(network));
   ASSERT_TRUE(read.ok());
   EXPECT_TRUE(*read == network);
-  EXPECT_EQ(read->cache_token(), kToken);
+  EXPECT_EQ(read->cache_token(), kNetworkToken);
   EXPECT_EQ(program(0).offset % NPU_NETWORK_PAGE, 0u);
 }
 
@@ -127,7 +127,7 @@ TEST_F(NetworkTest, NamesTheFault) {
   EXPECT_EQ(npu_network_inspect(storage_.data(), bytes_ - 1), NPU_NETWORK_OTHER_LENGTH);
   EXPECT_EQ(After([&] { header().magic ^= 1; }), NPU_NETWORK_NO_NETWORK);
   EXPECT_EQ(After([&] { header().version = 2; }), NPU_NETWORK_OTHER_VERSION);
-  Load(MakeProgramFile(kToken));
+  Load(MakeProgramFile(kNetworkToken));
   EXPECT_EQ(Fault(), NPU_NETWORK_OTHER_VERSION) << "a program of version 1";
 }
 
@@ -710,8 +710,8 @@ TEST(HostOperators, SumsHaveAScaleAndNoZeroPoint) {
   EXPECT_FALSE(fits(NPU_ELEMENT_FLOAT32, kHalf, 0));
   EXPECT_FALSE(fits(NPU_ELEMENT_INT64, kHalf, 0));
   for (const int32_t sum : {0, 1, -1, 4608, -4608, (1 << 24) - 1, 1 - (1 << 24)}) {
-    EXPECT_EQ((Convert<int32_t, float>(NPU_HOST_DEQUANTIZE, NPU_ELEMENT_INT32,
-                                       NPU_ELEMENT_FLOAT32, sum, 0.3f, 0)),
+    EXPECT_EQ((Convert<int32_t, float>(NPU_HOST_DEQUANTIZE, NPU_ELEMENT_INT32, NPU_ELEMENT_FLOAT32,
+                                       sum, 0.3f, 0)),
               0.3f * static_cast<float>(sum));
   }
 }

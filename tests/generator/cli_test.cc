@@ -23,15 +23,15 @@ ProgramResult Npugen(const std::string& arguments) {
   return testing::RunShell(fmt::format("{} {}", NPUGEN_PROGRAM, arguments));
 }
 
-std::string Spec(std::string_view path) { return (kSourceDir / path).string(); }
+std::string SpecPath(std::string_view path) { return (kSourceDir / path).string(); }
 
 TEST(Cli, Check) {
-  const ProgramResult good = Npugen("check " + Spec("specs/edge.yaml"));
+  const ProgramResult good = Npugen("check " + SpecPath("specs/edge.yaml"));
   EXPECT_EQ(good.status, 0);
   EXPECT_NE(good.out.find("256 MACs/cycle"), std::string::npos);
   EXPECT_EQ(good.err, "");
 
-  const ProgramResult bad = Npugen("check " + Spec("tests/bad_specs/several_errors.yaml"));
+  const ProgramResult bad = Npugen("check " + SpecPath("tests/bad_specs/several_errors.yaml"));
   EXPECT_EQ(bad.status, 3);
   EXPECT_EQ(bad.out, "");
   EXPECT_NE(bad.err.find("6 errors"), std::string::npos) << bad.err;
@@ -41,9 +41,9 @@ TEST(Cli, Check) {
 }
 
 TEST(Cli, CheckJson) {
-  const ProgramResult good = Npugen("check --json " + Spec("specs/nano.yaml"));
+  const ProgramResult good = Npugen("check --json " + SpecPath("specs/nano.yaml"));
   EXPECT_EQ(nlohmann::json::parse(good.out)["values"]["lane.simd"], 4);
-  const ProgramResult bad = Npugen("check --json " + Spec("tests/bad_specs/unknown_key.yaml"));
+  const ProgramResult bad = Npugen("check --json " + SpecPath("tests/bad_specs/unknown_key.yaml"));
   EXPECT_EQ(bad.status, 3);
   const nlohmann::json errors = nlohmann::json::parse(bad.out)["errors"];
   ASSERT_EQ(errors.size(), 2u);
@@ -53,7 +53,7 @@ TEST(Cli, CheckJson) {
 }
 
 TEST(Cli, CheckCsv) {
-  const ProgramResult good = Npugen("check --csv " + Spec("specs/nano.yaml"));
+  const ProgramResult good = Npugen("check --csv " + SpecPath("specs/nano.yaml"));
   EXPECT_EQ(good.status, 0) << good.err;
   EXPECT_TRUE(good.out.starts_with("key,value,remark\nnpugen,")) << good.out;
   EXPECT_NE(good.out.find("\nlane.simd,4,\""), std::string::npos) << good.out;
@@ -63,8 +63,8 @@ TEST(Cli, CheckCsv) {
     EXPECT_EQ(std::count(line.begin(), line.end(), '"') % 2, 0) << line;
     EXPECT_LE(std::count(line.begin(), line.end(), '"'), 2) << line;
   }
-  EXPECT_EQ(Npugen("check --csv --json " + Spec("specs/nano.yaml")).status, 2);
-  const ProgramResult bad = Npugen("check --csv " + Spec("tests/bad_specs/unknown_key.yaml"));
+  EXPECT_EQ(Npugen("check --csv --json " + SpecPath("specs/nano.yaml")).status, 2);
+  const ProgramResult bad = Npugen("check --csv " + SpecPath("tests/bad_specs/unknown_key.yaml"));
   EXPECT_EQ(bad.status, 3);
   EXPECT_EQ(bad.out, "");
 }
@@ -73,7 +73,7 @@ TEST(Cli, UsageAndHelp) {
   EXPECT_EQ(Npugen("").status, 2);
   EXPECT_EQ(Npugen("frobnicate").status, 2);
   EXPECT_EQ(Npugen("check").status, 2);
-  EXPECT_EQ(Npugen("emit " + Spec("specs/nano.yaml")).status, 2);
+  EXPECT_EQ(Npugen("emit " + SpecPath("specs/nano.yaml")).status, 2);
   const ProgramResult help = Npugen("--help");
   EXPECT_EQ(help.status, 0);
   EXPECT_NE(help.out.find("Exit status"), std::string::npos);
@@ -141,24 +141,25 @@ TEST(Cli, RtlLibraryWritesNothingUnasked) {
 }
 
 TEST(Cli, Estimate) {
-  const std::string model = " " + Spec("models/digits/digits_cnn_int8.tflite");
-  const ProgramResult good = Npugen("estimate " + Spec("specs/edge.yaml") + model);
+  const std::string model = " " + SpecPath("models/digits/digits_cnn_int8.tflite");
+  const ProgramResult good = Npugen("estimate " + SpecPath("specs/edge.yaml") + model);
   EXPECT_EQ(good.status, 0) << good.err;
   EXPECT_NE(good.out.find("SOFTMAX"), std::string::npos);
   EXPECT_NE(good.out.find("estimated in"), std::string::npos);
   EXPECT_EQ(good.out.find('\033'), std::string::npos);
-  const ProgramResult warm = Npugen("estimate --warm " + Spec("specs/edge.yaml") + model);
+  const ProgramResult warm = Npugen("estimate --warm " + SpecPath("specs/edge.yaml") + model);
   EXPECT_NE(warm.out.find("with cached parameters, "), std::string::npos) << warm.out;
-  EXPECT_EQ(Npugen("estimate " + Spec("specs/edge.yaml")).status, 2);
+  EXPECT_EQ(Npugen("estimate " + SpecPath("specs/edge.yaml")).status, 2);
   EXPECT_EQ(Npugen("estimate /nowhere.yaml" + model).status, 2);
-  EXPECT_EQ(Npugen("estimate " + Spec("tests/bad_specs/unknown_key.yaml") + model).status, 3);
-  EXPECT_EQ(Npugen("estimate --models /tmp " + Spec("specs/edge.yaml") + model).status, 2);
-  EXPECT_EQ(Npugen("estimate --validate --models /nowhere " + Spec("specs/edge.yaml")).status, 2);
+  EXPECT_EQ(Npugen("estimate " + SpecPath("tests/bad_specs/unknown_key.yaml") + model).status, 3);
+  EXPECT_EQ(Npugen("estimate --models /tmp " + SpecPath("specs/edge.yaml") + model).status, 2);
+  EXPECT_EQ(Npugen("estimate --validate --models /nowhere " + SpecPath("specs/edge.yaml")).status,
+            2);
 }
 
 TEST(Cli, Sweep) {
-  const std::string sweep = fmt::format("sweep {} {} --no-area ", Spec("specs/edge.yaml"),
-                                        Spec("models/digits/digits_cnn_int8.tflite"));
+  const std::string sweep = fmt::format("sweep {} {} --no-area ", SpecPath("specs/edge.yaml"),
+                                        SpecPath("models/digits/digits_cnn_int8.tflite"));
   const ProgramResult good = Npugen(
       sweep + "--vary core.lanes,lane.simd=32:8 --vary 'core.memory=128 KiB,64 KiB' --json -");
   ASSERT_EQ(good.status, 0) << good.err;
@@ -228,7 +229,8 @@ TEST(Cli, ExitStatusesInEveryHelp) {
 TEST(Cli, NothingIsWrittenOnError) {
   const testing::TemporaryFolder folder;
   const std::string out = folder.path() / "out";
-  EXPECT_EQ(Npugen("emit " + Spec("tests/bad_specs/unknown_key.yaml") + " -o " + out).status, 3);
+  EXPECT_EQ(Npugen("emit " + SpecPath("tests/bad_specs/unknown_key.yaml") + " -o " + out).status,
+            3);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 

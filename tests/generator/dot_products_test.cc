@@ -18,8 +18,8 @@ namespace {
 using testing::RunShell;
 using testing::WriteFile;
 
-constexpr const char* kTargets[] = {"NPU_STANDARD_CELLS", "NPU_LUT6", "NPU_LUT4"};
-const std::filesystem::path kCells = testing::kSourceDir / "rtl/cells";
+constexpr const char* kTreeTargets[] = {"NPU_STANDARD_CELLS", "NPU_LUT6", "NPU_LUT4"};
+const std::filesystem::path kTreeCells = testing::kSourceDir / "rtl/cells";
 
 using Bits = std::map<std::pair<std::string, uint32_t>, bool>;
 
@@ -166,7 +166,7 @@ TEST(DotProducts, IsTidyAndDeterministic) {
 }
 
 /// Simulates trees of all `sizes` side by side, in one view.
-void Simulate(const std::vector<uint32_t>& sizes, const std::string& view) {
+void SimulateTrees(const std::vector<uint32_t>& sizes, const std::string& view) {
   const testing::TemporaryFolder folder;
   std::string sources;
   std::string bench = fmt::format(
@@ -194,16 +194,16 @@ void Simulate(const std::vector<uint32_t>& sizes, const std::string& view) {
       "cd {0} && OBJCACHE=$(command -v ccache) verilator --cc --exe --build -Wall {1} --top-module "
       "bench -Wno-DECLFILENAME -Wno-UNUSEDSIGNAL -Mdir obj -CFLAGS '-O1 -std=c++20 -DSIZES={2}' "
       "-MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' bench.sv {3}/npu_full_adder.sv {4} && obj/Vbench",
-      folder.path().string(), view, fmt::join(sizes, ","), kCells.string(),
+      folder.path().string(), view, fmt::join(sizes, ","), kTreeCells.string(),
       (testing::kSourceDir / "tests/generator/dot_products_bench.cc").string()));
   EXPECT_EQ(result.status, 0) << view << result.out << result.err;
 }
 
-TEST(DotProducts, SimulationViewAdds) { Simulate({1, 3, 16}, ""); }
+TEST(DotProducts, SimulationViewAdds) { SimulateTrees({1, 3, 16}, ""); }
 
 TEST(DotProducts, SynthesisViewsAdd) {
-  for (const char* target : kTargets) {
-    Simulate({1, 3, 16}, fmt::format("-DSYNTHESIS -D{}", target));
+  for (const char* target : kTreeTargets) {
+    SimulateTrees({1, 3, 16}, fmt::format("-DSYNTHESIS -D{}", target));
   }
 }
 

@@ -75,19 +75,19 @@ TEST_F(FileTest, PipesEndInTime) {
 }
 
 TEST_F(FileTest, WritesWhole) {
-  ASSERT_TRUE(WriteFile(Path("new"), "text").ok());
+  ASSERT_TRUE(npugen::WriteFile(Path("new"), "text").ok());
   EXPECT_EQ(testing::ReadFile(Path("new")), "text");
   chmod(Path("new").c_str(), 0640);
   fs::create_symlink("new", Path("link"));
   fs::create_symlink("later", Path("dangling"));
-  ASSERT_TRUE(WriteFile(Path("link"), "other").ok());
-  ASSERT_TRUE(WriteFile(Path("dangling"), "third").ok());
+  ASSERT_TRUE(npugen::WriteFile(Path("link"), "other").ok());
+  ASSERT_TRUE(npugen::WriteFile(Path("dangling"), "third").ok());
   EXPECT_EQ(testing::ReadFile(Path("new")), "other");
   EXPECT_EQ(testing::ReadFile(Path("later")), "third");
   EXPECT_TRUE(fs::is_symlink(Path("link")));
   EXPECT_EQ(fs::status(Path("new")).permissions(), fs::perms(0640)) << "they stay";
   EXPECT_EQ(Entries(), 4u) << "nothing temporary is left";
-  ASSERT_TRUE(WriteFile("/dev/null", "away").ok());
+  ASSERT_TRUE(npugen::WriteFile("/dev/null", "away").ok());
   EXPECT_TRUE(fs::is_character_file("/dev/null")) << "a device is not replaced";
 }
 
@@ -98,7 +98,7 @@ TEST_F(FileTest, FailedWritesLeaveTheOldFile) {
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
   const rlimit small = {1000, before.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const Status status = WriteFile(Path("old"), std::string(2000, 'n'));
+  const Status status = npugen::WriteFile(Path("old"), std::string(2000, 'n'));
   // With several files none is touched when one fails.
   const std::string large(2000, 'n');
   const OutputFile files[] = {{Path("old"), "new"}, {Path("other"), large}};
@@ -115,13 +115,14 @@ TEST_F(FileTest, FailedWritesLeaveTheOldFile) {
 }
 
 TEST_F(FileTest, ReasonsAreTheSystems) {
-  EXPECT_NE(Message(WriteFile("/dev/full", "x")).find("No space left"), std::string::npos);
-  EXPECT_NE(Message(WriteFile(Path("no/file"), "x")).find("No such file"), std::string::npos);
-  EXPECT_NE(Message(WriteFile("/proc/version", "x")).find("it cannot be written: "),
+  EXPECT_NE(Message(npugen::WriteFile("/dev/full", "x")).find("No space left"), std::string::npos);
+  EXPECT_NE(Message(npugen::WriteFile(Path("no/file"), "x")).find("No such file"),
             std::string::npos);
-  EXPECT_NE(Message(WriteFile(Path(""), "x")).find("Is a directory"), std::string::npos);
+  EXPECT_NE(Message(npugen::WriteFile("/proc/version", "x")).find("it cannot be written: "),
+            std::string::npos);
+  EXPECT_NE(Message(npugen::WriteFile(Path(""), "x")).find("Is a directory"), std::string::npos);
   ASSERT_EQ(mkfifo(Path("pipe").c_str(), 0600), 0);
-  EXPECT_FALSE(WriteFile(Path("pipe"), "x").ok()) << "nobody reads it";
+  EXPECT_FALSE(npugen::WriteFile(Path("pipe"), "x").ok()) << "nobody reads it";
   const OutputFile twice[] = {{Path("a"), "1"}, {Path("a"), "2"}};
   EXPECT_NE(Message(WriteFiles(twice)).find("two outputs"), std::string::npos);
   EXPECT_FALSE(fs::exists(Path("a")));

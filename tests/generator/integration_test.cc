@@ -36,7 +36,7 @@ std::vector<NpuConfig> Presets() {
   return presets;
 }
 
-NpuConfig Preset(std::string_view name) {
+NpuConfig PresetOf(std::string_view name) {
   return *LoadSpec(kSourceDir / fmt::format("specs/{}.yaml", name));
 }
 
@@ -58,7 +58,7 @@ class Emission {
 
 TEST(TopPorts, AreThoseOfTheRtl) {
   std::vector<NpuConfig> configs = Presets();
-  configs.push_back(Preset("nano"));
+  configs.push_back(PresetOf("nano"));
   configs.back().debug_trace = 0;
   for (const NpuConfig& config : configs) {
     const std::string rtl = EmissionOf(config).at("rtl/npu_top.sv");
@@ -79,7 +79,7 @@ TEST(TopPorts, AreThoseOfTheRtl) {
 
 /// Without trace ports nothing is left of them but what the engines tell each other anyway.
 TEST(TracePorts, OffLeavesNoTrace) {
-  NpuConfig config = Preset("nano");
+  NpuConfig config = PresetOf("nano");
   config.debug_trace = 0;
   const Emission emission(config);
   EXPECT_FALSE(emission.files().contains("rtl/npu_trace.sv"));
@@ -285,7 +285,7 @@ TEST(RegisterFormats, XmlFollowsTheSchemas) {
 
 // The files that descriptions name exist, and are all of the file list.
 TEST(Descriptions, NameTheSources) {
-  const Emission emission(Preset("edge_bnn"));
+  const Emission emission(PresetOf("edge_bnn"));
   std::set<std::string> listed;
   std::istringstream lines(emission.files().at("filelist.f"));
   for (std::string line; std::getline(lines, line);) {
@@ -321,7 +321,7 @@ TEST(Descriptions, DeviceTreeCompiles) {
 }
 
 TEST(Guide, TemplateLints) {
-  const Emission emission(Preset("nano"));
+  const Emission emission(PresetOf("nano"));
   const std::string guide = emission.files().at("README.md");
   const std::string mark = "```systemverilog\n";
   const size_t begin = guide.find(mark) + mark.size();
@@ -336,7 +336,7 @@ TEST(Guide, TemplateLints) {
 }
 
 TEST(Companions, CompileFromTheEmission) {
-  const Emission emission(Preset("nano"));
+  const Emission emission(PresetOf("nano"));
   for (const char* command :
        {"make -C firmware",
         "gcc -std=c11 -ffreestanding -Wall -Wextra -Wpedantic -Werror -Idriver "
@@ -392,16 +392,16 @@ std::map<std::string, uint64_t> MemoriesInRtl(const Emission& emission) {
 }
 
 TEST(Memories, AreThoseOfTheRtl) {
-  NpuConfig skipping = Preset("nano");
+  NpuConfig skipping = PresetOf("nano");
   skipping.bnn_enabled = 1;
   skipping.bnn_skip_window = 4;
-  NpuConfig grid = Preset("nano");
+  NpuConfig grid = PresetOf("nano");
   grid.grid_x = 2;
   grid.cores = 2;
   grid.axi_data_bits = 256;
   grid.pe_bank_bytes = 32;
   grid.pe_memory_bytes = 65536;
-  for (const NpuConfig& config : {Preset("nano"), skipping, grid}) {
+  for (const NpuConfig& config : {PresetOf("nano"), skipping, grid}) {
     std::map<std::string, uint64_t> expected;
     for (const MemoryNeed& need : MemoryNeeds(config)) {
       expected[fmt::format("{} {} {}", need.cell, need.words, need.bits)] += need.instances;

@@ -26,8 +26,8 @@ namespace {
 using testing::RunShell;
 using testing::WriteFile;
 
-constexpr const char* kTargets[] = {"NPU_STANDARD_CELLS", "NPU_LUT6", "NPU_LUT4"};
-const std::filesystem::path kCells = testing::kSourceDir / "rtl/cells";
+constexpr const char* kCounterTargets[] = {"NPU_STANDARD_CELLS", "NPU_LUT6", "NPU_LUT4"};
+const std::filesystem::path kCounterCells = testing::kSourceDir / "rtl/cells";
 
 /// The bits of a tree that exist and have not been taken yet, with their weights.
 class Ledger {
@@ -155,19 +155,20 @@ TEST(Popcount, IsCleanInVerilator) {
   for (const uint32_t bits : {8, 31, 128, 257}) {
     WriteFile(folder.path() / "npu_popcount.sv", EmitPopcount(bits, ""));
     std::vector<std::string> views = {""};
-    for (const char* target : kTargets) views.push_back(fmt::format("-DSYNTHESIS -D{}", target));
+    for (const char* target : kCounterTargets)
+      views.push_back(fmt::format("-DSYNTHESIS -D{}", target));
     for (const std::string& view : views) {
-      const testing::ProgramResult result =
-          RunShell(fmt::format("cd {} && verilator --lint-only -Wall {} --top-module npu_popcount "
-                               "npu_popcount.sv {}/npu_full_adder.sv {}/npu_carry_row.sv",
-                               folder.path().string(), view, kCells.string(), kCells.string()));
+      const testing::ProgramResult result = RunShell(fmt::format(
+          "cd {} && verilator --lint-only -Wall {} --top-module npu_popcount "
+          "npu_popcount.sv {}/npu_full_adder.sv {}/npu_carry_row.sv",
+          folder.path().string(), view, kCounterCells.string(), kCounterCells.string()));
       EXPECT_EQ(result.status, 0) << bits << ' ' << view << result.err;
     }
   }
 }
 
 /// Simulates counters of all `widths` side by side.
-void Simulate(const std::vector<uint32_t>& widths, const std::string& view) {
+void SimulateCounters(const std::vector<uint32_t>& widths, const std::string& view) {
   const testing::TemporaryFolder folder;
   std::string sources;
   std::string bench = fmt::format(
@@ -193,7 +194,7 @@ void Simulate(const std::vector<uint32_t>& widths, const std::string& view) {
       "cd {0} && OBJCACHE=$(command -v ccache) verilator --cc --exe --build {1} --top-module bench "
       "-Mdir obj -CFLAGS '-O1 -std=c++20 -DWIDTHS={2}' -MAKEFLAGS 'OPT_FAST=-O1 OPT_SLOW=-O0' "
       "bench.sv {3}/npu_full_adder.sv {3}/npu_carry_row.sv {4} && obj/Vbench",
-      folder.path().string(), view, fmt::join(widths, ","), kCells.string(),
+      folder.path().string(), view, fmt::join(widths, ","), kCounterCells.string(),
       (testing::kSourceDir / "tests/generator/popcount_bench.cc").string()));
   EXPECT_EQ(result.status, 0) << view << result.out << result.err;
 }
@@ -201,7 +202,7 @@ void Simulate(const std::vector<uint32_t>& widths, const std::string& view) {
 TEST(Popcount, SimulationViewCounts) {
   std::vector<uint32_t> widths(257);
   std::iota(widths.begin(), widths.end(), 1);
-  Simulate(widths, "");
+  SimulateCounters(widths, "");
 }
 
 TEST(Popcount, SynthesisViewsCount) {
@@ -209,7 +210,8 @@ TEST(Popcount, SynthesisViewsCount) {
   std::iota(widths.begin(), widths.end(), 1);
   for (const uint32_t width : {63, 64, 65, 100, 127, 128, 129, 191, 255, 256, 257})
     widths.push_back(width);
-  for (const char* target : kTargets) Simulate(widths, fmt::format("-DSYNTHESIS -D{}", target));
+  for (const char* target : kCounterTargets)
+    SimulateCounters(widths, fmt::format("-DSYNTHESIS -D{}", target));
 }
 
 /// What Yosys knows as cells of the FPGAs.
@@ -269,7 +271,7 @@ std::string ProveViews(const std::filesystem::path& folder, uint32_t bits, const
                         "hierarchy -top miter\n"
                         "techmap; opt -full; aigmap\n"
                         "write_aiger miter.aig\n",
-                        target, kCells.string()));
+                        target, kCounterCells.string()));
   // -r: no search for a better order.
   const testing::ProgramResult result = RunShell(
       fmt::format("cd {} && yosys -q -s miter.ys && "
@@ -280,7 +282,7 @@ std::string ProveViews(const std::filesystem::path& folder, uint32_t bits, const
 
 TEST(Popcount, ViewsAreProvenEqual) {
   const testing::TemporaryFolder folder;
-  for (const char* target : kTargets) {
+  for (const char* target : kCounterTargets) {
     for (const uint32_t bits : {1, 7, 13, 32, 48}) {
       const std::string answer = ProveViews(folder.path(), bits, target);
       EXPECT_NE(answer.find("UNSATISFIABLE"), std::string::npos) << bits << ' ' << target << answer;

@@ -30,7 +30,7 @@ int64_t Count(const Dims& dims) {
 }
 
 /// A quantized activation of the network under construction.
-struct Activation {
+struct RealActivation {
   std::string bytes;  ///< name behind the QuantizeLinear
   std::string real;   ///< and behind the DequantizeLinear
   Dims dims;
@@ -39,12 +39,12 @@ struct Activation {
 };
 
 /// What a layer computes, in float64, of the real numbers of its inputs.
-using Function = std::function<Values(const std::vector<Values>&)>;
+using RealFunction = std::function<Values(const std::vector<Values>&)>;
 
 struct Layer {
-  std::vector<Activation> inputs;
-  Activation output;
-  Function function;
+  std::vector<RealActivation> inputs;
+  RealActivation output;
+  RealFunction function;
 };
 
 /// Writes nodes as onnxruntime's static quantization does.
@@ -91,7 +91,7 @@ class Network {
     return is_unsigned ? onnx::TensorProto::UINT8 : onnx::TensorProto::INT8;
   }
 
-  Activation Input(const Dims& dims) {
+  RealActivation Input(const Dims& dims) {
     auto* input = model_.mutable_graph()->add_input();
     input->set_name("x");
     auto* tensor = input->mutable_type()->mutable_tensor_type();
@@ -100,14 +100,14 @@ class Network {
     return Quantized("x", dims, 0.02f);
   }
   /// QuantizeLinear and DequantizeLinear behind `real`.
-  Activation Quantized(const std::string& real, const Dims& dims, float scale) {
-    Activation a;
+  RealActivation Quantized(const std::string& real, const Dims& dims, float scale) {
+    RealActivation a;
     a.dims = dims;
     a.scale = scale;
     a.zero_point = is_unsigned ? random.Integer(0, 255) : random.Integer(-128, 127);
     return Behind(real, a);
   }
-  Activation Behind(const std::string& real, Activation a) {
+  RealActivation Behind(const std::string& real, RealActivation a) {
     const std::string scale = Constant({}, {a.scale}, onnx::TensorProto::FLOAT);
     const std::string zero = Constant({}, {double(a.zero_point)}, ByteType());
     a.bytes = Add("QuantizeLinear", {real, scale, zero});
@@ -135,14 +135,14 @@ class Network {
     Integer("axis", axis);
     return name;
   }
-  std::vector<uint8_t> Write(const Activation& output) {
+  std::vector<uint8_t> Write(const RealActivation& output) {
     model_.mutable_graph()->add_output()->set_name(output.real);
     const std::string text = model_.SerializeAsString();
     return {text.begin(), text.end()};
   }
 
-  Activation Conv(const Activation& in, int64_t outputs, int64_t kernel, int64_t stride,
-                  bool depthwise, bool relu) {
+  RealActivation Conv(const RealActivation& in, int64_t outputs, int64_t kernel, int64_t stride,
+                      bool depthwise, bool relu) {
     const int64_t groups = depthwise ? in.dims[1] : 1;
     if (depthwise) outputs = in.dims[1];
     const Dims shape{outputs, in.dims[1] / groups, kernel, kernel};
@@ -159,7 +159,7 @@ class Network {
     if (relu) real = Add("Relu", {real});
     const int64_t h = (in.dims[2] + 2 * pad - kernel) / stride + 1;
     const int64_t w = (in.dims[3] + 2 * pad - kernel) / stride + 1;
-    const Activation out = Quantized(real, {1, outputs, h, w}, 0.015f);
+    const RealActivation out = Quantized(real, {1, outputs, h, w}, 0.015f);
     const auto function = [=, dims = in.dims](const std::vector<Values>& inputs) {
       Values result;
       for (int64_t o = 0; o < outputs; ++o) {
@@ -202,7 +202,7 @@ class Network {
 };
 
 /// Real numbers, in the file's order, of a tensor of the golden model.
-Values RealOf(const Model& model, const TensorBytes& tensors, const Activation& a,
+Values RealOf(const Model& model, const TensorBytes& tensors, const RealActivation& a,
               bool is_unsigned) {
   for (size_t t = 0; t < model.tensors.size(); ++t) {
     const Tensor& tensor = model.tensors[t];
@@ -236,13 +236,13 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
     Network network(seed);
     RandomSource& random = network.random;
     const Dims image{1, random.Pick({1, 3, 4}), random.Integer(5, 9), random.Integer(5, 9)};
-    Activation at = network.Input(image);
+    RealActivation at = network.Input(image);
     at = network.Conv(at, random.Pick({4, 6, 8}), 3, random.Integer(1, 2), false, true);
-    const Activation wide = at;
+    const RealActivation wide = at;
     at = network.Conv(at, 0, 3, 1, true, random.Chance(2));
     {
       const std::string real = network.Add("Add", {at.real, wide.real});
-      const Activation sum = network.Quantized(real, at.dims, 0.021f);
+      const RealActivation sum = network.Quantized(real, at.dims, 0.021f);
       network.layers.push_back({{at, wide}, sum, [](const std::vector<Values>& in) {
                                   Values out = in[0];
                                   for (size_t i = 0; i < out.size(); ++i) out[i] += in[1][i];
@@ -255,7 +255,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
       network.Integer("axis", 1);
       Dims dims = at.dims;
       dims[1] += wide.dims[1];
-      const Activation both = network.Quantized(real, dims, 0.03f);
+      const RealActivation both = network.Quantized(real, dims, 0.03f);
       network.layers.push_back({{at, wide}, both, [](const std::vector<Values>& in) {
                                   Values out = in[0];
                                   out.insert(out.end(), in[1].begin(), in[1].end());
@@ -268,7 +268,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
       network.Integers("kernel_shape", {3, 3});
       network.Integers("strides", {2, 2});
       network.Integers("pads", {1, 1, 1, 1});
-      Activation pooled = at;
+      RealActivation pooled = at;
       pooled.dims[2] = (at.dims[2] - 1) / 2 + 1;
       pooled.dims[3] = (at.dims[3] - 1) / 2 + 1;
       pooled = network.Behind(real, pooled);
@@ -278,7 +278,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
     at = network.Conv(at, 5, 1, 1, false, true);
     if (random.Chance(2)) {
       const std::string real = network.Add("GlobalAveragePool", {at.real});
-      const Activation mean = network.Quantized(real, {1, at.dims[1], 1, 1}, 0.011f);
+      const RealActivation mean = network.Quantized(real, {1, at.dims[1], 1, 1}, 0.011f);
       const int64_t plane = at.dims[2] * at.dims[3];
       network.layers.push_back({{at}, mean, [plane](const std::vector<Values>& in) {
                                   Values out;
@@ -291,7 +291,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
       at = mean;
     }
     // Flatten keeps the order of the file.
-    const Activation image_of = at;
+    const RealActivation image_of = at;
     at.real = network.Add("Flatten", {at.real});
     at.dims = {1, Count(at.dims)};
     Values weights;
@@ -299,7 +299,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
     const std::string filter = network.Weights({outputs, depth}, 0, &weights);
     std::string real = network.Add("Gemm", {at.real, filter});
     network.Integer("transB", 1);
-    const Activation scores = network.Quantized(real, {1, outputs}, 0.02f);
+    const RealActivation scores = network.Quantized(real, {1, outputs}, 0.02f);
     network.layers.push_back({{image_of}, scores, [=](const std::vector<Values>& in) {
                                 Values out(static_cast<size_t>(outputs), 0);
                                 for (int64_t o = 0; o < outputs; ++o) {
@@ -319,7 +319,7 @@ TEST(OnnxQdq, LayersAreWithinOneOfTheirNodes) {
     ASSERT_TRUE(golden.ok());
     for (const Layer& layer : network.layers) {
       std::vector<Values> inputs;
-      for (const Activation& a : layer.inputs) {
+      for (const RealActivation& a : layer.inputs) {
         inputs.push_back(RealOf(*model, *golden, a, network.is_unsigned));
       }
       const Values expected = layer.function(inputs);

@@ -27,13 +27,13 @@ constexpr std::vector<uint8_t> (*kStateful[])(uint64_t seed) = {
     testing::MakeStreamingNetwork, testing::MakeSvdfNetwork, testing::MakeLstmNetwork,
     testing::MakeWideOperator};
 
-struct Tally {
+struct FuzzTally {
   int accepted = 0;
   int refused = 0;
 };
 
 // Reads `bytes`; checks that errors are complete, and runs what is accepted if it is small.
-void ReadAndRun(const std::vector<uint8_t>& bytes, Tally& tally) {
+void ReadAndRun(const std::vector<uint8_t>& bytes, FuzzTally& tally) {
   const Result<Model> read = ReadTflite(bytes, "fuzz.tflite");
   if (!read.ok()) {
     ++tally.refused;
@@ -59,7 +59,7 @@ void ReadAndRun(const std::vector<uint8_t>& bytes, Tally& tally) {
 }
 
 TEST(TfliteFuzzTest, EveryTruncationIsAnswered) {
-  Tally tally;
+  FuzzTally tally;
   std::vector<std::vector<uint8_t>> files;
   for (int type = 0; type < testing::kDrawnOperators; ++type) {
     files.push_back(MakeRandomOperator(static_cast<OperatorType>(type), 2).tflite);
@@ -79,7 +79,7 @@ TEST(TfliteFuzzTest, EveryTruncationIsAnswered) {
 }
 
 TEST(TfliteFuzzTest, FlippedBitsAreAnswered) {
-  Tally tally;
+  FuzzTally tally;
   RandomSource random(7);
   std::vector<std::vector<uint8_t>> files;
   for (int type = 0; type < testing::kDrawnOperators; ++type) {
@@ -109,7 +109,7 @@ TEST(TfliteFuzzTest, FlippedBitsAreAnswered) {
 // The same of networks with states, and of int16.
 TEST(TfliteFuzzTest, HostileWordsOfStatesAreAnswered) {
   constexpr uint32_t kHostile[] = {0u, 1u, 0x7fffffffu, 0xffffffffu, 0x10000u, 13u, 0x80000000u};
-  Tally tally;
+  FuzzTally tally;
   for (const auto make : kStateful) {
     const std::vector<uint8_t> original = make(4);
     for (size_t at = 0; at + 4 <= std::min<size_t>(original.size(), 4000); at += 4) {
@@ -129,7 +129,7 @@ TEST(TfliteFuzzTest, HostileWordsAreAnswered) {
   constexpr uint32_t kHostile[] = {0u,          1u,          0x7fffffffu, 0x80000000u, 0xffffffffu,
                                    0xfffffffeu, 0x40000000u, 0x3fffffffu, 0x10000u,    0x7f800000u,
                                    0x7fc00000u, 0x80000001u, 0xff800000u, 4u};
-  Tally tally;
+  FuzzTally tally;
   for (int number = 0; number < testing::kDrawnOperators; ++number) {
     const auto type = static_cast<OperatorType>(number);
     std::vector<uint8_t> original = MakeRandomOperator(type, 4).tflite;
@@ -148,7 +148,7 @@ TEST(TfliteFuzzTest, HostileWordsAreAnswered) {
 
 TEST(TfliteFuzzTest, RandomBytesAreAnswered) {
   RandomSource random(9);
-  Tally tally;
+  FuzzTally tally;
   for (int round = 0; round < 5'000; ++round) {
     std::vector<uint8_t> file(random.Integer(8, 400));
     for (uint8_t& byte : file) {

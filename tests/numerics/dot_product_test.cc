@@ -18,7 +18,7 @@ using ::npugen::testing::Bits;
 using ::npugen::testing::RandomNumbers;
 using ::npugen::testing::Value;
 
-constexpr std::pair<FloatFormat, FloatFormat> kPairs[] = {
+constexpr std::pair<FloatFormat, FloatFormat> kFormatPairs[] = {
     {kBf16, kBf16}, {kE4m3, kE4m3}, {kE4m3, kE5m2}, {kE5m2, kE4m3}, {kE5m2, kE5m2}};
 
 /// floor(x * 2^exponent) for |x| below 2^53.
@@ -87,7 +87,7 @@ uint16_t RandomCode(RandomNumbers& random, const FloatFormat& format, int kind, 
 
 TEST(DotStep, IsAsDefined) {
   RandomNumbers random(1);
-  for (const auto& [format_a, format_w] : kPairs) {
+  for (const auto& [format_a, format_w] : kFormatPairs) {
     for (int i = 0; i < 200000; ++i) {
       const size_t count = 1 + random.Below(format_a.bits() == 16 ? 8 : 16);
       std::vector<uint16_t> a(count), w(count);

@@ -40,7 +40,7 @@ Codes Column(const Codes& matrix, size_t first, size_t stride, size_t count) {
 Codes Row(const Codes& matrix, size_t row, size_t size) {
   return Column(matrix, row * size, 1, size);
 }
-uint16_t SumOf(const Codes& codes) {
+uint16_t Bf16SumOf(const Codes& codes) {
   PartialSums sums;
   for (const uint16_t code : codes) sums.Add(FromBf16(code));
   return ToBf16(sums.Total());
@@ -137,7 +137,7 @@ TEST_F(Training, OfThePerceptron) {
     };
     const auto biases = [&](const Codes& out, size_t outs) {
       Codes gradient;
-      for (size_t o = 0; o < outs; ++o) gradient.push_back(SumOf(Column(out, o, outs, kBatch)));
+      for (size_t o = 0; o < outs; ++o) gradient.push_back(Bf16SumOf(Column(out, o, outs, kBatch)));
       return gradient;
     };
     Codes g_w2 = weights(h, kHidden, d, kClasses), g_b2 = biases(d, kClasses);
@@ -266,7 +266,7 @@ void WeightGradients(const std::vector<Planes>& outs, const std::vector<Planes>&
         weights->push_back(ToBf16(Dot(out, in)));
       }
     }
-    biases->push_back(SumOf(out));
+    biases->push_back(Bf16SumOf(out));
   }
 }
 
@@ -363,7 +363,7 @@ TEST_F(Training, OfTheConvolutionalNetwork) {
       for (size_t c = 0; c < kFlat; ++c) {
         g[4].push_back(ToBf16(Dot(out, Column(p2, c, kFlat, kBatch))));
       }
-      g[5].push_back(SumOf(out));
+      g[5].push_back(Bf16SumOf(out));
     }
     if (step == 0) {
       for (const auto& [name, tensor] :

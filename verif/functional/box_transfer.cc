@@ -22,27 +22,6 @@ int64_t Swizzled(int64_t mode, int64_t address) {
   return address ^ ((address >> 7 & bits) << 4);
 }
 
-/// Loop bounds and strides of a DMA command; dimension 0 is the run.
-struct Box {
-  int64_t size[5];
-  int64_t global_stride[5];
-  int64_t local_stride[5];
-  int64_t start[5];
-  int64_t extent[5];
-  int64_t step[5];  ///< of coordinates
-  explicit Box(const Command& command) {
-    for (int d = 0; d < kBoxDimensions; ++d) {
-      size[d] = command.Get(*kBoxSize[d]);
-      start[d] = command.Get(*kBoxStart[d]);
-      extent[d] = command.Get(*kBoxExtent[d]);
-      global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
-      local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
-      if (d > 0 && size[d] == 0) size[d] = 1;
-      step[d] = d == 0 ? 1 : std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
-    }
-  }
-};
-
 /// Where im2col is: coordinates of a pixel, and what each of them adds to its offset.
 class PixelWalk {
  public:
@@ -95,6 +74,27 @@ class PixelWalk {
 /// A LOAD or STORE that is under way.
 class FunctionalModel::BoxTransfer {
  public:
+  /// Loop bounds and strides of a DMA command; dimension 0 is the run.
+  struct Box {
+    int64_t size[5];
+    int64_t global_stride[5];
+    int64_t local_stride[5];
+    int64_t start[5];
+    int64_t extent[5];
+    int64_t step[5];  ///< of coordinates
+    explicit Box(const Command& command) {
+      for (int d = 0; d < kBoxDimensions; ++d) {
+        size[d] = command.Get(*kBoxSize[d]);
+        start[d] = command.Get(*kBoxStart[d]);
+        extent[d] = command.Get(*kBoxExtent[d]);
+        global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
+        local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
+        if (d > 0 && size[d] == 0) size[d] = 1;
+        step[d] = d == 0 ? 1 : std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
+      }
+    }
+  };
+
   BoxTransfer(State* state, const Command& command, FunctionalJobResult* result)
       : state_(*state), command_(command), result_(*result), box_(command) {
     load_ = command.opcode() == Opcode::kLoad;
@@ -298,7 +298,7 @@ class FunctionalModel::BoxTransfer {
 };
 
 void FunctionalModel::State::ReadAhead(const Command& command) {
-  const Box box(command);
+  const BoxTransfer::Box box(command);
   const std::span<const uint8_t> memory = windows[command.Get(dma::window)].memory;
   // A box with bounds may begin before the window: offsets count modulo 2^32.
   int64_t begin = static_cast<int32_t>(command.Get(dma::global_offset));

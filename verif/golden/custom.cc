@@ -15,7 +15,7 @@ namespace {
 using Floats = std::vector<float>;
 
 /// The values of an operand, the scale times `factor`.
-Floats Values(const Tensor& tensor, const Bytes& bytes, float factor = 1.0f) {
+Floats ScaledValues(const Tensor& tensor, const Bytes& bytes, float factor = 1.0f) {
   Floats values(static_cast<size_t>(tensor.elements()));
   if (tensor.type == TensorType::kFloat32) {
     std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
@@ -103,10 +103,10 @@ struct Detected {
 
 void Detect(const Node& node, const Run& run) {
   const auto& options = std::get<DetectionOptions>(node.op.options);
-  const Floats scores = Values(node.input(1), *run.inputs[1]);
-  const std::vector<Box> boxes = DecodeBoxes(options, Values(node.input(0), *run.inputs[0]),
+  const Floats scores = ScaledValues(node.input(1), *run.inputs[1]);
+  const std::vector<Box> boxes = DecodeBoxes(options, ScaledValues(node.input(0), *run.inputs[0]),
                                              static_cast<size_t>(node.input(0).shape[2]),
-                                             Values(node.input(2), *run.inputs[2]));
+                                             ScaledValues(node.input(2), *run.inputs[2]));
   const size_t columns = static_cast<size_t>(node.input(1).shape[2]);
   const size_t background = columns - static_cast<size_t>(options.classes);
   const auto score_of = [&](size_t box, int type) {
@@ -195,9 +195,9 @@ class PoseDecoder {
         height_(node.input().shape[1]),
         width_(node.input().shape[2]) {
     const auto block = static_cast<float>(1.0 / options_.stride);
-    heat_ = Values(node.input(0), *run.inputs[0]);
-    shorts_ = Values(node.input(1), *run.inputs[1], block);
-    mids_ = Values(node.input(2), *run.inputs[2], block);
+    heat_ = ScaledValues(node.input(0), *run.inputs[0]);
+    shorts_ = ScaledValues(node.input(1), *run.inputs[1], block);
+    mids_ = ScaledValues(node.input(2), *run.inputs[2], block);
     const float radius = options_.nms_radius / static_cast<float>(options_.stride);
     squared_radius_ = radius * radius;
   }

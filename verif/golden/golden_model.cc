@@ -5,6 +5,7 @@
 #include <fmt/core.h>
 
 #include "verif/golden/kernels.h"
+#include "verif/golden/plain.h"
 #include "verif/golden/wide.h"
 
 namespace npugen {
@@ -31,8 +32,9 @@ GoldenModel::GoldenModel(const Model& model, Rounding rounding)
   for (const Operator& op : prepared_->model.operators) {
     const golden::Node node{prepared_->model, op, rounding};
     const auto maker = kMakers[static_cast<size_t>(op.type)];
-    prepared_->kernels.push_back(golden::IsWide(node) ? golden::MakeWide(node, maker)
-                                                      : maker(node));
+    prepared_->kernels.push_back(golden::IsWide(node)    ? golden::MakeWide(node, maker)
+                                 : golden::IsPlain(node) ? golden::MakePlain(node, maker)
+                                                         : maker(node));
   }
 }
 

@@ -76,6 +76,8 @@ Kernel MakeMirrorPad(const Node& node) {
 /// ConcatenationWithScaling of TFLite's reference/concatenation.h where scales differ.
 Kernel MakeConcatenation(const Node& node) {
   const Tensor& output = node.output();
+  // int16 is copied, whatever the scales.
+  if (output.type != TensorType::kInt8) return JoinKernel(node);
   std::vector<std::array<uint8_t, 256>> tables(node.op.inputs.size());
   bool same = true;
   for (size_t i = 0; i < tables.size(); ++i) {
@@ -98,8 +100,7 @@ Kernel MakeConcatenation(const Node& node) {
       tables[i][byte] = copied ? static_cast<uint8_t>(byte) : static_cast<uint8_t>(Clamp(value));
     }
   }
-  // int16 is copied, whatever the scales.
-  if (same || output.type != TensorType::kInt8) return JoinKernel(node);
+  if (same) return JoinKernel(node);
   return [node, tables](const Run& run) {
     std::vector<Bytes> rescaled;
     for (size_t i = 0; i < tables.size(); ++i) {

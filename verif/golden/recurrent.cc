@@ -9,7 +9,7 @@ namespace npugen::golden {
 namespace {
 
 /// The values of a tensor, whatever its type.
-std::vector<int64_t> Values(const Tensor& tensor, const Bytes& bytes) {
+std::vector<int64_t> CellValues(const Tensor& tensor, const Bytes& bytes) {
   const size_t size = ElementBytes(tensor.type);
   std::vector<int64_t> values;
   for (size_t at = 0; at < bytes.size(); at += size) {
@@ -30,7 +30,7 @@ void Put(const Tensor& tensor, const std::vector<int64_t>& values, Bytes* bytes)
 
 std::vector<int64_t> InputValues(const Node& node, const Run& run, size_t i, size_t count) {
   if (node.op.inputs[i] < 0) return std::vector<int64_t>(count, 0);
-  return Values(node.input(i), *run.inputs[i]);
+  return CellValues(node.input(i), *run.inputs[i]);
 }
 
 }  // namespace
@@ -43,11 +43,11 @@ Kernel MakeSvdf(const Node& node) {
     const auto filters = static_cast<size_t>(node.input(2).shape[0]);
     const auto memory = static_cast<size_t>(node.input(2).shape[1]);
     const auto rank = static_cast<size_t>(std::get<SvdfOptions>(node.op.options).rank);
-    const std::vector<int64_t> data = Values(node.input(0), *run.inputs[0]);
-    const std::vector<int64_t> feature = Values(node.input(1), *run.inputs[1]);
-    const std::vector<int64_t> time = Values(node.input(2), *run.inputs[2]);
+    const std::vector<int64_t> data = CellValues(node.input(0), *run.inputs[0]);
+    const std::vector<int64_t> feature = CellValues(node.input(1), *run.inputs[1]);
+    const std::vector<int64_t> time = CellValues(node.input(2), *run.inputs[2]);
     const std::vector<int64_t> bias = InputValues(node, run, 3, filters / rank);
-    std::vector<int64_t> state = Values(node.input(4), *run.inputs[4]);
+    std::vector<int64_t> state = CellValues(node.input(4), *run.inputs[4]);
     const bool wide = node.input(4).type == TensorType::kInt16;
     const int64_t zero_state = node.input(4).zero_point();
     state.erase(state.begin());
@@ -89,9 +89,9 @@ Kernel MakeSequenceLstm(const Node& node) {
     const auto inputs = static_cast<size_t>(shape[2]);
     const auto units = static_cast<size_t>(node.input(1).shape[0]);
     const bool wide = node.input(0).type == TensorType::kInt16;
-    const std::vector<int64_t> data = Values(node.input(0), *run.inputs[0]);
-    std::vector<int64_t> hidden = Values(node.input(13), *run.inputs[13]);
-    std::vector<int64_t> cell = Values(node.input(14), *run.inputs[14]);
+    const std::vector<int64_t> data = CellValues(node.input(0), *run.inputs[0]);
+    std::vector<int64_t> hidden = CellValues(node.input(13), *run.inputs[13]);
+    std::vector<int64_t> cell = CellValues(node.input(14), *run.inputs[14]);
     std::vector<int64_t> out(data.size() / inputs * units);
     const auto scaled = [&](int64_t sum, const QuantizedMultiplier& factor) -> int64_t {
       return ClampWide(wide ? ScaleWide(sum, factor)
@@ -102,8 +102,8 @@ Kernel MakeSequenceLstm(const Node& node) {
     };
     std::vector<int64_t> weights[4], recurrent[4], bias[4];
     for (size_t gate = 0; gate < 4; ++gate) {
-      weights[gate] = Values(node.input(1 + gate), *run.inputs[1 + gate]);
-      recurrent[gate] = Values(node.input(5 + gate), *run.inputs[5 + gate]);
+      weights[gate] = CellValues(node.input(1 + gate), *run.inputs[1 + gate]);
+      recurrent[gate] = CellValues(node.input(5 + gate), *run.inputs[5 + gate]);
       bias[gate] = InputValues(node, run, 9 + gate, units);
     }
     constexpr QuantizedMultiplier kGate = {3, 0};  // 3.12 as it is

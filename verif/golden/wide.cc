@@ -8,10 +8,12 @@
 #include <cstring>
 #include <limits>
 
+#include "sw/model/operators/rules.h"
+
 namespace npugen::golden {
 namespace {
 
-std::vector<int16_t> Values(const Bytes& bytes) {
+std::vector<int16_t> WideValues(const Bytes& bytes) {
   std::vector<int16_t> values(bytes.size() / 2);
   std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
@@ -93,7 +95,7 @@ void Finish(const Node& node, Activation activation, std::vector<int64_t> sums, 
 Kernel Convolution(const Node& node) {
   const Form form = FormOf(node);
   return [node, form](const Run& run) {
-    const std::vector<int16_t> in = Values(*run.inputs[0]);
+    const std::vector<int16_t> in = WideValues(*run.inputs[0]);
     const auto* weights = reinterpret_cast<const int8_t*>(run.inputs[1]->data());
     const std::vector<int32_t>& shape = node.input().shape;
     const std::vector<int32_t>& out_shape = node.output().shape;
@@ -155,7 +157,7 @@ Kernel Convolution(const Node& node) {
 
 Kernel FullyConnected(const Node& node) {
   return [node](const Run& run) {
-    const std::vector<int16_t> in = Values(*run.inputs[0]);
+    const std::vector<int16_t> in = WideValues(*run.inputs[0]);
     const auto* weights = reinterpret_cast<const int8_t*>(run.inputs[1]->data());
     const auto units = static_cast<size_t>(node.input(1).shape[0]);
     const auto depth = static_cast<size_t>(node.input(1).shape[1]);
@@ -173,7 +175,7 @@ Kernel FullyConnected(const Node& node) {
 Kernel BatchMatMul(const Node& node) {
   return [node](const Run& run) {
     const auto& options = std::get<BatchMatMulOptions>(node.op.options);
-    const std::vector<int16_t> x = Values(*run.inputs[0]), y = Values(*run.inputs[1]);
+    const std::vector<int16_t> x = WideValues(*run.inputs[0]), y = WideValues(*run.inputs[1]);
     const auto batches = [](const Tensor& tensor) {
       return std::vector<int32_t>(tensor.shape.begin(), tensor.shape.end() - 2);
     };
@@ -252,12 +254,12 @@ Kernel TwoOperands(const Node& node) {
   }
   const ActivationRange range = WideActivationRange(activation, node.output().scale());
   return [node, function = PairOf(node), range](const Run& run) {
-    const std::vector<int16_t> a = Values(*run.inputs[0]);
+    const std::vector<int16_t> a = WideValues(*run.inputs[0]);
     std::vector<int16_t> b;
     if (node.input(1).type == TensorType::kInt8) {
       for (const uint8_t byte : *run.inputs[1]) b.push_back(static_cast<int8_t>(byte));
     } else {
-      b = Values(*run.inputs[1]);
+      b = WideValues(*run.inputs[1]);
     }
     std::vector<int16_t> out(static_cast<size_t>(node.output().elements()));
     ForEachPair(node.output().shape, node.input(0).shape, node.input(1).shape,
@@ -272,7 +274,7 @@ Kernel TwoOperands(const Node& node) {
 template <typename Function>
 Kernel OneOperand(Function function) {
   return [function](const Run& run) {
-    std::vector<int16_t> values = Values(*run.inputs[0]);
+    std::vector<int16_t> values = WideValues(*run.inputs[0]);
     for (int16_t& value : values) value = ClampWide(function(value));
     Put(values, run.outputs[0]);
   };
@@ -292,7 +294,7 @@ Kernel Softmax16(const Node& node) {
           .value();
   return [node, factor, exponentials = WideExponentialTable(),
           reciprocals = WideReciprocalTable()](const Run& run) {
-    std::vector<int16_t> values = Values(*run.inputs[0]);
+    std::vector<int16_t> values = WideValues(*run.inputs[0]);
     const auto depth = static_cast<size_t>(node.input().shape.back());
     for (size_t row = 0; row < values.size(); row += depth) {
       const auto begin = values.begin() + static_cast<std::ptrdiff_t>(row);
@@ -362,7 +364,7 @@ Kernel Softmax8(const Node& node) {
 Kernel Pool(const Node& node, bool average) {
   return [node, average](const Run& run) {
     const auto& options = std::get<PoolOptions>(node.op.options);
-    const std::vector<int16_t> in = Values(*run.inputs[0]);
+    const std::vector<int16_t> in = WideValues(*run.inputs[0]);
     const std::vector<int32_t>& shape = node.input().shape;
     const std::vector<int32_t>& out_shape = node.output().shape;
     const int32_t pad_h = PaddingBefore(options.padding, shape[1], out_shape[1], options.filter_h,
@@ -401,7 +403,7 @@ Kernel Pool(const Node& node, bool average) {
 
 Kernel Reduction(const Node& node) {
   return [node](const Run& run) {
-    const std::vector<int16_t> in = Values(*run.inputs[0]);
+    const std::vector<int16_t> in = WideValues(*run.inputs[0]);
     const std::vector<int32_t>& shape = node.input().shape;
     const std::vector<int32_t>& axes = std::get<ReduceOptions>(node.op.options).axes;
     const bool sums = node.op.type == OperatorType::kMean || node.op.type == OperatorType::kSum;
@@ -501,8 +503,7 @@ int16_t WideTanh(int32_t value, const QuantizedMultiplier& factor) {
 }
 
 bool IsWide(const Node& node) {
-  return node.output().type == TensorType::kInt16 && node.op.type != OperatorType::kQuantize &&
-         node.op.type != OperatorType::kReshape && node.op.type != OperatorType::kSequenceLstm;
+  return RowOf(node.op.type).rules->wide && ComputesWide(node.model, node.op);
 }
 
 Kernel MakeWide(const Node& node, Kernel (*make)(const Node& node)) {

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t kWheel = size_t{1} << 16;
 constexpr double kShortestTransition = 0.01, kLongestTransition = 2;
 
-Diagnostic NotUnderstood(std::string message) {
+Diagnostic NotSimulated(std::string message) {
   return {DiagnosticCode::kToolFailed, SourceLocation(), std::move(message),
           "npugen needs netlists as its own synthesis makes them"};
 }
@@ -90,9 +90,9 @@ Status EnergySimulator::Build(const std::vector<MemoryCost>& memories) {
     if (port.input) continue;
     for (const FlatNet net : port.nets) loads_[net] += technology_->technology.output_load;
   }
-  if (clock_ == 0) return NotUnderstood("the netlist has no port clk_i");
+  if (clock_ == 0) return NotSimulated("the netlist has no port clk_i");
   if (Status added = AddCells(memories); !added) return added;
-  if (!Order()) return NotUnderstood("the netlist has a loop of gates");
+  if (!Order()) return NotSimulated("the netlist has a loop of gates");
   MarkClocks();
   FindReaders();
   return Characterize();
@@ -189,7 +189,7 @@ Status EnergySimulator::AddCells(const std::vector<MemoryCost>& memories) {
     if (known != characterization_->end()) leakage_ += known->second.leakage * 1e-3;
     if (known == characterization_->end() &&
         (type.kind == FlatType::Kind::kLogic || type.kind == FlatType::Kind::kFlipFlop)) {
-      return NotUnderstood(fmt::format("the library says nothing of the cell `{}`", type.name));
+      return NotSimulated(fmt::format("the library says nothing of the cell `{}`", type.name));
     }
   }
   return Unit{};
@@ -390,8 +390,8 @@ Status EnergySimulator::CharacterizeGates() {
     const CharacterizedPin* pin =
         known == characterization_->end() ? nullptr : FindPin(known->second, output_name);
     if (pin == nullptr || pin->delays.empty()) {
-      return NotUnderstood(fmt::format("the library has no delays of the output `{}` of `{}`",
-                                       output_name, cell_name));
+      return NotSimulated(fmt::format("the library has no delays of the output `{}` of `{}`",
+                                      output_name, cell_name));
     }
     const double load = loads_[gate.output];
     double longest = kShortestTransition;
@@ -596,7 +596,7 @@ Status EnergySimulator::AddCycle(const std::vector<FlatNet>& sources,
   for (FlatNet net = 2; net < netlist_->nets; ++net) {
     if (values_[net] == final_[net]) continue;
     const uint32_t cell = owners_[net];
-    return NotUnderstood(fmt::format(
+    return NotSimulated(fmt::format(
         "net {} ({}) does not get the value that it has in the next cycle", net,
         cell == kNone
             ? "an input"

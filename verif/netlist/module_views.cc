@@ -14,7 +14,7 @@
 namespace npugen {
 namespace {
 
-constexpr const char* kClockGate = "npu_clock_gate";
+constexpr const char* kGateModule = "npu_clock_gate";
 
 /// The header of a module: between `module NAME` and the end of its ports.
 struct Header {
@@ -145,7 +145,7 @@ std::string StandIn(const std::string& module, const Header& header) {
   return text + "endmodule\n";
 }
 
-Diagnostic NotUnderstood(const std::string& module) {
+Diagnostic HeaderNotUnderstood(const std::string& module) {
   return {DiagnosticCode::kToolFailed, SourceLocation(),
           fmt::format("the header of {} is not understood", module),
           "ports are declared one by one in the header"};
@@ -180,19 +180,19 @@ Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
   // Modules that occur as instances in the netlist; others were dissolved in it.
   std::set<std::string> cut;
   for (const ModuleNetlist& module : modules) {
-    if (module.rtl != kClockGate) cut.insert(module.rtl);
+    if (module.rtl != kGateModule) cut.insert(module.rtl);
     for (const CutInstance& instance : module.instances) cut.insert(instance.rtl);
   }
   std::map<std::string, Header> headers;
   for (const std::string& module : cut) {
     const std::optional<Header> header = ReadHeader(module, text_of(module));
-    if (!header) return NotUnderstood(module);
+    if (!header) return HeaderNotUnderstood(module);
     sources.push_back({fmt::format("rtl/stand_in_{}.sv", module), StandIn(module, *header)});
     headers[module] = *header;
   }
   std::set<std::string> printed;
   for (const ModuleNetlist& module : modules) {
-    if (module.rtl == kClockGate) continue;
+    if (module.rtl == kGateModule) continue;
     if (!printed.insert(module.rtl).second) continue;
     std::map<std::string, std::string> names;
     for (const std::string& other : cut) names[other] = "stand_in_" + other;
@@ -216,7 +216,7 @@ Result<std::vector<SourceFile>> MakeModuleViews(const FileSet& emission,
       ports +=
           fmt::format("{}.{}({})", ports.empty() ? "" : ", ", port.name, ViewPort(k, port.name));
     }
-    const bool real = module.rtl == kClockGate;
+    const bool real = module.rtl == kGateModule;
     top += fmt::format("  {}{}{} {} ({});\n", real ? "" : "cut_", module.rtl, parameters,
                        ViewInstance(k), ports);
   }

@@ -6,6 +6,7 @@
 #include <flatbuffers/flexbuffers.h>
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "sw/model/tflite_schema.h"
@@ -276,6 +277,7 @@ class FileWriter {
     const Operator& op = model_.operators[index];
     kind = op.type == OperatorType::kSub   ? tflite::kOptionsSub
            : op.type == OperatorType::kMul ? tflite::kOptionsMul
+           : op.type == OperatorType::kDiv ? tflite::kOptionsDiv
                                            : tflite::kOptionsAdd;
     return TableWriter(builder_)
         .Scalar<int8_t>(tflite::AddField::kActivation, ActivationCode(index, options.activation))

@@ -6,12 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <numeric>
 
 namespace npugen {
 namespace {
 
-constexpr double kWidth = 760;
+constexpr double kBarsWidth = 760;
 constexpr double kLabelWidth = 236, kNoteWidth = 84, kShareWidth = 44, kGap = 10;
 /// Widths of small letters to those of labels.
 constexpr double kSmall = 0.88;
@@ -92,11 +93,11 @@ Picture DrawBars(const BarChart& chart) {
     if (used[s] && chart.series.size() > 1) legend.push_back(chart.series[s]);
   }
   labels = std::min(std::max(labels, 60.0), kLabelWidth);
-  const double note_right = kWidth - (shares ? kShareWidth : 0);
-  const double left = labels + kGap, right = notes ? note_right - kNoteWidth : kWidth - 14;
-  const double top = LegendHeight(kWidth, legend) + (legend.empty() ? 0 : 8);
+  const double note_right = kBarsWidth - (shares ? kShareWidth : 0);
+  const double left = labels + kGap, right = notes ? note_right - kNoteWidth : kBarsWidth - 14;
+  const double top = LegendHeight(kBarsWidth, legend) + (legend.empty() ? 0 : 8);
   const double bottom = top + kRow * static_cast<double>(chart.rows.size());
-  Drawing drawing(kWidth, bottom + 34);
+  Drawing drawing(kBarsWidth, bottom + 34);
   DrawLegend(&drawing, {0, 0}, legend);
 
   const Axis axis(0, most > 0 ? most : 1, left, right);
@@ -134,7 +135,7 @@ Picture DrawBars(const BarChart& chart) {
       x += width;
     }
     if (notes) drawing.Text({note_right, y + 15}, row.note, "small", Anchor::kEnd);
-    if (shares) drawing.Text({kWidth, y + 15}, row.share, "small", Anchor::kEnd);
+    if (shares) drawing.Text({kBarsWidth, y + 15}, row.share, "small", Anchor::kEnd);
     y += kRow;
     picture.csv += CsvCell(row.label) + ',' + CsvCell(row.detail);
     for (const double value : row.values) picture.csv += ',' + CsvNumber(value);

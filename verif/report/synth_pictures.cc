@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 
 #include "verif/report/bars.h"
 #include "verif/report/pictures.h"

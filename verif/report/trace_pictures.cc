@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 
 #include "verif/report/bars.h"
@@ -13,7 +14,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr double kWidth = 760, kLeft = 92, kRight = 742;
+constexpr double kTraceWidth = 760, kTraceLeft = 92, kTraceRight = 742;
 constexpr double kLane = 18, kLanePitch = 25;
 /// Slices that are nearer than that are drawn as one.
 constexpr double kLeastPixels = 1.5;
@@ -77,8 +78,8 @@ class LanePainter {
       : x_(x), least_(least), drawing_(drawing) {}
 
   void Draw(const TimelineLane& lane, SlicesByLane* slices, double y) {
-    drawing_->Text({kLeft - 8, y + 13}, lane.name, "soft", Anchor::kEnd);
-    drawing_->Box({kLeft, y, kRight - kLeft, kLane}, "lane");
+    drawing_->Text({kTraceLeft - 8, y + 13}, lane.name, "soft", Anchor::kEnd);
+    drawing_->Box({kTraceLeft, y, kTraceRight - kTraceLeft, kLane}, "lane");
     if (lane.category == "cause") {
       std::map<std::string, std::vector<Slice>> by_cause;
       for (const Slice& slice : (*slices)[{lane.track, "cause"}])
@@ -167,17 +168,17 @@ std::optional<Picture> TimelinePicture(const json& trace) {
                                          {"transfer", "dma"},
                                          {"drain", "drain"},
                                          {"start and end", "fill"}};
-  const double top = LegendHeight(kWidth, legend) + 8;
+  const double top = LegendHeight(kTraceWidth, legend) + 8;
   const double bottom = top + kLanePitch * static_cast<double>(lanes.size());
-  Drawing drawing(kWidth, bottom + 36);
+  Drawing drawing(kTraceWidth, bottom + 36);
   DrawLegend(&drawing, {0, 0}, legend);
-  const Axis x(0, cycles, kLeft, kRight);
-  const double least = kLeastPixels * cycles / (kRight - kLeft);
+  const Axis x(0, cycles, kTraceLeft, kTraceRight);
+  const double least = kLeastPixels * cycles / (kTraceRight - kTraceLeft);
   for (const double tick : x.Ticks(8)) {
     drawing.Line({x.At(tick), top}, {x.At(tick), bottom}, "grid");
     drawing.Text({x.At(tick), bottom + 14}, ShortNumber(tick), "small", Anchor::kMiddle);
   }
-  drawing.Text({kRight, bottom + 30}, "cycles from the doorbell", "small", Anchor::kEnd);
+  drawing.Text({kTraceRight, bottom + 30}, "cycles from the doorbell", "small", Anchor::kEnd);
   LanePainter painter(x, least, &drawing);
   double y = top;
   for (const TimelineLane& lane : lanes) {

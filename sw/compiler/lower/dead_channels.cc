@@ -4,6 +4,7 @@
 #include "sw/compiler/lower/dead_channels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdlib>
 #include <limits>

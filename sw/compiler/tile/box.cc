@@ -3,6 +3,7 @@
 #include "sw/compiler/tile/box.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 
 #include "sw/compiler/encode/encode.h"

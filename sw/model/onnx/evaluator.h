@@ -14,8 +14,6 @@
 
 namespace npugen::symbolic {
 
-inline constexpr int64_t kLargestDimension = 65535;
-
 /// The value of a channel as a function of its integer sum S:
 /// (p * S + q + r * sqrt(v)) / (e * sqrt(v)), v > 0, e > 0.
 struct Form {

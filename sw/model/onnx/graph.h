@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -12,12 +11,11 @@
 #include <vector>
 
 #include "generator/support/diagnostic.h"
+#include "sw/model/limits.h"
 
 namespace npugen::symbolic {
 
 using Code = DiagnosticCode;
-
-inline constexpr int64_t kMostElements = std::numeric_limits<int32_t>::max();
 
 /// Why a node is not taken; the node is named where it becomes a diagnostic.
 struct Refusal {

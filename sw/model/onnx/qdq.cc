@@ -32,7 +32,7 @@ struct Quantum {
 };
 
 /// What a name of the graph stands for.
-struct Value {
+struct QdqValue {
   enum class Kind : uint8_t {
     kConstant,
     kInput,      ///< the network's input, float32
@@ -75,7 +75,7 @@ class QdqReader {
       node_ = &graph_.nodes[i];
       number_ = static_cast<int32_t>(i);
       if (node_->outputs.empty()) continue;
-      Result<Value> value = ReadNode();
+      Result<QdqValue> value = ReadNode();
       if (!value) return value.errors();
       values_[node_->outputs[0]] = std::move(*value);
     }
@@ -96,15 +96,15 @@ class QdqReader {
   }
 
   void AddConstant(const std::string& name, const Constant& constant) {
-    Value value;
+    QdqValue value;
     value.dims = constant.dims;
     value.constant = constant;
     values_[name] = std::move(value);
   }
 
   Status AddInput(const GraphInput& input) {
-    Value value;
-    value.kind = Value::Kind::kInput;
+    QdqValue value;
+    value.kind = QdqValue::Kind::kInput;
     int64_t elements = 1;
     for (size_t i = 0; i < input.dims.size(); ++i) {
       // A batch size that is a name is taken as 1.
@@ -137,11 +137,11 @@ class QdqReader {
 
   Status AddOutput(const std::string& name) {
     const auto found = values_.find(name);
-    if (found == values_.end() || found->second.kind != Value::Kind::kReal) {
+    if (found == values_.end() || found->second.kind != QdqValue::Kind::kReal) {
       return Error(fmt::format("output \"{}\" is not the result of a DequantizeLinear",
                                PrintableName(name)));
     }
-    const Value& value = found->second;
+    const QdqValue& value = found->second;
     const Result<int32_t> ordered = InFileOrder(value);
     if (!ordered) return ordered.errors();
     Tensor tensor;
@@ -237,29 +237,29 @@ class QdqReader {
                      ReshapeOptions{});
   }
   /// The tensor of a value in the order of the file.
-  Result<int32_t> InFileOrder(const Value& value) {
+  Result<int32_t> InFileOrder(const QdqValue& value) {
     const std::vector<int32_t> shape(value.dims.begin(), value.dims.end());
     if (!OrderMatters(value.dims)) return Reshaped(value.tensor, shape);
     return Transposed(value.tensor, {0, 3, 1, 2});
   }
 
-  const Value* Find(size_t input) const {
+  const QdqValue* Find(size_t input) const {
     if (!node_->Has(input)) return nullptr;
     const auto found = values_.find(node_->inputs[input]);
     return found == values_.end() ? nullptr : &found->second;
   }
   /// An operand that stands for a quantized tensor.
-  Result<const Value*> Real(size_t input) const {
-    const Value* value = Find(input);
-    if (value == nullptr || value->kind != Value::Kind::kReal) {
+  Result<const QdqValue*> Real(size_t input) const {
+    const QdqValue* value = Find(input);
+    if (value == nullptr || value->kind != QdqValue::Kind::kReal) {
       return Error(fmt::format("input {} is not the result of a DequantizeLinear", input));
     }
     return value;
   }
   /// Weights: integers behind a DequantizeLinear, without zero points.
-  Result<const Value*> Weights(size_t input) const {
-    const Value* value = Find(input);
-    if (value == nullptr || value->kind != Value::Kind::kConstant || value->scales.empty()) {
+  Result<const QdqValue*> Weights(size_t input) const {
+    const QdqValue* value = Find(input);
+    if (value == nullptr || value->kind != QdqValue::Kind::kConstant || value->scales.empty()) {
       return Error(fmt::format("input {} is no constant behind a DequantizeLinear", input));
     }
     return value;
@@ -267,8 +267,8 @@ class QdqReader {
 
   Result<Quantum> ReadQuantum(size_t channels_allowed, std::vector<double>* scales,
                               std::vector<double>* zero_points, bool* is_unsigned) const {
-    const Value* scale = Find(1);
-    const Value* zero = Find(2);
+    const QdqValue* scale = Find(1);
+    const QdqValue* zero = Find(2);
     if (scale == nullptr || scale->constant.values.empty() ||
         scale->constant.values.size() > channels_allowed) {
       return Error("its scale is no constant of the expected size", "one scale, or one a channel");
@@ -290,18 +290,18 @@ class QdqReader {
                    static_cast<int32_t>((*zero_points)[0]) - (*is_unsigned ? 128 : 0)};
   }
 
-  Result<Value> ReadDequantize() {
-    const Value* value = Find(0);
+  Result<QdqValue> ReadDequantize() {
+    const QdqValue* value = Find(0);
     if (value == nullptr) return Error("input 0 is not known", "");
-    if (value->kind == Value::Kind::kQuantized) {
-      Value result = *value;
-      result.kind = Value::Kind::kReal;
+    if (value->kind == QdqValue::Kind::kQuantized) {
+      QdqValue result = *value;
+      result.kind = QdqValue::Kind::kReal;
       return result;
     }
-    if (value->kind != Value::Kind::kConstant || !value->constant.is_integer) {
+    if (value->kind != QdqValue::Kind::kConstant || !value->constant.is_integer) {
       return Error("input 0 is neither quantized nor a constant of integers");
     }
-    Value result = *value;
+    QdqValue result = *value;
     std::vector<double> zero_points;
     bool is_unsigned = false;
     const Result<Quantum> quantum =
@@ -322,8 +322,8 @@ class QdqReader {
     return result;
   }
 
-  Result<Value> ReadQuantize() {
-    const Value* value = Find(0);
+  Result<QdqValue> ReadQuantize() {
+    const QdqValue* value = Find(0);
     if (value == nullptr) return Error("input 0 is not known", "");
     std::vector<double> scales, zero_points;
     bool is_unsigned = false;
@@ -332,8 +332,8 @@ class QdqReader {
     if (quantum->zero_point < -128 || quantum->zero_point > 127) {
       return Error("its zero point is beyond 8 bits", "int8 or uint8");
     }
-    Value result;
-    result.kind = Value::Kind::kQuantized;
+    QdqValue result;
+    result.kind = QdqValue::Kind::kQuantized;
     result.dims = value->dims;
     Result<int32_t> tensor = Quantized(*value, *quantum);
     if (!tensor) return tensor.errors();
@@ -342,9 +342,9 @@ class QdqReader {
   }
 
   /// The tensor of a float32 value with that scale.
-  Result<int32_t> Quantized(const Value& value, const Quantum& quantum) {
+  Result<int32_t> Quantized(const QdqValue& value, const Quantum& quantum) {
     switch (value.kind) {
-      case Value::Kind::kInput: {
+      case QdqValue::Kind::kInput: {
         const std::vector<int32_t> shape(value.dims.begin(), value.dims.end());
         const Result<int32_t> bytes =
             AppendNew(OperatorType::kQuantize, {value.tensor}, shape, quantum, NoOptions{});
@@ -352,21 +352,21 @@ class QdqReader {
         if (OrderMatters(value.dims)) return Transposed(*bytes, {0, 2, 3, 1});
         return Reshaped(*bytes, ModelShape(value.dims));
       }
-      case Value::Kind::kReal:
+      case QdqValue::Kind::kReal:
         if (QuantumOf(value.tensor) == quantum) return value.tensor;
         return AppendNew(OperatorType::kQuantize, {value.tensor}, ShapeOf(value.tensor), quantum,
                          NoOptions{});
-      case Value::Kind::kWaiting:
+      case QdqValue::Kind::kWaiting:
         return value.append(quantum, value.activation);
       default:
         return Error("input 0 is no float32 activation");
     }
   }
 
-  Value Waiting(Dims dims, std::function<Result<int32_t>(const Quantum&, Activation)> append,
-                bool activates) const {
-    Value value;
-    value.kind = Value::Kind::kWaiting;
+  QdqValue Waiting(Dims dims, std::function<Result<int32_t>(const Quantum&, Activation)> append,
+                   bool activates) const {
+    QdqValue value;
+    value.kind = QdqValue::Kind::kWaiting;
     value.dims = std::move(dims);
     value.append = std::move(append);
     value.activates = activates;
@@ -375,7 +375,7 @@ class QdqReader {
 
   /// Constants of int8 in another order: element i of the result is element `source(i)`.
   template <typename Source>
-  Result<int32_t> AddFilter(const Value& weights, std::vector<int32_t> shape, int32_t dimension,
+  Result<int32_t> AddFilter(const QdqValue& weights, std::vector<int32_t> shape, int32_t dimension,
                             Source source) {
     Tensor tensor;
     tensor.name = node_->inputs[1];
@@ -399,10 +399,10 @@ class QdqReader {
   }
 
   /// The bias as integers of scale input * weight, or -1.
-  Result<int32_t> AddBias(size_t input, int32_t data, const Value& weights, int64_t channels) {
+  Result<int32_t> AddBias(size_t input, int32_t data, const QdqValue& weights, int64_t channels) {
     if (!node_->Has(input)) return -1;
-    const Value* bias = Find(input);
-    if (bias == nullptr || bias->kind != Value::Kind::kConstant ||
+    const QdqValue* bias = Find(input);
+    if (bias == nullptr || bias->kind != QdqValue::Kind::kConstant ||
         static_cast<int64_t>(bias->constant.values.size()) != channels) {
       return Error("its bias is no constant, one number a channel", "");
     }
@@ -504,12 +504,12 @@ class QdqReader {
     return std::pair(*output, Padding::kValid);
   }
 
-  Result<Value> ReadConv() {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadConv() {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
-    const Result<const Value*> weights = Weights(1);
+    const Result<const QdqValue*> weights = Weights(1);
     if (!weights) return weights.errors();
-    const Value& w = **weights;
+    const QdqValue& w = **weights;
     if (w.dims.size() != 4 || (w.scales.size() > 1 && w.axis != 0)) {
       return Error("its weights are not [O,I,H,W] with one scale, or one for each O", "");
     }
@@ -561,12 +561,12 @@ class QdqReader {
         /*activates=*/true);
   }
 
-  Result<Value> ReadMatrix() {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadMatrix() {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
-    const Result<const Value*> weights = Weights(1);
+    const Result<const QdqValue*> weights = Weights(1);
     if (!weights) return weights.errors();
-    const Value& w = **weights;
+    const QdqValue& w = **weights;
     const bool gemm = node_->type == "Gemm";
     const bool transposed = gemm && node_->Integer("transB", 0) != 0;
     if ((*data)->dims.size() != 2 || w.dims.size() != 2 || node_->Integer("transA", 0) != 0 ||
@@ -597,8 +597,8 @@ class QdqReader {
         /*activates=*/true);
   }
 
-  Result<Value> ReadTwo(OperatorType type) {
-    const Result<const Value*> first = Real(0), second = Real(1);
+  Result<QdqValue> ReadTwo(OperatorType type) {
+    const Result<const QdqValue*> first = Real(0), second = Real(1);
     if (!first) return first.errors();
     if (!second) return second.errors();
     if ((*first)->dims != (*second)->dims) return Error("its operands differ in shape", "the same");
@@ -613,9 +613,9 @@ class QdqReader {
   }
 
   /// Functions of one value whose result has a scale of its own: another one follows.
-  Result<Value> ReadFunction(OperatorType type, OperatorOptions options,
-                             std::optional<Quantum> fixed) {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadFunction(OperatorType type, OperatorOptions options,
+                                std::optional<Quantum> fixed) {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
     return Waiting((*data)->dims,
                    [this, type, options, fixed, tensor = (*data)->tensor](
@@ -630,11 +630,11 @@ class QdqReader {
                    /*activates=*/false);
   }
 
-  Result<Value> ReadRelu() {
-    const Value* value = Find(0);
-    if (value != nullptr && value->kind == Value::Kind::kWaiting && value->activates &&
+  Result<QdqValue> ReadRelu() {
+    const QdqValue* value = Find(0);
+    if (value != nullptr && value->kind == QdqValue::Kind::kWaiting && value->activates &&
         value->activation == Activation::kNone) {
-      Value result = *value;
+      QdqValue result = *value;
       result.activation = Activation::kRelu;
       return result;
     }
@@ -642,25 +642,25 @@ class QdqReader {
   }
 
   /// Between 0 and 6, as an activation.
-  Result<Value> ReadClip() {
-    const Value* value = Find(0);
+  Result<QdqValue> ReadClip() {
+    const QdqValue* value = Find(0);
     const auto limit = [&](size_t input, const char* name) {
-      const Value* given = Find(input);
+      const QdqValue* given = Find(input);
       if (given != nullptr && given->constant.values.size() == 1) return given->constant.values[0];
       const Attribute* attribute = node_->Find(name);
       return attribute != nullptr ? double{attribute->real} : std::nan("");
     };
-    if (value == nullptr || value->kind != Value::Kind::kWaiting || !value->activates ||
+    if (value == nullptr || value->kind != QdqValue::Kind::kWaiting || !value->activates ||
         limit(1, "min") != 0 || limit(2, "max") != 6) {
       return Error("it is not a limit to 0..6 behind a layer", "Relu, or Clip to 0..6");
     }
-    Value result = *value;
+    QdqValue result = *value;
     result.activation = Activation::kRelu6;
     return result;
   }
 
-  Result<Value> ReadMaxPool() {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadMaxPool() {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
     const Result<Windows> windows = ReadWindows((*data)->dims, node_->List("kernel_shape", {}));
     if (!windows) return windows.errors();
@@ -673,7 +673,7 @@ class QdqReader {
     options.filter_w = windows->kernel[1];
     options.stride_h = windows->stride[0];
     options.stride_w = windows->stride[1];
-    Value result = **data;
+    QdqValue result = **data;
     result.dims[2] = windows->out[0];
     result.dims[3] = windows->out[1];
     const Result<int32_t> tensor =
@@ -685,15 +685,15 @@ class QdqReader {
   }
 
   /// GlobalAveragePool, and ReduceMean over both dimensions of an image.
-  Result<Value> ReadMean() {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadMean() {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
     if ((*data)->dims.size() != 4) return Error("its input is no image", "[N,C,H,W]");
     bool keeps = true;
     if (node_->type == "ReduceMean") {
       keeps = node_->Integer("keepdims", 1) != 0;
       std::vector<int64_t> axes = node_->List("axes", {});
-      if (const Value* given = Find(1)) {
+      if (const QdqValue* given = Find(1)) {
         axes.assign(given->constant.values.begin(), given->constant.values.end());
       }
       std::set<int64_t> unique;
@@ -712,15 +712,15 @@ class QdqReader {
   }
 
   /// Flatten, Reshape, Squeeze, Unsqueeze.
-  Result<Value> ReadReshape() {
-    const Result<const Value*> data = Real(0);
+  Result<QdqValue> ReadReshape() {
+    const Result<const QdqValue*> data = Real(0);
     if (!data) return data.errors();
     const Dims& in = (*data)->dims;
     int64_t elements = 1;
     for (const int64_t size : in) elements *= size;
     Dims dims;
     const std::string& type = node_->type;
-    const Value* list = Find(1);
+    const QdqValue* list = Find(1);
     std::vector<int64_t> given = node_->List("axes", {});
     if (list != nullptr) {
       given.assign(list->constant.values.begin(), list->constant.values.end());
@@ -762,7 +762,7 @@ class QdqReader {
     // The order of elements is that of the file.
     const Result<int32_t> ordered = InFileOrder(**data);
     if (!ordered) return ordered.errors();
-    Value result = **data;
+    QdqValue result = **data;
     result.dims = dims;
     Result<int32_t> tensor = Reshaped(*ordered, std::vector<int32_t>(dims.begin(), dims.end()));
     if (tensor && OrderMatters(dims)) {
@@ -775,12 +775,12 @@ class QdqReader {
     return result;
   }
 
-  Result<Value> ReadConcat() {
+  Result<QdqValue> ReadConcat() {
     std::vector<int32_t> tensors;
     Dims dims;
     int64_t axis = node_->Integer("axis", 1);
     for (size_t i = 0; i < node_->inputs.size(); ++i) {
-      const Result<const Value*> part = Real(i);
+      const Result<const QdqValue*> part = Real(i);
       if (!part) return part.errors();
       Dims shape = (*part)->dims;
       if (axis < 0) axis += static_cast<int64_t>(shape.size());
@@ -799,8 +799,8 @@ class QdqReader {
         [this, dims, place, tensors](const Quantum& quantum, Activation) -> Result<int32_t> {
           std::vector<int32_t> parts;
           for (const int32_t tensor : tensors) {
-            Value part;
-            part.kind = Value::Kind::kReal;
+            QdqValue part;
+            part.kind = QdqValue::Kind::kReal;
             part.tensor = tensor;
             const Result<int32_t> same = Quantized(part, quantum);
             if (!same) return same;
@@ -812,15 +812,15 @@ class QdqReader {
         /*activates=*/false);
   }
 
-  Result<Value> ReadSoftmax() {
-    const Value* value = Find(0);
+  Result<QdqValue> ReadSoftmax() {
+    const QdqValue* value = Find(0);
     const int64_t rank = value == nullptr ? 0 : static_cast<int64_t>(value->dims.size());
     const int64_t axis = node_->Integer("axis", -1);
     if (rank != 2 || (axis != -1 && axis != 1)) return Error("its axis is not the last", "[N,C]");
     return ReadFunction(OperatorType::kSoftmax, SoftmaxOptions{1.0f}, Quantum{1.0f / 256, -128});
   }
 
-  Result<Value> ReadNode() {
+  Result<QdqValue> ReadNode() {
     const std::string& type = node_->type;
     if (type == "QuantizeLinear") return ReadQuantize();
     if (type == "DequantizeLinear") return ReadDequantize();
@@ -852,7 +852,7 @@ class QdqReader {
     if (type == "Constant") {
       const Attribute* attribute = node_->Find("value");
       if (attribute != nullptr && attribute->tensor && !attribute->tensor->problem) {
-        Value value;
+        QdqValue value;
         value.dims = attribute->tensor->constant.dims;
         value.constant = attribute->tensor->constant;
         return value;
@@ -860,7 +860,7 @@ class QdqReader {
       return Error("it has no tensor", "");
     }
     if (type == "Identity" || type == "Dropout") {
-      const Value* value = Find(0);
+      const QdqValue* value = Find(0);
       if (value == nullptr) return Error("input 0 is not known", "");
       return *value;
     }
@@ -872,7 +872,7 @@ class QdqReader {
   const Node* node_ = nullptr;
   int32_t number_ = 0;
   Model model_;
-  std::map<std::string, Value> values_;
+  std::map<std::string, QdqValue> values_;
 };
 
 }  // namespace

@@ -77,7 +77,12 @@ bool Checker::ManyOutputs(size_t inputs) {
 
 void Checker::Operand(int32_t tensor, const char* role) {
   const Tensor& t = model.tensors[tensor];
-  if (t.type != (wide ? TensorType::kInt16 : TensorType::kInt8)) {
+  if (plain) {
+    if (t.type == Output().type && t.scales.empty()) return;
+    Refuse(DiagnosticCode::kOperatorType,
+           fmt::format("{} {} does not have the type of output {}, or is quantized", role,
+                       DescribeTensor(model, tensor), OutputText()));
+  } else if (t.type != (wide ? TensorType::kInt16 : TensorType::kInt8)) {
     Refuse(DiagnosticCode::kOperatorType,
            fmt::format("{} {} is not {}", role, DescribeTensor(model, tensor),
                        wide ? "INT16" : "INT8"),

@@ -48,7 +48,8 @@ class Checker {
   const Model& model;
   Operator& op;
   const FileForm& form;
-  bool wide = false;  ///< activations are int16 with zero point 0, not int8
+  bool wide = false;   ///< activations are int16 with zero point 0, not int8
+  bool plain = false;  ///< operands have the output's type, int32 or float32, and no scales
 
   /// Adds an error of this operator; from the 16th on they are dropped.
   void Refuse(DiagnosticCode code, std::string reason, std::string hint = "");
@@ -67,7 +68,7 @@ class Checker {
   bool ManyOperands(size_t least);
   /// `inputs` inputs and any number of outputs, all present.
   bool ManyOutputs(size_t inputs);
-  /// An int8 tensor (`wide`: int16) with one scale; it may be constant.
+  /// An int8 tensor (`wide`: int16) with one scale, or what `plain` says; it may be constant.
   void Operand(int32_t tensor, const char* role);
   /// Not a constant; `role` is what the tensor is for the operator.
   void NotConstant(int32_t tensor, const char* role);

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <string>
@@ -45,8 +46,6 @@ class Fields {
   std::optional<std::map<std::string, double>> map_;
   bool good_ = true;
 };
-
-bool Always(const Model&, const Operator&) { return true; }
 
 /// Three inputs that are no constants but for `constant`, and four float32 outputs.
 bool CheckOperands(Checker& check, size_t constant) {
@@ -164,7 +163,7 @@ bool ReadPoseOptions(const std::vector<uint8_t>& bytes, PoseOptions* options) {
          options->score_threshold > 0.0f && options->score_threshold < 1.0f;
 }
 
-const OperatorRules kDetectionPostProcessRules = {ReadDetection, CheckDetection, Always};
-const OperatorRules kPosenetDecoderRules = {ReadPose, CheckPose, Always};
+const OperatorRules kDetectionPostProcessRules = {ReadDetection, CheckDetection, AlwaysOnHost};
+const OperatorRules kPosenetDecoderRules = {ReadPose, CheckPose, AlwaysOnHost};
 
 }  // namespace npugen

@@ -9,14 +9,14 @@
 namespace npugen {
 namespace {
 
-/// ADD, SUB and MUL: their tables have the same field.
+/// ADD, SUB, MUL and DIV: their tables have the same field.
 template <uint8_t kind>
 void ReadFused(OptionReader& reader) {
   if (!reader.Expect(kind, false)) return;
   reader.op.options = AddOptions{.activation = reader.Activation(tflite::AddField::kActivation)};
 }
 
-/// What all operators of two operands have in common. False: nothing more can be said.
+/// What all operators of two operands have in common. False: nothing more can or need be said.
 bool CheckTwoOperands(Checker& check) {
   if (!check.Operands(2, 2)) return false;
   check.OperandsOfOne();
@@ -31,14 +31,30 @@ bool CheckTwoOperands(Checker& check) {
     return false;
   }
   check.OutputShape(*shape);
-  if (check.wide && shape->size() > kMostHostDimensions) {
+  if ((check.wide || check.plain) && shape->size() > kMostHostDimensions) {
     check.Refuse(DiagnosticCode::kOperatorShape,
                  fmt::format("{} dimensions, more than {}", shape->size(), kMostHostDimensions));
   }
+  if (check.plain) return false;
   if (const auto* options = std::get_if<AddOptions>(&check.op.options)) {
     check.FusedActivation(options->activation);
   }
   return true;
+}
+
+/// DIV, FLOOR_DIV, FLOOR_MOD: only on numbers that are not quantized.
+void CheckPlain(Checker& check) {
+  if (!check.plain) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 "does not compute on INT32 or FLOAT32 without scales");
+    return;
+  }
+  CheckTwoOperands(check);
+  if (!check.refused() && check.op.type != OperatorType::kDiv &&
+      check.Output().type != TensorType::kInt32) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("output {} is not INT32", check.OutputText()));
+  }
 }
 
 void CheckAdd(Checker& check) {
@@ -139,13 +155,24 @@ void CheckPrelu(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kAddRules = {ReadFused<tflite::kOptionsAdd>, CheckAdd, ComputesWide, true};
-const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub, ComputesWide, true};
-const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul, ComputesWide, true};
-const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
-const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesWide, true};
+const OperatorRules kAddRules = {ReadFused<tflite::kOptionsAdd>, CheckAdd, ComputesOnHost, true,
+                                 true};
+const OperatorRules kSubRules = {ReadFused<tflite::kOptionsSub>, CheckSub, ComputesOnHost, true,
+                                 true};
+const OperatorRules kMulRules = {ReadFused<tflite::kOptionsMul>, CheckMul, ComputesOnHost, true,
+                                 true};
+const OperatorRules kMaximumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesOnHost, true,
+                                     true};
+const OperatorRules kMinimumRules = {DefaultOptions<NoOptions>, CheckExtreme, ComputesOnHost, true,
+                                     true};
 const OperatorRules kSquaredDifferenceRules = {DefaultOptions<NoOptions>, CheckSquaredDifference,
-                                               ComputesWide, true};
+                                               ComputesOnHost, true, true};
+const OperatorRules kDivRules = {ReadFused<tflite::kOptionsDiv>, CheckPlain, ComputesPlain, false,
+                                 true};
+const OperatorRules kFloorDivRules = {DefaultOptions<NoOptions>, CheckPlain, ComputesPlain, false,
+                                      true};
+const OperatorRules kFloorModRules = {DefaultOptions<NoOptions>, CheckPlain, ComputesPlain, false,
+                                      true};
 const OperatorRules kAddNRules = {DefaultOptions<NoOptions>, CheckAddN};
 const OperatorRules kPreluRules = {DefaultOptions<NoOptions>, CheckPrelu, ComputesWide, true};
 

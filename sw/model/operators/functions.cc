@@ -157,7 +157,7 @@ void CheckElu(Checker& check) {
 
 /// RELU, ABS.
 void CheckUnary(Checker& check) {
-  if (!CheckFunction(check)) return;
+  if (!CheckFunction(check) || check.plain) return;
   check.Multipliers(
       UnaryMultiplier(check.Input(0).scale(), check.Output().scale(), check.wide).has_value());
 }
@@ -172,7 +172,7 @@ void CheckRelu6(Checker& check) {
 
 /// What has a table of all values, computed in float32.
 void CheckTable(Checker& check) {
-  if (!CheckFunction(check)) return;
+  if (!CheckFunction(check) || check.plain) return;
   check.Multipliers(std::isfinite(256.0f * check.Input(0).scale()) &&
                     std::isfinite(1.0f / check.Output().scale()) &&
                     std::isfinite(256.0f * check.Output().scale()));
@@ -180,7 +180,11 @@ void CheckTable(Checker& check) {
 
 void CheckSqrt(Checker& check) {
   CheckTable(check);
-  if (check.refused() || check.Input(0).zero_point() == -128) return;
+  if (check.plain && !check.refused() && check.Output().type != TensorType::kFloat32) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("output {} is not FLOAT32", check.OutputText()));
+  }
+  if (check.plain || check.refused() || check.Input(0).zero_point() == -128) return;
   check.Refuse(DiagnosticCode::kOperatorQuantization,
                fmt::format("input {} has zero point {}: values below it have no root",
                            check.InputText(0), check.Input(0).zero_point()),
@@ -282,12 +286,12 @@ const OperatorRules kEluRules = {DefaultOptions<NoOptions>, CheckElu};
 const OperatorRules kLeakyReluRules = {ReadLeakyRelu, CheckLeakyRelu, ComputesWide, true};
 const OperatorRules kReluRules = {DefaultOptions<NoOptions>, CheckUnary};
 const OperatorRules kRelu6Rules = {DefaultOptions<NoOptions>, CheckRelu6};
-const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary, ComputesWide, true};
+const OperatorRules kAbsRules = {DefaultOptions<NoOptions>, CheckUnary, ComputesOnHost, true, true};
 const OperatorRules kRsqrtRules = {DefaultOptions<NoOptions>, CheckRsqrt};
-const OperatorRules kNegRules = {DefaultOptions<NoOptions>, CheckUnary};
+const OperatorRules kNegRules = {DefaultOptions<NoOptions>, CheckUnary, ComputesPlain, false, true};
 const OperatorRules kExpRules = {DefaultOptions<NoOptions>, CheckTable};
 const OperatorRules kLogRules = {DefaultOptions<NoOptions>, CheckTable};
-const OperatorRules kSqrtRules = {DefaultOptions<NoOptions>, CheckSqrt};
+const OperatorRules kSqrtRules = {DefaultOptions<NoOptions>, CheckSqrt, ComputesPlain, false, true};
 const OperatorRules kQuantizeRules = {DefaultOptions<NoOptions>, CheckQuantize, ReadsFloat};
 
 }  // namespace npugen

@@ -2,12 +2,12 @@
 // Operators that only run on the host: types and shapes.
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "sw/model/operators/rules.h"
 
 namespace npugen {
 namespace {
-
-bool Always(const Model&, const Operator&) { return true; }
 
 void CheckDequantize(Checker& check) {
   if (!check.Operands(1, 1)) return;
@@ -31,6 +31,54 @@ void CheckDequantize(Checker& check) {
         fmt::format("input {} has {} scales, not one", check.InputText(0), input.scales.size()));
   }
   check.OutputShape(input.shape);
+}
+
+/// Types of numbers that the host's kernels know.
+bool IsNumber(TensorType type) {
+  return ElementBytes(type) != 0 && type != TensorType::kInt4 && type != TensorType::kBool;
+}
+
+void CheckCast(Checker& check) {
+  if (!check.Operands(1, 1)) return;
+  check.NotConstant(check.op.inputs[0], "input");
+  check.NotConstant(check.op.outputs[0], "output");
+  if (!IsNumber(check.Input(0).type) || !IsNumber(check.Output().type)) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("{} or {} is no INT8, UINT8, INT16, INT32, INT64 or FLOAT32",
+                             check.InputText(0), check.OutputText()));
+  }
+  check.OutputShape(check.Input(0).shape);
+}
+
+void CheckGatherNd(Checker& check) {
+  if (!check.Operands(2, 2)) return;
+  const Tensor& data = check.Input(0);
+  const Tensor& indices = check.Input(1);
+  check.NotConstant(check.op.outputs[0], "output");
+  if (data.is_constant && indices.is_constant) {
+    check.Refuse(DiagnosticCode::kOperatorOperands, "all operands are constants");
+  }
+  if (!IsNumber(data.type) || indices.type != TensorType::kInt32 ||
+      check.Output().type != data.type) {
+    check.Refuse(DiagnosticCode::kOperatorType,
+                 fmt::format("takes {} with indices {} to {}: indices must be INT32, and the "
+                             "output have the data's type",
+                             check.InputText(0), check.InputText(1), check.OutputText()));
+  }
+  const size_t depth =
+      indices.shape.empty() ? 0 : static_cast<size_t>(std::max(0, indices.shape.back()));
+  if (depth == 0 || depth > data.shape.size() || depth > kMostHostDimensions ||
+      indices.elements() == 0 || data.elements() == 0) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("indices {} do not name 1 to {} dimensions of {}", check.InputText(1),
+                             kMostHostDimensions, check.InputText(0)));
+    return;
+  }
+  std::vector<int32_t> expected(indices.shape.begin(), indices.shape.end() - 1);
+  expected.insert(expected.end(), data.shape.begin() + static_cast<std::ptrdiff_t>(depth),
+                  data.shape.end());
+  check.OutputShape(expected);
+  check.SameQuantization(check.op.inputs[0], check.op.outputs[0]);
 }
 
 void ReadL2Normalization(OptionReader& reader) {
@@ -88,8 +136,11 @@ void CheckLogSoftmax(Checker& check) {
 
 }  // namespace
 
-const OperatorRules kLogSoftmaxRules = {DefaultOptions<NoOptions>, CheckLogSoftmax, Always};
-const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization, Always};
-const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, Always};
+const OperatorRules kCastRules = {DefaultOptions<NoOptions>, CheckCast, AlwaysOnHost};
+const OperatorRules kGatherNdRules = {DefaultOptions<NoOptions>, CheckGatherNd, AlwaysOnHost};
+const OperatorRules kLogSoftmaxRules = {DefaultOptions<NoOptions>, CheckLogSoftmax, AlwaysOnHost};
+const OperatorRules kL2NormalizationRules = {ReadL2Normalization, CheckL2Normalization,
+                                             AlwaysOnHost};
+const OperatorRules kDequantizeRules = {DefaultOptions<NoOptions>, CheckDequantize, AlwaysOnHost};
 
 }  // namespace npugen

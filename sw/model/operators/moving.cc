@@ -490,7 +490,8 @@ void CheckUnpack(Checker& check) {
 const OperatorRules kReshapeRules = {DefaultOptions<ReshapeOptions>, CheckReshape};
 const OperatorRules kPadRules = {DefaultOptions<PadOptions>, CheckPad, nullptr, true};
 const OperatorRules kMirrorPadRules = {ReadMirrorPad, CheckMirrorPad};
-const OperatorRules kConcatenationRules = {ReadConcatenation, CheckConcatenation, nullptr, true};
+const OperatorRules kConcatenationRules = {ReadConcatenation, CheckConcatenation, ComputesPlain,
+                                           true, true};
 const OperatorRules kTransposeRules = {DefaultOptions<TransposeOptions>, CheckTranspose, nullptr,
                                        true};
 const OperatorRules kReverseRules = {DefaultOptions<ReverseOptions>, CheckReverse, nullptr, true};
@@ -498,7 +499,8 @@ const OperatorRules kSliceRules = {ReadSlice, CheckSlice, nullptr, true};
 const OperatorRules kGatherRules = {ReadGather, CheckGather};
 const OperatorRules kTileRules = {DefaultOptions<NoOptions>, CheckTile, nullptr, true};
 const OperatorRules kSplitRules = {ReadSplit, CheckSplit, nullptr, true};
-const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, nullptr, true};
+const OperatorRules kPackRules = {ReadPacked<tflite::kOptionsPack>, CheckPack, ComputesPlain, true,
+                                  true};
 const OperatorRules kUnpackRules = {ReadPacked<tflite::kOptionsUnpack>, CheckUnpack, nullptr, true};
 
 }  // namespace npugen

@@ -14,8 +14,6 @@ namespace {
 
 constexpr int32_t kTanh = 4;  // ActivationFunctionType
 
-bool Always(const Model&, const Operator&) { return true; }
-
 /// The NPU has states of int8, of one sequence.
 bool SvdfOnHost(const Model& model, const Operator& op) {
   const Tensor& state = model.tensors[op.inputs[4]];
@@ -176,6 +174,6 @@ void CheckLstm(Checker& check) {
 }  // namespace
 
 const OperatorRules kSvdfRules = {ReadSvdf, CheckSvdf, SvdfOnHost};
-const OperatorRules kSequenceLstmRules = {ReadLstm, CheckLstm, Always};
+const OperatorRules kSequenceLstmRules = {ReadLstm, CheckLstm, AlwaysOnHost};
 
 }  // namespace npugen

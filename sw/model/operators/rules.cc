@@ -5,7 +5,7 @@
 namespace npugen {
 namespace {
 
-constexpr OperatorRow kRows[] = {
+constexpr OperatorRow kOperatorRows[] = {
 #define NPUGEN_ROW(kind, name, others, family, limits, only_host) \
   {OperatorType::k##kind, name, others, #family, limits, only_host, &k##kind##Rules},
 #define NPUGEN_OPERATOR(...) NPUGEN_ROW(__VA_ARGS__, false)
@@ -14,7 +14,7 @@ constexpr OperatorRow kRows[] = {
 #undef NPUGEN_OPERATOR
 #undef NPUGEN_ROW
 };
-static_assert(std::size(kRows) == kOperatorKinds);
+static_assert(std::size(kOperatorRows) == kOperatorKinds);
 
 /// Whether `name` is an entry of `list`.
 bool Lists(std::string_view list, std::string_view name) {
@@ -28,10 +28,10 @@ bool Lists(std::string_view list, std::string_view name) {
 
 }  // namespace
 
-const OperatorRow& RowOf(OperatorType type) { return kRows[static_cast<size_t>(type)]; }
+const OperatorRow& RowOf(OperatorType type) { return kOperatorRows[static_cast<size_t>(type)]; }
 
 const OperatorRow* FindBuiltin(std::string_view name) {
-  for (const OperatorRow& row : kRows) {
+  for (const OperatorRow& row : kOperatorRows) {
     if (name == row.name || Lists(row.others, name)) return &row;
   }
   return nullptr;
@@ -55,9 +55,21 @@ bool ComputesWide(const Model& model, const Operator& op) {
          model.tensors[op.outputs[0]].type == TensorType::kInt16;
 }
 
+bool ComputesPlain(const Model& model, const Operator& op) {
+  if (!RowOf(op.type).rules->plain || op.outputs.empty() || op.outputs[0] < 0) return false;
+  const Tensor& output = model.tensors[op.outputs[0]];
+  return (output.type == TensorType::kInt32 || output.type == TensorType::kFloat32) &&
+         output.scales.empty();
+}
+
+bool ComputesOnHost(const Model& model, const Operator& op) {
+  return ComputesWide(model, op) || ComputesPlain(model, op);
+}
+
 Diagnostics CheckOperator(const Model& model, Operator& op, const FileForm& form) {
   Checker check(model, op, form);
   check.wide = RowOf(op.type).rules->wide && ComputesWide(model, op);
+  check.plain = ComputesPlain(model, op);
   RowOf(op.type).rules->check(check);
   return check.Take();
 }

@@ -16,6 +16,8 @@ struct OperatorRules {
   /// Whether a checked operator runs on the host; null: never.
   bool (*on_host)(const Model& model, const Operator& op) = nullptr;
   bool wide = false;  ///< int16 activations are accepted (Checker::wide)
+  /// int32 and float32 that are not quantized are accepted: on the host (Checker::plain).
+  bool plain = false;
 };
 
 #define NPUGEN_OPERATOR(kind, ...) extern const OperatorRules k##kind##Rules;
@@ -55,6 +57,15 @@ bool IsFloatEnd(const Model& model, const Operator& op);
 /// Whether the operator's result is int16: on_host of operators of which the NPU has only the int8
 /// form.
 bool ComputesWide(const Model& model, const Operator& op);
+
+/// on_host of operators that the NPU has no form of.
+inline bool AlwaysOnHost(const Model&, const Operator&) { return true; }
+
+/// Whether the operator computes on int32 or float32 as they are, which only the host can.
+bool ComputesPlain(const Model& model, const Operator& op);
+
+/// ComputesWide() or ComputesPlain().
+bool ComputesOnHost(const Model& model, const Operator& op);
 
 /// Sets op.options to its default: operators whose options table says nothing, or that have none.
 template <typename Options>

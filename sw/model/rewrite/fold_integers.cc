@@ -14,7 +14,7 @@
 namespace npugen {
 namespace {
 
-constexpr int64_t kMostElements = int64_t{1} << 22;  // of all results
+constexpr int64_t kMostFoldedElements = int64_t{1} << 22;  // of all results
 
 using Shape = std::vector<int32_t>;
 
@@ -218,7 +218,7 @@ Folded FoldGather(const Fold& fold) {
   Shape shape(from.shape.begin(), from.shape.begin() + axis);
   shape.insert(shape.end(), indices.shape.begin(), indices.shape.end());
   shape.insert(shape.end(), from.shape.begin() + axis + 1, from.shape.end());
-  if (Count(shape) > kMostElements) return std::nullopt;
+  if (Count(shape) > kMostFoldedElements) return std::nullopt;
   Values result{shape, {}};
   for (int64_t o = 0; o < split.outer; ++o) {
     for (const int64_t index : indices.values) {
@@ -361,10 +361,10 @@ Folded FoldFill(const Fold& fold) {
   if (fold.inputs.size() != 2 || fold.inputs[1].values.size() != 1) return std::nullopt;
   Shape shape;
   for (const int64_t size : fold.inputs[0].values) {
-    if (size <= 0 || size > kMostElements) return std::nullopt;
+    if (size <= 0 || size > kMostFoldedElements) return std::nullopt;
     shape.push_back(static_cast<int32_t>(size));
   }
-  if (shape.size() > 8 || Count(shape) > kMostElements) return std::nullopt;
+  if (shape.size() > 8 || Count(shape) > kMostFoldedElements) return std::nullopt;
   return Values{shape,
                 std::vector<int64_t>(static_cast<size_t>(Count(shape)), fold.inputs[1].values[0])};
 }
@@ -444,7 +444,7 @@ bool FoldsIntegers(const std::string& name) {
 
 void FoldIntegers(RawGraph graph) {
   Model& model = graph.model;
-  int64_t budget = kMostElements;
+  int64_t budget = kMostFoldedElements;
   const auto fold_one = [&](const RawOperator& op) {
     const auto row = std::find_if(std::begin(kFolds), std::end(kFolds),
                                   [&](const FoldRow& r) { return op.name == r.name; });

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <set>
 
@@ -92,11 +93,11 @@ class Converter {
     }
     std::vector<RawOperator> first, last;
     for (const int32_t input : model_.inputs) {
-      if (model_.tensors[input].type != TensorType::kUint8) continue;
+      if (!IsUint8(input)) continue;
       first.push_back(Conversion(input, Twin(input)));
     }
     for (const int32_t output : model_.outputs) {
-      if (model_.tensors[output].type != TensorType::kUint8) continue;
+      if (!IsUint8(output)) continue;
       last.push_back(Conversion(Twin(output), output));
     }
     for (RawOperator& op : graph_.operators) ConvertOperator(&op);
@@ -110,10 +111,14 @@ class Converter {
   }
 
  private:
+  /// Quantized; numbers without a scale stay as they are (CAST).
+  bool IsUint8(int32_t tensor) const {
+    return tensor >= 0 && model_.tensors[tensor].type == TensorType::kUint8 &&
+           !model_.tensors[tensor].scales.empty();
+  }
+
   bool TouchesUint8(const RawOperator& op) const {
-    const auto uint8 = [&](int32_t tensor) {
-      return tensor >= 0 && model_.tensors[tensor].type == TensorType::kUint8;
-    };
+    const auto uint8 = [&](int32_t tensor) { return IsUint8(tensor); };
     return std::any_of(op.inputs.begin(), op.inputs.end(), uint8) ||
            std::any_of(op.outputs.begin(), op.outputs.end(), uint8);
   }
@@ -189,7 +194,7 @@ class Converter {
   }
 
   int32_t Converted(int32_t number) {
-    if (number < 0 || model_.tensors[number].type != TensorType::kUint8) return number;
+    if (!IsUint8(number)) return number;
     const auto twin = twins_.find(number);
     if (twin != twins_.end()) return twin->second;
     Shift(&model_.tensors[number]);
@@ -201,7 +206,7 @@ class Converter {
     if (!TouchesUint8(*op) && !ReadsShifted(*op)) return;
     for (size_t i = 0; i < op->inputs.size(); ++i) {
       int32_t& input = op->inputs[i];
-      if (input < 0 || model_.tensors[input].type != TensorType::kUint8) continue;
+      if (!IsUint8(input)) continue;
       const Tensor& tensor = model_.tensors[input];
       // With several scales, or where it is no constant, the operator is refused later.
       const bool filter = IsFilter(*op, i) && tensor.is_constant && tensor.scales.size() == 1;
