@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 JOBS   ?= $(shell nproc)
 NPUGEN := $(BUILD)/npugen
 
-.PHONY: help setup models install package configure configure-tests build demo test test-asan test-specs test-jobs test-netlists test-streams test-mutants formal bench golden format check clean
+.PHONY: help setup models install package configure configure-tests build demo test test-asan test-specs test-jobs test-netlists test-streams test-boxes test-mutants formal bench golden format check clean
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST) \
@@ -81,9 +81,13 @@ test-netlists: configure-tests  ## netlists of the unique modules of all presets
 	@cmake --build $(BUILD) --target system_module_netlist_test -j $(JOBS)
 	@NPUGEN_CYCLES=4000 $(BUILD)/system_module_netlist_test
 
-test-streams: configure-tests  ## 4,000 hostile streams on each of three NPUs, RTL against model (make test does 400)
+test-streams: configure-tests  ## 4,000 hostile streams on each of four NPUs, RTL against model (make test does 400)
 	@cmake --build $(BUILD) --target system_hostile_test -j $(JOBS)
 	@NPUGEN_STREAMS=4000 $(BUILD)/system_hostile_test --gtest_brief=1
+
+test-boxes: configure-tests  ## 20,000 random boxes of each mode on the DMA's RTL (make test does 2,400 on each variant)
+	@cmake --build $(BUILD) --target bench_dma_deep -j $(JOBS)
+	@NPUGEN_BOXES=20000 $(BUILD)/verif/unit/dma_deep/bench --gtest_brief=1 --gtest_filter='*RandomBoxes*'
 
 test-mutants: configure-tests  ## all mutants of driver and firmware (make test tries a third, by the day of the year)
 	@cmake --build $(BUILD) --target driver_mutants driver_mutant_host system_firmware_test -j $(JOBS)

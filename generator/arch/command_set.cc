@@ -151,8 +151,9 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
     Table table;
     for (size_t row = 0; row < std::size(kOpcodes); ++row) {
       for (const CommandField& field : kOpcodes[row].layout->fields) {
-        if (In(kOpcodes[row].opcode, field.users)) table.Add(row, field, field.feature);
-        if (In(kOpcodes[row].opcode, field.more_users)) table.Add(row, field, field.more_feature);
+        if (!In(kOpcodes[row].opcode, field.users)) continue;
+        const bool featured = In(kOpcodes[row].opcode, field.featured);
+        table.Add(row, field, featured ? field.feature : std::string_view());
       }
     }
     return table;
@@ -163,6 +164,12 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
     bits |= kTable.bits[feature][static_cast<size_t>(info - kOpcodes)][word];
   }
   return bits;
+}
+
+uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features) {
+  return info.opcode == Opcode::kStore && !features.store_bounds
+             ? uint32_t{info.most_entries} - info.entry_step
+             : info.most_entries;
 }
 
 std::span<const HardwareError> AllHardwareErrors() { return kHardwareErrors; }

@@ -72,8 +72,12 @@ struct CommandField {
   OpcodeSet not_zero;        ///< opcodes that refuse 0
   std::string_view feature;  ///< spec key without which it must be 0; empty: none
   std::string_view description;
-  OpcodeSet more_users = 0;            ///< further ones on NPUs with the feature
-  std::string_view more_feature = {};  ///< of these
+  OpcodeSet featured = ~OpcodeSet{0};  ///< users of which `feature` is asked
+
+  /// Opcodes with the field on an NPU with `features`.
+  OpcodeSet UsersOn(const HardwareFeatures& features) const {
+    return features.Has(feature) ? users : users & ~featured;
+  }
 };
 
 /// The fields by name: header::wait0_id, dma::size0, compute::out_base.
@@ -91,6 +95,11 @@ namespace dma {
 #define NPUGEN_DMA_FIELD(name, word, lsb, width, sign, users, not_zero, description) \
   inline constexpr CommandField name = {LayoutId::kDma, #name, word,     lsb, width, \
                                         sign,           users, not_zero, {},  description};
+#define NPUGEN_DMA_FEATURE_FIELD(name, word, lsb, width, sign, users, not_zero, featured, feature, \
+                                 description)                                                      \
+  inline constexpr CommandField name = {LayoutId::kDma, #name,       word,    lsb,                 \
+                                        width,          sign,        users,   not_zero,            \
+                                        feature,        description, featured};
 #include "generator/arch/command_set.def"
 }  // namespace dma
 namespace compute {
@@ -100,8 +109,8 @@ namespace compute {
 #define NPUGEN_SHARED_FIELD(name, word, lsb, width, sign, users, not_zero, more_users, feature, \
                             description)                                                        \
   inline constexpr CommandField name = {                                                        \
-      LayoutId::kCompute, #name,   word,        lsb,        width,  sign, users,                \
-      not_zero,           kAlways, description, more_users, feature};
+      LayoutId::kCompute,     #name,    word,    lsb,         width,     sign,                  \
+      (users) | (more_users), not_zero, feature, description, more_users};
 #include "generator/arch/command_set.def"
 }  // namespace compute
 }  // namespace fields
@@ -126,11 +135,22 @@ inline constexpr const CommandField* kBoxStart[] = {&dma::start0, &dma::start1, 
                                                     &dma::start3, &dma::start4};
 inline constexpr const CommandField* kBoxExtent[] = {&dma::extent0, &dma::extent1, &dma::extent2,
                                                      &dma::extent3, &dma::extent4};
+/// Of dimension 1 and up.
+inline constexpr const CommandField* kBoxStep[] = {nullptr, &dma::step1, &dma::step2, &dma::step3,
+                                                   &dma::step4};
+inline constexpr int64_t kMostStep = 8;
+/// Of im2col, of dimensions 1 to 3: coordinates at which they begin anew and which they do not
+/// reach (16 bits, signed); below, bytes from the first pixel to the one at which they begin anew.
+inline constexpr const CommandField* kPixelLow[] = {nullptr, &dma::low1, &dma::low2, &dma::low3};
+inline constexpr const CommandField* kPixelHigh[] = {nullptr, &dma::size2, &dma::size3,
+                                                     &dma::size4};
 inline constexpr const CommandField* kGlobalStride[] = {nullptr, &dma::global_stride1,
                                                         &dma::global_stride2, &dma::global_stride3,
                                                         &dma::global_stride4};
 inline constexpr const CommandField* kLocalStride[] = {
     nullptr, &dma::local_stride1, &dma::local_stride2, &dma::local_stride3, &dma::local_stride4};
+inline constexpr const CommandField* kPixelBack[] = {nullptr, &dma::local_stride2,
+                                                     &dma::local_stride3, &dma::local_stride4};
 
 /// Commands that share one layout.
 struct CommandLayout {
@@ -182,15 +202,12 @@ struct OpcodeGroup {
 };
 std::span<const OpcodeGroup> AllOpcodeGroups();
 
-/// Opcodes that use a field on an NPU with `features`.
-inline OpcodeSet UsersOf(const CommandField& field, const HardwareFeatures& features) {
-  return (features.Has(field.feature) ? field.users : 0) |
-         (features.Has(field.more_feature) ? field.more_users : 0);
-}
-
 /// Bits of a command's word that belong to fields which the opcode uses on an NPU with `features`;
 /// all others must be 0.
 uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features);
+
+/// Entries of an opcode's longest form on an NPU with `features`: a STORE has bounds with one.
+uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features);
 
 /// A command as words; missing words of a short form read as zero.
 class Command {

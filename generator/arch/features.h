@@ -11,6 +11,11 @@ inline constexpr std::string_view kWatchdogKey = "npu.axi.watchdog";
 inline constexpr std::string_view kMemoryClearKey = "npu.memory_clear";
 inline constexpr std::string_view kBinaryUnitKey = "units.bnn.enabled";
 inline constexpr std::string_view kResidualKey = "units.residual";
+inline constexpr std::string_view kStridesKey = "units.dma.strides";
+inline constexpr std::string_view kStoreBoundsKey = "units.dma.store_bounds";
+inline constexpr std::string_view kWideFillKey = "units.dma.wide_fill";
+inline constexpr std::string_view kIm2colKey = "units.dma.im2col";
+inline constexpr std::string_view kSwizzleKey = "units.dma.swizzle";
 
 /// Which of them an NPU has.
 struct HardwareFeatures {
@@ -18,12 +23,25 @@ struct HardwareFeatures {
   bool memory_clear = true;
   bool binary_unit = true;
   bool residual = true;
+  bool strides = true;
+  bool store_bounds = true;
+  bool wide_fill = true;
+  bool im2col = true;
+  bool swizzle = true;
 
   /// Whether what belongs to the feature of spec key `key` exists; an empty key: to all NPUs.
   bool Has(std::string_view key) const {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
            (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
-           (key == kResidualKey && residual);
+           (key == kResidualKey && residual) || (key == kStridesKey && strides) ||
+           (key == kStoreBoundsKey && store_bounds) || (key == kWideFillKey && wide_fill) ||
+           (key == kIm2colKey && im2col) || (key == kSwizzleKey && swizzle);
+  }
+
+  /// Whether what belongs to the feature is shown in views of an NPU: additions and those of the
+  /// DMA leave no trace where they are off.
+  bool Shows(std::string_view key) const {
+    return Has(key) || !(key == kResidualKey || key.starts_with("units.dma."));
   }
 };
 

@@ -14,6 +14,14 @@ namespace {
 constexpr std::string_view kManyBursts = "npu.axi.many_bursts";
 bool ManyBursts(const NpuConfig& config) { return config.axi_outstanding > 16; }
 
+/// Whether boxes have any mode beyond those of all NPUs.
+constexpr std::string_view kBoxModes = "units.dma.modes";
+bool BoxModes(const NpuConfig& config) {
+  return std::any_of(AllKeys().begin(), AllKeys().end(), [&](const KeyInfo& key) {
+    return key.Parent() == "units.dma" && key.HiddenWhenOff() && config.*key.member != 0;
+  });
+}
+
 std::string Underscored(std::string_view key) {
   std::string out(key);
   std::replace(out.begin(), out.end(), '.', '_');
@@ -46,6 +54,7 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   derived("npu.macs_per_cycle", config.macs_per_cycle(), "multiply-accumulates per cycle");
   derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
   if (ManyBursts(config)) derived(kManyBursts, 1, "queues of bursts stand in memory cells");
+  if (BoxModes(config)) derived(kBoxModes, 1, "boxes have modes of their own");
   derived("npu.features", config.watchdog | config.memory_clear << 1, "the register features");
   derived("npu.clear_cycles", config.clear_cycles(), "rows of the deepest memory");
   derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");
@@ -62,7 +71,8 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
 
 std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
   const KeyInfo* key = FindKey(path);
-  if (path != kManyBursts && (key == nullptr || key->kind != KeyKind::kFlag)) return std::nullopt;
+  const bool derived = path == kManyBursts || path == kBoxModes;
+  if (!derived && (key == nullptr || key->kind != KeyKind::kFlag)) return std::nullopt;
   for (const ConfigValue& value : values) {
     if (value.key == path) return value.value != 0;
   }

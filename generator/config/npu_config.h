@@ -25,7 +25,15 @@ struct NpuConfig : KeyNumbers {
 
   /// What its registers show.
   HardwareFeatures features() const {
-    return {watchdog != 0, memory_clear != 0, bnn_enabled != 0, residual != 0};
+    return {.watchdog = watchdog != 0,
+            .memory_clear = memory_clear != 0,
+            .binary_unit = bnn_enabled != 0,
+            .residual = residual != 0,
+            .strides = dma_strides != 0,
+            .store_bounds = dma_store_bounds != 0,
+            .wide_fill = dma_wide_fill != 0,
+            .im2col = dma_im2col != 0,
+            .swizzle = dma_swizzle != 0};
   }
 
   // Derived numbers.

@@ -53,6 +53,9 @@ uint32_t LargestFitting(NpuConfig config, uint32_t NpuConfig::*member) {
   return config.*member;
 }
 
+/// Within which swizzles move chunks.
+constexpr uint32_t kSwizzleLineBytes = 128;
+
 // Long: one table, whose rows are conditions over the same names.
 const std::vector<ConfigRule>& Rules() {
   static const std::vector<ConfigRule> rules = {
@@ -185,6 +188,28 @@ const std::vector<ConfigRule>& Rules() {
        [](const NpuConfig& c) {
          return fmt::format("set pe.memory to {}",
                             NearestMultiples(c.pe_memory_bytes, PeMemoryUnit(c)));
+       }},
+      {DiagnosticCode::kSpecPeMemoryShape,
+       {"units.dma.swizzle", "pe.memory"},
+       "`pe.memory` is a multiple of 128 bytes with `units.dma.swizzle`, whose lines have as many.",
+       [](const NpuConfig& c) {
+         return c.dma_swizzle == 0 || c.pe_memory_bytes % kSwizzleLineBytes == 0;
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("PE memory of {} does not consist of lines of {} bytes",
+                            FormatBytes(c.pe_memory_bytes), kSwizzleLineBytes);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set pe.memory to {}, or units.dma.swizzle to false",
+                            NearestMultiples(c.pe_memory_bytes, kSwizzleLineBytes));
+       }},
+      {DiagnosticCode::kSpecModeWithoutSteps,
+       {"units.dma.im2col", "units.dma.strides"},
+       "`units.dma.im2col` needs `units.dma.strides`: convolutions have strides.",
+       [](const NpuConfig& c) { return c.dma_im2col == 0 || c.dma_strides != 0; },
+       [](const NpuConfig&) { return std::string("pixels have no steps without strides"); },
+       [](const NpuConfig&) {
+         return std::string("set units.dma.strides to true, or units.dma.im2col to false");
        }},
       {DiagnosticCode::kSpecCoreMemoryShape,
        {"core.memory", "core.banks", "core.bank_width"},

@@ -91,9 +91,9 @@ std::string CommandReference(const HardwareFeatures& features) {
   out += "\n## Opcodes\n\n";
   for (const OpcodeInfo& info : AllOpcodes()) {
     std::string entries = fmt::format("{}", info.least_entries);
-    for (int n = info.least_entries + info.entry_step; n <= info.most_entries;
-         n += info.entry_step) {
-      entries += fmt::format("{}{}", n + info.entry_step > info.most_entries ? " or " : ", ", n);
+    const int most = static_cast<int>(MostEntries(info, features));
+    for (int n = info.least_entries + info.entry_step; n <= most; n += info.entry_step) {
+      entries += fmt::format("{}{}", n + info.entry_step > most ? " or " : ", ", n);
     }
     out += Item(fmt::format("0x{:02x} `{}`, {} entries, layout `{}`: {}",
                             static_cast<uint8_t>(info.opcode), info.name, entries,
@@ -115,24 +115,27 @@ std::string CommandReference(const HardwareFeatures& features) {
       return text;
     };
     for (const CommandField& field : layout->fields) {
-      if (field.feature == kResidualKey && !features.Has(field.feature)) continue;
       // Who uses it, where not all commands of the layout do.
       std::string remarks;
-      const bool shared = features.Has(field.more_feature);
-      const OpcodeSet set = field.users | (shared ? field.more_users : 0);
-      const std::string users = names(set);
-      if ((set & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
+      const bool shown = features.Shows(field.feature);
+      const OpcodeSet using_it = shown ? field.users : field.UsersOn(features);
+      if (!shown && using_it == 0) continue;
+      const std::string users = names(using_it);
+      if ((using_it & all) != all) remarks = users.empty() ? " (unused)" : " (" + users + ")";
       if ((field.not_zero & all) != 0) {
         const std::string refusing = names(field.not_zero);
         remarks += refusing == users ? "; not 0" : "; not 0: " + refusing;
       }
-      if (shared && field.more_users != 0) {
-        remarks += fmt::format("; {} with `{}`", names(field.more_users), field.more_feature);
-      }
-      if (!field.feature.empty()) {
-        remarks += features.Has(field.feature)
-                       ? fmt::format("; exists with `{}`", field.feature)
-                       : fmt::format("; must be 0: this NPU has no `{}`", field.feature);
+      if (!field.feature.empty() && shown) {
+        const OpcodeSet featured = field.users & field.featured;
+        const std::string whose = featured == field.users ? "" : names(featured);
+        if (!features.Has(field.feature)) {
+          remarks += fmt::format("; must be 0: this NPU has no `{}`", field.feature);
+        } else if (whose.empty()) {
+          remarks += fmt::format("; exists with `{}`", field.feature);
+        } else {
+          remarks += fmt::format("; {} has it with `{}`", whose, field.feature);
+        }
       }
       out += Item(fmt::format("`{}` {}[{}]{}: {}{}", field.name, field.word,
                               Bits(field.lsb, field.width), field.is_signed ? " signed" : "",

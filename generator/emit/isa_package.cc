@@ -40,7 +40,7 @@ AlignedTable StructMembers(const CommandLayout& layout, const HardwareFeatures& 
   };
   for (size_t i = layout.fields.size(); i-- > 0;) {
     const CommandField& field = layout.fields[i];
-    if (field.feature == kResidualKey && !features.Has(field.feature)) continue;
+    if (field.UsersOn(features) == 0 && !features.Shows(field.feature)) continue;
     const uint32_t low = field.word * kWordBits + field.lsb;
     fill_down_to(low + field.width);
     table.Row(
@@ -106,7 +106,7 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   for (uint32_t entry = 0; entry < entries; ++entry) {
     std::map<std::string, std::string> bits;
     for (const OpcodeInfo& info : AllOpcodes()) {
-      if (entry >= info.most_entries) continue;
+      if (entry >= MostEntries(info, features)) continue;
       std::string text;
       for (uint32_t word = kWordsPerEntry; word-- > 0;) {
         text += fmt::format("{}{:08x}", text.empty() ? "" : "_",
@@ -147,7 +147,7 @@ void PrintQueuedBits(const CommandLayout& layout, const HardwareFeatures& featur
 }
 
 /// What the dispatcher and the engines ask about an opcode.
-void PrintOpcodeFunctions(SvWriter* out) {
+void PrintOpcodeFunctions(const HardwareFeatures& features, SvWriter* out) {
   const auto print = [&](std::string_view comment, std::string_view type, std::string_view name,
                          const auto& value_of, std::string_view otherwise) {
     std::map<std::string, std::string> values;
@@ -178,7 +178,8 @@ void PrintOpcodeFunctions(SvWriter* out) {
       [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.least_entries); }, "");
   print(
       "Entries of its longest form.", "logic [7:0]", "most_entries",
-      [](const OpcodeInfo& info) { return fmt::format("8'd{}", info.most_entries); }, "");
+      [&](const OpcodeInfo& info) { return fmt::format("8'd{}", MostEntries(info, features)); },
+      "");
   print(
       "Whether its forms differ by two entries.", "logic", "has_even_steps",
       [&](const OpcodeInfo& info) { return bit(info.entry_step == 2); }, "1'b0");
@@ -301,7 +302,7 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
     out.Table(StructMembers(*layout, features, out.NewTable()));
     out.Out().Line(fmt::format("}} {}_t;", layout->name));
   }
-  PrintOpcodeFunctions(&out);
+  PrintOpcodeFunctions(features, &out);
   PrintUsedBits(features, &out);
   for (const CommandLayout* layout : AllCommandLayouts()) {
     if (layout->id != LayoutId::kControl) PrintQueuedBits(*layout, features, &out);

@@ -13,6 +13,7 @@ namespace npugen {
 namespace {
 
 constexpr std::string_view kDirective = "//@";
+constexpr std::string_view kOtherwise = "//@:";
 
 std::vector<std::string_view> SplitLines(std::string_view text) {
   std::vector<std::string_view> lines;
@@ -39,14 +40,24 @@ class Specializer {
   std::vector<std::string> Run() {
     for (const std::string_view line : SplitLines(source_.text)) {
       ++line_number_;
+      if (Trim(line).starts_with(kOtherwise)) {
+        Otherwise(line);
+        continue;
+      }
       const size_t at = line.find(kDirective);
       if (at == std::string_view::npos) {
+        if (in_else_) Problem("a line between `//@ else` and `//@ endif` begins with `//@:`");
         Keep(std::string(line));
         continue;
       }
       const std::string_view directive = Trim(line.substr(at + kDirective.size()));
-      if (directive.starts_with("if ")) {
+      const size_t code_end = line.find_last_not_of(' ', at - 1);
+      if (directive.starts_with("if ") && at != 0 && code_end != std::string_view::npos) {
+        Line(line.substr(0, code_end + 1), Trim(directive.substr(3)));
+      } else if (directive.starts_with("if ")) {
         Begin(Trim(directive.substr(3)));
+      } else if (directive == "else") {
+        Else();
       } else if (directive == "endif") {
         End();
       } else if (directive.starts_with("unless ")) {
@@ -81,28 +92,55 @@ class Specializer {
     out_.push_back(std::move(line));
   }
 
-  void Begin(std::string_view feature) {
-    if (in_region_) Problem("regions cannot be nested");
+  bool Enabled(std::string_view feature) {
     const std::optional<bool> enabled = FeatureEnabled(values_, feature);
     if (!enabled) Problem(fmt::format("unknown feature `{}`", feature));
+    return enabled.value_or(true);
+  }
+
+  /// A line of its own feature.
+  void Line(std::string_view code, std::string_view feature) {
+    if (Enabled(feature)) Keep(std::string(code));
+  }
+
+  void Begin(std::string_view feature) {
+    if (in_region_) Problem("regions cannot be nested");
     in_region_ = true;
-    region_on_ = enabled.value_or(true);
+    region_on_ = Enabled(feature);
+  }
+
+  void Else() {
+    if (!in_region_ || in_else_) Problem("`//@ else` without `//@ if`");
+    in_else_ = true;
+    region_on_ = !region_on_;
+  }
+
+  /// A line of an else region: its code stands where the directive does, or keeps its columns.
+  void Otherwise(std::string_view line) {
+    const size_t at = line.find(kOtherwise);
+    const std::string_view code = line.substr(at + kOtherwise.size());
+    if (!in_else_) {
+      Problem("`//@:` outside of `//@ else`");
+    } else if (region_on_ && Trim(code).empty()) {
+      Keep("");
+    } else if (region_on_) {
+      Keep(at == 0 ? std::string(kOtherwise.size(), ' ').append(code)
+                   : std::string(at, ' ').append(Trim(code)));
+    }
   }
 
   void End() {
     if (!in_region_) Problem("`//@ endif` without `//@ if`");
-    in_region_ = false;
+    in_region_ = in_else_ = false;
   }
 
   void Unless(std::string_view indentation, std::string_view feature_and_code) {
     const size_t colon = feature_and_code.find(": ");
     const std::string_view feature = feature_and_code.substr(0, colon);
-    const std::optional<bool> enabled = FeatureEnabled(values_, feature);
-    if (!enabled) {
-      Problem(fmt::format("unknown feature `{}`", feature));
-    } else if (colon == std::string_view::npos) {
+    const bool enabled = Enabled(feature);
+    if (colon == std::string_view::npos) {
       Problem("no code after the feature");
-    } else if (!*enabled) {
+    } else if (!enabled) {
       Keep(std::string(indentation).append(Trim(feature_and_code.substr(colon + 2))));
     }
   }
@@ -155,6 +193,7 @@ class Specializer {
   std::vector<Remark> remarks_;
   int line_number_ = 0;
   bool in_region_ = false;
+  bool in_else_ = false;
   bool region_on_ = false;
 };
 

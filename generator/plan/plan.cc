@@ -19,29 +19,44 @@ std::set<std::string_view> Identifiers(std::string_view text,
   constexpr std::string_view kIf = "//@ if ";
   constexpr std::string_view kEndIf = "//@ endif";
   constexpr std::string_view kUnless = "//@ unless ";
+  constexpr std::string_view kElse = "//@ else";
+  constexpr std::string_view kOtherwise = "//@:";
   std::set<std::string_view> words;
   const auto is_word = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
   };
+  bool otherwise = false;  // in the region's else, which holds
   for (size_t i = 0; i < text.size();) {
-    if (text.substr(i, kIf.size()) == kIf) {
-      const size_t end = std::min(text.find('\n', i), text.size());
-      const std::string_view feature = text.substr(i + kIf.size(), end - i - kIf.size());
-      i = FeatureEnabled(values, feature).value_or(true)
-              ? end
-              : std::min(text.find(kEndIf, end), text.size());
+    const size_t end = std::min(text.find('\n', i), text.size());
+    if (i == 0 || text[i - 1] == '\n') {
+      // A line with code and a feature of its own
+      const std::string_view line = text.substr(i, end - i);
+      const size_t at = line.find(kIf);
+      if (at != std::string_view::npos && line.find_first_not_of(' ') < at) {
+        const bool on = FeatureEnabled(values, line.substr(at + kIf.size())).value_or(true);
+        if (!on) {
+          i = end + 1;
+          continue;
+        }
+      } else if (at != std::string_view::npos) {
+        otherwise = !FeatureEnabled(values, line.substr(at + kIf.size())).value_or(true);
+        i = otherwise ? std::min({text.find(kElse, end), text.find(kEndIf, end), text.size()})
+                      : end;
+        continue;
+      }
+    }
+    if (otherwise && text.substr(i, kOtherwise.size()) == kOtherwise) {
+      i += kOtherwise.size();
     } else if (text.substr(i, kUnless.size()) == kUnless) {
-      const size_t end = std::min(text.find('\n', i), text.size());
       const size_t colon = std::min(text.find(':', i), end);
       const std::string_view feature = text.substr(i + kUnless.size(), colon - i - kUnless.size());
       i = FeatureEnabled(values, feature).value_or(true) ? end : colon;
     } else if (text.substr(i, 2) == "//") {
-      i = std::min(text.find('\n', i), text.size());
-    } else if (is_word(text[i])) {
-      size_t end = i;
-      while (end < text.size() && is_word(text[end])) ++end;
-      words.insert(text.substr(i, end - i));
       i = end;
+    } else if (is_word(text[i])) {
+      const size_t begin = i;
+      while (i < text.size() && is_word(text[i])) ++i;
+      words.insert(text.substr(begin, i - begin));
     } else {
       ++i;
     }

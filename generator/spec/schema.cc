@@ -345,6 +345,44 @@ constexpr KeyInfo kKeys[] = {
      .high = 1,
      .summary = "Copies from PE memory to PE memory or core memory.",
      .only_because = "the compiler relies on it to rearrange activations"},
+    {.path = "units.dma.strides",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether the coordinates of a box with bounds may go in steps of up to 8: every "
+                "second row of a tensor with padding, for instance.",
+     .member = &KeyNumbers::dma_strides},
+    {.path = "units.dma.store_bounds",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a STORE can have bounds, outside of which nothing is written.",
+     .member = &KeyNumbers::dma_store_bounds},
+    {.path = "units.dma.wide_fill",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a LOAD can fill with elements of 2 or 4 bytes, such as a NaN.",
+     .member = &KeyNumbers::dma_wide_fill},
+    {.path = "units.dma.im2col",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a LOAD can walk over the pixels that a convolution's filter visits, over "
+                "the ends of rows and images.",
+     .member = &KeyNumbers::dma_im2col},
+    {.path = "units.dma.swizzle",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether chunks of 16 bytes may change places on their way to and from PE memory: "
+                "patterns of 32, 64 and 128 bytes.",
+     .member = &KeyNumbers::dma_swizzle},
 
     {.path = "debug", .kind = kBlock, .summary = "What only observes."},
     {.path = "debug.trace",
@@ -360,7 +398,9 @@ constexpr KeyInfo kKeys[] = {
 
 }  // namespace
 
-bool KeyInfo::HiddenWhenOff() const { return path == "units.residual"; }
+bool KeyInfo::HiddenWhenOff() const {
+  return default_value == 0 && (Parent() == "units.dma" || path == "units.residual");
+}
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }
 

@@ -9,6 +9,13 @@
 `include "npu_assert.svh"
 module npu_dma_realign #(
   parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- beat bytes: 4 .. 64
+  //@ if units.dma.modes
+  // 1, 4: bytes of the fill, which repeat along a run; 0, 2: bits of npu_dma_swizzle's mode
+  parameter int unsigned FillBytes = 4,  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: parameter int unsigned FillBytes = 1,
+  parameter int unsigned SwizzleW  = 2,  //@ if units.dma.swizzle
+  //@ unless units.dma.swizzle: parameter int unsigned SwizzleW  = 0,
+  //@ endif
   parameter int unsigned UserW    = 1,   // bits that travel with a run
   localparam int unsigned ByteW = $clog2(BusBytes)
 ) (
@@ -27,7 +34,10 @@ module npu_dma_realign #(
   input  wire  [23:0]           run_copy_first_i,   // first byte of the run from the source
   input  wire  [23:0]           run_copy_last_i,    // last byte of the run from the source
   input  wire  [23:0]           run_last_byte_i,    // size - 1
-  input  wire  [7:0]            run_fill_i,
+  //@ if units.dma.modes
+  input  wire  [8*FillBytes+SwizzleW-1:0] run_fill_i,  // and the swizzle in the low bits
+  //@ endif
+  //@ unless units.dma.modes: input  wire  [7:0]            run_fill_i,
   input  wire  [UserW-1:0]      run_user_i,
   // source beats
   input  wire                   beat_valid_i,
@@ -77,9 +87,16 @@ module npu_dma_realign #(
                                                   input logic [8*BusBytes-1:0] held,
                                                   input logic [BusBytes-1:0]   take_present,
                                                   input logic [BusBytes-1:0]   copied,
-                                                  input logic [7:0]            fill);
+//@ if units.dma.modes
+                                                  input logic [8*FillBytes-1:0] fill);
     for (int unsigned i = 0; i < BusBytes; i++) begin
-      merge[8*i+:8] = !copied[i] ? fill : take_present[i] ? present[8*i+:8] : held[8*i+:8];
+      merge[8*i+:8] = !copied[i] ? fill[8*(i%FillBytes)+:8] :
+                      take_present[i] ? present[8*i+:8] : held[8*i+:8];
+//@ else
+//@:                                              input logic [7:0]            fill);
+//@:for (int unsigned i = 0; i < BusBytes; i++) begin
+//@:  merge[8*i+:8] = !copied[i] ? fill : take_present[i] ? present[8*i+:8] : held[8*i+:8];
+//@ endif
     end
   endfunction
 
@@ -113,10 +130,26 @@ module npu_dma_realign #(
   logic [WordNW-1:0]  copy_word_q, copy_end_word_q, last_word_q;
   logic [ByteW-1:0]   low_q, copy_low_q, copy_end_low_q, last_low_q;
   logic [ByteW-1:0]   rotation_q, present_from_q;
-  logic [7:0]         fill_q;
+  //@ if units.dma.modes
+  logic [8*FillBytes-1:0] fill, fill_q;  // of a word's first bytes
+  //@ endif
+  //@ unless units.dma.modes: logic [7:0]         fill_q;
   logic [23:ByteW]    addr_q;
   logic [UserW-1:0]   user_q;
   logic [8*BusBytes-1:0] held_q;      // last beat, rotated
+
+  //@ if units.dma.modes
+  if (FillBytes == 4) begin : gen_wide_fill
+    // A run may begin within an element of a word.
+    always_comb begin
+      fill = run_fill_i[SwizzleW+:8*FillBytes];
+      if (low[0]) fill = {fill[8*FillBytes-9:0], fill[8*FillBytes-1-:8]};
+      if (low[1]) fill = {fill[8*FillBytes-17:0], fill[8*FillBytes-1-:16]};
+    end
+  end else begin : gen_fill
+    assign fill = run_fill_i[SwizzleW+:8*FillBytes];
+  end
+  //@ endif
 
   logic take, at_first_copy, at_last_copy, at_last, copying, need_beat, emit, pop;
 
@@ -177,7 +210,10 @@ module npu_dma_realign #(
       copy_end_low_q  <= copy_last[ByteW-1:0];
       last_low_q      <= last_byte[ByteW-1:0];
       rotation_q      <= rotation;
-      fill_q          <= run_fill_i;
+      //@ if units.dma.modes
+      fill_q          <= fill;
+      //@ endif
+      //@ unless units.dma.modes: fill_q          <= run_fill_i;
       addr_q          <= run_addr_i[23:ByteW];
       user_q          <= run_user_i;
     end else begin
@@ -198,8 +234,46 @@ module npu_dma_realign #(
   assign leaves    = !word_valid_q || word_ready_i;
   assign made_data = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
                            copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
-  assign made_addr_o = {addr_q, {ByteW{1'b0}}};
-  assign made = {made_place_i[23:ByteW], made_data, from_byte(strb_first) & to_byte(strb_last),
+  //@ if units.dma.modes
+  logic [8*BusBytes-1:0] placed_data;
+  logic [BusBytes-1:0]   placed_strb;
+
+  if (SwizzleW != 0) begin : gen_swizzle
+    logic [1:0] swizzle_q, made_chunks;
+
+    always_ff @(posedge clk_i) begin
+      if (take) swizzle_q <= run_fill_i[1:0];
+    end
+
+    npu_dma_swizzle #(
+      .BusBytes(BusBytes)
+    ) u_swizzle (
+      .mode_i  (swizzle_q),
+      .addr_i  ({addr_q, {ByteW{1'b0}}}),
+      .addr_o  (made_addr_o),
+      .chunks_o(made_chunks)
+    );
+
+    npu_dma_chunks #(
+      .BusBytes(BusBytes)
+    ) u_chunks (
+      .chunks_i(made_chunks),
+      .data_i  (made_data),
+      .strb_i  (from_byte(strb_first) & to_byte(strb_last)),
+      .data_o  (placed_data),
+      .strb_o  (placed_strb)
+    );
+  end else begin : gen_straight
+    assign made_addr_o = {addr_q, {ByteW{1'b0}}};
+    assign placed_data = made_data;
+    assign placed_strb = from_byte(strb_first) & to_byte(strb_last);
+  end
+
+  assign made = {made_place_i[23:ByteW], placed_data, placed_strb,
+  //@ else
+  //@: assign made_addr_o = {addr_q, {ByteW{1'b0}}};
+  //@: assign made = {made_place_i[23:ByteW], made_data, from_byte(strb_first) & to_byte(strb_last),
+  //@ endif
                  (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), at_last,
                  user_q};
 
@@ -226,18 +300,35 @@ module npu_dma_realign #(
   //@ unless npu.axi.watchdog: `NPU_ASSERT_STABLE(WordStays, word_valid_o, word_ready_i,
   //@ unless npu.axi.watchdog:                    {word_addr_o, word_data_o, word_strb_o}, clear_i)
 
-  // The bytes of a word are in one piece, at least one, and counted.
+  //@ if units.dma.modes
+  // The bytes of a word are in one piece (unless its chunks change places), at least one, and
+  // counted.
+  localparam bit Permutes = SwizzleW != 0 && BusBytes > 16;
   `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_o != '0 &&
-              32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
-              (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0))
+              32'($countones(word_strb_o)) == 32'(word_bytes_o) && (Permutes ||
+              (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0)))
 
   // So are those of the word that waits: the strobes of next_q stand above its count.
   `NPU_ASSERT(NextIsCounted, !next_valid_q || (next_q[UserW+ByteW+2+:BusBytes] != '0 &&
               32'($countones(next_q[UserW+ByteW+2+:BusBytes])) ==
-              32'(next_q[UserW+1+:ByteW+1]) &&
+              32'(next_q[UserW+1+:ByteW+1]) && (Permutes ||
               (next_q[UserW+ByteW+2+:BusBytes] & (next_q[UserW+ByteW+2+:BusBytes] +
                (next_q[UserW+ByteW+2+:BusBytes] &
-                (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0))
+                (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0)))
+  //@ else
+  //@: // The bytes of a word are in one piece, at least one, and counted.
+  //@: `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_o != '0 &&
+//@:          32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
+//@:          (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0))
+  //@:
+  //@: // So are those of the word that waits: the strobes of next_q stand above its count.
+  //@: `NPU_ASSERT(NextIsCounted, !next_valid_q || (next_q[UserW+ByteW+2+:BusBytes] != '0 &&
+//@:          32'($countones(next_q[UserW+ByteW+2+:BusBytes])) ==
+//@:          32'(next_q[UserW+1+:ByteW+1]) &&
+//@:          (next_q[UserW+ByteW+2+:BusBytes] & (next_q[UserW+ByteW+2+:BusBytes] +
+//@:           (next_q[UserW+ByteW+2+:BusBytes] &
+//@:            (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0))
+  //@ endif
 
   // A run goes no further than to its last word.
   `NPU_ASSERT(EndsInTime, !active_q || word_q <= last_word_q)

@@ -7,8 +7,20 @@
 // whichever dimension moves. They are modulo 2^32: a box that starts before its source (with
 // bounds) has a "negative" global_offset. The first run is shown two cycles after the command is
 // taken.
+//@ if units.dma.im2col
+//
+// With im2col the runs are pixels: they are counted, dimension 1 has a stride on the local side,
+// and the global side goes as before, but for the ends of dimensions, which are coordinates, and
+// for where a dimension begins anew. The first run comes one cycle later.
+//@ endif
 `include "npu_assert.svh"
 module npu_dma_runs #(
+  //@ if units.dma.im2col
+  parameter bit WithPixels = 1'b1,  // 0: no im2col (STORE)
+  //@ endif
+  //@ if units.dma.store_bounds
+  parameter bit CopiesOnly = 1'b0,  // 1: the local side has the copied bytes only (STORE)
+  //@ endif
   parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
   input  wire                      clk_i,
@@ -48,6 +60,11 @@ module npu_dma_runs #(
   logic                   carry1, carry2, carry3, last;  // dimension 1, 1..2, 1..3, 1..4 at its end
   logic        [31:0] global_from, local_from, global_next, local_next;
   logic        [31:0]     gstride, lstride;
+  //@ if units.dma.im2col
+  logic                   back_q, pixels;
+  logic        [2:0]      at_high;  // a step would take coordinates 1, 2, 3 to their ends
+  //@ endif
+  logic        [31:0]     local_begin;  //@ if units.dma.store_bounds
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -56,29 +73,46 @@ module npu_dma_runs #(
   assign step = valid_q && run_ready_i;
 
   // The dimension that moves and everything inside it restart at the moved position.
-  assign carry1 = to_go1_q == '0;
-  assign carry2 = carry1 && to_go2_q == '0;
-  assign carry3 = carry2 && to_go3_q == '0;
-  assign last   = carry3 && to_go4_q == '0;
+  //@ if units.dma.im2col
+  assign carry1 = pixels ? at_high[0] : to_go1_q == '0;
+  assign carry2 = carry1 && (pixels ? at_high[1] : to_go2_q == '0);
+  assign carry3 = carry2 && (pixels ? at_high[2] : to_go3_q == '0);
+  assign last   = pixels ? to_go1_q == '0 : carry3 && to_go4_q == '0;
+  //@ else
+  //@: assign carry1 = to_go1_q == '0;
+  //@: assign carry2 = carry1 && to_go2_q == '0;
+  //@: assign carry3 = carry2 && to_go3_q == '0;
+  //@: assign last   = carry3 && to_go4_q == '0;
+  //@ endif
 
   assign global_from = carry3 ? global4_q : carry2 ? global3_q : carry1 ? global2_q : global1_q;
   assign local_from  = carry3 ? local4_q : carry2 ? local3_q : carry1 ? local2_q : local1_q;
   assign gstride     = carry3 ? gstride4_q : carry2 ? gstride3_q : carry1 ? gstride2_q : gstride1_q;
   assign lstride     = carry3 ? lstride4_q : carry2 ? lstride3_q : carry1 ? lstride2_q : lstride1_q;
   assign global_next = global_from + gstride;
-  assign local_next  = local_from + lstride;
+  //@ if units.dma.im2col
+  assign local_next  = (pixels ? local1_q : local_from) + (pixels ? lstride1_q : lstride);
+  //@ endif
+  //@ unless units.dma.im2col: assign local_next  = local_from + lstride;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       setup_q <= 1'b0;
+      back_q  <= 1'b0;  //@ if units.dma.im2col
       valid_q <= 1'b0;
     end else begin
       setup_q <= take;
-      if (setup_q) valid_q <= 1'b1;
+      back_q  <= setup_q && pixels;  //@ if units.dma.im2col
+      if ((setup_q && !pixels) || back_q) valid_q <= 1'b1;  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: if (setup_q) valid_q <= 1'b1;
       else if (step && last) valid_q <= 1'b0;
     end
   end
 
+  //@ if units.dma.store_bounds
+  assign local_begin = CopiesOnly ? local1_q + left_all : local1_q;
+
+  //@ endif
   always_ff @(posedge clk_i) begin
     if (take) begin
       size_q     <= cmd.size0;
@@ -106,20 +140,36 @@ module npu_dma_runs #(
       global2_q <= global1_q + left_all;
       global3_q <= global1_q + left_all;
       global4_q <= global1_q + left_all;
-      local2_q  <= local1_q;
-      local3_q  <= local1_q;
-      local4_q  <= local1_q;
+      //@ if units.dma.store_bounds
+      local1_q  <= local_begin;
+      local2_q  <= local_begin;
+      local3_q  <= local_begin;
+      local4_q  <= local_begin;
+      //@ else
+//@:  local2_q  <= local1_q;
+//@:  local3_q  <= local1_q;
+//@:  local4_q  <= local1_q;
+      //@ endif
       to_go1_q  <= count1_q;
       to_go2_q  <= count2_q;
       to_go3_q  <= count3_q;
       to_go4_q  <= count4_q;
     end
+    //@ if units.dma.im2col
+    // Where coordinates 1, 1..2, 1..3 begin anew.
+    if (back_q) begin
+      global2_q <= global1_q + lstride2_q;
+      global3_q <= global1_q + lstride3_q;
+      global4_q <= global1_q + lstride4_q;
+    end
+    //@ endif
     // A step of the last run changes the positions too: nothing looks at them any more.
     if (step) begin
       first_q   <= 1'b0;
       global1_q <= global_next;
       local1_q  <= local_next;
-      to_go1_q  <= carry1 ? count1_q : to_go1_q - 16'd1;
+      to_go1_q  <= (carry1 && !pixels) ? count1_q : to_go1_q - 16'd1;  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: to_go1_q  <= carry1 ? count1_q : to_go1_q - 16'd1;
       if (carry1) begin
         global2_q <= global_next;
         local2_q  <= local_next;
@@ -141,9 +191,16 @@ module npu_dma_runs #(
   if (WithBounds) begin : gen_bounds
     logic signed [31:0] start0_q;
     logic        [31:0] extent0_q;
-    logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
+    logic signed [15:0] start1_q, start2_q, start3_q;  //@ if units.dma.im2col
+    //@ unless units.dma.im2col: logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
     logic        [15:0] extent1_q, extent2_q, extent3_q, extent4_q;
-    logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    //@ if units.dma.strides
+    logic        [3:0]  step1_q, step2_q, step3_q, step4_q;
+    logic signed [20:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    logic signed [20:0] step1, step2, step3, step4;
+    //@ else
+//@:logic signed [17:0] x1_q, x2_q, x3_q, x4_q;  // coordinates of the run
+    //@ endif
     logic signed [33:0] in_range;                  // bytes inside as far as one end goes
     logic        [31:0] at_most;                 // the other end's limit
 
@@ -156,41 +213,111 @@ module npu_dma_runs #(
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
-        (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
-         x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
-         x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
-         x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
+    //@ if units.dma.strides
+        (x1_q[20] || x1_q[19:0] >= 20'(extent1_q) || x2_q[20] || x2_q[19:0] >= 20'(extent2_q) ||
+         x3_q[20] || x3_q[19:0] >= 20'(extent3_q) || x4_q[20] || x4_q[19:0] >= 20'(extent4_q));
+
+    // 0 counts as 1.
+    assign step1 = 21'({step1_q[3:1], step1_q[0] || step1_q[3:1] == '0});
+    assign step2 = 21'({step2_q[3:1], step2_q[0] || step2_q[3:1] == '0});
+    assign step3 = 21'({step3_q[3:1], step3_q[0] || step3_q[3:1] == '0});
+    assign step4 = 21'({step4_q[3:1], step4_q[0] || step4_q[3:1] == '0});
 
     always_ff @(posedge clk_i) begin
       if (take) begin
+        {step4_q, step3_q, step2_q, step1_q} <= {cmd.step4, cmd.step3, cmd.step2, cmd.step1};
+      end
+    end
+    //@ else
+//@:    (x1_q[17] || x1_q[16:0] >= {1'b0, extent1_q} ||
+//@:     x2_q[17] || x2_q[16:0] >= {1'b0, extent2_q} ||
+//@:     x3_q[17] || x3_q[16:0] >= {1'b0, extent3_q} ||
+//@:     x4_q[17] || x4_q[16:0] >= {1'b0, extent4_q});
+    //@ endif
+
+    //@ if units.dma.im2col
+    logic               pixels_q;
+    logic signed [15:0] high1_q, high2_q, high3_q;
+    logic signed [20:0] last1_q, last2_q, last3_q;  // the least ones that a step takes to the end
+
+    assign pixels  = pixels_q;
+    assign at_high = {x3_q >= last3_q, x2_q >= last2_q, x1_q >= last1_q};
+
+    always_ff @(posedge clk_i) begin
+      if (take) begin
+        pixels_q <= WithPixels && cmd.im2col;
+        high1_q  <= cmd.size2;
+        high2_q  <= cmd.size3;
+        high3_q  <= cmd.size4;
+      end
+      if (setup_q) begin
+        last1_q <= 21'(high1_q) - step1;
+        last2_q <= 21'(high2_q) - step2;
+        last3_q <= 21'(high3_q) - step3;
+      end
+    end
+
+    //@ endif
+    always_ff @(posedge clk_i) begin
+      if (take) begin
         start0_q  <= cmd.start0;
-        start1_q  <= cmd.start1;
-        start2_q  <= cmd.start2;
-        start3_q  <= cmd.start3;
-        start4_q  <= cmd.start4;
+        //@ if units.dma.im2col
+        // Where the coordinates begin anew.
+        start1_q  <= cmd.im2col ? cmd.low1 : cmd.start1;
+        start2_q  <= cmd.im2col ? cmd.low2 : cmd.start2;
+        start3_q  <= cmd.im2col ? 16'($signed(cmd.low3)) : cmd.start3;
+        //@ else
+//@:    start1_q  <= cmd.start1;
+//@:    start2_q  <= cmd.start2;
+//@:    start3_q  <= cmd.start3;
+        //@ endif
+        //@ unless units.dma.im2col: start4_q  <= cmd.start4;
         extent0_q <= cmd.extent0;
         extent1_q <= cmd.extent1;
         extent2_q <= cmd.extent2;
         extent3_q <= cmd.extent3;
         extent4_q <= cmd.extent4;
       end
-      if (setup_q) begin
-        x1_q <= 18'(start1_q);
-        x2_q <= 18'(start2_q);
-        x3_q <= 18'(start3_q);
-        x4_q <= 18'(start4_q);
+      //@ if units.dma.strides
+      if (take) begin  //@ if units.dma.im2col
+        x1_q <= 21'($signed(cmd.start1));  //@ if units.dma.im2col
+        x2_q <= 21'($signed(cmd.start2));  //@ if units.dma.im2col
+        x3_q <= 21'($signed(cmd.start3));  //@ if units.dma.im2col
+        x4_q <= 21'($signed(cmd.start4));  //@ if units.dma.im2col
+      //@ unless units.dma.im2col: if (setup_q) begin
+        //@ unless units.dma.im2col: x1_q <= 21'(start1_q);
+        //@ unless units.dma.im2col: x2_q <= 21'(start2_q);
+        //@ unless units.dma.im2col: x3_q <= 21'(start3_q);
+        //@ unless units.dma.im2col: x4_q <= 21'(start4_q);
       end
       if (step) begin
-        x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
-        if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
-        if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
-        if (carry3) x4_q <= x4_q + 18'sd1;
+        x1_q <= carry1 ? 21'(start1_q) : x1_q + step1;
+        if (carry1) x2_q <= carry2 ? 21'(start2_q) : x2_q + step2;
+        if (carry2) x3_q <= carry3 ? 21'(start3_q) : x3_q + step3;
+        if (carry3) x4_q <= x4_q + step4;
       end
+      //@ else
+//@:  if (setup_q) begin
+//@:    x1_q <= 18'(start1_q);
+//@:    x2_q <= 18'(start2_q);
+//@:    x3_q <= 18'(start3_q);
+//@:    x4_q <= 18'(start4_q);
+//@:  end
+//@:  if (step) begin
+//@:    x1_q <= carry1 ? 18'(start1_q) : x1_q + 18'sd1;
+//@:    if (carry1) x2_q <= carry2 ? 18'(start2_q) : x2_q + 18'sd1;
+//@:    if (carry2) x3_q <= carry3 ? 18'(start3_q) : x3_q + 18'sd1;
+//@:    if (carry3) x4_q <= x4_q + 18'sd1;
+//@:  end
+      //@ endif
     end
   end else begin : gen_no_bounds
     assign left_all = '0;
     assign copied   = size_q;
     assign outside  = 1'b0;
+    //@ if units.dma.im2col
+    assign {pixels, at_high} = '0;
+    //@ endif
   end
 
   logic unused_header, unused_ends, unused_bounds;
@@ -200,15 +327,20 @@ module npu_dma_runs #(
                            cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
                            cmd.reserved_2_24, cmd.reserved_3_24};
   assign unused_ends   = ^{cmd.window, cmd.local_source, cmd.core_memory, cmd.fill, cmd.core_mask,
-                           cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
-                           cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
-                           cmd.reserved_27_0};
+                           //@ if units.dma.modes
+                           cmd.pe_mask, cmd.source_pe, cmd};
+                           //@ else
+//@:                       cmd.pe_mask, cmd.source_pe, cmd.reserved_4_5, cmd.reserved_6_24,
+//@:                       cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+//@:                       cmd.reserved_27_0};
+                           //@ endif
   // Read WithBounds.
   assign unused_bounds = ^{bounds_q, cmd.bounds, cmd.start0, cmd.start1, cmd.start2, cmd.start3,
                            cmd.start4, cmd.extent0, cmd.extent1, cmd.extent2, cmd.extent3,
                            cmd.extent4};
 
-  assign cmd_ready_o   = !setup_q && !valid_q;
+  assign cmd_ready_o   = !setup_q && !valid_q && !back_q;  //@ if units.dma.im2col
+  //@ unless units.dma.im2col: assign cmd_ready_o   = !setup_q && !valid_q;
   assign size_o        = size_q;
   assign left_o        = left_q;
   assign copied_o      = copied_q;

@@ -95,7 +95,15 @@ module npu_load #(
   localparam int unsigned NumberW      = 4;  // of commands: more than are in flight, twice
   localparam int unsigned WaitW        = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits + CountW);
   localparam int unsigned UserW        = 11 + NumPes + Cores;
-  localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
+  //@ if units.dma.modes
+  localparam int unsigned FillBytes    = 4;  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: localparam int unsigned FillBytes    = 1;
+  localparam int unsigned SwizzleW     = 2;  //@ if units.dma.swizzle
+  //@ unless units.dma.swizzle: localparam int unsigned SwizzleW     = 0;
+  localparam int unsigned ContextW     = 3 * 24 + 8 * FillBytes + SwizzleW + UserW - 1;
+  //@ else
+  //@: localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
+  //@ endif
 
   if (BusBytes < 4 || BusBytes > 64 || (BusBytes & (BusBytes - 1)) != 0) begin : gen_bad_bus
     $error("npu_load: BusBytes must be 4, 8, 16, 32 or 64");
@@ -247,9 +255,7 @@ module npu_load #(
   assign {ar_valid_o, ar_addr_o, ar_len_o} = {ar_valid_q, ar_addr_q, ar_len_q};
 
   // Bursts under way, in order.
-  //@ if npu.axi.many_bursts
-  npu_burst_queue #(
-  //@ endif
+  npu_burst_queue #(  //@ if npu.axi.many_bursts
   //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(AddrW - ByteW + 17),
     .Depth(Outstanding)
@@ -307,7 +313,8 @@ module npu_load #(
   logic [23:0]      queue_dest;
   logic [ByteW-1:0] queue_source_low;
   logic [23:0]      copy_first, copy_last, run_end;
-  logic [7:0]       run_fill;
+  logic [8*FillBytes+SwizzleW-1:0] run_fill;  //@ if units.dma.modes
+  //@ unless units.dma.modes: logic [7:0]       run_fill;
   logic [UserW-2:0] run_user;
   logic [UserW-1:0] beat_user;
   logic [23:0]      made_addr, made_place;
@@ -319,9 +326,7 @@ module npu_load #(
   logic [$clog2(Outstanding + 5)-1:0]  unused_queue_count;
   logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
 
-  //@ if npu.axi.many_bursts
-  npu_burst_queue #(
-  //@ endif
+  npu_burst_queue #(  //@ if npu.axi.many_bursts
   //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(24 + ByteW + 2),
     .Depth(Outstanding + 4)
@@ -363,9 +368,7 @@ module npu_load #(
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    //@ if npu.axi.watchdog
-    .hold_word_i     (1'b0),
-    //@ endif
+    .hold_word_i     (1'b0),  //@ if npu.axi.watchdog
     .run_valid_i     (run_begin),
     .run_ready_o     (realign_ready),
     .run_addr_i      (queue_dest),
@@ -422,9 +425,7 @@ module npu_load #(
   logic [AddrW-1:0] error_address_q;
 
   assign stop = halt_i || stopped_q;
-  //@ if npu.axi.watchdog
-  assign bus_failed = ((r_accept && r_resp_i[1]) || timeout_i) && !stop;
-  //@ endif
+  assign bus_failed = ((r_accept && r_resp_i[1]) || timeout_i) && !stop;  //@ if npu.axi.watchdog
   //@ unless npu.axi.watchdog: assign bus_failed = r_accept && r_resp_i[1] && !stop;
   // A run that fails is reported when everything before it is written.
   assign check_failed = check_valid && check_error != npu_isa_pkg::ErrNone && !stop &&

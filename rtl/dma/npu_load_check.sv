@@ -18,7 +18,15 @@ module npu_load_check #(
   localparam int unsigned PeW      = (NumPes > 1) ? $clog2(NumPes) : 1,
   localparam int unsigned WaitW    = 16 + 2 * (1 + npu_isa_pkg::BarrierIdBits +
                                                npu_isa_pkg::BarrierCountBits),
-  localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
+  //@ if units.dma.modes
+  localparam int unsigned FillW    = 32,  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: localparam int unsigned FillW    = 8,
+  localparam int unsigned SwizzleW = 2,  //@ if units.dma.swizzle
+  //@ unless units.dma.swizzle: localparam int unsigned SwizzleW = 0,
+  localparam int unsigned ContextW = 3 * 24 + FillW + SwizzleW + 10 + NumPes + Cores
+  //@ else
+  //@: localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
+  //@ endif
 ) (
   input  wire                 clk_i,
   input  wire                 rst_ni,
@@ -73,7 +81,9 @@ module npu_load_check #(
   logic [PeW-1:0]    source_pe_q;
   logic              bad_field_q;
   logic [15:0]       tag_q;
-  logic [7:0]        fill_q;
+  logic [1:0]        swizzle_q;  //@ if units.dma.swizzle
+  logic [FillW-1:0]  fill_q;  //@ if units.dma.wide_fill
+  //@ unless units.dma.wide_fill: logic [7:0]        fill_q;
   logic [NumPes-1:0] pe_mask_q;
   logic [Cores-1:0]  core_mask_q;
   logic              signal_en_q, signal_bytes_q;
@@ -86,6 +96,18 @@ module npu_load_check #(
   assign wait_o  = {cmd.tag, cmd.wait1_en, cmd.wait0_en, cmd.wait1_id, cmd.wait0_id,
                     cmd.wait1_count, cmd.wait0_count};
 
+  //@ if units.dma.im2col
+  // The first pixel lies within the bounds of the walk.
+  logic bad_pixels;
+  assign bad_pixels = !cmd.bounds || cmd.size1 == '0 ||
+                      $signed(cmd.start1) < $signed(cmd.low1) ||
+                      $signed(cmd.start1) >= $signed(cmd.size2) ||
+                      $signed(cmd.start2) < $signed(cmd.low2) ||
+                      $signed(cmd.start2) >= $signed(cmd.size3) ||
+                      $signed(cmd.start3) < $signed({{8{cmd.low3[7]}}, cmd.low3}) ||
+                      $signed(cmd.start3) >= $signed(cmd.size4);
+
+  //@ endif
   always_ff @(posedge clk_i) begin
     if (take_i) begin
       window_q       <= cmd.window;
@@ -94,7 +116,16 @@ module npu_load_check #(
       source_pe_q    <= cmd.source_pe[PeW-1:0];
       tag_q          <= cmd.tag;
       number_q       <= number_i;
-      fill_q         <= cmd.fill;
+      //@ if units.dma.wide_fill
+      // Repeated to four bytes
+      fill_q[7:0]    <= cmd.fill;
+      fill_q[15:8]   <= (cmd.element == 2'd0) ? cmd.fill : cmd.fill_high[7:0];
+      fill_q[23:16]  <= cmd.element[1] ? cmd.fill_high[15:8] : cmd.fill;
+      fill_q[31:24]  <= (cmd.element == 2'd0) ? cmd.fill :
+                        cmd.element[1] ? cmd.fill_high[23:16] : cmd.fill_high[7:0];
+      //@ endif
+      //@ unless units.dma.wide_fill: fill_q         <= cmd.fill;
+      swizzle_q      <= cmd.swizzle;  //@ if units.dma.swizzle
       pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
       core_mask_q    <= cmd.core_mask[Cores-1:0];
       signal_en_q    <= cmd.signal_en;
@@ -103,6 +134,15 @@ module npu_load_check #(
       bad_field_q    <= cmd.length != 8'd1 &&
                         (cmd.size0 == '0 || cmd.pe_mask[NumPes-1:0] == '0 ||
                          (cmd.core_memory && cmd.core_mask[Cores-1:0] == '0) ||
+                         //@ if units.dma.strides
+                         cmd.step1 > 4'd8 || cmd.step2 > 4'd8 || cmd.step3 > 4'd8 ||
+                         cmd.step4 > 4'd8 ||
+                         //@ endif
+                         //@ if units.dma.wide_fill
+                         cmd.element == 2'd3 ||
+                         //@ endif
+                         (cmd.swizzle != '0 && cmd.core_memory) ||  //@ if units.dma.swizzle
+                         (cmd.im2col && bad_pixels) ||  //@ if units.dma.im2col
                          (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
     end
   end
@@ -132,6 +172,7 @@ module npu_load_check #(
 
   assign context_valid_o = run_valid && run_ready && run_first;
   assign context_o       = {left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q,
+                            swizzle_q,  //@ if units.dma.swizzle
                             core_q, nothing_q, signal_en_q, signal_bytes_q, signal_id_q,
                             core_mask_q, pe_mask_q};
   assign command_core_o  = core_q;
@@ -228,8 +269,12 @@ module npu_load_check #(
                          cmd.extent3, cmd.extent4};
   assign unused_bits = ^{cmd.opcode, cmd.pe_mask, cmd.core_mask, cmd.reserved_1_7,
                          cmd.reserved_1_15, cmd.reserved_1_25, cmd.reserved_2_24,
-                         cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
-                         cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
-                         cmd.reserved_27_0, base, span};
+                         //@ if units.dma.modes
+                         cmd, base, span};
+                         //@ else
+//@:                     cmd.reserved_3_24, cmd.reserved_4_5, cmd.reserved_6_24,
+//@:                     cmd.reserved_8_24, cmd.reserved_11_5, cmd.reserved_26_0,
+//@:                     cmd.reserved_27_0, base, span};
+                         //@ endif
 endmodule : npu_load_check
 `default_nettype wire

@@ -103,9 +103,16 @@ module npu_store #(
   logic [5:0]       check_signal_id;
   logic [AddrW-1:0] check_addr;
   logic [23:0]      check_source, check_end;
+  logic [1:0]       check_swizzle;  //@ if units.dma.swizzle
   logic [8:0]       burst;            // beats of the run's next burst
   logic             issue;            // it enters the AW register
   logic             read_accept;
+  //@ if units.dma.store_bounds
+  logic             check_nothing;    // the run is the last one of its command and has no bytes:
+  logic             ends;             // it ends when all before it is answered
+
+  assign ends = check_ok && check_nothing && !stop && quiet_o;
+  //@ endif
 
   assign cmd_ready_o = runs_ready && !stop;
   assign take        = cmd_valid_i && cmd_ready_o;
@@ -127,6 +134,10 @@ module npu_store #(
     .window_size_i,
     .window_flags_i,
     .valid_o     (check_valid),
+    //@ if units.dma.store_bounds
+    .nothing_o   (check_nothing),
+    .ok_i        (check_ok && (!check_nothing || ends)),
+    //@ endif
     .first_o     (check_first),
     .last_o      (check_last),
     .tag_o       (check_tag),
@@ -141,7 +152,8 @@ module npu_store #(
     .source_o    (check_source),
     .words_o     (words_left),
     .end_o       (check_end),
-    .ok_i        (check_ok),
+    .swizzle_o   (check_swizzle),  //@ if units.dma.swizzle
+    //@ unless units.dma.store_bounds: .ok_i        (check_ok),
     .issue_i     (issue),
     .read_i      (read_accept)
   );
@@ -189,7 +201,7 @@ module npu_store #(
 
   assign mem_rd_valid_o = check_ok && words_left && credit_q != CreditW'(StageDepth) &&
                           !(stop && quiet_o);
-  assign mem_rd_addr_o  = {check_source[23:ByteW], {ByteW{1'b0}}};
+  //@ unless units.dma.swizzle: assign mem_rd_addr_o  = {check_source[23:ByteW], {ByteW{1'b0}}};
   assign read_accept    = mem_rd_valid_o && mem_rd_ready_i;
   assign enqueue        = check_first && (issue || read_accept);
 
@@ -219,9 +231,7 @@ module npu_store #(
   end
 
   // Bursts whose data is not all written.
-  //@ if npu.axi.many_bursts
-  npu_burst_queue #(
-  //@ endif
+  npu_burst_queue #(  //@ if npu.axi.many_bursts
   //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(8),
     .Depth(Outstanding)
@@ -239,9 +249,7 @@ module npu_store #(
   );
 
   // Bursts that are not answered.
-  //@ if npu.axi.many_bursts
-  npu_burst_queue #(
-  //@ endif
+  npu_burst_queue #(  //@ if npu.axi.many_bursts
   //@ unless npu.axi.many_bursts: npu_fifo #(
     .Width(AddrW - ByteW + 24),
     .Depth(Outstanding)
@@ -291,16 +299,36 @@ module npu_store #(
     .empty_o(unused_stage_empty)
   );
 
+  //@ if units.dma.swizzle
+  logic [8*BusBytes-1:0] placed_data;
+
+  npu_store_swizzle #(
+    .BusBytes  (BusBytes),
+    .StageDepth(StageDepth)
+  ) u_swizzle (
+    .clk_i(clk),
+    .rst_ni,
+    .clear_i,
+    .mode_i(check_swizzle),
+    .addr_i({check_source[23:ByteW], {ByteW{1'b0}}}),
+    .addr_o(mem_rd_addr_o),
+    .read_i(read_accept),
+    .take_i(stage_valid && beat_ready),
+    .data_i(stage_data),
+    .data_o(placed_data)
+  );
+
+  //@ endif
   npu_dma_realign #(
     .BusBytes(BusBytes),
+    .FillBytes(1),  //@ if units.dma.modes
+    .SwizzleW(0),  //@ if units.dma.modes
     .UserW   (1)
   ) u_realign (
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    //@ if npu.axi.watchdog
-    .hold_word_i     (write_valid),
-    //@ endif
+    .hold_word_i     (write_valid),  //@ if npu.axi.watchdog
     .run_valid_i     (queue_valid && realign_go),
     .run_ready_o     (realign_ready),
     .run_addr_i      (24'(queue_low)),
@@ -313,7 +341,8 @@ module npu_store #(
     .run_user_i      (1'b0),
     .beat_valid_i    (stage_valid),
     .beat_ready_o    (beat_ready),
-    .beat_data_i     (stage_data),
+    .beat_data_i     (placed_data),  //@ if units.dma.swizzle
+    //@ unless units.dma.swizzle: .beat_data_i     (stage_data),
     .beat_user_o     (unused_beat_user),
     .made_addr_o     (made_addr),
     .made_place_i    (made_addr),
@@ -339,9 +368,7 @@ module npu_store #(
   //@ unless npu.axi.watchdog: assign m_axi_wstrb_o   = word_strb;
   assign m_axi_wlast_o   = beat_q == write_len;
   assign m_axi_awvalid_o = aw_valid_q;
-  //@ if npu.axi.watchdog
-  assign m_axi_awid_o    = {epoch, 1'b0};
-  //@ endif
+  assign m_axi_awid_o    = {epoch, 1'b0};  //@ if npu.axi.watchdog
   //@ unless npu.axi.watchdog: assign m_axi_awid_o    = 2'd0;
   assign m_axi_awaddr_o  = aw_addr_q;
   assign m_axi_awlen_o   = aw_len_q;
@@ -405,8 +432,10 @@ module npu_store #(
       error_valid_q  <= 1'b0;
       stopped_q      <= 1'b0;
     end else begin
-      done_q         <= answered && answer_last;
+      done_q         <= (answered && answer_last) || ends;  //@ if units.dma.store_bounds
+      //@ unless units.dma.store_bounds: done_q         <= answered && answer_last;
       signal_valid_q <= answered && answer_last && answer_signal_en && !bus_failed && !stopped_q;
+      if (ends) signal_valid_q <= check_signal_en;  //@ if units.dma.store_bounds
       error_valid_q  <= bus_failed || check_failed;
       if (bus_failed || check_failed) stopped_q <= 1'b1;
     end
@@ -414,6 +443,7 @@ module npu_store #(
 
   always_ff @(posedge clk) begin
     if (answered) signal_id_q <= answer_signal_id;
+    if (ends) signal_id_q <= check_signal_id;  //@ if units.dma.store_bounds
     if (bus_failed) begin
       //@ if npu.axi.watchdog
       error_code_q    <= timeout_i ? npu_isa_pkg::ErrBusTimeout : npu_isa_pkg::ErrAxiWrite;

@@ -27,6 +27,9 @@ module npu_store_check #(
   input  wire  [4*32-1:0]  window_flags_i,  // bit 1: write
   // the run at hand
   output wire              valid_o,
+  //@ if units.dma.store_bounds
+  output wire              nothing_o,       // none of its bytes exists; the last one of its command
+  //@ endif
   output wire              first_o,         // nothing of it is requested
   output wire              last_o,          // of its command
   output wire  [15:0]      tag_o,
@@ -41,6 +44,7 @@ module npu_store_check #(
   output wire  [23:0]      source_o,        // next byte in PE memory
   output wire              words_o,         // words are left to read
   output wire  [23:0]      end_o,           // bytes - 1
+  output wire  [1:0]       swizzle_o,  //@ if units.dma.swizzle
   input  wire              ok_i,            // it may go on
   input  wire              issue_i,         // the burst has an address
   input  wire              read_i           // the word is read
@@ -54,6 +58,7 @@ module npu_store_check #(
   logic              bad_field_q, signal_en_q;
   logic [1:0]        window_q;
   logic [15:0]       tag_q;
+  logic [1:0]        swizzle_q;  //@ if units.dma.swizzle
   logic [PeW-1:0]    pe, pe_q;
   logic [5:0]        signal_id_q;
   logic [NumPes-1:0] mask;
@@ -72,19 +77,33 @@ module npu_store_check #(
     if (take_i) begin
       window_q    <= cmd.window;
       tag_q       <= cmd.tag;
+      swizzle_q   <= cmd.swizzle;  //@ if units.dma.swizzle
       pe_q        <= pe;
       signal_en_q <= cmd.signal_en;
       signal_id_q <= cmd.signal_id;
-      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
+      //@ if units.dma.strides
+      bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0 ||
+                     cmd.step1 > 4'd8 || cmd.step2 > 4'd8 || cmd.step3 > 4'd8 ||
+                     cmd.step4 > 4'd8;
+      //@ else
+//@:  bad_field_q <= cmd.size0 == '0 || mask == '0 || (mask & (mask - NumPes'(1))) != '0;
+      //@ endif
     end
   end
 
-  logic        run_valid, run_ready, run_last, unused_first, unused_outside;
-  logic [23:0] size, unused_left, unused_copied;
+  //@ if units.dma.store_bounds
+  logic        run_valid, run_ready, run_last, run_outside, unused_first;
+  logic [23:0] size, unused_left, unused_size;  // of the bytes that exist
+  //@ else
+  //@: logic        run_valid, run_ready, run_last, unused_first, unused_outside;
+  //@: logic [23:0] size, unused_left, unused_copied;
+  //@ endif
   logic [31:0] run_global, run_local;
 
   npu_dma_runs #(
-    .WithBounds(1'b0)
+    .WithPixels(1'b0),  //@ if units.dma.im2col
+    .CopiesOnly(1'b1)  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .WithBounds(1'b0)
   ) u_runs (
     .clk_i,
     .rst_ni,
@@ -92,14 +111,17 @@ module npu_store_check #(
     .cmd_valid_i  (take_i),
     .cmd_ready_o  (ready_o),
     .cmd_i,
-    .size_o       (size),
+    .size_o       (unused_size),  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .size_o       (size),
     .left_o       (unused_left),
-    .copied_o     (unused_copied),
+    .copied_o     (size),  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .copied_o     (unused_copied),
     .run_valid_o  (run_valid),
     .run_ready_i  (run_ready),
     .run_first_o  (unused_first),
     .run_last_o   (run_last),
-    .run_outside_o(unused_outside),
+    .run_outside_o(run_outside),  //@ if units.dma.store_bounds
+    //@ unless units.dma.store_bounds: .run_outside_o(unused_outside),
     .run_global_o (run_global),
     .run_local_o  (run_local)
   );
@@ -124,9 +146,13 @@ module npu_store_check #(
   assign local_span  = 25'(size) + 25'(run_local[ByteW-1:0]) + 25'(BusBytes - 1);
 
   // ---- The run at hand ----
+  //@ if units.dma.store_bounds
+  logic              nothing_q;
+  //@ endif
   logic              valid_q, first_q, last_q, run_signal_en_q, beats_done, words_done;
   logic [7:0]        error_q;
   logic [15:0]       run_tag_q;
+  logic [1:0]        run_swizzle_q;  //@ if units.dma.swizzle
   logic [5:0]        run_signal_id_q;
   logic [AddrW-1:0]  addr_q;
   logic [BeatsW-1:0] beats_q;         // bus beats without address so far
@@ -151,7 +177,11 @@ module npu_store_check #(
       valid_q <= 1'b0;
       first_q <= 1'b1;
     end else begin
-      if (run_ready) valid_q <= run_valid;
+      //@ if units.dma.store_bounds
+      // Runs of which no byte exists are dropped, but for the last one, which ends the command.
+      if (run_ready) valid_q <= run_valid && (!run_outside || run_last || bad_field_q);
+      //@ endif
+      //@ unless units.dma.store_bounds: if (run_ready) valid_q <= run_valid;
       if (run_ready) first_q <= 1'b1;
       else if (issue_i || read_i) first_q <= 1'b0;
     end
@@ -161,17 +191,24 @@ module npu_store_check #(
     if (run_valid && run_ready) begin
       last_q          <= run_last;
       run_tag_q       <= tag_q;
+      run_swizzle_q   <= swizzle_q;  //@ if units.dma.swizzle
       run_pe_q        <= pe_q;
       run_signal_en_q <= signal_en_q;
       run_signal_id_q <= signal_id_q;
       error_q         <= bad_field_q ? npu_isa_pkg::ErrBadField :
+                         //@ if units.dma.store_bounds
+                         run_outside ? npu_isa_pkg::ErrNone :
+                         //@ endif
                          global_bad ? npu_isa_pkg::ErrWindowBounds :
                          local_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
       addr_q          <= bad_field_q ? '0 :
                          (local_bad && !global_bad) ? AddrW'(run_local) : run_addr;
-      beats_q         <= bus_span[24:ByteW];
+      nothing_q       <= run_outside;  //@ if units.dma.store_bounds
+      beats_q         <= run_outside ? '0 : bus_span[24:ByteW];  //@ if units.dma.store_bounds
+      //@ unless units.dma.store_bounds: beats_q         <= bus_span[24:ByteW];
       source_q        <= run_local[23:0];
-      words_q         <= local_span[24:ByteW];
+      words_q         <= run_outside ? '0 : local_span[24:ByteW];  //@ if units.dma.store_bounds
+      //@ unless units.dma.store_bounds: words_q         <= local_span[24:ByteW];
       end_q           <= size - 24'd1;
     end else begin
       if (issue_i) begin
@@ -186,6 +223,9 @@ module npu_store_check #(
   end
 
   assign valid_o     = valid_q;
+  //@ if units.dma.store_bounds
+  assign nothing_o   = nothing_q;
+  //@ endif
   assign first_o     = first_q;
   assign last_o      = last_q;
   assign tag_o       = run_tag_q;
@@ -196,6 +236,7 @@ module npu_store_check #(
   assign pe_o        = run_pe_q;
   assign source_o    = source_q;
   assign end_o       = end_q;
+  assign swizzle_o   = run_swizzle_q;  //@ if units.dma.swizzle
 
   // The box is npu_dma_runs'.
   logic unused_box, unused_bits;
@@ -209,8 +250,12 @@ module npu_store_check #(
                          cmd.fill, cmd.core_memory, cmd.local_source, cmd.ahead, cmd.signal_bytes,
                          cmd.wait0_en, cmd.wait0_id, cmd.wait0_count, cmd.wait1_en, cmd.wait1_id,
                          cmd.wait1_count, cmd.reserved_1_7, cmd.reserved_1_15, cmd.reserved_1_25,
-                         cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
-                         cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
-                         cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
+                         //@ if units.dma.modes
+                         cmd, base, bus_span, local_span};
+                         //@ else
+//@:                     cmd.reserved_2_24, cmd.reserved_3_24, cmd.reserved_4_5,
+//@:                     cmd.reserved_6_24, cmd.reserved_8_24, cmd.reserved_11_5,
+//@:                     cmd.reserved_26_0, cmd.reserved_27_0, base, bus_span, local_span};
+                         //@ endif
 endmodule : npu_store_check
 `default_nettype wire

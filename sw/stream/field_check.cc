@@ -19,6 +19,20 @@ Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   if (load && command.Get(dma::local_source) != 0 && command.Get(dma::source_pe) >= config.pes()) {
     return "no source PE";
   }
+  for (int d = 1; d < kBoxDimensions; ++d) {
+    if (command.Get(*kBoxStep[d]) > kMostStep) return "a step of more than 8";
+  }
+  if (command.Get(dma::element) > 2) return "a fill of elements that are not";
+  if (to_core && command.Get(dma::swizzle) != 0) return "a swizzle in core memory";
+  if (!load || command.Get(dma::im2col) == 0) return std::nullopt;
+  if (command.Get(dma::bounds) == 0 || command.Get(dma::size1) == 0) return "pixels of nothing";
+  for (int d = 1; d < kBoxDimensions - 1; ++d) {
+    const int64_t start = command.Get(*kBoxStart[d]);
+    if (start < command.Get(*kPixelLow[d]) ||
+        start >= static_cast<int16_t>(command.Get(*kPixelHigh[d]))) {
+      return "a first pixel that no row has";
+    }
+  }
   return std::nullopt;
 }
 

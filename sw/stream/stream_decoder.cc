@@ -129,7 +129,8 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
     const uint32_t length = (header >> 8) & 0xff;
     const uint64_t bytes = uint64_t{length} * kEntryBytes;
     const bool is_end = info->opcode == Opcode::kEnd;
-    if (!info->HasLength(length) || (is_end ? at + bytes != end : at + bytes >= end)) {
+    if (!info->HasLength(length) || length > MostEntries(*info, config.features()) ||
+        (is_end ? at + bytes != end : at + bytes >= end)) {
       return fail("BadLength", at, tag, fmt::format("{} with {} entries", info->name, length));
     }
     std::vector<uint32_t> words(length * kWordsPerEntry);

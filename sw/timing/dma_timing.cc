@@ -12,10 +12,15 @@ namespace npugen::timing {
 
 // ---- Runs ----
 
+uint64_t SwizzledWord(int64_t mode, uint64_t address, uint64_t bus_bytes) {
+  const uint64_t flips = (address >> 7 & ((uint64_t{1} << mode) - 1)) << 4;
+  return address ^ (flips & ~(bus_bytes - 1));
+}
+
 void RunLister::Take(const DmaFields& f, uint64_t now) {
   f_ = &f;
   held_ = true;
-  valid_from_ = now + kCalibration.runs_setup;
+  valid_from_ = now + kCalibration.runs_setup + (f.im2col != 0 ? 1 : 0);
   const int64_t sizes[4] = {f.size1, f.size2, f.size3, f.size4};
   for (int d = 0; d < 4; ++d) {
     index_[d] = 0;
@@ -30,7 +35,51 @@ void RunLister::Take(const DmaFields& f, uint64_t now) {
     left = static_cast<uint64_t>(begin);
     copied = end > begin ? static_cast<uint64_t>(end - begin) : 0;
   }
+  if (f.im2col != 0) {
+    for (int64_t& count : counts_) count = 1;
+    counts_[0] = std::max<int64_t>(f.size1, 1);
+    const int64_t starts[4] = {f.start1, f.start2, f.start3, f.start4};
+    const int64_t levels[4] = {0, f.local_stride2, f.local_stride3, f.local_stride4};
+    for (int d = 0; d < 4; ++d) {
+      coordinate_[d] = starts[d];
+      level_[d] = f.global_offset + static_cast<int64_t>(left) + levels[d];
+    }
+    PlacePixel();
+    return;
+  }
   Place();
+}
+
+void RunLister::PlacePixel() {
+  const int64_t extents[4] = {f_->extent1, f_->extent2, f_->extent3, f_->extent4};
+  outside = copied == 0;
+  for (int d = 0; d < 4; ++d) {
+    outside = outside || coordinate_[d] < 0 || coordinate_[d] >= extents[d];
+  }
+  first = index_[0] == 0;
+  last = index_[0] + 1 == counts_[0];
+  global = static_cast<uint64_t>(level_[0]) & 0xffffffff;
+  local = static_cast<uint64_t>(f_->local_address + index_[0] * f_->local_stride1) & 0xffffffff;
+}
+
+void RunLister::NextPixel() {
+  const int64_t steps[4] = {f_->step1, f_->step2, f_->step3, f_->step4};
+  const int64_t strides[4] = {f_->global_stride1, f_->global_stride2, f_->global_stride3,
+                              f_->global_stride4};
+  const int64_t lows[3] = {f_->low1, f_->low2, f_->low3};
+  const int64_t highs[3] = {f_->size2, f_->size3, f_->size4};
+  ++index_[0];
+  for (int d = 0; d < 4; ++d) {
+    coordinate_[d] += std::max<int64_t>(steps[d], 1);
+    level_[d] += strides[d];
+    if (d < 3 && coordinate_[d] >= static_cast<int16_t>(highs[d])) continue;
+    for (int inner = 0; inner < d; ++inner) {
+      coordinate_[inner] = lows[inner];
+      level_[inner] = level_[d];
+    }
+    break;
+  }
+  PlacePixel();
 }
 
 void RunLister::Place() {
@@ -40,7 +89,9 @@ void RunLister::Place() {
                                     f_->local_stride4};
   const int64_t starts[4] = {f_->start1, f_->start2, f_->start3, f_->start4};
   const int64_t extents[4] = {f_->extent1, f_->extent2, f_->extent3, f_->extent4};
+  const int64_t steps[4] = {f_->step1, f_->step2, f_->step3, f_->step4};
   int64_t g = f_->global_offset + static_cast<int64_t>(left), l = f_->local_address;
+  if (copies_only_) l += static_cast<int64_t>(left);
   outside = copied == 0;
   first = last = true;
   for (int d = 0; d < 4; ++d) {
@@ -49,7 +100,7 @@ void RunLister::Place() {
     first = first && index_[d] == 0;
     last = last && index_[d] + 1 == counts_[d];
     if (with_bounds_ && f_->bounds != 0) {
-      const int64_t x = starts[d] + index_[d];
+      const int64_t x = starts[d] + index_[d] * std::max<int64_t>(steps[d], 1);
       outside = outside || x < 0 || x >= extents[d];
     }
   }
@@ -61,6 +112,10 @@ void RunLister::Next(uint64_t now) {
   if (last) {
     held_ = false;
     free_from_ = now + 1;
+    return;
+  }
+  if (f_->im2col != 0) {
+    NextPixel();
     return;
   }
   for (int d = 0; d < 4; ++d) {
@@ -209,7 +264,8 @@ void LoadEngine::TickRealigner() {
       word_last_ = ended;
       word_last_run_ = run_last_;
       word_bytes_ = realigner_.word_bytes();
-      word_address_ = run_address_ + realigner_.word() * bus_bytes_;
+      word_address_ = SwizzledWord(run_context_.command->dma.swizzle,
+                                   run_address_ + realigner_.word() * bus_bytes_, bus_bytes_);
       word_context_ = run_context_;
       const uint64_t pes = around_.config.pes();
       pes_left_ =
@@ -389,6 +445,7 @@ StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t lat
       queue_(*queue),
       bus_bytes_(around->config.axi_bytes()),
       latency_(latency),
+      runs_(around->config.dma_store_bounds != 0, /*copies_only=*/true),
       realigner_(around->config.axi_bytes()) {}
 
 bool StoreEngine::busy(uint64_t now) const {
@@ -415,16 +472,22 @@ void StoreEngine::MemoryRead(uint64_t now) {
 
 void StoreEngine::CheckRun(uint64_t now) {
   if (check_valid_ || !runs_.valid(now)) return;
+  if (runs_.outside && !runs_.last) {  // dropped
+    runs_.Next(now);
+    return;
+  }
   check_valid_ = check_first_ = true;
+  check_nothing_ = runs_.outside;
   check_last_ = runs_.last;
   check_command_ = listed_;
   check_address_ = runs_.global + around_.window_base[static_cast<size_t>(listed_->dma.window)];
-  check_beats_ = (runs_.size + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
-  check_words_ = (runs_.size + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  check_beats_ = (runs_.copied + runs_.global % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  check_words_ = (runs_.copied + runs_.local % bus_bytes_ + bus_bytes_ - 1) / bus_bytes_;
+  if (check_nothing_) check_beats_ = check_words_ = 0;
   check_source_ = runs_.local / bus_bytes_ * bus_bytes_;
   check_all_words_ = check_words_;
   check_run_ = {runs_.global % bus_bytes_, runs_.local % bus_bytes_,
-                std::max<uint64_t>(runs_.size, 1) - 1};
+                std::max<uint64_t>(runs_.copied, 1) - 1};
   const auto mask = static_cast<uint32_t>(listed_->dma.pe_mask);
   memory_pe_ = std::min<uint32_t>(mask == 0 ? 0 : static_cast<uint32_t>(std::countr_zero(mask)),
                                   around_.config.pes() - 1);
@@ -437,15 +500,15 @@ bool StoreEngine::TakeAnswer(uint64_t now) {
   const Answer answer = answers_.front();
   answers_.pop_front();
   --answers_written_;
-  if (answer.last) {
-    done_at_ = now + 1;
-    const HeaderFields& header = answer.command->header;
-    if (header.signal_en != 0) {
-      around_.barriers.Arrive(static_cast<uint32_t>(header.signal_id), 1,
-                              now + kCalibration.dma_signal);
-    }
-  }
+  if (answer.last) End(*answer.command, now);
   return true;
+}
+
+void StoreEngine::End(const StreamCommand& command, uint64_t now) {
+  done_at_ = now + 1;
+  if (command.header.signal_en == 0) return;
+  around_.barriers.Arrive(static_cast<uint32_t>(command.header.signal_id), 1,
+                          now + kCalibration.dma_signal);
 }
 
 /// Data on the bus, after the address of its burst, and that address.
@@ -502,6 +565,12 @@ bool StoreEngine::Request(uint64_t now, const Filled& before) {
   if (!check_valid_ || (check_first_ && before.runs >= kCalibration.store_runs)) return false;
   const NpuConfig& config = around_.config;
   bool moved = false;
+  if (check_nothing_) {  // all before it must be answered
+    if (before.unanswered != 0 || address_valid_) return false;
+    End(*check_command_, now);
+    check_valid_ = check_nothing_ = false;
+    return true;
+  }
   if (check_beats_ != 0 && before.unwritten < config.axi_outstanding &&
       before.unanswered < config.axi_outstanding && !address_valid_) {
     const uint64_t page_left = (4096 - check_address_ % 4096 + bus_bytes_ - 1) / bus_bytes_;
@@ -517,7 +586,9 @@ bool StoreEngine::Request(uint64_t now, const Filled& before) {
   }
   if (check_words_ != 0 && before.credit < kCalibration.store_stage) {
     wants_memory_ = true;
-    memory_address_ = check_source_ + (check_all_words_ - check_words_) * bus_bytes_;
+    memory_address_ =
+        SwizzledWord(check_command_->dma.swizzle,
+                     check_source_ + (check_all_words_ - check_words_) * bus_bytes_, bus_bytes_);
   }
   if (check_beats_ == 0 && check_words_ == 0) check_valid_ = false;
   return moved;

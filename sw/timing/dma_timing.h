@@ -15,7 +15,9 @@ namespace npugen::timing {
 /// npu_dma_runs: the runs of a box.
 class RunLister {
  public:
-  explicit RunLister(bool with_bounds) : with_bounds_(with_bounds) {}
+  /// `copies_only`: the local side has the copied bytes only, as that of a STORE.
+  RunLister(bool with_bounds, bool copies_only)
+      : with_bounds_(with_bounds), copies_only_(copies_only) {}
   void Take(const DmaFields& f, uint64_t now);
   bool ready(uint64_t now) const { return !held_ && now >= free_from_; }
   bool valid(uint64_t now) const { return held_ && now >= valid_from_; }
@@ -28,13 +30,19 @@ class RunLister {
 
  private:
   void Place();
+  void PlacePixel();
+  void NextPixel();
 
-  const bool with_bounds_;
+  const bool with_bounds_, copies_only_;
   bool held_ = false;
   uint64_t valid_from_ = 0, free_from_ = 0;
   const DmaFields* f_ = nullptr;
   int64_t index_[4] = {}, counts_[4] = {};
+  int64_t coordinate_[4] = {}, level_[4] = {};  ///< im2col: of a pixel; offsets of dimensions
 };
+
+/// Where a swizzled word of PE memory is (npu_dma_swizzle).
+uint64_t SwizzledWord(int64_t mode, uint64_t address, uint64_t bus_bytes);
 
 /// npu_dma_realign: words of runs out of beats.
 class Realigner {
@@ -146,7 +154,7 @@ class LoadEngine {
   Surroundings& around_;
   CommandQueue& queue_;
   const uint32_t bus_bytes_;
-  RunLister runs_{true};
+  RunLister runs_{true, false};
   Realigner realigner_;
   bool moved_ = false, wrote_ = false, rows_held_ = false;
   uint32_t running_tag_ = 0;
@@ -220,6 +228,8 @@ class StoreEngine {
   bool Realign(uint64_t now);
   bool Request(uint64_t now, const Filled& before);
 
+  /// A command is complete.
+  void End(const StreamCommand& command, uint64_t now);
   /// Puts the run under check into the run queue, with its first request.
   void ListRun();
   /// Takes the next run into the check, if that is free.
@@ -228,7 +238,7 @@ class StoreEngine {
   Surroundings& around_;
   CommandQueue& queue_;
   const uint32_t bus_bytes_, latency_;
-  RunLister runs_{false};
+  RunLister runs_;
   Realigner realigner_;
   uint32_t running_tag_ = 0;
   uint64_t next_event_ = kNever;
@@ -236,6 +246,7 @@ class StoreEngine {
   const StreamCommand* listed_ = nullptr;
   const StreamCommand* check_command_ = nullptr;
   bool check_valid_ = false, check_first_ = false, check_last_ = false;
+  bool check_nothing_ = false;  ///< the command's last run, which lies outside of its bounds
   uint64_t check_address_ = 0, check_beats_ = 0, check_words_ = 0, check_all_words_ = 0,
            check_source_ = 0;
   Run check_run_ = {};

@@ -71,20 +71,28 @@ TEST(Plan, TakesWhatTheTopReaches) {
 }
 
 TEST(Plan, FollowsTheDirectives) {
-  constexpr RtlSource kLibrary[] = {
-      {"npu_top.sv",
-       "module npu_top;\n//@ if units.bnn.enabled\n  npu_wide u_leaf ();\n//@ endif\n"
-       "  //@ unless units.bnn.enabled: npu_narrow u_leaf ();\nendmodule : npu_top\n"},
-      {"npu_wide.sv", "module npu_wide;\nendmodule : npu_wide\n"},
-      {"npu_narrow.sv", "module npu_narrow;\nendmodule : npu_narrow\n"},
-  };
+  constexpr std::string_view kForms[] = {
+      "module npu_top;\n//@ if units.bnn.enabled\n  npu_wide u_leaf ();\n//@ endif\n"
+      "  //@ unless units.bnn.enabled: npu_narrow u_leaf ();\nendmodule : npu_top\n",
+      "module npu_top;\n  npu_wide u_leaf ();  //@ if units.bnn.enabled\n"
+      "  //@ unless units.bnn.enabled: npu_narrow u_leaf ();\nendmodule : npu_top\n",
+      "module npu_top;\n  //@ if units.bnn.enabled\n  npu_wide u_leaf ();\n  //@ else\n"
+      "//@:npu_narrow u_leaf ();\n  //@ endif\nendmodule : npu_top\n"};
   NpuConfig config = Preset("nano");
-  for (const bool enabled : {false, true}) {
-    config.bnn_enabled = enabled;
-    const Result<Plan> plan = MakePlan(config, kLibrary);
-    ASSERT_TRUE(plan.ok());
-    ASSERT_EQ(plan->rtl.size(), 2u);
-    EXPECT_EQ(plan->rtl[1]->name == "npu_wide.sv" || plan->rtl[0]->name == "npu_wide.sv", enabled);
+  for (const std::string_view form : kForms) {
+    const RtlSource library[] = {
+        {"npu_top.sv", form},
+        {"npu_wide.sv", "module npu_wide;\nendmodule : npu_wide\n"},
+        {"npu_narrow.sv", "module npu_narrow;\nendmodule : npu_narrow\n"},
+    };
+    for (const bool enabled : {false, true}) {
+      config.bnn_enabled = enabled;
+      const Result<Plan> plan = MakePlan(config, library);
+      ASSERT_TRUE(plan.ok());
+      ASSERT_EQ(plan->rtl.size(), 2u) << form;
+      EXPECT_EQ(plan->rtl[1]->name == "npu_wide.sv" || plan->rtl[0]->name == "npu_wide.sv", enabled)
+          << form;
+    }
   }
 }
 

@@ -53,6 +53,19 @@ TEST(Specialize, RemovesRegions) {
             "a\n// Banner.\nb\nc\n");
 }
 
+TEST(Specialize, ChoosesBetweenRegions) {
+  const std::string text =
+      "a\n  //@ if %\n  b\n  //@ else\n//@:  c\n//@:\n  //@: g\n  //@ endif\n  d (  //@ if %\n"
+      "  //@ unless %: e (\nf\n";
+  const auto with = [&](std::string_view feature) {
+    std::string out;
+    for (const char c : text) c == '%' ? out += feature : out += c;
+    return SpecializeClean(out);
+  };
+  EXPECT_EQ(with("units.bnn.enabled"), "a\n// Banner.\n      c\n\n  g\n  e (\nf\n");
+  EXPECT_EQ(with("units.dma.bounds_fill"), "a\n// Banner.\n  b\n  d (\nf\n");
+}
+
 TEST(Specialize, ReportsWhatIsWrong) {
   const auto problem = [](std::string_view text) {
     std::vector<std::string> problems;
@@ -64,8 +77,13 @@ TEST(Specialize, ReportsWhatIsWrong) {
   EXPECT_EQ(problem("//@ if units.bnn\n//@ endif\n"), "npu_x.sv:1: unknown feature `units.bnn`");
   EXPECT_EQ(problem("//@ if units.bnn.enabled\n"),
             "npu_x.sv:1: a region is not closed by `//@ endif`");
+  EXPECT_EQ(problem("//@ else\n"), "npu_x.sv:1: `//@ else` without `//@ if`");
+  EXPECT_EQ(problem("//@: a\n"), "npu_x.sv:1: `//@:` outside of `//@ else`");
+  EXPECT_EQ(problem("//@ if units.bnn.enabled\n//@ else\na\n//@ endif\n"),
+            "npu_x.sv:3: a line between `//@ else` and `//@ endif` begins with `//@:`");
   EXPECT_EQ(problem("//@ endif\n"), "npu_x.sv:1: `//@ endif` without `//@ if`");
-  EXPECT_EQ(problem("//@ else\n"), "npu_x.sv:1: unknown directive `else`");
+  EXPECT_EQ(problem("a //@ if units.bnn\n"), "npu_x.sv:1: unknown feature `units.bnn`");
+  EXPECT_EQ(problem("//@ otherwise\n"), "npu_x.sv:1: unknown directive `otherwise`");
   EXPECT_EQ(problem("//@ = core.lanes\n"), "npu_x.sv:1: no default value to replace");
 }
 

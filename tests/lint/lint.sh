@@ -20,8 +20,9 @@ yosys() { LD_PRELOAD=$allocator command yosys "$@"; }
 
 case $mode in
   library)
-    # With every feature; the block of units is the last one.
-    { cat "$subject/specs/edge_bnn.yaml"; echo '  residual: true'; } > "$work/edge.yaml"
+    # With every feature.
+    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}/' \
+      "$subject/specs/edge_bnn.yaml" > "$work/edge.yaml"
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \

@@ -59,7 +59,7 @@ void SetWord(std::vector<uint32_t>* words, const CommandField& field, int64_t va
 }
 
 bool Uses(const CommandField& field, Opcode opcode, const NpuConfig& config) {
-  return In(opcode, UsersOf(field, config.features()));
+  return In(opcode, field.UsersOn(config.features()));
 }
 
 /// Words of commands as they stand in a stream; they need not be legal any more.
@@ -79,6 +79,19 @@ std::vector<uint8_t> BytesOf(const NpuConfig& config, const Words& commands) {
   std::vector<uint8_t> bytes(words.size() * 4);
   std::memcpy(bytes.data(), words.data(), bytes.size());
   return bytes;
+}
+
+/// A walk over pixels that may begin where it does.
+void SetPixels(StreamRandom& random, std::vector<uint32_t>* words) {
+  const auto below = [&](uint64_t n) { return static_cast<int64_t>(random.Below(n)); };
+  SetWord(words, dma::bounds, 1);
+  SetWord(words, dma::size1, 1 + below(20));
+  for (int d = 1; d < kBoxDimensions - 1; ++d) {
+    const int64_t low = below(5) - 3, high = low + 1 + below(4);
+    SetWord(words, *kPixelLow[d], low);
+    SetWord(words, *kPixelHigh[d], high);
+    SetWord(words, *kBoxStart[d], low + below(static_cast<uint64_t>(high - low)));
+  }
 }
 
 }  // namespace
@@ -141,7 +154,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     const OpcodeInfo& info = opcodes[1 + random.Below(opcodes.size() - 1)];
     uint32_t entries = info.most_entries;
     if (info.layout == &kDmaLayout) entries = random.Chance(2) ? 3 : 7;
-    entries = std::clamp<uint32_t>(entries, info.least_entries, info.most_entries);
+    entries =
+        std::clamp<uint32_t>(entries, info.least_entries, MostEntries(info, config.features()));
     Command command(info.opcode, entries, static_cast<uint32_t>(random.Below(0x10000)));
     std::vector<uint32_t> fields = command.words();
     for (const CommandField& field : info.layout->fields) {
@@ -160,8 +174,10 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
-                     "bounds", "local_source"})) {
+                     "bounds", "local_source", "im2col", "swizzle"})) {
         if (!random.Chance(4)) value = 0;
+      } else if (name.starts_with("step")) {
+        value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
       } else if (is({"pe_mask", "core_mask"})) {
         value = 1 + static_cast<int64_t>(random.Below(
                         (1u << (name == "pe_mask" ? config.pes() : config.cores)) - 1));
@@ -194,6 +210,11 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
       }
       if (random.Chance(64)) value = OddValue(field, random);
       SetWord(&fields, field, value);
+    }
+    const Command drawn(fields);
+    if (info.opcode == Opcode::kLoad && entries == info.most_entries && !random.Chance(4) &&
+        drawn.Get(dma::im2col) != 0) {
+      SetPixels(random, &fields);
     }
     words.push_back(std::move(fields));
   }

@@ -66,6 +66,15 @@ const Shape kShapes[] = {
      "lane: {simd: 5}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
      "units: {postprocess_width: 2, lookup_ports: 1, residual: true}\n"},
+    {"boxes",
+     "npu: {grid: {x: 1, y: 1}, axi: {data_width: 256, outstanding: 32}, command_queue: 2}\n"
+     "pe: {memory: 8 KiB, banks: 4, bank_width: 32, cores: 1}\n"
+     "core: {memory: 4 KiB, banks: 2, bank_width: 16, lanes: 4, accumulators: 16}\n"
+     "lane: {simd: 4}\n"
+     "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
+     "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, "
+     "swizzle: true}, postprocess_width: 4, "
+     "lookup_ports: 1, window_ports: 1}\n"},
 };
 
 Command Make(Opcode opcode, uint32_t entries,
@@ -776,8 +785,7 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
       for (const auto& [name, value] : change) {
         const CommandField* field = FindField(opcode, name);
         ASSERT_NE(field, nullptr) << name;
-        uses =
-            uses && In(opcode, UsersOf(*field, config_.features())) && command.Set(*field, value);
+        uses = uses && In(opcode, field->UsersOn(config_.features())) && command.Set(*field, value);
       }
       if (!uses) continue;
       SCOPED_TRACE(fmt::format("{} with {} = {}", FindOpcode(static_cast<uint8_t>(opcode))->name,

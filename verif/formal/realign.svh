@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // proof of dma/npu_dma_realign.sv
-// variant BusBytes=4 UserW=1
+// variant BusBytes=4 UserW=1 FillBytes=1 SwizzleW=0
 // steps 2
 // cover 10
 // fault a word takes no bytes of the beat before: s/take_present\[i\] ? present/1'b1 ? present/
@@ -36,7 +36,7 @@ always_ff @(posedge clk_i) begin
     from_beat_q <= run_copies_i && choose >= run_copy_first_i && choose <= run_copy_last_i;
     beat_q      <= source[PosW:ByteW];
     lane_q      <= source[ByteW-1:0];
-    byte_q      <= run_fill_i;
+    byte_q      <= 8'(run_fill_i >> (8 * (32'(choose) % FillBytes)));
     beats_q     <= '0;
     source_low_q <= run_source_low_i;
     primes_q     <= run_copies_i && two_beats && (!one_word || tail_beat);

@@ -12,6 +12,65 @@ namespace npugen {
 
 using functional::Fault;
 
+namespace {
+
+/// The byte address in PE memory at which a swizzled copy (`mode` of the command) has the byte that
+/// it would have at `address`: bits 4.. are xored with bits 7.., of 32, 64, 128 bytes one, two,
+/// three.
+int64_t Swizzled(int64_t mode, int64_t address) {
+  const int64_t bits = (int64_t{1} << mode) - 1;
+  return address ^ ((address >> 7 & bits) << 4);
+}
+
+/// Where im2col is: coordinates of a pixel, and what each of them adds to its offset.
+class PixelWalk {
+ public:
+  explicit PixelWalk(const Command& command) {
+    int64_t before = 0;
+    for (int d = 1; d < kBoxDimensions; ++d) {
+      Axis& axis = axes_[d - 1];
+      axis.coordinate = command.Get(*kBoxStart[d]);
+      axis.step = std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
+      axis.stride = command.Get(*kGlobalStride[d]);
+      if (d + 1 == kBoxDimensions) break;  // images go on
+      axis.low = command.Get(*kPixelLow[d]);
+      axis.high = static_cast<int16_t>(command.Get(*kPixelHigh[d]));
+      const int64_t back = command.Get(*kPixelBack[d]);
+      axis.low_offset = back - before;
+      before = back;
+    }
+  }
+
+  /// Of dimension `d`, 1 to 4.
+  int64_t coordinate(int d) const { return axes_[d - 1].coordinate; }
+
+  /// Of the pixel, from the first one.
+  int64_t offset() const {
+    int64_t sum = 0;
+    for (const Axis& axis : axes_) sum += axis.offset;
+    return sum;
+  }
+
+  void Next() {
+    for (Axis& axis : axes_) {
+      axis.coordinate += axis.step;
+      axis.offset += axis.stride;
+      if (axis.coordinate < axis.high) return;
+      axis.coordinate = axis.low;
+      axis.offset = axis.low_offset;
+    }
+  }
+
+ private:
+  struct Axis {
+    int64_t coordinate = 0, step = 1, low = 0, high = std::numeric_limits<int64_t>::max();
+    int64_t stride = 0, offset = 0, low_offset = 0;
+  };
+  Axis axes_[kBoxDimensions - 1];
+};
+
+}  // namespace
+
 /// A LOAD or STORE that is under way.
 class FunctionalModel::BoxTransfer {
  public:
@@ -22,6 +81,7 @@ class FunctionalModel::BoxTransfer {
     int64_t local_stride[5];
     int64_t start[5];
     int64_t extent[5];
+    int64_t step[5];  ///< of coordinates
     explicit Box(const Command& command) {
       for (int d = 0; d < kBoxDimensions; ++d) {
         size[d] = command.Get(*kBoxSize[d]);
@@ -30,6 +90,7 @@ class FunctionalModel::BoxTransfer {
         global_stride[d] = d == 0 ? 1 : command.Get(*kGlobalStride[d]);
         local_stride[d] = d == 0 ? 1 : command.Get(*kLocalStride[d]);
         if (d > 0 && size[d] == 0) size[d] = 1;
+        step[d] = d == 0 ? 1 : std::max<int64_t>(command.Get(*kBoxStep[d]), 1);
       }
     }
   };
@@ -39,8 +100,10 @@ class FunctionalModel::BoxTransfer {
     load_ = command.opcode() == Opcode::kLoad;
     local_source_ = load_ && command.Get(dma::local_source) != 0;
     to_core_ = load_ && command.Get(dma::core_memory) != 0;
-    bounds_ = load_ && command.Get(dma::bounds) != 0;
+    bounds_ = command.Get(dma::bounds) != 0;
     window_ = command.Get(dma::window);
+    swizzle_ = command.Get(dma::swizzle);
+    if (load_ && command.Get(dma::im2col) != 0) pixels_.emplace(command);
     const auto staged = state->staged.find(&command);
     if (staged != state->staged.end()) staged_ = &staged->second;
     FindLocalMemories();
@@ -62,6 +125,11 @@ class FunctionalModel::BoxTransfer {
         StoreRun(place);
       }
       *bytes_moved += piece_end - skip;
+      if (pixels_) {
+        if (++index[1] == box_.size[1]) return std::nullopt;
+        pixels_->Next();
+        continue;
+      }
       int d = 1;
       while (d < 5 && ++index[d] == box_.size[d]) index[d++] = 0;
       if (d == 5) return std::nullopt;
@@ -101,10 +169,12 @@ class FunctionalModel::BoxTransfer {
     Place place = {command_.Get(dma::global_offset), command_.Get(dma::local_address), 0,
                    box_.size[0]};
     bool outside = false;
+    if (pixels_) place.global += pixels_->offset();
     for (int d = 1; d < 5; ++d) {
-      place.global += index[d] * box_.global_stride[d];
-      place.local += index[d] * box_.local_stride[d];
-      const int64_t coordinate = box_.start[d] + index[d];
+      if (!pixels_) place.global += index[d] * box_.global_stride[d];
+      place.local += index[d] * box_.local_stride[d];  // of pixels, index 1 alone
+      const int64_t coordinate =
+          pixels_ ? pixels_->coordinate(d) : box_.start[d] + index[d] * box_.step[d];
       if (bounds_ && (coordinate < 0 || coordinate >= box_.extent[d])) outside = true;
     }
     if (bounds_) {
@@ -120,7 +190,15 @@ class FunctionalModel::BoxTransfer {
     return place;
   }
 
-  /// The global side is looked at first.
+  /// The byte that fills byte `i` of a run: one of an element's.
+  uint8_t FillOf(int64_t i) const {
+    const int64_t bytes = int64_t{1} << command_.Get(dma::element);
+    const auto pattern =
+        static_cast<uint32_t>(command_.Get(dma::fill) | command_.Get(dma::fill_high) << 8);
+    return static_cast<uint8_t>(pattern >> (8 * (i % bytes)));
+  }
+
+  /// The global side is looked at first. A STORE reads what it writes only.
   std::optional<Fault> CheckRun(const Place& place) const {
     const FunctionalWindow& window = state_.windows[window_];
     if (place.first < place.last) {
@@ -141,16 +219,19 @@ class FunctionalModel::BoxTransfer {
     }
     const int64_t local_bytes =
         to_core_ ? state_.config.core_memory_bytes : state_.config.pe_memory_bytes;
-    if (place.local + box_.size[0] > local_bytes) {
-      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(place.local),
-                   fmt::format("local run at {}", place.local)};
+    const int64_t local_begin =
+        load_ ? place.local : static_cast<uint32_t>(place.local + place.first);
+    const int64_t local_size = load_ ? box_.size[0] : place.last - place.first;
+    if (local_size != 0 && local_begin + local_size > local_bytes) {
+      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local_begin),
+                   fmt::format("local run at {}", local_begin)};
     }
     return std::nullopt;
   }
 
   void LoadRun(const Place& place, int64_t skip, int64_t end) {
     const auto& [global, local, first, last] = place;
-    std::fill(run_.begin(), run_.end(), static_cast<uint8_t>(command_.Get(dma::fill)));
+    for (int64_t i = 0; i < box_.size[0]; ++i) run_[i] = FillOf(i);
     const int64_t source_pe = command_.Get(dma::source_pe);
     const std::span<const uint8_t> source = local_source_ ? state_.pes[source_pe].memory
                                             : staged_ != nullptr
@@ -164,29 +245,36 @@ class FunctionalModel::BoxTransfer {
     Observe(local_source_ ? static_cast<size_t>(source_pe) : state_.WindowNumber(window_), global,
             std::max(first, skip), std::min(last, end), /*write=*/false);
     for (const Local& target : locals_) {
-      std::copy(run_.begin() + skip, run_.begin() + end, target.memory->begin() + local + skip);
-      Observe(target.number, local, skip, end, /*write=*/true);
+      for (int64_t i = skip; i < end; ++i)
+        (*target.memory)[Swizzled(swizzle_, local + i)] = run_[i];
+      Observe(target.number, local, skip, end, /*write=*/true, swizzle_);
     }
     if (!local_source_ && skip == 0) result_.bytes_read += static_cast<uint64_t>(last - first);
   }
 
   void StoreRun(const Place& place) {
+    const auto& [global, local, first, last] = place;
+    if (first == last) return;
+    // A run that begins before its memory wraps around with its first byte that exists.
+    const int64_t from = static_cast<uint32_t>(local + first), bytes = last - first;
     const std::vector<uint8_t>& source = *locals_.front().memory;
-    std::copy_n(source.begin() + place.local, box_.size[0], run_.begin());
-    std::copy(run_.begin(), run_.end(), state_.windows[window_].memory.begin() + place.global);
-    Observe(locals_.front().number, place.local, 0, box_.size[0], /*write=*/false);
-    Observe(state_.WindowNumber(window_), place.global, 0, box_.size[0], /*write=*/true);
-    result_.bytes_written += static_cast<uint64_t>(box_.size[0]);
+    for (int64_t i = 0; i < bytes; ++i) run_[i] = source[Swizzled(swizzle_, from + i)];
+    std::copy_n(run_.begin(), bytes, state_.windows[window_].memory.begin() + (global + first));
+    Observe(locals_.front().number, from, 0, bytes, /*write=*/false, swizzle_);
+    Observe(state_.WindowNumber(window_), global + first, 0, bytes, /*write=*/true);
+    result_.bytes_written += static_cast<uint64_t>(bytes);
   }
 
   /// Tells the observer of bytes `from` to `to` of the run, which begins at `begin`.
-  void Observe(size_t memory, int64_t begin, int64_t from, int64_t to, bool write) {
+  void Observe(size_t memory, int64_t begin, int64_t from, int64_t to, bool write,
+               int64_t swizzle = 0) {
     if (state_.observer == nullptr) return;
     for (int64_t i = from; i < to; ++i) {
+      const int64_t address = Swizzled(swizzle, begin + i);
       if (write) {
-        state_.observer->Write(memory, begin + i, run_[i]);
+        state_.observer->Write(memory, address, run_[i]);
       } else {
-        state_.observer->Read(memory, begin + i, /*weights=*/false);
+        state_.observer->Read(memory, address, /*weights=*/false);
       }
     }
   }
@@ -202,7 +290,8 @@ class FunctionalModel::BoxTransfer {
   FunctionalJobResult& result_;
   Box box_;
   bool load_, local_source_, to_core_, bounds_;
-  int64_t window_;
+  int64_t window_, swizzle_;
+  std::optional<PixelWalk> pixels_;
   const State::Staged* staged_ = nullptr;
   std::vector<Local> locals_;
   std::vector<uint8_t> run_;
@@ -218,7 +307,8 @@ void FunctionalModel::State::ReadAhead(const Command& command) {
     const int64_t reach = (box.size[d] - 1) * box.global_stride[d];
     (reach < 0 ? begin : end) += reach;
   }
-  if (end - begin > std::numeric_limits<int32_t>::max()) {  // it may wrap around
+  // It may wrap around, or go where pixels are.
+  if (end - begin > std::numeric_limits<int32_t>::max() || command.Get(dma::im2col) != 0) {
     begin = 0;
     end = static_cast<int64_t>(memory.size());
   }

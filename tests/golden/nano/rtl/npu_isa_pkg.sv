@@ -216,8 +216,7 @@ package npu_isa_pkg;
     logic        [7:0]  fill;            // 4[15:8]: LOAD only. byte written where the source is out
                                          // of bounds
     logic        [2:0]  reserved_4_5;
-    logic               bounds;          // 4[4]: LOAD only. 1: start/extent are in force (7
-                                         // entries)
+    logic               bounds;          // 4[4]: 1: start/extent are in force (7 entries)
     logic               core_memory;     // 4[3]: LOAD only. 1: the destination is core memory
     logic               local_source;    // 4[2]: LOAD only. 1: the source is PE memory, not a
                                          // window
