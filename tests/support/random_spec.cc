@@ -114,7 +114,10 @@ bool FollowHint(const Diagnostic& error, RandomSource* random, SpecValues* value
     if (key.member == nullptr || at == std::string::npos) continue;
     if (at > 0 && hint[at - 1] != ' ') continue;
     const size_t begin = at + wanted.size();
-    size_t end = begin;  // a number and perhaps a unit
+    size_t end = begin;  // a number and perhaps a unit, or a flag
+    for (const std::string_view word : {"true", "false"}) {
+      if (hint.compare(begin, word.size(), word) == 0) end = begin + word.size();
+    }
     while (end < hint.size() && std::isdigit(static_cast<unsigned char>(hint[end])) != 0) ++end;
     for (const char* unit : {" KiB", " MiB", " B"}) {
       if (hint.compare(end, std::string(unit).size(), unit) == 0) end += std::string(unit).size();
