@@ -56,6 +56,8 @@ function(npugen_unite_target TARGET)
   npugen_unity_file(${TARGET} ${number} "${batch}" file)
   list(APPEND compiled ${file})
   set_target_properties(${TARGET} PROPERTIES SOURCES "${compiled}")
+  # GCC takes the sources of a batch for headers, which must not have members of types without linkage.
+  target_compile_options(${TARGET} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>)
 endfunction()
 
 # All executables and libraries of FOLDER and below.

@@ -15,8 +15,8 @@ namespace {
 
 using timing::kCalibration;
 
-constexpr uint64_t kDmaEntries = 7;       // of the longest LOAD or STORE
-constexpr uint64_t kComputeEntries = 10;  // of the longest compute command
+constexpr uint64_t kRoughDmaEntries = 7;       // of the longest LOAD or STORE
+constexpr uint64_t kRoughComputeEntries = 10;  // of the longest compute command
 /// From a wait that ends to the first word or result, and from the last one to the barrier.
 constexpr uint64_t kStartCycles = 4, kEndCycles = 4;
 /// Of a read or write besides latency and beats.
@@ -82,9 +82,9 @@ class Player {
       : config_(config),
         latency_(std::max(options.latency, 1u)),
         barriers_(config.barriers()),
-        load_queue_(config.command_queue_depth * kDmaEntries),
-        store_queue_(config.command_queue_depth * kDmaEntries),
-        pe_queues_(config.pes(), Queue(config.command_queue_depth * kComputeEntries)),
+        load_queue_(config.command_queue_depth * kRoughDmaEntries),
+        store_queue_(config.command_queue_depth * kRoughDmaEntries),
+        pe_queues_(config.pes(), Queue(config.command_queue_depth * kRoughComputeEntries)),
         pe_free_(config.pes(), 0) {}
 
   void Add(const TimedCommand& timed) {

@@ -4,13 +4,13 @@
 
 #include <cmath>
 
+#include "verif/random/draw.h"
 #include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {
 
-constexpr double kStandardDeviation = 74.0;  // of uniform int8
-constexpr float kScale = 0.05f;              // of all activations
+constexpr float kScale = 0.05f;  // of all activations
 
 class Builder {
  public:

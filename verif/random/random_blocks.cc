@@ -6,13 +6,13 @@
 #include <cmath>
 
 #include "sw/model/quantization.h"
+#include "verif/random/draw.h"
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 
 namespace npugen::testing {
 namespace {
 
-constexpr double kStandardDeviation = 74.0;  // of uniform int8
 /// Multiplications after which no further block is begun.
 constexpr int64_t kEnough = 4'000'000;
 

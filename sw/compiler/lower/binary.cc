@@ -132,7 +132,7 @@ LowerResult AppendSums(LoweringContext& context, int32_t storage, const Layer& l
 
 /// What becomes of (sum + bias), where sums are within +-`range`, so that the left shift of
 /// hardware (which wraps) never leaves 32 bits.
-struct Rescale {
+struct ChannelRescale {
   int64_t bias = 0;
   int32_t multiplier = 0, shift = 0;
 };
@@ -140,8 +140,8 @@ struct Rescale {
 /// The same result for all sums; none: hardware cannot give it. The shift goes into the multiplier
 /// as far as it fits; what is left of it means a factor of at least 1, so that a bias beyond all
 /// sums saturates as one just beyond them does.
-std::optional<Rescale> SaturatingRescale(Rescale wanted, int64_t range) {
-  if (wanted.multiplier == 0) return Rescale{0, 0, 0};
+std::optional<ChannelRescale> SaturatingRescale(ChannelRescale wanted, int64_t range) {
+  if (wanted.multiplier == 0) return ChannelRescale{0, 0, 0};
   while (wanted.shift > 0 && wanted.multiplier < 1 << 30) {
     wanted.multiplier *= 2;
     --wanted.shift;
@@ -345,12 +345,12 @@ class BinaryConvolution {
   LowerResult FindResults() {
     results_.resize(static_cast<size_t>(channels_));
     for (int64_t o = 0; o < channels_; ++o) {
-      Rescale& result = results_[static_cast<size_t>(o)];
+      ChannelRescale& result = results_[static_cast<size_t>(o)];
       result.bias = options_.bias.empty() ? 0 : options_.bias[static_cast<size_t>(o)];
       if (output_.type == TensorType::kInt32) continue;
       result.multiplier = options_.multipliers[static_cast<size_t>(o)];
       result.shift = options_.shifts[static_cast<size_t>(o)];
-      const std::optional<Rescale> fitting = SaturatingRescale(result, ReachOf(o));
+      const std::optional<ChannelRescale> fitting = SaturatingRescale(result, ReachOf(o));
       if (!fitting) {
         return Refusal{DiagnosticCode::kCompileLimit,
                        fmt::format("sums up to {} of channel {}, multiplied by {} * 2^({} - 31): "
@@ -454,7 +454,7 @@ class BinaryConvolution {
   WeightFunction weight_;
   std::vector<int64_t> weight_sums_, weight_reach_;  ///< of int8 operands; reach: absolute values
   int32_t storage_ = -1;
-  std::vector<Rescale> results_;
+  std::vector<ChannelRescale> results_;
 };
 
 }  // namespace

@@ -116,23 +116,24 @@ LowerResult Requantize(LoweringContext& context, const Operator& node,
 }
 
 /// Output positions of one axis between the same neighbours' weights, at regular distances.
-struct Stretch {
+struct RatioStretch {
   int64_t out_begin, out_step, count;
   int64_t lower, step;  ///< input position of the first, and from one to the next
   int64_t reach;        ///< upper - lower: 0 or 1
   int64_t fraction;     ///< weight of the upper one in 1/1024
 };
 
-std::vector<Stretch> FindStretches(const std::vector<BilinearSource>& sources, int32_t in_size) {
-  std::vector<Stretch> stretches;
+std::vector<RatioStretch> FindStretches(const std::vector<BilinearSource>& sources,
+                                        int32_t in_size) {
+  std::vector<RatioStretch> stretches;
   std::vector<bool> taken(sources.size(), false);
   const int64_t size = static_cast<int64_t>(sources.size());
   const int64_t distance = std::max<int64_t>(1, (size + in_size / 2) / in_size);
   for (int64_t first = 0; first < size; ++first) {
     if (taken[first]) continue;
     const BilinearSource& source = sources[first];
-    Stretch stretch{first,          distance, 1, source.lower, 0, source.upper - source.lower,
-                    source.fraction};
+    RatioStretch stretch{first,          distance, 1, source.lower, 0, source.upper - source.lower,
+                         source.fraction};
     if (first + distance < size) stretch.step = sources[first + distance].lower - source.lower;
     taken[first] = true;
     for (int64_t at = first + distance; at < size; at += distance) {
@@ -172,8 +173,8 @@ struct ResizeRounding {
 /// Output positions at regular distances have the same weights: each combination of such a phase of
 /// rows and one of columns is a product with the four neighbours, which the DMA gathers.
 LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
-                           const std::vector<Stretch>& y_stretches,
-                           const std::vector<Stretch>& x_stretches) {
+                           const std::vector<RatioStretch>& y_stretches,
+                           const std::vector<RatioStretch>& x_stretches) {
   const std::vector<int32_t>& in = context.tensor(node.inputs[0]).shape;
   const std::vector<int32_t>& out = context.tensor(node.outputs[0]).shape;
   const ResizeRounding rounding(node);
@@ -187,8 +188,8 @@ LowerResult ResizeByPhases(LoweringContext& context, const Operator& node,
   const int32_t target = context.StorageOf(node.outputs[0]);
   const View result = DenseView(target, {out[0], out[1], out[2], out[3]});
   Layer assemble = NewCopy(target);
-  for (const Stretch& y : y_stretches) {
-    for (const Stretch& x : x_stretches) {
+  for (const RatioStretch& y : y_stretches) {
+    for (const RatioStretch& x : x_stretches) {
       const int64_t positions = images * y.count * x.count * blocks;
       const int32_t taps = context.NewStorage(positions * 4 * block);
       const View gathered = DenseView(taps, {images, y.count, x.count, blocks, 4, block});
@@ -437,8 +438,8 @@ LowerResult LowerResizeBilinear(LoweringContext& context, int32_t op) {
       sources[axis].push_back(*source);
     }
   }
-  const std::vector<Stretch> rows = FindStretches(sources[0], in[1]);
-  const std::vector<Stretch> columns = FindStretches(sources[1], in[2]);
+  const std::vector<RatioStretch> rows = FindStretches(sources[0], in[1]);
+  const std::vector<RatioStretch> columns = FindStretches(sources[1], in[2]);
   if (rows.size() * columns.size() <= kMostResizePhases) {
     return ResizeByPhases(context, node, rows, columns);
   }
