@@ -10,13 +10,15 @@
 namespace npugen::testing {
 namespace {
 
-constexpr float kScale = 0.05f;  // of all activations
+constexpr float kActivationScale = 0.05f;  // of all activations
 
-class Builder {
+class PublishedBuilder {
  public:
-  Builder(const std::string& name, uint64_t seed) : random_(seed), writer_(name) {}
+  PublishedBuilder(const std::string& name, uint64_t seed) : random_(seed), writer_(name) {}
 
-  int32_t Input(std::vector<int32_t> shape) { return writer_.Input(std::move(shape), kScale, 0); }
+  int32_t Input(std::vector<int32_t> shape) {
+    return writer_.Input(std::move(shape), kActivationScale, 0);
+  }
 
   /// CONV_2D with SAME padding; results use about a third of the int8 range.
   int32_t Conv(int32_t input, int32_t channels, int32_t kernel, int32_t stride, Activation act) {
@@ -27,7 +29,8 @@ class Builder {
     const float scale = static_cast<float>(1 / (std::sqrt(taps) * kStandardDeviation));
     const int32_t filter = writer_.Weights({channels, kernel, kernel, in[3]}, weights, {scale});
     const int32_t output = writer_.Activation(
-        {in[0], (in[1] + stride - 1) / stride, (in[2] + stride - 1) / stride, channels}, kScale, 0);
+        {in[0], (in[1] + stride - 1) / stride, (in[2] + stride - 1) / stride, channels},
+        kActivationScale, 0);
     ConvOptions options;
     options.padding = Padding::kSame;
     options.stride_h = options.stride_w = stride;
@@ -37,7 +40,8 @@ class Builder {
   }
 
   int32_t Add(int32_t first, int32_t second) {
-    const int32_t output = writer_.Activation(writer_.model().tensors[first].shape, kScale, 0);
+    const int32_t output =
+        writer_.Activation(writer_.model().tensors[first].shape, kActivationScale, 0);
     AddOptions options;
     options.activation = Activation::kRelu;
     writer_.Add(first, second, output, options);
@@ -58,7 +62,7 @@ class Builder {
 
 RandomModel MakeBottlenecks(int32_t side, int32_t channels, int32_t narrow, int32_t blocks,
                             uint64_t seed) {
-  Builder builder("bottlenecks", seed);
+  PublishedBuilder builder("bottlenecks", seed);
   int32_t current = builder.Input({1, side, side, channels});
   for (int32_t block = 0; block < blocks; ++block) {
     int32_t branch = builder.Conv(current, narrow, 1, 1, Activation::kRelu);
