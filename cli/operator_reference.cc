@@ -102,7 +102,11 @@ std::string PlaceText(const OperatorRow& row) {
   if (row.only_host) return "host";
   if (row.rules->on_host == nullptr) return "NPU";
   if (row.type == OperatorType::kQuantize) return "NPU; float32: host";
-  return row.rules->wide ? "NPU; int16: host" : "NPU or host";
+  // Which types the host computes.
+  std::string types;
+  if (row.rules->on_host == ComputesWide || row.rules->on_host == ComputesOnHost) types = "int16";
+  if (row.rules->plain) types += types.empty() ? "int32, float32" : ", int32, float32";
+  return types.empty() ? "NPU or host" : fmt::format("NPU; {}: host", types);
 }
 
 /// What the operator that `seed` draws takes on the reference design; empty where nothing can be

@@ -10,7 +10,6 @@ namespace npugen {
 namespace {
 
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
-constexpr uint32_t kGranuleBytes = 32;
 
 }  // namespace
 

@@ -20,6 +20,9 @@
 
 namespace npugen {
 
+/// What one command reads or writes.
+inline constexpr uint32_t kGranuleBytes = 32;
+
 /// How an address becomes a place: letters from the least significant bit of the number of the
 /// 32-byte granule up. `c` one bit of the column, `C` the rest of them, `h` channel, `p` pseudo
 /// channel, `g` bank group, `b` bank, `s` stack, `r` row. A last `x` adds (exclusive or) the lowest

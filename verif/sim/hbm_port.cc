@@ -3,11 +3,6 @@
 #include "verif/sim/hbm_port.h"
 
 namespace npugen {
-namespace {
-
-constexpr uint32_t kGranuleBytes = 32;
-
-}  // namespace
 
 HbmPort::HbmPort(const HbmSheet& sheet, const HbmOptions& options, double cycle_fs,
                  uint32_t latency)
