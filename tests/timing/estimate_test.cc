@@ -25,6 +25,7 @@
 #include "verif/random/random_model.h"
 #include "verif/random/tflite_writer.h"
 #include "verif/session/estimate_model.h"
+#include "verif/session/stream_summary.h"
 
 namespace npugen::testing {
 namespace {
@@ -255,6 +256,24 @@ TEST(Estimate, WhatAGroupReadsLeavesRoomForTheSumBehindIt) {
   const auto program = Compiled(config, MakeBottlenecks(28, 512, 128, 1, 1));
   ASSERT_TRUE(program);
   EXPECT_LE(Estimated(config, *program).bytes_written, uint64_t{28 * 28 * (512 + 2 * 128)});
+}
+
+TEST(Estimate, WeightsThatAreReadAgainNeedTheirRoomOnce) {
+  // Tiles of a layer whose parameters core memory does not hold load them again.
+  const NpuConfig config = Config("edge");
+  const auto program = Compiled(config, MakeBottlenecks(28, 512, 128, 1, 1));
+  ASSERT_TRUE(program);
+  const StreamSummary summary = SummarizeStream(config, *program, /*warm=*/false);
+  uint64_t loaded = 0, room = 0;
+  for (const LayerTraffic& layer : summary.layers) {
+    loaded += layer.parameter_bytes;
+    room += layer.parameter_room;
+  }
+  // Weights, and 16 bytes of a record for each channel out.
+  const uint64_t parameters = (2 * 512 + 9 * 128) * 128 + (512 + 2 * 128) * 16;
+  EXPECT_GT(loaded, parameters) << "a plan that does not load them again proves nothing here";
+  EXPECT_GE(room, parameters * 9 / 10);
+  EXPECT_LE(room, parameters * 11 / 10);
 }
 
 TEST(Estimate, BadStreamsAreRefused) {

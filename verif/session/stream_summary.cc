@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "generator/support/check.h"
 
@@ -171,7 +173,8 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
   for (uint32_t i = 0; i < program.layers.size(); ++i) layer_of_tag[program.layers[i].tag] = i;
   Memory pe(false, &summary.blocks), core(true, &summary.blocks);
   const int64_t row_bytes = config.core_row_bytes();
-  uint32_t now = 0;  // layer that computes
+  std::set<std::tuple<int64_t, int64_t, uint32_t, int64_t>> loaded;  // to core memories
+  uint32_t now = 0;                                                  // layer that computes
   for (const Command& command :
        StreamCommands(program, warm ? program.warm_offset : program.cold_offset)) {
     const auto found = layer_of_tag.find(command.tag());
@@ -194,7 +197,9 @@ StreamSummary SummarizeStream(const NpuConfig& config, const Program& program, b
             const uint64_t copies = members(command.pe_mask(), config.pes()) *
                                     members(static_cast<uint64_t>(f.core_mask), config.cores);
             summary.layers[layer].parameter_bytes += bytes;
-            summary.layers[layer].parameter_room += bytes * copies;
+            // What tiles load again needs its room once.
+            const auto box = std::tuple(f.window, f.global_offset, command.pe_mask(), f.core_mask);
+            if (loaded.insert(box).second) summary.layers[layer].parameter_room += bytes * copies;
           }
         }
         const Hull hull = BoxHull(command, f.local_address, kLocalStride);

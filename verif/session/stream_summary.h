@@ -22,7 +22,7 @@ struct LayerTraffic {
   uint64_t bytes_loaded = 0;
   uint64_t bytes_stored = 0;
   uint64_t parameter_bytes = 0;  ///< of bytes_loaded: to core memory
-  uint64_t parameter_room = 0;   ///< bytes of core memories that these fill, in all cores
+  uint64_t parameter_room = 0;   ///< of core memories that would keep them, in all cores
 };
 
 /// What fills a block of memory.
