@@ -42,7 +42,7 @@ bool IsOfTflite(const OperatorRow& row) {
 }
 /// Of the host only: no random ones.
 bool IsOfHost(const OperatorRow& row) {
-  return std::string(row.family) == "host" || std::string(row.family) == "recurrent";
+  return row.only_host || std::string(row.family) == "recurrent";
 }
 
 std::vector<OperatorRow> Rows() {
