@@ -4,8 +4,8 @@
 # networks in the folders (NAME.tflite) for which a table of README has a peer's cycles (column
 # "peer", rows by NAME), the ratio of both, what limits the layers that take most, and the
 # geometric mean of the ratios. Of the shared folder:
-#   tests/compare_peer.sh build/npugen /work/shared/perf/README.md /work/shared/perf/models NETS
-# where `OUT=NETS python3 /work/shared/perf/nets.py` wrote NETS.
+#   tests/compare_peer.sh build/npugen ../shared/perf/README.md ../shared/perf/models NETS
+# where `OUT=NETS python3 ../shared/perf/nets.py` wrote NETS.
 set -u
 npugen=$1 readme=$2
 shift 2

@@ -442,7 +442,8 @@ HostStep Maker::Arithmetic() const {
 HostStep Maker::Join() const {
   npu_join_options o = {1};
   const int32_t axis = std::get<AxisOptions>(op_.options).axis;
-  for (int32_t d = 0; d < axis; ++d) o.chunks *= std::max(1, input().shape[d]);
+  // Below 2^31, as there are as many elements or more.
+  for (int32_t d = 0; d < axis && output().elements() > 0; ++d) o.chunks *= input().shape[d];
   return StepOf(NPU_HOST_JOIN, o);
 }
 

@@ -163,7 +163,10 @@ FunctionalJobResult RunCommand(FunctionalModel* npu, const NpuConfig& config,
 
 TEST(TensorCopy, AsTmaDoes) {
   const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS does not name shared/links";
+  if (folder == nullptr) {
+    GTEST_SKIP() << "the copies that TMA made are reference data that is not part of the project: "
+                    "NPUGEN_SHARED_LINKS names the folder that has them";
+  }
   std::ifstream file(std::string(folder) + "/tma/cases.json");
   const NpuConfig config = Config();
   int copied = 0;

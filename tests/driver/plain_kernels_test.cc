@@ -254,6 +254,24 @@ TEST(PlainKernels, JoinsEqualTheGoldenModel) {
   }
 }
 
+TEST(PlainKernels, EmptyTensors) {
+  // Arithmetic refuses them; joins of nothing have one chunk, though the dimensions in front of
+  // the axis are more than int32 holds.
+  SingleOperator sum;
+  const int32_t a = sum.Add(TensorType::kInt32, {3, 0}), b = sum.Add(TensorType::kInt32, {3, 1});
+  EXPECT_FALSE(
+      sum.Set(OperatorType::kAdd, {a, b}, sum.Add(TensorType::kInt32, {3, 0}), AddOptions{})
+          .empty());
+  SingleOperator join;
+  const Shape nothing = {1 << 16, 1 << 16, 0};
+  const int32_t first = join.Add(TensorType::kInt32, nothing);
+  const int32_t second = join.Add(TensorType::kInt32, nothing);
+  ASSERT_TRUE(join.Set(OperatorType::kConcatenation, {first, second},
+                       join.Add(TensorType::kInt32, nothing), AxisOptions{2})
+                  .empty());
+  EXPECT_EQ(MakeHostStep(join.model, join.op()).options, std::vector<uint32_t>{1});
+}
+
 TEST(PlainKernels, GathersEqualTheGoldenModel) {
   Numbers numbers(6);
   for (int round = 0; round < 200; ++round) {

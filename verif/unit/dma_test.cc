@@ -1303,7 +1303,10 @@ std::vector<uint8_t> BytesOf(const std::string& hex) {
 
 TEST(Dma, CopiesTensorsAsTmaDoes) {
   const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) GTEST_SKIP() << "NPUGEN_SHARED_LINKS does not name shared/links";
+  if (folder == nullptr) {
+    GTEST_SKIP() << "the copies that TMA made are reference data that is not part of the project: "
+                    "NPUGEN_SHARED_LINKS names the folder that has them";
+  }
   std::ifstream file(std::string(folder) + "/tma/cases.json");
   const nlohmann::json cases = nlohmann::json::parse(file);
   int copied = 0;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "sw/compiler/plan/block_plan.h"
 #include "sw/compiler/plan/first_fit.h"
@@ -87,6 +88,8 @@ class Planner {
   double RepeatedParameterCycles(const LayerGroup& group, double tiles) const;
   double GroupCycles(size_t group, const TilePlan& tile) const;
   double AllCycles() const;
+  /// Places tensors and tiles anew; infinite where they do not fit.
+  double CyclesWhenPlaced();
   void EvictForParameters();
   void EvictToFuse(bool keep_tensors);
   void SetFused(const LayerGroup& group, bool fused);
@@ -608,6 +611,12 @@ void Planner::GrowTiles() {
   }
 }
 
+double Planner::CyclesWhenPlaced() {
+  if (!PlaceAll()) return std::numeric_limits<double>::infinity();
+  GrowTiles();
+  return AllCycles();
+}
+
 double Planner::AllCycles() const {
   double cycles = 0;
   for (size_t g = 0; g < plan_.groups.size(); ++g) cycles += GroupCycles(g, plan_.tiles[g]);
@@ -634,11 +643,7 @@ void Planner::EvictForParameters() {
       if (RepeatedParameterCycles(plan_.groups[g], tiles()) == 0) break;
       ActivationPlan before = plan_;
       plan_.placements[s].resident = false;
-      double fewer = cycles;
-      if (PlaceAll()) {
-        GrowTiles();
-        fewer = AllCycles();
-      }
+      const double fewer = CyclesWhenPlaced();
       if (fewer < cycles) {
         cycles = fewer;
       } else {
@@ -685,10 +690,7 @@ void Planner::EvictToFuse(bool keep_tensors) {
       SetFused({group.first, next.last}, true);
       plan_.groups[g].last = next.last;
       plan_.groups.erase(plan_.groups.begin() + static_cast<int64_t>(g) + 1);
-      if (PlaceAll()) {
-        GrowTiles();
-        fewer = AllCycles();
-      }
+      fewer = CyclesWhenPlaced();
     }
     if (fewer < cycles) {
       cycles = fewer;

@@ -35,6 +35,10 @@ bool CheckTwoOperands(Checker& check) {
     check.Refuse(DiagnosticCode::kOperatorShape,
                  fmt::format("{} dimensions, more than {}", shape->size(), kMostHostDimensions));
   }
+  if (check.plain && ElementCount(*shape) == 0) {
+    check.Refuse(DiagnosticCode::kOperatorShape,
+                 fmt::format("output {} is empty", check.OutputText()));
+  }
   if (check.plain) return false;
   if (const auto* options = std::get_if<AddOptions>(&check.op.options)) {
     check.FusedActivation(options->activation);
