@@ -434,11 +434,21 @@ TEST_F(RefusalTest, Gathers) {
   for (const int32_t value : {0, -1, 1, 3, 7}) {
     EXPECT_FALSE(FitsWithOption(network, kDepth, value)) << value;
   }
-  for (const int32_t value : {0, -1, 3, 5, INT32_MAX}) {
+  for (const int32_t value : {0, -1, 1, 3, 5, INT32_MAX}) {
     EXPECT_FALSE(FitsWithOption(network, kSize, value)) << value;
     EXPECT_FALSE(FitsWithOption(network, kSlice, value)) << value;
   }
   EXPECT_FALSE(FitsWithOption(network, kSize + 5, 0));
+  SingleOperator bytes;  // slices of 1, which would stand for a seventh size
+  const int32_t places = bytes.Add(TensorType::kInt32, {5, 3});
+  ASSERT_TRUE(bytes
+                  .Set(OperatorType::kGatherNd, {bytes.Add(TensorType::kInt8, {2, 3, 4}), places},
+                       bytes.Add(TensorType::kInt8, {5}))
+                  .empty());
+  EXPECT_FALSE(FitsWith(bytes, [](Step& s) {
+    s.step().options[kDepth] = 7;
+    s.row(1).shape[1] = 7;
+  }));
   EXPECT_FALSE(FitsWith(network, [](Step& s) { s.row(0).bytes -= 1; }));
   EXPECT_FALSE(FitsWith(network, [](Step& s) { s.row(2).bytes -= 1; }));
   EXPECT_FALSE(FitsWith(network, [](Step& s) { s.row(0).type = NPU_ELEMENT_BITS; }));
