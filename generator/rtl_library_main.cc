@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
       Write(folder / "npu_dot_products.sv",
             npugen::EmitDotProducts(static_cast<uint32_t>(bits + 7) / 8, "")) &&
       Write(folder / "npu_byte_multiplier.sv", npugen::EmitByteMultiplier("")) &&
+      Write(folder / "npu_significand_product.sv", npugen::EmitSignificandProduct("")) &&
       (bits > 8 * static_cast<int>(npugen::kMaxFloatProducts) ||
        Write(folder / "npu_float_tree.sv",
              npugen::EmitFloatTree(static_cast<uint32_t>(bits + 7) / 8, ""))) &&

@@ -255,6 +255,9 @@ struct ComputeFields {
   explicit ComputeFields(const Command& command);
 };
 
+/// Values of format_a, format_w and out_format (docs/machine.md, 4.9); 0 is int8.
+inline constexpr int64_t kFormatBf16 = 1, kFormatE4m3 = 2, kFormatE5m2 = 3, kFormatFp32 = 4;
+
 /// The row of an opcode's field with this name, for tables that hold names; null: it has none.
 const CommandField* FindField(Opcode opcode, std::string_view name);
 

@@ -22,6 +22,15 @@ bool BoxModes(const NpuConfig& config) {
   });
 }
 
+/// Whether lanes take floating-point numbers.
+constexpr std::string_view kFloat = "units.float";
+
+/// Whether fires wait for sums that lanes are still at, beyond the last one.
+constexpr std::string_view kSettling = "lane.settling";
+bool Settling(const NpuConfig& config) {
+  return config.bnn_enabled != 0 || config.float_formats != 0;
+}
+
 std::string Underscored(std::string_view key) {
   std::string out(key);
   std::replace(out.begin(), out.end(), '.', '_');
@@ -41,7 +50,7 @@ std::string ConfigValue::CName() const {
 std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   std::vector<ConfigValue> values;
   for (const KeyInfo& key : AllKeys()) {
-    if (key.member == nullptr || (key.HiddenWhenOff() && config.*key.member == 0)) continue;
+    if (key.member == nullptr || key.kind == KeyKind::kWords || (key.HiddenWhenOff() && config.*key.member == 0)) continue;
     values.push_back({key.path, config.*key.member,
                       key.kind == KeyKind::kBytes ? std::string_view("bytes") : key.unit});
   }
@@ -55,6 +64,8 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   derived("npu.axi.bytes", config.axi_bytes(), "bytes of a bus beat");
   if (ManyBursts(config)) derived(kManyBursts, 1, "queues of bursts stand in memory cells");
   if (BoxModes(config)) derived(kBoxModes, 1, "boxes have modes of their own");
+  if (config.float_formats != 0) derived(kFloat, 1, "BF16 and FP8 beside int8");
+  if (Settling(config)) derived(kSettling, 1, "fires wait for sums");
   derived("npu.features", config.watchdog | config.memory_clear << 1, "the register features");
   derived("npu.clear_cycles", config.clear_cycles(), "rows of the deepest memory");
   derived("pe.lanes", config.pe_lanes(), "lanes of all cores, channels of a group");
@@ -71,7 +82,8 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
 
 std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
   const KeyInfo* key = FindKey(path);
-  const bool derived = path == kManyBursts || path == kBoxModes;
+  const bool derived =
+      path == kManyBursts || path == kBoxModes || path == kFloat || path == kSettling;
   if (!derived && (key == nullptr || key->kind != KeyKind::kFlag)) return std::nullopt;
   for (const ConfigValue& value : values) {
     if (value.key == path) return value.value != 0;

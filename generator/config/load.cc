@@ -55,6 +55,8 @@ void Derive(Spec& spec) {
   derive("units.window_ports", {"pe.banks", "lane.simd"}, [&] {
     return std::clamp<uint64_t>(std::min(number("pe.banks") / 2, number("lane.simd")), 1, 4);
   });
+  derive("lane.stages", {"units.data_types"},
+         [&] { return number("units.data_types") != 0 ? uint64_t{6} : uint64_t{1}; });
   derive("pe.bank_width", {"lane.simd", "units.postprocess_width", "npu.axi.data_width"}, [&] {
     return PowerOfTwoAbove(std::max({number("lane.simd"), number("units.postprocess_width"),
                                      number("npu.axi.data_width") / 8}));

@@ -29,6 +29,7 @@ struct NpuConfig : KeyNumbers {
             .memory_clear = memory_clear != 0,
             .binary_unit = bnn_enabled != 0,
             .residual = residual != 0,
+            .float_formats = float_formats != 0,
             .strides = dma_strides != 0,
             .store_bounds = dma_store_bounds != 0,
             .wide_fill = dma_wide_fill != 0,
@@ -48,6 +49,8 @@ struct NpuConfig : KeyNumbers {
   uint32_t core_row_bytes() const { return core_banks * core_bank_bytes; }  ///< "W"
   uint32_t core_rows() const { return core_memory_bytes / core_row_bytes(); }
   uint32_t pe_lanes() const { return cores * lanes; }  ///< output channels of a group
+  /// Results of floating-point numbers per cycle, at most 4 bytes each.
+  uint32_t float_width() const { return post_width / 4; }
   /// Core memory rows of one weight slice: lanes * simd bytes, padded to rows.
   uint32_t slice_rows() const { return Rows(kOperandFormat.Bytes(uint64_t{lanes} * simd)); }
   /// The same with packed_weights.

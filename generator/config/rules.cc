@@ -53,6 +53,10 @@ uint32_t LargestFitting(NpuConfig config, uint32_t NpuConfig::*member) {
   return config.*member;
 }
 
+/// Of a lane with floating-point formats: its stages, and the most products of a step.
+constexpr uint32_t kFloatStages = 6;
+constexpr uint32_t kMostFloatSimd = 16;
+
 /// Within which swizzles move chunks.
 constexpr uint32_t kSwizzleLineBytes = 128;
 
@@ -175,6 +179,52 @@ const std::vector<ConfigRule>& Rules() {
          return fmt::format(
              "set units.bnn.skip_window to {} or less, or core.accumulators to {} or more",
              std::bit_floor(c.accumulators), c.bnn_skip_window);
+       }},
+      {DiagnosticCode::kSpecFloatLanes,
+       {"lane.stages", "units.data_types"},
+       "`lane.stages` is 6 with floating-point formats in `units.data_types`, else 1 or 2.",
+       [](const NpuConfig& c) {
+         return c.float_formats != 0 ? c.lane_stages == kFloatStages : c.lane_stages <= 2;
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("a lane {} floating-point formats does not have {} stages",
+                            c.float_formats != 0 ? "with" : "without", c.lane_stages);
+       },
+       [](const NpuConfig& c) {
+         return c.float_formats != 0 ? fmt::format("set lane.stages to {}", kFloatStages)
+                                     : std::string("set lane.stages to 1 or 2");
+       }},
+      {DiagnosticCode::kSpecFloatLanes,
+       {"lane.simd", "units.data_types"},
+       "`lane.simd` is even and at most 16 with floating-point formats: a step has 16 products.",
+       [](const NpuConfig& c) {
+         return c.float_formats == 0 || (c.simd % 2 == 0 && c.simd <= kMostFloatSimd);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("a step of floating-point numbers does not have {} bytes", c.simd);
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("set lane.simd to {}, or units.data_types to [int8]",
+                            std::clamp<uint32_t>(c.simd / 2 * 2, 2, kMostFloatSimd));
+       }},
+      {DiagnosticCode::kSpecFloatLanes,
+       {"units.postprocess_width", "units.data_types"},
+       "`units.postprocess_width` >= 4 with floating-point formats: results have 4 bytes.",
+       [](const NpuConfig& c) { return c.float_formats == 0 || c.post_width >= 4; },
+       [](const NpuConfig& c) {
+         return fmt::format("{} bytes of results per cycle are no number of 4", c.post_width);
+       },
+       [](const NpuConfig& c) {
+         return c.pe_lanes() >= 4 ? std::string("set units.postprocess_width to 4 or more")
+                                  : std::string("set units.data_types to [int8]");
+       }},
+      {DiagnosticCode::kSpecFloatLanes,
+       {"units.bnn.enabled", "units.data_types"},
+       "`units.bnn.enabled` is false with floating-point formats: lanes have one of both.",
+       [](const NpuConfig& c) { return c.float_formats == 0 || c.bnn_enabled == 0; },
+       [](const NpuConfig&) { return std::string("a lane cannot have both"); },
+       [](const NpuConfig&) {
+         return std::string("set units.bnn.enabled to false, or units.data_types to [int8]");
        }},
       {DiagnosticCode::kSpecPeMemoryShape,
        {"pe.memory", "pe.banks", "pe.bank_width"},

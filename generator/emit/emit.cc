@@ -14,6 +14,7 @@
 #include "generator/emit/dot_products.h"
 #include "generator/emit/integration.h"
 #include "generator/emit/isa_package.h"
+#include "generator/emit/float_trees.h"
 #include "generator/emit/popcount.h"
 #include "generator/emit/register_block.h"
 #include "generator/emit/register_formats.h"
@@ -108,6 +109,12 @@ Result<FileSet> Emit(const Plan& plan) {
   if (plan.config.bnn_enabled) {
     files["rtl/npu_popcount.sv"] =
         EmitPopcount(8 * plan.config.simd, Origin(plan.config.name, plan.config.hash));
+  }
+  if (plan.config.float_formats) {
+    const std::string origin = Origin(plan.config.name, plan.config.hash);
+    files["rtl/npu_float_tree.sv"] = EmitFloatTree(plan.config.simd, origin);
+    files["rtl/npu_byte_multiplier.sv"] = EmitByteMultiplier(origin);
+    files["rtl/npu_significand_product.sv"] = EmitSignificandProduct(origin);
   }
   files["include/npu_registers.h"] = EmitRegisterHeader();
   files["include/npu_config.h"] = EmitConfigHeader(plan);

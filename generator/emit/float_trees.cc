@@ -224,4 +224,47 @@ std::string EmitByteMultiplier(std::string_view origin) {
   return sv.Finish();
 }
 
+ColumnTree MakeSignificandTree() {
+  ColumnTreePlan plan(2 * kSignificandBits);
+  for (uint32_t j = 0; j < kSignificandBits; ++j) {
+    for (uint32_t i = 0; i < kSignificandBits; ++i) {
+      plan.Add(i + j, {"both", kSignificandBits * j + i}, 0);
+    }
+  }
+  return plan.FinishByLevels();
+}
+
+std::string EmitSignificandProduct(std::string_view origin) {
+  SvWriter sv("Product of two significands of FP32 numbers, as two rows.", origin);
+  sv.Line("//");
+  sv.Comment(
+      "The synthesis view for standard cells is a tree of full adders over the products of bits; "
+      "for FPGAs (NPU_LUT6 or NPU_LUT4 defined) there is one row.");
+  sv.Line("module npu_significand_product (").In();
+  sv.Line("input  wire  [23:0] a_i,");
+  sv.Line("input  wire  [23:0] b_i,");
+  sv.Line("output wire  [47:0] first_o,");
+  sv.Line("output wire  [47:0] second_o");
+  sv.Out().Line(");");
+  PrintViews(sv, "NPU_SIGNIFICAND_PRODUCT");
+  const ColumnTree tree = MakeSignificandTree();
+  TreePrinter printer(sv);
+  printer.Declare("both", kSignificandBits * kSignificandBits);
+  sv.Line(fmt::format("for (genvar j = 0; j < {}; j++) begin : gen_row", kSignificandBits)).In();
+  sv.Line(fmt::format("assign both[{}*j+:{}] = a_i & {{{}{{b_i[j]}}}};", kSignificandBits,
+                      kSignificandBits, kSignificandBits));
+  sv.Out().Line("end");
+  PrintAdders(sv, printer, tree.adders);
+  sv.Blank();
+  printer.Assign("first_o", printer.Bits(tree.first));
+  printer.Assign("second_o", printer.Bits(tree.second));
+  PrintUnusedTop(sv, printer, tree);
+  sv.Out().Line("`else").In();
+  sv.Line("assign first_o  = 48'(a_i) * 48'(b_i);");
+  sv.Line("assign second_o = '0;");
+  sv.Out().Line("`endif");
+  sv.Line("endmodule : npu_significand_product");
+  return sv.Finish();
+}
+
 }  // namespace npugen

@@ -37,7 +37,7 @@ struct KeyNumbers {
   uint32_t accumulators = 16;              ///< accumulator entries per lane and half ("T"), 2..256
   // lane:
   uint32_t simd = 16;        ///< MACs per lane and cycle ("S"), 1..64
-  uint32_t lane_stages = 1;  ///< cycles from operands to the written sum, 1..2
+  uint32_t lane_stages = 1;  ///< cycles from operands to the written sum: 1, 2; 6 of floats
 
   // controller: entries
   uint32_t instruction_entries = 256;  ///< 16-byte command entries held by the fetch unit
@@ -52,6 +52,7 @@ struct KeyNumbers {
   uint32_t bnn_enabled = 0;       ///< 1: lanes also multiply bits, 8 * simd per cycle
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
+  uint32_t float_formats = 0;     ///< 1: lanes also take BF16 and FP8
   uint32_t dma_strides = 0;       ///< 1: coordinates of a box go in steps
   uint32_t dma_store_bounds = 0;  ///< 1: STOREs have bounds
   uint32_t dma_wide_fill = 0;     ///< 1: fill of 2 or 4 bytes

@@ -15,6 +15,8 @@ using enum KeyPresence;
 constexpr uint64_t kKi = 1024;
 constexpr uint64_t kMi = 1024 * 1024;
 
+constexpr std::string_view kFloatWords[] = {"bf16", "fp8_e4m3", "fp8_e5m2"};
+
 constexpr KeyInfo kKeys[] = {
     {.path = "name",
      .kind = kName,
@@ -217,14 +219,17 @@ constexpr KeyInfo kKeys[] = {
      .member = &KeyNumbers::simd},
     {.path = "lane.stages",
      .kind = kCount,
+     .presence = kDerived,
      .default_value = 1,
      .low = 1,
-     .high = 2,
+     .high = 6,
      .unit = "stages",
      .summary = "Pipeline stages of a sum: with 2 the products are added up in one cycle and go to "
                 "the accumulator in the next, which shortens the longest path of the lanes. A tile "
-                "takes a cycle more until its results leave.",
-     .member = &KeyNumbers::lane_stages},
+                "takes a cycle more until its results leave. Lanes with floating-point formats "
+                "have 6.",
+     .member = &KeyNumbers::lane_stages,
+     .default_text = "6 with floating-point formats, else 1"},
 
     {.path = "controller", .kind = kBlock, .summary = "Buffers between bus and engines."},
     {.path = "controller.instruction_memory",
@@ -326,10 +331,14 @@ constexpr KeyInfo kKeys[] = {
      .member = &KeyNumbers::bnn_skip_slices},
     {.path = "units.data_types",
      .kind = kWords,
-     .summary = "Number formats of activations and weights.",
+     .default_value = 0,
+     .summary = "Number formats of activations and weights. With the floating-point formats each "
+                "lane takes products of BF16 (one for two multipliers) and of FP8 (one for each), "
+                "too; sums are FP32 (docs/machine.md, 4.9).",
+     .member = &KeyNumbers::float_formats,
      .default_text = "[int8]",
-     .only_because = "the lanes have no other datapath yet",
-     .word = "int8"},
+     .word = "int8",
+     .more_words = kFloatWords},
     {.path = "units.dma", .kind = kBlock, .summary = "Features of the load engine."},
     {.path = "units.dma.bounds_fill",
      .kind = kFlag,
@@ -399,7 +408,8 @@ constexpr KeyInfo kKeys[] = {
 }  // namespace
 
 bool KeyInfo::HiddenWhenOff() const {
-  return default_value == 0 && (Parent() == "units.dma" || path == "units.residual");
+  return default_value == 0 &&
+         (Parent() == "units.dma" || path == "units.residual" || kind == KeyKind::kWords);
 }
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }
@@ -463,7 +473,8 @@ std::string LegalValues(const KeyInfo& key) {
     case kFlag:
       return fmt::format("{}", key.low == key.high ? FormatValue(key, key.low) : "true or false");
     case kWords:
-      return fmt::format("the list [{}]", key.word);
+      return fmt::format("the list [{}] or [{}, {}]", key.word, key.word,
+                         fmt::join(key.more_words, ", "));
   }
   return {};
 }

@@ -44,7 +44,9 @@ struct KeyInfo {
   std::string_view default_text = {};      ///< for derived defaults
   /// For flags and words: why the other values are refused today.
   std::string_view only_because = {};
-  std::string_view word = {};  ///< the legal word of kWords
+  std::string_view word = {};  ///< the word that kWords always has
+  /// The words that it may have besides, all or none of them: the value is 1 or 0.
+  std::span<const std::string_view> more_words = {};
 
   /// A feature that leaves no trace where it is off: neither name nor value nor hash.
   bool HiddenWhenOff() const;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "generator/spec/quantity.h"
@@ -199,7 +200,7 @@ class Reader {
     value.line = node.line;
     value.column = node.column;
     if (info.kind == KeyKind::kWords) {
-      ReadWords(info, node);
+      ReadWords(info, node, value);
     } else if (node.kind != YamlNode::Kind::kScalar) {
       Refuse(DiagnosticCode::kSpecWrongType, info, node,
              fmt::format("`{}` is {}, not a single value", info.path, Describe(node)));
@@ -234,27 +235,38 @@ class Reader {
     }
   }
 
-  void ReadWords(const KeyInfo& info, const YamlNode& node) {
+  void ReadWords(const KeyInfo& info, const YamlNode& node, SpecValue& value) {
     if (node.kind != YamlNode::Kind::kList || node.items.empty()) {
       Refuse(DiagnosticCode::kSpecWrongType, info, node,
              fmt::format("`{}` is {}, not a list of words", info.path,
                          node.kind == YamlNode::Kind::kList ? "empty" : Describe(node)));
       return;
     }
-    for (size_t i = 0; i < node.items.size(); ++i) {
-      const YamlNode& item = node.items[i];
+    std::set<std::string_view> words;
+    bool legal = true;
+    for (const YamlNode& item : node.items) {
+      const bool known = item.kind == YamlNode::Kind::kScalar &&
+                         (item.text == info.word ||
+                          std::find(info.more_words.begin(), info.more_words.end(), item.text) !=
+                              info.more_words.end());
+      legal = legal && known;
       if (item.kind != YamlNode::Kind::kScalar) {
         Refuse(DiagnosticCode::kSpecWrongType, info, item,
                fmt::format("an item of `{}` is {}, not a word", info.path, Describe(item)));
-      } else if (item.text != info.word) {
-        Refuse(
-            DiagnosticCode::kSpecNotSupported, info, item,
-            fmt::format("`{}` cannot have {}: {}", info.path, Quote(item.text), info.only_because));
-      } else if (i > 0) {
+      } else if (!known) {
+        Refuse(DiagnosticCode::kSpecNotSupported, info, item,
+               fmt::format("`{}` cannot have {}", info.path, Quote(item.text)));
+      } else if (!words.insert(item.text).second) {
         Refuse(DiagnosticCode::kSpecDuplicateKey, info, item,
                fmt::format("{} is given twice", Quote(item.text)));
       }
     }
+    const size_t more = words.size() - words.count(info.word);
+    if (legal && (!words.contains(info.word) || (more != 0 && more != info.more_words.size()))) {
+      Refuse(DiagnosticCode::kSpecNotSupported, info, node,
+             fmt::format("`{}` has some of the formats that hardware has together", info.path));
+    }
+    value.number = more != 0 ? 1 : 0;
   }
 
   void ReadNumber(const KeyInfo& info, const YamlNode& node, SpecValue& value) {

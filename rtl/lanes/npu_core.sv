@@ -6,9 +6,8 @@
 // The core only obeys: the PE's sequencer, weight loader and drain drive every port, all cores of a
 // PE alike. Timing: row_data_o follows row_read_i by one cycle; slots and weights written at the
 // end of a cycle are used in the next; acc_read_i comes one cycle before fire_i for the same entry.
-// A fire writes the entry at the end of its cycle, with two stages of the lanes at the end of the
-// next one. acc_read_i finds what fires of the cycles before wrote; a drain reads an entry from the
-// cycle after the write on.
+// npu_sum_stages says when a fire reads and writes its entry; a drain reads it from the cycle after
+// the write on.
 module npu_core #(
   parameter int unsigned MemBytes     = 65536,  //@ = core.memory  -- bytes, whole rows
   parameter int unsigned Banks        = 4,      //@ = core.banks  -- read side by side as one row
@@ -70,6 +69,14 @@ module npu_core #(
   input  wire  [Ports-1:0]      shift_rows_i,    // lane l takes byte l of these vectors
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
+  //@ if units.float
+  // formats of npu_float_lane; they stay until sums have been written
+  input  wire                   bf16_i,
+  input  wire                   fp8_i,
+  input  wire                   slots_e5m2_i,
+  input  wire                   weights_e5m2_i,
+  input  wire  [9:0]            unit_i,
+  //@ endif
   //@ if units.bnn.enabled
   // bits: the row on row_data_o holds gates; sums of the fired position meet them; operands of the
   // second plane go only to lanes whose sum exceeded its gate
@@ -127,8 +134,7 @@ module npu_core #(
   logic                       add_double;
   //@ endif
   //@ unless units.bnn.enabled: localparam int unsigned AccParts = 1;
-  // Entries that are read, and those that sums are written to: with two stages the former are those
-  // of the fire, and the latter follow in the next cycle.
+  // Entries that are read, and those that sums are written to.
   logic                       read_sums, read_half, add_clear, add_digit, add_half;
   logic [AccParts-1:0]        add_lane;
   logic [IndexW*AccParts-1:0] read_index, add_index;
@@ -349,51 +355,34 @@ module npu_core #(
   //@ unless units.bnn.enabled: wire [IndexW-1:0] fire_index = fire_index_i;
   //@ unless units.bnn.enabled: wire [0:0]        fire_lane  = fire_i;
 
-  if (Stages > 1) begin : gen_add_stage
-    logic                       clear_q, digit_q, half_q;
-    logic [AccParts-1:0]        lane_q;
-    logic [IndexW*AccParts-1:0] index_q;
+  npu_sum_stages #(
+    .Stages(Stages),
+    .Parts (AccParts),
+    .IndexW(IndexW)
+  ) u_stages (
+    .clk_i,
+    .acc_read_i,
+    .acc_half_i,
+    .acc_index_i  (acc_index),
+    .fire_i,
+    .fire_lane_i  (fire_lane),
+    .fire_clear_i,
+    .fire_digit_i,
+    .fire_half_i,
+    .fire_index_i (fire_index),
     //@ if units.bnn.enabled
-    logic                       double_q;
+    .fire_double_i,
+    .add_double_o (add_double),
     //@ endif
-
-    always_ff @(posedge clk_i) begin
-      lane_q <= fire_lane;
-      if (fire_i) begin
-        clear_q  <= fire_clear_i;
-        digit_q  <= fire_digit_i;
-        half_q   <= fire_half_i;
-        index_q  <= fire_index;
-        //@ if units.bnn.enabled
-        double_q <= fire_double_i;
-        //@ endif
-      end
-    end
-    assign read_sums  = fire_i;
-    assign read_half  = fire_half_i;
-    assign read_index = fire_index;
-    assign add_lane   = lane_q;
-    assign add_clear  = clear_q;
-    assign add_digit  = digit_q;
-    assign add_half   = half_q;
-    assign add_index  = index_q;
-    //@ if units.bnn.enabled
-    assign add_double = double_q;
-    //@ endif
-    wire unused_read = ^{acc_read_i, acc_half_i, acc_index};
-  end else begin : gen_one_stage
-    assign read_sums  = acc_read_i;
-    assign read_half  = acc_half_i;
-    assign read_index = acc_index;
-    assign add_lane   = fire_lane;
-    assign add_clear  = fire_clear_i;
-    assign add_digit  = fire_digit_i;
-    assign add_half   = fire_half_i;
-    assign add_index  = fire_index;
-    //@ if units.bnn.enabled
-    assign add_double = fire_double_i;
-    //@ endif
-  end
+    .read_o       (read_sums),
+    .read_half_o  (read_half),
+    .read_index_o (read_index),
+    .add_clear_o  (add_clear),
+    .add_digit_o  (add_digit),
+    .write_lane_o (add_lane),
+    .write_half_o (add_half),
+    .write_index_o(add_index)
+  );
 
   // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
@@ -432,6 +421,13 @@ module npu_core #(
       .valid_i     (valid[Simd*(First%Copies)+:Simd*TileCopies]),
       .bits_i      (bits[11*(First%Copies)+:11*TileCopies]),
       .active_i    (active_q[First+:Count]),
+      //@ endif
+      //@ if units.float
+      .bf16_i,
+      .fp8_i,
+      .slots_e5m2_i,
+      .weights_e5m2_i,
+      .unit_i,
       //@ endif
       .fire_i,
       .sum_i       (sum_in[SumBits*First+:SumBits*Count]),

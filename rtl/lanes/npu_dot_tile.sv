@@ -14,6 +14,10 @@
 //
 // The sums follow the registers combinationally in the cycle in which fire_i is set; with 2 stages
 // sum_i and sum_o are those of the next cycle.
+//@ if units.float
+// With 6 stages they are those of npu_float_sums: sum_i is that of three cycles after fire_i, and
+// sum_o follows two cycles after it.
+//@ endif
 //
 // This leaf costs nearly all area and much of the simulation time, so it has two views with the
 // same behaviour: one instance per lane for synthesis, and words of four slots for simulation.
@@ -24,7 +28,7 @@ module npu_dot_tile #(
   //@ if units.bnn.enabled
   parameter int unsigned Copies = 1,  // operands of bits: 1 for all lanes, or one for each
   //@ endif
-  parameter int unsigned Stages = 1   //@ = lane.stages  -- 1 or 2
+  parameter int unsigned Stages = 1   //@ = lane.stages  -- of a sum
 ) (
   input  wire                     clk_i,
   // operand slots
@@ -46,13 +50,20 @@ module npu_dot_tile #(
   input  wire  [11*Copies-1:0]    bits_i,        // 8 times the number of valid bytes
   input  wire  [Lanes-1:0]        active_i,      // lanes
   //@ endif
+  //@ if units.float
+  input  wire                     bf16_i,        // npu_float_lane
+  input  wire                     fp8_i,
+  input  wire                     slots_e5m2_i,
+  input  wire                     weights_e5m2_i,
+  input  wire  [9:0]              unit_i,
+  //@ endif
   // sums
   input  wire                     fire_i,    // products of this cycle are added
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
 );
-  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1 || Stages > 2) begin : gen_bad
-    $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages 1..2");
+  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1) begin : gen_bad
+    $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages at least 1");
   end
   if (Ports < 1 || Ports > Simd) begin : gen_bad_ports
     $error("npu_dot_tile: Ports must be 1..Simd");
@@ -105,7 +116,25 @@ module npu_dot_tile #(
     end
   end
 
-  for (genvar l = 0; l < Lanes; l++) begin : gen_sum
+  //@ if units.float
+  if (Stages > 2) begin : gen_float
+    npu_float_sums #(
+      .Lanes(Lanes),
+      .Simd (Simd)
+    ) u_sums (
+      .clk_i, .fire_i, .bf16_i, .fp8_i, .slots_e5m2_i, .weights_e5m2_i, .unit_i,
+      .slots_i  (slots_q),
+      .weights_i(weights_q),
+      .sum_i,
+      .sum_o
+    );
+  end else begin : gen_integers
+    wire unused_formats = ^{bf16_i, fp8_i, slots_e5m2_i, weights_e5m2_i, unit_i};
+  end
+  for (genvar l = 0; l < ((Stages > 2) ? 0 : Lanes); l++) begin : gen_sum
+  //@ else
+  //@:for (genvar l = 0; l < Lanes; l++) begin : gen_sum
+  //@ endif
     npu_dot_lane #(
       .Simd  (Simd),
       .Stages(Stages)
@@ -263,7 +292,8 @@ module npu_dot_tile #(
       end
     end else
     //@ endif
-    if (fire_i) begin
+    if (fire_i && Stages <= 2) begin //@ if units.float
+    //@ unless units.float: if (fire_i) begin
       if (Stages == 1) sums = sum_i;
       for (int unsigned word = 0; word < Words; word++) begin
         for (int unsigned id = 0; id < Lanes; id++) begin
@@ -280,6 +310,31 @@ module npu_dot_tile #(
       end
     end
   end
+  //@ if units.float
+  if (Stages > 2) begin : gen_float
+    // Registers in the order of bytes.
+    logic [8*Lanes*Simd-1:0] slots, weights;
+    always_comb begin
+      for (int unsigned id = 0; id < Lanes; id++) begin
+        for (int unsigned slot = 0; slot < Simd; slot++) begin
+          slots[8*(Simd*id+slot)+:8]   = slots_q[PlaneW*(slot/4)+32*id+8*(slot%4)+:8] ^ 8'h80;
+          weights[8*(Simd*id+slot)+:8] = weights_q[PlaneW*(slot/4)+32*id+8*(slot%4)+:8] ^ 8'h80;
+        end
+      end
+    end
+    npu_float_sums #(
+      .Lanes(Lanes),
+      .Simd (Simd)
+    ) u_sums (
+      .clk_i, .fire_i, .bf16_i, .fp8_i, .slots_e5m2_i, .weights_e5m2_i, .unit_i,
+      .slots_i  (slots),
+      .weights_i(weights),
+      .sum_i,
+      .sum_o
+    );
+    wire unused_sums = ^sums;
+  end else
+  //@ endif
   if (Stages > 1) begin : gen_products
     logic [32*Lanes-1:0] products_q;
     logic                fired_q;
@@ -299,6 +354,11 @@ module npu_dot_tile #(
   end else begin : gen_sums
     assign sum_o = sums;
   end
+  //@ if units.float
+  if (Stages <= 2) begin : gen_no_float
+    wire unused_formats = ^{bf16_i, fp8_i, slots_e5m2_i, weights_e5m2_i, unit_i};
+  end
+  //@ endif
 `endif
 endmodule : npu_dot_tile
 `default_nettype wire

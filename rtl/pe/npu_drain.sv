@@ -3,8 +3,8 @@
 // Drain: takes finished tiles out of the accumulators, PostWidth results per cycle, and loads each
 // group's parameter records before its first result.
 //
-// A tile is announced with its last grant; the sums are complete three cycles later, with 2 stages
-// of the lanes four. A half is busy from the announcement until its last result has been read.
+// A tile is announced with its last grant; the sums are complete three cycles later, with more
+// stages of the lanes as many cycles more. A half is busy from the announcement until its last result has been read.
 `include "npu_assert.svh"
 module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE
@@ -90,19 +90,20 @@ module npu_drain #(
   end
 
   if (Stages > 1) begin : gen_delay3
-    logic             delay3_q, delay3_half_q;
-    logic [SizeW-1:0] delay3_size_q;
+    localparam int unsigned More = Stages - 1;  // the last ones come first
+    logic [More-1:0]       later_q, later_half_q;
+    logic [SizeW*More-1:0] later_size_q;
     always_ff @(posedge clk) begin
-      delay3_q <= rst_ni && !clear_i && delay2_q;
-      if (delay2_q) begin
-        delay3_half_q <= delay2_half_q;
-        delay3_size_q <= delay2_size_q;
+      later_q <= (rst_ni && !clear_i) ? More'({later_q, delay2_q}) : '0;
+      if (delay2_q || (More > 1 && later_q != '0)) begin
+        later_half_q <= More'({later_half_q, delay2_half_q});
+        later_size_q <= (SizeW * More)'({later_size_q, delay2_size_q});
       end
     end
-    assign complete      = delay3_q;
-    assign complete_half = delay3_half_q;
-    assign complete_size = delay3_size_q;
-    assign delay_busy    = delay1_q || delay2_q || delay3_q;
+    assign complete      = later_q[More-1];
+    assign complete_half = later_half_q[More-1];
+    assign complete_size = later_size_q[SizeW*(More-1)+:SizeW];
+    assign delay_busy    = delay1_q || delay2_q || later_q != '0;
   end else begin : gen_delay2
     assign complete      = delay2_q;
     assign complete_half = delay2_half_q;

@@ -13,8 +13,10 @@ module npu_fetch_ahead #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
-  //@ if units.bnn.enabled
+  //@ if lane.settling
   parameter int unsigned Stages       = 1,       //@ = lane.stages  -- of a sum
+  //@ endif
+  //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
@@ -123,8 +125,8 @@ module npu_fetch_ahead #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Stages      (Stages), //@ if lane.settling
     //@ if units.bnn.enabled
-    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     //@ endif
     .Ports       (Ports)

@@ -17,8 +17,10 @@ module npu_fetch_loops #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per step
-  //@ if units.bnn.enabled
+  //@ if lane.settling
   parameter int unsigned Stages       = 1,       //@ = lane.stages  -- of a sum
+  //@ endif
+  //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   //@ endif
   localparam int unsigned AddrW       = 26,      // signed sums of addresses and steps
@@ -286,8 +288,14 @@ module npu_fetch_loops #(
   assign slice_first_o    = slice_first;
   assign tile_begins_o    = tile_begins;
   assign position_last_o  = last;
-  // The sum of a one-position tile is not yet in its entry when the next slice would read it.
-  assign hazard_o         = is_array && tile_size == 24'd1 && !tile_begins && last;
+  //@ if units.float
+  // The sums of a small tile are not yet in their entries when the next slice would read them.
+  assign hazard_o         = is_array && tile_size < ((Stages > 2) ? 24'd4 : 24'd2) &&
+                            tile_first && !tile_begins && last;
+  //@ else
+  //@:// The sum of a one-position tile is not yet in its entry when the next slice would read it.
+  //@:assign hazard_o         = is_array && tile_size == 24'd1 && !tile_begins && last;
+  //@ endif
   assign result_o         = !is_array && last;
   assign tile_end_o       = tile_pass_last && last && slices_done && is_array && cmd_i.drain;
   assign tile_size_o      = SizeW'(tile_size);

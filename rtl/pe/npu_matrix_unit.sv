@@ -140,7 +140,7 @@ module npu_matrix_unit #(
     $error("npu_matrix_unit: Cores must be 1..16");
   end
 
-  logic                       start, loader_error, drain_error;
+  logic                       start, loader_error, drain_error, drain_busy;
   logic [23:0]                loader_error_row, drain_error_row;
   logic                       weight_valid, weight_ready, record_valid, record_ready;
   logic [23:0]                weight_row, record_row;
@@ -270,7 +270,7 @@ module npu_matrix_unit #(
     .groups_i          (cmd_i.groups),
     .positions_i       (cmd_i.positions),
     .start_i           (start && cmd_i.drain),
-    .busy_o            (drain_busy_o),
+    .busy_o            (drain_busy),
     .tile_end_i,
     .tile_half_i,
     .tile_size_i,
@@ -335,6 +335,26 @@ module npu_matrix_unit #(
   assign error_o      = loader_error || drain_error || residual_error;
   assign error_row_o  = residual_error ? residual_error_address :
                         loader_error ? loader_error_row : drain_error_row;
+  //@ endif
+
+  //@ if units.float
+  // What a product's largest exponent counts less the biases: npu_float_lane.
+  function automatic logic [9:0] bias_of(input logic [1:0] format);
+    case (format)
+      2'd2:    bias_of = 10'd7;
+      2'd3:    bias_of = 10'd15;
+      default: bias_of = 10'd127;
+    endcase
+  endfunction
+  logic [9:0] product_unit;
+  assign product_unit = 10'd133 - bias_of(cmd_i.format_a) - bias_of(cmd_i.format_w);
+
+  // Sums that no drain waits for are under way for some cycles more.
+  logic [4:0] fired_q;
+  always_ff @(posedge clk_i) fired_q <= {fired_q[3:0], fire_i && Stages > 2};
+  assign drain_busy_o = drain_busy || fired_q != '0;
+  //@ else
+  //@:assign drain_busy_o = drain_busy;
   //@ endif
 
   // Lane l of all takes byte l of each vector of a window.
@@ -402,6 +422,13 @@ module npu_matrix_unit #(
       .skip_count_i,
       .skip_more_o  (skip_more[c]),
       .skip_vectors_i,
+      //@ endif
+      //@ if units.float
+      .bf16_i        (cmd_i.format_a == 2'd1),
+      .fp8_i         (cmd_i.format_a[1]),
+      .slots_e5m2_i  (cmd_i.format_a == 2'd3),
+      .weights_e5m2_i(cmd_i.format_w == 2'd3),
+      .unit_i        (product_unit),
       //@ endif
       .acc_read_i   (sum_read_i),
       .acc_half_i   (sum_half_i),

@@ -12,8 +12,10 @@ module npu_operand_path #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
-  //@ if units.bnn.enabled
+  //@ if lane.settling
   parameter int unsigned Stages       = 1,       //@ = lane.stages
+  //@ endif
+  //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   parameter int unsigned SkipSlices   = 32,      //@ = units.bnn.skip_slices  -- that a window holds
   localparam int unsigned SkipVectorW = (npu_isa_pkg::OperandBits + 1) * Simd + $clog2(Simd + 1),
@@ -194,8 +196,8 @@ module npu_operand_path #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Stages      (Stages), //@ if lane.settling
     //@ if units.bnn.enabled
-    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     //@ endif
     .Ports       (Ports)

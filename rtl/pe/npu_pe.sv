@@ -164,8 +164,8 @@ module npu_pe #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Stages      (Stages), //@ if lane.settling
     //@ if units.bnn.enabled
-    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     .SkipSlices  (SkipSlices),
     //@ endif
@@ -357,6 +357,7 @@ module npu_pe #(
     .WordBytes (PeWordBytes),
     .PeLanes   (PeLanes),
     .PostWidth (PostWidth),
+    .Stages    (Stages), //@ if units.float
     .WriteDepth(WriteDepth)
   ) u_results (
     .clk_i, .rst_ni, .clear_i,

@@ -187,6 +187,15 @@ module npu_pe_control #(
         bad_type = 1'b1;
       end
       //@ endif
+      //@ if units.float
+      if (is_matmul && (cmd_q.format_a != '0 || cmd_q.format_w != '0) &&
+          (cmd_q.format_a == '0 || cmd_q.format_w == '0 ||
+           (cmd_q.format_a == 2'd1) != (cmd_q.format_w == 2'd1) || cmd_q.out_format == '0 ||
+           cmd_q.out_format > 3'd4 || cmd_q.packed_weights || cmd_q.acc_shift || cmd_q.average ||
+           cmd_q.out_type != '0 || cmd_q.fill != '0)) begin
+        bad_type = 1'b1;
+      end
+      //@ endif
       fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type;
     end
   end

@@ -12,6 +12,9 @@ module npu_results #(
   parameter int unsigned WordBytes  = 16,      //@ = pe.bank_width  -- bytes of a vector read
   parameter int unsigned PeLanes    = 16,      // lanes of all cores of the PE
   parameter int unsigned PostWidth  = 16,      //@ = units.postprocess_width  -- bytes of a write
+  //@ if units.float
+  parameter int unsigned Stages     = 1,       //@ = lane.stages
+  //@ endif
   parameter int unsigned WriteDepth = 12,      // results from post-processing to PE memory
   localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
@@ -167,6 +170,48 @@ module npu_results #(
   // The command stands for some cycles before its first vector comes.
   always_ff @(posedge clk_i) post_mode_q <= post_mode;
 
+  //@ if units.float
+  logic                   is_float, float_room, float_enter, float_valid, float_busy;
+  logic [8*PostWidth-1:0] float_data;
+  logic [23:0]            float_addr;
+  logic [PostWidth-1:0]   float_strb;
+  assign is_float = is_array && cmd_i.format_a != '0;
+  if (Stages > 2) begin : gen_float
+    npu_float_results #(
+      .PostWidth(PostWidth)
+    ) u_float (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .scale_i     (cmd_i.float_scale),
+      .bias_i      (cmd_i.float_bias),
+      .relu_i      (cmd_i.relu),
+      .cast_i      (cmd_i.float_cast),
+      .cast_scale_i(cmd_i.cast_scale),
+      .format_i    (cmd_i.out_format),
+      .saturate_i  (cmd_i.saturate),
+      .valid_i     (sums_valid_i && is_float),
+      .room_o      (float_room),
+      .sums_i,
+      .records_i,
+      .strb_i      (sums_strb_i),
+      .addr_i      (position_address),
+      .channel_i   (16'(sums_chunk_i) * 16'(PostWidth)),
+      .enter_o     (float_enter),
+      .valid_o     (float_valid),
+      .addr_o      (float_addr),
+      .data_o      (float_data),
+      .strb_o      (float_strb),
+      .busy_o      (float_busy)
+    );
+  end else begin : gen_no_float
+    assign {float_room, float_enter, float_valid, float_busy} = '0;
+    assign float_data = '0;
+    assign float_addr = '0;
+    assign float_strb = '0;
+  end
+  //@ endif
+
   npu_postprocess #(
     .Width(PostWidth)
   ) u_post (
@@ -191,7 +236,11 @@ module npu_results #(
     .second_i        (cmd_i.residual_second),
     .soon_o          (post_soon),
     //@ endif
-    .valid_i         ((sums_valid_i && uses_post) || (buffer_go && !is_lookup)),
+    //@ if units.float
+    .valid_i         ((sums_valid_i && uses_post && !is_float) || (buffer_go && !is_lookup)),
+    //@ else
+    //@:.valid_i         ((sums_valid_i && uses_post) || (buffer_go && !is_lookup)),
+    //@ endif
     .ready_o         (post_ready),
     .mode_i          (post_mode_q),
     .acc_i           (sums_i),
@@ -275,6 +324,14 @@ module npu_results #(
       write_strb_o = threshold_strb;
     end
     //@ endif
+    //@ if units.float
+    if (is_float) begin
+      push         = float_valid;
+      write_addr_o = float_addr;
+      write_data_o = float_data;
+      write_strb_o = float_strb;
+    end
+    //@ endif
   end
   assign unit_ready_o  = write_ready_i;
   assign push_room     = 24'(MemBytes) - write_addr_o;
@@ -301,6 +358,13 @@ module npu_results #(
                     !(sums_valid_i && cmd_i.thresholds[1]);
     end
     //@ endif
+    //@ if units.float
+    // A chunk is up to four writes, and its last part may enter in this cycle.
+    if (is_float) begin
+      flight_in   = 2'(float_enter);
+      sums_room_o = flight_q < FlightW'(WriteDepth - 4) && float_room;
+    end
+    //@ endif
   end
   assign vector_room = flight_q < FlightW'(WriteDepth);
 
@@ -312,10 +376,17 @@ module npu_results #(
     end
   end
 
-  //@ if units.bnn.enabled
-  assign busy_o = buffer_valid || post_busy || threshold_busy || flight_q != '0;
-  //@ endif
-  //@ unless units.bnn.enabled: assign busy_o = buffer_valid || post_busy || flight_q != '0;
+  logic others_busy;
+  always_comb begin
+    others_busy = 1'b0;
+    //@ if units.bnn.enabled
+    if (threshold_busy) others_busy = 1'b1;
+    //@ endif
+    //@ if units.float
+    if (float_busy) others_busy = 1'b1;
+    //@ endif
+  end
+  assign busy_o = buffer_valid || post_busy || others_busy || flight_q != '0;
 
   // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
   // one that nothing reads.

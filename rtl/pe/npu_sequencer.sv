@@ -23,8 +23,10 @@ module npu_sequencer #(
   parameter int unsigned Accumulators = 16,      //@ = core.accumulators  -- positions per tile
   parameter int unsigned PostWidth    = 16,      //@ = units.postprocess_width  -- other vectors
   parameter int unsigned Ports        = 4,       //@ = units.window_ports  -- vectors per cycle
-  //@ if units.bnn.enabled
+  //@ if lane.settling
   parameter int unsigned Stages       = 1,       //@ = lane.stages  -- of a sum
+  //@ endif
+  //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions
   //@ endif
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
@@ -138,8 +140,8 @@ module npu_sequencer #(
     .Simd        (Simd),
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
+    .Stages      (Stages), //@ if lane.settling
     //@ if units.bnn.enabled
-    .Stages      (Stages),
     .SkipWindow  (SkipWindow),
     //@ endif
     .Ports       (Ports)
@@ -199,7 +201,20 @@ module npu_sequencer #(
   logic needs_slice, gate_slice, gate_half, gate_hazard, gate_result, open, grant;
 
   assign gate_half   = !head_tile_begins || half_free_i[half_q];
-  assign gate_hazard = !head_hazard || !fired_q;
+  //@ if units.float
+  // A sum may be read four cycles after it was before: so many of the last cycles have no fire.
+  logic [1:0] fired_before_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || start_i) fired_before_q <= '0;
+    else fired_before_q <= {fired_before_q[0], fired_q};
+  end
+  assign gate_hazard = !head_hazard ||
+                       !(fired_q || (Stages > 2 && head_tile_size < SizeW'(3) &&
+                                     fired_before_q[0]) ||
+                         (Stages > 2 && head_tile_size == SizeW'(1) && fired_before_q[1]));
+  //@ else
+  //@:assign gate_hazard = !head_hazard || !fired_q;
+  //@ endif
   assign gate_result = !head_result || result_ready_i;
   assign gate_slice  = !needs_slice || slice_ready_i;
   assign grant       = open && !head_error && read_ready_i;

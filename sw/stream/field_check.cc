@@ -62,11 +62,31 @@ Problem CheckBits(const NpuConfig& config, const Command& command) {
 Problem CheckResidual(const Command& command) {
   const auto is = [&](const CommandField& field) { return command.Get(field) != 0; };
   if (command.opcode() != Opcode::kMatmul || !is(compute::residual)) return std::nullopt;
-  if (is(compute::drain) && !is(compute::average) && !is(compute::common_scale) &&
+  if (!is(compute::format_a) && !is(compute::format_w) && is(compute::drain) &&
+      !is(compute::average) && !is(compute::common_scale) &&
       !is(compute::thresholds) && !is(compute::out_type)) {
     return std::nullopt;
   }
   return "an addition of what is no int8 result";
+}
+
+/// Fields of floating-point products.
+Problem CheckFloat(const Command& command) {
+  const auto is = [&](const CommandField& field) { return command.Get(field) != 0; };
+  if (command.opcode() != Opcode::kMatmul || (!is(compute::format_a) && !is(compute::format_w))) {
+    return std::nullopt;
+  }
+  const int64_t a = command.Get(compute::format_a), w = command.Get(compute::format_w);
+  const int64_t out = command.Get(compute::out_format);
+  if (a == 0 || w == 0 || (a == kFormatBf16) != (w == kFormatBf16)) {
+    return "formats that have no product";
+  }
+  if (out == 0 || out > kFormatFp32) return "results in a format that is none";
+  if (is(compute::packed_weights) || is(compute::acc_shift) || is(compute::average) ||
+      is(compute::out_type) || is(compute::fill)) {
+    return "fields of integers in a product of floating-point numbers";
+  }
+  return std::nullopt;
 }
 
 Problem CheckArray(const NpuConfig& config, const Command& command) {
@@ -99,6 +119,7 @@ Problem CheckArray(const NpuConfig& config, const Command& command) {
   if (command.Get(compute::follow) != 0 && command.Get(header::wait1_en) == 0)
     return "it follows no barrier";
   if (Problem problem = CheckResidual(command)) return problem;
+  if (Problem problem = CheckFloat(command)) return problem;
   return CheckBits(config, command);
 }
 

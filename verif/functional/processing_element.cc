@@ -9,6 +9,8 @@
 #include <bit>
 #include <map>
 
+#include "sw/numerics/dot_product.h"
+#include "sw/numerics/drain.h"
 #include "sw/stream/field_check.h"
 #include "sw/stream/stream_decoder.h"
 #include "verif/functional/fixed_point.h"
@@ -85,6 +87,13 @@ int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b,
                           static_cast<int>(f.b_shift));
   if (u - w < -32768 || u - w > 32767) *undefined = "a difference beyond 16 bits";
   return Rescaled(f, Wrap((u - w) * (u - w)));
+}
+
+/// By format_a, format_w and out_format.
+constexpr const numerics::FloatFormat* kFloatFormats[] = {
+    nullptr, &numerics::kBf16, &numerics::kE4m3, &numerics::kE5m2};
+constexpr int64_t FloatBytes(int64_t format) {
+  return format == kFormatFp32 ? 4 : kFloatFormats[format]->bits() / 8;
 }
 
 /// Two int8 operands to a result before clamping; `undefined` is set to the reason where
@@ -240,6 +249,8 @@ bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
               }
               if (!LoadWeights(f, group, number)) return false;
               const bool ok = f.binary != 0 ? AccumulateBits(f, first, count, slice)
+                              : f.format_a != 0
+                                  ? AccumulateFloat(f, first, count, slice)
                               : window      ? AccumulateWindow(f, group, first, count, slice)
                                             : AccumulateDense(f, first, count, slice);
               if (!ok) return false;
@@ -352,6 +363,38 @@ bool ProcessingElement::AccumulateDense(const ComputeFields& f, int64_t first, i
     }
   }
   multiplications += static_cast<uint64_t>(count * lanes * simd);
+  return true;
+}
+
+bool ProcessingElement::AccumulateFloat(const ComputeFields& f, int64_t first, int64_t count,
+                                        const Slice& slice) {
+  const numerics::FloatFormat& format_a = *kFloatFormats[f.format_a];
+  const numerics::FloatFormat& format_w = *kFloatFormats[f.format_w];
+  const int64_t lanes = config_.pe_lanes();
+  const auto codes = [&](const uint8_t* bytes) {
+    std::vector<uint16_t> made;
+    const uint32_t each = format_a.bits() / 8;
+    for (uint32_t i = 0; i < config_.simd; i += each) {
+      made.push_back(static_cast<uint16_t>(each == 1 ? bytes[i] : bytes[i] | bytes[i + 1] << 8));
+    }
+    return made;
+  };
+  std::vector<std::vector<uint16_t>> weights;
+  for (int64_t lane = 0; lane < lanes; ++lane) {
+    weights.push_back(codes(reinterpret_cast<const uint8_t*>(&weights_[lane * config_.simd])));
+  }
+  for (int64_t p = 0; p < count; ++p) {
+    if (!FetchVector(f, (first + p) % f.out_w, (first + p) / f.out_w, slice)) return false;
+    const std::vector<uint16_t> operand = codes(vector_.data());
+    int32_t* sums = &accumulators[p * lanes];
+    for (int64_t lane = 0; lane < lanes; ++lane) {
+      const auto before = slice.overwrite ? 0 : static_cast<numerics::Fp32>(sums[lane]);
+      const numerics::Fp32 sum =
+          numerics::DotStep(before, format_a, operand, format_w, weights[lane]);
+      sums[lane] = static_cast<int32_t>(numerics::IsNaN(sum) ? numerics::kFp32NaN : sum);
+    }
+  }
+  multiplications += static_cast<uint64_t>(count * lanes * config_.simd * 8 / format_a.bits());
   return true;
 }
 
@@ -497,6 +540,10 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
     for (int64_t j = 0; j < channels; ++j) {
       const uint8_t* record = records[j / config_.lanes] + j % config_.lanes * record_bytes;
       const int32_t sum = accumulators[p * lanes + j];
+      if (f.format_a != 0) {
+        if (!WriteFloat(f, record, sum, out + j * FloatBytes(f.out_format))) return false;
+        continue;
+      }
       if (f.residual != 0) {
         uint8_t byte = 0;
         if (!ReadMemory((beside + j) & kOutputMask, &byte)) return false;
@@ -537,6 +584,28 @@ uint8_t ProcessingElement::ResultByte(const ComputeFields& f, const uint8_t* rec
                             : MultiplyByQuantized(Wrap(int64_t{sum} + bias), multiplier, shift);
   const int64_t result = value + f.out_zero_point;
   return f.out_type == 0 ? Clamp(result, f) : WideByte(result, f);
+}
+
+bool ProcessingElement::WriteFloat(const ComputeFields& f, const uint8_t* record, int32_t sum,
+                                   int64_t out) {
+  numerics::Drain drain;
+  if (f.float_scale != 0) {
+    drain.scale = f.common_scale != 0 ? static_cast<numerics::Fp32>(f.out_multiplier)
+                                      : Word32(record + kMultiplierByte);
+  }
+  if (f.float_bias != 0) drain.bias = Word32(record);
+  drain.relu = f.relu != 0;
+  if (f.float_cast != 0) drain.cast_scale = static_cast<numerics::Fp32>(f.cast_scale);
+  if (f.out_format != kFormatFp32) drain.format = kFloatFormats[f.out_format];
+  drain.overflow =
+      f.saturate != 0 ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity;
+  numerics::Fp32 largest = 0;
+  const uint32_t code =
+      numerics::DrainSum(drain, static_cast<numerics::Fp32>(sum), largest).code;
+  for (int64_t i = 0; i < FloatBytes(f.out_format); ++i) {
+    if (!WriteMemory(out + i, static_cast<uint8_t>(code >> 8 * i))) return false;
+  }
+  return true;
 }
 
 uint8_t ProcessingElement::SumByte(const ComputeFields& f, const uint8_t* record, int32_t sum,

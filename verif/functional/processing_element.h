@@ -76,6 +76,8 @@ class ProcessingElement {
   /// The vector of S bytes that position (ox, oy) has in a slice, and which of them count.
   bool FetchVector(const ComputeFields& f, int64_t ox, int64_t oy, const Slice& slice);
   bool AccumulateDense(const ComputeFields& f, int64_t first, int64_t count, const Slice& slice);
+  /// Floating-point operands: one step of numerics for each position and lane.
+  bool AccumulateFloat(const ComputeFields& f, int64_t first, int64_t count, const Slice& slice);
   /// Binary operands: bits of value +1 and -1.
   bool AccumulateBits(const ComputeFields& f, int64_t first, int64_t count, const Slice& slice);
   /// Before the second plane: sums are doubled, and `gated` positions and lanes found.
@@ -95,6 +97,8 @@ class ProcessingElement {
   bool FetchPool(const ComputeFields& f, int64_t group, int64_t position,
                  std::vector<std::vector<uint8_t>>* fetches);
   bool Drain(const ComputeFields& f, int64_t group, int64_t first, int64_t count);
+  /// Writes the floating-point result of a channel whose record and sum these are.
+  bool WriteFloat(const ComputeFields& f, const uint8_t* record, int32_t sum, int64_t out);
   bool RunMaxPool(const ComputeFields& f);
   bool RunTwoOperands(const ComputeFields& f, Opcode opcode);
   void ShiftSums(int64_t positions);
