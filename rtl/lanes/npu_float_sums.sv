@@ -78,11 +78,11 @@ module npu_float_sums #(
   endfunction
 
   // Exponent and significand of FP8; that of E5M2 has a zero behind, and so the bits of E4M3.
-  function automatic logic [4:0] exponent_of(input logic e5m2, input logic [7:0] code);
-    exponent_of = e5m2 ? {code[6:3], code[2] | (code[6:2] == '0)}
-                       : {1'b0, code[6:4], code[3] | (code[6:3] == '0)};
+  function automatic logic [4:0] exponent_of(input logic e5m2, input logic [4:0] upper);
+    exponent_of = e5m2 ? {upper[4:1], upper[0] | (upper == '0)}
+                       : {1'b0, upper[4:2], upper[1] | (upper[4:1] == '0)};
   endfunction
-  function automatic logic [3:0] size_of(input logic e5m2, input logic [7:0] code);
+  function automatic logic [3:0] size_of(input logic e5m2, input logic [6:0] code);
     size_of = e5m2 ? {code[6:2] != '0, code[1:0], 1'b0} : {code[6:3] != '0, code[2:0]};
   endfunction
 
@@ -99,7 +99,7 @@ module npu_float_sums #(
     for (int unsigned i = 0; i < Simd; i++) begin
       a        = slots[8*i+:8];
       b        = weights[8*i+:8];
-      exponent = 9'(exponent_of(slots_e5m2, a)) + 9'(exponent_of(weights_e5m2, b));
+      exponent = 9'(exponent_of(slots_e5m2, a[6:2])) + 9'(exponent_of(weights_e5m2, b[6:2]));
       if (a[6:0] != '0 && b[6:0] != '0) begin
         if (exponent > largest) largest = exponent;
         if ((slots_e5m2 ? a[6:2] == '1 : a[6:0] == '1) ||
@@ -111,8 +111,8 @@ module npu_float_sums #(
     for (int unsigned i = 0; i < Simd; i++) begin
       a        = slots[8*i+:8];
       b        = weights[8*i+:8];
-      exponent = largest - 9'(exponent_of(slots_e5m2, a)) - 9'(exponent_of(weights_e5m2, b));
-      size     = (32'(size_of(slots_e5m2, a)) * 32'(size_of(weights_e5m2, b))) << 19;
+      exponent = largest - 9'(exponent_of(slots_e5m2, a[6:2])) - 9'(exponent_of(weights_e5m2, b[6:2]));
+      size     = (32'(size_of(slots_e5m2, a[6:0])) * 32'(size_of(weights_e5m2, b[6:0]))) << 19;
       if (a[6:0] != '0 && b[6:0] != '0 && exponent < 9'd27) begin
         size = size >> exponent[4:0];
         step = (a[7] ^ b[7]) ? step - size : step + size;

@@ -50,6 +50,9 @@ module npu_drain #(
   output wire  [IndexW-1:0]    read_index_o,
   // results: the chunk of the sums that are valid in this cycle
   input  wire                  room_i,          // one more result may be issued
+  //@ if units.float
+  input  wire                  hold_i,          // the last result's sums and records are needed
+  //@ endif
   output wire                  result_valid_o,
   output wire  [ChunkW-1:0]    result_chunk_o,
   output wire                  result_last_o,   // last chunk of its position
@@ -75,6 +78,9 @@ module npu_drain #(
   logic             tile_valid, tile_half, tile_done;
   logic [SizeW-1:0] tile_size;
   logic [1:0]       half_busy_q;
+  //@ if units.float
+  logic             free_q, free_half_q;  // a half whose last result has been issued
+  //@ endif
 
   always_ff @(posedge clk) begin
     delay1_q <= rst_ni && !clear_i && tile_end_i;
@@ -138,7 +144,11 @@ module npu_drain #(
 
   assign last_row      = common_scale_i ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
   assign out_of_memory = row_q >= 24'(Rows);
-  assign row_valid_o   = loading_q && !out_of_memory;
+  //@ if units.float
+  assign row_valid_o   = loading_q && !out_of_memory && !hold_i;
+  //@ else
+  //@:assign row_valid_o   = loading_q && !out_of_memory;
+  //@ endif
   assign row_addr_o    = row_q;
 
   // Results: position by position, chunk by chunk.
@@ -167,12 +177,19 @@ module npu_drain #(
       records_valid_q <= 1'b0;
       record_we_q     <= 1'b0;
       half_busy_q     <= '0;
+      free_q          <= 1'b0; //@ if units.float
       result_valid_q  <= 1'b0;
     end else begin
       record_we_q    <= row_valid_o && row_ready_i;
       result_valid_q <= issue;
       if (tile_end_i) half_busy_q[tile_half_i] <= 1'b1;
-      if (tile_done) half_busy_q[tile_half] <= 1'b0;
+      //@ if units.float
+      // The sums of the last result stay as long as nothing else is read out of their half.
+      free_q <= tile_done || (free_q && hold_i);
+      if (free_q && !hold_i) half_busy_q[free_half_q] <= 1'b0;
+      //@ else
+      //@:if (tile_done) half_busy_q[tile_half] <= 1'b0;
+      //@ endif
 
       // The last row is requested one cycle before it is written and two before its first use.
       if (record_we_q && record_row_q == last_row) records_valid_q <= 1'b1;
@@ -184,6 +201,12 @@ module npu_drain #(
       if (error_o) loading_q <= 1'b0;
     end
   end
+
+  //@ if units.float
+  always_ff @(posedge clk) begin
+    if (tile_done) free_half_q <= tile_half;
+  end
+  //@ endif
 
   always_ff @(posedge clk) begin
     if (start_i || group_done) begin

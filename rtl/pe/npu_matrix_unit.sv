@@ -90,6 +90,9 @@ module npu_matrix_unit #(
   output wire  [1:0]            half_free_o,
   output wire                   drain_busy_o,
   input  wire                   result_room_i,
+  //@ if units.float
+  input  wire                   result_hold_i,  // the last result's records are still needed
+  //@ endif
   output wire                   result_valid_o,
   output wire  [ChunkW-1:0]     result_chunk_o,
   output wire                   result_last_o,
@@ -287,6 +290,7 @@ module npu_matrix_unit #(
     .room_i            (result_room_i && (residual_there || !cmd_i.residual)),
     //@ endif
     //@ unless units.residual: .room_i            (result_room_i),
+    .hold_i            (result_hold_i), //@ if units.float
     .result_valid_o,
     .result_chunk_o,
     .result_last_o,

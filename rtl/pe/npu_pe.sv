@@ -244,6 +244,9 @@ module npu_pe #(
   //@ endif
 
   // ---- Sums ----
+  //@ if units.float
+  logic                    sums_hold;
+  //@ endif
   logic                    sums_room, sums_valid, sums_last, table_valid, table_ready;
   logic [ChunkW-1:0]       sums_chunk;
   logic [PostWidth-1:0]    sums_strb;
@@ -321,6 +324,7 @@ module npu_pe #(
     .half_free_o     (half_free),
     .drain_busy_o    (drain_busy),
     .result_room_i   (sums_room),
+    .result_hold_i   (sums_hold), //@ if units.float
     .result_valid_o  (sums_valid),
     .result_chunk_o  (sums_chunk),
     .result_last_o   (sums_last),
@@ -372,6 +376,7 @@ module npu_pe #(
     .sums_i        (sums),
     .records_i     (records),
     .sums_room_o   (sums_room),
+    .sums_hold_o   (sums_hold), //@ if units.float
     //@ if units.residual
     .residual_valid_i(residual_data),
     .residual_i    (read_data[VecW*(Ports-1)+:8*PostWidth]),

@@ -38,6 +38,9 @@ module npu_results #(
   input  wire  [SumBits*PostWidth-1:0] sums_i,
   input  wire  [RecordBits*PostWidth-1:0] records_i,
   output logic                   sums_room_o,
+  //@ if units.float
+  output wire                    sums_hold_o,    // their records are still needed
+  //@ endif
   //@ if units.residual
   input  wire                    residual_valid_i,  // the vector that the next sums are added to
   input  wire  [8*PostWidth-1:0] residual_i,
@@ -204,7 +207,9 @@ module npu_results #(
       .strb_o      (float_strb),
       .busy_o      (float_busy)
     );
+    assign sums_hold_o = !float_room;
   end else begin : gen_no_float
+    assign sums_hold_o = 1'b0;
     assign {float_room, float_enter, float_valid, float_busy} = '0;
     assign float_data = '0;
     assign float_addr = '0;
