@@ -118,6 +118,7 @@ module npu_dot_tile #(
 
   //@ if units.float
   if (Stages > 2) begin : gen_float
+    wire unused_bits = ^{binary_i, valid_i, bits_i, active_i};  //@ if units.bnn.enabled
     npu_float_sums #(
       .Lanes(Lanes),
       .Simd (Simd)

@@ -6,7 +6,8 @@
 // A chunk comes with valid_i; its sums, records and strobes stay until the next one, which may come
 // in the cycle after one in which room_o was high. Parts of it enter one by one (enter_o), those
 // without a channel are left out. Each is one write, 11 cycles after it has entered; with cast_i it
-// goes through the multipliers again first, and none enters in that cycle.
+// goes through the multipliers again first, and none enters in that cycle. While a write waits for
+// ready_i all of it stands still, which its clock does.
 `include "npu_assert.svh"
 module npu_float_results #(
   parameter int unsigned PostWidth   = 16,  //@ = units.postprocess_width  -- sums of a chunk
@@ -33,9 +34,9 @@ module npu_float_results #(
   input  wire  [PostWidth-1:0]  strb_i,
   input  wire  [23:0]           addr_i,
   input  wire  [15:0]           channel_i,
-  output wire                   enter_o,          // a write will come of this cycle's part
   // writes
   output wire                   valid_o,
+  input  wire                   ready_i,
   output wire  [23:0]           addr_o,
   output logic [8*PostWidth-1:0] data_o,
   output logic [PostWidth-1:0]  strb_o,
@@ -54,7 +55,7 @@ module npu_float_results #(
   wire clk;
 
   // ---- Parts of a chunk ----
-  logic              active_q, active, enter, returns;
+  logic              active_q, active, enter, returns, moves;
   logic [1:0]        part_q, part;
   logic [23:0]       addr_q, addr;
   logic [3:0]        some;      // parts with a channel
@@ -62,16 +63,22 @@ module npu_float_results #(
 
   assign active = valid_i || active_q;
   assign part   = active_q ? part_q : 2'd0;
-  assign enter  = active && !returns;
+  assign moves  = !valid_o || ready_i;
+  assign enter  = active && !returns && moves;
   always_comb begin
     for (int unsigned p = 0; p < 4; p++) some[p] = strb_i[Width*p+:Width] != '0;
   end
   assign part_last = part == 2'd3 || (some >> (3'(part) + 3'd1)) == '0;
   assign addr      = valid_i ? addr_i : addr_q;
   assign room_o    = !active || (enter && part_last);
-  assign enter_o   = enter;
 
-  always_ff @(posedge clk) begin
+  wire part_clk;  // a chunk may come while all else stands still
+  npu_clock_gate u_part_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || active),
+    .clk_o   (part_clk)
+  );
+  always_ff @(posedge part_clk) begin
     if (!rst_ni || clear_i) active_q <= 1'b0;
     else active_q <= active && !(enter && part_last);
     part_q <= enter ? part + 2'd1 : part;
@@ -202,7 +209,7 @@ module npu_float_results #(
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || busy_o),
+    .enable_i(!rst_ni || clear_i || (busy_o && moves)),
     .clk_o   (clk)
   );
 

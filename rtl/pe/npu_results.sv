@@ -174,7 +174,7 @@ module npu_results #(
   always_ff @(posedge clk_i) post_mode_q <= post_mode;
 
   //@ if units.float
-  logic                   is_float, float_room, float_enter, float_valid, float_busy;
+  logic                   is_float, float_room, float_valid, float_busy;
   logic [8*PostWidth-1:0] float_data;
   logic [23:0]            float_addr;
   logic [PostWidth-1:0]   float_strb;
@@ -200,8 +200,8 @@ module npu_results #(
       .strb_i      (sums_strb_i),
       .addr_i      (position_address),
       .channel_i   (16'(sums_chunk_i) * 16'(PostWidth)),
-      .enter_o     (float_enter),
       .valid_o     (float_valid),
+      .ready_i     (write_ready_i),
       .addr_o      (float_addr),
       .data_o      (float_data),
       .strb_o      (float_strb),
@@ -210,7 +210,7 @@ module npu_results #(
     assign sums_hold_o = !float_room;
   end else begin : gen_no_float
     assign sums_hold_o = 1'b0;
-    assign {float_room, float_enter, float_valid, float_busy} = '0;
+    assign {float_room, float_valid, float_busy} = '0;
     assign float_data = '0;
     assign float_addr = '0;
     assign float_strb = '0;
@@ -364,10 +364,10 @@ module npu_results #(
     end
     //@ endif
     //@ if units.float
-    // A chunk is up to four writes, and its last part may enter in this cycle.
+    // These wait for the buffer themselves.
     if (is_float) begin
-      flight_in   = 2'(float_enter);
-      sums_room_o = flight_q < FlightW'(WriteDepth - 4) && float_room;
+      flight_in   = 2'(write_valid_o && write_ready_i);
+      sums_room_o = float_room;
     end
     //@ endif
   end

@@ -62,6 +62,10 @@ struct Calibration {
   // and how many more they take than others.
   uint32_t addition_pace = 5;
   uint32_t addition_later = 7;
+  // npu_float_results: Steps against the four stages of npu_postprocess, and ToRound, what a result
+  // takes more that goes through the multipliers twice.
+  uint32_t float_later = 7;
+  uint32_t float_again = 10;
   // npu_pe: stage_valid, fire_q: from the last grant of a command that drains nothing to
   // `finished`.
   uint32_t finish_after_grant = 3;

@@ -35,7 +35,14 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
+  parts_ = 1;
   pace_ = f.residual != 0 ? kCalibration.addition_pace : 1;
+  if (f.format_a != 0) {
+    const auto channels = static_cast<uint64_t>(std::max<int64_t>(f.group_channels, 1));
+    const uint64_t width = config_.float_width();
+    parts_ = (std::min<uint64_t>(channels, config_.post_width) + width - 1) / width;
+    pace_ = parts_ * (f.float_cast != 0 ? 2 : 1);
+  }
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   group_ = 0;
@@ -227,12 +234,14 @@ void PeTiming::Step() {
         skimmed_ = false;
         FinishTile(now - 1);
         if (at_.state != State::kEnd) BeginTile(now);
-      } else if (tile_size_ == 1 && at_.slice_ready <= now &&
-                 plan_->costs[plan_->costs.size() == 1 ? 0 : at_.slice].at_once) {
-        // The sum of a single position is not yet in its entry when the next one would be fired.
-        ++at_.causes[kFill];
+      } else if (const uint64_t idle =
+                     IdleCycles(plan_->costs[plan_->costs.size() == 1 ? 0 : at_.slice].at_once);
+                 idle > 0 && at_.slice_ready < now + idle) {
+        const uint64_t wait = now + idle - std::max(at_.slice_ready, now);
+        at_.causes[kFill] += wait;
+        at_.causes[kWeightPort] += idle - wait;
         at_.state = State::kHazard;
-        at_.next = now + 1;
+        at_.next = now + idle;
       } else {
         WantSlice(now);
       }
@@ -257,24 +266,24 @@ void PeTiming::Skim() {
     }
     // Slices that cost the same: all but the last of them at once.
     const uint64_t slices = rest - 1;
-    const bool hazard = tile_size_ == 1 && plan.costs[0].at_once;
+    const uint64_t hazard = IdleCycles(plan.costs[0].at_once);
     const uint64_t fetches = std::max(
         WholeCycles(Fetches(plan.costs[0]) * static_cast<double>(slices)), tile_size_ * slices);
-    const uint64_t each = fetches / slices + (hazard ? 1 : 0);
+    const uint64_t each = fetches / slices + hazard;
     const uint64_t rows = plan.slice_rows;
     // The slice that runs waits, too, before the first of them begins.
-    const uint64_t begin = std::max(at_.next + (hazard ? 1 : 0), at_.slice_ready);
-    if (hazard && at_.slice_ready <= at_.next) ++at_.causes[kFill];
+    const uint64_t begin = std::max(at_.next + hazard, at_.slice_ready);
+    if (hazard > 0 && at_.slice_ready <= at_.next) at_.causes[kFill] += hazard;
     if (at_.slice_ready > at_.next) at_.causes[kWeightPort] += at_.slice_ready - at_.next;
     const uint64_t gap = std::max(each, rows);
     const uint64_t waits = slices - 1;  // the last of them is left running
     at_.causes[kCompute] += tile_size_ * slices;
     at_.causes[kActivationPort] += fetches - tile_size_ * slices;
+    const uint64_t hidden = std::min(hazard, rows - std::min(rows, fetches / slices));
     if (rows > fetches / slices) {
       at_.causes[kWeightPort] += (rows - fetches / slices) * waits;
-    } else if (hazard) {
-      at_.causes[kFill] += waits;
     }
+    at_.causes[kFill] += (hazard - hidden) * waits;
     const uint64_t last = begin + gap * waits + (rows > fetches / slices ? 0 : fetches % slices);
     at_.slice += static_cast<uint32_t>(slices);
     at_.state = State::kFetch;
@@ -298,9 +307,11 @@ void PeTiming::PlanDrains() {
   drain_free_ = free_before_;
   for (Drain& drain : drains_) {
     drain.done = std::max({drain.ready, drain_free_ + pace_ - 1, valid}) + drain.length;
-    drain.records_done = drain.done + (drain.records ? plan_->record_rows + drain.extra : 0);
+    const uint64_t held = plan_->fields.format_a != 0 ? parts_ : 0;
+    drain.records_done = drain.done + held + (drain.records ? plan_->record_rows + drain.extra : 0);
     if (drain.records) valid = drain.records_done + kCalibration.record_delay;
-    drain_free_ = half_free_[drain.half] = drain.done;
+    drain_free_ = drain.done;
+    half_free_[drain.half] = drain.done + held;
   }
 }
 

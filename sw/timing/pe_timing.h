@@ -105,7 +105,19 @@ class PeTiming {
     return plan_->fields.thresholds != 0 ? kCalibration.threshold_sooner : 0;
   }
   /// Cycles that they take more where they are added to something.
-  uint64_t Later() const { return pace_ > 1 ? kCalibration.addition_later : 0; }
+  uint64_t Later() const {
+    const ComputeFields& f = plan_->fields;
+    if (f.format_a == 0) return f.residual != 0 ? kCalibration.addition_later : 0;
+    return kCalibration.float_later + parts_ - 1 +
+           (f.float_cast != 0 ? kCalibration.float_again : 0);
+  }
+  /// Idle cycles between the last fire of a slice of a small tile and the first of the next one: its
+  /// sums are not yet in their entries.
+  uint64_t IdleCycles(bool at_once) const {
+    const uint64_t apart = config_.lane_stages > 2 ? 4 : 2;
+    if (tile_size_ >= apart) return 0;
+    return apart - tile_size_ - (at_once ? 0 : 1);
+  }
   /// Rows of a group's slice that are in core memory, and whether all are.
   uint64_t ArrivedRows(uint32_t group, uint32_t slice) const;
   bool Arrived(uint32_t group, uint32_t slice) const {
@@ -161,6 +173,7 @@ class PeTiming {
   uint64_t first_records_from_ = 0, first_records_to_ = 0;
   uint64_t records_before_ = 0, free_before_ = 0;  ///< records valid, drain free from then on
   uint64_t drain_free_ = 0, last_grant_ = 0;
+  uint64_t parts_ = 1;          ///< writes that a chunk of its results becomes
   uint64_t pace_ = 1;           ///< cycles from one result of the command to the next
   uint64_t half_free_[2] = {};  ///< first cycle in which a half may be used
 

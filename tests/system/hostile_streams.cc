@@ -81,6 +81,22 @@ std::vector<uint8_t> BytesOf(const NpuConfig& config, const Words& commands) {
   return bytes;
 }
 
+/// Makes a MATMUL one of floating-point numbers.
+void SetFormats(StreamRandom& random, std::vector<uint32_t>* fields) {
+  const auto set = [&](const CommandField& field, int64_t value) {
+    if (field.word < fields->size()) SetWord(fields, field, value);
+  };
+  const auto format = static_cast<int64_t>(1 + random.Below(3));
+  set(compute::format_a, format);
+  set(compute::format_w, format == kFormatBf16 ? format : 2 + static_cast<int64_t>(random.Below(2)));
+  set(compute::out_format, 1 + static_cast<int64_t>(random.Below(4)));
+  for (const CommandField* field :
+       {&compute::packed_weights, &compute::acc_shift, &compute::average, &compute::out_type,
+        &compute::out_byte, &compute::residual, &compute::fill}) {
+    set(*field, 0);
+  }
+}
+
 /// A walk over pixels that may begin where it does.
 void SetPixels(StreamRandom& random, std::vector<uint32_t>* words) {
   const auto below = [&](uint64_t n) { return static_cast<int64_t>(random.Below(n)); };
@@ -174,7 +190,7 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
-                     "bounds", "local_source", "im2col", "swizzle"})) {
+                     "bounds", "local_source", "im2col", "swizzle", "format_a", "format_w"})) {
         if (!random.Chance(4)) value = 0;
       } else if (name.starts_with("step")) {
         value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
@@ -215,6 +231,9 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     if (info.opcode == Opcode::kLoad && entries == info.most_entries && !random.Chance(4) &&
         drawn.Get(dma::im2col) != 0) {
       SetPixels(random, &fields);
+    }
+    if (info.opcode == Opcode::kMatmul && config.float_formats != 0 && random.Chance(2)) {
+      SetFormats(random, &fields);
     }
     words.push_back(std::move(fields));
   }

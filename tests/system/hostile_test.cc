@@ -75,6 +75,14 @@ const Shape kShapes[] = {
      "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, "
      "swizzle: true}, postprocess_width: 4, "
      "lookup_ports: 1, window_ports: 1}\n"},
+    {"floats",
+     "npu: {grid: {x: 1, y: 1}, axi: {data_width: 64, outstanding: 4}, command_queue: 2}\n"
+     "pe: {memory: 8 KiB, banks: 4, bank_width: 8, cores: 2}\n"
+     "core: {memory: 4 KiB, banks: 2, bank_width: 16, lanes: 5, accumulators: 3}\n"
+     "lane: {simd: 6}\n"
+     "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
+     "units: {data_types: [int8, bf16, fp8_e4m3, fp8_e5m2], residual: true, "
+     "postprocess_width: 8, lookup_ports: 1, window_ports: 2}\n"},
 };
 
 Command Make(Opcode opcode, uint32_t entries,
@@ -712,6 +720,18 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
         {"residual", 1}, {"b_base", 128},           {"b_row_step", 32},         {"out_shift", -20},
         {"b_shift", -2}, {"b_multiplier", 1 << 30}, {"out_multiplier", 1 << 30}};
     bases.push_back({Opcode::kMatmul, with(matmul, addition)});
+  }
+  if (config_.float_formats != 0) {
+    bases.push_back({Opcode::kMatmul, with(matmul, {{"format_a", 1},
+                                                    {"format_w", 1},
+                                                    {"out_format", 4},
+                                                    {"float_scale", 1},
+                                                    {"float_bias", 1}})});
+    bases.push_back({Opcode::kMatmul, with(matmul, {{"format_a", 2},
+                                                    {"format_w", 3},
+                                                    {"out_format", 3},
+                                                    {"float_cast", 1},
+                                                    {"cast_scale", 0x40000000}})});
   }
   const std::vector<Fields> changes = {
       {{"b_base", -1}},

@@ -99,7 +99,7 @@ class FloatResults : public ModuleBench {
     dut_.format_i = format;
     dut_.saturate_i = drain.overflow == Overflow::kSaturates;
     std::deque<Write> expected;
-    const uint32_t pause = Uniform(0u, 3u);
+    const uint32_t pause = Uniform(0u, 3u), stalls = Chance(2) ? 0u : Uniform(1u, 3u);
     bool room = false;
     uint64_t quiet = 0;
     while (chunks > 0 || !expected.empty()) {
@@ -133,8 +133,9 @@ class FloatResults : public ModuleBench {
           expected.push_back(write);
         }
       }
+      dut_.ready_i = Uniform(0u, stalls) == 0;
       dut_.eval();
-      if (dut_.valid_o) {
+      if (dut_.valid_o && dut_.ready_i) {
         ASSERT_FALSE(expected.empty());
         Compare(expected.front());
         if (HasFatalFailure()) return;
@@ -174,6 +175,7 @@ TEST_F(FloatResults, AreDropped) {
   for (int i = 0; i < 100 && !HasFatalFailure(); ++i) {
     dut_.valid_i = 1;
     dut_.cast_i = Chance(2);
+    dut_.ready_i = Chance(2);
     Edge();
     dut_.valid_i = 0;
     for (int cycles = Uniform(0, 20); cycles > 0; --cycles) Edge();
