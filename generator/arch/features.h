@@ -35,10 +35,10 @@ struct HardwareFeatures {
   bool Has(std::string_view key) const {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
            (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
-           (key == kResidualKey && residual) ||
-           (key == kFloatKey && float_formats) || (key == kStridesKey && strides) ||
-           (key == kStoreBoundsKey && store_bounds) || (key == kWideFillKey && wide_fill) ||
-           (key == kIm2colKey && im2col) || (key == kSwizzleKey && swizzle);
+           (key == kResidualKey && residual) || (key == kFloatKey && float_formats) ||
+           (key == kStridesKey && strides) || (key == kStoreBoundsKey && store_bounds) ||
+           (key == kWideFillKey && wide_fill) || (key == kIm2colKey && im2col) ||
+           (key == kSwizzleKey && swizzle);
   }
 
   /// Whether what belongs to the feature is shown in views of an NPU: additions, floating

@@ -50,7 +50,9 @@ std::string ConfigValue::CName() const {
 std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   std::vector<ConfigValue> values;
   for (const KeyInfo& key : AllKeys()) {
-    if (key.member == nullptr || key.kind == KeyKind::kWords || (key.HiddenWhenOff() && config.*key.member == 0)) continue;
+    if (key.member == nullptr || key.kind == KeyKind::kWords ||
+        (key.HiddenWhenOff() && config.*key.member == 0))
+      continue;
     values.push_back({key.path, config.*key.member,
                       key.kind == KeyKind::kBytes ? std::string_view("bytes") : key.unit});
   }

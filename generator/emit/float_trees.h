@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Prints the trees of floating point: npu_byte_multiplier, one product of two bytes, npu_float_tree,
-// the sum of a step's aligned products, and npu_significand_product, for products of FP32 numbers.
+// Prints the trees of floating point: npu_byte_multiplier, one product of two bytes,
+// npu_float_tree, the sum of a step's aligned products, and npu_significand_product, for products
+// of FP32 numbers.
 #pragma once
 
 #include <cstdint>

@@ -336,7 +336,6 @@ constexpr KeyInfo kKeys[] = {
                 "lane takes products of BF16 (one for two multipliers) and of FP8 (one for each), "
                 "too; sums are FP32 (docs/machine.md, 4.9).",
      .member = &KeyNumbers::float_formats,
-     .default_text = "[int8]",
      .word = "int8",
      .more_words = kFloatWords},
     {.path = "units.dma", .kind = kBlock, .summary = "Features of the load engine."},
@@ -444,6 +443,9 @@ std::string FormatValue(const KeyInfo& key, uint64_t value) {
       return FormatHertz(value);
     case kFlag:
       return value != 0 ? "true" : "false";
+    case kWords:
+      return value != 0 ? fmt::format("[{}, {}]", key.word, fmt::join(key.more_words, ", "))
+                        : fmt::format("[{}]", key.word);
     default:
       return fmt::format("{}", value);
   }
@@ -473,8 +475,7 @@ std::string LegalValues(const KeyInfo& key) {
     case kFlag:
       return fmt::format("{}", key.low == key.high ? FormatValue(key, key.low) : "true or false");
     case kWords:
-      return fmt::format("the list [{}] or [{}, {}]", key.word, key.word,
-                         fmt::join(key.more_words, ", "));
+      return fmt::format("the list {} or {}", FormatValue(key, 0), FormatValue(key, 1));
   }
   return {};
 }

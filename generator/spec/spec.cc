@@ -245,10 +245,10 @@ class Reader {
     std::set<std::string_view> words;
     bool legal = true;
     for (const YamlNode& item : node.items) {
-      const bool known = item.kind == YamlNode::Kind::kScalar &&
-                         (item.text == info.word ||
-                          std::find(info.more_words.begin(), info.more_words.end(), item.text) !=
-                              info.more_words.end());
+      const bool known =
+          item.kind == YamlNode::Kind::kScalar &&
+          (item.text == info.word || std::find(info.more_words.begin(), info.more_words.end(),
+                                               item.text) != info.more_words.end());
       legal = legal && known;
       if (item.kind != YamlNode::Kind::kScalar) {
         Refuse(DiagnosticCode::kSpecWrongType, info, item,

@@ -4,7 +4,8 @@
 // group's parameter records before its first result.
 //
 // A tile is announced with its last grant; the sums are complete three cycles later, with more
-// stages of the lanes as many cycles more. A half is busy from the announcement until its last result has been read.
+// stages of the lanes as many cycles more. A half is busy from the announcement until its last
+// result has been read.
 `include "npu_assert.svh"
 module npu_drain #(
   parameter int unsigned PeLanes      = 16,    // lanes of all cores of the PE

@@ -434,7 +434,8 @@ static int32_t reciprocal_of_one_plus(int32_t a) {
     const int32_t error = (1 << 29) - doubling_high_product(half, x);
     // Products of two 2.29 are 4.27.
     const int64_t step = (int64_t)doubling_high_product(x, error) * 4;
-    x += (int32_t)(step < INT32_MIN ? INT32_MIN : step > INT32_MAX ? INT32_MAX : step);
+    const int64_t bounded = step < INT32_MIN ? INT32_MIN : step > INT32_MAX ? INT32_MAX : step;
+    x = (int32_t)(uint32_t)(x + bounded);  // wraps where a is no such number
   }
   const int64_t result = (int64_t)x * 2;
   return result > INT32_MAX ? INT32_MAX : result < INT32_MIN ? INT32_MIN : (int32_t)result;

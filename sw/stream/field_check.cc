@@ -63,8 +63,8 @@ Problem CheckResidual(const Command& command) {
   const auto is = [&](const CommandField& field) { return command.Get(field) != 0; };
   if (command.opcode() != Opcode::kMatmul || !is(compute::residual)) return std::nullopt;
   if (!is(compute::format_a) && !is(compute::format_w) && is(compute::drain) &&
-      !is(compute::average) && !is(compute::common_scale) &&
-      !is(compute::thresholds) && !is(compute::out_type)) {
+      !is(compute::average) && !is(compute::common_scale) && !is(compute::thresholds) &&
+      !is(compute::out_type)) {
     return std::nullopt;
   }
   return "an addition of what is no int8 result";

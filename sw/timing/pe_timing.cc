@@ -35,13 +35,12 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
-  parts_ = 1;
   pace_ = f.residual != 0 ? kCalibration.addition_pace : 1;
   if (f.format_a != 0) {
     const auto channels = static_cast<uint64_t>(std::max<int64_t>(f.group_channels, 1));
     const uint64_t width = config_.float_width();
-    parts_ = (std::min<uint64_t>(channels, config_.post_width) + width - 1) / width;
-    pace_ = parts_ * (f.float_cast != 0 ? 2 : 1);
+    pace_ = (std::min<uint64_t>(channels, config_.post_width) + width - 1) / width *
+            (f.float_cast != 0 ? 2 : 1);
   }
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
@@ -94,7 +93,7 @@ uint64_t PeTiming::FreeCycles(uint64_t from, uint64_t to) const {
     if (behind > begin) free -= behind - begin;
   };
   records(first_records_from_, first_records_to_);
-  for (const Drain& drain : drains_) records(drain.done, drain.records_done);
+  for (const Drain& drain : drains_) records(drain.records_from, drain.records_done);
   return free;
 }
 
@@ -169,7 +168,7 @@ uint64_t PeTiming::LoadEnd() const {
     if (behind > from && begin < end) end += behind - std::max(begin, from);
   };
   records(first_records_from_, first_records_to_);
-  for (const Drain& drain : drains_) records(drain.done, drain.records_done);
+  for (const Drain& drain : drains_) records(drain.records_from, drain.records_done);
   return end;
 }
 
@@ -305,21 +304,25 @@ void PeTiming::Unskim(uint64_t now) {
 void PeTiming::PlanDrains() {
   uint64_t valid = records_before_;
   drain_free_ = free_before_;
+  uint64_t gap = pace_ - 1;  // behind the last result of the drain before
   for (Drain& drain : drains_) {
-    drain.done = std::max({drain.ready, drain_free_ + pace_ - 1, valid}) + drain.length;
-    const uint64_t held = plan_->fields.format_a != 0 ? parts_ : 0;
-    drain.records_done = drain.done + held + (drain.records ? plan_->record_rows + drain.extra : 0);
+    drain.done = std::max({drain.ready, drain_free_ + gap, valid}) + drain.length;
+    // Results of several parts keep their half and records until the last one has entered.
+    drain.records_from = drain.done + drain.last - 1;
+    drain.records_done =
+        drain.records_from + (drain.records ? plan_->record_rows + drain.extra : 0);
     if (drain.records) valid = drain.records_done + kCalibration.record_delay;
     drain_free_ = drain.done;
-    half_free_[drain.half] = drain.done + held;
+    half_free_[drain.half] = drain.done + (drain.last > 1 ? drain.last : 0);
+    if (plan_->fields.format_a != 0) gap = drain.last - 1;
   }
 }
 
 uint64_t PeTiming::Finished() const {
   // Drain until its last result has left, then the way to memory.
-  return plan_->fields.drain != 0
-             ? drain_free_ - 1 + kCalibration.finish_after_result + Later() - Sooner()
-             : last_grant_ + kCalibration.finish_after_grant;
+  return plan_->fields.drain != 0 ? drain_free_ - 1 + kCalibration.finish_after_result + Later() -
+                                        Sooner() + (drains_.empty() ? 0 : drains_.back().last - 1)
+                                  : last_grant_ + kCalibration.finish_after_grant;
 }
 
 void PeTiming::FinishTile(uint64_t end) {
@@ -344,9 +347,16 @@ void PeTiming::FinishTile(uint64_t end) {
       drains_.erase(drains_.begin());
     }
     const bool records = positions_left_ == 0 && groups_left_ > 1;
-    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages,
-                       (tile_size_ * chunks - 1) * pace_ + 1, half_, group_, FirstPosition(),
-                       chunks, records, 0, 0, 0});
+    uint64_t length = (tile_size_ * chunks - 1) * pace_ + 1, last = 1;
+    if (f.format_a != 0) {
+      // Parts of all chunks of a position; those of the last one enter behind its issue.
+      const uint64_t passes = f.float_cast != 0 ? 2 : 1, each = config_.float_width();
+      const uint64_t parts = (static_cast<uint64_t>(channels) + each - 1) / each;
+      last = parts - (chunks - 1) * (width / each);
+      length = tile_size_ * parts * passes - last + 1;
+    }
+    drains_.push_back({end + kCalibration.drain_delay + config_.lane_stages, length, half_, group_,
+                       FirstPosition(), chunks, records, 0, last, 0, 0, 0});
     PlanDrains();
     half_ ^= 1;
     if (at_.loading && !at_.load_starved && at_.slice_ready > end) at_.slice_ready = LoadEnd();
@@ -380,7 +390,7 @@ bool PeTiming::ReadsRecords(uint64_t now, Drain** drain) {
   *drain = nullptr;
   if (now >= first_records_from_ && now < first_records_to_) return true;
   for (Drain& one : drains_) {
-    if (now < one.done || now >= one.records_done) continue;
+    if (now < one.records_from || now >= one.records_done) continue;
     *drain = &one;
     return true;
   }

@@ -83,8 +83,10 @@ class PeTiming {
     uint64_t chunks;
     bool records;           ///< then the records of the next group are read
     uint64_t extra;         ///< cycles in which words from the bus take their row port
+    uint64_t last;          ///< cycles that the last chunk keeps sums and records: its parts
     uint64_t done;          ///< the cycle after its last issue
-    uint64_t records_done;  ///< the cycle after the last of these rows
+    uint64_t records_from;  ///< the cycle in which the first of these rows can be read
+    uint64_t records_done;  ///< the cycle after the last one
   };
 
   void Step();
@@ -108,11 +110,10 @@ class PeTiming {
   uint64_t Later() const {
     const ComputeFields& f = plan_->fields;
     if (f.format_a == 0) return f.residual != 0 ? kCalibration.addition_later : 0;
-    return kCalibration.float_later + parts_ - 1 +
-           (f.float_cast != 0 ? kCalibration.float_again : 0);
+    return kCalibration.float_later + (f.float_cast != 0 ? kCalibration.float_again : 0);
   }
-  /// Idle cycles between the last fire of a slice of a small tile and the first of the next one: its
-  /// sums are not yet in their entries.
+  /// Idle cycles between the last fire of a slice of a small tile and the first of the next one:
+  /// its sums are not yet in their entries.
   uint64_t IdleCycles(bool at_once) const {
     const uint64_t apart = config_.lane_stages > 2 ? 4 : 2;
     if (tile_size_ >= apart) return 0;
@@ -173,7 +174,6 @@ class PeTiming {
   uint64_t first_records_from_ = 0, first_records_to_ = 0;
   uint64_t records_before_ = 0, free_before_ = 0;  ///< records valid, drain free from then on
   uint64_t drain_free_ = 0, last_grant_ = 0;
-  uint64_t parts_ = 1;          ///< writes that a chunk of its results becomes
   uint64_t pace_ = 1;           ///< cycles from one result of the command to the next
   uint64_t half_free_[2] = {};  ///< first cycle in which a half may be used
 

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Lints RTL with Verilator and reads it into Yosys.
 #
-#   lint.sh library NPUGEN SOURCE PRINTER   unprocessed rtl/ with the printed files of the edge_bnn emission, and
-#                                           those of PRINTER (npugen_rtl_library) that no emission has yet
-#   lint.sh lane - SOURCE PRINTER     npu_float_lane, which no emission has yet: both views, and in Yosys
+#   lint.sh library NPUGEN SOURCE PRINTER   unprocessed rtl/, which has all features, with the printed files of the
+#                                           edge_bnn emission, and those of floating point by PRINTER (npugen_rtl_library)
 #   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view and one PE
 #   lint.sh words NPUGEN SPEC LINT    npugen_sv_lint on a spec's emission
@@ -26,21 +25,8 @@ case $mode in
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
-      "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier}.sv \
+      "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier,significand_product}.sv \
       "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
-    ;;
-  lane)
-    for bytes in 2 6 16; do
-      "$4" "$work/$bytes" $((8 * bytes))
-      files=("$subject"/rtl/lanes/npu_float_*.sv "$subject/rtl/cells/npu_full_adder.sv"
-             "$work/$bytes"/npu_{float_tree,byte_multiplier}.sv)
-      for view in SIMULATION SYNTHESIS; do
-        verilator --lint-only -Wall --assert -D$view --top-module npu_float_lane -GSimd=$bytes "${files[@]}"
-      done
-      yosys -q -p "read_verilog -sv -DSYNTHESIS ${files[*]}
-                   hierarchy -check -top npu_float_lane -chparam Simd $bytes; proc; check -assert
-                   select -assert-none t:\$dlatch"
-    done
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

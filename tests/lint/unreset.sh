@@ -28,7 +28,7 @@ cp "$source/specs/nano.yaml" "$work/nano.yaml"
 cp "$source/specs/edge_bnn.yaml" "$work/wide.yaml"
 sed 's/^units:/units:\n  bnn: {enabled: true, skip_window: 4}/' "$work/nano.yaml" > "$work/skip.yaml"
 
-sed 's/^units:/units:\n  data_types: [int8, bf16, fp8_e4m3, fp8_e5m2]/; s/stages: [12]/stages: 6/' "$work/nano.yaml" > "$work/float.yaml"
+sed 's/^units:/units:\n  data_types: [int8, bf16, fp8_e4m3, fp8_e5m2]/; s/stages: [12]/stages: 6/; s/postprocess_width: [12]\b/postprocess_width: 4/' "$work/nano.yaml" > "$work/float.yaml"
 
 # Unknown flip-flops and memories of FILE, whose top is TOP. Yosys gives each instance a module of its own, whose attribute
 # names the one in the source.

@@ -25,6 +25,7 @@ class FloatTest : public ::testing::Test {
   static void SetUpTestSuite() {
     config_ = new NpuConfig(SpecConfig("edge_float"));
     SimulationOptions options;
+    options.memory_bytes = 8 * kWindowBytes;
     npu_ = MakeNpu(*config_, options).release();
   }
   static void TearDownTestSuite() {
@@ -98,11 +99,10 @@ std::vector<uint16_t> Codes(int64_t format, int64_t count, std::mt19937_64* rand
   for (int64_t i = 0; i < count; ++i) {
     const auto bits = static_cast<uint16_t>((*random)());
     const uint16_t spread = bits >> 13 & 3;
-    const uint16_t code = format == kFormatBf16
-                              ? static_cast<uint16_t>((bits & 0x807f) | (125 + spread) << 7)
-                          : format == kFormatE4m3
-                              ? static_cast<uint16_t>((bits & 0x87) | (5 + spread) << 3)
-                              : static_cast<uint16_t>((bits & 0x83) | (13 + spread) << 2);
+    const uint16_t code =
+        format == kFormatBf16   ? static_cast<uint16_t>((bits & 0x807f) | (125 + spread) << 7)
+        : format == kFormatE4m3 ? static_cast<uint16_t>((bits & 0x87) | (5 + spread) << 3)
+                                : static_cast<uint16_t>((bits & 0x83) | (13 + spread) << 2);
     codes.push_back((*random)() % 8 == 0 ? uint16_t{0} : code);
   }
   return codes;
@@ -142,9 +142,9 @@ TEST_F(FloatTest, ProductsOfTheSharedData) {
   if (!std::filesystem::exists(folder + "/index.json")) {
     GTEST_SKIP() << "NPUGEN_SHARED_FLOAT names a folder of floating-point reference data";
   }
-  for (const Case& c : {Case{"bf16", kFormatBf16, kFormatBf16},
-                        Case{"e4m3", kFormatE4m3, kFormatE4m3},
-                        Case{"e5m2_e4m3", kFormatE5m2, kFormatE4m3}}) {
+  for (const Case& c :
+       {Case{"bf16", kFormatBf16, kFormatBf16}, Case{"e4m3", kFormatE4m3, kFormatE4m3},
+        Case{"e5m2_e4m3", kFormatE5m2, kFormatE4m3}}) {
     SCOPED_TRACE(c.name);
     const auto codes = [&](const char* part, int64_t format) {
       const std::string path = fmt::format("{}/dot/gemm_{}_{}.bin", folder, c.name, part);
@@ -154,9 +154,9 @@ TEST_F(FloatTest, ProductsOfTheSharedData) {
     };
     FloatProduct product = {13, 19, 203, c.format_a, c.format_w, kFormatFp32};
     uint64_t cycles = 0;
-    EXPECT_EQ(Run(product, codes("a", c.format_a), codes("w", c.format_w), &cycles),
-              numerics::ReadElements<uint32_t>(
-                  fmt::format("{}/dot/gemm_{}_out.bin", folder, c.name)));
+    EXPECT_EQ(
+        Run(product, codes("a", c.format_a), codes("w", c.format_w), &cycles),
+        numerics::ReadElements<uint32_t>(fmt::format("{}/dot/gemm_{}_out.bin", folder, c.name)));
   }
 }
 

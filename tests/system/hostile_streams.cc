@@ -88,7 +88,8 @@ void SetFormats(StreamRandom& random, std::vector<uint32_t>* fields) {
   };
   const auto format = static_cast<int64_t>(1 + random.Below(3));
   set(compute::format_a, format);
-  set(compute::format_w, format == kFormatBf16 ? format : 2 + static_cast<int64_t>(random.Below(2)));
+  set(compute::format_w,
+      format == kFormatBf16 ? format : 2 + static_cast<int64_t>(random.Below(2)));
   set(compute::out_format, 1 + static_cast<int64_t>(random.Below(4)));
   for (const CommandField* field :
        {&compute::packed_weights, &compute::acc_shift, &compute::average, &compute::out_type,

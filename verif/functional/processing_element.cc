@@ -90,8 +90,8 @@ int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b,
 }
 
 /// By format_a, format_w and out_format.
-constexpr const numerics::FloatFormat* kFloatFormats[] = {
-    nullptr, &numerics::kBf16, &numerics::kE4m3, &numerics::kE5m2};
+constexpr const numerics::FloatFormat* kFloatFormats[] = {nullptr, &numerics::kBf16,
+                                                          &numerics::kE4m3, &numerics::kE5m2};
 constexpr int64_t FloatBytes(int64_t format) {
   return format == kFormatFp32 ? 4 : kFloatFormats[format]->bits() / 8;
 }
@@ -248,11 +248,10 @@ bool ProcessingElement::RunArray(const ComputeFields& f, bool window) {
                 ShiftSums(count);
               }
               if (!LoadWeights(f, group, number)) return false;
-              const bool ok = f.binary != 0 ? AccumulateBits(f, first, count, slice)
-                              : f.format_a != 0
-                                  ? AccumulateFloat(f, first, count, slice)
-                              : window      ? AccumulateWindow(f, group, first, count, slice)
-                                            : AccumulateDense(f, first, count, slice);
+              const bool ok = f.binary != 0     ? AccumulateBits(f, first, count, slice)
+                              : f.format_a != 0 ? AccumulateFloat(f, first, count, slice)
+                              : window          ? AccumulateWindow(f, group, first, count, slice)
+                                                : AccumulateDense(f, first, count, slice);
               if (!ok) return false;
               if (f.run_bytes == 0) continue;
               StrungRows& strung = slice.strung;
@@ -597,11 +596,9 @@ bool ProcessingElement::WriteFloat(const ComputeFields& f, const uint8_t* record
   drain.relu = f.relu != 0;
   if (f.float_cast != 0) drain.cast_scale = static_cast<numerics::Fp32>(f.cast_scale);
   if (f.out_format != kFormatFp32) drain.format = kFloatFormats[f.out_format];
-  drain.overflow =
-      f.saturate != 0 ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity;
+  drain.overflow = f.saturate != 0 ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity;
   numerics::Fp32 largest = 0;
-  const uint32_t code =
-      numerics::DrainSum(drain, static_cast<numerics::Fp32>(sum), largest).code;
+  const uint32_t code = numerics::DrainSum(drain, static_cast<numerics::Fp32>(sum), largest).code;
   for (int64_t i = 0; i < FloatBytes(f.out_format); ++i) {
     if (!WriteMemory(out + i, static_cast<uint8_t>(code >> 8 * i))) return false;
   }

@@ -24,14 +24,14 @@ int64_t Quotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// How the product is cut.
 struct Cut {
-  int64_t row_bytes;     ///< of a
-  int64_t slices;        ///< of a row
-  int64_t group_rows;    ///< core memory rows of a group of channels
-  int64_t groups;        ///< of a block of weights
-  int64_t half_rows;     ///< core memory rows of a block
-  int64_t rows;          ///< of a block of a
-  int64_t buffers;       ///< of those: 1 or 2
-  int64_t out_pitch;     ///< bytes of a row of a block of out
+  int64_t row_bytes;   ///< of a
+  int64_t slices;      ///< of a row
+  int64_t group_rows;  ///< core memory rows of a group of channels
+  int64_t groups;      ///< of a block of weights
+  int64_t half_rows;   ///< core memory rows of a block
+  int64_t rows;        ///< of a block of a
+  int64_t buffers;     ///< of those: 1 or 2
+  int64_t out_pitch;   ///< bytes of a row of a block of out
   int64_t row_blocks, channel_blocks;
 };
 
@@ -126,9 +126,7 @@ class Writer {
     const int64_t most = cut_.groups * config_.pe_lanes();
     return std::min(most, product_.channels - block * most);
   }
-  int64_t GroupsOf(int64_t block) const {
-    return Quotient(ChannelsOf(block), config_.pe_lanes());
-  }
+  int64_t GroupsOf(int64_t block) const { return Quotient(ChannelsOf(block), config_.pe_lanes()); }
   int64_t BufferOf(int64_t block) const {
     return block % cut_.buffers * cut_.rows * cut_.row_bytes;
   }
@@ -178,33 +176,33 @@ class Writer {
 
   void Multiply(int64_t number) {
     const int64_t block = number % cut_.channel_blocks, rows = number / cut_.channel_blocks;
-    Command command = Make(
-        Opcode::kMatmul, 10,
-        {{"pe_mask", 1},
-         {"acc_init", 1},
-         {"drain", 1},
-         {"act_base", BufferOf(rows)},
-         {"out_w", 1},
-         {"positions", RowsOf(rows)},
-         {"row_step", cut_.row_bytes},
-         {"y_step", 1},
-         {"row_bytes", cut_.row_bytes},
-         {"in_h", RowsOf(rows)},
-         {"k0_count", cut_.slices},
-         {"k1_count", 1},
-         {"k2_count", 1},
-         {"groups", GroupsOf(block)},
-         {"common_scale", 1},
-         {"weight_row", number % 2 * HalfRows()},
-         {"weight_group_rows", cut_.group_rows},
-         {"out_base", OutOf(number)},
-         {"out_row_step", cut_.out_pitch},
-         {"out_group_step", config_.pe_lanes() * FloatElementBytes(product_.out_format)},
-         {"channels", ChannelsOf(block)},
-         {"group_channels", config_.pe_lanes()},
-         {"format_a", product_.format_a},
-         {"format_w", product_.format_w},
-         {"out_format", product_.out_format}});
+    Command command =
+        Make(Opcode::kMatmul, 10,
+             {{"pe_mask", 1},
+              {"acc_init", 1},
+              {"drain", 1},
+              {"act_base", BufferOf(rows)},
+              {"out_w", 1},
+              {"positions", RowsOf(rows)},
+              {"row_step", cut_.row_bytes},
+              {"y_step", 1},
+              {"row_bytes", cut_.row_bytes},
+              {"in_h", RowsOf(rows)},
+              {"k0_count", cut_.slices},
+              {"k1_count", 1},
+              {"k2_count", 1},
+              {"groups", GroupsOf(block)},
+              {"common_scale", 1},
+              {"weight_row", number % 2 * HalfRows()},
+              {"weight_group_rows", cut_.group_rows},
+              {"out_base", OutOf(number)},
+              {"out_row_step", cut_.out_pitch},
+              {"out_group_step", config_.pe_lanes() * FloatElementBytes(product_.out_format)},
+              {"channels", ChannelsOf(block)},
+              {"group_channels", config_.pe_lanes()},
+              {"format_a", product_.format_a},
+              {"format_w", product_.format_w},
+              {"out_format", product_.out_format}});
     Wait(&command, 0, kLoads, loads_before_[static_cast<size_t>(number)]);
     Wait(&command, 1, kStores, number - 1);
     Signal(&command, kProducts);
@@ -215,17 +213,16 @@ class Writer {
     const int64_t block = number % cut_.channel_blocks, rows = number / cut_.channel_blocks;
     const int64_t each = FloatElementBytes(product_.out_format);
     const int64_t pitch = product_.channels * each;
-    Command command = Make(
-        Opcode::kStore, 5,
-        {{"window", 3},
-         {"global_offset",
-          rows * cut_.rows * pitch + block * cut_.groups * config_.pe_lanes() * each},
-         {"local_address", OutOf(number)},
-         {"pe_mask", 1},
-         {"size0", ChannelsOf(block) * each},
-         {"size1", RowsOf(rows)},
-         {"global_stride1", pitch},
-         {"local_stride1", cut_.out_pitch}});
+    Command command = Make(Opcode::kStore, 5,
+                           {{"window", 3},
+                            {"global_offset", rows * cut_.rows * pitch +
+                                                  block * cut_.groups * config_.pe_lanes() * each},
+                            {"local_address", OutOf(number)},
+                            {"pe_mask", 1},
+                            {"size0", ChannelsOf(block) * each},
+                            {"size1", RowsOf(rows)},
+                            {"global_stride1", pitch},
+                            {"local_stride1", cut_.out_pitch}});
     Wait(&command, 0, kProducts, number + 1);
     Signal(&command, kStores);
     job_.commands.push_back(std::move(command));
@@ -278,8 +275,7 @@ std::vector<uint32_t> FloatProductReference(const NpuConfig& config, const Float
                                             const std::vector<uint16_t>& w) {
   numerics::Drain drain;
   drain.format = kFormats[product.out_format];
-  const auto count =
-      static_cast<uint32_t>(config.simd / FloatElementBytes(product.format_a));
+  const auto count = static_cast<uint32_t>(config.simd / FloatElementBytes(product.format_a));
   const auto depth = static_cast<size_t>(product.depth);
   std::vector<uint32_t> out;
   for (int64_t m = 0; m < product.rows; ++m) {

@@ -19,8 +19,8 @@ struct FloatProduct {
   int64_t format_a = kFormatBf16, format_w = kFormatBf16, out_format = kFormatFp32;
 };
 
-/// Its commands, on windows that hold weights (scratch), a (input) and out (output), each row behind
-/// the one before, elements little endian.
+/// Its commands, on windows that hold weights (scratch), a (input) and out (output), each row
+/// behind the one before, elements little endian.
 struct FloatProductJob {
   std::vector<Command> commands;
   std::vector<uint8_t> weights;  ///< as the window holds them: by block, core and slice

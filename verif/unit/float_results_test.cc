@@ -78,8 +78,8 @@ class FloatResults : public ModuleBench {
   static void Put(Port& port, uint32_t bit, uint32_t bits, uint64_t value) {
     auto* bytes = reinterpret_cast<uint8_t*>(&port);
     for (uint32_t i = 0; i < bits; ++i, ++bit) {
-      bytes[bit / 8] = static_cast<uint8_t>((bytes[bit / 8] & ~(1u << bit % 8)) |
-                                            (value >> i & 1) << bit % 8);
+      bytes[bit / 8] =
+          static_cast<uint8_t>((bytes[bit / 8] & ~(1u << bit % 8)) | (value >> i & 1) << bit % 8);
     }
   }
 

@@ -523,11 +523,11 @@ class CommandMaker {
         TameCodes(&core);
         for (uint32_t g = 0; g < get(npugen::compute::groups); ++g) {
           for (uint32_t lane = 0; lane < config_.lanes; ++lane) {
-            uint8_t* record = core.data() +
-                              (get(npugen::compute::param_row) +
-                               g * get(npugen::compute::param_group_rows)) *
-                                  config_.core_row_bytes() +
-                              lane * (common ? kBiasRecordBytes : kParameterRecordBytes);
+            uint8_t* record =
+                core.data() +
+                (get(npugen::compute::param_row) + g * get(npugen::compute::param_group_rows)) *
+                    config_.core_row_bytes() +
+                lane * (common ? kBiasRecordBytes : kParameterRecordBytes);
             const uint32_t numbers[] = {Number(), Number()};
             std::memcpy(record, numbers, common ? 4 : 8);
           }
