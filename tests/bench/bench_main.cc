@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // npugen_bench: cycles of networks and layers on verilated hardware, simulation rates, build times.
 //
-//     npugen_bench [--write FILE] [--builds]
+//     npugen_bench [--write FILE] [--builds] [--bits] [--floats]
 //
 // Prints the tables of docs/performance.md; --write also writes that document. --builds builds the
 // model of every preset anew, to time it. Networks that are not here (NPUGEN_SHARED_MODELS) are
@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@
 #include "tests/bench/models.h"
 #include "tests/bench/waves.h"
 #include "tests/support/files.h"
+#include "tests/support/stream_job.h"
 #include "verif/session/run_model.h"
 #include "verif/sim/model_builder.h"
 #include "verif/sim/simulated_npu.h"
@@ -340,6 +342,50 @@ void Bits(Document* document) {
   document->Line("");
 }
 
+/// Products of floating-point numbers on `edge_float`.
+void Floats(Document* document) {
+  document->Line("## Floating point");
+  document->Line("");
+  document->Line(
+      "`edge_float`, 128 multiply-accumulates of BF16 or 256 of FP8 per cycle: products of two "
+      "matrices of 512 x 512 with results in BF16, from memory to memory, every bit compared.");
+  document->Line("");
+  document->Line("| operands | cycles | use | must | estimated | rate |");
+  document->Line("| --- | --- | --- | --- | --- | --- |");
+  const NpuConfig config = ConfigOf("specs/edge_float.yaml");
+  SimulationOptions simulation;
+  simulation.memory_bytes = uint64_t{8} << 20;
+  const std::unique_ptr<SimulatedNpu> npu =
+      Need(SimulatedNpu::Open(Build(config, "").library, simulation), config.name);
+  constexpr int64_t kSize = 512;
+  for (const int64_t format : {kFormatBf16, kFormatE4m3}) {
+    const FloatProduct product = {kSize, kSize, kSize, format, format, kFormatBf16};
+    std::mt19937_64 random(7);
+    std::vector<uint16_t> a, w;
+    for (int64_t i = 0; i < 2 * kSize * kSize; ++i) {
+      const auto bits = static_cast<uint16_t>(random());
+      // Magnitudes of 1/4 to 4.
+      const auto code = format == kFormatBf16
+                            ? (bits & 0x807f) | (125 + (bits >> 8 & 3)) << 7
+                            : (bits & 0x87) | (5 + (bits >> 8 & 3)) << 3;
+      (i % 2 == 0 ? a : w).push_back(static_cast<uint16_t>(code));
+    }
+    const auto begin = std::chrono::steady_clock::now();
+    const FloatProductRun run =
+        Need(RunFloatProduct(config, product, a, w, npu.get()), config.name);
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    if (run.out != FloatProductReference(config, product, a, w)) Fail("not bit-exact", {});
+    const uint64_t limit =
+        static_cast<uint64_t>(kSize * kSize * kSize * FloatElementBytes(format)) / 256;
+    document->Line(fmt::format(
+        "| {} | {} | {:.1f} % | 98 % | {} | {:.0f} kHz |", format == kFormatBf16 ? "BF16" : "E4M3",
+        Thousands(run.cycles),
+        100 * static_cast<double>(limit) / static_cast<double>(run.cycles), Thousands(run.estimate),
+        static_cast<double>(run.cycles) / seconds.count() / 1e3));
+  }
+  document->Line("");
+}
+
 void Quad(Document* document) {
   document->Line("## `quad` against `edge`");
   document->Line("");
@@ -430,17 +476,19 @@ void Simulation(Document* document, bool builds) {
 
 int Main(int argc, char** argv) {
   std::string path;
-  bool builds = false, bits_only = false;
+  bool builds = false, bits_only = false, floats_only = false;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--builds") {
       builds = true;
     } else if (argument == "--bits") {
       bits_only = true;
+    } else if (argument == "--floats") {
+      floats_only = true;
     } else if (argument == "--write" && i + 1 < argc) {
       path = argv[++i];
     } else {
-      std::fputs("usage: npugen_bench [--write FILE] [--builds] [--bits]\n", stderr);
+      std::fputs("usage: npugen_bench [--write FILE] [--builds] [--bits] [--floats]\n", stderr);
       return 2;
     }
   }
@@ -453,6 +501,10 @@ int Main(int argc, char** argv) {
     Bits(&document);
     return 0;
   }
+  if (floats_only) {
+    Floats(&document);
+    return 0;
+  }
   document.Line("# Performance");
   document.Line("");
   document.Line(
@@ -462,6 +514,7 @@ int Main(int argc, char** argv) {
   Layers(&document);
   Quad(&document);
   Bits(&document);
+  Floats(&document);
   Simulation(&document, builds);
   if (!path.empty() && !document.Write(path)) {
     fmt::print(stderr, "npugen_bench: {} cannot be written\n", path);

@@ -72,28 +72,4 @@ std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationO
   return Need(SimulatedNpu::Open(ModelLibrary(config, quick, !options.waves.empty()), seeded));
 }
 
-void WriteWindows(const Windows& windows, SimulatedNpu* npu) {
-  for (uint32_t i = 0; i < kWindowCount; ++i) {
-    const uint32_t shift = i * NPU_REG_WINDOW_BASE_LO_STRIDE;
-    npu->WriteRegister(NPU_REG_WINDOW_BASE_LO_OFFSET + shift,
-                       static_cast<uint32_t>(windows[i].base));
-    npu->WriteRegister(NPU_REG_WINDOW_BASE_HI_OFFSET + shift,
-                       static_cast<uint32_t>(windows[i].base >> 32));
-    npu->WriteRegister(NPU_REG_WINDOW_SIZE_OFFSET + shift, windows[i].size);
-    npu->WriteRegister(NPU_REG_WINDOW_FLAGS_OFFSET + shift, windows[i].flags);
-  }
-}
-
-std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Command>& commands) {
-  std::vector<uint32_t> words = {kStreamMagic, kCommandSetVersion,
-                                 static_cast<uint32_t>(config.hash),
-                                 static_cast<uint32_t>(config.hash >> 32)};
-  words.resize(kStreamHeaderEntries * kWordsPerEntry);
-  for (const Command& command : commands) {
-    words.insert(words.end(), command.words().begin(), command.words().end());
-  }
-  words[4] = static_cast<uint32_t>(words.size()) / kWordsPerEntry;
-  return words;
-}
-
 }  // namespace npugen::testing

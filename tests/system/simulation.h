@@ -13,6 +13,7 @@
 #include "generator/arch/command_set.h"
 #include "generator/config/npu_config.h"
 #include "sw/runtime/npu_host.h"
+#include "tests/support/stream_job.h"
 #include "verif/sim/simulated_npu.h"
 
 namespace npugen::testing {
@@ -47,18 +48,6 @@ std::string ModelLibrary(const NpuConfig& config, bool quick = false, bool waves
 /// a seed of the running test unless `options` have one. Ends the program if that fails.
 std::unique_ptr<SimulatedNpu> MakeNpu(const NpuConfig& config, const SimulationOptions& options,
                                       bool quick = false);
-
-/// A window of the host's memory as its registers hold it.
-struct JobWindow {
-  uint64_t base = 0;
-  uint32_t size = 0;   ///< bytes
-  uint32_t flags = 0;  ///< 1: may be read, 2: may be written
-};
-using Windows = std::array<JobWindow, kWindowCount>;
-/// Writes the registers of all windows.
-void WriteWindows(const Windows& windows, SimulatedNpu* npu);
-/// A stream of these commands, with its header.
-std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Command>& commands);
 
 /// The first error as text, or an empty text.
 template <typename T>
