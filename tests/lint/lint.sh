@@ -21,7 +21,7 @@ yosys() { LD_PRELOAD=$allocator command yosys "$@"; }
 case $mode in
   library)
     # With every feature.
-    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}/' \
+    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true, transpose: true}/' \
       "$subject/specs/edge_bnn.yaml" > "$work/edge.yaml"
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
