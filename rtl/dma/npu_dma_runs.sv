@@ -182,7 +182,7 @@ module npu_dma_runs #(
       lstride3_q <= cmd.local_stride3;
       //@ if units.dma.transpose
       lstride4_q <= !(WithTiles && cmd.transpose) ? cmd.local_stride4 :
-                    cmd.local_stride1 << (2'(ByteW) - cmd.element);
+                    cmd.local_stride1 << (3'(ByteW) - 3'(cmd.element));
       //@ endif
       //@ unless units.dma.transpose: lstride4_q <= cmd.local_stride4;
       global1_q  <= cmd.global_offset;
