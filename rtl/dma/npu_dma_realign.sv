@@ -420,9 +420,10 @@ module npu_dma_realign #(
   //@ if units.dma.transpose
   `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
               (copy_first <= copy_last && copy_last <= last_byte))
+  //@ else
+  //@: `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
+//@:          (run_copy_first_i <= run_copy_last_i && run_copy_last_i <= run_last_byte_i))
   //@ endif
-  //@ unless units.dma.transpose: `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
-  //@ unless units.dma.transpose:             (run_copy_first_i <= run_copy_last_i && run_copy_last_i <= run_last_byte_i))
 
   // A word stays until it is taken.
   //@ if npu.axi.watchdog

@@ -456,7 +456,10 @@ module npu_dma_runs #(
 
   // What is copied and what is filled before it lie inside of a run.
   `NPU_ASSERT(CopiesInside, !valid_q || copied_q == '0 ||
-              32'(left_q) + 32'(copied_q) <= 32'(size_o))  //@ if units.dma.transpose
-  //@ unless units.dma.transpose:             32'(left_q) + 32'(copied_q) <= 32'(size_q))
+              //@ if units.dma.transpose
+              32'(left_q) + 32'(copied_q) <= 32'(size_o))
+              //@ else
+//@:          32'(left_q) + 32'(copied_q) <= 32'(size_q))
+              //@ endif
 endmodule : npu_dma_runs
 `default_nettype wire

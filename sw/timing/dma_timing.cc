@@ -83,9 +83,8 @@ void RunLister::PlacePiece() {
                     index_[1] * f.global_stride2 + index_[2] * f.global_stride3;
   // As many words as there are pieces: the tile's columns, of a square tile.
   const int64_t column = (strip >> f.element) + index_[0] % side;
-  const int64_t l = f.local_address + column * f.local_stride1 +
-                    index_[0] / side * bus_bytes_ + index_[1] * f.local_stride2 +
-                    index_[2] * f.local_stride3;
+  const int64_t l = f.local_address + column * f.local_stride1 + index_[0] / side * bus_bytes_ +
+                    index_[1] * f.local_stride2 + index_[2] * f.local_stride3;
   global = static_cast<uint64_t>(g) & 0xffffffff;
   local = static_cast<uint64_t>(l) & 0xffffffff;
 }
@@ -488,8 +487,7 @@ StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t lat
       queue_(*queue),
       bus_bytes_(around->config.axi_bytes()),
       latency_(latency),
-      runs_(around->config.dma_store_bounds != 0, /*copies_only=*/true,
-            around->config.axi_bytes()),
+      runs_(around->config.dma_store_bounds != 0, /*copies_only=*/true, around->config.axi_bytes()),
       realigner_(around->config.axi_bytes()) {}
 
 bool StoreEngine::busy(uint64_t now) const {

@@ -94,6 +94,18 @@ void SetPixels(StreamRandom& random, std::vector<uint32_t>* words) {
   }
 }
 
+/// Makes a LOAD one that transposes a few tiles.
+void SetTiles(StreamRandom& random, std::vector<uint32_t>* words) {
+  const auto below = [&](uint64_t n) { return static_cast<int64_t>(random.Below(n)); };
+  const int64_t element = below(3);
+  SetWord(words, dma::element, element);
+  SetWord(words, dma::size0, (1 + below(80)) << element);
+  SetWord(words, dma::size1, below(40));
+  SetWord(words, dma::size4, 0);
+  SetWord(words, dma::im2col, 0);
+  SetWord(words, dma::local_stride1, below(120) - 20);
+}
+
 }  // namespace
 
 std::vector<uint8_t> StreamBytes(const NpuConfig& config, const std::vector<Command>& commands) {
@@ -215,6 +227,10 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     if (info.opcode == Opcode::kLoad && entries == info.most_entries && !random.Chance(4) &&
         drawn.Get(dma::im2col) != 0) {
       SetPixels(random, &fields);
+    }
+    if (info.opcode == Opcode::kLoad && entries == info.most_entries &&
+        drawn.Get(dma::transpose) != 0 && !random.Chance(4)) {
+      SetTiles(random, &fields);
     }
     words.push_back(std::move(fields));
   }

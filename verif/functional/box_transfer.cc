@@ -180,8 +180,8 @@ class FunctionalModel::BoxTransfer {
             index[1] = row;
             if (std::optional<Fault> fault = MoveTile(strip, index)) return fault;
             if (state_.work > state_.most_work) return std::nullopt;
-            *bytes_moved += std::min(bus_bytes, box_.size[0] - strip) *
-                            std::min(side, box_.size[1] - row);
+            *bytes_moved +=
+                std::min(bus_bytes, box_.size[0] - strip) * std::min(side, box_.size[1] - row);
           }
         }
       }
