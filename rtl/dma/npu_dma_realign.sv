@@ -173,7 +173,7 @@ module npu_dma_realign #(
 
   logic take, at_first_copy, at_last_copy, at_last, copying, need_beat, emit, pop;
   //@ if units.dma.transpose
-  logic                  run_tiles, tiles_q;   // a piece of a tile
+  logic                  run_tiles, tiles, tiles_q;  // a piece of a tile
   logic                  row_valid, row_ready, columns_idle, column_valid, column_last;
   logic [23:ByteW]       column_addr;
   logic [8*BusBytes-1:0] column_data;
@@ -195,13 +195,13 @@ module npu_dma_realign #(
   assign copying       = copies_q && (started_q || at_first_copy) && !ended_q;
   assign need_beat     = copying && (!at_last_copy || tail_beat_q);
   assign emit          = active_q && !(copying && prime_q) && (!need_beat || beat_valid_i) &&
-                         (tiles_q ? row_ready : !next_valid_q);  //@ if units.dma.transpose
+                         (tiles ? row_ready : !next_valid_q);  //@ if units.dma.transpose
                          //@ unless units.dma.transpose: !next_valid_q;
   assign beat_ready_o  = active_q && (prime_q || (need_beat && emit));
   assign pop           = beat_ready_o && beat_valid_i;
   //@ if units.dma.transpose
   assign run_ready_o   = (!active_q || (emit && at_last)) &&
-                         (run_tiles || (columns_idle && !(active_q && tiles_q)));
+                         (run_tiles || (columns_idle && !(active_q && tiles)));
   //@ endif
   //@ unless units.dma.transpose: assign run_ready_o   = !active_q || (emit && at_last);
   assign take          = run_valid_i && run_ready_o;
@@ -299,11 +299,12 @@ module npu_dma_realign #(
   localparam int unsigned TileUserW = SwizzleW + UserW;
   logic [TileUserW-1:0]  row_user, column_all;
 
-  assign row_valid = active_q && tiles_q && !(copying && prime_q) && (!need_beat || beat_valid_i);
-  assign make      = (emit && !tiles_q) || (column_valid && !next_valid_q);
+  assign row_valid = active_q && tiles && !(copying && prime_q) && (!need_beat || beat_valid_i);
+  assign make      = (emit && !tiles) || (column_valid && !next_valid_q);
 
   if (TileW != 0) begin : gen_tiles
     assign run_tiles = run_fill_i[8*FillBytes+SwizzleW];
+    assign tiles     = tiles_q;
 
     npu_dma_transpose #(
       .BusBytes(BusBytes),
@@ -334,8 +335,9 @@ module npu_dma_realign #(
     );
   end else begin : gen_no_tiles
     logic unused_tiles;
-    assign unused_tiles = ^{run_none_i, rows_q, element_q, stride_q, dest_low_q, row_user, row_valid};
-    assign run_tiles    = 1'b0;
+    assign unused_tiles = ^{run_none_i, tiles_q, rows_q, element_q, stride_q, dest_low_q, row_user,
+                            row_valid};
+    assign {run_tiles, tiles} = '0;
     assign columns_idle = 1'b1;
     assign {row_ready, column_valid, column_last} = '0;
     assign {column_addr, column_data, column_first, column_end, column_all} = '0;
