@@ -51,7 +51,7 @@ module npu_dma_transpose #(
     end
   endfunction
 
-  // Byte b of element e of a row is byte n - 1 - e of square b; and back.
+  // Byte b of element e of a row is byte n - 1 - e of square b.
   function automatic logic [RowW-1:0] squares(input logic [RowW-1:0] data, input logic [1:0] log);
     squares = '0;
     for (int unsigned i = 0; i < BusBytes; i++) begin
@@ -59,15 +59,6 @@ module npu_dma_transpose #(
           (log == 2'd0) ? data[8*(BusBytes-1-i)+:8] :
           (log == 2'd1) ? data[8*(2*(BusBytes/2-1-i%(BusBytes/2))+i/(BusBytes/2))+:8] :
                           data[8*(4*(BusBytes/4-1-i%(BusBytes/4))+i/(BusBytes/4))+:8];
-    end
-  endfunction
-
-  function automatic logic [RowW-1:0] elements(input logic [RowW-1:0] data, input logic [1:0] log);
-    elements = '0;
-    for (int unsigned i = 0; i < BusBytes; i++) begin
-      elements[8*i+:8] = (log == 2'd0) ? data[8*(BusBytes-1-i)+:8] :
-                         (log == 2'd1) ? data[8*(BusBytes/2*(i%2)+BusBytes/2-1-i/2)+:8] :
-                                         data[8*(BusBytes/4*(i%4)+BusBytes/4-1-i/4)+:8];
     end
   endfunction
 
@@ -135,52 +126,74 @@ module npu_dma_transpose #(
   end
 
   // ---- The square ----
-  logic [BusBytes*RowW-1:0] cells;  // row by row
-  logic [RowW-1:0]          in, out, column, from_left, from_above;
+  // Every other byte, as on a chessboard, is stored inverted: then a shift inverts, whatever its
+  // direction, which saves an inverter for each bit.
+  logic [BusBytes*RowW-1:0] cells;          // row by row, as stored
+  logic [RowW-1:0]          in, column;     // the last byte of a column is byte BusBytes - 1
+  logic [5:0]               from;           // above, left, with elements of 1, 2, 4 bytes
 
   assign element = leaving ? element_q : row_element_i;
   assign in      = squares(row_data_i, element);
+  assign from    = {left_q, left_q, left_q, !left_q, !left_q, !left_q} &
+                   {2{element_q[1], element_q[0], element_q == 2'd0}};
 
   for (genvar i = 0; i < BusBytes; i++) begin : gen_row
     localparam int unsigned Half    = 8 * (i / (BusBytes / 2)) * (BusBytes / 2);
     localparam int unsigned Quarter = 8 * (i / (BusBytes / 4)) * (BusBytes / 4);
+    localparam logic [RowW-1:0] Odd =
+        (i % 2 == 0) ? {BusBytes/2{16'hff00}} : {BusBytes/2{16'h00ff}};
     logic [RowW-1:0] row_q, down, right;
+    logic [7:0]      new_byte;
+
+    assign new_byte = in[8*i+:8];
 
     // The small squares have their edges inside of the large one.
     if (i == 0) begin : gen_top
-      assign down = in;
+      assign down = ~(in ^ Odd);  // as a row above would have it
     end else begin : gen_inside
       always_comb begin
         down = cells[RowW*(i-1)+:RowW];
-        if (i == BusBytes / 2 && element == 2'd1) down[Half+:RowW/2] = in[Half+:RowW/2];
+        if (i == BusBytes / 2 && element == 2'd1) begin
+          down[Half+:RowW/2] = ~(in[Half+:RowW/2] ^ Odd[Half+:RowW/2]);
+        end
         if (i % (BusBytes / 4) == 0 && element == 2'd2) begin
-          down[Quarter+:RowW/4] = in[Quarter+:RowW/4];
+          down[Quarter+:RowW/4] = ~(in[Quarter+:RowW/4] ^ Odd[Quarter+:RowW/4]);
         end
       end
     end
 
     always_comb begin
-      right = {row_q[RowW-9:0], in[8*i+:8]};
-      if (element == 2'd1) right[Half+:8] = in[8*i+:8];
-      if (element == 2'd2) right[Quarter+:8] = in[8*i+:8];
+      right = {row_q[RowW-9:0], ~(new_byte ^ Odd[7:0])};
+      if (element == 2'd1) right[Half+:8] = ~(new_byte ^ Odd[Half+:8]);
+      if (element == 2'd2) right[Quarter+:8] = ~(new_byte ^ Odd[Quarter+:8]);
     end
 
     always_ff @(posedge clk_i) begin
-      if (shift) row_q <= left_q ? right : down;
+      if (shift) row_q <= ~(left_q ? right : down);
     end
 
     assign cells[RowW*i+:RowW] = row_q;
-    assign from_left[8*i+:8]   = (element_q == 2'd0) ? row_q[RowW-8+:8] :
-                                 (element_q == 2'd1) ? row_q[Half+RowW/2-8+:8] :
-                                                       row_q[Quarter+RowW/4-8+:8];
-    assign from_above[8*i+:8]  =
-        (element_q == 2'd0) ? cells[RowW*(BusBytes-1)+8*i+:8] :
-        (element_q == 2'd1) ? cells[RowW*(Half/8+BusBytes/2-1)+8*i+:8] :
-                              cells[RowW*(Quarter/8+BusBytes/4-1)+8*i+:8];
   end
 
-  assign out    = left_q ? from_left : from_above;
-  assign column = elements(out, element_q);  // its last byte is byte BusBytes - 1
+  // The bytes at the far side. Byte i of the column is a byte of row or column `Of1`, `Of2`, `Of4`.
+  for (genvar i = 0; i < BusBytes; i++) begin : gen_column
+    localparam int unsigned Of1 = BusBytes - 1 - i;
+    localparam int unsigned Of2 = BusBytes / 2 * (i % 2) + BusBytes / 2 - 1 - i / 2;
+    localparam int unsigned Of4 = BusBytes / 4 * (i % 4) + BusBytes / 4 - 1 - i / 4;
+    localparam int unsigned End2 = BusBytes / 2 * (i % 2) + BusBytes / 2 - 1;
+    localparam int unsigned End4 = BusBytes / 4 * (i % 4) + BusBytes / 4 - 1;
+
+    localparam logic [7:0] Odd1 = {8{1'((BusBytes - 1 + Of1) % 2)}};
+    localparam logic [7:0] Odd2 = {8{1'((End2 + Of2) % 2)}};
+    localparam logic [7:0] Odd4 = {8{1'((End4 + Of4) % 2)}};
+
+    assign column[8*i+:8] = ({8{from[0]}} & (cells[RowW*(BusBytes-1)+8*Of1+:8] ^ Odd1)) |
+                            ({8{from[1]}} & (cells[RowW*End2+8*Of2+:8] ^ Odd2)) |
+                            ({8{from[2]}} & (cells[RowW*End4+8*Of4+:8] ^ Odd4)) |
+                            ({8{from[3]}} & (cells[RowW*Of1+RowW-8+:8] ^ Odd1)) |
+                            ({8{from[4]}} & (cells[RowW*Of2+8*End2+:8] ^ Odd2)) |
+                            ({8{from[5]}} & (cells[RowW*Of4+8*End4+:8] ^ Odd4));
+  end
 
   assign word_addr_o  = addr_q[23:ByteW] + (24 - ByteW)'(second_q);
   assign word_data_o  = rotate(column, ~column_end[ByteW-1:0]);
