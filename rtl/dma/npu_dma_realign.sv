@@ -439,15 +439,15 @@ module npu_dma_realign #(
   //@ if units.dma.modes
   // The bytes of a word are in one piece (unless its chunks change places), at least one, and
   // counted.
-  localparam bit Permutes = SwizzleW != 0 && BusBytes > 16;
   `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_o != '0 &&
-              32'($countones(word_strb_o)) == 32'(word_bytes_o) && (Permutes ||
+              32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
+              ((SwizzleW != 0 && BusBytes > 16) ||
               (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0)))
 
   // So are those of the word that waits: the strobes of next_q stand above its count.
   `NPU_ASSERT(NextIsCounted, !next_valid_q || (next_q[UserW+ByteW+2+:BusBytes] != '0 &&
               32'($countones(next_q[UserW+ByteW+2+:BusBytes])) ==
-              32'(next_q[UserW+1+:ByteW+1]) && (Permutes ||
+              32'(next_q[UserW+1+:ByteW+1]) && ((SwizzleW != 0 && BusBytes > 16) ||
               (next_q[UserW+ByteW+2+:BusBytes] & (next_q[UserW+ByteW+2+:BusBytes] +
                (next_q[UserW+ByteW+2+:BusBytes] &
                 (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0)))

@@ -3,7 +3,8 @@
 # Lints RTL with Verilator and reads it into Yosys.
 #
 #   lint.sh library NPUGEN SOURCE PRINTER   unprocessed rtl/ with the printed files of the edge_bnn emission, and
-#                                           those of PRINTER (npugen_rtl_library) that no emission has yet
+#                                           those of PRINTER (npugen_rtl_library) that no emission has yet; the
+#                                           synthesis view of an emission with every feature
 #   lint.sh lane - SOURCE PRINTER     npu_float_lane, which no emission has yet: both views, and in Yosys
 #   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view and one PE
@@ -28,6 +29,7 @@ case $mode in
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
       "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier}.sv \
       "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
+    "$0" synthesis "$npugen" "$work/edge.yaml"
     ;;
   lane)
     for bytes in 2 6 16; do
