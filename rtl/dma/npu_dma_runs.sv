@@ -151,17 +151,17 @@ module npu_dma_runs #(
   assign last_column = (bytes[ByteW:0] >> element_q) - (ByteW + 1)'(1);
 
   always_ff @(posedge clk_i) begin
-    if (take) begin
+    if (take && WithTiles) begin
       tiles_q   <= cmd.transpose;
       element_q <= cmd.element;
     end
-    if (setup_q || (step && strip_end)) begin
+    if (WithTiles && (setup_q || (step && strip_end))) begin
       piece_q <= bytes[ByteW:0];
       // A stride of more than 24 bits is refused.
       reach_q <= 32'(last_column) * 32'($signed(lstride1_q[23:0]));
     end
     if (setup_q) row_q <= '0;
-    else if (step) row_q <= tile_end ? '0 : row_q + 6'd1;
+    else if (WithTiles && step) row_q <= tile_end ? '0 : row_q + 6'd1;
   end
 
   //@ endif
