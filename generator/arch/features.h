@@ -17,6 +17,7 @@ inline constexpr std::string_view kStoreBoundsKey = "units.dma.store_bounds";
 inline constexpr std::string_view kWideFillKey = "units.dma.wide_fill";
 inline constexpr std::string_view kIm2colKey = "units.dma.im2col";
 inline constexpr std::string_view kSwizzleKey = "units.dma.swizzle";
+inline constexpr std::string_view kTransposeKey = "units.dma.transpose";
 
 /// Which of them an NPU has.
 struct HardwareFeatures {
@@ -30,6 +31,7 @@ struct HardwareFeatures {
   bool wide_fill = true;
   bool im2col = true;
   bool swizzle = true;
+  bool transpose = true;
 
   /// Whether what belongs to the feature of spec key `key` exists; an empty key: to all NPUs.
   bool Has(std::string_view key) const {
@@ -38,7 +40,7 @@ struct HardwareFeatures {
            (key == kResidualKey && residual) || (key == kFloatKey && float_formats) ||
            (key == kStridesKey && strides) || (key == kStoreBoundsKey && store_bounds) ||
            (key == kWideFillKey && wide_fill) || (key == kIm2colKey && im2col) ||
-           (key == kSwizzleKey && swizzle);
+           (key == kSwizzleKey && swizzle) || (key == kTransposeKey && transpose);
   }
 
   /// Whether what belongs to the feature is shown in views of an NPU: additions, floating

@@ -34,7 +34,8 @@ struct NpuConfig : KeyNumbers {
             .store_bounds = dma_store_bounds != 0,
             .wide_fill = dma_wide_fill != 0,
             .im2col = dma_im2col != 0,
-            .swizzle = dma_swizzle != 0};
+            .swizzle = dma_swizzle != 0,
+            .transpose = dma_transpose != 0};
   }
 
   // Derived numbers.

@@ -261,6 +261,14 @@ const std::vector<ConfigRule>& Rules() {
        [](const NpuConfig&) {
          return std::string("set units.dma.strides to true, or units.dma.im2col to false");
        }},
+      {DiagnosticCode::kSpecModeWithoutElements,
+       {"units.dma.transpose", "units.dma.wide_fill"},
+       "`units.dma.transpose` needs `units.dma.wide_fill`: its elements have as many bytes.",
+       [](const NpuConfig& c) { return c.dma_transpose == 0 || c.dma_wide_fill != 0; },
+       [](const NpuConfig&) { return std::string("there are no elements of several bytes"); },
+       [](const NpuConfig&) {
+         return std::string("set units.dma.wide_fill to true, or units.dma.transpose to false");
+       }},
       {DiagnosticCode::kSpecCoreMemoryShape,
        {"core.memory", "core.banks", "core.bank_width"},
        "`core.memory` is a multiple of `core.banks` * `core.bank_width`: it consists of whole "

@@ -58,6 +58,7 @@ struct KeyNumbers {
   uint32_t dma_wide_fill = 0;     ///< 1: fill of 2 or 4 bytes
   uint32_t dma_im2col = 0;        ///< 1: runs may be the pixels of a convolution's walk
   uint32_t dma_swizzle = 0;       ///< 1: chunks of 16 bytes may change places in PE memory
+  uint32_t dma_transpose = 0;     ///< 1: LOADs may turn rows into columns
 
   // debug:
   uint32_t debug_trace = 1;  ///< 1: npu_top has trace ports

@@ -391,6 +391,14 @@ constexpr KeyInfo kKeys[] = {
      .summary = "Whether chunks of 16 bytes may change places on their way to and from PE memory: "
                 "patterns of 32, 64 and 128 bytes.",
      .member = &KeyNumbers::dma_swizzle},
+    {.path = "units.dma.transpose",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether a LOAD can transpose: elements of 1, 2 or 4 bytes of a row become a "
+                "column.",
+     .member = &KeyNumbers::dma_transpose},
 
     {.path = "debug", .kind = kBlock, .summary = "What only observes."},
     {.path = "debug.trace",

@@ -16,6 +16,9 @@ module npu_dma_realign #(
   parameter int unsigned SwizzleW  = 2,  //@ if units.dma.swizzle
   //@ unless units.dma.swizzle: parameter int unsigned SwizzleW  = 0,
   //@ endif
+  //@ if units.dma.transpose
+  parameter int unsigned TileW     = 1,  // 0: no run is a piece of a tile
+  //@ endif
   parameter int unsigned UserW    = 1,   // bits that travel with a run
   localparam int unsigned ByteW = $clog2(BusBytes)
 ) (
@@ -35,16 +38,24 @@ module npu_dma_realign #(
   input  wire  [23:0]           run_copy_last_i,    // last byte of the run from the source
   input  wire  [23:0]           run_last_byte_i,    // size - 1
   //@ if units.dma.modes
-  input  wire  [8*FillBytes+SwizzleW-1:0] run_fill_i,  // and the swizzle in the low bits
+  //@ unless units.dma.transpose: input  wire  [8*FillBytes+SwizzleW-1:0] run_fill_i,  // and the swizzle in the low bits
+  input  wire  [TileW+8*FillBytes+SwizzleW-1:0] run_fill_i,  // {tiles, fill, swizzle}  //@ if units.dma.transpose
   //@ endif
   //@ unless units.dma.modes: input  wire  [7:0]            run_fill_i,
   input  wire  [UserW-1:0]      run_user_i,
+  //@ if units.dma.transpose
+  // of a piece of a tile: pieces of the tile - 1, bytes from the source, first and last one, last
+  // byte; then run_copy_first_i is the columns' stride, run_copy_last_i the element (0, 1, 2)
+  input  wire  [4*ByteW-1:0]    run_piece_i,
+  input  wire                   run_none_i,         // no run comes
+  //@ endif
   // source beats
   input  wire                   beat_valid_i,
   output wire                   beat_ready_o,       // only for a beat of the run of beat_user_o
   input  wire  [8*BusBytes-1:0] beat_data_i,
   output wire  [UserW-1:0]      beat_user_o,
   // address of the word that is made, of the run of beat_user_o, and what is shown in its place
+  output wire                   made_user_o,        // its first user bit  //@ if units.dma.transpose
   output wire  [23:0]           made_addr_o,
   input  wire  [23:0]           made_place_i,
   // destination words, in registers; word_ready_i goes no further than to these
@@ -108,10 +119,19 @@ module npu_dma_realign #(
   logic              tail_beat;   // the last copied word takes bytes of a new beat
   logic              one_word;    // all copied bytes are in one word
 
-  assign low          = run_addr_i[ByteW-1:0];
-  assign copy_first   = PosW'(run_copy_first_i) + PosW'(low);
-  assign copy_last    = PosW'(run_copy_last_i) + PosW'(low);
-  assign last_byte    = PosW'(run_last_byte_i) + PosW'(low);
+  assign low          = run_tiles ? '0 : run_addr_i[ByteW-1:0];  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: assign low          = run_addr_i[ByteW-1:0];
+  //@ if units.dma.transpose
+  assign copy_first   = run_tiles ? PosW'(run_piece_i[2*ByteW+:ByteW]) :
+                                    PosW'(run_copy_first_i) + PosW'(low);
+  assign copy_last    = run_tiles ? PosW'(run_piece_i[ByteW+:ByteW]) :
+                                    PosW'(run_copy_last_i) + PosW'(low);
+  assign last_byte    = run_tiles ? PosW'(run_piece_i[ByteW-1:0]) :
+                                    PosW'(run_last_byte_i) + PosW'(low);
+  //@ endif
+  //@ unless units.dma.transpose: assign copy_first   = PosW'(run_copy_first_i) + PosW'(low);
+  //@ unless units.dma.transpose: assign copy_last    = PosW'(run_copy_last_i) + PosW'(low);
+  //@ unless units.dma.transpose: assign last_byte    = PosW'(run_last_byte_i) + PosW'(low);
   assign rotation     = run_source_low_i - copy_first[ByteW-1:0];
   assign present_from = -rotation;
   assign two_beats    = run_source_low_i > copy_first[ByteW-1:0];
@@ -152,6 +172,22 @@ module npu_dma_realign #(
   //@ endif
 
   logic take, at_first_copy, at_last_copy, at_last, copying, need_beat, emit, pop;
+  //@ if units.dma.transpose
+  logic                  run_tiles, tiles, tiles_q;  // a piece of a tile
+  logic                  row_valid, row_ready, columns_idle, column_valid, column_last;
+  logic [23:ByteW]       column_addr;
+  logic [8*BusBytes-1:0] column_data;
+  logic [ByteW-1:0]      column_first, column_end;
+  logic [UserW-1:0]      column_user;
+  logic                  make;                 // a word that is shown
+  logic [8*BusBytes-1:0] row_data;
+  logic [23:ByteW]       made_word;            // number of the word that is made
+  logic                  made_last;
+  logic [UserW-1:0]      made_user;
+  logic [ByteW-1:0]      rows_q, dest_low_q;   // of the piece under way
+  logic [1:0]            element_q;
+  logic [23:0]           stride_q;
+  //@ endif
 
   assign at_first_copy = word_q == copy_word_q;
   assign at_last_copy  = word_q == copy_end_word_q;
@@ -159,10 +195,15 @@ module npu_dma_realign #(
   assign copying       = copies_q && (started_q || at_first_copy) && !ended_q;
   assign need_beat     = copying && (!at_last_copy || tail_beat_q);
   assign emit          = active_q && !(copying && prime_q) && (!need_beat || beat_valid_i) &&
-                         !next_valid_q;
+                         (tiles ? row_ready : !next_valid_q);  //@ if units.dma.transpose
+                         //@ unless units.dma.transpose: !next_valid_q;
   assign beat_ready_o  = active_q && (prime_q || (need_beat && emit));
   assign pop           = beat_ready_o && beat_valid_i;
-  assign run_ready_o   = !active_q || (emit && at_last);
+  //@ if units.dma.transpose
+  assign run_ready_o   = (!active_q || (emit && at_last)) &&
+                         (run_tiles || (columns_idle && !(active_q && tiles)));
+  //@ endif
+  //@ unless units.dma.transpose: assign run_ready_o   = !active_q || (emit && at_last);
   assign take          = run_valid_i && run_ready_o;
 
   // The word that is shown, and one that was made while it was not taken.
@@ -172,8 +213,12 @@ module npu_dma_realign #(
   logic [8*BusBytes-1:0] made_data;
   logic [ByteW-1:0]      strb_first, strb_last, copied_first, copied_last;
 
-  assign strb_first   = first_q ? low_q : '0;
-  assign strb_last    = at_last ? last_low_q : '1;
+  //@ if units.dma.transpose
+  assign strb_first   = column_valid ? column_first : first_q ? low_q : '0;
+  assign strb_last    = column_valid ? column_end : at_last ? last_low_q : '1;
+  //@ endif
+  //@ unless units.dma.transpose: assign strb_first   = first_q ? low_q : '0;
+  //@ unless units.dma.transpose: assign strb_last    = at_last ? last_low_q : '1;
   assign copied_first = started_q ? '0 : copy_low_q;
   assign copied_last  = at_last_copy ? copy_end_low_q : '1;
 
@@ -186,9 +231,11 @@ module npu_dma_realign #(
     else if (clear_i) word_valid_q <= word_valid_q && !word_ready_i;
     //@ endif
     //@ unless npu.axi.watchdog: if (!rst_ni || clear_i) word_valid_q <= 1'b0;
-    else word_valid_q <= emit || next_valid_q || !leaves;
+    else word_valid_q <= make || next_valid_q || !leaves;  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: else word_valid_q <= emit || next_valid_q || !leaves;
     if (!rst_ni || clear_i) next_valid_q <= 1'b0;
-    else next_valid_q <= (emit || next_valid_q) && !leaves;
+    else next_valid_q <= (make || next_valid_q) && !leaves;  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: else next_valid_q <= (emit || next_valid_q) && !leaves;
   end
 
   always_ff @(posedge clk_i) begin
@@ -216,6 +263,7 @@ module npu_dma_realign #(
       //@ unless units.dma.modes: fill_q          <= run_fill_i;
       addr_q          <= run_addr_i[23:ByteW];
       user_q          <= run_user_i;
+      tiles_q         <= run_tiles;  //@ if units.dma.transpose
     end else begin
       if (pop) prime_q <= 1'b0;
       if (emit) begin
@@ -227,13 +275,84 @@ module npu_dma_realign #(
       end
     end
     if (pop) held_q <= rotate(beat_data_i, rotation_q);
-    if (emit) next_q <= made;
-    if (next_valid_q ? word_ready_i : emit && leaves) shown_q <= next_valid_q ? next_q : made;
+    if (make) next_q <= made;  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: if (emit) next_q <= made;
+    //@ if units.dma.transpose
+    if (next_valid_q ? word_ready_i : make && leaves) shown_q <= next_valid_q ? next_q : made;
+    if (take && run_tiles) begin
+      rows_q     <= run_piece_i[3*ByteW+:ByteW];
+      element_q  <= run_copy_last_i[1:0];
+      stride_q   <= run_copy_first_i;
+      dest_low_q <= run_addr_i[ByteW-1:0];
+    end
+    //@ else
+//@:if (next_valid_q ? word_ready_i : emit && leaves) shown_q <= next_valid_q ? next_q : made;
+    //@ endif
   end
 
   assign leaves    = !word_valid_q || word_ready_i;
-  assign made_data = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
+  //@ if units.dma.transpose
+  assign row_data  = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
                            copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
+
+  // ---- Tiles: rows, which are runs at byte 0 of a word, become columns ----
+  localparam int unsigned TileUserW = SwizzleW + UserW;
+  logic [TileUserW-1:0]  row_user, column_all;
+
+  assign row_valid = active_q && tiles && !(copying && prime_q) && (!need_beat || beat_valid_i);
+  assign make      = (emit && !tiles) || (column_valid && !next_valid_q);
+
+  if (TileW != 0) begin : gen_tiles
+    assign run_tiles = run_fill_i[8*FillBytes+SwizzleW];
+    assign tiles     = tiles_q;
+
+    npu_dma_transpose #(
+      .BusBytes(BusBytes),
+      .UserW   (TileUserW)
+    ) u_transpose (
+      .clk_i,
+      .rst_ni,
+      .clear_i,
+      .flush_i      (run_none_i && !active_q),
+      .row_valid_i  (row_valid),
+      .row_ready_o  (row_ready),
+      .row_data_i   (row_data),
+      .row_count_i  (rows_q),
+      .row_last_i   (last_low_q >> element_q),
+      .row_element_i(element_q),
+      .row_addr_i   ({addr_q, dest_low_q}),
+      .row_stride_i (stride_q),
+      .row_user_i   (row_user),
+      .word_valid_o (column_valid),
+      .word_ready_i (!next_valid_q),
+      .word_addr_o  (column_addr),
+      .word_data_o  (column_data),
+      .word_first_o (column_first),
+      .word_end_o   (column_end),
+      .word_last_o  (column_last),
+      .word_user_o  (column_all),
+      .idle_o       (columns_idle)
+    );
+  end else begin : gen_no_tiles
+    logic unused_tiles;
+    assign unused_tiles = ^{run_none_i, tiles_q, rows_q, element_q, stride_q, dest_low_q, row_user,
+                            row_valid};
+    assign {run_tiles, tiles} = '0;
+    assign columns_idle = 1'b1;
+    assign {row_ready, column_valid, column_last} = '0;
+    assign {column_addr, column_data, column_first, column_end, column_all} = '0;
+  end
+
+  assign column_user = column_all[UserW-1:0];
+  assign made_data   = column_valid ? column_data : row_data;
+  assign made_word   = column_valid ? column_addr : addr_q;
+  assign made_last   = column_valid ? column_last : at_last;
+  assign made_user   = column_valid ? column_user : user_q;
+  assign made_user_o = made_user[UserW-1];
+  //@ else
+  //@: assign made_data = merge(rotate(beat_data_i, rotation_q), held_q, from_byte(present_from_q),
+//@:                       copying ? from_byte(copied_first) & to_byte(copied_last) : '0, fill_q);
+  //@ endif
   //@ if units.dma.modes
   logic [8*BusBytes-1:0] placed_data;
   logic [BusBytes-1:0]   placed_strb;
@@ -245,11 +364,15 @@ module npu_dma_realign #(
       if (take) swizzle_q <= run_fill_i[1:0];
     end
 
+    assign row_user = {swizzle_q, user_q};  //@ if units.dma.transpose
+
     npu_dma_swizzle #(
       .BusBytes(BusBytes)
     ) u_swizzle (
-      .mode_i  (swizzle_q),
-      .addr_i  ({addr_q, {ByteW{1'b0}}}),
+      .mode_i  (column_valid ? column_all[UserW+:2] : swizzle_q),  //@ if units.dma.transpose
+      //@ unless units.dma.transpose: .mode_i  (swizzle_q),
+      .addr_i  ({made_word, {ByteW{1'b0}}}),  //@ if units.dma.transpose
+      //@ unless units.dma.transpose: .addr_i  ({addr_q, {ByteW{1'b0}}}),
       .addr_o  (made_addr_o),
       .chunks_o(made_chunks)
     );
@@ -264,7 +387,9 @@ module npu_dma_realign #(
       .strb_o  (placed_strb)
     );
   end else begin : gen_straight
-    assign made_addr_o = {addr_q, {ByteW{1'b0}}};
+    assign row_user    = user_q;  //@ if units.dma.transpose
+    assign made_addr_o = {made_word, {ByteW{1'b0}}};  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: assign made_addr_o = {addr_q, {ByteW{1'b0}}};
     assign placed_data = made_data;
     assign placed_strb = from_byte(strb_first) & to_byte(strb_last);
   end
@@ -274,22 +399,33 @@ module npu_dma_realign #(
   //@: assign made_addr_o = {addr_q, {ByteW{1'b0}}};
   //@: assign made = {made_place_i[23:ByteW], made_data, from_byte(strb_first) & to_byte(strb_last),
   //@ endif
-                 (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), at_last,
-                 user_q};
+                 //@ if units.dma.transpose
+                 (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), made_last,
+                 made_user};
+                 //@ else
+//@:             (ByteW + 1)'(strb_last) - (ByteW + 1)'(strb_first) + (ByteW + 1)'(1), at_last,
+//@:             user_q};
+                 //@ endif
 
   assign beat_user_o  = user_q;
   assign word_valid_o = word_valid_q;
   assign word_addr_o[ByteW-1:0] = '0;
   assign {word_addr_o[23:ByteW], word_data_o, word_strb_o, word_bytes_o, word_last_o,
           word_user_o} = shown_q;
-  assign idle_o       = !active_q && !word_valid_q;
+  assign idle_o       = !active_q && !word_valid_q && columns_idle;  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: assign idle_o       = !active_q && !word_valid_q;
 
   logic unused_place;
   assign unused_place = ^made_place_i[ByteW-1:0];
 
   // A run copies bytes from first to last, inside of it.
+  //@ if units.dma.transpose
   `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
-              (run_copy_first_i <= run_copy_last_i && run_copy_last_i <= run_last_byte_i))
+              (copy_first <= copy_last && copy_last <= last_byte))
+  //@ else
+  //@: `NPU_ASSUME(CopiesInside, !run_valid_i || !run_copies_i ||
+//@:          (run_copy_first_i <= run_copy_last_i && run_copy_last_i <= run_last_byte_i))
+  //@ endif
 
   // A word stays until it is taken.
   //@ if npu.axi.watchdog
@@ -303,15 +439,15 @@ module npu_dma_realign #(
   //@ if units.dma.modes
   // The bytes of a word are in one piece (unless its chunks change places), at least one, and
   // counted.
-  localparam bit Permutes = SwizzleW != 0 && BusBytes > 16;
   `NPU_ASSERT(BytesAreCounted, !word_valid_q || (word_strb_o != '0 &&
-              32'($countones(word_strb_o)) == 32'(word_bytes_o) && (Permutes ||
+              32'($countones(word_strb_o)) == 32'(word_bytes_o) &&
+              ((SwizzleW != 0 && BusBytes > 16) ||
               (word_strb_o & (word_strb_o + (word_strb_o & (~word_strb_o + BusBytes'(1))))) == '0)))
 
   // So are those of the word that waits: the strobes of next_q stand above its count.
   `NPU_ASSERT(NextIsCounted, !next_valid_q || (next_q[UserW+ByteW+2+:BusBytes] != '0 &&
               32'($countones(next_q[UserW+ByteW+2+:BusBytes])) ==
-              32'(next_q[UserW+1+:ByteW+1]) && (Permutes ||
+              32'(next_q[UserW+1+:ByteW+1]) && ((SwizzleW != 0 && BusBytes > 16) ||
               (next_q[UserW+ByteW+2+:BusBytes] & (next_q[UserW+ByteW+2+:BusBytes] +
                (next_q[UserW+ByteW+2+:BusBytes] &
                 (~next_q[UserW+ByteW+2+:BusBytes] + BusBytes'(1))))) == '0)))

@@ -13,6 +13,12 @@
 // and the global side goes as before, but for the ends of dimensions, which are coordinates, and
 // for where a dimension begins anew. The first run comes one cycle later.
 //@ endif
+//@ if units.dma.transpose
+//
+// With transpose a box is listed in strips of BusBytes bytes of all runs, strip behind strip; what
+// a strip has of a run is a piece. Sizes and copied bytes are those of pieces then, and the local
+// side is where the first column of the piece's tile goes.
+//@ endif
 `include "npu_assert.svh"
 module npu_dma_runs #(
   //@ if units.dma.im2col
@@ -20,6 +26,10 @@ module npu_dma_runs #(
   //@ endif
   //@ if units.dma.store_bounds
   parameter bit CopiesOnly = 1'b0,  // 1: the local side has the copied bytes only (STORE)
+  //@ endif
+  //@ if units.dma.transpose
+  parameter bit WithTiles = 1'b1,        // 0: no transpose (STORE)
+  parameter int unsigned BusBytes = 16,  //@ = npu.axi.bytes  -- bytes of a piece: 4 .. 64
   //@ endif
   parameter bit WithBounds = 1'b1  // 0: the command's bounds are ignored (STORE)
 ) (
@@ -40,6 +50,11 @@ module npu_dma_runs #(
   output wire                      run_first_o,    // of the command
   output wire                      run_last_o,
   output wire                      run_outside_o,  // all of it is fill
+  //@ if units.dma.transpose
+  output wire                      run_tiles_o,    // it is a piece of a tile:
+  output wire  [5:0]               run_rows_o,     // pieces of the tile - 1, with the first one
+  output wire  [31:0]              run_reach_o,    // from its first column to its last one
+  //@ endif
   output wire  [31:0]              run_global_o,   // global side: offset of the first copied byte
   output wire  [31:0]              run_local_o     // local side: address of the first byte
 );
@@ -65,6 +80,17 @@ module npu_dma_runs #(
   logic        [2:0]      at_high;  // a step would take coordinates 1, 2, 3 to their ends
   //@ endif
   logic        [31:0]     local_begin;  //@ if units.dma.store_bounds
+  //@ if units.dma.transpose
+  localparam int unsigned ByteW = $clog2(BusBytes);
+  logic                   tiles, tiles_q;
+  logic                   tile_end, strip_end;    // the piece is the last one of them
+  logic        [1:0]      element_q;
+  logic        [5:0]      row_q, tile_last;       // number of the piece in its tile; of the last
+  logic        [23:0]     bytes;                  // of a piece of the next strip
+  logic        [ByteW:0]  piece_q;                // of this one
+  logic        [ByteW:0]  last_column;            // of a tile of the next strip
+  logic        [31:0]     strip_stride, reach_q;  // between first copied bytes of strips
+  //@ endif
   logic        [31:0]     left_all;  // bytes before coordinate 0, not limited by the size
   logic        [23:0]     copied;
   logic                   outside;
@@ -89,7 +115,10 @@ module npu_dma_runs #(
   assign local_from  = carry3 ? local4_q : carry2 ? local3_q : carry1 ? local2_q : local1_q;
   assign gstride     = carry3 ? gstride4_q : carry2 ? gstride3_q : carry1 ? gstride2_q : gstride1_q;
   assign lstride     = carry3 ? lstride4_q : carry2 ? lstride3_q : carry1 ? lstride2_q : lstride1_q;
-  assign global_next = global_from + gstride;
+  //@ if units.dma.transpose
+  assign global_next = global_from + (strip_end ? strip_stride : gstride);
+  //@ endif
+  //@ unless units.dma.transpose: assign global_next = global_from + gstride;
   //@ if units.dma.im2col
   assign local_next  = (pixels ? local1_q : local_from) + (pixels ? lstride1_q : lstride);
   //@ endif
@@ -113,6 +142,29 @@ module npu_dma_runs #(
   assign local_begin = CopiesOnly ? local1_q + left_all : local1_q;
 
   //@ endif
+  //@ if units.dma.transpose
+  assign tiles     = WithTiles && tiles_q;
+  assign tile_last = 6'((BusBytes - 1) >> element_q);
+  assign tile_end  = carry1 || row_q == tile_last;
+  assign strip_end = carry3 && tiles;
+  assign bytes     = (tiles && size_q[23:ByteW] != '0) ? 24'(BusBytes) : size_q;
+  assign last_column = (bytes[ByteW:0] >> element_q) - (ByteW + 1)'(1);
+
+  always_ff @(posedge clk_i) begin
+    if (take && WithTiles) begin
+      tiles_q   <= cmd.transpose;
+      element_q <= cmd.element;
+    end
+    if (WithTiles && (setup_q || (step && strip_end))) begin
+      piece_q <= bytes[ByteW:0];
+      // A stride of more than 24 bits is refused.
+      reach_q <= 32'(last_column) * 32'($signed(lstride1_q[23:0]));
+    end
+    if (setup_q) row_q <= '0;
+    else if (WithTiles && step) row_q <= tile_end ? '0 : row_q + 6'd1;
+  end
+
+  //@ endif
   always_ff @(posedge clk_i) begin
     if (take) begin
       size_q     <= cmd.size0;
@@ -128,7 +180,11 @@ module npu_dma_runs #(
       lstride1_q <= cmd.local_stride1;
       lstride2_q <= cmd.local_stride2;
       lstride3_q <= cmd.local_stride3;
-      lstride4_q <= cmd.local_stride4;
+      //@ if units.dma.transpose
+      lstride4_q <= !(WithTiles && cmd.transpose) ? cmd.local_stride4 :
+                    cmd.local_stride1 << (3'(ByteW) - 3'(cmd.element));
+      //@ endif
+      //@ unless units.dma.transpose: lstride4_q <= cmd.local_stride4;
       global1_q  <= cmd.global_offset;
       local1_q   <= 32'(cmd.local_address);
     end
@@ -153,7 +209,9 @@ module npu_dma_runs #(
       to_go1_q  <= count1_q;
       to_go2_q  <= count2_q;
       to_go3_q  <= count3_q;
-      to_go4_q  <= count4_q;
+      to_go4_q  <= tiles ? 16'(size_q != bytes) : count4_q;  //@ if units.dma.transpose
+      //@ unless units.dma.transpose: to_go4_q  <= count4_q;
+      if (tiles) size_q <= size_q - bytes;  //@ if units.dma.transpose
     end
     //@ if units.dma.im2col
     // Where coordinates 1, 1..2, 1..3 begin anew.
@@ -185,11 +243,22 @@ module npu_dma_runs #(
         local4_q  <= local_next;
         to_go4_q  <= to_go4_q - 16'd1;
       end
+      //@ if units.dma.transpose
+      // All pieces of a tile have its place.
+      if (tiles && !carry1) local1_q <= tile_end ? local1_q + 32'(BusBytes) : local1_q;
+      if (strip_end) begin
+        to_go4_q <= 16'(size_q != bytes);
+        size_q   <= size_q - bytes;
+        left_q   <= left_all[23:0];
+        copied_q <= copied;
+      end
+      //@ endif
     end
   end
 
   if (WithBounds) begin : gen_bounds
-    logic signed [31:0] start0_q;
+    logic signed [32:0] start0_q;  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: logic signed [31:0] start0_q;
     logic        [31:0] extent0_q;
     logic signed [15:0] start1_q, start2_q, start3_q;  //@ if units.dma.im2col
     //@ unless units.dma.im2col: logic signed [15:0] start1_q, start2_q, start3_q, start4_q;
@@ -205,11 +274,24 @@ module npu_dma_runs #(
     logic        [31:0] at_most;                 // the other end's limit
 
     // One addition serves both cases: start before 0 (the run's end counts) and not (the extent's).
-    assign in_range = start0_q[31] ? 34'(size_q) + 34'(start0_q) : 34'(extent0_q) - 34'(start0_q);
-    assign at_most  = start0_q[31] ? extent0_q : 32'(size_q);
-    assign left_all = (bounds_q && start0_q[31]) ? 32'(-start0_q) : '0;
-    assign copied   = !bounds_q ? size_q : in_range[33] ? '0 :
+    //@ if units.dma.transpose
+    assign in_range = start0_q[32] ? 34'(bytes) + 34'(start0_q) : 34'(extent0_q) - 34'(start0_q);
+    assign at_most  = start0_q[32] ? extent0_q : 32'(bytes);
+    assign left_all = (bounds_q && start0_q[32]) ? 32'(-start0_q) : '0;
+    assign copied   = !bounds_q ? bytes : in_range[33] ? '0 :
                       (in_range[32:0] < 33'(at_most)) ? in_range[23:0] : at_most[23:0];
+
+    // Strips before coordinate 0 all have the first byte behind it.
+    assign strip_stride = (!bounds_q || start0_q[32:ByteW] != '0) ?
+                          ((bounds_q && start0_q[32]) ? '0 : 32'(BusBytes)) :
+                          32'(start0_q[ByteW-1:0]);
+    //@ else
+//@:assign in_range = start0_q[31] ? 34'(size_q) + 34'(start0_q) : 34'(extent0_q) - 34'(start0_q);
+//@:assign at_most  = start0_q[31] ? extent0_q : 32'(size_q);
+//@:assign left_all = (bounds_q && start0_q[31]) ? 32'(-start0_q) : '0;
+//@:assign copied   = !bounds_q ? size_q : in_range[33] ? '0 :
+//@:                  (in_range[32:0] < 33'(at_most)) ? in_range[23:0] : at_most[23:0];
+    //@ endif
 
     // A coordinate is inside when it is not negative and below the extent.
     assign outside = bounds_q &&
@@ -260,7 +342,8 @@ module npu_dma_runs #(
     //@ endif
     always_ff @(posedge clk_i) begin
       if (take) begin
-        start0_q  <= cmd.start0;
+        start0_q  <= 33'($signed(cmd.start0));  //@ if units.dma.transpose
+        //@ unless units.dma.transpose: start0_q  <= cmd.start0;
         //@ if units.dma.im2col
         // Where the coordinates begin anew.
         start1_q  <= cmd.im2col ? cmd.low1 : cmd.start1;
@@ -278,6 +361,9 @@ module npu_dma_runs #(
         extent3_q <= cmd.extent3;
         extent4_q <= cmd.extent4;
       end
+      //@ if units.dma.transpose
+      if (setup_q || (step && strip_end)) start0_q <= start0_q + 33'(BusBytes);
+      //@ endif
       //@ if units.dma.strides
       if (take) begin  //@ if units.dma.im2col
         x1_q <= 21'($signed(cmd.start1));  //@ if units.dma.im2col
@@ -310,11 +396,14 @@ module npu_dma_runs #(
 //@:    if (carry3) x4_q <= x4_q + 18'sd1;
 //@:  end
       //@ endif
+      if (step && strip_end) x4_q <= x4_q;  //@ if units.dma.transpose
     end
   end else begin : gen_no_bounds
     assign left_all = '0;
-    assign copied   = size_q;
+    assign copied   = bytes;  //@ if units.dma.transpose
+    //@ unless units.dma.transpose: assign copied   = size_q;
     assign outside  = 1'b0;
+    assign strip_stride = 32'(BusBytes);  //@ if units.dma.transpose
     //@ if units.dma.im2col
     assign {pixels, at_high} = '0;
     //@ endif
@@ -341,13 +430,19 @@ module npu_dma_runs #(
 
   assign cmd_ready_o   = !setup_q && !valid_q && !back_q;  //@ if units.dma.im2col
   //@ unless units.dma.im2col: assign cmd_ready_o   = !setup_q && !valid_q;
-  assign size_o        = size_q;
+  assign size_o        = tiles ? 24'(piece_q) : size_q;  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: assign size_o        = size_q;
   assign left_o        = left_q;
   assign copied_o      = copied_q;
   assign run_valid_o   = valid_q;
   assign run_first_o   = first_q;
   assign run_last_o    = last;
   assign run_outside_o = outside || copied_q == '0;
+  //@ if units.dma.transpose
+  assign run_tiles_o   = tiles;
+  assign run_rows_o    = (to_go1_q < 16'(tile_last)) ? to_go1_q[5:0] : tile_last;
+  assign run_reach_o   = reach_q;
+  //@ endif
   assign run_global_o  = global1_q;
   assign run_local_o   = local1_q;
 
@@ -361,6 +456,10 @@ module npu_dma_runs #(
 
   // What is copied and what is filled before it lie inside of a run.
   `NPU_ASSERT(CopiesInside, !valid_q || copied_q == '0 ||
-              32'(left_q) + 32'(copied_q) <= 32'(size_q))
+              //@ if units.dma.transpose
+              32'(left_q) + 32'(copied_q) <= 32'(size_o))
+              //@ else
+//@:          32'(left_q) + 32'(copied_q) <= 32'(size_q))
+              //@ endif
 endmodule : npu_dma_runs
 `default_nettype wire

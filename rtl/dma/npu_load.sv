@@ -100,7 +100,9 @@ module npu_load #(
   //@ unless units.dma.wide_fill: localparam int unsigned FillBytes    = 1;
   localparam int unsigned SwizzleW     = 2;  //@ if units.dma.swizzle
   //@ unless units.dma.swizzle: localparam int unsigned SwizzleW     = 0;
-  localparam int unsigned ContextW     = 3 * 24 + 8 * FillBytes + SwizzleW + UserW - 1;
+  localparam int unsigned TileW        = 1;  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: localparam int unsigned TileW        = 0;
+  localparam int unsigned ContextW     = 3 * 24 + TileW + 8 * FillBytes + SwizzleW + UserW - 1;
   //@ else
   //@: localparam int unsigned ContextW     = 3 * 24 + 8 + UserW - 1;
   //@ endif
@@ -134,6 +136,7 @@ module npu_load #(
   logic [7:0]          check_error;
   logic [AddrW-1:0]    check_addr;
   logic [23:0]         check_dest;
+  logic [4*ByteW-1:0]  check_piece;  //@ if units.dma.transpose
   logic [8:0]          burst;            // beats of the run's next burst: the smaller one of
   logic [8:0]          burst_beats, burst_limit;
   logic                requested;        // a request of this run is made, or it needs none
@@ -204,6 +207,7 @@ module npu_load #(
     .copies_o       (check_copies),
     .core_o         (check_core),
     .last_o         (check_last),
+    .piece_o        (check_piece),  //@ if units.dma.transpose
     .number_o       (check_number),
     .tag_o          (check_tag),
     .error_o        (check_error),
@@ -274,7 +278,6 @@ module npu_load #(
 
   // ---- Staging ----
   logic                  core_ready, pe_ready, beat_valid, beat_ready, beat_moving;
-  logic                  to_core;  // of the run being realigned
   logic [8*BusBytes-1:0] beat_data;
 
   assign r_ready_o = stop || (burst_core ? core_ready : pe_ready);
@@ -308,113 +311,64 @@ module npu_load #(
     .moving_o       (beat_moving)
   );
 
-  // ---- Realignment: runs and what their commands say about them ----
-  logic             run_begin, queue_valid, realign_ready, queue_copies, queue_last, realign_idle;
-  logic [23:0]      queue_dest;
-  logic [ByteW-1:0] queue_source_low;
-  logic [23:0]      copy_first, copy_last, run_end;
-  logic [8*FillBytes+SwizzleW-1:0] run_fill;  //@ if units.dma.modes
-  //@ unless units.dma.modes: logic [7:0]       run_fill;
-  logic [UserW-2:0] run_user;
-  logic [UserW-1:0] beat_user;
-  logic [23:0]      made_addr, made_place;
-  logic             word_valid, word_last, word_accept;
-  logic [ByteW:0]   word_bytes;
-  logic             word_nothing, word_last_run, word_signal_en, word_signal_bytes;
-  logic [5:0]       word_signal_id;
-  logic [Cores-1:0] word_core_mask;
-  logic [$clog2(Outstanding + 5)-1:0]  unused_queue_count;
-  logic [$clog2(ContextDepth + 1)-1:0] unused_context_count;
+  // ---- Words ----
+  logic           queue_valid, words_idle;
+  logic           to_core;  // of the run being realigned
+  logic           word_accept, word_end, word_nothing, word_signal_en, word_signal_bytes;
+  logic [5:0]     word_signal_id;
+  logic [ByteW:0] word_bytes;
 
-  npu_burst_queue #(  //@ if npu.axi.many_bursts
-  //@ unless npu.axi.many_bursts: npu_fifo #(
-    .Width(24 + ByteW + 2),
-    .Depth(Outstanding + 4)
-  ) u_run_queue (
+  npu_load_words #(
+    .BusBytes    (BusBytes),
+    .Outstanding (Outstanding),
+    .NumPes      (NumPes),
+    .Cores       (Cores),
+    .PeMemBytes  (PeMemBytes),
+    .PeBanks     (PeBanks),
+    .PeWordBytes (PeWordBytes),
+    .ContextDepth(ContextDepth)
+  ) u_words (
     .clk_i(clk),
     .rst_ni,
     .clear_i,
-    .valid_i(enqueue),
-    .ready_o(queue_ready),
-    .data_i ({check_dest, check_addr[ByteW-1:0], check_copies, check_last}),
-    .valid_o(queue_valid),
-    .ready_i(run_begin && realign_ready),
-    .data_o ({queue_dest, queue_source_low, queue_copies, queue_last}),
-    .count_o(unused_queue_count)
-  );
-
-  // One entry per command, from its first run listed to its last run realigned. Room was checked
-  // when the command was taken.
-  npu_fifo #(
-    .Width(ContextW),
-    .Depth(ContextDepth)
-  ) u_contexts (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .valid_i(context_push),
-    .ready_o(context_ready),
-    .data_i (new_context),
-    .valid_o(context_valid),
-    .ready_i(context_pop),
-    .data_o ({copy_first, copy_last, run_end, run_fill, run_user}),
-    .count_o(unused_context_count)
-  );
-
-  npu_dma_realign #(
-    .BusBytes(BusBytes),
-    .UserW   (UserW)
-  ) u_realign (
-    .clk_i(clk),
-    .rst_ni,
-    .clear_i,
-    .hold_word_i     (1'b0),  //@ if npu.axi.watchdog
-    .run_valid_i     (run_begin),
-    .run_ready_o     (realign_ready),
-    .run_addr_i      (queue_dest),
-    .run_source_low_i(queue_source_low),
-    .run_copies_i    (queue_copies),
-    .run_copy_first_i(copy_first),
-    .run_copy_last_i (copy_last),
-    .run_last_byte_i (run_end),
-    .run_fill_i      (run_fill),
-    .run_user_i      ({run_user, queue_last}),
+    .run_valid_i     (enqueue),
+    .run_ready_o     (queue_ready),
+    .run_dest_i      (check_dest),
+    .run_source_low_i(check_addr[ByteW-1:0]),
+    .run_copies_i    (check_copies),
+    .run_last_i      (check_last),
+    //@ if units.dma.transpose
+    .run_piece_i     (check_piece),
+    .run_none_i      (check_valid && check_error != npu_isa_pkg::ErrNone),
+    //@ endif
+    .context_valid_i (context_push),
+    .context_ready_o (context_ready),
+    .context_i       (new_context),
+    .may_begin_i     (may_begin),
+    .begin_o         (context_pop),
     .beat_valid_i    (beat_valid),
     .beat_ready_o    (beat_ready),
     .beat_data_i     (beat_data),
-    .beat_user_o     (beat_user),
-    .made_addr_o     (made_addr),
-    .made_place_i    (made_place),
-    .word_valid_o    (word_valid),
-    .word_ready_i    (mem_wr_ready_i || word_nothing),
-    .word_addr_o     (mem_wr_addr_o),
-    .word_data_o     (mem_wr_data_o),
-    .word_strb_o     (mem_wr_strb_o),
-    .word_bytes_o    (word_bytes),
-    .word_last_o     (word_last),
-    .word_user_o     ({mem_wr_core_o, word_nothing, word_signal_en, word_signal_bytes,
-                       word_signal_id, word_core_mask, mem_wr_pe_mask_o, word_last_run}),
-    .idle_o          (realign_idle)
+    .beat_core_o     (to_core),
+    .mem_wr_valid_o,
+    .mem_wr_ready_i,
+    .mem_wr_core_o,
+    .mem_wr_addr_o,
+    .mem_wr_data_o,
+    .mem_wr_strb_o,
+    .mem_wr_pe_mask_o,
+    .mem_wr_core_mask_o,
+    .accept_o        (word_accept),
+    .nothing_o       (word_nothing),
+    .end_o           (word_end),
+    .bytes_o         (word_bytes),
+    .signal_en_o     (word_signal_en),
+    .signal_bytes_o  (word_signal_bytes),
+    .signal_id_o     (word_signal_id),
+    .queue_valid_o   (queue_valid),
+    .context_valid_o (context_valid),
+    .idle_o          (words_idle)
   );
-
-  npu_bus_place #(
-    .MemBytes (PeMemBytes),
-    .Banks    (PeBanks),
-    .WordBytes(PeWordBytes)
-  ) u_place (
-    .core_i (to_core),
-    .addr_i (made_addr),
-    .place_o(made_place)
-  );
-
-  // The oldest run may begin when the waits of its command hold.
-  assign run_begin   = queue_valid && may_begin;
-  assign context_pop = run_begin && realign_ready && queue_last;
-
-  assign to_core            = beat_user[UserW-1];
-  assign word_accept        = word_valid && (mem_wr_ready_i || word_nothing);
-  assign mem_wr_valid_o     = word_valid && !word_nothing;
-  assign mem_wr_core_mask_o = 16'(word_core_mask);
 
   // ---- Completion and errors ----
   logic             signal_valid_q, error_valid_q, bus_failed, check_failed;
@@ -429,7 +383,7 @@ module npu_load #(
   //@ unless npu.axi.watchdog: assign bus_failed = r_accept && r_resp_i[1] && !stop;
   // A run that fails is reported when everything before it is written.
   assign check_failed = check_valid && check_error != npu_isa_pkg::ErrNone && !stop &&
-                        quiet_o && !queue_valid && realign_idle && check_released;
+                        quiet_o && !queue_valid && words_idle && check_released;
 
   always_ff @(posedge clk) begin
     if (!rst_ni || clear_i) begin
@@ -438,9 +392,9 @@ module npu_load #(
       error_valid_q  <= 1'b0;
       stopped_q      <= 1'b0;
     end else begin
-      done_q         <= word_accept && word_last && word_last_run;
+      done_q         <= word_accept && word_end;
       signal_valid_q <= word_accept && word_signal_en &&
-                        (word_signal_bytes || (word_last && word_last_run));
+                        (word_signal_bytes || word_end);
       error_valid_q  <= bus_failed || check_failed;
       if (bus_failed || check_failed) stopped_q <= 1'b1;
     end
@@ -466,10 +420,10 @@ module npu_load #(
   end
 
   assign quiet_o         = !ar_valid_q && !burst_valid;
-  assign busy            = !runs_ready || check_valid || context_valid || !realign_idle || done_q;
+  assign busy            = !runs_ready || check_valid || context_valid || !words_idle || done_q;
   assign done_o          = done_q;
   // What is released, on the bus or about to be listed moves on by itself.
-  assign stuck           = !take && quiet_o && !may_begin && realign_idle && !done_q &&
+  assign stuck           = !take && quiet_o && !may_begin && words_idle && !done_q &&
                            !release_o && !requested && (runs_ready || next_waits);
   assign amount_o        = 24'(signal_amount_q);
 

@@ -23,7 +23,9 @@ module npu_load_check #(
   //@ unless units.dma.wide_fill: localparam int unsigned FillW    = 8,
   localparam int unsigned SwizzleW = 2,  //@ if units.dma.swizzle
   //@ unless units.dma.swizzle: localparam int unsigned SwizzleW = 0,
-  localparam int unsigned ContextW = 3 * 24 + FillW + SwizzleW + 10 + NumPes + Cores
+  localparam int unsigned TileW    = 1,  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: localparam int unsigned TileW    = 0,
+  localparam int unsigned ContextW = 3 * 24 + TileW + FillW + SwizzleW + 10 + NumPes + Cores
   //@ else
   //@: localparam int unsigned ContextW = 3 * 24 + 8 + 10 + NumPes + Cores
   //@ endif
@@ -59,6 +61,10 @@ module npu_load_check #(
   output wire                 copies_o,           // some of it comes from the source
   output wire                 core_o,             // to core memory
   output wire                 last_o,             // of its command
+  //@ if units.dma.transpose
+  output wire  [4*ByteW-1:0]  piece_o,            // of a tile: pieces of the tile - 1, bytes of the
+                                                  // piece as in contexts
+  //@ endif
   output wire  [NumberW-1:0]  number_o,
   output wire  [15:0]         tag_o,
   output wire  [7:0]          error_o,            // npu_isa_pkg::Err*
@@ -82,6 +88,8 @@ module npu_load_check #(
   logic              bad_field_q;
   logic [15:0]       tag_q;
   logic [1:0]        swizzle_q;  //@ if units.dma.swizzle
+  logic [1:0]        element_q;  //@ if units.dma.transpose
+  logic [23:0]       stride_q;  //@ if units.dma.transpose
   logic [FillW-1:0]  fill_q;  //@ if units.dma.wide_fill
   //@ unless units.dma.wide_fill: logic [7:0]        fill_q;
   logic [NumPes-1:0] pe_mask_q;
@@ -108,6 +116,15 @@ module npu_load_check #(
                       $signed(cmd.start3) >= $signed(cmd.size4);
 
   //@ endif
+  //@ if units.dma.transpose
+  // Elements are whole, columns lie less than 8 MiB apart, and their order is that of a box.
+  logic bad_tiles;
+  assign bad_tiles = cmd.size4 > 16'd1 || (cmd.element != 2'd0 && cmd.size0[0]) ||
+                     cmd.im2col ||  //@ if units.dma.im2col
+                     (cmd.element[1] && cmd.size0[1]) ||
+                     cmd.local_stride1[31:23] != {9{cmd.local_stride1[23]}};
+
+  //@ endif
   always_ff @(posedge clk_i) begin
     if (take_i) begin
       window_q       <= cmd.window;
@@ -126,6 +143,10 @@ module npu_load_check #(
       //@ endif
       //@ unless units.dma.wide_fill: fill_q         <= cmd.fill;
       swizzle_q      <= cmd.swizzle;  //@ if units.dma.swizzle
+      //@ if units.dma.transpose
+      element_q      <= cmd.element;
+      stride_q       <= cmd.local_stride1[23:0];
+      //@ endif
       pe_mask_q      <= cmd.pe_mask[NumPes-1:0];
       core_mask_q    <= cmd.core_mask[Cores-1:0];
       signal_en_q    <= cmd.signal_en;
@@ -142,6 +163,7 @@ module npu_load_check #(
                          cmd.element == 2'd3 ||
                          //@ endif
                          (cmd.swizzle != '0 && cmd.core_memory) ||  //@ if units.dma.swizzle
+                         (cmd.transpose && bad_tiles) ||  //@ if units.dma.transpose
                          (cmd.im2col && bad_pixels) ||  //@ if units.dma.im2col
                          (cmd.local_source && 32'(cmd.source_pe) >= NumPes));
     end
@@ -151,7 +173,16 @@ module npu_load_check #(
   logic [23:0] size, left, copied;
   logic [31:0] run_global, run_local;
 
-  npu_dma_runs u_runs (
+  //@ if units.dma.transpose
+  logic        tiles;
+  logic [5:0]  rows;
+  logic [31:0] reach;
+
+  //@ endif
+  npu_dma_runs #(  //@ if units.dma.transpose
+    .BusBytes(BusBytes)  //@ if units.dma.transpose
+  ) u_runs (  //@ if units.dma.transpose
+  //@ unless units.dma.transpose: npu_dma_runs u_runs (
     .clk_i,
     .rst_ni,
     .clear_i,
@@ -166,12 +197,22 @@ module npu_load_check #(
     .run_first_o  (run_first),
     .run_last_o   (run_last),
     .run_outside_o(run_outside),
+    //@ if units.dma.transpose
+    .run_tiles_o  (tiles),
+    .run_rows_o   (rows),
+    .run_reach_o  (reach),
+    //@ endif
     .run_global_o (run_global),
     .run_local_o  (run_local)
   );
 
   assign context_valid_o = run_valid && run_ready && run_first;
-  assign context_o       = {left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q,
+  //@ if units.dma.transpose
+  assign context_o       = {tiles ? stride_q : left,
+                            tiles ? 24'(element_q) : left + copied - 24'd1,
+                            nothing_q ? 24'd0 : size - 24'd1, tiles, fill_q,
+  //@ endif
+  //@ unless units.dma.transpose: assign context_o       = {left, left + copied - 24'd1, nothing_q ? 24'd0 : size - 24'd1, fill_q,
                             swizzle_q,  //@ if units.dma.swizzle
                             core_q, nothing_q, signal_en_q, signal_bytes_q, signal_id_q,
                             core_mask_q, pe_mask_q};
@@ -186,13 +227,27 @@ module npu_load_check #(
   logic [AddrW-1:0] run_addr;
   logic [32:0]      global_end, local_end;
   logic [24:0]      span;
+  //@ if units.dma.transpose
+  logic [23:0]      local_bytes;  // of a run, or of a column of a tile
+  logic [31:0]      last_local;   // of the tile's last column
+  logic [7:0]       column_last;  // byte of a column
+  logic             last_bad;
+  //@ endif
 
   assign base         = alone_i ? '0 : window_base_i[{window_q, 6'd0}+:64];
   assign source_bytes = alone_i ? PeMemBytes : window_size_i[{window_q, 5'd0}+:32];
   assign may_read     = alone_i || window_flags_i[{window_q, 5'd0}];
   assign run_addr     = base[AddrW-1:0] + AddrW'(run_global);
   assign global_end   = 33'(run_global) + 33'(copied);
-  assign local_end    = 33'(run_local) + 33'(size);
+  //@ if units.dma.transpose
+  assign column_last  = {rows, 2'b11} >> (2'd2 - element_q);
+  assign local_bytes  = tiles ? 24'(column_last) + 24'd1 : size;
+  assign local_end    = 33'(run_local) + 33'(local_bytes);
+  assign last_local   = run_local + reach;
+  assign last_bad     = tiles && 33'(last_local) + 33'(local_bytes) >
+                                     (core_q ? 33'(CoreMemBytes) : 33'(PeMemBytes));
+  //@ endif
+  //@ unless units.dma.transpose: assign local_end    = 33'(run_local) + 33'(size);
   assign source_bad   = !run_outside && (!may_read || global_end > 33'(source_bytes));
   assign dest_bad     = local_end > (core_q ? 33'(CoreMemBytes) : 33'(PeMemBytes));
   assign span         = 25'(copied) + 25'(run_addr[ByteW-1:0]) + 25'(BusBytes - 1);
@@ -204,6 +259,7 @@ module npu_load_check #(
   logic [NumberW-1:0] run_number_q;
   logic [AddrW-1:0]   addr_q;
   logic [BeatsW-1:0]  beats_q;        // still to request
+  logic [4*ByteW-1:0] piece_q;  //@ if units.dma.transpose
   logic [23:0]        dest_q;
   logic [PageW:0]     page_left;      // beats to the next 4 KiB boundary
   logic [8:0]         burst_limit, beats;
@@ -241,6 +297,14 @@ module npu_load_check #(
                                               npu_isa_pkg::ErrWindowBounds) :
                       dest_bad ? npu_isa_pkg::ErrLocalBounds : npu_isa_pkg::ErrNone;
       addr_q       <= bad_field_q ? '0 : (dest_bad && !source_bad) ? AddrW'(run_local) : run_addr;
+      //@ if units.dma.transpose
+      if (last_bad && !bad_field_q && !source_bad && !dest_bad) begin
+        error_q <= npu_isa_pkg::ErrLocalBounds;
+        addr_q  <= AddrW'(last_local);
+      end
+      piece_q      <= {ByteW'(rows), left[ByteW-1:0], ByteW'(left + copied - 24'd1),
+                       ByteW'(size - 24'd1)};
+      //@ endif
       beats_q      <= span[24:ByteW];
     end else if (requested_i && copies_q) begin
       addr_q  <= {addr_q[AddrW-1:ByteW] + (AddrW - ByteW)'(beats), {ByteW{1'b0}}};
@@ -248,6 +312,7 @@ module npu_load_check #(
     end
   end
 
+  assign piece_o  = piece_q;  //@ if units.dma.transpose
   assign valid_o  = valid_q;
   assign first_o  = first_q;
   assign copies_o = copies_q;

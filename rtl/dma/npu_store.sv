@@ -192,6 +192,7 @@ module npu_store #(
   logic                     unused_stage_ready, unused_stage_empty, realign_idle;
   logic [23:0]              made_addr;
   logic                     unused_beat_user, unused_word_user, unused_word_last;
+  logic                     unused_made_user;  //@ if units.dma.transpose
   logic [23:0]              unused_word_addr;
 
   assign check_ok = check_valid && check_error == npu_isa_pkg::ErrNone &&
@@ -323,6 +324,7 @@ module npu_store #(
     .BusBytes(BusBytes),
     .FillBytes(1),  //@ if units.dma.modes
     .SwizzleW(0),  //@ if units.dma.modes
+    .TileW(0),  //@ if units.dma.transpose
     .UserW   (1)
   ) u_realign (
     .clk_i(clk),
@@ -339,6 +341,11 @@ module npu_store #(
     .run_last_byte_i (queue_end),
     .run_fill_i      (8'd0),
     .run_user_i      (1'b0),
+    //@ if units.dma.transpose
+    .run_piece_i     ('0),
+    .run_none_i      (1'b0),
+    .made_user_o     (unused_made_user),
+    //@ endif
     .beat_valid_i    (stage_valid),
     .beat_ready_o    (beat_ready),
     .beat_data_i     (placed_data),  //@ if units.dma.swizzle

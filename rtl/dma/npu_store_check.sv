@@ -99,9 +99,15 @@ module npu_store_check #(
   //@: logic [23:0] size, unused_left, unused_copied;
   //@ endif
   logic [31:0] run_global, run_local;
+  //@ if units.dma.transpose
+  logic        unused_tiles;
+  logic [5:0]  unused_rows;
+  logic [31:0] unused_reach;
+  //@ endif
 
   npu_dma_runs #(
     .WithPixels(1'b0),  //@ if units.dma.im2col
+    .WithTiles(1'b0),  //@ if units.dma.transpose
     .CopiesOnly(1'b1)  //@ if units.dma.store_bounds
     //@ unless units.dma.store_bounds: .WithBounds(1'b0)
   ) u_runs (
@@ -120,6 +126,11 @@ module npu_store_check #(
     .run_ready_i  (run_ready),
     .run_first_o  (unused_first),
     .run_last_o   (run_last),
+    //@ if units.dma.transpose
+    .run_tiles_o  (unused_tiles),
+    .run_rows_o   (unused_rows),
+    .run_reach_o  (unused_reach),
+    //@ endif
     .run_outside_o(run_outside),  //@ if units.dma.store_bounds
     //@ unless units.dma.store_bounds: .run_outside_o(unused_outside),
     .run_global_o (run_global),

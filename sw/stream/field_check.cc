@@ -9,6 +9,9 @@ namespace {
 
 using Problem = std::optional<std::string>;
 
+/// Columns of a transposed box lie less than so many bytes apart.
+constexpr int64_t kColumnReach = int64_t{1} << 23;
+
 Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   const bool load = command.opcode() == Opcode::kLoad;
   const int64_t pes = int64_t{command.pe_mask()} & ((int64_t{1} << config.pes()) - 1);
@@ -24,6 +27,16 @@ Problem CheckTransfer(const NpuConfig& config, const Command& command) {
   }
   if (command.Get(dma::element) > 2) return "a fill of elements that are not";
   if (to_core && command.Get(dma::swizzle) != 0) return "a swizzle in core memory";
+  if (load && command.Get(dma::transpose) != 0) {
+    if (command.Get(dma::size0) % (int64_t{1} << command.Get(dma::element)) != 0) {
+      return "columns of parts of elements";
+    }
+    const int64_t stride = command.Get(dma::local_stride1);
+    if (stride < -kColumnReach || stride >= kColumnReach) return "columns too far apart";
+    if (command.Get(dma::size4) > 1 || command.Get(dma::im2col) != 0) {
+      return "a transposition of more than four dimensions";
+    }
+  }
   if (!load || command.Get(dma::im2col) == 0) return std::nullopt;
   if (command.Get(dma::bounds) == 0 || command.Get(dma::size1) == 0) return "pixels of nothing";
   for (int d = 1; d < kBoxDimensions - 1; ++d) {

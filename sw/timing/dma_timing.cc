@@ -35,6 +35,11 @@ void RunLister::Take(const DmaFields& f, uint64_t now) {
     left = static_cast<uint64_t>(begin);
     copied = end > begin ? static_cast<uint64_t>(end - begin) : 0;
   }
+  if (f.transpose != 0) {
+    counts_[3] = (f.size0 + bus_bytes_ - 1) / bus_bytes_;
+    PlacePiece();
+    return;
+  }
   if (f.im2col != 0) {
     for (int64_t& count : counts_) count = 1;
     counts_[0] = std::max<int64_t>(f.size1, 1);
@@ -48,6 +53,40 @@ void RunLister::Take(const DmaFields& f, uint64_t now) {
     return;
   }
   Place();
+}
+
+void RunLister::PlacePiece() {
+  const DmaFields& f = *f_;
+  const int64_t strip = index_[3] * bus_bytes_;
+  const int64_t side = bus_bytes_ >> f.element;
+  int64_t begin = 0, end = std::min(f.size0 - strip, bus_bytes_);
+  size = static_cast<uint64_t>(end);
+  outside = false;
+  if (f.bounds != 0) {
+    begin = std::clamp<int64_t>(-f.start0 - strip, 0, end);
+    end = std::clamp<int64_t>(f.extent0 - f.start0 - strip, begin, end);
+    const int64_t starts[4] = {f.start1, f.start2, f.start3, f.start4};
+    const int64_t steps[4] = {f.step1, f.step2, f.step3, 0};
+    const int64_t extents[4] = {f.extent1, f.extent2, f.extent3, f.extent4};
+    for (int d = 0; d < 4; ++d) {
+      const int64_t x = starts[d] + (d < 3 ? index_[d] * std::max<int64_t>(steps[d], 1) : 0);
+      outside = outside || x < 0 || x >= extents[d];
+    }
+  }
+  left = static_cast<uint64_t>(begin);
+  copied = static_cast<uint64_t>(end - begin);
+  outside = outside || copied == 0;
+  first = std::all_of(index_, index_ + 4, [](int64_t i) { return i == 0; });
+  last = true;
+  for (int d = 0; d < 4; ++d) last = last && index_[d] + 1 == counts_[d];
+  const int64_t g = f.global_offset + strip + begin + index_[0] * f.global_stride1 +
+                    index_[1] * f.global_stride2 + index_[2] * f.global_stride3;
+  // As many words as there are pieces: the tile's columns, of a square tile.
+  const int64_t column = (strip >> f.element) + index_[0] % side;
+  const int64_t l = f.local_address + column * f.local_stride1 + index_[0] / side * bus_bytes_ +
+                    index_[1] * f.local_stride2 + index_[2] * f.local_stride3;
+  global = static_cast<uint64_t>(g) & 0xffffffff;
+  local = static_cast<uint64_t>(l) & 0xffffffff;
 }
 
 void RunLister::PlacePixel() {
@@ -122,7 +161,11 @@ void RunLister::Next(uint64_t now) {
     if (++index_[d] < counts_[d]) break;
     index_[d] = 0;
   }
-  Place();
+  if (f_->transpose != 0) {
+    PlacePiece();
+  } else {
+    Place();
+  }
 }
 
 // ---- Realignment ----
@@ -195,6 +238,7 @@ LoadEngine::LoadEngine(Surroundings* around, CommandQueue* queue)
     : around_(*around),
       queue_(*queue),
       bus_bytes_(around->config.axi_bytes()),
+      runs_(true, false, around->config.axi_bytes()),
       realigner_(around->config.axi_bytes()) {}
 
 bool LoadEngine::busy(uint64_t now) const {
@@ -280,9 +324,9 @@ void LoadEngine::TickRealigner() {
     run_context_ = contexts_.front();
     run_last_ = run.last;
     run_address_ = run.destination / bus_bytes_ * bus_bytes_;
-    const uint64_t size = std::max<uint64_t>(run_context_.nothing ? 1 : run_context_.size, 1);
-    realigner_.Take(run.destination, run.source_low, run.copies, run_context_.left,
-                    run_context_.left + run_context_.copied - (run_context_.copied != 0), size - 1);
+    const uint64_t size = std::max<uint64_t>(run_context_.nothing ? 1 : run.size, 1);
+    realigner_.Take(run.destination, run.source_low, run.copies, run.left,
+                    run.left + run.copied - (run.copied != 0), size - 1);
     if (run.last) {
       contexts_.pop_front();
       ++begun_;
@@ -304,8 +348,8 @@ bool LoadEngine::Beat(bool last) {
 
 void LoadEngine::ListRun() {
   if (!check_first_) return;
-  run_queue_.push_back(
-      {check_destination_, check_address_ % bus_bytes_, check_copies_, check_last_});
+  check_run_.source_low = check_address_ % bus_bytes_;
+  run_queue_.push_back(check_run_);
   check_first_ = false;
 }
 
@@ -364,15 +408,13 @@ void LoadEngine::TickRequests(uint64_t now) {
 void LoadEngine::CheckRun(uint64_t now) {
   if (check_valid_ || !runs_.valid(now)) return;
   if (runs_.first) {
-    contexts_.push_back(
-        {listed_, runs_.left, runs_.copied, runs_.size, listed_->header.length == 1});
+    contexts_.push_back({listed_, listed_->header.length == 1});
   }
   check_valid_ = check_first_ = true;
   check_copies_ = !runs_.outside;
   check_core_ = listed_->dma.core_memory != 0;
-  check_last_ = runs_.last;
   check_number_ = taken_ - 1;
-  check_destination_ = runs_.local;
+  check_run_ = {runs_.local, 0, runs_.left, runs_.copied, runs_.size, check_copies_, runs_.last};
   check_address_ =
       runs_.global + (listed_->dma.local_source != 0
                           ? 0
@@ -445,7 +487,7 @@ StoreEngine::StoreEngine(Surroundings* around, CommandQueue* queue, uint32_t lat
       queue_(*queue),
       bus_bytes_(around->config.axi_bytes()),
       latency_(latency),
-      runs_(around->config.dma_store_bounds != 0, /*copies_only=*/true),
+      runs_(around->config.dma_store_bounds != 0, /*copies_only=*/true, around->config.axi_bytes()),
       realigner_(around->config.axi_bytes()) {}
 
 bool StoreEngine::busy(uint64_t now) const {

@@ -16,8 +16,8 @@ namespace npugen::timing {
 class RunLister {
  public:
   /// `copies_only`: the local side has the copied bytes only, as that of a STORE.
-  RunLister(bool with_bounds, bool copies_only)
-      : with_bounds_(with_bounds), copies_only_(copies_only) {}
+  RunLister(bool with_bounds, bool copies_only, uint32_t bus_bytes)
+      : with_bounds_(with_bounds), copies_only_(copies_only), bus_bytes_(bus_bytes) {}
   void Take(const DmaFields& f, uint64_t now);
   bool ready(uint64_t now) const { return !held_ && now >= free_from_; }
   bool valid(uint64_t now) const { return held_ && now >= valid_from_; }
@@ -32,8 +32,11 @@ class RunLister {
   void Place();
   void PlacePixel();
   void NextPixel();
+  /// Of a tile, as a run: it is one word.
+  void PlacePiece();
 
   const bool with_bounds_, copies_only_;
+  const int64_t bus_bytes_;
   bool held_ = false;
   uint64_t valid_from_ = 0, free_from_ = 0;
   const DmaFields* f_ = nullptr;
@@ -132,11 +135,11 @@ class LoadEngine {
  private:
   struct Run {
     uint64_t destination, source_low;
+    uint64_t left, copied, size;
     bool copies, last;
   };
   struct Context {
     const StreamCommand* command;
-    uint64_t left, copied, size;
     bool nothing;
   };
 
@@ -154,7 +157,7 @@ class LoadEngine {
   Surroundings& around_;
   CommandQueue& queue_;
   const uint32_t bus_bytes_;
-  RunLister runs_{true, false};
+  RunLister runs_;
   Realigner realigner_;
   bool moved_ = false, wrote_ = false, rows_held_ = false;
   uint32_t running_tag_ = 0;
@@ -168,9 +171,9 @@ class LoadEngine {
   bool alone_ = false;
 
   // Check
-  bool check_valid_ = false, check_first_ = false, check_copies_ = false, check_core_ = false,
-       check_last_ = false;
-  uint64_t check_number_ = 0, check_address_ = 0, check_beats_ = 0, check_destination_ = 0;
+  bool check_valid_ = false, check_first_ = false, check_copies_ = false, check_core_ = false;
+  uint64_t check_number_ = 0, check_address_ = 0, check_beats_ = 0;
+  Run check_run_ = {};
 
   // Requests
   bool address_valid_ = false;

@@ -23,7 +23,7 @@ constexpr std::string_view kSpec =
     "core: {memory: 16 KiB, banks: 4, lanes: 16}\n"
     "lane: {simd: 16}\n"
     "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: "
-    "true}}\n";
+    "true, transpose: true}}\n";
 
 NpuConfig Config() {
   Result<NpuConfig> config = LoadSpecText(kSpec, "tensor_copy.yaml", {});
@@ -233,6 +233,90 @@ TEST(TensorCopy, WhatPixelsAreRefused) {
     EXPECT_EQ(error(*kBoxStart[d], -1), ErrorCode("BadField"));
     EXPECT_EQ(error(*kBoxStart[d], 1), ErrorCode("BadField"));
   }
+}
+
+/// A transposition of 3 runs of 5 elements, of 2^`element` bytes.
+Command Columns(int64_t element) {
+  Command command = Simple(Opcode::kLoad);
+  Put(&command, dma::transpose, 1);
+  Put(&command, dma::element, element);
+  Put(&command, dma::size0, 5 << element);
+  Put(&command, dma::size1, 3);
+  Put(&command, dma::global_stride1, 21);
+  Put(&command, dma::local_stride1, 100);
+  return command;
+}
+
+TEST(TensorCopy, Transposes) {
+  const NpuConfig config = Config();
+  std::vector<uint8_t> memory(4096);
+  for (size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<uint8_t>(i * 7 + i / 256);
+  // Boxes within a tile, and of several ones, with elements that are padding.
+  for (const int64_t element : {0, 1, 2}) {
+    for (const auto& [columns, rows] : {std::pair{5, 3}, {16, 16}, {17, 35}, {40, 1}, {3, 40}}) {
+      SCOPED_TRACE(::testing::Message() << element << ": " << columns << " x " << rows);
+      const int64_t bytes = int64_t{1} << element;
+      Command command = Columns(element);
+      Put(&command, dma::size0, columns * bytes);
+      Put(&command, dma::size1, rows);
+      Put(&command, dma::bounds, 1);
+      Put(&command, dma::start0, -2 * bytes);
+      Put(&command, dma::extent0, (columns - 3) * bytes);
+      Put(&command, dma::extent1, rows - rows / 4);
+      for (int d = 2; d < kBoxDimensions; ++d) Put(&command, *kBoxExtent[d], 1);
+      Put(&command, dma::fill, 0x51);
+      Put(&command, dma::fill_high, 0x747372);
+      Put(&command, dma::local_stride1, 200);
+      Put(&command, dma::local_address, 9);
+      FunctionalModel npu(config);
+      npu.Poison(3);
+      std::vector<uint8_t> expected(npu.pe_memory(0).begin(), npu.pe_memory(0).end());
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t byte = 0; byte < columns * bytes; ++byte) {
+          const int64_t x = byte - 2 * bytes;
+          const bool inside = x >= 0 && x < (columns - 3) * bytes && row < rows - rows / 4;
+          expected[9 + byte / bytes * 200 + row * bytes + byte % bytes] =
+              inside ? memory[row * 21 + byte]
+                     : static_cast<uint8_t>(0x74737251u >> (8 * (byte % bytes)));
+        }
+      }
+      const FunctionalJobResult result = RunCommand(&npu, config, command, &memory);
+      EXPECT_TRUE(result.ok()) << result.detail;
+      EXPECT_TRUE(std::equal(expected.begin(), expected.end(), npu.pe_memory(0).begin()));
+    }
+  }
+}
+
+TEST(TensorCopy, WhatColumnsAreRefused) {
+  const NpuConfig config = Config();
+  std::vector<uint8_t> memory(4096);
+  const auto error = [&](int64_t element, const CommandField& field, int64_t value) {
+    Command command = Columns(element);
+    Put(&command, field, value);
+    FunctionalModel model(config);
+    return RunCommand(&model, config, command, &memory).error_code;
+  };
+  const uint32_t bad = ErrorCode("BadField"), local = ErrorCode("LocalBounds");
+  EXPECT_EQ(error(0, dma::size0, 7), 0);
+  EXPECT_EQ(error(1, dma::size0, 6), 0);
+  EXPECT_EQ(error(1, dma::size0, 7), bad);
+  EXPECT_EQ(error(2, dma::size0, 8), 0);
+  EXPECT_EQ(error(2, dma::size0, 6), bad);
+  EXPECT_EQ(error(0, dma::element, 3), bad);
+  EXPECT_EQ(error(0, dma::size4, 1), 0);
+  EXPECT_EQ(error(0, dma::size4, 2), bad);
+  EXPECT_EQ(error(0, dma::im2col, 1), bad);
+  // Columns outside of PE memory, too far apart, and just not.
+  EXPECT_EQ(error(0, dma::local_stride1, (1 << 23) - 1), local);
+  EXPECT_EQ(error(0, dma::local_stride1, -(1 << 23)), local);
+  EXPECT_EQ(error(0, dma::local_stride1, 1 << 23), bad);
+  EXPECT_EQ(error(0, dma::local_stride1, -(1 << 23) - 1), bad);
+  EXPECT_EQ(error(0, dma::local_address, 65536 - 3 - 400), 0);
+  EXPECT_EQ(error(0, dma::local_address, 65536 - 2 - 400), local);
+  NpuConfig plain = config;
+  plain.dma_transpose = 0;
+  FunctionalModel model(plain);
+  EXPECT_EQ(RunCommand(&model, plain, Columns(0), &memory).error_code, bad);
 }
 
 TEST(TensorCopy, WhatIsRefused) {

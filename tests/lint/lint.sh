@@ -3,7 +3,8 @@
 # Lints RTL with Verilator and reads it into Yosys.
 #
 #   lint.sh library NPUGEN SOURCE PRINTER   unprocessed rtl/, which has all features, with the printed files of the
-#                                           edge_bnn emission, and those of floating point by PRINTER (npugen_rtl_library)
+#                                           edge_bnn emission, and those of floating point by PRINTER (npugen_rtl_library);
+#                                           the synthesis view of an emission with every feature but these
 #   lint.sh verilator NPUGEN SPEC     a spec's emission, from inside its folder, by its own file list
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view and one PE
 #   lint.sh words NPUGEN SPEC LINT    npugen_sv_lint on a spec's emission
@@ -20,13 +21,14 @@ yosys() { LD_PRELOAD=$allocator command yosys "$@"; }
 case $mode in
   library)
     # With every feature.
-    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true}/' \
+    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true, transpose: true}/' \
       "$subject/specs/edge_bnn.yaml" > "$work/edge.yaml"
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
     verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
       "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier,significand_product}.sv \
       "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
+    "$0" synthesis "$npugen" "$work/edge.yaml"
     ;;
   verilator)
     "$npugen" emit "$subject" -o "$work/out" > /dev/null

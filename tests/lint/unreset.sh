@@ -21,7 +21,7 @@ pe: {memory: 32 KiB, banks: 4, bank_width: 8, cores: 2}
 core: {memory: 16 KiB, banks: 2, bank_width: 8, lanes: 3, accumulators: 5}
 lane: {simd: 5, stages: 2}
 controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}
-units: {bnn: {enabled: true}, dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true},
+units: {bnn: {enabled: true}, dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true, transpose: true},
         residual: true, postprocess_width: 2, lookup_ports: 1}
 SPEC
 cp "$source/specs/nano.yaml" "$work/nano.yaml"

@@ -111,6 +111,18 @@ void SetPixels(StreamRandom& random, std::vector<uint32_t>* words) {
   }
 }
 
+/// Makes a LOAD one that transposes a few tiles.
+void SetTiles(StreamRandom& random, std::vector<uint32_t>* words) {
+  const auto below = [&](uint64_t n) { return static_cast<int64_t>(random.Below(n)); };
+  const int64_t element = below(3);
+  SetWord(words, dma::element, element);
+  SetWord(words, dma::size0, (1 + below(80)) << element);
+  SetWord(words, dma::size1, below(40));
+  SetWord(words, dma::size4, 0);
+  SetWord(words, dma::im2col, 0);
+  SetWord(words, dma::local_stride1, below(120) - 20);
+}
+
 }  // namespace
 
 std::vector<uint8_t> StreamBytes(const NpuConfig& config, const std::vector<Command>& commands) {
@@ -191,7 +203,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
-                     "bounds", "local_source", "im2col", "swizzle", "format_a", "format_w"})) {
+                     "bounds", "local_source", "im2col", "swizzle", "transpose",
+                     "format_a", "format_w"})) {
         if (!random.Chance(4)) value = 0;
       } else if (name.starts_with("step")) {
         value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));
@@ -235,6 +248,10 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
     }
     if (info.opcode == Opcode::kMatmul && config.float_formats != 0 && random.Chance(2)) {
       SetFormats(random, &fields);
+    }
+    if (info.opcode == Opcode::kLoad && entries == info.most_entries &&
+        drawn.Get(dma::transpose) != 0 && !random.Chance(4)) {
+      SetTiles(random, &fields);
     }
     words.push_back(std::move(fields));
   }

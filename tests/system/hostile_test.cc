@@ -73,7 +73,7 @@ const Shape kShapes[] = {
      "lane: {simd: 4}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
      "units: {dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, "
-     "swizzle: true}, postprocess_width: 4, "
+     "swizzle: true, transpose: true}, postprocess_width: 4, "
      "lookup_ports: 1, window_ports: 1}\n"},
     {"floats",
      "npu: {grid: {x: 1, y: 1}, axi: {data_width: 64, outstanding: 4}, command_queue: 2}\n"

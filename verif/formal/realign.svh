@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // proof of dma/npu_dma_realign.sv
-// variant BusBytes=4 UserW=1 FillBytes=1 SwizzleW=0
+// variant BusBytes=4 UserW=1 FillBytes=1 SwizzleW=0 TileW=0
 // steps 2
 // cover 10
 // fault a word takes no bytes of the beat before: s/take_present\[i\] ? present/1'b1 ? present/

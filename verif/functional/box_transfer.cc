@@ -104,13 +104,16 @@ class FunctionalModel::BoxTransfer {
     window_ = command.Get(dma::window);
     swizzle_ = command.Get(dma::swizzle);
     if (load_ && command.Get(dma::im2col) != 0) pixels_.emplace(command);
+    tiles_ = load_ && command.Get(dma::transpose) != 0;
     const auto staged = state->staged.find(&command);
     if (staged != state->staged.end()) staged_ = &staged->second;
     FindLocalMemories();
   }
 
-  /// Moves the box: of each run the bytes from `skip` on, at most `most`.
+  /// Moves the box: of each run the bytes from `skip` on, at most `most`. One that is transposed
+  /// moves as a whole.
   std::optional<Fault> Run(int64_t skip, int64_t most, int64_t* bytes_moved) {
+    if (tiles_) return RunTiles(bytes_moved);
     run_.resize(static_cast<size_t>(box_.size[0]));
     const int64_t piece_end = std::min(skip + most, box_.size[0]);
     int64_t index[5] = {};
@@ -165,6 +168,67 @@ class FunctionalModel::BoxTransfer {
     }
   }
 
+  /// Moves a box tile by tile: strips of runs, and of a strip as many runs at a time.
+  std::optional<Fault> RunTiles(int64_t* bytes_moved) {
+    const int64_t bus_bytes = state_.config.axi_bytes();
+    const int64_t side = bus_bytes >> command_.Get(dma::element);
+    for (int64_t strip = 0; strip < box_.size[0]; strip += bus_bytes) {
+      int64_t index[5] = {};
+      for (; index[3] < box_.size[3]; ++index[3]) {
+        for (index[2] = 0; index[2] < box_.size[2]; ++index[2]) {
+          for (int64_t row = 0; row < box_.size[1]; row += side) {
+            index[1] = row;
+            if (std::optional<Fault> fault = MoveTile(strip, index)) return fault;
+            if (state_.work > state_.most_work) return std::nullopt;
+            *bytes_moved +=
+                std::min(bus_bytes, box_.size[0] - strip) * std::min(side, box_.size[1] - row);
+          }
+        }
+      }
+    }
+    return std::nullopt;
+  }
+
+  /// Moves the tile that begins with byte `strip` of run `first`: looks at all of it, then writes
+  /// column by column.
+  std::optional<Fault> MoveTile(int64_t strip, const int64_t (&first)[5]) {
+    const int64_t bus_bytes = state_.config.axi_bytes();
+    const int64_t element = int64_t{1} << command_.Get(dma::element);
+    const int64_t rows = std::min(bus_bytes / element, box_.size[1] - first[1]);
+    const int64_t bytes = std::min(bus_bytes, box_.size[0] - strip), columns = bytes / element;
+    const int64_t stride = box_.local_stride[1];
+    const int64_t place = static_cast<uint32_t>(
+        command_.Get(dma::local_address) + strip / element * stride + first[1] * element +
+        first[2] * box_.local_stride[2] + first[3] * box_.local_stride[3]);
+    const int64_t last_place = static_cast<uint32_t>(place + (columns - 1) * stride);
+    std::vector<uint8_t> tile;  // row by row
+    for (int64_t row = 0; row < rows; ++row) {
+      int64_t index[5] = {0, first[1] + row, first[2], first[3], 0};
+      Place piece = PlaceOf(index);
+      piece.first = std::clamp(piece.first - strip, int64_t{0}, bytes);
+      piece.last = std::clamp(piece.last - strip, piece.first, bytes);
+      piece.global += strip;
+      if (piece.first < piece.last) {  // counts modulo 2^32 where the piece begins
+        piece.global = static_cast<uint32_t>(piece.global + piece.first) - piece.first;
+      }
+      state_.work += static_cast<uint64_t>(bytes);
+      if (std::optional<Fault> fault = CheckSource(piece)) return fault;
+      for (const int64_t column : {place, last_place}) {
+        if (std::optional<Fault> fault = CheckLocal(column, rows * element)) return fault;
+      }
+      ReadRun(piece, bytes, 0, bytes, /*count=*/true);
+      tile.insert(tile.end(), run_.begin(), run_.begin() + bytes);
+    }
+    run_.resize(static_cast<size_t>(std::max(bytes, rows * element)));
+    for (int64_t column = 0; column < columns; ++column) {
+      for (int64_t i = 0; i < rows * element; ++i) {
+        run_[i] = tile[i / element * bytes + column * element + i % element];
+      }
+      WriteRun(place + column * stride, 0, rows * element);
+    }
+    return std::nullopt;
+  }
+
   Place PlaceOf(const int64_t (&index)[5]) const {
     Place place = {command_.Get(dma::global_offset), command_.Get(dma::local_address), 0,
                    box_.size[0]};
@@ -198,8 +262,8 @@ class FunctionalModel::BoxTransfer {
     return static_cast<uint8_t>(pattern >> (8 * (i % bytes)));
   }
 
-  /// The global side is looked at first. A STORE reads what it writes only.
-  std::optional<Fault> CheckRun(const Place& place) const {
+  /// The global side of a run.
+  std::optional<Fault> CheckSource(const Place& place) const {
     const FunctionalWindow& window = state_.windows[window_];
     if (place.first < place.last) {
       const int64_t begin = place.global + place.first;
@@ -217,21 +281,36 @@ class FunctionalModel::BoxTransfer {
             fmt::format("bytes {}..{} of window {}, which has {}", begin, end, window_, size)};
       }
     }
-    const int64_t local_bytes =
-        to_core_ ? state_.config.core_memory_bytes : state_.config.pe_memory_bytes;
-    const int64_t local_begin =
-        load_ ? place.local : static_cast<uint32_t>(place.local + place.first);
-    const int64_t local_size = load_ ? box_.size[0] : place.last - place.first;
-    if (local_size != 0 && local_begin + local_size > local_bytes) {
-      return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(local_begin),
-                   fmt::format("local run at {}", local_begin)};
-    }
     return std::nullopt;
   }
 
+  /// `size` bytes of the local side at `begin`.
+  std::optional<Fault> CheckLocal(int64_t begin, int64_t size) const {
+    const int64_t local_bytes =
+        to_core_ ? state_.config.core_memory_bytes : state_.config.pe_memory_bytes;
+    if (size == 0 || begin + size <= local_bytes) return std::nullopt;
+    return Fault{ErrorCode("LocalBounds"), static_cast<uint64_t>(begin),
+                 fmt::format("local run at {}", begin)};
+  }
+
+  /// The global side is looked at first. A STORE reads what it writes only.
+  std::optional<Fault> CheckRun(const Place& place) const {
+    if (std::optional<Fault> fault = CheckSource(place)) return fault;
+    return load_ ? CheckLocal(place.local, box_.size[0])
+                 : CheckLocal(static_cast<uint32_t>(place.local + place.first),
+                              place.last - place.first);
+  }
+
   void LoadRun(const Place& place, int64_t skip, int64_t end) {
-    const auto& [global, local, first, last] = place;
-    for (int64_t i = 0; i < box_.size[0]; ++i) run_[i] = FillOf(i);
+    ReadRun(place, box_.size[0], skip, end, /*count=*/skip == 0);
+    WriteRun(place.local, skip, end);
+  }
+
+  /// A run of `bytes` bytes, filled and read; of these the observer sees `skip` to `end`.
+  void ReadRun(const Place& place, int64_t bytes, int64_t skip, int64_t end, bool count) {
+    const int64_t global = place.global, first = place.first, last = place.last;
+    run_.resize(static_cast<size_t>(bytes));
+    for (int64_t i = 0; i < bytes; ++i) run_[i] = FillOf(i);
     const int64_t source_pe = command_.Get(dma::source_pe);
     const std::span<const uint8_t> source = local_source_ ? state_.pes[source_pe].memory
                                             : staged_ != nullptr
@@ -244,12 +323,16 @@ class FunctionalModel::BoxTransfer {
     }
     Observe(local_source_ ? static_cast<size_t>(source_pe) : state_.WindowNumber(window_), global,
             std::max(first, skip), std::min(last, end), /*write=*/false);
+    if (!local_source_ && count) result_.bytes_read += static_cast<uint64_t>(last - first);
+  }
+
+  /// Bytes `skip` to `end` of the run into all memories.
+  void WriteRun(int64_t local, int64_t skip, int64_t end) {
     for (const Local& target : locals_) {
       for (int64_t i = skip; i < end; ++i)
         (*target.memory)[Swizzled(swizzle_, local + i)] = run_[i];
       Observe(target.number, local, skip, end, /*write=*/true, swizzle_);
     }
-    if (!local_source_ && skip == 0) result_.bytes_read += static_cast<uint64_t>(last - first);
   }
 
   void StoreRun(const Place& place) {
@@ -289,7 +372,7 @@ class FunctionalModel::BoxTransfer {
   const Command& command_;
   FunctionalJobResult& result_;
   Box box_;
-  bool load_, local_source_, to_core_, bounds_;
+  bool load_, local_source_, to_core_, bounds_, tiles_;
   int64_t window_, swizzle_;
   std::optional<PixelWalk> pixels_;
   const State::Staged* staged_ = nullptr;

@@ -2,7 +2,7 @@
 # The DMA engines, alone and together, against a byte-by-byte reference.
 npugen_bench(NAME dma TOP dma_bench TEST dma_test.cc
   RTL npu_fifo.sv npu_burst_queue.sv npu_head_fifo.sv npu_ram_1r1w.sv npu_ram_fifo.sv npu_bank_map.sv npu_bus_place.sv npu_dma_runs.sv
-      npu_dma_realign.sv npu_dma_swizzle.sv npu_dma_chunks.sv npu_store_swizzle.sv npu_waits.sv npu_load.sv npu_load_check.sv npu_load_staging.sv npu_load_waits.sv
+      npu_dma_realign.sv npu_dma_transpose.sv npu_dma_swizzle.sv npu_dma_chunks.sv npu_store_swizzle.sv npu_waits.sv npu_load.sv npu_load_check.sv npu_load_staging.sv npu_load_waits.sv npu_load_words.sv
       npu_store.sv npu_store_check.sv npu_dma.sv
       npu_epochs.sv npu_axi_read_mux.sv unit/dma_bench.sv sim/axi_checker.cc sim/axi_memory.cc sim/hbm_timing.cc sim/hbm_memory.cc sim/hbm_port.cc
   VARIANTS b4:BusBytes=4,PeBanks=2,PeWordBytes=4,GridX=1,GridY=1,Cores=1 b8:BusBytes=8,PeBanks=4,PeWordBytes=16,Outstanding=2,MaxBurst=8,ParameterBuffer=8,ActivationBuffer=16

@@ -116,6 +116,7 @@ struct Box {
   uint32_t swizzle = 0;                                       // pattern of 16 << swizzle bytes
   bool pixels = false;                                        // im2col: size[1] of them
   int32_t low[4] = {}, high[4] = {1, 1, 1, 1}, back[4] = {};  // 1..3 used
+  bool transpose = false;                                     // of elements
 
   // Runs in a dimension.
   uint32_t Count(int d) const { return pixels && d > 1 ? 1 : std::max(size[d], 1u); }
@@ -167,7 +168,7 @@ struct Box {
     w[24] = extent[1] | extent[2] << 16;
     w[25] = extent[3] | extent[4] << 16;
     w[26] = step[1] | step[2] << 4 | step[3] << 8 | step[4] << 12;
-    w[27] = fill_high | element << 24;
+    w[27] = fill_high | element << 24 | uint32_t{transpose} << 26;
     if (pixels) {
       w[8] |= static_cast<uint32_t>(low[3]) << 24;
       w[9] = size[1] | static_cast<uint32_t>(high[1]) << 16;
@@ -249,6 +250,89 @@ struct Pixel {
   }
 };
 
+// Tile by tile, as `Apply`.
+Error ApplyTiles(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps) {
+  std::vector<uint8_t> use(kPeBytes);  // 1: read, 2: written
+  const uint32_t element = 1u << box.element, side = kBus / element;
+  if (box.size[0] % element != 0 || box.Count(4) != 1 || box.pixels ||
+      box.local_stride[1] < -(1 << 23) || box.local_stride[1] >= 1 << 23) {
+    return {kBadField, box.tag, 0};
+  }
+  const Window& window = kWindows[box.window];
+  const uint64_t source_size = box.local_source ? kPeBytes : window.size;
+  const uint64_t base = box.local_source ? 0 : window.base;
+  const uint32_t local_size = box.core_memory ? kCoreBytes : kPeBytes;
+  std::array<uint32_t, 5> i{};
+  for (uint32_t from = 0; from < box.size[0]; from += kBus)
+    for (i[3] = 0; i[3] < box.Count(3); ++i[3])
+      for (i[2] = 0; i[2] < box.Count(2); ++i[2])
+        for (uint32_t row = 0; row < box.Count(1); row += side) {
+          const uint32_t rows = std::min(side, box.Count(1) - row);
+          const uint32_t columns = std::min(kBus, box.size[0] - from) / element;
+          const auto stride = static_cast<uint32_t>(box.local_stride[1]);
+          const uint32_t local = box.local_address + from / element * stride + row * element +
+                                 i[2] * static_cast<uint32_t>(box.local_stride[2]) +
+                                 i[3] * static_cast<uint32_t>(box.local_stride[3]);
+          std::vector<std::vector<uint8_t>> tile;
+          for (i[1] = row; i[1] < row + rows; ++i[1]) {
+            uint32_t global = box.global_offset;
+            bool outside = false;
+            for (int d = 1; d < 5; ++d) {
+              global += i[d] * static_cast<uint32_t>(box.global_stride[d]);
+              const int64_t x = int64_t{box.start[d]} + i[d] * std::max(box.step[d], 1u);
+              outside = outside || (box.bounds && (x < 0 || x >= box.extent[d]));
+            }
+            std::vector<bool> read(columns * element);
+            uint32_t first = 0, last = 0;
+            for (uint32_t byte = 0; byte < read.size(); ++byte) {
+              const int64_t x = int64_t{box.start[0]} + from + byte;
+              read[byte] = !box.bounds || (!outside && x >= 0 && x < box.extent[0]);
+              if (!read[byte]) continue;
+              if (last == 0) first = byte;
+              last = byte + 1;
+            }
+            const uint32_t at = global + from + first;
+            if (last != 0 && ((!box.local_source && (window.flags & 1) == 0) ||
+                              uint64_t{at} + last - first > source_size)) {
+              return {box.local_source ? kLocalBounds : kWindowBounds, box.tag, base + at};
+            }
+            for (const uint32_t column : {0u, columns - 1}) {
+              const uint32_t place = local + column * stride;
+              if (uint64_t{place} + rows * element > local_size)
+                return {kLocalBounds, box.tag, place};
+            }
+            std::vector<uint8_t> values(read.size());
+            for (uint32_t byte = 0; byte < read.size(); ++byte) {
+              const uint32_t source = global + from + byte;
+              values[byte] = !read[byte]        ? box.Fill(byte)
+                             : box.local_source ? memories.pe[box.source_pe][source]
+                                                : memories.bus[window.base - kBase + source];
+              if (box.local_source && read[byte]) use[source] |= 1;
+            }
+            tile.push_back(values);
+          }
+          *bytes += rows * columns * element;
+          for (uint32_t byte = 0; byte < columns * element; ++byte) {
+            for (uint32_t r = 0; r < rows; ++r) {
+              const uint32_t address =
+                  local + byte / element * stride + r * element + byte % element;
+              const uint32_t place = box.core_memory ? address : box.Place(address);
+              if (!box.core_memory && (box.pe_mask >> box.source_pe & 1)) use[place] |= 2;
+              for (uint32_t pe = 0; pe < kPes; ++pe) {
+                if ((box.pe_mask >> pe & 1) == 0) continue;
+                if (!box.core_memory) memories.pe[pe][place] = tile[r][byte];
+                for (uint32_t core = 0; box.core_memory && core < kCores; ++core) {
+                  if (box.core_mask >> core & 1)
+                    memories.core[pe * kCores + core][place] = tile[r][byte];
+                }
+              }
+            }
+          }
+        }
+  if (overlaps) *overlaps = std::count(use.begin(), use.end(), 3) != 0;
+  return {};
+}
+
 // Does a box on the memories; stops before the first run that is not allowed. `bytes` counts the
 // box. `overlaps` is set when a byte of the source PE is both read and written.
 Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps = nullptr) {
@@ -263,6 +347,7 @@ Error Apply(const Box& box, Memories& memories, uint64_t* bytes, bool* overlaps 
     return {kBadField, box.tag, 0};
   }
   if (!box.store && box.core_memory && box.swizzle != 0) return {kBadField, box.tag, 0};
+  if (!box.store && box.transpose) return ApplyTiles(box, memories, bytes, overlaps);
   if (box.pixels) {
     bool bad = !box.bounds || box.size[1] == 0;
     for (int d = 1; d < 4; ++d) bad |= box.start[d] < box.low[d] || box.start[d] >= box.high[d];
@@ -735,8 +820,25 @@ void MakePixels(std::mt19937_64& random, Box* box) {
   box->low[0] = 0;
 }
 
+// Makes a box one that is transposed.
+void MakeTiles(std::mt19937_64& random, Box* box) {
+  auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+  const uint32_t element = 1u << box->element;
+  box->transpose = true;
+  box->size[0] = element * (1 + below(below(2) ? 2 * kBus : 6));
+  box->size[1] = below(below(2) ? 3 * kBus : 8);
+  const bool large = box->size[0] * std::max(box->size[1], 1u) > 1500;
+  for (int d = 2; d < 4; ++d) box->size[d] = below(large ? 2 : 4);
+  box->size[4] = below(2);
+  const int32_t column = static_cast<int32_t>(element * std::max(box->size[1], 1u));
+  box->local_stride[1] = below(3) == 0   ? column
+                         : below(3) == 0 ? (column + kBus) / kBus * kBus
+                                         : static_cast<int32_t>(below(300)) - 100;
+  if (below(3) == 0) box->global_stride[1] = (box->size[0] / kBus + 1) * kBus;
+}
+
 // What all boxes of a test have.
-enum class Mode { kAny, kPixels, kSwizzle };
+enum class Mode { kAny, kPixels, kSwizzle, kTiles };
 
 Box RandomBox(std::mt19937_64& random, bool store, Mode mode = Mode::kAny) {
   Box box;
@@ -770,6 +872,8 @@ Box RandomBox(std::mt19937_64& random, bool store, Mode mode = Mode::kAny) {
     box.local_stride[d] = below(3) == 0 ? box.size[0] : static_cast<int32_t>(below(600)) - 200;
     if (below(8) == 0) box.global_stride[d] = 0;
   }
+  if (!store && mode != Mode::kPixels && (mode == Mode::kTiles || below(4) == 0))
+    MakeTiles(random, &box);
   for (uint32_t d = 0; d < 5; ++d) {
     if (d != 0 && below(3) == 0) box.step[d] = below(9);
     const int32_t size = static_cast<int32_t>(
@@ -781,7 +885,9 @@ Box RandomBox(std::mt19937_64& random, bool store, Mode mode = Mode::kAny) {
   }
   const bool swizzled = mode == Mode::kSwizzle || (!box.core_memory && below(3) == 0);
   box.swizzle = swizzled ? 1 + below(3) : 0;
-  if (!store && (mode == Mode::kPixels || below(3) == 0)) MakePixels(random, &box);
+  if (!store && !box.transpose && (mode == Mode::kPixels || below(3) == 0)) {
+    MakePixels(random, &box);
+  }
   const uint32_t source = box.local_source ? kPeBytes : kWindows[box.window].size;
   box.global_offset = below(source);
   if (box.bounds && below(4) == 0) box.global_offset -= below(2000);
@@ -837,7 +943,7 @@ void MoveRandomBoxesInOrder(Mode mode, uint64_t seeds) {
     std::mt19937_64 random(1000 + seed);
     for (int round = 0; round < 10; ++round) {
       // Several commands of one kind overlap in an engine; loads and stores alternate by round.
-      const bool store = round % 2 != 0 && mode != Mode::kPixels;
+      const bool store = round % 2 != 0 && mode != Mode::kPixels && mode != Mode::kTiles;
       Memories expected = bench.memories;
       std::vector<std::pair<Box, uint64_t>> boxes;
       bench.load_signals.clear();
@@ -876,6 +982,7 @@ void MoveRandomBoxesInOrder(Mode mode, uint64_t seeds) {
 TEST(Dma, MovesRandomBoxesInOrder) { MoveRandomBoxesInOrder(Mode::kAny, 12); }
 TEST(Dma, MovesRandomBoxesOfPixels) { MoveRandomBoxesInOrder(Mode::kPixels, 4); }
 TEST(Dma, MovesRandomBoxesSwizzled) { MoveRandomBoxesInOrder(Mode::kSwizzle, 4); }
+TEST(Dma, MovesRandomBoxesTransposed) { MoveRandomBoxesInOrder(Mode::kTiles, 6); }
 
 TEST(Dma, WritesWhenTheWaitsHold) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
@@ -978,6 +1085,19 @@ TEST(Dma, RefusesAccessesThatAreNotAllowed) {
           break;
         case 6:
           if (!store && box.core_memory) box.swizzle = 1 + random() % 3;
+          break;
+        case 8:
+          if (box.transpose) {
+            if (random() % 4 == 0) {
+              box.size[4] = 2;
+            } else if (random() % 3 == 0) {
+              box.local_stride[1] = random() % 2 ? 1 << 23 : -(1 << 23) - 1;
+            } else if (random() % 2 == 0) {
+              MakePixels(random, &box);
+            } else {
+              box.size[0] += 1 + random() % 3;
+            }
+          }
           break;
         case 7:
           if (box.pixels) {
@@ -1477,6 +1597,44 @@ TEST(Dma, ReachesTheRateOfShortRuns) {
           const bool even = kOutstanding >= 16 && beats <= PARAM_MaxBurst;
           EXPECT_GE(rate, (even ? 0.95 : 0.85) * law);
         }
+      }
+    }
+  }
+}
+
+// Boxes of 4 KiB and more, one behind the other, are transposed as fast as their pieces, a beat
+// each, can be read.
+TEST(Dma, ReachesTheBusRateTransposed) {
+  for (const uint32_t latency : {1u, 50u, 100u}) {
+    for (const uint32_t element : {0u, 1u, 2u}) {
+      for (const uint32_t rows : {64u, 128u}) {
+        Bench bench(Fast(latency));
+        Box box = Straight(false, 0, 0, rows);
+        box.global_offset += kBus - kWindows[1].base % kBus;
+        box.transpose = true;
+        box.element = element;
+        box.size[1] = rows >> element;
+        box.size[2] = 1u << element;
+        box.global_stride[1] = static_cast<int32_t>(rows);
+        box.global_stride[2] = static_cast<int32_t>(rows * box.size[1]);
+        box.local_stride[1] = static_cast<int32_t>(rows);
+        box.local_stride[2] = static_cast<int32_t>(rows * (rows >> element));
+        const uint32_t boxes = 65536 / (rows * rows);
+        Memories expected = bench.memories;
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < boxes; ++i) {
+          ASSERT_EQ(Apply(box, expected, &bytes), Error{});
+          bench.Push(box);
+        }
+        const uint64_t begin = bench.cycle;
+        ASSERT_NO_FATAL_FAILURE(bench.Drain());
+        ASSERT_TRUE(bench.memories == expected) << bench.memories.Difference(expected);
+        const double rate = static_cast<double>(bytes) / kBus / (bench.cycle - begin - latency);
+        const double law = std::min(1.0, kOutstanding * 1.0 / (latency + 8));
+        std::printf(
+            "  latency %3u, elements of %u, %3u x %3u bytes: %.3f beats per cycle, law %.3f\n",
+            latency, 1u << element, rows >> element, rows, rate, law);
+        EXPECT_GE(rate, 0.95 * law);
       }
     }
   }

@@ -42,6 +42,7 @@ rtl/npu_load.sv
 rtl/npu_load_check.sv
 rtl/npu_load_staging.sv
 rtl/npu_load_waits.sv
+rtl/npu_load_words.sv
 rtl/npu_lookup.sv
 rtl/npu_matrix_unit.sv
 rtl/npu_operand_path.sv

@@ -46,6 +46,7 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_load_check.sv \
   $(NPU_HOME)/rtl/npu_load_staging.sv \
   $(NPU_HOME)/rtl/npu_load_waits.sv \
+  $(NPU_HOME)/rtl/npu_load_words.sv \
   $(NPU_HOME)/rtl/npu_lookup.sv \
   $(NPU_HOME)/rtl/npu_matrix_unit.sv \
   $(NPU_HOME)/rtl/npu_operand_path.sv \
