@@ -190,7 +190,8 @@ std::vector<FracBnnCase> FracBnnCases(const std::string& folder) {
   const std::vector<uint8_t> images = ReadBytes(folder + "/images.bin");
   const auto logits = Elements<int16_t>(ReadBytes(folder + "/logits_fixed.bin"));
   std::vector<FracBnnCase> cases;
-  for (const json& entry : ReadIndex(folder)["cases"]) {
+  const json index = ReadIndex(folder);
+  for (const json& entry : index["cases"]) {
     const auto number = entry["case"].get<std::ptrdiff_t>();
     const auto image = images.begin() + number * static_cast<std::ptrdiff_t>(kImageBytes);
     const auto first = logits.begin() + number * kClasses;

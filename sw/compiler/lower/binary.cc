@@ -221,6 +221,9 @@ class BinaryConvolution {
         factor_(input_.planes == 2 ? 3 : 1) {}
 
   LowerResult Lower() {
+    if (options_.affine) {
+      return Refusal{DiagnosticCode::kCompileOperator, "values beside bits", ""};
+    }
     SetGeometry();
     SetWeights();
     range_ = factor_ * taps_ * scale_ * pixel_.bytes * 8;
