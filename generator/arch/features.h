@@ -11,6 +11,7 @@ inline constexpr std::string_view kWatchdogKey = "npu.axi.watchdog";
 inline constexpr std::string_view kMemoryClearKey = "npu.memory_clear";
 inline constexpr std::string_view kBinaryUnitKey = "units.bnn.enabled";
 inline constexpr std::string_view kResidualKey = "units.residual";
+inline constexpr std::string_view kBitResidualKey = "units.bnn.residual";
 inline constexpr std::string_view kStridesKey = "units.dma.strides";
 inline constexpr std::string_view kStoreBoundsKey = "units.dma.store_bounds";
 inline constexpr std::string_view kWideFillKey = "units.dma.wide_fill";
@@ -23,6 +24,7 @@ struct HardwareFeatures {
   bool memory_clear = true;
   bool binary_unit = true;
   bool residual = true;
+  bool bit_residual = true;
   bool strides = true;
   bool store_bounds = true;
   bool wide_fill = true;
@@ -33,7 +35,8 @@ struct HardwareFeatures {
   bool Has(std::string_view key) const {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
            (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
-           (key == kResidualKey && residual) || (key == kStridesKey && strides) ||
+           (key == kResidualKey && residual) || (key == kBitResidualKey && bit_residual) ||
+           (key == kStridesKey && strides) ||
            (key == kStoreBoundsKey && store_bounds) || (key == kWideFillKey && wide_fill) ||
            (key == kIm2colKey && im2col) || (key == kSwizzleKey && swizzle);
   }
@@ -41,7 +44,8 @@ struct HardwareFeatures {
   /// Whether what belongs to the feature is shown in views of an NPU: additions and those of the
   /// DMA leave no trace where they are off.
   bool Shows(std::string_view key) const {
-    return Has(key) || !(key == kResidualKey || key.starts_with("units.dma."));
+    return Has(key) || !(key == kResidualKey || key == kBitResidualKey ||
+                         key.starts_with("units.dma."));
   }
 };
 

@@ -105,7 +105,7 @@ TEST(PackedReaderTest, IllegalValuesAreExplained) {
   const std::vector<Case> cases = {
       {[](json& j) { j["input"]["levels"] = json::array(); }, Code::kPackedValue, "list of 0"},
       {[](json& j) { j["input"]["levels"][3] = 255; }, Code::kPackedValue, "255"},
-      {[](json& j) { j["input"]["levels"][3] = 200; }, Code::kPackedValue, "run from 1 to 200"},
+      {[](json& j) { j["input"]["levels"][2] = 200; }, Code::kPackedValue, "run from -7 to 200"},
       {[](json& j) { j["input"]["first"] = 2; }, Code::kPackedKey, "first"},
       {[&](json& j) { layer(j, 0)["name"] = "input"; }, Code::kPackedValue, "\"input\""},
       {[&](json& j) { layer(j, 1)["name"] = "stem"; }, Code::kPackedValue, "\"stem\""},
@@ -277,7 +277,7 @@ TEST(PackedReaderTest, IllegalFilesAreExplained) {
       {[&](json& j, Bytes&) {
          layer(j, 0)["bias"] = {1, 2, 3};
        },
-       Code::kPackedKey, "2 of \"thresholds\", \"bias\" and \"rescale\""},
+       Code::kPackedKey, "2 of \"thresholds\", \"bias\", \"rescale\" and"},
       {[&](json& j, Bytes&) { layer(j, 0).erase("thresholds"); }, Code::kPackedKey,
        "0 of \"thresholds\""},
       {[&](json& j, Bytes&) {
