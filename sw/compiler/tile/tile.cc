@@ -284,7 +284,9 @@ void Tiler::EmitRepeats(ComputeRequest request, const Range& groups, int32_t chu
   for (int64_t group = groups.begin; group < groups.end;) {
     request.group_begin = group;
     request.group_end = std::min(groups.end, (group / period + 1) * period);
-    Emit(request, chunk, block);
+    Emit(request, chunk, block + group - groups.begin);
+    steps_.back().weight_rows =
+        (group - groups.begin) * GroupRows(config_, layer, layer.slices());
     group = request.group_end;
   }
 }
