@@ -33,7 +33,12 @@ module npu_core #(
   localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
   localparam int unsigned SliceRows   = (Lanes * Simd + RowBytes - 1) / RowBytes,
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
-  localparam int unsigned ParamRows   = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits  = 8 * npu_isa_pkg::AffineRecordBytes,
+  localparam int unsigned ParamRows   = (AffineBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ else
+  //@: localparam int unsigned ParamRows   = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ endif
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
   //@ if units.bnn.enabled
   localparam int unsigned GateRows    = (npu_isa_pkg::GateBytes * Lanes + RowBytes - 1) / RowBytes,
@@ -62,6 +67,10 @@ module npu_core #(
   input  wire                   record_we_i,
   input  wire  [ParamW-1:0]     record_row_i,
   output wire  [RecordBits*Lanes-1:0] records_o, // per lane a parameter_record_t
+  //@ if units.bnn.residual
+  output wire  [AffineBits*Lanes-1:0] affine_records_o,  // the same with affine_i
+  input  wire                   affine_i,        // sums of two planes stay apart
+  //@ endif
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
@@ -206,6 +215,9 @@ module npu_core #(
     end
   end
   assign records_o = records_q[RecordBits*Lanes-1:0];
+  //@ if units.bnn.residual
+  assign affine_records_o = records_q[AffineBits*Lanes-1:0];
+  //@ endif
 
   //@ if units.bnn.enabled
   // Gates, and which lanes of each position take part in the second plane.
@@ -484,6 +496,13 @@ module npu_core #(
     if (add_double) begin
       for (int unsigned n = 0; n < Lanes; n++) begin
         sum_write[SumBits*n+:SumBits] = {sum_out[SumBits*n+:SumBits-1], 1'b0};
+      end
+    end
+    //@ endif
+    //@ if units.bnn.residual
+    if (add_double && affine_i) begin
+      for (int unsigned n = 0; n < Lanes; n++) begin
+        sum_write[SumBits*n+:SumBits] = {sum_out[SumBits*n+:SumBits/2], 16'd0};
       end
     end
     //@ endif

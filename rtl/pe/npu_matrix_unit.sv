@@ -29,6 +29,9 @@ module npu_matrix_unit #(
   parameter int unsigned Barriers     = 16,     //@ = npu.barriers
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits  = 8 * npu_isa_pkg::AffineRecordBytes,
+  //@ endif
   localparam int unsigned PeLanes     = Cores * Lanes,
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
@@ -103,6 +106,12 @@ module npu_matrix_unit #(
   output wire  [PlaceW-1:0]     residual_place_o,  // row2, row, bank2, bank, offset, two
   output wire                   residual_data_o,   // data come in this cycle
   //@ endif
+  //@ if units.bnn.residual
+  output wire  [AffineBits*PeLanes-1:0] affine_records_o,
+  input  wire                   affine_busy_i,     // that use them
+  output wire  [1:0]            residual_part_o,   // of four, with the data: npu_value_fetch
+  input  wire                   residual_taken_i,
+  //@ endif
   // rows of core 0 for tables of vector units; data in the cycle after the grant
   input  wire                   table_valid_i,
   output wire                   table_ready_o,
@@ -123,9 +132,16 @@ module npu_matrix_unit #(
   localparam int unsigned PackedRows = (PackedBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
   localparam int unsigned ParamRows  = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  //@ if units.bnn.residual
+  localparam int unsigned AffineRows = (AffineBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  //@ endif
   localparam int unsigned BiasBytes  = npu_isa_pkg::BiasRecordBytes * Lanes;
   localparam int unsigned BiasRows   = (BiasBytes + RowBytes - 1) / RowBytes;
-  localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  //@ if units.bnn.residual
+  localparam int unsigned ParamW     = (AffineRows > 1) ? $clog2(AffineRows) : 1;
+  //@ else
+  //@: localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  //@ endif
   localparam int unsigned VecW       = 8 * WordBytes;
   //@ if units.bnn.enabled
   localparam int unsigned GateRows   = (npu_isa_pkg::GateBytes * Lanes + RowBytes - 1) / RowBytes;
@@ -162,6 +178,12 @@ module npu_matrix_unit #(
   logic [ChunkW-1:0]          next_chunk;
   logic [15:0]                next_bytes;
   logic [23:0]                residual_error_address;
+  //@ endif
+  //@ if units.bnn.residual
+  // A command has residuals of bytes or of values.
+  logic              byte_valid, byte_data, byte_error, value_valid, value_data, value_error;
+  logic [PlaceW-1:0] byte_place, value_place;
+  logic [23:0]       byte_error_address, value_error_address;
   //@ endif
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
@@ -257,12 +279,19 @@ module npu_matrix_unit #(
     .Stages      (Stages),
     .ParamRows   (ParamRows),
     .BiasRows    (BiasRows),
+    //@ if units.bnn.residual
+    .AffineRows  (AffineRows),
+    //@ endif
     .Rows        (Rows)
   ) u_drain (
     .clk_i,
     .rst_ni,
     .clear_i,
     .common_scale_i    (cmd_i.common_scale),
+    //@ if units.bnn.residual
+    .affine_i          (cmd_i.affine),
+    .affine_busy_i,
+    //@ endif
     .group_channels_i  (cmd_i.group_channels),
     .param_row_i       (cmd_i.param_row),
     .param_group_rows_i(cmd_i.param_group_rows),
@@ -325,13 +354,58 @@ module npu_matrix_unit #(
     .next_chunk_i   (next_chunk),
     .next_bytes_i   (next_bytes),
     .ready_o        (residual_there),
-    .read_valid_o   (residual_valid_o),
+    .read_valid_o   (byte_valid),          //@ if units.bnn.residual
     .read_ready_i   (residual_ready_i),
-    .read_place_o   (residual_place_o),
-    .data_valid_o   (residual_data_o),
-    .error_o        (residual_error),
-    .error_address_o(residual_error_address)
+    .read_place_o   (byte_place),          //@ if units.bnn.residual
+    .data_valid_o   (byte_data),           //@ if units.bnn.residual
+    .error_o        (byte_error),          //@ if units.bnn.residual
+    .error_address_o(byte_error_address)   //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .read_valid_o   (residual_valid_o),
+    //@ unless units.bnn.residual: .read_place_o   (residual_place_o),
+    //@ unless units.bnn.residual: .data_valid_o   (residual_data_o),
+    //@ unless units.bnn.residual: .error_o        (residual_error),
+    //@ unless units.bnn.residual: .error_address_o(residual_error_address)
   );
+  //@ endif
+  //@ if units.bnn.residual
+  npu_value_fetch #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(WordBytes),
+    .PostWidth(PostWidth),
+    .Chunks   (Chunks)
+  ) u_value_fetch (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .opcode_i        (cmd_i.opcode),
+    .pool_i          (cmd_i.affine_pool),
+    .x_step_i        (cmd_i.b_x_step),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .base_i          (cmd_i.b_base[23:0]),
+    .row_step_i      (cmd_i.b_row_step),
+    .group_step_i    (cmd_i.out_group_step),
+    .groups_i        (cmd_i.groups),
+    .channels_i      (cmd_i.channels),
+    .group_channels_i(cmd_i.group_channels),
+    .start_i         (start && cmd_i.affine && cmd_i.affine_residual),
+    .taken_i         (residual_taken_i),
+    .read_valid_o    (value_valid),
+    .read_ready_i    (residual_ready_i),
+    .read_place_o    (value_place),
+    .data_valid_o    (value_data),
+    .data_part_o     (residual_part_o),
+    .error_o         (value_error),
+    .error_address_o (value_error_address)
+  );
+  assign residual_valid_o       = byte_valid || value_valid;
+  assign residual_place_o       = cmd_i.affine ? value_place : byte_place;
+  assign residual_data_o        = byte_data || value_data;
+  assign residual_error         = byte_error || value_error;
+  assign residual_error_address = value_error ? value_error_address : byte_error_address;
+  //@ endif
+  //@ if units.residual
   assign error_o      = loader_error || drain_error || residual_error;
   assign error_row_o  = residual_error ? residual_error_address :
                         loader_error ? loader_error_row : drain_error_row;
@@ -378,6 +452,10 @@ module npu_matrix_unit #(
       .record_we_i  (record_we),
       .record_row_i (record_place),
       .records_o    (records[RecordBits*Lanes*c+:RecordBits*Lanes]),
+      //@ if units.bnn.residual
+      .affine_records_o(affine_records_o[AffineBits*Lanes*c+:AffineBits*Lanes]),
+      .affine_i     (cmd_i.affine),
+      //@ endif
       .load_i,
       .load_data_i  (operand_i),
       .shift_i,

@@ -242,6 +242,11 @@ module npu_pe #(
   logic                  residual_valid, residual_ready, residual_data;
   logic [PlaceW-1:0]     residual_place;
   //@ endif
+  //@ if units.bnn.residual
+  logic                  affine_busy, residual_taken;
+  logic [1:0]            residual_part;
+  logic [8*npu_isa_pkg::AffineRecordBytes*PeLanes-1:0] affine_records;
+  //@ endif
 
   // ---- Sums ----
   logic                    sums_room, sums_valid, sums_last, table_valid, table_ready;
@@ -333,6 +338,12 @@ module npu_pe #(
     .residual_place_o(residual_place),
     .residual_data_o (residual_data),
     //@ endif
+    //@ if units.bnn.residual
+    .affine_records_o(affine_records),
+    .affine_busy_i   (affine_busy),
+    .residual_part_o (residual_part),
+    .residual_taken_i(residual_taken),
+    //@ endif
     .table_valid_i   (table_valid),
     .table_ready_o   (table_ready),
     .table_row_i     (table_row),
@@ -374,6 +385,12 @@ module npu_pe #(
     //@ if units.residual
     .residual_valid_i(residual_data),
     .residual_i    (read_data[VecW*(Ports-1)+:8*PostWidth]),
+    //@ endif
+    //@ if units.bnn.residual
+    .residual_part_i (residual_part),
+    .residual_taken_o(residual_taken),
+    .affine_records_i(affine_records),
+    .affine_busy_o   (affine_busy),
     //@ endif
     .vector_valid_i(vector_valid),
     .vector_first_i(vector_first),

@@ -15,6 +15,9 @@ module npu_results #(
   parameter int unsigned WriteDepth = 12,      // results from post-processing to PE memory
   localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits = 8 * npu_isa_pkg::AffineRecordBytes,
+  //@ endif
   localparam int unsigned Chunks    = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW    = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned ByteW     = $clog2(WordBytes) + 1
@@ -38,6 +41,12 @@ module npu_results #(
   //@ if units.residual
   input  wire                    residual_valid_i,  // the vector that the next sums are added to
   input  wire  [8*PostWidth-1:0] residual_i,
+  //@ endif
+  //@ if units.bnn.residual
+  input  wire  [1:0]             residual_part_i,   // of four values
+  output wire                    residual_taken_o,
+  input  wire  [AffineBits*PeLanes-1:0] affine_records_i,
+  output wire                    affine_busy_o,     // they are in use
   //@ endif
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,
@@ -77,6 +86,14 @@ module npu_results #(
   assign is_array  = npu_isa_pkg::is_array(cmd_i.opcode);
   assign is_lookup = cmd_i.opcode == npu_isa_pkg::OpLookup;
   assign is_unit   = is_lookup || npu_isa_pkg::is_rows(cmd_i.opcode);
+  //@ if units.bnn.residual
+  logic                   is_affine, affine_step, affine_room, affine_more, affine_valid;
+  logic [8*PostWidth-1:0] affine_data;
+  logic [23:0]            affine_addr, value_address;
+  logic [PostWidth-1:0]   affine_strb;
+  wire                    affine_clk;
+  assign is_affine = is_array && cmd_i.affine;
+  //@ endif
 
   // ---------------------------------------------------------------------------------------------
   // Vectors, and the address of the position whose results pass now.
@@ -110,7 +127,8 @@ module npu_results #(
     .vector_i,
     .ready_o         (vector_ready_o),
     //@ if units.residual
-    .residual_valid_i,
+    .residual_valid_i(residual_valid_i && !is_affine),  //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .residual_valid_i,
     .residual_i,
     //@ endif
     .valid_o         (buffer_valid),
@@ -130,9 +148,15 @@ module npu_results #(
     .positions_i     (cmd_i.positions),
     .out_base_i      (cmd_i.out_base),
     .out_row_step_i  (cmd_i.out_row_step),
-    .out_group_step_i(cmd_i.out_group_step),
+    //@ if units.bnn.residual
+    .out_group_step_i(20'(cmd_i.out_group_step)),
     .start_i,
-    .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    .step_i          (is_affine ? affine_step : (sums_valid_i && sums_last_i) || buffer_go),
+    //@ else
+    //@: .out_group_step_i(cmd_i.out_group_step),
+    //@: .start_i,
+    //@: .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    //@ endif
     .address_o       (position_address)
   );
 
@@ -230,7 +254,8 @@ module npu_results #(
     .three_i     (cmd_i.thresholds[1]),
     .packed_i    (cmd_i.bit_output),
     .plane_step_i(cmd_i.out_plane_step),
-    .valid_i     (sums_valid_i && !uses_post),
+    .valid_i     (sums_valid_i && !uses_post && !is_affine),  //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .valid_i     (sums_valid_i && !uses_post),
     .last_i      (sums_last_i),
     .acc_i       (sums_i),
     .record_i    (records_i),
@@ -244,9 +269,78 @@ module npu_results #(
     .writes_o    (threshold_writes),
     .busy_o      (threshold_busy)
   );
-  assign uses_post = !is_array || cmd_i.thresholds == '0;
+  assign uses_post = !is_array || (cmd_i.thresholds == '0 && !is_affine);  //@ if units.bnn.residual
+  //@ unless units.bnn.residual: assign uses_post = !is_array || cmd_i.thresholds == '0;
   //@ endif
   //@ unless units.bnn.enabled: assign uses_post = 1'b1;
+
+  //@ if units.bnn.residual
+  npu_clock_gate u_affine_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || (running_i && is_affine)),
+    .clk_o   (affine_clk)
+  );
+
+  npu_output_walker #(
+    .PostWidth(PostWidth)
+  ) u_value_walker (
+    .clk_i,
+    .opcode_i        (cmd_i.opcode),
+    .out_x_step_i    ({cmd_i.out_x_step[19:0], 4'd0}),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .out_base_i      (cmd_i.value_base),
+    .out_row_step_i  (cmd_i.out_row_step),
+    .out_group_step_i({cmd_i.out_group_step, 4'd0}),
+    .start_i         (start_i && is_affine),
+    .step_i          (affine_step),
+    .address_o       (value_address)
+  );
+
+  npu_affine #(
+    .Width  (PostWidth),
+    .PeLanes(PeLanes)
+  ) u_affine (
+    .clk_i(affine_clk),
+    .rst_ni,
+    .clear_i,
+    .p_weight_i     (cmd_i.p_weight),
+    .q_weight_i     (cmd_i.q_weight),
+    .sum_shift_i    (cmd_i.sum_shift),
+    .affine_shift_i (cmd_i.affine_shift),
+    .slope_shift_i  (cmd_i.slope_shift),
+    .scale_shift_i  (cmd_i.scale_shift),
+    .residual_i     (cmd_i.affine_residual),
+    .pool_i         (cmd_i.affine_pool),
+    .values_i       (cmd_i.value_output),
+    .thresholds_i   (cmd_i.thresholds),
+    .code_first_i   (cmd_i.code_first),
+    .code_second_i  (cmd_i.code_second),
+    .code_third_i   (cmd_i.code_third),
+    .plane_step_i   (cmd_i.out_plane_step),
+    .valid_i        (sums_valid_i && is_affine),
+    .chunk_i        (sums_chunk_i),
+    .last_i         (sums_last_i),
+    .strb_i         (sums_strb_i),
+    .acc_i          (sums_i),
+    .records_i      (affine_records_i),
+    .room_o         (affine_room),
+    .vector_valid_i (residual_valid_i && is_affine),
+    .vector_part_i  (residual_part_i),
+    .vector_i       (residual_i),
+    .vector_taken_o (residual_taken_o),
+    .value_address_i(value_address),
+    .code_address_i (position_address),
+    .step_o         (affine_step),
+    .more_i         (affine_more),
+    .valid_o        (affine_valid),
+    .data_o         (affine_data),
+    .addr_o         (affine_addr),
+    .strb_o         (affine_strb),
+    .busy_o         (affine_busy_o)
+  );
+  assign affine_more = flight_q < FlightW'(WriteDepth);
+  //@ endif
 
   // ---------------------------------------------------------------------------------------------
   // Writes.
@@ -275,6 +369,14 @@ module npu_results #(
       write_strb_o = threshold_strb;
     end
     //@ endif
+    //@ if units.bnn.residual
+    if (is_affine) begin
+      push         = affine_valid;
+      write_addr_o = affine_addr;
+      write_data_o = affine_data;
+      write_strb_o = affine_strb;
+    end
+    //@ endif
   end
   assign unit_ready_o  = write_ready_i;
   assign push_room     = 24'(MemBytes) - write_addr_o;
@@ -299,6 +401,13 @@ module npu_results #(
       flight_in   = threshold_writes;
       sums_room_o = flight_q < FlightW'(WriteDepth - 4) &&
                     !(sums_valid_i && cmd_i.thresholds[1]);
+    end
+    //@ endif
+    //@ if units.bnn.residual
+    // Values and codes wait where they are made.
+    if (is_affine) begin
+      flight_in   = 2'(affine_valid);
+      sums_room_o = affine_room;
     end
     //@ endif
   end
