@@ -55,6 +55,7 @@ module npu_affine #(
   input  wire  [SumBits*Width-1:0]      acc_i,
   input  wire  [RecordBits*PeLanes-1:0] records_i,
   output wire                room_o,        // the next chunk may be issued
+  output wire                reads_o,       // sums are read in this cycle
   // values to add, two vectors a chunk as far as it has channels; with pool_i each is one of four
   input  wire                vector_valid_i,
   input  wire  [1:0]         vector_part_i, // of four
@@ -148,6 +149,7 @@ module npu_affine #(
   assign quarter  = valid_i ? 2'd0 : quarter_q;
   assign chunk    = valid_i ? chunk_i : chunk_q;
   assign strb     = valid_i ? strb_i : strb_q;
+  assign reads_o  = entering;
   assign room_o   = !entering || (quarter == 2'd3 && go);
 
   always_ff @(posedge clk_i) begin

@@ -35,6 +35,7 @@ module npu_drain #(
   //@ if units.bnn.residual
   input  wire                  affine_i,
   input  wire                  affine_busy_i,   // records are still in use
+  input  wire                  affine_reads_i,  // sums of the last result are, too
   //@ endif
   input  wire  [15:0]          group_channels_i,
   input  wire  [23:0]          param_row_i,
@@ -242,7 +243,16 @@ module npu_drain #(
   //@: assign busy_o         = delay_busy || tile_valid || loading_q || record_we_q ||
 //@:                      result_valid_q || half_busy_q != '0;
   //@ endif
-  assign half_free_o    = ~half_busy_q;
+  //@ if units.bnn.residual
+  logic read_half_q;  // of the last result
+  always_ff @(posedge clk) begin
+    if (issue) read_half_q <= tile_half;
+  end
+  assign half_free_o    = ~(half_busy_q | {affine_reads_i && read_half_q,
+                                           affine_reads_i && !read_half_q});
+  //@ else
+  //@: assign half_free_o    = ~half_busy_q;
+  //@ endif
   assign record_we_o    = record_we_q;
   assign record_row_o   = record_row_q;
   assign read_o         = issue && chunk_q == '0;

@@ -109,6 +109,7 @@ module npu_matrix_unit #(
   //@ if units.bnn.residual
   output wire  [AffineBits*PeLanes-1:0] affine_records_o,
   input  wire                   affine_busy_i,     // that use them
+  input  wire                   affine_reads_i,    // the last sums are still read
   output wire  [1:0]            residual_part_o,   // of four, with the data: npu_value_fetch
   input  wire                   residual_taken_i,
   //@ endif
@@ -291,6 +292,7 @@ module npu_matrix_unit #(
     //@ if units.bnn.residual
     .affine_i          (cmd_i.affine),
     .affine_busy_i,
+    .affine_reads_i,
     //@ endif
     .group_channels_i  (cmd_i.group_channels),
     .param_row_i       (cmd_i.param_row),

@@ -243,7 +243,7 @@ module npu_pe #(
   logic [PlaceW-1:0]     residual_place;
   //@ endif
   //@ if units.bnn.residual
-  logic                  affine_busy, residual_taken;
+  logic                  affine_busy, affine_reads, residual_taken;
   logic [1:0]            residual_part;
   logic [8*npu_isa_pkg::AffineRecordBytes*PeLanes-1:0] affine_records;
   //@ endif
@@ -341,6 +341,7 @@ module npu_pe #(
     //@ if units.bnn.residual
     .affine_records_o(affine_records),
     .affine_busy_i   (affine_busy),
+    .affine_reads_i  (affine_reads),
     .residual_part_o (residual_part),
     .residual_taken_i(residual_taken),
     //@ endif
@@ -391,6 +392,7 @@ module npu_pe #(
     .residual_taken_o(residual_taken),
     .affine_records_i(affine_records),
     .affine_busy_o   (affine_busy),
+    .affine_reads_o  (affine_reads),
     //@ endif
     .vector_valid_i(vector_valid),
     .vector_first_i(vector_first),

@@ -47,6 +47,7 @@ module npu_results #(
   output wire                    residual_taken_o,
   input  wire  [AffineBits*PeLanes-1:0] affine_records_i,
   output wire                    affine_busy_o,     // they are in use
+  output wire                    affine_reads_o,    // sums are, too
   //@ endif
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,
@@ -325,6 +326,7 @@ module npu_results #(
     .acc_i          (sums_i),
     .records_i      (affine_records_i),
     .room_o         (affine_room),
+    .reads_o        (affine_reads_o),
     .vector_valid_i (residual_valid_i && is_affine),
     .vector_part_i  (residual_part_i),
     .vector_i       (residual_i),
