@@ -98,20 +98,20 @@ module npu_affine #(
 
   // ---- Values to add ----
   logic [8*Width-1:0] sums_q, summed, mean, vector;
-  logic               mean_valid_q, vector_there, vector_pop;
+  logic               mean_valid_q, arrives, vector_there, vector_pop;
   logic               unused_room;
   logic [2:0]         unused_count;
 
   always_comb begin
     summed = sums_q;
-    mean   = sums_q;
+    mean   = vector_i;
     for (int unsigned n = 0; n < Lists; n++) begin
-      if (vector_valid_i) begin
+      if (vector_valid_i && pool_i) begin
         summed[16*n+:16] = (vector_part_i == 2'd0) ? vector_i[16*n+:16]
                            : saturated(40'($signed(sums_q[16*n+:16])) +
                                        40'($signed(vector_i[16*n+:16])));
       end
-      if (pool_i) begin
+      if (mean_valid_q) begin
         mean[16*n+:16] = 16'($signed(17'($signed(sums_q[16*n+:16])) +
                                      (sums_q[16*n+15] ? 17'sd3 : 17'sd0)) >>> 2);
       end
@@ -119,9 +119,11 @@ module npu_affine #(
   end
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) mean_valid_q <= 1'b0;
-    else mean_valid_q <= vector_valid_i && (!pool_i || vector_part_i == 2'd3);
-    if (vector_valid_i) sums_q <= summed;
+    else mean_valid_q <= vector_valid_i && pool_i && vector_part_i == 2'd3;
+    if (vector_valid_i && pool_i) sums_q <= summed;
   end
+
+  assign arrives = mean_valid_q || (vector_valid_i && !pool_i);
 
   npu_fifo #(
     .Width(8 * Width),
@@ -130,7 +132,7 @@ module npu_affine #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .valid_i(mean_valid_q),
+    .valid_i(arrives),
     .ready_o(unused_room),
     .data_i (mean),
     .valid_o(vector_there),
@@ -388,7 +390,7 @@ module npu_affine #(
   assign busy_o = entering || valid_q != '0 || first_q || second_q;
 
   // What comes has room, and what leaves has come.
-  `NPU_ASSERT(VectorsHaveRoom, !mean_valid_q || unused_room)
+  `NPU_ASSERT(VectorsHaveRoom, !arrives || unused_room)
   `NPU_ASSERT(ChunksHaveRoom, !valid_i || unused_meta_room)
   `NPU_ASSERT(ChunksAreKnown, !valid_q[7] || meta_there)
   `NPU_ASSERT(OneChunk, !(valid_i && active_q))

@@ -67,10 +67,8 @@ module npu_core #(
   input  wire                   record_we_i,
   input  wire  [ParamW-1:0]     record_row_i,
   output wire  [RecordBits*Lanes-1:0] records_o, // per lane a parameter_record_t
-  //@ if units.bnn.residual
-  output wire  [AffineBits*Lanes-1:0] affine_records_o,  // the same with affine_i
-  input  wire                   affine_i,        // sums of two planes stay apart
-  //@ endif
+  output wire  [AffineBits*Lanes-1:0] affine_records_o,  //@ if units.bnn.residual
+  input  wire                   affine_i,  //@ if units.bnn.residual
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
@@ -215,9 +213,7 @@ module npu_core #(
     end
   end
   assign records_o = records_q[RecordBits*Lanes-1:0];
-  //@ if units.bnn.residual
-  assign affine_records_o = records_q[AffineBits*Lanes-1:0];
-  //@ endif
+  assign affine_records_o = records_q[AffineBits*Lanes-1:0];  //@ if units.bnn.residual
 
   //@ if units.bnn.enabled
   // Gates, and which lanes of each position take part in the second plane.
@@ -365,9 +361,7 @@ module npu_core #(
     logic                       clear_q, digit_q, half_q;
     logic [AccParts-1:0]        lane_q;
     logic [IndexW*AccParts-1:0] index_q;
-    //@ if units.bnn.enabled
-    logic                       double_q;
-    //@ endif
+    logic                       double_q;  //@ if units.bnn.enabled
 
     always_ff @(posedge clk_i) begin
       lane_q <= fire_lane;
@@ -376,9 +370,7 @@ module npu_core #(
         digit_q  <= fire_digit_i;
         half_q   <= fire_half_i;
         index_q  <= fire_index;
-        //@ if units.bnn.enabled
-        double_q <= fire_double_i;
-        //@ endif
+        double_q <= fire_double_i;  //@ if units.bnn.enabled
       end
     end
     assign read_sums  = fire_i;
@@ -389,9 +381,7 @@ module npu_core #(
     assign add_digit  = digit_q;
     assign add_half   = half_q;
     assign add_index  = index_q;
-    //@ if units.bnn.enabled
-    assign add_double = double_q;
-    //@ endif
+    assign add_double = double_q;  //@ if units.bnn.enabled
     wire unused_read = ^{acc_read_i, acc_half_i, acc_index};
   end else begin : gen_one_stage
     assign read_sums  = acc_read_i;
@@ -402,18 +392,14 @@ module npu_core #(
     assign add_digit  = fire_digit_i;
     assign add_half   = fire_half_i;
     assign add_index  = fire_index;
-    //@ if units.bnn.enabled
-    assign add_double = fire_double_i;
-    //@ endif
+    assign add_double = fire_double_i;  //@ if units.bnn.enabled
   end
 
   // Lanes.
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
-    //@ if units.bnn.enabled
-    localparam int unsigned TileCopies = (SkipWindow > 1) ? Count : 1;
-    //@ endif
+    localparam int unsigned TileCopies = (SkipWindow > 1) ? Count : 1;  //@ if units.bnn.enabled
     logic [8*Count*Ports-1:0] shift_data;
     for (genvar p = 0; p < Ports; p++) begin : gen_port
       assign shift_data[8*Count*p+:8*Count] = shift_data_i[8*(Lanes*p+First)+:8*Count];
@@ -422,9 +408,7 @@ module npu_core #(
       .Lanes(Count),
       .Simd (Simd),
       .Stages(Stages),
-      //@ if units.bnn.enabled
-      .Copies(TileCopies),
-      //@ endif
+      .Copies(TileCopies),  //@ if units.bnn.enabled
       .Ports(Ports)
     ) u_tile (
       .clk_i,
@@ -510,8 +494,6 @@ module npu_core #(
   assign drain_sums_o = drain_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
 
   wire unused_bits = ^{shadow_q, records_q};
-  //@ if units.bnn.enabled
-  wire unused_gates = ^gates_q;
-  //@ endif
+  wire unused_gates = ^gates_q;  //@ if units.bnn.enabled
 endmodule : npu_core
 `default_nettype wire

@@ -42,10 +42,8 @@ module npu_matrix_unit #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
-  //@ if npu.memory_clear
-  input  wire                   wipe_i,         // npu_core
-  input  wire  [23:0]           wipe_row_i,
-  //@ endif
+  input  wire                   wipe_i,         // npu_core  //@ if npu.memory_clear
+  input  wire  [23:0]           wipe_row_i,  //@ if npu.memory_clear
   // the running command
   input  wire npu_isa_pkg::compute_command_t cmd_i,
   input  wire                   start_i,
@@ -228,9 +226,7 @@ module npu_matrix_unit #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
-    //@ if units.bnn.enabled
-    .GateRows  (GateRows),
-    //@ endif
+    .GateRows  (GateRows),  //@ if units.bnn.enabled
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Accumulators(Accumulators),
@@ -250,10 +246,8 @@ module npu_matrix_unit #(
     .groups_i           (cmd_i.groups),
     .positions_i        (cmd_i.positions),
     .weight_group_rows_i(cmd_i.weight_group_rows),
-    //@ if units.bnn.enabled
-    .two_planes_i       (cmd_i.two_planes),
-    .gated_i            (cmd_i.gated),
-    //@ endif
+    .two_planes_i       (cmd_i.two_planes),  //@ if units.bnn.enabled
+    .gated_i            (cmd_i.gated),  //@ if units.bnn.enabled
     .start_i            (start),
     .barrier_counts_i,
     .row_valid_o        (weight_valid),
@@ -261,10 +255,8 @@ module npu_matrix_unit #(
     .row_addr_o         (weight_row),
     .shadow_we_o        (shadow_we),
     .shadow_row_o       (shadow_row),
-    //@ if units.bnn.enabled
-    .gate_we_o          (gate_we),
-    .gate_row_o         (gate_row),
-    //@ endif
+    .gate_we_o          (gate_we),  //@ if units.bnn.enabled
+    .gate_row_o         (gate_row),  //@ if units.bnn.enabled
     .starved_o,
     .slice_ready_o,
     .slice_wanted_i,
@@ -280,9 +272,7 @@ module npu_matrix_unit #(
     .Stages      (Stages),
     .ParamRows   (ParamRows),
     .BiasRows    (BiasRows),
-    //@ if units.bnn.residual
-    .AffineRows  (AffineRows),
-    //@ endif
+    .AffineRows  (AffineRows),  //@ if units.bnn.residual
     .Rows        (Rows)
   ) u_drain (
     .clk_i,
@@ -380,17 +370,7 @@ module npu_matrix_unit #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .opcode_i        (cmd_i.opcode),
-    .pool_i          (cmd_i.affine_pool),
-    .x_step_i        (cmd_i.b_x_step),
-    .out_w_i         (cmd_i.out_w),
-    .positions_i     (cmd_i.positions),
-    .base_i          (cmd_i.b_base[23:0]),
-    .row_step_i      (cmd_i.b_row_step),
-    .group_step_i    (cmd_i.out_group_step),
-    .groups_i        (cmd_i.groups),
-    .channels_i      (cmd_i.channels),
-    .group_channels_i(cmd_i.group_channels),
+    .cmd_i,
     .start_i         (start && cmd_i.affine && cmd_i.affine_residual),
     .taken_i         (residual_taken_i),
     .read_valid_o    (value_valid),
@@ -432,16 +412,12 @@ module npu_matrix_unit #(
       .Simd        (Simd),
       .Stages      (Stages),
       .Accumulators(Accumulators),
-      //@ if units.bnn.enabled
-      .SkipWindow  (SkipWindow),
-      //@ endif
+      .SkipWindow  (SkipWindow),  //@ if units.bnn.enabled
       .Ports       (Ports)
     ) u_core (
       .clk_i,
-      //@ if npu.memory_clear
-      .wipe_i,
-      .wipe_row_i,
-      //@ endif
+      .wipe_i,  //@ if npu.memory_clear
+      .wipe_row_i,  //@ if npu.memory_clear
       .row_read_i   (row_read),
       .row_addr_i   (read_row),
       .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),

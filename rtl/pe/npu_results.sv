@@ -298,49 +298,56 @@ module npu_results #(
     .address_o       (value_address)
   );
 
-  npu_affine #(
-    .Width  (PostWidth),
-    .PeLanes(PeLanes)
-  ) u_affine (
-    .clk_i(affine_clk),
-    .rst_ni,
-    .clear_i,
-    .p_weight_i     (cmd_i.p_weight),
-    .q_weight_i     (cmd_i.q_weight),
-    .sum_shift_i    (cmd_i.sum_shift),
-    .affine_shift_i (cmd_i.affine_shift),
-    .slope_shift_i  (cmd_i.slope_shift),
-    .scale_shift_i  (cmd_i.scale_shift),
-    .residual_i     (cmd_i.affine_residual),
-    .pool_i         (cmd_i.affine_pool),
-    .values_i       (cmd_i.value_output),
-    .thresholds_i   (cmd_i.thresholds),
-    .code_first_i   (cmd_i.code_first),
-    .code_second_i  (cmd_i.code_second),
-    .code_third_i   (cmd_i.code_third),
-    .plane_step_i   (cmd_i.out_plane_step),
-    .valid_i        (sums_valid_i && is_affine),
-    .chunk_i        (sums_chunk_i),
-    .last_i         (sums_last_i),
-    .strb_i         (sums_strb_i),
-    .acc_i          (sums_i),
-    .records_i      (affine_records_i),
-    .room_o         (affine_room),
-    .reads_o        (affine_reads_o),
-    .vector_valid_i (residual_valid_i && is_affine),
-    .vector_part_i  (residual_part_i),
-    .vector_i       (residual_i),
-    .vector_taken_o (residual_taken_o),
-    .value_address_i(value_address),
-    .code_address_i (position_address),
-    .step_o         (affine_step),
-    .more_i         (affine_more),
-    .valid_o        (affine_valid),
-    .data_o         (affine_data),
-    .addr_o         (affine_addr),
-    .strb_o         (affine_strb),
-    .busy_o         (affine_busy_o)
-  );
+  if (PostWidth >= 8) begin : gen_affine
+    npu_affine #(
+      .Width  (PostWidth),
+      .PeLanes(PeLanes)
+    ) u_affine (
+      .clk_i(affine_clk),
+      .rst_ni,
+      .clear_i,
+      .p_weight_i     (cmd_i.p_weight),
+      .q_weight_i     (cmd_i.q_weight),
+      .sum_shift_i    (cmd_i.sum_shift),
+      .affine_shift_i (cmd_i.affine_shift),
+      .slope_shift_i  (cmd_i.slope_shift),
+      .scale_shift_i  (cmd_i.scale_shift),
+      .residual_i     (cmd_i.affine_residual),
+      .pool_i         (cmd_i.affine_pool),
+      .values_i       (cmd_i.value_output),
+      .thresholds_i   (cmd_i.thresholds),
+      .code_first_i   (cmd_i.code_first),
+      .code_second_i  (cmd_i.code_second),
+      .code_third_i   (cmd_i.code_third),
+      .plane_step_i   (cmd_i.out_plane_step),
+      .valid_i        (sums_valid_i && is_affine),
+      .chunk_i        (sums_chunk_i),
+      .last_i         (sums_last_i),
+      .strb_i         (sums_strb_i),
+      .acc_i          (sums_i),
+      .records_i      (affine_records_i),
+      .room_o         (affine_room),
+      .reads_o        (affine_reads_o),
+      .vector_valid_i (residual_valid_i && is_affine),
+      .vector_part_i  (residual_part_i),
+      .vector_i       (residual_i),
+      .vector_taken_o (residual_taken_o),
+      .value_address_i(value_address),
+      .code_address_i (position_address),
+      .step_o         (affine_step),
+      .more_i         (affine_more),
+      .valid_o        (affine_valid),
+      .data_o         (affine_data),
+      .addr_o         (affine_addr),
+      .strb_o         (affine_strb),
+      .busy_o         (affine_busy_o)
+    );
+  end else begin : gen_no_affine
+    assign {affine_room, affine_reads_o, residual_taken_o, affine_step, affine_valid} = '0;
+    assign {affine_data, affine_addr, affine_strb, affine_busy_o} = '0;
+    wire unused_affine = ^{affine_clk, affine_more, affine_records_i, residual_part_i,
+                           value_address};
+  end
   assign affine_more = flight_q < FlightW'(WriteDepth);
   //@ endif
 

@@ -4,7 +4,7 @@
 // bytes, ahead of their use.
 //
 // A chunk of PostWidth channels has two vectors, as far as it has channels, each of four with
-// pool_i: of neighbours in x, y and both. A vector is looked up (a cycle), placed (a cycle) and
+// affine_pool: of neighbours in x, y and both. A vector is looked up, placed (a cycle each) and
 // asked for until PE memory grants it; data come in the cycle after, with data_valid_o. No more
 // than Vectors of them, or fours, are ahead of taken_i. A vector of which a byte that counts lies
 // outside PE memory is an error and not asked for.
@@ -27,17 +27,7 @@ module npu_value_fetch #(
   input  wire                rst_ni,
   input  wire                clear_i,
   // the running command; start_i begins it (only of those that add values)
-  input  wire  [7:0]         opcode_i,
-  input  wire                pool_i,
-  input  wire  [15:0]        x_step_i,
-  input  wire  [15:0]        out_w_i,
-  input  wire  [23:0]        positions_i,
-  input  wire  [23:0]        base_i,
-  input  wire  [23:0]        row_step_i,
-  input  wire  [15:0]        group_step_i,     // of bits
-  input  wire  [15:0]        groups_i,
-  input  wire  [15:0]        channels_i,
-  input  wire  [15:0]        group_channels_i,
+  input  wire npu_isa_pkg::compute_command_t cmd_i,
   input  wire                start_i,
   input  wire                taken_i,          // a vector is used
   // PE memory: npu_pe_memory
@@ -60,9 +50,9 @@ module npu_value_fetch #(
   logic [16:0]        bytes_left;
   logic [23:0]        positions_left_q, position_address;
   logic [CreditW-1:0] credits_q;
-  logic               takes;
+  logic               granted;
 
-  assign group_channels = (left_q < group_channels_i) ? left_q : group_channels_i;
+  assign group_channels = (left_q < cmd_i.group_channels) ? left_q : cmd_i.group_channels;
   assign chunk_left     = (chunk_q == '0) ? group_channels : chunk_left_q;
   assign chunk_last     = chunk_left <= 16'(PostWidth) || chunk_q == ChunkW'(Chunks - 1);
   assign position_last  = half_q && vector_last && chunk_last;
@@ -72,21 +62,20 @@ module npu_value_fetch #(
                                     ? {chunk_left - 16'(PostWidth / 2), 1'b0} : 17'd0)
                                  : {chunk_left, 1'b0};
   assign wanted         = bytes_left != '0;
-  assign vector_last    = !wanted || !pool_i || part_q == 2'd3;
-  assign takes          = wanted && part_q == 2'd0;
-  assign moves          = walks_q && (!wanted || (steps && (part_q != '0 || credits_q != '0)));
+  assign vector_last    = !wanted || !cmd_i.affine_pool || part_q == 2'd3;
+  assign moves          = walks_q && (!wanted || steps);
 
   npu_output_walker #(
     .PostWidth(PostWidth)
   ) u_walker (
     .clk_i,
-    .opcode_i,
-    .out_x_step_i    (24'(x_step_i)),
-    .out_w_i,
-    .positions_i,
-    .out_base_i      (base_i),
-    .out_row_step_i  (row_step_i),
-    .out_group_step_i({group_step_i, 4'd0}),
+    .opcode_i        (cmd_i.opcode),
+    .out_x_step_i    (24'(cmd_i.b_x_step)),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .out_base_i      (cmd_i.b_base[23:0]),
+    .out_row_step_i  (cmd_i.b_row_step),
+    .out_group_step_i({cmd_i.out_group_step, 4'd0}),
     .start_i,
     .step_i          (moves && position_last),
     .address_o       (position_address)
@@ -102,15 +91,15 @@ module npu_value_fetch #(
         walks_q <= 1'b0;
       end
       if (start_i) credits_q <= CreditW'(Vectors);
-      else credits_q <= credits_q + CreditW'(taken_i) - CreditW'(moves && takes);
+      else credits_q <= credits_q + CreditW'(taken_i) - CreditW'(granted && ask_part_q == 2'd0);
     end
     if (start_i) begin
       half_q           <= 1'b0;
       part_q           <= '0;
       chunk_q          <= '0;
-      left_q           <= channels_i;
-      groups_left_q    <= groups_i;
-      positions_left_q <= positions_i;
+      left_q           <= cmd_i.channels;
+      groups_left_q    <= cmd_i.groups;
+      positions_left_q <= cmd_i.positions;
     end else if (moves) begin
       part_q <= vector_last ? 2'd0 : part_q + 2'd1;
       if (vector_last) half_q <= !half_q;
@@ -119,7 +108,7 @@ module npu_value_fetch #(
         chunk_left_q <= chunk_left - 16'(PostWidth);
       end
       if (position_last) begin
-        positions_left_q <= group_last ? positions_i : positions_left_q - 24'd1;
+        positions_left_q <= group_last ? cmd_i.positions : positions_left_q - 24'd1;
         if (group_last) begin
           groups_left_q <= groups_left_q - 16'd1;
           left_q        <= left_q - group_channels;
@@ -137,7 +126,8 @@ module npu_value_fetch #(
   logic [RowW-1:0]    row, row2, row_q, row2_q;
   logic [OffsetW-1:0] offset_q;
 
-  assign placed  = look_q && (!ask_q || read_ready_i);
+  assign granted = read_valid_o && read_ready_i;
+  assign placed  = look_q && (!ask_q || granted);
   assign steps   = !look_q || placed;
   assign room    = 24'(MemBytes) - address_q;
   assign outside = address_q >= 24'(MemBytes) || room < 24'(bytes_q);
@@ -170,14 +160,14 @@ module npu_value_fetch #(
       data_q <= 1'b0;
     end else begin
       look_q <= (moves && wanted && !error_o) || (look_q && !placed && !error_o);
-      ask_q  <= (placed && !outside) || (ask_q && !read_ready_i);
-      data_q <= ask_q && read_ready_i;
+      ask_q  <= (placed && !outside) || (ask_q && !granted);
+      data_q <= granted;
     end
     if (moves && wanted) begin
       address_q   <= position_address + 24'(chunk_q) * 24'(2 * PostWidth) +
                      (half_q ? 24'(PostWidth) : 24'd0) +
-                     (part_q[0] ? 24'(x_step_i[15:1]) : 24'd0) +
-                     (part_q[1] ? 24'(row_step_i[23:1]) : 24'd0);
+                     (part_q[0] ? 24'(cmd_i.b_x_step[15:1]) : 24'd0) +
+                     (part_q[1] ? 24'(cmd_i.b_row_step[23:1]) : 24'd0);
       bytes_q     <= (bytes_left < 17'(PostWidth)) ? bytes_left[15:0] : 16'(PostWidth);
       look_part_q <= part_q;
     end
@@ -193,12 +183,17 @@ module npu_value_fetch #(
     if (ask_q) data_part_q <= ask_part_q;
   end
 
-  assign read_valid_o    = ask_q;
+  assign read_valid_o    = ask_q && (ask_part_q != 2'd0 || credits_q != '0);
   assign read_place_o    = {row2_q, row_q, bank2_q, bank_q, offset_q, two_q};
   assign data_valid_o    = data_q;
   assign data_part_o     = data_part_q;
   assign error_o         = placed && outside;
   assign error_address_o = address_q;
+
+  // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
+  // one that nothing reads.
+  logic unused_fields;
+  assign unused_fields = ^cmd_i;
 
   // Vectors ahead have room where they are used.
   `NPU_ASSERT(CreditsCount, 32'(credits_q) <= Vectors)
