@@ -27,7 +27,7 @@ module npu_affine #(
   localparam int unsigned Chunks     = (PeLanes + Width - 1) / Width,
   localparam int unsigned ChunkW     = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned Parts      = 4 * Chunks,  // quarters of a group
-  localparam int unsigned Vectors    = 4            // that can wait
+  localparam int unsigned Vectors    = 8            // that can wait
 ) (
   input  wire                clk_i,
   input  wire                rst_ni,
@@ -100,7 +100,7 @@ module npu_affine #(
   logic [8*Width-1:0] sums_q, summed, mean, vector;
   logic               mean_valid_q, arrives, vector_there, vector_pop;
   logic               unused_room;
-  logic [2:0]         unused_count;
+  logic [3:0]         unused_count;
 
   always_comb begin
     summed = sums_q;

@@ -15,7 +15,7 @@ module npu_value_fetch #(
   parameter int unsigned WordBytes = 16,      //@ = pe.bank_width  -- bytes of a vector read
   parameter int unsigned PostWidth = 16,      //@ = units.postprocess_width  -- channels of a chunk
   parameter int unsigned Chunks    = 1,       // of a group
-  localparam int unsigned Vectors  = 4,
+  localparam int unsigned Vectors  = 8,
   localparam int unsigned OffsetW  = $clog2(WordBytes),
   localparam int unsigned BankW    = $clog2(Banks),
   localparam int unsigned Depth    = MemBytes / (Banks * WordBytes),
