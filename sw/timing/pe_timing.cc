@@ -35,7 +35,11 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
-  pace_ = f.residual != 0 ? kCalibration.addition_pace : 1;
+  pace_ = f.affine != 0 ? (f.affine_residual == 0 ? kCalibration.value_pace
+                           : f.affine_pool != 0   ? kCalibration.value_mean_pace
+                                                  : kCalibration.value_addition_pace)
+          : f.residual != 0 ? kCalibration.addition_pace
+                            : 1;
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));
   positions_left_ = static_cast<uint64_t>(std::max<int64_t>(f.positions, 1));
   group_ = 0;
