@@ -36,16 +36,16 @@ struct HardwareFeatures {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
            (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
            (key == kResidualKey && residual) || (key == kBitResidualKey && bit_residual) ||
-           (key == kStridesKey && strides) ||
-           (key == kStoreBoundsKey && store_bounds) || (key == kWideFillKey && wide_fill) ||
-           (key == kIm2colKey && im2col) || (key == kSwizzleKey && swizzle);
+           (key == kStridesKey && strides) || (key == kStoreBoundsKey && store_bounds) ||
+           (key == kWideFillKey && wide_fill) || (key == kIm2colKey && im2col) ||
+           (key == kSwizzleKey && swizzle);
   }
 
   /// Whether what belongs to the feature is shown in views of an NPU: additions and those of the
   /// DMA leave no trace where they are off.
   bool Shows(std::string_view key) const {
-    return Has(key) || !(key == kResidualKey || key == kBitResidualKey ||
-                         key.starts_with("units.dma."));
+    return Has(key) ||
+           !(key == kResidualKey || key == kBitResidualKey || key.starts_with("units.dma."));
   }
 };
 

@@ -130,8 +130,7 @@ inline constexpr FormatConstant kFormatConstants[] = {
     {"AffineScaleLsb", kAffineRecord.lsb("scale"), "of the scale", kBitResidualKey},
     {"AffineOffsetLsb", kAffineRecord.lsb("offset"), "of the offset", kBitResidualKey},
     {"AffineBiasLsb", kAffineRecord.lsb("bias"), "of the bias", kBitResidualKey},
-    {"AffineScaleBiasLsb", kAffineRecord.lsb("scale_bias"), "of the scale's bias",
-     kBitResidualKey},
+    {"AffineScaleBiasLsb", kAffineRecord.lsb("scale_bias"), "of the scale's bias", kBitResidualKey},
 };
 
 }  // namespace npugen

@@ -408,8 +408,8 @@ constexpr KeyInfo kKeys[] = {
 }  // namespace
 
 bool KeyInfo::HiddenWhenOff() const {
-  return default_value == 0 && (Parent() == "units.dma" || path == "units.residual" ||
-                                path == "units.bnn.residual");
+  return default_value == 0 &&
+         (Parent() == "units.dma" || path == "units.residual" || path == "units.bnn.residual");
 }
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }

@@ -39,9 +39,9 @@ size_t ElementBytes(TensorType type);
 
 /// One tensor. A kBits tensor has rank 4, [N,H,W,C], and is stored as [N][H][plane][W][ceil(C / 8)]
 /// bytes: channel c is bit c % 8 of byte c / 8, and bits without a channel are 0. With two planes
-/// the first one holds the upper bits of the codes. A bit stands for +1 (1) or -1 (0). With `values`
-/// there are numbers beside the codes: each row of [plane][W][..] is followed by its int16 values
-/// [W][C], little endian; C is then a multiple of 8, and N is 1.
+/// the first one holds the upper bits of the codes. A bit stands for +1 (1) or -1 (0). With
+/// `values` there are numbers beside the codes: each row of [plane][W][..] is followed by its int16
+/// values [W][C], little endian; C is then a multiple of 8, and N is 1.
 ///
 /// `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0
 /// and the element count is below 2^31.

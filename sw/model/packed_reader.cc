@@ -260,7 +260,7 @@ class PackedReader {
                          : input.type == TensorType::kInt16 ? "int16 values"
                          : input.values                     ? "bits with values"
                          : input.type == TensorType::kBits  ? "bits"
-                                                           : "int8";
+                                                            : "int8";
       fields_.Fail(Code::kPackedShape, fmt::format("its input is {}", have),
                    bits ? "bits: of a thermometer or a layer with \"thresholds\""
                         : "int8: of an input of \"encode\" int8, or of a layer with \"rescale\"");
@@ -501,11 +501,11 @@ class PackedReader {
       return std::nullopt;
     }
     if (*offset + bytes > static_cast<int64_t>(weights_.size())) {
-      fields_.Fail(
-          Code::kPackedWeights,
-          fmt::format("its {} {} need bytes {} to {} of the file of weights, which has {}", count,
-                      width == 1 ? "bits" : "weights", *offset, *offset + bytes - 1, weights_.size()),
-          "a complete file of weights, and \"weights_offset\" in bytes");
+      fields_.Fail(Code::kPackedWeights,
+                   fmt::format("its {} {} need bytes {} to {} of the file of weights, which has {}",
+                               count, width == 1 ? "bits" : "weights", *offset, *offset + bytes - 1,
+                               weights_.size()),
+                   "a complete file of weights, and \"weights_offset\" in bytes");
       return std::nullopt;
     }
     const auto start = static_cast<size_t>(*offset);
@@ -689,8 +689,8 @@ class PackedReader {
         return false;
       }
       const auto shift = fields_.Integer(layer, "product_shift", 0, kMostAffineShift);
-      const auto bias = fields_.List(layer, "bias", static_cast<size_t>(channels), INT32_MIN,
-                                     INT32_MAX);
+      const auto bias =
+          fields_.List(layer, "bias", static_cast<size_t>(channels), INT32_MIN, INT32_MAX);
       const auto elements = static_cast<int32_t>(input.elements());
       const auto filter = ReadWideWeights(layer, {channels, elements});
       if (!shift || !bias || !filter) return false;
@@ -699,10 +699,9 @@ class PackedReader {
       for (int32_t o = 0; o < channels; ++o) {
         int64_t reach = std::abs(int64_t{options.bias[static_cast<size_t>(o)]});
         for (int32_t i = 0; i < elements; ++i) {
-          const size_t at = 2 * (static_cast<size_t>(o) * static_cast<size_t>(elements) +
-                                 static_cast<size_t>(i));
-          const auto weight =
-              static_cast<int16_t>(filter->data[at] | filter->data[at + 1] << 8);
+          const size_t at =
+              2 * (static_cast<size_t>(o) * static_cast<size_t>(elements) + static_cast<size_t>(i));
+          const auto weight = static_cast<int16_t>(filter->data[at] | filter->data[at + 1] << 8);
           reach += (std::abs(int64_t{weight}) << 15 >> options.product_shift) + 1;
         }
         if (reach <= INT32_MAX) continue;
@@ -713,8 +712,8 @@ class PackedReader {
       }
       operands.push_back(Add(*filter));
     }
-    const int32_t output = Add(ByteTensor(layer_name_, 1, 1, channels,
-                                          mean ? TensorType::kInt16 : TensorType::kInt32, 0));
+    const int32_t output = Add(
+        ByteTensor(layer_name_, 1, 1, channels, mean ? TensorType::kInt16 : TensorType::kInt32, 0));
     AddOperator(OperatorType::kRoundedSums, std::move(operands), output, std::move(options));
     return true;
   }
@@ -785,10 +784,10 @@ class PackedReader {
   std::span<const uint8_t> weights_;
   size_t weights_end_ = 0;  // of the layers so far
   Model model_;
-  int32_t current_ = -1;    // the tensor that the next layer reads
-  int32_t residual_ = -1;   // what the layer's values are added to
+  int32_t current_ = -1;                  // the tensor that the next layer reads
+  int32_t residual_ = -1;                 // what the layer's values are added to
   std::map<std::string, int32_t> names_;  // tensors by the names of their layers
-  std::string layer_name_;  // such as "layer 3"
+  std::string layer_name_;                // such as "layer 3"
   bool is_last_ = false;
 };
 

@@ -57,7 +57,8 @@ Problem CheckBits(const NpuConfig& config, const Command& command) {
       (binary && is(compute::drain) && !is(compute::residual) && !is(compute::common_scale) &&
        !is(compute::average) && !is(compute::out_type) &&
        (!is(compute::thresholds) || is(compute::bit_output)));
-  if (!affine_fits || !window_fits || !binary_fits || !planes_fit || !gates_fit || !thresholds_fit) {
+  if (!affine_fits || !window_fits || !binary_fits || !planes_fit || !gates_fit ||
+      !thresholds_fit) {
     return "fields of the binary unit contradict each other";
   }
   return std::nullopt;

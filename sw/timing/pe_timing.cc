@@ -35,9 +35,9 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
-  pace_ = f.affine != 0 ? (f.affine_residual == 0 ? kCalibration.value_pace
-                           : f.affine_pool != 0   ? kCalibration.value_mean_pace
-                                                  : kCalibration.value_addition_pace)
+  pace_ = f.affine != 0     ? (f.affine_residual == 0 ? kCalibration.value_pace
+                               : f.affine_pool != 0   ? kCalibration.value_mean_pace
+                                                      : kCalibration.value_addition_pace)
           : f.residual != 0 ? kCalibration.addition_pace
                             : 1;
   groups_left_ = static_cast<uint64_t>(std::max<int64_t>(f.groups, 1));

@@ -34,9 +34,7 @@ TEST(Values, RandomNetworksOnOddLanes) {
   CheckRandom(WithValues(ConfigOfShape({11, 5, 2, 5})), 200, 40);
   CheckRandom(WithValues(ConfigOfShape({20, 8})), 300, 40);
 }
-TEST(Values, RandomNetworksOnManyPes) {
-  CheckRandom(WithValues(GridOfShape({8, 8}, 4)), 400, 60);
-}
+TEST(Values, RandomNetworksOnManyPes) { CheckRandom(WithValues(GridOfShape({8, 8}, 4)), 400, 60); }
 
 TEST(Values, NeedTheUnit) {
   NpuConfig config = WithValues(PresetConfig("edge"));

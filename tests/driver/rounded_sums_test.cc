@@ -55,8 +55,8 @@ TEST(RoundedSums, LikeTheGoldenModel) {
     const Model model = RoundedSums(mean, mean ? i / 2 % 16 : 3 + i / 2 % 13, &random, extreme);
     std::vector<uint8_t> x(model.tensors[0].bytes());
     for (size_t at = 0; at < x.size(); ++at) {
-      x[at] = extreme ? static_cast<uint8_t>(at % 2 == 0 ? 0 : 0x80)
-                      : static_cast<uint8_t>(random());
+      x[at] =
+          extreme ? static_cast<uint8_t>(at % 2 == 0 ? 0 : 0x80) : static_cast<uint8_t>(random());
     }
     const Result<TensorBytes> golden = RunGolden(model, {x});
     ASSERT_TRUE(golden.ok());

@@ -66,8 +66,8 @@ PackedNetwork Values() {
     json& layer = network.json["layers"][i];
     const int32_t channels = i == 0 ? 8 : 16;
     int32_t value = 0;
-    for (const char* key : {"multipliers", "biases", "slopes", "offsets", "scales",
-                            "scale_biases"}) {
+    for (const char* key :
+         {"multipliers", "biases", "slopes", "offsets", "scales", "scale_biases"}) {
       for (int32_t o = 0; o < channels; ++o) layer["affine"][key].push_back(++value * 29 % 61 - 30);
     }
     for (int32_t o = 0; i == 1 && o < channels; ++o) layer["gate"].push_back(o - 8);
@@ -113,7 +113,8 @@ TEST(PackedReaderTest, IllegalValuesAreExplained) {
       {[&](json& j) { layer(j, 1)["name"] = 3; }, Code::kPackedValue, "\"name\" is"},
       {[&](json& j) { layer(j, 1)["name"] = std::string(61, 'a'); }, Code::kPackedValue, "aaa"},
       {[&](json& j) { layer(j, 1)["input"] = "mean"; }, Code::kPackedValue, "\"mean\""},
-      {[&](json& j) { layer(j, 1)["affine"]["residual"] = "down"; }, Code::kPackedValue, "\"down\""},
+      {[&](json& j) { layer(j, 1)["affine"]["residual"] = "down"; }, Code::kPackedValue,
+       "\"down\""},
       {[&](json& j) { layer(j, 1)["affine"]["residual"] = "input"; }, Code::kPackedShape,
        "without values"},
       {[&](json& j) { layer(j, 1)["affine"]["multipliers"][3] = 32768; }, Code::kPackedValue,
@@ -131,8 +132,10 @@ TEST(PackedReaderTest, IllegalValuesAreExplained) {
       {[&](json& j) { layer(j, 1)["bias"] = 1; }, Code::kPackedKey, "2 of"},
       {[&](json& j) { layer(j, 1)["planes_out"] = 2; }, Code::kPackedKey, "\"codes\""},
       {[&](json& j) { layer(j, 0)["flip"] = 2; }, Code::kPackedKey, "\"flip\""},
-      {[&](json& j) { layer(j, 0)["affine"]["codes"] = {0, -1, 1}; }, Code::kPackedValue,
-       "ascending"},
+      {[&](json& j) {
+         layer(j, 0)["affine"]["codes"] = {0, -1, 1};
+       },
+       Code::kPackedValue, "ascending"},
       {[&](json& j) { layer(j, 0)["planes_out"] = 1; }, Code::kPackedShape, "\"codes\""},
       {[&](json& j) {
          layer(j, 0)["out"] = {4, 4, 7}, layer(j, 0)["weights_shape"][0] = 7;
@@ -140,7 +143,9 @@ TEST(PackedReaderTest, IllegalValuesAreExplained) {
        Code::kPackedShape, "7 channels"},
       {[&](json& j) { layer(j, 2)["shift"] = 16; }, Code::kPackedValue, "16"},
       {[&](json& j) { layer(j, 2)["out"] = {15}; }, Code::kPackedShape, "15 channels"},
-      {[&](json& j) { layer(j, 2)["input"] = "stem", layer(j, 2)["in"] = {4, 4, 8}; },
+      {[&](json& j) {
+         layer(j, 2)["input"] = "stem", layer(j, 2)["in"] = {4, 4, 8};
+       },
        Code::kPackedShape, "not int16"},
       {[&](json& j) { layer(j, 3)["bias"][0] = 2147483647; }, Code::kModelSums, "beyond 32"},
       {[&](json& j) { layer(j, 3)["weights_shape"][1] = 15; }, Code::kPackedShape, "[2,15]"},

@@ -177,12 +177,13 @@ PackedNetwork MakeFracBnn(const std::string& folder) {
                     {"weights_offset", append(bytes)},
                     {"product_shift", 7},
                     {"bias", parameters.Map({"linear_bias"}, Halved)}});
-  network.json = {{"format", "packed-bit network, version 1"},
-                  {"comment",
-                   "FracBNN for CIFAR-10, cornell-zhang/FracBNN, Copyright (c) 2021, Cornell Zhang "
-                   "Research Group, BSD-3-Clause"},
-                  {"input", {{"shape", {32, 32, 3}}, {"encode", "thermometer"}, {"levels", levels}}},
-                  {"layers", layers}};
+  network.json = {
+      {"format", "packed-bit network, version 1"},
+      {"comment",
+       "FracBNN for CIFAR-10, cornell-zhang/FracBNN, Copyright (c) 2021, Cornell Zhang "
+       "Research Group, BSD-3-Clause"},
+      {"input", {{"shape", {32, 32, 3}}, {"encode", "thermometer"}, {"levels", levels}}},
+      {"layers", layers}};
   return network;
 }
 

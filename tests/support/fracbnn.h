@@ -28,8 +28,8 @@ struct FracBnnCase {
 };
 std::vector<FracBnnCase> FracBnnCases(const std::string& folder);
 
-/// Layer `number` of a case: codes that enter (empty for layer 0) and values that leave, NHWC. False
-/// if the folder has no layers of this case.
+/// Layer `number` of a case: codes that enter (empty for layer 0) and values that leave, NHWC.
+/// False if the folder has no layers of this case.
 struct FracBnnLayer {
   std::vector<uint8_t> codes;
   std::vector<int16_t> values;

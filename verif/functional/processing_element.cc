@@ -507,9 +507,9 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
         int64_t other = 0;
         if (f.affine_residual != 0 && !ReadResidual(f, group, first + p, j, &other)) return false;
         const int64_t value = AffineValue(f, record, sum, other);
-        const int64_t target =
-            f.value_base + group * 16 * f.out_group_step +
-            (first + p) / f.out_w * f.out_row_step + (first + p) % f.out_w * 16 * f.out_x_step;
+        const int64_t target = f.value_base + group * 16 * f.out_group_step +
+                               (first + p) / f.out_w * f.out_row_step +
+                               (first + p) % f.out_w * 16 * f.out_x_step;
         for (int64_t byte = 0; byte < 2 && f.value_output != 0; ++byte) {
           if (!WriteMemory(target + 2 * j + byte, static_cast<uint8_t>(value >> 8 * byte))) {
             return false;
@@ -589,8 +589,8 @@ int64_t ProcessingElement::AffineValue(const ComputeFields& f, const uint8_t* re
   const int64_t second = Signed(sum & 0xffff, 16);
   const int64_t first = Signed((int64_t{sum} - second) >> 16 & 0xffff, 16);
   const int64_t t = SaturateHalf((f.p_weight * first + f.q_weight * second) >> f.sum_shift);
-  const int64_t u = SaturateHalf((field("multiplier", 16) * t + field("bias", 24)) >>
-                                 f.affine_shift);
+  const int64_t u =
+      SaturateHalf((field("multiplier", 16) * t + field("bias", 24)) >> f.affine_shift);
   const int64_t v =
       u < 0 ? SaturateHalf((field("slope", 16) * u + half(f.slope_shift)) >> f.slope_shift) : u;
   const int64_t w = SaturateHalf(other + v + field("offset", 16));

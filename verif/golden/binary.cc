@@ -167,10 +167,9 @@ std::vector<uint8_t> BinaryConv(const Model& model, const Operator& op,
             sum = second ? Dot(windows[1].data(), row, taps) : 0;
           }
           if (options.affine) {
-            const int64_t other =
-                residual == nullptr
-                    ? 0
-                    : ResidualAt(model.tensors[op.inputs[2]], *residual, output, y, x, o);
+            const int64_t other = residual == nullptr ? 0
+                                                      : ResidualAt(model.tensors[op.inputs[2]],
+                                                                   *residual, output, y, x, o);
             const auto value =
                 static_cast<int16_t>(AffineValue(*options.affine, o, upper, sum, other));
             std::memcpy(out.data() + PlaceOfValue(output, y, x, o), &value, 2);
@@ -287,8 +286,8 @@ Kernel MakeRoundedSums(const Node& node) {
     for (int64_t o = 0; o < node.output().shape[3]; ++o) {
       int64_t sum = options.bias[static_cast<size_t>(o)];
       for (int64_t i = 0; i < input.elements(); ++i) {
-        sum += RoundedShift(int64_t{x[i]} * weights[o * input.elements() + i],
-                            options.product_shift);
+        sum +=
+            RoundedShift(int64_t{x[i]} * weights[o * input.elements() + i], options.product_shift);
       }
       sums[o] = static_cast<int32_t>(sum);
     }

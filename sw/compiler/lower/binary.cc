@@ -394,9 +394,8 @@ class BinaryConvolution {
         return static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffff) |
                                     static_cast<uint32_t>(high) << 16);
       };
-      const uint64_t biases =
-          (static_cast<uint64_t>(a.biases[o]) & 0xffffff) |
-          (static_cast<uint64_t>(a.scale_biases[o]) & 0xffffff) << 24;
+      const uint64_t biases = (static_cast<uint64_t>(a.biases[o]) & 0xffffff) |
+                              (static_cast<uint64_t>(a.scale_biases[o]) & 0xffffff) << 24;
       return ParameterRecord{half(a.multipliers[o], a.slopes[o]), half(a.scales[o], a.offsets[o]),
                              static_cast<int32_t>(biases & 0xff),
                              static_cast<int64_t>(biases >> 8)};

@@ -276,8 +276,7 @@ void SetRows(const Layer& layer, const Work& work, int64_t row_begin, int64_t ro
 }
 
 /// Groups as far as the residual has channels, then those that take them anew.
-void Tiler::EmitRepeats(ComputeRequest request, const Range& groups, int32_t chunk,
-                        int64_t block) {
+void Tiler::EmitRepeats(ComputeRequest request, const Range& groups, int32_t chunk, int64_t block) {
   const Layer& layer = *request.layer;
   const int64_t period =
       std::max<int64_t>(1, layer.affine->residual_channels / layer.group_channels);
@@ -285,8 +284,7 @@ void Tiler::EmitRepeats(ComputeRequest request, const Range& groups, int32_t chu
     request.group_begin = group;
     request.group_end = std::min(groups.end, (group / period + 1) * period);
     Emit(request, chunk, block + group - groups.begin);
-    steps_.back().weight_rows =
-        (group - groups.begin) * GroupRows(config_, layer, layer.slices());
+    steps_.back().weight_rows = (group - groups.begin) * GroupRows(config_, layer, layer.slices());
     group = request.group_end;
   }
 }

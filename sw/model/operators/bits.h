@@ -19,11 +19,11 @@ namespace npugen {
 ///   r = sat((scales[o] w + scale_biases[o]) >> scale_shift)
 /// r is the output's value, and its code the number of `codes` (0, 1 or 3, ascending) that r
 /// reaches. With a residual of twice the output's height and width, s is the sum of its 2x2 values,
-/// row by row, saturated after each, / 4 towards 0. The residual's channels repeat: output channel o
-/// takes channel o % channels.
+/// row by row, saturated after each, / 4 towards 0. The residual's channels repeat: output channel
+/// o takes channel o % channels.
 struct AffineOptions {
-  int32_t plane_weights[2] = {2, 1};  ///< 0..255
-  int32_t sum_shift = 0;              ///< all shifts 0..15
+  int32_t plane_weights[2] = {2, 1};         ///< 0..255
+  int32_t sum_shift = 0;                     ///< all shifts 0..15
   std::vector<int32_t> multipliers, biases;  ///< int16, int24
   int32_t shift = 0;
   std::vector<int32_t> slopes;  ///< int16
@@ -45,8 +45,8 @@ struct AffineOptions {
 ///   kInt8: S + bias[o], rescaled by multipliers[o] and shifts[o] as in TFLite, plus the output's
 ///     zero point, saturated.
 /// With `affine`, N = 1 and a data of kBits, S is what AffineOptions makes of P and Q, and the
-/// output is kBits with values (with codes) or int16 (without). A third input is the residual: kBits
-/// with values, or int16.
+/// output is kBits with values (with codes) or int16 (without). A third input is the residual:
+/// kBits with values, or int16.
 struct BinaryConvOptions {
   int32_t stride_h = 1, stride_w = 1;
   int32_t pad_top = 0, pad_left = 0;  ///< below and on the right follows from the output's shape
@@ -72,8 +72,8 @@ struct ThermometerOptions {
 
 /// ROUNDED_SUMS, on the host: int16 values [1,H,W,C] (or kBits with them) to [1,1,1,O] int16 or
 /// int32. Without weights O = C, and output c is sat16((sum over pixels of x + half(sum_shift)) >>
-/// sum_shift). With weights (int16, input 1, [O, H W C]) output o, an int32, is bias[o] + the sum of
-/// (x w + half(product_shift)) >> product_shift, each product by itself.
+/// sum_shift). With weights (int16, input 1, [O, H W C]) output o, an int32, is bias[o] + the sum
+/// of (x w + half(product_shift)) >> product_shift, each product by itself.
 struct RoundedSumsOptions {
   int32_t sum_shift = 0, product_shift = 0;  ///< 0..15
   std::vector<int32_t> bias;
