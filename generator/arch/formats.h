@@ -78,6 +78,13 @@ inline constexpr SignalField kThresholdRecordFields[] = {
     {"second", 19, "threshold"},
     {"bias", kSumFormat.bits, "less the first threshold"},
 };
+/// The same of a command with affine.
+inline constexpr SignalField kAffineRecordFields[] = {
+    {"scale_bias", 24, ""}, {"bias", 24, ""},  {"offset", 16, ""},
+    {"scale", 16, ""},      {"slope", 16, ""}, {"multiplier", 16, ""},
+};
+inline constexpr SignalStruct kAffineRecord = {"affine_record", "The same with affine.",
+                                               kAffineRecordFields};
 inline constexpr SignalStruct kParameterRecord = {
     "parameter_record", "A channel's parameters in core memory.", kParameterRecordFields};
 inline constexpr SignalStruct kThresholdRecord = {"threshold_record", "The same with thresholds.",
@@ -89,6 +96,8 @@ static_assert(kParameterRecord.width() % 8 == 0 && kParameterRecord.lsb("multipl
 /// Bytes of one channel's parameter record in core memory, and of what there is with common_scale.
 inline constexpr uint32_t kParameterRecordBytes = kParameterRecord.width() / 8;
 inline constexpr uint32_t kBiasRecordBytes = kSumFormat.bits / 8;
+inline constexpr uint32_t kAffineRecordBytes = kAffineRecord.width() / 8;
+static_assert(kAffineRecord.width() % 8 == 0);
 /// Bytes of a lane's gate.
 inline constexpr uint32_t kGateBytes = kSumFormat.bits / 8;
 
@@ -114,6 +123,14 @@ inline constexpr FormatConstant kFormatConstants[] = {
      "lowest bit of the second threshold in a record", kBinaryUnitKey},
     {"ThresholdThirdLsb", kThresholdRecord.lsb("third"), "of the third one", kBinaryUnitKey},
     {"ThresholdFlipLsb", kThresholdRecord.lsb("flip"), "of the flag flip", kBinaryUnitKey},
+    {"AffineRecordBytes", kAffineRecordBytes, "bytes of a channel's parameters with affine",
+     kBitResidualKey},
+    {"AffineSlopeLsb", kAffineRecord.lsb("slope"), "lowest bit of the slope there",
+     kBitResidualKey},
+    {"AffineScaleLsb", kAffineRecord.lsb("scale"), "of the scale", kBitResidualKey},
+    {"AffineOffsetLsb", kAffineRecord.lsb("offset"), "of the offset", kBitResidualKey},
+    {"AffineBiasLsb", kAffineRecord.lsb("bias"), "of the bias", kBitResidualKey},
+    {"AffineScaleBiasLsb", kAffineRecord.lsb("scale_bias"), "of the scale's bias", kBitResidualKey},
 };
 
 }  // namespace npugen

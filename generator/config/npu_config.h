@@ -30,6 +30,7 @@ struct NpuConfig : KeyNumbers {
             .binary_unit = bnn_enabled != 0,
             .residual = residual != 0,
             .float_formats = float_formats != 0,
+            .bit_residual = bnn_residual != 0,
             .strides = dma_strides != 0,
             .store_bounds = dma_store_bounds != 0,
             .wide_fill = dma_wide_fill != 0,
@@ -62,6 +63,8 @@ struct NpuConfig : KeyNumbers {
   uint32_t param_rows() const { return Rows(uint64_t{lanes} * kParameterRecordBytes); }
   /// The same where records are biases only (common_scale).
   uint32_t bias_rows() const { return Rows(uint64_t{lanes} * kBiasRecordBytes); }
+  /// The same with affine.
+  uint32_t affine_rows() const { return Rows(uint64_t{lanes} * kAffineRecordBytes); }
   /// Core memory rows of one core's gates for a group, padded to rows.
   uint32_t gate_rows() const { return Rows(uint64_t{lanes} * kGateBytes); }
   /// Channels of a WINDOW group: one vector read delivers at most a bank word.

@@ -22,7 +22,8 @@ uint64_t PeMemoryUnit(const NpuConfig& config) {
 
 /// Rows that let one weight slice load while another one is used, beside one parameter block.
 uint32_t NeededCoreRows(const NpuConfig& config) {
-  return 2 * config.slice_rows() + config.param_rows();
+  return 2 * config.slice_rows() +
+         (config.bnn_residual != 0 ? config.affine_rows() : config.param_rows());
 }
 
 /// `1 KiB or 2 KiB`: the multiples of `unit` around `value`, within memory's limits.
@@ -225,6 +226,29 @@ const std::vector<ConfigRule>& Rules() {
        [](const NpuConfig&) { return std::string("a lane cannot have both"); },
        [](const NpuConfig&) {
          return std::string("set units.bnn.enabled to false, or units.data_types to [int8]");
+       }},
+      {DiagnosticCode::kSpecBitResidual,
+       {"units.bnn.residual", "units.bnn.enabled", "units.residual"},
+       "`units.bnn.residual` needs `units.bnn.enabled` and `units.residual`: it adds to sums of "
+       "bits, and reads PE memory where additions do.",
+       [](const NpuConfig& c) {
+         return c.bnn_residual == 0 || (c.bnn_enabled != 0 && c.residual != 0);
+       },
+       [](const NpuConfig&) { return std::string("there are no sums of bits, or no additions"); },
+       [](const NpuConfig&) {
+         return std::string(
+             "set units.bnn.enabled and units.residual to true, or units.bnn.residual to false");
+       }},
+      {DiagnosticCode::kSpecBitResidual,
+       {"units.bnn.residual", "units.postprocess_width"},
+       "`units.bnn.residual` needs `units.postprocess_width` >= 8: codes leave as whole bytes.",
+       [](const NpuConfig& c) { return c.bnn_residual == 0 || c.post_width >= 8; },
+       [](const NpuConfig& c) {
+         return fmt::format("codes of {} channels do not fill a byte", c.post_width);
+       },
+       [](const NpuConfig&) {
+         return std::string(
+             "set units.postprocess_width to 8 or more, or units.bnn.residual to false");
        }},
       {DiagnosticCode::kSpecPeMemoryShape,
        {"pe.memory", "pe.banks", "pe.bank_width"},

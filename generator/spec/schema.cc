@@ -329,6 +329,15 @@ constexpr KeyInfo kKeys[] = {
      .summary = "Operand slices (8 * `lane.simd` bits) of a kernel that the window's memory holds; "
                 "longer kernels skip nothing. No effect with a window of 1.",
      .member = &KeyNumbers::bnn_skip_slices},
+    {.path = "units.bnn.residual",
+     .kind = kFlag,
+     .default_value = 0,
+     .low = 0,
+     .high = 1,
+     .summary = "Whether sums of bits can become int16 values with a slope for negative ones, to "
+                "which those of another tensor are added on their way to PE memory, as FracBNN "
+                "needs it. It needs `units.residual`.",
+     .member = &KeyNumbers::bnn_residual},
     {.path = "units.data_types",
      .kind = kWords,
      .default_value = 0,
@@ -416,7 +425,8 @@ constexpr KeyInfo kKeys[] = {
 
 bool KeyInfo::HiddenWhenOff() const {
   return default_value == 0 &&
-         (Parent() == "units.dma" || path == "units.residual" || kind == KeyKind::kWords);
+         (Parent() == "units.dma" || path == "units.residual" || path == "units.bnn.residual" ||
+          kind == KeyKind::kWords);
 }
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }

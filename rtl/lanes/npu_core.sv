@@ -32,7 +32,12 @@ module npu_core #(
   localparam int unsigned RowW        = (Rows > 1) ? $clog2(Rows) : 1,
   localparam int unsigned SliceRows   = (Lanes * Simd + RowBytes - 1) / RowBytes,
   localparam int unsigned SliceW      = (SliceRows > 1) ? $clog2(SliceRows) : 1,
-  localparam int unsigned ParamRows   = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits  = 8 * npu_isa_pkg::AffineRecordBytes,
+  localparam int unsigned ParamRows   = (AffineBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ else
+  //@: localparam int unsigned ParamRows   = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes,
+  //@ endif
   localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1,
   //@ if units.bnn.enabled
   localparam int unsigned GateRows    = (npu_isa_pkg::GateBytes * Lanes + RowBytes - 1) / RowBytes,
@@ -61,6 +66,8 @@ module npu_core #(
   input  wire                   record_we_i,
   input  wire  [ParamW-1:0]     record_row_i,
   output wire  [RecordBits*Lanes-1:0] records_o, // per lane a parameter_record_t
+  output wire  [AffineBits*Lanes-1:0] affine_records_o,  //@ if units.bnn.residual
+  input  wire                   affine_i,  //@ if units.bnn.residual
   // operands
   input  wire                   load_i,          // dense: every lane takes all of load_data_i
   input  wire  [8*Simd-1:0]     load_data_i,
@@ -70,12 +77,9 @@ module npu_core #(
   input  wire  [8*Lanes*Ports-1:0] shift_data_i,
   input  wire                   swap_i,          // weights take over the shadow register
   //@ if units.float
-  // formats of npu_float_lane; they stay until sums have been written
-  input  wire                   bf16_i,
-  input  wire                   fp8_i,
-  input  wire                   slots_e5m2_i,
-  input  wire                   weights_e5m2_i,
-  input  wire  [9:0]            unit_i,
+  // formats (docs/machine.md, 4.9); they stay until sums have been written
+  input  wire  [1:0]            format_a_i,
+  input  wire  [1:0]            format_w_i,
   //@ endif
   //@ if units.bnn.enabled
   // bits: the row on row_data_o holds gates; sums of the fired position meet them; operands of the
@@ -212,6 +216,7 @@ module npu_core #(
     end
   end
   assign records_o = records_q[RecordBits*Lanes-1:0];
+  assign affine_records_o = records_q[AffineBits*Lanes-1:0];  //@ if units.bnn.residual
 
   //@ if units.bnn.enabled
   // Gates, and which lanes of each position take part in the second plane.
@@ -388,9 +393,7 @@ module npu_core #(
   for (genvar t = 0; t < Tiles; t++) begin : gen_tile
     localparam int unsigned First = t * TileLanes;
     localparam int unsigned Count = (Lanes - First < TileLanes) ? Lanes - First : TileLanes;
-    //@ if units.bnn.enabled
-    localparam int unsigned TileCopies = (SkipWindow > 1) ? Count : 1;
-    //@ endif
+    localparam int unsigned TileCopies = (SkipWindow > 1) ? Count : 1;  //@ if units.bnn.enabled
     logic [8*Count*Ports-1:0] shift_data;
     for (genvar p = 0; p < Ports; p++) begin : gen_port
       assign shift_data[8*Count*p+:8*Count] = shift_data_i[8*(Lanes*p+First)+:8*Count];
@@ -399,9 +402,7 @@ module npu_core #(
       .Lanes(Count),
       .Simd (Simd),
       .Stages(Stages),
-      //@ if units.bnn.enabled
-      .Copies(TileCopies),
-      //@ endif
+      .Copies(TileCopies),  //@ if units.bnn.enabled
       .Ports(Ports)
     ) u_tile (
       .clk_i,
@@ -423,11 +424,7 @@ module npu_core #(
       .active_i    (active_q[First+:Count]),
       //@ endif
       //@ if units.float
-      .bf16_i,
-      .fp8_i,
-      .slots_e5m2_i,
-      .weights_e5m2_i,
-      .unit_i,
+      .format_a_i, .format_w_i,
       //@ endif
       .fire_i,
       .sum_i       (sum_in[SumBits*First+:SumBits*Count]),
@@ -483,12 +480,17 @@ module npu_core #(
       end
     end
     //@ endif
+    //@ if units.bnn.residual
+    if (add_double && affine_i) begin
+      for (int unsigned n = 0; n < Lanes; n++) begin
+        sum_write[SumBits*n+:SumBits] = {sum_out[SumBits*n+:SumBits/2], 16'd0};
+      end
+    end
+    //@ endif
   end
   assign drain_sums_o = drain_from_half_q ? half_data[2*SumW-1:SumW] : half_data[SumW-1:0];
 
   wire unused_bits = ^{shadow_q, records_q};
-  //@ if units.bnn.enabled
-  wire unused_gates = ^gates_q;
-  //@ endif
+  wire unused_gates = ^gates_q;  //@ if units.bnn.enabled
 endmodule : npu_core
 `default_nettype wire

@@ -51,11 +51,8 @@ module npu_dot_tile #(
   input  wire  [Lanes-1:0]        active_i,      // lanes
   //@ endif
   //@ if units.float
-  input  wire                     bf16_i,        // npu_float_lane
-  input  wire                     fp8_i,
-  input  wire                     slots_e5m2_i,
-  input  wire                     weights_e5m2_i,
-  input  wire  [9:0]              unit_i,
+  input  wire  [1:0]              format_a_i,    // npu_float_sums
+  input  wire  [1:0]              format_w_i,
   //@ endif
   // sums
   input  wire                     fire_i,    // products of this cycle are added
@@ -123,14 +120,14 @@ module npu_dot_tile #(
       .Lanes(Lanes),
       .Simd (Simd)
     ) u_sums (
-      .clk_i, .fire_i, .bf16_i, .fp8_i, .slots_e5m2_i, .weights_e5m2_i, .unit_i,
+      .clk_i, .fire_i, .format_a_i, .format_w_i,
       .slots_i  (slots_q),
       .weights_i(weights_q),
       .sum_i,
       .sum_o
     );
   end else begin : gen_integers
-    wire unused_formats = ^{bf16_i, fp8_i, slots_e5m2_i, weights_e5m2_i, unit_i};
+    wire unused_formats = ^{format_a_i, format_w_i};
   end
   for (genvar l = 0; l < ((Stages > 2) ? 0 : Lanes); l++) begin : gen_sum
   //@ else
@@ -327,7 +324,7 @@ module npu_dot_tile #(
       .Lanes(Lanes),
       .Simd (Simd)
     ) u_sums (
-      .clk_i, .fire_i, .bf16_i, .fp8_i, .slots_e5m2_i, .weights_e5m2_i, .unit_i,
+      .clk_i, .fire_i, .format_a_i, .format_w_i,
       .slots_i  (slots),
       .weights_i(weights),
       .sum_i,
@@ -357,7 +354,7 @@ module npu_dot_tile #(
   end
   //@ if units.float
   if (Stages <= 2) begin : gen_no_float
-    wire unused_formats = ^{bf16_i, fp8_i, slots_e5m2_i, weights_e5m2_i, unit_i};
+    wire unused_formats = ^{format_a_i, format_w_i};
   end
   //@ endif
 `endif

@@ -8,22 +8,42 @@ module npu_float_sums #(
 ) (
   input  wire                    clk_i,
   input  wire                    fire_i,
-  input  wire                    bf16_i,
-  input  wire                    fp8_i,
-  input  wire                    slots_e5m2_i,
-  input  wire                    weights_e5m2_i,
-  input  wire  [9:0]             unit_i,
+  // of slots and weights: 0 int8, 1 BF16, 2 E4M3, 3 E5M2; both of one kind
+  input  wire  [1:0]             format_a_i,
+  input  wire  [1:0]             format_w_i,
   input  wire  [8*Lanes*Simd-1:0] slots_i,
   input  wire  [8*Lanes*Simd-1:0] weights_i,
   input  wire  [32*Lanes-1:0]    sum_i,
   output wire  [32*Lanes-1:0]    sum_o
 );
+  wire bf16, fp8, slots_e5m2, weights_e5m2;
+  assign bf16         = format_a_i == 2'd1;
+  assign fp8          = format_a_i[1];
+  assign slots_e5m2   = format_a_i == 2'd3;
+  assign weights_e5m2 = format_w_i == 2'd3;
+
+  // What a product's largest exponent counts less the biases: npu_float_lane.
+  function automatic logic [9:0] bias_of(input logic [1:0] format);
+    case (format)
+      2'd2:    bias_of = 10'd7;
+      2'd3:    bias_of = 10'd15;
+      default: bias_of = 10'd127;
+    endcase
+  endfunction
+  wire [9:0] unit;
+  assign unit = 10'd133 - bias_of(format_a_i) - bias_of(format_w_i);
+
 `ifdef SYNTHESIS
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
     npu_float_lane #(
       .Simd(Simd)
     ) u_lane (
-      .clk_i, .fire_i, .bf16_i, .fp8_i, .slots_e5m2_i, .weights_e5m2_i, .unit_i,
+      .clk_i, .fire_i,
+      .bf16_i        (bf16),
+      .fp8_i         (fp8),
+      .slots_e5m2_i  (slots_e5m2),
+      .weights_e5m2_i(weights_e5m2),
+      .unit_i        (unit),
       .slots_i    (slots_i[8*Simd*l+:8*Simd]),
       .weights_i  (weights_i[8*Simd*l+:8*Simd]),
       .scale_nan_i(1'b0),
@@ -88,7 +108,7 @@ module npu_float_sums #(
 
   function automatic logic [41:0] narrow_step(input logic [Bytes-1:0] slots,
                                               input logic [Bytes-1:0] weights,
-                                              input logic slots_e5m2, input logic weights_e5m2);
+                                              input logic a_e5m2, input logic b_e5m2);
     logic [7:0]  a, b;
     logic [8:0]  exponent, largest;
     logic [31:0] size, step;
@@ -99,11 +119,11 @@ module npu_float_sums #(
     for (int unsigned i = 0; i < Simd; i++) begin
       a        = slots[8*i+:8];
       b        = weights[8*i+:8];
-      exponent = 9'(exponent_of(slots_e5m2, a[6:2])) + 9'(exponent_of(weights_e5m2, b[6:2]));
+      exponent = 9'(exponent_of(a_e5m2, a[6:2])) + 9'(exponent_of(b_e5m2, b[6:2]));
       if (a[6:0] != '0 && b[6:0] != '0) begin
         if (exponent > largest) largest = exponent;
-        if ((slots_e5m2 ? a[6:2] == '1 : a[6:0] == '1) ||
-            (weights_e5m2 ? b[6:2] == '1 : b[6:0] == '1)) begin
+        if ((a_e5m2 ? a[6:2] == '1 : a[6:0] == '1) ||
+            (b_e5m2 ? b[6:2] == '1 : b[6:0] == '1)) begin
           nan = 1'b1;
         end
       end
@@ -111,8 +131,8 @@ module npu_float_sums #(
     for (int unsigned i = 0; i < Simd; i++) begin
       a        = slots[8*i+:8];
       b        = weights[8*i+:8];
-      exponent = largest - 9'(exponent_of(slots_e5m2, a[6:2])) - 9'(exponent_of(weights_e5m2, b[6:2]));
-      size     = (32'(size_of(slots_e5m2, a[6:0])) * 32'(size_of(weights_e5m2, b[6:0]))) << 19;
+      exponent = largest - 9'(exponent_of(a_e5m2, a[6:2])) - 9'(exponent_of(b_e5m2, b[6:2]));
+      size     = (32'(size_of(a_e5m2, a[6:0])) * 32'(size_of(b_e5m2, b[6:0]))) << 19;
       if (a[6:0] != '0 && b[6:0] != '0 && exponent < 9'd27) begin
         size = size >> exponent[4:0];
         step = (a[7] ^ b[7]) ? step - size : step + size;
@@ -125,28 +145,28 @@ module npu_float_sums #(
   function automatic logic [31:0] accumulated(input logic nan, input logic [9:0] step_unit,
                                               input logic [31:0] step, input logic [31:0] sum);
     logic signed [63:0] total, other;
-    logic signed [31:0] unit, exponent, grid, place;
+    logic signed [31:0] step_grid, exponent, grid, place;
     logic [63:0]        size, rest;
     logic [31:0]        packed_sum;
     logic [5:0]         top;
     logic               negative;
     accumulated = sum;
-    unit        = 32'($signed(step_unit));
+    step_grid        = 32'($signed(step_unit));
     exponent    = (sum[30:23] == '0) ? 32'sd1 : $signed({24'd0, sum[30:23]});
     if (nan || (sum[30:23] == '1 && sum[22:0] != '0)) begin
       accumulated = 32'h7fc00000;
     end else if (step != '0 && sum[30:23] != '1) begin
       total = 64'($signed(step));
-      grid  = unit;
+      grid  = step_grid;
       if (sum[30:0] != '0) begin
         other = $signed({31'd0, sum[30:23] != '0, sum[22:0], 9'd0}) >>> 1;
         if (sum[31]) other = -other;
-        if (exponent > unit) begin
+        if (exponent > step_grid) begin
           grid  = exponent;
-          place = (exponent - unit > 32'sd40) ? 32'sd40 : exponent - unit;
+          place = (exponent - step_grid > 32'sd40) ? 32'sd40 : exponent - step_grid;
           total = total >>> place[5:0];
         end else begin
-          place = (unit - exponent > 32'sd40) ? 32'sd40 : unit - exponent;
+          place = (step_grid - exponent > 32'sd40) ? 32'sd40 : step_grid - exponent;
           other = other >>> place[5:0];
         end
         total = total + other;
@@ -188,7 +208,7 @@ module npu_float_sums #(
   logic [32*Lanes-1:0] steps1_q, steps2_q, steps3_q, sums4_q, sums5_q;
   logic [9*Lanes-1:0]  largest1_q, largest2_q, largest3_q;
   logic [Lanes-1:0]    nan1_q, nan2_q, nan3_q;
-  assign integers = !bf16_i && !fp8_i;
+  assign integers = !bf16 && !fp8;
 
   always_ff @(posedge clk_i) begin
     fired_q <= {fired_q[2:0], fire_i};
@@ -196,13 +216,13 @@ module npu_float_sums #(
       for (int unsigned l = 0; l < Lanes; l++) begin
         if (integers) begin
           steps1_q[32*l+:32] <= integer_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes]);
-        end else if (bf16_i) begin
+        end else if (bf16) begin
           {nan1_q[l], largest1_q[9*l+:9], steps1_q[32*l+:32]} <=
               wide_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes]);
         end else begin
           {nan1_q[l], largest1_q[9*l+:9], steps1_q[32*l+:32]} <=
-              narrow_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes], slots_e5m2_i,
-                          weights_e5m2_i);
+              narrow_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes], slots_e5m2,
+                          weights_e5m2);
         end
       end
     end
@@ -218,7 +238,7 @@ module npu_float_sums #(
       for (int unsigned l = 0; l < Lanes; l++) begin
         sums4_q[32*l+:32] <= integers ? steps3_q[32*l+:32] + sum_i[32*l+:32]
                                       : accumulated(nan3_q[l],
-                                                    {1'b0, largest3_q[9*l+:9]} + unit_i,
+                                                    {1'b0, largest3_q[9*l+:9]} + unit,
                                                     steps3_q[32*l+:32], sum_i[32*l+:32]);
       end
     end

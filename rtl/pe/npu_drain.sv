@@ -14,18 +14,30 @@ module npu_drain #(
   parameter int unsigned Stages       = 1,     //@ = lane.stages  -- of a sum, 1 or 2
   parameter int unsigned ParamRows    = 3,     // core memory rows of a group's records
   parameter int unsigned BiasRows     = 1,     // the same with common_scale, at most ParamRows
+  //@ if units.bnn.residual
+  parameter int unsigned AffineRows   = 4,     // the same with affine, at least ParamRows
+  //@ endif
   parameter int unsigned Rows         = 1024,  // rows of core memory, for bounds
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned IndexW      = (Accumulators > 1) ? $clog2(Accumulators) : 1,
   localparam int unsigned SizeW       = $clog2(Accumulators + 1),
-  localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1
+  //@ if units.bnn.residual
+  localparam int unsigned ParamW      = (AffineRows > 1) ? $clog2(AffineRows) : 1
+  //@ else
+  //@: localparam int unsigned ParamW      = (ParamRows > 1) ? $clog2(ParamRows) : 1
+  //@ endif
 ) (
   input  wire                  clk_i,
   input  wire                  rst_ni,
   input  wire                  clear_i,
   // the running command; start_i begins it (only for MATMUL and WINDOW with drain)
   input  wire                  common_scale_i,
+  //@ if units.bnn.residual
+  input  wire                  affine_i,
+  input  wire                  affine_busy_i,   // records are still in use
+  input  wire                  affine_reads_i,  // sums of the last result are, too
+  //@ endif
   input  wire  [15:0]          group_channels_i,
   input  wire  [23:0]          param_row_i,
   input  wire  [15:0]          param_group_rows_i,
@@ -143,13 +155,20 @@ module npu_drain #(
   logic [ParamW-1:0] last_row;
   logic              out_of_memory;
 
-  assign last_row      = common_scale_i ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
-  assign out_of_memory = row_q >= 24'(Rows);
-  //@ if units.float
-  assign row_valid_o   = loading_q && !out_of_memory && !hold_i;
+  //@ if units.bnn.residual
+  assign last_row      = affine_i ? ParamW'(AffineRows - 1) :
+                         common_scale_i ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
   //@ else
-  //@:assign row_valid_o   = loading_q && !out_of_memory;
+  //@: assign last_row      = common_scale_i ? ParamW'(BiasRows - 1) : ParamW'(ParamRows - 1);
   //@ endif
+  assign out_of_memory = row_q >= 24'(Rows);
+  logic held;  // the last result's records are still needed
+  always_comb begin
+    held = 1'b0;
+    if (hold_i) held = 1'b1;  //@ if units.float
+    if (affine_busy_i) held = 1'b1;  //@ if units.bnn.residual
+  end
+  assign row_valid_o   = loading_q && !out_of_memory && !held;
   assign row_addr_o    = row_q;
 
   // Results: position by position, chunk by chunk.
@@ -241,9 +260,23 @@ module npu_drain #(
     end
   end
 
+  //@ if units.bnn.residual
   assign busy_o         = delay_busy || tile_valid || loading_q || record_we_q ||
-                          result_valid_q || half_busy_q != '0;
-  assign half_free_o    = ~half_busy_q;
+                          result_valid_q || half_busy_q != '0 || affine_busy_i;
+  //@ else
+  //@: assign busy_o         = delay_busy || tile_valid || loading_q || record_we_q ||
+//@:                      result_valid_q || half_busy_q != '0;
+  //@ endif
+  //@ if units.bnn.residual
+  logic read_half_q;  // of the last result
+  always_ff @(posedge clk) begin
+    if (issue) read_half_q <= tile_half;
+  end
+  assign half_free_o    = ~(half_busy_q | {affine_reads_i && read_half_q,
+                                           affine_reads_i && !read_half_q});
+  //@ else
+  //@: assign half_free_o    = ~half_busy_q;
+  //@ endif
   assign record_we_o    = record_we_q;
   assign record_row_o   = record_row_q;
   assign read_o         = issue && chunk_q == '0;

@@ -29,6 +29,9 @@ module npu_matrix_unit #(
   parameter int unsigned Barriers     = 16,     //@ = npu.barriers
   localparam int unsigned SumBits     = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits  = npu_isa_pkg::ParameterRecordBits,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits  = 8 * npu_isa_pkg::AffineRecordBytes,
+  //@ endif
   localparam int unsigned PeLanes     = Cores * Lanes,
   localparam int unsigned Chunks      = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW      = (Chunks > 1) ? $clog2(Chunks) : 1,
@@ -39,10 +42,8 @@ module npu_matrix_unit #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
-  //@ if npu.memory_clear
-  input  wire                   wipe_i,         // npu_core
-  input  wire  [23:0]           wipe_row_i,
-  //@ endif
+  input  wire                   wipe_i,         // npu_core  //@ if npu.memory_clear
+  input  wire  [23:0]           wipe_row_i,  //@ if npu.memory_clear
   // the running command
   input  wire npu_isa_pkg::compute_command_t cmd_i,
   input  wire                   start_i,
@@ -106,6 +107,13 @@ module npu_matrix_unit #(
   output wire  [PlaceW-1:0]     residual_place_o,  // row2, row, bank2, bank, offset, two
   output wire                   residual_data_o,   // data come in this cycle
   //@ endif
+  //@ if units.bnn.residual
+  output wire  [AffineBits*PeLanes-1:0] affine_records_o,
+  input  wire                   affine_busy_i,     // that use them
+  input  wire                   affine_reads_i,    // the last sums are still read
+  output wire  [1:0]            residual_part_o,   // of four, with the data: npu_value_fetch
+  input  wire                   residual_taken_i,
+  //@ endif
   // rows of core 0 for tables of vector units; data in the cycle after the grant
   input  wire                   table_valid_i,
   output wire                   table_ready_o,
@@ -126,9 +134,16 @@ module npu_matrix_unit #(
   localparam int unsigned PackedRows = (PackedBytes + RowBytes - 1) / RowBytes;
   localparam int unsigned SliceW     = (SliceRows > 1) ? $clog2(SliceRows) : 1;
   localparam int unsigned ParamRows  = (RecordBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  //@ if units.bnn.residual
+  localparam int unsigned AffineRows = (AffineBits / 8 * Lanes + RowBytes - 1) / RowBytes;
+  //@ endif
   localparam int unsigned BiasBytes  = npu_isa_pkg::BiasRecordBytes * Lanes;
   localparam int unsigned BiasRows   = (BiasBytes + RowBytes - 1) / RowBytes;
-  localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  //@ if units.bnn.residual
+  localparam int unsigned ParamW     = (AffineRows > 1) ? $clog2(AffineRows) : 1;
+  //@ else
+  //@: localparam int unsigned ParamW     = (ParamRows > 1) ? $clog2(ParamRows) : 1;
+  //@ endif
   localparam int unsigned VecW       = 8 * WordBytes;
   //@ if units.bnn.enabled
   localparam int unsigned GateRows   = (npu_isa_pkg::GateBytes * Lanes + RowBytes - 1) / RowBytes;
@@ -166,6 +181,12 @@ module npu_matrix_unit #(
   logic [15:0]                next_bytes;
   logic [23:0]                residual_error_address;
   //@ endif
+  //@ if units.bnn.residual
+  // A command has residuals of bytes or of values.
+  logic              byte_valid, byte_data, byte_error, value_valid, value_data, value_error;
+  logic [PlaceW-1:0] byte_place, value_place;
+  logic [23:0]       byte_error_address, value_error_address;
+  //@ endif
 
   assign start        = start_i && npu_isa_pkg::is_array(cmd_i.opcode);
   //@ unless units.residual: assign error_o      = loader_error || drain_error;
@@ -179,9 +200,7 @@ module npu_matrix_unit #(
     .BusBytes(BusBytes),
     .Cores   (Cores)
   ) u_row_port (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .record_valid_i(record_valid),
     .record_ready_o(record_ready),
     .record_row_i  (record_row),
@@ -208,17 +227,13 @@ module npu_matrix_unit #(
   npu_weight_loader #(
     .SliceRows (SliceRows),
     .PackedRows(PackedRows),
-    //@ if units.bnn.enabled
-    .GateRows  (GateRows),
-    //@ endif
+    .GateRows  (GateRows),  //@ if units.bnn.enabled
     .Rows      (Rows),
     .RowBytes  (RowBytes),
     .Accumulators(Accumulators),
     .Barriers  (Barriers)
   ) u_weight_loader (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .follow_i           (cmd_i.follow),
     .wait1_id_i         (cmd_i.wait1_id),
     .wait1_count_i      (cmd_i.wait1_count),
@@ -230,10 +245,8 @@ module npu_matrix_unit #(
     .groups_i           (cmd_i.groups),
     .positions_i        (cmd_i.positions),
     .weight_group_rows_i(cmd_i.weight_group_rows),
-    //@ if units.bnn.enabled
-    .two_planes_i       (cmd_i.two_planes),
-    .gated_i            (cmd_i.gated),
-    //@ endif
+    .two_planes_i       (cmd_i.two_planes),  //@ if units.bnn.enabled
+    .gated_i            (cmd_i.gated),  //@ if units.bnn.enabled
     .start_i            (start),
     .barrier_counts_i,
     .row_valid_o        (weight_valid),
@@ -241,10 +254,8 @@ module npu_matrix_unit #(
     .row_addr_o         (weight_row),
     .shadow_we_o        (shadow_we),
     .shadow_row_o       (shadow_row),
-    //@ if units.bnn.enabled
-    .gate_we_o          (gate_we),
-    .gate_row_o         (gate_row),
-    //@ endif
+    .gate_we_o          (gate_we),  //@ if units.bnn.enabled
+    .gate_row_o         (gate_row),  //@ if units.bnn.enabled
     .starved_o,
     .slice_ready_o,
     .slice_wanted_i,
@@ -260,12 +271,16 @@ module npu_matrix_unit #(
     .Stages      (Stages),
     .ParamRows   (ParamRows),
     .BiasRows    (BiasRows),
+    .AffineRows  (AffineRows),  //@ if units.bnn.residual
     .Rows        (Rows)
   ) u_drain (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .common_scale_i    (cmd_i.common_scale),
+    //@ if units.bnn.residual
+    .affine_i          (cmd_i.affine),
+    .affine_busy_i,
+    .affine_reads_i,
+    //@ endif
     .group_channels_i  (cmd_i.group_channels),
     .param_row_i       (cmd_i.param_row),
     .param_group_rows_i(cmd_i.param_group_rows),
@@ -313,9 +328,7 @@ module npu_matrix_unit #(
     .PostWidth(PostWidth),
     .ChunkW   (ChunkW)
   ) u_residual (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .opcode_i       (cmd_i.opcode),
     .x_step_i       (cmd_i.out_x_step),
     .out_w_i        (cmd_i.out_w),
@@ -329,30 +342,54 @@ module npu_matrix_unit #(
     .next_chunk_i   (next_chunk),
     .next_bytes_i   (next_bytes),
     .ready_o        (residual_there),
-    .read_valid_o   (residual_valid_o),
+    .read_valid_o   (byte_valid),          //@ if units.bnn.residual
     .read_ready_i   (residual_ready_i),
-    .read_place_o   (residual_place_o),
-    .data_valid_o   (residual_data_o),
-    .error_o        (residual_error),
-    .error_address_o(residual_error_address)
+    .read_place_o   (byte_place),          //@ if units.bnn.residual
+    .data_valid_o   (byte_data),           //@ if units.bnn.residual
+    .error_o        (byte_error),          //@ if units.bnn.residual
+    .error_address_o(byte_error_address)   //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .read_valid_o   (residual_valid_o),
+    //@ unless units.bnn.residual: .read_place_o   (residual_place_o),
+    //@ unless units.bnn.residual: .data_valid_o   (residual_data_o),
+    //@ unless units.bnn.residual: .error_o        (residual_error),
+    //@ unless units.bnn.residual: .error_address_o(residual_error_address)
   );
+  //@ endif
+  //@ if units.bnn.residual
+  npu_value_fetch #(
+    .MemBytes (PeMemBytes),
+    .Banks    (PeBanks),
+    .WordBytes(WordBytes),
+    .PostWidth(PostWidth),
+    .Chunks   (Chunks)
+  ) u_value_fetch (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .cmd_i,
+    .start_i         (start && cmd_i.affine && cmd_i.affine_residual),
+    .taken_i         (residual_taken_i),
+    .read_valid_o    (value_valid),
+    .read_ready_i    (residual_ready_i),
+    .read_place_o    (value_place),
+    .data_valid_o    (value_data),
+    .data_part_o     (residual_part_o),
+    .error_o         (value_error),
+    .error_address_o (value_error_address)
+  );
+  assign residual_valid_o       = byte_valid || value_valid;
+  assign residual_place_o       = cmd_i.affine ? value_place : byte_place;
+  assign residual_data_o        = byte_data || value_data;
+  assign residual_error         = byte_error || value_error;
+  assign residual_error_address = value_error ? value_error_address : byte_error_address;
+  //@ endif
+  //@ if units.residual
   assign error_o      = loader_error || drain_error || residual_error;
   assign error_row_o  = residual_error ? residual_error_address :
                         loader_error ? loader_error_row : drain_error_row;
   //@ endif
 
   //@ if units.float
-  // What a product's largest exponent counts less the biases: npu_float_lane.
-  function automatic logic [9:0] bias_of(input logic [1:0] format);
-    case (format)
-      2'd2:    bias_of = 10'd7;
-      2'd3:    bias_of = 10'd15;
-      default: bias_of = 10'd127;
-    endcase
-  endfunction
-  logic [9:0] product_unit;
-  assign product_unit = 10'd133 - bias_of(cmd_i.format_a) - bias_of(cmd_i.format_w);
-
   // Sums that no drain waits for are under way for some cycles more.
   logic [4:0] fired_q;
   always_ff @(posedge clk_i) fired_q <= {fired_q[3:0], fire_i && Stages > 2};
@@ -380,16 +417,11 @@ module npu_matrix_unit #(
       .Simd        (Simd),
       .Stages      (Stages),
       .Accumulators(Accumulators),
-      //@ if units.bnn.enabled
-      .SkipWindow  (SkipWindow),
-      //@ endif
+      .SkipWindow  (SkipWindow),  //@ if units.bnn.enabled
       .Ports       (Ports)
     ) u_core (
       .clk_i,
-      //@ if npu.memory_clear
-      .wipe_i,
-      .wipe_row_i,
-      //@ endif
+      .wipe_i, .wipe_row_i,  //@ if npu.memory_clear
       .row_read_i   (row_read),
       .row_addr_i   (read_row),
       .row_data_o   (row_data[8*RowBytes*c+:8*RowBytes]),
@@ -402,11 +434,13 @@ module npu_matrix_unit #(
       .record_we_i  (record_we),
       .record_row_i (record_place),
       .records_o    (records[RecordBits*Lanes*c+:RecordBits*Lanes]),
+      //@ if units.bnn.residual
+      .affine_records_o(affine_records_o[AffineBits*Lanes*c+:AffineBits*Lanes]),
+      .affine_i     (cmd_i.affine),
+      //@ endif
       .load_i,
       .load_data_i  (operand_i),
-      .shift_i,
-      .shift_one_i,
-      .shift_rows_i,
+      .shift_i, .shift_one_i, .shift_rows_i,
       .shift_data_i (core_bytes),
       .swap_i,
       .packed_i     (cmd_i.packed_weights),
@@ -415,33 +449,19 @@ module npu_matrix_unit #(
       .gate_row_i   (gate_row),
       .binary_i     (cmd_i.binary),
       .gated_i      (cmd_i.gated),
-      .second_i,
-      .fire_valid_i,
-      .fire_bits_i,
-      .fire_double_i,
-      .skip_pass_i,
-      .skip_step_i,
-      .skip_begin_i,
-      .skip_index_i,
-      .skip_count_i,
+      .second_i, .fire_valid_i, .fire_bits_i, .fire_double_i,
+      .skip_pass_i, .skip_step_i, .skip_begin_i, .skip_index_i, .skip_count_i,
       .skip_more_o  (skip_more[c]),
       .skip_vectors_i,
       //@ endif
       //@ if units.float
-      .bf16_i        (cmd_i.format_a == 2'd1),
-      .fp8_i         (cmd_i.format_a[1]),
-      .slots_e5m2_i  (cmd_i.format_a == 2'd3),
-      .weights_e5m2_i(cmd_i.format_w == 2'd3),
-      .unit_i        (product_unit),
+      .format_a_i   (cmd_i.format_a),
+      .format_w_i   (cmd_i.format_w),
       //@ endif
       .acc_read_i   (sum_read_i),
       .acc_half_i   (sum_half_i),
       .acc_index_i  (sum_index_i),
-      .fire_i,
-      .fire_clear_i,
-      .fire_digit_i,
-      .fire_half_i,
-      .fire_index_i,
+      .fire_i, .fire_clear_i, .fire_digit_i, .fire_half_i, .fire_index_i,
       .drain_read_i (drain_read),
       .drain_half_i (drain_half),
       .drain_index_i(drain_index),

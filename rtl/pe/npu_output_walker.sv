@@ -13,7 +13,11 @@ module npu_output_walker #(
   input  wire  [23:0] positions_i,
   input  wire  [23:0] out_base_i,
   input  wire  [23:0] out_row_step_i,
-  input  wire  [15:0] out_group_step_i,
+  //@ if units.bnn.residual
+  input  wire  [19:0] out_group_step_i,
+  //@ else
+  //@: input  wire  [15:0] out_group_step_i,
+  //@ endif
   input  wire         start_i,
   // address of the current position's first channel; step_i goes to the next position
   input  wire         step_i,

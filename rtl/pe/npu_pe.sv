@@ -93,10 +93,8 @@ module npu_pe #(
     .Accumulators(Accumulators),
     .PostWidth   (PostWidth),
     .Ports       (Ports),
-    //@ if units.bnn.enabled
-    .SkipWindow  (SkipWindow),
-    .SkipSlices  (SkipSlices),
-    //@ endif
+    .SkipWindow  (SkipWindow),  //@ if units.bnn.enabled
+    .SkipSlices  (SkipSlices),  //@ if units.bnn.enabled
     .QueueDepth  (QueueDepth),
     .Barriers    (Barriers)
   ) u_control (
@@ -171,9 +169,7 @@ module npu_pe #(
     //@ endif
     .Ports       (Ports)
   ) u_operands (
-    .clk_i, .rst_ni, .clear_i,
-    .cmd_i          (cmd),
-    .start_i        (sequencer_start),
+    .clk_i, .rst_ni, .clear_i, .cmd_i(cmd), .start_i(sequencer_start),
     .active_o       (sequencer_active),
     .cause_o        (sequencer_cause),
     .error_o        (sequencer_error),
@@ -242,11 +238,12 @@ module npu_pe #(
   logic                  residual_valid, residual_ready, residual_data;
   logic [PlaceW-1:0]     residual_place;
   //@ endif
+  logic       affine_busy, affine_reads, residual_taken;  //@ if units.bnn.residual
+  logic [1:0] residual_part;                              //@ if units.bnn.residual
+  logic [8*npu_isa_pkg::AffineRecordBytes*PeLanes-1:0] affine_records;  //@ if units.bnn.residual
 
   // ---- Sums ----
-  //@ if units.float
-  logic                    sums_hold;
-  //@ endif
+  logic                    sums_hold;  //@ if units.float
   logic                    sums_room, sums_valid, sums_last, table_valid, table_ready;
   logic [ChunkW-1:0]       sums_chunk;
   logic [PostWidth-1:0]    sums_strb;
@@ -267,20 +264,14 @@ module npu_pe #(
     .PostWidth    (PostWidth),
     .WordBytes    (PeWordBytes),
     .Ports        (Ports),
-    //@ if units.bnn.enabled
-    .SkipWindow   (SkipWindow),
-    //@ endif
-    //@ if units.residual
-    .PeMemBytes   (PeMemBytes),
-    .PeBanks      (PeBanks),
-    //@ endif
+    .SkipWindow   (SkipWindow),  //@ if units.bnn.enabled
+    .PeMemBytes   (PeMemBytes),  //@ if units.residual
+    .PeBanks      (PeBanks),  //@ if units.residual
     .BusBytes     (BusBytes),
     .Barriers     (Barriers)
   ) u_matrix (
     .clk_i, .rst_ni, .clear_i,
-    //@ if npu.memory_clear
-    .wipe_i, .wipe_row_i,
-    //@ endif
+    .wipe_i, .wipe_row_i,  //@ if npu.memory_clear
     .cmd_i           (cmd),
     .start_i         (start),
     .barrier_counts_i,
@@ -337,6 +328,11 @@ module npu_pe #(
     .residual_place_o(residual_place),
     .residual_data_o (residual_data),
     //@ endif
+    //@ if units.bnn.residual
+    .affine_records_o(affine_records), .affine_busy_i(affine_busy),
+    .affine_reads_i(affine_reads), .residual_part_o(residual_part),
+    .residual_taken_i(residual_taken),
+    //@ endif
     .table_valid_i   (table_valid),
     .table_ready_o   (table_ready),
     .table_row_i     (table_row),
@@ -364,9 +360,7 @@ module npu_pe #(
     .Stages    (Stages), //@ if units.float
     .WriteDepth(WriteDepth)
   ) u_results (
-    .clk_i, .rst_ni, .clear_i,
-    .cmd_i         (cmd),
-    .start_i       (start),
+    .clk_i, .rst_ni, .clear_i, .cmd_i(cmd), .start_i(start),
     .running_i     (trace_o.running),
     .busy_o        (results_busy),
     .sums_valid_i  (sums_valid),
@@ -377,9 +371,12 @@ module npu_pe #(
     .records_i     (records),
     .sums_room_o   (sums_room),
     .sums_hold_o   (sums_hold), //@ if units.float
-    //@ if units.residual
-    .residual_valid_i(residual_data),
-    .residual_i    (read_data[VecW*(Ports-1)+:8*PostWidth]),
+    .residual_valid_i(residual_data),  //@ if units.residual
+    .residual_i    (read_data[VecW*(Ports-1)+:8*PostWidth]),  //@ if units.residual
+    //@ if units.bnn.residual
+    .residual_part_i(residual_part), .residual_taken_o(residual_taken),
+    .affine_records_i(affine_records), .affine_busy_o(affine_busy),
+    .affine_reads_o(affine_reads),
     //@ endif
     .vector_valid_i(vector_valid),
     .vector_first_i(vector_first),
@@ -491,9 +488,7 @@ module npu_pe #(
     .write_busy_o     (write_busy),
     .write_done_o     (write_done),
     .clear_i,
-    //@ if npu.memory_clear
-    .wipe_i, .wipe_row_i,
-    //@ endif
+    .wipe_i, .wipe_row_i,  //@ if npu.memory_clear
     .bus_write_valid_i(bus_write_valid_i && !bus_write_core_i),
     .bus_write_ready_o(memory_write_ready),
     .bus_write_addr_i, .bus_write_data_i, .bus_write_strb_i, .bus_read_valid_i, .bus_read_ready_o,

@@ -196,6 +196,14 @@ module npu_pe_control #(
         bad_type = 1'b1;
       end
       //@ endif
+      //@ if units.bnn.residual
+      if (is_matmul && cmd_q.affine &&
+          (!cmd_q.binary || !cmd_q.drain || cmd_q.residual || cmd_q.average ||
+           cmd_q.common_scale || cmd_q.out_type != 2'd0 ||
+           (cmd_q.thresholds != '0 && !cmd_q.bit_output))) begin
+        bad_type = 1'b1;
+      end
+      //@ endif
       fields_bad   = bad_bits || bad_loops || bad_slices || bad_channels || bad_window || bad_type;
     end
   end

@@ -82,7 +82,10 @@ module npu_residual #(
     .positions_i,
     .out_base_i      (base_i),
     .out_row_step_i  (row_step_i),
-    .out_group_step_i(group_step_i),
+    //@ if units.bnn.residual
+    .out_group_step_i(20'(group_step_i)),
+    //@ endif
+    //@ unless units.bnn.residual: .out_group_step_i(group_step_i),
     .start_i,
     .step_i          (next_issue_i && next_bytes_i <= 16'(PostWidth)),
     .address_o       (position_address)

@@ -18,6 +18,9 @@ module npu_results #(
   parameter int unsigned WriteDepth = 12,      // results from post-processing to PE memory
   localparam int unsigned SumBits    = npu_isa_pkg::SumBits,
   localparam int unsigned RecordBits = npu_isa_pkg::ParameterRecordBits,
+  //@ if units.bnn.residual
+  localparam int unsigned AffineBits = 8 * npu_isa_pkg::AffineRecordBytes,
+  //@ endif
   localparam int unsigned Chunks    = (PeLanes + PostWidth - 1) / PostWidth,
   localparam int unsigned ChunkW    = (Chunks > 1) ? $clog2(Chunks) : 1,
   localparam int unsigned ByteW     = $clog2(WordBytes) + 1
@@ -44,6 +47,13 @@ module npu_results #(
   //@ if units.residual
   input  wire                    residual_valid_i,  // the vector that the next sums are added to
   input  wire  [8*PostWidth-1:0] residual_i,
+  //@ endif
+  //@ if units.bnn.residual
+  input  wire  [1:0]             residual_part_i,   // of four values
+  output wire                    residual_taken_o,
+  input  wire  [AffineBits*PeLanes-1:0] affine_records_i,
+  output wire                    affine_busy_o,     // they are in use
+  output wire                    affine_reads_o,    // sums are, too
   //@ endif
   // vectors out of PE memory: npu_vector_buffer
   input  wire                    vector_valid_i,
@@ -83,6 +93,14 @@ module npu_results #(
   assign is_array  = npu_isa_pkg::is_array(cmd_i.opcode);
   assign is_lookup = cmd_i.opcode == npu_isa_pkg::OpLookup;
   assign is_unit   = is_lookup || npu_isa_pkg::is_rows(cmd_i.opcode);
+  //@ if units.bnn.residual
+  logic                   is_affine, affine_step, affine_room, affine_more, affine_valid;
+  logic [8*PostWidth-1:0] affine_data;
+  logic [23:0]            affine_addr, value_address;
+  logic [PostWidth-1:0]   affine_strb;
+  wire                    affine_clk;
+  assign is_affine = is_array && cmd_i.affine;
+  //@ endif
 
   // ---------------------------------------------------------------------------------------------
   // Vectors, and the address of the position whose results pass now.
@@ -96,10 +114,7 @@ module npu_results #(
     .PostWidth(PostWidth),
     .WordBytes(WordBytes)
   ) u_vector_buffer (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .start_i,
+    .clk_i, .rst_ni, .clear_i, .start_i,
     .opcode_i        (cmd_i.opcode),
     .minimum_i       (cmd_i.minimum),
     .positions_i     (cmd_i.positions),
@@ -116,7 +131,8 @@ module npu_results #(
     .vector_i,
     .ready_o         (vector_ready_o),
     //@ if units.residual
-    .residual_valid_i,
+    .residual_valid_i(residual_valid_i && !is_affine),  //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .residual_valid_i,
     .residual_i,
     //@ endif
     .valid_o         (buffer_valid),
@@ -136,9 +152,15 @@ module npu_results #(
     .positions_i     (cmd_i.positions),
     .out_base_i      (cmd_i.out_base),
     .out_row_step_i  (cmd_i.out_row_step),
-    .out_group_step_i(cmd_i.out_group_step),
+    //@ if units.bnn.residual
+    .out_group_step_i(20'(cmd_i.out_group_step)),
     .start_i,
-    .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    .step_i          (is_affine ? affine_step : (sums_valid_i && sums_last_i) || buffer_go),
+    //@ else
+    //@: .out_group_step_i(cmd_i.out_group_step),
+    //@: .start_i,
+    //@: .step_i          ((sums_valid_i && sums_last_i) || buffer_go),
+    //@ endif
     .address_o       (position_address)
   );
 
@@ -183,37 +205,20 @@ module npu_results #(
     npu_float_results #(
       .PostWidth(PostWidth)
     ) u_float (
-      .clk_i,
-      .rst_ni,
-      .clear_i,
-      .scale_i     (cmd_i.float_scale),
-      .bias_i      (cmd_i.float_bias),
-      .relu_i      (cmd_i.relu),
-      .cast_i      (cmd_i.float_cast),
-      .cast_scale_i(cmd_i.cast_scale),
-      .format_i    (cmd_i.out_format),
-      .saturate_i  (cmd_i.saturate),
-      .valid_i     (sums_valid_i && is_float),
-      .room_o      (float_room),
-      .sums_i,
-      .records_i,
-      .strb_i      (sums_strb_i),
-      .addr_i      (position_address),
-      .channel_i   (16'(sums_chunk_i) * 16'(PostWidth)),
-      .valid_o     (float_valid),
-      .ready_i     (write_ready_i),
-      .addr_o      (float_addr),
-      .data_o      (float_data),
-      .strb_o      (float_strb),
-      .busy_o      (float_busy)
+      .clk_i, .rst_ni, .clear_i,
+      .scale_i(cmd_i.float_scale), .bias_i(cmd_i.float_bias), .relu_i(cmd_i.relu),
+      .cast_i(cmd_i.float_cast), .cast_scale_i({1'b0, cmd_i.b_multiplier}),
+      .format_i(cmd_i.out_format), .saturate_i(cmd_i.saturate),
+      .valid_i(sums_valid_i && is_float), .room_o(float_room), .sums_i, .records_i,
+      .strb_i(sums_strb_i), .addr_i(position_address),
+      .channel_i(16'(sums_chunk_i) * 16'(PostWidth)), .valid_o(float_valid),
+      .ready_i(write_ready_i), .addr_o(float_addr), .data_o(float_data), .strb_o(float_strb),
+      .busy_o(float_busy)
     );
     assign sums_hold_o = !float_room;
   end else begin : gen_no_float
     assign sums_hold_o = 1'b0;
-    assign {float_room, float_valid, float_busy} = '0;
-    assign float_data = '0;
-    assign float_addr = '0;
-    assign float_strb = '0;
+    assign {float_room, float_valid, float_busy, float_data, float_addr, float_strb} = '0;
   end
   //@ endif
 
@@ -284,7 +289,8 @@ module npu_results #(
     .three_i     (cmd_i.thresholds[1]),
     .packed_i    (cmd_i.bit_output),
     .plane_step_i(cmd_i.out_plane_step),
-    .valid_i     (sums_valid_i && !uses_post),
+    .valid_i     (sums_valid_i && !uses_post && !is_affine),  //@ if units.bnn.residual
+    //@ unless units.bnn.residual: .valid_i     (sums_valid_i && !uses_post),
     .last_i      (sums_last_i),
     .acc_i       (sums_i),
     .record_i    (records_i),
@@ -298,9 +304,86 @@ module npu_results #(
     .writes_o    (threshold_writes),
     .busy_o      (threshold_busy)
   );
-  assign uses_post = !is_array || cmd_i.thresholds == '0;
+  assign uses_post = !is_array || (cmd_i.thresholds == '0 && !is_affine);  //@ if units.bnn.residual
+  //@ unless units.bnn.residual: assign uses_post = !is_array || cmd_i.thresholds == '0;
   //@ endif
   //@ unless units.bnn.enabled: assign uses_post = 1'b1;
+
+  //@ if units.bnn.residual
+  npu_clock_gate u_affine_gate (
+    .clk_i,
+    .enable_i(!rst_ni || clear_i || (running_i && is_affine)),
+    .clk_o   (affine_clk)
+  );
+
+  npu_output_walker #(
+    .PostWidth(PostWidth)
+  ) u_value_walker (
+    .clk_i,
+    .opcode_i        (cmd_i.opcode),
+    .out_x_step_i    ({cmd_i.out_x_step[19:0], 4'd0}),
+    .out_w_i         (cmd_i.out_w),
+    .positions_i     (cmd_i.positions),
+    .out_base_i      (cmd_i.value_base),
+    .out_row_step_i  (cmd_i.out_row_step),
+    .out_group_step_i({cmd_i.out_group_step, 4'd0}),
+    .start_i         (start_i && is_affine),
+    .step_i          (affine_step),
+    .address_o       (value_address)
+  );
+
+  if (PostWidth >= 8) begin : gen_affine
+    npu_affine #(
+      .Width  (PostWidth),
+      .PeLanes(PeLanes)
+    ) u_affine (
+      .clk_i(affine_clk),
+      .rst_ni,
+      .clear_i,
+      .p_weight_i     (cmd_i.p_weight),
+      .q_weight_i     (cmd_i.q_weight),
+      .sum_shift_i    (cmd_i.sum_shift),
+      .affine_shift_i (cmd_i.affine_shift),
+      .slope_shift_i  (cmd_i.slope_shift),
+      .scale_shift_i  (cmd_i.scale_shift),
+      .residual_i     (cmd_i.affine_residual),
+      .pool_i         (cmd_i.affine_pool),
+      .values_i       (cmd_i.value_output),
+      .thresholds_i   (cmd_i.thresholds),
+      .code_first_i   (cmd_i.code_first),
+      .code_second_i  (cmd_i.code_second),
+      .code_third_i   (cmd_i.code_third),
+      .plane_step_i   (cmd_i.out_plane_step),
+      .valid_i        (sums_valid_i && is_affine),
+      .chunk_i        (sums_chunk_i),
+      .last_i         (sums_last_i),
+      .strb_i         (sums_strb_i),
+      .acc_i          (sums_i),
+      .records_i      (affine_records_i),
+      .room_o         (affine_room),
+      .reads_o        (affine_reads_o),
+      .vector_valid_i (residual_valid_i && is_affine),
+      .vector_part_i  (residual_part_i),
+      .vector_i       (residual_i),
+      .vector_taken_o (residual_taken_o),
+      .value_address_i(value_address),
+      .code_address_i (position_address),
+      .step_o         (affine_step),
+      .more_i         (affine_more),
+      .valid_o        (affine_valid),
+      .data_o         (affine_data),
+      .addr_o         (affine_addr),
+      .strb_o         (affine_strb),
+      .busy_o         (affine_busy_o)
+    );
+  end else begin : gen_no_affine
+    assign {affine_room, affine_reads_o, residual_taken_o, affine_step, affine_valid} = '0;
+    assign {affine_data, affine_addr, affine_strb, affine_busy_o} = '0;
+    wire unused_affine = ^{affine_clk, affine_more, affine_records_i, residual_part_i,
+                           value_address};
+  end
+  assign affine_more = flight_q < FlightW'(WriteDepth);
+  //@ endif
 
   // ---------------------------------------------------------------------------------------------
   // Writes.
@@ -337,6 +420,14 @@ module npu_results #(
       write_strb_o = float_strb;
     end
     //@ endif
+    //@ if units.bnn.residual
+    if (is_affine) begin
+      push         = affine_valid;
+      write_addr_o = affine_addr;
+      write_data_o = affine_data;
+      write_strb_o = affine_strb;
+    end
+    //@ endif
   end
   assign unit_ready_o  = write_ready_i;
   assign push_room     = 24'(MemBytes) - write_addr_o;
@@ -368,6 +459,13 @@ module npu_results #(
     if (is_float) begin
       flight_in   = 2'(write_valid_o && write_ready_i);
       sums_room_o = float_room;
+    end
+    //@ endif
+    //@ if units.bnn.residual
+    // Values and codes wait where they are made.
+    if (is_affine) begin
+      flight_in   = 2'(affine_valid);
+      sums_room_o = affine_room;
     end
     //@ endif
   end

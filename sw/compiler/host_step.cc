@@ -95,6 +95,7 @@ class Maker {
   HostStep Arithmetic() const;
   HostStep Join() const;
   HostStep GatherNd() const;
+  HostStep RoundedSums() const;
   HostStep Plain() const;
 
   const Model& model_;
@@ -458,6 +459,22 @@ HostStep Maker::GatherNd() const {
   return StepOf(NPU_HOST_GATHER_ND, o);
 }
 
+HostStep Maker::RoundedSums() const {
+  const auto& options = std::get<RoundedSumsOptions>(op_.options);
+  npu_rounded_sums_options o = {};
+  const bool weighted = op_.inputs.size() > 1;
+  const int32_t elements = static_cast<int32_t>(input().elements());
+  o.outputs = output().shape[3];
+  o.terms = weighted ? elements : elements / o.outputs;
+  o.output_step = weighted ? 0 : 1;
+  o.term_step = weighted ? 1 : o.outputs;
+  o.product_shift = options.product_shift;
+  o.sum_shift = options.sum_shift;
+  HostStep step = StepOf(NPU_HOST_ROUNDED_SUMS, o);
+  if (weighted) step.constants.push_back(Constant("bias", TensorType::kInt32, options.bias));
+  return step;
+}
+
 /// On int32 and float32 as they are.
 HostStep Maker::Plain() const {
   npu_unary_options o = {};
@@ -523,6 +540,8 @@ HostStep Maker::Make() const {
       return Poses();
     case OperatorType::kGatherNd:
       return GatherNd();
+    case OperatorType::kRoundedSums:
+      return RoundedSums();
     case OperatorType::kCast:
       plain.kind = NPU_HOST_CAST;
       return plain;

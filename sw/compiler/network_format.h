@@ -84,7 +84,8 @@ enum npu_host_kind {
   NPU_HOST_CAST = 18,
   NPU_HOST_JOIN = 19,
   NPU_HOST_GATHER_ND = 20,
-  NPU_HOST_KINDS = 21
+  NPU_HOST_ROUNDED_SUMS = 21, /* of npu_host_kernels.h */
+  NPU_HOST_KINDS = 22
 };
 
 typedef struct npu_network_header {

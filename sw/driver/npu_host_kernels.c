@@ -910,6 +910,57 @@ static void l2_normalization(const struct npu_host_operand* input,
   }
 }
 
+// Rounded sums.
+
+/// So many terms of int16 are an int32.
+enum { MOST_TERMS = 65535 };
+
+static int rounded_sums_fit(const npu_network_tensor* const* inputs, uint32_t input_count,
+                            const npu_network_tensor* const* outputs,
+                            const npu_rounded_sums_options* o) {
+  if (!has_type(inputs[0], NPU_ELEMENT_INT16) || !between(o->outputs, 1, INT32_MAX) ||
+      !between(o->terms, 1, MOST_TERMS) || !between(o->product_shift, 0, 15) ||
+      !between(o->sum_shift, 0, 15)) {
+    return 0;
+  }
+  const int32_t sizes[2] = {o->outputs, o->terms};
+  const int32_t steps[2] = {o->output_step, o->term_step};
+  if (!steps_stay_inside(sizes, steps, 2, npu_element_count(inputs[0]))) return 0;
+  const uint64_t count = (uint64_t)o->outputs;
+  if (input_count == 1) return is_of(outputs[0], NPU_ELEMENT_INT16, count);
+  return input_count == 3 && is_of(inputs[1], NPU_ELEMENT_INT16, product_of(sizes, 2)) &&
+         is_of(inputs[2], NPU_ELEMENT_INT32, count) && is_of(outputs[0], NPU_ELEMENT_INT32, count);
+}
+
+/// Halves upwards.
+static int32_t rounded_shift(int32_t value, int32_t shift) {
+  return shift == 0 ? value : ((value >> (shift - 1)) + 1) >> 1;
+}
+
+static void rounded_sums(const struct npu_host_operand* inputs,
+                         const struct npu_host_operand* outputs,
+                         const npu_rounded_sums_options* o) {
+  const int16_t* x = (const int16_t*)inputs[0].bytes;
+  const int weighted = outputs[0].tensor->type == NPU_ELEMENT_INT32;
+  for (int32_t i = 0; i < o->outputs; ++i) {
+    const int16_t* from = x + (size_t)i * (size_t)o->output_step;
+    if (!weighted) {
+      int32_t sum = 0;
+      for (int32_t t = 0; t < o->terms; ++t) sum += from[(size_t)t * (size_t)o->term_step];
+      ((int16_t*)outputs[0].bytes)[i] =
+          (int16_t)clamp(rounded_shift(sum, o->sum_shift), -32768, 32767);
+      continue;
+    }
+    const int16_t* weights = (const int16_t*)inputs[1].bytes + (size_t)i * (size_t)o->terms;
+    uint32_t sum = (uint32_t)((const int32_t*)inputs[2].bytes)[i];
+    for (int32_t t = 0; t < o->terms; ++t) {
+      const int32_t product = from[(size_t)t * (size_t)o->term_step] * weights[t];
+      sum += (uint32_t)rounded_shift(product, o->product_shift);
+    }
+    ((int32_t*)outputs[0].bytes)[i] = (int32_t)sum;
+  }
+}
+
 /// Words of options, inputs and outputs; inputs 0: the kernel looks itself.
 static const struct {
   uint32_t options, inputs, outputs;
@@ -925,6 +976,7 @@ static const struct {
     [NPU_HOST_REDUCTION] = {sizeof(npu_reduction_options) / 4, 1, 1},
     [NPU_HOST_SVDF] = {sizeof(npu_svdf_options) / 4, 5, 2},
     [NPU_HOST_LSTM] = {sizeof(npu_lstm_options) / 4, LSTM_INPUTS, 3},
+    [NPU_HOST_ROUNDED_SUMS] = {sizeof(npu_rounded_sums_options) / 4, 0, 1},
 };
 
 int npu_host_kernel_fits(uint32_t kind, const npu_network_tensor* const* inputs,
@@ -956,6 +1008,8 @@ int npu_host_kernel_fits(uint32_t kind, const npu_network_tensor* const* inputs,
       return pool_fits(inputs, outputs, (const npu_pool_options*)o);
     case NPU_HOST_REDUCTION:
       return reduction_fits(inputs, outputs, (const npu_reduction_options*)o, work_bytes);
+    case NPU_HOST_ROUNDED_SUMS:
+      return rounded_sums_fit(inputs, input_count, outputs, (const npu_rounded_sums_options*)o);
     case NPU_HOST_SVDF:
       return svdf_fits(inputs, outputs, (const npu_svdf_options*)o);
     default:
@@ -994,6 +1048,9 @@ void npu_host_kernel_run(uint32_t kind, const struct npu_host_operand* inputs,
       break;
     case NPU_HOST_REDUCTION:
       reduction(inputs, outputs, (const npu_reduction_options*)o, (int32_t*)work);
+      break;
+    case NPU_HOST_ROUNDED_SUMS:
+      rounded_sums(inputs, outputs, (const npu_rounded_sums_options*)o);
       break;
     case NPU_HOST_SVDF:
       svdf(inputs, outputs, (const npu_svdf_options*)o);

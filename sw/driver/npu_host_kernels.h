@@ -50,6 +50,16 @@ typedef struct npu_matmul_options {
   npu_host_factor factor;
 } npu_matmul_options;
 
+/// NPU_HOST_ROUNDED_SUMS: of int16 values x, with half(n) = 2^(n-1), 0 for n = 0, and >> rounding
+/// down. One input: the means (int16, saturated) (sum of x + half(sum_shift)) >> sum_shift. Three
+/// (x, weights int16 [outputs][terms], bias int32): int32 bias + sum of
+/// (x w + half(product_shift)) >> product_shift, modulo 2^32.
+typedef struct npu_rounded_sums_options {
+  int32_t outputs, terms;
+  int32_t output_step, term_step;  ///< of x, in elements
+  int32_t product_shift, sum_shift;
+} npu_rounded_sums_options;
+
 enum npu_elementwise_function {
   NPU_ELEMENTWISE_ADD = 0,
   NPU_ELEMENTWISE_SUB = 1,

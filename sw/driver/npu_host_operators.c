@@ -77,7 +77,7 @@ int npu_host_operator_fits(uint32_t kind, const npu_network_tensor* const* input
     return npu_host_detection_fits(kind, inputs, input_count, outputs, output_count, options,
                                    option_count, work_bytes);
   }
-  if (kind >= NPU_HOST_ARITHMETIC) {
+  if (kind >= NPU_HOST_ARITHMETIC && kind <= NPU_HOST_GATHER_ND) {
     return npu_host_plain_fits(kind, inputs, input_count, outputs, output_count, options,
                                option_count);
   }

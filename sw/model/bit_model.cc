@@ -96,7 +96,10 @@ std::optional<std::string> CheckSums(const Model& model, const Operator& op) {
         least += std::min(weight * low, weight * high);
       }
     }
-    if (output.type == TensorType::kBits && output.planes == 2 &&
+    if (options.affine && taps > INT16_MAX) {
+      return fmt::format("sums of a plane can reach {}, beyond 16 bits", taps);
+    }
+    if (output.type == TensorType::kBits && !options.affine && output.planes == 2 &&
         (most > kLargestSumOfThree || least < -kLargestSumOfThree)) {
       return fmt::format(
           "sums of channel {} can reach {}..{}; layers with three thresholds are limited to "

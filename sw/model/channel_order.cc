@@ -82,7 +82,7 @@ Model OrderChannels(Model model) {
     const Tensor& output = model.tensors[op.outputs[0]];
     const auto channels = static_cast<size_t>(output.shape[3]);
     std::vector<int32_t> filters;
-    if (output.type != TensorType::kBits || options.gates.empty() ||
+    if (output.type != TensorType::kBits || options.gates.empty() || options.affine ||
         options.activity.size() != channels || !FindReaders(model, op.outputs[0], &filters)) {
       continue;
     }

@@ -38,8 +38,7 @@ int64_t Tensor::elements() const {
 size_t Tensor::bytes() const {
   if (type != TensorType::kBits) return static_cast<size_t>(elements()) * ElementBytes(type);
   if (shape.size() != 4) return 0;
-  const int64_t pixels = int64_t{shape[0]} * shape[1] * shape[2];
-  return static_cast<size_t>(pixels * planes * ((shape[3] + 7) / 8));
+  return static_cast<size_t>(int64_t{shape[0]} * shape[1] * bit_row_bytes());
 }
 
 }  // namespace npugen

@@ -39,7 +39,9 @@ size_t ElementBytes(TensorType type);
 
 /// One tensor. A kBits tensor has rank 4, [N,H,W,C], and is stored as [N][H][plane][W][ceil(C / 8)]
 /// bytes: channel c is bit c % 8 of byte c / 8, and bits without a channel are 0. With two planes
-/// the first one holds the upper bits of the codes. A bit stands for +1 (1) or -1 (0).
+/// the first one holds the upper bits of the codes. A bit stands for +1 (1) or -1 (0). With
+/// `values` there are numbers beside the codes: each row of [plane][W][..] is followed by its int16
+/// values [W][C], little endian; C is then a multiple of 8, and N is 1.
 ///
 /// `shape` is as in the file (row major, NHWC where it matters); all dimensions >= 0
 /// and the element count is below 2^31.
@@ -50,11 +52,17 @@ struct Tensor {
   std::vector<float> scales;  ///< 1 or one per channel; empty: not quantized; all finite, > 0
   std::vector<int32_t> zero_points;  ///< same length as scales
   int32_t quantized_dimension = 0;
-  int32_t planes = 1;  ///< kBits: bits of a code, 1 or 2
+  int32_t planes = 1;   ///< kBits: bits of a code, 1 or 2
+  bool values = false;  ///< kBits: int16 values stand beside the codes
   bool is_constant = false;
   std::vector<uint8_t> data;  ///< little endian bytes of a constant
   int64_t elements() const;
   size_t bytes() const;
+  /// Of kBits: bytes of a row's values, and of a row with all planes and values.
+  int64_t value_row_bytes() const { return values ? 2 * int64_t{shape[2]} * shape[3] : 0; }
+  int64_t bit_row_bytes() const {
+    return int64_t{planes} * shape[2] * ((int64_t{shape[3]} + 7) / 8) + value_row_bytes();
+  }
   float scale() const { return scales.empty() ? 0.0f : scales[0]; }
   int32_t zero_point() const { return zero_points.empty() ? 0 : zero_points[0]; }
 };

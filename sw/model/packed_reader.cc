@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -23,6 +24,12 @@ using Code = DiagnosticCode;
 
 constexpr char kFormat[] = "packed-bit network, version 1";
 constexpr int32_t kMostLevels = 255;
+constexpr size_t kMostName = 60;
+/// Numbers of "affine".
+constexpr int32_t kMostAffineShift = 15;
+constexpr int64_t kAffineBias = int64_t{1} << 23;
+/// Sums of so many int16 are int32.
+constexpr int64_t kMostMeanPixels = 65535;
 
 class PackedReader {
  public:
@@ -74,6 +81,7 @@ class PackedReader {
     }
     fields_.where = "input";
     if (!ReadInput(*input) || !fields_.errors.empty()) return false;
+    names_["input"] = current_;
     for (size_t i = 0; i < Size(*layers); ++i) {
       const bool good = ReadLayer(Element(*layers, i), i, Size(*layers));
       if (!good || !fields_.errors.empty()) return false;
@@ -119,35 +127,66 @@ class PackedReader {
       fields_.Fail(Code::kPackedValue, "\"encode\" is not known", "\"thermometer\" or \"int8\"");
       return false;
     }
-    fields_.CheckKeys(input, {"shape", "encode", "levels", "first", "step"});
-    const auto levels = fields_.Integer(input, "levels", 1, kMostLevels);
-    const auto first = fields_.IntegerOr(input, "first", -128, 254, 0);
-    const auto step = fields_.IntegerOr(input, "step", 1, 255, 1);
-    if (!levels || !first || !step) return false;
-    const int32_t last = *first + (*levels - 1) * *step;
+    const std::optional<ThermometerOptions> options = ReadLevels(input);
+    if (!options) return false;
+    const int32_t levels = options->levels;
+    const int32_t lowest = options->list.empty()
+                               ? options->first
+                               : *std::min_element(options->list.begin(), options->list.end());
+    const int32_t last = options->list.empty()
+                             ? options->Level(levels - 1)
+                             : *std::max_element(options->list.begin(), options->list.end());
     const bool is_signed = last < 127;
-    if (last > 254 || (!is_signed && *first < 0)) {
-      fields_.Fail(Code::kPackedValue, fmt::format("its levels run from {} to {}", *first, last),
+    if (last > 254 || (!is_signed && lowest < 0)) {
+      fields_.Fail(Code::kPackedValue, fmt::format("its levels run from {} to {}", lowest, last),
                    "-128 to 126 (bytes are int8) or 0 to 254 (bytes are uint8)");
       return false;
     }
-    if (!fields_.FitsElements({height, width, int64_t{channels} * *levels}, "shape")) return false;
+    if (!fields_.FitsElements({height, width, int64_t{channels} * levels}, "shape")) return false;
     current_ = Add(ByteTensor("input", height, width, channels,
                               is_signed ? TensorType::kInt8 : TensorType::kUint8, 0));
     model_.inputs = {current_};
     const int32_t input_tensor = current_;
     const int32_t bits =
-        Add(BitTensor("thermometer", height, width, channels * *levels, /*planes=*/1));
-    AddOperator(OperatorType::kThermometer, {input_tensor}, bits,
-                ThermometerOptions{.levels = *levels, .first = *first, .step = *step});
+        Add(BitTensor("thermometer", height, width, channels * levels, /*planes=*/1));
+    AddOperator(OperatorType::kThermometer, {input_tensor}, bits, *options);
     return true;
+  }
+
+  // "levels" as a number with "first" and "step", or as a list.
+  std::optional<ThermometerOptions> ReadLevels(const Json& input) {
+    ThermometerOptions options;
+    if (Has(input, "levels") && IsList(At(input, "levels"))) {
+      fields_.CheckKeys(input, {"shape", "encode", "levels"});
+      const Json& list = At(input, "levels");
+      if (Size(list) == 0 || Size(list) > kMostLevels) {
+        fields_.Fail(Code::kPackedValue, fmt::format("\"levels\" is {}", KindOf(list)),
+                     fmt::format("a number or a list of 1 to {}", kMostLevels));
+        return std::nullopt;
+      }
+      const auto levels = fields_.ToList(list, "levels", Size(list), -128, 254);
+      if (!levels) return std::nullopt;
+      options.list = *levels;
+      options.levels = static_cast<int32_t>(levels->size());
+      return options;
+    }
+    fields_.CheckKeys(input, {"shape", "encode", "levels", "first", "step"});
+    const auto levels = fields_.Integer(input, "levels", 1, kMostLevels);
+    const auto first = fields_.IntegerOr(input, "first", -128, 254, 0);
+    const auto step = fields_.IntegerOr(input, "step", 1, 255, 1);
+    if (!levels || !first || !step) return std::nullopt;
+    options.levels = *levels;
+    options.first = *first;
+    options.step = *step;
+    return options;
   }
 
   bool ReadLayer(const Json& layer, size_t number, size_t layers) {
     fields_.where = fmt::format("layer {}", number);
     layer_name_ = fields_.where;
     is_last_ = number + 1 == layers;
-    constexpr char kTypes[] = "\"bconv\", \"bfc\", \"maxpool\", \"conv\" or \"fc\"";
+    constexpr char kTypes[] =
+        "\"bconv\", \"bfc\", \"maxpool\", \"conv\", \"fc\", \"mean\" or \"vfc\"";
     if (!IsObject(layer)) {
       fields_.Fail(Code::kPackedValue, "it is " + KindOf(layer), "an object with \"type\"");
       return false;
@@ -159,6 +198,52 @@ class PackedReader {
       return false;
     }
     const auto& name = Text(*type);
+    if (!ReadNames(layer)) return false;
+    const bool good = ReadKind(layer, name, number, kTypes);
+    if (good && Has(layer, "name")) names_[Text(At(layer, "name"))] = current_;
+    return good;
+  }
+
+  // "name", which must be new, and "input", a name given before.
+  bool ReadNames(const Json& layer) {
+    if (Has(layer, "name")) {
+      const Json& name = At(layer, "name");
+      if (!IsText(name) || Text(name).empty() || Text(name).size() > kMostName ||
+          names_.contains(Text(name))) {
+        fields_.Fail(Code::kPackedValue,
+                     IsText(name) ? fmt::format("\"name\" is \"{}\"",
+                                                PrintableName(Text(name).substr(0, kMostName)))
+                                  : fmt::format("\"name\" is {}", KindOf(name)),
+                     fmt::format("a text of 1 to {} bytes that no other layer has", kMostName));
+        return false;
+      }
+      layer_name_ = PrintableName(Text(name));
+    }
+    if (!Has(layer, "input")) return true;
+    const std::optional<int32_t> tensor = Named(At(layer, "input"), "input");
+    if (tensor) current_ = *tensor;
+    return tensor.has_value();
+  }
+
+  // The output of the layer that a value names.
+  std::optional<int32_t> Named(const Json& value, const char* key) {
+    if (IsText(value)) {
+      const auto found = names_.find(Text(value));
+      if (found != names_.end()) return found->second;
+    }
+    fields_.Fail(Code::kPackedValue,
+                 IsText(value) ? fmt::format("\"{}\" is \"{}\"", key,
+                                             PrintableName(Text(value).substr(0, kMostName)))
+                               : fmt::format("\"{}\" is {}", key, KindOf(value)),
+                 "the \"name\" of a layer before, or \"input\"");
+    return std::nullopt;
+  }
+
+  bool ReadKind(const Json& layer, const std::string& name, size_t number, const char* kTypes) {
+    if (name == "mean" || name == "vfc") {
+      fields_.where = fmt::format("layer {} ({})", number, name);
+      return ReadRoundedSums(layer, name == "mean");
+    }
     const bool pool = name == "maxpool";
     const bool bits = name == "bconv" || name == "bfc";
     const bool whole = name == "bfc" || name == "fc";
@@ -169,10 +254,13 @@ class PackedReader {
     }
     fields_.where = fmt::format("layer {} ({})", number, name);
     const Tensor& input = model_.tensors[current_];
-    if (input.type == TensorType::kInt32 || (!pool && bits != (input.type == TensorType::kBits))) {
-      const char* have = input.type == TensorType::kInt32  ? "int32 sums"
-                         : input.type == TensorType::kBits ? "bits"
-                                                           : "int8";
+    if (input.type == TensorType::kInt32 || input.type == TensorType::kInt16 ||
+        (pool && input.values) || (!pool && bits != (input.type == TensorType::kBits))) {
+      const char* have = input.type == TensorType::kInt32   ? "int32 sums"
+                         : input.type == TensorType::kInt16 ? "int16 values"
+                         : input.values                     ? "bits with values"
+                         : input.type == TensorType::kBits  ? "bits"
+                                                            : "int8";
       fields_.Fail(Code::kPackedShape, fmt::format("its input is {}", have),
                    bits ? "bits: of a thermometer or a layer with \"thresholds\""
                         : "int8: of an input of \"encode\" int8, or of a layer with \"rescale\"");
@@ -241,7 +329,7 @@ class PackedReader {
   bool ReadPool(const Json& layer) {
     const Tensor input = model_.tensors[current_];  // a copy: tensors are added below
     const bool bits = input.type == TensorType::kBits;
-    std::vector<std::string_view> keys = {"type", "in", "out", "kernel", "stride"};
+    std::vector<std::string_view> keys = {"type", "name", "input", "in", "out", "kernel", "stride"};
     if (bits) keys.insert(keys.end(), {"planes_in", "planes_out"});
     fields_.CheckKeys(layer, keys);
     if (!CheckIn(layer, false)) return false;
@@ -282,8 +370,9 @@ class PackedReader {
   bool ReadProduct(const Json& layer, bool bits, bool whole) {
     const Tensor input = model_.tensors[current_];
     std::vector<std::string_view> keys = {
-        "type",       "in",         "out",  "weights_offset", "weights_shape",
-        "planes_out", "thresholds", "flip", "bias",           "rescale"};
+        "type",          "name",       "input",      "in",   "out",  "weights_offset",
+        "weights_shape", "planes_out", "thresholds", "flip", "bias", "rescale"};
+    if (bits) keys.push_back("affine");
     if (!whole) keys.insert(keys.end(), {"kernel", "stride", "pad"});
     if (bits) keys.insert(keys.end(), {"planes_in", "gate", "activity"});
     if (bits && !whole) keys.push_back("outside");
@@ -351,7 +440,9 @@ class PackedReader {
     const int32_t input_tensor = current_;
     const int32_t filter_tensor = Add(*filter);
     const int32_t output_tensor = Add(std::move(*output));
-    AddOperator(OperatorType::kBinaryConv2d, {input_tensor, filter_tensor}, output_tensor,
+    std::vector<int32_t> operands = {input_tensor, filter_tensor};
+    if (residual_ >= 0) operands.push_back(residual_);
+    AddOperator(OperatorType::kBinaryConv2d, std::move(operands), output_tensor,
                 std::move(options));
     if (const auto problem = CheckSums(model_, model_.operators.back())) {
       fields_.Fail(Code::kModelSums, *problem,
@@ -364,6 +455,27 @@ class PackedReader {
   // The filter, of shape `shape`; `written` is its shape in the file.
   std::optional<Tensor> ReadWeights(const Json& layer, const std::vector<int32_t>& written,
                                     const std::vector<int32_t>& shape, bool bits) {
+    const auto part = WeightsOf(layer, written, bits ? 1 : 8);
+    if (!part) return std::nullopt;
+    const std::string name = layer_name_ + " weights";
+    if (!bits) return ByteFilter(name, shape, std::vector<uint8_t>(part->begin(), part->end()));
+    return BitFilter(name, shape, [&](int64_t i) { return ((*part)[i / 8] >> i % 8 & 1) != 0; });
+  }
+
+  // The same of int16, little endian.
+  std::optional<Tensor> ReadWideWeights(const Json& layer, const std::vector<int32_t>& shape) {
+    const auto part = WeightsOf(layer, shape, 16);
+    if (!part) return std::nullopt;
+    Tensor tensor = ByteFilter(layer_name_ + " weights", shape,
+                               std::vector<uint8_t>(part->begin(), part->end()));
+    tensor.type = TensorType::kInt16;
+    return tensor;
+  }
+
+  // The bytes of a layer's weights, `width` bits each, of shape `written`.
+  std::optional<std::span<const uint8_t>> WeightsOf(const Json& layer,
+                                                    const std::vector<int32_t>& written,
+                                                    int64_t width) {
     const auto given = fields_.List(layer, "weights_shape", written.size(), 1, kMostElements);
     const Json* offset_value =
         fields_.Find(layer, "weights_offset", "the byte where its weights begin");
@@ -375,12 +487,13 @@ class PackedReader {
       return std::nullopt;
     }
     const auto offset = fields_.ToInteger(*offset_value, "\"weights_offset\"", 0, INT64_MAX / 2);
-    if (!offset ||
-        !fields_.FitsElements({shape[0], shape[1], shape[2], shape[3]}, "weights_shape")) {
+    if (!offset || !fields_.FitsElements(std::vector<int64_t>(written.begin(), written.end()),
+                                         "weights_shape")) {
       return std::nullopt;
     }
-    const int64_t count = int64_t{shape[0]} * shape[1] * shape[2] * shape[3];
-    const int64_t bytes = bits ? (count + 7) / 8 : count;
+    int64_t count = 1;
+    for (int32_t size : written) count *= size;
+    const int64_t bytes = (count * width + 7) / 8;
     if (*offset < static_cast<int64_t>(weights_end_)) {
       fields_.Fail(Code::kPackedWeights, fmt::format("\"weights_offset\" is {}", *offset),
                    fmt::format("{} or more: weights follow each other in the order of layers",
@@ -388,34 +501,35 @@ class PackedReader {
       return std::nullopt;
     }
     if (*offset + bytes > static_cast<int64_t>(weights_.size())) {
-      fields_.Fail(
-          Code::kPackedWeights,
-          fmt::format("its {} {} need bytes {} to {} of the file of weights, which has {}", count,
-                      bits ? "bits" : "weights", *offset, *offset + bytes - 1, weights_.size()),
-          "a complete file of weights, and \"weights_offset\" in bytes");
+      fields_.Fail(Code::kPackedWeights,
+                   fmt::format("its {} {} need bytes {} to {} of the file of weights, which has {}",
+                               count, width == 1 ? "bits" : "weights", *offset, *offset + bytes - 1,
+                               weights_.size()),
+                   "a complete file of weights, and \"weights_offset\" in bytes");
       return std::nullopt;
     }
     const auto start = static_cast<size_t>(*offset);
     weights_end_ = start + static_cast<size_t>(bytes);
-    const auto part = weights_.subspan(start, static_cast<size_t>(bytes));
-    const std::string name = layer_name_ + " weights";
-    if (!bits) return ByteFilter(name, shape, std::vector<uint8_t>(part.begin(), part.end()));
-    return BitFilter(name, shape, [&](int64_t i) { return (part[i / 8] >> i % 8 & 1) != 0; });
+    return weights_.subspan(start, static_cast<size_t>(bytes));
   }
 
   // The output tensor, and what `options` says about it: one of thresholds, bias and rescale.
   std::optional<Tensor> ReadOutput(const Json& layer, const std::vector<int32_t>& out,
                                    BinaryConvOptions* options) {
     const auto channels = static_cast<size_t>(out[2]);
-    const int kinds = static_cast<int>(Has(layer, "thresholds")) +
-                      static_cast<int>(Has(layer, "bias")) +
-                      static_cast<int>(Has(layer, "rescale"));
+    const int kinds =
+        static_cast<int>(Has(layer, "thresholds")) + static_cast<int>(Has(layer, "bias")) +
+        static_cast<int>(Has(layer, "rescale")) + static_cast<int>(Has(layer, "affine"));
+    residual_ = -1;
     if (kinds != 1) {
-      fields_.Fail(Code::kPackedKey,
-                   fmt::format("{} of \"thresholds\", \"bias\" and \"rescale\" are given", kinds),
-                   "one: for bits, for int32 sums (last layer), or for int8");
+      fields_.Fail(
+          Code::kPackedKey,
+          fmt::format("{} of \"thresholds\", \"bias\", \"rescale\" and \"affine\" are given",
+                      kinds),
+          "one: for bits, for int32 sums (last layer), for int8, or for int16 values");
       return std::nullopt;
     }
+    if (Has(layer, "affine")) return ReadAffine(layer, out, options);
     if (Has(layer, "thresholds")) return ReadThresholds(layer, out, options);
     for (const char* key : {"planes_out", "flip"}) {
       if (!Has(layer, key)) continue;
@@ -436,6 +550,172 @@ class PackedReader {
       return output;
     }
     return ReadRescale(At(layer, "rescale"), out, options);
+  }
+
+  // Values of int16, and codes.
+  std::optional<Tensor> ReadAffine(const Json& layer, const std::vector<int32_t>& out,
+                                   BinaryConvOptions* options) {
+    const Json& affine = At(layer, "affine");
+    if (!IsObject(affine)) {
+      fields_.Fail(Code::kPackedValue, "\"affine\" is " + KindOf(affine),
+                   "an object with \"multipliers\", \"biases\" ...");
+      return std::nullopt;
+    }
+    if (Has(layer, "flip") || Has(layer, "planes_out") != Has(affine, "codes")) {
+      fields_.Fail(Code::kPackedKey,
+                   Has(layer, "flip") ? "\"flip\" is given with \"affine\""
+                                      : "only one of \"planes_out\" and \"codes\" is given",
+                   "\"planes_out\" where values also become codes, and no \"flip\"");
+      return std::nullopt;
+    }
+    const auto channels = static_cast<size_t>(out[2]);
+    if (channels % 8 != 0) {
+      fields_.Fail(Code::kPackedShape, fmt::format("\"out\" has {} channels", channels),
+                   "a multiple of 8 with \"affine\"");
+      return std::nullopt;
+    }
+    std::optional<int32_t> planes;
+    if (Has(layer, "planes_out")) {
+      planes = fields_.Integer(layer, "planes_out", 1, 2);
+      if (!planes) return std::nullopt;
+    }
+    const std::string where = fields_.where;
+    fields_.where += ", affine";
+    fields_.CheckKeys(affine, {"plane_weights", "sum_shift", "multipliers", "biases", "shift",
+                               "slopes", "slope_shift", "offsets", "scales", "scale_biases",
+                               "scale_shift", "codes", "residual"});
+    AffineOptions a;
+    bool good = true;
+    const auto list = [&](const char* key, size_t length, int64_t least, int64_t most) {
+      const auto values = fields_.List(affine, key, length, least, most);
+      good &= values.has_value();
+      return values ? *values : std::vector<int32_t>(length);
+    };
+    const auto shift = [&](const char* key) {
+      const auto value = fields_.Integer(affine, key, 0, kMostAffineShift);
+      good &= value.has_value();
+      return value ? *value : 0;
+    };
+    const std::vector<int32_t> plane_weights = list("plane_weights", 2, 0, UINT8_MAX);
+    std::copy(plane_weights.begin(), plane_weights.end(), a.plane_weights);
+    a.sum_shift = shift("sum_shift");
+    a.multipliers = list("multipliers", channels, INT16_MIN, INT16_MAX);
+    a.biases = list("biases", channels, -kAffineBias, kAffineBias - 1);
+    a.shift = shift("shift");
+    a.slopes = list("slopes", channels, INT16_MIN, INT16_MAX);
+    a.slope_shift = shift("slope_shift");
+    a.offsets = list("offsets", channels, INT16_MIN, INT16_MAX);
+    a.scales = list("scales", channels, INT16_MIN, INT16_MAX);
+    a.scale_biases = list("scale_biases", channels, -kAffineBias, kAffineBias - 1);
+    a.scale_shift = shift("scale_shift");
+    if (planes) {
+      a.codes = list("codes", *planes == 1 ? 1 : 3, INT16_MIN, INT16_MAX);
+      if (good && !std::is_sorted(a.codes.begin(), a.codes.end())) {
+        fields_.Fail(Code::kPackedValue, "\"codes\" are not ascending",
+                     "each one as large as the one before, or larger");
+        good = false;
+      }
+    }
+    if (Has(affine, "residual")) good &= ReadResidual(At(affine, "residual"), out);
+    fields_.where = where;
+    if (!good) return std::nullopt;
+    options->affine = std::move(a);
+    if (!planes) {
+      return ByteTensor(layer_name_, out[0], out[1], out[2], TensorType::kInt16, 0);
+    }
+    Tensor output = BitTensor(layer_name_, out[0], out[1], out[2], *planes);
+    output.values = true;
+    return output;
+  }
+
+  // What values are added to: of the output's size or twice of it, with a divisor of its channels.
+  bool ReadResidual(const Json& name, const std::vector<int32_t>& out) {
+    const std::optional<int32_t> number = Named(name, "residual");
+    if (!number) return false;
+    const Tensor& tensor = model_.tensors[*number];
+    const bool values = tensor.values || tensor.type == TensorType::kInt16;
+    const bool same = values && tensor.shape[1] == out[0] && tensor.shape[2] == out[1];
+    const bool twice = values && tensor.shape[1] == 2 * out[0] && tensor.shape[2] == 2 * out[1];
+    if ((!same && !twice) || out[2] % tensor.shape[3] != 0) {
+      fields_.Fail(Code::kPackedShape,
+                   fmt::format("\"residual\" is [{},{},{}]{}", tensor.shape[1], tensor.shape[2],
+                               tensor.shape[3], values ? "" : " without values"),
+                   "a layer with \"affine\", height and width of \"out\" or twice of both, and a "
+                   "divisor of its channels");
+      return false;
+    }
+    residual_ = *number;
+    return true;
+  }
+
+  // Means over the image, and matrix products in fixed point.
+  bool ReadRoundedSums(const Json& layer, bool mean) {
+    const Tensor input = model_.tensors[current_];
+    std::vector<std::string_view> keys = {"type", "name", "input", "in", "out"};
+    if (mean) keys.push_back("shift");
+    if (!mean) {
+      keys.insert(keys.end(), {"weights_offset", "weights_shape", "product_shift", "bias"});
+    }
+    fields_.CheckKeys(layer, keys);
+    if (input.type != TensorType::kInt16) {
+      fields_.Fail(Code::kPackedShape, "its input is not int16 values",
+                   "a layer with \"affine\" and without codes, or \"mean\"");
+      return false;
+    }
+    if (!CheckIn(layer, !mean)) return false;
+    const auto out = fields_.List(layer, "out", 1, 1, kLargestDimension);
+    if (!out) return false;
+    const int32_t channels = (*out)[0];
+    RoundedSumsOptions options;
+    std::vector<int32_t> operands = {current_};
+    if (mean) {
+      const auto shift = fields_.Integer(layer, "shift", 0, kMostAffineShift);
+      if (!shift) return false;
+      options.sum_shift = *shift;
+      if (channels != input.shape[3]) {
+        fields_.Fail(Code::kPackedShape, fmt::format("\"out\" has {} channels", channels),
+                     fmt::format("{}, those of \"in\"", input.shape[3]));
+        return false;
+      }
+      if (int64_t{input.shape[1]} * input.shape[2] > kMostMeanPixels) {
+        fields_.Fail(Code::kPackedShape, "its image has too many pixels",
+                     fmt::format("at most {}", kMostMeanPixels));
+        return false;
+      }
+    } else {
+      if (!is_last_) {
+        fields_.Fail(Code::kPackedKey, "\"vfc\" makes int32 sums, and is not the last layer",
+                     "it as the last layer");
+        return false;
+      }
+      const auto shift = fields_.Integer(layer, "product_shift", 0, kMostAffineShift);
+      const auto bias =
+          fields_.List(layer, "bias", static_cast<size_t>(channels), INT32_MIN, INT32_MAX);
+      const auto elements = static_cast<int32_t>(input.elements());
+      const auto filter = ReadWideWeights(layer, {channels, elements});
+      if (!shift || !bias || !filter) return false;
+      options.product_shift = *shift;
+      options.bias = *bias;
+      for (int32_t o = 0; o < channels; ++o) {
+        int64_t reach = std::abs(int64_t{options.bias[static_cast<size_t>(o)]});
+        for (int32_t i = 0; i < elements; ++i) {
+          const size_t at =
+              2 * (static_cast<size_t>(o) * static_cast<size_t>(elements) + static_cast<size_t>(i));
+          const auto weight = static_cast<int16_t>(filter->data[at] | filter->data[at + 1] << 8);
+          reach += (std::abs(int64_t{weight}) << 15 >> options.product_shift) + 1;
+        }
+        if (reach <= INT32_MAX) continue;
+        fields_.Fail(Code::kModelSums,
+                     fmt::format("sums of channel {} can reach {}, beyond 32 bits", o, reach),
+                     "smaller weights or biases, or a larger shift");
+        return false;
+      }
+      operands.push_back(Add(*filter));
+    }
+    const int32_t output = Add(
+        ByteTensor(layer_name_, 1, 1, channels, mean ? TensorType::kInt16 : TensorType::kInt32, 0));
+    AddOperator(OperatorType::kRoundedSums, std::move(operands), output, std::move(options));
+    return true;
   }
 
   std::optional<Tensor> ReadThresholds(const Json& layer, const std::vector<int32_t>& out,
@@ -504,8 +784,10 @@ class PackedReader {
   std::span<const uint8_t> weights_;
   size_t weights_end_ = 0;  // of the layers so far
   Model model_;
-  int32_t current_ = -1;    // the tensor that the next layer reads
-  std::string layer_name_;  // such as "layer 3"
+  int32_t current_ = -1;                  // the tensor that the next layer reads
+  int32_t residual_ = -1;                 // what the layer's values are added to
+  std::map<std::string, int32_t> names_;  // tensors by the names of their layers
+  std::string layer_name_;                // such as "layer 3"
   bool is_last_ = false;
 };
 

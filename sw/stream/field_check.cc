@@ -65,7 +65,13 @@ Problem CheckBits(const NpuConfig& config, const Command& command) {
   const bool window_fits =
       !is(compute::skip_window) || (gated && config.bnn_skip_window > 1 &&
                                     command.Get(compute::k0_count) <= config.bnn_skip_slices);
-  if (!window_fits || !binary_fits || !planes_fit || !gates_fit || !thresholds_fit) {
+  const bool affine_fits =
+      !is(compute::affine) ||
+      (binary && is(compute::drain) && !is(compute::residual) && !is(compute::common_scale) &&
+       !is(compute::average) && !is(compute::out_type) &&
+       (!is(compute::thresholds) || is(compute::bit_output)));
+  if (!affine_fits || !window_fits || !binary_fits || !planes_fit || !gates_fit ||
+      !thresholds_fit) {
     return "fields of the binary unit contradict each other";
   }
   return std::nullopt;

@@ -66,6 +66,11 @@ struct Calibration {
   // takes more that goes through the multipliers twice.
   uint32_t float_later = 7;
   uint32_t float_again = 10;
+  /// The same of values of bits: a chunk takes four cycles, and its residual's vectors wait for
+  /// their banks.
+  uint32_t value_pace = 4;
+  uint32_t value_addition_pace = 5;
+  uint32_t value_mean_pace = 9;
   // npu_pe: stage_valid, fire_q: from the last grant of a command that drains nothing to
   // `finished`.
   uint32_t finish_after_grant = 3;

@@ -215,7 +215,9 @@ void PlanArray(const NpuConfig& config, const BankMap& banks, bool window, Compu
   plan->gate_rows = f.gated != 0 ? config.gate_rows() : 0;
   const uint32_t row = config.core_row_bytes();
   plan->slice_rows = f.packed_weights != 0 ? config.packed_slice_rows() : config.slice_rows();
-  const uint32_t record = f.common_scale != 0 ? kBiasRecordBytes : kParameterRecordBytes;
+  const uint32_t record = f.affine != 0         ? kAffineRecordBytes
+                          : f.common_scale != 0 ? kBiasRecordBytes
+                                                : kParameterRecordBytes;
   plan->record_rows = f.drain != 0 ? (config.lanes * record + row - 1) / row : 0;
   plan->slides_over_tiles = window && plan->slices == 1;
   plan->operands = ListSlices(config, f, window);

@@ -35,7 +35,11 @@ void PeTiming::Start(const ComputePlan* plan, const HeaderFields* header, uint64
     return;
   }
   const ComputeFields& f = plan->fields;
-  pace_ = f.residual != 0 ? kCalibration.addition_pace : 1;
+  pace_ = f.affine != 0     ? (f.affine_residual == 0 ? kCalibration.value_pace
+                               : f.affine_pool != 0   ? kCalibration.value_mean_pace
+                                                      : kCalibration.value_addition_pace)
+          : f.residual != 0 ? kCalibration.addition_pace
+                            : 1;
   if (f.format_a != 0) {
     const auto channels = static_cast<uint64_t>(std::max<int64_t>(f.group_channels, 1));
     const uint64_t width = config_.float_width();

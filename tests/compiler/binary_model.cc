@@ -15,6 +15,29 @@ class Builder {
  public:
   explicit Builder(RandomSource* random) : random_(*random) { model_.name = "binary"; }
 
+  /// Layers of values, most with residuals, of one plane, two or none.
+  Model RunValues() {
+    int32_t data = Add(TensorType::kInt8, {1, 2 * random_.Integer(1, 5), 2 * random_.Integer(1, 5),
+                                           random_.Integer(1, 2)});
+    model_.inputs = {data};
+    ThermometerOptions options;
+    options.levels = 8 * random_.Integer(1, 2);
+    for (int32_t i = 0; i < options.levels; ++i) options.list.push_back(random_.Integer(-99, 99));
+    std::vector<int32_t> shape = model_.tensors[data].shape;
+    shape[3] *= options.levels;
+    const int32_t bits = Add(TensorType::kBits, shape);
+    Append(OperatorType::kThermometer, {data}, bits, options);
+    data = bits;
+    std::vector<int32_t> values;
+    const int32_t layers = random_.Integer(1, 4);
+    for (int32_t i = 0; i < layers; ++i) {
+      data = Values(data, values, i + 1 == layers);
+      values.push_back(data);
+    }
+    model_.outputs = {data};
+    return std::move(model_);
+  }
+
   Model Run() {
     int32_t data = Input();
     const int32_t layers = random_.Integer(0, 3);
@@ -84,6 +107,76 @@ class Builder {
                                 size(in.shape[2], options.filter_w, options.stride_w), in.shape[3]},
                                in.planes);
     Append(OperatorType::kMaxPool2d, {input}, output, options);
+    return output;
+  }
+
+  std::vector<int32_t> Numbers(int32_t count, int32_t least, int32_t most) {
+    std::vector<int32_t> numbers;
+    for (int32_t i = 0; i < count; ++i) {
+      const bool extreme = random_.Chance(12);
+      numbers.push_back(extreme ? (random_.Chance(2) ? least : most)
+                                : random_.Integer(least / 16, most / 16));
+    }
+    return numbers;
+  }
+
+  int32_t Values(int32_t input, const std::vector<int32_t>& values, bool last) {
+    const Tensor in = model_.tensors[input];
+    BinaryConvOptions options;
+    const int32_t kernel = random_.Chance(3) ? 1 : 3;
+    const bool halves = in.shape[1] % 2 == 0 && in.shape[2] % 2 == 0 && random_.Chance(2);
+    options.stride_h = options.stride_w = halves ? 2 : 1;
+    options.pad_top = options.pad_left = kernel / 2;
+    options.skip_outside = random_.Chance(2);
+    const int32_t height = in.shape[1] / options.stride_h, width = in.shape[2] / options.stride_w;
+    int32_t channels = 8 * random_.Integer(1, 5);
+    std::vector<int32_t> fitting;
+    for (int32_t value : values) {
+      const std::vector<int32_t>& shape = model_.tensors[value].shape;
+      const bool same = shape[1] == height && shape[2] == width;
+      const bool twice = shape[1] == 2 * height && shape[2] == 2 * width;
+      if (same || twice) fitting.push_back(value);
+    }
+    std::vector<int32_t> operands = {input, -1};
+    if (!fitting.empty() && !random_.Chance(4)) {
+      operands.push_back(fitting[random_.Integer(0, static_cast<int32_t>(fitting.size()) - 1)]);
+      channels = model_.tensors[operands[2]].shape[3] * random_.Integer(1, 3);
+    }
+    const int32_t filter = Add(TensorType::kBits, {channels, kernel, kernel, in.shape[3]});
+    Tensor& weights = model_.tensors[filter];
+    weights.is_constant = true;
+    weights.data.resize(weights.bytes());
+    for (uint8_t& byte : weights.data) byte = static_cast<uint8_t>(random_.Integer(0, 255));
+    operands[1] = filter;
+    const int32_t spread = std::max(1, kernel * kernel * in.shape[3] / 3);
+    if (in.planes == 2 && !random_.Chance(3)) {
+      for (int32_t o = 0; o < channels; ++o) {
+        options.gates.push_back(random_.Integer(-spread, spread));
+      }
+    }
+    AffineOptions a;
+    a.plane_weights[0] = random_.Integer(0, 255);
+    a.plane_weights[1] = random_.Integer(0, 255);
+    a.sum_shift = random_.Integer(0, 3);
+    a.multipliers = Numbers(channels, INT16_MIN, INT16_MAX);
+    a.biases = Numbers(channels, -(1 << 23), (1 << 23) - 1);
+    a.shift = random_.Integer(4, 15);
+    a.slopes = Numbers(channels, INT16_MIN, INT16_MAX);
+    a.slope_shift = random_.Integer(0, 15);
+    a.offsets = Numbers(channels, INT16_MIN, INT16_MAX);
+    a.scales = Numbers(channels, INT16_MIN, INT16_MAX);
+    a.scale_biases = Numbers(channels, -(1 << 23), (1 << 23) - 1);
+    a.scale_shift = random_.Integer(0, 15);
+    const int32_t codes = last && random_.Chance(2) ? 0 : random_.Chance(3) ? 1 : 3;
+    for (int32_t i = 0; i < codes; ++i) {
+      a.codes.push_back(i == 0 ? random_.Integer(-9000, 3000)
+                               : a.codes[static_cast<size_t>(i) - 1] + random_.Integer(0, 9000));
+    }
+    options.affine = a;
+    const int32_t output = Add(codes == 0 ? TensorType::kInt16 : TensorType::kBits,
+                               {1, height, width, channels}, codes == 3 ? 2 : 1);
+    model_.tensors[output].values = codes != 0;
+    Append(OperatorType::kBinaryConv2d, operands, output, options);
     return output;
   }
 
@@ -221,5 +314,6 @@ void MakeExtreme(Model* model, RandomSource* random) {
 }
 
 Model RandomBinaryModel(RandomSource* random) { return Builder(random).Run(); }
+Model RandomValuesModel(RandomSource* random) { return Builder(random).RunValues(); }
 
 }  // namespace npugen::testing

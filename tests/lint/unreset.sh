@@ -25,7 +25,8 @@ units: {bnn: {enabled: true}, dma: {strides: true, store_bounds: true, wide_fill
         residual: true, postprocess_width: 2, lookup_ports: 1}
 SPEC
 cp "$source/specs/nano.yaml" "$work/nano.yaml"
-cp "$source/specs/edge_bnn.yaml" "$work/wide.yaml"
+sed 's/bnn: {enabled: true} /residual: true\n  bnn: {enabled: true, residual: true} /' \
+  "$source/specs/edge_bnn.yaml" > "$work/wide.yaml"
 sed 's/^units:/units:\n  bnn: {enabled: true, skip_window: 4}/' "$work/nano.yaml" > "$work/skip.yaml"
 
 sed 's/^units:/units:\n  data_types: [int8, bf16, fp8_e4m3, fp8_e5m2]/; s/stages: [12]/stages: 6/; s/postprocess_width: [12]\b/postprocess_width: 4/' "$work/nano.yaml" > "$work/float.yaml"

@@ -44,6 +44,125 @@ PackedNetwork Small() {
   return network;
 }
 
+// Values with a residual, named layers, a mean and a product of values.
+PackedNetwork Values() {
+  PackedNetwork network;
+  network.json = json::parse(R"({
+      "format": "packed-bit network, version 1",
+      "input": {"shape": [4, 4, 1], "encode": "thermometer", "levels": [3, 1, 90, -7, 5, 6, 7, 8]},
+      "layers": [
+        {"type": "bconv", "name": "stem", "in": [4, 4, 8], "out": [4, 4, 8], "kernel": 1,
+         "stride": 1, "pad": 0, "planes_in": 1, "weights_offset": 0, "weights_shape": [8, 1, 1, 8],
+         "planes_out": 2, "affine": {"plane_weights": [0, 1], "sum_shift": 0, "shift": 2,
+         "slope_shift": 1, "scale_shift": 3, "codes": [-9, 0, 9]}},
+        {"type": "bconv", "name": "down", "in": [4, 4, 8], "out": [2, 2, 16], "kernel": 1,
+         "stride": 2, "pad": 0, "planes_in": 2, "weights_offset": 8, "weights_shape": [16, 1, 1, 8],
+         "gate": [], "affine": {"plane_weights": [2, 1], "sum_shift": 1, "shift": 2,
+         "slope_shift": 0, "scale_shift": 0, "residual": "stem"}},
+        {"type": "mean", "name": "mean", "in": [2, 2, 16], "out": [16], "shift": 2},
+        {"type": "vfc", "input": "mean", "in": [16], "out": [2], "weights_offset": 24,
+         "weights_shape": [2, 16], "product_shift": 3, "bias": [5, -6]}]})");
+  for (size_t i = 0; i < 2; ++i) {
+    json& layer = network.json["layers"][i];
+    const int32_t channels = i == 0 ? 8 : 16;
+    int32_t value = 0;
+    for (const char* key :
+         {"multipliers", "biases", "slopes", "offsets", "scales", "scale_biases"}) {
+      for (int32_t o = 0; o < channels; ++o) layer["affine"][key].push_back(++value * 29 % 61 - 30);
+    }
+    for (int32_t o = 0; i == 1 && o < channels; ++o) layer["gate"].push_back(o - 8);
+  }
+  for (int i = 0; i < 88; ++i) network.weights.push_back(static_cast<uint8_t>(i * 37 + 11));
+  return network;
+}
+
+TEST(PackedReaderTest, ValuesHaveResiduals) {
+  const PackedNetwork network = Values();
+  const Result<Model> model = ReadPacked(network.json.dump(), network.weights, "values.json");
+  ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
+  ASSERT_EQ(model->operators.size(), 5u);
+  const auto& thermometer = std::get<ThermometerOptions>(model->operators[0].options);
+  EXPECT_EQ(thermometer.list[2], 90);
+  const Operator& stem = model->operators[1];
+  const Operator& down = model->operators[2];
+  ASSERT_EQ(down.inputs.size(), 3u);
+  EXPECT_EQ(down.inputs[2], stem.outputs[0]);
+  const Tensor& values = model->tensors[stem.outputs[0]];
+  EXPECT_EQ(values.name, "stem");
+  EXPECT_EQ(values.bytes(), 4u * (2 * 4 + 4 * 8 * 2));
+  EXPECT_EQ(model->tensors[down.outputs[0]].type, TensorType::kInt16);
+  EXPECT_EQ(std::get<BinaryConvOptions>(stem.options).affine->codes[0], -9);
+  EXPECT_EQ(model->tensors[model->operators[4].inputs[1]].type, TensorType::kInt16);
+}
+
+TEST(PackedReaderTest, IllegalValuesAreExplained) {
+  struct Case {
+    std::function<void(json&)> change;
+    Code code;
+    const char* text;
+  };
+  const auto layer = [](json& j, int i) -> json& { return j["layers"][static_cast<size_t>(i)]; };
+  const std::vector<Case> cases = {
+      {[](json& j) { j["input"]["levels"] = json::array(); }, Code::kPackedValue, "list of 0"},
+      {[](json& j) { j["input"]["levels"][3] = 255; }, Code::kPackedValue, "255"},
+      {[](json& j) { j["input"]["levels"][2] = 200; }, Code::kPackedValue, "run from -7 to 200"},
+      {[](json& j) { j["input"]["first"] = 2; }, Code::kPackedKey, "first"},
+      {[&](json& j) { layer(j, 0)["name"] = "input"; }, Code::kPackedValue, "\"input\""},
+      {[&](json& j) { layer(j, 1)["name"] = "stem"; }, Code::kPackedValue, "\"stem\""},
+      {[&](json& j) { layer(j, 1)["name"] = ""; }, Code::kPackedValue, "\"name\""},
+      {[&](json& j) { layer(j, 1)["name"] = 3; }, Code::kPackedValue, "\"name\" is"},
+      {[&](json& j) { layer(j, 1)["name"] = std::string(61, 'a'); }, Code::kPackedValue, "aaa"},
+      {[&](json& j) { layer(j, 1)["input"] = "mean"; }, Code::kPackedValue, "\"mean\""},
+      {[&](json& j) { layer(j, 1)["affine"]["residual"] = "down"; }, Code::kPackedValue,
+       "\"down\""},
+      {[&](json& j) { layer(j, 1)["affine"]["residual"] = "input"; }, Code::kPackedShape,
+       "without values"},
+      {[&](json& j) { layer(j, 1)["affine"]["multipliers"][3] = 32768; }, Code::kPackedValue,
+       "32768"},
+      {[&](json& j) { layer(j, 1)["affine"]["biases"][3] = 8388608; }, Code::kPackedValue,
+       "8388608"},
+      {[&](json& j) { layer(j, 1)["affine"]["scale_biases"][3] = -8388609; }, Code::kPackedValue,
+       "-8388609"},
+      {[&](json& j) { layer(j, 1)["affine"]["scale_shift"] = 16; }, Code::kPackedValue, "is 16"},
+      {[&](json& j) { layer(j, 1)["affine"]["plane_weights"][0] = 256; }, Code::kPackedValue,
+       "256"},
+      {[&](json& j) { layer(j, 1)["affine"].erase("slopes"); }, Code::kPackedKey, "\"slopes\""},
+      {[&](json& j) { layer(j, 1)["affine"]["slope"] = 1; }, Code::kPackedKey, "\"slope\""},
+      {[&](json& j) { layer(j, 1)["affine"] = 1; }, Code::kPackedValue, "\"affine\" is"},
+      {[&](json& j) { layer(j, 1)["bias"] = 1; }, Code::kPackedKey, "2 of"},
+      {[&](json& j) { layer(j, 1)["planes_out"] = 2; }, Code::kPackedKey, "\"codes\""},
+      {[&](json& j) { layer(j, 0)["flip"] = 2; }, Code::kPackedKey, "\"flip\""},
+      {[&](json& j) {
+         layer(j, 0)["affine"]["codes"] = {0, -1, 1};
+       },
+       Code::kPackedValue, "ascending"},
+      {[&](json& j) { layer(j, 0)["planes_out"] = 1; }, Code::kPackedShape, "\"codes\""},
+      {[&](json& j) {
+         layer(j, 0)["out"] = {4, 4, 7}, layer(j, 0)["weights_shape"][0] = 7;
+       },
+       Code::kPackedShape, "7 channels"},
+      {[&](json& j) { layer(j, 2)["shift"] = 16; }, Code::kPackedValue, "16"},
+      {[&](json& j) { layer(j, 2)["out"] = {15}; }, Code::kPackedShape, "15 channels"},
+      {[&](json& j) {
+         layer(j, 2)["input"] = "stem", layer(j, 2)["in"] = {4, 4, 8};
+       },
+       Code::kPackedShape, "not int16"},
+      {[&](json& j) { layer(j, 3)["bias"][0] = 2147483647; }, Code::kModelSums, "beyond 32"},
+      {[&](json& j) { layer(j, 3)["weights_shape"][1] = 15; }, Code::kPackedShape, "[2,15]"},
+      {[&](json& j) { j["layers"].push_back(layer(j, 3)); }, Code::kPackedKey, "not the last"},
+  };
+  for (const Case& wrong : cases) {
+    PackedNetwork network = Values();
+    wrong.change(network.json);
+    const Result<Model> model = ReadPacked(network.json.dump(), network.weights, "values.json");
+    ASSERT_FALSE(model.ok()) << wrong.text;
+    const Diagnostic& error = model.errors()[0];
+    EXPECT_EQ(CodeText(error.code), CodeText(wrong.code)) << error.message;
+    EXPECT_NE(error.message.find(wrong.text), std::string::npos) << error.message;
+    EXPECT_FALSE(error.hint.empty()) << error.message;
+  }
+}
+
 TEST(PackedReaderTest, KeysBecomeOptions) {
   const PackedNetwork network = Small();
   const Result<Model> model = ReadPacked(network.json.dump(), network.weights, "small.json");
@@ -163,7 +282,7 @@ TEST(PackedReaderTest, IllegalFilesAreExplained) {
       {[&](json& j, Bytes&) {
          layer(j, 0)["bias"] = {1, 2, 3};
        },
-       Code::kPackedKey, "2 of \"thresholds\", \"bias\" and \"rescale\""},
+       Code::kPackedKey, "2 of \"thresholds\", \"bias\", \"rescale\" and"},
       {[&](json& j, Bytes&) { layer(j, 0).erase("thresholds"); }, Code::kPackedKey,
        "0 of \"thresholds\""},
       {[&](json& j, Bytes&) {
@@ -315,7 +434,9 @@ void ReadAndRun(const std::string& text, const std::vector<uint8_t>& weights, Ta
 TEST(PackedFuzzTest, EveryTruncationIsAnswered) {
   Tally tally;
   for (uint64_t seed = 0; seed < 12; ++seed) {
-    const PackedNetwork network = seed == 0 ? Small() : MakePackedNetwork(seed);
+    const PackedNetwork network = seed == 0   ? Small()
+                                  : seed == 1 ? Values()
+                                              : MakePackedNetwork(seed);
     const std::string text = network.json.dump();
     for (size_t size = 0; size < text.size(); ++size) {
       ReadAndRun(text.substr(0, size), network.weights, tally);
@@ -392,7 +513,9 @@ TEST(PackedFuzzTest, HostileValuesAreAnswered) {
                                      json::array({json::array({json::array()})})};
   Tally tally;
   for (uint64_t seed = 0; seed < 6; ++seed) {
-    const PackedNetwork network = seed == 0 ? Small() : MakePackedNetwork(seed);
+    const PackedNetwork network = seed == 0   ? Small()
+                                  : seed == 1 ? Values()
+                                              : MakePackedNetwork(seed);
     json copy = network.json;
     std::vector<json*> places;
     Collect(copy, places);

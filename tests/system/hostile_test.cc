@@ -731,7 +731,7 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
                                                     {"format_w", 3},
                                                     {"out_format", 3},
                                                     {"float_cast", 1},
-                                                    {"cast_scale", 0x40000000}})});
+                                                    {"b_multiplier", 0x40000000}})});
   }
   const std::vector<Fields> changes = {
       {{"b_base", -1}},

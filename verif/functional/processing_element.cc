@@ -47,6 +47,10 @@ int64_t OperandNumber(int64_t value) { return Signed(value, kOperandBits); }
 /// Sums wrap at 32 bits.
 int32_t Wrap(int64_t value) { return static_cast<int32_t>(static_cast<uint64_t>(value)); }
 
+int64_t SaturateHalf(int64_t value) {
+  return std::min<int64_t>(std::max<int64_t>(value, -32768), 32767);
+}
+
 uint8_t Clamp(int64_t value, const ComputeFields& f) {
   return static_cast<uint8_t>(std::min(std::max(value, f.act_min), f.act_max));
 }
@@ -434,7 +438,7 @@ bool ProcessingElement::BeginSecondPlane(const ComputeFields& f, int64_t group, 
         const int64_t at = p * lanes + int64_t{core} * config_.lanes + l;
         skipped_[at] =
             gates != nullptr && accumulators[at] <= static_cast<int32_t>(Word32(gates + 4 * l));
-        accumulators[at] = Wrap(int64_t{accumulators[at]} * 2);
+        accumulators[at] = Wrap(int64_t{accumulators[at]} * (f.affine != 0 ? 65536 : 2));
       }
     }
   }
@@ -521,7 +525,9 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
   const int64_t channels =
       std::clamp<int64_t>(f.channels - group * f.group_channels, 0, f.group_channels);
   const int64_t lanes = config_.pe_lanes();
-  const int64_t record_bytes = f.common_scale != 0 ? kBiasRecordBytes : kParameterRecordBytes;
+  const int64_t record_bytes = f.affine != 0         ? kAffineRecordBytes
+                               : f.common_scale != 0 ? kBiasRecordBytes
+                                                     : kParameterRecordBytes;
   std::vector<const uint8_t*> records;
   for (uint32_t core = 0; core < config_.cores; ++core) {
     records.push_back(CoreRows(core, f.param_row + group * f.param_group_rows,
@@ -541,6 +547,26 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
       const int32_t sum = accumulators[p * lanes + j];
       if (f.format_a != 0) {
         if (!WriteFloat(f, record, sum, out + j * FloatBytes(f.out_format))) return false;
+        continue;
+      }
+      if (f.affine != 0) {
+        int64_t other = 0;
+        if (f.affine_residual != 0 && !ReadResidual(f, group, first + p, j, &other)) return false;
+        const int64_t value = AffineValue(f, record, sum, other);
+        const int64_t target = f.value_base + group * 16 * f.out_group_step +
+                               (first + p) / f.out_w * f.out_row_step +
+                               (first + p) % f.out_w * 16 * f.out_x_step;
+        for (int64_t byte = 0; byte < 2 && f.value_output != 0; ++byte) {
+          if (!WriteMemory(target + 2 * j + byte, static_cast<uint8_t>(value >> 8 * byte))) {
+            return false;
+          }
+        }
+        int64_t code = value >= f.code_first ? 1 : 0;
+        if (f.thresholds == 3) {
+          code += value >= f.code_first + f.code_second ? 1 : 0;
+          code += value >= f.code_first + f.code_second + f.code_third ? 1 : 0;
+        }
+        codes.push_back(code);
         continue;
       }
       if (f.residual != 0) {
@@ -571,6 +597,52 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
   return true;
 }
 
+bool ProcessingElement::ReadResidual(const ComputeFields& f, int64_t group, int64_t position,
+                                     int64_t channel, int64_t* value) {
+  const int64_t first = f.b_base + group * 16 * f.out_group_step +
+                        position / f.out_w * f.b_row_step + position % f.out_w * f.b_x_step +
+                        2 * channel;
+  const auto read = [&](int64_t step, int64_t* number) {
+    uint8_t low = 0, high = 0;
+    if (!ReadMemory((first + step) & kOutputMask, &low) ||
+        !ReadMemory((first + step + 1) & kOutputMask, &high)) {
+      return false;
+    }
+    *number = Signed(low | high << 8, 16);
+    return true;
+  };
+  if (f.affine_pool == 0) return read(0, value);
+  const int64_t column = f.b_x_step / 2, row = f.b_row_step / 2;
+  int64_t sum = 0;
+  for (const int64_t step : {int64_t{0}, column, row, row + column}) {
+    int64_t one = 0;
+    if (!read(step, &one)) return false;
+    sum = SaturateHalf(sum + one);
+  }
+  *value = sum < 0 ? -(-sum / 4) : sum / 4;
+  return true;
+}
+
+int64_t ProcessingElement::AffineValue(const ComputeFields& f, const uint8_t* record, int32_t sum,
+                                       int64_t other) const {
+  const auto field = [&](const char* name, int bits) {
+    const uint32_t lsb = kAffineRecord.lsb(name);
+    int64_t number = 0;
+    for (int i = 0; i < bits / 8; ++i) number |= int64_t{record[lsb / 8 + i]} << 8 * i;
+    return Signed(number, bits);
+  };
+  const auto half = [](int64_t shift) { return shift == 0 ? 0 : int64_t{1} << (shift - 1); };
+  const int64_t second = Signed(sum & 0xffff, 16);
+  const int64_t first = Signed((int64_t{sum} - second) >> 16 & 0xffff, 16);
+  const int64_t t = SaturateHalf((f.p_weight * first + f.q_weight * second) >> f.sum_shift);
+  const int64_t u =
+      SaturateHalf((field("multiplier", 16) * t + field("bias", 24)) >> f.affine_shift);
+  const int64_t v =
+      u < 0 ? SaturateHalf((field("slope", 16) * u + half(f.slope_shift)) >> f.slope_shift) : u;
+  const int64_t w = SaturateHalf(other + v + field("offset", 16));
+  return SaturateHalf((field("scale", 16) * w + field("scale_bias", 24)) >> f.scale_shift);
+}
+
 uint8_t ProcessingElement::ResultByte(const ComputeFields& f, const uint8_t* record,
                                       int32_t sum) const {
   const bool common = f.common_scale != 0;
@@ -594,7 +666,7 @@ bool ProcessingElement::WriteFloat(const ComputeFields& f, const uint8_t* record
   }
   if (f.float_bias != 0) drain.bias = Word32(record);
   drain.relu = f.relu != 0;
-  if (f.float_cast != 0) drain.cast_scale = static_cast<numerics::Fp32>(f.cast_scale);
+  if (f.float_cast != 0) drain.cast_scale = static_cast<numerics::Fp32>(f.b_multiplier);
   if (f.out_format != kFormatFp32) drain.format = kFloatFormats[f.out_format];
   drain.overflow = f.saturate != 0 ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity;
   numerics::Fp32 largest = 0;

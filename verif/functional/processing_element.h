@@ -90,6 +90,11 @@ class ProcessingElement {
   /// Result of a channel whose record and sum these are; what is written of it.
   /// With `residual`: the sum of the result and `other`.
   uint8_t SumByte(const ComputeFields& f, const uint8_t* record, int32_t sum, int64_t other) const;
+  /// What values are added to, and what becomes of a channel's sum with it.
+  bool ReadResidual(const ComputeFields& f, int64_t group, int64_t position, int64_t channel,
+                    int64_t* value);
+  int64_t AffineValue(const ComputeFields& f, const uint8_t* record, int32_t sum,
+                      int64_t other) const;
   uint8_t ResultByte(const ComputeFields& f, const uint8_t* record, int32_t sum) const;
   /// The PE memory address of a group's position.
   int64_t OutAddress(const ComputeFields& f, int64_t group, int64_t position, int64_t x_step) const;

@@ -11,6 +11,14 @@
 #include "verif/golden/kernels.h"
 
 namespace npugen::golden {
+
+int16_t ValueAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, int64_t y, int64_t x,
+                int64_t c) {
+  int16_t value = 0;
+  std::memcpy(&value, bytes.data() + PlaceOfValue(tensor, y, x, c), 2);
+  return value;
+}
+
 namespace {
 
 bool BitAt(const std::vector<uint8_t>& bytes, const BitPlace& place) {
@@ -66,6 +74,38 @@ int32_t CodeOf(const BinaryConvOptions& options, int64_t o, int32_t sum) {
   return options.flip[o] != 0 ? all - reached : reached;
 }
 
+int64_t Saturated(int64_t value) { return std::clamp<int64_t>(value, INT16_MIN, INT16_MAX); }
+
+// (value + half) / 2^shift, rounded down.
+int64_t RoundedShift(int64_t value, int32_t shift) {
+  return (value + (shift == 0 ? 0 : int64_t{1} << (shift - 1))) >> shift;
+}
+
+// What a residual of the output's size, or of twice its height and width, adds to an output.
+int64_t ResidualAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, const Tensor& output,
+                   int64_t y, int64_t x, int64_t o) {
+  const int64_t c = o % tensor.shape[3];
+  if (tensor.shape[1] == output.shape[1] && tensor.shape[2] == output.shape[2]) {
+    return ValueAt(tensor, bytes, y, x, c);
+  }
+  int64_t sum = 0;
+  for (int64_t i = 0; i < 4; ++i) {
+    sum = Saturated(sum + ValueAt(tensor, bytes, 2 * y + i / 2, 2 * x + i % 2, c));
+  }
+  return sum / 4;
+}
+
+// The value of channel `o`.
+int64_t AffineValue(const AffineOptions& a, int64_t o, int64_t first, int64_t second,
+                    int64_t residual) {
+  const int64_t t =
+      Saturated((a.plane_weights[0] * first + a.plane_weights[1] * second) >> a.sum_shift);
+  const int64_t u = Saturated((a.multipliers[o] * t + a.biases[o]) >> a.shift);
+  const int64_t v = u < 0 ? Saturated(RoundedShift(a.slopes[o] * u, a.slope_shift)) : u;
+  const int64_t w = Saturated(residual + v + a.offsets[o]);
+  return Saturated((a.scales[o] * w + a.scale_biases[o]) >> a.scale_shift);
+}
+
 }  // namespace
 
 int32_t CodeAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, int64_t n, int64_t y,
@@ -81,7 +121,7 @@ std::vector<int16_t> BinaryWeights(const Tensor& filter) { return Numbers(filter
 
 std::vector<uint8_t> BinaryConv(const Model& model, const Operator& op,
                                 const std::vector<int16_t>& weights, const std::vector<uint8_t>& in,
-                                Rounding rounding) {
+                                const std::vector<uint8_t>* residual, Rounding rounding) {
   const auto& options = std::get<BinaryConvOptions>(op.options);
   const Tensor& input = model.tensors[op.inputs[0]];
   const Tensor& filter = model.tensors[op.inputs[1]];
@@ -120,10 +160,26 @@ std::vector<uint8_t> BinaryConv(const Model& model, const Operator& op,
         for (int64_t o = 0; o < out_c; ++o) {
           const int16_t* row = weights.data() + static_cast<size_t>(o) * taps;
           int32_t sum = Dot(windows[0].data(), row, taps);
+          int32_t upper = 0;
           if (planes.size() == 2) {
             const bool second = options.gates.empty() || sum > options.gates[o];
-            sum = 2 * sum + (second ? Dot(windows[1].data(), row, taps) : 0);
+            upper = sum;
+            sum = second ? Dot(windows[1].data(), row, taps) : 0;
           }
+          if (options.affine) {
+            const int64_t other = residual == nullptr ? 0
+                                                      : ResidualAt(model.tensors[op.inputs[2]],
+                                                                   *residual, output, y, x, o);
+            const auto value =
+                static_cast<int16_t>(AffineValue(*options.affine, o, upper, sum, other));
+            std::memcpy(out.data() + PlaceOfValue(output, y, x, o), &value, 2);
+            if (output.type != TensorType::kBits) continue;
+            int32_t code = 0;
+            for (int32_t threshold : options.affine->codes) code += value >= threshold ? 1 : 0;
+            SetCode(output, out, n, y, x, o, code);
+            continue;
+          }
+          sum += 2 * upper;
           if (output.type == TensorType::kBits) {
             SetCode(output, out, n, y, x, o, CodeOf(options, o, sum));
             continue;
@@ -160,7 +216,7 @@ std::vector<uint8_t> Thermometer(const Model& model, const Operator& op,
           const int32_t value =
               input.type == TensorType::kUint8 ? int32_t{byte} : int32_t{static_cast<int8_t>(byte)};
           for (int32_t level = 0; level < options.levels; ++level) {
-            if (value <= int64_t{options.first} + int64_t{level} * options.step) continue;
+            if (value <= options.Level(level)) continue;
             SetCode(output, out, n, y, x, c * options.levels + level, 1);
           }
         }
@@ -204,7 +260,37 @@ std::vector<uint8_t> PoolCodes(const Model& model, const Operator& op,
 
 Kernel MakeBinaryConv2d(const Node& node) {
   return [node, weights = BinaryWeights(node.input(1))](const Run& run) {
-    *run.outputs[0] = BinaryConv(node.model, node.op, weights, *run.inputs[0], node.rounding);
+    *run.outputs[0] = BinaryConv(node.model, node.op, weights, *run.inputs[0],
+                                 run.inputs.size() > 2 ? run.inputs[2] : nullptr, node.rounding);
+  };
+}
+
+Kernel MakeRoundedSums(const Node& node) {
+  return [node](const Run& run) {
+    const auto& options = std::get<RoundedSumsOptions>(node.op.options);
+    const Tensor& input = node.input();
+    const int64_t channels = input.shape[3];
+    const int64_t pixels = int64_t{input.shape[1]} * input.shape[2];
+    const auto* x = reinterpret_cast<const int16_t*>(run.inputs[0]->data());
+    if (node.op.inputs.size() == 1) {
+      auto* means = reinterpret_cast<int16_t*>(run.outputs[0]->data());
+      for (int64_t c = 0; c < channels; ++c) {
+        int64_t sum = 0;
+        for (int64_t i = 0; i < pixels; ++i) sum += x[i * channels + c];
+        means[c] = static_cast<int16_t>(Saturated(RoundedShift(sum, options.sum_shift)));
+      }
+      return;
+    }
+    const auto* weights = reinterpret_cast<const int16_t*>(node.input(1).data.data());
+    auto* sums = reinterpret_cast<int32_t*>(run.outputs[0]->data());
+    for (int64_t o = 0; o < node.output().shape[3]; ++o) {
+      int64_t sum = options.bias[static_cast<size_t>(o)];
+      for (int64_t i = 0; i < input.elements(); ++i) {
+        sum +=
+            RoundedShift(int64_t{x[i]} * weights[o * input.elements() + i], options.product_shift);
+      }
+      sums[o] = static_cast<int32_t>(sum);
+    }
   };
 }
 
@@ -229,6 +315,7 @@ std::vector<int64_t> GatePasses(const Model& model, const Operator& op,
                   model.tensors[op.outputs[0]]};
   const Tensor& two = model.tensors[op.inputs[0]];
   part.tensors[0].planes = 1;
+  part.tensors[0].values = part.tensors[2].values = false;
   part.tensors[2].type = TensorType::kInt32;
   part.tensors[2].planes = 1;
   Operator first = op;
@@ -238,15 +325,16 @@ std::vector<int64_t> GatePasses(const Model& model, const Operator& op,
   plain.gates.clear();
   plain.thresholds.clear();
   plain.bias.clear();
+  plain.affine.reset();
   const std::vector<uint8_t>& in = tensors[static_cast<size_t>(op.inputs[0])];
   const size_t row = part.tensors[0].bytes() / static_cast<size_t>(two.shape[0] * two.shape[1]);
   std::vector<uint8_t> upper;
-  for (size_t at = 0; at < in.size(); at += 2 * row) {
+  for (size_t at = 0; at < in.size(); at += static_cast<size_t>(two.bit_row_bytes())) {
     upper.insert(upper.end(), in.begin() + static_cast<std::ptrdiff_t>(at),
                  in.begin() + static_cast<std::ptrdiff_t>(at + row));
   }
   const std::vector<uint8_t> bytes = golden::BinaryConv(
-      part, first, golden::BinaryWeights(part.tensors[1]), upper, Rounding::kDouble);
+      part, first, golden::BinaryWeights(part.tensors[1]), upper, nullptr, Rounding::kDouble);
   std::vector<int64_t> passes(options.gates.size(), 0);
   for (size_t i = 0; i < bytes.size() / 4; ++i) {
     int32_t sum = 0;

@@ -13,10 +13,11 @@ namespace npugen::golden {
 /// The filter of a BINARY_CONV_2D as numbers, [O,KH,KW,I]: +1 and -1 for kBits.
 std::vector<int16_t> BinaryWeights(const Tensor& filter);
 
-/// The output of a BINARY_CONV_2D whose input has the bytes `in`. `weights` are BinaryWeights().
+/// The output of a BINARY_CONV_2D whose input has the bytes `in`. `weights` are BinaryWeights();
+/// `residual`: the bytes of its third input, or nullptr.
 std::vector<uint8_t> BinaryConv(const Model& model, const Operator& op,
                                 const std::vector<int16_t>& weights, const std::vector<uint8_t>& in,
-                                Rounding rounding);
+                                const std::vector<uint8_t>* residual, Rounding rounding);
 
 /// The output of a THERMOMETER.
 std::vector<uint8_t> Thermometer(const Model& model, const Operator& op,
@@ -30,5 +31,9 @@ std::vector<uint8_t> PoolCodes(const Model& model, const Operator& op,
 /// The code at [n, y, x, c] of a kBits tensor; 0 beyond the end of `bytes`.
 int32_t CodeAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, int64_t n, int64_t y,
                int64_t x, int64_t c);
+
+/// The value at [0, y, x, c] of a kBits tensor with values, or of an int16 one.
+int16_t ValueAt(const Tensor& tensor, const std::vector<uint8_t>& bytes, int64_t y, int64_t x,
+                int64_t c);
 
 }  // namespace npugen::golden

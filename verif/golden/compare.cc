@@ -69,8 +69,12 @@ Mismatch CompareCodes(const Tensor& tensor, const std::vector<uint8_t>& want,
     for (int32_t y = 0; y < shape[1]; ++y) {
       for (int32_t x = 0; x < shape[2]; ++x) {
         for (int32_t c = 0; c < stored; ++c) {
-          const int32_t code = golden::CodeAt(tensor, want, n, y, x, c);
-          const int32_t other = golden::CodeAt(tensor, have, n, y, x, c);
+          int32_t code = golden::CodeAt(tensor, want, n, y, x, c);
+          int32_t other = golden::CodeAt(tensor, have, n, y, x, c);
+          if (tensor.values && code == other && want.size() == have.size()) {
+            code = golden::ValueAt(tensor, want, y, x, c);
+            other = golden::ValueAt(tensor, have, y, x, c);
+          }
           const bool counts = want.size() == have.size() || c < shape[3];
           if (!counts || (want.size() == have.size() && code == other)) continue;
           if (mismatch.differing++ != 0) continue;

@@ -61,6 +61,7 @@ NpuConfig MakeConfig() {
   config.float_formats = kFloat ? 1 : 0;
   config.bnn_enabled = kFloat ? 0 : 1;
   config.residual = 1;
+  config.bnn_residual = !kFloat && PARAM_PostWidth >= 8 ? 1 : 0;
   config.bnn_skip_window = PARAM_SkipWindow;
   config.bnn_skip_slices = PARAM_SkipSlices;
   return config;
@@ -509,7 +510,7 @@ class CommandMaker {
       for (const char* flag : {"relu", "saturate", "float_scale", "float_bias", "float_cast"}) {
         SetField(&command, flag, Uniform(0, 1));
       }
-      SetField(&command, "cast_scale", Number());
+      SetField(&command, "b_multiplier", Number() & 0x7fffffff);
       for (const char* zero : {"acc_shift", "out_type", "out_byte", "fill"}) {
         SetField(&command, zero, 0);
       }
@@ -674,6 +675,72 @@ class CommandMaker {
           }
         }
       }
+      return command;
+    }
+  }
+
+  /// Records of values, of all magnitudes.
+  void AffineRecords(std::vector<std::vector<uint8_t>>& cores, uint32_t row, uint32_t groups) {
+    for (auto& core : cores) {
+      for (uint32_t g = 0; g < groups; ++g) {
+        uint8_t* record =
+            core.data() + (row + g * config_.affine_rows()) * config_.core_row_bytes();
+        for (uint32_t lane = 0; lane < config_.lanes; ++lane, record += kAffineRecordBytes) {
+          uint32_t byte = 0;
+          for (const int bits : {16, 16, 16, 16, 24, 24}) {
+            const auto number = static_cast<int32_t>(random_()) >> (32 - bits) >> Uniform(0, 12);
+            for (int i = 0; i < bits / 8; ++i) {
+              record[byte++] = static_cast<uint8_t>(number >> 8 * i);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /// MATMUL of bits whose results are values, codes or both.
+  Command Values(std::vector<std::vector<uint8_t>>& cores) {
+    namespace compute = npugen::compute;
+    while (true) {
+      Command command = Bits(true, false, cores);
+      const auto get = [&](const npugen::CommandField& field) {
+        return static_cast<uint32_t>(command.Get(field));
+      };
+      if (get(compute::thresholds) == 0 || get(compute::bit_output) == 0) continue;
+      const uint32_t groups = get(compute::groups), out_w = get(compute::out_w);
+      const uint32_t out_h = get(compute::positions) / out_w;
+      const uint32_t value_row = 16 * out_w * get(compute::out_x_step), pad = Uniform(0, 5);
+      const uint32_t row = value_row + pad, eighth = kPeBytes / 8;
+      const uint32_t pixel = 16 * groups * get(compute::out_group_step);
+      const bool pool = Uniform(0, 2) == 0;
+      const uint32_t x_step = (pool ? 2 : 1) * pixel + 2 * Uniform(0, 3);
+      const uint32_t row_step = (pool ? 2 : 1) * out_w * x_step + Uniform(0, 9);
+      if (out_h * row > eighth || out_h * row_step > 2 * eighth ||
+          get(compute::param_row) + groups * config_.affine_rows() > config_.core_rows()) {
+        continue;
+      }
+      AffineRecords(cores, get(compute::param_row), groups);
+      SetField(&command, "param_group_rows", config_.affine_rows());
+      SetField(&command, "affine", 1);
+      SetField(&command, "value_output", Uniform(0, 4) != 0);
+      SetField(&command, "affine_residual", Uniform(0, 3) != 0);
+      SetField(&command, "affine_pool", pool);
+      SetField(&command, "p_weight", Uniform(0, 255));
+      SetField(&command, "q_weight", Uniform(0, 255));
+      for (const char* shift : {"sum_shift", "affine_shift", "slope_shift", "scale_shift"}) {
+        SetField(&command, shift, Uniform(0, 15));
+      }
+      if (Uniform(0, 4) == 0) SetField(&command, "thresholds", 0);
+      SetField(&command, "code_first", static_cast<int>(Uniform(0, 40000)) - 30000);
+      SetField(&command, "code_second", Uniform(0, 16383));
+      SetField(&command, "code_third", Uniform(0, 16383));
+      SetField(&command, "out_row_step", row);
+      SetField(&command, "out_plane_step", value_row / 16);
+      SetField(&command, "out_base", 4 * eighth + Uniform(0, eighth - out_h * row));
+      SetField(&command, "value_base", 5 * eighth + Uniform(0, eighth - out_h * row));
+      SetField(&command, "b_base", 2 * eighth + Uniform(0, 2 * eighth - out_h * row_step));
+      SetField(&command, "b_x_step", x_step);
+      SetField(&command, "b_row_step", row_step);
       return command;
     }
   }
@@ -908,6 +975,12 @@ class PeTest : public ::testing::Test {
         binary ? 900 : 901, count, traffic, follow);
   }
 
+  void RunValues(int count, bool traffic, bool follow) {
+    RunMany([](CommandMaker& maker,
+               std::vector<std::vector<uint8_t>>& cores) { return maker.Values(cores); },
+            903, count, traffic, follow);
+  }
+
   void RunAdditions(int count, bool traffic, bool follow) {
     RunMany([](CommandMaker& maker,
                std::vector<std::vector<uint8_t>>& cores) { return maker.Addition(cores); },
@@ -987,6 +1060,11 @@ TEST_F(PeTest, SquaredDifference) { RunMany(Opcode::kSquaredDifference, 40, true
 TEST_F(PeTest, ArgMax) { RunMany(Opcode::kArgMax, 40, true); }
 TEST_F(PeTest, Lookup) { RunMany(Opcode::kLookup, 20, true); }
 #if PARAM_Stages <= 2  // lanes with floating-point formats have no bits
+#if PARAM_PostWidth >= 8
+TEST_F(PeTest, Values) { RunValues(150, false, false); }
+TEST_F(PeTest, ValuesBesideBusTraffic) { RunValues(80, true, false); }
+TEST_F(PeTest, ValuesFollowWeights) { RunValues(60, false, true); }
+#endif
 TEST_F(PeTest, Bits) { RunBits(true, 150, false, false); }
 /// Fields of the binary unit that contradict each other: both give BadField, and after a clear the
 /// PE works.

@@ -213,6 +213,40 @@ void SetResidualFields(const ComputeRequest& request, FieldWriter* fields) {
   fields->Set(compute::b_subtract, layer.b_subtract ? 1 : 0);
 }
 
+/// How sums of bits become values, and what these are added to.
+void SetAffineFields(const ComputeRequest& request, FieldWriter* fields) {
+  const Layer& layer = *request.layer;
+  const Geometry& g = layer.geometry;
+  const AffineDrain& a = *layer.affine;
+  fields->Set(compute::affine, 1);
+  fields->Set(compute::p_weight, a.p_weight);
+  fields->Set(compute::q_weight, a.q_weight);
+  fields->Set(compute::sum_shift, a.sum_shift);
+  fields->Set(compute::affine_shift, a.affine_shift);
+  fields->Set(compute::slope_shift, a.slope_shift);
+  fields->Set(compute::scale_shift, a.scale_shift);
+  fields->Set(compute::code_first, a.code_first);
+  fields->Set(compute::code_second, a.code_second);
+  fields->Set(compute::code_third, a.code_third);
+  fields->Set(compute::value_output, 1);
+  // Eight channels of values have the bytes of sixteen of bits.
+  constexpr int64_t kValues = 16;
+  fields->Set(compute::value_base, request.out_address + g.out_planes * g.out_plane_bytes() +
+                                       kValues * (request.column_begin * g.out_c +
+                                                  request.group_begin * layer.group_bytes()));
+  if (!layer.residual) return;
+  const Geometry& r = a.residual;
+  const int64_t pixel = 2 * a.residual_channels;
+  const int64_t x_step = r.stride_w * pixel;
+  const int64_t channel = request.group_begin * layer.group_channels % a.residual_channels;
+  fields->Set(compute::affine_residual, 1);
+  fields->Set(compute::affine_pool, a.pool ? 1 : 0);
+  fields->Set(compute::b_base, request.in_address[1] + r.in_planes * r.in_plane_bytes() +
+                                   request.column_begin * x_step + 2 * channel);
+  fields->Set(compute::b_x_step, x_step);
+  fields->Set(compute::b_row_step, r.stride_h * r.in_row_bytes());
+}
+
 /// Fields of layers of bits.
 void SetBitFields(const NpuConfig& config, const ComputeRequest& request, Command* command,
                   FieldWriter* fields) {
@@ -330,7 +364,11 @@ Step EncodeCompute(const NpuConfig& config, const ComputeRequest& request, Field
     SetVectorFields(config, request, &fields);
   } else {
     SetArrayFields(config, request, &fields);
-    if (layer.residual && request.last_part) SetResidualFields(request, &fields);
+    if (layer.affine) {
+      SetAffineFields(request, &fields);
+    } else if (layer.residual && request.last_part) {
+      SetResidualFields(request, &fields);
+    }
     if (layer.binary || layer.thresholds != 0 || layer.pool_bits) {
       SetBitFields(config, request, &step.command, &fields);
     }

@@ -18,6 +18,8 @@ namespace {
 /// What a threshold record holds: the second and third threshold above the first one.
 constexpr int64_t kLargestSecond = (int64_t{1} << 19) - 1;
 constexpr int64_t kLargestThird = (int64_t{1} << 20) - 1;
+/// From one threshold of values to the next.
+constexpr int32_t kLargestCodeStep = (1 << 14) - 1;
 constexpr int64_t kLargestSum = INT32_MAX / 4;
 /// A product with one leaves a sum below 2^30 as it is: 2^30 and one bit to the left. Of larger
 /// ones the left shift loses the top bit, so that all but their last byte are right.
@@ -223,6 +225,9 @@ class BinaryConvolution {
   LowerResult Lower() {
     SetGeometry();
     SetWeights();
+    if (options_.affine) {
+      if (LowerResult refusal = SetAffine()) return refusal;
+    }
     range_ = factor_ * taps_ * scale_ * pixel_.bytes * 8;
     if (!binary_) range_ = 128 * *std::max_element(weight_reach_.begin(), weight_reach_.end());
     if (range_ > kLargestSum) {
@@ -230,6 +235,7 @@ class BinaryConvolution {
     }
     if (gated_) SetGates();
     storage_ = context_.StorageOf(node_.outputs[0]);
+    if (options_.affine) return AppendAffine();
     if (output_.type == TensorType::kBits) return AppendThresholds();
     if (LowerResult refusal = FindResults()) return refusal;
     return output_.type == TensorType::kInt32 ? AppendInt32() : AppendInt8();
@@ -244,6 +250,7 @@ class BinaryConvolution {
     g.in_w = input_.shape[2];
     g.in_c = binary_ ? BitBytes(depth_) : depth_;
     g.in_planes = input_.planes;
+    g.in_value_bytes = input_.value_row_bytes();
     g.out_h = output_.shape[1];
     g.out_w = output_.shape[2];
     g.out_c = channels_;
@@ -298,7 +305,7 @@ class BinaryConvolution {
   void SetGates() {
     const int64_t lanes = context_.config.pe_lanes();
     int64_t per_group = layer_.group_channels;
-    if (output_.type == TensorType::kBits) {
+    if (output_.type == TensorType::kBits && !options_.affine) {
       Layer probe = layer_;
       SetBitOutput(context_.config, output_, &probe);
       per_group = probe.group_channels;
@@ -310,6 +317,89 @@ class BinaryConvolution {
           static_cast<int32_t>(scale_ * std::clamp<int64_t>(options_.gates[static_cast<size_t>(o)],
                                                             -range_ - 1, range_ + 1));
     }
+  }
+
+  /// Output, groups and residual of a layer of values.
+  LowerResult SetAffine() {
+    const auto refuse = [](const std::string& reason, const std::string& hint) {
+      return Refusal{DiagnosticCode::kCompileOperator, reason, hint};
+    };
+    const AffineOptions& a = *options_.affine;
+    const NpuConfig& config = context_.config;
+    if (config.bnn_residual == 0) {
+      return refuse("this NPU has no values beside bits", "units.bnn.residual: true in the spec");
+    }
+    if (depth_ % 2 != 0 || channels_ % 8 != 0 || input_.shape[0] != 1) {
+      return refuse("values of an odd number of input channels, or not of whole bytes of channels",
+                    "an even number of input channels, and a multiple of 8 output channels");
+    }
+    Geometry& g = layer_.geometry;
+    AffineDrain drain{.p_weight = a.plane_weights[0],
+                      .q_weight = a.plane_weights[1],
+                      .sum_shift = a.sum_shift,
+                      .affine_shift = a.shift,
+                      .slope_shift = a.slope_shift,
+                      .scale_shift = a.scale_shift};
+    if (!a.codes.empty()) drain.code_first = a.codes[0];
+    if (a.codes.size() == 3) {
+      drain.code_second = a.codes[1] - a.codes[0];
+      drain.code_third = a.codes[2] - a.codes[1];
+      if (std::max(drain.code_second, drain.code_third) > kLargestCodeStep) {
+        return Refusal{DiagnosticCode::kCompileLimit,
+                       fmt::format("the codes {}", fmt::join(a.codes, ", ")),
+                       fmt::format("at most {} from one to the next", kLargestCodeStep)};
+      }
+    }
+    layer_.thresholds = static_cast<int32_t>(a.codes.size());
+    layer_.bit_output = true;
+    layer_.channels = channels_;
+    layer_.parameters.affine = true;
+    g.out_c = BitBytes(channels_);
+    g.out_planes = a.codes.empty() ? 0 : output_.planes;
+    g.out_value_bytes = 2 * channels_ * g.out_w;
+    int64_t most = std::min<int64_t>(config.pe_lanes(), channels_) / 8;
+    if (node_.inputs.size() > 2) {
+      const Tensor& tensor = context_.tensor(node_.inputs[2]);
+      Geometry& r = drain.residual;
+      r.in_h = tensor.shape[1];
+      r.in_w = tensor.shape[2];
+      r.in_c = BitBytes(tensor.shape[3]);
+      r.in_planes = tensor.type == TensorType::kBits ? tensor.planes : 0;
+      r.in_value_bytes = 2 * int64_t{tensor.shape[2]} * tensor.shape[3];
+      r.out_h = g.out_h;
+      r.out_w = g.out_w;
+      r.out_c = g.out_c;
+      drain.pool = tensor.shape[1] != output_.shape[1];
+      if (drain.pool) r.kernel_h = r.kernel_w = r.stride_h = r.stride_w = 2;
+      drain.residual_channels = tensor.shape[3];
+      layer_.residual = true;
+      layer_.inputs.push_back(context_.StorageOf(node_.inputs[2]));
+      // A group takes channels side by side.
+      if (tensor.shape[3] < channels_) most = LargestDivisor(BitBytes(tensor.shape[3]), most);
+    }
+    if (most == 0) {
+      return refuse("values on a PE of fewer than eight lanes", "eight lanes or more");
+    }
+    layer_.group_channels = 8 * most;
+    layer_.groups = CeilDiv(channels_, layer_.group_channels);
+    layer_.affine = drain;
+    return std::nullopt;
+  }
+
+  LowerResult AppendAffine() {
+    layer_.output = storage_;
+    const AffineOptions& a = *options_.affine;
+    return AppendDense(context_, std::move(layer_), weight_, [&a](int64_t o) {
+      const auto half = [](int32_t low, int32_t high) {
+        return static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffff) |
+                                    static_cast<uint32_t>(high) << 16);
+      };
+      const uint64_t biases = (static_cast<uint64_t>(a.biases[o]) & 0xffffff) |
+                              (static_cast<uint64_t>(a.scale_biases[o]) & 0xffffff) << 24;
+      return ParameterRecord{half(a.multipliers[o], a.slopes[o]), half(a.scales[o], a.offsets[o]),
+                             static_cast<int32_t>(biases & 0xff),
+                             static_cast<int64_t>(biases >> 8)};
+    });
   }
 
   LowerResult AppendThresholds() {
@@ -469,7 +559,7 @@ LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
   const Tensor& input = context.tensor(node.inputs[0]);
   const Tensor& output = context.tensor(node.outputs[0]);
   int32_t source = context.StorageOf(node.inputs[0]);
-  int64_t first = options.first;
+  int64_t shift = 0;  // of the levels
   if (input.type == TensorType::kUint8) {
     // As signed bytes, 128 less.
     std::vector<uint8_t> table(256);
@@ -477,7 +567,7 @@ LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
     const int32_t shifted = context.NewStorage(static_cast<int64_t>(input.bytes()));
     AppendLookup(context, source, shifted, input.shape, table);
     source = shifted;
-    first -= 128;
+    shift = -128;
   }
   Layer layer;
   layer.inputs = {source};
@@ -492,7 +582,7 @@ LowerResult LowerThermometer(LoweringContext& context, int32_t op) {
       context, output, context.StorageOf(node.outputs[0]), std::move(layer),
       [=](int64_t o, int64_t, int64_t, int64_t c) { return static_cast<int8_t>(o / levels == c); },
       [=, &options](int64_t o) {
-        return *ThresholdRecord({first + o % levels * options.step + 1}, false, 0, 128);
+        return *ThresholdRecord({options.Level(o % levels) + shift + 1}, false, 0, 128);
       });
 }
 

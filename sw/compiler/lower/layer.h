@@ -43,11 +43,13 @@ struct Geometry {
   int64_t in_offset = 0, out_offset = 0;
   /// Planes of bits: a row of the image is so many rows of bytes, in_c and out_c are bytes.
   int64_t in_planes = 1, out_planes = 1;
+  /// Bytes of int16 values behind the planes of a row.
+  int64_t in_value_bytes = 0, out_value_bytes = 0;
 
   int64_t in_plane_bytes() const { return in_w * in_c; }
   int64_t out_plane_bytes() const { return out_w * out_c; }
-  int64_t in_row_bytes() const { return in_planes * in_plane_bytes(); }
-  int64_t out_row_bytes() const { return out_planes * out_plane_bytes(); }
+  int64_t in_row_bytes() const { return in_planes * in_plane_bytes() + in_value_bytes; }
+  int64_t out_row_bytes() const { return out_planes * out_plane_bytes() + out_value_bytes; }
   /// First and one past the last input row that output rows [begin, end) read; within the image.
   int64_t FirstInputRow(int64_t begin) const;
   int64_t EndInputRow(int64_t end) const;
@@ -58,6 +60,7 @@ struct ParameterRecord {
   int32_t bias = 0;
   int32_t multiplier = 0;
   int32_t shift = 0;
+  int64_t rest = 0;  ///< of a record with affine: the bytes behind these
 };
 
 /// Weight slices in the order of use, and parameter records.
@@ -71,6 +74,7 @@ struct Parameters {
   std::vector<uint8_t> table;            ///< SOFTMAX: 1024 bytes, LOOKUP: 256 bytes, for core 0
   bool common_scale = false;  ///< all records have the same multiplier and shift, which go into the
                               ///< commands; core memory has their biases only
+  bool affine = false;        ///< records are those of affine
   bool packed = false;        ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
@@ -123,6 +127,16 @@ struct CopyBox {
   std::vector<Dimension> dimensions;
 };
 
+/// What makes values of sums of bits (docs/machine.md, 4.3c, fields of these names).
+struct AffineDrain {
+  int32_t p_weight = 0, q_weight = 0;
+  int32_t sum_shift = 0, affine_shift = 0, slope_shift = 0, scale_shift = 0;
+  int32_t code_first = 0, code_second = 0, code_third = 0;
+  bool pool = false;              ///< the residual has twice the height and width
+  int64_t residual_channels = 0;  ///< its channels repeat behind so many
+  Geometry residual{};            ///< how it is read
+};
+
 /// One macro-operation, before tiling.
 struct Layer {
   int32_t op = 0;                   ///< position in Model::operators
@@ -170,6 +184,8 @@ struct Layer {
 
   // MATMUL whose results are added to inputs[1] (docs/machine.md, 4.3b): the fields of ADD, too.
   bool residual = false, residual_second = false;
+  /// MATMUL of bits whose results are values; with `residual` inputs[1] is added.
+  std::optional<AffineDrain> affine;
 
   /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;

@@ -26,6 +26,7 @@ int64_t GroupRows(const NpuConfig& config, const Layer& layer, int64_t slices) {
 }
 
 int64_t RecordRows(const NpuConfig& config, const Layer& layer) {
+  if (layer.parameters.affine) return config.affine_rows();
   return layer.parameters.common_scale ? config.bias_rows() : config.param_rows();
 }
 
@@ -40,6 +41,7 @@ int64_t Geometry::EndInputRow(int64_t end) const {
 
 Geometry Layer::InputGeometry(size_t input) const {
   if (!IsResidual(input)) return geometry;
+  if (affine) return affine->residual;
   Geometry g;
   g.images = geometry.images;
   g.in_h = g.out_h = geometry.out_h;
@@ -172,7 +174,9 @@ void FindLifetimes(LoweredModel* lowered) {
 /// biases only, less than half of the bytes to load.
 bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
   const Parameters& parameters = layer.parameters;
-  if (parameters.shared || parameters.records.empty() || layer.thresholds != 0) return false;
+  if (parameters.shared || parameters.records.empty() || layer.thresholds != 0 || layer.affine) {
+    return false;
+  }
   const ParameterRecord& first = parameters.records[0];
   for (int64_t channel = 0; channel < layer.out_channels(); ++channel) {
     const ParameterRecord& record = parameters.records[static_cast<size_t>(

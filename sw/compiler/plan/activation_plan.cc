@@ -228,7 +228,9 @@ std::vector<TileBuffer> Planner::OperandsOf(const LayerGroup& group, int64_t row
     }
     for (size_t i = 0; i < layer.inputs.size(); ++i) {
       const bool residual = layer.IsResidual(i);
-      add(layer.inputs[i], residual ? OutputTileBytes(layer, rows) : InputTileBytes(layer, rows),
+      const Geometry read = layer.InputGeometry(i);
+      add(layer.inputs[i],
+          residual ? InputRows(read, rows) * read.in_row_bytes() : InputTileBytes(layer, rows),
           residual);
     }
     rows = InputRows(layer.geometry, rows);

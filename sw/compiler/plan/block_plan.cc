@@ -198,7 +198,10 @@ class BlockPlanner {
     return Fits(rows * g_.in_row_bytes(), g_.out_row_bytes(), 1);
   }
   std::optional<BlockSize> Choose() const {
-    if (In(layer_.opcode, opcodes::kRows) || layer_.copies()) return std::nullopt;
+    if (In(layer_.opcode, opcodes::kRows) || layer_.copies() || layer_.affine ||
+        g_.in_value_bytes != 0) {
+      return std::nullopt;
+    }
     std::optional<BlockSize> size = WholeKernel();
     return size ? size : PartOfKernel();
   }

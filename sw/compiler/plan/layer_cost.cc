@@ -37,7 +37,7 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
       return static_cast<double>(
           Cost(layer, config, rows, layer.groups) *
           std::max(layer.slices() * (layer.binary ? g.in_planes : 1),
-                   layer.residual
+                   layer.residual || layer.affine
                        ? kAdditionCycles * CeilDiv(layer.group_channels, int64_t{config.post_width})
                        : int64_t{0}));
     case Opcode::kWindow:

@@ -356,6 +356,9 @@ void ParameterPlanner::WriteChunk(const Chunk& chunk, int64_t pe, int64_t core,
       if (parameters.common_scale) continue;
       for (int i = 0; i < 4; ++i) *record++ = static_cast<uint32_t>(r.multiplier) >> 8 * i & 0xff;
       *record++ = static_cast<uint8_t>(r.shift);
+      for (uint32_t i = kParameterRecordBytes; parameters.affine && i < kAffineRecordBytes; ++i) {
+        *record++ = static_cast<uint8_t>(r.rest >> 8 * (i - kParameterRecordBytes));
+      }
     }
   }
 }

@@ -79,9 +79,10 @@ std::vector<Partition> PartitionLayers(const LoweredModel& lowered, const NpuCon
   std::vector<std::array<double, 2>> best(count);
   std::vector<std::array<int, 2>> previous(count);
   const auto may = [&](const Layer& layer, Split split) {
-    // Parameters that the NPU computes itself lie in memory as one PE wants them.
+    // Parameters that the NPU computes itself lie in memory as one PE wants them. Bits and values
+    // of a channel are apart.
     return split == Split::kRows || (config.pes() > 1 && HasGroups(layer) && layer.groups > 1 &&
-                                     layer.parameters.storage < 0);
+                                     layer.parameters.storage < 0 && !layer.affine);
   };
   // Shares of rows need all parameters in every PE. Where core memory cannot hold those of all
   // layers, each row takes the place of one that must then be loaded again.

@@ -69,6 +69,7 @@ class Tiler {
   void EmitTiles(const LayerGroup& group, const TilePlan& tile);
   void LoadTile(int32_t number, size_t input, const std::vector<Work>& works);
   void EmitWorks(int32_t number, const std::vector<Work>& works);
+  void EmitRepeats(ComputeRequest request, const Range& groups, int32_t chunk, int64_t block);
   void EmitChunk(int32_t number, int32_t chunk, const Work& work);
   void EmitSplitKernel(int32_t number, const std::vector<Work>& works);
   Range GroupsOf(int32_t number, int64_t pe) const;
@@ -274,6 +275,20 @@ void SetRows(const Layer& layer, const Work& work, int64_t row_begin, int64_t ro
       work.out_address + (row_begin - work.piece.rows.begin) * layer.geometry.out_row_bytes();
 }
 
+/// Groups as far as the residual has channels, then those that take them anew.
+void Tiler::EmitRepeats(ComputeRequest request, const Range& groups, int32_t chunk, int64_t block) {
+  const Layer& layer = *request.layer;
+  const int64_t period =
+      std::max<int64_t>(1, layer.affine->residual_channels / layer.group_channels);
+  for (int64_t group = groups.begin; group < groups.end;) {
+    request.group_begin = group;
+    request.group_end = std::min(groups.end, (group / period + 1) * period);
+    Emit(request, chunk, block + group - groups.begin);
+    steps_.back().weight_rows = (group - groups.begin) * GroupRows(config_, layer, layer.slices());
+    group = request.group_end;
+  }
+}
+
 void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
   const Layer& layer = lowered_.layers[number];
   const Geometry& g = layer.geometry;
@@ -299,6 +314,10 @@ void Tiler::EmitChunk(int32_t number, int32_t chunk_number, const Work& work) {
     request.column_end = region.column_end;
     for (int64_t row = first; row < end; row += most) {
       SetRows(layer, work, row, std::min(row + most, end), &request);
+      if (layer.affine && layer.residual) {
+        EmitRepeats(request, groups, chunk_number, region.block);
+        continue;
+      }
       Emit(request, chunk_number, region.block);
       if (layer.pool_bits && g.out_planes == 2) {
         request.second_plane = true;

@@ -112,7 +112,7 @@ Outcome Evaluator::InputBits(const Value& value, Value* bits) {
   bits->tensor = Add(BitTensor("input bits", model.tensors[input].shape[1],
                                model.tensors[input].shape[2], model.tensors[input].shape[3], 1));
   AddOperator(OperatorType::kThermometer, {input}, bits->tensor,
-              ThermometerOptions{.levels = 1, .first = -1, .step = 1});
+              ThermometerOptions{.levels = 1, .first = -1, .step = 1, .list = {}});
   return std::nullopt;
 }
 

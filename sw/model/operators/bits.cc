@@ -14,5 +14,6 @@ void CheckedByReader(Checker&) {}
 
 const OperatorRules kBinaryConv2dRules = {Unread, CheckedByReader};
 const OperatorRules kThermometerRules = {Unread, CheckedByReader};
+const OperatorRules kRoundedSumsRules = {Unread, CheckedByReader, AlwaysOnHost};
 
 }  // namespace npugen
