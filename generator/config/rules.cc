@@ -228,16 +228,20 @@ const std::vector<ConfigRule>& Rules() {
          return std::string("set units.bnn.enabled to false, or units.data_types to [int8]");
        }},
       {DiagnosticCode::kSpecBitResidual,
-       {"units.bnn.residual", "units.bnn.enabled", "units.residual"},
-       "`units.bnn.residual` needs `units.bnn.enabled` and `units.residual`: it adds to sums of "
-       "bits, and reads PE memory where additions do.",
-       [](const NpuConfig& c) {
-         return c.bnn_residual == 0 || (c.bnn_enabled != 0 && c.residual != 0);
-       },
-       [](const NpuConfig&) { return std::string("there are no sums of bits, or no additions"); },
+       {"units.bnn.residual", "units.bnn.enabled"},
+       "`units.bnn.residual` needs `units.bnn.enabled`: it adds to sums of bits.",
+       [](const NpuConfig& c) { return c.bnn_residual == 0 || c.bnn_enabled != 0; },
+       [](const NpuConfig&) { return std::string("there are no sums of bits"); },
        [](const NpuConfig&) {
-         return std::string(
-             "set units.bnn.enabled and units.residual to true, or units.bnn.residual to false");
+         return std::string("set units.bnn.enabled to true, or units.bnn.residual to false");
+       }},
+      {DiagnosticCode::kSpecBitResidual,
+       {"units.bnn.residual", "units.residual"},
+       "`units.bnn.residual` needs `units.residual`: it reads PE memory where additions do.",
+       [](const NpuConfig& c) { return c.bnn_residual == 0 || c.residual != 0; },
+       [](const NpuConfig&) { return std::string("there are no additions"); },
+       [](const NpuConfig&) {
+         return std::string("set units.residual to true, or units.bnn.residual to false");
        }},
       {DiagnosticCode::kSpecBitResidual,
        {"units.bnn.residual", "units.postprocess_width"},

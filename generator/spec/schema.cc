@@ -424,9 +424,8 @@ constexpr KeyInfo kKeys[] = {
 }  // namespace
 
 bool KeyInfo::HiddenWhenOff() const {
-  return default_value == 0 &&
-         (Parent() == "units.dma" || path == "units.residual" || path == "units.bnn.residual" ||
-          kind == KeyKind::kWords);
+  return default_value == 0 && (Parent() == "units.dma" || path == "units.residual" ||
+                                path == "units.bnn.residual" || kind == KeyKind::kWords);
 }
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }

@@ -165,7 +165,7 @@ module npu_affine #(
   end
 
   // Which channels a chunk has, until its last quarter leaves.
-  logic              meta_there, meta_last, meta_pop;
+  logic              unused_meta_there, meta_last, meta_pop;
   logic [ChunkW-1:0] meta_chunk;
   logic [Width-1:0]  meta_strb;
   logic              unused_meta_room;
@@ -180,7 +180,7 @@ module npu_affine #(
     .valid_i(valid_i),
     .ready_o(unused_meta_room),
     .data_i ({strb_i, chunk_i, last_i}),
-    .valid_o(meta_there),
+    .valid_o(unused_meta_there),
     .ready_i(meta_pop),
     .data_o ({meta_strb, meta_chunk, meta_last}),
     .count_o(unused_meta_count)
@@ -392,7 +392,7 @@ module npu_affine #(
   // What comes has room, and what leaves has come.
   `NPU_ASSERT(VectorsHaveRoom, !arrives || unused_room)
   `NPU_ASSERT(ChunksHaveRoom, !valid_i || unused_meta_room)
-  `NPU_ASSERT(ChunksAreKnown, !valid_q[7] || meta_there)
+  `NPU_ASSERT(ChunksAreKnown, !valid_q[7] || unused_meta_there)
   `NPU_ASSERT(OneChunk, !(valid_i && active_q))
 endmodule : npu_affine
 `default_nettype wire

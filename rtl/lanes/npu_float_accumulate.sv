@@ -1,6 +1,6 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Last three stages of a floating-point lane: a step's sum of products is added to an FP32 sum, with
+// Last three stages of a floating-point lane: a step's sum of products is added to an FP32 sum with
 // one rounding to nearest even; sums of integers are added as such.
 //
 // step_i, unit_i, nan_i and sum_i are those of the cycle with take_i; sum_o follows two cycles

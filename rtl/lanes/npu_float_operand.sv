@@ -25,7 +25,7 @@ module npu_float_operand (
   assign low  = bytes_i[7:0];
   assign high = bytes_i[15:8];
 
-  wire low_some, high_some;  // a number of FP8 that is not 0; of BF16 the field together with low[7]
+  wire low_some, high_some;  // a number of FP8 that is not 0; of BF16 the field, but for low[7]
   wire wide_some;
   assign low_some  = low[6:0] != '0;
   assign high_some = high[6:0] != '0;

@@ -27,7 +27,7 @@ module npu_float_round (
   // FP8: the significand moved down to the format's bits, and further where the exponent is too
   // small. Below half of the smallest subnormal all is lost anyhow.
   wire        e5m2;
-  wire [8:0]  least, below, exponent;  // field of exponent 1; how far below it; above it
+  wire [8:0]  least, below, exponent, above;  // field of exponent 1; how far below it; above it
   wire [4:0]  down;
   wire [23:0] size, low_mask;
   wire [27:0] kept_and_rest;           // E4M3: 4 bits in front, E5M2: 3
@@ -47,8 +47,8 @@ module npu_float_round (
   assign up       = kept_and_rest[23] && (kept_and_rest[22:0] != '0 || lost || kept_and_rest[24]);
   assign zero     = exponent[8];
   // The exponent above the least one, and the hidden bit on top of it.
-  assign narrow   = (e5m2 ? {2'd0, exponent & {9{!zero}}, 2'd0} : {1'd0, exponent & {9{!zero}}, 3'd0}) +
-                    {9'd0, kept} + 13'(up);
+  assign above    = exponent & {9{!zero}};
+  assign narrow   = (e5m2 ? {2'd0, above, 2'd0} : {1'd0, above, 3'd0}) + {9'd0, kept} + 13'(up);
 
   logic       narrow_over;
   logic [6:0] narrow_largest;

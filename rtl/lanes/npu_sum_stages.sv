@@ -84,6 +84,7 @@ module npu_sum_stages #(
     assign write_index_o = index_q;
     wire unused_read = ^{acc_read_i, acc_half_i, acc_index_i};
   end else begin : gen_one
+    wire unused_fire = ^{clk_i, fire_i};
     assign read_o        = acc_read_i;
     assign read_half_o   = acc_half_i;
     assign read_index_o  = acc_index_i;

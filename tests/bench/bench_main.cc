@@ -365,9 +365,8 @@ void Floats(Document* document) {
     for (int64_t i = 0; i < 2 * kSize * kSize; ++i) {
       const auto bits = static_cast<uint16_t>(random());
       // Magnitudes of 1/4 to 4.
-      const auto code = format == kFormatBf16
-                            ? (bits & 0x807f) | (125 + (bits >> 8 & 3)) << 7
-                            : (bits & 0x87) | (5 + (bits >> 8 & 3)) << 3;
+      const auto code = format == kFormatBf16 ? (bits & 0x807f) | (125 + (bits >> 8 & 3)) << 7
+                                              : (bits & 0x87) | (5 + (bits >> 8 & 3)) << 3;
       (i % 2 == 0 ? a : w).push_back(static_cast<uint16_t>(code));
     }
     const auto begin = std::chrono::steady_clock::now();
@@ -379,9 +378,8 @@ void Floats(Document* document) {
         static_cast<uint64_t>(kSize * kSize * kSize * FloatElementBytes(format)) / 256;
     document->Line(fmt::format(
         "| {} | {} | {:.1f} % | 98 % | {} | {:.0f} kHz |", format == kFormatBf16 ? "BF16" : "E4M3",
-        Thousands(run.cycles),
-        100 * static_cast<double>(limit) / static_cast<double>(run.cycles), Thousands(run.estimate),
-        static_cast<double>(run.cycles) / seconds.count() / 1e3));
+        Thousands(run.cycles), 100 * static_cast<double>(limit) / static_cast<double>(run.cycles),
+        Thousands(run.estimate), static_cast<double>(run.cycles) / seconds.count() / 1e3));
   }
   document->Line("");
 }

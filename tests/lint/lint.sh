@@ -21,11 +21,11 @@ yosys() { LD_PRELOAD=$allocator command yosys "$@"; }
 case $mode in
   library)
     # With every feature.
-    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true, transpose: true}/' \
+    sed 's/^units:/units:\n  residual: true\n  dma: {strides: true, store_bounds: true, wide_fill: true, im2col: true, swizzle: true, transpose: true}/; s/enabled: true/enabled: true, residual: true/' \
       "$subject/specs/edge_bnn.yaml" > "$work/edge.yaml"
     "$npugen" emit "$work/edge.yaml" -o "$work/edge" > /dev/null
     "$4" "$work/printed"
-    verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/edge/rtl/npu_{isa,cfg}_pkg.sv \
+    verilator --lint-only -Wall --assert "+incdir+$subject/rtl" --top-module npu_top "$work"/printed/npu_isa_pkg.sv "$work/edge/rtl/npu_cfg_pkg.sv" \
       "$work"/edge/rtl/npu_{regs,popcount,dot_products}.sv "$work"/printed/npu_{float_tree,byte_multiplier,significand_product}.sv \
       "$subject"/rtl/*.sv "$subject"/rtl/*/*.sv
     "$0" synthesis "$npugen" "$work/edge.yaml"

@@ -34,6 +34,7 @@ constexpr Limit kSmall[] = {
     {"core.lanes", 1, 20},
     {"core.accumulators", 2, 40},
     {"lane.simd", 1, 20},
+    {"lane.stages", 1, 2},
     {"controller.instruction_memory", 16, 300},
     {"controller.parameter_buffer", 16, 300},
     {"controller.activation_buffer", 16, 300},
@@ -57,6 +58,10 @@ SpecValues DrawSpec(RandomSource* random, bool small) {
     if (key.presence != KeyPresence::kRequired && random->Chance(2)) continue;
     if (key.kind == KeyKind::kFlag) {
       values[std::string(key.path)] = random->Chance(2) ? "true" : "false";
+      continue;
+    }
+    if (key.kind == KeyKind::kWords) {
+      values[std::string(key.path)] = FormatValue(key, random->Chance(2) ? 1 : 0);
       continue;
     }
     uint64_t low = key.low;
@@ -114,10 +119,11 @@ bool FollowHint(const Diagnostic& error, RandomSource* random, SpecValues* value
     if (key.member == nullptr || at == std::string::npos) continue;
     if (at > 0 && hint[at - 1] != ' ') continue;
     const size_t begin = at + wanted.size();
-    size_t end = begin;  // a number and perhaps a unit, or a flag
+    size_t end = begin;  // a number and perhaps a unit, a flag or words
     for (const std::string_view word : {"true", "false"}) {
       if (hint.compare(begin, word.size(), word) == 0) end = begin + word.size();
     }
+    if (hint[begin] == '[') end = hint.find(']', begin) + 1;  // a list of words
     while (end < hint.size() && std::isdigit(static_cast<unsigned char>(hint[end])) != 0) ++end;
     for (const char* unit : {" KiB", " MiB", " B"}) {
       if (hint.compare(end, std::string(unit).size(), unit) == 0) end += std::string(unit).size();

@@ -85,8 +85,7 @@ Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProd
 
   EstimateOptions options;
   for (uint32_t i = 0; i < kWindowCount; ++i) options.window_base[i] = windows[i].base;
-  const Result<StreamEstimate> estimate =
-      EstimateStream(config, {memory(0), sizes[0]}, 0, options);
+  const Result<StreamEstimate> estimate = EstimateStream(config, {memory(0), sizes[0]}, 0, options);
   if (!estimate) return estimate.errors();
   run.estimate = estimate->cycles;
   for (size_t i = 0; i < results; ++i) {

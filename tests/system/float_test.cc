@@ -16,7 +16,6 @@
 namespace npugen::testing {
 namespace {
 
-
 class FloatTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -106,9 +105,8 @@ TEST_F(FloatTest, ProductsOfTheSharedData) {
       return std::vector<uint16_t>(bytes.begin(), bytes.end());
     };
     FloatProduct product = {13, 19, 203, c.format_a, c.format_w, kFormatFp32};
-    uint64_t cycles = 0;
     EXPECT_EQ(
-        Run(product, codes("a", c.format_a), codes("w", c.format_w), &cycles),
+        Run(product, codes("a", c.format_a), codes("w", c.format_w)).out,
         numerics::ReadElements<uint32_t>(fmt::format("{}/dot/gemm_{}_out.bin", folder, c.name)));
   }
 }

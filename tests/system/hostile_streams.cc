@@ -203,8 +203,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
         value = !random.Chance(8);
       } else if (is({"follow", "thresholds", "out_type", "out_byte", "two_planes", "binary",
                      "gated", "skip_window", "pool_bits", "residual", "run_bytes", "ahead",
-                     "bounds", "local_source", "im2col", "swizzle", "transpose",
-                     "format_a", "format_w"})) {
+                     "bounds", "local_source", "im2col", "swizzle", "transpose", "format_a",
+                     "format_w"})) {
         if (!random.Chance(4)) value = 0;
       } else if (name.starts_with("step")) {
         value = static_cast<int64_t>(random.Below(random.Chance(12) ? 16 : 9));

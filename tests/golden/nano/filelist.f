@@ -69,6 +69,7 @@ rtl/npu_slice_walker.sv
 rtl/npu_softmax.sv
 rtl/npu_store.sv
 rtl/npu_store_check.sv
+rtl/npu_sum_stages.sv
 rtl/npu_top.sv
 rtl/npu_trace.sv
 rtl/npu_transfers.sv

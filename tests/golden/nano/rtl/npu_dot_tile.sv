@@ -18,7 +18,7 @@ module npu_dot_tile #(
   parameter int unsigned Lanes = 16,  // lanes of the tile, 1..16
   parameter int unsigned Simd  = 4,   // lane.simd: products per lane and cycle, 1..64
   parameter int unsigned Ports = 1,   // units.window_ports: slots of a shift, 1..Simd
-  parameter int unsigned Stages = 1   // lane.stages: 1 or 2
+  parameter int unsigned Stages = 1   // lane.stages: of a sum
 ) (
   input  wire                     clk_i,
   // operand slots
@@ -36,8 +36,8 @@ module npu_dot_tile #(
   input  wire  [32*Lanes-1:0]     sum_i,
   output logic [32*Lanes-1:0]     sum_o
 );
-  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1 || Stages > 2) begin : gen_bad
-    $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages 1..2");
+  if (Lanes < 1 || Lanes > 16 || Simd < 1 || Simd > 64 || Stages < 1) begin : gen_bad
+    $error("npu_dot_tile: Lanes must be 1..16, Simd 1..64 and Stages at least 1");
   end
   if (Ports < 1 || Ports > Simd) begin : gen_bad_ports
     $error("npu_dot_tile: Ports must be 1..Simd");

@@ -98,7 +98,7 @@ module npu_matrix_unit #(
     $error("npu_matrix_unit: Cores must be 1..16");
   end
 
-  logic                       start, loader_error, drain_error;
+  logic                       start, loader_error, drain_error, drain_busy;
   logic [23:0]                loader_error_row, drain_error_row;
   logic                       weight_valid, weight_ready, record_valid, record_ready;
   logic [23:0]                weight_row, record_row;
@@ -127,9 +127,7 @@ module npu_matrix_unit #(
     .BusBytes(BusBytes),
     .Cores   (Cores)
   ) u_row_port (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .record_valid_i(record_valid),
     .record_ready_o(record_ready),
     .record_row_i  (record_row),
@@ -161,9 +159,7 @@ module npu_matrix_unit #(
     .Accumulators(Accumulators),
     .Barriers  (Barriers)
   ) u_weight_loader (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .follow_i           (cmd_i.follow),
     .wait1_id_i         (cmd_i.wait1_id),
     .wait1_count_i      (cmd_i.wait1_count),
@@ -199,9 +195,7 @@ module npu_matrix_unit #(
     .BiasRows    (BiasRows),
     .Rows        (Rows)
   ) u_drain (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
+    .clk_i, .rst_ni, .clear_i,
     .common_scale_i    (cmd_i.common_scale),
     .group_channels_i  (cmd_i.group_channels),
     .param_row_i       (cmd_i.param_row),
@@ -210,7 +204,7 @@ module npu_matrix_unit #(
     .groups_i          (cmd_i.groups),
     .positions_i       (cmd_i.positions),
     .start_i           (start && cmd_i.drain),
-    .busy_o            (drain_busy_o),
+    .busy_o            (drain_busy),
     .tile_end_i,
     .tile_half_i,
     .tile_size_i,
@@ -231,6 +225,8 @@ module npu_matrix_unit #(
     .error_o           (drain_error),
     .error_row_o       (drain_error_row)
   );
+
+  assign drain_busy_o = drain_busy;
 
   // Lane l of all takes byte l of each vector of a window.
   logic [8*PeLanes*Ports-1:0] lane_bytes;
@@ -268,20 +264,14 @@ module npu_matrix_unit #(
       .records_o    (records[RecordBits*Lanes*c+:RecordBits*Lanes]),
       .load_i,
       .load_data_i  (operand_i),
-      .shift_i,
-      .shift_one_i,
-      .shift_rows_i,
+      .shift_i, .shift_one_i, .shift_rows_i,
       .shift_data_i (core_bytes),
       .swap_i,
       .packed_i     (cmd_i.packed_weights),
       .acc_read_i   (sum_read_i),
       .acc_half_i   (sum_half_i),
       .acc_index_i  (sum_index_i),
-      .fire_i,
-      .fire_clear_i,
-      .fire_digit_i,
-      .fire_half_i,
-      .fire_index_i,
+      .fire_i, .fire_clear_i, .fire_digit_i, .fire_half_i, .fire_index_i,
       .drain_read_i (drain_read),
       .drain_half_i (drain_half),
       .drain_index_i(drain_index),

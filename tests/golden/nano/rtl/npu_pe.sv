@@ -146,9 +146,7 @@ module npu_pe #(
     .PostWidth   (PostWidth),
     .Ports       (Ports)
   ) u_operands (
-    .clk_i, .rst_ni, .clear_i,
-    .cmd_i          (cmd),
-    .start_i        (sequencer_start),
+    .clk_i, .rst_ni, .clear_i, .cmd_i(cmd), .start_i(sequencer_start),
     .active_o       (sequencer_active),
     .cause_o        (sequencer_cause),
     .error_o        (sequencer_error),
@@ -286,9 +284,7 @@ module npu_pe #(
     .PostWidth (PostWidth),
     .WriteDepth(WriteDepth)
   ) u_results (
-    .clk_i, .rst_ni, .clear_i,
-    .cmd_i         (cmd),
-    .start_i       (start),
+    .clk_i, .rst_ni, .clear_i, .cmd_i(cmd), .start_i(start),
     .running_i     (trace_o.running),
     .busy_o        (results_busy),
     .sums_valid_i  (sums_valid),

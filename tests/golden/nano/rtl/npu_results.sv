@@ -87,10 +87,7 @@ module npu_results #(
     .PostWidth(PostWidth),
     .WordBytes(WordBytes)
   ) u_vector_buffer (
-    .clk_i,
-    .rst_ni,
-    .clear_i,
-    .start_i,
+    .clk_i, .rst_ni, .clear_i, .start_i,
     .opcode_i        (cmd_i.opcode),
     .minimum_i       (cmd_i.minimum),
     .positions_i     (cmd_i.positions),
@@ -234,7 +231,11 @@ module npu_results #(
     end
   end
 
-  assign busy_o = buffer_valid || post_busy || flight_q != '0;
+  logic others_busy;
+  always_comb begin
+    others_busy = 1'b0;
+  end
+  assign busy_o = buffer_valid || post_busy || others_busy || flight_q != '0;
 
   // Most fields of the command are of other units; generator.Command.HardwareReadsEveryField finds
   // one that nothing reads.

@@ -73,6 +73,7 @@ export VERILOG_FILES = \
   $(NPU_HOME)/rtl/npu_softmax.sv \
   $(NPU_HOME)/rtl/npu_store.sv \
   $(NPU_HOME)/rtl/npu_store_check.sv \
+  $(NPU_HOME)/rtl/npu_sum_stages.sv \
   $(NPU_HOME)/rtl/npu_top.sv \
   $(NPU_HOME)/rtl/npu_trace.sv \
   $(NPU_HOME)/rtl/npu_transfers.sv \
