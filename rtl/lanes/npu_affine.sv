@@ -191,11 +191,10 @@ module npu_affine #(
   logic [4:0]       needs_q;           // a value is added, up to stage 4
   logic [PartW-1:0] part_q [8];        // quarter of the group
   logic [PartW-1:0] part_in;
-  logic [1:0]       half_in;           // first channel's half of the quarter's vector
 
   assign part_in = PartW'({chunk, quarter});
-  assign half_in = {quarter[1], 1'b0};
-  assign rests   = !(residual_i && strb[Ways*32'(half_in)]);
+  // By the first channel of the half that the quarter's vector belongs to.
+  assign rests   = !(residual_i && (quarter[1] ? strb[2*Ways] : strb[0]));
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
