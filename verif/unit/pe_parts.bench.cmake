@@ -33,7 +33,7 @@ npugen_bench(NAME sequencer TOP npu_sequencer TEST sequencer_test.cc LIBRARIES n
            s5p3:MemBytes=8192,Banks=2,WordBytes=16,Simd=5,Accumulators=5,PostWidth=4,Ports=3,SkipWindow=4)
 npugen_bench(NAME results TOP npu_results TEST results_test.cc LIBRARIES npugen_arch
   RTL npu_requantize.sv npu_postprocess.sv npu_threshold.sv npu_output_walker.sv npu_pool_bits.sv
-      npu_vector_buffer.sv npu_leading_zeros.sv npu_fp32_multiply.sv npu_fp32_add.sv npu_float_round.sv npu_float_results.sv npu_results.sv
+      npu_vector_buffer.sv npu_fifo.sv npu_affine.sv npu_leading_zeros.sv npu_fp32_multiply.sv npu_fp32_add.sv npu_float_round.sv npu_float_results.sv npu_results.sv
   SYNTHESIS_RTL npu_booth.sv npu_full_adder.sv
   PRINTED npu_significand_product.sv PRINTED_SIZE PostWidth
   VARIANTS l16p16:MemBytes=8192,WordBytes=16,PeLanes=16,PostWidth=16,WriteDepth=12
