@@ -41,7 +41,7 @@ struct Write {
 class FloatResults : public ModuleBench {
  protected:
   FloatResults() : ModuleBench(3) {
-    dut_.clear_i = dut_.valid_i = 0;
+    dut_.clk_i = dut_.clear_i = dut_.valid_i = 0;  // inputs are random, too
     Reset();
   }
 
