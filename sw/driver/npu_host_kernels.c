@@ -39,6 +39,10 @@ static int32_t scaled(int32_t value, npu_host_factor factor) {
   return divided_by_power(product, shift > 0 ? 0 : -shift);
 }
 
+/// Modulo 2^32: with constants of a file that belong to no network sums may be anything.
+static int32_t sum_32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
+static int32_t negated_32(int32_t a) { return (int32_t)(0u - (uint32_t)a); }
+
 /// Modulo 2^64: a bias of a file may be anything.
 static int64_t wrapping_sum(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
 
@@ -250,8 +254,8 @@ static int32_t elementwise_of(const npu_elementwise_options* o, int32_t a, int32
   }
   const int32_t first = scaled(shifted_left(a, o->left_shift), o->a);
   const int32_t second = scaled(shifted_left(b, o->left_shift), o->b);
-  if (o->function == NPU_ELEMENTWISE_ADD) return scaled(first + second, o->out);
-  const int32_t difference = first - second;
+  if (o->function == NPU_ELEMENTWISE_ADD) return scaled(sum_32(first, second), o->out);
+  const int32_t difference = sum_32(first, negated_32(second));
   if (o->function == NPU_ELEMENTWISE_SUB) return scaled(difference, o->out);
   return scaled((int32_t)((uint32_t)difference * (uint32_t)difference), o->out);
 }
@@ -385,7 +389,7 @@ static void softmax_row_16(const int16_t* in, int16_t* out, const int16_t* expon
   for (int32_t c = 0; c < o->depth; ++c) most = in[c] > most ? in[c] : most;
   int32_t sum = 0;
   for (int32_t c = 0; c < o->depth; ++c) {
-    const int32_t steps = scaled(in[c] - most, o->factor) + 32767;
+    const int32_t steps = sum_32(scaled(in[c] - most, o->factor), 32767);
     out[c] = looked_up(clamp(steps, -32768, 32767), exponentials);
     sum += out[c];
   }
@@ -434,8 +438,7 @@ static int32_t reciprocal_of_one_plus(int32_t a) {
     const int32_t error = (1 << 29) - doubling_high_product(half, x);
     // Products of two 2.29 are 4.27.
     const int64_t step = (int64_t)doubling_high_product(x, error) * 4;
-    const int64_t bounded = step < INT32_MIN ? INT32_MIN : step > INT32_MAX ? INT32_MAX : step;
-    x = (int32_t)(uint32_t)(x + bounded);  // wraps where a is no such number
+    x = sum_32(x, (int32_t)(step < INT32_MIN ? INT32_MIN : step > INT32_MAX ? INT32_MAX : step));
   }
   const int64_t result = (int64_t)x * 2;
   return result > INT32_MAX ? INT32_MAX : result < INT32_MIN ? INT32_MIN : (int32_t)result;
@@ -448,7 +451,7 @@ static void softmax_row_8(const int8_t* in, int16_t* out, const npu_softmax_opti
   for (int32_t c = 0; c < o->depth; ++c) {
     const int32_t difference = in[c] - most;
     if (difference < o->diff_min) continue;
-    sum += divided_by_power(exponential(scaled(difference, o->factor)), 12);
+    sum = sum_32(sum, divided_by_power(exponential(scaled(difference, o->factor)), 12));
   }
   const int32_t zeros = clamp(leading_zeros((uint32_t)sum), 0, 31);
   const int32_t fraction = (int32_t)(((uint32_t)sum << zeros) - (1u << 31));
@@ -460,8 +463,8 @@ static void softmax_row_8(const int8_t* in, int16_t* out, const npu_softmax_opti
     if (difference < o->diff_min) continue;
     const int32_t product =
         doubling_high_product(scale, exponential(scaled(difference, o->factor)));
-    out[c] =
-        (int16_t)clamp(divided_by_power(product, clamp(exponent, 0, 31)) - 32768, -32768, 32767);
+    const int32_t value = sum_32(divided_by_power(product, clamp(exponent, 0, 31)), -32768);
+    out[c] = (int16_t)clamp(value, -32768, 32767);
   }
 }
 
@@ -497,8 +500,6 @@ static int32_t times_power(int32_t value, int32_t by) {
   const int64_t product = (int64_t)value * (1ll << by);
   return product > INT32_MAX ? INT32_MAX : product < INT32_MIN ? INT32_MIN : (int32_t)product;
 }
-
-static int32_t sum_32(int32_t a, int32_t b) { return (int32_t)((uint32_t)a + (uint32_t)b); }
 
 /// The natural logarithm of a sum as 12.19, at least 1; the result is 5.26.
 static int32_t logarithm(int32_t sum) {
@@ -543,13 +544,13 @@ static void log_softmax(const struct npu_host_operand* inputs,
     }
     const int32_t log_sum = logarithm(sum);
     const int32_t lowest = scaled(sum_32(log_sum, INT32_MIN), o->reverse);
-    const int32_t least = o->diff_min - 1 > lowest ? o->diff_min - 1 : lowest;
+    const int32_t least = o->diff_min > lowest ? o->diff_min - 1 : lowest;
     for (int32_t c = 0; c < o->depth; ++c) {
       const int32_t difference = in[c] - most;
       out[c] = -128;
       if (difference <= least) continue;
       const int32_t value =
-          sum_32(scaled(difference, o->factor), (int32_t)(0u - (uint32_t)log_sum));
+          sum_32(scaled(difference, o->factor), negated_32(log_sum));
       out[c] = (int8_t)clamp(divided_by_power(value, 22) + 127, -128, 127);
     }
   }
@@ -709,7 +710,7 @@ static void svdf(const struct npu_host_operand* inputs, const struct npu_host_op
                  (uint32_t)(past - o->state_zero_point);
         }
       }
-      const int32_t result = scaled((int32_t)sum, o->out) + o->out_zero_point;
+      const int32_t result = sum_32(scaled((int32_t)sum, o->out), o->out_zero_point);
       ((int8_t*)outputs[0].bytes)[b * (o->filters / o->rank) + u] =
           (int8_t)clamp(result, -128, 127);
     }
@@ -812,7 +813,7 @@ static void lstm_step(const struct npu_host_operand* inputs, const struct npu_ho
   for (int32_t u = 0; u < o->units; ++u) {
     const int32_t activated = tangent(table_steps(cell[u], o->cell_tanh), sigmoids);
     const int32_t value =
-        scaled(activated * gates[3 * o->units + u], o->hidden) + o->hidden_zero_point;
+        sum_32(scaled(activated * gates[3 * o->units + u], o->hidden), o->hidden_zero_point);
     const int32_t result = clamp(value, wide ? -32768 : -128, wide ? 32767 : 127);
     set_element(hidden, state + u, result);
     set_element(&outputs[0], out + u, result);
