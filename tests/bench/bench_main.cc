@@ -361,14 +361,8 @@ void Floats(Document* document) {
   for (const int64_t format : {kFormatBf16, kFormatE4m3}) {
     const FloatProduct product = {kSize, kSize, kSize, format, format, kFormatBf16};
     std::mt19937_64 random(7);
-    std::vector<uint16_t> a, w;
-    for (int64_t i = 0; i < 2 * kSize * kSize; ++i) {
-      const auto bits = static_cast<uint16_t>(random());
-      // Magnitudes of 1/4 to 4.
-      const auto code = format == kFormatBf16 ? (bits & 0x807f) | (125 + (bits >> 8 & 3)) << 7
-                                              : (bits & 0x87) | (5 + (bits >> 8 & 3)) << 3;
-      (i % 2 == 0 ? a : w).push_back(static_cast<uint16_t>(code));
-    }
+    const std::vector<uint16_t> a = RandomCodes(format, kSize * kSize, &random);
+    const std::vector<uint16_t> w = RandomCodes(format, kSize * kSize, &random);
     const auto begin = std::chrono::steady_clock::now();
     const FloatProductRun run =
         Need(RunFloatProduct(config, product, a, w, npu.get()), config.name);

@@ -27,15 +27,23 @@ std::vector<Element> ReadElements(const std::string& path) {
   return elements;
 }
 
+/// The folder of the data; empty if there is none, and kNoSharedFloat is what a test then says.
+inline std::string SharedFloatFolder() {
+  const char* given = std::getenv("NPUGEN_SHARED_FLOAT");
+  const std::string folder =
+      given != nullptr ? given : npugen::testing::SourcePath("../shared/float");
+  return std::filesystem::exists(folder + "/index.json") ? folder : std::string();
+}
+inline constexpr const char* kNoSharedFloat =
+    "the reference data of floating point are not part of the project: NPUGEN_SHARED_FLOAT names "
+    "the folder that has them";
+
 /// A test that is skipped where there are no such data.
 class SharedFloat : public ::testing::Test {
  protected:
   void SetUp() override {
-    const char* given = std::getenv("NPUGEN_SHARED_FLOAT");
-    folder_ = given != nullptr ? given : npugen::testing::SourcePath("../shared/float");
-    if (!std::filesystem::exists(folder_ + "/index.json")) {
-      GTEST_SKIP() << "NPUGEN_SHARED_FLOAT names a folder of floating-point reference data";
-    }
+    folder_ = SharedFloatFolder();
+    if (folder_.empty()) GTEST_SKIP() << kNoSharedFloat;
   }
 
   /// The elements of NAME.bin.

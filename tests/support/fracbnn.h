@@ -15,7 +15,8 @@ namespace npugen::testing {
 /// is what a test then says.
 std::string FracBnnFolder();
 inline constexpr const char* kNoFracBnn =
-    "NPUGEN_SHARED_FRACBNN names a folder with the released network";
+    "the released network is not part of the project: NPUGEN_SHARED_FRACBNN names the folder that "
+    "has it";
 
 /// The network; its layers have the names of the release.
 PackedNetwork MakeFracBnn(const std::string& folder);

@@ -46,21 +46,6 @@ class FloatTest : public ::testing::Test {
 NpuConfig* FloatTest::config_ = nullptr;
 SimulatedNpu* FloatTest::npu_ = nullptr;
 
-/// Codes whose numbers are of like size, zeros among them.
-std::vector<uint16_t> Codes(int64_t format, int64_t count, std::mt19937_64* random) {
-  std::vector<uint16_t> codes;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto bits = static_cast<uint16_t>((*random)());
-    const uint16_t spread = bits >> 13 & 3;
-    const uint16_t code =
-        format == kFormatBf16   ? static_cast<uint16_t>((bits & 0x807f) | (125 + spread) << 7)
-        : format == kFormatE4m3 ? static_cast<uint16_t>((bits & 0x87) | (5 + spread) << 3)
-                                : static_cast<uint16_t>((bits & 0x83) | (13 + spread) << 2);
-    codes.push_back((*random)() % 8 == 0 ? uint16_t{0} : code);
-  }
-  return codes;
-}
-
 TEST_F(FloatTest, ProductsOfAllShapesAndFormats) {
   std::mt19937_64 random(5);
   const auto below = [&](int64_t n) {
@@ -77,9 +62,9 @@ TEST_F(FloatTest, ProductsOfAllShapesAndFormats) {
     SCOPED_TRACE(fmt::format("{} x {} x {}, formats {}, {} -> {}", product.rows, product.channels,
                              product.depth, product.format_a, product.format_w,
                              product.out_format));
-    const std::vector<uint16_t> a = Codes(product.format_a, product.rows * product.depth, &random);
+    const std::vector<uint16_t> a = RandomCodes(product.format_a, product.rows * product.depth, &random);
     const std::vector<uint16_t> w =
-        Codes(product.format_w, product.channels * product.depth, &random);
+        RandomCodes(product.format_w, product.channels * product.depth, &random);
     ASSERT_EQ(Run(product, a, w).out, FloatProductReference(*config_, product, a, w));
   }
 }
@@ -89,11 +74,8 @@ TEST_F(FloatTest, ProductsOfTheSharedData) {
     const char* name;
     int64_t format_a, format_w;
   };
-  const char* given = std::getenv("NPUGEN_SHARED_FLOAT");
-  const std::string folder = given != nullptr ? given : SourcePath("../shared/float");
-  if (!std::filesystem::exists(folder + "/index.json")) {
-    GTEST_SKIP() << "NPUGEN_SHARED_FLOAT names a folder of floating-point reference data";
-  }
+  const std::string folder = numerics::SharedFloatFolder();
+  if (folder.empty()) GTEST_SKIP() << numerics::kNoSharedFloat;
   for (const Case& c :
        {Case{"bf16", kFormatBf16, kFormatBf16}, Case{"e4m3", kFormatE4m3, kFormatE4m3},
         Case{"e5m2_e4m3", kFormatE5m2, kFormatE4m3}}) {
@@ -116,8 +98,8 @@ TEST_F(FloatTest, LargeProductsKeepTheMultipliersBusy) {
   std::mt19937_64 random(6);
   for (const int64_t format : {kFormatBf16, kFormatE4m3}) {
     const FloatProduct product = {128, 128, 512, format, format, kFormatBf16};
-    const std::vector<uint16_t> a = Codes(format, product.rows * product.depth, &random);
-    const std::vector<uint16_t> w = Codes(format, product.channels * product.depth, &random);
+    const std::vector<uint16_t> a = RandomCodes(format, product.rows * product.depth, &random);
+    const std::vector<uint16_t> w = RandomCodes(format, product.channels * product.depth, &random);
     const FloatProductRun run = Run(product, a, w);
     EXPECT_EQ(run.out, FloatProductReference(*config_, product, a, w));
     const uint64_t limit = static_cast<uint64_t>(product.rows * product.channels * product.depth) *

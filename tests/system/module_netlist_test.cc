@@ -50,7 +50,7 @@ TEST_P(ModuleNetlists, AreTheRtl) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Presets, ModuleNetlists,
-                         ::testing::Values("nano", "bits", "edge", "edge_bnn", "quad",
+                         ::testing::Values("nano", "bits", "edge", "edge_bnn", "edge_float", "quad",
                                            "edge_tpu_v1", "edge_tpu_v2", "edge_tpu_v3"),
                          [](const auto& info) { return std::string(info.param); });
 

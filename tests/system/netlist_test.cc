@@ -6,17 +6,21 @@
 #include <gtest/gtest.h>
 
 #include <cstdio>
+#include <random>
 #include <vector>
 
+#include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "sw/compiler/compiler.h"
 #include "sw/model/packed_reader.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/support/files.h"
 #include "tests/support/packed_network.h"
+#include "tests/support/stream_job.h"
 #include "tests/system/simulation.h"
 #include "verif/golden/golden_model.h"
 #include "verif/netlist/power.h"
+#include "verif/random/float_product.h"
 #include "verif/random/random_model.h"
 #include "verif/sim/model_builder.h"
 
@@ -38,7 +42,18 @@ struct NetlistCase {
   const char* units;  ///< added to the units of the spec
   uint32_t stages;    ///< lane.stages
   bool timed;         ///< the netlist that --timing times: mapped for speed, buffered, sized
+  bool floats = false;  ///< with floating-point formats
 };
+
+/// `nano` with floating-point formats.
+NpuConfig FloatNano() {
+  NpuConfig config = NanoWith("");
+  config.float_formats = 1;
+  config.lane_stages = 6;
+  config.post_width = 4;
+  config.hash = ConfigHash(config);
+  return config;
+}
 
 std::string NetlistLibrary(const NpuConfig& config, bool timed) {
   ModelBuildOptions options;
@@ -84,7 +99,9 @@ std::vector<uint64_t> RunAll(const NpuConfig& config, const std::string& library
 
 class NetlistTest : public ::testing::TestWithParam<NetlistCase> {
  protected:
-  NetlistTest() : config_(NanoWith(GetParam().units)) { config_.lane_stages = GetParam().stages; }
+  NetlistTest() : config_(GetParam().floats ? FloatNano() : NanoWith(GetParam().units)) {
+    config_.lane_stages = GetParam().stages;
+  }
 
   /// Adds a network if it fits the NPU.
   void Add(const std::string& name, const Result<Model>& model) {
@@ -137,10 +154,48 @@ TEST_P(NetlistTest, JobsAreTheRtls) {
               networks_.size(), static_cast<unsigned long long>(cycles));
 }
 
+/// Cycles of products of floating-point numbers in all formats, whose results are compared.
+std::vector<uint64_t> RunProducts(const NpuConfig& config, const std::string& library,
+                                  uint64_t power_up_seed) {
+  SimulationOptions options;
+  options.memory_bytes = kMemoryBytes;
+  options.latency = 10;
+  options.power_up_seed = power_up_seed;
+  std::vector<uint64_t> cycles;
+  Result<std::unique_ptr<SimulatedNpu>> npu = SimulatedNpu::Open(library, options);
+  EXPECT_TRUE(npu.ok()) << ErrorText(npu);
+  if (!npu) return cycles;
+  std::mt19937_64 random(3);
+  for (int64_t i = 0; i < 12; ++i) {
+    FloatProduct product = {1 + i % 5 * 4, 1 + i % 4 * 3, 1 + i * 3, 1 + i % 3, 1 + i % 3,
+                            1 + i % 4};
+    if (i % 6 == 1) product.format_w = kFormatE5m2;  // E4M3 times E5M2
+    const std::vector<uint16_t> a =
+        RandomCodes(product.format_a, product.rows * product.depth, &random);
+    const std::vector<uint16_t> w =
+        RandomCodes(product.format_w, product.channels * product.depth, &random);
+    const Result<FloatProductRun> run = RunFloatProduct(config, product, a, w, npu->get());
+    EXPECT_TRUE(run.ok()) << ErrorText(run);
+    if (!run) continue;
+    EXPECT_EQ(run->out, FloatProductReference(config, product, a, w)) << i;
+    cycles.push_back(run->cycles);
+  }
+  return cycles;
+}
+
+TEST(FloatNetlist, ProductsAreTheRtls) {
+  const NpuConfig config = FloatNano();
+  const std::vector<uint64_t> rtl = RunProducts(config, ModelLibrary(config, true), 1);
+  ASSERT_EQ(rtl.size(), 12u);
+  const std::string netlist = NetlistLibrary(config, /*timed=*/false);
+  for (const uint64_t seed : {1u, 2u, 3u}) EXPECT_EQ(RunProducts(config, netlist, seed), rtl);
+}
+
 INSTANTIATE_TEST_SUITE_P(Small, NetlistTest,
                          ::testing::Values(NetlistCase{"plain", "", 1, false},
                                            NetlistCase{"bits", "bnn: {enabled: true}", 2, false},
-                                           NetlistCase{"timed", "", 1, true}),
+                                           NetlistCase{"timed", "", 1, true},
+                                           NetlistCase{"floats", "", 6, false, true}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 /// Energy of recorded cycles: every one follows from the one before on the netlist, and a sample

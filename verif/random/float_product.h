@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <random>
 #include <vector>
 
 #include "generator/arch/command_set.h"
@@ -33,6 +34,9 @@ int64_t FloatElementBytes(int64_t format);
 /// memories are too small for one tile at the product's depth.
 Result<FloatProductJob> MakeFloatProduct(const NpuConfig& config, const FloatProduct& product,
                                          const std::vector<uint16_t>& w);
+
+/// `count` codes of numbers from 1/4 to 4 in magnitude, an eighth of them zeros.
+std::vector<uint16_t> RandomCodes(int64_t format, int64_t count, std::mt19937_64* random);
 
 /// Codes of out, by numerics. `a`: [rows][depth].
 std::vector<uint32_t> FloatProductReference(const NpuConfig& config, const FloatProduct& product,
