@@ -24,6 +24,8 @@ bool BoxModes(const NpuConfig& config) {
 
 /// Whether lanes take floating-point numbers.
 constexpr std::string_view kFloat = "units.float";
+/// Whether they take integers alone; no configuration carries it.
+constexpr std::string_view kIntegerLanes = "lane.integers";
 
 /// Whether fires wait for sums that lanes are still at, beyond the last one.
 constexpr std::string_view kSettling = "lane.settling";
@@ -83,6 +85,7 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
 }
 
 std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
+  if (path == kIntegerLanes) return !FeatureEnabled(values, kFloat).value_or(false);
   const KeyInfo* key = FindKey(path);
   const bool derived =
       path == kManyBursts || path == kBoxModes || path == kFloat || path == kSettling;

@@ -104,8 +104,10 @@ Result<FileSet> Emit(const Plan& plan) {
   files["rtl/npu_isa_pkg.sv"] = EmitIsaPackage(plan.config.features());
   files["rtl/npu_cfg_pkg.sv"] = EmitConfigPackage(plan);
   files["rtl/npu_regs.sv"] = EmitRegisterBlock(plan.config.features());
-  files["rtl/npu_dot_products.sv"] =
-      EmitDotProducts(plan.config.simd, Origin(plan.config.name, plan.config.hash));
+  if (!plan.config.float_formats) {
+    files["rtl/npu_dot_products.sv"] =
+        EmitDotProducts(plan.config.simd, Origin(plan.config.name, plan.config.hash));
+  }
   if (plan.config.bnn_enabled) {
     files["rtl/npu_popcount.sv"] =
         EmitPopcount(8 * plan.config.simd, Origin(plan.config.name, plan.config.hash));

@@ -126,13 +126,11 @@ module npu_dot_tile #(
       .sum_i,
       .sum_o
     );
-  end else begin : gen_integers
-    wire unused_formats = ^{format_a_i, format_w_i};
-  end
-  for (genvar l = 0; l < ((Stages > 2) ? 0 : Lanes); l++) begin : gen_sum
-  //@ else
-  //@:for (genvar l = 0; l < Lanes; l++) begin : gen_sum
+  end else begin : gen_integers                          //@ if lane.integers
+    wire unused_formats = ^{format_a_i, format_w_i};     //@ if lane.integers
   //@ endif
+  //@ if lane.integers
+  for (genvar l = 0; l < Lanes; l++) begin : gen_sum
     npu_dot_lane #(
       .Simd  (Simd),
       .Stages(Stages)
@@ -141,15 +139,17 @@ module npu_dot_tile #(
       .fire_i,
       .slots_i  (slots_q[8*Simd*l+:8*Simd]),
       .weights_i(weights_q[8*Simd*l+:8*Simd]),
-      //@ if units.bnn.enabled
-      .binary_i,
-      .valid_i  (active_i[l] ? valid_i[Simd*(l%Copies)+:Simd] : '0),
-      .bits_i   (active_i[l] ? bits_i[11*(l%Copies)+:11] : '0),
-      //@ endif
+      .binary_i,                                                      //@ if units.bnn.enabled
+      .valid_i  (active_i[l] ? valid_i[Simd*(l%Copies)+:Simd] : '0),  //@ if units.bnn.enabled
+      .bits_i   (active_i[l] ? bits_i[11*(l%Copies)+:11] : '0),       //@ if units.bnn.enabled
       .sum_i    (sum_i[32*l+:32]),
       .sum_o    (sum_o[32*l+:32])
     );
   end
+  //@ endif
+  //@ if units.float
+  end
+  //@ endif
 `else
   // Word k of lane l, which is four slots, stands behind word k of lane l - 1: Verilator makes
   // statements of constant 32-bit words of the loops below, those for neighbouring lanes are alike,

@@ -40,7 +40,7 @@ module npu_float_results #(
   output wire  [23:0]           addr_o,
   output logic [8*PostWidth-1:0] data_o,
   output logic [PostWidth-1:0]  strb_o,
-  output wire                   busy_o
+  output wire                   busy_o            // from the cycle after valid_i on
 );
   localparam int unsigned Steps   = 11;  // from entering to the write
   localparam int unsigned ToAdd   = 5;   // from entering to the addition
@@ -202,14 +202,14 @@ module npu_float_results #(
       endcase
     end
   end
-  assign busy_o = active || valid_q != '0;
+  assign busy_o = active_q || valid_q != '0;
 
   logic unused_bits;  // of records, and what leaves the pipeline
   assign unused_bits = ^{records_i, second_q[Steps-1]};
 
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || (busy_o && moves)),
+    .enable_i(!rst_ni || clear_i || ((valid_i || busy_o) && moves)),
     .clk_o   (clk)
   );
 

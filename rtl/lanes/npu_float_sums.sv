@@ -16,12 +16,6 @@ module npu_float_sums #(
   input  wire  [32*Lanes-1:0]    sum_i,
   output wire  [32*Lanes-1:0]    sum_o
 );
-  wire bf16, fp8, slots_e5m2, weights_e5m2;
-  assign bf16         = format_a_i == 2'd1;
-  assign fp8          = format_a_i[1];
-  assign slots_e5m2   = format_a_i == 2'd3;
-  assign weights_e5m2 = format_w_i == 2'd3;
-
   // What a product's largest exponent counts less the biases: npu_float_lane.
   function automatic logic [9:0] bias_of(input logic [1:0] format);
     case (format)
@@ -30,8 +24,17 @@ module npu_float_sums #(
       default: bias_of = 10'd127;
     endcase
   endfunction
-  wire [9:0] unit;
-  assign unit = 10'd133 - bias_of(format_a_i) - bias_of(format_w_i);
+
+  // The command stands for some cycles before its first fire.
+  logic       bf16_q, fp8_q, slots_e5m2_q, weights_e5m2_q;
+  logic [9:0] unit_q;
+  always_ff @(posedge clk_i) begin
+    bf16_q         <= format_a_i == 2'd1;
+    fp8_q          <= format_a_i[1];
+    slots_e5m2_q   <= format_a_i == 2'd3;
+    weights_e5m2_q <= format_w_i == 2'd3;
+    unit_q         <= 10'd133 - bias_of(format_a_i) - bias_of(format_w_i);
+  end
 
 `ifdef SYNTHESIS
   for (genvar l = 0; l < Lanes; l++) begin : gen_lane
@@ -39,11 +42,11 @@ module npu_float_sums #(
       .Simd(Simd)
     ) u_lane (
       .clk_i, .fire_i,
-      .bf16_i        (bf16),
-      .fp8_i         (fp8),
-      .slots_e5m2_i  (slots_e5m2),
-      .weights_e5m2_i(weights_e5m2),
-      .unit_i        (unit),
+      .bf16_i        (bf16_q),
+      .fp8_i         (fp8_q),
+      .slots_e5m2_i  (slots_e5m2_q),
+      .weights_e5m2_i(weights_e5m2_q),
+      .unit_i        (unit_q),
       .slots_i    (slots_i[8*Simd*l+:8*Simd]),
       .weights_i  (weights_i[8*Simd*l+:8*Simd]),
       .scale_nan_i(1'b0),
@@ -208,7 +211,7 @@ module npu_float_sums #(
   logic [32*Lanes-1:0] steps1_q, steps2_q, steps3_q, sums4_q, sums5_q;
   logic [9*Lanes-1:0]  largest1_q, largest2_q, largest3_q;
   logic [Lanes-1:0]    nan1_q, nan2_q, nan3_q;
-  assign integers = !bf16 && !fp8;
+  assign integers = !bf16_q && !fp8_q;
 
   always_ff @(posedge clk_i) begin
     fired_q <= {fired_q[2:0], fire_i};
@@ -216,13 +219,13 @@ module npu_float_sums #(
       for (int unsigned l = 0; l < Lanes; l++) begin
         if (integers) begin
           steps1_q[32*l+:32] <= integer_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes]);
-        end else if (bf16) begin
+        end else if (bf16_q) begin
           {nan1_q[l], largest1_q[9*l+:9], steps1_q[32*l+:32]} <=
               wide_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes]);
         end else begin
           {nan1_q[l], largest1_q[9*l+:9], steps1_q[32*l+:32]} <=
-              narrow_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes], slots_e5m2,
-                          weights_e5m2);
+              narrow_step(slots_i[Bytes*l+:Bytes], weights_i[Bytes*l+:Bytes], slots_e5m2_q,
+                          weights_e5m2_q);
         end
       end
     end
@@ -238,7 +241,7 @@ module npu_float_sums #(
       for (int unsigned l = 0; l < Lanes; l++) begin
         sums4_q[32*l+:32] <= integers ? steps3_q[32*l+:32] + sum_i[32*l+:32]
                                       : accumulated(nan3_q[l],
-                                                    {1'b0, largest3_q[9*l+:9]} + unit,
+                                                    {1'b0, largest3_q[9*l+:9]} + unit_q,
                                                     steps3_q[32*l+:32], sum_i[32*l+:32]);
       end
     end

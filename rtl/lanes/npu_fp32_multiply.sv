@@ -73,10 +73,13 @@ module npu_fp32_multiply (
 `endif
 
   // ---- 2 ----
-  logic [9:0] unit2_q;
-  logic       sign2_q, nan2_q, infinite2_q;
+  // A marker keeps the zeros in front from being more than the exponent can go down.
+  logic [47:0] marker_q;
+  logic [9:0]  unit2_q;
+  logic        sign2_q, nan2_q, infinite2_q;
   always_ff @(posedge clk_i) begin
     if (taken_q[0]) begin
+      marker_q    <= (unit1_q[9:6] == '0) ? 48'h800000000000 >> unit1_q[5:0] : '0;
       unit2_q     <= unit1_q;
       sign2_q     <= sign1_q;
       nan2_q      <= nan1_q;
@@ -96,10 +99,9 @@ module npu_fp32_multiply (
   assign low_mask = ~({48{1'b1}} << down);
   assign lowered  = product_q >> down;
 
-  // A marker keeps the zeros in front from being more than the exponent can go down.
   wire [47:0] marked;
-  assign marked = product_q | ((unit2_q[9:6] == '0) ? 48'h800000000000 >> unit2_q[5:0] : '0);
-  wire [5:0] zeros;
+  wire [5:0]  zeros;
+  assign marked = product_q | marker_q;
   npu_leading_zeros u_zeros (
     .bits_i ({marked, 16'hffff}),
     .zeros_o(zeros)

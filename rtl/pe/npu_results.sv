@@ -196,11 +196,12 @@ module npu_results #(
   always_ff @(posedge clk_i) post_mode_q <= post_mode;
 
   //@ if units.float
-  logic                   is_float, float_room, float_valid, float_busy;
+  logic                   is_float_q, float_room, float_valid, float_busy;
   logic [8*PostWidth-1:0] float_data;
   logic [23:0]            float_addr;
   logic [PostWidth-1:0]   float_strb;
-  assign is_float = is_array && cmd_i.format_a != '0;
+  // The command stands for some cycles before its first sums come.
+  always_ff @(posedge clk_i) is_float_q <= is_array && cmd_i.format_a != '0;
   if (Stages > 2) begin : gen_float
     npu_float_results #(
       .PostWidth(PostWidth)
@@ -209,7 +210,7 @@ module npu_results #(
       .scale_i(cmd_i.float_scale), .bias_i(cmd_i.float_bias), .relu_i(cmd_i.relu),
       .cast_i(cmd_i.float_cast), .cast_scale_i({1'b0, cmd_i.b_multiplier}),
       .format_i(cmd_i.out_format), .saturate_i(cmd_i.saturate),
-      .valid_i(sums_valid_i && is_float), .room_o(float_room), .sums_i, .records_i,
+      .valid_i(sums_valid_i && is_float_q), .room_o(float_room), .sums_i, .records_i,
       .strb_i(sums_strb_i), .addr_i(position_address),
       .channel_i(16'(sums_chunk_i) * 16'(PostWidth)), .valid_o(float_valid),
       .ready_i(write_ready_i), .addr_o(float_addr), .data_o(float_data), .strb_o(float_strb),
@@ -247,7 +248,7 @@ module npu_results #(
     .soon_o          (post_soon),
     //@ endif
     //@ if units.float
-    .valid_i         ((sums_valid_i && uses_post && !is_float) || (buffer_go && !is_lookup)),
+    .valid_i         ((sums_valid_i && uses_post && !is_float_q) || (buffer_go && !is_lookup)),
     //@ else
     //@:.valid_i         ((sums_valid_i && uses_post) || (buffer_go && !is_lookup)),
     //@ endif
@@ -413,7 +414,7 @@ module npu_results #(
     end
     //@ endif
     //@ if units.float
-    if (is_float) begin
+    if (is_float_q) begin
       push         = float_valid;
       write_addr_o = float_addr;
       write_data_o = float_data;
@@ -456,7 +457,7 @@ module npu_results #(
     //@ endif
     //@ if units.float
     // These wait for the buffer themselves.
-    if (is_float) begin
+    if (is_float_q) begin
       flight_in   = 2'(write_valid_o && write_ready_i);
       sums_room_o = float_room;
     end

@@ -549,8 +549,7 @@ static void log_softmax(const struct npu_host_operand* inputs,
       const int32_t difference = in[c] - most;
       out[c] = -128;
       if (difference <= least) continue;
-      const int32_t value =
-          sum_32(scaled(difference, o->factor), negated_32(log_sum));
+      const int32_t value = sum_32(scaled(difference, o->factor), negated_32(log_sum));
       out[c] = (int8_t)clamp(divided_by_power(value, 22) + 127, -128, 127);
     }
   }

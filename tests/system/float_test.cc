@@ -62,7 +62,8 @@ TEST_F(FloatTest, ProductsOfAllShapesAndFormats) {
     SCOPED_TRACE(fmt::format("{} x {} x {}, formats {}, {} -> {}", product.rows, product.channels,
                              product.depth, product.format_a, product.format_w,
                              product.out_format));
-    const std::vector<uint16_t> a = RandomCodes(product.format_a, product.rows * product.depth, &random);
+    const std::vector<uint16_t> a =
+        RandomCodes(product.format_a, product.rows * product.depth, &random);
     const std::vector<uint16_t> w =
         RandomCodes(product.format_w, product.channels * product.depth, &random);
     ASSERT_EQ(Run(product, a, w).out, FloatProductReference(*config_, product, a, w));

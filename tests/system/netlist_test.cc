@@ -39,9 +39,9 @@ struct Network {
 
 struct NetlistCase {
   const char* name;
-  const char* units;  ///< added to the units of the spec
-  uint32_t stages;    ///< lane.stages
-  bool timed;         ///< the netlist that --timing times: mapped for speed, buffered, sized
+  const char* units;    ///< added to the units of the spec
+  uint32_t stages;      ///< lane.stages
+  bool timed;           ///< the netlist that --timing times: mapped for speed, buffered, sized
   bool floats = false;  ///< with floating-point formats
 };
 
@@ -167,8 +167,8 @@ std::vector<uint64_t> RunProducts(const NpuConfig& config, const std::string& li
   if (!npu) return cycles;
   std::mt19937_64 random(3);
   for (int64_t i = 0; i < 12; ++i) {
-    FloatProduct product = {1 + i % 5 * 4, 1 + i % 4 * 3, 1 + i * 3, 1 + i % 3, 1 + i % 3,
-                            1 + i % 4};
+    FloatProduct product = {1 + i % 5 * 4, 1 + i % 4 * 3, 1 + i * 3,
+                            1 + i % 3,     1 + i % 3,     1 + i % 4};
     if (i % 6 == 1) product.format_w = kFormatE5m2;  // E4M3 times E5M2
     const std::vector<uint16_t> a =
         RandomCodes(product.format_a, product.rows * product.depth, &random);

@@ -276,8 +276,8 @@ std::vector<uint16_t> RandomCodes(int64_t format, int64_t count, std::mt19937_64
   for (int64_t i = 0; i < count; ++i) {
     const auto bits = static_cast<uint32_t>((*random)());
     const uint32_t field = static_cast<uint32_t>(f.bias) - 2 + (bits >> 16 & 3);
-    const uint32_t code = (bits & (f.sign() | ((1u << f.fraction_bits) - 1))) |
-                          field << f.fraction_bits;
+    const uint32_t code =
+        (bits & (f.sign() | ((1u << f.fraction_bits) - 1))) | field << f.fraction_bits;
     codes.push_back((bits >> 18 & 7) == 0 ? uint16_t{0} : static_cast<uint16_t>(code));
   }
   return codes;
