@@ -16,7 +16,7 @@ using npugen::numerics::kFp32Sign;
 using npugen::numerics::Multiply;
 using npugen::numerics::SquareRoot;
 
-constexpr int kCycles = 32;  // from start_i to valid_o
+constexpr int kCycles = 19;  // from start_i to valid_o
 
 /// Registers hold anything at first; said before the module is made.
 const bool kRandomState = [] {
