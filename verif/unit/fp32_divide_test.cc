@@ -72,9 +72,11 @@ class Fp32DivideBench : public ModuleBench {
   /// One operation from start to result; the next start may follow in the same cycle.
   void Check(bool root, Fp32 a, Fp32 b) {
     const Fp32 expected = root ? SquareRoot(a) : Divide(a, b);
+    const Fp32 before = dut_.result_o;
     Start(root, a, b);
     for (int cycle = 1; cycle < kCycles; ++cycle) {
       ASSERT_FALSE(dut_.valid_o) << "cycle " << cycle;
+      ASSERT_EQ(dut_.result_o, before) << "the result before does not stay";
       Edge();
     }
     ASSERT_TRUE(dut_.valid_o);
