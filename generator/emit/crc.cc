@@ -83,7 +83,8 @@ std::string EmitCrc(const CrcSpec& spec, std::string_view origin) {
   sv.Line("//");
   sv.Comment(fmt::format(
       "Polynomial 0x{:x} of degree {}. Bit {} of the data comes first; bit 0 of the remainder is "
-      "the coefficient of x^{}. The remainder before the step is added to the bits that come first, "
+      "the coefficient of x^{}. The remainder before the step is added to the bits that come "
+      "first, "
       "and each bit behind it is a sum of bits.",
       spec.polynomial, spec.width, spec.low_first ? 0 : spec.bits - 1,
       spec.reflected ? spec.width - 1 : 0));

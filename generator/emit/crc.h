@@ -23,13 +23,13 @@ struct CrcSpec {
 
 inline constexpr uint32_t kMaxCrcBits = 1024;
 
-/// The checks that links are made with: the module `npu_crc` is CRC-32C, 16 bytes a step (machine.md,
-/// section 7); `npu_crc_cxl` CRC-16 of 64 bytes of CXL's 68-byte flits, 16 bytes a step;
-/// `npu_crc_ucie` CRC-16 of 128 bytes of UCIe, 64 bytes a step.
+/// The checks that links are made with: the module `npu_crc` is CRC-32C, 16 bytes a step
+/// (machine.md, section 7); `npu_crc_cxl` CRC-16 of 64 bytes of CXL's 68-byte flits, 16 bytes a
+/// step; `npu_crc_ucie` CRC-16 of 128 bytes of UCIe, 64 bytes a step.
 std::span<const CrcSpec> LinkCrcs();
 
-/// The remainder after the first `bits` bits of `data` in a step's order, one by one: the definition.
-/// `bits` may be any number of whole bytes; bit b of byte i is bit 8 * i + b.
+/// The remainder after the first `bits` bits of `data` in a step's order, one by one: the
+/// definition. `bits` may be any number of whole bytes; bit b of byte i is bit 8 * i + b.
 uint32_t CrcSerial(const CrcSpec& spec, uint32_t state, std::span<const uint8_t> data);
 
 /// Of each bit of the remainder, the bits of a step's data that it is the sum of. The remainder

@@ -51,20 +51,20 @@ module npu_link_tx #(
   localparam logic [3:0] Ack = 4'd8, Nak = 4'd9, Init = 4'd10;
 
   // Packets are taken, those of both channels in turn.
-  logic [1:0]  has_credits, pick;
+  logic [1:0]  has_credits, could, pick;
   logic [59:0] head;
   logic [9:0]  cost;
   logic [4:0]  words;
   logic        taking_q, channel_q, last_q;  // last_q: channel of the packet before
   logic        replay_ready, take_head, word_ready, word_valid;
-  logic [5:0]  costs [2];
-  logic [9:0]  available [2];
+  logic [19:0] costs, available;         // words, of both channels
 
   for (genvar c = 0; c < 2; c++) begin : gen_channel
     wire [8:0] length = head_i[60*c+4+:9];
 
-    assign costs[c] = head_i[60*c] ? 6'(length[8:4]) + 6'(length[3:0] != 4'd0) + 6'd1 : 6'd1;
-    assign has_credits[c] = 10'(costs[c]) <= available[c];
+    assign costs[10*c+:10] = !head_i[60*c] ? 10'd1 :
+                             10'(length[8:4]) + 10'(length[3:0] != 4'd0) + 10'd1;
+    assign has_credits[c] = costs[10*c+:10] <= available[10*c+:10];
 
     npu_credits #(
       .Width(10)
@@ -75,17 +75,16 @@ module npu_link_tx #(
       .told_valid_i  (told_i),
       .told_i        (told_room_i[10*c+:10]),
       .spend_i       (head_ready_o[c]),
-      .spend_amount_i(10'(costs[c])),
-      .available_o   (available[c])
+      .spend_amount_i(costs[10*c+:10]),
+      .available_o   (available[10*c+:10])
     );
   end
 
-  assign pick[0]   = head_valid_i[0] && has_credits[0] &&
-                     (last_q || !(head_valid_i[1] && has_credits[1]));
-  assign pick[1]   = head_valid_i[1] && has_credits[1] && !pick[0];
+  assign could     = head_valid_i & has_credits;
+  assign pick      = (could == 2'd3) ? (last_q ? 2'd1 : 2'd2) : could;
   assign take_head = up_i && !taking_q && replay_ready && pick != 2'd0;
   assign head      = pick[1] ? head_i[119:60] : head_i[59:0];
-  assign cost      = 10'(pick[1] ? costs[1] : costs[0]);
+  assign cost      = pick[1] ? costs[19:10] : costs[9:0];
   assign words     = 5'(cost - 10'd1);
 
   assign head_ready_o = take_head ? pick : 2'd0;

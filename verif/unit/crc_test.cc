@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The printed npu_crc, npu_crc_cxl and npu_crc_ucie, against their definition bit by bit. Every tap is
-// seen alone: what one bit of data or of the remainder before leaves is compared.
+// The printed npu_crc, npu_crc_cxl and npu_crc_ucie, against their definition bit by bit. Every tap
+// is seen alone: what one bit of data or of the remainder before leaves is compared.
 #include "generator/emit/crc.h"
 
 #include <gtest/gtest.h>
