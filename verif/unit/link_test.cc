@@ -23,7 +23,7 @@ struct Traffic {
   /// Gives `end` a packet on a channel at random.
   void Give(int end) {
     End& from = end == 0 ? *pair.a : *pair.b;
-    const uint32_t size = random() % 4 == 0 ? kPayload : random() % 80;
+    const uint32_t size = random() % 4 == 0 ? kPayload : random() % (kPayload / 3);
     const unsigned channel = random() % 3 == 0 ? 1 : 0;
     Packet packet = channel == 1 ? RandomPacket(random, {kData}, 1, std::max<uint32_t>(size, 1))
                                  : RandomPacket(random, {kSignal, kWrite, kRead, kReduce}, 1,
@@ -171,6 +171,7 @@ double Share(uint32_t bytes, uint32_t delay, bool both_channels) {
 }
 
 TEST(Link, PayloadBothDirectionsAtOnce) {
+  if (kPayload < 256) GTEST_SKIP() << "of the link as it is meant";
   for (const uint32_t delay : {4, 16}) {
     for (const bool both : {false, true}) {
       const double whole = Share(256, delay, both), small = Share(64, delay, both);
@@ -184,6 +185,7 @@ TEST(Link, PayloadBothDirectionsAtOnce) {
 
 TEST(Link, Latency) {
   for (const uint32_t bytes : {0, 16, 64, 256}) {
+    if (bytes > kPayload) continue;
     Pair pair(0);
     ASSERT_TRUE(pair.ComeUp());
     for (int i = 0; i < 300; ++i) pair.Cycle();
@@ -202,6 +204,7 @@ TEST(Link, Latency) {
 }
 
 TEST(Link, GoodputOfTheFormula) {
+  if (kPayload < 256) GTEST_SKIP() << "of the link as it is meant";
   constexpr uint32_t kDelay = 16;
   // What an error costs in packets: the packet itself, the wire twice, half a packet of waiting at
   // both ends, and the stages of both ends.
