@@ -18,11 +18,10 @@
 // fault the head is that of the packet before: s/read_head = !known_q || seq_next != seq_q/read_head = !known_q/
 // fault the number of a packet is that of the one behind it: s/shown_q <= seq_q/shown_q <= seq_next/
 
-// What is kept: words of both packets, and their heads with their numbers of words.
+// What is kept: words of both packets, and their heads with their numbers of words. They stand in
+// expressions only: a plain assignment would be cut off where they are connected.
 (* keep *) logic [Width-1:0]        word0, word1, word2, word3;
 (* keep *) logic [HeadW+CountW-1:0] held0, held1;
-logic [4*Width-1:0] kept;
-assign kept = {word3, word2, word1, word0};
 
 // A far side: what leaves arrives or does not; it takes the packet of the number that it expects, and
 // tells it later, or never.
@@ -77,25 +76,26 @@ always_ff @(posedge clk_i) begin
 end
 
 // The numbers of words fit, of all that are kept.
-logic [CountW-1:0] words0, words1, words_written, words_seq;
-assign words0        = held0[HeadW+CountW-1:HeadW];
-assign words1        = held1[HeadW+CountW-1:HeadW];
-assign words_written = write_q[0] ? words1 : words0;
-assign words_seq     = seq_q[0] ? words1 : words0;
+logic [HeadW+CountW-1:0] held_base, held_behind, held_written, held_seq, held_chosen;
+assign held_base    = base_q[0] ? held1 : held0;
+assign held_behind  = base_q[0] ? held0 : held1;
+assign held_written = write_q[0] ? held1 : held0;
+assign held_seq     = seq_q[0] ? held1 : held0;
+assign held_chosen  = number_q[0] ? held1 : held0;
 `NPU_ASSERT(FewInBase, (base_q == write_q && !writing_q) ||
-            32'(base_q[0] ? words1 : words0) <= Words)
+            32'(held_base[HeadW+:CountW]) <= Words)
 `NPU_ASSERT(FewBehind, (write_q - base_q) < SeqW'(1) ||
             ((write_q - base_q) == SeqW'(1) && !writing_q) ||
-            32'(base_q[0] ? words0 : words1) <= Words)
+            32'(held_behind[HeadW+:CountW]) <= Words)
 `NPU_ASSERT(WritingAgrees, !writing_q || (left_q != '0 && 32'(left_q) <= Words &&
-            32'(written_q) < Words && written_q + left_q == words_written))
+            32'(written_q) < Words && written_q + left_q == held_written[HeadW+:CountW]))
 `NPU_ASSERT(WritingHasPlace, !writing_q || (write_q - base_q) < SeqW'(Packets))
 
 // The reader: its head is the kept one, its place is not beyond what came.
-`NPU_ASSERT(HeadIsKept, !known_q || {words, head} == (seq_q[0] ? held1 : held0))
+`NPU_ASSERT(HeadIsKept, !known_q || {words, head} == held_seq)
 `NPU_ASSERT(KnownIsThere, !known_q || seq_q != write_q || writing_q)
 `NPU_ASSERT(UnknownIsAtStart, known_q || word_q == '0)
-`NPU_ASSERT(PlaceInRange, word_q == '0 || (word_q <= words_seq &&
+`NPU_ASSERT(PlaceInRange, word_q == '0 || (word_q <= held_seq[HeadW+:CountW] &&
             (seq_q != write_q || word_q <= written_q)))
 
 // What is shown is of the packet whose beats leave, or the end of the one before.
@@ -104,23 +104,21 @@ always_ff @(posedge clk_i) begin
   if (issue) end_words_q <= words;
 end
 `NPU_ASSERT(ShownAgrees, !valid_q || (last_q ? (word_q == '0 && came_q == end_words_q)
-            : (shown_q == seq_q && word_q == came_q + CountW'(1))))
+            : (shown_q == seq_q && word_q != '0 && word_q == came_q + CountW'(1))))
 `NPU_ASSERT(CameAgrees, valid_q || came_q == word_q)
 `NPU_ASSERT(ShownIsRecent, !valid_q || (last_q ? (sent_q - shown_q) <= SeqW'(Packets) &&
             sent_q != shown_q : (seq_q - base_q) <= (sent_q - base_q)))
 `NPU_ASSERT(ExpectedInRange, (expected_q - acked_q) <= (sent_q - acked_q))
-// The end that is shown is not of a packet far behind what was told.
-`NPU_ASSERT(ShownIsNear, !valid_q || !last_q || (expected_q - shown_q) <= (sent_q - shown_q))
 
 // The chosen packet is kept as it came.
 `NPU_ASSERT(ChosenIsKept, !chosen_q || (number_q - base_q) < (write_q - base_q) || is_written)
 `NPU_ASSERT(ChosenHead, !chosen_q ||
-            (number_q[0] ? held1 : held0) == {chosen_words_q, chosen_head_q})
+            held_chosen == {chosen_words_q, chosen_head_q})
 `NPU_ASSERT(ChosenWord0, !chosen_q || chosen_words_q == '0 || (is_written && written_q == '0) ||
-            chosen_q_words[Width-1:0] == (number_q[0] ? kept[2*Width+:Width] : kept[0+:Width]))
+            chosen_q_words[Width-1:0] == (number_q[0] ? word2 : word0))
 `NPU_ASSERT(ChosenWord1, !chosen_q || 32'(chosen_words_q) < 2 || is_written ||
             chosen_q_words[2*Width-1:Width] ==
-            (number_q[0] ? kept[3*Width+:Width] : kept[Width+:Width]))
+            (number_q[0] ? word3 : word1))
 
 // What leaves under its number is the chosen packet, word for word, and whole.
 `NPU_ASSERT(LeavesAsItCame, !chosen_q || !valid_q || shown_q != number_q || last_q ||
