@@ -2,6 +2,7 @@
 // Two ends of a link in simulation, what is sent over them, and a wire that does harm.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
@@ -12,32 +13,10 @@
 #include <vector>
 
 #include "Vdut.h"
+#include "verif/sim/link_model.h"
 #include "verif/unit/bits.h"
 
 namespace npugen::link {
-
-using Word = std::array<uint32_t, 4>;
-
-/// What moves over a wire in a cycle: kind 0 nothing, 1 and 2 payload of channel 0 and 1, 3 header.
-struct Flit {
-  uint32_t kind = 0;
-  Word word = {};
-  bool operator==(const Flit&) const = default;
-};
-
-inline constexpr uint32_t kSignal = 0, kWrite = 1, kRead = 2, kReduce = 3, kData = 5;
-
-struct Packet {
-  uint32_t type = kWrite;
-  uint32_t length = 0;   ///< bytes, 0..256
-  uint64_t request = 0;  ///< 47 bits
-  std::vector<Word> words;
-  bool operator==(const Packet&) const = default;
-};
-
-inline uint32_t WordsOf(uint32_t type, uint32_t length) {
-  return (type & 1) != 0 ? (length + 15) / 16 : 0;
-}
 
 /// A packet of one of `types`, of `low`..`high` bytes.
 template <typename Random>
