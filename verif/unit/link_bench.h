@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
@@ -44,7 +45,8 @@ class Wire {
   double bursts = 0;        ///< share of words in which a burst of up to 40 bits begins
   double lost_packets = 0;  ///< share of headers whose packet is lost from there on for 1..40 words
   bool cut = false;
-  uint64_t harmed = 0;  ///< injected errors
+  std::function<void(Flit&)> touch;  ///< harm that a test does by itself
+  uint64_t harmed = 0;               ///< injected errors
 
   /// A cycle: takes what is sent, gives what arrives.
   Flit Move(Flit sent) {
@@ -60,6 +62,7 @@ class Wire {
       }
       if (Chance(bursts)) Burst(sent), ++harmed;
     }
+    if (touch) touch(sent);
     if (cut) sent.kind = 0;
     if (bit_errors > 0) FlipBits(sent);
     flits_.push_back(sent);
