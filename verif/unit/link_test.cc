@@ -430,5 +430,28 @@ TEST(Link, LastPacketAndItsAckLost) {
   }
 }
 
+TEST(Link, NoTrySucceeds) {
+  Pair pair(10);
+  ASSERT_TRUE(pair.ComeUp());
+  for (int i = 0; i < 200; ++i) pair.Cycle();
+  // All but packets gets through: the far side hears of this one, so that it is not silence.
+  uint64_t tries = 0;
+  pair.to_b.touch = [&](Flit& flit) {
+    if (flit.kind != 3 || GetField(flit.word, 32, 4) >= 8) return;
+    flit.word[3] ^= 1;
+    ++tries;
+  };
+  std::mt19937_64 random(4);
+  pair.a->to_send[0].push_back(RandomPacket(random, {kSignal}, 1, 1));
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.a->state() == kDown; }, 16 * 5 * 128));
+  EXPECT_EQ(pair.a->cause(), 1u);
+  EXPECT_EQ(tries, 16u);  // once, and fifteen times again
+  EXPECT_EQ(pair.b->state(), kUp);
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.b->state() == kDown; }, 66 * 128));
+  EXPECT_EQ(pair.b->cause(), 2u);
+  pair.to_b.touch = nullptr;
+  Recovers(pair);
+}
+
 }  // namespace
 }  // namespace npugen::link
