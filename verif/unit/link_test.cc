@@ -389,7 +389,7 @@ TEST(Link, NakWithoutEffectIsForgotten) {
   EXPECT_EQ(pair.a->events[2], 1u);
   int lost = 0;
   pair.to_a.touch = [&](Flit& flit) {
-    if (flit.kind == 3 && GetField(flit.word, 32, 4) < 8 && GetField(flit.word, 36, 8) == 20 &&
+    if (flit.kind == 3 && GetField(flit.word, 32, 4) < 8 && GetField(flit.word, 36, 8) == 0 &&
         lost == 0) {
       flit.word[3] ^= 1;
       ++lost;
@@ -451,6 +451,71 @@ TEST(Link, NoTrySucceeds) {
   EXPECT_EQ(pair.b->cause(), 2u);
   pair.to_b.touch = nullptr;
   Recovers(pair);
+}
+
+TEST(Link, DuplicateIsAcknowledgedAtOnce) {
+  Pair pair(10);
+  for (End* end : {pair.a.get(), pair.b.get()}) end->dut().tick_cycles_i = 2048;
+  ASSERT_TRUE(pair.ComeUp());
+  for (int i = 0; i < 600; ++i) pair.Cycle();
+  bool lost = true;
+  uint64_t told = 0;
+  pair.to_a.touch = [&](Flit& flit) {
+    if (flit.kind != 3) return;
+    if (lost) {
+      flit.kind = 0;
+    } else {
+      ++told;
+    }
+  };
+  std::mt19937_64 random(4);
+  pair.a->to_send[0].push_back(RandomPacket(random, {kSignal}, 1, 1));
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.a->events[1] > 0; }, 5 * 2048));
+  lost = false;
+  ASSERT_TRUE(pair.RunUntil([&] { return told > 0; }, 60)) << "no tick told the ack";
+}
+
+/// An INIT from a neighbour of session 9.
+Flit InitOf(bool echoes, uint8_t echo) {
+  Word word = {};
+  SetField(word, 32, 4, kInit);
+  SetField(word, 36, 8, 9);
+  SetField(word, 44, 8, echo);
+  SetField(word, 52, 1, echoes ? 1 : 0);
+  word[2] = 0x89abcdef;
+  word[3] = 0x01234567;
+  word[0] = PacketCrc({}, word);
+  return {3, word};
+}
+
+TEST(Link, IsUpOnlyWithItsOwnEcho) {
+  Pair pair(0, 3);  // session 3; the other end is not listened to
+  const auto state_after = [&](const Flit& init) {
+    pair.a->Drive(init);
+    pair.a->Edge();
+    for (int i = 0; i < 6; ++i) {
+      pair.a->Drive({});
+      pair.a->Edge();
+    }
+    return pair.a->state();
+  };
+  EXPECT_EQ(state_after(InitOf(false, 3)), 1u);
+  EXPECT_EQ(state_after(InitOf(true, 4)), 1u);
+  EXPECT_EQ(state_after(InitOf(true, 3)), kUp);
+}
+
+TEST(Link, LastInitIsLost) {
+  Pair pair(10);
+  bool last = true;
+  pair.to_b.touch = [&](Flit& flit) {
+    if (flit.kind != 3 || GetField(flit.word, 32, 4) != kInit) return;
+    const bool up = GetField(flit.word, 53, 1) != 0;
+    if (GetField(flit.word, 52, 1) == 0 || (up && !last)) return;
+    flit.word[3] ^= 1;
+    if (up) last = false;
+  };
+  ASSERT_TRUE(pair.ComeUp(5000)) << "states " << pair.a->state() << ' ' << pair.b->state();
+  EXPECT_FALSE(last);
 }
 
 }  // namespace
