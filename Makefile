@@ -89,7 +89,7 @@ test-boxes: configure-tests  ## 20,000 random boxes of each mode on the DMA's RT
 	@cmake --build $(BUILD) --target bench_dma_deep -j $(JOBS)
 	@NPUGEN_BOXES=20000 $(BUILD)/verif/unit/dma_deep/bench --gtest_brief=1 --gtest_filter='*RandomBoxes*'
 
-test-links: configure-tests  ## 1,000,000 packets over a wire with 40,000 injected errors, and goodput over 4,000,000 cycles (make test does 3,000 and 200,000)
+test-links: configure-tests  ## 1,000,000 packets over a wire with 40,000 injected errors, and goodput over 4,000,000 cycles (make test does 30,000 and 200,000)
 	@cmake --build $(BUILD) --target bench_link_full -j $(JOBS)
 	@NPUGEN_PACKETS=1000000 NPUGEN_CYCLES=4000000 $(BUILD)/verif/unit/link_full/bench --gtest_brief=1 --gtest_filter='*Nothing*:*Goodput*'
 

@@ -6,8 +6,7 @@
 #
 # Yosys simulates emissions with all inputs but clock and reset unknown, 8 cycles in reset, from an
 # unknown state. What is unknown then is not reset. The specs reach every branch of the RTL that has
-# registers of its own; npu_link, which no emission has, is read as it stands. Clocks are gated, so a gate
-# that is shut in reset shows as well.
+# registers of its own. Clocks are gated, so a gate that is shut in reset shows as well.
 set -euo pipefail
 npugen=$1 source=$2 printer=$3
 work=$(mktemp -d)
@@ -53,6 +52,7 @@ for spec in narrow nano skip wide float; do
                  write_rtlil ../$spec.il" > ../yosys.log 2>&1) || { cat "$work/yosys.log"; exit 1; }
   unknown "$work/$spec.il" npu_top
 done
+# Links, which no emission has yet.
 "$printer" "$work/printed"
 yosys -q -p "read_verilog -sv -I$source/rtl $work/printed/npu_crc.sv $(echo "$source"/rtl/{link/*,cells/npu_{credits,packet_fifo,ram_1r1w,replay}}.sv)
              hierarchy -check -top npu_link; proc; opt_clean; uniquify

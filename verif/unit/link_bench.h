@@ -2,42 +2,22 @@
 // Two ends of a link in simulation, what is sent over them, and a wire that does harm.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <random>
 #include <vector>
 
 #include "Vdut.h"
+#include "verif/sim/link_model.h"
 #include "verif/unit/bits.h"
 
 namespace npugen::link {
-
-using Word = std::array<uint32_t, 4>;
-
-/// What moves over a wire in a cycle: kind 0 nothing, 1 and 2 payload of channel 0 and 1, 3 header.
-struct Flit {
-  uint32_t kind = 0;
-  Word word = {};
-  bool operator==(const Flit&) const = default;
-};
-
-inline constexpr uint32_t kSignal = 0, kWrite = 1, kRead = 2, kReduce = 3, kData = 5;
-
-struct Packet {
-  uint32_t type = kWrite;
-  uint32_t length = 0;   ///< bytes, 0..256
-  uint64_t request = 0;  ///< 47 bits
-  std::vector<Word> words;
-  bool operator==(const Packet&) const = default;
-};
-
-inline uint32_t WordsOf(uint32_t type, uint32_t length) {
-  return (type & 1) != 0 ? (length + 15) / 16 : 0;
-}
 
 /// A packet of one of `types`, of `low`..`high` bytes.
 template <typename Random>
@@ -65,7 +45,8 @@ class Wire {
   double bursts = 0;        ///< share of words in which a burst of up to 40 bits begins
   double lost_packets = 0;  ///< share of headers whose packet is lost from there on for 1..40 words
   bool cut = false;
-  uint64_t harmed = 0;  ///< injected errors
+  std::function<void(Flit&)> touch;  ///< harm that a test does by itself
+  uint64_t harmed = 0;               ///< injected errors
 
   /// A cycle: takes what is sent, gives what arrives.
   Flit Move(Flit sent) {
@@ -81,6 +62,7 @@ class Wire {
       }
       if (Chance(bursts)) Burst(sent), ++harmed;
     }
+    if (touch) touch(sent);
     if (cut) sent.kind = 0;
     if (bit_errors > 0) FlipBits(sent);
     flits_.push_back(sent);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two ends of a link with a wire between them that flips bits, loses and doubles words: nothing is
 // lost, doubled or out of order (docs/machine.md, section 7). NPUGEN_PACKETS: packets of the run
-// with every kind of harm (3,000).
+// with every kind of harm (30,000).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -122,7 +122,7 @@ TEST(Link, CarriesRandomTraffic) {
 
 TEST(Link, NothingIsLostDoubledOrOutOfOrder) {
   const char* given = std::getenv("NPUGEN_PACKETS");
-  const uint64_t packets = given == nullptr ? 3000 : std::strtoull(given, nullptr, 10);
+  const uint64_t packets = given == nullptr ? 30000 : std::strtoull(given, nullptr, 10);
   Pair pair(12, 77);
   for (Wire* wire : {&pair.to_a, &pair.to_b}) {
     wire->bit_errors = 1e-5;
@@ -332,6 +332,190 @@ TEST(Link, ReaderThatTakesNothing) {
     EXPECT_TRUE(pair.b->received[stopped] == sent[stopped]);
   }
   EXPECT_EQ(pair.a->events[1] + pair.b->events[1], 0u) << "nothing is sent again";
+}
+
+/// The longest time without a packet while `from` sends one after the other, 200 in all.
+uint64_t LongestGap(Pair& pair, End& from, End& to) {
+  std::mt19937_64 random(4);
+  for (int i = 0; i < 200; ++i) {
+    from.to_send[0].push_back(RandomPacket(random, {kWrite}, kPayload, kPayload));
+  }
+  const std::vector<Packet> sent(from.to_send[0].begin(), from.to_send[0].end());
+  uint64_t longest = 0, last = pair.cycles;
+  for (size_t arrived = 0; arrived < 200;) {
+    pair.Cycle();
+    if (to.received[0].size() != arrived) last = pair.cycles;
+    arrived = to.received[0].size();
+    longest = std::max(longest, pair.cycles - last);
+    if (longest > 20000) break;
+  }
+  EXPECT_TRUE(to.received[0] == sent);
+  return longest;
+}
+
+TEST(Link, PacketLostTwice) {
+  Pair pair(10);
+  for (End* end : {pair.a.get(), pair.b.get()}) end->dut().tick_cycles_i = 1024;
+  ASSERT_TRUE(pair.ComeUp());
+  int lost = 0;
+  pair.to_b.touch = [&](Flit& flit) {
+    const auto type = GetField(flit.word, 32, 4);
+    if (flit.kind == 3 && type < 8 && GetField(flit.word, 36, 8) == 20 && lost < 3) {
+      flit.word[3] ^= 1;
+      ++lost;
+    }
+  };
+  const uint64_t gap = LongestGap(pair, *pair.a, *pair.b);
+  EXPECT_EQ(lost, 3);
+  // Three times a round trip, and no tick.
+  EXPECT_LE(gap, 400u);
+  EXPECT_LE(pair.b->events[2], 3u);
+}
+
+TEST(Link, NakWithoutEffectIsForgotten) {
+  Pair pair(10);
+  ASSERT_TRUE(pair.ComeUp());
+  for (int i = 0; i < 200; ++i) pair.Cycle();
+  // An ACK is harmed, when nothing is open.
+  bool harmed = false;
+  pair.to_a.touch = [&](Flit& flit) {
+    if (flit.kind == 3 && !harmed) {
+      flit.word[3] ^= 1;
+      harmed = true;
+    }
+  };
+  ASSERT_TRUE(pair.RunUntil([&] { return harmed; }, 1000));
+  for (int i = 0; i < 4 * 128; ++i) pair.Cycle();
+  EXPECT_EQ(pair.a->events[2], 1u);
+  int lost = 0;
+  pair.to_a.touch = [&](Flit& flit) {
+    if (flit.kind == 3 && GetField(flit.word, 32, 4) < 8 && GetField(flit.word, 36, 8) == 0 &&
+        lost == 0) {
+      flit.word[3] ^= 1;
+      ++lost;
+    }
+  };
+  EXPECT_LE(LongestGap(pair, *pair.b, *pair.a), 200u);
+  EXPECT_EQ(lost, 1);
+}
+
+TEST(Link, LastPacketAndItsAckLost) {
+  Pair pair(10);
+  ASSERT_TRUE(pair.ComeUp());
+  for (const bool ack : {false, true}) {
+    SCOPED_TRACE(ack);
+    for (int i = 0; i < 600; ++i) pair.Cycle();
+    const uint64_t again = pair.a->events[1];
+    // Neither NAK nor a further packet tells of it: four ticks do.
+    bool armed = true;
+    (ack ? pair.to_a : pair.to_b).touch = [&](Flit& flit) {
+      if (flit.kind == 3 && armed) {
+        flit.kind = 0;
+        armed = ack;  // all ACKs for a while
+      }
+    };
+    std::mt19937_64 random(4);
+    pair.b->received[0].clear();
+    pair.a->to_send[0].push_back(RandomPacket(random, {kSignal}, 1, 1));
+    const uint64_t begin = pair.cycles;
+    ASSERT_TRUE(pair.RunUntil([&] { return pair.a->events[1] > again; }, 2000));
+    EXPECT_GE(pair.cycles - begin, 3 * 128u);
+    EXPECT_LE(pair.cycles - begin, 5 * 128u + 20);
+    pair.to_a.touch = pair.to_b.touch = nullptr;
+    ASSERT_TRUE(pair.RunUntil([&] { return pair.b->received[0].size() == 1; }, 200));
+    const uint64_t sent = pair.a->events[1];
+    for (int i = 0; i < 2000; ++i) pair.Cycle();
+    EXPECT_EQ(pair.a->events[1], sent) << "the ack was told again";
+    EXPECT_EQ(pair.b->received[0].size(), 1u);
+  }
+}
+
+TEST(Link, NoTrySucceeds) {
+  Pair pair(10);
+  ASSERT_TRUE(pair.ComeUp());
+  for (int i = 0; i < 200; ++i) pair.Cycle();
+  // All but packets gets through: the far side hears of this one, so that it is not silence.
+  uint64_t tries = 0;
+  pair.to_b.touch = [&](Flit& flit) {
+    if (flit.kind != 3 || GetField(flit.word, 32, 4) >= 8) return;
+    flit.word[3] ^= 1;
+    ++tries;
+  };
+  std::mt19937_64 random(4);
+  pair.a->to_send[0].push_back(RandomPacket(random, {kSignal}, 1, 1));
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.a->state() == kDown; }, 16 * 5 * 128));
+  EXPECT_EQ(pair.a->cause(), 1u);
+  EXPECT_EQ(tries, 16u);  // once, and fifteen times again
+  EXPECT_EQ(pair.b->state(), kUp);
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.b->state() == kDown; }, 66 * 128));
+  EXPECT_EQ(pair.b->cause(), 2u);
+  pair.to_b.touch = nullptr;
+  Recovers(pair);
+}
+
+TEST(Link, DuplicateIsAcknowledgedAtOnce) {
+  Pair pair(10);
+  for (End* end : {pair.a.get(), pair.b.get()}) end->dut().tick_cycles_i = 2048;
+  ASSERT_TRUE(pair.ComeUp());
+  for (int i = 0; i < 600; ++i) pair.Cycle();
+  bool lost = true;
+  uint64_t told = 0;
+  pair.to_a.touch = [&](Flit& flit) {
+    if (flit.kind != 3) return;
+    if (lost) {
+      flit.kind = 0;
+    } else {
+      ++told;
+    }
+  };
+  std::mt19937_64 random(4);
+  pair.a->to_send[0].push_back(RandomPacket(random, {kSignal}, 1, 1));
+  ASSERT_TRUE(pair.RunUntil([&] { return pair.a->events[1] > 0; }, 5 * 2048));
+  lost = false;
+  ASSERT_TRUE(pair.RunUntil([&] { return told > 0; }, 60)) << "no tick told the ack";
+}
+
+/// An INIT from a neighbour of session 9.
+Flit InitOf(bool echoes, uint8_t echo) {
+  Word word = {};
+  SetField(word, 32, 4, kInit);
+  SetField(word, 36, 8, 9);
+  SetField(word, 44, 8, echo);
+  SetField(word, 52, 1, echoes ? 1 : 0);
+  word[2] = 0x89abcdef;
+  word[3] = 0x01234567;
+  word[0] = PacketCrc({}, word);
+  return {3, word};
+}
+
+TEST(Link, IsUpOnlyWithItsOwnEcho) {
+  Pair pair(0, 3);  // session 3; the other end is not listened to
+  const auto state_after = [&](const Flit& init) {
+    pair.a->Drive(init);
+    pair.a->Edge();
+    for (int i = 0; i < 6; ++i) {
+      pair.a->Drive({});
+      pair.a->Edge();
+    }
+    return pair.a->state();
+  };
+  EXPECT_EQ(state_after(InitOf(false, 3)), 1u);
+  EXPECT_EQ(state_after(InitOf(true, 4)), 1u);
+  EXPECT_EQ(state_after(InitOf(true, 3)), kUp);
+}
+
+TEST(Link, LastInitIsLost) {
+  Pair pair(10);
+  bool last = true;
+  pair.to_b.touch = [&](Flit& flit) {
+    if (flit.kind != 3 || GetField(flit.word, 32, 4) != kInit) return;
+    const bool up = GetField(flit.word, 53, 1) != 0;
+    if (GetField(flit.word, 52, 1) == 0 || (up && !last)) return;
+    flit.word[3] ^= 1;
+    if (up) last = false;
+  };
+  ASSERT_TRUE(pair.ComeUp(5000)) << "states " << pair.a->state() << ' ' << pair.b->state();
+  EXPECT_FALSE(last);
 }
 
 }  // namespace
