@@ -24,7 +24,7 @@ struct PodOptions {
   ReportFlags output;
 };
 
-int Sweep(const PodOptions& options) {
+int SweepPods(const PodOptions& options) {
   const Result<nlohmann::ordered_json> report = RunPodSweep(options.sweep);
   if (!report) return Report(report.errors());
   if (!options.sweep.part.empty()) return 0;
@@ -49,7 +49,7 @@ int Pod(PodOptions options) {
   options.sweep.file = options.estimate;
   options.sweep.text = *text;
   options.sweep.slurm = !options.local;
-  if (!options.sweep.vary.empty()) return Sweep(options);
+  if (!options.sweep.vary.empty()) return SweepPods(options);
   const Result<PodDescription> pod =
       ReadPod(*text, InputName(options.estimate), options.sweep.changes);
   if (!pod) return Report(pod.errors());
@@ -75,19 +75,19 @@ void AddPodCommand(CommandLine& line) {
   command.Values("--set", &options->set,
                  "KEY=VALUE: another value than the description has; a list as 16x16. May be given "
                  "several times");
-  CommandOption sweep =
-      command.Values("--sweep", &options->sweep.vary,
-                     "KEY=VALUE,VALUE...: a variant for each value; KEY,KEY=VALUE:VALUE,... changes "
-                     "several keys together. Given several times: all combinations");
+  CommandOption sweep = command.Values(
+      "--sweep", &options->sweep.vary,
+      "KEY=VALUE,VALUE...: a variant for each value; KEY,KEY=VALUE:VALUE,... changes "
+      "several keys together. Given several times: all combinations");
   CommandOption results =
       command
-          .Value("--results", &options->sweep.results,
-                 "estimate the points of a sweep as jobs whose results stay in this folder: what is "
-                 "there is not done again. A Slurm job array where sbatch is installed, else "
-                 "processes")
+          .Value(
+              "--results", &options->sweep.results,
+              "estimate the points of a sweep as jobs whose results stay in this folder: what is "
+              "there is not done again. A Slurm job array where sbatch is installed, else "
+              "processes")
           .Needs(sweep);
-  command
-      .Value("--jobs", &options->sweep.jobs, "processes, or tasks of the job array, at most")
+  command.Value("--jobs", &options->sweep.jobs, "processes, or tasks of the job array, at most")
       .ShowDefault()
       .Range(1, 1000)
       .Needs(results);
@@ -100,7 +100,8 @@ void AddPodCommand(CommandLine& line) {
   AddReportFlags(command, &options->output, "also write the report as JSON to this file");
   command.Footer(
       "Example: npugen pod --estimate models/pod/palm.yaml --report palm.html\n"
-      "         npugen pod --estimate models/pod/palm.yaml --sweep batch.sequences=512,1024,2048 \\\n"
+      "         npugen pod --estimate models/pod/palm.yaml --sweep batch.sequences=512,1024,2048 "
+      "\\\n"
       "           --sweep mesh.pods=1,2 --results palm-sweep --jobs 4");
   command.OnRun([options] { return Pod(*options); });
 }

@@ -64,8 +64,8 @@ Result<ordered_json> EstimatePoint(const PodSweep& sweep, const PodPoint& point)
   for (const PodChange& change : point.changes) json["changes"][change.path] = change.value;
   const Result<PodDescription> pod = ReadPod(sweep.text, InputName(sweep.file), changes);
   if (!pod) {
-    const bool divides = std::all_of(
-        pod.errors().begin(), pod.errors().end(), [](const Diagnostic& error) {
+    const bool divides =
+        std::all_of(pod.errors().begin(), pod.errors().end(), [](const Diagnostic& error) {
           return error.code == DiagnosticCode::kPodDivision ||
                  error.code == DiagnosticCode::kPodContradiction;
         });
@@ -126,9 +126,10 @@ Result<int> RunSlurm(const PodSweep& sweep, size_t tasks) {
   const std::filesystem::path folder = std::filesystem::absolute(sweep.results);
   const std::string path = (folder / "array.sh").string();
   if (const Status written = WriteFile(path, script + '\n'); !written) return written.errors();
-  return RunProcess({"sbatch", "--wait", fmt::format("--array=0-{}", tasks - 1),
-                     "--job-name=npugen-pod", "--output=" + (folder / "task-%a.log").string(), path},
-                    folder.string(), (folder / "sbatch.log").string());
+  return RunProcess(
+      {"sbatch", "--wait", fmt::format("--array=0-{}", tasks - 1), "--job-name=npugen-pod",
+       "--output=" + (folder / "task-%a.log").string(), path},
+      folder.string(), (folder / "sbatch.log").string());
 }
 
 /// Jobs for `missing` points; when it returns they have ended.
@@ -161,11 +162,11 @@ Status RunJobs(const PodSweep& sweep, const std::vector<std::string>& missing) {
     const Result<int> ended = job.get();
     if (!ended) return ended.errors();
     if (*ended != 0) {
-      errors.push_back({DiagnosticCode::kToolFailed,
-                        {sweep.results, 0, 0},
-                        fmt::format("{} ended with status {}", slurm ? "the job array" : "a process",
-                                    *ended),
-                        "its task-N.log says why; the same command goes on where this one ended"});
+      errors.push_back(
+          {DiagnosticCode::kToolFailed,
+           {sweep.results, 0, 0},
+           fmt::format("{} ended with status {}", slurm ? "the job array" : "a process", *ended),
+           "its task-N.log says why; the same command goes on where this one ended"});
     }
   }
   if (!errors.empty()) return errors;

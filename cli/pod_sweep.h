@@ -35,7 +35,8 @@ Result<std::vector<PodPoint>> PodPointsOf(const std::vector<std::string>& vary);
 
 /// The report of all points, {"pod", "pod_points": [...]}. What does not divide is a point that was
 /// refused. With a folder for results only points without one are estimated, and with `part` the
-/// report is of none. Errors: of the description, kFileWrite, kToolFailed when jobs left points out.
+/// report is of none. Errors: of the description, kFileWrite, kToolFailed when jobs left points
+/// out.
 Result<nlohmann::ordered_json> RunPodSweep(const PodSweep& sweep);
 
 /// The report as a table.

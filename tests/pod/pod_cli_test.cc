@@ -22,8 +22,8 @@ using testing::ProgramResult;
 const std::string kPalmFile = (kSourceDir / "models/pod/palm.yaml").string();
 
 ProgramResult PodCommand(const std::string& arguments, const std::string& before = "") {
-  return testing::RunShell(fmt::format("cd {} && {} {} pod {}", kSourceDir.string(), before,
-                                       NPUGEN_PROGRAM, arguments));
+  return testing::RunShell(
+      fmt::format("cd {} && {} {} pod {}", kSourceDir.string(), before, NPUGEN_PROGRAM, arguments));
 }
 ProgramResult PalmCommand(const std::string& arguments, const std::string& before = "") {
   return PodCommand("--estimate " + kPalmFile + " " + arguments, before);
@@ -82,8 +82,8 @@ TEST(PodCli, Reports) {
   EXPECT_EQ(json::parse(stream.out).at("pod"), "palm_540b");
   EXPECT_NE(stream.err.find("6144 chips"), std::string::npos);
   // The report command draws it as well.
-  const ProgramResult again = testing::RunShell(
-      fmt::format("{} report {}.json -o {}.2.html", NPUGEN_PROGRAM, base, base));
+  const ProgramResult again =
+      testing::RunShell(fmt::format("{} report {}.json -o {}.2.html", NPUGEN_PROGRAM, base, base));
   EXPECT_EQ(again.status, 0) << again.err;
 }
 

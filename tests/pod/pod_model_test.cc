@@ -45,8 +45,7 @@ json PalmCounts(const PodDescription& pod) {
             {"ff", pod.feed_forward},
             {"vocab", pod.vocabulary},
             {"seq", pod.length}}},
-          {"mesh",
-           {{"model", pod.model_chips()}, {"data", pod.data_chips()}, {"pods", pod.pods}}},
+          {"mesh", {{"model", pod.model_chips()}, {"data", pod.data_chips()}, {"pods", pod.pods}}},
           {"parameters",
            {{"q", c.q},
             {"kv", c.kv},
@@ -288,8 +287,7 @@ TEST(PodDescription, Refusals) {
       {"name", "PaLM 540", "S117"},
   };
   for (const auto& wrong : cases) {
-    const Result<PodDescription> pod =
-        ReadPod(PalmText(), "palm.yaml", {{wrong.key, wrong.value}});
+    const Result<PodDescription> pod = ReadPod(PalmText(), "palm.yaml", {{wrong.key, wrong.value}});
     ASSERT_FALSE(pod.ok()) << wrong.key << '=' << wrong.value;
     EXPECT_EQ(CodeText(pod.errors().front().code), wrong.code)
         << wrong.key << '=' << wrong.value << ": " << pod.errors().front().message;

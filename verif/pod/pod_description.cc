@@ -26,8 +26,8 @@ struct PodUnit {
 };
 constexpr PodUnit kRateUnits[] = {
     {"B/s", 1}, {"kB/s", 1e3}, {"MB/s", 1e6}, {"GB/s", 1e9}, {"TB/s", 1e12}};
-constexpr PodUnit kComputeUnits[] = {{"FLOP/s", 1},       {"MFLOP/s", 1e6},  {"GFLOP/s", 1e9},
-                                     {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
+constexpr PodUnit kComputeUnits[] = {
+    {"FLOP/s", 1}, {"MFLOP/s", 1e6}, {"GFLOP/s", 1e9}, {"TFLOP/s", 1e12}, {"PFLOP/s", 1e15}};
 constexpr PodUnit kSizeUnits[] = {
     {"B", 1}, {"KiB", 0x1p10}, {"MiB", 0x1p20}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
 constexpr PodUnit kTimeUnits[] = {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}, {"ns", 1e-9}};
@@ -39,16 +39,15 @@ constexpr std::string_view kShardings[] = {"fully_sharded", "replicated"};
 constexpr std::string_view kExchanges[] = {"at_end", "streamed"};
 constexpr std::string_view kFlags[] = {"false", "true"};
 
-using PodMember =
-    std::variant<std::string PodDescription::*, uint64_t PodDescription::*,
-                 double PodDescription::*, std::vector<uint64_t> PodDescription::*,
-                 bool PodDescription::*, PodSharding PodDescription::*,
-                 PodExchange PodDescription::*>;
+using PodMember = std::variant<std::string PodDescription::*, uint64_t PodDescription::*,
+                               double PodDescription::*, std::vector<uint64_t> PodDescription::*,
+                               bool PodDescription::*, PodSharding PodDescription::*,
+                               PodExchange PodDescription::*>;
 
 struct PodKey {
   std::string_view path;
   PodMember member;
-  double low, high;  ///< of numbers, and of the items of lists
+  double low, high;               ///< of numbers, and of the items of lists
   std::string_view default_text;  ///< empty: must be given
   std::string_view summary;
   std::span<const PodUnit> units = {};
@@ -60,35 +59,88 @@ constexpr size_t kMostRings = 4;
 
 const PodKey kPodKeys[] = {
     {"name", &D::name, 0, 0, "", "What reports call it."},
-    {"chip.compute", &D::compute, 1e6, 1e18, "", "Operations per second of a chip, an addition and a multiplication counted as two.", kComputeUnits},
-    {"chip.efficiency", &D::efficiency, 0.01, 1, "1", "Share of that which matrix products reach.", kShareUnits},
+    {"chip.compute", &D::compute, 1e6, 1e18, "",
+     "Operations per second of a chip, an addition and a multiplication counted as two.",
+     kComputeUnits},
+    {"chip.efficiency", &D::efficiency, 0.01, 1, "1", "Share of that which matrix products reach.",
+     kShareUnits},
     {"chip.memory", &D::memory_bytes, 1024, 0x1p50, "", "Memory of a chip.", kSizeUnits},
-    {"chip.memory_bandwidth", &D::memory_bandwidth, 1e3, 1e15, "", "Bytes per second between a chip and its memory.", kRateUnits},
-    {"links.bandwidth", &D::link_bandwidth, 1e3, 1e15, "", "Of a link between two chips in one direction.", kRateUnits},
-    {"links.latency", &D::link_latency, 0, 1, "0 s", "Of a step to the next chip of a ring.", kTimeUnits},
+    {"chip.memory_bandwidth", &D::memory_bandwidth, 1e3, 1e15, "",
+     "Bytes per second between a chip and its memory.", kRateUnits},
+    {"links.bandwidth", &D::link_bandwidth, 1e3, 1e15, "",
+     "Of a link between two chips in one direction.", kRateUnits},
+    {"links.latency", &D::link_latency, 0, 1, "0 s", "Of a step to the next chip of a ring.",
+     kTimeUnits},
     {"links.ways", &D::link_ways, 1, 2, "2", "Directions of a ring that are used at once."},
-    {"mesh.pods", &D::pods, 1, 1024, "1", "Pods; each has the whole network and a share of the batch."},
-    {"mesh.model", &D::model_rings, 1, 4096, "", "Chips on each ring of the model axis: they share the matrices of a layer."},
-    {"mesh.data", &D::data_rings, 1, 4096, "", "Chips on each ring of the data axis: they share the batch of a pod."},
-    {"network.hosts", &D::hosts, 1, 1048576, "1", "Hosts of a pod, each with its own way to the other pods."},
-    {"network.bandwidth", &D::network_bandwidth, 1e3, 1e15, "1 GB/s", "Of a host to other pods, each way.", kRateUnits},
-    {"network.exchange", &D::exchange, 0, 0, "at_end", "When pods exchange gradients: behind the last layer, or each layer as soon as it can.", {}, kExchanges},
+    {"mesh.pods", &D::pods, 1, 1024, "1",
+     "Pods; each has the whole network and a share of the batch."},
+    {"mesh.model", &D::model_rings, 1, 4096, "",
+     "Chips on each ring of the model axis: they share the matrices of a layer."},
+    {"mesh.data", &D::data_rings, 1, 4096, "",
+     "Chips on each ring of the data axis: they share the batch of a pod."},
+    {"network.hosts", &D::hosts, 1, 1048576, "1",
+     "Hosts of a pod, each with its own way to the other pods."},
+    {"network.bandwidth", &D::network_bandwidth, 1e3, 1e15, "1 GB/s",
+     "Of a host to other pods, each way.", kRateUnits},
+    {"network.exchange",
+     &D::exchange,
+     0,
+     0,
+     "at_end",
+     "When pods exchange gradients: behind the last layer, or each layer as soon as it can.",
+     {},
+     kExchanges},
     {"transformer.width", &D::width, 1, 262144, "", "Elements of a token between layers."},
     {"transformer.layers", &D::layers, 1, 1024, "", "Layers."},
     {"transformer.heads", &D::heads, 1, 4096, "", "Heads of queries."},
-    {"transformer.kv_heads", &D::kv_heads, 1, 4096, "", "Heads of keys and values; not shared out over the model axis."},
+    {"transformer.kv_heads", &D::kv_heads, 1, 4096, "",
+     "Heads of keys and values; not shared out over the model axis."},
     {"transformer.head_width", &D::head_width, 1, 4096, "", "Elements of a head."},
-    {"transformer.feed_forward", &D::feed_forward, 1, 4194304, "", "Elements between the matrices of the feed-forward part."},
-    {"transformer.gated", &D::gated, 0, 0, "false", "Whether that part has a third matrix, for a gate (SwiGLU).", {}, kFlags},
-    {"transformer.vocabulary", &D::vocabulary, 1, 16777216, "", "Rows of the table of tokens, which input and output share."},
+    {"transformer.feed_forward", &D::feed_forward, 1, 4194304, "",
+     "Elements between the matrices of the feed-forward part."},
+    {"transformer.gated",
+     &D::gated,
+     0,
+     0,
+     "false",
+     "Whether that part has a third matrix, for a gate (SwiGLU).",
+     {},
+     kFlags},
+    {"transformer.vocabulary", &D::vocabulary, 1, 16777216, "",
+     "Rows of the table of tokens, which input and output share."},
     {"batch.sequences", &D::sequences, 1, 16777216, "", "Sequences of a step, of all pods."},
     {"batch.length", &D::length, 1, 16777216, "", "Tokens of a sequence."},
-    {"training.sharding", &D::sharding, 0, 0, "fully_sharded", "How weights lie on the data axis: a share each, gathered for each layer; or all on each chip.", {}, kShardings},
-    {"training.recompute", &D::recompute, 0, 0, "true", "Whether a layer is computed forward again before it is computed backward, so that only its input is kept.", {}, kFlags},
-    {"training.overlap_model_axis", &D::overlap_model_axis, 0, 0, "false", "Whether what crosses the model axis hides under the layer's products.", {}, kFlags},
-    {"training.weight_bytes", &D::weight_bytes, 1, 8, "2", "Bytes of a weight on the wire and in products."},
+    {"training.sharding",
+     &D::sharding,
+     0,
+     0,
+     "fully_sharded",
+     "How weights lie on the data axis: a share each, gathered for each layer; or all on each "
+     "chip.",
+     {},
+     kShardings},
+    {"training.recompute",
+     &D::recompute,
+     0,
+     0,
+     "true",
+     "Whether a layer is computed forward again before it is computed backward, so that only its "
+     "input is kept.",
+     {},
+     kFlags},
+    {"training.overlap_model_axis",
+     &D::overlap_model_axis,
+     0,
+     0,
+     "false",
+     "Whether what crosses the model axis hides under the layer's products.",
+     {},
+     kFlags},
+    {"training.weight_bytes", &D::weight_bytes, 1, 8, "2",
+     "Bytes of a weight on the wire and in products."},
     {"training.gradient_bytes", &D::gradient_bytes, 1, 8, "2", "Bytes of a gradient on the wire."},
-    {"training.state_bytes", &D::state_bytes, 0, 64, "8", "Bytes for each weight that a chip keeps besides, for the optimizer."},
+    {"training.state_bytes", &D::state_bytes, 0, 64, "8",
+     "Bytes for each weight that a chip keeps besides, for the optimizer."},
 };
 
 const PodKey* FindPodKey(std::string_view path) {
@@ -178,7 +230,8 @@ class PodReader {
     }
     if (root->kind != YamlNode::Kind::kMap) {
       return Diagnostic(DiagnosticCode::kSpecWrongType, Place(*root),
-                        "a pod's description is a block of keys", "start from models/pod/palm.yaml");
+                        "a pod's description is a block of keys",
+                        "start from models/pod/palm.yaml");
     }
     ReadBlock("", *root);
     for (const PodChange& change : changes) ReadChange(change);
@@ -249,8 +302,9 @@ class PodReader {
     const std::vector<std::string_view> siblings = PodKeysOf(block);
     const std::string_view near = NearestWord(name, siblings);
     Refuse(DiagnosticCode::kSpecUnknownKey, at,
-           fmt::format("unknown key {}",
-                       QuotePod(block.empty() ? std::string(name) : fmt::format("{}.{}", block, name))),
+           fmt::format(
+               "unknown key {}",
+               QuotePod(block.empty() ? std::string(name) : fmt::format("{}.{}", block, name))),
            near.empty() ? fmt::format("legal keys: {}", fmt::join(siblings, ", "))
                         : fmt::format("did you mean `{}`?", near));
   }
@@ -441,8 +495,7 @@ class PodReader {
     std::vector<uint64_t> all = pod_.model_rings;
     all.insert(all.end(), pod_.data_rings.begin(), pod_.data_rings.end());
     if (too_many(all, pod_.pods)) {
-      Refuse(DiagnosticCode::kSpecOutOfRange, PlaceOf("mesh.data"),
-             "`mesh` has too many chips",
+      Refuse(DiagnosticCode::kSpecOutOfRange, PlaceOf("mesh.data"), "`mesh` has too many chips",
              fmt::format("mesh.pods * mesh.model * mesh.data is at most {}", kMostPodChips));
       return;
     }
@@ -466,10 +519,10 @@ class PodReader {
       }
     }
     if (pod_.heads % pod_.kv_heads != 0) {
-      Refuse(DiagnosticCode::kPodContradiction, PlaceOf("transformer.kv_heads"),
-             fmt::format("{} heads of keys and values for {} of queries", pod_.kv_heads,
-                         pod_.heads),
-             "a divisor of transformer.heads");
+      Refuse(
+          DiagnosticCode::kPodContradiction, PlaceOf("transformer.kv_heads"),
+          fmt::format("{} heads of keys and values for {} of queries", pod_.kv_heads, pod_.heads),
+          "a divisor of transformer.heads");
     }
   }
 

@@ -34,23 +34,22 @@ class PodPlayer {
     head_ = 2.0 * static_cast<double>(counts.embedding) * tokens / model / rate;
     // Weights come and are read; inputs, outputs and what lies between the matrices is written and
     // read once.
-    const double inner =
-        tokens * 2 *
-        (static_cast<double>(pod.heads * pod.head_width) / model +
-         static_cast<double>(2 * pod.kv_heads * pod.head_width) +
-         static_cast<double>(pod.feed_forward * (pod.gated ? 2 : 1)) / model);
+    const double inner = tokens * 2 *
+                         (static_cast<double>(pod.heads * pod.head_width) / model +
+                          static_cast<double>(2 * pod.kv_heads * pod.head_width) +
+                          static_cast<double>(pod.feed_forward * (pod.gated ? 2 : 1)) / model);
     const double weights = counts.gathered_layer_bytes * (sharded() ? 2 : 1);
     memory_ = (weights + 4 * counts.activation_bytes + 2 * inner) / pod.memory_bandwidth;
     gather_ = sharded() ? counts.all_gather_layer_seconds : 0;
-    const double gradients = static_cast<double>(counts.layer) / model *
-                             static_cast<double>(pod.gradient_bytes);
+    const double gradients =
+        static_cast<double>(counts.layer) / model * static_cast<double>(pod.gradient_bytes);
     // Of replicated weights every chip needs the whole sum.
     reduce_ = AxisSeconds(pod, pod.data_rings, gradients) * (sharded() ? 1 : 2);
     const auto embedding = static_cast<double>(counts.embedding);
-    head_gather_ =
-        sharded() ? AxisSeconds(pod, pod.data_rings,
-                                embedding / model * static_cast<double>(pod.weight_bytes))
-                  : 0;
+    head_gather_ = sharded()
+                       ? AxisSeconds(pod, pod.data_rings,
+                                     embedding / model * static_cast<double>(pod.weight_bytes))
+                       : 0;
     head_reduce_ = AxisSeconds(pod, pod.data_rings,
                                embedding / model * static_cast<double>(pod.gradient_bytes)) *
                    (sharded() ? 1 : 2);
@@ -70,11 +69,13 @@ class PodPlayer {
     }
     const double head = Gather("gather table", head_gather_, begun_);
     Block("table", head, {3 * head_, 0}, 0, 0);
+    // What was asked for when a layer began comes before the sums of that layer.
+    double gathered = Gather(fmt::format("gather {}", layers - 1), gather_, begun_);
     Reduce("sum table", head_reduce_, static_cast<double>(counts_.embedding));
     for (uint32_t l = layers; l-- > 0;) {
-      const double gathered = Gather(fmt::format("gather {}", l), gather_, begun_);
       Layer(fmt::format("backward {}", l), gathered, 2, pod_.recompute ? 1 : 0,
             pod_.recompute ? 2 : 1);
+      if (l > 0) gathered = Gather(fmt::format("gather {}", l - 1), gather_, begun_);
       Reduce(fmt::format("sum {}", l), reduce_, static_cast<double>(counts_.layer));
     }
     End();
@@ -131,8 +132,7 @@ class PodPlayer {
     Cause(PodCause::kRecompute) += again;
     const double local = std::max(times.products, times.memory);
     Cause(PodCause::kMemory) += local - times.products;
-    const double exposed =
-        pod_.overlap_model_axis ? std::max(crossing - local, 0.0) : crossing;
+    const double exposed = pod_.overlap_model_axis ? std::max(crossing - local, 0.0) : crossing;
     Cause(PodCause::kModelAxis) += exposed;
     // Half of what crosses comes before the products, half behind them.
     const double first = pod_.overlap_model_axis ? 0 : crossing / 2;
@@ -158,8 +158,9 @@ class PodPlayer {
       now_ = last_sum_;
     }
     if (pod_.exchange == PodExchange::kAtEnd) {
-      Exchange("exchange", static_cast<double>(counts_.layer) * static_cast<double>(pod_.layers) +
-                               static_cast<double>(counts_.embedding),
+      Exchange("exchange",
+               static_cast<double>(counts_.layer) * static_cast<double>(pod_.layers) +
+                   static_cast<double>(counts_.embedding),
                now_);
     }
     if (network_free_ > now_) {
@@ -168,10 +169,9 @@ class PodPlayer {
     }
     // State is read and written, gradients are read, weights are written.
     const double held = HeldParameters();
-    const double update = held *
-                          static_cast<double>(2 * pod_.state_bytes + pod_.gradient_bytes +
-                                              pod_.weight_bytes) /
-                          pod_.memory_bandwidth;
+    const double update =
+        held * static_cast<double>(2 * pod_.state_bytes + pod_.gradient_bytes + pod_.weight_bytes) /
+        pod_.memory_bandwidth;
     Cause(PodCause::kMemory) += update;
     step_.memory_busy += update;
     Span("memory", "update", now_, now_ + update);
@@ -181,8 +181,7 @@ class PodPlayer {
         std::max_element(std::begin(step_.causes), std::end(step_.causes)) - step_.causes);
     const double peak = pod_.compute * now_;
     step_.model_utilization = counts_.model_flops_per_chip / peak;
-    step_.hardware_utilization =
-        step_.model_utilization * (pod_.recompute ? 8.0 / 6.0 : 1);
+    step_.hardware_utilization = step_.model_utilization * (pod_.recompute ? 8.0 / 6.0 : 1);
     step_.tokens_per_second =
         static_cast<double>(pod_.sequences) * static_cast<double>(pod_.length) / now_;
     step_.memory_needed = MemoryNeeded();
@@ -197,14 +196,14 @@ class PodPlayer {
     const double held = HeldParameters();
     const auto model = static_cast<double>(pod_.model_chips());
     const auto layers = static_cast<double>(pod_.layers);
-    double bytes = held * static_cast<double>(pod_.weight_bytes + pod_.gradient_bytes +
-                                              pod_.state_bytes);
+    double bytes =
+        held * static_cast<double>(pod_.weight_bytes + pod_.gradient_bytes + pod_.state_bytes);
     if (sharded()) bytes += 2 * counts_.gathered_layer_bytes;
-    const double inner =
-        counts_.tokens_per_data_shard * 2 *
-        (static_cast<double>(pod_.heads * pod_.head_width +
-                             pod_.feed_forward * (pod_.gated ? 2 : 1)) / model +
-         static_cast<double>(2 * pod_.kv_heads * pod_.head_width));
+    const double inner = counts_.tokens_per_data_shard * 2 *
+                         (static_cast<double>(pod_.heads * pod_.head_width +
+                                              pod_.feed_forward * (pod_.gated ? 2 : 1)) /
+                              model +
+                          static_cast<double>(2 * pod_.kv_heads * pod_.head_width));
     // Inputs of all layers, each chip of the model axis a share; what lies between the matrices of
     // one layer, or of all; one layer's input and output at full width.
     bytes += layers * counts_.activation_bytes / model;

@@ -114,9 +114,9 @@ std::string PodText(const PodDescription& pod, const PodCounts& c, const PodStep
                       pod.memory_bytes / 0x1p30,
                       step.memory_needed <= pod.memory_bytes ? "" : ": DOES NOT FIT");
   text += fmt::format("{:12} {:>10} {:>7}   {}\n", "spent on", "seconds", "share", "busy in all");
-  const double busy[kPodCauses] = {step.products_busy,   0,
-                                   step.memory_busy,     step.model_axis_busy,
-                                   step.data_axis_busy,  step.network_busy};
+  const double busy[kPodCauses] = {step.products_busy,  0,
+                                   step.memory_busy,    step.model_axis_busy,
+                                   step.data_axis_busy, step.network_busy};
   for (size_t i = 0; i < kPodCauses; ++i) {
     const auto cause = static_cast<PodCause>(i);
     text += fmt::format("{:12} {:10.4f} {:5.1f} %", PodCauseName(cause), step.causes[i],
@@ -127,7 +127,8 @@ std::string PodText(const PodDescription& pod, const PodCounts& c, const PodStep
   text += fmt::format(
       "\nbytes that a chip sends in a step: data axis {}B gathered, {}B summed; model axis {}B;\n"
       "to other pods {}B, {}B of a host\n"
-      "bounds: products at peak {:.4f} s, with what is computed again {:.4f} s; data axis {:.4f} s, "
+      "bounds: products at peak {:.4f} s, with what is computed again {:.4f} s; data axis {:.4f} "
+      "s, "
       "model axis {:.4f} s\n",
       PodAmount(c.data_axis_all_gather_bytes), PodAmount(c.data_axis_reduce_scatter_bytes),
       PodAmount(c.model_axis_step_bytes), PodAmount(c.cross_pod_bytes_per_chip),

@@ -15,8 +15,9 @@ using nlohmann::json;
 
 /// Causes in the order in which bars are stacked, with their styles.
 constexpr std::pair<const char*, const char*> kPodCauseStyles[] = {
-    {"compute", "compute"},          {"recompute", "sky"}, {"memory", "navy"},
-    {"model_axis", "activation_port"}, {"data_axis", "dma"},   {"network", "barrier"}};
+    {"compute", "compute"}, {"recompute", "sky"},
+    {"memory", "navy"},     {"model_axis", "activation_port"},
+    {"data_axis", "dma"},   {"network", "barrier"}};
 
 constexpr double kPodWidth = 760, kPodLeft = 96, kPodRight = 752, kPodPitch = 26, kPodBox = 18;
 /// Neighbours that would be thinner than this are drawn together.
@@ -28,8 +29,9 @@ Picture PodCausesPicture(const json& report) {
   BarChart chart;
   chart.id = "causes";
   chart.title = "What a step is spent on";
-  chart.caption = "Seconds by cause; at the right: seconds of the step, and the share of the peak "
-                  "that the network's own products reach (MFU).";
+  chart.caption =
+      "Seconds by cause; at the right: seconds of the step, and the share of the peak "
+      "that the network's own products reach (MFU).";
   chart.label = "variant";
   chart.unit = "s";
   for (const auto& [name, style] : kPodCauseStyles) chart.series.push_back({name, style});
@@ -96,8 +98,8 @@ std::optional<Picture> PodTimelinePicture(const json& report) {
       const double from = span.at("begin"), to = span.at("end");
       csv += fmt::format("{},{},{},{}\n", lane, CsvCell(span.at("work")), CsvNumber(from),
                          CsvNumber(to));
-      const bool joins = count > 0 && x.At(from) - x.At(end) < kPodLeastPixels &&
-                         x.At(to) - x.At(begin) < 6;
+      const bool joins =
+          count > 0 && x.At(from) - x.At(end) < kPodLeastPixels && x.At(to) - x.At(begin) < 6;
       if (!joins) {
         flush();
         begin = from;
