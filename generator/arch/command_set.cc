@@ -35,9 +35,13 @@ constexpr const CommandLayout* kDma = &kDmaLayout;
 constexpr const CommandLayout* kCompute = &kComputeLayout;
 
 constexpr OpcodeInfo kOpcodes[] = {
-#define NPUGEN_OPCODE(name, code, layout, engine, check, least, most, step, description) \
-  {Opcode::k##name, #name, layout, EngineKind::engine, FieldCheck::check,                \
-   least,           most,  step,   description},
+#define NPUGEN_FEATURE_OPCODE(name, code, layout, engine, check, least, most, step, feature,      \
+                              description)                                                        \
+  {Opcode::k##name, #name,      layout, EngineKind::engine, FieldCheck::check, least, most, step, \
+   feature,         description},
+#define NPUGEN_OPCODE(name, code, layout, engine, check, least, most, step, description)          \
+  NPUGEN_FEATURE_OPCODE(name, code, layout, engine, check, least, most, step, std::string_view(), \
+                        description)
 #include "generator/arch/command_set.def"
 };
 
@@ -77,7 +81,7 @@ constexpr CycleCause kCycleCauses[] = {
     {7, "Fill", "fill", "start and end of a command: pipeline, parameter and register loading"},
 };
 
-constexpr uint32_t kMostWords = 40;
+constexpr uint32_t kMostWords = 44;
 
 int64_t Extract(const std::vector<uint32_t>& words, const CommandField& field) {
   if (field.word >= words.size()) return 0;
@@ -122,6 +126,18 @@ const OpcodeInfo* FindOpcode(uint8_t opcode) {
     return rows;
   }();
   return kRowOf[opcode] < 0 ? nullptr : &kOpcodes[kRowOf[opcode]];
+}
+
+const OpcodeInfo* FindOpcode(uint8_t opcode, const HardwareFeatures& features) {
+  const OpcodeInfo* info = FindOpcode(opcode);
+  return info != nullptr && features.Has(info->feature) ? info : nullptr;
+}
+
+std::vector<OpcodeInfo> OpcodesOn(const HardwareFeatures& features) {
+  std::vector<OpcodeInfo> infos;
+  std::copy_if(std::begin(kOpcodes), std::end(kOpcodes), std::back_inserter(infos),
+               [&](const OpcodeInfo& info) { return features.Has(info.feature); });
+  return infos;
 }
 
 const OpcodeInfo& InfoOf(Opcode opcode) {
@@ -170,6 +186,16 @@ uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features) {
   return info.opcode == Opcode::kStore && !features.store_bounds
              ? uint32_t{info.most_entries} - info.entry_step
              : info.most_entries;
+}
+
+uint32_t MostWords(const CommandLayout& layout, const HardwareFeatures& features) {
+  if (layout.id != LayoutId::kCompute) return layout.words;
+  uint32_t words = 0;
+  for (const OpcodeInfo& info : kOpcodes) {
+    if (info.layout != &layout || !features.Has(info.feature)) continue;
+    words = std::max(words, info.most_entries * kWordsPerEntry);
+  }
+  return words;
 }
 
 std::span<const HardwareError> AllHardwareErrors() { return kHardwareErrors; }

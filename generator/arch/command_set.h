@@ -152,6 +152,11 @@ inline constexpr const CommandField* kLocalStride[] = {
 inline constexpr const CommandField* kPixelBack[] = {nullptr, &dma::local_stride2,
                                                      &dma::local_stride3, &dma::local_stride4};
 
+/// Formats of VECTOR's operands and results, a to e.
+inline constexpr const CommandField* kVectorFormats[] = {&compute::a_format, &compute::b_format,
+                                                         &compute::c_format, &compute::d_format,
+                                                         &compute::e_format};
+
 /// Commands that share one layout.
 struct CommandLayout {
   LayoutId id;
@@ -169,7 +174,7 @@ extern const CommandLayout kComputeLayout;
 std::span<const CommandLayout* const> AllCommandLayouts();
 
 /// What CheckEngine() of sw/stream/field_check.h looks at, beside the fields that must not be 0.
-enum class FieldCheck : uint8_t { kNone, kTransfer, kArray, kPool };
+enum class FieldCheck : uint8_t { kNone, kTransfer, kArray, kPool, kVector };
 
 /// One opcode's row. Commands have least_entries, least_entries + entry_step, ... most_entries.
 struct OpcodeInfo {
@@ -181,6 +186,7 @@ struct OpcodeInfo {
   uint8_t least_entries;
   uint8_t most_entries;
   uint8_t entry_step;
+  std::string_view feature;  ///< spec key that it exists with; empty: always
   std::string_view description;
 
   bool HasLength(uint32_t entries) const {
@@ -189,8 +195,11 @@ struct OpcodeInfo {
   }
 };
 std::span<const OpcodeInfo> AllOpcodes();
-/// The row of an opcode, or null: there is none.
+/// Those that NPUs with `features` have.
+std::vector<OpcodeInfo> OpcodesOn(const HardwareFeatures& features);
+/// The row of an opcode, or null: there is none, or not with `features`.
 const OpcodeInfo* FindOpcode(uint8_t opcode);
+const OpcodeInfo* FindOpcode(uint8_t opcode, const HardwareFeatures& features);
 /// The row of a command's opcode, which has one.
 const OpcodeInfo& InfoOf(Opcode opcode);
 
@@ -208,6 +217,8 @@ uint32_t UsedBits(Opcode opcode, uint32_t word, const HardwareFeatures& features
 
 /// Entries of an opcode's longest form on an NPU with `features`: a STORE has bounds with one.
 uint32_t MostEntries(const OpcodeInfo& info, const HardwareFeatures& features);
+/// Words of a layout's longest command on an NPU with `features`.
+uint32_t MostWords(const CommandLayout& layout, const HardwareFeatures& features);
 
 /// A command as words; missing words of a short form read as zero.
 class Command {

@@ -12,6 +12,7 @@ inline constexpr std::string_view kMemoryClearKey = "npu.memory_clear";
 inline constexpr std::string_view kBinaryUnitKey = "units.bnn.enabled";
 inline constexpr std::string_view kResidualKey = "units.residual";
 inline constexpr std::string_view kFloatKey = "units.data_types";
+inline constexpr std::string_view kVectorKey = "units.vector_lanes";
 inline constexpr std::string_view kBitResidualKey = "units.bnn.residual";
 /// Of fields that both of these features have in the same command.
 inline constexpr std::string_view kSecondFactorKey = "units.residual, units.data_types";
@@ -30,6 +31,7 @@ struct HardwareFeatures {
   bool residual = true;
   bool float_formats = true;
   bool bit_residual = true;
+  bool vector_unit = true;
   bool strides = true;
   bool store_bounds = true;
   bool wide_fill = true;
@@ -42,7 +44,7 @@ struct HardwareFeatures {
     return key.empty() || (key == kWatchdogKey && watchdog) ||
            (key == kMemoryClearKey && memory_clear) || (key == kBinaryUnitKey && binary_unit) ||
            (key == kResidualKey && residual) || (key == kFloatKey && float_formats) ||
-           (key == kBitResidualKey && bit_residual) ||
+           (key == kBitResidualKey && bit_residual) || (key == kVectorKey && vector_unit) ||
            (key == kSecondFactorKey && (residual || float_formats)) ||
            (key == kStridesKey && strides) || (key == kStoreBoundsKey && store_bounds) ||
            (key == kWideFillKey && wide_fill) || (key == kIm2colKey && im2col) ||
@@ -52,8 +54,9 @@ struct HardwareFeatures {
   /// Whether what belongs to the feature is shown in views of an NPU: additions, floating
   /// point and those of the DMA leave no trace where they are off.
   bool Shows(std::string_view key) const {
-    return Has(key) || !(key == kResidualKey || key == kBitResidualKey || key == kFloatKey ||
-                         key == kSecondFactorKey || key.starts_with("units.dma."));
+    return Has(key) ||
+           !(key == kResidualKey || key == kBitResidualKey || key == kFloatKey ||
+             key == kVectorKey || key == kSecondFactorKey || key.starts_with("units.dma."));
   }
 };
 

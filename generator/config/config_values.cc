@@ -24,6 +24,9 @@ bool BoxModes(const NpuConfig& config) {
 
 /// Whether lanes take floating-point numbers.
 constexpr std::string_view kFloat = "units.float";
+/// Whether there is a vector unit.
+constexpr std::string_view kVector = "units.vector";
+
 /// Whether they take integers alone; no configuration carries it.
 constexpr std::string_view kIntegerLanes = "lane.integers";
 
@@ -69,6 +72,7 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
   if (ManyBursts(config)) derived(kManyBursts, 1, "queues of bursts stand in memory cells");
   if (BoxModes(config)) derived(kBoxModes, 1, "boxes have modes of their own");
   if (config.float_formats != 0) derived(kFloat, 1, "BF16 and FP8 beside int8");
+  if (config.vector_lanes != 0) derived(kVector, 1, "VECTOR runs programs");
   if (Settling(config)) derived(kSettling, 1, "fires wait for sums");
   derived("npu.features", config.watchdog | config.memory_clear << 1, "the register features");
   derived("npu.clear_cycles", config.clear_cycles(), "rows of the deepest memory");
@@ -87,8 +91,8 @@ std::vector<ConfigValue> ConfigValues(const NpuConfig& config) {
 std::optional<bool> FeatureEnabled(const std::vector<ConfigValue>& values, std::string_view path) {
   if (path == kIntegerLanes) return !FeatureEnabled(values, kFloat).value_or(false);
   const KeyInfo* key = FindKey(path);
-  const bool derived =
-      path == kManyBursts || path == kBoxModes || path == kFloat || path == kSettling;
+  const bool derived = path == kManyBursts || path == kBoxModes || path == kFloat ||
+                       path == kVector || path == kSettling;
   if (!derived && (key == nullptr || key->kind != KeyKind::kFlag)) return std::nullopt;
   for (const ConfigValue& value : values) {
     if (value.key == path) return value.value != 0;

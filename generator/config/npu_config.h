@@ -31,6 +31,7 @@ struct NpuConfig : KeyNumbers {
             .residual = residual != 0,
             .float_formats = float_formats != 0,
             .bit_residual = bnn_residual != 0,
+            .vector_unit = vector_lanes != 0,
             .strides = dma_strides != 0,
             .store_bounds = dma_store_bounds != 0,
             .wide_fill = dma_wide_fill != 0,

@@ -227,6 +227,38 @@ const std::vector<ConfigRule>& Rules() {
        [](const NpuConfig&) {
          return std::string("set units.bnn.enabled to false, or units.data_types to [int8]");
        }},
+      {DiagnosticCode::kSpecVectorLanes,
+       {"units.vector_lanes"},
+       "`units.vector_lanes` is 0, 4, 8 or 16.",
+       [](const NpuConfig& c) {
+         return c.vector_lanes == 0 || (c.vector_lanes >= 4 && std::has_single_bit(c.vector_lanes));
+       },
+       [](const NpuConfig& c) {
+         return fmt::format("a vector unit does not have {} lanes", c.vector_lanes);
+       },
+       [](const NpuConfig&) { return std::string("set units.vector_lanes to 0, 4, 8 or 16"); }},
+      {DiagnosticCode::kSpecVectorLanes,
+       {"units.vector_lanes", "units.data_types"},
+       "`units.vector_lanes` needs floating-point formats in `units.data_types`.",
+       [](const NpuConfig& c) { return c.vector_lanes == 0 || c.float_formats != 0; },
+       [](const NpuConfig&) { return std::string("its numbers are floating-point ones"); },
+       [](const NpuConfig&) {
+         return std::string(
+             "set units.data_types to [int8, bf16, fp8_e4m3, fp8_e5m2], or units.vector_lanes to "
+             "0");
+       }},
+      {DiagnosticCode::kSpecVectorLanes,
+       {"units.vector_lanes", "core.banks", "core.bank_width"},
+       "`core.banks` * `core.bank_width` >= 8 with `units.vector_lanes`: entries of its programs "
+       "have 8 bytes.",
+       [](const NpuConfig& c) { return c.vector_lanes == 0 || c.core_row_bytes() >= 8; },
+       [](const NpuConfig& c) {
+         return fmt::format("a row of {} bytes does not hold an entry of a program",
+                            c.core_row_bytes());
+       },
+       [](const NpuConfig&) {
+         return std::string("set core.banks to 8 or more, or units.vector_lanes to 0");
+       }},
       {DiagnosticCode::kSpecBitResidual,
        {"units.bnn.residual", "units.bnn.enabled"},
        "`units.bnn.residual` needs `units.bnn.enabled`: it adds to sums of bits.",

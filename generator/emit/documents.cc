@@ -89,7 +89,7 @@ std::string CommandReference(const HardwareFeatures& features) {
                   "read as 0. Bits that no field of the opcode uses must be 0.",
                   kCommandSetVersion, kStreamHeaderEntries, kEntryBytes));
   out += "\n## Opcodes\n\n";
-  for (const OpcodeInfo& info : AllOpcodes()) {
+  for (const OpcodeInfo& info : OpcodesOn(features)) {
     std::string entries = fmt::format("{}", info.least_entries);
     const int most = static_cast<int>(MostEntries(info, features));
     for (int n = info.least_entries + info.entry_step; n <= most; n += info.entry_step) {
@@ -102,12 +102,12 @@ std::string CommandReference(const HardwareFeatures& features) {
   for (const CommandLayout* layout : AllCommandLayouts()) {
     out += fmt::format("\n## Layout {}: {}\n\n", layout->name, layout->description);
     OpcodeSet all = 0;
-    for (const OpcodeInfo& info : AllOpcodes()) {
+    for (const OpcodeInfo& info : OpcodesOn(features)) {
       if (info.layout == layout) all |= Only(info.opcode);
     }
     const auto names = [&](OpcodeSet set) {
       std::string text;
-      for (const OpcodeInfo& info : AllOpcodes()) {
+      for (const OpcodeInfo& info : OpcodesOn(features)) {
         if (info.layout == layout && In(info.opcode, set)) {
           text += (text.empty() ? "" : ", ") + std::string(info.name);
         }

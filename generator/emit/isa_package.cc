@@ -13,6 +13,7 @@
 #include "generator/arch/engine_signals.h"
 #include "generator/arch/formats.h"
 #include "generator/arch/register_map.h"
+#include "generator/arch/vector_operations.h"
 #include "generator/emit/sv_writer.h"
 
 namespace npugen {
@@ -24,7 +25,8 @@ constexpr uint32_t kWordBits = 32;
 /// `features` have.
 AlignedTable StructMembers(const CommandLayout& layout, const HardwareFeatures& features,
                            AlignedTable table) {
-  uint32_t top = layout.words * kWordBits;  // first bit above what is still to be printed
+  uint32_t top =
+      MostWords(layout, features) * kWordBits;  // first bit above what is still to be printed
   const auto range = [](uint32_t width) {
     return width == 1 ? std::string() : fmt::format("[{}:0]", width - 1);
   };
@@ -59,9 +61,10 @@ AlignedTable StructMembers(const CommandLayout& layout, const HardwareFeatures& 
 /// Prints `case` labels of opcodes that share a value, and the value of all others: what is asked
 /// for a known opcode only may take the most frequent one.
 void PrintByOpcode(std::string_view name, const std::map<std::string, std::string>& values_of_names,
-                   std::string_view otherwise, std::string_view prefix, SvWriter* out) {
+                   std::string_view otherwise, std::string_view prefix,
+                   const HardwareFeatures& features, SvWriter* out) {
   std::map<std::string, std::string> labels;  // by value
-  for (const OpcodeInfo& info : AllOpcodes()) {
+  for (const OpcodeInfo& info : OpcodesOn(features)) {
     const auto value = values_of_names.find(std::string(info.name));
     if (value == values_of_names.end() || value->second == otherwise) continue;
     std::string& text = labels[value->second];
@@ -94,7 +97,7 @@ std::string Frequent(const std::map<std::string, std::string>& values_of_names) 
 /// The bits of every entry that fields of a command use, as a function of opcode and entry.
 void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   uint32_t entries = 0;
-  for (const OpcodeInfo& info : AllOpcodes()) {
+  for (const OpcodeInfo& info : OpcodesOn(features)) {
     entries = std::max<uint32_t>(entries, info.most_entries);
   }
   out->Blank().Comment(
@@ -105,7 +108,7 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
   out->Line("case (entry)").In();
   for (uint32_t entry = 0; entry < entries; ++entry) {
     std::map<std::string, std::string> bits;
-    for (const OpcodeInfo& info : AllOpcodes()) {
+    for (const OpcodeInfo& info : OpcodesOn(features)) {
       if (entry >= MostEntries(info, features)) continue;
       std::string text;
       for (uint32_t word = kWordsPerEntry; word-- > 0;) {
@@ -115,7 +118,7 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
       bits[std::string(info.name)] = "128'h" + text;
     }
     PrintByOpcode("used_bits", bits, Frequent(bits),
-                  entry + 1 < entries ? fmt::format("4'd{}: ", entry) : "default: ", out);
+                  entry + 1 < entries ? fmt::format("4'd{}: ", entry) : "default: ", features, out);
   }
   out->Out().Line("endcase");
   out->Out().Line("endfunction");
@@ -124,7 +127,7 @@ void PrintUsedBits(const HardwareFeatures& features, SvWriter* out) {
 /// The bits of a whole command that any opcode of the layout uses: queues keep no others.
 void PrintQueuedBits(const CommandLayout& layout, const HardwareFeatures& features, SvWriter* out) {
   uint32_t entries = 0;
-  for (const OpcodeInfo& info : AllOpcodes()) {
+  for (const OpcodeInfo& info : OpcodesOn(features)) {
     if (info.layout->id == layout.id) entries = std::max<uint32_t>(entries, info.most_entries);
   }
   out->Blank().Comment("Bits of a whole command that any command of the layout uses");
@@ -135,7 +138,7 @@ void PrintQueuedBits(const CommandLayout& layout, const HardwareFeatures& featur
     std::string text;
     for (uint32_t word = kWordsPerEntry; word-- > 0;) {
       uint32_t bits = 0;
-      for (const OpcodeInfo& info : AllOpcodes()) {
+      for (const OpcodeInfo& info : OpcodesOn(features)) {
         if (info.layout->id != layout.id || entry >= info.most_entries) continue;
         bits |= UsedBits(info.opcode, entry * kWordsPerEntry + word, features);
       }
@@ -151,10 +154,12 @@ void PrintOpcodeFunctions(const HardwareFeatures& features, SvWriter* out) {
   const auto print = [&](std::string_view comment, std::string_view type, std::string_view name,
                          const auto& value_of, std::string_view otherwise) {
     std::map<std::string, std::string> values;
-    for (const OpcodeInfo& info : AllOpcodes()) values[std::string(info.name)] = value_of(info);
+    for (const OpcodeInfo& info : OpcodesOn(features))
+      values[std::string(info.name)] = value_of(info);
     out->Blank().Comment(comment);
     out->Line(fmt::format("function automatic {} {}(input logic [7:0] opcode);", type, name)).In();
-    PrintByOpcode(name, values, otherwise.empty() ? Frequent(values) : otherwise, "", out);
+    PrintByOpcode(name, values, otherwise.empty() ? Frequent(values) : otherwise, "", features,
+                  out);
     out->Out().Line("endfunction");
   };
   const auto bit = [](bool value) { return std::string(value ? "1'b1" : "1'b0"); };
@@ -202,7 +207,7 @@ void PrintStruct(const SignalStruct& type, SvWriter* out) {
 }
 
 /// What a stream begins with and what its numbers are made of.
-void PrintStreamConstants(SvWriter* out) {
+void PrintStreamConstants(const HardwareFeatures& features, SvWriter* out) {
   out->Comment("Streams");
   AlignedTable streams = out->NewTable();
   const auto number = [&](std::string_view name, uint32_t value, std::string_view remark) {
@@ -220,7 +225,8 @@ void PrintStreamConstants(SvWriter* out) {
   number("ComputePeMaskLsb", compute::pe_mask.word % kWordsPerEntry * 32 + compute::pe_mask.lsb,
          "lowest bit of a compute command's pe_mask in its second entry");
   for (const CommandLayout* layout : AllCommandLayouts()) {
-    number(UpperCamel(layout->name) + "Words", layout->words, "words of the full form");
+    number(UpperCamel(layout->name) + "Words", MostWords(*layout, features),
+           "words of the full form");
   }
   streams.Row(
       {"localparam logic [31:0]", "StreamMagic", fmt::format("= 32'h{:08x};", kStreamMagic)},
@@ -239,16 +245,26 @@ std::string EmitIsaPackage(const HardwareFeatures& features) {
       "");
   out.Line("/* verilator lint_off UNUSEDPARAM */").Line("package npu_isa_pkg;").In();
 
-  PrintStreamConstants(&out);
+  PrintStreamConstants(features, &out);
 
   out.Comment("Opcodes");
   AlignedTable opcodes = out.NewTable();
-  for (const OpcodeInfo& info : AllOpcodes()) {
+  for (const OpcodeInfo& info : OpcodesOn(features)) {
     opcodes.Row({"localparam logic [7:0]", fmt::format("Op{}", info.name),
                  fmt::format("= 8'h{:02x};", static_cast<uint8_t>(info.opcode))},
                 info.description);
   }
   out.Table(opcodes).Blank();
+  if (features.vector_unit) {
+    out.Comment("Operations of a VECTOR's program");
+    AlignedTable operations = out.NewTable();
+    for (const VectorOperationInfo& info : kVectorOperations) {
+      operations.Row({"localparam logic [3:0]", fmt::format("Vector{}", info.name),
+                      fmt::format("= 4'd{};", static_cast<int>(info.operation))},
+                     info.description);
+    }
+    out.Table(operations).Blank();
+  }
 
   out.Comment("Error codes of the register error_info");
   AlignedTable errors = out.NewTable();

@@ -46,9 +46,9 @@ std::vector<MemoryNeed> MemoryNeeds(const NpuConfig& config) {
   needs.push_back({kTwoPorts, "instruction memory", 1,
                    CeilDiv(config.instruction_entries, entries_per_word),
                    entry * entries_per_word});
-  const auto entries = [](const CommandLayout& layout) {
+  const auto entries = [&](const CommandLayout& layout) {
     uint64_t most = 0;
-    for (const OpcodeInfo& info : AllOpcodes()) {
+    for (const OpcodeInfo& info : OpcodesOn(config.features())) {
       if (info.layout == &layout) most = std::max<uint64_t>(most, info.most_entries);
     }
     return most;

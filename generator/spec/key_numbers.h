@@ -53,6 +53,7 @@ struct KeyNumbers {
   uint32_t bnn_skip_window = 1;   ///< positions out of which a lane picks its next gated one, 1..16
   uint32_t bnn_skip_slices = 32;  ///< operand slices that such a window can hold, 1..256
   uint32_t float_formats = 0;     ///< 1: lanes also take BF16 and FP8
+  uint32_t vector_lanes = 0;      ///< elements of the vector unit per cycle: 4, 8, 16; 0: none
   uint32_t bnn_residual = 0;      ///< 1: the drain of bits gives values and adds residuals
   uint32_t dma_strides = 0;       ///< 1: coordinates of a box go in steps
   uint32_t dma_store_bounds = 0;  ///< 1: STOREs have bounds

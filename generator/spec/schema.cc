@@ -347,6 +347,16 @@ constexpr KeyInfo kKeys[] = {
      .member = &KeyNumbers::float_formats,
      .word = "int8",
      .more_words = kFloatWords},
+    {.path = "units.vector_lanes",
+     .kind = kCount,
+     .default_value = 0,
+     .low = 0,
+     .high = 16,
+     .unit = "lanes",
+     .summary = "Elements that the vector unit works on at the same time: 0 (there is none), 4, 8 "
+                "or 16. It runs programs of FP32 operations over rows of elements in PE memory: "
+                "norms, exponentials, optimizers (docs/machine.md, 4.10).",
+     .member = &KeyNumbers::vector_lanes},
     {.path = "units.dma", .kind = kBlock, .summary = "Features of the load engine."},
     {.path = "units.dma.bounds_fill",
      .kind = kFlag,
@@ -424,8 +434,9 @@ constexpr KeyInfo kKeys[] = {
 }  // namespace
 
 bool KeyInfo::HiddenWhenOff() const {
-  return default_value == 0 && (Parent() == "units.dma" || path == "units.residual" ||
-                                path == "units.bnn.residual" || kind == KeyKind::kWords);
+  return default_value == 0 &&
+         (Parent() == "units.dma" || path == "units.residual" || path == "units.bnn.residual" ||
+          path == "units.vector_lanes" || kind == KeyKind::kWords);
 }
 
 std::string_view KeyInfo::Name() const { return path.substr(path.rfind('.') + 1); }

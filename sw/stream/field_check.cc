@@ -155,12 +155,20 @@ Problem CheckPool(const NpuConfig& config, const Command& command) {
   return std::nullopt;
 }
 
+/// Formats of the vector unit's streams.
+Problem CheckVector(const Command& command) {
+  for (const CommandField* format : kVectorFormats) {
+    if (command.Get(*format) > kFormatFp32) return fmt::format("{} is no format", format->name);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> CheckDispatch(const NpuConfig& config, const Command& command) {
-  const OpcodeInfo* info = FindOpcode(command.words()[0] & 0xff);
-  if (info == nullptr) return "not a command";
   const HardwareFeatures features = config.features();
+  const OpcodeInfo* info = FindOpcode(command.words()[0] & 0xff, features);
+  if (info == nullptr) return "not a command";
   for (uint32_t word = 0; word < command.words().size(); ++word) {
     const uint32_t unused = command.words()[word] & ~UsedBits(info->opcode, word, features);
     if (unused == 0) continue;
@@ -192,6 +200,8 @@ std::optional<std::string> CheckEngine(const NpuConfig& config, const Command& c
       return CheckArray(config, command);
     case FieldCheck::kPool:
       return CheckPool(config, command);
+    case FieldCheck::kVector:
+      return CheckVector(command);
   }
   return std::nullopt;
 }

@@ -122,7 +122,7 @@ DecodedStream DecodeStream(const NpuConfig& config, std::span<const uint8_t> pro
   for (uint64_t at = offset + kHeaderBytes;;) {
     const uint32_t header = Word(program, at);
     const uint16_t tag = static_cast<uint16_t>(header >> 16);
-    const OpcodeInfo* info = FindOpcode(header & 0xff);
+    const OpcodeInfo* info = FindOpcode(header & 0xff, config.features());
     if (info == nullptr) {
       return fail("BadOpcode", at, tag, fmt::format("opcode 0x{:02x}", header & 0xff));
     }

@@ -11,3 +11,5 @@ npugen_bench(NAME float_results TOP npu_float_results TEST float_results_test.cc
   PRINTED npu_significand_product.sv PRINTED_SIZE PostWidth
   LIBRARIES npugen_numerics
   VARIANTS w16:PostWidth=16 w4:PostWidth=4)
+npugen_bench(NAME fp32_divide TOP npu_fp32_divide TEST fp32_divide_test.cc RTL npu_fp32_divide.sv
+  LIBRARIES npugen_numerics VARIANTS all:)

@@ -1,0 +1,116 @@
+`default_nettype none
+// SPDX-License-Identifier: Apache-2.0
+// Lane of the vector unit: one operation on one element (docs/machine.md, 4.10).
+//
+// Operands of a cycle with take_i give result_o 11 cycles later; z of MULADD and SUM (late_z_i, else
+// -0) comes six cycles after the others, fields of the entry one (negate_product_i six). Of
+// DIV and SQRT the result comes ten cycles after divided_o. code_o is x in the format two cycles
+// after it. While advance_i is low, operands and codes stand still; with codes_only_i there are no
+// results.
+module npu_vector_lane (
+  input  wire         clk_i,
+  input  wire         rst_ni,
+  input  wire         clear_i,
+  // fields of the entry
+  input  wire  [3:0]  operation_i,
+  input  wire  [2:0]  format_i,
+  input  wire         saturate_i,
+  input  wire         negate_product_i,
+  // operands
+  input  wire         take_i,
+  input  wire         advance_i,     // the first two stages move
+  input  wire  [31:0] x_i,
+  input  wire  [31:0] y_i,
+  input  wire  [31:0] z_i,
+  input  wire         counts_i,      // the element exists; a cycle after x
+  input  wire         codes_only_i,
+  output wire         divided_o,
+  input  wire  [31:0] late_z_i,
+  output wire  [31:0] result_o,
+  output wire  [31:0] code_o
+);
+  localparam int unsigned Steps = 6;  // to the addition
+
+  // ---- Operands ----
+  logic [31:0] x_q, y_q, z_q;
+  always_ff @(posedge clk_i) begin
+    if (take_i && advance_i) begin
+      x_q <= x_i;
+      y_q <= y_i;
+      z_q <= z_i;
+    end
+  end
+
+  // ---- What stands in front of the multiplier ----
+  wire [31:0] x_step, y_step, code, quotient;
+  npu_vector_step u_step (
+    .operation_i,
+    .format_i,
+    .saturate_i,
+    .counts_i,
+    .x_i        (x_q),
+    .y_i        (y_q),
+    .z_i        (z_q),
+    .x_o        (x_step),
+    .y_o        (y_step),
+    .code_o     (code)
+  );
+
+  wire divides;
+  assign divides = !codes_only_i && (operation_i == npu_isa_pkg::VectorDivide ||
+                                     operation_i == npu_isa_pkg::VectorSquareRoot);
+
+  // go_q: operands stand in x_q; go_q[1]: in front of the multiplier.
+  logic [Steps-1:0] go_q;
+  logic [31:0]      front_x_q, front_y_q, code_q;
+  wire              front;
+  assign front = divides ? divided_o : go_q[0] && advance_i;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      go_q <= '0;
+    end else begin
+      if (advance_i) go_q[0] <= take_i;
+      go_q[1]         <= front && !codes_only_i;
+      go_q[Steps-1:2] <= go_q[Steps-2:1];
+    end
+    if (front) begin
+      front_x_q <= divides ? quotient : x_step;
+      front_y_q <= divides ? 32'h3f800000 : y_step;
+      code_q    <= code;
+    end
+  end
+  assign code_o = code_q;
+
+  npu_fp32_divide u_divide (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .start_i (go_q[0] && divides),
+    .root_i  (operation_i == npu_isa_pkg::VectorSquareRoot),
+    .a_i     (x_q),
+    .b_i     (y_q),
+    .valid_o (divided_o),
+    .result_o(quotient)
+  );
+
+  // ---- Product and sum ----
+  wire [31:0] product;
+  npu_fp32_multiply u_multiply (
+    .clk_i,
+    .take_i   (go_q[1]),
+    .a_i      (front_x_q),
+    .b_i      (front_y_q),
+    .product_o(product)
+  );
+  npu_fp32_add u_add (
+    .clk_i,
+    .take_i(go_q[5]),
+    .a_i   (product ^ {negate_product_i, 31'd0}),
+    .b_i   (late_z_i),
+    .sum_o (result_o)
+  );
+
+
+
+endmodule : npu_vector_lane
+`default_nettype wire

@@ -1,0 +1,135 @@
+`default_nettype none
+// SPDX-License-Identifier: Apache-2.0
+// What a lane of the vector unit does in front of its multiplier (docs/machine.md, 4.10).
+// Combinational.
+//
+// MULADD, SUM, DIV and SQRT take x and y as they are; every other operation ends here: its result
+// goes on as x, to be multiplied by the 1 that y is then.
+module npu_vector_step (
+  input  wire  [3:0]  operation_i,
+  input  wire  [2:0]  format_i,      // of CONVERT and of code_o: 0 int8, else that of npu_float_round
+  input  wire         saturate_i,
+  input  wire         counts_i,      // the element exists; else it leaves reductions as they are
+  input  wire  [31:0] x_i,
+  input  wire  [31:0] y_i,
+  input  wire  [31:0] z_i,
+  output logic [31:0] x_o,
+  output logic [31:0] y_o,
+  output logic [31:0] code_o         // x in the format
+);
+  localparam logic [31:0] One = 32'h3f800000;
+  localparam logic [31:0] NaN = 32'h7fc00000;
+
+  wire [7:0] field;
+  wire       sign, x_nan, z_nan;
+  assign field = x_i[30:23];
+  assign sign  = x_i[31];
+  assign x_nan = field == '1 && x_i[22:0] != '0;
+  assign z_nan = z_i[30:23] == '1 && z_i[22:0] != '0;
+
+  // ---- Comparison: numbers in the order of integers, -0 just below 0 ----
+  wire [31:0] x_key, z_key;
+  wire        below, same, both_zero, less, equal;
+  assign x_key     = x_i ^ {1'b1, {31{x_i[31]}}};
+  assign z_key     = z_i ^ {1'b1, {31{z_i[31]}}};
+  assign below     = x_key < z_key;
+  assign same      = x_i == z_i;
+  assign both_zero = x_i[30:0] == '0 && z_i[30:0] == '0;
+  assign less      = below && !both_zero && !x_nan && !z_nan;
+  assign equal     = (same || both_zero) && !x_nan && !z_nan;
+
+  // ---- The nearest whole number ----
+  // Its fraction has `down` bits: none from 2^23 on; below 1/2 all is fraction.
+  wire [7:0]  distance;
+  wire [4:0]  down;
+  wire [23:0] size, low_mask, kept, whole;
+  wire        fraction, up;
+  wire [24:0] moved;                   // the bit below the last one kept stands at bit 0
+  assign fraction = field < 8'd150;
+  assign distance = 8'd150 - field;
+  assign down     = !fraction ? 5'd0 : (distance > 8'd25) ? 5'd25 : distance[4:0];
+  assign size     = {field != '0, x_i[22:0]};
+  assign moved    = {size, 1'b0} >> down;
+  assign kept     = moved[24:1];
+  assign low_mask = ~({24{1'b1}} << (down - 5'(down != '0)));  // what is below that bit
+  assign up       = fraction && moved[0] && ((size & low_mask) != '0 || kept[0]);
+  assign whole    = kept + 24'(up);
+
+  // As FP32: the fraction's bits away, and one up where it was more than a half.
+  wire [31:0] cut, unit;
+  logic [31:0] rounded;
+  assign cut  = {1'b0, x_i[30:0]} & ({32{1'b1}} << down);
+  assign unit = 32'd1 << down;
+  always_comb begin
+    rounded = cut + (up ? unit : 32'd0);
+    if (fraction && down >= 5'd24) rounded = up ? One : '0;
+    rounded[31] = sign;
+  end
+
+  // ---- Powers of two, and whole numbers of eight bits ----
+  wire        huge;                   // 512 and more
+  wire [9:0]  power;                   // signed
+  wire [9:0]  lifted;                  // the exponent's field; below 1 a subnormal number
+  wire [9:0]  bit_number;
+  logic [31:0] two_power;
+  logic [7:0] int8;
+  assign huge      = field >= 8'd136;
+  assign power      = sign ? 10'd0 - {1'b0, whole[8:0]} : {1'b0, whole[8:0]};
+  assign lifted     = power + 10'd127;
+  assign bit_number = power + 10'd149;
+  always_comb begin
+    two_power = {1'b0, lifted[7:0], 23'd0};
+    if (lifted[9] || lifted == '0) two_power = 32'd1 << bit_number[4:0];
+    if (sign && (huge || bit_number[9] || whole[9])) two_power = '0;
+    if (!sign && (huge || lifted[9:8] != '0 || lifted[7:0] == '1)) two_power = 32'h7f800000;
+    if (x_nan) two_power = NaN;
+    int8 = sign ? 8'd0 - whole[7:0] : whole[7:0];
+    if (huge || whole[9:8] != '0 || (whole[7] && !(sign && whole[6:0] == '0))) begin
+      int8 = sign ? 8'h80 : 8'h7f;
+    end
+    if (x_nan) int8 = '0;
+  end
+
+  // ---- Codes ----
+  wire [31:0] float_code;
+  npu_float_round u_round (
+    .format_i,
+    .saturate_i,
+    .value_i   (x_i),
+    .code_o    (float_code)
+  );
+  assign code_o = (format_i == '0) ? {24'd0, int8} : float_code;
+  wire [31:0] converted;
+  npu_vector_value u_value (
+    .format_i,
+    .code_i   (code_o),
+    .value_o  (converted)
+  );
+
+  always_comb begin
+    y_o = One;
+    case (operation_i)
+      npu_isa_pkg::VectorMulAdd, npu_isa_pkg::VectorDivide, npu_isa_pkg::VectorSquareRoot: begin
+        x_o = x_i;
+        y_o = y_i;
+      end
+      npu_isa_pkg::VectorSum: begin
+        x_o = counts_i ? x_i : '0;
+        y_o = counts_i ? y_i : One;
+      end
+      npu_isa_pkg::VectorMax:     x_o = (x_nan || (below && !z_nan)) ? z_i : x_i;
+      npu_isa_pkg::VectorMin:     x_o = (x_nan || (!below && !z_nan)) ? z_i : x_i;
+      npu_isa_pkg::VectorLess:    x_o = less ? One : '0;
+      npu_isa_pkg::VectorEqual:   x_o = equal ? One : '0;
+      npu_isa_pkg::VectorSelect:  x_o = (z_i[30:0] == '0) ? x_i : y_i;
+      npu_isa_pkg::VectorRint:    x_o = x_nan ? NaN : rounded;
+      npu_isa_pkg::VectorExp2:    x_o = two_power;
+      npu_isa_pkg::VectorConvert: x_o = converted;
+      default:                   x_o = (!counts_i || x_nan || (below && !z_nan)) ? z_i : x_i;
+    endcase
+  end
+
+  logic unused_bits;
+  assign unused_bits = ^{whole[23:10], bit_number[8:5]};
+endmodule : npu_vector_step
+`default_nettype wire

@@ -1,0 +1,85 @@
+`default_nettype none
+// SPDX-License-Identifier: Apache-2.0
+// Codes of strips of Lanes elements to PE memory (docs/machine.md, 4.10).
+//
+// A strip comes with valid_i; ready_o says that it is taken, with its last write. Its codes stay
+// until then. Those behind the row's last element (strb_i) are not written.
+module npu_vector_store #(
+  parameter int unsigned Lanes      = 8,  //@ = units.vector_lanes
+  parameter int unsigned WriteBytes = 16  //@ = units.postprocess_width  -- bytes of a write
+) (
+  input  wire                    clk_i,
+  input  wire                    rst_ni,
+  input  wire                    clear_i,
+  input  wire  [2:0]             format_i,  // 0 int8, 1 BF16, 2 and 3 FP8, 4 FP32
+  // a strip, and the address of its first element
+  input  wire                    valid_i,
+  output wire                    ready_o,
+  input  wire  [24:0]            addr_i,
+  input  wire  [32*Lanes-1:0]    codes_i,
+  input  wire  [Lanes-1:0]       strb_i,    // not 0
+  // writes
+  output wire                    valid_o,
+  input  wire                    ready_i,
+  output wire  [23:0]            addr_o,
+  output logic [8*WriteBytes-1:0] data_o,
+  output logic [WriteBytes-1:0]  strb_o
+);
+  localparam int unsigned Most1 = (Lanes < WriteBytes) ? Lanes : WriteBytes;
+  localparam int unsigned Most2 = (Lanes < WriteBytes / 2) ? Lanes : WriteBytes / 2;
+  localparam int unsigned Most4 = (Lanes < WriteBytes / 4) ? Lanes : WriteBytes / 4;
+
+  wire       wide, half, last;
+  wire [4:0] piece;                     // elements of a write
+  assign wide  = format_i[2];
+  assign half  = format_i == 3'd1;
+  assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
+
+  logic [4:0] lane_q;                   // the first one of this write
+  logic [Lanes-1:0] behind;             // those of later writes
+  always_comb begin
+    for (int unsigned n = 0; n < Lanes; n++) behind[n] = strb_i[n] && 5'(n) >= lane_q + piece;
+  end
+  assign last = behind == '0;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) lane_q <= '0;
+    else if (valid_i && ready_i) lane_q <= last ? '0 : lane_q + piece;
+  end
+
+  wire [6:0] offset;
+  assign offset  = wide ? {lane_q, 2'b00} : half ? {1'b0, lane_q, 1'b0} : {2'b00, lane_q};
+  assign valid_o = valid_i;
+  assign ready_o = ready_i && last;
+  assign addr_o  = addr_i[23:0] + 24'(offset);
+
+  wire [32*Lanes-1:0] codes;            // from lane_q on
+  wire [Lanes-1:0]    strb;
+  assign codes = codes_i >> {lane_q, 5'd0};
+  assign strb  = strb_i >> lane_q;
+  always_comb begin
+    data_o = '0;
+    strb_o = '0;
+    for (int unsigned n = 0; n < Most1; n++) begin
+      if (!wide && !half) begin
+        data_o[8*n+:8] = codes[32*n+:8];
+        strb_o[n]      = strb[n];
+      end
+    end
+    for (int unsigned n = 0; n < Most2; n++) begin
+      if (half) begin
+        data_o[16*n+:16] = codes[32*n+:16];
+        strb_o[2*n+:2]   = {2{strb[n]}};
+      end
+    end
+    for (int unsigned n = 0; n < Most4; n++) begin
+      if (wide) begin
+        data_o[32*n+:32] = codes[32*n+:32];
+        strb_o[4*n+:4]   = {4{strb[n]}};
+      end
+    end
+  end
+
+  logic unused_bits;
+  assign unused_bits = ^{addr_i[24], codes, strb};
+endmodule : npu_vector_store
+`default_nettype wire

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+// npu_vector against the functional model: random programs over random rows, whatever the pace of
+// memories; each operation on directed numbers; what it takes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "generator/arch/vector_operations.h"
+#include "sw/numerics/vector.h"
+#include "verif/functional/vector_unit.h"
+#include "verif/unit/bits.h"
+#include "verif/unit/module_bench.h"
+
+namespace npugen {
+namespace {
+
+using functional::VectorCommand;
+using functional::VectorStream;
+
+constexpr uint32_t kMemory = PARAM_MemBytes;
+constexpr uint32_t kRead = PARAM_ReadBytes;
+constexpr uint32_t kWrite = PARAM_WriteBytes;
+constexpr int64_t kLanes = PARAM_Lanes;
+
+/// What a program left.
+struct Outcome {
+  std::vector<uint8_t> memory;
+  bool failed = false;
+  uint32_t address = 0;  ///< of the row that failed
+};
+
+/// An entry of a program. Sources: 0..7 a register, and those below.
+constexpr uint32_t kImmediate = 8, kScalar = 9, kConstant = 12;
+uint64_t MakeEntry(VectorOperation operation, uint32_t destination, uint32_t x, uint32_t y,
+                   uint32_t z, uint32_t immediate = 0, uint32_t flags = 0) {
+  return static_cast<uint64_t>(operation) | uint64_t{destination} << 4 | uint64_t{x} << 8 |
+         uint64_t{y} << 12 | uint64_t{z} << 16 | uint64_t{flags} << 20 | uint64_t{immediate} << 32;
+}
+uint64_t Pass(uint32_t streams) { return MakeEntry(VectorOperation::kPass, streams, 0, 0, 0); }
+uint64_t End() { return MakeEntry(VectorOperation::kEnd, 0, 0, 0, 0); }
+
+class ModelMemory : public functional::VectorMemory {
+ public:
+  ModelMemory(const std::vector<uint64_t>& program, Outcome* outcome)
+      : program_(program), outcome_(*outcome) {}
+  bool Entry(int64_t k, uint64_t* entry) override {
+    *entry = program_[static_cast<size_t>(k)];
+    return true;
+  }
+  bool Row(int64_t address, int64_t bytes) override {
+    if (address + bytes <= kMemory) return true;
+    outcome_.failed = true;
+    outcome_.address = static_cast<uint32_t>(address);
+    return false;
+  }
+  bool Read(int64_t address, uint8_t* byte) override {
+    *byte = outcome_.memory[static_cast<size_t>(address)];
+    return true;
+  }
+  bool Write(int64_t address, uint8_t byte) override {
+    outcome_.memory[static_cast<size_t>(address)] = byte;
+    return true;
+  }
+  bool Spend(uint64_t /*elements*/) override { return true; }
+
+ private:
+  const std::vector<uint64_t>& program_;
+  Outcome& outcome_;
+};
+
+class VectorUnit : public ModuleBench {
+ protected:
+  VectorUnit() : ModuleBench(100 * kLanes + kRead) {
+    dut_.clk_i = 0;
+    dut_.clear_i = 0;
+    dut_.start_i = 0;
+    dut_.fetch_ready_i = dut_.fetch_rvalid_i = 0;
+    dut_.read_ready_i = dut_.read_rvalid_i = 0;
+    dut_.write_ready_i = dut_.write_busy_i = 0;
+    dut_.eval();
+    Reset();
+    program_.assign(kVectorEntries, 0);
+  }
+
+  Outcome Model(const VectorCommand& command, const std::vector<uint8_t>& memory) {
+    Outcome outcome{memory};
+    ModelMemory access(program_, &outcome);
+    functional::RunVectorProgram(command, kLanes, access);
+    return outcome;
+  }
+
+  /// Runs the program; memories answer in `ready` of 8 cycles.
+  Outcome Hardware(const VectorCommand& command, std::vector<uint8_t> memory, unsigned ready,
+                   int* cycles = nullptr) {
+    Outcome outcome{std::move(memory)};
+    dut_.rows_i = static_cast<uint16_t>(command.rows);
+    dut_.elements_i = static_cast<uint32_t>(command.elements);
+    dut_.saturate_i = command.saturate;
+    dut_.single_i = 0;
+    for (unsigned s = 0; s < 5; ++s) {
+      const VectorStream& stream = command.streams[s];
+      SetBits(&dut_.base_i, 25 * s, 25, static_cast<uint64_t>(stream.base) & 0x1ffffff);
+      SetBits(&dut_.step_i, 24 * s, 24, static_cast<uint64_t>(stream.step));
+      SetBits(&dut_.format_i, 3 * s, 3, static_cast<uint64_t>(stream.format));
+      if (s < 3 && stream.single) dut_.single_i |= 1u << s;
+    }
+    struct Write {
+      uint32_t address;
+      std::vector<uint8_t> data;
+      uint32_t strobes;
+    };
+    std::deque<Write> writes;                       // on their way to memory
+    std::deque<std::pair<bool, uint32_t>> reads = {{false, 0}};  // of the cycles before
+    bool fetches = false;
+    uint32_t fetch = 0;
+    int count = 0;
+    dut_.start_i = 1;
+    Edge();
+    dut_.start_i = 0;
+    for (dut_.eval(); dut_.busy_o; ++count) {
+      if (count > 4000000) {
+        ADD_FAILURE() << "no end";
+        break;
+      }
+      // Data of a read come in the second cycle after the grant, entries in the next one.
+      const auto [is_read, read_address] = reads.front();
+      reads.pop_front();
+      std::vector<uint8_t> data(kRead);
+      for (uint8_t& byte : data) byte = static_cast<uint8_t>(random_());
+      for (uint32_t i = 0; is_read && i < kRead && read_address + i < kMemory; ++i) {
+        data[i] = outcome.memory[read_address + i];
+      }
+      dut_.read_rvalid_i = is_read;
+      SetBytes(&dut_.read_data_i, data.data(), kRead);
+      dut_.fetch_rvalid_i = fetches;
+      dut_.fetch_data_i = fetches ? program_[fetch] : random_();
+      dut_.read_ready_i = random_() % 8 < ready;
+      dut_.fetch_ready_i = random_() % 8 < ready;
+      dut_.write_ready_i = random_() % 8 < ready;
+      dut_.write_busy_i = !writes.empty();
+      dut_.eval();
+      fetches = dut_.fetch_valid_o && dut_.fetch_ready_i;
+      fetch = dut_.fetch_index_o;
+      reads.push_back({dut_.read_valid_o && dut_.read_ready_i, dut_.read_addr_o});
+      if (dut_.error_o) {
+        outcome.failed = true;
+        outcome.address = dut_.error_addr_o;
+      }
+      if (!writes.empty() && random_() % 8 < ready) {
+        const Write& write = writes.front();
+        for (uint32_t i = 0; i < kWrite; ++i) {
+          if (!(write.strobes >> i & 1)) continue;
+          EXPECT_LT(write.address + i, kMemory);
+          if (write.address + i < kMemory) outcome.memory[write.address + i] = write.data[i];
+        }
+        writes.pop_front();
+      }
+      if (dut_.write_valid_o && dut_.write_ready_i) {
+        Write write{dut_.write_addr_o, std::vector<uint8_t>(kWrite),
+                    static_cast<uint32_t>(dut_.write_strb_o)};
+        GetBytes(&dut_.write_data_o, write.data.data(), kWrite);
+        EXPECT_NE(write.strobes, 0u);
+        writes.push_back(write);
+      }
+      Edge();
+    }
+    for (const Write& write : writes) {
+      for (uint32_t i = 0; i < kWrite; ++i) {
+        if (write.strobes >> i & 1 && write.address + i < kMemory) {
+          outcome.memory[write.address + i] = write.data[i];
+        }
+      }
+    }
+    dut_.read_rvalid_i = dut_.fetch_rvalid_i = 0;
+    if (cycles != nullptr) *cycles = count;
+    return outcome;
+  }
+
+  /// A number of which many bits decide something.
+  uint32_t Number() {
+    static constexpr uint32_t kSpecial[] = {
+        0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00000,
+        0x7f800001, 1,          0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0x3f000000,
+        0xbf000000, 0x3f000001, 0x4b000000, 0x4affffff, 0x43000000, 0xc3000000, 0x42fe0000,
+        0xc3150000, 0xc3158000, 0x3fc00000, 0x40200000, 0x477fe000, 0x43e00000, 0x3effffff};
+    switch (random_() % 4) {
+      case 0:
+        return kSpecial[random_() % std::size(kSpecial)];
+      case 1:
+        return static_cast<uint32_t>(random_());
+      case 2:  // around 1
+        return static_cast<uint32_t>(random_() & 0x83ffffff) | 0x3c000000;
+      default:  // whole numbers and halves
+        return numerics::Multiply(
+            numerics::FromInteger(static_cast<int32_t>(random_() % 600) - 300), 0x3f000000);
+    }
+  }
+
+  void Fill(std::vector<uint8_t>* memory) {
+    memory->resize(kMemory);
+    for (uint8_t& byte : *memory) byte = static_cast<uint8_t>(random_());
+    for (size_t i = 0; i + 4 <= kMemory; i += 4) {
+      if (random_() % 2 != 0) continue;
+      const uint32_t number = Number();
+      for (size_t b = 0; b < 4; ++b) (*memory)[i + b] = static_cast<uint8_t>(number >> 8 * b);
+    }
+  }
+
+  /// A command whose streams lie one behind the other, or are used in place.
+  VectorCommand RandomCommand() {
+    VectorCommand command;
+    command.saturate = random_() & 1;
+    const int64_t room = kMemory / 6;
+    for (int attempt = 0;; ++attempt) {
+      const int64_t most = random_() % 3 == 0 ? 24 * kLanes : 3 * kLanes;
+      command.elements = Uniform(int64_t{1}, std::min<int64_t>(most, room / 4));
+      command.rows = Uniform(1, random_() % 4 == 0 ? 20 : 4);
+      bool fits = true;
+      for (size_t s = 0; s < 5; ++s) {
+        VectorStream& stream = command.streams[s];
+        stream.format = Uniform(0, 4);
+        stream.single = s < 3 && random_() % 6 == 0;
+        const int64_t row = command.elements * functional::VectorBytes(stream.format);
+        stream.step = s < 3 && random_() % 5 == 0 ? 0 : row + Uniform(0, 5);
+        const int64_t bytes = (command.rows - 1) * stream.step + row;
+        if (bytes > room) {
+          fits = false;
+          break;
+        }
+        stream.base = static_cast<int64_t>(s) * room + Uniform(int64_t{0}, room - bytes);
+      }
+      if (fits) break;
+    }
+    // A result in place of an operand.
+    if (random_() % 4 == 0) {
+      const size_t s = random_() % 3;
+      command.streams[s].single = false;
+      if (command.streams[s].step == 0) {
+        command.streams[s].step =
+            command.elements * functional::VectorBytes(command.streams[s].format);
+      }
+      const int64_t end = command.streams[s].base + command.rows * command.streams[s].step;
+      if (end <= kMemory && static_cast<int64_t>(s + 1) * room >= end) {
+        command.streams[3] = command.streams[s];
+      }
+    }
+    return command;
+  }
+
+  void RandomProgram() {
+    size_t at = 0;
+    const auto push = [&](uint64_t entry) {
+      if (at < program_.size()) program_[at++] = entry;
+    };
+    if (random_() % 8 == 0) push(static_cast<uint64_t>(random_()) & ~uint64_t{0xf});
+    const int passes = Uniform(1, 4);
+    for (int pass = 0; pass < passes; ++pass) {
+      push(Pass(static_cast<uint32_t>(random_() & 0x1f) | (pass == 0 ? 0x9 : 0)));
+      const int operations = Uniform(0, random_() % 16 == 0 ? 40 : 7);
+      for (int i = 0; i < operations; ++i) {
+        uint64_t entry = random_();
+        if (random_() % 2 == 0) entry = (entry & ~uint64_t{0xf});  // MULADD
+        if ((entry & 0xf) >= 13) entry = (entry & ~uint64_t{0xf}) | 11;
+        // Sources that hold something, mostly.
+        if (random_() % 2 == 0) entry = (entry & ~uint64_t{0xf00}) | (random_() % 3) << 8;
+        if (random_() % 3 == 0) entry = (entry & ~uint64_t{0x70}) | (random_() % 3) << 4;
+        entry = (entry & 0xffffffff) | uint64_t{Number()} << 32;
+        push(entry);
+      }
+    }
+    while (at < program_.size()) program_[at++] = random_() % 3 == 0 ? End() | random_() << 4 : 13;
+  }
+
+  std::vector<uint64_t> program_;
+};
+
+std::string Describe(const VectorCommand& command, const std::vector<uint64_t>& program) {
+  std::string text = std::to_string(command.rows) + " rows of " + std::to_string(command.elements);
+  for (const VectorStream& stream : command.streams) {
+    text += " [" + std::to_string(stream.base) + "+" + std::to_string(stream.step) + " f" +
+            std::to_string(stream.format) + (stream.single ? "s]" : "]");
+  }
+  for (const uint64_t entry : program) {
+    char line[64];
+    std::snprintf(line, sizeof line, "\n%016llx", static_cast<unsigned long long>(entry));
+    text += line;
+    if ((entry & 0xf) == 13) break;
+  }
+  return text;
+}
+
+// NPUGEN_PROGRAMS sets how many.
+TEST_F(VectorUnit, RunsRandomProgramsAsTheModel) {
+  const char* text = std::getenv("NPUGEN_PROGRAMS");
+  const int programs = text == nullptr ? 1500 : std::atoi(text);
+  int failed = 0;
+  for (int i = 0; i < programs && !HasFailure(); ++i) {
+    VectorCommand command = RandomCommand();
+    RandomProgram();
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    if (random_() % 16 == 0) {
+      command.streams[random_() % 5].base = Uniform(int64_t{0}, int64_t{1} << 25);
+    }
+    const Outcome expected = Model(command, memory);
+    const Outcome outcome = Hardware(command, memory, Uniform(1, 8));
+    failed += expected.failed;
+    ASSERT_EQ(outcome.failed, expected.failed) << i << ": " << Describe(command, program_);
+    if (expected.failed) ASSERT_EQ(outcome.address, expected.address) << i;
+    for (uint32_t at = 0; at < kMemory; ++at) {
+      ASSERT_EQ(outcome.memory[at], expected.memory[at])
+          << "byte " << at << " of program " << i << ": " << Describe(command, program_);
+    }
+    if (random_() % 32 == 0) {
+      dut_.clear_i = 1;
+      Edge();
+      dut_.clear_i = 0;
+    }
+  }
+  EXPECT_GT(failed, 0);
+  EXPECT_LT(failed, programs / 4);
+}
+
+// A program that is dropped at any time leaves nothing for the next one.
+TEST_F(VectorUnit, ForgetsWhatIsDropped) {
+  for (int i = 0; i < 200 && !HasFailure(); ++i) {
+    const VectorCommand command = RandomCommand();
+    RandomProgram();
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    dut_.start_i = 1;
+    Edge();
+    dut_.start_i = 0;
+    dut_.fetch_ready_i = dut_.read_ready_i = dut_.write_ready_i = 1;
+    bool fetches = false;
+    uint32_t fetch = 0;
+    std::deque<bool> reads = {false};
+    for (int cycle = Uniform(0, 400); cycle > 0; --cycle) {
+      dut_.fetch_rvalid_i = fetches;
+      dut_.fetch_data_i = program_[fetch];
+      dut_.read_rvalid_i = reads.front();
+      reads.pop_front();
+      dut_.eval();
+      fetches = dut_.fetch_valid_o;
+      fetch = dut_.fetch_index_o;
+      reads.push_back(dut_.read_valid_o);
+      Edge();
+    }
+    dut_.fetch_rvalid_i = dut_.read_rvalid_i = 0;
+    dut_.clear_i = 1;
+    Edge();
+    dut_.clear_i = 0;
+    EXPECT_EQ(dut_.busy_o, 0);
+    const Outcome expected = Model(command, memory);
+    const Outcome outcome = Hardware(command, memory, 8);
+    ASSERT_EQ(outcome.failed, expected.failed);
+    ASSERT_TRUE(outcome.memory == expected.memory) << Describe(command, program_);
+  }
+}
+
+// e^(x - largest) / sum over rows, as attention and losses need it.
+TEST_F(VectorUnit, MakesSoftmaxes) {
+  using enum VectorOperation;
+  std::vector<uint64_t> program = {
+      Pass(0x1),
+      MakeEntry(kLargest, 0, 0, 0, 0),
+      Pass(0x9),
+      MakeEntry(kMulAdd, 1, 0, kConstant, kScalar, 0, 2),             // x - largest
+      MakeEntry(kMulAdd, 2, 1, kImmediate, kConstant, 0x3fb8aa3b),    // times log2(e)
+      MakeEntry(kRint, 2, 2, 0, 0),
+      MakeEntry(kMulAdd, 3, 2, kImmediate, 1, 0x3f318000, 1),
+      MakeEntry(kMulAdd, 3, 2, kImmediate, 3, 0xb95e8083, 1),
+      MakeEntry(kMulAdd, 0, 3, kImmediate, kConstant, 0x3c088889),
+      MakeEntry(kMulAdd, 0, 0, kConstant, kImmediate, 0x3d2aaaab),
+      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3e2aaaab),
+      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f000000),
+      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f800000),
+      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f800000),
+      MakeEntry(kExp2, 2, 2, 0, 0),
+      MakeEntry(kMulAdd, 0, 0, 2, kConstant),
+      MakeEntry(kLess, 3, 1, 0, kImmediate, 0xc2a00000),              // below -80: 0
+      MakeEntry(kSelect, 0, 0, kImmediate, 3, 0),
+      MakeEntry(kSum, 1, 0, kConstant, 0),
+      Pass(0xa),
+      MakeEntry(kDivide, 0, 1, kScalar + 1, 0),
+      End(),
+  };
+  std::copy(program.begin(), program.end(), program_.begin());
+  for (const auto& [rows, elements] : {std::pair{1, 5}, {3, 10}, {2, 100}, {1, 200}}) {
+    if (rows * elements * 12 > static_cast<int>(kMemory)) continue;
+    VectorCommand command;
+    command.rows = rows;
+    command.elements = elements;
+    const int64_t row = 4 * elements;
+    command.streams[0] = {0, row, 4};
+    command.streams[1] = {rows * row, row, 4};  // exponentials
+    command.streams[3] = {rows * row, row, 4};
+    std::vector<uint8_t> memory(kMemory);
+    std::vector<uint32_t> values(static_cast<size_t>(rows * elements));
+    for (size_t i = 0; i < values.size(); ++i) {
+      values[i] = numerics::Multiply(
+          numerics::FromInteger(static_cast<int32_t>(random_() % 2000) - 1000), 0x3d800000);
+      for (size_t b = 0; b < 4; ++b) memory[4 * i + b] = static_cast<uint8_t>(values[i] >> 8 * b);
+    }
+    int cycles = 0;
+    const Outcome outcome = Hardware(command, memory, 8, &cycles);
+    std::printf("softmax of %d rows of %d in %d lanes: %d cycles\n", rows, elements,
+                static_cast<int>(kLanes), cycles);
+    ASSERT_TRUE(outcome.memory == Model(command, memory).memory);
+  }
+}
+
+}  // namespace
+}  // namespace npugen
