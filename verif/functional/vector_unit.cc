@@ -164,8 +164,7 @@ class Program {
     const int64_t bytes = VectorBytes(stream.format);
     for (size_t r = 0; r < rows_.size(); ++r) {
       for (int64_t i = 0; i < count; ++i) {
-        const int64_t address =
-            rows_[r].address[s] + (stream.single ? 0 : (first + i) * bytes);
+        const int64_t address = rows_[r].address[s] + (stream.single ? 0 : (first + i) * bytes);
         uint32_t code = 0;
         for (int64_t b = 0; b < bytes; ++b) {
           uint8_t byte = 0;
@@ -301,9 +300,9 @@ Fp32 VectorValue(int64_t format, uint32_t code) {
 uint32_t VectorCode(int64_t format, Fp32 value, bool saturate) {
   if (format == 0) return static_cast<uint8_t>(numerics::ToInteger(value, -128, 127));
   if (format == kFormatFp32) return Quiet(value);
-  return numerics::ToFormat(FormatOf(format), value,
-                            saturate ? numerics::Overflow::kSaturates
-                                     : numerics::Overflow::kInfinity);
+  return numerics::ToFormat(
+      FormatOf(format), value,
+      saturate ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity);
 }
 
 bool RunVectorProgram(const VectorCommand& command, int64_t lanes, VectorMemory& memory) {

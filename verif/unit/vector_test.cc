@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // npu_vector against the functional model: random programs over random rows, whatever the pace of
 // memories; each operation on directed numbers; what it takes.
+#include "sw/numerics/vector.h"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,7 +15,6 @@
 #include <vector>
 
 #include "generator/arch/vector_operations.h"
-#include "sw/numerics/vector.h"
 #include "verif/functional/vector_unit.h"
 #include "verif/unit/bits.h"
 #include "verif/unit/module_bench.h"
@@ -116,7 +117,7 @@ class VectorUnit : public ModuleBench {
       std::vector<uint8_t> data;
       uint32_t strobes;
     };
-    std::deque<Write> writes;                       // on their way to memory
+    std::deque<Write> writes;                                    // on their way to memory
     std::deque<std::pair<bool, uint32_t>> reads = {{false, 0}};  // of the cycles before
     bool fetches = false;
     uint32_t fetch = 0;
@@ -372,8 +373,8 @@ TEST_F(VectorUnit, MakesSoftmaxes) {
       Pass(0x1),
       MakeEntry(kLargest, 0, 0, 0, 0),
       Pass(0x9),
-      MakeEntry(kMulAdd, 1, 0, kConstant, kScalar, 0, 2),             // x - largest
-      MakeEntry(kMulAdd, 2, 1, kImmediate, kConstant, 0x3fb8aa3b),    // times log2(e)
+      MakeEntry(kMulAdd, 1, 0, kConstant, kScalar, 0, 2),           // x - largest
+      MakeEntry(kMulAdd, 2, 1, kImmediate, kConstant, 0x3fb8aa3b),  // times log2(e)
       MakeEntry(kRint, 2, 2, 0, 0),
       MakeEntry(kMulAdd, 3, 2, kImmediate, 1, 0x3f318000, 1),
       MakeEntry(kMulAdd, 3, 2, kImmediate, 3, 0xb95e8083, 1),
@@ -385,7 +386,7 @@ TEST_F(VectorUnit, MakesSoftmaxes) {
       MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f800000),
       MakeEntry(kExp2, 2, 2, 0, 0),
       MakeEntry(kMulAdd, 0, 0, 2, kConstant),
-      MakeEntry(kLess, 3, 1, 0, kImmediate, 0xc2a00000),              // below -80: 0
+      MakeEntry(kLess, 3, 1, 0, kImmediate, 0xc2a00000),  // below -80: 0
       MakeEntry(kSelect, 0, 0, kImmediate, 3, 0),
       MakeEntry(kSum, 1, 0, kConstant, 0),
       Pass(0xa),
