@@ -6,10 +6,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -219,6 +221,45 @@ TEST(PodModel, Scarcity) {
   EXPECT_GT(SmallStep({{"training.recompute", "true"}}).causes[1], 0);
 }
 
+/// No step is shorter than any of its resources is busy, and none longer with more of one.
+TEST(PodModel, MoreIsNeverSlower) {
+  std::mt19937_64 random(32);
+  const std::vector<std::vector<uint64_t>> rings = {{1}, {2}, {4}, {2, 2}, {8}, {4, 4}};
+  for (int round = 0; round < 400; ++round) {
+    PodDescription pod = Palm();
+    pod.layers = 1 + random() % 20;
+    pod.pods = uint64_t{1} << random() % 3;
+    pod.model_rings = rings[random() % rings.size()];
+    pod.data_rings = rings[random() % rings.size()];
+    pod.hosts = 1;
+    pod.sequences = pod.pods * pod.data_chips() * (1 + random() % 4);
+    pod.sharding = static_cast<PodSharding>(random() % 2);
+    pod.exchange = static_cast<PodExchange>(random() % 2);
+    pod.recompute = random() % 2 == 0;
+    pod.overlap_model_axis = random() % 2 == 0;
+    double* const rates[] = {&pod.compute, &pod.memory_bandwidth, &pod.link_bandwidth,
+                             &pod.network_bandwidth};
+    for (double* rate : rates) *rate *= std::exp2(static_cast<double>(random() % 13) - 6);
+    const PodStep step = EstimatePod(pod);
+    const double least = step.seconds * (1 + 1e-9);
+    EXPECT_LE(step.products_busy, least);
+    EXPECT_LE(step.memory_busy, least);
+    EXPECT_LE(step.model_axis_busy, least);
+    EXPECT_LE(step.data_axis_busy, least);
+    EXPECT_LE(step.network_busy, least);
+    EXPECT_NEAR(CauseSum(step), step.seconds, 1e-9 * step.seconds);
+    for (double* rate : rates) {
+      *rate *= 2;
+      EXPECT_LE(EstimatePod(pod).seconds, least);
+      *rate /= 2;
+    }
+    for (const PodSpan& span : step.spans) {
+      EXPECT_GE(span.begin, 0);
+      EXPECT_LE(span.end, least);
+    }
+  }
+}
+
 /// The closed form of an axis is what its sends take when all rings of it work at the same time.
 TEST(PodModel, AxisSecondsAreThoseOfTheSends) {
   PodDescription pod;
@@ -314,6 +355,45 @@ TEST(PodDescription, Places) {
   EXPECT_FALSE(ReadPod("", "p.yaml").ok());
   EXPECT_FALSE(ReadPod("- a\n- b\n", "p.yaml").ok());
   EXPECT_FALSE(ReadPod("a: &x 1\n", "p.yaml").ok());
+}
+
+/// Of whatever stands in the file comes an error or a step that is a number.
+TEST(PodDescription, MutatedFiles) {
+  const std::string palm = PalmText();
+  std::mt19937_64 random(31);
+  constexpr std::string_view kBits[] = {"0",  "9223372036854775808", "-1", ":", "\n", " ",  "[", "x",
+                                        "]",  "18446744073709551615", "{", "#", "1", "99", "\t", "."};
+  int good = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = palm;
+    for (uint64_t change = 1 + random() % 3; change > 0; --change) {
+      const size_t at = random() % text.size();
+      switch (random() % 4) {
+        case 0:
+          text.erase(at, 1 + random() % 4);
+          break;
+        case 1:
+          text.insert(at, kBits[random() % std::size(kBits)]);
+          break;
+        case 2:
+          text[at] = static_cast<char>(random());
+          break;
+        default:
+          text.insert(at, text.substr(random() % text.size(), random() % 40));
+      }
+    }
+    const Result<PodDescription> pod = ReadPod(text, "palm.yaml");
+    if (!pod) {
+      EXPECT_FALSE(pod.errors().front().hint.empty());
+      continue;
+    }
+    ++good;
+    const PodStep step = EstimatePod(*pod);
+    EXPECT_TRUE(std::isfinite(step.seconds) && step.seconds > 0) << text;
+    EXPECT_NEAR(CauseSum(step), step.seconds, 1e-9 * step.seconds);
+    EXPECT_FALSE(PodText(*pod, CountPod(*pod), step).empty());
+  }
+  EXPECT_GT(good, 300);
 }
 
 TEST(PodDescription, DocumentHasTheKeys) {

@@ -114,7 +114,9 @@ TEST(Ranks, OneHangs) {
         const Status ran = RunQuanta(*w, 10, testing::Pointers(nodes), t);
         over = true;
         EXPECT_FALSE(ran.ok());
-        if (!ran) EXPECT_EQ(ran.errors().front().message, "rank 1 says nothing");
+        if (!ran) {
+          EXPECT_EQ(ran.errors().front().message, "rank 1 says nothing");
+        }
         return true;
       });
 }

@@ -210,7 +210,7 @@ std::string QuotePod(std::string_view text) {
 }
 
 /// What stands behind a key: text, or items of a list, and where.
-struct PodText {
+struct GivenText {
   SourceLocation at;
   std::string text;
   std::vector<std::pair<SourceLocation, std::string>> items;
@@ -310,7 +310,7 @@ class PodReader {
   }
 
   void ReadText(const PodKey& key, const YamlNode& node) {
-    PodText text;
+    GivenText text;
     text.at = Place(node);
     bool plain = node.kind == YamlNode::Kind::kScalar;
     if (node.kind == YamlNode::Kind::kList) {
@@ -342,7 +342,7 @@ class PodReader {
       return;
     }
     spoiled_.erase(key->path);
-    PodText text;
+    GivenText text;
     text.at = at;
     text.text = change.value;
     texts_[key->path] = std::move(text);
@@ -355,16 +355,16 @@ class PodReader {
              fmt::format("legal: {}", LegalPodValues(key)));
       return;
     }
-    PodText text;
+    GivenText text;
     text.text = key.default_text;
     ReadValue(key, text);
   }
 
-  void ReadValue(const PodKey& key, const PodText& text) {
+  void ReadValue(const PodKey& key, const GivenText& text) {
     std::visit([&](auto member) { Set(key, text, member); }, key.member);
   }
 
-  void Set(const PodKey& key, const PodText& text, std::string D::*member) {
+  void Set(const PodKey& key, const GivenText& text, std::string D::*member) {
     if (!IsIdentifier(text.text)) {
       Refuse(DiagnosticCode::kSpecBadName, text.at,
              fmt::format("{} is no name", QuotePod(text.text)),
@@ -374,7 +374,7 @@ class PodReader {
   }
 
   /// The number of the word.
-  size_t Word(const PodKey& key, const PodText& text) {
+  size_t Word(const PodKey& key, const GivenText& text) {
     const auto word = std::find(key.words.begin(), key.words.end(), text.text);
     if (word != key.words.end()) return static_cast<size_t>(word - key.words.begin());
     Refuse(DiagnosticCode::kSpecBadName, text.at,
@@ -382,13 +382,13 @@ class PodReader {
            fmt::format("legal: {}", LegalPodValues(key)));
     return 0;
   }
-  void Set(const PodKey& key, const PodText& text, bool D::*member) {
+  void Set(const PodKey& key, const GivenText& text, bool D::*member) {
     pod_.*member = Word(key, text) != 0;
   }
-  void Set(const PodKey& key, const PodText& text, PodSharding D::*member) {
+  void Set(const PodKey& key, const GivenText& text, PodSharding D::*member) {
     pod_.*member = static_cast<PodSharding>(Word(key, text));
   }
-  void Set(const PodKey& key, const PodText& text, PodExchange D::*member) {
+  void Set(const PodKey& key, const GivenText& text, PodExchange D::*member) {
     pod_.*member = static_cast<PodExchange>(Word(key, text));
   }
 
@@ -412,11 +412,11 @@ class PodReader {
            fmt::format("`{}` of {} is out of range", key.path, QuotePod(text)),
            fmt::format("legal: {}", LegalPodValues(key)));
   }
-  void Set(const PodKey& key, const PodText& text, uint64_t D::*member) {
+  void Set(const PodKey& key, const GivenText& text, uint64_t D::*member) {
     pod_.*member = Whole(key, text.at, text.text);
   }
 
-  void Set(const PodKey& key, const PodText& text, std::vector<uint64_t> D::*member) {
+  void Set(const PodKey& key, const GivenText& text, std::vector<uint64_t> D::*member) {
     std::vector<std::pair<SourceLocation, std::string>> items = text.items;
     if (!text.is_list) {  // 16x16
       for (size_t begin = 0; begin <= text.text.size();) {
@@ -434,7 +434,7 @@ class PodReader {
     for (const auto& [at, item] : items) (pod_.*member).push_back(Whole(key, at, item));
   }
 
-  void Set(const PodKey& key, const PodText& text, double D::*member) {
+  void Set(const PodKey& key, const GivenText& text, double D::*member) {
     const std::string_view all = text.text;
     const size_t digits = std::min(all.find_first_not_of("0123456789."), all.size());
     double number = 0;
@@ -528,7 +528,7 @@ class PodReader {
 
   const std::string file_;
   PodDescription pod_;
-  std::map<std::string_view, PodText> texts_;
+  std::map<std::string_view, GivenText> texts_;
   std::set<std::string_view> spoiled_;
   Diagnostics errors_;
 };
