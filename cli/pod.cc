@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/pod_sweep.h"
 #include "cli/report_flags.h"
+#include "generator/config/load.h"
 #include "generator/spec/yaml_tree.h"
 #include "generator/support/file.h"
 #include "verif/pod/pod_model.h"
@@ -18,11 +19,29 @@ namespace {
 
 struct PodOptions {
   std::string estimate;
+  std::string chip;
   std::vector<std::string> set;
   PodSweep sweep;
   bool local = false;
   ReportFlags output;
 };
+
+/// Rates of the NPU of a spec as values of the description: products of BF16 take two multipliers,
+/// each a multiplication and an addition; memory is the bus, a beat in a cycle.
+Status UseChip(const std::string& path, std::vector<PodChange>* changes) {
+  const Result<NpuConfig> config = LoadSpec(path);
+  if (!config) return config.errors();
+  if (config->float_formats == 0) {
+    return Diagnostic(DiagnosticCode::kPodContradiction, {path, 0, 0},
+                      "chips of a pod train in BF16, this NPU has no floating point",
+                      "units.data_types of the spec: [int8, bf16, fp8_e4m3, fp8_e5m2]");
+  }
+  changes->push_back(
+      {"chip.compute", fmt::format("{} FLOP/s", config->macs_per_cycle() * config->clock_hz)});
+  changes->push_back({"chip.memory_bandwidth",
+                      fmt::format("{} B/s", config->axi_data_bits / 8 * config->clock_hz)});
+  return Unit{};
+}
 
 int SweepPods(const PodOptions& options) {
   const Result<nlohmann::ordered_json> report = RunPodSweep(options.sweep);
@@ -36,6 +55,10 @@ int SweepPods(const PodOptions& options) {
 }
 
 int Pod(PodOptions options) {
+  if (!options.chip.empty()) {
+    const Status chip = UseChip(options.chip, &options.sweep.changes);
+    if (!chip) return Report(chip.errors());
+  }
   for (const std::string& text : options.set) {
     const size_t sign = text.find('=');
     if (sign == std::string::npos) {
@@ -72,6 +95,11 @@ void AddPodCommand(CommandLine& line) {
              "description of a pod and of what it trains (YAML, docs/pod.md)")
       .ValueName("FILE")
       .Required();
+  command
+      .Value(
+          "--chip", &options->chip,
+          "spec of an NPU with floating point: its peak and its bus instead of the description's")
+      .ValueName("SPEC");
   command.Values("--set", &options->set,
                  "KEY=VALUE: another value than the description has; a list as 16x16. May be given "
                  "several times");

@@ -57,22 +57,36 @@ std::optional<ordered_json> FindResult(const std::string& path) {
   return json;
 }
 
-Result<ordered_json> EstimatePoint(const PodSweep& sweep, const PodPoint& point) {
+/// A point as it is described, or why the mesh refuses it.
+struct ReadPoint {
+  std::optional<PodDescription> pod;
+  std::string refusal;
+};
+
+Result<ReadPoint> ReadPodPoint(const PodSweep& sweep, const PodPoint& point) {
   std::vector<PodChange> changes = sweep.changes;
   changes.insert(changes.end(), point.changes.begin(), point.changes.end());
+  Result<PodDescription> pod = ReadPod(sweep.text, InputName(sweep.file), changes);
+  if (pod) return ReadPoint{std::move(*pod), ""};
+  const bool divides =
+      std::all_of(pod.errors().begin(), pod.errors().end(), [](const Diagnostic& error) {
+        return error.code == DiagnosticCode::kPodDivision ||
+               error.code == DiagnosticCode::kPodContradiction;
+      });
+  if (!divides) return pod.errors();
+  return ReadPoint{std::nullopt, pod.errors().front().message};
+}
+
+Result<ordered_json> EstimatePoint(const PodSweep& sweep, const PodPoint& point) {
+  const Result<ReadPoint> read = ReadPodPoint(sweep, point);
+  if (!read) return read.errors();
   ordered_json json = {{"name", point.name}};
   for (const PodChange& change : point.changes) json["changes"][change.path] = change.value;
-  const Result<PodDescription> pod = ReadPod(sweep.text, InputName(sweep.file), changes);
-  if (!pod) {
-    const bool divides =
-        std::all_of(pod.errors().begin(), pod.errors().end(), [](const Diagnostic& error) {
-          return error.code == DiagnosticCode::kPodDivision ||
-                 error.code == DiagnosticCode::kPodContradiction;
-        });
-    if (!divides) return pod.errors();
-    json["refused"] = pod.errors().front().message;
+  if (!read->pod) {
+    json["refused"] = read->refusal;
     return json;
   }
+  const PodDescription* pod = &*read->pod;
   const PodStep step = EstimatePod(*pod);
   json["chips"] = pod->chips();
   json["seconds"] = step.seconds;
@@ -253,11 +267,13 @@ Result<ordered_json> RunPodSweep(const PodSweep& sweep) {
   if (!pod) return pod.errors();
   // Keys and values that nothing can read are errors before anything is started.
   for (const PodPoint& point : *points) {
-    const Result<ordered_json> estimate = EstimatePoint(sweep, point);
-    if (!estimate) return estimate.errors();
+    if (const Result<ReadPoint> read = ReadPodPoint(sweep, point); !read) return read.errors();
   }
   ordered_json report = {
       {"pod", pod->name}, {"npugen", kToolVersion}, {"pod_points", ordered_json::array()}};
+  if (!sweep.results.empty() && sweep.file == kStandardStream) {
+    return UsageError("jobs cannot read standard input again", "a description in a file");
+  }
   if (!sweep.results.empty()) {
     std::error_code error;
     std::filesystem::create_directories(sweep.results, error);

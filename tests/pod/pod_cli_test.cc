@@ -87,6 +87,25 @@ TEST(PodCli, Reports) {
   EXPECT_EQ(again.status, 0) << again.err;
 }
 
+TEST(PodCli, ChipOfASpec) {
+  const ProgramResult result = PalmCommand("--chip specs/edge_float.yaml --json -");
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json report = json::parse(result.out);
+  // 256 multipliers at the clock of the spec, two for a product, two operations for each.
+  const ProgramResult check = testing::RunShell(fmt::format(
+      "{} check --json {}", NPUGEN_PROGRAM, (kSourceDir / "specs/edge_float.yaml").string()));
+  const double clock = json::parse(check.out).at("values").at("npu.clock");
+  const double flops = report.at("per_step").at("model_flops_per_chip");
+  EXPECT_NEAR(report.at("bounds").at("matmul_s").get<double>(), flops / (256 * clock), 1e-3);
+  // A value of its own still counts.
+  const ProgramResult own =
+      PalmCommand("--chip specs/edge_float.yaml --set \"chip.compute=275 TFLOP/s\" --json -");
+  EXPECT_EQ(json::parse(own.out).at("bounds").at("matmul_s"), 8.048363802221846);
+  const ProgramResult integers = PalmCommand("--chip specs/edge.yaml");
+  EXPECT_EQ(integers.status, 3);
+  EXPECT_NE(integers.err.find("S141"), std::string::npos) << integers.err;
+}
+
 TEST(PodCli, Errors) {
   const testing::TemporaryFolder folder;
   const std::string bad = (folder.path() / "bad.yaml").string();

@@ -361,8 +361,9 @@ TEST(PodDescription, Places) {
 TEST(PodDescription, MutatedFiles) {
   const std::string palm = PalmText();
   std::mt19937_64 random(31);
-  constexpr std::string_view kBits[] = {"0",  "9223372036854775808", "-1", ":", "\n", " ",  "[", "x",
-                                        "]",  "18446744073709551615", "{", "#", "1", "99", "\t", "."};
+  constexpr std::string_view kBits[] = {
+      "0", "9223372036854775808",  "-1", ":", "\n", " ",  "[",  "x",
+      "]", "18446744073709551615", "{",  "#", "1",  "99", "\t", "."};
   int good = 0;
   for (int round = 0; round < 3000; ++round) {
     std::string text = palm;

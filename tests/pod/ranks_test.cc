@@ -104,21 +104,20 @@ TEST(Ranks, OneDies) {
 
 TEST(Ranks, OneHangs) {
   std::atomic<bool> over = false;
-  const auto errors =
-      ErrorsWithout(2, milliseconds(200), [&over](RankTransport* t, NodeWiring* w) {
-        if (t->rank() == 1) {
-          while (!over) std::this_thread::sleep_for(milliseconds(5));
-          return true;
-        }
-        const auto nodes = testing::HashingNodes(*w, 0, 2);
-        const Status ran = RunQuanta(*w, 10, testing::Pointers(nodes), t);
-        over = true;
-        EXPECT_FALSE(ran.ok());
-        if (!ran) {
-          EXPECT_EQ(ran.errors().front().message, "rank 1 says nothing");
-        }
-        return true;
-      });
+  const auto errors = ErrorsWithout(2, milliseconds(200), [&over](RankTransport* t, NodeWiring* w) {
+    if (t->rank() == 1) {
+      while (!over) std::this_thread::sleep_for(milliseconds(5));
+      return true;
+    }
+    const auto nodes = testing::HashingNodes(*w, 0, 2);
+    const Status ran = RunQuanta(*w, 10, testing::Pointers(nodes), t);
+    over = true;
+    EXPECT_FALSE(ran.ok());
+    if (!ran) {
+      EXPECT_EQ(ran.errors().front().message, "rank 1 says nothing");
+    }
+    return true;
+  });
 }
 
 TEST(Ranks, OneIsLate) {

@@ -74,17 +74,17 @@ class MpiRank : public RankTransport {
     return MpiError(std::move(message), std::move(hint));
   }
 
-  /// Waits for all requests, `each` for every peer. Looks all the time at first, then sleeps between
-  /// looks: ranks may share processors.
+  /// Waits for all requests, `each` for every peer. Looks all the time at first, then sleeps
+  /// between looks: ranks may share processors.
   Status Wait(std::vector<MPI_Request>* requests, const std::vector<uint32_t>& peers, size_t each) {
     const auto begin = std::chrono::steady_clock::now();
     for (uint64_t look = 0;; ++look) {
       int done = 0;
       if (MPI_Testall(static_cast<int>(requests->size()), requests->data(), &done,
                       MPI_STATUSES_IGNORE) != MPI_SUCCESS) {
-        return Fail(fmt::format("rank {} lost its connection to {}", rank_,
-                                Silent(*requests, peers, each)),
-                    "that rank's own message says why");
+        return Fail(
+            fmt::format("rank {} lost its connection to {}", rank_, Silent(*requests, peers, each)),
+            "that rank's own message says why");
       }
       if (done != 0) return Unit{};
       const auto waited = std::chrono::steady_clock::now() - begin;

@@ -199,11 +199,11 @@ class QuantumRunner {
     }
     while (at < in.size()) {
       uint64_t link = 0, size = 0;
-      const bool whole = TakeNumber(in, 4, &at, &link) && TakeNumber(in, 8, &at, &size) &&
-                         size <= in.size() - at && link < wiring_.links.size() &&
-                         wiring_.RankOf(wiring_.links[link].from, transport_.ranks()) == peer &&
-                         wiring_.RankOf(wiring_.links[link].to, transport_.ranks()) ==
-                             transport_.rank();
+      const bool whole =
+          TakeNumber(in, 4, &at, &link) && TakeNumber(in, 8, &at, &size) &&
+          size <= in.size() - at && link < wiring_.links.size() &&
+          wiring_.RankOf(wiring_.links[link].from, transport_.ranks()) == peer &&
+          wiring_.RankOf(wiring_.links[link].to, transport_.ranks()) == transport_.rank();
       if (!whole) {
         return RankError(fmt::format("rank {} sent a message that is damaged", peer),
                          "a fault of npugen or of its transport");
