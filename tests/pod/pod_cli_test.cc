@@ -94,7 +94,7 @@ TEST(PodCli, ChipOfASpec) {
   // 256 multipliers at the clock of the spec, two for a product, two operations for each.
   const ProgramResult check = testing::RunShell(fmt::format(
       "{} check --json {}", NPUGEN_PROGRAM, (kSourceDir / "specs/edge_float.yaml").string()));
-  const double clock = json::parse(check.out).at("values").at("npu.clock");
+  const double clock = json::parse(check.out).at("values").at("npu.clock_hz");
   const double flops = report.at("per_step").at("model_flops_per_chip");
   EXPECT_NEAR(report.at("bounds").at("matmul_s").get<double>(), flops / (256 * clock), 1e-3);
   // A value of its own still counts.
