@@ -196,6 +196,13 @@ module npu_pe_control #(
         bad_type = 1'b1;
       end
       //@ endif
+      //@ if units.vector
+      if (cmd_q.opcode == npu_isa_pkg::OpVector &&
+          (cmd_q.a_format > 3'd4 || cmd_q.b_format > 3'd4 || cmd_q.c_format > 3'd4 ||
+           cmd_q.d_format > 3'd4 || cmd_q.e_format > 3'd4)) begin
+        bad_type = 1'b1;
+      end
+      //@ endif
       //@ if units.bnn.residual
       if (is_matmul && cmd_q.affine &&
           (!cmd_q.binary || !cmd_q.drain || cmd_q.residual || cmd_q.average ||

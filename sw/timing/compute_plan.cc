@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "generator/arch/vector_operations.h"
 #include "sw/timing/calibration.h"
 
 namespace npugen::timing {
@@ -543,6 +544,16 @@ ComputePlan PlanCompute(const NpuConfig& config, const BankMap& banks, Opcode op
           rows * (vectors * kCalibration.argmax_vector + depth + kCalibration.argmax_write));
       plan.fixed_causes[kFill] = kCalibration.finish_after_argmax;
       break;
+    case Opcode::kVector: {
+      // The program is data, which nothing here looks at: one pass of so many operations.
+      constexpr int64_t kOperations = 12, kStripCycles = 1, kPartCycles = 60;
+      const int64_t lanes = AtLeastOne(config.vector_lanes);
+      const int64_t strips = (depth + lanes - 1) / lanes;
+      const int64_t parts = rows * ((strips + kVectorStrips - 1) / kVectorStrips);
+      plan.fixed_causes[kCompute] = static_cast<uint64_t>(
+          rows * strips * (kOperations + 3) * kStripCycles + parts * kPartCycles);
+      break;
+    }
     default: {
       const bool pool = opcode == Opcode::kMaxPool;
       const int64_t count = pool ? AtLeastOne(fields.groups) * AtLeastOne(fields.positions)

@@ -29,7 +29,7 @@ sed 's/bnn: {enabled: true} /residual: true\n  bnn: {enabled: true, residual: tr
   "$source/specs/edge_bnn.yaml" > "$work/wide.yaml"
 sed 's/^units:/units:\n  bnn: {enabled: true, skip_window: 4}/' "$work/nano.yaml" > "$work/skip.yaml"
 
-sed 's/^units:/units:\n  data_types: [int8, bf16, fp8_e4m3, fp8_e5m2]/; s/stages: [12]/stages: 6/; s/postprocess_width: [12]\b/postprocess_width: 4/' "$work/nano.yaml" > "$work/float.yaml"
+sed 's/^units:/units:\n  data_types: [int8, bf16, fp8_e4m3, fp8_e5m2]\n  vector_lanes: 4/; s/stages: [12]/stages: 6/; s/postprocess_width: [12]\b/postprocess_width: 4/' "$work/nano.yaml" > "$work/float.yaml"
 
 # Unknown flip-flops and memories of FILE, whose top is TOP. Yosys gives each instance a module of its own, whose attribute
 # names the one in the source.
@@ -51,14 +51,6 @@ for spec in narrow nano skip wide float; do
                  sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
                  write_rtlil ../$spec.il" > ../yosys.log 2>&1) || { cat "$work/yosys.log"; exit 1; }
   unknown "$work/$spec.il" npu_top
-done
-# Modules that no emission has yet.
-for module in npu_fp32_divide; do
-  yosys -q -p "read_verilog -sv -I$source/rtl $source/rtl/*/$module.sv
-               hierarchy -check -top $module; proc; opt_clean
-               sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
-               write_rtlil $work/$module.il" > "$work/yosys.log" 2>&1 || { cat "$work/yosys.log"; exit 1; }
-  unknown "$work/$module.il" "$module"
 done
 } | sed 's/\[[0-9]*\]//g' | sort -u > "$work/found"
 

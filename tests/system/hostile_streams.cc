@@ -179,7 +179,7 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
   Words words;
   const uint64_t count = 1 + random.Below(6);
   for (uint64_t i = 0; i < count; ++i) {
-    const std::span<const OpcodeInfo> opcodes = AllOpcodes();
+    const std::vector<OpcodeInfo> opcodes = OpcodesOn(config.features());
     const OpcodeInfo& info = opcodes[1 + random.Below(opcodes.size() - 1)];
     uint32_t entries = info.most_entries;
     if (info.layout == &kDmaLayout) entries = random.Chance(2) ? 3 : 7;
@@ -211,7 +211,8 @@ std::vector<uint8_t> RandomStream(const NpuConfig& config, StreamRandom& random)
       } else if (is({"pe_mask", "core_mask"})) {
         value = 1 + static_cast<int64_t>(random.Below(
                         (1u << (name == "pe_mask" ? config.pes() : config.cores)) - 1));
-      } else if (is({"act_base", "b_base", "out_base", "local_address", "global_offset"})) {
+      } else if (is({"act_base", "b_base", "c_base", "e_base", "out_base", "local_address",
+                     "global_offset"})) {
         value = static_cast<int64_t>(random.Below(random.Chance(4) ? config.pe_memory_bytes : 256));
         if (name == "global_offset" && !random.Chance(8)) value &= 0xff;
         // At the ends of memory, from before its beginning to behind its end.

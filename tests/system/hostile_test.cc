@@ -81,7 +81,7 @@ const Shape kShapes[] = {
      "core: {memory: 4 KiB, banks: 2, bank_width: 16, lanes: 5, accumulators: 3}\n"
      "lane: {simd: 6}\n"
      "controller: {instruction_memory: 64, parameter_buffer: 16, activation_buffer: 16}\n"
-     "units: {data_types: [int8, bf16, fp8_e4m3, fp8_e5m2], residual: true, "
+     "units: {data_types: [int8, bf16, fp8_e4m3, fp8_e5m2], residual: true, vector_lanes: 4, "
      "postprocess_width: 8, lookup_ports: 1, window_ports: 2}\n"},
 };
 
@@ -720,6 +720,15 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
         {"residual", 1}, {"b_base", 128},           {"b_row_step", 32},         {"out_shift", -20},
         {"b_shift", -2}, {"b_multiplier", 1 << 30}, {"out_multiplier", 1 << 30}};
     bases.push_back({Opcode::kMatmul, with(matmul, addition)});
+  }
+  if (config_.vector_lanes != 0) {
+    bases.push_back({Opcode::kVector, with(rows, {{"weight_row", 4},
+                                                  {"b_base", 300},
+                                                  {"c_base", 400},
+                                                  {"e_base", 500},
+                                                  {"a_format", 1},
+                                                  {"b_format", 4},
+                                                  {"d_format", 2}})});
   }
   if (config_.float_formats != 0) {
     bases.push_back({Opcode::kMatmul, with(matmul, {{"format_a", 1},

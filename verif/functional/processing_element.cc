@@ -14,6 +14,7 @@
 #include "sw/stream/field_check.h"
 #include "sw/stream/stream_decoder.h"
 #include "verif/functional/fixed_point.h"
+#include "verif/functional/vector_unit.h"
 
 namespace npugen::functional {
 namespace {
@@ -155,6 +156,9 @@ std::optional<Fault> ProcessingElement::Execute(const Command& command) {
       break;
     case Opcode::kArgMax:
       RunArgMax(fields);
+      break;
+    case Opcode::kVector:
+      RunVector(fields);
       break;
     default:
       Fail("BadOpcode", 0, "not a compute command");
@@ -827,6 +831,45 @@ bool ProcessingElement::RunArgMax(const ComputeFields& f) {
     }
   }
   return true;
+}
+
+/// What a VECTOR reads and writes.
+class ProcessingElement::VectorAccess : public VectorMemory {
+ public:
+  VectorAccess(const ComputeFields& f, ProcessingElement& pe) : f_(f), pe_(pe) {}
+  bool Entry(int64_t k, uint64_t* entry) override {
+    const int64_t byte = k * kVectorEntryBytes, row_bytes = pe_.config_.core_row_bytes();
+    const uint8_t* row = pe_.CoreRows(0, f_.weight_row + byte / row_bytes, row_bytes);
+    if (row == nullptr) return false;
+    const uint8_t* bytes = row + byte % row_bytes;
+    *entry = Word32(bytes) | uint64_t{Word32(bytes + 4)} << 32;
+    return true;
+  }
+  bool Row(int64_t address, int64_t bytes) override {
+    return address + bytes <= static_cast<int64_t>(pe_.memory.size()) ||
+           pe_.Fail("LocalBounds", address, "a row of VECTOR");
+  }
+  bool Read(int64_t address, uint8_t* byte) override { return pe_.ReadMemory(address, byte); }
+  bool Write(int64_t address, uint8_t byte) override { return pe_.WriteMemory(address, byte); }
+  bool Spend(uint64_t elements) override { return pe_.Spend(elements); }
+
+ private:
+  const ComputeFields& f_;
+  ProcessingElement& pe_;
+};
+
+bool ProcessingElement::RunVector(const ComputeFields& f) {
+  VectorCommand command;
+  command.rows = f.out_h;
+  command.elements = f.row_bytes;
+  command.saturate = f.vector_saturate != 0;
+  command.streams = {{{f.act_base, f.row_step, f.a_format, f.a_single != 0},
+                      {f.b_base, f.b_row_step, f.b_format, f.b_single != 0},
+                      {f.c_base, f.c_row_step, f.c_format, f.c_single != 0},
+                      {f.out_base, f.out_row_step, f.d_format},
+                      {f.e_base, f.e_row_step, f.e_format}}};
+  VectorAccess access(f, *this);
+  return RunVectorProgram(command, config_.vector_lanes, access);
 }
 
 bool ProcessingElement::RunSoftmax(const ComputeFields& f) {

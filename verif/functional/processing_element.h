@@ -110,6 +110,8 @@ class ProcessingElement {
   bool RunArgMax(const ComputeFields& f);
   bool RunLookup(const ComputeFields& f);
   bool RunSoftmax(const ComputeFields& f);
+  bool RunVector(const ComputeFields& f);
+  class VectorAccess;
 
   const NpuConfig config_;
   const uint32_t index_;

@@ -41,6 +41,11 @@ Hull RowHull(int64_t base, int64_t rows, int64_t step, int64_t bytes) {
   return {base, base + (std::max<int64_t>(rows, 1) - 1) * step + bytes};
 }
 
+/// Bytes of an element of VECTOR.
+int64_t FormatBytes(int64_t format) {
+  return format == kFormatFp32 ? 4 : format == kFormatBf16 ? 2 : 1;
+}
+
 /// Rows of output positions of a compute command.
 int64_t OutputRows(const Command& command) {
   if (In(command.opcode(), opcodes::kRows)) return command.Get(compute::out_h);
@@ -51,7 +56,10 @@ int64_t OutputRows(const Command& command) {
 Hull ResultHull(const Command& command) {
   const ComputeFields f(command);
   if (!In(command.opcode(), opcodes::kWalks)) {
-    const int64_t row = command.opcode() == Opcode::kArgMax ? sizeof(int32_t) : f.row_bytes;
+    const int64_t row = command.opcode() == Opcode::kArgMax ? sizeof(int32_t)
+                        : command.opcode() == Opcode::kVector
+                            ? f.row_bytes * FormatBytes(f.d_format)
+                            : f.row_bytes;
     return RowHull(f.out_base, OutputRows(command), f.out_row_step, row);
   }
   const int64_t channels = std::min(f.group_channels, f.channels);
@@ -66,7 +74,8 @@ Hull OperandHull(const Command& command) {
   const ComputeFields f(command);
   const int64_t rows = OutputRows(command);
   if (!In(command.opcode(), opcodes::kWalks)) {
-    return RowHull(f.act_base, rows, f.row_step, f.row_bytes);
+    const int64_t bytes = command.opcode() == Opcode::kVector ? FormatBytes(f.a_format) : 1;
+    return RowHull(f.act_base, rows, f.row_step, f.row_bytes * bytes);
   }
   const int64_t pitch = f.y_step > 0 ? f.row_step / f.y_step : f.row_step;
   const int64_t first = std::max<int64_t>(f.y_start, 0);

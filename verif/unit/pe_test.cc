@@ -59,6 +59,7 @@ NpuConfig MakeConfig() {
   config.window_ports = PARAM_Ports;
   config.lane_stages = PARAM_Stages;
   config.float_formats = kFloat ? 1 : 0;
+  config.vector_lanes = kFloat ? 8 : 0;
   config.bnn_enabled = kFloat ? 0 : 1;
   config.residual = 1;
   config.bnn_residual = !kFloat && PARAM_PostWidth >= 8 ? 1 : 0;
@@ -804,6 +805,47 @@ class CommandMaker {
     return command;
   }
 
+  /// A VECTOR with a random program, whose streams have a part of memory each.
+  Command Vector(std::vector<std::vector<uint8_t>>& cores) {
+    const uint32_t part = kPeBytes / 8;
+    Command command(Opcode::kVector, 11, 9);
+    const uint32_t lanes = config_.vector_lanes;
+    const uint32_t depth = Uniform(1, random_() % 3 == 0 ? std::min(part / 4, 20 * lanes) : lanes);
+    const uint32_t rows = Uniform(1, std::min<uint32_t>(part / (4 * depth), 6));
+    Common(command, 1, rows);
+    SetField(&command, "row_bytes", depth);
+    const std::array<std::array<const char*, 3>, 5> streams = {
+        {{"act_base", "row_step", "a_format"},
+         {"b_base", "b_row_step", "b_format"},
+         {"c_base", "c_row_step", "c_format"},
+         {"out_base", "out_row_step", "d_format"},
+         {"e_base", "e_row_step", "e_format"}}};
+    for (uint32_t s = 0; s < streams.size(); ++s) {
+      SetField(&command, streams[s][0], s * part + Uniform(0, part - 4 * depth * rows));
+      SetField(&command, streams[s][1], 4 * depth);
+      SetField(&command, streams[s][2], Uniform(0, 4));
+    }
+    for (const char* single : {"a_single", "b_single", "c_single"}) {
+      SetField(&command, single, random_() % 5 == 0);
+    }
+    SetField(&command, "vector_saturate", random_() % 2);
+    const uint32_t row_bytes = config_.core_row_bytes();
+    const uint32_t entries = Uniform(3, 20),
+                   program_rows = (8 * entries + row_bytes - 1) / row_bytes;
+    const uint32_t first = Uniform(0, config_.core_rows() - program_rows);
+    SetField(&command, "weight_row", first);
+    for (uint32_t k = 0; k < entries; ++k) {
+      uint64_t entry = random_();
+      if ((entry & 0xf) > 12) entry &= ~uint64_t{0xf};
+      if (k == 0 || random_() % 6 == 0) entry = 0xf | (random_() & 0x1f0) | 0x90;
+      if (k + 1 == entries) entry = 0xd;
+      for (uint32_t b = 0; b < 8; ++b) {
+        cores[0][first * row_bytes + 8 * k + b] = static_cast<uint8_t>(entry >> 8 * b);
+      }
+    }
+    return command;
+  }
+
   Command Softmax(std::vector<std::vector<uint8_t>>& cores) {
     const uint32_t depth = Uniform(1, 40), rows = Uniform(1, 3);
     Command command(Opcode::kSoftmax, 10, 9);
@@ -909,6 +951,7 @@ class PeTest : public ::testing::Test {
                  ? maker.Convolution(opcode, cores)
              : opcode == Opcode::kSoftmax ? maker.Softmax(cores)
              : opcode == Opcode::kArgMax  ? maker.ArgMax()
+             : opcode == Opcode::kVector  ? maker.Vector(cores)
                                           : maker.Linear(opcode);
     };
   }
@@ -1002,6 +1045,8 @@ class PeTest : public ::testing::Test {
 TEST_F(PeTest, Floats) { RunFloats(120, false, false); }
 TEST_F(PeTest, FloatsBesideBusTraffic) { RunFloats(60, true, false); }
 TEST_F(PeTest, FloatsFollowWeights) { RunFloats(60, false, true); }
+TEST_F(PeTest, Vector) { RunMany(Opcode::kVector, 60, false); }
+TEST_F(PeTest, VectorBesideBusTraffic) { RunMany(Opcode::kVector, 60, true); }
 #endif
 
 TEST_F(PeTest, Matmul) { RunMany(Opcode::kMatmul, 60, false); }

@@ -6,7 +6,7 @@ npugen_bench(NAME vector TOP npu_vector TEST vector_test.cc
       npu_vector.sv
   SYNTHESIS_RTL npu_full_adder.sv
   PRINTED npu_significand_product.sv PRINTED_SIZE WriteBytes
-  LIBRARIES npugen_functional npugen_numerics
+  LIBRARIES npugen_functional npugen_stream npugen_numerics npugen_arch
   VARIANTS l8:Lanes=8,MemBytes=4096,ReadBytes=16,WriteBytes=16
            l4:Lanes=4,MemBytes=2048,ReadBytes=4,WriteBytes=4
            l16:Lanes=16,MemBytes=8192,ReadBytes=32,WriteBytes=8)

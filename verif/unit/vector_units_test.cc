@@ -62,9 +62,15 @@ class VectorUnits : public ModuleBench {
     }
   }
 
+  /// A field of the command.
+  void Set(const CommandField& field, int64_t value) {
+    SetBits(&dut_.cmd_i, 32u * field.word + field.lsb, field.width,
+            static_cast<uint64_t>(value) & ((uint64_t{1} << field.width) - 1));
+  }
+
   void Start(Opcode opcode) {
     written_.clear();
-    dut_.opcode_i = static_cast<uint8_t>(opcode);
+    Set(header::opcode, static_cast<int64_t>(opcode));
     dut_.running_i = 1;
     dut_.start_i = 1;
     Cycle(8);
@@ -83,7 +89,7 @@ TEST_F(VectorUnits, LookupLoadsItsTableAndReplacesBytes) {
     const uint32_t table_rows = (256 + kRowBytes - 1) / kRowBytes;
     const uint32_t base = Uniform(0, kRows - table_rows);
     const unsigned ready = Uniform(1, 8);
-    dut_.b_base_i = base;
+    Set(compute::b_base, base);
     Start(Opcode::kLookup);
     dut_.load_table_i = 1;
     int cycles = 0;
@@ -136,13 +142,13 @@ TEST_F(VectorUnits, ArgmaxWritesFourBytesForEachRow) {
     const uint32_t rows = Uniform(1, 4), depth = Uniform(1, 40), step = depth + Uniform(0, 9);
     const uint32_t in = Uniform(0, kMemory - rows * step), out = Uniform(0, 1000);
     const bool minimum = random_() & 1;
-    dut_.minimum_i = minimum;
-    dut_.out_h_i = rows;
-    dut_.row_bytes_i = depth;
-    dut_.act_base_i = in;
-    dut_.row_step_i = step;
-    dut_.out_base_i = out;
-    dut_.out_row_step_i = 4;
+    Set(compute::minimum, minimum);
+    Set(compute::out_h, rows);
+    Set(compute::row_bytes, depth);
+    Set(compute::act_base, in);
+    Set(compute::row_step, step);
+    Set(compute::out_base, out);
+    Set(compute::out_row_step, 4);
     Start(Opcode::kArgMax);
     const unsigned ready = Uniform(1, 8);
     for (int i = 0; dut_.rows_busy_o; ++i) {
@@ -176,13 +182,13 @@ TEST_F(VectorUnits, SoftmaxOfEqualBytesReadsTheFirstWordOfItsTable) {
   const uint32_t one = 0x7fffffff;
   std::memcpy(&core_[base * kRowBytes], &one, 4);
   std::fill_n(memory_.begin() + 100, 64, uint8_t{7});
-  dut_.b_base_i = base;
-  dut_.out_h_i = 2;
-  dut_.row_bytes_i = 16;
-  dut_.act_base_i = 100;
-  dut_.row_step_i = 20;
-  dut_.out_base_i = 500;
-  dut_.out_row_step_i = 16;
+  Set(compute::b_base, base);
+  Set(compute::out_h, 2);
+  Set(compute::row_bytes, 16);
+  Set(compute::act_base, 100);
+  Set(compute::row_step, 20);
+  Set(compute::out_base, 500);
+  Set(compute::out_row_step, 16);
   Start(Opcode::kSoftmax);
   for (int i = 0; dut_.rows_busy_o; ++i) {
     ASSERT_LT(i, 20000);
@@ -199,12 +205,12 @@ TEST_F(VectorUnits, SoftmaxOfEqualBytesReadsTheFirstWordOfItsTable) {
 }
 
 TEST_F(VectorUnits, RowsOutsideMemoriesAreErrors) {
-  dut_.out_h_i = 1;
-  dut_.row_bytes_i = 20;
-  dut_.row_step_i = 0;
+  Set(compute::out_h, 1);
+  Set(compute::row_bytes, 20);
+  Set(compute::row_step, 0);
   for (const bool outside : {false, true}) {
     for (const Opcode opcode : {Opcode::kSoftmax, Opcode::kArgMax}) {
-      dut_.act_base_i = kMemory - 20 + outside;
+      Set(compute::act_base, kMemory - 20 + outside);
       Start(opcode);
       bool error = false;
       for (int i = 0; i < 5; ++i) {
@@ -213,7 +219,7 @@ TEST_F(VectorUnits, RowsOutsideMemoriesAreErrors) {
         error = error || dut_.rows_error_o;
         if (dut_.rows_error_o) {
           EXPECT_FALSE(dut_.read_valid_o);
-          EXPECT_EQ(dut_.read_addr_o, kMemory - 20 + outside);
+          EXPECT_EQ(dut_.error_addr_o, kMemory - 20 + outside);
         }
         Edge();
       }
@@ -225,7 +231,7 @@ TEST_F(VectorUnits, RowsOutsideMemoriesAreErrors) {
       Edge();
     }
   }
-  dut_.b_base_i = kRows;
+  Set(compute::b_base, kRows);
   Start(Opcode::kLookup);
   dut_.load_table_i = 1;
   dut_.eval();
