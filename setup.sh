@@ -27,6 +27,7 @@ tests=(
   gcc-riscv64-unknown-elf                             # bare-metal driver and firmware
   clang-format                                        # make format, make check
   libxml2-utils device-tree-compiler                  # tests of the descriptions of an emission
+  libopenmpi-dev openmpi-bin                          # simulated pods on several processes
 )
 
 list=no
@@ -52,7 +53,8 @@ This machine has no apt, so that nothing is installed. npugen needs, under whate
              nlohmann-json 3, FlatBuffers, ONNX, Protobuf, Nettle
   to simulate (run, demo):      Verilator 5 (5.006 is the fast one), zlib; ccache and jemalloc help
   for area and timing (synth):  Yosys, OpenSTA, the cell library OSU 0.18 of qflow
-  for the tests:                GoogleTest, Unicorn, Z3, riscv64-unknown-elf-gcc, clang-format, xmllint, dtc
+  for the tests:                GoogleTest, Unicorn, Z3, riscv64-unknown-elf-gcc, clang-format, xmllint, dtc,
+                                OpenMPI (its tests are left out without it)
 What is missing, CMake says next. (Debian's names: $0 --list)
 END
   exit 0

@@ -19,6 +19,7 @@ sw/numerics          generator/
 sw/model             generator/ sw/numerics          generator/
 sw/stream            generator/
 sw/timing            generator/ sw/stream
+sw/collective        generator/
 sw/driver            sw/compiler/program_format.h sw/compiler/network_format.h
 sw/compiler/lower    generator/ sw/model
 sw/compiler/encode   generator/ sw/model sw/stream sw/compiler/lower

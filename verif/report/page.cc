@@ -164,6 +164,10 @@ std::string_view KindTitle(DocumentKind kind) {
       return "Firmware";
     case DocumentKind::kValidation:
       return "Validation";
+    case DocumentKind::kPod:
+      return "Step of a pod";
+    case DocumentKind::kPodSweep:
+      return "Variants of a pod";
     case DocumentKind::kUnknown:
       break;
   }

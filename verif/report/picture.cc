@@ -129,7 +129,8 @@ Picture FirmwarePicture(const json& firmware) {
 
 /// The rows of a document's main table.
 const json& MainTable(const json& document, const json& whole) {
-  for (const char* name : {"layers", "jobs", "modules", "paths", "networks"}) {
+  for (const char* name :
+       {"layers", "jobs", "modules", "paths", "networks", "pod_points", "causes"}) {
     if (document.contains(name) && document.at(name).is_array()) return document.at(name);
   }
   return whole;
@@ -165,6 +166,8 @@ DocumentKind DocumentKindOf(const json& document) {
   const auto has = [&document](const char* member) { return document.contains(member); };
   if (!document.is_object()) return DocumentKind::kUnknown;
   if (has("traceEvents")) return DocumentKind::kTrace;
+  if (has("pod_points")) return DocumentKind::kPodSweep;
+  if (has("pod") && has("causes")) return DocumentKind::kPod;
   if (has("layers") && has("cycles")) return DocumentKind::kRun;
   if (has("points")) return DocumentKind::kSweep;
   if (has("power_mw")) return DocumentKind::kPower;
@@ -240,6 +243,15 @@ KeyFigures FiguresOf(const json& document) {
       }
       return figures;
     }
+    case DocumentKind::kPod:
+      return {
+          {"chips", Count(document.at("chips"))},
+          {"step", fmt::format("{:.4g} s", document.at("seconds").get<double>())},
+          {"tokens per second", ShortNumber(document.at("tokens_per_second"))},
+          {"MFU", fmt::format("{:.1f} %", 100 * document.at("model_utilization").get<double>())},
+          {"limit", document.at("limit").get<std::string>()}};
+    case DocumentKind::kPodSweep:
+      return {{"variants", Thousands(document.at("pod_points").size())}};
     case DocumentKind::kTrace:
     case DocumentKind::kValidation:
     case DocumentKind::kUnknown:
@@ -288,6 +300,13 @@ std::vector<Picture> PicturesOf(const json& document) {
       break;
     case DocumentKind::kValidation:
       Take(ValidationPicture(document), &pictures);
+      break;
+    case DocumentKind::kPod:
+      pictures.push_back(PodCausesPicture(document));
+      Take(PodTimelinePicture(document), &pictures);
+      break;
+    case DocumentKind::kPodSweep:
+      pictures.push_back(PodCausesPicture(document));
       break;
     case DocumentKind::kUnknown:
       break;

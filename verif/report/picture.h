@@ -43,6 +43,8 @@ enum class DocumentKind : uint8_t {
   kDemo,        ///< of demo
   kFirmware,    ///< of demo --firmware
   kValidation,  ///< of estimate --validate
+  kPod,         ///< of pod --estimate
+  kPodSweep,    ///< of pod --estimate with --sweep
   kUnknown,
 };
 DocumentKind DocumentKindOf(const nlohmann::json& document);

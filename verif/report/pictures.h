@@ -28,6 +28,10 @@ Picture EnergyPicture(const nlohmann::json& power, const std::string& table);
 /// Of sweep: time of networks over area of the variants, nothing without areas.
 std::optional<Picture> SweepPicture(const nlohmann::json& sweep);
 
+/// Of pod: what steps are spent on; who does what in one step, nothing without spans.
+Picture PodCausesPicture(const nlohmann::json& report);
+std::optional<Picture> PodTimelinePicture(const nlohmann::json& report);
+
 /// Of estimate --validate: predicted over measured cycles.
 std::optional<Picture> ValidationPicture(const nlohmann::json& validation);
 
