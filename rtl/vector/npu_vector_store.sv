@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of strips of Lanes elements to PE memory (docs/machine.md, 4.10).
 //
-// A strip comes with valid_i; ready_o says that it is taken, with its last write. Its codes stay
-// until then. Those behind the row's last element (strb_i) are not written.
+// begin_i begins a part of rows: strips come in their order, each three cycles after its issue_i in
+// cycles in which move_o was high, `strips_i` for each row. Codes stay while move_o is low.
 module npu_vector_store #(
   parameter int unsigned Lanes      = 8,  //@ = units.vector_lanes
   parameter int unsigned WriteBytes = 16  //@ = units.postprocess_width  -- bytes of a write
@@ -11,13 +11,17 @@ module npu_vector_store #(
   input  wire                    clk_i,
   input  wire                    rst_ni,
   input  wire                    clear_i,
-  input  wire  [2:0]             format_i,  // 0 int8, 1 BF16, 2 and 3 FP8, 4 FP32
-  // a strip, and the address of its first element
-  input  wire                    valid_i,
-  output wire                    ready_o,
-  input  wire  [24:0]            addr_i,
+  input  wire                    begin_i,
+  input  wire  [2:0]             format_i,   // 0 int8, 1 BF16, 2 and 3 FP8, 4 FP32
+  input  wire  [24:0]            addr_i,     // of the first row
+  input  wire  [23:0]            row_step_i,
+  input  wire  [4:0]             strips_i,   // of a row
+  input  wire  [Lanes-1:0]       tail_lanes_i, // elements of its last one
+  // strips
+  input  wire                    issue_i,
+  output wire                    move_o,
+  output wire                    busy_o,     // some are not written
   input  wire  [32*Lanes-1:0]    codes_i,
-  input  wire  [Lanes-1:0]       strb_i,    // not 0
   // writes
   output wire                    valid_o,
   input  wire                    ready_i,
@@ -35,27 +39,56 @@ module npu_vector_store #(
   assign half  = format_i == 3'd1;
   assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
 
+  // ---- Strips on their way, and the places of those that arrive ----
+  logic [2:0]       issued_q;
+  logic [4:0]       strip_q;              // of the row
+  logic [24:0]      row_q, addr_q;
+  wire              taken, row_end, arrived;
+  wire  [Lanes-1:0] strobes;
+  assign arrived = issued_q[2];
+  assign taken   = arrived && ready_i && last;
+  assign move_o  = !arrived || taken;
+  assign busy_o  = issued_q != '0;
+  assign row_end = strip_q == strips_i - 5'd1;
+  assign strobes = row_end ? tail_lanes_i : '1;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i || begin_i) issued_q <= '0;
+    else if (move_o) issued_q <= {issued_q[1:0], issue_i};
+    if (begin_i) begin
+      strip_q <= '0;
+      row_q   <= addr_i;
+      addr_q  <= addr_i;
+    end else if (taken) begin
+      strip_q <= row_end ? '0 : strip_q + 5'd1;
+      addr_q  <= addr_q + (25'(Lanes) << {wide, half});
+      if (row_end) begin
+        row_q  <= row_q + {1'b0, row_step_i};
+        addr_q <= row_q + {1'b0, row_step_i};
+      end
+    end
+  end
+
+  // ---- Writes of a strip ----
   logic [4:0] lane_q;                   // the first one of this write
   logic [Lanes-1:0] behind;             // those of later writes
   always_comb begin
-    for (int unsigned n = 0; n < Lanes; n++) behind[n] = strb_i[n] && 5'(n) >= lane_q + piece;
+    for (int unsigned n = 0; n < Lanes; n++) behind[n] = strobes[n] && 5'(n) >= lane_q + piece;
   end
   assign last = behind == '0;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) lane_q <= '0;
-    else if (valid_i && ready_i) lane_q <= last ? '0 : lane_q + piece;
+    else if (arrived && ready_i) lane_q <= last ? '0 : lane_q + piece;
   end
 
   wire [6:0] offset;
   assign offset  = wide ? {lane_q, 2'b00} : half ? {1'b0, lane_q, 1'b0} : {2'b00, lane_q};
-  assign valid_o = valid_i;
-  assign ready_o = ready_i && last;
-  assign addr_o  = addr_i[23:0] + 24'(offset);
+  assign valid_o = arrived;
+  assign addr_o  = addr_q[23:0] + 24'(offset);
 
   wire [32*Lanes-1:0] codes;            // from lane_q on
   wire [Lanes-1:0]    strb;
   assign codes = codes_i >> {lane_q, 5'd0};
-  assign strb  = strb_i >> lane_q;
+  assign strb  = strobes >> lane_q;
   always_comb begin
     data_o = '0;
     strb_o = '0;
@@ -80,6 +113,6 @@ module npu_vector_store #(
   end
 
   logic unused_bits;
-  assign unused_bits = ^{addr_i[24], codes, strb};
+  assign unused_bits = ^{addr_q[24], codes, strb};
 endmodule : npu_vector_store
 `default_nettype wire
