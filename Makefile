@@ -89,6 +89,10 @@ test-boxes: configure-tests  ## 20,000 random boxes of each mode on the DMA's RT
 	@cmake --build $(BUILD) --target bench_dma_deep -j $(JOBS)
 	@NPUGEN_BOXES=20000 $(BUILD)/verif/unit/dma_deep/bench --gtest_brief=1 --gtest_filter='*RandomBoxes*'
 
+test-links: configure-tests  ## 1,000,000 packets over a wire with 40,000 injected errors, and goodput over 4,000,000 cycles (make test does 30,000 and 200,000)
+	@cmake --build $(BUILD) --target bench_link_full -j $(JOBS)
+	@NPUGEN_PACKETS=1000000 NPUGEN_CYCLES=4000000 $(BUILD)/verif/unit/link_full/bench --gtest_brief=1 --gtest_filter='*Nothing*:*Goodput*'
+
 test-mutants: configure-tests  ## all mutants of driver and firmware (make test tries a third, by the day of the year)
 	@cmake --build $(BUILD) --target driver_mutants driver_mutant_host system_firmware_test -j $(JOBS)
 	@NPUGEN_ROTATION=all ctest --test-dir $(BUILD) -R mutants --output-on-failure

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string>
 
+#include "generator/emit/crc.h"
 #include "generator/emit/dot_products.h"
 #include "generator/emit/float_trees.h"
 #include "generator/emit/isa_package.h"
@@ -47,6 +48,9 @@ int main(int argc, char** argv) {
   const std::filesystem::path folder = argv[1];
   std::error_code error;
   std::filesystem::create_directories(folder, error);
+  for (const npugen::CrcSpec& crc : npugen::LinkCrcs()) {
+    if (!Write(folder / (std::string(crc.module) + ".sv"), npugen::EmitCrc(crc, ""))) return 2;
+  }
   const bool written =
       Write(folder / "npu_isa_pkg.sv", npugen::EmitIsaPackage()) &&
       Write(folder / "npu_regs.sv", npugen::EmitRegisterBlock()) &&

@@ -146,6 +146,7 @@ class Specializer {
   }
 
   void Replace(std::string_view code, size_t column, std::string_view key_and_remark) {
+    if (in_region_ && !region_on_) return;  // the configuration may lack its key
     const size_t dashes = key_and_remark.find("--");
     const std::string_view key = Trim(key_and_remark.substr(0, dashes));
     const std::string_view remark =

@@ -3,7 +3,7 @@
 // Vector unit: runs a program over rows of elements in PE memory (docs/machine.md, 4.10).
 //
 // Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many.
-// Of each pass the rows are looked at (an element outside PE memory ends all: error_o), operands are
+// Of each pass rows are looked at (an element outside PE memory ends all: error_o), operands are
 // loaded, entries run over all strips one after the other, results are stored, reductions come
 // together. Nothing is read before earlier writes are in PE memory.
 `include "npu_assert.svh"

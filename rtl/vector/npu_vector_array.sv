@@ -3,7 +3,7 @@
 // Registers, scalars and lanes of the vector unit: one operation on one strip a cycle
 // (docs/machine.md, 4.10).
 //
-// Registers 0 to 7 are those of programs, 8 to 10 the partial results of reductions. A strip that is
+// Registers 0 to 7 are those of programs, 8 to 10 partial results of reductions. A strip that is
 // issued is read (one cycle later its operands stand in front of the lanes), and its result is
 // written 12 cycles later, so the next operation that needs it may be issued in the 13th one. z of
 // MULADD and SUM is read five cycles after the others. begin_i stands with the first strip of an
@@ -205,7 +205,7 @@ module npu_vector_array #(
   );
 
   // ---- Operands ----
-  // Elements of later lanes, or of as many later ones as the shift says: a reduction comes together.
+  // What lanes have, or lanes further on: a reduction comes together.
   function automatic logic [32*Lanes-1:0] further(input logic [32*Lanes-1:0] values,
                                                   input logic [3:0] lanes);
     further = values;

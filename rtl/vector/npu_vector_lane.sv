@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lane of the vector unit: one operation on one element (docs/machine.md, 4.10).
 //
-// Operands of a cycle with take_i give result_o 11 cycles later; z of MULADD and SUM (late_z_i, else
-// -0) comes six cycles after the others, fields of the entry one (negate_product_i six). Of
+// Operands of a cycle with take_i give result_o 11 cycles later; z of MULADD and SUM (late_z_i,
+// else -0) comes six cycles after the others, fields of the entry one (negate_product_i six). Of
 // DIV and SQRT the result comes ten cycles after divided_o. code_o is x in the format two cycles
 // after it. While advance_i is low, operands and codes stand still; with codes_only_i there are no
 // results.

@@ -7,7 +7,7 @@
 // goes on as x, to be multiplied by the 1 that y is then.
 module npu_vector_step (
   input  wire  [3:0]  operation_i,
-  input  wire  [2:0]  format_i,      // of CONVERT and of code_o: 0 int8, else that of npu_float_round
+  input  wire  [2:0]  format_i,      // of CONVERT and code_o: 0 int8, else as npu_float_round
   input  wire         saturate_i,
   input  wire         counts_i,      // the element exists; else it leaves reductions as they are
   input  wire  [31:0] x_i,

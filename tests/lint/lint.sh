@@ -9,6 +9,7 @@
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view and one PE
 #   lint.sh words NPUGEN SPEC LINT    npugen_sv_lint on a spec's emission
 #   lint.sh yosys NPUGEN SPEC         hierarchy and check of the emission; no latch but in clock gates
+#   lint.sh links NPUGEN SOURCE PRINTER     npu_link, which no emission has yet, in both tools and both views
 set -euo pipefail
 mode=$1 npugen=$2 subject=$3
 work=$(mktemp -d)
@@ -48,6 +49,15 @@ case $mode in
     "$npugen" emit "$subject" -o "$work/out" > /dev/null
     cd "$work/out"
     yosys -q -p "read_verilog -sv $(grep '\.sv$' filelist.f | tr '\n' ' '); hierarchy -check -top npu_top; proc; check -assert; select -assert-none t:\$dlatch npu_clock_gate/* %d"
+    ;;
+  links)
+    "$4" "$work/printed"
+    files=("$work"/printed/npu_crc.sv "$subject"/rtl/link/*.sv \
+      "$subject"/rtl/cells/npu_{credits,packet_fifo,ram_1r1w,replay}.sv)
+    for view in -DSIMULATION -DSYNTHESIS; do
+      verilator --lint-only -Wall --assert $view "+incdir+$subject/rtl" --top-module npu_link "${files[@]}"
+    done
+    yosys -q -p "read_verilog -sv -I$subject/rtl ${files[*]}; hierarchy -check -top npu_link; proc; check -assert; select -assert-none t:\$dlatch"
     ;;
   *)
     echo "lint.sh: unknown mode $mode" >&2

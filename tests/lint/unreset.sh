@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The flip-flops and memories without reset against their list: a new one fails by name.
 #
-#   unreset.sh NPUGEN SOURCE   compares with SOURCE/rtl/unreset.txt
+#   unreset.sh NPUGEN SOURCE PRINTER   compares with SOURCE/rtl/unreset.txt; PRINTER: npugen_rtl_library
 #
 # Yosys simulates emissions with all inputs but clock and reset unknown, 8 cycles in reset, from an
 # unknown state. What is unknown then is not reset. The specs reach every branch of the RTL that has
 # registers of its own. Clocks are gated, so a gate that is shut in reset shows as well.
 set -euo pipefail
-npugen=$1 source=$2
+npugen=$1 source=$2 printer=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # It spends half of its time in malloc.
@@ -52,6 +52,13 @@ for spec in narrow nano skip wide float; do
                  write_rtlil ../$spec.il" > ../yosys.log 2>&1) || { cat "$work/yosys.log"; exit 1; }
   unknown "$work/$spec.il" npu_top
 done
+# Links, which no emission has yet.
+"$printer" "$work/printed"
+yosys -q -p "read_verilog -sv -I$source/rtl $work/printed/npu_crc.sv $(echo "$source"/rtl/{link/*,cells/npu_{credits,packet_fifo,ram_1r1w,replay}}.sv)
+             hierarchy -check -top npu_link; proc; opt_clean; uniquify
+             sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
+             write_rtlil $work/link.il" > "$work/yosys.log" 2>&1 || { cat "$work/yosys.log"; exit 1; }
+unknown "$work/link.il" npu_link
 } | sed 's/\[[0-9]*\]//g' | sort -u > "$work/found"
 
 # Lines of the list: module, reason, names.

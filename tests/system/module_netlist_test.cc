@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Netlists of unique modules against their RTL: those of presets, and faults that the comparison
 // has to find. NPUGEN_CYCLES in the environment says for how many cycles of random vectors.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
+#include "generator/emit/crc.h"
 #include "generator/emit/emit.h"
 #include "generator/plan/plan.h"
+#include "generator/plan/rtl_library.h"
+#include "generator/support/file.h"
 #include "tests/system/simulation.h"
 #include "verif/netlist/module_comparison.h"
 
@@ -53,6 +57,41 @@ INSTANTIATE_TEST_SUITE_P(Presets, ModuleNetlists,
                          ::testing::Values("nano", "bits", "edge", "edge_bnn", "edge_float", "quad",
                                            "edge_tpu_v1", "edge_tpu_v2", "edge_tpu_v3"),
                          [](const auto& info) { return std::string(info.param); });
+
+std::string Text(const std::string& path) {
+  const Result<std::string> text =
+      ReadFileText(std::string(NPUGEN_SOURCE_DIR "/") + path, uint64_t{1} << 20);
+  EXPECT_TRUE(text.ok()) << ErrorText(text);
+  return text ? *text : std::string();
+}
+
+/// One end of a link, which no preset has.
+FileSet LinkAlone() {
+  FileSet files = {{"rtl/npu_crc.sv", EmitCrc(LinkCrcs()[0], "")}};
+  std::string list = "rtl/npu_crc.sv\n";
+  for (const RtlSource& source : RtlLibrary()) {
+    const std::string path = fmt::format("rtl/{}", source.name);
+    constexpr std::string_view kCells[] = {"npu_credits.sv", "npu_packet_fifo.sv",
+                                           "npu_ram_1r1w.sv", "npu_replay.sv"};
+    const bool is_cell = std::ranges::find(kCells, source.name) != std::end(kCells);
+    if (source.name == "npu_assert.svh") files[path] = std::string(source.text);
+    if (!is_cell && !source.name.starts_with("npu_link")) continue;
+    files[path] = std::string(source.text);
+    list += path + "\n";
+  }
+  files["rtl/npu_top.sv"] = Text("tests/synth/links/link_top.sv");
+  files["filelist.f"] = list + "rtl/npu_top.sv\n";
+  return files;
+}
+
+TEST(LinkNetlists, AreTheRtl) {
+  const std::vector<ModuleComparison> modules = Compare(LinkAlone());
+  ASSERT_GE(modules.size(), 6u);
+  std::printf("link: %zu unique modules\n%s", modules.size(), FormatComparisons(modules).c_str());
+  for (const ModuleComparison& module : modules) {
+    EXPECT_EQ(module.difference, "") << module.module << " " << module.parameters;
+  }
+}
 
 /// An emission of one module of `nano` below a top that does nothing else.
 FileSet Alone(const std::string& module, const std::string& instance) {

@@ -322,7 +322,8 @@ package npu_isa_pkg;
     logic        [23:0] weight_group_rows;  // 21[23:0]: core memory rows from group to group
                                             // (weights)
     logic        [7:0]  reserved_20_24;
-    logic        [23:0] weight_row;         // 20[23:0]: core memory row of the first weight slice
+    logic        [23:0] weight_row;         // 20[23:0]: core memory row of the first weight slice;
+                                            // VECTOR: of the program
     logic        [13:0] reserved_19_18;
     logic               follow;             // 19[17]: MATMUL, WINDOW. 1: weight rows arrive while
                                             // the command runs, one for W counts of wait 1
@@ -347,7 +348,8 @@ package npu_isa_pkg;
                                             // 1: saturated to int16; 2: int32
     logic        [15:0] in_h;               // 14[15:0]: valid operand rows
     logic        [7:0]  reserved_13_24;
-    logic        [23:0] row_bytes;          // 13[23:0]: valid bytes of an operand row
+    logic        [23:0] row_bytes;          // 13[23:0]: valid bytes of an operand row; VECTOR: its
+                                            // elements
     logic        [7:0]  reserved_12_24;
     logic signed [23:0] x_start;            // 12[23:0]: byte in the row of the first position's
                                             // first tap
@@ -360,12 +362,12 @@ package npu_isa_pkg;
                                             // row to the next one's
     logic        [7:0]  reserved_9_24;
     logic        [23:0] x_step;             // 9[23:0]: bytes in the row from position to position
-    logic        [15:0] out_h;              // 8[31:16]: SOFTMAX, ARGMAX: rows
+    logic        [15:0] out_h;              // 8[31:16]: SOFTMAX, ARGMAX, VECTOR: rows
     logic        [15:0] out_w;              // 8[15:0]: positions in a row of the output (vectors in
                                             // a row for ADD, LOOKUP)
     logic        [6:0]  reserved_7_25;
-    logic signed [24:0] b_base;             // 7[24:0]: ADD: address of the second operand; LOOKUP,
-                                            // SOFTMAX: table's core row
+    logic signed [24:0] b_base;             // 7[24:0]: ADD, VECTOR: address of the second operand;
+                                            // LOOKUP, SOFTMAX: table's core row
     logic        [6:0]  reserved_6_25;
     logic signed [24:0] act_base;           // 6[24:0]: PE memory address of row 0, byte 0 of the
                                             // (first) operand

@@ -77,7 +77,8 @@ module npu_pe #(
   logic [3:0]  sequencer_cause;
   logic        matrix_error, table_error, write_error, rows_error, sequencer_error;
   logic [23:0] matrix_error_row, table_row, write_addr;
-  logic [24:0] rows_addr, sequencer_error_address;
+  logic [23:0] rows_addr;
+  logic [24:0] rows_error_address, sequencer_error_address;
 
   npu_pe_control #(
     .PeLanes     (PeLanes),
@@ -114,7 +115,7 @@ module npu_pe #(
     .write_error_i            (write_error),
     .write_error_address_i    (write_addr),
     .rows_error_i             (rows_error),
-    .rows_error_address_i     (rows_addr),
+    .rows_error_address_i     (rows_error_address),
     .sequencer_error_i        (sequencer_error),
     .sequencer_error_address_i(sequencer_error_address)
   );
@@ -162,7 +163,7 @@ module npu_pe #(
     .result_ready_i (vector_ready),
     .rows_valid_i   (rows_valid),
     .rows_ready_o   (rows_ready),
-    .rows_addr_i    (rows_addr[23:0]),
+    .rows_addr_i    (rows_addr),
     .read_wanted_o  (read_wanted),
     .read_valid_o   (read_valid),
     .read_ready_i   (read_ready),
@@ -330,15 +331,7 @@ module npu_pe #(
     .clk_i, .rst_ni, .clear_i,
     .start_i       (start),
     .running_i     (trace_o.running),
-    .opcode_i      (cmd.opcode),
-    .minimum_i     (cmd.minimum),
-    .act_base_i    (cmd.act_base),
-    .b_base_i      (cmd.b_base),
-    .out_h_i       (cmd.out_h),
-    .row_bytes_i   (cmd.row_bytes),
-    .row_step_i    (cmd.row_step),
-    .out_base_i    (cmd.out_base),
-    .out_row_step_i(cmd.out_row_step),
+    .cmd_i         (cmd),
     .lookup_busy_o (lookup_busy),
     .rows_busy_o   (rows_busy),
     .load_table_i  (load_table),
@@ -358,6 +351,7 @@ module npu_pe #(
     .read_addr_o   (rows_addr),
     .read_data_i   (read_data[VecW-1:0]),
     .rows_error_o  (rows_error),
+    .error_addr_o  (rows_error_address),
     .write_valid_o (unit_valid),
     .write_ready_i (unit_ready),
     .write_addr_o  (unit_addr),

@@ -1,7 +1,7 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// The units that few commands use: look-up, softmax, argmax, and the rows of core memory that hold
-// their tables. Their clock runs in these commands.
+// The units that few commands use, and the rows of core memory that hold their tables: look-up,
+// softmax, argmax. Their clock runs in these commands.
 //
 // LOOKUP: while load_table_i the 256 bytes of the table, from core memory row b_base on, are copied
 // into the unit, one per cycle; then vectors come in and leave as writes. SOFTMAX and ARGMAX walk
@@ -21,20 +21,12 @@ module npu_vector_units #(
   input  wire                    clk_i,
   input  wire                    rst_ni,
   input  wire                    clear_i,
-  // fields of the running command; start_i begins it
+  // the running command; start_i begins it
   input  wire                    start_i,
   input  wire                    running_i,
-  input  wire  [7:0]             opcode_i,
-  input  wire                    minimum_i,
-  input  wire  [24:0]            act_base_i,
-  input  wire  [24:0]            b_base_i,
-  input  wire  [15:0]            out_h_i,
-  input  wire  [23:0]            row_bytes_i,
-  input  wire  [23:0]            row_step_i,
-  input  wire  [23:0]            out_base_i,
-  input  wire  [23:0]            out_row_step_i,
+  input  wire npu_isa_pkg::compute_command_t cmd_i,
   output wire                    lookup_busy_o,
-  output wire                    rows_busy_o,     // SOFTMAX or ARGMAX
+  output wire                    rows_busy_o,     // a command that walks rows
   // LOOKUP: copy the table; all of it is copied
   input  wire                    load_table_i,
   output wire                    table_done_o,
@@ -53,9 +45,10 @@ module npu_vector_units #(
   // reads of PE memory; data in the cycle after the grant
   output wire                    read_valid_o,
   input  wire                    read_ready_i,
-  output wire  [24:0]            read_addr_o,
+  output wire  [23:0]            read_addr_o,
   input  wire  [VecW-1:0]        read_data_i,
-  output wire                    rows_error_o,    // the row of read_addr_o
+  output wire                    rows_error_o,    // the row of error_addr_o
+  output wire  [24:0]            error_addr_o,
   // writes
   output wire                    write_valid_o,
   input  wire                    write_ready_i,
@@ -66,14 +59,15 @@ module npu_vector_units #(
   localparam int unsigned RowOffW = $clog2(RowBytes);
 
   logic is_lookup, is_softmax, is_argmax;
-  assign is_lookup  = opcode_i == npu_isa_pkg::OpLookup;
-  assign is_softmax = opcode_i == npu_isa_pkg::OpSoftmax;
-  assign is_argmax  = opcode_i == npu_isa_pkg::OpArgMax;
+  assign is_lookup  = cmd_i.opcode == npu_isa_pkg::OpLookup;
+  assign is_softmax = cmd_i.opcode == npu_isa_pkg::OpSoftmax;
+  assign is_argmax  = cmd_i.opcode == npu_isa_pkg::OpArgMax;
 
-  wire clk;
+  wire clk, works;  // one of these commands runs
+  assign works = running_i && (is_lookup || is_softmax || is_argmax);
   npu_clock_gate u_gate (
     .clk_i,
-    .enable_i(!rst_ni || clear_i || (running_i && (is_lookup || is_softmax || is_argmax))),
+    .enable_i(!rst_ni || clear_i || works),
     .clk_o   (clk)
   );
 
@@ -81,6 +75,7 @@ module npu_vector_units #(
   // Table rows.
   // ---------------------------------------------------------------------------------------------
   logic                  soft_table_valid, soft_table_rvalid_q;
+  logic                  table_read;        // a word of it stands on the row port
   logic [7:0]            soft_table_index;
   logic [RowOffW-1:0]    table_offset_q;    // of the byte or word on the way
   logic [8*RowBytes-1:0] table_shifted;
@@ -91,19 +86,29 @@ module npu_vector_units #(
 
   assign table_done_o  = load_index_q[8];
   assign load_write    = load_table_i && load_row_q;
-  assign table_valid_o = is_softmax ? soft_table_valid
-                                    : load_table_i && !load_row_q && !table_done_o;
-  assign table_row_o   = b_base_i[23:0] +
-                         (is_softmax ? 24'({soft_table_index, 2'b00}) >> RowOffW
-                                     : 24'(load_index_q) >> RowOffW);
+  logic        table_asked;
+  logic [23:0] table_base;
+  logic [9:0]  table_byte;  // of what is asked for, from the beginning of the table on
+  always_comb begin
+    table_asked = load_table_i && !load_row_q && !table_done_o;
+    table_base  = cmd_i.b_base[23:0];
+    table_byte  = {1'b0, load_index_q};
+    if (is_softmax) begin
+      table_asked = soft_table_valid;
+      table_byte  = {soft_table_index, 2'b00};
+    end
+  end
+  assign table_valid_o = table_asked;
+  assign table_row_o   = table_base + (24'(table_byte) >> RowOffW);
   assign table_error_o = table_valid_o && table_row_o >= 24'(Rows);
   always_comb begin
     table_shifted = '0;
-    if (load_write || soft_table_rvalid_q) begin
+    if (load_write || table_read) begin
       table_shifted = table_data_i >> {table_offset_q, 3'b000};
     end
   end
   assign table_word = table_shifted[31:0];
+  assign table_read = soft_table_rvalid_q;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || !load_table_i) begin
@@ -117,7 +122,7 @@ module npu_vector_units #(
     end
     soft_table_rvalid_q <= rst_ni && !clear_i && is_softmax && soft_table_valid && table_ready_i;
     if (table_valid_o && table_ready_i) begin
-      table_offset_q <= is_softmax ? RowOffW'({soft_table_index, 2'b00}) : '0;
+      table_offset_q <= RowOffW'(table_byte);
     end else if (load_write) begin
       table_offset_q <= table_offset_q + RowOffW'(1);
     end
@@ -162,7 +167,8 @@ module npu_vector_units #(
   logic [24:0]     soft_read_addr, arg_read_addr, soft_row, arg_row, row;
   logic [7:0]      soft_out_data, arg_out_data;
   logic [23:0]     soft_out_addr, arg_out_addr;
-  logic            rows_valid, rvalid1_q, rvalid2_q;
+  logic            rows_valid, rvalid1_q;
+  logic            rvalid2_q;
   logic [VecW-1:0] rdata_q;
 
   npu_softmax #(
@@ -172,12 +178,12 @@ module npu_vector_units #(
     .rst_ni,
     .clear_i,
     .start_i       (start_i && is_softmax),
-    .rows_i        (out_h_i),
-    .depth_i       (row_bytes_i),
-    .in_base_i     (act_base_i),
-    .in_row_step_i (row_step_i),
-    .out_base_i    (out_base_i),
-    .out_row_step_i(out_row_step_i),
+    .rows_i        (cmd_i.out_h),
+    .depth_i       (cmd_i.row_bytes),
+    .in_base_i     (cmd_i.act_base),
+    .in_row_step_i (cmd_i.row_step),
+    .out_base_i    (cmd_i.out_base),
+    .out_row_step_i(cmd_i.out_row_step),
     .busy_o        (soft_busy),
     .rd_valid_o    (soft_read_valid),
     .rd_ready_i    (read_ready_i),
@@ -203,13 +209,13 @@ module npu_vector_units #(
     .rst_ni,
     .clear_i,
     .start_i       (start_i && is_argmax),
-    .minimum_i,
-    .rows_i        (out_h_i),
-    .depth_i       (row_bytes_i),
-    .in_base_i     (act_base_i),
-    .in_row_step_i (row_step_i),
-    .out_base_i    (out_base_i),
-    .out_row_step_i(out_row_step_i),
+    .minimum_i     (cmd_i.minimum),
+    .rows_i        (cmd_i.out_h),
+    .depth_i       (cmd_i.row_bytes),
+    .in_base_i     (cmd_i.act_base),
+    .in_row_step_i (cmd_i.row_step),
+    .out_base_i    (cmd_i.out_base),
+    .out_row_step_i(cmd_i.out_row_step),
     .busy_o        (arg_busy),
     .rd_valid_o    (arg_read_valid),
     .rd_ready_i    (read_ready_i),
@@ -226,13 +232,18 @@ module npu_vector_units #(
   assign rows_busy_o  = soft_busy || arg_busy;
   assign rows_valid   = (is_softmax || is_argmax) && (soft_read_valid || arg_read_valid);
   assign row          = is_argmax ? arg_row : soft_row;
-  assign read_addr_o  = is_argmax ? arg_read_addr : soft_read_addr;
   // Looked at with the row's first vector, and the same after.
-  assign rows_error_o = rows_valid && {1'b0, row} + 26'(row_bytes_i) > 26'(MemBytes);
-  assign read_valid_o = rows_valid && !rows_error_o;
+  wire        row_error;
+  wire [24:0] read_addr;
+  assign row_error = rows_valid && {1'b0, row} + 26'(cmd_i.row_bytes) > 26'(MemBytes);
+  assign read_addr    = is_argmax ? arg_read_addr : soft_read_addr;
+  assign rows_error_o = row_error;
+  assign error_addr_o = read_addr;
+  assign read_valid_o = rows_valid && !row_error;
 
+  assign read_addr_o = read_addr[23:0];
   always_ff @(posedge clk_i) begin
-    rvalid1_q <= rst_ni && !clear_i && rows_valid && read_ready_i;
+    rvalid1_q <= rst_ni && !clear_i && read_valid_o && read_ready_i;
     rvalid2_q <= rst_ni && !clear_i && rvalid1_q;
     if (rvalid1_q) rdata_q <= read_data_i;
   end
@@ -257,9 +268,9 @@ module npu_vector_units #(
     end
   end
   assign write_valid_o = writes_lookup_q ? lookup_valid
-                                         : writes_argmax_q ? arg_out_valid : soft_out_valid;
+  : writes_argmax_q ? arg_out_valid : soft_out_valid;
 
   logic unused_bits;
-  assign unused_bits = ^{b_base_i[24], table_shifted};
+  assign unused_bits = ^{cmd_i, read_addr[24], table_shifted};
 endmodule : npu_vector_units
 `default_nettype wire
