@@ -265,10 +265,6 @@ Result<ordered_json> RunPodSweep(const PodSweep& sweep) {
   if (!points) return points.errors();
   const Result<PodDescription> pod = ReadPod(sweep.text, InputName(sweep.file), sweep.changes);
   if (!pod) return pod.errors();
-  // Keys and values that nothing can read are errors before anything is started.
-  for (const PodPoint& point : *points) {
-    if (const Result<ReadPoint> read = ReadPodPoint(sweep, point); !read) return read.errors();
-  }
   ordered_json report = {
       {"pod", pod->name}, {"npugen", kToolVersion}, {"pod_points", ordered_json::array()}};
   if (!sweep.results.empty() && sweep.file == kStandardStream) {
@@ -284,8 +280,10 @@ Result<ordered_json> RunPodSweep(const PodSweep& sweep) {
       if (const Status made = MakePart(sweep, *points); !made) return made.errors();
       return report;
     }
+    // Keys and values that nothing can read are errors before anything is started.
     std::vector<std::string> missing;
     for (const PodPoint& point : *points) {
+      if (const Result<ReadPoint> read = ReadPodPoint(sweep, point); !read) return read.errors();
       const std::string path = ResultPath(sweep, point);
       if (!FindResult(path)) missing.push_back(path);
     }
