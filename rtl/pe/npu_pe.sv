@@ -24,7 +24,7 @@ module npu_pe #(
   parameter int unsigned LookupPorts  = 4,       //@ = units.lookup_ports
   parameter int unsigned Ports        = 4,       //@ = units.window_ports
   //@ if units.vector
-  parameter int unsigned VectorLanes  = 8,       //@ = units.vector_lanes
+  parameter int unsigned VectorLanes  = 0,       //@ = units.vector_lanes  -- 0: no vector unit
   //@ endif
   //@ if units.bnn.enabled
   parameter int unsigned SkipWindow   = 1,       //@ = units.bnn.skip_window  -- positions

@@ -14,7 +14,7 @@ module npu_vector_units #(
   parameter int unsigned PostWidth   = 16,      //@ = units.postprocess_width  -- bytes of a write
   parameter int unsigned LookupPorts = 4,       //@ = units.lookup_ports
   //@ if units.vector
-  parameter int unsigned VectorLanes = 8,       //@ = units.vector_lanes
+  parameter int unsigned VectorLanes = 0,       //@ = units.vector_lanes  -- 0: no vector unit
   //@ endif
   parameter int unsigned RowBytes    = 64,      // bytes of a core memory row, a power of two
   parameter int unsigned Rows        = 1024,    // of core memory, for bounds
@@ -201,7 +201,7 @@ module npu_vector_units #(
   logic                   rvalid2_q;
   logic [VecW-1:0]        rdata_q;
 
-  if (PostWidth >= 4 && WordBytes >= 4) begin : gen_vector
+  if (VectorLanes != 0) begin : gen_vector
     npu_vector #(
       .Lanes     (VectorLanes),
       .MemBytes  (MemBytes),

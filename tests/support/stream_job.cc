@@ -43,18 +43,12 @@ std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Com
   return words;
 }
 
-Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProduct& product,
-                                        const std::vector<uint16_t>& a,
-                                        const std::vector<uint16_t>& w, SimulatedNpu* npu) {
+Result<StreamRun> RunStream(const NpuConfig& config, const std::vector<Command>& commands,
+                            const std::vector<uint8_t>& scratch, const std::vector<uint8_t>& input,
+                            size_t output_bytes, SimulatedNpu* npu) {
   constexpr uint64_t kFirst = 1 << 16, kPage = 4096, kMostCycles = 1'000'000'000;
-  const Result<FloatProductJob> job = MakeFloatProduct(config, product, w);
-  if (!job) return job.errors();
-  const std::vector<uint32_t> words = StreamWords(config, job->commands);
-  const auto each = static_cast<size_t>(FloatElementBytes(product.format_a));
-  const auto out_bytes = static_cast<size_t>(FloatElementBytes(product.out_format));
-  const auto results = static_cast<size_t>(product.rows * product.channels);
-  const size_t sizes[] = {words.size() * 4, job->weights.size(), a.size() * each,
-                          results * out_bytes};
+  const std::vector<uint32_t> words = StreamWords(config, commands);
+  const size_t sizes[] = {words.size() * 4, scratch.size(), input.size(), output_bytes};
   const uint32_t flags[] = {1, 1, 1, 2};
   Windows windows;
   uint64_t offset = kFirst;
@@ -62,13 +56,13 @@ Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProd
     windows[i] = {npu->MemoryBase() + offset, static_cast<uint32_t>(sizes[i]), flags[i]};
     offset += (sizes[i] + kPage - 1) / kPage * kPage;
   }
-  if (offset > npu->Memory().size()) return Failed("a product larger than the memory");
+  if (offset > npu->Memory().size()) return Failed("a job larger than the memory");
   const auto memory = [&](uint32_t window) {
     return npu->Memory().data() + (windows[window].base - npu->MemoryBase());
   };
   std::memcpy(memory(0), words.data(), sizes[0]);
-  std::copy(job->weights.begin(), job->weights.end(), memory(1));
-  for (size_t i = 0; i < a.size(); ++i) std::memcpy(memory(2) + each * i, &a[i], each);
+  std::copy(scratch.begin(), scratch.end(), memory(1));
+  std::copy(input.begin(), input.end(), memory(2));
   WriteWindows(windows, npu);
   npu->WriteRegister(NPU_REG_IRQ_ENABLE_OFFSET, 3);
   npu->WriteRegister(NPU_REG_IRQ_STATUS_OFFSET, 3);
@@ -78,7 +72,7 @@ Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProd
       (npu->ReadRegister(NPU_REG_STATUS_OFFSET) & NPU_STATUS_ERROR_MASK) != 0) {
     return Failed("the job failed");
   }
-  FloatProductRun run;
+  StreamRun run;
   run.cycles = npu->ReadRegister(NPU_REG_PERF_CYCLES_OFFSET);
   npu->WriteRegister(NPU_REG_IRQ_STATUS_OFFSET, 3);
   if (npu->Bus().violations != 0) return Failed(npu->Violations()[0]);
@@ -88,9 +82,29 @@ Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProd
   const Result<StreamEstimate> estimate = EstimateStream(config, {memory(0), sizes[0]}, 0, options);
   if (!estimate) return estimate.errors();
   run.estimate = estimate->cycles;
+  run.output.assign(memory(3), memory(3) + output_bytes);
+  return run;
+}
+
+Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProduct& product,
+                                        const std::vector<uint16_t>& a,
+                                        const std::vector<uint16_t>& w, SimulatedNpu* npu) {
+  const Result<FloatProductJob> job = MakeFloatProduct(config, product, w);
+  if (!job) return job.errors();
+  const auto each = static_cast<size_t>(FloatElementBytes(product.format_a));
+  const auto out_bytes = static_cast<size_t>(FloatElementBytes(product.out_format));
+  const auto results = static_cast<size_t>(product.rows * product.channels);
+  std::vector<uint8_t> input(a.size() * each);
+  for (size_t i = 0; i < a.size(); ++i) std::memcpy(input.data() + each * i, &a[i], each);
+  const Result<StreamRun> stream =
+      RunStream(config, job->commands, job->weights, input, results * out_bytes, npu);
+  if (!stream) return stream.errors();
+  FloatProductRun run;
+  run.cycles = stream->cycles;
+  run.estimate = stream->estimate;
   for (size_t i = 0; i < results; ++i) {
     uint32_t code = 0;
-    std::memcpy(&code, memory(3) + out_bytes * i, out_bytes);
+    std::memcpy(&code, stream->output.data() + out_bytes * i, out_bytes);
     run.out.push_back(code);
   }
   return run;

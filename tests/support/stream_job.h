@@ -27,14 +27,26 @@ void WriteWindows(const Windows& windows, SimulatedNpu* npu);
 /// A stream of these commands, with its header.
 std::vector<uint32_t> StreamWords(const NpuConfig& config, const std::vector<Command>& commands);
 
+/// What a stream wrote.
+struct StreamRun {
+  std::vector<uint8_t> output;  ///< window 3
+  uint64_t cycles = 0;          ///< from doorbell to interrupt
+  uint64_t estimate = 0;        ///< the performance model's
+};
+/// Runs these commands with the contents of windows 1 and 2, which are read, and 3, which is
+/// written. The windows stand one behind the other, from 64 KiB in the memory of `npu` on. Errors:
+/// what does not fit, a job that fails.
+Result<StreamRun> RunStream(const NpuConfig& config, const std::vector<Command>& commands,
+                            const std::vector<uint8_t>& scratch, const std::vector<uint8_t>& input,
+                            size_t output_bytes, SimulatedNpu* npu);
+
 /// What a product of floating-point numbers gave.
 struct FloatProductRun {
   std::vector<uint32_t> out;  ///< [rows][channels] codes
   uint64_t cycles = 0;        ///< from doorbell to interrupt
   uint64_t estimate = 0;      ///< the performance model's
 };
-/// Runs a product (`a`: [rows][depth], `w`: [channels][depth] codes). Its windows stand one behind
-/// the other, from 64 KiB in the memory of `npu` on. Errors: what does not fit, a job that fails.
+/// Runs a product (`a`: [rows][depth], `w`: [channels][depth] codes) as RunStream() does.
 Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProduct& product,
                                         const std::vector<uint16_t>& a,
                                         const std::vector<uint16_t>& w, SimulatedNpu* npu);

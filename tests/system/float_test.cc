@@ -4,11 +4,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <random>
 #include <vector>
 
+#include "sw/numerics/vector.h"
+#include "sw/stream/vector_program.h"
 #include "tests/numerics/shared_float.h"
 #include "tests/system/simulation.h"
 #include "verif/random/float_product.h"
@@ -92,6 +95,179 @@ TEST_F(FloatTest, ProductsOfTheSharedData) {
         Run(product, codes("a", c.format_a), codes("w", c.format_w)).out,
         numerics::ReadElements<uint32_t>(fmt::format("{}/dot/gemm_{}_out.bin", folder, c.name)));
   }
+}
+
+/// A VECTOR over one row of n elements: up to three operands of FP32 and two results, each in a
+/// part of PE memory of its own.
+class VectorJob {
+ public:
+  explicit VectorJob(size_t elements) : elements_(elements) {}
+  VectorJob& Operand(const std::vector<numerics::Fp32>& values) {
+    const size_t at = input_.size();
+    input_.resize(at + 4 * elements_);
+    std::memcpy(input_.data() + at, values.data(), 4 * elements_);
+    return *this;
+  }
+  /// The results of a program, `count` of them.
+  std::vector<std::vector<numerics::Fp32>> Run(const NpuConfig& config,
+                                               const VectorProgram& program, size_t count,
+                                               SimulatedNpu* npu, uint64_t* cycles = nullptr) {
+    const std::vector<uint8_t> bytes = program.Bytes();
+    const auto set = [](Command& command, const CommandField& field, size_t value) {
+      EXPECT_TRUE(command.Set(field, static_cast<int64_t>(value))) << field.name;
+    };
+    const size_t row = 4 * elements_, results = 4 * row;  // where they begin
+    std::vector<Command> commands;
+    Command load(Opcode::kLoad, 3, 1);
+    set(load, dma::window, 1);
+    set(load, dma::core_memory, 1);
+    set(load, dma::core_mask, 1);
+    set(load, dma::pe_mask, 1);
+    set(load, dma::size0, bytes.size());
+    set(load, header::signal_en, 1);
+    commands.push_back(load);
+    Command data(Opcode::kLoad, 3, 2);
+    set(data, dma::window, 2);
+    set(data, dma::pe_mask, 1);
+    set(data, dma::size0, input_.size());
+    set(data, header::signal_en, 1);
+    commands.push_back(data);
+    Command vector(Opcode::kVector, 11, 3);
+    set(vector, compute::pe_mask, 1);
+    set(vector, compute::out_h, 1);
+    set(vector, compute::row_bytes, elements_);
+    set(vector, compute::b_base, row);
+    set(vector, compute::c_base, 2 * row);
+    set(vector, compute::out_base, results);
+    set(vector, compute::e_base, results + row);
+    for (const CommandField* format : kVectorFormats) set(vector, *format, kFormatFp32);
+    set(vector, header::wait0_en, 1);
+    set(vector, header::wait0_count, 2);
+    set(vector, header::signal_en, 1);
+    set(vector, header::signal_id, 2);
+    commands.push_back(vector);
+    Command store(Opcode::kStore, 3, 4);
+    set(store, dma::window, 3);
+    set(store, dma::pe_mask, 1);
+    set(store, dma::local_address, results);
+    set(store, dma::size0, count * row);
+    set(store, header::wait0_en, 1);
+    set(store, header::wait0_id, 2);
+    set(store, header::wait0_count, 1);
+    commands.push_back(store);
+    commands.emplace_back(Opcode::kEnd, 1, 0);
+    const Result<StreamRun> run = RunStream(config, commands, bytes, input_, count * row, npu);
+    EXPECT_TRUE(run.ok()) << ErrorText(run);
+    std::vector<std::vector<numerics::Fp32>> values(count, std::vector<numerics::Fp32>(elements_));
+    if (!run) return values;
+    if (cycles != nullptr) *cycles = run->cycles;
+    for (size_t i = 0; i < count; ++i) {
+      std::memcpy(values[i].data(), run->output.data() + row * i, row);
+    }
+    return values;
+  }
+
+ private:
+  size_t elements_;
+  std::vector<uint8_t> input_;
+};
+
+TEST_F(FloatTest, ExponentialsAndTheirSums) {
+  std::mt19937_64 random(7);
+  for (const auto& [elements, special] :
+       {std::pair<size_t, bool>{5, false}, {300, false}, {300, true}}) {
+    std::vector<numerics::Fp32> x(elements);
+    for (numerics::Fp32& value : x) {
+      value = special ? static_cast<numerics::Fp32>(random())
+                      : static_cast<numerics::Fp32>((random() & 0x81ffffff) | 0x40000000);
+    }
+    std::vector<numerics::Fp32> exponentials(elements);
+    std::transform(x.begin(), x.end(), exponentials.begin(), numerics::Exponential);
+    VectorProgram program;
+    program.Pass(VectorProgram::kA | VectorProgram::kD)
+        .Exponential(4, 0, 5, 6)
+        .Add(0, VectorSource::Register(4), VectorSource::Constant())
+        .Sum(1, VectorSource::Register(4))
+        .Pass(VectorProgram::kE)
+        .Add(1, VectorSource::Constant(), VectorSource::Scalar(1))
+        .Add(1, VectorSource::Register(1), VectorSource::Immediate(0xbf800000));
+    const auto results = VectorJob(elements).Operand(x).Run(*config_, program, 2, npu_);
+    EXPECT_EQ(results[0], exponentials);
+    const numerics::Fp32 sum = numerics::Subtract(
+        numerics::Add(numerics::kFp32One, numerics::SumOf(exponentials)), numerics::kFp32One);
+    EXPECT_EQ(results[1], std::vector<numerics::Fp32>(elements, sum));
+  }
+}
+
+TEST_F(FloatTest, OptimizersOfTheSharedData) {
+  const std::string folder = numerics::SharedFloatFolder();
+  if (folder.empty()) GTEST_SKIP() << numerics::kNoSharedFloat;
+  const auto read = [&](const char* name) {
+    return numerics::ReadElements<numerics::Fp32>(fmt::format("{}/optim/{}.bin", folder, name));
+  };
+  using Source = VectorSource;
+  const auto at = [](uint8_t number) { return Source::Register(number); };
+  const auto number = [](numerics::Fp32 bits) { return Source::Immediate(bits); };
+  const std::vector<uint16_t> gradients =
+      numerics::ReadElements<uint16_t>(folder + "/optim/grad.bin");
+  const std::vector<numerics::Fp32> start = read("w0");
+  const size_t n = start.size();
+  const numerics::AdamW adam = {.rate = 0x3c23d70a,
+                                .beta1 = 0x3f666666,
+                                .beta2 = 0x3f7fbe77,
+                                .epsilon = 0x322bcc77,
+                                .weight_decay = 0x3c23d70a};
+  const numerics::Fp32 rate = 0x3dcccccd, decay = 0x3f666666;
+  std::vector<numerics::Fp32> w = start, m(n), momentum_w = start, momentum_m(n), v(n);
+  numerics::AdamWCorrection correction;
+  for (size_t step = 0; step < gradients.size() / n; ++step) {
+    std::vector<numerics::Fp32> g(n);
+    for (size_t i = 0; i < n; ++i) {
+      g[i] = numerics::FromFormat(numerics::kBf16, gradients[step * n + i]);
+    }
+    VectorProgram momentum;  // w, m, g
+    momentum
+        .Pass(VectorProgram::kA | VectorProgram::kB | VectorProgram::kC | VectorProgram::kD |
+              VectorProgram::kE)
+        .MulAdd(1, at(1), number(decay), at(2))
+        .MulAdd(0, at(1), number(rate), at(0), /*negate_product=*/true);
+    auto results = VectorJob(n)
+                       .Operand(momentum_w)
+                       .Operand(momentum_m)
+                       .Operand(g)
+                       .Run(*config_, momentum, 2, npu_);
+    momentum_w = results[0];
+    momentum_m = results[1];
+
+    correction.Advance(adam);
+    VectorProgram moments;  // m, v, g
+    moments
+        .Pass(VectorProgram::kA | VectorProgram::kB | VectorProgram::kC | VectorProgram::kD |
+              VectorProgram::kE)
+        .Multiply(3, at(2), number(numerics::Subtract(numerics::kFp32One, adam.beta1)))
+        .MulAdd(0, at(0), number(adam.beta1), at(3))
+        .Multiply(3, at(2), at(2))
+        .Multiply(3, at(3), number(numerics::Subtract(numerics::kFp32One, adam.beta2)))
+        .MulAdd(1, at(1), number(adam.beta2), at(3));
+    results = VectorJob(n).Operand(m).Operand(v).Operand(g).Run(*config_, moments, 2, npu_);
+    m = results[0];
+    v = results[1];
+    VectorProgram weights;  // w, m, v
+    weights.Pass(VectorProgram::kA | VectorProgram::kB | VectorProgram::kC | VectorProgram::kD)
+        .MulAdd(0, at(0), number(numerics::Multiply(adam.rate, adam.weight_decay)), at(0),
+                /*negate_product=*/true)
+        .Multiply(2, at(2), number(correction.second))
+        .Do(VectorOperation::kSquareRoot, 2, at(2))
+        .Add(2, at(2), number(adam.epsilon))
+        .Multiply(1, at(1), number(correction.first))
+        .Do(VectorOperation::kDivide, 1, at(1), at(2))
+        .MulAdd(0, at(1), number(adam.rate), at(0), /*negate_product=*/true);
+    w = VectorJob(n).Operand(w).Operand(m).Operand(v).Run(*config_, weights, 1, npu_)[0];
+  }
+  EXPECT_EQ(momentum_w, read("momentum"));
+  EXPECT_EQ(w, read("adamw"));
+  EXPECT_EQ(m, read("adamw_m"));
+  EXPECT_EQ(v, read("adamw_v"));
 }
 
 // Weights and rows come while the array works: what is left are the first loads and the last drain.

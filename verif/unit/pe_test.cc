@@ -59,7 +59,9 @@ NpuConfig MakeConfig() {
   config.window_ports = PARAM_Ports;
   config.lane_stages = PARAM_Stages;
   config.float_formats = kFloat ? 1 : 0;
-  config.vector_lanes = kFloat ? 8 : 0;
+#if PARAM_Stages > 2
+  config.vector_lanes = PARAM_VectorLanes;
+#endif
   config.bnn_enabled = kFloat ? 0 : 1;
   config.residual = 1;
   config.bnn_residual = !kFloat && PARAM_PostWidth >= 8 ? 1 : 0;
