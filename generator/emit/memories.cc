@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "generator/arch/command_set.h"
+#include "generator/arch/vector_operations.h"
 
 namespace npugen {
 namespace {
@@ -40,6 +41,13 @@ std::vector<MemoryNeed> MemoryNeeds(const NpuConfig& config) {
     needs.push_back({kTwoPorts, "operands of the second plane", pes * config.bnn_skip_window,
                      config.bnn_skip_slices * blocks,
                      9 * uint64_t{config.simd} + std::bit_width(uint64_t{config.simd})});
+  }
+  if (config.vector_lanes != 0) {
+    // Registers 0 to 7 of programs, three of reductions; two words of each are read at a time.
+    needs.push_back({kTwoPorts, "registers of the vector unit", 2 * pes * config.vector_lanes,
+                     11 * static_cast<uint64_t>(kVectorStrips), 32});
+    needs.push_back({kTwoPorts, "scalars of the vector unit", pes,
+                     3 * static_cast<uint64_t>(kVectorStrips), 32});
   }
   needs.push_back({kTwoPorts, "look-up tables", pes * config.lookup_ports, 256, 8});
   const uint64_t entries_per_word = config.axi_bytes() > 16 ? config.axi_bytes() / 16 : 1;
