@@ -5,9 +5,9 @@
 //
 // Registers 0 to 7 are those of programs, 8 to 10 partial results of reductions. A strip that is
 // issued is read (one cycle later its operands stand in front of the lanes), and its result is
-// written 12 cycles later, so the next operation that needs it may be issued in the 13th one. z of
-// MULADD and SUM is read five cycles after the others. begin_i stands with the first strip of an
-// operation, whose fields stay until the next one begins, which is 13 cycles later at the least.
+// written 13 cycles later, so the next operation that needs it may be issued in the 14th one. z of
+// MULADD and SUM is read six cycles after the others. begin_i stands with the first strip of an
+// operation, whose fields stay until the next one begins, which is 14 cycles later at the least.
 `include "npu_assert.svh"
 module npu_vector_array #(
   parameter int unsigned Lanes = 8  //@ = units.vector_lanes  -- 4, 8, 16
@@ -46,7 +46,7 @@ module npu_vector_array #(
   input  wire                 nothing_i,     // z is what nothing is
   input  wire                 tail_i,        // elements exist in tail_lanes_i alone
   input  wire  [Lanes-1:0]    tail_lanes_i,
-  output wire                 early_busy_o,  // strips that were issued in the six cycles before
+  output wire                 early_busy_o,  // strips that were issued in the seven cycles before
   output wire                 front_busy_o,  // in the two cycles before, or a division
   output wire                 busy_o,        // strips that are not written yet
   // numbers of operands
@@ -54,14 +54,14 @@ module npu_vector_array #(
   input  wire  [1:0]          load_register_i,
   input  wire  [3:0]          load_strip_i,
   input  wire  [32*Lanes-1:0] load_value_i,
-  // register 0 or 1 of strips as codes, two cycles after the operands
+  // register 0 or 1 of strips as codes, three cycles after the operands
   input  wire                 stores_i,      // strips are issued for their codes alone
   input  wire                 advance_i,
   output wire  [32*Lanes-1:0] codes_o
 );
   localparam int unsigned Registers = 11;
   localparam int unsigned Strips    = 16;
-  localparam int unsigned Steps     = 12;  // from the issue to the result
+  localparam int unsigned Steps     = 13;  // from the issue to the result
   localparam logic [31:0] One       = 32'h3f800000;
   localparam logic [31:0] MinusZero = 32'h80000000;
 
@@ -74,22 +74,25 @@ module npu_vector_array #(
   // ---- What goes along: step n is n cycles after the issue ----
   logic [Steps:1]     valid_q;
   logic [4*Steps-1:0] strip_q, row_q;
-  logic [4*5-1:0]     z_strip_q;
-  logic [6:1]         nothing_q;
+  logic [4*6-1:0]     z_strip_q;
+  logic [7:1]         nothing_q;
   logic [2:1]         tail_q;
-  logic [11:1]        begin_q;
+  logic [12:1]        begin_q;
+  logic               store_q;           // a strip that is issued for its codes, at step 1
   wire                resume, held;      // a division: its strip stays at step 2
   assign held = divides && valid_q[2] && !resume;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       valid_q <= '0;
       begin_q <= '0;
+      store_q <= 1'b0;
     end else begin
+      if (advance_i || !stores_i) store_q <= issue_i && stores_i;
       valid_q[1]       <= issue_i && !stores_i;
       valid_q[2]       <= valid_q[1] || held;
       valid_q[3]       <= valid_q[2] && !held;
       valid_q[Steps:4] <= valid_q[Steps-1:3];
-      begin_q          <= {begin_q[10:1], begin_i};
+      begin_q          <= {begin_q[11:1], begin_i};
     end
     if (!held) begin
       strip_q[7:0] <= {strip_q[3:0], out_strip_i};
@@ -97,19 +100,19 @@ module npu_vector_array #(
     end
     strip_q[4*Steps-1:8] <= strip_q[4*(Steps-1)-1:4];
     row_q[4*Steps-1:8]   <= row_q[4*(Steps-1)-1:4];
-    z_strip_q <= {z_strip_q[4*4-1:0], z_strip_i};
-    nothing_q <= {nothing_q[5:1], nothing_i};
+    z_strip_q <= {z_strip_q[4*5-1:0], z_strip_i};
+    nothing_q <= {nothing_q[6:1], nothing_i};
     tail_q    <= {tail_q[1], tail_i};
   end
-  assign early_busy_o = valid_q[6:1] != '0;
+  assign early_busy_o = valid_q[7:1] != '0;
   assign front_busy_o = valid_q[2:1] != '0;
   assign busy_o       = valid_q != '0;
 
   // Fields as the later steps need them: those of the strip that is there, not of the one issued.
-  logic [31:0] immediate1_q, immediate6_q;
-  logic [3:0]  operation1_q, operation2_q, x_source_q, y_source_q, z_source_q, late_source_q;
+  logic [31:0] immediate1_q, immediate7_q;
+  logic [3:0]  operation1_q, operation2_q, operation3_q, x_source_q, y_source_q, z_source_q, late_source_q;
   logic [3:0]  final_source_q;
-  logic [2:0]  format1_q, format2_q;
+  logic [2:0]  format1_q, format2_q, format3_q;
   logic        saturate1_q, saturate2_q, x_register_q, y_zero_q, x_zero_q, z_zero_q, z_partial_q;
   logic        largest_q, negate_z_q, negate_product_q, late_q, final_q;
   logic        late_zero_q, late_partial_q, late_largest_q, late_scalar_q;
@@ -140,24 +143,28 @@ module npu_vector_array #(
       format2_q    <= format1_q;
       saturate2_q  <= saturate1_q;
     end
-    if (begin_q[4]) begin  // step 5
+    if (begin_q[2] || stores_i) begin  // step 3
+      operation3_q <= operation2_q;
+      format3_q    <= format2_q;
+    end
+    if (begin_q[5]) begin  // step 6
       late_source_q  <= z_source_i;
       late_partial_q <= z_partial_i;
       late_number_q  <= partial_i;
       late_q         <= late_i;
       late_scalar_q  <= late_i && is_scalar_z;
     end
-    if (begin_q[5]) begin  // step 6
+    if (begin_q[6]) begin  // step 7
       final_source_q <= z_source_i;
       final_q        <= late_i;
-      immediate6_q   <= immediate_i;
+      immediate7_q   <= immediate_i;
       late_zero_q    <= z_zero_i;
       late_largest_q <= largest_i;
       late_shift_q   <= shift_i;
       negate_z_q     <= negate_z_i;
     end
-    if (begin_q[6]) negate_product_q <= negate_product_i;  // step 7
-    if (begin_q[11]) begin  // step 12
+    if (begin_q[7]) negate_product_q <= negate_product_i;  // step 8
+    if (begin_q[12]) begin  // step 13
       destination_q <= destination_i;
       scalar_q      <= scalar_i;
       number_q      <= partial_i;
@@ -170,17 +177,17 @@ module npu_vector_array #(
   wire [3:0]  early_register;
   assign early_second   = issue_i && !stores_i &&
                           (!y_source_i[3] || (!late_i && (z_partial_i || !z_source_i[3])));
-  assign late_second    = valid_q[5] && late_q && (late_partial_q || !late_source_q[3]);
+  assign late_second    = valid_q[6] && late_q && (late_partial_q || !late_source_q[3]);
   assign early_register = !y_source_i[3] ? y_source_i
                         : z_partial_i ? {2'b10, partial_i} : z_source_i;
   assign first_address  = {x_partial_i ? {2'b10, partial_i} : x_source_i, x_strip_i};
   assign early_address  = {early_register, !y_source_i[3] ? x_strip_i : z_strip_i};
   assign late_address   = {late_partial_q ? {2'b10, late_number_q} : late_source_q,
-                           z_strip_q[4*4+:4]};
+                           z_strip_q[4*5+:4]};
   assign second_address = late_second ? late_address : early_address;
   assign out_address    = {destination_q, strip_q[4*(Steps-1)+:4]};
   assign early_scalar   = issue_i && (is_scalar_y || (!late_i && is_scalar_z));
-  assign late_scalar    = valid_q[5] && late_scalar_q;
+  assign late_scalar    = valid_q[6] && late_scalar_q;
 
   wire [1:0]  scalar_source;  // the lowest bits
   wire [1:0]  scalar_number;
@@ -200,7 +207,7 @@ module npu_vector_array #(
     .waddr_i({number_q, row_q[4*(Steps-1)+:4]}),
     .wdata_i(result[31:0]),
     .re_i   (late_scalar || early_scalar),
-    .raddr_i({scalar_number, late_scalar ? row_q[4*4+:4] : row_i}),
+    .raddr_i({scalar_number, late_scalar ? row_q[4*5+:4] : row_i}),
     .rdata_o(scalar)
   );
 
@@ -214,7 +221,7 @@ module npu_vector_array #(
     if (lanes[2] && Lanes > 4) further = values >> 128;
     if (lanes[3] && Lanes > 8) further = values >> 256;
   endfunction
-  assign shifted = further(second, valid_q[6] && final_q ? late_shift_q : shift_q);
+  assign shifted = further(second, valid_q[7] && final_q ? late_shift_q : shift_q);
 
   wire [31:0] nothing, late_nothing;
   assign nothing      = largest_q ? 32'hff800000 : '0;
@@ -266,16 +273,16 @@ module npu_vector_array #(
       if (z_zero_q) z = '0;
       late_z = MinusZero;
       if (final_q) begin
-        if (late_partial_q) late_z = nothing_q[6] ? late_nothing : shifted[32*n+:32];
+        if (late_partial_q) late_z = nothing_q[7] ? late_nothing : shifted[32*n+:32];
         else if (!final_source_q[3]) late_z = second[32*n+:32];
-        else if (final_source_q == 4'd8) late_z = immediate6_q;
+        else if (final_source_q == 4'd8) late_z = immediate7_q;
         else if (!(final_source_q[3:2] == 2'b11)) late_z = scalar;
         if (late_zero_q) late_z = '0;
         late_z[31] = late_z[31] ^ negate_z_q;
       end
     end
     always_ff @(posedge clk_i) begin
-      if (valid_q[6]) late_z_q <= late_z;
+      if (valid_q[7]) late_z_q <= late_z;
     end
 
     npu_vector_lane u_lane (
@@ -285,8 +292,10 @@ module npu_vector_array #(
       .operation_i     (operation2_q),
       .format_i        (format2_q),
       .saturate_i      (saturate2_q),
+      .late_operation_i(operation3_q),
+      .late_format_i   (format3_q),
       .negate_product_i(negate_product_q),
-      .take_i          (valid_q[1] || stores_i),
+      .take_i          (valid_q[1] || store_q),
       .advance_i       (advance_i || !stores_i),
       .x_i             (x),
       .y_i             (y),

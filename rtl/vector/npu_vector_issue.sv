@@ -44,7 +44,7 @@ module npu_vector_issue #(
   input  wire  [2:0]          store_format_i,
   input  wire                 store_saturate_i,
   input  wire                 store_ready_i,    // those before move on
-  output wire                 store_issue_o,    // codes come three cycles later
+  output wire                 store_issue_o,    // codes come four cycles later
   output wire                 store_busy_o,     // strips are still to be issued
   output wire  [32*Lanes-1:0] codes_o,
   // numbers of operands
@@ -54,6 +54,9 @@ module npu_vector_issue #(
 );
   localparam int unsigned LaneW    = $clog2(Lanes);
   localparam int unsigned Partials = 16 / Lanes;  // strips of partial results
+  // A partial result is there eight cycles after it was read. Its late read must not meet an early
+  // one of y, six cycles before, of another strip.
+  localparam int unsigned SumPause = (Partials > 2) ? 3 : 8 / Partials - 1;
 
   // ---- The operation that runs ----
   logic        issuing_q, begin_q;
@@ -69,7 +72,7 @@ module npu_vector_issue #(
   logic [7:0]  written_q;                        // registers that hold something
   logic [2:0]  scalars_q;                        // so for scalars
   logic [2:0]  begun_q, first_largest_q, last_largest_q;  // reductions of the pass
-  logic [3:0]  since_q;                          // cycles since it began, up to 12
+  logic [3:0]  since_q;                          // cycles since it began, up to 13
   logic [3:0]  pause_q;                          // to the next strip
 
   wire       array_busy, early_busy, front_busy, starts, issue, issue_last;
@@ -97,9 +100,9 @@ module npu_vector_issue #(
   assign next_early   = y_register || y_scalar || !next_late;
   assign last_reads_late = late_q && z_source_q != 4'd8 && z_source_q < 4'd12;
 
-  // Results are there in the 13th cycle. Reductions and divisions wait for all before, and are
+  // Results are there in the 14th cycle. Reductions and divisions wait for all before, and are
   // waited for; what reads y or z early waits for late reads through the same port.
-  assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd12 &&
+  assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd13 &&
                   (!issuing_q || issue_last) &&
                   !((serial || reduces) && (array_busy || issuing_q)) &&
                   !(last_reads_late && next_early && (early_busy || issuing_q));
@@ -172,7 +175,7 @@ module npu_vector_issue #(
   always_ff @(posedge clk_i) begin
     begin_q <= rst_ni && (starts || fold_begins);
     since_q <= (starts || fold_begins) ? '0
-             : (!run_i || since_q == 4'd12) ? 4'd12 : since_q + 4'd1;
+             : (!run_i || since_q == 4'd13) ? 4'd13 : since_q + 4'd1;
 
     if (group_begin_i) scalars_q <= '0;
     else if (fold_i && fold_done_o) scalars_q <= scalars_q | begun_q;
@@ -223,7 +226,7 @@ module npu_vector_issue #(
     end
     if (starts) pause_q <= '0;
     else if (issue && z_partial_q) pause_q <= largest_q ? 4'(16 / Partials - 1)
-                                                        : 4'(8 / Partials - 1);
+                                                        : 4'(SumPause);
     else if (pause_q != '0) pause_q <= pause_q - 4'd1;
 
     if (starts) begin

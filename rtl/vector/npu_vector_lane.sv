@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Lane of the vector unit: one operation on one element (docs/machine.md, 4.10).
 //
-// Operands of a cycle with take_i give result_o 11 cycles later; z of MULADD and SUM (late_z_i,
-// else -0) comes six cycles after the others, fields of the entry one (negate_product_i six). Of
-// DIV and SQRT the result comes ten cycles after divided_o. code_o is x in the format two cycles
+// Operands of a cycle with take_i give result_o 12 cycles later; z of MULADD and SUM (late_z_i,
+// else -0) comes seven cycles after the others, fields of the entry one, late_operation_i
+// and late_format_i two (negate_product_i seven). Of
+// DIV and SQRT the result comes 11 cycles after divided_o. code_o is x in the format three cycles
 // after it. While advance_i is low, operands and codes stand still; with codes_only_i there are no
 // results.
 module npu_vector_lane (
@@ -15,10 +16,12 @@ module npu_vector_lane (
   input  wire  [3:0]  operation_i,
   input  wire  [2:0]  format_i,
   input  wire         saturate_i,
+  input  wire  [3:0]  late_operation_i,
+  input  wire  [2:0]  late_format_i,
   input  wire         negate_product_i,
   // operands
   input  wire         take_i,
-  input  wire         advance_i,     // the first two stages move
+  input  wire         advance_i,     // the first three stages move
   input  wire  [31:0] x_i,
   input  wire  [31:0] y_i,
   input  wire  [31:0] z_i,
@@ -29,7 +32,7 @@ module npu_vector_lane (
   output wire  [31:0] result_o,
   output wire  [31:0] code_o
 );
-  localparam int unsigned Steps = 6;  // to the addition
+  localparam int unsigned Steps = 7;  // to the addition
 
   // ---- Operands ----
   logic [31:0] x_q, y_q, z_q;
@@ -42,7 +45,7 @@ module npu_vector_lane (
   end
 
   // ---- What stands in front of the multiplier ----
-  wire [31:0] x_step, y_step, code, quotient;
+  wire [31:0] x_step, y_step, x_finish, code, quotient;
   npu_vector_step u_step (
     .operation_i,
     .format_i,
@@ -52,34 +55,47 @@ module npu_vector_lane (
     .y_i        (y_q),
     .z_i        (z_q),
     .x_o        (x_step),
-    .y_o        (y_step),
-    .code_o     (code)
+    .y_o        (y_step)
   );
 
   wire divides;
   assign divides = !codes_only_i && (operation_i == npu_isa_pkg::VectorDivide ||
                                      operation_i == npu_isa_pkg::VectorSquareRoot);
 
-  // go_q: operands stand in x_q; go_q[1]: in front of the multiplier.
+  // go_q[0]: operands stand in x_q; go_q[1]: between the halves; go_q[2]: before the multiplier.
   logic [Steps-1:0] go_q;
-  logic [31:0]      front_x_q, front_y_q, code_q;
-  wire              front;
-  assign front = divides ? divided_o : go_q[0] && advance_i;
+  logic [31:0]      half_x_q, half_y_q, front_x_q, front_y_q, code_q;
+  wire              half, front;
+  assign half  = divides ? divided_o : go_q[0] && advance_i;
+  assign front = go_q[1] && advance_i;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       go_q <= '0;
     end else begin
       if (advance_i) go_q[0] <= take_i;
-      go_q[1]         <= front && !codes_only_i;
-      go_q[Steps-1:2] <= go_q[Steps-2:1];
+      if (advance_i) go_q[1] <= half;
+      go_q[2]         <= front && !codes_only_i;
+      go_q[Steps-1:3] <= go_q[Steps-2:2];
+    end
+    if (half) begin
+      half_x_q <= divides ? quotient : x_step;
+      half_y_q <= divides ? 32'h3f800000 : y_step;
     end
     if (front) begin
-      front_x_q <= divides ? quotient : x_step;
-      front_y_q <= divides ? 32'h3f800000 : y_step;
+      front_x_q <= x_finish;
+      front_y_q <= half_y_q;
       code_q    <= code;
     end
   end
   assign code_o = code_q;
+
+  npu_vector_finish u_finish (
+    .operation_i(late_operation_i),
+    .format_i   (late_format_i),
+    .x_i        (half_x_q),
+    .x_o        (x_finish),
+    .code_o     (code)
+  );
 
   npu_fp32_divide u_divide (
     .clk_i,
@@ -97,14 +113,14 @@ module npu_vector_lane (
   wire [31:0] product;
   npu_fp32_multiply u_multiply (
     .clk_i,
-    .take_i   (go_q[1]),
+    .take_i   (go_q[2]),
     .a_i      (front_x_q),
     .b_i      (front_y_q),
     .product_o(product)
   );
   npu_fp32_add u_add (
     .clk_i,
-    .take_i(go_q[5]),
+    .take_i(go_q[6]),
     .a_i   (product ^ {negate_product_i, 31'd0}),
     .b_i   (late_z_i),
     .sum_o (result_o)

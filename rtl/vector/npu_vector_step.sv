@@ -1,21 +1,21 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// What a lane of the vector unit does in front of its multiplier (docs/machine.md, 4.10).
-// Combinational.
+// The first half of what a lane of the vector unit does in front of its multiplier (docs/machine.md,
+// 4.10); npu_vector_finish is the second. Combinational.
 //
-// MULADD, SUM, DIV and SQRT take x and y as they are; every other operation ends here: its result
-// goes on as x, to be multiplied by the 1 that y is then.
+// MULADD, SUM, DIV and SQRT take x and y as they are; every other operation ends in front of the
+// multiplier: its result goes on as x, to be multiplied by the 1 that y is then. EXP2 and int8 go on
+// as a whole number: {sign, 512 and more, NaN} above its lower ten bits; CONVERT as a code.
 module npu_vector_step (
   input  wire  [3:0]  operation_i,
-  input  wire  [2:0]  format_i,      // of CONVERT and code_o: 0 int8, else as npu_float_round
+  input  wire  [2:0]  format_i,      // of CONVERT: 0 int8, else as npu_float_round
   input  wire         saturate_i,
   input  wire         counts_i,      // the element exists; else it leaves reductions as they are
   input  wire  [31:0] x_i,
   input  wire  [31:0] y_i,
   input  wire  [31:0] z_i,
   output logic [31:0] x_o,
-  output logic [31:0] y_o,
-  output logic [31:0] code_o         // x in the format
+  output logic [31:0] y_o
 );
   localparam logic [31:0] One = 32'h3f800000;
   localparam logic [31:0] NaN = 32'h7fc00000;
@@ -66,45 +66,15 @@ module npu_vector_step (
     rounded[31] = sign;
   end
 
-  // ---- Powers of two, and whole numbers of eight bits ----
-  wire        huge;                   // 512 and more
-  wire [9:0]  power;                   // signed
-  wire [9:0]  lifted;                  // the exponent's field; below 1 a subnormal number
-  wire [9:0]  bit_number;
-  logic [31:0] two_power;
-  logic [7:0] int8;
-  assign huge      = field >= 8'd136;
-  assign power      = sign ? 10'd0 - {1'b0, whole[8:0]} : {1'b0, whole[8:0]};
-  assign lifted     = power + 10'd127;
-  assign bit_number = power + 10'd149;
-  always_comb begin
-    two_power = {1'b0, lifted[7:0], 23'd0};
-    if (lifted[9] || lifted == '0) two_power = 32'd1 << bit_number[4:0];
-    if (sign && (huge || bit_number[9] || whole[9])) two_power = '0;
-    if (!sign && (huge || lifted[9:8] != '0 || lifted[7:0] == '1)) two_power = 32'h7f800000;
-    if (x_nan) two_power = NaN;
-    int8 = sign ? 8'd0 - whole[7:0] : whole[7:0];
-    if (huge || whole[9:8] != '0 || (whole[7] && !(sign && whole[6:0] == '0))) begin
-      int8 = sign ? 8'h80 : 8'h7f;
-    end
-    if (x_nan) int8 = '0;
-  end
-
   // ---- Codes ----
-  wire [31:0] float_code;
+  wire [31:0] code, number;
   npu_float_round u_round (
     .format_i,
     .saturate_i,
     .value_i   (x_i),
-    .code_o    (float_code)
+    .code_o    (code)
   );
-  assign code_o = (format_i == '0) ? {24'd0, int8} : float_code;
-  wire [31:0] converted;
-  npu_vector_value u_value (
-    .format_i,
-    .code_i   (code_o),
-    .value_o  (converted)
-  );
+  assign number = {19'd0, sign, field >= 8'd136, x_nan, whole[9:0]};
 
   always_comb begin
     y_o = One;
@@ -123,13 +93,13 @@ module npu_vector_step (
       npu_isa_pkg::VectorEqual:   x_o = equal ? One : '0;
       npu_isa_pkg::VectorSelect:  x_o = (z_i[30:0] == '0) ? x_i : y_i;
       npu_isa_pkg::VectorRint:    x_o = x_nan ? NaN : rounded;
-      npu_isa_pkg::VectorExp2:    x_o = two_power;
-      npu_isa_pkg::VectorConvert: x_o = converted;
+      npu_isa_pkg::VectorExp2:    x_o = number;
+      npu_isa_pkg::VectorConvert: x_o = (format_i == '0) ? number : code;
       default:                   x_o = (!counts_i || x_nan || (below && !z_nan)) ? z_i : x_i;
     endcase
   end
 
   logic unused_bits;
-  assign unused_bits = ^{whole[23:10], bit_number[8:5]};
+  assign unused_bits = ^whole[23:10];
 endmodule : npu_vector_step
 `default_nettype wire

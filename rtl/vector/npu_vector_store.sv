@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of strips of Lanes elements to PE memory (docs/machine.md, 4.10).
 //
-// begin_i begins a part of rows: strips come in their order, each three cycles after its issue_i in
+// begin_i begins a part of rows: strips come in their order, each four cycles after its issue_i in
 // cycles in which move_o was high, `strips_i` for each row. Codes stay while move_o is low.
 module npu_vector_store #(
   parameter int unsigned Lanes      = 8,  //@ = units.vector_lanes
@@ -40,12 +40,12 @@ module npu_vector_store #(
   assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
 
   // ---- Strips on their way, and the places of those that arrive ----
-  logic [2:0]       issued_q;
+  logic [3:0]       issued_q;
   logic [4:0]       strip_q;              // of the row
   logic [24:0]      row_q, addr_q;
   wire              taken, row_end, arrived;
   wire  [Lanes-1:0] strobes;
-  assign arrived = issued_q[2];
+  assign arrived = issued_q[3];
   assign taken   = arrived && ready_i && last;
   assign move_o  = !arrived || taken;
   assign busy_o  = issued_q != '0;
@@ -53,7 +53,7 @@ module npu_vector_store #(
   assign strobes = row_end ? tail_lanes_i : '1;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || begin_i) issued_q <= '0;
-    else if (move_o) issued_q <= {issued_q[1:0], issue_i};
+    else if (move_o) issued_q <= {issued_q[2:0], issue_i};
     if (begin_i) begin
       strip_q <= '0;
       row_q   <= addr_i;

@@ -366,6 +366,25 @@ TEST_F(VectorUnit, ForgetsWhatIsDropped) {
   }
 }
 
+// Passes without results that end with a division, one behind the other.
+TEST_F(VectorUnit, DividesInPassAfterPass) {
+  VectorCommand command;
+  command.rows = 1;
+  command.elements = 3;
+  command.streams[0] = {0, 12, 4};
+  command.streams[3] = {64, 12, 4};
+  std::fill(program_.begin(), program_.end(), End());
+  size_t at = 0;
+  for (int pass = 0; pass < 6; ++pass) {
+    program_[at++] = Pass(pass == 5 ? 9 : 1);
+    program_[at++] = MakeEntry(VectorOperation::kDivide, 0, 0, kImmediate, 0, 0x40400000);
+    if (pass % 2 == 1) program_[at++] = MakeEntry(VectorOperation::kSquareRoot, 0, 0, 0, 0);
+  }
+  std::vector<uint8_t> memory;
+  Fill(&memory);
+  EXPECT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory);
+}
+
 // e^(x - largest) / sum over rows, as attention and losses need it.
 TEST_F(VectorUnit, MakesSoftmaxes) {
   using enum VectorOperation;
