@@ -809,7 +809,7 @@ TEST_P(HostileTest, EndsOfMemoryAndOfNumbers) {
   uint64_t seed = kFirst;
   for (const auto& [opcode, fields] : bases) {
     for (const Fields& change : changes) {
-      Command command = Make(opcode, 10, fields);
+      Command command = Make(opcode, InfoOf(opcode).most_entries, fields);
       bool uses = true;
       for (const auto& [name, value] : change) {
         const CommandField* field = FindField(opcode, name);
