@@ -110,7 +110,8 @@ module npu_vector_array #(
 
   // Fields as the later steps need them: those of the strip that is there, not of the one issued.
   logic [31:0] immediate1_q, immediate7_q;
-  logic [3:0]  operation1_q, operation2_q, operation3_q, x_source_q, y_source_q, z_source_q, late_source_q;
+  logic [3:0]  operation1_q, operation2_q, operation3_q;
+  logic [3:0]  x_source_q, y_source_q, z_source_q, late_source_q;
   logic [3:0]  final_source_q;
   logic [2:0]  format1_q, format2_q, format3_q;
   logic        saturate1_q, saturate2_q, x_register_q, y_zero_q, x_zero_q, z_zero_q, z_partial_q;

@@ -1,11 +1,11 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// The first half of what a lane of the vector unit does in front of its multiplier (docs/machine.md,
-// 4.10); npu_vector_finish is the second. Combinational.
+// The first half of what a lane of the vector unit does in front of its multiplier
+// (docs/machine.md, 4.10); npu_vector_finish is the second. Combinational.
 //
 // MULADD, SUM, DIV and SQRT take x and y as they are; every other operation ends in front of the
-// multiplier: its result goes on as x, to be multiplied by the 1 that y is then. EXP2 and int8 go on
-// as a whole number: {sign, 512 and more, NaN} above its lower ten bits; CONVERT as a code.
+// multiplier: its result goes on as x, to be multiplied by the 1 that y is then. EXP2 and int8 go
+// on as a whole number: {sign, 512 and more, NaN} above its lower ten bits; CONVERT as a code.
 module npu_vector_step (
   input  wire  [3:0]  operation_i,
   input  wire  [2:0]  format_i,      // of CONVERT: 0 int8, else as npu_float_round

@@ -42,6 +42,8 @@ constexpr Limit kSmall[] = {
     {"units.lookup_ports", 1, 8},
 };
 
+constexpr std::string_view kVectorLanes = "units.vector_lanes";
+
 /// Log-uniform in low..high, both included.
 uint64_t Draw(RandomSource* random, uint64_t low, uint64_t high) {
   const double value = std::exp(
@@ -54,7 +56,7 @@ uint64_t Draw(RandomSource* random, uint64_t low, uint64_t high) {
 SpecValues DrawSpec(RandomSource* random, bool small) {
   SpecValues values;
   for (const KeyInfo& key : AllKeys()) {
-    if (key.member == nullptr) continue;
+    if (key.member == nullptr || key.path == kVectorLanes) continue;
     if (key.presence != KeyPresence::kRequired && random->Chance(2)) continue;
     if (key.kind == KeyKind::kFlag) {
       values[std::string(key.path)] = random->Chance(2) ? "true" : "false";
@@ -80,6 +82,12 @@ SpecValues DrawSpec(RandomSource* random, bool small) {
       value = std::max(low, value / unit * unit);
     }
     values[std::string(key.path)] = fmt::format("{}", value);
+  }
+  // Few numbers are legal, and only beside floating point.
+  const auto formats = values.find("units.data_types");
+  if (formats != values.end() && formats->second.find("bf16") != std::string::npos &&
+      random->Chance(2)) {
+    values[std::string(kVectorLanes)] = fmt::format("{}", 4 << random->Integer(0, 2));
   }
   return values;
 }
