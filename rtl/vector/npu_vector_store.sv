@@ -35,8 +35,9 @@ module npu_vector_store #(
 
   wire       wide, half, last;
   wire [4:0] piece;                     // elements of a write
-  assign wide  = format_i[2];
-  assign half  = format_i == 3'd1;
+  logic [2:0] format_q;                  // it comes from far away
+  assign wide  = format_q[2];
+  assign half  = format_q == 3'd1;
   assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
 
   // ---- Strips on their way, and the places of those that arrive ----
@@ -55,6 +56,7 @@ module npu_vector_store #(
     if (!rst_ni || clear_i || begin_i) issued_q <= '0;
     else if (move_o) issued_q <= {issued_q[2:0], issue_i};
     if (begin_i) begin
+      format_q <= format_i;
       strip_q <= '0;
       row_q   <= addr_i;
       addr_q  <= addr_i;
