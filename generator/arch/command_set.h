@@ -269,6 +269,11 @@ struct ComputeFields {
 /// Values of format_a, format_w and out_format (docs/machine.md, 4.9); 0 is int8.
 inline constexpr int64_t kFormatBf16 = 1, kFormatE4m3 = 2, kFormatE5m2 = 3, kFormatFp32 = 4;
 
+/// Bytes of an element of a format, int8 and FP32 among them.
+constexpr int64_t ElementBytes(int64_t format) {
+  return format == kFormatFp32 ? 4 : format == kFormatBf16 ? 2 : 1;
+}
+
 /// The row of an opcode's field with this name, for tables that hold names; null: it has none.
 const CommandField* FindField(Opcode opcode, std::string_view name);
 

@@ -86,7 +86,9 @@ module npu_vector_units #(
   // Table rows.
   // ---------------------------------------------------------------------------------------------
   logic                  soft_table_valid, soft_table_rvalid_q;
-  logic                  table_read;        // a word of it stands on the row port
+  logic                  table_asked, table_read;  // a row is wanted; stands on the row port
+  logic [23:0]           table_base;        // row in which the table, or the program, begins
+  logic [9:0]            table_byte;        // of what is asked for, from there on
   //@ if units.vector
   logic                  vector_fetch, vector_rvalid_q;
   logic [5:0]            vector_index;      // entry of the program
@@ -101,9 +103,6 @@ module npu_vector_units #(
 
   assign table_done_o  = load_index_q[8];
   assign load_write    = load_table_i && load_row_q;
-  logic        table_asked;
-  logic [23:0] table_base;
-  logic [9:0]  table_byte;  // of what is asked for, from the beginning of the table on
   always_comb begin
     table_asked = load_table_i && !load_row_q && !table_done_o;
     table_base  = cmd_i.b_base[23:0];
@@ -202,13 +201,20 @@ module npu_vector_units #(
   logic [VecW-1:0]        rdata_q;
 
   if (VectorLanes != 0) begin : gen_vector
+    wire vector_clk;
+    npu_clock_gate u_vector_gate (
+      .clk_i,
+      .enable_i(!rst_ni || clear_i || (running_i && is_vector)),
+      .clk_o   (vector_clk)
+    );
+
     npu_vector #(
       .Lanes     (VectorLanes),
       .MemBytes  (MemBytes),
       .ReadBytes (WordBytes),
       .WriteBytes(PostWidth)
     ) u_vector (
-      .clk_i(clk),
+      .clk_i(vector_clk),
       .rst_ni,
       .clear_i,
       .start_i       (start_i && is_vector),
@@ -349,6 +355,7 @@ module npu_vector_units #(
   //@ endif
 
   assign read_addr_o = read_addr[23:0];
+
   always_ff @(posedge clk_i) begin
     rvalid1_q <= rst_ni && !clear_i && read_valid_o && read_ready_i;
     rvalid2_q <= rst_ni && !clear_i && rvalid1_q;

@@ -369,7 +369,7 @@ void Floats(Document* document) {
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     if (run.out != FloatProductReference(config, product, a, w)) Fail("not bit-exact", {});
     const uint64_t limit =
-        static_cast<uint64_t>(kSize * kSize * kSize * FloatElementBytes(format)) / 256;
+        static_cast<uint64_t>(kSize * kSize * kSize * ElementBytes(format)) / 256;
     document->Line(fmt::format(
         "| {} | {} | {:.1f} % | 98 % | {} | {:.0f} kHz |", format == kFormatBf16 ? "BF16" : "E4M3",
         Thousands(run.cycles), 100 * static_cast<double>(limit) / static_cast<double>(run.cycles),

@@ -4,14 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "generator/config/load.h"
 #include "sw/stream/stream_decoder.h"
+#include "tests/support/shared_links.h"
 #include "verif/functional/functional_model.h"
 
 namespace npugen::testing {
@@ -162,15 +161,10 @@ FunctionalJobResult RunCommand(FunctionalModel* npu, const NpuConfig& config,
 }
 
 TEST(TensorCopy, AsTmaDoes) {
-  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) {
-    GTEST_SKIP() << "the copies that TMA made are reference data that is not part of the project: "
-                    "NPUGEN_SHARED_LINKS names the folder that has them";
-  }
-  std::ifstream file(std::string(folder) + "/tma/cases.json");
+  if (SharedLinksFolder().empty()) GTEST_SKIP() << kNoSharedLinks;
   const NpuConfig config = Config();
   int copied = 0;
-  for (const nlohmann::json& copy : nlohmann::json::parse(file)) {
+  for (const nlohmann::json& copy : SharedLinksJson("tma/cases.json")) {
     if (copy["kind"] == "reduce") continue;
     SCOPED_TRACE(copy["name"].get<std::string>());
     const bool store = copy["kind"] == "store";

@@ -10,6 +10,7 @@
 #include <random>
 
 #include "tests/generator/support.h"
+#include "tests/support/shared_links.h"
 
 namespace npugen {
 namespace {
@@ -61,13 +62,8 @@ TEST(Crc, KnownCheckValue) {
 }
 
 TEST(Crc, SharedVectors) {
-  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) {
-    GTEST_SKIP() << "the vectors are reference data that is not part of the project: "
-                    "NPUGEN_SHARED_LINKS names the folder that has them";
-  }
-  std::ifstream file(std::string(folder) + "/crc/vectors.json");
-  const nlohmann::json vectors = nlohmann::json::parse(file);
+  if (testing::SharedLinksFolder().empty()) GTEST_SKIP() << testing::kNoSharedLinks;
+  const nlohmann::json vectors = testing::SharedLinksJson("crc/vectors.json");
   const auto crc = [](const nlohmann::json& vector, const char* name = "crc") {
     return static_cast<uint32_t>(std::stoul(vector[name].get<std::string>(), nullptr, 16));
   };

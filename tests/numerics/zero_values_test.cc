@@ -5,11 +5,11 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
+
+#include "tests/support/shared_links.h"
 
 namespace npugen::numerics {
 namespace {
@@ -84,13 +84,8 @@ ZeroValueElements ElementsOf(const nlohmann::json& vector) {
 }
 
 TEST(ZeroValues, SharedStreams) {
-  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) {
-    GTEST_SKIP() << "the streams are reference data that is not part of the project: "
-                    "NPUGEN_SHARED_LINKS names the folder that has them";
-  }
-  std::ifstream file(std::string(folder) + "/compress/vectors.json");
-  const nlohmann::json vectors = nlohmann::json::parse(file);
+  if (testing::SharedLinksFolder().empty()) GTEST_SKIP() << testing::kNoSharedLinks;
+  const nlohmann::json vectors = testing::SharedLinksJson("compress/vectors.json");
   int good = 0, bad = 0;
   for (const nlohmann::json& vector : vectors["good"]) {
     if (vector["codec"] != "zvc") continue;

@@ -14,7 +14,7 @@
 #include <tuple>
 #include <vector>
 
-#include "tests/pod/shared_links.h"
+#include "tests/support/shared_links.h"
 #include "verif/pod/golden_collective.h"
 
 namespace npugen {

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "sw/collective/collective.h"
-#include "tests/pod/shared_links.h"
+#include "tests/support/shared_links.h"
 #include "verif/pod/pod_description.h"
 
 namespace npugen {

@@ -17,6 +17,7 @@
 #include <random>
 #include <sstream>
 
+#include "tests/support/shared_links.h"
 #include "verif/sim/axi_memory.h"
 
 namespace npugen::testing {
@@ -463,12 +464,9 @@ TEST(HbmMemory, AnswersABusWithTheMemorysBytes) {
 
 /// Against Ramulator2: mean error at most 3 % (HBM2, HBM3) or 6 % (HBM2E), the largest 10 %.
 TEST(HbmMemory, SharesOfThePeakAreRamulators) {
-  const char* folder = std::getenv("NPUGEN_SHARED_LINKS");
-  if (folder == nullptr) {
-    GTEST_SKIP() << "Ramulator2's figures are reference data that is not part of the project: "
-                    "NPUGEN_SHARED_LINKS names the folder that has hbm/bandwidth.csv";
-  }
-  std::ifstream file(std::string(folder) + "/hbm/bandwidth.csv");
+  const std::string folder = SharedLinksFolder();
+  if (folder.empty()) GTEST_SKIP() << kNoSharedLinks;
+  std::ifstream file(folder + "/hbm/bandwidth.csv");
   ASSERT_TRUE(file) << "no hbm/bandwidth.csv in " << folder;
   const std::map<std::string, std::string> names = {
       {"HBM2_2400", "hbm2"}, {"HBM2E_3200", "hbm2e"}, {"HBM3_6400", "hbm3"}};

@@ -91,8 +91,8 @@ Result<FloatProductRun> RunFloatProduct(const NpuConfig& config, const FloatProd
                                         const std::vector<uint16_t>& w, SimulatedNpu* npu) {
   const Result<FloatProductJob> job = MakeFloatProduct(config, product, w);
   if (!job) return job.errors();
-  const auto each = static_cast<size_t>(FloatElementBytes(product.format_a));
-  const auto out_bytes = static_cast<size_t>(FloatElementBytes(product.out_format));
+  const auto each = static_cast<size_t>(ElementBytes(product.format_a));
+  const auto out_bytes = static_cast<size_t>(ElementBytes(product.out_format));
   const auto results = static_cast<size_t>(product.rows * product.channels);
   std::vector<uint8_t> input(a.size() * each);
   for (size_t i = 0; i < a.size(); ++i) std::memcpy(input.data() + each * i, &a[i], each);

@@ -280,7 +280,7 @@ TEST_F(FloatTest, LargeProductsKeepTheMultipliersBusy) {
     const FloatProductRun run = Run(product, a, w);
     EXPECT_EQ(run.out, FloatProductReference(*config_, product, a, w));
     const uint64_t limit = static_cast<uint64_t>(product.rows * product.channels * product.depth) *
-                           static_cast<uint64_t>(FloatElementBytes(format)) / 256;
+                           static_cast<uint64_t>(ElementBytes(format)) / 256;
     EXPECT_GE(static_cast<double>(limit), 0.8 * static_cast<double>(run.cycles));
   }
 }

@@ -97,9 +97,6 @@ int64_t SquaredDifferenceBytes(const ComputeFields& f, int64_t a, int64_t b,
 /// By format_a, format_w and out_format.
 constexpr const numerics::FloatFormat* kFloatFormats[] = {nullptr, &numerics::kBf16,
                                                           &numerics::kE4m3, &numerics::kE5m2};
-constexpr int64_t FloatBytes(int64_t format) {
-  return format == kFormatFp32 ? 4 : kFloatFormats[format]->bits() / 8;
-}
 
 /// Two int8 operands to a result before clamping; `undefined` is set to the reason where
 /// docs/machine.md leaves the result open.
@@ -550,7 +547,7 @@ bool ProcessingElement::Drain(const ComputeFields& f, int64_t group, int64_t fir
       const uint8_t* record = records[j / config_.lanes] + j % config_.lanes * record_bytes;
       const int32_t sum = accumulators[p * lanes + j];
       if (f.format_a != 0) {
-        if (!WriteFloat(f, record, sum, out + j * FloatBytes(f.out_format))) return false;
+        if (!WriteFloat(f, record, sum, out + j * ElementBytes(f.out_format))) return false;
         continue;
       }
       if (f.affine != 0) {
@@ -675,7 +672,7 @@ bool ProcessingElement::WriteFloat(const ComputeFields& f, const uint8_t* record
   drain.overflow = f.saturate != 0 ? numerics::Overflow::kSaturates : numerics::Overflow::kInfinity;
   numerics::Fp32 largest = 0;
   const uint32_t code = numerics::DrainSum(drain, static_cast<numerics::Fp32>(sum), largest).code;
-  for (int64_t i = 0; i < FloatBytes(f.out_format); ++i) {
+  for (int64_t i = 0; i < ElementBytes(f.out_format); ++i) {
     if (!WriteMemory(out + i, static_cast<uint8_t>(code >> 8 * i))) return false;
   }
   return true;

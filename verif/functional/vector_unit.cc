@@ -117,7 +117,7 @@ class Program {
       const VectorStream& stream = command_.streams[s];
       const int64_t elements = s < 3 && stream.single ? 1 : command_.elements;
       for (const Row& row : rows_) {
-        if (!memory_.Row(row.address[s], elements * VectorBytes(stream.format))) return false;
+        if (!memory_.Row(row.address[s], elements * ElementBytes(stream.format))) return false;
       }
     }
     begun_.fill(false);
@@ -161,7 +161,7 @@ class Program {
 
   bool Load(size_t s, int64_t first, int64_t count) {
     const VectorStream& stream = command_.streams[s];
-    const int64_t bytes = VectorBytes(stream.format);
+    const int64_t bytes = ElementBytes(stream.format);
     for (size_t r = 0; r < rows_.size(); ++r) {
       for (int64_t i = 0; i < count; ++i) {
         const int64_t address = rows_[r].address[s] + (stream.single ? 0 : (first + i) * bytes);
@@ -179,7 +179,7 @@ class Program {
 
   bool Store(size_t s, int64_t first, int64_t count) {
     const VectorStream& stream = command_.streams[s];
-    const int64_t bytes = VectorBytes(stream.format);
+    const int64_t bytes = ElementBytes(stream.format);
     for (size_t r = 0; r < rows_.size(); ++r) {
       for (int64_t i = 0; i < count; ++i) {
         const Fp32 value = registers_[r * static_cast<size_t>(count) + i][s - 3];
@@ -287,10 +287,6 @@ class Program {
 };
 
 }  // namespace
-
-int64_t VectorBytes(int64_t format) {
-  return format == kFormatFp32 ? 4 : format == kFormatBf16 ? 2 : 1;
-}
 
 Fp32 VectorValue(int64_t format, uint32_t code) {
   if (format == 0) return numerics::FromInteger(static_cast<int8_t>(code));

@@ -43,8 +43,7 @@ class VectorMemory {
 /// Runs the program; false where `memory` stopped it.
 bool RunVectorProgram(const VectorCommand& command, int64_t lanes, VectorMemory& memory);
 
-/// Bytes of an element, and its value as FP32 and back (formats of VECTOR).
-int64_t VectorBytes(int64_t format);
+/// An element's value as FP32, and back (formats of VECTOR).
 numerics::Fp32 VectorValue(int64_t format, uint32_t code);
 uint32_t VectorCode(int64_t format, numerics::Fp32 value, bool saturate);
 

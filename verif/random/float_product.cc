@@ -38,7 +38,7 @@ struct Cut {
 Result<Cut> CutOf(const NpuConfig& config, const FloatProduct& product) {
   Cut cut = {};
   const int64_t lanes = config.pe_lanes(), tile = config.accumulators;
-  cut.row_bytes = product.depth * FloatElementBytes(product.format_a);
+  cut.row_bytes = product.depth * ElementBytes(product.format_a);
   cut.slices = Quotient(cut.row_bytes, config.simd);
   cut.group_rows = cut.slices * config.slice_rows();
   const int64_t half = config.core_rows() / 2;
@@ -49,7 +49,7 @@ Result<Cut> CutOf(const NpuConfig& config, const FloatProduct& product) {
     return rows <= kMostRows && buffers * rows * cut.row_bytes + 2 * rows * cut.out_pitch <= memory;
   };
   for (; cut.groups > 0; --cut.groups) {
-    cut.out_pitch = cut.groups * lanes * FloatElementBytes(product.out_format);
+    cut.out_pitch = cut.groups * lanes * ElementBytes(product.out_format);
     cut.rows = Quotient(product.rows, tile) * tile;
     cut.buffers = 1;
     if (fits(cut.rows, 1)) break;
@@ -197,7 +197,7 @@ class Writer {
               {"weight_group_rows", cut_.group_rows},
               {"out_base", OutOf(number)},
               {"out_row_step", cut_.out_pitch},
-              {"out_group_step", config_.pe_lanes() * FloatElementBytes(product_.out_format)},
+              {"out_group_step", config_.pe_lanes() * ElementBytes(product_.out_format)},
               {"channels", ChannelsOf(block)},
               {"group_channels", config_.pe_lanes()},
               {"format_a", product_.format_a},
@@ -211,7 +211,7 @@ class Writer {
 
   void Store(int64_t number) {
     const int64_t block = number % cut_.channel_blocks, rows = number / cut_.channel_blocks;
-    const int64_t each = FloatElementBytes(product_.out_format);
+    const int64_t each = ElementBytes(product_.out_format);
     const int64_t pitch = product_.channels * each;
     Command command = Make(Opcode::kStore, 5,
                            {{"window", 3},
@@ -231,7 +231,7 @@ class Writer {
   int64_t HalfRows() const { return config_.core_rows() / 2; }
 
   void MakeWeights(const std::vector<uint16_t>& w) {
-    const int64_t row = config_.core_row_bytes(), each = FloatElementBytes(product_.format_w);
+    const int64_t row = config_.core_row_bytes(), each = ElementBytes(product_.format_w);
     job_.weights.assign(static_cast<size_t>(WeightOffset(cut_.channel_blocks)), 0);
     for (int64_t n = 0; n < product_.channels; ++n) {
       const int64_t lanes = config_.pe_lanes(), block = n / (cut_.groups * lanes);
@@ -259,10 +259,6 @@ class Writer {
 
 }  // namespace
 
-int64_t FloatElementBytes(int64_t format) {
-  return format == kFormatFp32 ? 4 : format == kFormatBf16 ? 2 : 1;
-}
-
 Result<FloatProductJob> MakeFloatProduct(const NpuConfig& config, const FloatProduct& product,
                                          const std::vector<uint16_t>& w) {
   const Result<Cut> cut = CutOf(config, product);
@@ -288,7 +284,7 @@ std::vector<uint32_t> FloatProductReference(const NpuConfig& config, const Float
                                             const std::vector<uint16_t>& w) {
   numerics::Drain drain;
   drain.format = kFormats[product.out_format];
-  const auto count = static_cast<uint32_t>(config.simd / FloatElementBytes(product.format_a));
+  const auto count = static_cast<uint32_t>(config.simd / ElementBytes(product.format_a));
   const auto depth = static_cast<size_t>(product.depth);
   std::vector<uint32_t> out;
   for (int64_t m = 0; m < product.rows; ++m) {

@@ -27,9 +27,6 @@ struct FloatProductJob {
   std::vector<uint8_t> weights;  ///< as the window holds them: by block, core and slice
 };
 
-/// Bytes of an element in a format of a command.
-int64_t FloatElementBytes(int64_t format);
-
 /// The job of PE 0 of an NPU that has the formats. `w`: [channels][depth] codes. An error where
 /// memories are too small for one tile at the product's depth.
 Result<FloatProductJob> MakeFloatProduct(const NpuConfig& config, const FloatProduct& product,

@@ -41,11 +41,6 @@ Hull RowHull(int64_t base, int64_t rows, int64_t step, int64_t bytes) {
   return {base, base + (std::max<int64_t>(rows, 1) - 1) * step + bytes};
 }
 
-/// Bytes of an element of VECTOR.
-int64_t FormatBytes(int64_t format) {
-  return format == kFormatFp32 ? 4 : format == kFormatBf16 ? 2 : 1;
-}
-
 /// Rows of output positions of a compute command.
 int64_t OutputRows(const Command& command) {
   if (In(command.opcode(), opcodes::kRows)) return command.Get(compute::out_h);
@@ -58,7 +53,7 @@ Hull ResultHull(const Command& command) {
   if (!In(command.opcode(), opcodes::kWalks)) {
     const int64_t row = command.opcode() == Opcode::kArgMax ? sizeof(int32_t)
                         : command.opcode() == Opcode::kVector
-                            ? f.row_bytes * FormatBytes(f.d_format)
+                            ? f.row_bytes * ElementBytes(f.d_format)
                             : f.row_bytes;
     return RowHull(f.out_base, OutputRows(command), f.out_row_step, row);
   }
@@ -74,7 +69,7 @@ Hull OperandHull(const Command& command) {
   const ComputeFields f(command);
   const int64_t rows = OutputRows(command);
   if (!In(command.opcode(), opcodes::kWalks)) {
-    const int64_t bytes = command.opcode() == Opcode::kVector ? FormatBytes(f.a_format) : 1;
+    const int64_t bytes = command.opcode() == Opcode::kVector ? ElementBytes(f.a_format) : 1;
     return RowHull(f.act_base, rows, f.row_step, f.row_bytes * bytes);
   }
   const int64_t pitch = f.y_step > 0 ? f.row_step / f.y_step : f.row_step;

@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "generator/arch/vector_operations.h"
+#include "generator/arch/command_set.h"
+#include "sw/stream/vector_program.h"
 #include "verif/functional/vector_unit.h"
 #include "verif/unit/bits.h"
 #include "verif/unit/module_bench.h"
@@ -29,6 +31,8 @@ constexpr uint32_t kMemory = PARAM_MemBytes;
 constexpr uint32_t kRead = PARAM_ReadBytes;
 constexpr uint32_t kWrite = PARAM_WriteBytes;
 constexpr int64_t kLanes = PARAM_Lanes;
+constexpr auto kEnd = static_cast<uint64_t>(VectorOperation::kEnd);
+constexpr auto kPass = static_cast<uint64_t>(VectorOperation::kPass);
 
 /// What a program left.
 struct Outcome {
@@ -36,16 +40,6 @@ struct Outcome {
   bool failed = false;
   uint32_t address = 0;  ///< of the row that failed
 };
-
-/// An entry of a program. Sources: 0..7 a register, and those below.
-constexpr uint32_t kImmediate = 8, kScalar = 9, kConstant = 12;
-uint64_t MakeEntry(VectorOperation operation, uint32_t destination, uint32_t x, uint32_t y,
-                   uint32_t z, uint32_t immediate = 0, uint32_t flags = 0) {
-  return static_cast<uint64_t>(operation) | uint64_t{destination} << 4 | uint64_t{x} << 8 |
-         uint64_t{y} << 12 | uint64_t{z} << 16 | uint64_t{flags} << 20 | uint64_t{immediate} << 32;
-}
-uint64_t Pass(uint32_t streams) { return MakeEntry(VectorOperation::kPass, streams, 0, 0, 0); }
-uint64_t End() { return MakeEntry(VectorOperation::kEnd, 0, 0, 0, 0); }
 
 class ModelMemory : public functional::VectorMemory {
  public:
@@ -228,7 +222,7 @@ class VectorUnit : public ModuleBench {
         VectorStream& stream = command.streams[s];
         stream.format = Uniform(0, 4);
         stream.single = s < 3 && random_() % 6 == 0;
-        const int64_t row = command.elements * functional::VectorBytes(stream.format);
+        const int64_t row = command.elements * ElementBytes(stream.format);
         stream.step = s < 3 && random_() % 5 == 0 ? 0 : row + Uniform(0, 5);
         const int64_t bytes = (command.rows - 1) * stream.step + row;
         if (bytes > room) {
@@ -244,8 +238,7 @@ class VectorUnit : public ModuleBench {
       const size_t s = random_() % 3;
       command.streams[s].single = false;
       if (command.streams[s].step == 0) {
-        command.streams[s].step =
-            command.elements * functional::VectorBytes(command.streams[s].format);
+        command.streams[s].step = command.elements * ElementBytes(command.streams[s].format);
       }
       const int64_t end = command.streams[s].base + command.rows * command.streams[s].step;
       if (end <= kMemory && static_cast<int64_t>(s + 1) * room >= end) {
@@ -263,7 +256,7 @@ class VectorUnit : public ModuleBench {
     if (random_() % 8 == 0) push(static_cast<uint64_t>(random_()) & ~uint64_t{0xf});
     const int passes = Uniform(1, 4);
     for (int pass = 0; pass < passes; ++pass) {
-      push(Pass(static_cast<uint32_t>(random_() & 0x1f) | (pass == 0 ? 0x9 : 0)));
+      push(kPass | (random_() & 0x1f0) | (pass == 0 ? 0x90 : 0));
       const int operations = Uniform(0, random_() % 16 == 0 ? 40 : 7);
       for (int i = 0; i < operations; ++i) {
         uint64_t entry = random_();
@@ -276,7 +269,14 @@ class VectorUnit : public ModuleBench {
         push(entry);
       }
     }
-    while (at < program_.size()) program_[at++] = random_() % 3 == 0 ? End() | random_() << 4 : 13;
+    while (at < program_.size()) program_[at++] = random_() % 3 == 0 ? kEnd | random_() << 4 : kEnd;
+  }
+
+  void Load(const VectorProgram& program) {
+    std::fill(program_.begin(), program_.end(), kEnd);
+    const std::vector<uint8_t> bytes = program.Bytes();
+    ASSERT_LE(bytes.size(), 8 * program_.size());
+    std::memcpy(program_.data(), bytes.data(), bytes.size());
   }
 
   std::vector<uint64_t> program_;
@@ -373,13 +373,14 @@ TEST_F(VectorUnit, DividesInPassAfterPass) {
   command.elements = 3;
   command.streams[0] = {0, 12, 4};
   command.streams[3] = {64, 12, 4};
-  std::fill(program_.begin(), program_.end(), End());
-  size_t at = 0;
+  using Source = VectorSource;
+  VectorProgram program;
   for (int pass = 0; pass < 6; ++pass) {
-    program_[at++] = Pass(pass == 5 ? 9 : 1);
-    program_[at++] = MakeEntry(VectorOperation::kDivide, 0, 0, kImmediate, 0, 0x40400000);
-    if (pass % 2 == 1) program_[at++] = MakeEntry(VectorOperation::kSquareRoot, 0, 0, 0, 0);
+    program.Pass(VectorProgram::kA | (pass == 5 ? VectorProgram::kD : 0))
+        .Do(VectorOperation::kDivide, 0, Source::Register(0), Source::Immediate(0x40400000));
+    if (pass % 2 == 1) program.Do(VectorOperation::kSquareRoot, 0, Source::Register(0));
   }
+  Load(program);
   std::vector<uint8_t> memory;
   Fill(&memory);
   EXPECT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory);
@@ -387,32 +388,18 @@ TEST_F(VectorUnit, DividesInPassAfterPass) {
 
 // e^(x - largest) / sum over rows, as attention and losses need it.
 TEST_F(VectorUnit, MakesSoftmaxes) {
-  using enum VectorOperation;
-  std::vector<uint64_t> program = {
-      Pass(0x1),
-      MakeEntry(kLargest, 0, 0, 0, 0),
-      Pass(0x9),
-      MakeEntry(kMulAdd, 1, 0, kConstant, kScalar, 0, 2),           // x - largest
-      MakeEntry(kMulAdd, 2, 1, kImmediate, kConstant, 0x3fb8aa3b),  // times log2(e)
-      MakeEntry(kRint, 2, 2, 0, 0),
-      MakeEntry(kMulAdd, 3, 2, kImmediate, 1, 0x3f318000, 1),
-      MakeEntry(kMulAdd, 3, 2, kImmediate, 3, 0xb95e8083, 1),
-      MakeEntry(kMulAdd, 0, 3, kImmediate, kConstant, 0x3c088889),
-      MakeEntry(kMulAdd, 0, 0, kConstant, kImmediate, 0x3d2aaaab),
-      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3e2aaaab),
-      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f000000),
-      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f800000),
-      MakeEntry(kMulAdd, 0, 0, 3, kImmediate, 0x3f800000),
-      MakeEntry(kExp2, 2, 2, 0, 0),
-      MakeEntry(kMulAdd, 0, 0, 2, kConstant),
-      MakeEntry(kLess, 3, 1, 0, kImmediate, 0xc2a00000),  // below -80: 0
-      MakeEntry(kSelect, 0, 0, kImmediate, 3, 0),
-      MakeEntry(kSum, 1, 0, kConstant, 0),
-      Pass(0xa),
-      MakeEntry(kDivide, 0, 1, kScalar + 1, 0),
-      End(),
-  };
-  std::copy(program.begin(), program.end(), program_.begin());
+  using Source = VectorSource;
+  VectorProgram program;
+  program.Pass(VectorProgram::kA)
+      .Largest(0, Source::Register(0))
+      .Pass(VectorProgram::kA | VectorProgram::kD)
+      .MulAdd(1, Source::Register(0), Source::Constant(), Source::Scalar(0),
+              /*negate_product=*/false, /*negate_z=*/true)
+      .Exponential(0, 1, 2, 3)
+      .Sum(1, Source::Register(0))
+      .Pass(VectorProgram::kB | VectorProgram::kE)
+      .Do(VectorOperation::kDivide, 1, Source::Register(1), Source::Scalar(1));
+  Load(program);
   for (const auto& [rows, elements] : {std::pair{1, 5}, {3, 10}, {2, 100}, {1, 200}}) {
     if (rows * elements * 12 > static_cast<int>(kMemory)) continue;
     VectorCommand command;
@@ -422,6 +409,7 @@ TEST_F(VectorUnit, MakesSoftmaxes) {
     command.streams[0] = {0, row, 4};
     command.streams[1] = {rows * row, row, 4};  // exponentials
     command.streams[3] = {rows * row, row, 4};
+    command.streams[4] = {2 * rows * row, row, 4};
     std::vector<uint8_t> memory(kMemory);
     std::vector<uint32_t> values(static_cast<size_t>(rows * elements));
     for (size_t i = 0; i < values.size(); ++i) {

@@ -75,7 +75,9 @@ module npu_vector_units #(
   // Table rows.
   // ---------------------------------------------------------------------------------------------
   logic                  soft_table_valid, soft_table_rvalid_q;
-  logic                  table_read;        // a word of it stands on the row port
+  logic                  table_asked, table_read;  // a row is wanted; stands on the row port
+  logic [23:0]           table_base;        // row in which the table, or the program, begins
+  logic [9:0]            table_byte;        // of what is asked for, from there on
   logic [7:0]            soft_table_index;
   logic [RowOffW-1:0]    table_offset_q;    // of the byte or word on the way
   logic [8*RowBytes-1:0] table_shifted;
@@ -86,9 +88,6 @@ module npu_vector_units #(
 
   assign table_done_o  = load_index_q[8];
   assign load_write    = load_table_i && load_row_q;
-  logic        table_asked;
-  logic [23:0] table_base;
-  logic [9:0]  table_byte;  // of what is asked for, from the beginning of the table on
   always_comb begin
     table_asked = load_table_i && !load_row_q && !table_done_o;
     table_base  = cmd_i.b_base[23:0];
@@ -242,6 +241,7 @@ module npu_vector_units #(
   assign read_valid_o = rows_valid && !row_error;
 
   assign read_addr_o = read_addr[23:0];
+
   always_ff @(posedge clk_i) begin
     rvalid1_q <= rst_ni && !clear_i && read_valid_o && read_ready_i;
     rvalid2_q <= rst_ni && !clear_i && rvalid1_q;

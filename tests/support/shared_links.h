@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shared reference data of links and pods: NPUGEN_SHARED_LINKS, or ../shared/links beside the
-// clone.
+// The shared reference data of copies, links and pods: NPUGEN_SHARED_LINKS, or ../shared/links
+// beside the clone.
 #pragma once
 
 #include <cstdlib>
@@ -17,10 +17,11 @@ namespace npugen::testing {
 inline std::string SharedLinksFolder() {
   const char* given = std::getenv("NPUGEN_SHARED_LINKS");
   const std::string folder = given != nullptr ? given : SourcePath("../shared/links");
-  return std::filesystem::exists(folder + "/pod/palm.json") ? folder : std::string();
+  return std::filesystem::exists(folder + "/README.md") ? folder : std::string();
 }
 inline constexpr const char* kNoSharedLinks =
-    "the reference data of links and pods are not part of the project: NPUGEN_SHARED_LINKS names "
+    "the reference data of copies, memory, links and pods are not part of the project: "
+    "NPUGEN_SHARED_LINKS names "
     "the folder that has them";
 
 inline nlohmann::json SharedLinksJson(const std::string& name) {
