@@ -276,18 +276,21 @@ void PeTiming::Skim() {
     const uint64_t rows = plan.slice_rows;
     // The slice that runs waits, too, before the first of them begins.
     const uint64_t begin = std::max(at_.next + hazard, at_.slice_ready);
-    if (hazard > 0 && at_.slice_ready <= at_.next) at_.causes[kFill] += hazard;
-    if (at_.slice_ready > at_.next) at_.causes[kWeightPort] += at_.slice_ready - at_.next;
+    const uint64_t loads = at_.slice_ready - std::min(at_.slice_ready, at_.next);
+    at_.causes[kWeightPort] += loads;
+    at_.causes[kFill] += begin - at_.next - loads;
     const uint64_t gap = std::max(each, rows);
     const uint64_t waits = slices - 1;  // the last of them is left running
     at_.causes[kCompute] += tile_size_ * slices;
-    at_.causes[kActivationPort] += fetches - tile_size_ * slices;
+    // What is left of a division is behind the loads of weights where these take longer.
+    const uint64_t left = rows > fetches / slices ? 0 : fetches % slices;
+    at_.causes[kActivationPort] += (fetches / slices - tile_size_) * slices + left;
     const uint64_t hidden = std::min(hazard, rows - std::min(rows, fetches / slices));
     if (rows > fetches / slices) {
       at_.causes[kWeightPort] += (rows - fetches / slices) * waits;
     }
     at_.causes[kFill] += (hazard - hidden) * waits;
-    const uint64_t last = begin + gap * waits + (rows > fetches / slices ? 0 : fetches % slices);
+    const uint64_t last = begin + gap * waits + left;
     at_.slice += static_cast<uint32_t>(slices);
     at_.state = State::kFetch;
     at_.next = last + fetches / slices;

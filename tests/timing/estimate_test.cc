@@ -124,6 +124,23 @@ TEST(Estimate, RandomSpecs) {
   EXPECT_EQ(done, 40);
 }
 
+// Lanes with floating point, 40 of them, and results that leave 32 at a time.
+TEST(Estimate, CausesAddUpBehindDeepLanes) {
+  const Result<NpuConfig> config = LoadSpecText(
+      "controller: {activation_buffer: 54936}\n"
+      "core: {banks: 2, lanes: 29, memory: 1835008}\n"
+      "lane: {simd: 2}\n"
+      "npu: {axi: {outstanding: 64, watchdog: false}, command_queue: 2, grid: {x: 4, y: 5}}\n"
+      "pe: {banks: 16, cores: 2, memory: 524288}\n"
+      "units: {data_types: [int8, bf16, fp8_e4m3, fp8_e5m2], postprocess_width: 32, "
+      "window_ports: 1, dma: {im2col: true, strides: true}}\n",
+      "deep.yaml");
+  ASSERT_TRUE(config.ok());
+  const auto program = Compiled(*config, MakeRandomNetwork(363));
+  ASSERT_TRUE(program);
+  ExpectSound(*config, *program);
+}
+
 TEST(Estimate, EqualInputsGiveEqualResults) {
   const NpuConfig config = Config("quad");
   const auto program = Compiled(config, MakeRandomNetwork(5));
