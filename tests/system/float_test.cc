@@ -111,27 +111,25 @@ class VectorJob {
   /// The results of a program, `count` of them.
   std::vector<std::vector<numerics::Fp32>> Run(const NpuConfig& config,
                                                const VectorProgram& program, size_t count,
-                                               SimulatedNpu* npu, uint64_t* cycles = nullptr) {
+                                               SimulatedNpu* npu) {
     const std::vector<uint8_t> bytes = program.Bytes();
     const auto set = [](Command& command, const CommandField& field, size_t value) {
       EXPECT_TRUE(command.Set(field, static_cast<int64_t>(value))) << field.name;
     };
     const size_t row = 4 * elements_, results = 4 * row;  // where they begin
     std::vector<Command> commands;
-    Command load(Opcode::kLoad, 3, 1);
-    set(load, dma::window, 1);
-    set(load, dma::core_memory, 1);
-    set(load, dma::core_mask, 1);
-    set(load, dma::pe_mask, 1);
-    set(load, dma::size0, bytes.size());
-    set(load, header::signal_en, 1);
-    commands.push_back(load);
-    Command data(Opcode::kLoad, 3, 2);
-    set(data, dma::window, 2);
-    set(data, dma::pe_mask, 1);
-    set(data, dma::size0, input_.size());
-    set(data, header::signal_en, 1);
-    commands.push_back(data);
+    const auto load = [&](size_t window, size_t size) {
+      Command command(Opcode::kLoad, 3, static_cast<uint32_t>(window));
+      set(command, dma::window, window);
+      set(command, dma::pe_mask, 1);
+      set(command, dma::size0, size);
+      set(command, header::signal_en, 1);
+      return command;
+    };
+    commands.push_back(load(1, bytes.size()));
+    set(commands.back(), dma::core_memory, 1);
+    set(commands.back(), dma::core_mask, 1);
+    commands.push_back(load(2, input_.size()));
     Command vector(Opcode::kVector, 11, 3);
     set(vector, compute::pe_mask, 1);
     set(vector, compute::out_h, 1);
@@ -160,7 +158,6 @@ class VectorJob {
     EXPECT_TRUE(run.ok()) << ErrorText(run);
     std::vector<std::vector<numerics::Fp32>> values(count, std::vector<numerics::Fp32>(elements_));
     if (!run) return values;
-    if (cycles != nullptr) *cycles = run->cycles;
     for (size_t i = 0; i < count; ++i) {
       std::memcpy(values[i].data(), run->output.data() + row * i, row);
     }
