@@ -6,6 +6,8 @@ namespace npugen {
 namespace {
 
 constexpr uint64_t kNegateProduct = uint64_t{1} << 20, kNegateZ = uint64_t{1} << 21;
+constexpr uint32_t kFormatBit = 22;
+constexpr uint64_t kSaturates = uint64_t{1} << 25;
 
 uint64_t ImmediateOf(VectorSource source) {
   return source.number == VectorSource::Immediate(0).number ? uint64_t{source.immediate} << 32 : 0;
@@ -43,6 +45,12 @@ VectorProgram& VectorProgram::Add(uint32_t destination, Source x, Source z) {
 VectorProgram& VectorProgram::Do(VectorOperation operation, uint32_t destination, Source x,
                                  Source y, Source z) {
   return Append(operation, destination, x, y, z, 0);
+}
+
+VectorProgram& VectorProgram::Convert(uint32_t destination, Source x, int64_t format,
+                                      bool saturates) {
+  return Append(VectorOperation::kConvert, destination, x, Source::Constant(), Source::Constant(),
+                static_cast<uint64_t>(format) << kFormatBit | (saturates ? kSaturates : 0));
 }
 
 VectorProgram& VectorProgram::Sum(uint32_t scalar, Source x, Source y) {

@@ -42,6 +42,8 @@ class VectorProgram {
   /// Operations of x, of x and y (DIV), of x and z (comparisons), of all (SELECT).
   VectorProgram& Do(VectorOperation operation, uint32_t destination, Source x,
                     Source y = Source::Constant(), Source z = Source::Constant());
+  /// The number nearest to x in a format (kFormatBf16 ...), as FP32.
+  VectorProgram& Convert(uint32_t destination, Source x, int64_t format, bool saturates = false);
   /// Scalar `scalar` becomes the sum of x * y, the largest x of the row.
   VectorProgram& Sum(uint32_t scalar, Source x, Source y = Source::Constant());
   VectorProgram& Largest(uint32_t scalar, Source x);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 #include "generator/support/check.h"
 #include "sw/stream/field_check.h"
@@ -332,16 +333,58 @@ void SetVectorFields(const NpuConfig& config, const ComputeRequest& request, Fie
   fields->Set(compute::b_subtract, layer.b_subtract ? 1 : 0);
 }
 
-/// Hull of the bytes that a side of a transfer touches, given the strides of that side.
-Access Hull(Space space, PeMask pes, int64_t first, int64_t run,
-            const std::vector<Transfer::Dimension>& dimensions,
-            int64_t Transfer::Dimension::*stride) {
-  Access access{space, first, first + run, pes};
-  for (const Transfer::Dimension& dimension : dimensions) {
-    const int64_t reach = (dimension.count - 1) * (dimension.*stride);
-    (reach < 0 ? access.begin : access.end) += reach;
+/// Hull of the bytes that a transfer writes or reads in local memory.
+Access LocalHull(const Transfer& transfer) {
+  Access access{Space::kPeMemory, transfer.local_address,
+                transfer.local_address + (transfer.element != 0 ? transfer.element : transfer.run),
+                transfer.pes};
+  const auto add = [&](int64_t reach) { (reach < 0 ? access.begin : access.end) += reach; };
+  for (size_t d = 0; d < transfer.dimensions.size(); ++d) {
+    const Transfer::Dimension& dimension = transfer.dimensions[d];
+    // Of a transposition the first stride leads from column to column, whose elements are the runs.
+    const bool columns = transfer.element != 0 && d == 0;
+    add((dimension.count - 1) * (columns ? transfer.element : dimension.local_stride));
+    if (columns) add((transfer.run / transfer.element - 1) * dimension.local_stride);
   }
   return access;
+}
+
+/// Hull of the bytes of the other side; of those within bounds, where there are any.
+Access GlobalHull(Space space, PeMask pes, const Transfer& transfer) {
+  Access access{space, transfer.global_offset, transfer.global_offset, pes};
+  const auto add = [&](int64_t count, int64_t stride, size_t dimension) {
+    int64_t first = 0, last = count - 1;
+    if (!transfer.bounds.empty()) {
+      const Transfer::Bound& bound = transfer.bounds[dimension];
+      first = bound.start < 0 ? (-bound.start + bound.step - 1) / bound.step : 0;
+      last = std::min(last, bound.extent - 1 < bound.start
+                                ? int64_t{-1}
+                                : (bound.extent - 1 - bound.start) / bound.step);
+    }
+    if (first > last) return false;
+    access.begin += (stride < 0 ? last : first) * stride;
+    access.end += (stride < 0 ? first : last) * stride;
+    return true;
+  };
+  bool any = add(transfer.run, 1, 0);
+  for (size_t d = 0; d < transfer.dimensions.size(); ++d) {
+    any = add(transfer.dimensions[d].count, transfer.dimensions[d].global_stride, d + 1) && any;
+  }
+  access.end += 1;
+  return any ? access : Access{space, 0, 0, pes};
+}
+
+void SetBounds(const Transfer& transfer, FieldWriter* fields) {
+  if (transfer.bounds.empty()) return;
+  Check(transfer.bounds.size() == transfer.dimensions.size() + 1, "a bound for each dimension");
+  fields->Set(dma::bounds, 1);
+  for (size_t d = 0; d <= kTransferDimensions; ++d) {
+    const Transfer::Bound bound =
+        d < transfer.bounds.size() ? transfer.bounds[d] : Transfer::Bound{};
+    fields->Set(*kBoxStart[d], bound.start);
+    fields->Set(*kBoxExtent[d], bound.extent);
+    if (d > 0 && bound.step != 1) fields->Set(*kBoxStep[d], bound.step);
+  }
 }
 
 }  // namespace
@@ -406,7 +449,8 @@ Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErro
   const std::vector<Transfer::Dimension>& dimensions = transfer.dimensions;
   Check(dimensions.size() <= kTransferDimensions, "a transfer has too many dimensions");
   const bool load = transfer.engine == kLoadEngine;
-  const uint32_t entries = transfer.fill_only ? 7 : dimensions.empty() ? 3 : 5;
+  const bool whole = transfer.fill_only || !transfer.bounds.empty() || transfer.element != 0;
+  const uint32_t entries = whole ? 7 : dimensions.empty() ? 3 : 5;
   Step step{transfer.engine,
             Command(load ? Opcode::kLoad : Opcode::kStore, entries, transfer.tag),
             {},
@@ -431,8 +475,12 @@ Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErro
   } else {
     fields.Set(dma::global_offset, transfer.global_offset);
   }
-  const Access local = Hull(Space::kPeMemory, transfer.pes, transfer.local_address, transfer.run,
-                            dimensions, &Transfer::Dimension::local_stride);
+  SetBounds(transfer, &fields);
+  if (transfer.element != 0) {
+    fields.Set(dma::transpose, 1);
+    fields.Set(dma::element, std::countr_zero(static_cast<uint64_t>(transfer.element)));
+  }
+  const Access local = LocalHull(transfer);
   if (transfer.core_memory) {
     fields.Set(dma::core_memory, 1);
     fields.Set(dma::core_mask, transfer.core_mask);
@@ -445,10 +493,7 @@ Step EncodeTransfer(const NpuConfig& config, const Transfer& transfer, FieldErro
   }
   CheckFields(config, step.command, errors);
   if (transfer.fill_only) return step;
-  const auto global = [&](Space space, PeMask pes) {
-    return Hull(space, pes, transfer.global_offset, transfer.run, dimensions,
-                &Transfer::Dimension::global_stride);
-  };
+  const auto global = [&](Space space, PeMask pes) { return GlobalHull(space, pes, transfer); };
   if (transfer.local_source) {
     step.reads.push_back(global(Space::kPeMemory, PeBit(transfer.source_pe)));
   } else if (transfer.window == Window::kScratch) {

@@ -165,4 +165,19 @@ Outcome ParseGraph(std::span<const uint8_t> bytes, Graph* graph) {
   return std::nullopt;
 }
 
+std::vector<uint8_t> WithInitializers(std::span<const uint8_t> bytes,
+                                      const std::map<std::string, std::vector<float>>& values) {
+  ::onnx::ModelProto proto;
+  proto.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+  for (auto& tensor : *proto.mutable_graph()->mutable_initializer()) {
+    const auto found = values.find(tensor.name());
+    if (found == values.end()) continue;
+    tensor.clear_float_data();
+    tensor.set_raw_data(found->second.data(), found->second.size() * sizeof(float));
+  }
+  std::vector<uint8_t> file(proto.ByteSizeLong());
+  proto.SerializeToArray(file.data(), static_cast<int>(file.size()));
+  return file;
+}
+
 }  // namespace npugen::symbolic

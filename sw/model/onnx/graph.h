@@ -96,4 +96,8 @@ struct Graph {
 /// The graph of the file `bytes`.
 Outcome ParseGraph(std::span<const uint8_t> bytes, Graph* graph);
 
+/// The file `bytes`, which ParseGraph() takes, with other elements of its float initializers.
+std::vector<uint8_t> WithInitializers(std::span<const uint8_t> bytes,
+                                      const std::map<std::string, std::vector<float>>& values);
+
 }  // namespace npugen::symbolic
