@@ -28,6 +28,7 @@ void AddReferenceCommands(CommandLine& line);
 void AddSynthCommand(CommandLine& line);
 void AddPowerCommand(CommandLine& line);
 void AddSweepCommand(CommandLine& line);
+void AddTrainCommand(CommandLine& line);
 void AddPodCommand(CommandLine& line);
 void AddBuildCommand(CommandLine& line);
 void AddOpsCommand(CommandLine& line);

@@ -42,6 +42,7 @@ int Run(int argc, char** argv) {
   npugen::AddSynthCommand(line);
   npugen::AddPowerCommand(line);
   npugen::AddSweepCommand(line);
+  npugen::AddTrainCommand(line);
   npugen::AddPodCommand(line);
   npugen::AddReportCommand(line);
   npugen::AddReferenceCommands(line);

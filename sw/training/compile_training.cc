@@ -215,6 +215,7 @@ void Compiler::LoadInputs() {
   builder_.Load(Window::kInput, images_at, {values_[0]}, builder_.bytes(values_[0]));
   builder_.LoadPrograms(Window::kInput, programs_at);
   builder_.Load(Window::kInput, targets_at, {targets_}, builder_.bytes(targets_));
+  if (options_.forward_only) return;
   // What no product writes between rows of weights is 0.
   weight_gradients_ = builder_.Tensor("gradients of weights", kBf16 * state.trained_weights);
   if (state.trained_weights > 0) {
@@ -341,15 +342,13 @@ void Compiler::LossAndGradient() {
   const auto value = static_cast<int32_t>(network_.layers.size());
   const int64_t outputs = network_.output().channels;
   builder_.Store({values_.back()}, Window::kOutput, 0, kBf16 * batch_ * outputs);
-  if (!NeedsGradient(value)) return;
-  // The mean over the batch, of squares also over the outputs.
-  const double share = training_.loss == Loss::kCrossEntropy
-                           ? 1.0 / static_cast<double>(batch_)
-                           : 2.0 / static_cast<double>(batch_ * outputs);
-  const auto factor =
-      std::bit_cast<uint32_t>(static_cast<float>(double{training_.loss_scale} * share));
+  if (!NeedsGradient(value) || options_.forward_only) return;
+  std::vector<StepNumberAt> numbers;
   VectorWork work;
-  work.program = ProgramOf("loss", LossGradient(training_.loss, factor));
+  work.program = ProgramOf("loss", LossGradient(training_.loss, &numbers));
+  for (const StepNumberAt& at : numbers) {
+    out_.numbers.push_back({at.number, builder_.ProgramOffset(work.program) + at.byte});
+  }
   work.rows = batch_;
   work.elements = outputs;
   const TensorId gradient = BatchTensor("gradient of the output", value);
@@ -705,9 +704,11 @@ Result<TrainingProgram> Compiler::Run() {
       if (NeedsGradient(input)) needed_[i + 1] = true;
     }
   }
+  out_.outputs = network_.output().elements();
   out_.state.first = RoundedUp(kBf16 * batch_ * network_.output().elements(), 64);
   PlaceParameters();
   for (const bool biases : {false, true}) {
+    if (options_.forward_only) break;
     updates_.push_back(UpdatePrograms(training_, biases));
     update_programs_.emplace_back();
     for (const UpdateProgram& update : updates_.back()) {
@@ -717,8 +718,10 @@ Result<TrainingProgram> Compiler::Run() {
   LoadInputs();
   for (size_t i = 0; i < network_.layers.size(); ++i) Forward(i);
   LossAndGradient();
-  for (size_t i = network_.layers.size(); i > 0; --i) Backward(i - 1);
-  ChangeWeights();
+  if (!options_.forward_only) {
+    for (size_t i = network_.layers.size(); i > 0; --i) Backward(i - 1);
+    ChangeWeights();
+  }
 
   Result<BuiltStream> built = builder_.Build();
   if (!built) {
@@ -729,6 +732,7 @@ Result<TrainingProgram> Compiler::Run() {
   out_.memory_bytes = built->memory_bytes;
   out_.vector_programs = builder_.ProgramBytes();
   for (const bool biases : {false, true}) {
+    if (options_.forward_only) break;
     for (size_t u = 0; u < updates_[biases].size(); ++u) {
       for (const StepNumberAt& at : updates_[biases][u].numbers) {
         out_.numbers.push_back(
@@ -742,6 +746,13 @@ Result<TrainingProgram> Compiler::Run() {
   program.scratch_bytes = static_cast<uint32_t>(scratch_bytes_);
   program.inputs.back().bytes = static_cast<uint32_t>(out_.vector_programs.size());
   program.input_bytes = program.inputs.back().offset + program.inputs.back().bytes;
+  ProgramTensor state;
+  state.tensor = static_cast<int32_t>(program.inputs.size());
+  state.name = "state";
+  state.window = Window::kOutput;
+  state.offset = static_cast<uint32_t>(out_.state.first);
+  state.bytes = static_cast<uint32_t>(out_.state.End() - out_.state.first);
+  program.inputs.push_back(std::move(state));
   program.output_bytes = static_cast<uint32_t>(out_.state.End());
   const auto output = [&](const std::string& name, int64_t offset, int64_t bytes) {
     ProgramTensor tensor;
@@ -767,16 +778,20 @@ Result<TrainingProgram> CompileTraining(const NpuConfig& config, const Network& 
 
 void SetStepNumbers(const TrainingProgram& program, const TrainingConfig& training, int64_t step,
                     std::vector<uint8_t>* bytes) {
-  if (program.numbers.empty()) return;
   const auto bits = [](float value) { return std::bit_cast<numerics::Fp32>(value); };
   numerics::AdamWCorrection correction;
-  for (int64_t s = 0; s < step; ++s) {
+  const bool corrects = training.optimizer == Optimizer::kAdamW;
+  for (int64_t s = 0; corrects && s < step; ++s) {
     correction.Advance({bits(training.rate), bits(training.beta1), bits(training.beta2),
                         bits(training.epsilon), bits(training.weight_decay)});
   }
   for (const StepNumberAt& at : program.numbers) {
-    const numerics::Fp32 number =
-        at.number == StepNumber::kFirstCorrection ? correction.first : correction.second;
+    const std::map<StepNumber, numerics::Fp32> numbers = {
+        {StepNumber::kFirstCorrection, correction.first},
+        {StepNumber::kSecondCorrection, correction.second},
+        {StepNumber::kLossFactor, bits(training.LossFactor(program.outputs))},
+        {StepNumber::kInverseScale, bits(1 / training.loss_scale)}};
+    const numerics::Fp32 number = numbers.at(at.number);
     std::memcpy(bytes->data() + at.byte, &number, sizeof number);
   }
 }
@@ -807,20 +822,40 @@ std::vector<uint8_t> MakeState(const TrainingProgram& program,
   return bytes;
 }
 
-std::vector<std::vector<float>> WeightsOf(const TrainingProgram& program,
-                                          const std::vector<uint8_t>& state) {
+namespace {
+
+/// Numbers of an array of FP32 weights and one of biases at these bytes of the output window.
+std::vector<std::vector<float>> NumbersAt(const TrainingProgram& program,
+                                          const std::vector<uint8_t>& state, int64_t weights,
+                                          int64_t biases) {
   std::vector<std::vector<float>> values;
   for (const ParameterPlace& place : program.parameters) {
-    const int64_t first = place.is_bias ? program.state.BiasesAt() : program.state.WeightsAt();
     std::vector<float>& tensor = values.emplace_back();
     for (int64_t i = 0; i < place.rows * place.columns; ++i) {
       const int64_t at = place.first + i / place.columns * place.pitch + i % place.columns;
+      const int64_t byte = (place.is_bias ? biases : weights) + kFp32 * at - program.state.first;
       float value;
-      std::memcpy(&value, state.data() + (first + kFp32 * at - program.state.first), sizeof value);
+      std::memcpy(&value, state.data() + byte, sizeof value);
       tensor.push_back(value);
     }
   }
   return values;
+}
+
+}  // namespace
+
+std::vector<std::vector<float>> WeightsOf(const TrainingProgram& program,
+                                          const std::vector<uint8_t>& state) {
+  return NumbersAt(program, state, program.state.WeightsAt(), program.state.BiasesAt());
+}
+
+std::vector<std::vector<float>> MomentsIn(const TrainingProgram& program,
+                                          const std::vector<uint8_t>& state, int64_t number) {
+  if (number >= program.state.moments) {
+    return std::vector<std::vector<float>>(program.parameters.size());
+  }
+  return NumbersAt(program, state, program.state.MomentOfWeightsAt(number),
+                   program.state.MomentOfBiasesAt(number));
 }
 
 }  // namespace npugen::training

@@ -52,12 +52,13 @@ struct KeptTensor {
 };
 
 /// A program whose inputs are images [batch][y][x][channel] and targets [batch][output] in BF16,
-/// then the bytes of its vector programs; whose outputs are the network's outputs in BF16 and the
-/// state, which a run changes.
+/// then the bytes of its vector programs and the state (in the output window); whose outputs are the
+/// network's outputs in BF16 and the state that follows.
 struct TrainingProgram {
   Program program;
   std::vector<ParameterPlace> parameters;  ///< by Network::parameters
   StateLayout state;
+  int64_t outputs = 1;                   ///< elements of an image's output
   std::vector<uint8_t> vector_programs;  ///< the third input
   std::vector<StepNumberAt> numbers;     ///< in them
   std::vector<KeptTensor> kept;
@@ -66,6 +67,7 @@ struct TrainingProgram {
 
 struct TrainingOptions {
   bool keep_tensors = false;  ///< results and gradients of all layers are stored, too
+  bool forward_only = false;  ///< outputs alone: the state stays
 };
 
 /// Errors: C121 where memories are too small, S150 where the network's output is no vector or the
@@ -85,5 +87,8 @@ std::vector<uint8_t> MakeState(const TrainingProgram& program,
 /// The weights of a state.
 std::vector<std::vector<float>> WeightsOf(const TrainingProgram& program,
                                           const std::vector<uint8_t>& state);
+/// Its moments `number`; empty tensors where the optimizer has none.
+std::vector<std::vector<float>> MomentsIn(const TrainingProgram& program,
+                                          const std::vector<uint8_t>& state, int64_t number);
 
 }  // namespace npugen::training

@@ -19,10 +19,11 @@ namespace npugen::training {
 namespace {
 
 using C = TrainingConfig;
-using TrainingMember = std::variant<Loss C::*, Optimizer C::*, int64_t C::*, float C::*,
+using TrainingMember = std::variant<Loss C::*, Optimizer C::*, bool C::*, int64_t C::*, float C::*,
                                     std::vector<std::string> C::*>;
 
 constexpr std::string_view kLosses[] = {"cross_entropy", "mean_squared_error"};
+constexpr std::string_view kFlags[] = {"false", "true"};
 constexpr std::string_view kOptimizers[] = {"sgd", "momentum", "adamw"};
 
 struct TrainingKey {
@@ -46,6 +47,10 @@ const TrainingKey kTrainingKeys[] = {
     {"weight_decay", &C::weight_decay, 0, 1, "`adamw`: by how much weights shrink."},
     {"loss_scale", &C::loss_scale, 1e-6, 1e9,
      "Gradients are so much larger until weights are changed; a power of two changes no bit else."},
+    {"dynamic_loss_scale", &C::dynamic_loss_scale, 0, 0,
+     "Whether a step whose weights are not finite is discarded and the scale halved.", kFlags},
+    {"growth_steps", &C::growth_steps, 1, 1e9,
+     "`dynamic_loss_scale`: good steps after which the scale is doubled."},
     {"frozen", &C::frozen, 0, 0, "Tensors of the model that stay as they are."},
 };
 
@@ -134,6 +139,9 @@ class ConfigReader {
   void Set(const TrainingKey& key, const YamlNode& node, Optimizer C::*member) {
     SetWord(key, node, member);
   }
+  void Set(const TrainingKey& key, const YamlNode& node, bool C::*member) {
+    SetWord(key, node, member);
+  }
 
   template <typename Number>
   void SetNumber(const TrainingKey& key, const YamlNode& node, Number C::*member) {
@@ -190,22 +198,38 @@ Result<TrainingConfig> ReadTrainingConfig(std::string_view text, const std::stri
   return ConfigReader(file).Read(text);
 }
 
+namespace {
+
+std::string ValueText(const TrainingConfig& config, const TrainingKey& key) {
+  return std::visit(
+      [&](auto member) -> std::string {
+        const auto& value = config.*member;
+        using Value = std::decay_t<decltype(value)>;
+        if constexpr (std::is_enum_v<Value> || std::is_same_v<Value, bool>) {
+          return std::string(key.words[static_cast<size_t>(value)]);
+        } else if constexpr (std::is_arithmetic_v<Value>) {
+          return fmt::format("{}", value);
+        } else {
+          return value.empty() ? "none" : fmt::format("{}", fmt::join(value, ", "));
+        }
+      },
+      key.member);
+}
+
+}  // namespace
+
+std::string TrainingConfigText(const TrainingConfig& config) {
+  std::string text;
+  for (const TrainingKey& key : kTrainingKeys) {
+    text += fmt::format("{}: {}\n", key.name, ValueText(config, key));
+  }
+  return text;
+}
+
 std::string TrainingConfigReference() {
-  const TrainingConfig defaults;
   std::string text = "| key | default | values | |\n| --- | --- | --- | --- |\n";
   for (const TrainingKey& key : kTrainingKeys) {
-    const auto print = [&](auto member) -> std::string {
-      const auto& value = defaults.*member;
-      using Value = std::decay_t<decltype(value)>;
-      if constexpr (std::is_enum_v<Value>) {
-        return std::string(key.words[static_cast<size_t>(value)]);
-      } else if constexpr (std::is_arithmetic_v<Value>) {
-        return fmt::format("{}", value);
-      } else {
-        return "none";
-      }
-    };
-    text += fmt::format("| `{}` | {} | {} | {} |\n", key.name, std::visit(print, key.member),
+    text += fmt::format("| `{}` | {} | {} | {} |\n", key.name, ValueText({}, key),
                         LegalValues(key), key.summary);
   }
   return text;

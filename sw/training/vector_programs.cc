@@ -44,12 +44,17 @@ void Finish(P& program, bool convert) {
 
 }  // namespace
 
-VectorProgram LossGradient(Loss loss, numerics::Fp32 factor) {
+VectorProgram LossGradient(Loss loss, std::vector<StepNumberAt>* numbers) {
   P program;
+  const auto scale = [&](uint8_t from) {
+    program.Multiply(0, At(from), Number(1));
+    numbers->push_back({StepNumber::kLossFactor, LastImmediate(program)});
+    return program;
+  };
   if (loss == Loss::kMeanSquaredError) {
     program.Pass(P::kA | P::kB | P::kD);
     program.MulAdd(0, At(0), kOne, At(1), /*negate_product=*/false, /*negate_z=*/true);
-    return program.Multiply(0, At(0), Bits(factor));
+    return scale(0);
   }
   program.Pass(P::kA).Largest(0, At(0));
   program.Pass(P::kA | P::kE);
@@ -59,7 +64,7 @@ VectorProgram LossGradient(Loss loss, numerics::Fp32 factor) {
   program.Do(Operation::kDivide, 3, At(2), VectorSource::Scalar(1));
   program.Convert(3, At(3), kFormatBf16);
   program.MulAdd(3, At(3), kOne, At(1), false, true);
-  return program.Multiply(0, At(3), Bits(factor));
+  return scale(3);
 }
 
 VectorProgram ReluGradient() {
@@ -112,13 +117,16 @@ VectorProgram Copy() {
 std::vector<UpdateProgram> UpdatePrograms(const TrainingConfig& config, bool convert) {
   using S = UpdateProgram::Stream;
   std::vector<UpdateProgram> programs;
-  const bool scaled = config.loss_scale != 1;
-  const VectorSource inverse = Number(1 / config.loss_scale);
+  const auto unscale = [&](UpdateProgram& update, uint8_t gradient) {
+    if (!config.scales()) return;
+    update.program.Multiply(gradient, At(gradient), Number(1));
+    update.numbers.push_back({StepNumber::kInverseScale, LastImmediate(update.program)});
+  };
   switch (config.optimizer) {
     case Optimizer::kSgd: {
       UpdateProgram update{{}, S::kWeight, S::kGradient, S::kNothing, S::kWeight, S::kWorking};
       P& program = update.program.Pass(P::kA | P::kB | P::kD | P::kE);
-      if (scaled) program.Multiply(1, At(1), inverse);
+      unscale(update, 1);
       program.MulAdd(0, At(1), Number(config.rate), At(0), /*negate_product=*/true);
       Finish(program, convert);
       programs.push_back(std::move(update));
@@ -127,7 +135,7 @@ std::vector<UpdateProgram> UpdatePrograms(const TrainingConfig& config, bool con
     case Optimizer::kMomentum: {
       UpdateProgram moment{{}, S::kMoment1, S::kGradient, S::kNothing, S::kMoment1};
       P& first = moment.program.Pass(P::kA | P::kB | P::kD);
-      if (scaled) first.Multiply(1, At(1), inverse);
+      unscale(moment, 1);
       first.MulAdd(0, At(0), Number(config.momentum), At(1));
       programs.push_back(std::move(moment));
       UpdateProgram update{{}, S::kWeight, S::kMoment1, S::kNothing, S::kWeight, S::kWorking};
@@ -140,7 +148,7 @@ std::vector<UpdateProgram> UpdatePrograms(const TrainingConfig& config, bool con
     case Optimizer::kAdamW: {
       UpdateProgram moments{{}, S::kMoment1, S::kMoment2, S::kGradient, S::kMoment1, S::kMoment2};
       P& first = moments.program.Pass(P::kA | P::kB | P::kC | P::kD | P::kE);
-      if (scaled) first.Multiply(2, At(2), inverse);
+      unscale(moments, 2);
       first.Multiply(3, At(2), Number(1 - config.beta1));
       first.MulAdd(0, At(0), Number(config.beta1), At(3));
       first.Multiply(3, At(2), At(2));

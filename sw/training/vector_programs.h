@@ -11,9 +11,16 @@
 
 namespace npugen::training {
 
-/// d = gradient of the loss by the output a with the targets b; of cross entropy e holds the
-/// exponentials in FP32, which c reads. `factor`: of each gradient.
-VectorProgram LossGradient(Loss loss, numerics::Fp32 factor);
+/// A number that changes from step to step, in a program's bytes.
+enum class StepNumber : uint8_t { kFirstCorrection, kSecondCorrection, kLossFactor, kInverseScale };
+struct StepNumberAt {
+  StepNumber number;
+  int64_t byte;  ///< of the program
+};
+
+/// d = gradient of the loss by the output a with the targets b, times a number; of cross entropy e
+/// holds the exponentials in FP32, which c reads.
+VectorProgram LossGradient(Loss loss, std::vector<StepNumberAt>* numbers);
 /// d = the gradient a where the result b of a ReLU is above 0, else 0.
 VectorProgram ReluGradient();
 /// d = a + b, with `relu` not below 0.
@@ -27,13 +34,6 @@ VectorProgram LargerGradient(bool relu);
 VectorProgram RowSum();
 /// d = a.
 VectorProgram Copy();
-
-/// A number that changes from step to step, in a program's bytes.
-enum class StepNumber : uint8_t { kFirstCorrection, kSecondCorrection };
-struct StepNumberAt {
-  StepNumber number;
-  int64_t byte;  ///< of the program
-};
 
 /// Programs that change weights, one after the other, and what they work on.
 struct UpdateProgram {

@@ -44,6 +44,23 @@ void GoldenTrainer::RoundWeights() {
   }
 }
 
+numerics::AdamW GoldenTrainer::Constants() const {
+  return {Number(config_.rate), Number(config_.beta1), Number(config_.beta2),
+          Number(config_.epsilon), Number(config_.weight_decay)};
+}
+
+void GoldenTrainer::Restore(std::vector<std::vector<float>> weights,
+                            std::array<std::vector<std::vector<float>>, 2> moments,
+                            int64_t changes) {
+  weights_ = std::move(weights);
+  for (size_t m = 0; m < 2; ++m) {
+    for (size_t p = 0; p < weights_.size(); ++p) moments[m][p].resize(weights_[p].size());
+    moments_[m] = std::move(moments[m]);
+  }
+  correction_ = {};
+  for (int64_t step = 0; step < changes; ++step) correction_.Advance(Constants());
+}
+
 GoldenTrainer::Codes GoldenTrainer::Convolution(const Layer& layer, const Codes& in) const {
   const Codes& weights = rounded_[static_cast<size_t>(layer.weights)];
   const int64_t depth = layer.depth();
@@ -148,9 +165,7 @@ std::vector<uint16_t> GoldenTrainer::Forward(const std::vector<uint16_t>& images
 GoldenTrainer::Codes GoldenTrainer::LossGradient(const Codes& outputs, const Codes& targets) const {
   const auto n = static_cast<size_t>(network_.output().elements());
   const bool entropy = config_.loss == training::Loss::kCrossEntropy;
-  const double share = entropy ? 1.0 / static_cast<double>(batch_)
-                               : 2.0 / static_cast<double>(batch_ * static_cast<int64_t>(n));
-  const Fp32 factor = Number(static_cast<float>(double{config_.loss_scale} * share));
+  const Fp32 factor = Number(config_.LossFactor(static_cast<int64_t>(n)));
   Codes gradient;
   for (size_t row = 0; row < outputs.size(); row += n) {
     std::vector<Fp32> exponentials;
@@ -298,28 +313,28 @@ GoldenTrainer::Codes GoldenTrainer::BackMaxPool(const Layer& layer, const Codes&
 void GoldenTrainer::Change(size_t parameter, const Codes& gradient) {
   for (size_t i = 0; i < gradient.size(); ++i) {
     Fp32 g = Value(gradient[i]);
-    if (config_.loss_scale != 1) g = numerics::Multiply(g, Number(1 / config_.loss_scale));
+    if (config_.scales()) g = numerics::Multiply(g, Number(1 / config_.loss_scale));
     const Fp32 weight = Number(weights_[parameter][i]);
     Fp32 changed = weight;
-    Fp32& moment = moments_[0][parameter][i];
+    Fp32 moment1 = Number(moments_[0][parameter][i]);
+    Fp32 moment2 = Number(moments_[1][parameter][i]);
     switch (config_.optimizer) {
       case training::Optimizer::kSgd:
         changed = numerics::StepOfSgd(weight, g, Number(config_.rate));
         break;
       case training::Optimizer::kMomentum:
         changed = numerics::StepOfMomentum(weight, g, Number(config_.rate),
-                                           Number(config_.momentum), moment);
+                                           Number(config_.momentum), moment1);
         break;
       case training::Optimizer::kAdamW: {
-        const numerics::AdamW constants = {Number(config_.rate), Number(config_.beta1),
-                                           Number(config_.beta2), Number(config_.epsilon),
-                                           Number(config_.weight_decay)};
-        changed = numerics::StepOfAdamW(weight, g, constants, correction_, moment,
-                                        moments_[1][parameter][i]);
+        const numerics::AdamW constants = Constants();
+        changed = numerics::StepOfAdamW(weight, g, constants, correction_, moment1, moment2);
         break;
       }
     }
     weights_[parameter][i] = std::bit_cast<float>(changed);
+    moments_[0][parameter][i] = std::bit_cast<float>(moment1);
+    moments_[1][parameter][i] = std::bit_cast<float>(moment2);
   }
 }
 
@@ -382,10 +397,7 @@ std::vector<uint16_t> GoldenTrainer::Step(const std::vector<uint16_t>& images,
         break;
     }
   }
-  if (config_.optimizer == training::Optimizer::kAdamW) {
-    correction_.Advance({Number(config_.rate), Number(config_.beta1), Number(config_.beta2),
-                         Number(config_.epsilon), Number(config_.weight_decay)});
-  }
+  if (config_.optimizer == training::Optimizer::kAdamW) correction_.Advance(Constants());
   for (const auto& [parameter, gradient] : parameter_gradients_) {
     const training::Parameter& of = network_.parameters[static_cast<size_t>(parameter)];
     tensors_["gradient of " + of.name] = gradient;

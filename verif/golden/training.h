@@ -2,6 +2,7 @@
 // A step of training as docs/training.md defines it, tensor by tensor, by numerics alone.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -27,9 +28,15 @@ class GoldenTrainer {
   std::vector<uint16_t> Step(const std::vector<uint16_t>& images,
                              const std::vector<uint16_t>& targets);
 
+  /// Gradients are so much larger from the next step on.
+  void SetLossScale(float scale) { config_.loss_scale = scale; }
+  /// Goes on from these weights and moments, which `changes` steps have made.
+  void Restore(std::vector<std::vector<float>> weights,
+               std::array<std::vector<std::vector<float>>, 2> moments, int64_t changes);
+
   /// By Network::parameters, in the order of Parameter::initial.
   const std::vector<std::vector<float>>& weights() const { return weights_; }
-  const std::vector<std::vector<numerics::Fp32>>& moments(size_t number) const {
+  const std::vector<std::vector<float>>& moments(size_t number) const {
     return moments_[number];
   }
   /// Tensors of the last step in BF16: "value 1", "gradient of value 1" (behind its ReLU),
@@ -40,6 +47,7 @@ class GoldenTrainer {
   using Codes = std::vector<uint16_t>;
 
   void RoundWeights();
+  numerics::AdamW Constants() const;
   Codes Convolution(const training::Layer& layer, const Codes& in) const;
   Codes MaxPool(const training::Layer& layer, const Codes& in) const;
   Codes LossGradient(const Codes& outputs, const Codes& targets) const;
@@ -54,7 +62,7 @@ class GoldenTrainer {
   int64_t batch_ = 0;
   std::vector<std::vector<float>> weights_;
   std::vector<Codes> rounded_;  ///< weights in BF16
-  std::vector<std::vector<numerics::Fp32>> moments_[2];
+  std::vector<std::vector<float>> moments_[2];
   numerics::AdamWCorrection correction_;
   std::vector<Codes> values_;
   std::map<std::string, Codes> tensors_;
