@@ -42,8 +42,8 @@ struct TrainOptions {
 };
 
 uint16_t ToBf16(float value) {
-  return static_cast<uint16_t>(numerics::ToFormat(
-      numerics::kBf16, std::bit_cast<uint32_t>(value), numerics::Overflow::kInfinity));
+  return static_cast<uint16_t>(numerics::ToFormat(numerics::kBf16, std::bit_cast<uint32_t>(value),
+                                                  numerics::Overflow::kInfinity));
 }
 
 Diagnostic WrongData(const std::string& path, const std::string& what, const std::string& hint) {
@@ -62,10 +62,9 @@ Result<std::vector<float>> ReadNumbers(const std::string& path, int64_t each, do
     for (Diagnostic& error : errors) {
       if (error.code != DiagnosticCode::kModelInput) continue;
       error.code = DiagnosticCode::kTrainingData;
-      error.hint = fmt::format(
-          "{} numbers an image, as {}", each,
-          divisor != 0 ? "bytes (.npy of uint8, or raw)"
-                       : "float32 (.npy, or raw); bytes with --bytes DIVISOR");
+      error.hint = fmt::format("{} numbers an image, as {}", each,
+                               divisor != 0 ? "bytes (.npy of uint8, or raw)"
+                                            : "float32 (.npy, or raw); bytes with --bytes DIVISOR");
     }
     return errors;
   }
@@ -117,9 +116,9 @@ Result<std::vector<int64_t>> ReadLabels(const std::string& path, int64_t classes
   return WrongData(path, errors[0].message, "raw bytes, or .npy of uint8, int32 or int64");
 }
 
-Result<TrainingData> ReadData(const training::Network& network,
-                              const training::TrainingConfig& how, const TrainOptions& options,
-                              const std::string& data_path, const std::string& label_path) {
+Result<TrainingData> ReadData(const training::Network& network, const training::TrainingConfig& how,
+                              const TrainOptions& options, const std::string& data_path,
+                              const std::string& label_path) {
   TrainingData data;
   const int64_t elements = network.input.elements(), outputs = network.output().elements();
   const Result<std::vector<float>> numbers = ReadNumbers(data_path, elements, options.divisor);
@@ -160,10 +159,16 @@ nlohmann::ordered_json LayersJson(const Program& program, const JobReport& job) 
   nlohmann::ordered_json layers = nlohmann::ordered_json::array();
   for (size_t i = 0; i < program.layers.size() && i < job.layers.size(); ++i) {
     uint64_t cycles = 0;
-    for (const uint64_t cause : job.layers[i]) cycles += cause;
+    nlohmann::ordered_json causes;
+    for (const CycleCause& cause : AllCycleCauses()) {
+      const uint64_t count = job.layers[i][cause.code];
+      cycles += count;
+      if (count > 0) causes[std::string(cause.json_name)] = count;
+    }
     layers.push_back({{"name", program.layers[i].name},
+                      {"macs", program.layers[i].macs},
                       {"cycles", cycles},
-                      {"macs", program.layers[i].macs}});
+                      {"causes", std::move(causes)}});
   }
   return layers;
 }
@@ -202,8 +207,7 @@ class Trainer {
     if (Status frozen = training::Freeze(how_, InputName(options_.config), &network_); !frozen) {
       return frozen;
     }
-    Result<TrainingData> data =
-        ReadData(network_, how_, options_, options_.data, options_.labels);
+    Result<TrainingData> data = ReadData(network_, how_, options_, options_.data, options_.labels);
     if (!data) return data.errors();
     data_ = std::move(*data);
     if (!options_.test_data.empty()) {
@@ -299,19 +303,17 @@ class Trainer {
 
   std::string Text() const {
     const TrainingState& state = session_->state();
-    std::string text =
-        fmt::format("{} on {}: {} steps of {} images\n", network_.name, config_.name, state.step,
-                    how_.batch);
+    std::string text = fmt::format("{} on {}: {} steps of {} images\n", network_.name, config_.name,
+                                   state.step, how_.batch);
     if (!state.losses.empty()) {
       text += fmt::format("  loss           {:.4f} at first, {:.4f} at the end\n",
                           state.losses.front(), state.losses.back());
     }
     if (discarded_ > 0) text += fmt::format("  discarded      {} steps\n", discarded_);
     if (test_.count > 0) {
-      text += fmt::format("  test           {} of {} right ({:.2f} %), loss {:.4f}\n", right_,
-                          test_.count,
-                          100.0 * static_cast<double>(right_) / static_cast<double>(test_.count),
-                          test_loss_);
+      text += fmt::format(
+          "  test           {} of {} right ({:.2f} %), loss {:.4f}\n", right_, test_.count,
+          100.0 * static_cast<double>(right_) / static_cast<double>(test_.count), test_loss_);
     }
     if (done_ > 0) {
       text += fmt::format("  cycles         {} a step; {} on chip of {}\n",
@@ -339,12 +341,9 @@ class Trainer {
 
   nlohmann::ordered_json Json() const {
     const TrainingState& state = session_->state();
-    nlohmann::ordered_json json = {{"kind", "training"},
-                                   {"model", network_.name},
-                                   {"spec", config_.name},
-                                   {"steps", state.step},
-                                   {"batch", how_.batch},
-                                   {"discarded", discarded_},
+    nlohmann::ordered_json json = {{"kind", "training"},    {"model", network_.name},
+                                   {"spec", config_.name},  {"steps", state.step},
+                                   {"batch", how_.batch},   {"discarded", discarded_},
                                    {"losses", state.losses}};
     if (done_ > 0) json["cycles_per_step"] = cycles_ / static_cast<uint64_t>(done_);
     json["memory_bytes"] = session_->program().memory_bytes;
@@ -376,8 +375,12 @@ class Trainer {
 void AddTrainCommand(CommandLine& line) {
   auto options = std::make_shared<TrainOptions>();
   Subcommand command = line.Add("train", "Train a network on the cycle-accurate NPU");
-  command.Argument("SPEC", &options->spec, "spec of an NPU with floating point, such as edge_float").Required();
-  command.Argument("MODEL", &options->model, "network with its first weights (.onnx, docs/training.md)").Required();
+  command.Argument("SPEC", &options->spec, "spec of an NPU with floating point, such as edge_float")
+      .Required();
+  command
+      .Argument("MODEL", &options->model,
+                "network with its first weights (.onnx, docs/training.md)")
+      .Required();
   command
       .Value("--config", &options->config, "loss, optimizer, batch, steps (YAML, docs/training.md)")
       .ValueName("FILE")

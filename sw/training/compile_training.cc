@@ -58,7 +58,7 @@ class Compiler {
     const bool dense = layer.kernel_h * layer.kernel_w * layer.out.height * layer.out.width == 1 &&
                        layer.in.height * layer.in.width == 1;
     if (dense) return {1, batch_, 1, layer.in.channels, batch_, 1, layer.out.channels};
-    return {batch_,           layer.in.height,   layer.in.width,    layer.in.channels,
+    return {batch_,           layer.in.height, layer.in.width,    layer.in.channels,
             layer.out.height, layer.out.width, layer.out.channels};
   }
   size_t ProgramOf(const std::string& key, const VectorProgram& program) {
@@ -306,10 +306,10 @@ void Compiler::ForwardMaxPool(const Layer& layer, int32_t value) {
   TensorId rows = values_[static_cast<size_t>(layer.inputs[0])];
   if (layer.kernel_w == 2) {
     // The larger one of neighbours in a row.
-    const TensorId to = layer.kernel_h == 2
-                            ? builder_.Tensor(layer.name + ", rows",
-                                              kBf16 * batch_ * layer.in.elements() / 2)
-                            : values_[static_cast<size_t>(value)];
+    const TensorId to =
+        layer.kernel_h == 2
+            ? builder_.Tensor(layer.name + ", rows", kBf16 * batch_ * layer.in.elements() / 2)
+            : values_[static_cast<size_t>(value)];
     VectorWork work;
     work.program = larger;
     work.rows = batch_ * layer.in.height * layer.out.width;
@@ -453,7 +453,8 @@ void Compiler::GradientOfWeights(const Layer& layer, const Geometry& g, TensorId
   together = std::min(std::max(most / together, int64_t{1}) * together, taps);
   for (int64_t first = 0; first < taps; first += together) {
     const int64_t count = std::min(together, taps - first);
-    const TensorId patches = builder_.Tensor("patches of " + layer.name, count * g.channels * pitch);
+    const TensorId patches =
+        builder_.Tensor("patches of " + layer.name, count * g.channels * pitch);
     for (int64_t tap = first; tap < first + count; ++tap) {
       const int64_t y = tap / layer.kernel_w - layer.pad_top;
       const int64_t x = tap % layer.kernel_w - layer.pad_left;
@@ -585,9 +586,9 @@ void Compiler::BackwardMaxPool(const Layer& layer, int32_t value, TensorId gradi
   TensorId result = gradient;
   if (layer.kernel_h == 2) {
     const bool last = layer.kernel_w == 1;
-    const TensorId to = builder_.Tensor("gradient of " + layer.name + ", rows",
-                                        kBf16 * batch_ * layer.in.height * layer.out.width *
-                                            layer.in.channels);
+    const TensorId to =
+        builder_.Tensor("gradient of " + layer.name + ", rows",
+                        kBf16 * batch_ * layer.in.height * layer.out.width * layer.in.channels);
     const int64_t row = pixel * layer.out.width;
     VectorWork work;
     work.program = program(last && relu);
@@ -665,11 +666,11 @@ void Compiler::Change(bool biases, int64_t begin, int64_t end) {
   for (const auto& [stream, tensor] : tensors) {
     builder_.Store({tensor}, Window::kOutput, places[stream] + kFp32 * begin, kFp32 * elements);
   }
-  builder_.Store({biases ? working_biases_ : working_weights_, (biases ? kFp32 : kBf16) * begin},
-                 Window::kOutput,
-                 biases ? state.WorkingBiasesAt() + kFp32 * begin
-                        : state.WorkingWeightsAt() + kBf16 * begin,
-                 (biases ? kFp32 : kBf16) * elements);
+  builder_.Store(
+      {biases ? working_biases_ : working_weights_, (biases ? kFp32 : kBf16) * begin},
+      Window::kOutput,
+      biases ? state.WorkingBiasesAt() + kFp32 * begin : state.WorkingWeightsAt() + kBf16 * begin,
+      (biases ? kFp32 : kBf16) * elements);
 }
 
 void Compiler::ChangeWeights() {

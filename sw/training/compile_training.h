@@ -27,7 +27,7 @@ struct ParameterPlace {
 /// in FP32, the copies that products work with (weights in BF16, biases as BF16 numbers in FP32),
 /// the optimizer's moments of both.
 struct StateLayout {
-  int64_t weights = 0, biases = 0;  ///< elements
+  int64_t weights = 0, biases = 0;                  ///< elements
   int64_t trained_weights = 0, trained_biases = 0;  ///< the first ones; behind them are frozen ones
   int64_t moments = 0;
   int64_t first = 0;  ///< byte of the output window
@@ -39,9 +39,7 @@ struct StateLayout {
   int64_t MomentOfWeightsAt(int64_t moment) const {
     return WorkingBiasesAt() + 4 * biases + 4 * moment * (weights + biases);
   }
-  int64_t MomentOfBiasesAt(int64_t moment) const {
-    return MomentOfWeightsAt(moment) + 4 * weights;
-  }
+  int64_t MomentOfBiasesAt(int64_t moment) const { return MomentOfWeightsAt(moment) + 4 * weights; }
   int64_t End() const { return MomentOfWeightsAt(moments); }
 };
 
@@ -52,8 +50,8 @@ struct KeptTensor {
 };
 
 /// A program whose inputs are images [batch][y][x][channel] and targets [batch][output] in BF16,
-/// then the bytes of its vector programs and the state (in the output window); whose outputs are the
-/// network's outputs in BF16 and the state that follows.
+/// then the bytes of its vector programs and the state (in the output window); whose outputs are
+/// the network's outputs in BF16 and the state that follows.
 struct TrainingProgram {
   Program program;
   std::vector<ParameterPlace> parameters;  ///< by Network::parameters

@@ -116,8 +116,7 @@ class ConfigReader {
   bool IsScalar(const TrainingKey& key, const YamlNode& node) {
     if (node.kind == YamlNode::Kind::kScalar) return true;
     Refuse(DiagnosticCode::kSpecWrongType, node,
-           fmt::format("`{}` has a value of another type", key.name),
-           "legal: " + LegalValues(key));
+           fmt::format("`{}` has a value of another type", key.name), "legal: " + LegalValues(key));
     return false;
   }
 
@@ -229,8 +228,8 @@ std::string TrainingConfigText(const TrainingConfig& config) {
 std::string TrainingConfigReference() {
   std::string text = "| key | default | values | |\n| --- | --- | --- | --- |\n";
   for (const TrainingKey& key : kTrainingKeys) {
-    text += fmt::format("| `{}` | {} | {} | {} |\n", key.name, ValueText({}, key),
-                        LegalValues(key), key.summary);
+    text += fmt::format("| `{}` | {} | {} | {} |\n", key.name, ValueText({}, key), LegalValues(key),
+                        key.summary);
   }
   return text;
 }
@@ -238,9 +237,8 @@ std::string TrainingConfigReference() {
 Status Freeze(const TrainingConfig& config, const std::string& file, Network* network) {
   Diagnostics errors;
   for (const std::string& name : config.frozen) {
-    const auto parameter =
-        std::find_if(network->parameters.begin(), network->parameters.end(),
-                     [&](const Parameter& p) { return p.name == name; });
+    const auto parameter = std::find_if(network->parameters.begin(), network->parameters.end(),
+                                        [&](const Parameter& p) { return p.name == name; });
     if (parameter != network->parameters.end()) {
       parameter->frozen = true;
       continue;

@@ -24,7 +24,7 @@ struct TrainingConfig {
   float momentum = 0.9f;               ///< of kMomentum: what is kept of the moment
   float beta1 = 0.9f, beta2 = 0.999f;  ///< of kAdamW
   float epsilon = 1e-8f, weight_decay = 0.01f;
-  float loss_scale = 1;             ///< gradients are so much larger until weights are changed
+  float loss_scale = 1;  ///< gradients are so much larger until weights are changed
   /// Steps whose weights are not finite are discarded, and `loss_scale` is halved; it is doubled
   /// after `growth_steps` good ones.
   bool dynamic_loss_scale = false;

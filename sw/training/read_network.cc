@@ -58,8 +58,8 @@ class NetworkReader {
     if (Outcome refusal = ReadInput(graph)) return refusal;
     for (size_t i = 0; i < graph.nodes.size(); ++i) {
       const Node& node = graph.nodes[i];
-      where_ = fmt::format("node {} \"{}\" ({})", i, PrintableName(node.name),
-                           PrintableName(node.type));
+      where_ =
+          fmt::format("node {} \"{}\" ({})", i, PrintableName(node.name), PrintableName(node.type));
       if (node.outputs.empty()) return Pattern("it has no output", "one output");
       if (Outcome refusal = ReadNode(node)) return refusal;
     }
@@ -267,7 +267,8 @@ class NetworkReader {
         }
       }
     }
-    if (Outcome refusal = AddParameter(node.inputs[1], *weights, std::move(source), &layer.weights)) {
+    if (Outcome refusal =
+            AddParameter(node.inputs[1], *weights, std::move(source), &layer.weights)) {
       return refusal;
     }
     if (Outcome refusal = AddBias(node, 2, &layer)) return refusal;
@@ -302,7 +303,8 @@ class NetworkReader {
         source.push_back(turned ? o * ins + file : file * layer.out.channels + o);
       }
     }
-    if (Outcome refusal = AddParameter(node.inputs[1], *weights, std::move(source), &layer.weights)) {
+    if (Outcome refusal =
+            AddParameter(node.inputs[1], *weights, std::move(source), &layer.weights)) {
       return refusal;
     }
     if (Outcome refusal = AddBias(node, 2, &layer)) return refusal;
@@ -377,8 +379,8 @@ class NetworkReader {
       if (pad != 0) return Pattern("pads", "0");
     }
     if (node.Integer("ceil_mode", 0) != 0) return Pattern("ceil_mode", "0");
-    if (node.List("strides", {1, 1}) != kernel || kernel[0] < 1 || kernel[1] < 1 ||
-        kernel[0] > 2 || kernel[1] > 2) {
+    if (node.List("strides", {1, 1}) != kernel || kernel[0] < 1 || kernel[1] < 1 || kernel[0] > 2 ||
+        kernel[1] > 2) {
       return Pattern("other squares", "kernels of 1 or 2 next to each other");
     }
     layer.kernel_h = layer.stride_h = kernel[0], layer.kernel_w = layer.stride_w = kernel[1];

@@ -150,7 +150,8 @@ StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
       transfer.dimensions = {{channels, product.pitch, simd()},
                              {block.slices, simd(), slice_bytes()},
                              {groups, group * product.pitch, block.slices * slice_bytes()}};
-      Move(std::move(transfer), {{Space::kCoreRows, block.weight_row, block.weight_row + block.groups * group_rows}});
+      Move(std::move(transfer),
+           {{Space::kCoreRows, block.weight_row, block.weight_row + block.groups * group_rows}});
     }
   }
   return block;
@@ -169,7 +170,8 @@ void StepEmitter::LoadRecords(const Product& product, const Block& block) {
     transfer.run = 4 * lanes;
     transfer.dimensions = {
         {block.groups, 4 * int64_t{config_.pe_lanes()}, record_rows() * row_bytes()}};
-    Move(std::move(transfer), {{Space::kCoreRows, block.bias_row, block.bias_row + block.groups * record_rows()}});
+    Move(std::move(transfer),
+         {{Space::kCoreRows, block.bias_row, block.bias_row + block.groups * record_rows()}});
   }
 }
 
@@ -208,8 +210,8 @@ void StepEmitter::Multiply(const Product& product) {
     const int64_t height = std::max<int64_t>(config_.accumulators / width, 1);
     for (int64_t y = 0; y < product.height; y += height) {
       for (int64_t x = 0; x < product.width; x += width) {
-        tiles.push_back({y, x, std::min(height, product.height - y),
-                         std::min(width, product.width - x)});
+        tiles.push_back(
+            {y, x, std::min(height, product.height - y), std::min(width, product.width - x)});
       }
     }
   }
@@ -256,8 +258,7 @@ void StepEmitter::EmitProduct(const Product& product, const Block& block, int64_
   set(compute::row_step, product.y_step * product.row_pitch);
   set(compute::y_start, y_start);
   set(compute::y_step, product.y_step);
-  set(compute::x_start,
-      product.x_start + tile.x * product.x_step + block.first_slice * simd());
+  set(compute::x_start, product.x_start + tile.x * product.x_step + block.first_slice * simd());
   set(compute::x_step, product.x_step);
   set(compute::row_bytes, product.row_bytes);
   set(compute::in_h, product.in_h);
@@ -357,8 +358,8 @@ TensorId StepBuilder::Tensor(const std::string& name, int64_t bytes) {
 
 size_t StepBuilder::AddProgram(const VectorProgram& program) {
   std::vector<uint8_t> bytes = program.Bytes();
-  bytes.resize(static_cast<size_t>(Quotient(static_cast<int64_t>(bytes.size()), RowBytes()) *
-                                   RowBytes()));
+  bytes.resize(
+      static_cast<size_t>(Quotient(static_cast<int64_t>(bytes.size()), RowBytes()) * RowBytes()));
   const int64_t rows = static_cast<int64_t>(bytes.size()) / RowBytes();
   programs_.push_back({std::move(bytes), program_rows_, rows});
   program_rows_ += rows;

@@ -48,9 +48,9 @@ struct Product {
   int64_t x_start = 0, x_step = 0;                 ///< bytes
   /// Not 0: kernel rows of so many bytes, `kernel_rows` of them, strung together.
   int64_t run_bytes = 0, kernel_rows = 1;
-  Place weights;       ///< [channels][pitch] bytes
-  int64_t depth = 1;   ///< bytes of a row of weights that count
-  int64_t pitch = 1;   ///< bytes
+  Place weights;      ///< [channels][pitch] bytes
+  int64_t depth = 1;  ///< bytes of a row of weights that count
+  int64_t pitch = 1;  ///< bytes
   int64_t channels = 1;
   Place bias;  ///< FP32 [channels], whole groups of lanes; none without a tensor
   bool relu = false;

@@ -155,8 +155,7 @@ std::vector<UpdateProgram> UpdatePrograms(const TrainingConfig& config, bool con
       first.Multiply(3, At(3), Number(1 - config.beta2));
       first.MulAdd(1, At(1), Number(config.beta2), At(3));
       programs.push_back(std::move(moments));
-      UpdateProgram update{{},           S::kWeight, S::kMoment1,
-                           S::kMoment2, S::kWeight, S::kWorking};
+      UpdateProgram update{{}, S::kWeight, S::kMoment1, S::kMoment2, S::kWeight, S::kWorking};
       P& second = update.program.Pass(P::kA | P::kB | P::kC | P::kD | P::kE);
       second.Multiply(2, At(2), Number(1));
       update.numbers.push_back({StepNumber::kSecondCorrection, LastImmediate(second)});

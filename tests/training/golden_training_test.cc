@@ -53,12 +53,15 @@ TEST_F(GoldenTraining, ConvolutionsOfTheSharedTrace) {
   ExpectCodes("cnn_train/step0_dp1", tensors.at("gradient of value 2"));
   ExpectCodes("cnn_train/step0_dz1", tensors.at("gradient of value 1"));
   for (int64_t i = 1; i <= 3; ++i) {
-    ExpectCodes(fmt::format("cnn_train/step0_gW{}", i), tensors.at(fmt::format("gradient of w{}", i)));
-    ExpectCodes(fmt::format("cnn_train/step0_gb{}", i), tensors.at(fmt::format("gradient of b{}", i)));
+    ExpectCodes(fmt::format("cnn_train/step0_gW{}", i),
+                tensors.at(fmt::format("gradient of w{}", i)));
+    ExpectCodes(fmt::format("cnn_train/step0_gb{}", i),
+                tensors.at(fmt::format("gradient of b{}", i)));
   }
   const auto expect_weights = [&](const std::string& name) {
     for (size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(digits.trainer.weights()[2 * i], Floats(fmt::format("cnn_train/{}_W{}", name, i + 1)));
+      EXPECT_EQ(digits.trainer.weights()[2 * i],
+                Floats(fmt::format("cnn_train/{}_W{}", name, i + 1)));
       EXPECT_EQ(digits.trainer.weights()[2 * i + 1],
                 Floats(fmt::format("cnn_train/{}_b{}", name, i + 1)));
     }

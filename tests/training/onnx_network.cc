@@ -72,15 +72,13 @@ class OnnxMaker {
   }
   /// Weights [out][y][x][in] as [out][in][y][x].
   std::vector<float> InFileOrder(int32_t parameter, int64_t outs, const ImageShape& kernel) const {
-    const std::vector<float>& from =
-        network_.parameters[static_cast<size_t>(parameter)].initial;
+    const std::vector<float>& from = network_.parameters[static_cast<size_t>(parameter)].initial;
     std::vector<float> to;
     for (int64_t o = 0; o < outs; ++o) {
       for (int64_t c = 0; c < kernel.channels; ++c) {
         for (int64_t p = 0; p < kernel.height * kernel.width; ++p) {
-          to.push_back(from[static_cast<size_t>((o * kernel.height * kernel.width + p) *
-                                                    kernel.channels +
-                                                c)]);
+          to.push_back(from[static_cast<size_t>(
+              (o * kernel.height * kernel.width + p) * kernel.channels + c)]);
         }
       }
     }
@@ -95,8 +93,8 @@ class OnnxMaker {
     switch (layer.kind) {
       case LayerKind::kConvolution: {
         const ImageShape from = network_.ShapeOf(layer.inputs[0]);
-        const bool dense = layer.in.height * layer.in.width == 1 &&
-                           layer.kernel_h * layer.kernel_w == 1;
+        const bool dense =
+            layer.in.height * layer.in.width == 1 && layer.kernel_h * layer.kernel_w == 1;
         const Parameter& weights = network_.parameters[static_cast<size_t>(layer.weights)];
         if (dense && !flat) {
           AddNode("Flatten", {in}, layer.name + ".flat");

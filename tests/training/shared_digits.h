@@ -33,7 +33,8 @@ struct Digits {
     std::vector<uint16_t> codes;
     for (int64_t i = 0; i < config.batch; ++i) {
       const int64_t image = (step * config.batch + i) % kTrained;
-      for (int64_t p = 0; p < kPixels; ++p) codes.push_back(Code(images[image * kPixels + p] / 16.f));
+      for (int64_t p = 0; p < kPixels; ++p)
+        codes.push_back(Code(images[image * kPixels + p] / 16.f));
     }
     return codes;
   }

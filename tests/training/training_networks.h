@@ -69,8 +69,7 @@ class NetworkMaker {
   }
   NetworkMaker& Add(Layer layer, bool relu, bool bias) {
     layer.relu = relu;
-    std::normal_distribution<float> normal(
-        0, 1.4f / std::sqrt(static_cast<float>(layer.depth())));
+    std::normal_distribution<float> normal(0, 1.4f / std::sqrt(static_cast<float>(layer.depth())));
     const auto parameter = [&](const std::string& name, int64_t elements) {
       Parameter made;
       made.name = layer.name + name;

@@ -59,10 +59,10 @@ class FunctionalTraining {
     FunctionalJobOptions options;
     options.seed = seed_;
     std::vector<uint8_t> image = program.image;
-    const FunctionalJobResult result = model_.Run(
-        {FunctionalWindow{image, 0x10000}, FunctionalWindow{scratch_, 0x200000},
-         FunctionalWindow{input, 0x400000}, FunctionalWindow{output_, 0x600000}},
-        program.cold_offset, options);
+    const FunctionalJobResult result =
+        model_.Run({FunctionalWindow{image, 0x10000}, FunctionalWindow{scratch_, 0x200000},
+                    FunctionalWindow{input, 0x400000}, FunctionalWindow{output_, 0x600000}},
+                   program.cold_offset, options);
     ASSERT_TRUE(result.ok()) << result.detail;
   }
 

@@ -101,13 +101,13 @@ TEST(TrainingReader, ConfigurationsAndTheirErrors) {
   for (const Diagnostic& error : bad.errors()) {
     errors.emplace_back(error.code, error.location.line);
   }
-  EXPECT_EQ(errors, (std::vector<std::pair<DiagnosticCode, int>>{
-                        {DiagnosticCode::kSpecBadName, 1},
-                        {DiagnosticCode::kSpecOutOfRange, 2},
-                        {DiagnosticCode::kSpecWrongType, 3},
-                        {DiagnosticCode::kSpecDuplicateKey, 4},
-                        {DiagnosticCode::kSpecUnknownKey, 5},
-                        {DiagnosticCode::kSpecWrongType, 6}}));
+  EXPECT_EQ(errors,
+            (std::vector<std::pair<DiagnosticCode, int>>{{DiagnosticCode::kSpecBadName, 1},
+                                                         {DiagnosticCode::kSpecOutOfRange, 2},
+                                                         {DiagnosticCode::kSpecWrongType, 3},
+                                                         {DiagnosticCode::kSpecDuplicateKey, 4},
+                                                         {DiagnosticCode::kSpecUnknownKey, 5},
+                                                         {DiagnosticCode::kSpecWrongType, 6}}));
   Network network = ResidualNetwork();
   EXPECT_FALSE(Freeze(*read, "t.yaml", &network).ok());
   TrainingConfig how;

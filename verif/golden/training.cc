@@ -73,8 +73,7 @@ GoldenTrainer::Codes GoldenTrainer::Convolution(const Layer& layer, const Codes&
           for (int64_t kx = 0; kx < layer.kernel_w; ++kx) {
             const int64_t iy = y * layer.stride_h + ky - layer.pad_top;
             const int64_t ix = x * layer.stride_w + kx - layer.pad_left;
-            const bool inside =
-                iy >= 0 && iy < layer.in.height && ix >= 0 && ix < layer.in.width;
+            const bool inside = iy >= 0 && iy < layer.in.height && ix >= 0 && ix < layer.in.width;
             for (int64_t c = 0; c < layer.in.channels; ++c) {
               const int64_t at =
                   ((n * layer.in.height + iy) * layer.in.width + ix) * layer.in.channels + c;
@@ -90,8 +89,8 @@ GoldenTrainer::Codes GoldenTrainer::Convolution(const Layer& layer, const Codes&
           drain.relu = layer.relu;
           drain.format = &kBf16;
           const Fp32 sum = numerics::DotProduct(
-              kBf16, patch, kBf16,
-              {weights.data() + o * depth, static_cast<size_t>(depth)}, products_);
+              kBf16, patch, kBf16, {weights.data() + o * depth, static_cast<size_t>(depth)},
+              products_);
           Fp32 largest = 0;
           out.push_back(static_cast<uint16_t>(numerics::DrainSum(drain, sum, largest).code));
         }
@@ -109,11 +108,11 @@ GoldenTrainer::Codes GoldenTrainer::MaxPool(const Layer& layer, const Codes& in)
         for (int64_t c = 0; c < layer.in.channels; ++c) {
           // Neighbours in a row first.
           const auto row = [&](int64_t ky) {
-            const int64_t first = ((n * layer.in.height + y * layer.kernel_h + ky) *
-                                       layer.in.width +
-                                   x * layer.kernel_w) *
-                                      layer.in.channels +
-                                  c;
+            const int64_t first =
+                ((n * layer.in.height + y * layer.kernel_h + ky) * layer.in.width +
+                 x * layer.kernel_w) *
+                    layer.in.channels +
+                c;
             Fp32 largest = Value(in[static_cast<size_t>(first)]);
             for (int64_t kx = 1; kx < layer.kernel_w; ++kx) {
               largest = numerics::Maximum(
@@ -183,8 +182,8 @@ GoldenTrainer::Codes GoldenTrainer::LossGradient(const Codes& outputs, const Cod
     for (size_t i = 0; i < n; ++i) {
       const Fp32 result = entropy ? Value(Rounded(numerics::Divide(exponentials[i], sum)))
                                   : Value(outputs[row + i]);
-      gradient.push_back(Rounded(numerics::Multiply(
-          numerics::Subtract(result, Value(targets[row + i])), factor)));
+      gradient.push_back(
+          Rounded(numerics::Multiply(numerics::Subtract(result, Value(targets[row + i])), factor)));
     }
   }
   return gradient;
@@ -248,13 +247,12 @@ void GoldenTrainer::BackConvolution(const Layer& layer, const Codes& in, const C
               if ((ix + layer.pad_left - kx) % layer.stride_w != 0) continue;
               const int64_t y = (iy + layer.pad_top - ky) / layer.stride_h;
               const int64_t x = (ix + layer.pad_left - kx) / layer.stride_w;
-              const bool inside =
-                  y >= 0 && y < layer.out.height && x >= 0 && x < layer.out.width;
+              const bool inside = y >= 0 && y < layer.out.height && x >= 0 && x < layer.out.width;
               for (int64_t o = 0; o < outs; ++o) {
                 const int64_t at = ((n * layer.out.height + y) * layer.out.width + x) * outs + o;
                 row.push_back(inside ? gradient[static_cast<size_t>(at)] : uint16_t{0});
-                column.push_back(rounded[static_cast<size_t>(
-                    o * depth + (ky * layer.kernel_w + kx) * ins + c)]);
+                column.push_back(
+                    rounded[static_cast<size_t>(o * depth + (ky * layer.kernel_w + kx) * ins + c)]);
               }
             }
           }
@@ -274,11 +272,11 @@ GoldenTrainer::Codes GoldenTrainer::BackMaxPool(const Layer& layer, const Codes&
       for (int64_t x = 0; x < layer.out.width; ++x) {
         for (int64_t c = 0; c < layer.in.channels; ++c) {
           const auto at = [&](int64_t ky, int64_t kx) {
-            return static_cast<size_t>(((n * layer.in.height + y * layer.kernel_h + ky) *
-                                            layer.in.width +
-                                        x * layer.kernel_w + kx) *
-                                           layer.in.channels +
-                                       c);
+            return static_cast<size_t>(
+                ((n * layer.in.height + y * layer.kernel_h + ky) * layer.in.width +
+                 x * layer.kernel_w + kx) *
+                    layer.in.channels +
+                c);
           };
           // The first one of a row that no later one exceeds; then the same of the rows.
           int64_t best_y = 0;

@@ -36,9 +36,7 @@ class GoldenTrainer {
 
   /// By Network::parameters, in the order of Parameter::initial.
   const std::vector<std::vector<float>>& weights() const { return weights_; }
-  const std::vector<std::vector<float>>& moments(size_t number) const {
-    return moments_[number];
-  }
+  const std::vector<std::vector<float>>& moments(size_t number) const { return moments_[number]; }
   /// Tensors of the last step in BF16: "value 1", "gradient of value 1" (behind its ReLU),
   /// "gradient of conv1.weight".
   const std::map<std::string, std::vector<uint16_t>>& tensors() const { return tensors_; }

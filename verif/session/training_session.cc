@@ -19,9 +19,7 @@ namespace {
 constexpr std::string_view kMagic = "NPUTRAIN";
 constexpr uint32_t kCheckpointVersion = 1;
 
-double ValueOf(uint16_t code) {
-  return double{std::bit_cast<float>(uint32_t{code} << 16)};
-}
+double ValueOf(uint16_t code) { return double{std::bit_cast<float>(uint32_t{code} << 16)}; }
 
 std::vector<uint16_t> Codes(const std::vector<uint8_t>& bytes) {
   std::vector<uint16_t> codes(bytes.size() / 2);
@@ -94,9 +92,9 @@ std::vector<uint8_t> WriteCheckpoint(const TrainingState& state, uint64_t finger
   Append(&bytes, kCheckpointVersion);
   Append(&bytes, state.loss_scale);
   Append(&bytes, fingerprint);
-  for (const int64_t number : {state.step, state.changes, state.good,
-                               static_cast<int64_t>(state.losses.size()),
-                               static_cast<int64_t>(state.bytes.size())}) {
+  for (const int64_t number :
+       {state.step, state.changes, state.good, static_cast<int64_t>(state.losses.size()),
+        static_cast<int64_t>(state.bytes.size())}) {
     Append(&bytes, number);
   }
   for (const float loss : state.losses) Append(&bytes, loss);
@@ -108,7 +106,9 @@ std::vector<uint8_t> WriteCheckpoint(const TrainingState& state, uint64_t finger
 Result<TrainingState> ReadCheckpoint(const std::vector<uint8_t>& bytes, const std::string& path,
                                      uint64_t fingerprint) {
   const auto wrong = [&](const std::string& what) {
-    return Diagnostic{DiagnosticCode::kTrainingData, {path, 0, 0}, what,
+    return Diagnostic{DiagnosticCode::kTrainingData,
+                      {path, 0, 0},
+                      what,
                       "a checkpoint that npugen train wrote for the same spec, model, "
                       "configuration and data"};
   };
@@ -123,11 +123,10 @@ Result<TrainingState> ReadCheckpoint(const std::vector<uint8_t>& bytes, const st
   uint64_t of = 0, sum = 0;
   int64_t losses = 0, state_bytes = 0;
   TrainingState state;
-  const bool head = bytes.size() > kMagic.size() &&
-                    std::equal(kMagic.begin(), kMagic.end(), bytes.begin()) && take(&version) &&
-                    take(&state.loss_scale) && take(&of) && take(&state.step) &&
-                    take(&state.changes) && take(&state.good) && take(&losses) &&
-                    take(&state_bytes);
+  const bool head =
+      bytes.size() > kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), bytes.begin()) &&
+      take(&version) && take(&state.loss_scale) && take(&of) && take(&state.step) &&
+      take(&state.changes) && take(&state.good) && take(&losses) && take(&state_bytes);
   if (!head || version != kCheckpointVersion) return wrong("it is no checkpoint of a training");
   const auto left = static_cast<int64_t>(bytes.size() - at);
   if (losses < 0 || state_bytes < 0 || losses > left / 4 || state_bytes > left ||
@@ -202,8 +201,9 @@ Status TrainingSession::Resume(TrainingState state) {
   state_ = std::move(state);
   how_.loss_scale = state_.loss_scale;
   if (golden_ != nullptr) {
-    golden_->Restore(Weights(), {training::MomentsIn(program_, state_.bytes, 0),
-                                 training::MomentsIn(program_, state_.bytes, 1)},
+    golden_->Restore(Weights(),
+                     {training::MomentsIn(program_, state_.bytes, 0),
+                      training::MomentsIn(program_, state_.bytes, 1)},
                      state_.changes);
   }
   return Unit{};
@@ -298,8 +298,9 @@ Result<TrainingStep> TrainingSession::Step(const TrainingData& data) {
     how_.loss_scale /= 2;
     state_.good = 0;
     if (golden_ != nullptr) {
-      golden_->Restore(Weights(), {training::MomentsIn(program_, state_.bytes, 0),
-                                   training::MomentsIn(program_, state_.bytes, 1)},
+      golden_->Restore(Weights(),
+                       {training::MomentsIn(program_, state_.bytes, 0),
+                        training::MomentsIn(program_, state_.bytes, 1)},
                        state_.changes);
     }
   } else {

@@ -25,7 +25,7 @@ struct TrainingData {
 
 /// All that the steps so far have made.
 struct TrainingState {
-  int64_t step = 0;  ///< steps that were done, those that were discarded among them
+  int64_t step = 0;     ///< steps that were done, those that were discarded among them
   int64_t changes = 0;  ///< of the weights: steps that were not
   int64_t good = 0;     ///< changes since the loss scale became what it is
   float loss_scale = 1;

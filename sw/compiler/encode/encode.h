@@ -61,7 +61,7 @@ struct Transfer {
     int64_t start = 0, extent = 1, step = 1;
   };
   std::vector<Bound> bounds;  ///< empty: none; else of the run (bytes) and of each dimension
-  int64_t element = 0;  ///< not 0: bytes of elements of a LOAD whose runs become columns
+  int64_t element = 0;        ///< not 0: bytes of elements of a LOAD whose runs become columns
   uint32_t tag = 0;
 };
 inline constexpr size_t kTransferDimensions = 4;
