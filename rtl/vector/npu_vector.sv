@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector unit: runs a program over rows of elements in PE memory (docs/machine.md, 4.10).
 //
-// Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many.
-// Of each pass rows are looked at (an element outside PE memory ends all: error_o), operands are
+// Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many, which
+// several rows share where that lets sums go on. Of each pass rows are looked at (an element outside PE memory ends all: error_o), operands are
 // loaded, entries run over all strips one after the other, results are stored, reductions come
 // together. Nothing is read before earlier writes are in PE memory.
 module npu_vector #(
@@ -48,7 +48,7 @@ module npu_vector #(
   input  wire                     write_busy_i
 );
   localparam int unsigned LaneW    = $clog2(Lanes);
-  localparam int unsigned PartElements = 16 * Lanes;
+  localparam int unsigned Partials = 16 / Lanes;  // strips that a row's partial results take
 
   typedef enum logic [3:0] {
     StIdle,
@@ -68,6 +68,7 @@ module npu_vector #(
   // ---- Sizes ----
   logic [15:0]      rows_left_q;
   logic [4:0]       group_q, rows_q, strips_q;   // rows of a group, of this one; strips of a row
+  logic [4:0]       most_q;                      // strips of a row's part
   logic             long_q;                      // a row has several parts
   logic [Lanes-1:0] tail_lanes_q;                // lanes of a row's last strip
   logic [23:0]      first_q, rest_q;             // of the part; elements from there on
@@ -75,18 +76,24 @@ module npu_vector #(
   wire              part_last;
   wire  [8:0]       part_elements;
   wire  [4:0]       part_strips;
+  wire  [8:0]       part_most;                   // elements of a part but the last
+  wire              shared;                      // parts of several rows
   assign strips        = (25'(elements_i) + 25'(Lanes - 1)) >> LaneW;
-  assign part_last     = rest_q <= 24'(PartElements);
-  assign part_elements = part_last ? rest_q[8:0] : 9'(PartElements);
+  assign part_most     = 9'(most_q) << LaneW;
+  assign part_last     = rest_q <= 24'(part_most);
+  assign part_elements = part_last ? rest_q[8:0] : part_most;
+  assign shared        = rows_i != 16'd1 && strips > 25'(Partials) &&
+                         (strips > 25'd16 || (strips & 25'(Partials - 1)) == '0);
   assign part_strips   = 5'((part_elements + 9'(Lanes - 1)) >> LaneW);
 
   // ---- The state of streams ----
   logic [5*25-1:0] base_q;                       // of the group's first row
   logic [4:0]      streams_q;                    // those of the pass
+  logic [1:0]      first_only_q;                 // of d and e: the row's first element alone
   logic [2:0]      stream_q;                     // the one at work
   logic [4:0]      row_count_q;
   logic [24:0]     walk_q;
-  wire             stream_on;
+  wire             stream_on, stores;            // the part is stored
   wire  [7:0]      streams;                      // by number
   logic [24:0]     stream_base;
   logic [23:0]     stream_step;
@@ -105,12 +112,13 @@ module npu_vector #(
         stream_base   = stream_base | base_q[25*s+:25];
         stream_step   = stream_step | step_i[24*s+:24];
         stream_format = stream_format | format_i[3*s+:3];
-        if (s < 3) stream_single = stream_single | single_i[s % 3];
+        stream_single = stream_single | ((s < 3) ? single_i[s % 3] : first_only_q[(s + 1) % 2]);
       end
     end
   end
   assign streams      = {3'd0, streams_q};
   assign stream_on    = streams[stream_q];
+  assign stores       = stream_on && !(stream_single && first_q != '0);
   assign stream_shift = {stream_format[2], stream_format == 3'd1};
   assign span         = (stream_single ? 27'd1 : 27'(elements_i)) << stream_shift;
   assign part_address = stream_base + (stream_single ? 25'd0 : 25'(first_q) << stream_shift);
@@ -146,19 +154,84 @@ module npu_vector #(
 
   // ---- States ----
   logic load_waits_q;  // a load or a store of stream_q has begun
-  wire  load_busy, load_start, check_fails, row_count_last, stream_last;
+  wire  load_busy, load_start, check_fails, stream_checked, row_count_last, stream_last;
   wire  run_done, fold_done, store_begin, store_issues, codes_busy;
   assign row_count_last = row_count_q == rows_q - 5'd1;
   assign check_fails    = state_q == StCheck && stream_on &&
                           28'(walk_q) + 28'(span) > 28'(MemBytes);
+  assign stream_checked = !stream_on || row_count_last || fits;
   assign load_start     = state_q == StLoad && stream_q < 3'd3 && stream_on && !load_waits_q;
   assign stream_last    = stream_q == 3'd4;
-  assign store_begin    = state_q == StStore && stream_on && !load_waits_q;
+  assign store_begin    = state_q == StStore && stores && !load_waits_q;
 
-  // The next group begins group_q steps further on: added bit by bit.
-  logic [2:0]  bit_q;
-  wire  [24:0] further;
-  assign further = walk_q + (group_q[bit_q] ? {1'b0, stream_step} << bit_q : '0);
+  // The next group begins group_q steps further on, and reaches as far and a row's bytes more: found
+  // bit by bit while the first group is at work.
+  logic            sizing_q, sized_q;
+  logic [2:0]      size_stream_q, bit_q;
+  logic [28:0]     size_sum_q;
+  logic [5*25-1:0] further_q;
+  logic [5*29-1:0] reach_q;
+  logic [23:0]     size_step;
+  logic [2:0]      size_format;
+  logic            size_single;
+  wire  [1:0]      size_shift;
+  wire  [28:0]     size_sum, size_span;
+  logic [24:0]     further;                      // of stream_q
+  logic [28:0]     reach;
+  wire             fits;                         // all rows of the group lie in PE memory
+  always_comb begin
+    size_step   = '0;
+    size_format = '0;
+    size_single = 1'b0;
+    further     = '0;
+    reach       = '0;
+    for (int unsigned s = 0; s < 5; s++) begin
+      if (size_stream_q == 3'(s)) begin
+        size_step   = size_step | step_i[24*s+:24];
+        size_format = size_format | format_i[3*s+:3];
+        if (s < 3) size_single = size_single | single_i[s % 3];
+      end
+      if (stream_q == 3'(s)) begin
+        further = further | further_q[25*s+:25];
+        reach   = reach | reach_q[29*s+:29];
+      end
+    end
+  end
+  assign size_shift = {size_format[2], size_format == 3'd1};
+  assign size_span  = (size_single ? 29'd1 : 29'(elements_i)) << size_shift;
+  assign size_sum   = size_sum_q + (group_q[bit_q] ? 29'(size_step) << bit_q : '0);
+  assign fits       = sized_q && row_count_q == '0 && 30'(walk_q) + 30'(reach) <= 30'(MemBytes);
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      sizing_q <= 1'b0;
+      sized_q  <= 1'b0;
+    end else if (state_q == StIdle) begin
+      sizing_q <= start_i;
+      sized_q  <= 1'b0;
+    end else if (sizing_q && bit_q == 3'd4 && size_stream_q == 3'd4) begin
+      sizing_q <= 1'b0;
+      sized_q  <= 1'b1;
+    end
+    if (state_q == StIdle) begin
+      size_stream_q <= '0;
+      bit_q         <= '0;
+      size_sum_q    <= '0;
+    end else begin
+      size_sum_q <= size_sum;
+      bit_q      <= bit_q + 3'd1;
+      if (bit_q == 3'd4) begin
+        size_sum_q    <= '0;
+        bit_q         <= '0;
+        size_stream_q <= size_stream_q + 3'd1;
+        for (int unsigned s = 0; s < 5; s++) begin
+          if (size_stream_q == 3'(s)) begin
+            further_q[25*s+:25] <= size_sum[24:0];
+            reach_q[29*s+:29]   <= size_sum + size_span;
+          end
+        end
+      end
+    end
+  end
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
@@ -174,7 +247,7 @@ module npu_vector #(
         end
         StCheck: begin
           if (check_fails) state_q <= StIdle;
-          else if (stream_last && (!stream_on || row_count_last)) state_q <= StPart;
+          else if (stream_last && stream_checked) state_q <= StPart;
         end
         StPart: if (!write_busy_i) state_q <= StLoad;
         StLoad: begin
@@ -192,7 +265,7 @@ module npu_vector #(
         StFold: if (fold_done) state_q <= StSeek;
         default: begin  // StNext
           if (rows_left_q == 16'(rows_q)) state_q <= StIdle;
-          else if (stream_last && bit_q == 3'd4) state_q <= StGroup;
+          else if (stream_last) state_q <= StGroup;
         end
       endcase
     end
@@ -203,12 +276,19 @@ module npu_vector #(
       StIdle: begin
         rows_left_q <= rows_i;
         base_q      <= base_i;
-        long_q      <= strips > 25'd16;
+        long_q      <= shared || strips > 25'd16;
         strips_q    <= strips[4:0];
+        most_q      <= 5'd16;
         // floor(16 / strips), at least 1
         group_q <= 5'd1;
         for (int unsigned s = 1; s < 9; s++) begin
           if (strips == 25'(s)) group_q <= 5'(16 / s);
+        end
+        for (int unsigned g = 2; g <= Lanes; g *= 2) begin
+          if (shared && rows_i >= 16'(g)) begin
+            group_q <= 5'(g);
+            most_q  <= 5'(16 / g);
+          end
         end
         for (int unsigned n = 0; n < Lanes; n++) begin
           tail_lanes_q[n] <= elements_i[LaneW-1:0] == '0 || LaneW'(n) < elements_i[LaneW-1:0];
@@ -218,19 +298,19 @@ module npu_vector #(
         rows_q <= (rows_left_q < 16'(group_q)) ? rows_left_q[4:0] : group_q;
       end
       StSeek: begin
-        streams_q   <= entry[8:4];
+        streams_q    <= entry[8:4];
+        first_only_q <= entry[10:9];
         first_q     <= '0;
         rest_q      <= elements_i;
         stream_q    <= '0;
         row_count_q <= '0;
-        bit_q       <= '0;
         walk_q      <= base_q[24:0];
       end
       StCheck: begin
         // Row by row of a stream, and on to the next one.
         row_count_q <= row_count_q + 5'd1;
         walk_q      <= walk_q + {1'b0, stream_step};
-        if (!stream_on || row_count_last) begin
+        if (stream_checked) begin
           row_count_q <= '0;
           stream_q    <= stream_q + 3'd1;
           for (int unsigned s = 0; s < 4; s++) begin
@@ -246,25 +326,19 @@ module npu_vector #(
       end
       StRun: stream_q <= 3'd3;
       StStore: begin
-        if (stream_q < 3'd5 && (!stream_on || (load_waits_q && !store_issues && !codes_busy))) begin
+        if (stream_q < 3'd5 && (!stores || (load_waits_q && !store_issues && !codes_busy))) begin
           stream_q <= stream_q + 3'd1;
         end
       end
       StPartEnd: begin
-        first_q  <= first_q + 24'(PartElements);
-        rest_q   <= rest_q - 24'(PartElements);
+        first_q  <= first_q + 24'(part_most);
+        rest_q   <= rest_q - 24'(part_most);
       end
       StNext: begin
-        walk_q <= further;
-        bit_q  <= bit_q + 3'd1;
-        if (bit_q == 3'd4) begin
-          bit_q    <= '0;
+        if (sized_q) begin
           stream_q <= stream_q + 3'd1;
           for (int unsigned s = 0; s < 5; s++) begin
-            if (stream_q == 3'(s)) base_q[25*s+:25] <= further;
-          end
-          for (int unsigned s = 0; s < 4; s++) begin
-            if (stream_q == 3'(s)) walk_q <= base_q[25*(s+1)+:25];
+            if (stream_q == 3'(s)) base_q[25*s+:25] <= stream_base + further;
           end
           if (stream_last) rows_left_q <= rows_left_q - 16'(rows_q);
         end
@@ -354,6 +428,7 @@ module npu_vector #(
     .addr_i      (part_address),
     .row_step_i  (stream_step),
     .strips_i    (part_strips),
+    .first_only_i(stream_single),
     .tail_lanes_i(part_last ? tail_lanes_q : '1),
     .issue_i     (codes_come),
     .move_o      (codes_move),

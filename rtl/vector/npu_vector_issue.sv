@@ -74,6 +74,7 @@ module npu_vector_issue #(
   logic [2:0]  begun_q, first_largest_q, last_largest_q;  // reductions of the pass
   logic [3:0]  since_q;                          // cycles since it began, up to 13
   logic [3:0]  pause_q;                          // to the next strip
+  logic        quick_q;                          // no strip adds to what one before it adds to
 
   wire       array_busy, early_busy, front_busy, starts, issue, issue_last;
   wire [3:0] operation;
@@ -133,10 +134,12 @@ module npu_vector_issue #(
   assign store_issue_o = store_i && issue;
   assign store_busy_o  = issuing_q;
 
-  // Partial results of a row are in its first strips.
+  // Partial results of a row are in its first strips; where it has several parts, of which the last one
+  // may be short, in as many as they take.
   wire [3:0] partial_strip;
   wire       early_in_row;  // no element went to this partial result before
-  assign partial_strip = row_first_q + (in_row & 4'(Partials - 1));
+  assign partial_strip = (long_i ? 4'(strip_row_q * 4'(Partials)) : row_first_q) +
+                         (in_row & 4'(Partials - 1));
   assign early_in_row  = part_first_i && in_row < 4'(Partials);
 
   // ---- Reductions come together: by halves of 16 partial results ----
@@ -209,7 +212,8 @@ module npu_vector_issue #(
       end
     end else if (fold_i && issuing_q && pair_last) begin
       strip_row_q <= fold_last ? '0 : strip_row_q + 4'd1;
-      row_first_q <= fold_last ? '0 : row_first_q + strips_i[3:0];
+      row_first_q <= fold_last ? '0
+                   : row_first_q + (long_i ? 4'(Partials % 16) : strips_i[3:0]);
     end
     if (!fold_i) begin
       folded_q <= '0;
@@ -225,7 +229,7 @@ module npu_vector_issue #(
       end
     end
     if (starts) pause_q <= '0;
-    else if (issue && z_partial_q) pause_q <= largest_q ? 4'(16 / Partials - 1)
+    else if (issue && z_partial_q && !quick_q) pause_q <= largest_q ? 4'(16 / Partials - 1)
                                                         : 4'(SumPause);
     else if (pause_q != '0) pause_q <= pause_q - 4'd1;
 
@@ -252,6 +256,9 @@ module npu_vector_issue #(
       shift_q          <= '0;
       largest_q        <= operation == npu_isa_pkg::VectorLargest;
       destination_q    <= reduces ? {2'b10, next_partial} : {1'b0, entry_i[6:4]};
+      // A late read of SUM must not meet an early one of y.
+      quick_q          <= part_strips_i <= 5'(Partials) &&
+                          (operation == npu_isa_pkg::VectorLargest || !y_register);
     end else if (fold_begins) begin
       operation_q      <= last_largest_q[folded_q] ? npu_isa_pkg::VectorLargest
                                                    : npu_isa_pkg::VectorMulAdd;

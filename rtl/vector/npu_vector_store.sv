@@ -16,6 +16,7 @@ module npu_vector_store #(
   input  wire  [24:0]            addr_i,     // of the first row
   input  wire  [23:0]            row_step_i,
   input  wire  [4:0]             strips_i,   // of a row
+  input  wire                    first_only_i, // of a row its first element alone
   input  wire  [Lanes-1:0]       tail_lanes_i, // elements of its last one
   // strips
   input  wire                    issue_i,
@@ -44,14 +45,15 @@ module npu_vector_store #(
   logic [3:0]       issued_q;
   logic [4:0]       strip_q;              // of the row
   logic [24:0]      row_q, addr_q;
-  wire              taken, row_end, arrived;
+  wire              taken, passed, row_end, arrived;  // passed: not written
   wire  [Lanes-1:0] strobes;
   assign arrived = issued_q[3];
-  assign taken   = arrived && ready_i && last;
+  assign passed  = arrived && first_only_i && strip_q != '0;
+  assign taken   = passed || (arrived && ready_i && last);
   assign move_o  = !arrived || taken;
   assign busy_o  = issued_q != '0;
   assign row_end = strip_q == strips_i - 5'd1;
-  assign strobes = row_end ? tail_lanes_i : '1;
+  assign strobes = first_only_i ? Lanes'(1) : row_end ? tail_lanes_i : '1;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i || begin_i) issued_q <= '0;
     else if (move_o) issued_q <= {issued_q[2:0], issue_i};
@@ -79,12 +81,12 @@ module npu_vector_store #(
   assign last = behind == '0;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) lane_q <= '0;
-    else if (arrived && ready_i) lane_q <= last ? '0 : lane_q + piece;
+    else if (valid_o && ready_i) lane_q <= last ? '0 : lane_q + piece;
   end
 
   wire [6:0] offset;
   assign offset  = wide ? {lane_q, 2'b00} : half ? {1'b0, lane_q, 1'b0} : {2'b00, lane_q};
-  assign valid_o = arrived;
+  assign valid_o = arrived && !passed;
   assign addr_o  = addr_q[23:0] + 24'(offset);
 
   wire [32*Lanes-1:0] codes;            // from lane_q on

@@ -28,7 +28,15 @@ struct VectorSource {
 class VectorProgram {
  public:
   /// What takes part in a pass.
-  enum Stream : uint32_t { kA = 1, kB = 2, kC = 4, kD = 8, kE = 16 };
+  enum Stream : uint32_t {
+    kA = 1,
+    kB = 2,
+    kC = 4,
+    kD = 8,
+    kE = 16,
+    kFirstOfD = 32,  ///< with kD: its row's first element alone is stored
+    kFirstOfE = 64,  ///< the same of e
+  };
   using Source = VectorSource;
 
   VectorProgram& Pass(uint32_t streams);

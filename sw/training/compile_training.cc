@@ -432,14 +432,10 @@ void Compiler::BackwardConvolution(const Layer& layer, TensorId gradient) {
   sum.program = ProgramOf("row sum", RowSum());
   sum.rows = g.outs;
   sum.elements = g.positions();
-  sum.a = sum.d = {{turned}, pitch};
+  sum.a = {{turned}, pitch};
+  sum.d = {{bias_gradients_, kFp32 * place.first}, kFp32, kFormatFp32};
+  sum.d_elements = 1;
   builder_.Work(sum);
-  VectorWork gather;
-  gather.program = ProgramOf("copy", Copy());
-  gather.rows = g.outs;
-  gather.a = {{turned}, pitch};
-  gather.d = {{bias_gradients_, kFp32 * place.first}, kFp32, kFormatFp32};
-  builder_.Work(gather);
 }
 
 void Compiler::GradientOfWeights(const Layer& layer, const Geometry& g, TensorId turned,

@@ -327,7 +327,8 @@ void StepEmitter::Work(const VectorWork& work) {
     step.reads.push_back({Space::kCoreRows, program.row, program.row + program.rows});
     const auto stream = [&](const VectorStream& from, const CommandField& base,
                             const CommandField& row_step, const CommandField& format,
-                            const CommandField* single, std::vector<Access>* accesses) {
+                            const CommandField* single, int64_t elements,
+                            std::vector<Access>* accesses) {
       if (from.at.tensor == kNoTensor) return;
       const int64_t at = Address(from.at) + first * from.row_step;
       Set(&step.command, base, at);
@@ -336,17 +337,18 @@ void StepEmitter::Work(const VectorWork& work) {
       if (single != nullptr) Set(&step.command, *single, from.single);
       accesses->push_back({Space::kPeMemory, at,
                            at + (rows - 1) * from.row_step +
-                               (from.single ? 1 : work.elements) * ElementBytes(from.format)});
+                               (from.single ? 1 : elements) * ElementBytes(from.format)});
     };
     stream(work.a, compute::act_base, compute::row_step, compute::a_format, &compute::a_single,
-           &step.reads);
+           work.elements, &step.reads);
     stream(work.b, compute::b_base, compute::b_row_step, compute::b_format, &compute::b_single,
-           &step.reads);
+           work.elements, &step.reads);
     stream(work.c, compute::c_base, compute::c_row_step, compute::c_format, &compute::c_single,
-           &step.reads);
+           work.elements, &step.reads);
     stream(work.d, compute::out_base, compute::out_row_step, compute::d_format, nullptr,
+           work.d_elements != 0 ? work.d_elements : work.elements, &step.writes);
+    stream(work.e, compute::e_base, compute::e_row_step, compute::e_format, nullptr, work.elements,
            &step.writes);
-    stream(work.e, compute::e_base, compute::e_row_step, compute::e_format, nullptr, &step.writes);
     Append(std::move(step));
   }
 }

@@ -73,6 +73,7 @@ struct VectorWork {
   size_t program = 0;  ///< what AddProgram() gave
   int64_t rows = 1, elements = 1;
   VectorStream a, b, c, d, e;
+  int64_t d_elements = 0;  ///< not 0: only so many of each row of d are written
 };
 
 /// A stream and what it needs.

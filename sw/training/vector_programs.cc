@@ -106,7 +106,8 @@ VectorProgram LargerGradient(bool relu) {
 VectorProgram RowSum() {
   P program;
   program.Pass(P::kA).Sum(0, At(0));
-  return program.Pass(P::kD).Multiply(0, kOne, VectorSource::Scalar(0));
+  program.Pass(P::kD | P::kFirstOfD).Multiply(0, kOne, VectorSource::Scalar(0));
+  return program.Convert(0, At(0), kFormatBf16);
 }
 
 VectorProgram Copy() {

@@ -30,7 +30,7 @@ VectorProgram Larger();
 /// d and e = the gradient c where a, b is the larger one (a of equals), else 0; with `relu` also
 /// where a is not above 0.
 VectorProgram LargerGradient(bool relu);
-/// d = the sum of the row a, in all of its elements.
+/// The first element of d = the sum of the row a, rounded to BF16.
 VectorProgram RowSum();
 /// d = a.
 VectorProgram Copy();

@@ -33,6 +33,7 @@ struct Entry {
       : operation(static_cast<VectorOperation>(bits & 0xf)),
         destination(bits >> 4 & 7),
         streams(bits >> 4 & 0x1f),
+        first_only{(bits >> 9 & 1) != 0, (bits >> 10 & 1) != 0},
         x(bits >> 8 & 0xf),
         y(bits >> 12 & 0xf),
         z(bits >> 16 & 0xf),
@@ -44,7 +45,8 @@ struct Entry {
 
   VectorOperation operation;
   int64_t destination;
-  int64_t streams;  ///< of PASS
+  int64_t streams;     ///< of PASS
+  bool first_only[2];  ///< of PASS, of d and e
   int64_t x, y, z;
   bool negate_product, negate_z;
   int64_t format;
@@ -73,7 +75,15 @@ class Program {
   Program(const VectorCommand& command, int64_t lanes, VectorMemory& memory)
       : command_(command), part_(kVectorStrips * lanes), memory_(memory) {
     const int64_t strips = (command.elements + lanes - 1) / lanes;
-    group_ = std::max<int64_t>(kVectorStrips / strips, 1);
+    const int64_t partials = kPartials / lanes;
+    const bool shared =
+        command.rows > 1 && strips > partials && (strips > kVectorStrips || strips % partials == 0);
+    if (!shared) {
+      group_ = std::max<int64_t>(kVectorStrips / strips, 1);
+      return;
+    }
+    while (group_ < lanes && 2 * group_ <= command.rows) group_ *= 2;
+    part_ /= group_;
   }
 
   bool Run() {
@@ -106,16 +116,18 @@ class Program {
       if (!memory_.Spend(1) || !Fetch(next, &entry)) return false;
       if (entry.ends()) return true;
       ++next;
-      if (entry.operation == VectorOperation::kPass && !RunPass(entry.streams, &next)) return false;
+      if (entry.operation == VectorOperation::kPass && !RunPass(entry, &next)) return false;
     }
   }
 
   /// Entries from *next on, which becomes that of the next PASS or END.
-  bool RunPass(int64_t streams, int64_t* next) {
+  bool RunPass(const Entry& pass, int64_t* next) {
+    const int64_t streams = pass.streams;
     for (size_t s = 0; s < command_.streams.size(); ++s) {
       if ((streams >> s & 1) == 0) continue;
       const VectorStream& stream = command_.streams[s];
-      const int64_t elements = s < 3 && stream.single ? 1 : command_.elements;
+      const bool single = s < 3 ? stream.single : pass.first_only[s - 3];
+      const int64_t elements = single ? 1 : command_.elements;
       for (const Row& row : rows_) {
         if (!memory_.Row(row.address[s], elements * ElementBytes(stream.format))) return false;
       }
@@ -125,7 +137,7 @@ class Program {
     for (int64_t first = 0; first < command_.elements; first += part_) {
       const int64_t count = std::min(part_, command_.elements - first);
       *next = first_entry;
-      if (!RunPart(streams, first, count, next)) return false;
+      if (!RunPart(pass, first, count, next)) return false;
     }
     for (int s = 0; s < kScalars; ++s) {
       if (!begun_[s]) continue;
@@ -134,7 +146,8 @@ class Program {
     return true;
   }
 
-  bool RunPart(int64_t streams, int64_t first, int64_t count, int64_t* next) {
+  bool RunPart(const Entry& pass, int64_t first, int64_t count, int64_t* next) {
+    const int64_t streams = pass.streams;
     registers_.assign(rows_.size() * static_cast<size_t>(count), {});
     if (!memory_.Spend(registers_.size())) return false;
     for (size_t s = 0; s < 3; ++s) {
@@ -154,7 +167,10 @@ class Program {
       }
     }
     for (size_t s = 3; s < 5; ++s) {
-      if ((streams >> s & 1) != 0 && !Store(s, first, count)) return false;
+      if ((streams >> s & 1) == 0) continue;
+      const bool first_only = pass.first_only[s - 3];
+      if (first_only && first > 0) continue;
+      if (!Store(s, first, count, first_only ? 1 : count)) return false;
     }
     return true;
   }
@@ -177,11 +193,12 @@ class Program {
     return true;
   }
 
-  bool Store(size_t s, int64_t first, int64_t count) {
+  /// The first `stored` of a part's `count` elements.
+  bool Store(size_t s, int64_t first, int64_t count, int64_t stored) {
     const VectorStream& stream = command_.streams[s];
     const int64_t bytes = ElementBytes(stream.format);
     for (size_t r = 0; r < rows_.size(); ++r) {
-      for (int64_t i = 0; i < count; ++i) {
+      for (int64_t i = 0; i < stored; ++i) {
         const Fp32 value = registers_[r * static_cast<size_t>(count) + i][s - 3];
         const uint32_t code = VectorCode(stream.format, value, command_.saturate);
         for (int64_t b = 0; b < bytes; ++b) {
@@ -277,8 +294,8 @@ class Program {
   }
 
   const VectorCommand& command_;
-  const int64_t part_;  ///< elements
-  int64_t group_ = 1;   ///< rows
+  int64_t part_;       ///< elements of a row
+  int64_t group_ = 1;  ///< rows
   VectorMemory& memory_;
   std::vector<Row> rows_;
   std::vector<std::array<Fp32, kRegisters>> registers_;  ///< [row][element of the part]

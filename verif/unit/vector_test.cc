@@ -256,7 +256,7 @@ class VectorUnit : public ModuleBench {
     if (random_() % 8 == 0) push(static_cast<uint64_t>(random_()) & ~uint64_t{0xf});
     const int passes = Uniform(1, 4);
     for (int pass = 0; pass < passes; ++pass) {
-      push(kPass | (random_() & 0x1f0) | (pass == 0 ? 0x90 : 0));
+      push(kPass | (random_() & 0x7f0) | (pass == 0 ? 0x90 : 0));
       const int operations = Uniform(0, random_() % 16 == 0 ? 40 : 7);
       for (int i = 0; i < operations; ++i) {
         uint64_t entry = random_();
