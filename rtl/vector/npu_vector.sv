@@ -136,7 +136,7 @@ module npu_vector #(
     .rst_ni,
     .clear_i,
     .restart_i(state_q == StGroup),
-    .again_i  (state_q == StPartEnd && !part_last),
+    .again_i  (state_q == StPartEnd && !parts_end),
     .want_i   (state_q == StSeek || state_q == StRun),
     .valid_o  (entry_valid),
     .entry_o  (entry),
@@ -147,6 +147,12 @@ module npu_vector #(
     .fetch_rvalid_i,
     .fetch_data_i
   );
+
+  // What reads nothing, reduces nothing and stores first elements alone has nothing to do in later
+  // parts.
+  wire reduces, parts_end;
+  assign parts_end = part_last || (streams_q[2:0] == '0 && !reduces &&
+                                   (streams_q[4:3] & ~first_only_q) == '0);
 
   // Operations before the first PASS have no effect.
   assign entry_take = operation_take || (state_q == StSeek && entry_valid &&
@@ -261,7 +267,7 @@ module npu_vector #(
           if (store_begin) load_waits_q <= 1'b1;
           else if (!store_issues && !codes_busy) load_waits_q <= 1'b0;
         end
-        StPartEnd: state_q <= part_last ? StFold : StPart;
+        StPartEnd: state_q <= parts_end ? StFold : StPart;
         StFold: if (fold_done) state_q <= StSeek;
         default: begin  // StNext
           if (rows_left_q == 16'(rows_q)) state_q <= StIdle;
@@ -402,6 +408,7 @@ module npu_vector #(
     .entry_take_o    (operation_take),
     .fold_i          (state_q == StFold),
     .fold_done_o     (fold_done),
+    .reduces_o       (reduces),
     .store_i         (state_q == StStore),
     .store_begin_i   (store_begin),
     .store_register_i(stream_q[2]),

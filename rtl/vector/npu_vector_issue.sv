@@ -37,6 +37,7 @@ module npu_vector_issue #(
   // reductions
   input  wire                 fold_i,
   output wire                 fold_done_o,
+  output wire                 reduces_o,        // the pass has reductions
   // codes of results
   input  wire                 store_i,
   input  wire                 store_begin_i,
@@ -162,6 +163,7 @@ module npu_vector_issue #(
   assign folds       = folded_q != 2'd3 && begun_q[folded_q];
   assign fold_begins = fold_i && folds && !issuing_q && !fold_waits_q && !array_busy;
   assign fold_done_o = folded_q == 2'd3;
+  assign reduces_o   = begun_q != '0;
 
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
