@@ -63,7 +63,7 @@ struct Network {
 
 /// The network in `bytes`, the contents of an .onnx file called `name`: Conv, Gemm, MatMul, Relu,
 /// MaxPool, Add, Flatten, Reshape, Softmax at the end. Nothing in the file is trusted. Errors:
-/// M13x, M108, and M140 for an operator without a gradient.
+/// M13x, M108, and M150 for an operator without a gradient.
 Result<Network> ReadTrainingNetwork(std::span<const uint8_t> bytes, const std::string& name);
 
 /// The file with other values of its parameters (`values`, as Parameter::initial), which

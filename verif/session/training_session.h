@@ -50,7 +50,7 @@ int64_t RightOf(const std::vector<uint16_t>& outputs, const std::vector<uint16_t
 
 /// Bytes of a file that ReadCheckpoint() takes for the same `fingerprint`.
 std::vector<uint8_t> WriteCheckpoint(const TrainingState& state, uint64_t fingerprint);
-/// Error: M141 for a file that is none, is damaged, or is of another training.
+/// Error: M151 for a file that is none, is damaged, or is of another training.
 Result<TrainingState> ReadCheckpoint(const std::vector<uint8_t>& bytes, const std::string& path,
                                      uint64_t fingerprint);
 
