@@ -308,14 +308,19 @@ void MergeCopies(LoweredModel* lowered) {
     if (source_bytes > storage.bytes && use.readers.back() > l + kNear) continue;
     int64_t runs = Runs(lowered->layers[l].boxes), runs_after = 0;
     std::vector<Layer> merged;
+    bool cut = false;
     for (const size_t reader : use.readers) {
       std::optional<Layer> layer = ReadThrough(lowered->layers[l], lowered->layers[reader]);
       if (!layer) break;
       runs += Runs(lowered->layers[reader].boxes);
       runs_after += Runs(layer->boxes);
+      cut = cut || layer->boxes.size() > lowered->layers[reader].boxes.size();
       merged.push_back(std::move(*layer));
     }
     if (merged.size() < use.readers.size() || runs_after > runs) continue;
+    // Long runs cost little, less than more sources that must be there at the same time.
+    constexpr int64_t kShortRun = 16;
+    if (cut && storage.bytes > runs * kShortRun) continue;
     for (size_t i = 0; i < merged.size(); ++i) {
       lowered->layers[use.readers[i]] = std::move(merged[i]);
     }
