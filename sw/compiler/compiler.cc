@@ -456,6 +456,16 @@ Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
   return Plans{std::move(compilations), std::move(*parameters), cost, weigh_parameters, left_out};
 }
 
+/// The plans that promise fewer cycles; those without errors where the others have some.
+Result<Plans> Better(const NpuConfig& config, Result<Plans> best, Result<Plans> other) {
+  if (!best || !other) return best ? std::move(best) : std::move(other);
+  const auto cost_of = [&](const Plans& plans) {
+    return plans.cost ? *plans.cost : Cost(config, plans.compilations, plans.parameters);
+  };
+  const int64_t cycles = cost_of(*other), least = cost_of(*best);
+  return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
+}
+
 /// Plans for lowered models. What copies of parameters in several PEs cost depends on what else
 /// core memory has to hold, so divisions are tried.
 Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options,
@@ -468,14 +478,6 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
   const bool differ = !std::equal(
       others.begin(), others.end(), compilations.begin(),
       [](const Compilation& a, const Compilation& b) { return a.partitions == b.partitions; });
-  const auto better = [&](Result<Plans> best, Result<Plans> other) {
-    if (!best || !other) return best ? std::move(best) : std::move(other);
-    const auto cost_of = [&](const Plans& plans) {
-      return plans.cost ? *plans.cost : Cost(config, plans.compilations, plans.parameters);
-    };
-    const int64_t cycles = cost_of(*other), least = cost_of(*best);
-    return cycles >= 0 && (least < 0 || cycles < least) ? std::move(other) : std::move(best);
-  };
   // Costs of plans are rough.
   const auto plans_of = [&](std::vector<Compilation> divided) {
     Result<Plans> plans = MakePlans(config, options, true, false, divided);
@@ -483,12 +485,31 @@ Result<Plans> ChoosePlans(const NpuConfig& config, const CompileOptions& options
         plans && std::any_of(plans->compilations.begin(), plans->compilations.end(),
                              [](const Compilation& c) { return c.activations.parameters_weighed; });
     if (!weighed) return plans;
-    return better(std::move(plans), MakePlans(config, options, false, false, std::move(divided)));
+    return Better(config, std::move(plans),
+                  MakePlans(config, options, false, false, std::move(divided)));
   };
   Result<Plans> best = plans_of(std::move(compilations));
-  if (differ) best = better(std::move(best), plans_of(std::move(others)));
+  if (differ) best = Better(config, std::move(best), plans_of(std::move(others)));
   if (!best || !best->left_out) return best;
   return MakePlans(config, options, best->weighed, true, std::move(best->compilations));
+}
+
+/// Plans for one model. Positions side by side have more parameters, which only pays where there is
+/// time to load them: the model as a whole shows.
+Result<Plans> PlansOfModel(const NpuConfig& config, const CompileOptions& options,
+                           const Model& model) {
+  const auto plans_of = [&](LoweredModel lowered) {
+    PlanBlocks(config, &lowered);
+    return ChoosePlans(
+        config, options,
+        {{&model, std::move(lowered), {}, {}, {}, {}, std::make_shared<CommandTimes>(config)}});
+  };
+  Result<LoweredModel> lowered = Lower(model, config, {options.keep_tensors, false});
+  if (!lowered) return lowered.errors();
+  Result<LoweredModel> joined = Lower(model, config, {options.keep_tensors, true});
+  Result<Plans> plans = plans_of(std::move(*lowered));
+  if (!joined || !joined->side_by_side) return plans;
+  return Better(config, std::move(plans), plans_of(std::move(*joined)));
 }
 
 /// Programs of planned models, in their order.
@@ -569,31 +590,14 @@ namespace {
 /// CompileTogether() with one error for each operator.
 Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& models,
                                            const NpuConfig& config, const CompileOptions& options) {
-  std::vector<Compilation> compilations;
+  std::vector<Plans> alone;
   std::deque<Model> reduced;  // of those that have dead channels
   Diagnostics errors;
   for (const Model* model : models) {
     std::optional<Model> living;
     if (!options.keep_tensors) living = WithoutDeadChannels(*model, config.simd);
     if (living) model = &reduced.emplace_back(std::move(*living));
-    Result<LoweredModel> lowered = Lower(*model, config, options.keep_tensors);
-    if (lowered) {
-      PlanBlocks(config, &*lowered);
-      compilations.push_back(
-          {model, std::move(*lowered), {}, {}, {}, {}, std::make_shared<CommandTimes>(config)});
-    } else {
-      AddErrors(lowered.errors(), &errors);
-    }
-  }
-  if (!errors.empty()) return errors;
-  if (compilations.size() == 1) {
-    Result<Plans> plans = ChoosePlans(config, options, std::move(compilations));
-    if (!plans) return plans.errors();
-    return WritePrograms(config, std::move(*plans));
-  }
-  std::vector<Plans> alone;
-  for (const Compilation& compilation : compilations) {
-    Result<Plans> plans = ChoosePlans(config, options, {compilation});
+    Result<Plans> plans = PlansOfModel(config, options, *model);
     if (plans) {
       alone.push_back(std::move(*plans));
     } else {
@@ -601,6 +605,9 @@ Result<std::vector<Program>> CompileModels(const std::vector<const Model*>& mode
     }
   }
   if (!errors.empty()) return errors;
+  if (alone.size() == 1) return WritePrograms(config, std::move(alone[0]));
+  std::vector<Compilation> compilations;
+  for (const Plans& plans : alone) compilations.push_back(plans.compilations[0]);
   Result<Plans> shared = ChoosePlans(config, options, std::move(compilations));
   if (shared && SharingPays(config, *shared, alone)) {
     return WritePrograms(config, std::move(*shared));

@@ -98,6 +98,12 @@ TEST(Boxes, StepsThroughABufferMoveTheSameBytes) {
 }
 
 /// A model of two copies: `first` from storage 0 to 1, `second` from 1 to 2.
+Storage OfBytes(int64_t bytes) {
+  Storage storage;
+  storage.bytes = bytes;
+  return storage;
+}
+
 LoweredModel TwoCopies(const CopyBox& first, const CopyBox& second) {
   LoweredModel lowered;
   lowered.storages.resize(3);
@@ -141,7 +147,11 @@ TEST(Boxes, CopiesOfCopiesMoveTheSameBytes) {
     ++merged;
     Moves both;
     for (const auto& [target, source] : read) both[target] = written.at(source);
-    EXPECT_EQ(MovesOf(NormalizedBox(lowered.layers[1].boxes[0], /*fill=*/false)), both);
+    Moves found;
+    for (const CopyBox& box : lowered.layers[1].boxes) {
+      found.merge(MovesOf(NormalizedBox(box, /*fill=*/false)));
+    }
+    EXPECT_EQ(found, both);
   }
   EXPECT_GT(merged, 1000);
 }
@@ -160,6 +170,95 @@ TEST(Boxes, ATransposeAndItsInverseVanish) {
   lowered.layers.push_back(last);
   MergeCopies(&lowered);
   EXPECT_EQ(lowered.layers[2].inputs[0], 0);
+}
+
+TEST(Boxes, WhatReadsSeveralBoxesReadsTheirSources) {
+  std::mt19937_64 random(11);
+  const auto draw = [&random](int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(random() % static_cast<uint64_t>(high - low + 1));
+  };
+  int merged = 0;
+  for (int i = 0; i < 2000; ++i) {
+    // A matrix put together from parts of its rows or columns, some of them transposed.
+    const int64_t size[2] = {draw(2, 9), draw(2, 9)};
+    const size_t axis = random() % 2;
+    LoweredModel lowered;
+    Layer join;
+    join.opcode = Opcode::kLoad;
+    std::map<int64_t, std::pair<int32_t, int64_t>> origin;  // of each byte: storage and place
+    for (int64_t begin = 0; begin < size[axis];) {
+      const int64_t part = std::min(size[axis] - begin, draw(1, 6));
+      int64_t count[2] = {size[0], size[1]};
+      count[axis] = part;
+      const bool transposed = random() % 2 == 0;
+      CopyBox box;
+      box.input = static_cast<int32_t>(join.inputs.size());
+      box.out_offset = axis == 0 ? begin * size[1] : begin;
+      box.dimensions = {{count[1], transposed ? count[0] : 1, 1},
+                        {count[0], transposed ? 1 : count[1], size[1]}};
+      for (const auto& [target, source] : MovesOf(NormalizedBox(box, /*fill=*/false))) {
+        origin[target] = {box.input, source};
+      }
+      join.inputs.push_back(box.input);
+      join.boxes.push_back(box);
+      lowered.storages.push_back(OfBytes(count[0] * count[1]));
+      begin += part;
+    }
+    const auto joined = static_cast<int32_t>(join.inputs.size());
+    lowered.storages.push_back(OfBytes(size[0] * size[1]));
+    join.output = joined;
+    // Some of it, row by row or column by column.
+    Layer read = join;
+    const int64_t rows = draw(1, size[0]), columns = draw(1, size[1]);
+    CopyBox box;
+    box.in_offset = draw(0, size[0] - rows) * size[1] + draw(0, size[1] - columns);
+    box.dimensions = {{columns, 1, 1}, {rows, size[1], columns}};
+    if (random() % 2 == 0) box.dimensions = {{columns, 1, rows}, {rows, size[1], 1}};
+    read.inputs = {joined};
+    read.output = joined + 1;
+    read.boxes = {box};
+    lowered.storages.push_back(OfBytes(rows * columns));
+    lowered.storages.back().outputs = {0};
+    lowered.layers = {join, read};
+    MergeCopies(&lowered);
+    const Layer& result = lowered.layers[1];
+    if (result.inputs == read.inputs) continue;
+    merged += result.boxes.size() > 1;
+    std::map<int64_t, std::pair<int32_t, int64_t>> expected, found;
+    for (const auto& [target, source] : MovesOf(NormalizedBox(box, /*fill=*/false))) {
+      expected[target] = origin.at(source);
+    }
+    for (const CopyBox& part : result.boxes) {
+      for (const auto& [target, source] : MovesOf(NormalizedBox(part, /*fill=*/false))) {
+        found[target] = {result.inputs[static_cast<size_t>(part.input)], source};
+      }
+    }
+    EXPECT_EQ(found, expected) << i;
+  }
+  EXPECT_GT(merged, 200);
+}
+
+TEST(Boxes, ATransposeOfJoinedTransposesIsAJoin) {
+  // [3][4] and [3][2] transposed, joined to [6][3], transposed: rows behind one another.
+  LoweredModel lowered;
+  lowered.storages = {OfBytes(12), OfBytes(6), OfBytes(18), OfBytes(18)};
+  Layer join;
+  join.opcode = Opcode::kLoad;
+  join.inputs = {0, 1};
+  join.output = 2;
+  join.boxes = {{0, 0, 0, {{4, 3, 1}, {3, 1, 6}}}, {1, 0, 4, {{2, 3, 1}, {3, 1, 6}}}};
+  Layer back = join;
+  back.inputs = {2};
+  back.output = 3;
+  back.boxes = {{0, 0, 0, {{6, 1, 3}, {3, 6, 1}}}};
+  lowered.storages[3].outputs = {0};
+  lowered.layers = {join, back};
+  MergeCopies(&lowered);
+  const Layer& result = lowered.layers[1];
+  ASSERT_EQ(result.inputs, (std::vector<int32_t>{0, 1}));
+  ASSERT_EQ(result.boxes.size(), 2u);
+  EXPECT_EQ(NormalizedBox(result.boxes[0], /*fill=*/false).run, 12);
+  EXPECT_EQ(NormalizedBox(result.boxes[1], /*fill=*/false).run, 6);
 }
 
 }  // namespace

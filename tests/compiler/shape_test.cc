@@ -3,6 +3,7 @@
 // limits, refusals.
 #include <gtest/gtest.h>
 
+#include "sw/compiler/lower/lower.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
 #include "verif/random/random_model.h"
@@ -197,6 +198,37 @@ TfliteWriter Pointwise() {
   writer.Conv2d(second, again, -1, third, ConvOptions{});
   writer.Output(third);
   return writer;
+}
+
+TEST(Broadcasts, ProductsWithAConstantOfEachChannel) {
+  int32_t windows = 0;
+  for (const char* preset : {"edge", "nano", "quad"}) {
+    const NpuConfig config = PresetConfig(preset);
+    for (const int32_t channels : {1, 3, 16, 24, 40}) {
+      for (const bool first : {false, true}) {
+        RandomSource random(static_cast<uint64_t>(channels + (first ? 100 : 0)));
+        TfliteWriter writer;
+        const int32_t input = writer.Input({2, 9, 11, channels}, 0.05f, random.Integer(-128, 127));
+        const int32_t factors =
+            writer.Weights({1, 1, channels}, RandomWeights(&random, channels), {0.02f});
+        // Without its zero point a factor of some has 9 bits.
+        writer.model().tensors[static_cast<size_t>(factors)].zero_points = {channels == 40 ? 9 : 0};
+        const int32_t product = writer.Activation({2, 9, 11, channels}, 0.06f, -11);
+        writer.Append(
+            OperatorType::kMul,
+            first ? std::vector<int32_t>{factors, input} : std::vector<int32_t>{input, factors},
+            {product}, AddOptions{Activation::kRelu6});
+        writer.Output(product);
+        EXPECT_EQ(Check(writer, config), "") << preset << " " << channels << " " << first;
+        Result<Model> model = ReadTflite(writer.Write(), "test.tflite");
+        ASSERT_TRUE(model);
+        const auto lowered = compiler::Lower(*model, config);
+        ASSERT_TRUE(lowered);
+        windows += lowered->layers[0].opcode == Opcode::kWindow;
+      }
+    }
+  }
+  EXPECT_GE(windows, 10);
 }
 
 TEST(Fusion, RowLocalLayersKeepTheirInputInTiles) {

@@ -7,6 +7,7 @@
 
 #include "sw/compiler/lower/dense.h"
 #include "sw/compiler/lower/fetch_cost.h"
+#include "sw/compiler/lower/side_by_side.h"
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
@@ -33,20 +34,11 @@ int16_t FilterValue(const Tensor& filter, int64_t index) {
   return static_cast<int16_t>(filter.data[2 * index] | filter.data[2 * index + 1] << 8);
 }
 
-/// Part `part` of a weight: the parts are of 8 bits and add up to it.
-int8_t PartOf(int32_t weight, int64_t part) {
-  for (; part > 0; --part) weight -= std::clamp(weight, -128, 127);
-  return static_cast<int8_t>(std::clamp(weight, -128, 127));
-}
-
 /// Parts that the weights of a filter need.
 int64_t PartsOf(const Tensor& filter) {
   int64_t parts = 1;
   for (int64_t i = 0; i < filter.elements(); ++i) {
-    int32_t rest = FilterValue(filter, i);
-    int64_t needed = 0;
-    for (; rest != 0; ++needed) rest -= std::clamp(rest, -128, 127);
-    parts = std::max(parts, needed);
+    parts = std::max(parts, PartsOfWeight(FilterValue(filter, i)));
   }
   return parts;
 }
@@ -133,6 +125,17 @@ LowerResult CheckSize(const Layer& layer, const NpuConfig& config) {
 
 }  // namespace
 
+int8_t PartOf(int32_t weight, int64_t part) {
+  for (; part > 0; --part) weight -= std::clamp(weight, -128, 127);
+  return static_cast<int8_t>(std::clamp(weight, -128, 127));
+}
+
+int64_t PartsOfWeight(int32_t weight) {
+  int64_t parts = 0;
+  for (; weight != 0; ++parts) weight -= std::clamp(weight, -128, 127);
+  return parts;
+}
+
 bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run) {
   const int64_t simd = config.simd;
   if (run >= kGatherRunLimit || g.kernel_h > kLargestLoopCount ||
@@ -147,14 +150,25 @@ bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run) 
   return true;
 }
 
-/// Whether slices that are cut from all kernel rows of `run` bytes, strung together, take fewer
-/// fetches than slices of each row: the hardware fetches several rows per cycle.
-static bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run) {
+/// Whether a kernel row without dilation is one run of bytes.
+static bool HasDenseRows(const Geometry& g) { return g.dilation_w == 1 || g.kernel_w == 1; }
+
+/// Cost of slices that are cut from all kernel rows of `run` bytes, strung together: the hardware
+/// fetches several rows per cycle. None where that is impossible.
+static std::optional<DenseCost> CostOfStrung(const NpuConfig& config, const Layer& layer,
+                                             int64_t run) {
   const Geometry& g = layer.geometry;
   const int64_t simd = config.simd;
   const int64_t bytes = g.kernel_h * run;
-  if (g.kernel_h == 1 || layer.shift_sums || !StrungSlicesLegal(config, g, run)) return false;
-  double cycles = 0;
+  if (!HasDenseRows(g) || layer.parts > 1 || g.kernel_h == 1 || layer.shift_sums ||
+      !StrungSlicesLegal(config, g, run)) {
+    return std::nullopt;
+  }
+  // Such kernels are never cut, so they must be small.
+  DenseCost cost{0, CeilDiv(bytes, simd), true};
+  if (cost.slices * config.slice_rows() + config.param_rows() > config.core_rows() / 6) {
+    return std::nullopt;
+  }
   for (int64_t begin = 0; begin < bytes; begin += simd) {
     const int64_t end = std::min(begin + simd, bytes);
     const int64_t first = begin / run, last = (end - 1) / run;
@@ -164,12 +178,20 @@ static bool GatherPays(const NpuConfig& config, const Layer& layer, int64_t run)
       vectors.push_back(
           {row * g.dilation_h * g.in_row_bytes() + skipped, std::min(simd, run - skipped)});
     }
-    cycles += FetchCycles(config, vectors, g.stride_w * g.in_c);
+    cost.cycles += FetchCycles(config, vectors, g.stride_w * g.in_c);
   }
-  // Such kernels are never cut, so they must be small.
-  const int64_t rows = CeilDiv(bytes, simd) * config.slice_rows() + config.param_rows();
-  return cycles < static_cast<double>(g.kernel_h * CeilDiv(run, simd)) &&
-         rows <= config.core_rows() / 6;
+  return cost;
+}
+
+DenseCost CostOfDense(const NpuConfig& config, const Layer& layer) {
+  const Geometry& g = layer.geometry;
+  const bool dense_rows = HasDenseRows(g);
+  const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
+  const int64_t slices =
+      g.kernel_h * (dense_rows ? layer.parts : g.kernel_w) * CeilDiv(run, int64_t{config.simd});
+  const DenseCost apart{static_cast<double>(slices), slices, false};
+  const std::optional<DenseCost> strung = CostOfStrung(config, layer, run);
+  return strung && strung->cycles < apart.cycles ? *strung : apart;
 }
 
 /// Slices for MATMUL. A kernel row without dilation is one run of kernel_w * in_c bytes, which is
@@ -179,7 +201,7 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   const Geometry& g = layer->geometry;
   const int64_t simd = config.simd;
   const int64_t lanes = config.pe_lanes();
-  const bool dense_rows = g.dilation_w == 1 || g.kernel_w == 1;
+  const bool dense_rows = HasDenseRows(g);
   const int64_t run = dense_rows ? g.kernel_w * g.in_c : g.in_c;
   if (layer->binary) {
     if (!StrungSlicesLegal(config, g, run)) {
@@ -189,8 +211,7 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
                                  kGatherRunLimit)};
     }
   }
-  layer->gather =
-      layer->binary || (dense_rows && layer->parts == 1 && GatherPays(config, *layer, run));
+  layer->gather = layer->binary || CostOfDense(config, *layer).strung;
   layer->k0_count = CeilDiv(layer->gather ? g.kernel_h * run : run, simd);
   layer->k1_count = dense_rows ? layer->parts : g.kernel_w;
   layer->k2_count = layer->gather ? 1 : g.kernel_h;
@@ -217,22 +238,28 @@ LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightF
   return std::nullopt;
 }
 
+/// Groups of `group_channels` channels with their records.
+static void SetGroups(const NpuConfig& config, int64_t group_channels, const RecordFunction& record,
+                      Layer* layer) {
+  const int64_t lanes = config.pe_lanes();
+  const Geometry& g = layer->geometry;
+  if (layer->channels == 0) {
+    layer->group_channels = std::min(group_channels, g.out_c);
+    layer->groups = CeilDiv(g.out_c, layer->group_channels);
+  }
+  layer->regions = {Region{0, g.out_h, 0, g.out_w, 0}};
+  Parameters& parameters = layer->parameters;
+  parameters.groups = parameters.blocks = layer->groups;
+  parameters.records.resize(static_cast<size_t>(layer->groups * lanes));
+  for (int64_t o = 0; o < layer->out_channels(); ++o) {
+    parameters.records[o / layer->group_channels * lanes + o % layer->group_channels] = record(o);
+  }
+}
+
 LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunction& weight,
                         const RecordFunction& record) {
-  const int64_t lanes = context.config.pe_lanes();
-  const Geometry& g = layer.geometry;
   layer.opcode = Opcode::kMatmul;
-  if (layer.channels == 0) {
-    layer.group_channels = std::min(lanes, g.out_c);
-    layer.groups = CeilDiv(g.out_c, layer.group_channels);
-  }
-  layer.regions = {Region{0, g.out_h, 0, g.out_w, 0}};
-  Parameters& parameters = layer.parameters;
-  parameters.groups = parameters.blocks = layer.groups;
-  parameters.records.resize(static_cast<size_t>(layer.groups * lanes));
-  for (int64_t o = 0; o < layer.out_channels(); ++o) {
-    parameters.records[o / layer.group_channels * lanes + o % layer.group_channels] = record(o);
-  }
+  SetGroups(context.config, context.config.pe_lanes(), record, &layer);
   LowerResult refusal = SetDenseWeights(context.config, &layer, weight);
   if (!refusal) context.lowered.layers.push_back(std::move(layer));
   return refusal;
@@ -294,6 +321,23 @@ LowerResult SetWindowWeights(const NpuConfig& config, Layer* layer, const Weight
   }
   return std::nullopt;
 }
+
+}  // namespace
+
+LowerResult AppendDepthwise(LoweringContext& context, Layer layer, const WeightFunction& weight,
+                            const RecordFunction& record) {
+  layer.opcode = Opcode::kWindow;
+  SetGroups(context.config, context.config.window_channels(), record, &layer);
+  LowerResult refusal;
+  if (!ChooseWindow(context.config, &layer)) {
+    refusal = Refusal{DiagnosticCode::kCompileLimit, "no window fits", ""};
+  }
+  if (!refusal) refusal = SetWindowWeights(context.config, &layer, weight);
+  if (!refusal) context.lowered.layers.push_back(std::move(layer));
+  return refusal;
+}
+
+namespace {
 
 /// Where a convolution finds its image: borders of PAD that have what the array reads outside of an
 /// image, the zero point, need not be there.
@@ -381,7 +425,16 @@ LowerResult FinishDense(LoweringContext& context, int32_t op, Layer layer, Activ
   }
   LowerResult refusal =
       SetChannels(context, op, &layer, context.config.pe_lanes(), activation, weight);
-  if (!refusal) refusal = SetDenseWeights(context.config, &layer, weight);
+  if (refusal) return refusal;
+  const Geometry alone = g;
+  const int64_t positions =
+      context.options.side_by_side ? ChooseSideBySide(context.config, layer) : 1;
+  if (positions > 1) {
+    SetSideBySide(context.config, positions, &layer);
+    context.lowered.side_by_side = true;
+  }
+  refusal = SetDenseWeights(context.config, &layer,
+                            positions > 1 ? SideBySideWeights(alone, weight) : weight);
   if (!refusal) context.lowered.layers.push_back(std::move(layer));
   return refusal;
 }

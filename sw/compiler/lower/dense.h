@@ -23,12 +23,31 @@ using RecordFunction = std::function<ParameterRecord(int64_t o)>;
 /// none spans more rows than are fetched at a time, and all fields can hold what they must.
 bool StrungSlicesLegal(const NpuConfig& config, const Geometry& g, int64_t run);
 
+/// What the kernel of a MATMUL costs at one position.
+struct DenseCost {
+  double cycles = 0;    ///< until PE memory has delivered the operands of all slices
+  int64_t slices = 0;   ///< of a group
+  bool strung = false;  ///< cut from all kernel rows strung together (Layer::gather)
+};
+/// That of a layer whose geometry, parts and shift_sums are set; of the cheaper way to cut slices.
+DenseCost CostOfDense(const NpuConfig& config, const Layer& layer);
+
 /// Fills groups, slices and weights of a MATMUL layer whose geometry is set.
 LowerResult SetDenseWeights(const NpuConfig& config, Layer* layer, const WeightFunction& weight);
 
 /// Completes a MATMUL layer (geometry, storages, output type and clamping are set) and appends it.
 LowerResult AppendDense(LoweringContext& context, Layer layer, const WeightFunction& weight,
                         const RecordFunction& record);
+
+/// Completes a WINDOW layer whose geometry has as many output as input channels, and appends it;
+/// weights are those of input channel 0.
+LowerResult AppendDepthwise(LoweringContext& context, Layer layer, const WeightFunction& weight,
+                            const RecordFunction& record);
+
+/// Part `part` of a weight: each part has 8 bits, and all of them add up to it.
+int8_t PartOf(int32_t weight, int64_t part);
+/// Parts that a weight needs.
+int64_t PartsOfWeight(int32_t weight);
 
 /// Digit `digit` (0: the least significant) of a number in base 256 with digits -128..127.
 int8_t SignedDigit(int64_t number, int64_t digit);

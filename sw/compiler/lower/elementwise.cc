@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "sw/compiler/lower/dense.h"
 #include "sw/compiler/lower/view.h"
 #include "sw/model/quantization.h"
 
@@ -122,6 +123,19 @@ Layer TwoOperandLayer(Opcode opcode, const Tensor& output) {
 
 namespace {
 
+/// The limits of a fused activation.
+LowerResult SetLimits(const LoweringContext& context, const Operator& node, Layer* layer) {
+  const Tensor& output = context.tensor(node.outputs[0]);
+  const auto* options = std::get_if<AddOptions>(&node.options);
+  if (options == nullptr) return std::nullopt;
+  const std::optional<ActivationRange> range =
+      ComputeActivationRange(options->activation, output.scale(), output.zero_point());
+  if (!range) return Refusal{DiagnosticCode::kCompileLimit, "the activation's limits overflow", ""};
+  layer->act_min = range->min;
+  layer->act_max = range->max;
+  return std::nullopt;
+}
+
 /// A layer of `opcode` of the operands, broadcast, with zero points; fused activations are set.
 LowerResult SetOperands(LoweringContext& context, const Operator& node, Opcode opcode,
                         Layer* layer) {
@@ -133,14 +147,66 @@ LowerResult SetOperands(LoweringContext& context, const Operator& node, Opcode o
   layer->output = context.StorageOf(node.outputs[0]);
   layer->a_zero_point = context.tensor(node.inputs[0]).zero_point();
   layer->b_zero_point = context.tensor(node.inputs[1]).zero_point();
-  if (const auto* options = std::get_if<AddOptions>(&node.options)) {
-    const std::optional<ActivationRange> range =
-        ComputeActivationRange(options->activation, output.scale(), output.zero_point());
-    if (!range) {
-      return Refusal{DiagnosticCode::kCompileLimit, "the activation's limits overflow", ""};
+  return SetLimits(context, node, layer);
+}
+
+/// A product with a constant for each channel, as a depthwise convolution of a single pixel: the
+/// array multiplies a vector every cycle, and what it multiplies with need not be repeated. Factors
+/// of 9 bits are sums of weights of taps that all read this pixel, which PE memory delivers at
+/// once.
+struct ChannelProduct {
+  int32_t image = -1;            ///< the tensor that is no constant
+  std::vector<int16_t> factors;  ///< of each channel, without zero point
+  Geometry geometry;
+};
+
+/// None where the product is no such thing, or takes fewer cycles as MULTIPLY.
+std::optional<ChannelProduct> AsChannelProduct(const LoweringContext& context,
+                                               const Operator& node) {
+  const Tensor& output = context.tensor(node.outputs[0]);
+  if (output.shape.empty()) return std::nullopt;
+  const int64_t channels = output.shape.back();
+  for (size_t k = 0; k < 2; ++k) {
+    const Tensor& constant = context.tensor(node.inputs[k]);
+    const Tensor& image = context.tensor(node.inputs[1 - k]);
+    if (!constant.is_constant || image.is_constant || image.shape != output.shape ||
+        constant.type != TensorType::kInt8 || constant.elements() != channels ||
+        constant.shape.back() != channels || constant.data.size() != constant.bytes()) {
+      continue;
     }
-    layer->act_min = range->min;
-    layer->act_max = range->max;
+    ChannelProduct product;
+    int64_t taps = 1;
+    product.image = node.inputs[1 - k];
+    for (const uint8_t byte : constant.data) {
+      const int32_t factor = static_cast<int8_t>(byte) - constant.zero_point();
+      product.factors.push_back(static_cast<int16_t>(factor));
+      taps = std::max(taps, PartsOfWeight(factor));
+    }
+    Geometry& g = product.geometry;
+    g.kernel_h = taps;
+    g.dilation_h = 0;
+    g.in_c = g.out_c = channels;
+    if (output.shape.size() == 4) {
+      g.images = output.shape[0];
+      g.in_h = g.out_h = output.shape[1];
+      g.in_w = g.out_w = output.shape[2];
+    } else {
+      g.in_h = g.out_h = output.elements() / channels;
+    }
+    const NpuConfig& config = context.config;
+    const int64_t positions = output.elements() / channels;
+    const int64_t width = std::min<int64_t>(config.window_channels(), channels);
+    const int64_t groups = CeilDiv(channels, width);
+    const int64_t parameter_bytes =
+        groups * int64_t{config.slice_rows() + config.param_rows()} * config.core_row_bytes();
+    const int64_t array = positions * groups *
+                              std::max(CeilDiv(width, int64_t{config.post_width}),
+                                       CeilDiv(taps, int64_t{config.window_ports})) +
+                          parameter_bytes / config.axi_bytes();
+    const int64_t vectors = 2 * CeilDiv(output.elements(), int64_t{config.post_width}) +
+                            output.elements() / config.axi_bytes();
+    if (array >= vectors) return std::nullopt;
+    return product;
   }
   return std::nullopt;
 }
@@ -212,14 +278,32 @@ LowerResult LowerMinimum(LoweringContext& context, int32_t op) {
 
 LowerResult LowerMul(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
-  Layer layer;
-  if (LowerResult refusal = SetOperands(context, node, Opcode::kMultiply, &layer)) return refusal;
   const std::optional<QuantizedMultiplier> factor =
       MulMultiplier(context.tensor(node.inputs[0]).scale(), context.tensor(node.inputs[1]).scale(),
                     context.tensor(node.outputs[0]).scale(), /*wide=*/false, node.from_uint8);
   if (!factor || !ShiftFits(*factor)) {
     return Refusal{DiagnosticCode::kCompileLimit, "its scales are too far apart", ""};
   }
+  Layer layer;
+  if (const std::optional<ChannelProduct> product = AsChannelProduct(context, node)) {
+    const int32_t zero_point = context.tensor(product->image).zero_point();
+    layer.inputs = {context.StorageOf(product->image)};
+    layer.output = context.StorageOf(node.outputs[0]);
+    layer.geometry = product->geometry;
+    layer.fill = static_cast<uint8_t>(zero_point);
+    layer.out_zero_point = context.tensor(node.outputs[0]).zero_point();
+    if (LowerResult refusal = SetLimits(context, node, &layer)) return refusal;
+    const auto of_channel = [&](int64_t o) { return product->factors[static_cast<size_t>(o)]; };
+    return AppendDepthwise(
+        context, std::move(layer),
+        [&](int64_t o, int64_t row, int64_t, int64_t) {
+          return int16_t{PartOf(of_channel(o), row)};
+        },
+        [&](int64_t o) {
+          return ParameterRecord{-zero_point * of_channel(o), factor->multiplier, factor->shift};
+        });
+  }
+  if (LowerResult refusal = SetOperands(context, node, Opcode::kMultiply, &layer)) return refusal;
   layer.out_multiplier = factor->multiplier;
   layer.out_shift = factor->shift;
   context.lowered.layers.push_back(std::move(layer));

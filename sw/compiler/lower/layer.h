@@ -209,6 +209,7 @@ struct LoweredModel {
   std::vector<Storage> storages;
   std::vector<Layer> layers;
   std::vector<int32_t> tensor_storage;  ///< of each tensor, or -1
+  bool side_by_side = false;            ///< layers compute several positions as one
 };
 
 /// The diagnostic for operator `op` of `model`.

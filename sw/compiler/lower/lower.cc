@@ -63,8 +63,12 @@ Diagnostic OperatorError(const Model& model, int32_t op, DiagnosticCode code,
 }
 
 LoweringContext::LoweringContext(const Model& of_model, const NpuConfig& for_config,
-                                 LoweredModel& into)
-    : model(of_model), config(for_config), lowered(into), producers(of_model.tensors.size(), -1) {
+                                 const LowerOptions& with_options, LoweredModel& into)
+    : model(of_model),
+      config(for_config),
+      options(with_options),
+      lowered(into),
+      producers(of_model.tensors.size(), -1) {
   for (size_t i = 0; i < model.operators.size(); ++i) {
     for (int32_t output : model.operators[i].outputs) {
       if (output >= 0) producers[static_cast<size_t>(output)] = static_cast<int32_t>(i);
@@ -188,10 +192,11 @@ bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
 
 }  // namespace
 
-Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool keep_tensors) {
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config,
+                           const LowerOptions& options) {
   LoweredModel lowered;
   lowered.tensor_storage.assign(model.tensors.size(), -1);
-  LoweringContext context(model, config, lowered);
+  LoweringContext context(model, config, options, lowered);
   Diagnostics errors;
   for (size_t i = 0; i < model.inputs.size(); ++i) {
     const int32_t storage = context.StorageOf(model.inputs[i]);
@@ -227,7 +232,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool kee
   if (!errors.empty()) return errors;
   SeparateOutputs(context);
   if (config.residual != 0) FuseAdditions(config, &lowered);
-  if (!keep_tensors) {
+  if (!options.keep_tensors) {
     MergeCopies(&lowered);
     RemoveUnused(&lowered);
   }

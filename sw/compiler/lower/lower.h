@@ -9,9 +9,16 @@
 
 namespace npugen::compiler {
 
+struct LowerOptions {
+  /// Layers whose results nobody reads are there, too: those of a PAD, for example, that the
+  /// convolutions behind it have in their borders.
+  bool keep_tensors = false;
+  /// Convolutions may compute several positions side by side in their lanes (side_by_side.h).
+  bool side_by_side = false;
+};
+
 /// Lowers all operators; reports every operator that cannot run on the NPU, not just the first.
-/// Layers whose results nobody reads are left out unless `keep_tensors`: those of a PAD, for
-/// example, that the convolutions behind it have in their borders.
-Result<LoweredModel> Lower(const Model& model, const NpuConfig& config, bool keep_tensors = false);
+Result<LoweredModel> Lower(const Model& model, const NpuConfig& config,
+                           const LowerOptions& options = {});
 
 }  // namespace npugen::compiler

@@ -7,15 +7,18 @@
 #include <string>
 
 #include "sw/compiler/lower/layer.h"
+#include "sw/compiler/lower/lower.h"
 
 namespace npugen::compiler {
 
 /// What the functions share: the model, the NPU, and the result under construction.
 struct LoweringContext {
-  LoweringContext(const Model& of_model, const NpuConfig& for_config, LoweredModel& into);
+  LoweringContext(const Model& of_model, const NpuConfig& for_config,
+                  const LowerOptions& with_options, LoweredModel& into);
 
   const Model& model;
   const NpuConfig& config;
+  const LowerOptions& options;
   LoweredModel& lowered;
   std::vector<int32_t> producers;  ///< of each tensor: position in Model::operators, or -1
 

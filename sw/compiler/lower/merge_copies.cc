@@ -14,8 +14,8 @@ constexpr size_t kTransferDimensions = 4;
 
 using Dimensions = std::vector<CopyBox::Dimension>;
 
-/// The same box without dimensions of one step, all strides of one side positive, and these in
-/// ascending order.
+/// The same box without dimensions of one step, all strides of one side positive, these in
+/// ascending order, and dimensions that are one walk joined.
 CopyBox Sorted(const CopyBox& box, int64_t CopyBox::Dimension::*side) {
   CopyBox result = box;
   result.dimensions.clear();
@@ -31,6 +31,16 @@ CopyBox Sorted(const CopyBox& box, int64_t CopyBox::Dimension::*side) {
   }
   std::stable_sort(result.dimensions.begin(), result.dimensions.end(),
                    [side](const auto& a, const auto& b) { return a.*side < b.*side; });
+  Dimensions joined;
+  for (const CopyBox::Dimension& d : result.dimensions) {
+    if (!joined.empty() && d.in_stride == joined.back().count * joined.back().in_stride &&
+        d.out_stride == joined.back().count * joined.back().out_stride) {
+      joined.back().count *= d.count;
+    } else {
+      joined.push_back(d);
+    }
+  }
+  result.dimensions = std::move(joined);
   return result;
 }
 
@@ -124,6 +134,73 @@ class Composer {
   std::vector<int64_t> reach_;  ///< last step of each dimension that is read
 };
 
+/// Boxes of a reader, cut where what one box of a copy wrote ends and another begins, as boxes that
+/// read the copy's inputs (`input` is a position among them).
+class Splitter {
+ public:
+  /// Reads what the boxes `written` of a copy wrote.
+  explicit Splitter(const std::vector<CopyBox>& written) {
+    for (const CopyBox& box : written) {
+      if (box.input >= 0) written_.push_back(Sorted(box, &CopyBox::Dimension::out_stride));
+    }
+  }
+
+  /// Appends the boxes to `result`; false where that cannot be said in a few boxes.
+  bool Split(const CopyBox& reader, std::vector<CopyBox>* result) const {
+    for (const CopyBox& written : written_) {
+      std::optional<CopyBox> composed = Composer(written).Compose(reader);
+      if (!composed) continue;
+      // One command each.
+      if (composed->dimensions.size() > kTransferDimensions) return false;
+      composed->input = written.input;
+      result->push_back(std::move(*composed));
+      return result->size() <= kMostBoxes;
+    }
+    // The first byte was written by one box: cut where this one ends along some dimension.
+    for (const CopyBox& written : written_) {
+      for (size_t d = 0; d < reader.dimensions.size(); ++d) {
+        const int64_t count = reader.dimensions[d].count;
+        const int64_t reached = Reach(written, reader, d);
+        if (reached == 0) break;  // not this box
+        if (reached == count) continue;
+        CopyBox front = reader, back = reader;
+        front.dimensions[d].count = reached;
+        back.dimensions[d].count = count - reached;
+        back.in_offset += reached * reader.dimensions[d].in_stride;
+        back.out_offset += reached * reader.dimensions[d].out_stride;
+        return Split(front, result) && Split(back, result);
+      }
+    }
+    return false;
+  }
+
+ private:
+  static constexpr size_t kMostBoxes = 64;
+
+  /// Steps of dimension `d` alone that `written` holds from the reader's first byte on.
+  static int64_t Reach(const CopyBox& written, const CopyBox& reader, size_t d) {
+    const auto holds = [&](int64_t count) {
+      CopyBox line = reader;
+      line.dimensions = {reader.dimensions[d]};
+      line.dimensions[0].count = count;
+      return Composer(written).Compose(line).has_value();
+    };
+    if (!holds(1)) return 0;
+    int64_t low = 1, high = reader.dimensions[d].count;
+    while (low < high) {
+      const int64_t middle = (low + high + 1) / 2;
+      if (holds(middle)) {
+        low = middle;
+      } else {
+        high = middle - 1;
+      }
+    }
+    return low;
+  }
+
+  std::vector<CopyBox> written_;
+};
+
 /// Layer `reader` as it would read the sources of `copy` in place of its output; none where that
 /// cannot be said in boxes.
 std::optional<Layer> ReadThrough(const Layer& copy, const Layer& reader) {
@@ -136,22 +213,21 @@ std::optional<Layer> ReadThrough(const Layer& copy, const Layer& reader) {
     if (found == result.inputs.end()) result.inputs.push_back(storage);
     return number;
   };
+  const Splitter splitter(copy.boxes);
   for (const CopyBox& box : reader.boxes) {
     CopyBox moved = box;
     if (box.input >= 0 && reader.inputs[static_cast<size_t>(box.input)] == copy.output) {
-      std::optional<CopyBox> composed;
-      int32_t source = -1;
-      for (const CopyBox& written : copy.boxes) {
-        if (written.input < 0) continue;
-        composed = Composer(Sorted(written, &CopyBox::Dimension::out_stride)).Compose(box);
-        source = copy.inputs[static_cast<size_t>(written.input)];
-        if (composed) break;
+      std::vector<CopyBox> composed;
+      if (!splitter.Split(Sorted(box, &CopyBox::Dimension::in_stride), &composed)) {
+        return std::nullopt;
       }
-      // One command each.
-      if (!composed || composed->dimensions.size() > kTransferDimensions) return std::nullopt;
-      moved = std::move(*composed);
-      moved.input = input_of(source);
-    } else if (box.input >= 0) {
+      for (CopyBox& part : composed) {
+        part.input = input_of(copy.inputs[static_cast<size_t>(part.input)]);
+        result.boxes.push_back(std::move(part));
+      }
+      continue;
+    }
+    if (box.input >= 0) {
       moved.input = input_of(reader.inputs[static_cast<size_t>(box.input)]);
     }
     result.boxes.push_back(std::move(moved));
@@ -232,14 +308,19 @@ void MergeCopies(LoweredModel* lowered) {
     if (source_bytes > storage.bytes && use.readers.back() > l + kNear) continue;
     int64_t runs = Runs(lowered->layers[l].boxes), runs_after = 0;
     std::vector<Layer> merged;
+    bool cut = false;
     for (const size_t reader : use.readers) {
       std::optional<Layer> layer = ReadThrough(lowered->layers[l], lowered->layers[reader]);
       if (!layer) break;
       runs += Runs(lowered->layers[reader].boxes);
       runs_after += Runs(layer->boxes);
+      cut = cut || layer->boxes.size() > lowered->layers[reader].boxes.size();
       merged.push_back(std::move(*layer));
     }
     if (merged.size() < use.readers.size() || runs_after > runs) continue;
+    // Long runs cost little, less than more sources that must be there at the same time.
+    constexpr int64_t kShortRun = 16;
+    if (cut && storage.bytes > runs * kShortRun) continue;
     for (size_t i = 0; i < merged.size(); ++i) {
       lowered->layers[use.readers[i]] = std::move(merged[i]);
     }

@@ -65,7 +65,7 @@ LowerResult LowerSvdf(LoweringContext& context, int32_t op) {
                ConvOptions{.padding = Padding::kValid}, factors->output, filters / rank);
 
   context.lowered.tensor_storage.resize(parts.model.tensors.size(), -1);
-  LoweringContext inner(parts.model, context.config, context.lowered);
+  LoweringContext inner(parts.model, context.config, context.options, context.lowered);
   if (LowerResult refusal = LowerFullyConnected(inner, 0)) return refusal;
   if (newest != sums) {
     // Sums are limited before the zero point is added, and the sum of both wraps.

@@ -76,6 +76,7 @@ bool ChooseWindow(const NpuConfig& config, Layer* layer) {
     const int64_t kernel_columns = swap ? g.kernel_h : g.kernel_w;
     const int64_t stride = swap ? g.stride_h : g.stride_w;
     const int64_t dilation = swap ? g.dilation_h : g.dilation_w;
+    if (dilation == 0) continue;  // taps that all read one pixel are rows of a window
     for (int64_t rows = 1; rows <= std::min<int64_t>(kernel_rows, config.simd); ++rows) {
       const int64_t most_columns =
           std::min(kernel_columns, config.simd / config.window_column_slots(rows));

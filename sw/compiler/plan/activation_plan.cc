@@ -61,8 +61,8 @@ int64_t RunBytes(const CopyBox& box) {
 /// Whether each output row depends on nothing but the same row of the inputs.
 bool IsRowLocal(const Layer& layer) {
   const Geometry& g = layer.geometry;
-  return !layer.copies() && g.kernel_h == 1 && g.stride_h == 1 && g.pad_top == 0 &&
-         g.in_h == g.out_h;
+  return !layer.copies() && (g.kernel_h - 1) * g.dilation_h == 0 && g.stride_h == 1 &&
+         g.pad_top == 0 && g.in_h == g.out_h;
 }
 
 class Planner {
