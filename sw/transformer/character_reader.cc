@@ -13,17 +13,17 @@ namespace {
 
 using Code = DiagnosticCode;
 
-constexpr TensorNames kCharacterNames = {"emb",
-                                         "head",
-                                         "norm",
-                                         "blocks.{}.n1",
-                                         "blocks.{}.n2",
-                                         {"blocks.{}.wq", "blocks.{}.wk", "blocks.{}.wv",
-                                          "blocks.{}.wo", "blocks.{}.side", "blocks.{}.up",
-                                          "blocks.{}.down"},
-                                         "",
-                                         ".gain",
-                                         ".bias"};
+constexpr TensorNames kCharacterNames = {
+    "emb",
+    "head",
+    "norm",
+    "blocks.{}.n1",
+    "blocks.{}.n2",
+    {"blocks.{}.wq", "blocks.{}.wk", "blocks.{}.wv", "blocks.{}.wo", "blocks.{}.side",
+     "blocks.{}.up", "blocks.{}.down"},
+    "",
+    ".gain",
+    ".bias"};
 
 /// The tensors that the JSON lists.
 void ListTensors(const Json& list, std::span<const uint8_t> weights, JsonFields& fields,
@@ -51,8 +51,8 @@ void ListTensors(const Json& list, std::span<const uint8_t> weights, JsonFields&
     tensor.file = fields.file;
     tensor.name = Text(*name);
     for (size_t k = 0; k < Size(*shape); ++k) {
-      const auto extent = fields.ToInteger(Element(*shape, k), "an extent of \"shape\"", 1,
-                                           int64_t{kMostTokens});
+      const auto extent =
+          fields.ToInteger(Element(*shape, k), "an extent of \"shape\"", 1, int64_t{kMostTokens});
       if (!extent) return;
       tensor.shape.push_back(static_cast<uint64_t>(*extent));
     }

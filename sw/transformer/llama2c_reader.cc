@@ -18,17 +18,17 @@ constexpr size_t kLlama2cWord = 4;
 constexpr uint32_t kLaterFormats = 0x616b3432;  // "ak42" begins versions 1 and 2
 constexpr uint32_t kLlama2cTextMark = 1;        // begins and ends texts
 
-constexpr TensorNames kLlama2cNames = {"embedding",
-                                       "head",
-                                       "norm",
-                                       "block {}: attention norm",
-                                       "block {}: feed-forward norm",
-                                       {"block {}: wq", "block {}: wk", "block {}: wv",
-                                        "block {}: wo", "block {}: w1", "block {}: w3",
-                                        "block {}: w2"},
-                                       "",
-                                       "",
-                                       ": bias"};
+constexpr TensorNames kLlama2cNames = {
+    "embedding",
+    "head",
+    "norm",
+    "block {}: attention norm",
+    "block {}: feed-forward norm",
+    {"block {}: wq", "block {}: wk", "block {}: wv", "block {}: wo", "block {}: w1", "block {}: w3",
+     "block {}: w2"},
+    "",
+    "",
+    ": bias"};
 
 /// Cuts the bytes behind the header into tensors.
 class Llama2cTensors {
@@ -113,7 +113,7 @@ Result<Transformer> ReadLlama2c(std::span<const uint8_t> bytes, const std::strin
     return fail(Code::kTransformerHeader, fmt::format("version {} of the format", header[1]),
                 "version 0, which run.c reads (export.py --version 0)");
   }
-  constexpr const char* kHeaderNames[] = {"dim",     "hidden_dim", "n_layers", "n_heads",
+  constexpr const char* kHeaderNames[] = {"dim",        "hidden_dim", "n_layers", "n_heads",
                                           "n_kv_heads", "vocab_size", "seq_len"};
   for (size_t i = 0; i < std::size(kHeaderNames); ++i) {
     const bool vocabulary = i == 5;
@@ -149,7 +149,6 @@ Result<Transformer> ReadLlama2c(std::span<const uint8_t> bytes, const std::strin
                 fmt::format("{} bytes are left behind the last tensor", tensors.left()),
                 fmt::format("by its header the file has {} bytes", tensors.at()));
   }
-  model.begin = kLlama2cTextMark;
   model.ends = {kLlama2cTextMark, kLlama2cTextMark + 1};
   return AssembleTransformer(std::move(model), tensors.table, kLlama2cNames, tied);
 }

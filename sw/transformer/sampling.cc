@@ -49,9 +49,8 @@ std::optional<uint32_t> NextToken(std::span<const Fp32> logits, const Sampling& 
   Fp32 sum = 0;
   for (Choice& choice : choices) {
     // Of equal infinities the difference would be no number.
-    const Fp32 below = numerics::IsEqual(choice.value, largest)
-                           ? 0
-                           : numerics::Subtract(choice.value, largest);
+    const Fp32 below =
+        numerics::IsEqual(choice.value, largest) ? 0 : numerics::Subtract(choice.value, largest);
     sum = numerics::Add(sum, numerics::Exponential(below));
     choice.value = sum;
   }

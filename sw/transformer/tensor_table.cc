@@ -93,7 +93,8 @@ std::string PlaceOf(uint64_t element, std::span<const uint64_t> shape) {
 
 std::string ShapeOfStored(std::span<const uint64_t> shape) {
   std::string text = "[";
-  for (const uint64_t extent : shape) text += fmt::format("{}{}", text.size() > 1 ? "," : "", extent);
+  for (const uint64_t extent : shape)
+    text += fmt::format("{}{}", text.size() > 1 ? "," : "", extent);
   return text + "]";
 }
 
@@ -142,8 +143,8 @@ std::optional<uint64_t> StoredBytes(StoredType type, std::span<const uint64_t> s
 
 void TensorTable::Fail(Code code, const std::string& file, std::string message, std::string hint) {
   if (errors.size() >= kMostTensorDiagnostics) return;
-  errors.push_back({code, SourceLocation{file.empty() ? file_ : file}, std::move(message),
-                    std::move(hint)});
+  errors.push_back(
+      {code, SourceLocation{file.empty() ? file_ : file}, std::move(message), std::move(hint)});
 }
 
 void TensorTable::Add(StoredTensor tensor) {

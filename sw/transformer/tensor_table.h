@@ -31,7 +31,7 @@ struct StoredTensor {
   std::string file;
   std::string name;
   StoredType type = StoredType::kF32;
-  std::vector<uint64_t> shape;      ///< the innermost extent is the last one
+  std::vector<uint64_t> shape;     ///< the innermost extent is the last one
   std::span<const uint8_t> bytes;  ///< StoredBytes() of them
 };
 

@@ -53,7 +53,8 @@ class CharacterTokenizer : public Tokenizer {
 
 class ScoreTokenizer : public Tokenizer {
  public:
-  explicit ScoreTokenizer(std::vector<ScoredToken> tokens) : tokens_(std::move(tokens)) {
+  ScoreTokenizer(std::vector<ScoredToken> tokens, std::optional<uint32_t> begin)
+      : tokens_(std::move(tokens)), begin_(begin) {
     for (uint32_t i = 0; i < tokens_.size(); ++i) {
       if (tokens_[i].is_text) numbers_.emplace(tokens_[i].text, i);
     }
@@ -95,9 +96,11 @@ class ScoreTokenizer : public Tokenizer {
     if (const auto byte = ByteOfToken(text)) return std::string(1, static_cast<char>(*byte));
     return first && text.starts_with(' ') ? text.substr(1) : text;
   }
+  std::optional<uint32_t> begin() const override { return begin_; }
 
  private:
   std::vector<ScoredToken> tokens_;
+  std::optional<uint32_t> begin_;
   std::unordered_map<std::string, uint32_t> numbers_;
 };
 
@@ -154,8 +157,7 @@ std::vector<uint32_t> JoinTokens(
   const auto consider = [&](size_t left, size_t right) {
     if (left == kNone || right == kNone) return;
     if (const auto found = join(tokens[left], tokens[right])) {
-      candidates.push(
-          {found->order, left, right, tokens[left], tokens[right], found->token});
+      candidates.push({found->order, left, right, tokens[left], tokens[right], found->token});
     }
   };
   for (size_t i = 0; i < tokens.size(); ++i) {
@@ -189,8 +191,7 @@ std::vector<uint32_t> JoinTokens(
 Result<std::shared_ptr<const Tokenizer>> MakeCharacterTokenizer(const std::string& characters,
                                                                 const std::string& file) {
   for (size_t i = 0; i < characters.size(); ++i) {
-    if (static_cast<unsigned char>(characters[i]) >= 128 ||
-        characters.find(characters[i]) != i) {
+    if (static_cast<unsigned char>(characters[i]) >= 128 || characters.find(characters[i]) != i) {
       return TokenizerError(file, fmt::format("character {} is there twice, or not ASCII", i),
                             "ASCII characters, each once");
     }
@@ -199,6 +200,7 @@ Result<std::shared_ptr<const Tokenizer>> MakeCharacterTokenizer(const std::strin
 }
 
 Result<std::shared_ptr<const Tokenizer>> MakeScoreTokenizer(std::vector<ScoredToken> tokens,
+                                                            std::optional<uint32_t> begin,
                                                             const std::string& file) {
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (std::isnan(tokens[i].score)) {
@@ -206,7 +208,8 @@ Result<std::shared_ptr<const Tokenizer>> MakeScoreTokenizer(std::vector<ScoredTo
                             "a number for each token");
     }
   }
-  return std::shared_ptr<const Tokenizer>(std::make_shared<ScoreTokenizer>(std::move(tokens)));
+  return std::shared_ptr<const Tokenizer>(
+      std::make_shared<ScoreTokenizer>(std::move(tokens), begin));
 }
 
 Result<std::shared_ptr<const Tokenizer>> ReadScoreTokenizer(std::span<const uint8_t> bytes,
@@ -223,20 +226,19 @@ Result<std::shared_ptr<const Tokenizer>> ReadScoreTokenizer(std::span<const uint
   while (at < bytes.size()) {
     const size_t left = bytes.size() - at;
     if (left < kTokenHeader || word(at + 4) > left - kTokenHeader) {
-      return TokenizerError(file,
-                            fmt::format("token {} at byte {} ends behind the file", tokens.size(),
-                                        at),
-                            "a tokenizer.bin of llama2.c: a score, a length and bytes per token");
+      return TokenizerError(
+          file, fmt::format("token {} at byte {} ends behind the file", tokens.size(), at),
+          "a tokenizer.bin of llama2.c: a score, a length and bytes per token");
     }
     const uint32_t length = word(at + 4);
-    tokens.push_back({std::string(reinterpret_cast<const char*>(bytes.data()) + at + kTokenHeader,
-                                  length),
-                      std::bit_cast<float>(word(at)), true});
+    tokens.push_back(
+        {std::string(reinterpret_cast<const char*>(bytes.data()) + at + kTokenHeader, length),
+         std::bit_cast<float>(word(at)), true});
     at += kTokenHeader + length;
   }
   // The unknown token and the two that begin and end texts.
   for (size_t i = 0; i < std::min<size_t>(3, tokens.size()); ++i) tokens[i].is_text = false;
-  return MakeScoreTokenizer(std::move(tokens), file);
+  return MakeScoreTokenizer(std::move(tokens), 1, file);
 }
 
 }  // namespace npugen

@@ -25,6 +25,8 @@ class Tokenizer {
   /// The bytes of a token, which need not be whole characters; empty for tokens that are no text.
   /// `first`: no text is before it.
   virtual std::string Decode(uint32_t token, bool first) const = 0;
+  /// The token that begins each text, if there is one.
+  virtual std::optional<uint32_t> begin() const { return std::nullopt; }
 };
 
 /// Token i is character i of an ASCII text without a character twice. Error: kTokenizer.
@@ -33,12 +35,13 @@ Result<std::shared_ptr<const Tokenizer>> MakeCharacterTokenizer(const std::strin
 
 /// One token of a vocabulary with scores.
 struct ScoredToken {
-  std::string text;    ///< with blanks as such; "<0xNN>" is a byte
-  float score = 0;     ///< higher ones are joined first
+  std::string text;     ///< with blanks as such; "<0xNN>" is a byte
+  float score = 0;      ///< higher ones are joined first
   bool is_text = true;  ///< false of tokens that no text becomes, such as the one that begins
 };
 /// Joins neighbours by score, as llama2.c and SentencePiece do. Error: kTokenizer.
 Result<std::shared_ptr<const Tokenizer>> MakeScoreTokenizer(std::vector<ScoredToken> tokens,
+                                                            std::optional<uint32_t> begin,
                                                             const std::string& file);
 /// A tokenizer.bin of llama2.c. Error: kTokenizer.
 Result<std::shared_ptr<const Tokenizer>> ReadScoreTokenizer(std::span<const uint8_t> bytes,

@@ -49,15 +49,15 @@ Status CheckTransformerConfig(const TransformerConfig& config, const std::string
   const auto fail = [&](Code code, std::string message, std::string hint) {
     errors.push_back({code, SourceLocation{file}, std::move(message), std::move(hint)});
   };
-  for (const ConfigNumber& number : {ConfigNumber{"width", config.width, kMostChannels},
-                                     ConfigNumber{"layers", config.layers, kMostLayers},
-                                     ConfigNumber{"heads", config.heads, kMostChannels},
-                                     ConfigNumber{"key and value heads", config.key_value_heads,
-                                                  kMostChannels},
-                                     ConfigNumber{"channels of a head", config.head_size, 4096},
-                                     ConfigNumber{"hidden channels", config.hidden, kMostChannels},
-                                     ConfigNumber{"context", config.context, kMostPositions},
-                                     ConfigNumber{"vocabulary", config.vocabulary, kMostTokens}}) {
+  for (const ConfigNumber& number :
+       {ConfigNumber{"width", config.width, kMostChannels},
+        ConfigNumber{"layers", config.layers, kMostLayers},
+        ConfigNumber{"heads", config.heads, kMostChannels},
+        ConfigNumber{"key and value heads", config.key_value_heads, kMostChannels},
+        ConfigNumber{"channels of a head", config.head_size, 4096},
+        ConfigNumber{"hidden channels", config.hidden, kMostChannels},
+        ConfigNumber{"context", config.context, kMostPositions},
+        ConfigNumber{"vocabulary", config.vocabulary, kMostTokens}}) {
     if (number.value == 0) {
       fail(Code::kTransformerConfig, fmt::format("{}: 0", number.name), "at least 1");
     } else if (number.value > number.most) {

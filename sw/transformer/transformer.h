@@ -89,7 +89,6 @@ struct Transformer {
   std::vector<Fp32> cosines;
   std::vector<Fp32> sines;
   std::shared_ptr<const Tokenizer> tokenizer;  ///< null: prompts are numbers
-  std::optional<uint32_t> begin = {};          ///< token that begins each text
   std::vector<uint32_t> ends = {};             ///< tokens that end a text
 };
 

@@ -12,9 +12,7 @@ namespace {
 
 using Vector = std::vector<double>;
 
-double Bf16Value(uint16_t code) {
-  return RealValue(numerics::FromFormat(numerics::kBf16, code));
-}
+double Bf16Value(uint16_t code) { return RealValue(numerics::FromFormat(numerics::kBf16, code)); }
 
 Vector Times(const Matrix& matrix, const Vector& x) {
   Vector y(matrix.rows);
@@ -33,8 +31,7 @@ Vector PlainNorm(const TransformerConfig& config, const Norm& norm, Vector x) {
     for (const double value : x) mean += value / static_cast<double>(x.size());
   }
   for (const double value : x) square += (value - mean) * (value - mean);
-  const double root =
-      std::sqrt(square / static_cast<double>(x.size()) + RealValue(config.epsilon));
+  const double root = std::sqrt(square / static_cast<double>(x.size()) + RealValue(config.epsilon));
   for (size_t i = 0; i < x.size(); ++i) {
     x[i] = (x[i] - mean) / root * RealValue(norm.gain[i]);
     if (!norm.bias.empty()) x[i] += RealValue(norm.bias[i]);
@@ -61,9 +58,9 @@ void PlainRotate(const TransformerConfig& config, Vector& x, size_t position) {
   const size_t size = config.head_size;
   for (size_t head = 0; head < x.size() / size; ++head) {
     for (size_t i = 0; i < size / 2; ++i) {
-      const double angle = static_cast<double>(position) *
-                           std::pow(config.rotary_base, -2.0 * static_cast<double>(i) /
-                                                            static_cast<double>(size));
+      const double angle =
+          static_cast<double>(position) *
+          std::pow(config.rotary_base, -2.0 * static_cast<double>(i) / static_cast<double>(size));
       const bool halves = config.pairing == RotaryPairing::kHalves;
       double& a = x[head * size + (halves ? i : 2 * i)];
       double& b = x[head * size + (halves ? i + size / 2 : 2 * i + 1)];
@@ -136,8 +133,8 @@ std::vector<std::vector<double>> PlainLogits(const Transformer& model,
   }
   std::vector<Vector> logits;
   for (const Vector& row : x) {
-    logits.push_back(Times(model.head ? *model.head : model.embedding,
-                           PlainNorm(config, model.norm, row)));
+    logits.push_back(
+        Times(model.head ? *model.head : model.embedding, PlainNorm(config, model.norm, row)));
   }
   return logits;
 }

@@ -89,10 +89,12 @@ class SumLmFormats : public Formats {
   std::vector<uint32_t> ids_;
   std::string answers_;
 };
-INSTANTIATE_TEST_SUITE_P(
-    Reference, SumLmFormats,
-    ::testing::Values(LinearFormat::kBf16, LinearFormat::kFp8, LinearFormat::kMxFp8),
-    [](const auto& tested) { return std::string(LinearFormatName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(Reference, SumLmFormats,
+                         ::testing::Values(LinearFormat::kBf16, LinearFormat::kFp8,
+                                           LinearFormat::kMxFp8),
+                         [](const auto& tested) {
+                           return std::string(LinearFormatName(tested.param));
+                         });
 
 TEST_P(SumLmFormats, LogitsAndTensors) {
   const GoldenTransformer golden(model_, UniformFormats(model_.config, GetParam()));
@@ -162,8 +164,7 @@ class StoriesFormats : public Formats {
   void SetUp() override {
     Formats::SetUp();
     if (IsSkipped()) return;
-    auto model =
-        ReadLlama2c(ReadBytes(float_ + "/stories260K/stories260K.bin"), "stories260K.bin");
+    auto model = ReadLlama2c(ReadBytes(float_ + "/stories260K/stories260K.bin"), "stories260K.bin");
     ASSERT_TRUE(model.ok()) << FormatDiagnostic(model.errors()[0], false);
     model_ = std::move(*model);
     for (const uint16_t id : ReadElements<uint16_t>(float_ + "/stories260K/fp32_ids.bin")) {
@@ -197,10 +198,12 @@ class StoriesFormats : public Formats {
   std::vector<uint32_t> ids_;
   std::vector<Fp32> logits_;
 };
-INSTANTIATE_TEST_SUITE_P(
-    Reference, StoriesFormats,
-    ::testing::Values(LinearFormat::kBf16, LinearFormat::kFp8, LinearFormat::kMxFp8),
-    [](const auto& tested) { return std::string(LinearFormatName(tested.param)); });
+INSTANTIATE_TEST_SUITE_P(Reference, StoriesFormats,
+                         ::testing::Values(LinearFormat::kBf16, LinearFormat::kFp8,
+                                           LinearFormat::kMxFp8),
+                         [](const auto& tested) {
+                           return std::string(LinearFormatName(tested.param));
+                         });
 
 TEST_P(StoriesFormats, ForcedTokensWithTheTablesOfTheReference) {
   model_.cosines = ReadElements<Fp32>(float_ + "/stories260K/rope_cos.bin");

@@ -67,9 +67,8 @@ std::vector<uint16_t> Blocked(std::span<const uint16_t> codes, std::vector<uint8
   std::vector<uint8_t> elements(codes.size());
   for (size_t first = 0; first < codes.size(); first += kMxBlock) {
     const size_t size = std::min<size_t>(kMxBlock, codes.size() - first);
-    scales.push_back(static_cast<uint8_t>(
-        numerics::ToMxBlock(kE4m3, std::span(values).subspan(first, size),
-                            std::span(elements).subspan(first, size))));
+    scales.push_back(static_cast<uint8_t>(numerics::ToMxBlock(
+        kE4m3, std::span(values).subspan(first, size), std::span(elements).subspan(first, size))));
   }
   return {elements.begin(), elements.end()};
 }
@@ -84,8 +83,8 @@ Fp32 QuantizedRow(std::span<uint16_t> codes) {
     // A scale that is 0 would need weights below every bf16 number that counts.
     const Fp32 value = numerics::Divide(FromFormat(kBf16, code), scale);
     const int32_t whole = numerics::ToInteger(value, -kLargest, kLargest);
-    code = static_cast<uint16_t>(
-        ToFormat(kBf16, numerics::FromInteger(whole), Overflow::kInfinity));
+    code =
+        static_cast<uint16_t>(ToFormat(kBf16, numerics::FromInteger(whole), Overflow::kInfinity));
   }
   return scale;
 }
@@ -127,8 +126,8 @@ GoldenLinear::GoldenLinear(const Matrix& matrix, LinearFormat format)
     case LinearFormat::kInt8: {
       std::vector<uint16_t> codes = matrix.codes;
       for (uint32_t row = 0; row < matrix.rows; ++row) {
-        row_scales_.push_back(QuantizedRow(
-            std::span(codes).subspan(size_t{row} * matrix.columns, matrix.columns)));
+        row_scales_.push_back(
+            QuantizedRow(std::span(codes).subspan(size_t{row} * matrix.columns, matrix.columns)));
       }
       weights_ = TakenApart(kBf16, codes);
       break;

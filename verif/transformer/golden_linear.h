@@ -33,11 +33,11 @@ class GoldenLinear {
  private:
   const Matrix* matrix_;
   LinearFormat format_;
-  const numerics::FloatFormat* element_;   ///< of both operands
+  const numerics::FloatFormat* element_;  ///< of both operands
   std::vector<numerics::DotElement> weights_;
-  std::vector<uint8_t> block_scales_;      ///< kMxFp8: [row][block]
-  std::vector<Fp32> row_scales_;           ///< kInt8
-  Fp32 inverse_ = numerics::kFp32One;      ///< kFp8
+  std::vector<uint8_t> block_scales_;  ///< kMxFp8: [row][block]
+  std::vector<Fp32> row_scales_;       ///< kInt8
+  Fp32 inverse_ = numerics::kFp32One;  ///< kFp8
 };
 
 }  // namespace npugen::golden

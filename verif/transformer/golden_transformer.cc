@@ -106,16 +106,17 @@ Status GoldenTransformer::CheckTokens(const GoldenSequence& sequence,
   if (tokens.empty()) return PromptError(model_->name, "there are no tokens", "at least one");
   if (tokens.size() > config.context - sequence.length) {
     return PromptError(model_->name,
-                       fmt::format("{} tokens behind {}", tokens.size(), sequence.length),
+                       sequence.length == 0
+                           ? fmt::format("{} tokens", tokens.size())
+                           : fmt::format("{} tokens behind {}", tokens.size(), sequence.length),
                        fmt::format("the context holds {}", config.context));
   }
   if (!config.causal && sequence.length > 0) {
     return PromptError(model_->name, "tokens behind others, which have not seen them",
                        "with full attention all tokens of a text at once");
   }
-  const auto outside = std::find_if(tokens.begin(), tokens.end(), [&](uint32_t token) {
-    return token >= config.vocabulary;
-  });
+  const auto outside = std::find_if(tokens.begin(), tokens.end(),
+                                    [&](uint32_t token) { return token >= config.vocabulary; });
   if (outside != tokens.end()) {
     return PromptError(model_->name,
                        fmt::format("token {} is {}", outside - tokens.begin(), *outside),
@@ -182,8 +183,8 @@ std::vector<uint16_t> GoldenTransformer::AttentionOf(const GoldenSequence::Block
     }
     const Fp32 inverse = numerics::Divide(numerics::kFp32One, sum.Total());
     for (const std::vector<DotElement>& channel : memory.values) {
-      output.push_back(ToBf16(Multiply(
-          numerics::DotProduct(formats, weights.elements(), channel, kStep), inverse)));
+      output.push_back(ToBf16(
+          Multiply(numerics::DotProduct(formats, weights.elements(), channel, kStep), inverse)));
     }
   }
   return output;
@@ -203,8 +204,7 @@ GoldenTransformer::Rows GoldenTransformer::Attention(uint32_t block, GoldenSeque
     std::vector<uint16_t> keys = apply(LinearLayer::kKey, normalized[token]);
     const std::vector<uint16_t> values = apply(LinearLayer::kValue, normalized[token]);
     queries[token] = apply(LinearLayer::kQuery, normalized[token]);
-    const RotaryRow row =
-        RotaryRowAt(*model_, sequence.length + static_cast<uint32_t>(token));
+    const RotaryRow row = RotaryRowAt(*model_, sequence.length + static_cast<uint32_t>(token));
     Rotate(queries[token], row);
     Rotate(keys, row);
     watch("q", token, queries[token], block);
@@ -224,8 +224,7 @@ GoldenTransformer::Rows GoldenTransformer::Attention(uint32_t block, GoldenSeque
   const auto all = sequence.length + static_cast<uint32_t>(normalized.size());
   Rows results;
   for (size_t token = 0; token < normalized.size(); ++token) {
-    const uint32_t seen =
-        config.causal ? sequence.length + static_cast<uint32_t>(token) + 1 : all;
+    const uint32_t seen = config.causal ? sequence.length + static_cast<uint32_t>(token) + 1 : all;
     const std::vector<uint16_t> output = AttentionOf(cache, seen, queries[token]);
     watch("attn", token, output, block);
     results.push_back(apply(LinearLayer::kOutput, output));
@@ -240,7 +239,8 @@ std::vector<uint16_t> GoldenTransformer::FeedForward(uint32_t block, GoldenSeque
     const auto index = static_cast<size_t>(layer);
     return linear_[block][index].Apply(normalized, sequence.blocks[block].scales[index]);
   };
-  const std::vector<uint16_t> gate = config.gated ? apply(LinearLayer::kGate) : std::vector<uint16_t>();
+  const std::vector<uint16_t> gate =
+      config.gated ? apply(LinearLayer::kGate) : std::vector<uint16_t>();
   const std::vector<uint16_t> up = apply(LinearLayer::kUp);
   std::vector<uint16_t> product(up.size());
   for (size_t i = 0; i < up.size(); ++i) {
@@ -251,16 +251,15 @@ std::vector<uint16_t> GoldenTransformer::FeedForward(uint32_t block, GoldenSeque
 }
 
 Result<std::vector<Fp32>> GoldenTransformer::Feed(GoldenSequence& sequence,
-                                                  std::span<const uint32_t> tokens,
-                                                  bool all_logits,
+                                                  std::span<const uint32_t> tokens, bool all_logits,
                                                   const TensorObserver& observer) const {
   if (const Status legal = CheckTokens(sequence, tokens); !legal) return legal.errors();
   const TransformerConfig& config = model_->config;
   const Watch watch(observer, sequence.length);
   Rows x;
   for (const uint32_t token : tokens) {
-    const auto row = model_->embedding.codes.begin() +
-                     static_cast<std::ptrdiff_t>(size_t{token} * config.width);
+    const auto row =
+        model_->embedding.codes.begin() + static_cast<std::ptrdiff_t>(size_t{token} * config.width);
     x.emplace_back(row, row + config.width);
   }
   for (uint32_t block = 0; block < config.layers; ++block) {
@@ -279,8 +278,7 @@ Result<std::vector<Fp32>> GoldenTransformer::Feed(GoldenSequence& sequence,
       const std::vector<uint16_t> product = FeedForward(block, sequence, inner);
       watch("ffn", token, product, block);
       constexpr auto kDown = static_cast<size_t>(LinearLayer::kDown);
-      AddTo(x[token],
-            linear_[block][kDown].Apply(product, sequence.blocks[block].scales[kDown]));
+      AddTo(x[token], linear_[block][kDown].Apply(product, sequence.blocks[block].scales[kDown]));
       watch("out", token, x[token], block);
     }
   }

@@ -25,7 +25,7 @@ struct GoldenSequence {
     std::vector<std::vector<numerics::DotElement>> values;  ///< [channel][time]
   };
   struct Block {
-    std::vector<Head> heads;  ///< of keys and values
+    std::vector<Head> heads;                     ///< of keys and values
     std::vector<numerics::DelayedScale> scales;  ///< of the linear layers; kFp8 alone uses them
   };
   uint32_t length = 0;  ///< tokens so far
