@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // npugen generate: texts that a transformer continues, token by token as they come.
+#include "verif/transformer/generate.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +18,6 @@
 #include "generator/support/file.h"
 #include "sw/transformer/linear_format.h"
 #include "sw/transformer/read_transformer.h"
-#include "verif/transformer/generate.h"
 
 namespace npugen {
 namespace {
@@ -48,14 +49,14 @@ Result<std::vector<uint32_t>> ReadTokenNumbers(const std::string& path) {
   const Result<std::string> text = ReadFileText(path, kMostPromptBytes);
   if (!text) return text.errors();
   const auto fail = [&](size_t at, const std::string& what) {
-    const size_t line = static_cast<size_t>(std::count(
-        text->begin(), text->begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    const size_t line = static_cast<size_t>(
+        std::count(text->begin(), text->begin() + static_cast<std::ptrdiff_t>(at), '\n'));
     const size_t start = at == 0 ? std::string::npos : text->rfind('\n', at - 1);
-    return Diagnostic(DiagnosticCode::kPrompt,
-                      SourceLocation{InputName(path), static_cast<int>(line) + 1,
-                                     static_cast<int>(start == std::string::npos ? at + 1
-                                                                                 : at - start)},
-                      what, "whole numbers of tokens, with blanks or commas between them");
+    return Diagnostic(
+        DiagnosticCode::kPrompt,
+        SourceLocation{InputName(path), static_cast<int>(line) + 1,
+                       static_cast<int>(start == std::string::npos ? at + 1 : at - start)},
+        what, "whole numbers of tokens, with blanks or commas between them");
   };
   std::vector<uint32_t> tokens;
   for (size_t at = 0; at < text->size();) {
@@ -148,12 +149,9 @@ Result<std::vector<GenerationRequest>> MakeRequests(const GenerateOptions& optio
 std::string TokensText(const Transformer& model, bool is_text, std::span<const uint32_t> tokens,
                        bool after_text) {
   std::string text;
-  for (const uint32_t token : tokens) {
-    if (is_text) {
-      text += model.tokenizer->Decode(token, !after_text && text.empty());
-    } else {
-      text += fmt::format("{}{}", text.empty() ? "" : " ", token);
-    }
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    text += is_text ? model.tokenizer->Decode(tokens[i], !after_text && i == 0)
+                    : fmt::format("{}{}", i == 0 ? "" : " ", tokens[i]);
   }
   return text;
 }
@@ -174,8 +172,8 @@ std::string GenerateJson(const GenerateOptions& options, const Transformer& mode
     text["prompt_ids"] = requests[i].prompt;
     text["ids"] = results[i].tokens;
     if (model.tokenizer != nullptr) {
-      text["text"] = TokensText(model, true, results[i].tokens,
-                                is_text && !options.prompts[i].empty());
+      text["text"] =
+          TokensText(model, true, results[i].tokens, is_text && !options.prompts[i].empty());
     }
     text["seed"] = requests[i].seed;
     text["end"] = GenerationEndName(results[i].end);
@@ -209,7 +207,7 @@ int RunGenerate(const GenerateOptions& options) {
         const std::string text = TokensText(*model, is_text, {&token, 1}, after_text);
         fmt::print(out, "{}{}", began && !is_text ? " " : "", text);
         began = true;
-        after_text = after_text || !text.empty();
+        after_text = true;
         std::fflush(out);
       });
   if (alone && began) fmt::print(out, "\n");
@@ -217,8 +215,7 @@ int RunGenerate(const GenerateOptions& options) {
   for (size_t i = 0; !alone && i < results->size(); ++i) {
     const bool text = i < options.prompts.size();
     fmt::print(out, "{}: {}\n", i,
-               TokensText(*model, text, (*results)[i].tokens,
-                          text && !options.prompts[i].empty()));
+               TokensText(*model, text, (*results)[i].tokens, text && !options.prompts[i].empty()));
   }
   if (!options.json.empty()) {
     const Status written =
@@ -232,8 +229,7 @@ int RunGenerate(const GenerateOptions& options) {
 
 void AddGenerateCommand(CommandLine& line) {
   auto options = std::make_shared<GenerateOptions>();
-  Subcommand command =
-      line.Add("generate", "Continue a text with a transformer, token by token");
+  Subcommand command = line.Add("generate", "Continue a text with a transformer, token by token");
   command
       .Argument("MODEL", &options->model,
                 "folder of Hugging Face, .gguf, .bin of llama2.c, or character model (.json)")

@@ -57,10 +57,10 @@ class GgufCursor {
 
   bool Fail(Code code, std::string message, std::string hint) {
     if (!error) {
-      error = Diagnostic(code, SourceLocation{file_},
-                         fmt::format("byte {}{}{}: {}", at_, where.empty() ? "" : ", ", where,
-                                     message),
-                         std::move(hint));
+      error =
+          Diagnostic(code, SourceLocation{file_},
+                     fmt::format("byte {}{}{}: {}", at_, where.empty() ? "" : ", ", where, message),
+                     std::move(hint));
     }
     return false;
   }
@@ -236,10 +236,10 @@ bool PlaceGgufTensors(GgufCursor& cursor, std::span<const uint8_t> bytes, uint64
   for (GgufTensorInfo& info : infos) {
     if (info.bytes > data || info.offset > data - info.bytes) {
       cursor.where = fmt::format("tensor `{}`", PrintableName(info.tensor.name));
-      return cursor.Fail(Code::kTransformerPlace,
-                         fmt::format("{} bytes from {} on end behind the file", info.bytes,
-                                     info.offset),
-                         fmt::format("{} bytes of tensors from byte {} on", data, begin));
+      return cursor.Fail(
+          Code::kTransformerPlace,
+          fmt::format("{} bytes from {} on end behind the file", info.bytes, info.offset),
+          fmt::format("{} bytes of tensors from byte {} on", data, begin));
     }
     info.tensor.bytes = bytes.subspan(begin + info.offset, info.bytes);
     ranges.Add(info.offset, info.bytes, info.tensor.name);

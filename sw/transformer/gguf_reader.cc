@@ -16,14 +16,14 @@ namespace {
 using Code = DiagnosticCode;
 using Kind = GgufValue::Kind;
 
-constexpr TensorNames kGgufNames = {"token_embd",
-                                    "output",
-                                    "output_norm",
-                                    "blk.{}.attn_norm",
-                                    "blk.{}.ffn_norm",
-                                    {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v",
-                                     "blk.{}.attn_output", "blk.{}.ffn_gate", "blk.{}.ffn_up",
-                                     "blk.{}.ffn_down"}};
+constexpr TensorNames kGgufNames = {
+    "token_embd",
+    "output",
+    "output_norm",
+    "blk.{}.attn_norm",
+    "blk.{}.ffn_norm",
+    {"blk.{}.attn_q", "blk.{}.attn_k", "blk.{}.attn_v", "blk.{}.attn_output", "blk.{}.ffn_gate",
+     "blk.{}.ffn_up", "blk.{}.ffn_down"}};
 
 /// Kinds of tokens that no text becomes: unknown, control, unused.
 constexpr double kNoTextKinds[] = {2, 3, 5};
@@ -127,8 +127,7 @@ std::optional<uint32_t> BeginOf(GgufKeys& keys, bool otherwise) {
 Result<std::shared_ptr<const Tokenizer>> ReadGgufTokenizer(GgufKeys& keys,
                                                            const std::string& file) {
   const auto fail = [&file](std::string message, std::string hint) {
-    return Diagnostic(Code::kTokenizer, SourceLocation{file}, std::move(message),
-                      std::move(hint));
+    return Diagnostic(Code::kTokenizer, SourceLocation{file}, std::move(message), std::move(hint));
   };
   const GgufValue* kind = keys.Need("tokenizer.ggml.model", Kind::kText, "llama or gpt2");
   const GgufValue* tokens = keys.Need("tokenizer.ggml.tokens", Kind::kList, "a list of texts");
@@ -145,9 +144,9 @@ Result<std::shared_ptr<const Tokenizer>> ReadGgufTokenizer(GgufKeys& keys,
     const std::optional<uint32_t> begin = BeginOf(keys, true);
     if (!keys.errors.empty()) return keys.errors;
     if (scores->numbers.size() != tokens->texts.size()) {
-      return fail(fmt::format("{} tokens and {} scores", tokens->texts.size(),
-                              scores->numbers.size()),
-                  "a score for each token");
+      return fail(
+          fmt::format("{} tokens and {} scores", tokens->texts.size(), scores->numbers.size()),
+          "a score for each token");
     }
     std::vector<ScoredToken> list;
     for (size_t i = 0; i < tokens->texts.size(); ++i) {

@@ -42,8 +42,8 @@ double RealOr(JsonFields& fields, const Json& object, const char* key, double ot
   if (!Given(object, key)) return otherwise;
   const auto value = RealNumber(At(object, key));
   if (!value) {
-    fields.Fail(Code::kTransformerConfig,
-                fmt::format("\"{}\" is {}", key, KindOf(At(object, key))), "a number");
+    fields.Fail(Code::kTransformerConfig, fmt::format("\"{}\" is {}", key, KindOf(At(object, key))),
+                "a number");
   }
   return value.value_or(otherwise);
 }
@@ -69,8 +69,8 @@ void RefuseFeatures(JsonFields& fields, const Json& root, const TransformerConfi
   }
   const bool off = Has(root, "use_sliding_window") && !IsTrue(At(root, "use_sliding_window"));
   if (Given(root, "sliding_window") && !off) {
-    const auto window = fields.ToInteger(At(root, "sliding_window"), "\"sliding_window\"", 1,
-                                         INT32_MAX);
+    const auto window =
+        fields.ToInteger(At(root, "sliding_window"), "\"sliding_window\"", 1, INT32_MAX);
     if (window && *window < config.context) {
       refuse(fmt::format("\"sliding_window\" is {}, the context {}", *window, config.context),
              "null, or no shorter than the context");
@@ -80,14 +80,13 @@ void RefuseFeatures(JsonFields& fields, const Json& root, const TransformerConfi
 
 void ReadFunction(JsonFields& fields, const Json& root, TransformerConfig& config) {
   constexpr std::pair<const char*, GateFunction> kFunctions[] = {
-      {"silu", GateFunction::kSilu},         {"swish", GateFunction::kSilu},
-      {"gelu", GateFunction::kGelu},         {"gelu_new", GateFunction::kGeluTanh},
-      {"relu", GateFunction::kRelu},         {"gelu_pytorch_tanh", GateFunction::kGeluTanh}};
+      {"silu", GateFunction::kSilu}, {"swish", GateFunction::kSilu},
+      {"gelu", GateFunction::kGelu}, {"gelu_new", GateFunction::kGeluTanh},
+      {"relu", GateFunction::kRelu}, {"gelu_pytorch_tanh", GateFunction::kGeluTanh}};
   const Json* name = fields.Find(root, "hidden_act", "silu");
   if (name == nullptr) return;
-  const auto* function =
-      std::find_if(std::begin(kFunctions), std::end(kFunctions),
-                   [name](const auto& row) { return Is(*name, row.first); });
+  const auto* function = std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                                      [name](const auto& row) { return Is(*name, row.first); });
   if (function == std::end(kFunctions)) {
     fields.Fail(Code::kTransformerConfig,
                 fmt::format("\"hidden_act\" is {}", PrintableName(Dump(*name))),
@@ -103,9 +102,9 @@ void ReadEnds(JsonFields& fields, const Json& root, Transformer& model) {
   const Json& given = At(root, "eos_token_id");
   const size_t count = IsList(given) ? Size(given) : 1;
   for (size_t i = 0; i < count; ++i) {
-    const auto token = fields.ToInteger(IsList(given) ? Element(given, i) : given,
-                                        "\"eos_token_id\"", 0,
-                                        int64_t{model.config.vocabulary} - 1);
+    const auto token =
+        fields.ToInteger(IsList(given) ? Element(given, i) : given, "\"eos_token_id\"", 0,
+                         int64_t{model.config.vocabulary} - 1);
     if (!token) return;
     model.ends.push_back(static_cast<uint32_t>(*token));
   }
@@ -159,8 +158,7 @@ Result<std::shared_ptr<const Json>> ReadJsonFile(const std::string& path) {
   if (!text) return text.errors();
   auto tree = ParseJson(*text, path, kTransformerJson);
   if (tree && !IsObject(**tree)) {
-    return Diagnostic(Code::kTransformerConfig, SourceLocation{path}, KindOf(**tree),
-                      "an object");
+    return Diagnostic(Code::kTransformerConfig, SourceLocation{path}, KindOf(**tree), "an object");
   }
   return tree;
 }
@@ -182,10 +180,10 @@ Result<std::map<std::string, std::set<std::string>>> ReadIndex(const std::string
     // Names of files in the folder alone: an index names no other places.
     if (!IsText(*file) || !Text(*file).ends_with(".safetensors") ||
         Text(*file).find_first_of(std::string("/\\\0", 3)) != std::string::npos) {
-      fields.Fail(Code::kTransformerConfig,
-                  fmt::format("tensor `{}` is in {}", PrintableName(tensor),
-                              PrintableName(Dump(*file))),
-                  "a file NAME.safetensors of the same folder");
+      fields.Fail(
+          Code::kTransformerConfig,
+          fmt::format("tensor `{}` is in {}", PrintableName(tensor), PrintableName(Dump(*file))),
+          "a file NAME.safetensors of the same folder");
       return fields.errors;
     }
     files[Text(*file)].insert(tensor);

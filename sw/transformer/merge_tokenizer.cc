@@ -111,8 +111,8 @@ class MergeTokenizer : public Tokenizer {
         const std::string character =
             entry.text.substr(at, CharacterBytes(std::string_view(entry.text).substr(at)));
         const auto byte = bytes_of_.find(character);
-        result += byte == bytes_of_.end() ? character
-                                          : std::string(1, static_cast<char>(byte->second));
+        result +=
+            byte == bytes_of_.end() ? character : std::string(1, static_cast<char>(byte->second));
         at += character.size();
       }
       return result;
@@ -155,10 +155,9 @@ class MergeTokenizer : public Tokenizer {
                 ? numbers_.find(fmt::format("<0x{:02X}>", static_cast<unsigned char>(byte)))
                 : numbers_.end();
         if (found == numbers_.end()) {
-          return PromptProblem(
-              fmt::format("no token has the character \"{}\" of the prompt",
-                          PrintableName(character)),
-              "characters of the model's tokenizer");
+          return PromptProblem(fmt::format("no token has the character \"{}\" of the prompt",
+                                           PrintableName(character)),
+                               "characters of the model's tokenizer");
         }
         tokens.push_back(found->second);
       }
@@ -181,8 +180,7 @@ class MergeTokenizer : public Tokenizer {
 Result<std::shared_ptr<const Tokenizer>> MakeMergeTokenizer(MergeVocabulary vocabulary,
                                                             const std::string& file) {
   const auto fail = [&file](std::string message, std::string hint) {
-    return Diagnostic(Code::kTokenizer, SourceLocation{file}, std::move(message),
-                      std::move(hint));
+    return Diagnostic(Code::kTokenizer, SourceLocation{file}, std::move(message), std::move(hint));
   };
   std::vector<TextCut> cuts;
   for (const std::string& pattern : vocabulary.cuts) {

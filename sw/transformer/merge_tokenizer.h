@@ -31,10 +31,10 @@ struct MergeVocabulary {
   };
   std::vector<Token> tokens;
   std::vector<std::pair<std::string, std::string>> merges;  ///< the first ones are made first
-  bool bytes = false;          ///< texts are bytes, in GPT-2's alphabet of printable characters
-  bool byte_tokens = false;    ///< characters without a token become "<0xNN>"
-  bool whole_words = false;    ///< a piece that is a token stays one
-  bool strips_first = false;   ///< the blank of a text's first token is not part of the text
+  bool bytes = false;         ///< texts are bytes, in GPT-2's alphabet of printable characters
+  bool byte_tokens = false;   ///< characters without a token become "<0xNN>"
+  bool whole_words = false;   ///< a piece that is a token stays one
+  bool strips_first = false;  ///< the blank of a text's first token is not part of the text
   std::vector<TextChange> changes;
   std::vector<std::string> cuts;  ///< regular expressions, each one cuts the pieces of the last
   std::optional<uint32_t> begin;

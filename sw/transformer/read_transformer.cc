@@ -37,9 +37,9 @@ Result<Transformer> ReadModelAt(const std::string& path) {
     return ReadCharacterModel(TextOfBytes(*bytes), *weights, path);
   }
   if (path.ends_with(".bin")) return ReadLlama2c(*bytes, path);
-  return Diagnostic(Code::kModelFormat, SourceLocation{path},
-                    "no format of transformers that npugen reads",
-                    "a folder of Hugging Face, .gguf, llama2.c's .bin, or a character model's .json");
+  return Diagnostic(
+      Code::kModelFormat, SourceLocation{path}, "no format of transformers that npugen reads",
+      "a folder of Hugging Face, .gguf, llama2.c's .bin, or a character model's .json");
 }
 
 Result<std::shared_ptr<const Tokenizer>> ReadTokenizerAt(const std::string& path) {

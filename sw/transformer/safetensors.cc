@@ -38,10 +38,10 @@ bool ReadSafetensorsEntry(const Json& entry, std::span<const uint8_t> data, Json
   if (type == nullptr || shape == nullptr || !offsets || !fields.errors.empty()) return false;
   const auto known = IsText(*type) ? SafetensorsType(Text(*type)) : std::nullopt;
   if (!known) {
-    fields.Fail(Code::kTransformerTensor,
-                fmt::format("\"dtype\" is {}",
-                            IsText(*type) ? PrintableName(Text(*type)) : KindOf(*type)),
-                "F32, F16 or BF16");
+    fields.Fail(
+        Code::kTransformerTensor,
+        fmt::format("\"dtype\" is {}", IsText(*type) ? PrintableName(Text(*type)) : KindOf(*type)),
+        "F32, F16 or BF16");
     return false;
   }
   if (!IsList(*shape)) {
@@ -51,8 +51,8 @@ bool ReadSafetensorsEntry(const Json& entry, std::span<const uint8_t> data, Json
   }
   tensor.type = *known;
   for (size_t i = 0; i < Size(*shape); ++i) {
-    const auto extent = fields.ToInteger(Element(*shape, i), "an extent of \"shape\"", 0,
-                                         INT64_MAX);
+    const auto extent =
+        fields.ToInteger(Element(*shape, i), "an extent of \"shape\"", 0, INT64_MAX);
     if (!extent) return false;
     tensor.shape.push_back(static_cast<uint64_t>(*extent));
   }
@@ -85,9 +85,9 @@ Status ReadSafetensors(std::span<const uint8_t> bytes, const std::string& file, 
     length |= uint64_t{bytes[i]} << 8 * i;
   }
   if (bytes.size() < kSafetensorsLength || length > bytes.size() - kSafetensorsLength) {
-    fields.Fail(Code::kTransformerHeader, fmt::format("a header of {} bytes", length),
-                fmt::format("8 bytes of length, and a header in the {} bytes of the file",
-                            bytes.size()));
+    fields.Fail(
+        Code::kTransformerHeader, fmt::format("a header of {} bytes", length),
+        fmt::format("8 bytes of length, and a header in the {} bytes of the file", bytes.size()));
     return fields.errors;
   }
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + kSafetensorsLength,

@@ -135,9 +135,8 @@ class TokenizerJson {
   }
 
   bool AddToken(const Json& number, std::string text, bool is_text, bool is_added) {
-    const auto id = fields.ToInteger(number, fmt::format("the number of token \"{}\"",
-                                                         PrintableName(text)),
-                                     0, most_id_);
+    const auto id = fields.ToInteger(
+        number, fmt::format("the number of token \"{}\"", PrintableName(text)), 0, most_id_);
     if (!id) return false;
     if (vocabulary.tokens.size() <= static_cast<size_t>(*id)) {
       vocabulary.tokens.resize(static_cast<size_t>(*id) + 1, {std::string(), false, true});
@@ -181,16 +180,14 @@ class TokenizerJson {
     const Json* merges = fields.Find(*model, "merges", "a list of merges");
     if (tokens == nullptr || merges == nullptr) return false;
     const bool added = Given(root, "added_tokens");
-    if (!IsObject(*tokens) || !IsList(*merges) ||
-        (added && !IsList(At(root, "added_tokens")))) {
+    if (!IsObject(*tokens) || !IsList(*merges) || (added && !IsList(At(root, "added_tokens")))) {
       return Fail("\"vocab\", \"merges\" or \"added_tokens\" is of another type",
                   "an object and two lists");
     }
     vocabulary.byte_tokens = Truth(*model, "byte_fallback");
     vocabulary.whole_words = Truth(*model, "ignore_merges");
     const size_t count = Size(*tokens) + (added ? Size(At(root, "added_tokens")) : 0);
-    most_id_ = static_cast<int64_t>(
-        std::min<size_t>(count + kMostUnusedTokens, kMostTokens) - 1);
+    most_id_ = static_cast<int64_t>(std::min<size_t>(count + kMostUnusedTokens, kMostTokens) - 1);
     for (const auto& [text, number] : Items(*tokens)) {
       if (!AddToken(*number, text, true, false)) return false;
     }
@@ -206,17 +203,15 @@ class TokenizerJson {
   /// The token that a template puts in front of a text.
   bool Begin(const Json& value) {
     if (TypeOf(value) != "TemplateProcessing") return true;
-    if (!Given(value, "single") || !IsList(At(value, "single")) ||
-        Size(At(value, "single")) == 0) {
+    if (!Given(value, "single") || !IsList(At(value, "single")) || Size(At(value, "single")) == 0) {
       return true;
     }
     const Json& first = Element(At(value, "single"), 0);
     if (!Given(first, "SpecialToken")) return true;
     const auto name = Words(At(first, "SpecialToken"), "id");
     if (!name) return false;
-    const auto found =
-        std::find_if(vocabulary.tokens.begin(), vocabulary.tokens.end(),
-                     [&](const auto& token) { return token.text == *name; });
+    const auto found = std::find_if(vocabulary.tokens.begin(), vocabulary.tokens.end(),
+                                    [&](const auto& token) { return token.text == *name; });
     if (found == vocabulary.tokens.end()) {
       return Fail(fmt::format("texts begin with \"{}\", which is no token", PrintableName(*name)),
                   "a token");

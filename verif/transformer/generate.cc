@@ -57,10 +57,10 @@ Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
       if (!logits) return logits.errors();
       const auto token = NextToken(*logits, requests[i].sampling, text.noise);
       if (!token) {
-        return Diagnostic(DiagnosticCode::kPrompt, SourceLocation{transformer.name},
-                          fmt::format("the logits behind token {} are no numbers",
-                                      text.sequence.length - 1),
-                          "weights and a format whose sums stay finite");
+        return Diagnostic(
+            DiagnosticCode::kPrompt, SourceLocation{transformer.name},
+            fmt::format("the logits behind token {} are no numbers", text.sequence.length - 1),
+            "weights and a format whose sums stay finite");
       }
       if (std::find(transformer.ends.begin(), transformer.ends.end(), *token) !=
           transformer.ends.end()) {
