@@ -54,8 +54,10 @@ TEST_F(GenerateCommand, PrintsTextsAndNumbers) {
   EXPECT_EQ(numbers.out, expected + "\n");
   // The same seed, the same text; another one, another.
   const std::string sampled = "--prompt abc --tokens 12 --temperature 2 --seed ";
-  EXPECT_EQ(Generate("letters.json", sampled + "1").out, Generate("letters.json", sampled + "1").out);
-  EXPECT_NE(Generate("letters.json", sampled + "1").out, Generate("letters.json", sampled + "2").out);
+  EXPECT_EQ(Generate("letters.json", sampled + "1").out,
+            Generate("letters.json", sampled + "1").out);
+  EXPECT_NE(Generate("letters.json", sampled + "1").out,
+            Generate("letters.json", sampled + "2").out);
   // JSON on standard output leaves the text to stderr.
   const ProgramResult both =
       Generate("letters.json", "--prompt a --prompt b --tokens 2 --format mxfp8 --json -");

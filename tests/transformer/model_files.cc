@@ -83,13 +83,13 @@ std::vector<NamedTensor> TensorsOf(const Transformer& model, const std::vector<s
 
 std::vector<NamedTensor> HuggingFaceTensors(const Transformer& model) {
   const std::string block = "model.layers.{}.";
-  return TensorsOf(model,
-                   {"model.embed_tokens", "lm_head", "model.norm", block + "input_layernorm",
-                    block + "post_attention_layernorm", block + "self_attn.q_proj",
-                    block + "self_attn.k_proj", block + "self_attn.v_proj",
-                    block + "self_attn.o_proj", block + "mlp.gate_proj", block + "mlp.up_proj",
-                    block + "mlp.down_proj"},
-                   ".weight", ".weight");
+  return TensorsOf(
+      model,
+      {"model.embed_tokens", "lm_head", "model.norm", block + "input_layernorm",
+       block + "post_attention_layernorm", block + "self_attn.q_proj", block + "self_attn.k_proj",
+       block + "self_attn.v_proj", block + "self_attn.o_proj", block + "mlp.gate_proj",
+       block + "mlp.up_proj", block + "mlp.down_proj"},
+      ".weight", ".weight");
 }
 
 const char* SafetensorsName(StoredType type) {
@@ -315,11 +315,11 @@ FileBytes GgufFile(const Transformer& model, StoredType type, uint32_t tokens) {
 CharacterFiles CharacterModelFiles(const Transformer& model) {
   const TransformerConfig& config = model.config;
   const std::string block = "blocks.{}.";
-  std::vector<NamedTensor> tensors = TensorsOf(
-      model,
-      {"emb", "head", "norm", block + "n1", block + "n2", block + "wq", block + "wk", block + "wv",
-       block + "wo", block + "side", block + "up", block + "down"},
-      "", ".gain");
+  std::vector<NamedTensor> tensors =
+      TensorsOf(model,
+                {"emb", "head", "norm", block + "n1", block + "n2", block + "wq", block + "wk",
+                 block + "wv", block + "wo", block + "side", block + "up", block + "down"},
+                "", ".gain");
   std::vector<Fp32> cosines, sines;
   for (uint32_t position = 0; position < config.context; ++position) {
     const RotaryRow row = RotaryRowAt(model, position);
@@ -360,8 +360,11 @@ FileBytes ScoreTokenizerFile() {
   };
   for (const char* text : {"<unk>", "\n<s>\n", "\n</s>\n"}) add(text);
   for (int byte = 0; byte < 256; ++byte) add(fmt::format("<0x{:02X}>", byte));
-  for (const char* text : {" ", "a", "b", "c", "ab", "bc", "abc", " a", "aa", "aab", "ca", "\xc3\xa9",
-                           "\xc3\xa9" "a", " ab", "cab", "bcab"}) {
+  for (const char* text :
+       {" ", "a", "b", "c", "ab", "bc", "abc", " a", "aa", "aab", "ca", "\xc3\xa9",
+        "\xc3\xa9"
+        "a",
+        " ab", "cab", "bcab"}) {
     add(text);
   }
   return bytes;
@@ -388,10 +391,13 @@ std::string ByteTokenizerJson() {
   json["normalizer"] = {{"type", "NFC"}};
   json["pre_tokenizer"] = {{"type", "ByteLevel"}, {"add_prefix_space", false}};
   // U+0120 is the blank; C3 A9 is a letter of two bytes.
-  return TokenizerJsonOf(json,
-                         {"a", "b", "c", "\xc4\xa0", "1", "!", "ab", "\xc4\xa0" "ab", "abc", "11",
-                          "\xc3\x83", "\xc2\xa9", "\xc3\x83\xc2\xa9", "bc", "\xc4\x8a"},
-                         {"a b", "\xc4\xa0 ab", "ab c", "1 1", "\xc3\x83 \xc2\xa9", "b c"});
+  return TokenizerJsonOf(
+      json,
+      {"a", "b", "c", "\xc4\xa0", "1", "!", "ab",
+       "\xc4\xa0"
+       "ab",
+       "abc", "11", "\xc3\x83", "\xc2\xa9", "\xc3\x83\xc2\xa9", "bc", "\xc4\x8a"},
+      {"a b", "\xc4\xa0 ab", "ab c", "1 1", "\xc3\x83 \xc2\xa9", "b c"});
 }
 
 std::string LlamaTokenizerJson() {
@@ -403,16 +409,21 @@ std::string LlamaTokenizerJson() {
       {"normalizers",
        {{{"type", "Prepend"}, {"prepend", "\xe2\x96\x81"}},
         {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", "\xe2\x96\x81"}}}}};
-  json["post_processor"] = {
-      {"type", "TemplateProcessing"},
-      {"single", {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
-                  {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}}};
+  json["post_processor"] = {{"type", "TemplateProcessing"},
+                            {"single",
+                             {{{"SpecialToken", {{"id", "<s>"}, {"type_id", 0}}}},
+                              {{"Sequence", {{"id", "A"}, {"type_id", 0}}}}}}};
   json["model"]["byte_fallback"] = true;
-  return TokenizerJsonOf(
-      json,
-      {"<unk>", "<s>", "<0xC3>", "<0xA9>", "\xe2\x96\x81", "a", "b", "\xe2\x96\x81" "a", "ab",
-       "\xe2\x96\x81" "ab"},
-      {"\xe2\x96\x81 a", "a b", "\xe2\x96\x81" "a b"});
+  return TokenizerJsonOf(json,
+                         {"<unk>", "<s>", "<0xC3>", "<0xA9>", "\xe2\x96\x81", "a", "b",
+                          "\xe2\x96\x81"
+                          "a",
+                          "ab",
+                          "\xe2\x96\x81"
+                          "ab"},
+                         {"\xe2\x96\x81 a", "a b",
+                          "\xe2\x96\x81"
+                          "a b"});
 }
 
 bool SameWeights(const Transformer& a, const Transformer& b) {

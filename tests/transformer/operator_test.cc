@@ -106,9 +106,8 @@ TEST(TransformerOperators, PromptsInPartsGiveTheSameBits) {
         GoldenSequence parts = golden.NewSequence();
         std::vector<Fp32> logits;
         for (size_t done = 0; done < tokens.size();) {
-          const size_t count = round == 0 ? 1
-                                          : std::min<size_t>(tokens.size() - done,
-                                                             1 + random.Next() % 7);
+          const size_t count =
+              round == 0 ? 1 : std::min<size_t>(tokens.size() - done, 1 + random.Next() % 7);
           const auto step = golden.Feed(parts, std::span(tokens).subspan(done, count), true);
           logits.insert(logits.end(), step->begin(), step->end());
           done += count;

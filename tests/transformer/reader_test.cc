@@ -223,7 +223,9 @@ TEST(TransformerReaders, IllegalConfigsAreExplained) {
       {[](json& j) { j["rms_norm_eps"] = 0; }, Code::kTransformerConfig, "epsilon"},
       {[](json& j) { j["rms_norm_eps"] = "x"; }, Code::kTransformerConfig, "rms_norm_eps"},
       {[](json& j) { j["rope_theta"] = -1; }, Code::kTransformerConfig, "base"},
-      {[](json& j) { j["rope_scaling"] = {{"type", "linear"}, {"factor", 2}}; },
+      {[](json& j) {
+         j["rope_scaling"] = {{"type", "linear"}, {"factor", 2}};
+       },
        Code::kTransformerConfig, "scales positions"},
       {[](json& j) { j["sliding_window"] = 8; }, Code::kTransformerConfig, "sliding_window"},
       {[](json& j) { j["quantization_config"] = json::object(); }, Code::kTransformerConfig,
@@ -308,8 +310,7 @@ TEST(TransformerReaders, IllegalSafetensorsAreExplained) {
 
 TEST(TransformerReaders, WeightsAreNumbers) {
   for (const uint32_t bad : {0x7fc00000u, 0x7f800000u, 0xff800000u, 0x7f7fffffu}) {
-    FileBytes file =
-        testing::Llama2cFile(testing::RandomTransformer(testing::SmallConfig(), 7));
+    FileBytes file = testing::Llama2cFile(testing::RandomTransformer(testing::SmallConfig(), 7));
     std::memcpy(file.data() + 28 + 4 * (3 * 32 + 5), &bad, 4);
     const auto read = ReadLlama2c(file, "a.bin");
     ASSERT_FALSE(read.ok());
@@ -321,7 +322,8 @@ TEST(TransformerReaders, WeightsAreNumbers) {
 
 TEST(TransformerReaders, TokenizersOfOtherModelsAreRefused) {
   const Folder folder;
-  folder.Write("a.bin", testing::Llama2cFile(testing::RandomTransformer(testing::SmallConfig(), 8)));
+  folder.Write("a.bin",
+               testing::Llama2cFile(testing::RandomTransformer(testing::SmallConfig(), 8)));
   folder.Write("t.bin", testing::ScoreTokenizerFile());
   const auto read = ReadTransformer(folder.path() + "/a.bin", folder.path() + "/t.bin");
   ASSERT_FALSE(read.ok());
@@ -342,9 +344,9 @@ void Mutate(const FileBytes& original, size_t header, const Reader& read, size_t
     if (::testing::Test::HasFatalFailure()) FAIL() << "size " << size;
   }
   EXPECT_EQ(accepted, 0);
-  constexpr uint64_t kHostile[] = {0,          1,           0x7fffffff,  0x80000000,
-                                   0xffffffff, 1ull << 32,  1ull << 62,  1ull << 63,
-                                   UINT64_MAX, 0x7fc000007fc00000, INT64_MAX};
+  constexpr uint64_t kHostile[] = {
+      0,          1,          0x7fffffff, 0x80000000,         0xffffffff, 1ull << 32,
+      1ull << 62, 1ull << 63, UINT64_MAX, 0x7fc000007fc00000, INT64_MAX};
   for (size_t at = 0; at + 8 <= header; at += step) {
     for (const uint64_t word : kHostile) {
       FileBytes file = original;

@@ -99,8 +99,7 @@ TEST(Tokenizers, BytesAreMergedAsInGpt2) {
   EXPECT_EQ(encode("a1b"), (std::vector<uint32_t>{0, 4, 1}));
   // A letter of two bytes, whole or as two characters that normalization joins.
   EXPECT_EQ(encode("\xc3\xa9"), (std::vector<uint32_t>{12}));
-  EXPECT_FALSE((*tokenizer)->Encode("e\xcc\x81").ok() &&
-               encode("e\xcc\x81") != encode("\xc3\xa9"));
+  EXPECT_FALSE((*tokenizer)->Encode("e\xcc\x81").ok() && encode("e\xcc\x81") != encode("\xc3\xa9"));
   EXPECT_EQ(encode("e\xcc\x81"), (std::vector<uint32_t>{12}));
   EXPECT_EQ((*tokenizer)->Decode(12, false), "\xc3\xa9");
   EXPECT_EQ((*tokenizer)->Decode(7, true), " ab");
