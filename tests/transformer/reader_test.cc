@@ -367,7 +367,8 @@ void Mutate(const FileBytes& original, size_t header, const Reader& read, size_t
     if (::testing::Test::HasFatalFailure()) FAIL() << "round " << round;
   }
   EXPECT_GT(accepted, 0);
-  EXPECT_LT(testing::PeakKilobytes() - before, 200'000);
+  // Sanitizers keep 256 MB of what was freed.
+  EXPECT_LT(testing::PeakKilobytes() - before, 500'000);
 }
 
 /// As small as formats allow.
