@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "sw/transformer/read_transformer.h"
 #include "sw/transformer/sampling.h"
@@ -118,6 +119,30 @@ TEST(Tokenizers, LlamaFallsBackToBytes) {
   EXPECT_EQ((*tokenizer)->Decode(9, false), " ab");
   EXPECT_EQ((*tokenizer)->Decode(2, false), "\xc3");
   EXPECT_FALSE((*tokenizer)->Encode("c").ok());
+}
+
+// An expression from a file may take exponential time, or be none.
+TEST(Tokenizers, HostileExpressionsEnd) {
+  nlohmann::json json = nlohmann::json::parse(testing::ByteTokenizerJson());
+  const auto read = [&json](const char* expression) {
+    json["pre_tokenizer"] = {
+        {"type", "Sequence"},
+        {"pretokenizers",
+         {{{"type", "Split"}, {"pattern", {{"Regex", expression}}}, {"behavior", "Isolated"}},
+          {{"type", "ByteLevel"}, {"use_regex", false}}}}};
+    return ReadMergeTokenizer(json.dump(), "t.json");
+  };
+  const auto slow = read("(a+a+)+b");
+  ASSERT_TRUE(slow.ok());
+  const auto cut = (*slow)->Encode(std::string(3000, 'a'));
+  ASSERT_FALSE(cut.ok());
+  EXPECT_EQ(cut.errors()[0].code, DiagnosticCode::kPrompt);
+  EXPECT_EQ(*(*slow)->Encode("aab"), (std::vector<uint32_t>{0, 6}));  // the next one is right
+  for (const char* wrong : {"(a", "[", "", "\\p{Nonsense}"}) {
+    const auto none = read(wrong);
+    ASSERT_FALSE(none.ok()) << wrong;
+    EXPECT_EQ(none.errors()[0].code, DiagnosticCode::kTokenizer);
+  }
 }
 
 TEST(SamplingTest, FollowsTheShares) {
