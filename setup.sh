@@ -14,7 +14,7 @@ set -euo pipefail
 build=(
   build-essential cmake ninja-build
   libfmt-dev libyaml-cpp-dev libcli11-dev nlohmann-json3-dev libflatbuffers-dev libonnx-dev libprotobuf-dev
-  nettle-dev
+  nettle-dev libicu-dev
 )
 tools=(
   verilator ccache zlib1g-dev                         # simulation; ccache makes further builds short
@@ -50,7 +50,7 @@ if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
   cat >&2 <<END
 This machine has no apt, so that nothing is installed. npugen needs, under whatever names they have here,
   to build:  a C++20 compiler (GCC 12 or later), CMake 3.25, Ninja, and with their headers fmt, yaml-cpp, CLI11 2,
-             nlohmann-json 3, FlatBuffers, ONNX, Protobuf, Nettle
+             nlohmann-json 3, FlatBuffers, ONNX, Protobuf, Nettle, ICU
   to simulate (run, demo):      Verilator 5 (5.006 is the fast one), zlib; ccache and jemalloc help
   for area and timing (synth):  Yosys, OpenSTA, the cell library OSU 0.18 of qflow
   for the tests:                GoogleTest, Unicorn, Z3, riscv64-unknown-elf-gcc, clang-format, xmllint, dtc,

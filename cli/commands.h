@@ -38,5 +38,6 @@ void AddRunCommand(CommandLine& line);
 void AddEstimateCommand(CommandLine& line);
 void AddDemoCommand(CommandLine& line);
 void AddReportCommand(CommandLine& line);
+void AddGenerateCommand(CommandLine& line);
 
 }  // namespace npugen

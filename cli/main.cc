@@ -37,6 +37,7 @@ int Run(int argc, char** argv) {
   npugen::AddCompileCommand(line);
   npugen::AddCalibrateCommand(line);
   npugen::AddRunCommand(line);
+  npugen::AddGenerateCommand(line);
   npugen::AddEstimateCommand(line);
   npugen::AddDemoCommand(line);
   npugen::AddSynthCommand(line);

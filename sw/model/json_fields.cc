@@ -17,14 +17,13 @@ namespace {
 
 using Code = DiagnosticCode;
 
-constexpr size_t kLargestJson = size_t{16} << 20;
-constexpr size_t kDeepest = 8;  // the packed-bit format itself has five levels
 constexpr size_t kMostJsonDiagnostics = 50;
 
 // Finds what parsing into a tree would not tell: where the syntax is wrong, how deep values are
 // nested, which keys are given twice.
 class JsonCheck : public nlohmann::json_sax<Json> {
  public:
+  explicit JsonCheck(const JsonDialect& dialect) : code(dialect.syntax), dialect_(dialect) {}
   bool null() override { return true; }
   bool boolean(bool) override { return true; }
   bool number_integer(number_integer_t) override { return true; }
@@ -38,13 +37,13 @@ class JsonCheck : public nlohmann::json_sax<Json> {
   bool end_array() override { return Leave(); }
   bool key(string_t& key) override {
     if (keys_.back().insert(key).second) return true;
-    code = Code::kPackedKey;
+    code = dialect_.key;
     problem = fmt::format("the key \"{}\" is given twice in one object",
                           PrintableName(key.substr(0, 40)));
     return false;
   }
   bool parse_error(size_t position, const std::string&, const Json::exception& error) override {
-    code = Code::kPackedSyntax;
+    code = dialect_.syntax;
     at = position;
     problem = error.what();
     // "[json.exception.parse_error.101] parse error at line 1, column 5: syntax error while ..."
@@ -54,21 +53,22 @@ class JsonCheck : public nlohmann::json_sax<Json> {
     return false;
   }
 
-  Code code = Code::kPackedSyntax;
+  Code code;
   std::string problem;
   size_t at = 0;  // bytes read when the syntax was found wrong; 0: not known
 
  private:
   bool Enter() {
     keys_.emplace_back();
-    if (keys_.size() <= kDeepest) return true;
-    problem = fmt::format("values are nested more than {} deep", kDeepest);
+    if (keys_.size() <= dialect_.deepest) return true;
+    problem = fmt::format("values are nested more than {} deep", dialect_.deepest);
     return false;
   }
   bool Leave() {
     keys_.pop_back();
     return true;
   }
+  const JsonDialect& dialect_;
   std::vector<std::set<std::string>> keys_;
 };
 
@@ -84,16 +84,17 @@ std::string WordList(const std::vector<std::string_view>& words) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::string& name) {
+Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::string& name,
+                                              const JsonDialect& dialect) {
   Diagnostic error;
   error.location.file = name;
-  if (text.size() > kLargestJson) {
+  if (text.size() > dialect.most_bytes) {
     error.code = Code::kModelTooLarge;
-    error.message = fmt::format("the list of layers has {} bytes", text.size());
-    error.hint = fmt::format("at most {}", FormatBytes(kLargestJson));
+    error.message = fmt::format("its JSON has {} bytes", text.size());
+    error.hint = fmt::format("at most {}", FormatBytes(dialect.most_bytes));
     return error;
   }
-  JsonCheck check;
+  JsonCheck check(dialect);
   if (!Json::sax_parse(text.begin(), text.end(), &check)) {
     error.code = check.code;
     error.message = check.problem;
@@ -105,7 +106,7 @@ Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::
           line_start == std::string_view::npos ? read.size() : read.size() - line_start - 1);
       error.location.column = std::max(error.location.column, 1);
     }
-    error.hint = "docs/packed_bits.md describes the format";
+    error.hint = dialect.hint;
     return error;
   }
   return std::make_shared<const Json>(
@@ -121,6 +122,16 @@ bool Has(const Json& object, const char* key) { return object.contains(key); }
 const Json& At(const Json& object, const char* key) { return object[key]; }
 bool Is(const Json& value, const char* text) { return value == text; }
 const std::string& Text(const Json& value) { return value.get_ref<const std::string&>(); }
+bool IsNull(const Json& value) { return value.is_null(); }
+bool IsTrue(const Json& value) { return value.is_boolean() && value.get<bool>(); }
+std::optional<double> RealNumber(const Json& value) {
+  return value.is_number() ? std::optional(value.get<double>()) : std::nullopt;
+}
+std::vector<std::pair<std::string, const Json*>> Items(const Json& object) {
+  std::vector<std::pair<std::string, const Json*>> items;
+  for (const auto& [key, value] : object.items()) items.emplace_back(key, &value);
+  return items;
+}
 std::string Dump(const Json& value) { return value.dump(); }
 
 std::string KindOf(const Json& value) {
@@ -150,7 +161,7 @@ void JsonFields::CheckKeys(const Json& object, const std::vector<std::string_vie
   for (const auto& [key, value] : object.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     const std::string_view nearest = key.size() < 40 ? NearestWord(key, known) : std::string_view();
-    Fail(Code::kPackedKey, fmt::format("unknown key \"{}\"", PrintableName(key.substr(0, 40))),
+    Fail(dialect.key, fmt::format("unknown key \"{}\"", PrintableName(key.substr(0, 40))),
          nearest.empty() ? fmt::format("keys here: {}", WordList(known))
                          : fmt::format("did you mean \"{}\"?", nearest));
   }
@@ -159,7 +170,7 @@ void JsonFields::CheckKeys(const Json& object, const std::vector<std::string_vie
 const Json* JsonFields::Find(const Json& object, const char* key, const std::string& legal) {
   const auto found = object.find(key);
   if (found != object.end()) return &*found;
-  Fail(Code::kPackedKey, fmt::format("the key \"{}\" is missing", key), legal);
+  Fail(dialect.key, fmt::format("the key \"{}\" is missing", key), legal);
   return nullptr;
 }
 
@@ -167,12 +178,12 @@ std::optional<int64_t> JsonFields::ToInteger(const Json& value, const std::strin
                                              int64_t least, int64_t most) {
   const std::string legal = fmt::format("an integer from {} to {}", least, most);
   if (!value.is_number_integer()) {
-    Fail(Code::kPackedValue, fmt::format("{} is {}", what, KindOf(value)), legal);
+    Fail(dialect.value, fmt::format("{} is {}", what, KindOf(value)), legal);
     return std::nullopt;
   }
   const bool huge = value.is_number_unsigned() && value.get<uint64_t>() > uint64_t{INT64_MAX};
   if (huge || value.get<int64_t>() < least || value.get<int64_t>() > most) {
-    Fail(Code::kPackedValue,
+    Fail(dialect.value,
          huge ? fmt::format("{} is {}", what, value.get<uint64_t>())
               : fmt::format("{} is {}", what, value.get<int64_t>()),
          legal);
@@ -212,7 +223,7 @@ std::optional<JsonPair> JsonFields::ReadPair(const Json& object, const char* key
 std::optional<std::vector<int32_t>> JsonFields::ToList(const Json& value, const std::string& key,
                                                        size_t length, int64_t least, int64_t most) {
   if (!value.is_array() || value.size() != length) {
-    Fail(value.is_array() ? Code::kPackedShape : Code::kPackedValue,
+    Fail(value.is_array() ? dialect.shape : dialect.value,
          fmt::format("\"{}\" is {}", key, KindOf(value)),
          fmt::format("a list of {} integers", length));
     return std::nullopt;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "generator/support/diagnostic.h"
@@ -18,9 +19,28 @@ namespace npugen {
 
 using Json = nlohmann::json;
 
+/// What the errors of a format that is written in JSON are called, and what its files may be.
+struct JsonDialect {
+  DiagnosticCode syntax;
+  DiagnosticCode key;
+  DiagnosticCode value;
+  DiagnosticCode shape;  ///< of lists that do not fit what belongs to them
+  size_t most_bytes;
+  size_t deepest;  ///< levels of objects and lists
+  const char* hint;
+};
+inline constexpr JsonDialect kPackedJson = {DiagnosticCode::kPackedSyntax,
+                                            DiagnosticCode::kPackedKey,
+                                            DiagnosticCode::kPackedValue,
+                                            DiagnosticCode::kPackedShape,
+                                            size_t{16} << 20,
+                                            8,  // the format itself has five levels
+                                            "docs/packed_bits.md describes the format"};
+
 /// The tree of `text`, the contents of the file `name`: of legal syntax, not nested too deep, no
 /// key twice in an object.
-Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::string& name);
+Result<std::shared_ptr<const Json>> ParseJson(std::string_view text, const std::string& name,
+                                              const JsonDialect& dialect = kPackedJson);
 
 bool IsObject(const Json& value);
 bool IsList(const Json& value);
@@ -38,6 +58,13 @@ bool Is(const Json& value, const char* text);
 bool SameInteger(const Json& value, int64_t number);
 /// Of text.
 const std::string& Text(const Json& value);
+/// Whether it is null, and whether it is true.
+bool IsNull(const Json& value);
+bool IsTrue(const Json& value);
+/// Of a number; nothing of what is none.
+std::optional<double> RealNumber(const Json& value);
+/// Keys of an object with their values.
+std::vector<std::pair<std::string, const Json*>> Items(const Json& object);
 /// As it would stand in a file.
 std::string Dump(const Json& value);
 /// For messages: "a number", "a list of 3" ...
@@ -52,9 +79,11 @@ struct JsonPair {
 /// Reads fields and collects what is wrong with them. Empty results are refused values.
 class JsonFields {
  public:
-  explicit JsonFields(std::string file_name) : file(std::move(file_name)) {}
+  explicit JsonFields(std::string file_name, const JsonDialect& json_dialect = kPackedJson)
+      : file(std::move(file_name)), dialect(json_dialect) {}
 
   const std::string file;
+  const JsonDialect& dialect;
   std::string where;  ///< what errors are about, such as "layer 3 (bconv)"
   Diagnostics errors;
 

@@ -17,6 +17,7 @@ generator/synth      generator/support generator/arch generator/spec generator/c
 generator            generator/
 sw/numerics          generator/
 sw/model             generator/ sw/numerics          generator/
+sw/transformer       generator/ sw/numerics sw/model
 sw/stream            generator/
 sw/timing            generator/ sw/stream
 sw/collective        generator/
