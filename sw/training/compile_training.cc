@@ -550,7 +550,9 @@ void Compiler::GradientOfInput(const Layer& layer, const Geometry& g, TensorId g
       product.y_start = y.start;
       product.x_start = x.start * out_pixel;
       product.x_step = out_pixel;
-      if (y.taps * x.taps > 1) {
+      // A pixel that is no whole slice ends there: its neighbour follows in the row, and behind
+      // the weights is anything.
+      if (y.taps * x.taps > 1 || (g.out_width > 1 && depth % slice_bytes() != 0)) {
         product.run_bytes = x.taps * out_pixel;
         product.kernel_rows = y.taps;
       }
