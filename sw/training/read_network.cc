@@ -76,6 +76,19 @@ class NetworkReader {
         output->second.value != static_cast<int32_t>(network_.layers.size())) {
       return Pattern("it is not what the last layer computes", "the last layer's result");
     }
+    // What nothing uses has no gradient.
+    std::vector<bool> used(network_.layers.size() + 1);
+    used.back() = true;
+    for (const Layer& layer : network_.layers) {
+      for (const int32_t input : layer.inputs) used[static_cast<size_t>(input)] = true;
+    }
+    for (size_t i = 0; i < network_.layers.size(); ++i) {
+      if (!used[i + 1]) {
+        return Pattern(fmt::format("the result of {} is not part of it",
+                                   PrintableName(network_.layers[i].name)),
+                       "layers that lead to the output");
+      }
+    }
     return std::nullopt;
   }
 

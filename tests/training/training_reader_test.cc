@@ -61,6 +61,14 @@ TEST(TrainingReader, ReadsWhatWasWritten) {
   ExpectSame(*again, other);
 }
 
+TEST(TrainingReader, LayersThatNothingUsesAreRefused) {
+  NetworkMaker maker({1, 1, 8}, 1);
+  maker.Dense(5, true).From({0}).Dense(4, false);
+  const Result<Network> read = ReadTrainingNetwork(MakeOnnx(maker.network()), "branch.onnx");
+  ASSERT_FALSE(read.ok());
+  EXPECT_NE(read.errors().front().message.find("is not part of it"), std::string::npos);
+}
+
 TEST(TrainingReader, DamagedFilesAreErrors) {
   const std::vector<uint8_t> file = MakeOnnx(ResidualNetwork());
   std::mt19937_64 random(9);
