@@ -62,7 +62,7 @@ std::string LegalValues(const TrainingKey& key) {
   if (std::holds_alternative<int64_t C::*>(key.member)) {
     return fmt::format("a whole number from {:.0f} to {:.0f}", key.low, key.high);
   }
-  return fmt::format("a number from {:g} to {:g}", key.low, key.high);
+  return fmt::format("a number from {} to {}", key.low, key.high);
 }
 
 class ConfigReader {

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <fstream>
+#include <iterator>
 
 #include "sw/training/config.h"
 #include "tests/training/onnx_network.h"
+#include "tests/training/shared_digits.h"
 #include "tests/training/training_networks.h"
 
 namespace npugen::training {
@@ -87,6 +90,13 @@ TEST(TrainingReader, DamagedFilesAreErrors) {
     refused += !ReadTrainingNetwork(bad, "bad.onnx").ok();
   }
   EXPECT_GT(refused, 300);
+}
+
+// docs/training.md holds the reference as it is printed.
+TEST(TrainingReader, DocumentHasTheReference) {
+  std::ifstream file(npugen::testing::SourcePath("docs/training.md"));
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_NE(text.find(TrainingConfigReference()), std::string::npos) << TrainingConfigReference();
 }
 
 TEST(TrainingReader, ConfigurationsAndTheirErrors) {
