@@ -64,11 +64,11 @@ class TrainCli : public ::testing::Test {
 
 TEST_F(TrainCli, Data) {
   data_ = Write("cut.bin", Digits("images.bin").substr(0, 1000));
-  ExpectRefused(Train(), 4, "M141", "cut.bin", "1000 bytes");
+  ExpectRefused(Train(), 4, "M151", "cut.bin", "1000 bytes");
   data_ = Write("empty.bin", "");
-  ExpectRefused(Train(), 4, "M141", "empty.bin", "0 bytes");
+  ExpectRefused(Train(), 4, "M151", "empty.bin", "0 bytes");
   data_ = Write("few.bin", Digits("images.bin").substr(0, 640));
-  ExpectRefused(Train(), 4, "M141", "labels.bin", "1437 labels");
+  ExpectRefused(Train(), 4, "M151", "labels.bin", "1437 labels");
   std::vector<float> numbers(2 * 64, 0.5f);
   numbers[64 + 7] = std::nanf("");
   std::string text(4 * numbers.size(), '\0');
@@ -76,14 +76,14 @@ TEST_F(TrainCli, Data) {
   data_ = Write("nan.bin", text);
   labels_ = Write("two.bin", std::string(2, '\1'));
   bytes_.clear();
-  ExpectRefused(Train(), 4, "M141", "nan.bin", "number 7 of image 1 is not finite");
+  ExpectRefused(Train(), 4, "M151", "nan.bin", "number 7 of image 1 is not finite");
 }
 
 TEST_F(TrainCli, Labels) {
   std::string labels = Digits("labels.bin");
   labels[5] = 10;
   labels_ = Write("labels.bin", labels);
-  ExpectRefused(Train(), 4, "M141", "labels.bin", "label 5 is 10");
+  ExpectRefused(Train(), 4, "M151", "labels.bin", "label 5 is 10");
   labels_ = (folder_ / "nowhere.bin").string();
   EXPECT_NE(Train().status, 0);
 }
@@ -102,7 +102,7 @@ TEST_F(TrainCli, OperatorWithoutGradient) {
   const size_t at = model.find("Relu");
   ASSERT_NE(at, std::string::npos);
   model_ = Write("tanh.onnx", model.replace(at, 4, "Tanh"));
-  ExpectRefused(Train(), 4, "M140", "tanh.onnx", "Tanh");
+  ExpectRefused(Train(), 4, "M150", "tanh.onnx", "Tanh");
 }
 
 TEST_F(TrainCli, CheckpointsStayAsTheyAre) {
@@ -120,7 +120,7 @@ TEST_F(TrainCli, CheckpointsStayAsTheyAre) {
         {"cut", text.substr(0, 80), "cut off or damaged"},
         {"none", "no checkpoint", "no checkpoint"}}) {
     const std::string path = Write(name, bytes);
-    ExpectRefused(Train("--resume --checkpoint " + path), 4, "M141", name, reason);
+    ExpectRefused(Train("--resume --checkpoint " + path), 4, "M151", name, reason);
     EXPECT_EQ(testing::ReadFile(path), bytes);
   }
 }
