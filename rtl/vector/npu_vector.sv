@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector unit: runs a program over rows of elements in PE memory (docs/machine.md, 4.10).
 //
-// Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many, which
-// several rows share where that lets sums go on. Of each pass rows are looked at (an element outside PE memory ends all: error_o), operands are
-// loaded, entries run over all strips one after the other, results are stored, reductions come
-// together. Nothing is read before earlier writes are in PE memory.
+// Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many,
+// which several rows share where that lets sums go on. Of each pass rows are looked at (an element
+// outside PE memory ends all: error_o), operands are loaded, entries run over all strips one after
+// the other, results are stored, reductions come together. Nothing is read before earlier writes are in PE memory.
 module npu_vector #(
   parameter int unsigned Lanes      = 8,       //@ = units.vector_lanes  -- 4, 8, 16
   parameter int unsigned MemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -170,8 +170,8 @@ module npu_vector #(
   assign stream_last    = stream_q == 3'd4;
   assign store_begin    = state_q == StStore && stores && !load_waits_q;
 
-  // The next group begins group_q steps further on, and reaches as far and a row's bytes more: found
-  // bit by bit while the first group is at work.
+  // The next group begins group_q steps further on, and reaches as far and a row's bytes more:
+  // found bit by bit while the first group is at work.
   logic            sizing_q, sized_q;
   logic [2:0]      size_stream_q, bit_q;
   logic [28:0]     size_sum_q;

@@ -135,8 +135,8 @@ module npu_vector_issue #(
   assign store_issue_o = store_i && issue;
   assign store_busy_o  = issuing_q;
 
-  // Partial results of a row are in its first strips; where it has several parts, of which the last one
-  // may be short, in as many as they take.
+  // Partial results of a row are in its first strips; where it has several parts, of which the
+  // last one may be short, in as many as they take.
   wire [3:0] partial_strip;
   wire       early_in_row;  // no element went to this partial result before
   assign partial_strip = (long_i ? 4'(strip_row_q * 4'(Partials)) : row_first_q) +
