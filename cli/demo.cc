@@ -34,6 +34,7 @@ struct DemoOptions {
   uint32_t images = 0;
   bool no_area = false;
   bool firmware = false;
+  bool train = false;
   std::string elf, keep;
   BuildFlags build;
   SimulationFlags simulation;
@@ -297,6 +298,8 @@ void AddDemoCommand(CommandLine& line) {
   command.Value("--images", &options->images, "only the first so many images");
   AddReportFlags(command, &options->output, "write the results to this file");
   command.Flag("--no-area", &options->no_area, "leave out the synthesis with Yosys");
+  command.Flag("--train", &options->train,
+               "train two networks from scratch on the RTL of edge_float instead (two minutes)");
   const CommandOption firmware = command.Flag(
       "--firmware", &options->firmware,
       "a RISC-V system in the place of the host: an emulated CPU boots the emitted firmware "
@@ -312,8 +315,13 @@ void AddDemoCommand(CommandLine& line) {
   AddSimulationFlags(command, &options->simulation);
   command.Footer(
       "Example: npugen demo --json build/demo.json\n"
-      "         npugen demo --firmware");
-  command.OnRun([options] { return Demo(*options); });
+      "         npugen demo --firmware\n"
+      "         npugen demo --train");
+  command.OnRun([options] {
+    if (!options->train) return Demo(*options);
+    return TrainDigits(DataFolder() + "/specs/edge_float.yaml", options->data, options->build,
+                       options->simulation);
+  });
 }
 
 }  // namespace npugen

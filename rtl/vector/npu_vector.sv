@@ -5,7 +5,8 @@
 // Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many,
 // which several rows share where that lets sums go on. Of each pass rows are looked at (an element
 // outside PE memory ends all: error_o), operands are loaded, entries run over all strips one after
-// the other, results are stored, reductions come together. Nothing is read before earlier writes are in PE memory.
+// the other, results are stored, reductions come together. Nothing is read before earlier writes
+// are in PE memory.
 module npu_vector #(
   parameter int unsigned Lanes      = 8,       //@ = units.vector_lanes  -- 4, 8, 16
   parameter int unsigned MemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
