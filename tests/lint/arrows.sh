@@ -16,7 +16,7 @@ generator/emit       generator/support generator/arch generator/spec generator/c
 generator/synth      generator/support generator/arch generator/spec generator/config generator/plan generator/emit
 generator            generator/
 sw/numerics          generator/
-sw/model             generator/ sw/numerics          generator/
+sw/model             generator/
 sw/transformer       generator/ sw/numerics sw/model
 sw/stream            generator/
 sw/timing            generator/ sw/stream
@@ -28,6 +28,7 @@ sw/compiler/plan     generator/ sw/model sw/timing sw/compiler/lower sw/compiler
 sw/compiler/schedule generator/ sw/timing sw/compiler/lower sw/compiler/encode
 sw/compiler/tile     generator/ sw/model sw/compiler/lower sw/compiler/encode sw/compiler/plan
 sw/compiler          generator/ sw/model sw/stream sw/timing sw/driver
+sw/training          generator/ sw/numerics sw/model sw/stream sw/compiler
 sw/firmware          sw/driver sw/compiler/program_format.h
 sw/linux             sw/driver
 sw/runtime           generator/ sw/compiler sw/model sw/driver
