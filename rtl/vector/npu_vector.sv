@@ -74,18 +74,24 @@ module npu_vector #(
   logic [Lanes-1:0] tail_lanes_q;                // lanes of a row's last strip
   logic [23:0]      first_q, rest_q;             // of the part; elements from there on
   wire  [24:0]      strips;                      // of a row
-  wire              part_last;
-  wire  [8:0]       part_elements;
-  wire  [4:0]       part_strips;
+  logic             part_last_q;                   // of the part that began a cycle ago or more
+  logic [8:0]       part_elements_q;
+  logic [4:0]       part_strips_q;
+  wire              rest_last;
+  wire  [8:0]       rest_elements;
   wire  [8:0]       part_most;                   // elements of a part but the last
   wire              shared;                      // parts of several rows
   assign strips        = (25'(elements_i) + 25'(Lanes - 1)) >> LaneW;
   assign part_most     = 9'(most_q) << LaneW;
-  assign part_last     = rest_q <= 24'(part_most);
-  assign part_elements = part_last ? rest_q[8:0] : part_most;
+  assign rest_last     = rest_q <= 24'(part_most);
+  assign rest_elements = rest_last ? rest_q[8:0] : part_most;
   assign shared        = rows_i != 16'd1 && strips > 25'(Partials) &&
                          (strips > 25'd16 || (strips & 25'(Partials - 1)) == '0);
-  assign part_strips   = 5'((part_elements + 9'(Lanes - 1)) >> LaneW);
+  always_ff @(posedge clk_i) begin
+    part_last_q     <= rest_last;
+    part_elements_q <= rest_elements;
+    part_strips_q   <= 5'((rest_elements + 9'(Lanes - 1)) >> LaneW);
+  end
 
   // ---- The state of streams ----
   logic [5*25-1:0] base_q;                       // of the group's first row
@@ -152,7 +158,7 @@ module npu_vector #(
   // What reads nothing, reduces nothing and stores first elements alone has nothing to do in later
   // parts.
   wire reduces, parts_end;
-  assign parts_end = part_last || (streams_q[2:0] == '0 && !reduces &&
+  assign parts_end = part_last_q || (streams_q[2:0] == '0 && !reduces &&
                                    (streams_q[4:3] & ~first_only_q) == '0);
 
   // Operations before the first PASS have no effect.
@@ -367,7 +373,7 @@ module npu_vector #(
     .clear_i,
     .start_i      (load_start),
     .rows_i       (rows_q),
-    .elements_i   (part_elements),
+    .elements_i   (part_elements_q),
     .format_i     (stream_format),
     .single_i     (stream_single),
     .addr_i       (part_address),
@@ -396,10 +402,10 @@ module npu_vector #(
     .load_register_i (stream_q[1:0]),
     .rows_i          (rows_q),
     .strips_i        (strips_q),
-    .part_strips_i   (part_strips),
+    .part_strips_i   (part_strips_q),
     .long_i          (long_q),
     .part_first_i    (first_q == '0),
-    .part_last_i     (part_last),
+    .part_last_i     (part_last_q),
     .tail_lanes_i    (tail_lanes_q),
     .run_i           (state_q == StRun),
     .run_done_o      (run_done),
@@ -435,9 +441,9 @@ module npu_vector #(
     .format_i    (stream_format),
     .addr_i      (part_address),
     .row_step_i  (stream_step),
-    .strips_i    (part_strips),
+    .strips_i    (part_strips_q),
     .first_only_i(stream_single),
-    .tail_lanes_i(part_last ? tail_lanes_q : '1),
+    .tail_lanes_i(part_last_q ? tail_lanes_q : '1),
     .issue_i     (codes_come),
     .move_o      (codes_move),
     .busy_o      (codes_busy),

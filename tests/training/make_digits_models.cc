@@ -40,10 +40,10 @@ int Make(const std::string& folder, const std::string& initial) {
   NetworkMaker convolutions({8, 8, 1}, 1);
   convolutions.Convolution(8, 3, 3, 1, 1, 1, 1, true).MaxPool(2, 2);
   convolutions.Convolution(16, 3, 3, 1, 1, 1, 1, true).MaxPool(2, 2).Dense(10, false);
+  // Small enough that training begins with outputs of about one size.
   for (Parameter& parameter : convolutions.network().parameters) {
-    if (parameter.name.ends_with(".bias")) {
-      std::fill(parameter.initial.begin(), parameter.initial.end(), 0.f);
-    }
+    const float scale = parameter.name.ends_with(".bias") ? 0.f : 0.5f;
+    for (float& value : parameter.initial) value *= scale;
   }
   return Write(folder + "/digits_mlp.onnx", perceptron.network()) &&
                  Write(folder + "/digits_cnn.onnx", convolutions.network())
