@@ -124,7 +124,13 @@ class StepEmitter {
 
 StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
   const int64_t group_rows = block.slices * config_.slice_rows();
-  block.weight_row = TakeRows(block.groups * group_rows);
+  // Records and weights side by side: what is taken separately could meet where the ring begins
+  // anew.
+  const bool biased = product.bias.tensor != kNoTensor;
+  const int64_t records = biased ? block.groups * record_rows() : 0;
+  block.bias_row = TakeRows(records + block.groups * group_rows);
+  block.weight_row = block.bias_row + records;
+  if (biased) LoadRecords(product, block);
   const int64_t lanes = config_.lanes, group = config_.pe_lanes();
   for (int64_t core = 0; core < config_.cores; ++core) {
     // Groups that have channels in all lanes of the core, then the rest.
@@ -217,10 +223,6 @@ void StepEmitter::Multiply(const Product& product) {
   }
   for (int64_t g = 0; g < groups; g += most_groups) {
     Block block = {g, std::min(most_groups, groups - g), 0, most_slices, 0, 0};
-    if (biased) {
-      block.bias_row = TakeRows(block.groups * record_rows());
-      LoadRecords(product, block);
-    }
     if (parts == 1) block = LoadBlock(product, block);
     for (int64_t image = 0; image < product.images; ++image) {
       for (const Tile& tile : tiles) {

@@ -181,6 +181,29 @@ TEST(TrainingProgram, PerceptronAndItsOptimizers) {
   }
 }
 
+// Weights that fill more than half of core memory, or more than all of it, with biases beside them.
+TEST(TrainingProgram, WeightsLargerThanCoreMemory) {
+  std::string text;
+  for (const uint8_t c :
+       npugen::testing::ReadBytes(npugen::testing::SourcePath("specs/edge_float.yaml"))) {
+    text += static_cast<char>(c);
+  }
+  const std::string memory = "memory: 64 KiB";
+  text.replace(text.find(memory), memory.size(), "memory: 16 KiB");
+  const Result<NpuConfig> config = LoadSpecText(text, "small_core.yaml");
+  ASSERT_TRUE(config.ok());
+  TrainingConfig how;
+  how.batch = 20;
+  for (const int64_t inputs : {40, 80, 120}) {
+    NetworkMaker half({1, 1, inputs}, 21);
+    half.Dense(400, true).Dense(5, false);
+    Compare(*config, half.network(), how, 2, 22);
+  }
+  NetworkMaker parts({1, 1, 600}, 23);
+  parts.Dense(24, true).Dense(5, false);
+  Compare(*config, parts.network(), how, 2, 24);
+}
+
 TEST(TrainingProgram, ConvolutionsAndPools) {
   const NpuConfig config = EdgeFloat();
   NetworkMaker maker({8, 8, 1}, 4);
