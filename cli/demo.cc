@@ -17,6 +17,7 @@
 #include "cli/digits.h"
 #include "cli/report_flags.h"
 #include "cli/simulate.h"
+#include "cli/train.h"
 #include "generator/config/load.h"
 #include "generator/support/cache.h"
 #include "generator/support/file.h"

@@ -105,11 +105,6 @@ Result<std::unique_ptr<SimulatedNpu>> OpenSimulation(const NpuConfig& config,
                                                      const SimulationFlags& flags,
                                                      uint64_t memory_bytes);
 
-/// Trains the two networks of FOLDER/train (models/digits) on the NPU of a spec, and prints what
-/// they have learnt. Returns the exit status.
-int TrainDigits(const std::string& spec, const std::string& folder, const BuildFlags& build,
-                const SimulationFlags& simulation);
-
 /// What the DRAM of --memory did; none without one.
 std::optional<DramReport> ReportDram(const SimulationFlags& flags, const BusCounts& counts);
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // npugen train: a network learns on the cycle-accurate NPU.
+#include "cli/train.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -180,12 +182,15 @@ class Trainer {
   int Run() {
     const Status status = RunAll();
     progress_.Clear();
-    return status ? different_ != 0 ? kMismatchStatus : 0 : Report(status.errors());
+    if (!status) return Report(status.errors());
+    if (different_ == 0) return 0;
+    return Report(
+        {{DiagnosticCode::kMismatch, SourceLocation(),
+          fmt::format("{}: {} tensors differ from the golden model", network_.name, different_),
+          "this is a fault of npugen, please report it"}});
   }
 
  private:
-  static constexpr int kMismatchStatus = 8;
-
   Status Read() {
     Result<NpuConfig> config = LoadSpec(options_.spec);
     if (!config) return config.errors();

@@ -805,7 +805,7 @@ std::vector<uint8_t> MakeState(const TrainingProgram& program,
   for (size_t p = 0; p < values.size(); ++p) {
     const ParameterPlace& place = program.parameters[p];
     for (int64_t i = 0; i < place.rows * place.columns; ++i) {
-      const int64_t at = place.first + i / place.columns * place.pitch + i % place.columns;
+      const int64_t at = place.ElementAt(i);
       const auto value = std::bit_cast<numerics::Fp32>(values[p][static_cast<size_t>(i)]);
       const auto code = static_cast<uint16_t>(
           numerics::ToFormat(numerics::kBf16, value, numerics::Overflow::kInfinity));
@@ -831,7 +831,7 @@ std::vector<std::vector<float>> NumbersAt(const TrainingProgram& program,
   for (const ParameterPlace& place : program.parameters) {
     std::vector<float>& tensor = values.emplace_back();
     for (int64_t i = 0; i < place.rows * place.columns; ++i) {
-      const int64_t at = place.first + i / place.columns * place.pitch + i % place.columns;
+      const int64_t at = place.ElementAt(i);
       const int64_t byte = (place.is_bias ? biases : weights) + kFp32 * at - program.state.first;
       float value;
       std::memcpy(&value, state.data() + byte, sizeof value);

@@ -21,6 +21,9 @@ namespace npugen::training {
 struct ParameterPlace {
   bool is_bias = false;
   int64_t first = 0, rows = 1, columns = 1, pitch = 1;
+
+  /// Where element i of Parameter::initial is.
+  int64_t ElementAt(int64_t i) const { return first + i / columns * pitch + i % columns; }
 };
 
 /// Arrays of the state, which stand one behind the other in the output window: weights and biases
