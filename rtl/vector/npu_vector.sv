@@ -2,11 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Vector unit: runs a program over rows of elements in PE memory (docs/machine.md, 4.10).
 //
-// Rows are taken in groups of up to 16 strips of Lanes elements, longer rows in parts of as many,
-// which several rows share where that lets sums go on. Of each pass rows are looked at (an element
-// outside PE memory ends all: error_o), operands are loaded, entries run over all strips one after
-// the other, results are stored, reductions come together. Nothing is read before earlier writes
-// are in PE memory.
+// npu_vector_parts brings one part of rows after the other, the next one while this one is
+// computed. Here entries run over all strips of a part one after the other, results go on to be
+// stored meanwhile, and reductions come together when a pass has seen all of its rows.
 module npu_vector #(
   parameter int unsigned Lanes      = 8,       //@ = units.vector_lanes  -- 4, 8, 16
   parameter int unsigned MemBytes   = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -48,103 +46,53 @@ module npu_vector #(
   output wire  [WriteBytes-1:0]   write_strb_o,
   input  wire                     write_busy_i
 );
-  localparam int unsigned LaneW    = $clog2(Lanes);
-  localparam int unsigned Partials = 16 / Lanes;  // strips that a row's partial results take
-
-  typedef enum logic [3:0] {
+  typedef enum logic [2:0] {
     StIdle,
-    StGroup,  // a group of rows begins
     StSeek,   // up to the next PASS or END
-    StCheck,  // rows are looked at
-    StPart,   // a part begins, when earlier writes are in memory
-    StLoad,
+    StFold,   // reductions of the pass before come together
+    StReady,  // for the next part
     StRun,
     StStore,
-    StPartEnd,
-    StFold,   // reductions come together
-    StNext    // on to the next group
+    StDrain   // until all is stored
   } state_e;
   state_e state_q;
 
-  // ---- Sizes ----
-  logic [15:0]      rows_left_q;
-  logic [4:0]       group_q, rows_q, strips_q;   // rows of a group, of this one; strips of a row
-  logic [4:0]       most_q;                      // strips of a row's part
-  logic             long_q;                      // a row has several parts
-  logic [Lanes-1:0] tail_lanes_q;                // lanes of a row's last strip
-  logic [23:0]      first_q, rest_q;             // of the part; elements from there on
-  wire  [24:0]      strips;                      // of a row
-  logic             part_last_q;                   // of the part that began a cycle ago or more
-  logic [8:0]       part_elements_q;
-  logic [4:0]       part_strips_q;
-  wire              rest_last;
-  wire  [8:0]       rest_elements;
-  wire  [8:0]       part_most;                   // elements of a part but the last
-  wire              shared;                      // parts of several rows
-  assign strips        = (25'(elements_i) + 25'(Lanes - 1)) >> LaneW;
-  assign part_most     = 9'(most_q) << LaneW;
-  assign rest_last     = rest_q <= 24'(part_most);
-  assign rest_elements = rest_last ? rest_q[8:0] : part_most;
-  assign shared        = rows_i != 16'd1 && strips > 25'(Partials) &&
-                         (strips > 25'd16 || (strips & 25'(Partials - 1)) == '0);
-  always_ff @(posedge clk_i) begin
-    part_last_q     <= rest_last;
-    part_elements_q <= rest_elements;
-    part_strips_q   <= 5'((rest_elements + 9'(Lanes - 1)) >> LaneW);
-  end
+  // ---- The part at work ----
+  logic        first_q, last_q;          // of its rows
+  logic [4:0]  rows_q, part_strips_q;
+  logic        group_last_q, half_q;
+  logic [24:0] d_addr_q, e_addr_q;
 
-  // ---- The state of streams ----
-  logic [5*25-1:0] base_q;                       // of the group's first row
-  logic [4:0]      streams_q;                    // those of the pass
-  logic [1:0]      first_only_q;                 // of d and e: the row's first element alone
-  logic [2:0]      stream_q;                     // the one at work
-  logic [4:0]      row_count_q;
-  logic [24:0]     walk_q;
-  wire             stream_on, stores;            // the part is stored
-  wire  [7:0]      streams;                      // by number
-  logic [24:0]     stream_base;
-  logic [23:0]     stream_step;
-  logic [2:0]      stream_format;
-  logic            stream_single;
-  wire  [1:0]      stream_shift;                 // bytes of an element
-  wire  [26:0]     span;
-  wire  [24:0]     part_address;
-  always_comb begin
-    stream_base   = '0;
-    stream_step   = '0;
-    stream_format = '0;
-    stream_single = 1'b0;
-    for (int unsigned s = 0; s < 5; s++) begin
-      if (stream_q == 3'(s)) begin
-        stream_base   = stream_base | base_q[25*s+:25];
-        stream_step   = stream_step | step_i[24*s+:24];
-        stream_format = stream_format | format_i[3*s+:3];
-        stream_single = stream_single | ((s < 3) ? single_i[s % 3] : first_only_q[(s + 1) % 2]);
-      end
-    end
-  end
-  assign streams      = {3'd0, streams_q};
-  assign stream_on    = streams[stream_q];
-  assign stores       = stream_on && !(stream_single && first_q != '0);
-  assign stream_shift = {stream_format[2], stream_format == 3'd1};
-  assign span         = (stream_single ? 27'd1 : 27'(elements_i)) << stream_shift;
-  assign part_address = stream_base + (stream_single ? 25'd0 : 25'(first_q) << stream_shift);
+  // ---- The program ----
+  logic [4:0] streams_q;                 // of the pass
+  logic [1:0] first_only_q;
+  logic       asked_q;                   // npu_vector_parts does not know of the pass yet
+  logic [1:0] passes_q;                  // of this group so far: 0, 1, more
+  logic       alone_q;                   // it has one, as the group before showed
+  logic [1:0] stores_q;                  // d and e of the part are still to be stored
 
-  // ---- Entries ----
-  wire        entry_valid, entry_ends;
-  wire        entry_take, operation_take, codes_move, codes_come;
+  wire        entry_valid, entry_ends, entry_take, operation_take;
   wire [63:0] entry;
   wire [3:0]  operation;
+  wire        is_pass, pass_found, end_found, group_next, part_ends, part_over, rows_over;
   assign operation  = entry[3:0];
-  assign entry_ends = operation == npu_isa_pkg::VectorPass ||
-                      operation == npu_isa_pkg::VectorEnd || operation == npu_isa_pkg::VectorEndToo;
+  assign is_pass    = operation == npu_isa_pkg::VectorPass;
+  assign entry_ends = is_pass || operation == npu_isa_pkg::VectorEnd ||
+                      operation == npu_isa_pkg::VectorEndToo;
+  assign pass_found = state_q == StSeek && entry_valid && is_pass;
+  assign end_found  = state_q == StSeek && entry_valid && entry_ends && !is_pass;
+  // A program without passes has no effect.
+  assign group_next = end_found && !group_last_q && passes_q != 2'd0;
+  // Operations before the first PASS have no effect.
+  assign entry_take = operation_take || pass_found ||
+                      (state_q == StSeek && entry_valid && !entry_ends);
   npu_vector_entries u_entries (
     .clk_i,
     .rst_ni,
     .clear_i,
-    .restart_i(state_q == StGroup),
-    .again_i  (state_q == StPartEnd && !parts_end),
-    .want_i   (state_q == StSeek || state_q == StRun),
+    .restart_i(state_q == StIdle || group_next),
+    .again_i  (part_ends && !rows_over),
+    .want_i   (state_q != StIdle && state_q != StDrain),
     .valid_o  (entry_valid),
     .entry_o  (entry),
     .take_i   (entry_take),
@@ -155,260 +103,166 @@ module npu_vector #(
     .fetch_data_i
   );
 
-  // What reads nothing, reduces nothing and stores first elements alone has nothing to do in later
-  // parts.
-  wire reduces, parts_end;
-  assign parts_end = part_last_q || (streams_q[2:0] == '0 && !reduces &&
-                                   (streams_q[4:3] & ~first_only_q) == '0);
-
-  // Operations before the first PASS have no effect.
-  assign entry_take = operation_take || (state_q == StSeek && entry_valid &&
-                                         (operation == npu_isa_pkg::VectorPass || !entry_ends));
-
-  // ---- States ----
-  logic load_waits_q;  // a load or a store of stream_q has begun
-  wire  load_busy, load_start, check_fails, stream_checked, row_count_last, stream_last;
-  wire  run_done, fold_done, store_begin, store_issues, codes_busy;
-  assign row_count_last = row_count_q == rows_q - 5'd1;
-  assign check_fails    = state_q == StCheck && stream_on &&
-                          28'(walk_q) + 28'(span) > 28'(MemBytes);
-  assign stream_checked = !stream_on || row_count_last || fits;
-  assign load_start     = state_q == StLoad && stream_q < 3'd3 && stream_on && !load_waits_q;
-  assign stream_last    = stream_q == 3'd4;
-  assign store_begin    = state_q == StStore && stores && !load_waits_q;
-
-  // The next group begins group_q steps further on, and reaches as far and a row's bytes more:
-  // found bit by bit while the first group is at work.
-  logic            sizing_q, sized_q;
-  logic [2:0]      size_stream_q, bit_q;
-  logic [28:0]     size_sum_q;
-  logic [5*25-1:0] further_q;
-  logic [5*29-1:0] reach_q;
-  logic [23:0]     size_step;
-  logic [2:0]      size_format;
-  logic            size_single;
-  wire  [1:0]      size_shift;
-  wire  [28:0]     size_sum, size_span;
-  logic [24:0]     further;                      // of stream_q
-  logic [28:0]     reach;
-  wire             fits;                         // all rows of the group lie in PE memory
-  always_comb begin
-    size_step   = '0;
-    size_format = '0;
-    size_single = 1'b0;
-    further     = '0;
-    reach       = '0;
-    for (int unsigned s = 0; s < 5; s++) begin
-      if (size_stream_q == 3'(s)) begin
-        size_step   = size_step | step_i[24*s+:24];
-        size_format = size_format | format_i[3*s+:3];
-        if (s < 3) size_single = size_single | single_i[s % 3];
-      end
-      if (stream_q == 3'(s)) begin
-        further = further | further_q[25*s+:25];
-        reach   = reach | reach_q[29*s+:29];
-      end
-    end
-  end
-  assign size_shift = {size_format[2], size_format == 3'd1};
-  assign size_span  = (size_single ? 29'd1 : 29'(elements_i)) << size_shift;
-  assign size_sum   = size_sum_q + (group_q[bit_q] ? 29'(size_step) << bit_q : '0);
-  assign fits       = sized_q && row_count_q == '0 && 30'(walk_q) + 30'(reach) <= 30'(MemBytes);
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      sizing_q <= 1'b0;
-      sized_q  <= 1'b0;
-    end else if (state_q == StIdle) begin
-      sizing_q <= start_i;
-      sized_q  <= 1'b0;
-    end else if (sizing_q && bit_q == 3'd4 && size_stream_q == 3'd4) begin
-      sizing_q <= 1'b0;
-      sized_q  <= 1'b1;
-    end
-    if (state_q == StIdle) begin
-      size_stream_q <= '0;
-      bit_q         <= '0;
-      size_sum_q    <= '0;
-    end else begin
-      size_sum_q <= size_sum;
-      bit_q      <= bit_q + 3'd1;
-      if (bit_q == 3'd4) begin
-        size_sum_q    <= '0;
-        bit_q         <= '0;
-        size_stream_q <= size_stream_q + 3'd1;
-        for (int unsigned s = 0; s < 5; s++) begin
-          if (size_stream_q == 3'(s)) begin
-            further_q[25*s+:25] <= size_sum[24:0];
-            reach_q[29*s+:29]   <= size_sum + size_span;
-          end
-        end
-      end
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) begin
-      state_q      <= StIdle;
-      load_waits_q <= 1'b0;
-    end else begin
-      unique case (state_q)
-        StIdle: if (start_i) state_q <= StGroup;
-        StGroup: state_q <= StSeek;
-        StSeek: begin
-          if (entry_valid && operation == npu_isa_pkg::VectorPass) state_q <= StCheck;
-          else if (entry_valid && entry_ends) state_q <= StNext;
-        end
-        StCheck: begin
-          if (check_fails) state_q <= StIdle;
-          else if (stream_last && stream_checked) state_q <= StPart;
-        end
-        StPart: if (!write_busy_i) state_q <= StLoad;
-        StLoad: begin
-          if (stream_q == 3'd3) state_q <= StRun;
-          if (load_start) load_waits_q <= 1'b1;
-          else if (load_waits_q && !load_busy) load_waits_q <= 1'b0;
-        end
-        StRun: if (run_done) state_q <= StStore;
-        StStore: begin  // streams 3 and 4
-          if (stream_q == 3'd5) state_q <= StPartEnd;
-          if (store_begin) load_waits_q <= 1'b1;
-          else if (!store_issues && !codes_busy) load_waits_q <= 1'b0;
-        end
-        StPartEnd: state_q <= parts_end ? StFold : StPart;
-        StFold: if (fold_done) state_q <= StSeek;
-        default: begin  // StNext
-          if (rows_left_q == 16'(rows_q)) state_q <= StIdle;
-          else if (stream_last) state_q <= StGroup;
-        end
-      endcase
-    end
-  end
-
-  always_ff @(posedge clk_i) begin
-    case (state_q)
-      StIdle: begin
-        rows_left_q <= rows_i;
-        base_q      <= base_i;
-        long_q      <= shared || strips > 25'd16;
-        strips_q    <= strips[4:0];
-        most_q      <= 5'd16;
-        // floor(16 / strips), at least 1
-        group_q <= 5'd1;
-        for (int unsigned s = 1; s < 9; s++) begin
-          if (strips == 25'(s)) group_q <= 5'(16 / s);
-        end
-        for (int unsigned g = 2; g <= Lanes; g *= 2) begin
-          if (shared && rows_i >= 16'(g)) begin
-            group_q <= 5'(g);
-            most_q  <= 5'(16 / g);
-          end
-        end
-        for (int unsigned n = 0; n < Lanes; n++) begin
-          tail_lanes_q[n] <= elements_i[LaneW-1:0] == '0 || LaneW'(n) < elements_i[LaneW-1:0];
-        end
-      end
-      StGroup: begin
-        rows_q <= (rows_left_q < 16'(group_q)) ? rows_left_q[4:0] : group_q;
-      end
-      StSeek: begin
-        streams_q    <= entry[8:4];
-        first_only_q <= entry[10:9];
-        first_q     <= '0;
-        rest_q      <= elements_i;
-        stream_q    <= '0;
-        row_count_q <= '0;
-        walk_q      <= base_q[24:0];
-      end
-      StCheck: begin
-        // Row by row of a stream, and on to the next one.
-        row_count_q <= row_count_q + 5'd1;
-        walk_q      <= walk_q + {1'b0, stream_step};
-        if (stream_checked) begin
-          row_count_q <= '0;
-          stream_q    <= stream_q + 3'd1;
-          for (int unsigned s = 0; s < 4; s++) begin
-            if (stream_q == 3'(s)) walk_q <= base_q[25*(s+1)+:25];
-          end
-        end
-      end
-      StPart: stream_q <= '0;
-      StLoad: begin
-        if (stream_q < 3'd3 && (!stream_on || (load_waits_q && !load_busy))) begin
-          stream_q <= stream_q + 3'd1;
-        end
-      end
-      StRun: stream_q <= 3'd3;
-      StStore: begin
-        if (stream_q < 3'd5 && (!stores || (load_waits_q && !store_issues && !codes_busy))) begin
-          stream_q <= stream_q + 3'd1;
-        end
-      end
-      StPartEnd: begin
-        first_q  <= first_q + 24'(part_most);
-        rest_q   <= rest_q - 24'(part_most);
-      end
-      StNext: begin
-        if (sized_q) begin
-          stream_q <= stream_q + 3'd1;
-          for (int unsigned s = 0; s < 5; s++) begin
-            if (stream_q == 3'(s)) base_q[25*s+:25] <= stream_base + further;
-          end
-          if (stream_last) rows_left_q <= rows_left_q - 16'(rows_q);
-        end
-      end
-      default: ;
-    endcase
-  end
-
-  // ---- Loads, arithmetic, stores ----
-  wire [Lanes-1:0]    load_lanes;
-  wire [3:0]          load_strip;
+  // ---- Parts ----
+  wire             pass_ready, part_valid, part_take, part_first, part_last, part_group_last;
+  wire             part_half, long_rows, load_half, fails, store_busy, array_busy;
+  wire [4:0]       part_strips, part_rows, strips;
+  wire [24:0]      part_d_addr, part_e_addr;
+  wire [Lanes-1:0] tail_lanes, load_lanes;
+  wire [1:0]       load_register;
+  wire [3:0]       load_strip;
   wire [32*Lanes-1:0] load_value, codes;
-  npu_vector_load #(
+  assign part_take = state_q == StReady && part_valid;
+  npu_vector_parts #(
     .Lanes    (Lanes),
+    .MemBytes (MemBytes),
     .ReadBytes(ReadBytes)
-  ) u_load (
+  ) u_parts (
     .clk_i,
     .rst_ni,
     .clear_i,
-    .start_i      (load_start),
-    .rows_i       (rows_q),
-    .elements_i   (part_elements_q),
-    .format_i     (stream_format),
-    .single_i     (stream_single),
-    .addr_i       (part_address),
-    .row_step_i   (stream_step),
-    .busy_o       (load_busy),
+    .start_i,
+    .rows_i,
+    .elements_i,
+    .base_i,
+    .step_i,
+    .format_i,
+    .single_i,
+    .pass_i      (asked_q),
+    .pass_ready_o(pass_ready),
+    .streams_i   (streams_q),
+    .first_only_i(first_only_q),
+    .alone_i     (alone_q),
+    .part_next_i (part_over && streams_q[2:0] == '0 && !rows_end_q),
+    .group_next_i(group_next),
+    .settled_i   (!store_busy && !write_busy_i),
+    .finish_i    (error_o || state_q == StDrain),
+    .part_valid_o(part_valid),
+    .take_i      (part_take),
+    .part_first_o(part_first),
+    .part_last_o (part_last),
+    .part_strips_o(part_strips),
+    .rows_o      (part_rows),
+    .group_last_o(part_group_last),
+    .half_o      (part_half),
+    .d_addr_o    (part_d_addr),
+    .e_addr_o    (part_e_addr),
+    .strips_o    (strips),
+    .long_o      (long_rows),
+    .tail_lanes_o(tail_lanes),
+    .fails_o     (fails),
+    .fail_addr_o (error_addr_o),
     .read_valid_o,
     .read_ready_i,
     .read_addr_o,
     .read_rvalid_i,
     .read_data_i,
-    .lanes_o      (load_lanes),
-    .strip_o      (load_strip),
-    .value_o      (load_value)
+    .lanes_o     (load_lanes),
+    .load_half_o (load_half),
+    .register_o  (load_register),
+    .strip_o     (load_strip),
+    .value_o     (load_value)
   );
 
+  // ---- States ----
+  // What reads nothing, reduces nothing and stores first elements alone has nothing to do in later
+  // parts.
+  wire        run_ended, issued, fold_done, reduces, store_begins, store_ready, store_second;
+  wire  [1:0] stores;                    // of the part
+  logic       rows_end_q;                // with this part
+  assign rows_over    = last_q || (streams_q[2:0] == '0 && !reduces &&
+                                   (streams_q[4:3] & ~first_only_q) == '0);
+  assign part_ends    = state_q == StRun && run_ended;
+  assign part_over    = state_q == StStore && stores_q == '0 && issued;
+  assign stores       = streams_q[4:3] & ~(first_only_q & {2{!first_q}});
+  assign store_second = !stores_q[0];
+  // An error shows when all that came before is done.
+  assign error_o = state_q == StReady && fails && !store_busy && !array_busy && entry_valid;
+
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      state_q <= StIdle;
+      asked_q <= 1'b0;
+    end else begin
+      unique case (state_q)
+        StIdle: if (start_i) state_q <= StSeek;
+        StSeek: begin
+          if (pass_found) begin
+            state_q <= (passes_q != '0 && reduces) ? StFold : StReady;
+            asked_q <= !alone_q;
+          end else if (end_found && !group_next) begin
+            state_q <= StDrain;
+          end
+        end
+        StFold:  if (fold_done) state_q <= StReady;
+        StReady: begin
+          if (error_o) state_q <= StIdle;
+          else if (part_take) state_q <= StRun;
+        end
+        StRun:   if (run_ended) state_q <= StStore;
+        StStore: if (part_over) state_q <= rows_end_q ? StSeek : StReady;
+        default: if (!store_busy && !array_busy) state_q <= StIdle;  // StDrain
+      endcase
+      if (asked_q && pass_ready) asked_q <= 1'b0;
+    end
+  end
+
+  always_ff @(posedge clk_i) begin
+    if (state_q == StIdle) begin
+      passes_q <= '0;
+      alone_q  <= 1'b0;
+    end
+    if (pass_found) begin
+      streams_q    <= entry[8:4];
+      first_only_q <= entry[10:9];
+      passes_q     <= (passes_q == '0) ? 2'd1 : 2'd2;
+    end
+    if (group_next) begin
+      passes_q <= '0;
+      alone_q  <= passes_q == 2'd1;
+    end
+    if (part_take) begin
+      first_q       <= part_first;
+      last_q        <= part_last;
+      rows_q        <= part_rows;
+      part_strips_q <= part_strips;
+      group_last_q  <= part_group_last;
+      half_q        <= part_half;
+      d_addr_q      <= part_d_addr;
+      e_addr_q      <= part_e_addr;
+    end
+    if (part_ends) begin
+      stores_q   <= stores;
+      rows_end_q <= rows_over;
+    end else if (store_begins) begin
+      stores_q <= store_second ? '0 : {stores_q[1], 1'b0};
+    end
+  end
+
+  // ---- Arithmetic, stores ----
+  wire codes_valid, codes_last;
   npu_vector_issue #(
     .Lanes(Lanes)
   ) u_issue (
     .clk_i,
     .rst_ni,
     .clear_i,
-    .group_begin_i   (state_q == StGroup),
-    .pass_begin_i    (state_q == StSeek),
-    .part_begin_i    (state_q == StPart),
-    .load_begin_i    (load_start),
-    .load_register_i (stream_q[1:0]),
+    .group_begin_i   (part_take && part_first && passes_q == 2'd1),
+    .pass_begin_i    (part_take && part_first),
+    .part_begin_i    (part_take),
+    .loaded_i        (streams_q[2:0]),
     .rows_i          (rows_q),
-    .strips_i        (strips_q),
+    .half_i          (half_q),
+    .strips_i        (strips),
     .part_strips_i   (part_strips_q),
-    .long_i          (long_q),
-    .part_first_i    (first_q == '0),
-    .part_last_i     (part_last_q),
-    .tail_lanes_i    (tail_lanes_q),
+    .long_i          (long_rows),
+    .part_first_i    (first_q),
+    .part_last_i     (last_q),
+    .tail_lanes_i    (tail_lanes),
     .run_i           (state_q == StRun),
-    .run_done_o      (run_done),
+    .run_ended_o     (run_ended),
+    .issued_o        (issued),
+    .busy_o          (array_busy),
     .entry_valid_i   (entry_valid),
     .entry_ends_i    (entry_ends),
     .entry_i         (entry),
@@ -416,16 +270,17 @@ module npu_vector #(
     .fold_i          (state_q == StFold),
     .fold_done_o     (fold_done),
     .reduces_o       (reduces),
-    .store_i         (state_q == StStore),
-    .store_begin_i   (store_begin),
-    .store_register_i(stream_q[2]),
-    .store_format_i  (stream_format),
+    .store_i         (state_q == StStore && stores_q != '0 && store_ready),
+    .store_begins_o  (store_begins),
+    .store_register_i(store_second),
+    .store_format_i  (store_second ? format_i[3*4+:3] : format_i[3*3+:3]),
     .store_saturate_i(saturate_i),
-    .store_ready_i   (codes_move),
-    .store_issue_o   (codes_come),
-    .store_busy_o    (store_issues),
+    .codes_valid_o   (codes_valid),
+    .codes_last_o    (codes_last),
     .codes_o         (codes),
     .load_lanes_i    (load_lanes),
+    .load_half_i     (load_half),
+    .load_register_i (load_register),
     .load_strip_i    (load_strip),
     .load_value_i    (load_value)
   );
@@ -437,29 +292,27 @@ module npu_vector #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .begin_i     (store_begin),
-    .format_i    (stream_format),
-    .addr_i      (part_address),
-    .row_step_i  (stream_step),
-    .strips_i    (part_strips_q),
-    .first_only_i(stream_single),
-    .tail_lanes_i(part_last_q ? tail_lanes_q : '1),
-    .issue_i     (codes_come),
-    .move_o      (codes_move),
-    .busy_o      (codes_busy),
-    .codes_i     (codes),
-    .valid_o     (write_valid_o),
-    .ready_i     (write_ready_i),
-    .addr_o      (write_addr_o),
-    .data_o      (write_data_o),
-    .strb_o      (write_strb_o)
+    .format_i     (format_i[3*3+:6]),
+    .row_step_i   (step_i[24*3+:48]),
+    .tail_lanes_i (tail_lanes),
+    .begin_i      (store_begins),
+    .ready_o      (store_ready),
+    .second_i     (store_second),
+    .addr_i       (store_second ? e_addr_q : d_addr_q),
+    .strips_i     (part_strips_q),
+    .first_only_i (store_second ? first_only_q[1] : first_only_q[0]),
+    .part_last_i  (last_q),
+    .busy_o       (store_busy),
+    .codes_valid_i(codes_valid),
+    .last_i       (codes_last),
+    .codes_i      (codes),
+    .valid_o      (write_valid_o),
+    .ready_i      (write_ready_i),
+    .addr_o       (write_addr_o),
+    .data_o       (write_data_o),
+    .strb_o       (write_strb_o)
   );
 
-  assign busy_o       = state_q != StIdle;
-  assign error_o      = check_fails;
-  assign error_addr_o = walk_q;
-
-  logic unused_bits;
-  assign unused_bits = ^strips;
+  assign busy_o = state_q != StIdle;
 endmodule : npu_vector
 `default_nettype wire

@@ -3,7 +3,9 @@
 // Registers, scalars and lanes of the vector unit: one operation on one strip a cycle
 // (docs/machine.md, 4.10).
 //
-// Registers 0 to 7 are those of programs, 8 to 10 partial results of reductions. A strip that is
+// Registers 0 to 7 are those of programs, 8 to 10 partial results of reductions. Operands come into
+// memories of their own, of two halves: registers 0 to 2 are there until an operation writes them.
+// A strip that is
 // issued is read (one cycle later its operands stand in front of the lanes), and its result is
 // written 13 cycles later, so the next operation that needs it may be issued in the 14th one. z of
 // MULADD and SUM is read six cycles after the others. begin_i stands with the first strip of an
@@ -25,6 +27,10 @@ module npu_vector_array #(
   input  wire  [3:0]          x_source_i,    // as in entries; 15 the constant
   input  wire  [3:0]          y_source_i,
   input  wire  [3:0]          z_source_i,
+  input  wire                 x_loaded_i,    // the register is still the operand that was loaded
+  input  wire                 y_loaded_i,
+  input  wire                 z_loaded_i,
+  input  wire                 half_i,        // into this half
   input  wire                 x_zero_i,      // the register holds nothing yet: 0
   input  wire                 y_zero_i,
   input  wire                 z_zero_i,
@@ -36,6 +42,7 @@ module npu_vector_array #(
   input  wire  [3:0]          shift_i,       // z of a lane is that of so many lanes further on
   input  wire  [3:0]          destination_i, // register
   input  wire                 scalar_i,      // lane 0 is the row's scalar partial_i as well
+  input  wire                 codes_only_i,  // x becomes a code; no register is written
   // a strip
   input  wire                 issue_i,
   input  wire                 begin_i,
@@ -51,16 +58,17 @@ module npu_vector_array #(
   output wire                 busy_o,        // strips that are not written yet
   // numbers of operands
   input  wire  [Lanes-1:0]    load_lanes_i,
+  input  wire                 load_half_i,
   input  wire  [1:0]          load_register_i,
   input  wire  [3:0]          load_strip_i,
   input  wire  [32*Lanes-1:0] load_value_i,
-  // register 0 or 1 of strips as codes, three cycles after the operands
-  input  wire                 stores_i,      // strips are issued for their codes alone
-  input  wire                 advance_i,
+  // codes of strips, four cycles after the issue
+  output wire                 codes_valid_o,
   output wire  [32*Lanes-1:0] codes_o
 );
   localparam int unsigned Registers = 11;
   localparam int unsigned Strips    = 16;
+  localparam int unsigned Loaded    = 7 * Strips;  // of operands: 0 to 2, and 4 to 6
   localparam int unsigned Steps     = 13;  // from the issue to the result
   localparam logic [31:0] One       = 32'h3f800000;
   localparam logic [31:0] MinusZero = 32'h80000000;
@@ -78,17 +86,17 @@ module npu_vector_array #(
   logic [7:1]         nothing_q;
   logic [2:1]         tail_q;
   logic [12:1]        begin_q;
-  logic               store_q;           // a strip that is issued for its codes, at step 1
+  logic [4:1]         code_q;            // strips that are issued for their codes
   wire                resume, held;      // a division: its strip stays at step 2
   assign held = divides && valid_q[2] && !resume;
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       valid_q <= '0;
       begin_q <= '0;
-      store_q <= 1'b0;
+      code_q  <= '0;
     end else begin
-      if (advance_i || !stores_i) store_q <= issue_i && stores_i;
-      valid_q[1]       <= issue_i && !stores_i;
+      code_q           <= {code_q[3:1], issue_i && codes_only_i};
+      valid_q[1]       <= issue_i && !codes_only_i;
       valid_q[2]       <= valid_q[1] || held;
       valid_q[3]       <= valid_q[2] && !held;
       valid_q[Steps:4] <= valid_q[Steps-1:3];
@@ -106,7 +114,8 @@ module npu_vector_array #(
   end
   assign early_busy_o = valid_q[7:1] != '0;
   assign front_busy_o = valid_q[2:1] != '0;
-  assign busy_o       = valid_q != '0;
+  assign busy_o       = valid_q != '0 || code_q != '0;
+  assign codes_valid_o = code_q[4];
 
   // Fields as the later steps need them: those of the strip that is there, not of the one issued.
   logic [31:0] immediate1_q, immediate7_q;
@@ -117,13 +126,14 @@ module npu_vector_array #(
   logic        saturate1_q, saturate2_q, x_register_q, y_zero_q, x_zero_q, z_zero_q, z_partial_q;
   logic        largest_q, negate_z_q, negate_product_q, late_q, final_q;
   logic        late_zero_q, late_partial_q, late_largest_q, late_scalar_q;
+  logic        late_loaded_q, late_half_q;
   logic [1:0]  late_number_q;
   logic [3:0]  shift_q, late_shift_q;
   logic [3:0]  destination_q;
   logic        scalar_q;
   logic [1:0]  number_q;
   always_ff @(posedge clk_i) begin
-    if (begin_i || stores_i) begin  // step 1
+    if (begin_i) begin  // step 1
       operation1_q <= operation_i;
       immediate1_q <= immediate_i;
       format1_q    <= format_i;
@@ -139,12 +149,12 @@ module npu_vector_array #(
       largest_q    <= largest_i;
       shift_q      <= shift_i;
     end
-    if (begin_q[1] || stores_i) begin  // step 2
+    if (begin_q[1]) begin  // step 2
       operation2_q <= operation1_q;
       format2_q    <= format1_q;
       saturate2_q  <= saturate1_q;
     end
-    if (begin_q[2] || stores_i) begin  // step 3
+    if (begin_q[2]) begin  // step 3
       operation3_q <= operation2_q;
       format3_q    <= format2_q;
     end
@@ -154,6 +164,8 @@ module npu_vector_array #(
       late_number_q  <= partial_i;
       late_q         <= late_i;
       late_scalar_q  <= late_i && is_scalar_z;
+      late_loaded_q  <= z_loaded_i;
+      late_half_q    <= half_i;
     end
     if (begin_q[6]) begin  // step 7
       final_source_q <= z_source_i;
@@ -176,7 +188,10 @@ module npu_vector_array #(
   wire        early_second, late_second, early_scalar, late_scalar;
   wire [7:0]  first_address, early_address, late_address, second_address, out_address;
   wire [3:0]  early_register;
-  assign early_second   = issue_i && !stores_i &&
+  wire [6:0]  load_address;
+  wire        read_second, second_loads, second_half;  // second_loads: of a loaded operand
+  logic       first_loaded_q, second_loaded_q;         // the last read was of one
+  assign early_second   = issue_i && !codes_only_i &&
                           (!y_source_i[3] || (!late_i && (z_partial_i || !z_source_i[3])));
   assign late_second    = valid_q[6] && late_q && (late_partial_q || !late_source_q[3]);
   assign early_register = !y_source_i[3] ? y_source_i
@@ -187,7 +202,16 @@ module npu_vector_array #(
                            z_strip_q[4*5+:4]};
   assign second_address = late_second ? late_address : early_address;
   assign out_address    = {destination_q, strip_q[4*(Steps-1)+:4]};
-  assign early_scalar   = issue_i && (is_scalar_y || (!late_i && is_scalar_z));
+  assign load_address   = {load_half_i, load_register_i, load_strip_i};
+  assign read_second    = early_second || late_second;
+  assign second_loads   = late_second ? late_loaded_q && !late_partial_q
+                        : !y_source_i[3] ? y_loaded_i : z_loaded_i && !z_partial_i;
+  assign second_half    = late_second ? late_half_q : half_i;
+  always_ff @(posedge clk_i) begin
+    if (issue_i) first_loaded_q <= x_loaded_i;
+    if (read_second) second_loaded_q <= second_loads;
+  end
+  assign early_scalar   = issue_i && !codes_only_i && (is_scalar_y || (!late_i && is_scalar_z));
   assign late_scalar    = valid_q[6] && late_scalar_q;
 
   wire [1:0]  scalar_source;  // the lowest bits
@@ -197,7 +221,7 @@ module npu_vector_array #(
                        : is_scalar_y ? y_source_i[1:0] : z_source_i[1:0];
   assign scalar_number = scalar_source - 2'd1;
 
-  wire [Lanes-1:0]    we, divided;
+  wire [Lanes-1:0]    divided;
   wire [32*Lanes-1:0] first, second, result, shifted;
   npu_ram_1r1w #(
     .Width(32),
@@ -229,32 +253,58 @@ module npu_vector_array #(
   assign late_nothing = late_largest_q ? 32'hff800000 : '0;
 
   for (genvar n = 0; n < Lanes; n++) begin : gen_lane
+    wire  [31:0] first_written, first_loaded, second_written, second_loaded;
     logic [31:0] x, y, z, late_z, late_z_q;
     npu_ram_1r1w #(
       .Width(32),
       .Depth(Registers * Strips)
     ) u_first (
       .clk_i,
-      .we_i   (we[n]),
-      .waddr_i(load_lanes_i[n] ? {2'd0, load_register_i, load_strip_i} : out_address),
-      .wdata_i(load_lanes_i[n] ? load_value_i[32*n+:32] : result[32*n+:32]),
-      .re_i   (issue_i && (x_partial_i || !x_source_i[3])),
+      .we_i   (valid_q[Steps]),
+      .waddr_i(out_address),
+      .wdata_i(result[32*n+:32]),
+      .re_i   (issue_i && !x_loaded_i && (x_partial_i || !x_source_i[3])),
       .raddr_i(first_address),
-      .rdata_o(first[32*n+:32])
+      .rdata_o(first_written)
     );
+    npu_ram_1r1w #(
+      .Width(32),
+      .Depth(Loaded)
+    ) u_first_loaded (
+      .clk_i,
+      .we_i   (load_lanes_i[n]),
+      .waddr_i(load_address),
+      .wdata_i(load_value_i[32*n+:32]),
+      .re_i   (issue_i && x_loaded_i),
+      .raddr_i({half_i, first_address[5:0]}),
+      .rdata_o(first_loaded)
+    );
+    assign first[32*n+:32] = first_loaded_q ? first_loaded : first_written;
     npu_ram_1r1w #(
       .Width(32),
       .Depth(Registers * Strips)
     ) u_second (
       .clk_i,
-      .we_i   (we[n]),
-      .waddr_i(load_lanes_i[n] ? {2'd0, load_register_i, load_strip_i} : out_address),
-      .wdata_i(load_lanes_i[n] ? load_value_i[32*n+:32] : result[32*n+:32]),
-      .re_i   (early_second || late_second),
+      .we_i   (valid_q[Steps]),
+      .waddr_i(out_address),
+      .wdata_i(result[32*n+:32]),
+      .re_i   (read_second && !second_loads),
       .raddr_i(second_address),
-      .rdata_o(second[32*n+:32])
+      .rdata_o(second_written)
     );
-    assign we[n] = load_lanes_i[n] || valid_q[Steps];
+    npu_ram_1r1w #(
+      .Width(32),
+      .Depth(Loaded)
+    ) u_second_loaded (
+      .clk_i,
+      .we_i   (load_lanes_i[n]),
+      .waddr_i(load_address),
+      .wdata_i(load_value_i[32*n+:32]),
+      .re_i   (read_second && second_loads),
+      .raddr_i({second_half, second_address[5:0]}),
+      .rdata_o(second_loaded)
+    );
+    assign second[32*n+:32] = second_loaded_q ? second_loaded : second_written;
 
     always_comb begin
       x = One;
@@ -296,13 +346,11 @@ module npu_vector_array #(
       .late_operation_i(operation3_q),
       .late_format_i   (format3_q),
       .negate_product_i(negate_product_q),
-      .take_i          (valid_q[1] || store_q),
-      .advance_i       (advance_i || !stores_i),
+      .take_i          (valid_q[1] || code_q[1]),
       .x_i             (x),
       .y_i             (y),
       .z_i             (z),
       .counts_i        (!tail_q[2] || tail_lanes_i[n]),
-      .codes_only_i    (stores_i),
       .divided_o       (divided[n]),
       .late_z_i        (late_z_q),
       .result_o        (result[32*n+:32]),

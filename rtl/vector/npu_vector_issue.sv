@@ -3,9 +3,10 @@
 // Operations of a VECTOR's part of rows, strip by strip: those of entries, those that bring
 // reductions together, and reads of results (docs/machine.md, 4.10).
 //
-// run_i: entries are taken and issued until one ends the pass; run_done_o when all are through.
-// fold_i: reductions of the pass become scalars, until fold_done_o. store_i: strips of register
-// store_register_i become codes, from the cycle after store_begin_i on.
+// run_i: entries are taken and issued until one ends the pass (run_ended_o). store_i: strips of
+// register store_register_i become codes; store_begins_o: they are issued from the next cycle on.
+// A part, an operation or a store begins when all strips of the one before are issued (issued_o).
+// fold_i: when they are, reductions of the pass become scalars, until fold_done_o.
 `include "npu_assert.svh"
 module npu_vector_issue #(
   parameter int unsigned Lanes = 8  //@ = units.vector_lanes  -- 4, 8, 16
@@ -17,10 +18,10 @@ module npu_vector_issue #(
   input  wire                 group_begin_i,    // scalars are 0
   input  wire                 pass_begin_i,     // no reduction has begun
   input  wire                 part_begin_i,     // registers are 0
-  input  wire                 load_begin_i,     // but the one that is loaded
-  input  wire  [1:0]          load_register_i,
+  input  wire  [2:0]          loaded_i,         // but these, which are loaded
   // sizes of the group and the part
   input  wire  [4:0]          rows_i,
+  input  wire                 half_i,           // where operands are
   input  wire  [4:0]          strips_i,         // of a row, where it has one part
   input  wire  [4:0]          part_strips_i,    // of a row's part
   input  wire                 long_i,           // rows have several parts
@@ -29,7 +30,9 @@ module npu_vector_issue #(
   input  wire  [Lanes-1:0]    tail_lanes_i,     // lanes of a row's last strip
   // entries
   input  wire                 run_i,
-  output wire                 run_done_o,
+  output wire                 run_ended_o,
+  output wire                 issued_o,         // all strips so far, this cycle's too
+  output wire                 busy_o,           // strips are on their way
   input  wire                 entry_valid_i,
   input  wire                 entry_ends_i,     // it is PASS or END
   input  wire  [63:0]         entry_i,
@@ -40,16 +43,17 @@ module npu_vector_issue #(
   output wire                 reduces_o,        // the pass has reductions
   // codes of results
   input  wire                 store_i,
-  input  wire                 store_begin_i,
+  output wire                 store_begins_o,
   input  wire                 store_register_i,
   input  wire  [2:0]          store_format_i,
   input  wire                 store_saturate_i,
-  input  wire                 store_ready_i,    // those before move on
-  output wire                 store_issue_o,    // codes come four cycles later
-  output wire                 store_busy_o,     // strips are still to be issued
+  output wire                 codes_valid_o,
+  output wire                 codes_last_o,     // of the store
   output wire  [32*Lanes-1:0] codes_o,
   // numbers of operands
   input  wire  [Lanes-1:0]    load_lanes_i,
+  input  wire                 load_half_i,
+  input  wire  [1:0]          load_register_i,
   input  wire  [3:0]          load_strip_i,
   input  wire  [32*Lanes-1:0] load_value_i
 );
@@ -65,16 +69,19 @@ module npu_vector_issue #(
   logic [31:0] immediate_q;
   logic [2:0]  format_q;
   logic        saturate_q, negate_product_q, negate_z_q;
+  logic        x_loaded_q, y_loaded_q, z_loaded_q, operand_half_q, codes_q;
   logic        x_zero_q, y_zero_q, z_zero_q, x_partial_q, z_partial_q, late_q, scalar_q;
   logic        fresh_q;                          // its reduction begins with this operation
   logic [1:0]  partial_q;
   logic [3:0]  shift_q;
   logic        largest_q;
   logic [7:0]  written_q;                        // registers that hold something
+  logic [2:0]  loaded_q;                         // what was loaded
   logic [2:0]  scalars_q;                        // so for scalars
   logic [2:0]  begun_q, first_largest_q, last_largest_q;  // reductions of the pass
   logic [3:0]  since_q;                          // cycles since it began, up to 13
   logic [3:0]  pause_q;                          // to the next strip
+  logic [4:1]  last_q;                           // with strips on their way to codes
   logic        quick_q;                          // no strip adds to what one before it adds to
 
   wire       array_busy, early_busy, front_busy, starts, issue, issue_last;
@@ -104,12 +111,18 @@ module npu_vector_issue #(
 
   // Results are there in the 14th cycle. Reductions and divisions wait for all before, and are
   // waited for; what reads y or z early waits for late reads through the same port.
-  assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd13 &&
-                  (!issuing_q || issue_last) &&
+  assign issued_o = !issuing_q || issue_last;
+  assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd13 && issued_o &&
                   !((serial || reduces) && (array_busy || issuing_q)) &&
                   !(last_reads_late && next_early && (early_busy || issuing_q));
   assign entry_take_o = starts;
-  assign run_done_o   = entry_valid_i && entry_ends_i && !issuing_q && !array_busy;
+  assign run_ended_o  = run_i && entry_valid_i && entry_ends_i;
+  assign busy_o       = array_busy || issuing_q;
+
+  // Codes leave early: what follows a store need not wait for it.
+  assign codes_last_o   = last_q[4];
+  assign store_begins_o = store_i && since_q == 4'd13 && issued_o &&
+                          !(serial && (array_busy || issuing_q));
 
   // Registers that hold nothing are 0, as are such scalars.
   function automatic logic holds_nothing(input logic [3:0] source, input logic [7:0] written,
@@ -121,6 +134,14 @@ module npu_vector_issue #(
     else if (source == 4'd11) holds_nothing = !scalars[2];
   endfunction
 
+  // Of registers, whether it is still the operand that was loaded.
+  function automatic logic was_loaded(input logic [3:0] source, input logic [2:0] loaded);
+    was_loaded = 1'b0;
+    for (int unsigned r = 0; r < 3; r++) begin
+      if (source == 4'(r)) was_loaded = loaded[r];
+    end
+  endfunction
+
   // ---- Strips ----
   logic [3:0] strip_q, strip_row_q, row_first_q;  // the one to issue; its row, and that's first
   logic [4:0] strip_in_row_q;
@@ -130,10 +151,8 @@ module npu_vector_issue #(
   assign strip_last = row_end && 5'(strip_row_q) == rows_i - 5'd1;
   assign in_row     = strip_in_row_q[3:0];
   assign issue      = issuing_q && !fold_i &&
-                      (store_i ? store_ready_i : divides ? !front_busy : pause_q == '0);
+                      (divides ? !front_busy : pause_q == '0);
   assign issue_last = issue && strip_last;
-  assign store_issue_o = store_i && issue;
-  assign store_busy_o  = issuing_q;
 
   // Partial results of a row are in its first strips; where it has several parts, of which the
   // last one may be short, in as many as they take.
@@ -170,7 +189,7 @@ module npu_vector_issue #(
       issuing_q    <= 1'b0;
       fold_waits_q <= 1'b0;
     end else begin
-      if (starts || fold_begins || store_begin_i) issuing_q <= 1'b1;
+      if (starts || fold_begins || store_begins_o) issuing_q <= 1'b1;
       else if (issue_last || (fold_i && fold_last)) issuing_q <= 1'b0;
       if (fold_i && issuing_q && fold_last) fold_waits_q <= 1'b1;
       else if (!array_busy) fold_waits_q <= 1'b0;
@@ -178,15 +197,18 @@ module npu_vector_issue #(
   end
 
   always_ff @(posedge clk_i) begin
-    begin_q <= rst_ni && (starts || fold_begins);
+    last_q  <= {last_q[3:1], strip_last};
+    begin_q <= rst_ni && (starts || fold_begins || store_begins_o);
     since_q <= (starts || fold_begins) ? '0
-             : (!run_i || since_q == 4'd13) ? 4'd13 : since_q + 4'd1;
+             : (since_q == 4'd13) ? 4'd13 : since_q + 4'd1;
 
     if (group_begin_i) scalars_q <= '0;
     else if (fold_i && fold_done_o) scalars_q <= scalars_q | begun_q;
     if (pass_begin_i) begun_q <= '0;
-    if (part_begin_i) written_q <= '0;
-    else if (load_begin_i) written_q[{1'b0, load_register_i}] <= 1'b1;
+    if (part_begin_i) begin
+      written_q <= {5'd0, loaded_i};
+      loaded_q  <= loaded_i;
+    end
     if (starts) begin
       if (reduces) begin
         begun_q[next_partial]        <= 1'b1;
@@ -196,6 +218,9 @@ module npu_vector_issue #(
         end
       end else begin
         written_q[entry_i[6:4]] <= 1'b1;
+        for (int unsigned r = 0; r < 3; r++) begin
+          if (entry_i[6:4] == 3'(r)) loaded_q[r] <= 1'b0;
+        end
       end
     end
 
@@ -230,7 +255,7 @@ module npu_vector_issue #(
         folded_q <= folded_q + 2'd1;
       end
     end
-    if (starts) pause_q <= '0;
+    if (starts || store_begins_o) pause_q <= '0;
     else if (issue && z_partial_q && !quick_q) pause_q <= largest_q ? 4'(16 / Partials - 1)
                                                         : 4'(SumPause);
     else if (pause_q != '0) pause_q <= pause_q - 4'd1;
@@ -246,6 +271,11 @@ module npu_vector_issue #(
       y_source_q       <= (operation == npu_isa_pkg::VectorLargest) ? 4'd15 : next_y;
       z_source_q       <= next_z;
       x_zero_q         <= !entry_i[11] && !written_q[entry_i[10:8]];
+      x_loaded_q       <= was_loaded(entry_i[11:8], loaded_q);
+      y_loaded_q       <= was_loaded(next_y, loaded_q);
+      z_loaded_q       <= was_loaded(next_z, loaded_q);
+      operand_half_q           <= half_i;
+      codes_q          <= 1'b0;
       y_zero_q         <= holds_nothing(next_y, written_q, scalars_q) &&
                           operation != npu_isa_pkg::VectorLargest;
       z_zero_q         <= holds_nothing(next_z, written_q, scalars_q);
@@ -270,6 +300,10 @@ module npu_vector_issue #(
       y_source_q       <= 4'd15;
       z_source_q       <= 4'd15;
       x_zero_q         <= 1'b0;
+      x_loaded_q       <= 1'b0;
+      y_loaded_q       <= 1'b0;
+      z_loaded_q       <= 1'b0;
+      codes_q          <= 1'b0;
       y_zero_q         <= 1'b0;
       z_zero_q         <= 1'b0;
       x_partial_q      <= 1'b1;
@@ -280,12 +314,15 @@ module npu_vector_issue #(
       shift_q          <= fold_strips ? '0 : half[3:0];
       largest_q        <= first_largest_q[folded_q];
       destination_q    <= {2'b10, folded_q};
-    end else if (store_begin_i) begin
+    end else if (store_begins_o) begin
       operation_q      <= npu_isa_pkg::VectorConvert;
       format_q         <= store_format_i;
       saturate_q       <= store_saturate_i;
       x_source_q       <= {3'd0, store_register_i};
       x_zero_q         <= !written_q[{2'd0, store_register_i}];
+      x_loaded_q       <= loaded_q[{1'b0, store_register_i}];
+      operand_half_q           <= half_i;
+      codes_q          <= 1'b1;
       x_partial_q      <= 1'b0;
       z_partial_q      <= 1'b0;
     end
@@ -306,6 +343,10 @@ module npu_vector_issue #(
     .x_source_i      (x_source_q),
     .y_source_i      (y_source_q),
     .z_source_i      (z_source_q),
+    .x_loaded_i      (x_loaded_q),
+    .y_loaded_i      (y_loaded_q),
+    .z_loaded_i      (z_loaded_q),
+    .half_i          (operand_half_q),
     .x_zero_i        (x_zero_q),
     .y_zero_i        (y_zero_q),
     .z_zero_i        (z_zero_q),
@@ -317,6 +358,7 @@ module npu_vector_issue #(
     .shift_i         (shift_q),
     .destination_i   (destination_q),
     .scalar_i        (scalar_q),
+    .codes_only_i    (codes_q),
     .issue_i         (fold_i ? issuing_q && pair_there : issue),
     .begin_i         (begin_q),
     .x_strip_i       (fold_i ? row_first_q + 4'(pair_q) : strip_q),
@@ -332,11 +374,11 @@ module npu_vector_issue #(
     .front_busy_o    (front_busy),
     .busy_o          (array_busy),
     .load_lanes_i,
+    .load_half_i,
     .load_register_i,
     .load_strip_i,
     .load_value_i,
-    .stores_i        (store_i),
-    .advance_i       (store_ready_i),
+    .codes_valid_o,
     .codes_o
   );
 

@@ -6,8 +6,7 @@
 // else -0) comes seven cycles after the others, fields of the entry one, late_operation_i
 // and late_format_i two (negate_product_i seven). Of
 // DIV and SQRT the result comes 11 cycles after divided_o. code_o is x in the format three cycles
-// after it. While advance_i is low, operands and codes stand still; with codes_only_i there are no
-// results.
+// after it.
 module npu_vector_lane (
   input  wire         clk_i,
   input  wire         rst_ni,
@@ -21,12 +20,10 @@ module npu_vector_lane (
   input  wire         negate_product_i,
   // operands
   input  wire         take_i,
-  input  wire         advance_i,     // the first three stages move
   input  wire  [31:0] x_i,
   input  wire  [31:0] y_i,
   input  wire  [31:0] z_i,
   input  wire         counts_i,      // the element exists; a cycle after x
-  input  wire         codes_only_i,
   output wire         divided_o,
   input  wire  [31:0] late_z_i,
   output wire  [31:0] result_o,
@@ -37,7 +34,7 @@ module npu_vector_lane (
   // ---- Operands ----
   logic [31:0] x_q, y_q, z_q;
   always_ff @(posedge clk_i) begin
-    if (take_i && advance_i) begin
+    if (take_i) begin
       x_q <= x_i;
       y_q <= y_i;
       z_q <= z_i;
@@ -59,22 +56,22 @@ module npu_vector_lane (
   );
 
   wire divides;
-  assign divides = !codes_only_i && (operation_i == npu_isa_pkg::VectorDivide ||
-                                     operation_i == npu_isa_pkg::VectorSquareRoot);
+  assign divides = operation_i == npu_isa_pkg::VectorDivide ||
+                   operation_i == npu_isa_pkg::VectorSquareRoot;
 
   // go_q[0]: operands stand in x_q; go_q[1]: between the halves; go_q[2]: before the multiplier.
   logic [Steps-1:0] go_q;
   logic [31:0]      half_x_q, half_y_q, front_x_q, front_y_q, code_q;
   wire              half, front;
-  assign half  = divides ? divided_o : go_q[0] && advance_i;
-  assign front = go_q[1] && advance_i;
+  assign half  = divides ? divided_o : go_q[0];
+  assign front = go_q[1];
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       go_q <= '0;
     end else begin
-      if (advance_i) go_q[0] <= take_i;
-      if (advance_i) go_q[1] <= half;
-      go_q[2]         <= front && !codes_only_i;
+      go_q[0]         <= take_i;
+      go_q[1]         <= half;
+      go_q[2]         <= front;
       go_q[Steps-1:3] <= go_q[Steps-2:2];
     end
     if (half) begin
@@ -125,8 +122,5 @@ module npu_vector_lane (
     .b_i   (late_z_i),
     .sum_o (result_o)
   );
-
-
-
 endmodule : npu_vector_lane
 `default_nettype wire

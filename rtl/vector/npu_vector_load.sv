@@ -3,10 +3,11 @@
 // Elements of a VECTOR's operand, from PE memory to strips of Lanes FP32 numbers (docs/machine.md,
 // 4.10).
 //
-// start_i begins a part of all rows of a group: `elements_i` elements of each row, which begin at
-// addr_i and row_step_i bytes further on, go to strips 0, 1, ...; each row begins with a strip of
-// its own. A strip comes in pieces of up to ReadBytes bytes: lanes_o says which lanes value_o has
-// numbers for; of those behind the row's last element they mean nothing.
+// start_i, with ready_o, begins a part of all rows of a group: `elements_i` elements of each row,
+// which begin at addr_i and row_step_i bytes further on, go to strips 0, 1, ...; each row begins
+// with a strip of its own. Numbers of an operand may come while the next one is read. A strip comes
+// in pieces of up to ReadBytes bytes: lanes_o says which lanes value_o has numbers for; of those
+// behind the row's last element they mean nothing.
 module npu_vector_load #(
   parameter int unsigned Lanes     = 8,   //@ = units.vector_lanes
   parameter int unsigned ReadBytes = 16   //@ = pe.bank_width  -- bytes of a read
@@ -14,10 +15,13 @@ module npu_vector_load #(
   input  wire                   clk_i,
   input  wire                   rst_ni,
   input  wire                   clear_i,
-  // start_i begins with the values below, which stay until busy_o falls
+  // start_i begins with the values below, of which rows_i and elements_i stay until busy_o falls,
+  // the others until ready_o rises
   input  wire                   start_i,
+  output wire                   ready_o,
   input  wire  [4:0]            rows_i,
   input  wire  [8:0]            elements_i,   // of a row, 1..16*Lanes
+  input  wire  [1:0]            register_i,   // where numbers go
   input  wire  [2:0]            format_i,     // npu_vector_value
   input  wire                   single_i,     // all are the row's first one
   input  wire  [24:0]           addr_i,
@@ -31,6 +35,7 @@ module npu_vector_load #(
   input  wire  [8*ReadBytes-1:0] read_data_i,
   // numbers
   output wire  [Lanes-1:0]      lanes_o,
+  output wire  [1:0]            register_o,
   output wire  [3:0]            strip_o,
   output wire  [32*Lanes-1:0]   value_o
 );
@@ -76,50 +81,74 @@ module npu_vector_load #(
     end
   end
   assign read_valid_o = active_q;
+  assign ready_o      = !active_q && !pending_q;
   assign read_addr_o  = addr_q;
 
   // ---- Numbers, in the order of the reads ----
-  logic        waits_q;
+  logic        waits_q, pending_q;    // numbers of an operand come; those of another one will
+  logic [1:0]  register_q, pending_register_q;
+  logic [2:0]  come_format_q, pending_format_q;
+  logic        come_single_q, pending_single_q;
   logic [4:0]  rows_to_come_q;
   logic [8:0]  to_come_q;
   logic [3:0]  strip_q;
   logic [4:0]  lane_q;                // the first one of this piece
-  wire         come_end, strip_end;
-  assign come_end  = to_come_q <= 9'(piece);
-  assign strip_end = come_end || lane_q + piece == 5'(Lanes);
+  wire         come_wide, come_half, come_end, strip_end, all_came, begins;
+  wire  [4:0]  come_piece;
+  assign come_wide  = come_format_q[2];
+  assign come_half  = come_format_q == 3'd1;
+  assign come_piece = come_wide ? 5'(Most4) : come_half ? 5'(Most2) : 5'(Most1);
+  assign come_end   = to_come_q <= 9'(come_piece);
+  assign strip_end  = come_end || lane_q + come_piece == 5'(Lanes);
+  assign all_came   = read_rvalid_i && come_end && rows_to_come_q == 5'd1;
+  assign begins     = (start_i || pending_q) && (!waits_q || all_came);
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) waits_q <= 1'b0;
-    else if (start_i) waits_q <= 1'b1;
-    else if (read_rvalid_i && come_end && rows_to_come_q == 5'd1) waits_q <= 1'b0;
+    if (!rst_ni || clear_i) begin
+      waits_q   <= 1'b0;
+      pending_q <= 1'b0;
+    end else begin
+      if (begins) waits_q <= 1'b1;
+      else if (all_came) waits_q <= 1'b0;
+      pending_q <= (start_i || pending_q) && !begins;
+    end
     if (start_i) begin
+      pending_register_q <= register_i;
+      pending_format_q   <= format_i;
+      pending_single_q   <= single_i;
+    end
+    if (begins) begin
+      register_q     <= pending_q ? pending_register_q : register_i;
+      come_format_q  <= pending_q ? pending_format_q : format_i;
+      come_single_q  <= pending_q ? pending_single_q : single_i;
       rows_to_come_q <= rows_i;
       to_come_q      <= elements_i;
       strip_q        <= '0;
       lane_q         <= '0;
     end else if (read_rvalid_i) begin
-      to_come_q <= come_end ? elements_i : to_come_q - 9'(piece);
+      to_come_q <= come_end ? elements_i : to_come_q - 9'(come_piece);
       if (come_end) rows_to_come_q <= rows_to_come_q - 5'd1;
-      lane_q    <= strip_end ? '0 : lane_q + piece;
+      lane_q    <= strip_end ? '0 : lane_q + come_piece;
       if (strip_end) strip_q <= strip_q + 4'd1;
     end
   end
-  assign busy_o  = waits_q;
-  assign strip_o = strip_q;
+  assign busy_o     = waits_q || pending_q;
+  assign register_o = register_q;
+  assign strip_o    = strip_q;
 
   for (genvar n = 0; n < Lanes; n++) begin : gen_lane
     logic [31:0] code;
     always_comb begin
       code = {24'd0, read_data_i[8*(n%Most1)+:8]};
-      if (half) code = {16'd0, read_data_i[16*(n%Most2)+:16]};
-      if (wide) code = read_data_i[32*(n%Most4)+:32];
-      if (single_i) code = read_data_i[31:0];
+      if (come_half) code = {16'd0, read_data_i[16*(n%Most2)+:16]};
+      if (come_wide) code = read_data_i[32*(n%Most4)+:32];
+      if (come_single_q) code = read_data_i[31:0];
     end
     npu_vector_value u_value (
-      .format_i,
+      .format_i(come_format_q),
       .code_i  (code),
       .value_o (value_o[32*n+:32])
     );
-    assign lanes_o[n] = read_rvalid_i && 5'(n) >= lane_q && 5'(n) < lane_q + piece;
+    assign lanes_o[n] = read_rvalid_i && 5'(n) >= lane_q && 5'(n) < lane_q + come_piece;
   end
 endmodule : npu_vector_load
 `default_nettype wire

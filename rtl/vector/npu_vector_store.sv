@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Codes of strips of Lanes elements to PE memory (docs/machine.md, 4.10).
 //
-// begin_i begins a part of rows: strips come in their order, each four cycles after its issue_i in
-// cycles in which move_o was high, `strips_i` for each row. Codes stay while move_o is low.
+// begin_i, with ready_o, begins a part of rows: its strips come in their order and wait here until
+// they are written, `strips_i` for each row; last_i stands with the last one. Another part may
+// begin before.
+`include "npu_assert.svh"
 module npu_vector_store #(
   parameter int unsigned Lanes      = 8,  //@ = units.vector_lanes
   parameter int unsigned WriteBytes = 16  //@ = units.postprocess_width  -- bytes of a write
@@ -11,17 +13,22 @@ module npu_vector_store #(
   input  wire                    clk_i,
   input  wire                    rst_ni,
   input  wire                    clear_i,
+  // the command: of d and e, d first
+  input  wire  [2*3-1:0]         format_i,   // 0 int8, 1 BF16, 2 and 3 FP8, 4 FP32
+  input  wire  [2*24-1:0]        row_step_i,
+  input  wire  [Lanes-1:0]       tail_lanes_i, // elements of a row's last strip
+  // a part begins
   input  wire                    begin_i,
-  input  wire  [2:0]             format_i,   // 0 int8, 1 BF16, 2 and 3 FP8, 4 FP32
+  output wire                    ready_o,
+  input  wire                    second_i,   // it is of e
   input  wire  [24:0]            addr_i,     // of the first row
-  input  wire  [23:0]            row_step_i,
   input  wire  [4:0]             strips_i,   // of a row
   input  wire                    first_only_i, // of a row its first element alone
-  input  wire  [Lanes-1:0]       tail_lanes_i, // elements of its last one
+  input  wire                    part_last_i,  // rows end with it
+  output wire                    busy_o,     // parts are not written
   // strips
-  input  wire                    issue_i,
-  output wire                    move_o,
-  output wire                    busy_o,     // some are not written
+  input  wire                    codes_valid_i,
+  input  wire                    last_i,     // of the part
   input  wire  [32*Lanes-1:0]    codes_i,
   // writes
   output wire                    valid_o,
@@ -34,40 +41,90 @@ module npu_vector_store #(
   localparam int unsigned Most2 = (Lanes < WriteBytes / 2) ? Lanes : WriteBytes / 2;
   localparam int unsigned Most4 = (Lanes < WriteBytes / 4) ? Lanes : WriteBytes / 4;
 
+  // ---- The part that is written, and the one behind it ----
+  localparam int unsigned PartW = 33;     // second_i, first_only_i, part_last_i, strips_i, addr_i
+  logic             active_q, waits_q;    // there is a part; another one waits
+  logic [PartW-1:0] next_part_q;
+  logic [2:0]       format_q;             // of the part
+  logic [23:0]      row_step_q;
+  logic             first_only_q, part_last_q;
+  logic [4:0]       strips_q;
+  wire  [PartW-1:0] part_outside, part;
+  wire              second, ends, begins;
+  assign part_outside = {second_i, first_only_i, part_last_i, strips_i, addr_i};
+  assign part         = waits_q ? next_part_q : part_outside;
+  assign second       = part[32];
+  assign begins       = (begin_i || waits_q) && (!active_q || ends);
+  assign ready_o      = !waits_q;
+  assign busy_o       = active_q;
+  always_ff @(posedge clk_i) begin
+    if (!rst_ni || clear_i) begin
+      active_q <= 1'b0;
+      waits_q  <= 1'b0;
+    end else begin
+      if (begins) active_q <= 1'b1;
+      else if (ends) active_q <= 1'b0;
+      waits_q <= (begin_i || waits_q) && !begins;
+    end
+    if (begin_i) next_part_q <= part_outside;
+    if (begins) begin
+      format_q     <= second ? format_i[5:3] : format_i[2:0];
+      row_step_q   <= second ? row_step_i[47:24] : row_step_i[23:0];
+      first_only_q <= part[31];
+      part_last_q  <= part[30];
+      strips_q     <= part[29:25];
+    end
+  end
+
   wire       wide, half, last;
-  wire [4:0] piece;                     // elements of a write
-  logic [2:0] format_q;                  // it comes from far away
+  wire [4:0] piece;                       // elements of a write
   assign wide  = format_q[2];
   assign half  = format_q == 3'd1;
   assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
 
-  // ---- Strips on their way, and the places of those that arrive ----
-  logic [3:0]       issued_q;
+  // ---- Strips that wait: of two parts ----
+  wire                arrived, part_end, taken, place, empty;
+  wire [32*Lanes-1:0] strip_codes;
+  npu_ram_fifo #(
+    .Width (32 * Lanes + 1),
+    .Depth (32),
+    .Bypass(0)
+  ) u_codes (
+    .clk_i,
+    .rst_ni,
+    .clear_i,
+    .valid_i(codes_valid_i),
+    .ready_o(place),
+    .data_i ({last_i, codes_i}),
+    .valid_o(arrived),
+    .ready_i(taken),
+    .data_o ({part_end, strip_codes}),
+    .empty_o(empty)
+  );
+  `NPU_ASSERT(StripsFindPlace, !codes_valid_i || place)
+  `NPU_ASSERT(StripsBelongToParts, !arrived || active_q)
+
+  // ---- The place of the oldest strip ----
   logic [4:0]       strip_q;              // of the row
   logic [24:0]      row_q, addr_q;
-  wire              taken, passed, row_end, arrived;  // passed: not written
+  wire              passed, row_end;      // passed: not written
   wire  [Lanes-1:0] strobes;
-  assign arrived = issued_q[3];
-  assign passed  = arrived && first_only_i && strip_q != '0;
+  assign passed  = arrived && first_only_q && strip_q != '0;
   assign taken   = passed || (arrived && ready_i && last);
-  assign move_o  = !arrived || taken;
-  assign busy_o  = issued_q != '0;
-  assign row_end = strip_q == strips_i - 5'd1;
-  assign strobes = first_only_i ? Lanes'(1) : row_end ? tail_lanes_i : '1;
+  assign ends    = taken && part_end;
+  assign row_end = strip_q == strips_q - 5'd1;
+  assign strobes = first_only_q ? Lanes'(1) : (row_end && part_last_q) ? tail_lanes_i : '1;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i || begin_i) issued_q <= '0;
-    else if (move_o) issued_q <= {issued_q[2:0], issue_i};
-    if (begin_i) begin
-      format_q <= format_i;
+    if (begins) begin
       strip_q <= '0;
-      row_q   <= addr_i;
-      addr_q  <= addr_i;
+      row_q   <= part[24:0];
+      addr_q  <= part[24:0];
     end else if (taken) begin
       strip_q <= row_end ? '0 : strip_q + 5'd1;
       addr_q  <= addr_q + (25'(Lanes) << {wide, half});
       if (row_end) begin
-        row_q  <= row_q + {1'b0, row_step_i};
-        addr_q <= row_q + {1'b0, row_step_i};
+        row_q  <= row_q + {1'b0, row_step_q};
+        addr_q <= row_q + {1'b0, row_step_q};
       end
     end
   end
@@ -91,7 +148,7 @@ module npu_vector_store #(
 
   wire [32*Lanes-1:0] codes;            // from lane_q on
   wire [Lanes-1:0]    strb;
-  assign codes = codes_i >> {lane_q, 5'd0};
+  assign codes = strip_codes >> {lane_q, 5'd0};
   assign strb  = strobes >> lane_q;
   always_comb begin
     data_o = '0;
@@ -117,6 +174,6 @@ module npu_vector_store #(
   end
 
   logic unused_bits;
-  assign unused_bits = ^{addr_q[24], codes, strb};
+  assign unused_bits = ^{addr_q[24], codes, strb, place, empty};
 endmodule : npu_vector_store
 `default_nettype wire

@@ -216,7 +216,7 @@ class VectorUnit : public ModuleBench {
     for (int attempt = 0;; ++attempt) {
       const int64_t most = random_() % 3 == 0 ? 24 * kLanes : 3 * kLanes;
       command.elements = Uniform(int64_t{1}, std::min<int64_t>(most, room / 4));
-      command.rows = Uniform(1, random_() % 4 == 0 ? 20 : 4);
+      command.rows = Uniform(1, random_() % 8 == 0 ? 90 : random_() % 4 == 0 ? 20 : 4);
       bool fits = true;
       for (size_t s = 0; s < 5; ++s) {
         VectorStream& stream = command.streams[s];
