@@ -86,7 +86,7 @@ module npu_vector_issue #(
 
   wire       array_busy, early_busy, front_busy, starts, issue, issue_last;
   wire [3:0] operation;
-  wire       reduces, divides, serial, next_late, next_early, last_reads_late;
+  wire       reduces, divides, serial, next_late, next_early;
   wire [1:0] next_partial;
   wire [3:0] next_y, next_z;
   wire       y_register, z_register, y_scalar, z_scalar;
@@ -106,15 +106,18 @@ module npu_vector_issue #(
                         ? 4'd15 : entry_i[19:16];
   assign next_late    = operation == npu_isa_pkg::VectorMulAdd ||
                         operation == npu_isa_pkg::VectorSum;
-  assign next_early   = y_register || y_scalar || !next_late;
-  assign last_reads_late = late_q && z_source_q != 4'd8 && z_source_q < 4'd12;
+  // Registers, and scalars, that it reads early through the port where the one before reads z late.
+  assign next_early = (late_q && !z_source_q[3] &&
+                       (y_register || (!next_late && !next_z[3]))) ||
+                      (late_q && z_source_q >= 4'd9 && z_source_q <= 4'd11 &&
+                       (y_scalar || (!next_late && next_z >= 4'd9 && next_z <= 4'd11)));
 
   // Results are there in the 14th cycle. Reductions and divisions wait for all before, and are
   // waited for; what reads y or z early waits for late reads through the same port.
   assign issued_o = !issuing_q || issue_last;
   assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd13 && issued_o &&
                   !((serial || reduces) && (array_busy || issuing_q)) &&
-                  !(last_reads_late && next_early && (early_busy || issuing_q));
+                  !(next_early && (early_busy || issuing_q));
   assign entry_take_o = starts;
   assign run_ended_o  = run_i && entry_valid_i && entry_ends_i;
   assign busy_o       = array_busy || issuing_q;

@@ -112,7 +112,7 @@ class VectorUnit : public ModuleBench {
       uint32_t strobes;
     };
     std::deque<Write> writes;                                    // on their way to memory
-    std::deque<std::pair<bool, uint32_t>> reads = {{false, 0}};  // of the cycles before
+    std::deque<std::pair<int, uint32_t>> reads;  // under way: the first cycle for data, the address
     bool fetches = false;
     uint32_t fetch = 0;
     int count = 0;
@@ -124,9 +124,10 @@ class VectorUnit : public ModuleBench {
         ADD_FAILURE() << "no end";
         break;
       }
-      // Data of a read come in the second cycle after the grant, entries in the next one.
-      const auto [is_read, read_address] = reads.front();
-      reads.pop_front();
+      // Data of a read come in the second cycle after it was taken or later, entries in the next one.
+      const bool is_read = !reads.empty() && reads.front().first <= count && random_() % 8 < ready;
+      const uint32_t read_address = is_read ? reads.front().second : 0;
+      if (is_read) reads.pop_front();
       std::vector<uint8_t> data(kRead);
       for (uint8_t& byte : data) byte = static_cast<uint8_t>(random_());
       for (uint32_t i = 0; is_read && i < kRead && read_address + i < kMemory; ++i) {
@@ -143,7 +144,7 @@ class VectorUnit : public ModuleBench {
       dut_.eval();
       fetches = dut_.fetch_valid_o && dut_.fetch_ready_i;
       fetch = dut_.fetch_index_o;
-      reads.push_back({dut_.read_valid_o && dut_.read_ready_i, dut_.read_addr_o});
+      if (dut_.read_valid_o && dut_.read_ready_i) reads.push_back({count + 2, dut_.read_addr_o});
       if (dut_.error_o) {
         outcome.failed = true;
         outcome.address = dut_.error_addr_o;
@@ -420,6 +421,34 @@ TEST_F(VectorUnit, MakesSoftmaxes) {
     int cycles = 0;
     const Outcome outcome = Hardware(command, memory, 8, &cycles);
     std::printf("softmax of %d rows of %d in %d lanes: %d cycles\n", rows, elements,
+                static_cast<int>(kLanes), cycles);
+    ASSERT_TRUE(outcome.memory == Model(command, memory).memory);
+  }
+}
+
+// A step of gradient descent, as training has it: two operands and two results of each element.
+TEST_F(VectorUnit, ChangesWeights) {
+  using Source = VectorSource;
+  VectorProgram program;
+  program.Pass(VectorProgram::kA | VectorProgram::kB | VectorProgram::kD | VectorProgram::kE)
+      .MulAdd(0, Source::Register(1), Source::Immediate(0x3dcccccd), Source::Register(0),
+              /*negate_product=*/true)
+      .Convert(1, Source::Register(0), 1);
+  Load(program);
+  for (const int elements : {128, 256, 384}) {
+    if (elements * 8 > static_cast<int>(kMemory)) continue;
+    VectorCommand command;
+    command.rows = 1;
+    command.elements = elements;
+    command.streams[0] = {0, 4 * elements, 4};
+    command.streams[1] = {4 * elements, 2 * elements, 1};
+    command.streams[3] = command.streams[0];
+    command.streams[4] = {6 * elements, 2 * elements, 1};
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    int cycles = 0;
+    const Outcome outcome = Hardware(command, memory, 8, &cycles);
+    std::printf("changes of %d weights in %d lanes: %d cycles\n", elements,
                 static_cast<int>(kLanes), cycles);
     ASSERT_TRUE(outcome.memory == Model(command, memory).memory);
   }

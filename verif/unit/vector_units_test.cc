@@ -40,17 +40,21 @@ class VectorUnits : public ModuleBench {
     std::vector<uint8_t> data(kWord);
     for (uint8_t& byte : data) byte = static_cast<uint8_t>(random_());
     if (read_) std::copy_n(memory_.begin() + read_address_, kWord, data.begin());
+    // A read that was taken is granted in the next cycle or later; another one may be taken then.
+    read_ = waits_ && random_() % 8 < ready;
+    read_address_ = wait_address_;
+    dut_.read_granted_i = read_;
     SetBytes(&dut_.read_data_i, data.data(), kWord);
     SetBytes(&dut_.table_data_i, &core_[row_ * kRowBytes], kRowBytes);
     dut_.table_ready_i = random_() % 8 < ready;
-    dut_.read_ready_i = random_() % 8 < ready;
+    dut_.read_ready_i = !waits_ || read_;
     dut_.write_ready_i = random_() % 8 < ready;
     dut_.eval();
     if (dut_.table_valid_o && dut_.table_ready_i && !dut_.table_error_o) row_ = dut_.table_row_o;
-    read_ = dut_.read_valid_o && dut_.read_ready_i;
-    if (read_) {
-      read_address_ = dut_.read_addr_o;
-      ASSERT_LT(read_address_, kMemory);
+    waits_ = dut_.read_valid_o || (waits_ && !read_);
+    if (dut_.read_valid_o && dut_.read_ready_i) {
+      wait_address_ = dut_.read_addr_o;
+      ASSERT_LT(wait_address_, kMemory);
     }
     if (dut_.write_valid_o && dut_.write_ready_i) {
       for (uint32_t byte = 0; byte < kWidth; ++byte) {
@@ -80,8 +84,8 @@ class VectorUnits : public ModuleBench {
 
   std::vector<uint8_t> memory_, core_;
   std::map<uint32_t, uint8_t> written_;
-  bool read_ = false;
-  uint32_t read_address_ = 0, row_ = 0;
+  bool read_ = false, waits_ = false;  // granted in the cycle before; taken and not granted
+  uint32_t read_address_ = 0, wait_address_ = 0, row_ = 0;
 };
 
 TEST_F(VectorUnits, LookupLoadsItsTableAndReplacesBytes) {
