@@ -126,7 +126,7 @@ module npu_vector_array #(
   logic        saturate1_q, saturate2_q, x_register_q, y_zero_q, x_zero_q, z_zero_q, z_partial_q;
   logic        largest_q, negate_z_q, negate_product_q, late_q, final_q;
   logic        late_zero_q, late_partial_q, late_largest_q, late_scalar_q;
-  logic        late_loaded_q, late_half_q;
+  logic        late_loaded_q, late_half_q, final_partial_q;
   logic [1:0]  late_number_q;
   logic [3:0]  shift_q, late_shift_q;
   logic [3:0]  destination_q;
@@ -170,6 +170,7 @@ module npu_vector_array #(
     if (begin_q[6]) begin  // step 7
       final_source_q <= z_source_i;
       final_q        <= late_i;
+      final_partial_q <= z_partial_i;
       immediate7_q   <= immediate_i;
       late_zero_q    <= z_zero_i;
       late_largest_q <= largest_i;
@@ -324,7 +325,7 @@ module npu_vector_array #(
       if (z_zero_q) z = '0;
       late_z = MinusZero;
       if (final_q) begin
-        if (late_partial_q) late_z = nothing_q[7] ? late_nothing : shifted[32*n+:32];
+        if (final_partial_q) late_z = nothing_q[7] ? late_nothing : shifted[32*n+:32];
         else if (!final_source_q[3]) late_z = second[32*n+:32];
         else if (final_source_q == 4'd8) late_z = immediate7_q;
         else if (!(final_source_q[3:2] == 2'b11)) late_z = scalar;

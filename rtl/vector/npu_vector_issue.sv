@@ -79,6 +79,10 @@ module npu_vector_issue #(
   logic [2:0]  loaded_q;                         // what was loaded
   logic [2:0]  scalars_q;                        // so for scalars
   logic [2:0]  begun_q, first_largest_q, last_largest_q;  // reductions of the pass
+  logic        reduction_q;                      // one is on its way, the last of which is
+  logic        reduction_quick_q, reduction_largest_q;
+  logic [4:0]  reduction_strips_q;
+  logic        late_register_q, late_scalar_q;   // late reads of the operation
   logic [3:0]  since_q;                          // cycles since it began, up to 13
   logic [3:0]  pause_q;                          // to the next strip
   logic [4:1]  last_q;                           // with strips on their way to codes
@@ -86,7 +90,8 @@ module npu_vector_issue #(
 
   wire       array_busy, early_busy, front_busy, starts, issue, issue_last;
   wire [3:0] operation;
-  wire       reduces, divides, serial, next_late, next_early;
+  wire       reduces, divides, next_late, next_early, next_divides, next_quick, next_z_scalar;
+  wire       meets;
   wire [1:0] next_partial;
   wire [3:0] next_y, next_z;
   wire       y_register, z_register, y_scalar, z_scalar;
@@ -95,7 +100,6 @@ module npu_vector_issue #(
                         operation == npu_isa_pkg::VectorLargest;
   assign divides      = operation_q == npu_isa_pkg::VectorDivide ||
                         operation_q == npu_isa_pkg::VectorSquareRoot;
-  assign serial       = divides || z_partial_q;
   assign next_partial = (entry_i[5:4] == 2'd3) ? 2'd2 : entry_i[5:4];
   assign next_y       = entry_i[15:12];
   assign y_register   = !next_y[3];
@@ -106,17 +110,26 @@ module npu_vector_issue #(
                         ? 4'd15 : entry_i[19:16];
   assign next_late    = operation == npu_isa_pkg::VectorMulAdd ||
                         operation == npu_isa_pkg::VectorSum;
-  // Registers, and scalars, that it reads early through the port where the one before reads z late.
-  assign next_early = (late_q && !z_source_q[3] &&
-                       (y_register || (!next_late && !next_z[3]))) ||
-                      (late_q && z_source_q >= 4'd9 && z_source_q <= 4'd11 &&
-                       (y_scalar || (!next_late && next_z >= 4'd9 && next_z <= 4'd11)));
+  assign next_z_scalar = next_z >= 4'd9 && next_z <= 4'd11;
+  assign next_divides = operation == npu_isa_pkg::VectorDivide ||
+                        operation == npu_isa_pkg::VectorSquareRoot;
+  // A late read of SUM must not meet an early one of y.
+  assign next_quick   = part_strips_i <= 5'(Partials) &&
+                        (operation == npu_isa_pkg::VectorLargest || !y_register);
 
-  // Results are there in the 14th cycle. Reductions and divisions wait for all before, and are
-  // waited for; what reads y or z early waits for late reads through the same port.
+  // Registers, and scalars, that it reads early through the port where those before read z late.
+  assign next_early = (late_register_q && (y_register || (!next_late && (reduces || !next_z[3])))) ||
+                      (late_scalar_q && (y_scalar || (!next_late && next_z_scalar)));
+  // A reduction that would meet what one before it has not written yet: in quick ones strips of
+  // the same partial results follow one another in 14 cycles and more.
+  assign meets = reduces && reduction_q &&
+                 !(reduction_quick_q && next_quick && reduction_strips_q == part_strips_i &&
+                   reduction_largest_q == (operation == npu_isa_pkg::VectorLargest));
+
+  // Results are there in the 14th cycle. Divisions wait for all before, and are waited for.
   assign issued_o = !issuing_q || issue_last;
   assign starts = run_i && entry_valid_i && !entry_ends_i && since_q == 4'd13 && issued_o &&
-                  !((serial || reduces) && (array_busy || issuing_q)) &&
+                  !((divides || next_divides || meets) && (array_busy || issuing_q)) &&
                   !(next_early && (early_busy || issuing_q));
   assign entry_take_o = starts;
   assign run_ended_o  = run_i && entry_valid_i && entry_ends_i;
@@ -125,7 +138,7 @@ module npu_vector_issue #(
   // Codes leave early: what follows a store need not wait for it.
   assign codes_last_o   = last_q[4];
   assign store_begins_o = store_i && since_q == 4'd13 && issued_o &&
-                          !(serial && (array_busy || issuing_q));
+                          !(divides && (array_busy || issuing_q));
 
   // Registers that hold nothing are 0, as are such scalars.
   function automatic logic holds_nothing(input logic [3:0] source, input logic [7:0] written,
@@ -191,9 +204,12 @@ module npu_vector_issue #(
     if (!rst_ni || clear_i) begin
       issuing_q    <= 1'b0;
       fold_waits_q <= 1'b0;
+      reduction_q  <= 1'b0;
     end else begin
       if (starts || fold_begins || store_begins_o) issuing_q <= 1'b1;
       else if (issue_last || (fold_i && fold_last)) issuing_q <= 1'b0;
+      if (starts && reduces) reduction_q <= 1'b1;
+      else if (!array_busy && !issuing_q) reduction_q <= 1'b0;
       if (fold_i && issuing_q && fold_last) fold_waits_q <= 1'b1;
       else if (!array_busy) fold_waits_q <= 1'b0;
     end
@@ -291,9 +307,14 @@ module npu_vector_issue #(
       shift_q          <= '0;
       largest_q        <= operation == npu_isa_pkg::VectorLargest;
       destination_q    <= reduces ? {2'b10, next_partial} : {1'b0, entry_i[6:4]};
-      // A late read of SUM must not meet an early one of y.
-      quick_q          <= part_strips_i <= 5'(Partials) &&
-                          (operation == npu_isa_pkg::VectorLargest || !y_register);
+      quick_q          <= next_quick;
+      late_register_q  <= next_late && (reduces || !next_z[3]);
+      late_scalar_q    <= next_late && next_z_scalar;
+      if (reduces) begin
+        reduction_quick_q   <= next_quick;
+        reduction_strips_q  <= part_strips_i;
+        reduction_largest_q <= operation == npu_isa_pkg::VectorLargest;
+      end
     end else if (fold_begins) begin
       operation_q      <= last_largest_q[folded_q] ? npu_isa_pkg::VectorLargest
                                                    : npu_isa_pkg::VectorMulAdd;
