@@ -185,6 +185,7 @@ module npu_vector_issue #(
   logic       fold_waits_q;
   wire  [4:0] half, pairs, apart;
   wire        fold_strips, pair_last, pair_there, other_there, fold_last, fold_begins, folds;
+  wire        fold_step;
   wire  [4:0] there;        // strips that a row's partial results have
   assign half        = 5'd8 >> half_q;
   assign fold_strips = half >= 5'(Lanes);
@@ -196,7 +197,11 @@ module npu_vector_issue #(
   assign other_there = 5'(pair_q) + apart < there;
   assign fold_last   = pair_last && 5'(strip_row_q) == rows_i - 5'd1;
   assign folds       = folded_q != 2'd3 && begun_q[folded_q];
-  assign fold_begins = fold_i && folds && !issuing_q && !fold_waits_q && !array_busy;
+  // Steps that take a strip of each row follow one another in 14 cycles.
+  assign fold_begins = fold_i && folds && !issuing_q && !fold_waits_q &&
+                       (half_q != 2'd0 || !array_busy);
+  assign fold_step   = fold_waits_q && ((half_q != 2'd3 && pairs == 5'd1) ? since_q == 4'd13
+                                                                         : !array_busy);
   assign fold_done_o = folded_q == 2'd3;
   assign reduces_o   = begun_q != '0;
 
@@ -211,7 +216,7 @@ module npu_vector_issue #(
       if (starts && reduces) reduction_q <= 1'b1;
       else if (!array_busy && !issuing_q) reduction_q <= 1'b0;
       if (fold_i && issuing_q && fold_last) fold_waits_q <= 1'b1;
-      else if (!array_busy) fold_waits_q <= 1'b0;
+      else if (fold_step) fold_waits_q <= 1'b0;
     end
   end
 
@@ -267,7 +272,7 @@ module npu_vector_issue #(
       pair_q   <= '0;
     end else begin
       if (issuing_q) pair_q <= pair_last ? '0 : pair_q + 2'd1;
-      if (fold_waits_q && !array_busy) begin
+      if (fold_step) begin
         half_q <= half_q + 2'd1;
         if (half_q == 2'd3) folded_q <= folded_q + 2'd1;
       end else if (folded_q != 2'd3 && !folds) begin
