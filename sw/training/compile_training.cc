@@ -18,7 +18,9 @@ namespace npugen::training {
 namespace {
 
 constexpr int64_t kBf16 = 2, kFp32 = 4;  // bytes
-constexpr int64_t kChunk = 2048;         // elements of weights that are changed by one command
+constexpr int64_t kChunk = 1024;         // elements of weights that are changed by one command
+/// Elements of a gradient that one command makes, so that the DMA follows command by command.
+constexpr int64_t kPiece = 2048;
 /// Rows of patches that are in PE memory together, as a share of it.
 constexpr int64_t kPatchShare = 4;
 
@@ -32,14 +34,23 @@ struct Geometry {
   int64_t positions() const { return images * out_height * out_width; }
 };
 
+/// What is brought into PE memory before it is used, while the PE is at work elsewhere.
+struct Ahead {
+  int64_t layers;  ///< whose backward pass is prepared beside another one's; negative: none
+  bool state;      ///< all numbers that change are there before the first gradient
+};
+/// From the fastest one to the one that takes least memory.
+constexpr Ahead kAhead[] = {{1 << 30, true}, {1 << 30, false}, {1, false}, {-1, false}};
+
 class Compiler {
  public:
   Compiler(const NpuConfig& config, const Network& network, const TrainingConfig& training,
-           const TrainingOptions& options)
+           const TrainingOptions& options, const Ahead& ahead)
       : config_(config),
         network_(network),
         training_(training),
         options_(options),
+        ahead_(ahead),
         builder_(config),
         batch_(training.batch) {}
 
@@ -89,13 +100,38 @@ class Compiler {
   void PlaceParameters();
   Status CheckMachine() const;
   void LoadInputs();
+  /// What no convolution of the forward pass needs.
+  void LoadRest();
+  /// Makes what the backward passes of this layer and later ones need beside gradients.
+  void PrepareFrom(int64_t number);
+  struct Patches;
+  Patches MakePatches(const Layer& layer, const Geometry& g, int64_t first, int64_t count);
+  std::vector<Patches> PiecesOfPatches(const Layer& layer, const Geometry& g) const;
+  struct Phase;
+  std::vector<Phase> PhasesOf(const Layer& layer, const Geometry& g) const;
+  TensorId TurnWeights(const Layer& layer, const Geometry& g, const Phase& phase);
+  /// Bytes of the output window.
+  std::map<UpdateProgram::Stream, int64_t> StatePlaces(bool biases) const;
+  void LoadState(bool biases, int64_t begin, int64_t end);
+  /// Calls visit(biases, begin, end) for the elements that each command changes.
+  template <typename Visit>
+  void ForChunks(Visit visit) const {
+    for (const bool biases : {false, true}) {
+      const int64_t elements = biases ? out_.state.trained_biases : out_.state.trained_weights;
+      for (int64_t begin = 0; begin < elements; begin += kChunk) {
+        visit(biases, begin, std::min(begin + kChunk, elements));
+      }
+    }
+  }
   void Forward(size_t number);
   void ForwardConvolution(const Layer& layer, int32_t value);
   void ForwardMaxPool(const Layer& layer, int32_t value);
   void LossAndGradient();
   void Backward(size_t number);
   void BackwardConvolution(const Layer& layer, TensorId gradient);
-  void GradientOfWeights(const Layer& layer, const Geometry& g, TensorId turned, int64_t pitch);
+  /// `turns` make `turned`.
+  void GradientOfWeights(const Layer& layer, const Geometry& g, TensorId turned, int64_t pitch,
+                         std::vector<Rearrangement> turns);
   void GradientOfInput(const Layer& layer, const Geometry& g, TensorId gradient);
   void BackwardMaxPool(const Layer& layer, int32_t value, TensorId gradient);
   /// Adds a gradient to what a value has so far.
@@ -103,12 +139,16 @@ class Compiler {
   void ChangeWeights();
   void Change(bool biases, int64_t begin, int64_t end);
 
+  size_t NumberOf(const Layer& layer) const {
+    return static_cast<size_t>(&layer - network_.layers.data());
+  }
   bool NeedsGradient(int32_t value) const { return needed_[static_cast<size_t>(value)]; }
 
   const NpuConfig& config_;
   const Network& network_;
   const TrainingConfig& training_;
   const TrainingOptions& options_;
+  const Ahead ahead_;
   StepBuilder builder_;
   int64_t batch_;
   TrainingProgram out_;
@@ -122,6 +162,10 @@ class Compiler {
   std::vector<bool> needed_;         ///< by value: whether its gradient is
   std::vector<bool> masked_;         ///< by value: the gradient passed its ReLU already
   std::vector<int> uses_;
+  int64_t prepared_from_ = 0;                  ///< layers from this one on are
+  std::vector<std::vector<Patches>> patches_;  ///< by layer: those that are there
+  std::vector<std::vector<TensorId>> turned_;  ///< by layer: weights by input, of each phase
+  std::map<std::pair<bool, int64_t>, std::map<UpdateProgram::Stream, TensorId>> changed_;
   TensorId targets_ = kNoTensor, working_weights_ = kNoTensor, working_biases_ = kNoTensor;
   TensorId weight_gradients_ = kNoTensor, bias_gradients_ = kNoTensor;
 };
@@ -201,8 +245,8 @@ void Compiler::LoadInputs() {
   values_[0] = BatchTensor("images", 0);
   targets_ = BatchTensor("targets", outputs);
   const int64_t images_at = add("images", builder_.bytes(values_[0]));
-  const int64_t targets_at = add("targets", builder_.bytes(targets_));
-  const int64_t programs_at = add("vector programs", 0);
+  add("targets", builder_.bytes(targets_));
+  add("vector programs", 0);
   const StateLayout& state = out_.state;
   working_weights_ = builder_.Tensor("weights", kBf16 * state.weights);
   working_biases_ = builder_.Tensor("biases", kFp32 * state.biases);
@@ -213,8 +257,13 @@ void Compiler::LoadInputs() {
   builder_.Load(Window::kOutput, state.WorkingWeightsAt(), {working_weights_},
                 kBf16 * state.weights);
   builder_.Load(Window::kInput, images_at, {values_[0]}, builder_.bytes(values_[0]));
-  builder_.LoadPrograms(Window::kInput, programs_at);
-  builder_.Load(Window::kInput, targets_at, {targets_}, builder_.bytes(targets_));
+}
+
+void Compiler::LoadRest() {
+  builder_.LoadPrograms(Window::kInput, out_.program.inputs[2].offset);
+  builder_.Load(Window::kInput, out_.program.inputs[1].offset, {targets_},
+                builder_.bytes(targets_));
+  const StateLayout& state = out_.state;
   if (options_.forward_only) return;
   // What no product writes between rows of weights is 0.
   weight_gradients_ = builder_.Tensor("gradients of weights", kBf16 * state.trained_weights);
@@ -403,29 +452,73 @@ void Compiler::Backward(size_t number) {
   }
 }
 
+/// Patches of some taps of a layer's operand: rows [tap][channel] of all positions.
+struct Compiler::Patches {
+  TensorId tensor = kNoTensor;
+  int64_t first = 0, count = 0;  ///< taps
+};
+
+/// A phase of the stride: the places of the input that meet the same taps.
+struct Compiler::Phase {
+  struct Axis {
+    int64_t position;  ///< first place of the input
+    int64_t first;     ///< smallest tap
+    int64_t taps;
+    int64_t start;  ///< output of the last tap at the first place
+  };
+  Axis y, x;
+};
+
+void Compiler::PrepareFrom(int64_t number) {
+  builder_.SetAhead(true);
+  for (; prepared_from_ > std::max(number, int64_t{0}); --prepared_from_) {
+    const auto i = static_cast<size_t>(prepared_from_ - 1);
+    const Layer& layer = network_.layers[i];
+    if (layer.kind != LayerKind::kConvolution ||
+        !NeedsGradient(static_cast<int32_t>(prepared_from_)))
+      continue;
+    const Geometry g = GeometryOf(layer);
+    if (!network_.parameters[static_cast<size_t>(layer.weights)].frozen) {
+      for (const Patches& piece : PiecesOfPatches(layer, g)) {
+        patches_[i].push_back(MakePatches(layer, g, piece.first, piece.count));
+      }
+    }
+    if (!NeedsGradient(layer.inputs[0])) continue;
+    for (const Phase& phase : PhasesOf(layer, g)) {
+      turned_[i].push_back(TurnWeights(layer, g, phase));
+    }
+  }
+  builder_.SetAhead(false);
+}
+
 void Compiler::BackwardConvolution(const Layer& layer, TensorId gradient) {
   const Geometry g = GeometryOf(layer);
   const bool weights = !network_.parameters[static_cast<size_t>(layer.weights)].frozen;
   const bool bias = layer.bias >= 0 && !network_.parameters[static_cast<size_t>(layer.bias)].frozen;
   if (NeedsGradient(layer.inputs[0])) GradientOfInput(layer, g, gradient);
   if (!weights && !bias) return;
-  // A row for each channel.
+  // A row for each channel; piece by piece, as the gradient comes.
   const int64_t pitch = RoundedUp(kBf16 * g.positions(), slice_bytes());
   const TensorId turned = builder_.Tensor("gradient by channel", g.outs * pitch);
-  Rearrangement turn;
-  turn.from = {gradient};
-  turn.to = {turned};
-  turn.element = kBf16;
-  turn.run = kBf16 * g.outs;
-  // As many pixels in a dimension as it counts.
-  const int64_t images = g.positions() > compiler::kLargestTransferCount ? g.images : 1;
-  const int64_t pixels = g.positions() / images;
-  turn.dimensions = {{pixels, kBf16 * g.outs, pitch}};
-  if (images > 1) {
-    turn.dimensions.push_back({images, pixels * kBf16 * g.outs, pixels * kBf16});
+  std::vector<Rearrangement> turns;
+  const int64_t pixel = kBf16 * g.outs;
+  // Whole rows of the transposer's squares.
+  const int64_t most = std::min<int64_t>(RoundedUp(std::max(kPiece / g.outs, int64_t{1}), 64),
+                                         compiler::kLargestTransferCount / 64 * 64);
+  for (int64_t first = 0; first < g.positions(); first += most) {
+    Rearrangement turn;
+    turn.from = {gradient, first * pixel};
+    turn.to = {turned, first * kBf16};
+    turn.element = kBf16;
+    turn.run = pixel;
+    turn.dimensions = {{std::min(most, g.positions() - first), pixel, pitch}};
+    turns.push_back(std::move(turn));
   }
-  builder_.Rearrange(turn);
-  if (weights) GradientOfWeights(layer, g, turned, pitch);
+  if (weights) {
+    GradientOfWeights(layer, g, turned, pitch, std::move(turns));
+  } else {
+    for (const Rearrangement& turn : turns) builder_.Rearrange(turn);
+  }
   if (!bias) return;
   const ParameterPlace& place = out_.parameters[static_cast<size_t>(layer.bias)];
   VectorWork sum;
@@ -438,53 +531,80 @@ void Compiler::BackwardConvolution(const Layer& layer, TensorId gradient) {
   builder_.Work(sum);
 }
 
-void Compiler::GradientOfWeights(const Layer& layer, const Geometry& g, TensorId turned,
-                                 int64_t pitch) {
-  const ParameterPlace& place = out_.parameters[static_cast<size_t>(layer.weights)];
+std::vector<Compiler::Patches> Compiler::PiecesOfPatches(const Layer& layer,
+                                                         const Geometry& g) const {
   const int64_t taps = layer.kernel_h * layer.kernel_w;
+  const int64_t pitch = RoundedUp(kBf16 * g.positions(), slice_bytes());
   // Whole groups of lanes if that is possible, and no more than a share of the memory.
   int64_t together = 1;
   while (together < taps && together * g.channels % config_.pe_lanes() != 0) ++together;
   const int64_t most = config_.pe_memory_bytes / kPatchShare / (g.channels * pitch);
   together = std::min(std::max(most / together, int64_t{1}) * together, taps);
+  std::vector<Patches> pieces;
   for (int64_t first = 0; first < taps; first += together) {
-    const int64_t count = std::min(together, taps - first);
-    const TensorId patches =
-        builder_.Tensor("patches of " + layer.name, count * g.channels * pitch);
-    for (int64_t tap = first; tap < first + count; ++tap) {
-      const int64_t y = tap / layer.kernel_w - layer.pad_top;
-      const int64_t x = tap % layer.kernel_w - layer.pad_left;
-      const int64_t pixel = kBf16 * g.channels, row = g.width * pixel;
-      Rearrangement box;
-      box.from = {values_[static_cast<size_t>(layer.inputs[0])], y * row + x * pixel};
-      box.to = {patches, (tap - first) * g.channels * pitch};
-      const compiler::Transfer::Dimension rows = {g.out_height, layer.stride_h * row,
-                                                  kBf16 * g.out_width};
-      const compiler::Transfer::Dimension images = {g.images, g.height * row,
-                                                    kBf16 * g.out_height * g.out_width};
-      const compiler::Transfer::Bound y_bound = {y, g.height, layer.stride_h};
-      const compiler::Transfer::Bound image_bound = {0, g.images, 1};
-      if (g.channels == 1 && layer.stride_w == 1) {
-        // Rows of pixels are rows of patches.
-        box.run = kBf16 * g.out_width;
-        box.dimensions = {rows, images};
-        box.bounds = {{kBf16 * x, row, 1}, y_bound, image_bound};
+    pieces.push_back({kNoTensor, first, std::min(together, taps - first)});
+  }
+  return pieces;
+}
+
+Compiler::Patches Compiler::MakePatches(const Layer& layer, const Geometry& g, int64_t first,
+                                        int64_t count) {
+  const int64_t pitch = RoundedUp(kBf16 * g.positions(), slice_bytes());
+  const TensorId patches = builder_.Tensor("patches of " + layer.name, count * g.channels * pitch);
+  for (int64_t tap = first; tap < first + count; ++tap) {
+    const int64_t y = tap / layer.kernel_w - layer.pad_top;
+    const int64_t x = tap % layer.kernel_w - layer.pad_left;
+    const int64_t pixel = kBf16 * g.channels, row = g.width * pixel;
+    Rearrangement box;
+    box.from = {values_[static_cast<size_t>(layer.inputs[0])], y * row + x * pixel};
+    box.to = {patches, (tap - first) * g.channels * pitch};
+    const compiler::Transfer::Dimension rows = {g.out_height, layer.stride_h * row,
+                                                kBf16 * g.out_width};
+    const compiler::Transfer::Dimension images = {g.images, g.height * row,
+                                                  kBf16 * g.out_height * g.out_width};
+    const compiler::Transfer::Bound y_bound = {y, g.height, layer.stride_h};
+    const compiler::Transfer::Bound x_bound = {x, g.width, layer.stride_w};
+    const compiler::Transfer::Bound image_bound = {0, g.images, 1};
+    if (g.channels == 1 && layer.stride_w == 1) {
+      // Rows of pixels are rows of patches.
+      box.run = kBf16 * g.out_width;
+      box.dimensions = {rows, images};
+      box.bounds = {{kBf16 * x, row, 1}, y_bound, image_bound};
+    } else {
+      box.element = kBf16;
+      box.run = pixel;
+      // The transposer takes as many pixels at a time as follow one another.
+      const compiler::Transfer::Dimension columns = {g.out_width, layer.stride_w * pixel, pitch};
+      if (g.out_width > 1) {
+        box.dimensions = {columns, rows, images};
+        box.bounds = {{0, pixel, 1}, x_bound, y_bound, image_bound};
       } else {
-        box.element = kBf16;
-        box.run = pixel;
-        box.dimensions = {{g.out_width, layer.stride_w * pixel, pitch}, rows, images};
-        box.bounds = {{0, pixel, 1}, {x, g.width, layer.stride_w}, y_bound, image_bound};
+        box.dimensions = {{rows.count, rows.global_stride, pitch}, {1, 0, 0}, images};
+        box.bounds = {{0, pixel, 1}, y_bound, x_bound, image_bound};
       }
-      builder_.Rearrange(box);
     }
+    builder_.Rearrange(box);
+  }
+  return {patches, first, count};
+}
+
+void Compiler::GradientOfWeights(const Layer& layer, const Geometry& g, TensorId turned,
+                                 int64_t pitch, std::vector<Rearrangement> turns) {
+  const ParameterPlace& place = out_.parameters[static_cast<size_t>(layer.weights)];
+  std::vector<Patches> pieces = patches_[NumberOf(layer)];
+  if (pieces.empty()) pieces = PiecesOfPatches(layer, g);
+  for (Patches& piece : pieces) {
+    if (piece.tensor == kNoTensor) piece = MakePatches(layer, g, piece.first, piece.count);
     Product product;
     product.operand = {turned};
+    product.operand_moves = std::move(turns);
+    turns.clear();
     product.in_h = product.height = g.outs;
     product.row_bytes = product.depth = kBf16 * g.positions();
     product.row_pitch = product.pitch = pitch;
-    product.weights = {patches};
-    product.channels = count * g.channels;
-    product.out = {weight_gradients_, kBf16 * (place.first + first * g.channels)};
+    product.weights = {piece.tensor};
+    product.channels = piece.count * g.channels;
+    product.out = {weight_gradients_, kBf16 * (place.first + piece.first * g.channels)};
     product.out_row_step = kBf16 * place.pitch;
     builder_.Multiply(product);
   }
@@ -492,80 +612,86 @@ void Compiler::GradientOfWeights(const Layer& layer, const Geometry& g, TensorId
        {weight_gradients_, kBf16 * place.first}, place.rows, place.columns, place.pitch);
 }
 
-void Compiler::GradientOfInput(const Layer& layer, const Geometry& g, TensorId gradient) {
+std::vector<Compiler::Phase> Compiler::PhasesOf(const Layer& layer, const Geometry& g) const {
+  const auto axis_of = [](int64_t kernel, int64_t stride, int64_t pad, int64_t size) {
+    std::vector<Phase::Axis> axis;
+    for (int64_t p = 0; p < std::min(stride, size); ++p) {
+      const int64_t first = (p + pad) % stride;
+      const int64_t taps = first < kernel ? Quotient(kernel - first, stride) : 0;
+      // There is none where the kernel is smaller.
+      if (taps > 0) axis.push_back({p, first, taps, (p + pad - first) / stride - (taps - 1)});
+    }
+    return axis;
+  };
+  std::vector<Phase> phases;
+  for (const Phase::Axis& y : axis_of(layer.kernel_h, layer.stride_h, layer.pad_top, g.height)) {
+    for (const Phase::Axis& x : axis_of(layer.kernel_w, layer.stride_w, layer.pad_left, g.width)) {
+      phases.push_back({y, x});
+    }
+  }
+  return phases;
+}
+
+TensorId Compiler::TurnWeights(const Layer& layer, const Geometry& g, const Phase& phase) {
+  // Weights [in][y][x][out], the taps in the order of the outputs that they meet.
   const ParameterPlace& place = out_.parameters[static_cast<size_t>(layer.weights)];
+  const int64_t out_pixel = kBf16 * g.outs, pixel = kBf16 * g.channels;
+  const int64_t pitch = RoundedUp(phase.y.taps * phase.x.taps * out_pixel, slice_bytes());
+  const TensorId turned =
+      builder_.Tensor("weights of " + layer.name + " by input", g.channels * pitch);
+  const int64_t last_y = phase.y.first + layer.stride_h * (phase.y.taps - 1);
+  const int64_t last_x = phase.x.first + layer.stride_w * (phase.x.taps - 1);
+  Rearrangement turn;
+  turn.from = {working_weights_, kBf16 * place.first + (last_y * layer.kernel_w + last_x) * pixel};
+  turn.to = {turned};
+  turn.element = kBf16;
+  turn.run = pixel;
+  turn.dimensions = {
+      {g.outs, kBf16 * place.pitch, pitch},
+      {phase.x.taps, -layer.stride_w * pixel, out_pixel},
+      {phase.y.taps, -layer.stride_h * layer.kernel_w * pixel, phase.x.taps * out_pixel}};
+  builder_.Rearrange(turn);
+  return turned;
+}
+
+void Compiler::GradientOfInput(const Layer& layer, const Geometry& g, TensorId gradient) {
   const int32_t input = layer.inputs[0];
   const TensorId result = BatchTensor(fmt::format("gradient of value {}", input), input);
   const int64_t out_pixel = kBf16 * g.outs, pixel = kBf16 * g.channels;
-  // Taps of each phase of the stride, of which there are none where the kernel is smaller.
-  struct Phase {
-    int64_t position;  ///< first place of the input
-    int64_t first;     ///< smallest tap
-    int64_t taps;
-    int64_t start;  ///< output of the last tap at the first place
-  };
-  const auto phases_of = [](int64_t kernel, int64_t stride, int64_t pad) {
-    std::vector<Phase> phases;
-    for (int64_t p = 0; p < stride; ++p) {
-      const int64_t first = (p + pad) % stride;
-      const int64_t taps = first < kernel ? Quotient(kernel - first, stride) : 0;
-      phases.push_back({p, first, taps, (p + pad - first) / stride - (taps - 1)});
-    }
-    return phases;
-  };
-  const std::vector<Phase> rows = phases_of(layer.kernel_h, layer.stride_h, layer.pad_top);
-  const std::vector<Phase> columns = phases_of(layer.kernel_w, layer.stride_w, layer.pad_left);
   const bool gaps = layer.kernel_h < layer.stride_h || layer.kernel_w < layer.stride_w;
   if (gaps) builder_.Clear({result}, builder_.bytes(result));
-  for (const Phase& y : rows) {
-    for (const Phase& x : columns) {
-      const int64_t height = Quotient(g.height - y.position, layer.stride_h);
-      const int64_t width = Quotient(g.width - x.position, layer.stride_w);
-      if (y.taps == 0 || x.taps == 0 || height <= 0 || width <= 0) continue;
-      // Weights [in][y][x][out], the taps in the order of the outputs that they meet.
-      const int64_t depth = y.taps * x.taps * out_pixel;
-      const int64_t pitch = RoundedUp(depth, slice_bytes());
-      const TensorId turned =
-          builder_.Tensor("weights of " + layer.name + " by input", g.channels * pitch);
-      const int64_t last_y = y.first + layer.stride_h * (y.taps - 1);
-      const int64_t last_x = x.first + layer.stride_w * (x.taps - 1);
-      Rearrangement turn;
-      turn.from = {working_weights_,
-                   kBf16 * place.first + (last_y * layer.kernel_w + last_x) * pixel};
-      turn.to = {turned};
-      turn.element = kBf16;
-      turn.run = pixel;
-      turn.dimensions = {{g.outs, kBf16 * place.pitch, pitch},
-                         {x.taps, -layer.stride_w * pixel, out_pixel},
-                         {y.taps, -layer.stride_h * layer.kernel_w * pixel, x.taps * out_pixel}};
-      builder_.Rearrange(turn);
-      Product product;
-      product.operand = {gradient};
-      product.images = g.images;
-      product.image_step = g.out_height * g.out_width * out_pixel;
-      product.in_h = g.out_height;
-      product.row_bytes = product.row_pitch = g.out_width * out_pixel;
-      product.height = height;
-      product.width = width;
-      product.y_start = y.start;
-      product.x_start = x.start * out_pixel;
-      product.x_step = out_pixel;
-      // A pixel that is no whole slice ends there: its neighbour follows in the row, and behind
-      // the weights is anything.
-      if (y.taps * x.taps > 1 || (g.out_width > 1 && depth % slice_bytes() != 0)) {
-        product.run_bytes = x.taps * out_pixel;
-        product.kernel_rows = y.taps;
-      }
-      product.weights = {turned};
-      product.depth = depth;
-      product.pitch = pitch;
-      product.channels = g.channels;
-      product.out = {result, (y.position * g.width + x.position) * pixel};
-      product.out_x_step = layer.stride_w * pixel;
-      product.out_row_step = layer.stride_h * g.width * pixel;
-      product.out_image_step = g.height * g.width * pixel;
-      builder_.Multiply(product);
+  const std::vector<TensorId>& prepared = turned_[NumberOf(layer)];
+  const std::vector<Phase> phases = PhasesOf(layer, g);
+  for (size_t p = 0; p < phases.size(); ++p) {
+    const Phase::Axis &y = phases[p].y, &x = phases[p].x;
+    const TensorId turned = prepared.empty() ? TurnWeights(layer, g, phases[p]) : prepared[p];
+    const int64_t depth = y.taps * x.taps * out_pixel;
+    Product product;
+    product.operand = {gradient};
+    product.images = g.images;
+    product.image_step = g.out_height * g.out_width * out_pixel;
+    product.in_h = g.out_height;
+    product.row_bytes = product.row_pitch = g.out_width * out_pixel;
+    product.height = Quotient(g.height - y.position, layer.stride_h);
+    product.width = Quotient(g.width - x.position, layer.stride_w);
+    product.y_start = y.start;
+    product.x_start = x.start * out_pixel;
+    product.x_step = out_pixel;
+    // A pixel that is no whole slice ends there: its neighbour follows in the row, and behind
+    // the weights is anything.
+    if (y.taps * x.taps > 1 || (g.out_width > 1 && depth % slice_bytes() != 0)) {
+      product.run_bytes = x.taps * out_pixel;
+      product.kernel_rows = y.taps;
     }
+    product.weights = {turned};
+    product.depth = depth;
+    product.pitch = RoundedUp(depth, slice_bytes());
+    product.channels = g.channels;
+    product.out = {result, (y.position * g.width + x.position) * pixel};
+    product.out_x_step = layer.stride_w * pixel;
+    product.out_row_step = layer.stride_h * g.width * pixel;
+    product.out_image_step = g.height * g.width * pixel;
+    builder_.Multiply(product);
   }
   AddGradient(input, result);
 }
@@ -619,24 +745,35 @@ void Compiler::BackwardMaxPool(const Layer& layer, int32_t value, TensorId gradi
   AddGradient(input, result);
 }
 
+std::map<UpdateProgram::Stream, int64_t> Compiler::StatePlaces(bool biases) const {
+  using Stream = UpdateProgram::Stream;
+  const StateLayout& state = out_.state;
+  return {{Stream::kWeight, biases ? state.BiasesAt() : state.WeightsAt()},
+          {Stream::kMoment1, biases ? state.MomentOfBiasesAt(0) : state.MomentOfWeightsAt(0)},
+          {Stream::kMoment2, biases ? state.MomentOfBiasesAt(1) : state.MomentOfWeightsAt(1)}};
+}
+
+void Compiler::LoadState(bool biases, int64_t begin, int64_t end) {
+  using Stream = UpdateProgram::Stream;
+  const std::map<Stream, int64_t> places = StatePlaces(biases);
+  std::map<Stream, TensorId>& tensors = changed_[{biases, begin}];
+  for (const UpdateProgram& update : updates_[biases]) {
+    for (const Stream stream : {update.a, update.b, update.c}) {
+      if (!places.contains(stream) || tensors.contains(stream)) continue;
+      tensors[stream] = builder_.Tensor("state", kFp32 * (end - begin));
+      builder_.Load(Window::kOutput, places.at(stream) + kFp32 * begin, {tensors[stream]},
+                    kFp32 * (end - begin));
+    }
+  }
+}
+
 void Compiler::Change(bool biases, int64_t begin, int64_t end) {
   using Stream = UpdateProgram::Stream;
   const StateLayout& state = out_.state;
   const int64_t elements = end - begin;
-  std::map<Stream, TensorId> tensors;
-  std::map<Stream, int64_t> places = {
-      {Stream::kWeight, biases ? state.BiasesAt() : state.WeightsAt()},
-      {Stream::kMoment1, biases ? state.MomentOfBiasesAt(0) : state.MomentOfWeightsAt(0)},
-      {Stream::kMoment2, biases ? state.MomentOfBiasesAt(1) : state.MomentOfWeightsAt(1)}};
+  if (!changed_.contains({biases, begin})) LoadState(biases, begin, end);
+  const std::map<Stream, TensorId>& tensors = changed_.at({biases, begin});
   const std::vector<UpdateProgram>& updates = updates_[biases];
-  for (const UpdateProgram& update : updates) {
-    for (const Stream stream : {update.a, update.b, update.c}) {
-      if (!places.contains(stream) || tensors.contains(stream)) continue;
-      tensors[stream] = builder_.Tensor("state", kFp32 * elements);
-      builder_.Load(Window::kOutput, places[stream] + kFp32 * begin, {tensors[stream]},
-                    kFp32 * elements);
-    }
-  }
   for (size_t u = 0; u < updates.size(); ++u) {
     const UpdateProgram& update = updates[u];
     VectorWork work;
@@ -651,7 +788,7 @@ void Compiler::Change(bool biases, int64_t begin, int64_t end) {
         *to = biases ? VectorStream{{working_biases_, kFp32 * begin}, 0, kFormatFp32}
                      : VectorStream{{working_weights_, kBf16 * begin}};
       } else {
-        *to = {{tensors[stream]}, 0, kFormatFp32};
+        *to = {{tensors.at(stream)}, 0, kFormatFp32};
       }
     };
     connect(update.a, &work.a);
@@ -662,7 +799,8 @@ void Compiler::Change(bool biases, int64_t begin, int64_t end) {
     builder_.Work(work);
   }
   for (const auto& [stream, tensor] : tensors) {
-    builder_.Store({tensor}, Window::kOutput, places[stream] + kFp32 * begin, kFp32 * elements);
+    builder_.Store({tensor}, Window::kOutput, StatePlaces(biases).at(stream) + kFp32 * begin,
+                   kFp32 * elements);
   }
   builder_.Store(
       {biases ? working_biases_ : working_weights_, (biases ? kFp32 : kBf16) * begin},
@@ -673,13 +811,7 @@ void Compiler::Change(bool biases, int64_t begin, int64_t end) {
 
 void Compiler::ChangeWeights() {
   BeginLayer("weights");
-  const StateLayout& state = out_.state;
-  for (const bool biases : {false, true}) {
-    const int64_t elements = biases ? state.trained_biases : state.trained_weights;
-    for (int64_t begin = 0; begin < elements; begin += kChunk) {
-      Change(biases, begin, std::min(begin + kChunk, elements));
-    }
-  }
+  ForChunks([this](bool biases, int64_t begin, int64_t end) { Change(biases, begin, end); });
 }
 
 Result<TrainingProgram> Compiler::Run() {
@@ -714,11 +846,31 @@ Result<TrainingProgram> Compiler::Run() {
       update_programs_.back().push_back(builder_.AddProgram(update.program));
     }
   }
+  const auto layers = static_cast<int64_t>(network_.layers.size());
+  prepared_from_ = layers;
+  patches_.resize(network_.layers.size());
+  turned_.resize(network_.layers.size());
   LoadInputs();
-  for (size_t i = 0; i < network_.layers.size(); ++i) Forward(i);
+  const bool first_is_product = network_.layers[0].kind == LayerKind::kConvolution;
+  if (!first_is_product) LoadRest();
+  for (size_t i = 0; i < network_.layers.size(); ++i) {
+    Forward(i);
+    if (i == 0 && first_is_product) LoadRest();
+  }
+  if (!options_.forward_only) {
+    PrepareFrom(ahead_.layers < 0 ? layers : layers - ahead_.layers);
+    if (ahead_.state) {
+      builder_.SetAhead(true);
+      ForChunks([this](bool biases, int64_t begin, int64_t end) { LoadState(biases, begin, end); });
+      builder_.SetAhead(false);
+    }
+  }
   LossAndGradient();
   if (!options_.forward_only) {
-    for (size_t i = network_.layers.size(); i > 0; --i) Backward(i - 1);
+    for (int64_t i = layers - 1; i >= 0; --i) {
+      if (ahead_.layers >= 0) PrepareFrom(i - ahead_.layers);
+      Backward(static_cast<size_t>(i));
+    }
     ChangeWeights();
   }
 
@@ -772,7 +924,13 @@ Result<TrainingProgram> Compiler::Run() {
 Result<TrainingProgram> CompileTraining(const NpuConfig& config, const Network& network,
                                         const TrainingConfig& training,
                                         const TrainingOptions& options) {
-  return Compiler(config, network, training, options).Run();
+  // The first one that memory suffices for.
+  for (size_t a = 0;; ++a) {
+    Result<TrainingProgram> program = Compiler(config, network, training, options, kAhead[a]).Run();
+    const bool lacks_memory =
+        !program && program.errors()[0].code == DiagnosticCode::kTrainingMemory;
+    if (!lacks_memory || a + 1 == std::size(kAhead)) return program;
+  }
 }
 
 void SetStepNumbers(const TrainingProgram& program, const TrainingConfig& training, int64_t step,

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <deque>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -48,6 +49,7 @@ class StepEmitter {
   void Move(Transfer transfer, std::vector<Access> writes = {}) {
     transfer.tag = tag_;
     Step step = compiler::EncodeTransfer(config_, transfer, &errors_);
+    step.cycles = CyclesOf(transfer);
     step.writes.insert(step.writes.end(), writes.begin(), writes.end());
     steps_.push_back(std::move(step));
   }
@@ -68,7 +70,7 @@ class StepEmitter {
   int64_t Address(Place place) const {
     return addresses_[static_cast<size_t>(place.tensor)] + place.offset;
   }
-  std::vector<Step> Take() { return std::move(steps_); }
+  std::vector<Step> Take() { return std::exchange(steps_, {}); }
   const std::optional<Diagnostic>& problem() const { return problem_; }
   const compiler::FieldErrors& errors() const { return errors_; }
 
@@ -94,6 +96,8 @@ class StepEmitter {
     if (next_row_ + rows > config_.core_rows()) next_row_ = builder_.program_rows_;
     return std::exchange(next_row_, next_row_ + rows);
   }
+  /// About what a LOAD takes: a run, a word or a square of the transposer at a time.
+  uint64_t CyclesOf(const Transfer& transfer) const;
   void Set(Command* command, const CommandField& field, int64_t value) {
     if (!command->Set(field, value)) errors_.push_back(fmt::format("{} = {}", field.name, value));
   }
@@ -121,6 +125,19 @@ class StepEmitter {
   uint32_t tag_ = 0;
   int64_t next_row_;
 };
+
+uint64_t StepEmitter::CyclesOf(const Transfer& transfer) const {
+  const int64_t bus = config_.axi_data_bits / 8;
+  const int64_t started = transfer.local_source ? 20 : 80;
+  int64_t runs = 1;
+  for (const Transfer::Dimension& dimension : transfer.dimensions) runs *= dimension.count;
+  int64_t cycles = runs * Quotient(transfer.run, bus);
+  if (transfer.element != 0 && !transfer.dimensions.empty()) {
+    const int64_t side = bus / transfer.element, rows = transfer.dimensions[0].count;
+    cycles = runs / rows * Quotient(rows, side) * Quotient(transfer.run, bus) * side;
+  }
+  return static_cast<uint64_t>(started + cycles);
+}
 
 StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
   const int64_t group_rows = block.slices * config_.slice_rows();
@@ -221,9 +238,16 @@ void StepEmitter::Multiply(const Product& product) {
       }
     }
   }
+  bool moved = false;  // the operand is in place
+  const auto move_operand = [&] {
+    if (moved) return;
+    for (const Rearrangement& box : product.operand_moves) Rearrange(box);
+    moved = true;
+  };
   for (int64_t g = 0; g < groups; g += most_groups) {
     Block block = {g, std::min(most_groups, groups - g), 0, most_slices, 0, 0};
     if (parts == 1) block = LoadBlock(product, block);
+    if (parts == 1) move_operand();
     for (int64_t image = 0; image < product.images; ++image) {
       for (const Tile& tile : tiles) {
         for (int64_t part = 0; part < parts; ++part) {
@@ -231,6 +255,7 @@ void StepEmitter::Multiply(const Product& product) {
             block.first_slice = part * most_slices;
             block.slices = std::min(most_slices, slices - block.first_slice);
             block = LoadBlock(product, block);
+            move_operand();
           }
           EmitProduct(product, block, image, tile, part == 0, part + 1 == parts);
         }
@@ -300,6 +325,9 @@ void StepEmitter::EmitProduct(const Product& product, const Block& block, int64_
   set(compute::float_bias, biased);
   set(compute::relu, product.relu);
   Step step{kFirstPeEngine, std::move(command), {}, {}, -1, 0};
+  const int64_t positions = tile.height * tile.width;
+  step.cycles = static_cast<uint64_t>(60 + block.groups * block.slices *
+                                               std::max<int64_t>(positions, config_.slice_rows()));
   step.reads = {{Space::kPeMemory, image_at,
                  image_at + (product.in_h - 1) * product.row_pitch + product.row_bytes},
                 {Space::kCoreRows, block.weight_row, block.weight_row + block.groups * group_rows}};
@@ -327,6 +355,9 @@ void StepEmitter::Work(const VectorWork& work) {
     set(compute::weight_row, program.row);
     Step step{kFirstPeEngine, std::move(command), {}, {}, -1, 0};
     step.reads.push_back({Space::kCoreRows, program.row, program.row + program.rows});
+    const int64_t lanes = config_.vector_lanes, strips = rows * Quotient(work.elements, lanes);
+    step.cycles = static_cast<uint64_t>(
+        60 + strips * (static_cast<int64_t>(program.bytes.size()) / kVectorEntryBytes));
     const auto stream = [&](const VectorStream& from, const CommandField& base,
                             const CommandField& row_step, const CommandField& format,
                             const CommandField* single, int64_t elements,
@@ -355,6 +386,59 @@ void StepEmitter::Work(const VectorWork& work) {
   }
 }
 
+/// Puts moves that were made ahead between the steps of other operations, by what the PE and the
+/// DMA are at work on by then: a queue of LOADs that is full holds up all commands behind it.
+class AheadQueue {
+ public:
+  /// Steps of an operation that touches these tensors.
+  void Take(bool ahead, const std::vector<TensorId>& tensors, std::vector<Step> steps) {
+    if (ahead) {
+      for (Step& step : steps) step.stays = true;
+      waiting_.push_back({tensors, std::move(steps)});
+      return;
+    }
+    // What it needs, and what was to be moved before that.
+    size_t needed = waiting_.size();
+    const auto meets = [&](const Waiting& waiting) {
+      return std::any_of(tensors.begin(), tensors.end(), [&](TensorId tensor) {
+        return tensor != kNoTensor && tensor == waiting.tensors.back();
+      });
+    };
+    while (needed > 0 && !meets(waiting_[needed - 1])) --needed;
+    for (; needed > 0; --needed) Place();
+    for (Step& step : steps) {
+      uint64_t& at = step.is_load() ? dma_ : pe_;
+      if (step.engine != kStoreEngine) at = std::max(dma_, pe_) + step.cycles;
+      steps_.push_back(std::move(step));
+      while (!waiting_.empty() && dma_ + CyclesOf(waiting_.front()) <= pe_) Place();
+    }
+  }
+  std::vector<Step> Finish() {
+    while (!waiting_.empty()) Place();
+    return std::move(steps_);
+  }
+
+ private:
+  struct Waiting {
+    std::vector<TensorId> tensors;  ///< the last one is written
+    std::vector<Step> steps;
+  };
+  static uint64_t CyclesOf(const Waiting& waiting) {
+    uint64_t cycles = 0;
+    for (const Step& step : waiting.steps) cycles += step.cycles;
+    return cycles;
+  }
+  void Place() {
+    dma_ += CyclesOf(waiting_.front());
+    for (Step& step : waiting_.front().steps) steps_.push_back(std::move(step));
+    waiting_.pop_front();
+  }
+
+  std::deque<Waiting> waiting_;
+  std::vector<Step> steps_;
+  uint64_t dma_ = 0, pe_ = 0;  ///< cycles until which they are at work
+};
+
 TensorId StepBuilder::Tensor(const std::string& name, int64_t bytes) {
   tensors_.push_back({name, bytes});
   return static_cast<TensorId>(tensors_.size()) - 1;
@@ -378,7 +462,7 @@ std::vector<uint8_t> StepBuilder::ProgramBytes() const {
   return bytes;
 }
 
-void StepBuilder::Add(std::initializer_list<TensorId> tensors,
+void StepBuilder::Add(const std::vector<TensorId>& tensors,
                       std::function<void(StepEmitter&)> emit) {
   const auto now = static_cast<int64_t>(operations_.size());
   for (const TensorId tensor : tensors) {
@@ -387,7 +471,7 @@ void StepBuilder::Add(std::initializer_list<TensorId> tensors,
     if (info.first < 0) info.first = now;
     info.last = now;
   }
-  operations_.push_back({tag_, std::move(emit)});
+  operations_.push_back({tag_, ahead_, tensors, std::move(emit)});
 }
 
 void StepBuilder::LoadPrograms(Window window, int64_t offset) {
@@ -440,8 +524,10 @@ void StepBuilder::Rearrange(const Rearrangement& box) {
 }
 
 void StepBuilder::Multiply(const Product& product) {
-  Add({product.operand.tensor, product.weights.tensor, product.bias.tensor, product.out.tensor},
-      [=](StepEmitter& emitter) { emitter.Multiply(product); });
+  std::vector<TensorId> tensors = {product.operand.tensor, product.weights.tensor,
+                                   product.bias.tensor, product.out.tensor};
+  for (const Rearrangement& box : product.operand_moves) tensors.push_back(box.from.tensor);
+  Add(tensors, [=](StepEmitter& emitter) { emitter.Multiply(product); });
 }
 
 void StepBuilder::Work(const VectorWork& work) {
@@ -451,15 +537,32 @@ void StepBuilder::Work(const VectorWork& work) {
 
 Result<BuiltStream> StepBuilder::Build() const {
   compiler::FirstFit memory(config_.pe_memory_bytes, config_.pe_bank_bytes);
+  // What a move reads must stay until its result is needed: that is when it may be made.
+  std::vector<TensorInfo> tensors = tensors_;
+  for (size_t now = 0; now < operations_.size(); ++now) {
+    if (!operations_[now].ahead) continue;
+    const TensorId result = operations_[now].tensors.back();
+    size_t need = now + 1;
+    while (need < operations_.size() &&
+           std::ranges::count(operations_[need].tensors, result) == 0) {
+      ++need;
+    }
+    for (const TensorId tensor : operations_[now].tensors) {
+      if (tensor == kNoTensor) continue;
+      int64_t& last = tensors[static_cast<size_t>(tensor)].last;
+      last = std::max(
+          last, std::min(static_cast<int64_t>(need), static_cast<int64_t>(operations_.size()) - 1));
+    }
+  }
   std::vector<size_t> order(tensors_.size());
   std::iota(order.begin(), order.end(), size_t{0});
   // What lives long first: it would cut the room of others into pieces.
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return tensors_[a].last - tensors_[a].first > tensors_[b].last - tensors_[b].first;
+    return tensors[a].last - tensors[a].first > tensors[b].last - tensors[b].first;
   });
   std::vector<int64_t> addresses(tensors_.size());
   for (const size_t t : order) {
-    const TensorInfo& tensor = tensors_[t];
+    const TensorInfo& tensor = tensors[t];
     if (tensor.first < 0) continue;
     const std::optional<int64_t> at = memory.Place({tensor.bytes, tensor.first, tensor.last});
     if (!at) {
@@ -471,16 +574,18 @@ Result<BuiltStream> StepBuilder::Build() const {
     addresses[t] = *at;
   }
   StepEmitter emitter(*this, std::move(addresses));
+  AheadQueue queue;
   for (const Operation& operation : operations_) {
     emitter.SetTag(operation.tag);
     operation.emit(emitter);
+    queue.Take(operation.ahead, operation.tensors, emitter.Take());
     if (emitter.problem()) return *emitter.problem();
     if (!emitter.errors().empty()) {
       return NoMemory("a value does not fit into a command: " + emitter.errors()[0],
                       "a smaller batch or network");
     }
   }
-  std::vector<Step> steps = compiler::HoistLoads(config_, emitter.Take(), 0);
+  std::vector<Step> steps = compiler::HoistLoads(config_, queue.Finish(), 0);
   steps = compiler::AddBarriers(config_, std::move(steps));
   return BuiltStream{compiler::WriteStream(config_, steps), memory.used()};
 }

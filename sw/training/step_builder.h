@@ -58,6 +58,8 @@ struct Product {
   int64_t out_format = 1;  ///< of results
   Place out;
   int64_t out_image_step = 0, out_row_step = 0, out_x_step = 0;
+  /// What makes the operand: weights go to core memory before, as they may be there earlier.
+  std::vector<Rearrangement> operand_moves;
 };
 
 /// An operand or a result of VECTOR.
@@ -109,6 +111,10 @@ class StepBuilder {
   void Multiply(const Product& product);
   void Work(const VectorWork& work);
 
+  /// Moves from here on are made some time before an operation needs them, when the DMA has nothing
+  /// else to do.
+  void SetAhead(bool ahead) { ahead_ = ahead; }
+
   /// The stream. Errors: kTrainingMemory names what does not fit.
   Result<BuiltStream> Build() const;
 
@@ -125,17 +131,20 @@ class StepBuilder {
   };
   struct Operation {
     uint32_t tag;
+    bool ahead;
+    std::vector<TensorId> tensors;
     std::function<void(class StepEmitter&)> emit;
   };
 
   int64_t RowBytes() const { return config_.core_row_bytes(); }
-  void Add(std::initializer_list<TensorId> tensors, std::function<void(StepEmitter&)> emit);
+  void Add(const std::vector<TensorId>& tensors, std::function<void(StepEmitter&)> emit);
 
   const NpuConfig& config_;
   std::vector<TensorInfo> tensors_;
   std::vector<LoadedProgram> programs_;
   int64_t program_rows_ = 0;
   uint32_t tag_ = 0;
+  bool ahead_ = false;
   std::vector<Operation> operations_;
 };
 

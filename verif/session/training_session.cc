@@ -271,13 +271,7 @@ Result<TrainingStep> TrainingSession::Step(const TrainingData& data) {
   TrainingStep step;
   const int64_t first = state_.step * how_.batch % data.count;
   std::vector<uint8_t> outputs, state;
-  const bool dump = getenv("TSDUMP") != nullptr;
-  if (dump) host_->machine().RecordTimeline(1000000);
   Result<JobReport> job = Run(program_, placed_, data, first, &outputs, &state);
-  if (dump) {
-    Timeline t = host_->machine().TakeTimeline();
-    for (auto& e : t.events) if (e.kind == TimelineEvent::Kind::kCommand) fmt::print(stderr, "DUMP unit {} tag {} {} begin {} first {} end {} = {}\n", int(e.number), e.tag, e.tag < program_.program.layers.size() ? program_.program.layers[e.tag].name : "", e.begin, e.first, e.end, e.end - e.first);
-  }
   if (!job) return job.errors();
   step.job = std::move(*job);
   std::vector<uint16_t> images, targets;

@@ -38,6 +38,7 @@ struct Step {
   int64_t weight_rows = 0;  ///< rows of weights of the chunk before the first that it uses
 
   uint64_t cycles = 0;  ///< of a PE's command alone, once a schedule needs it
+  bool stays = false;   ///< of a LOAD: HoistLoads() leaves it where it is
 
   bool is_load() const { return engine == kLoadEngine; }
 };

@@ -324,6 +324,7 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
       int64_t lowest = after > 0 ? place[order[after - 1]] : 0;
       if (oldest > 0) lowest = std::max(lowest, need[oldest < after ? order[oldest] : j]);
       int64_t position = need[j];
+      if (loads[j].stays) return position;
       while (position > lowest && !Conflicts(loads[j], others[position - 1])) --position;
       return position;
     };
