@@ -37,10 +37,11 @@ struct Geometry {
 /// What is brought into PE memory before it is used, while the PE is at work elsewhere.
 struct Ahead {
   int64_t layers;  ///< whose backward pass is prepared beside another one's; negative: none
-  bool state;      ///< all numbers that change are there before the first gradient
+  int64_t state;   ///< layers whose backward passes are still to come when all numbers that
+                   ///< change are brought; negative: they come when they change
 };
 /// From the fastest one to the one that takes least memory.
-constexpr Ahead kAhead[] = {{1 << 30, true}, {1 << 30, false}, {1, false}, {-1, false}};
+constexpr Ahead kAhead[] = {{1 << 30, 1 << 30}, {1 << 30, 1}, {1, 1}, {1, -1}, {-1, -1}};
 
 class Compiler {
  public:
@@ -113,6 +114,7 @@ class Compiler {
   /// Bytes of the output window.
   std::map<UpdateProgram::Stream, int64_t> StatePlaces(bool biases) const;
   void LoadState(bool biases, int64_t begin, int64_t end);
+  void LoadAllState();
   /// Calls visit(biases, begin, end) for the elements that each command changes.
   template <typename Visit>
   void ForChunks(Visit visit) const {
@@ -767,6 +769,12 @@ void Compiler::LoadState(bool biases, int64_t begin, int64_t end) {
   }
 }
 
+void Compiler::LoadAllState() {
+  builder_.SetAhead(true);
+  ForChunks([this](bool biases, int64_t begin, int64_t end) { LoadState(biases, begin, end); });
+  builder_.SetAhead(false);
+}
+
 void Compiler::Change(bool biases, int64_t begin, int64_t end) {
   using Stream = UpdateProgram::Stream;
   const StateLayout& state = out_.state;
@@ -859,16 +867,13 @@ Result<TrainingProgram> Compiler::Run() {
   }
   if (!options_.forward_only) {
     PrepareFrom(ahead_.layers < 0 ? layers : layers - ahead_.layers);
-    if (ahead_.state) {
-      builder_.SetAhead(true);
-      ForChunks([this](bool biases, int64_t begin, int64_t end) { LoadState(biases, begin, end); });
-      builder_.SetAhead(false);
-    }
+    if (ahead_.state >= layers) LoadAllState();
   }
   LossAndGradient();
   if (!options_.forward_only) {
     for (int64_t i = layers - 1; i >= 0; --i) {
       if (ahead_.layers >= 0) PrepareFrom(i - ahead_.layers);
+      if (ahead_.state < layers && ahead_.state == i + 1) LoadAllState();
       Backward(static_cast<size_t>(i));
     }
     ChangeWeights();
