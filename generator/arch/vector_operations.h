@@ -22,7 +22,7 @@ enum class VectorOperation : uint8_t {
   kSum,
   kLargest,
   kEnd,
-  kEndToo,
+  kKeep,
   kPass,
 };
 
@@ -47,7 +47,7 @@ inline constexpr VectorOperationInfo kVectorOperations[] = {
     {VectorOperation::kSum, "Sum", "x * y added to the row's sum"},
     {VectorOperation::kLargest, "Largest", "the larger one of x and the row's largest"},
     {VectorOperation::kEnd, "End", "the program ends"},
-    {VectorOperation::kEndToo, "EndToo", "the same"},
+    {VectorOperation::kKeep, "Keep", "x where z is not 0, else y"},
     {VectorOperation::kPass, "Pass", "a pass over the row begins"},
 };
 

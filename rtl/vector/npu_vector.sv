@@ -77,8 +77,7 @@ module npu_vector #(
   wire        is_pass, pass_found, end_found, group_next, part_ends, part_over, rows_over;
   assign operation  = entry[3:0];
   assign is_pass    = operation == npu_isa_pkg::VectorPass;
-  assign entry_ends = is_pass || operation == npu_isa_pkg::VectorEnd ||
-                      operation == npu_isa_pkg::VectorEndToo;
+  assign entry_ends = is_pass || operation == npu_isa_pkg::VectorEnd;
   assign pass_found = state_q == StSeek && entry_valid && is_pass;
   assign end_found  = state_q == StSeek && entry_valid && entry_ends && !is_pass;
   // A program without passes has no effect.

@@ -92,6 +92,7 @@ module npu_vector_step (
       npu_isa_pkg::VectorLess:    x_o = less ? One : '0;
       npu_isa_pkg::VectorEqual:   x_o = equal ? One : '0;
       npu_isa_pkg::VectorSelect:  x_o = (z_i[30:0] == '0) ? x_i : y_i;
+      npu_isa_pkg::VectorKeep:    x_o = (z_i[30:0] == '0) ? y_i : x_i;
       npu_isa_pkg::VectorRint:    x_o = x_nan ? NaN : rounded;
       npu_isa_pkg::VectorExp2:    x_o = number;
       npu_isa_pkg::VectorConvert: x_o = (format_i == '0) ? number : code;

@@ -725,6 +725,7 @@ void Compiler::BackwardMaxPool(const Layer& layer, int32_t value, TensorId gradi
     work.c = {{result, 0}, row};
     work.d = {{to, 0}, 2 * row};
     work.e = {{to, row}, 2 * row};
+    if (last) work.most_rows = std::max(kPiece / (2 * work.elements), int64_t{1});
     builder_.Work(work);
     result = to;
   }
@@ -740,6 +741,7 @@ void Compiler::BackwardMaxPool(const Layer& layer, int32_t value, TensorId gradi
     work.c = {{result, 0}, pixel};
     work.d = {{to, 0}, 2 * pixel};
     work.e = {{to, pixel}, 2 * pixel};
+    work.most_rows = std::max(kPiece / (2 * layer.in.channels), int64_t{1});
     builder_.Work(work);
     result = to;
   }

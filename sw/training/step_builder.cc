@@ -25,8 +25,6 @@ using compiler::Transfer;
 
 namespace {
 
-constexpr int64_t kMostRows = 0xffff;  // of VECTOR: out_h has 16 bits
-
 int64_t Quotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Diagnostic NoMemory(const std::string& what, const std::string& hint) {
@@ -345,8 +343,8 @@ void StepEmitter::EmitProduct(const Product& product, const Block& block, int64_
 
 void StepEmitter::Work(const VectorWork& work) {
   const StepBuilder::LoadedProgram& program = builder_.programs_[work.program];
-  for (int64_t first = 0; first < work.rows; first += kMostRows) {
-    const int64_t rows = std::min(kMostRows, work.rows - first);
+  for (int64_t first = 0; first < work.rows; first += work.most_rows) {
+    const int64_t rows = std::min(work.most_rows, work.rows - first);
     Command command(Opcode::kVector, 11, tag_);
     const auto set = [&](const CommandField& field, int64_t value) { Set(&command, field, value); };
     set(compute::pe_mask, 1);

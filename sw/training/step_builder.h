@@ -75,7 +75,8 @@ struct VectorWork {
   size_t program = 0;  ///< what AddProgram() gave
   int64_t rows = 1, elements = 1;
   VectorStream a, b, c, d, e;
-  int64_t d_elements = 0;  ///< not 0: only so many of each row of d are written
+  int64_t d_elements = 0;      ///< not 0: only so many of each row of d are written
+  int64_t most_rows = 0xffff;  ///< of a command
 };
 
 /// A stream and what it needs.

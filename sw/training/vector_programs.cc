@@ -23,10 +23,13 @@ int64_t LastImmediate(const P& program) {
   return (program.entries() - 1) * kVectorEntryBytes + kVectorEntryBytes / 2;
 }
 
-/// Register `to` = 1 where register `from` is not above 0.
-P& NotAboveZero(P& program, uint32_t to, uint8_t from) {
-  program.Do(Operation::kMax, to, At(from), kOne, Bits(kZero));
-  return program.Do(Operation::kEqual, to, At(static_cast<uint8_t>(to)), kOne, Bits(kZero));
+/// Register `to` = 1 where register `from` is above 0, which a NaN is not.
+P& AboveZero(P& program, uint32_t to, uint8_t from) {
+  return program.Do(Operation::kLess, to, Bits(kZero), kOne, At(from));
+}
+/// Register `to` = register `from` where `condition` is 1, else 0.
+P& KeepWhere(P& program, uint32_t to, uint8_t from, uint8_t condition) {
+  return program.Do(Operation::kKeep, to, At(from), Bits(kZero), At(condition));
 }
 /// Register `to` = register `from`, or 0 where `condition` is 1.
 P& ZeroWhere(P& program, uint32_t to, uint8_t from, uint8_t condition) {
@@ -70,8 +73,8 @@ VectorProgram LossGradient(Loss loss, std::vector<StepNumberAt>* numbers) {
 VectorProgram ReluGradient() {
   P program;
   program.Pass(P::kA | P::kB | P::kD);
-  NotAboveZero(program, 4, 1);
-  return ZeroWhere(program, 0, 0, 4);
+  AboveZero(program, 4, 1);
+  return KeepWhere(program, 0, 0, 4);
 }
 
 VectorProgram Sum(bool relu) {
@@ -95,12 +98,11 @@ VectorProgram LargerGradient(bool relu) {
   P program;
   program.Pass(P::kA | P::kB | P::kC | P::kD | P::kE);
   program.Do(Operation::kLess, 4, At(0), kOne, At(1));
-  program.Do(Operation::kEqual, 5, At(4), kOne, Bits(kZero));
-  ZeroWhere(program, 1, 2, 5);
+  KeepWhere(program, 1, 2, 4);
   if (!relu) return ZeroWhere(program, 0, 2, 4);
   ZeroWhere(program, 6, 2, 4);
-  NotAboveZero(program, 7, 0);
-  return ZeroWhere(program, 0, 6, 7);
+  AboveZero(program, 7, 0);
+  return KeepWhere(program, 0, 6, 7);
 }
 
 VectorProgram RowSum() {

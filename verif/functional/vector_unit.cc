@@ -57,7 +57,7 @@ struct Entry {
     return operation == VectorOperation::kSum || operation == VectorOperation::kLargest;
   }
   bool ends() const {
-    return operation == VectorOperation::kEnd || operation == VectorOperation::kEndToo;
+    return operation == VectorOperation::kEnd;
   }
 };
 
@@ -278,6 +278,8 @@ class Program {
         return numerics::IsEqual(x, z) ? numerics::kFp32One : 0;
       case VectorOperation::kSelect:
         return numerics::IsZero(z) ? x : y;
+      case VectorOperation::kKeep:
+        return numerics::IsZero(z) ? y : x;
       case VectorOperation::kRint:
         return numerics::RoundToWhole(x);
       case VectorOperation::kExp2:

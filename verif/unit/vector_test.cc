@@ -262,7 +262,7 @@ class VectorUnit : public ModuleBench {
       for (int i = 0; i < operations; ++i) {
         uint64_t entry = random_();
         if (random_() % 2 == 0) entry = (entry & ~uint64_t{0xf});  // MULADD
-        if ((entry & 0xf) >= 13) entry = (entry & ~uint64_t{0xf}) | 11;
+        if ((entry & 0xf) % 2 == 1 && (entry & 0xf) >= 13) entry = (entry & ~uint64_t{0xf}) | 11;
         // Sources that hold something, mostly.
         if (random_() % 2 == 0) entry = (entry & ~uint64_t{0xf00}) | (random_() % 3) << 8;
         if (random_() % 3 == 0) entry = (entry & ~uint64_t{0x70}) | (random_() % 3) << 4;
