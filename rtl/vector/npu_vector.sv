@@ -60,28 +60,28 @@ module npu_vector #(
   // ---- The part at work ----
   logic        first_q, last_q;          // of its rows
   logic [4:0]  rows_q, part_strips_q;
-  logic        group_last_q, half_q;
+  logic        group_last_q, half_q, one_q;
   logic [24:0] d_addr_q, e_addr_q;
 
   // ---- The program ----
   logic [4:0] streams_q;                 // of the pass
   logic [1:0] first_only_q;
   logic       asked_q;                   // npu_vector_parts does not know of the pass yet
-  logic [1:0] passes_q;                  // of this group so far: 0, 1, more
-  logic       alone_q;                   // it has one, as the group before showed
+  logic [5:0] passes_q;                  // of this group so far
+  logic [5:0] all_passes_q;              // of the group before; 0: there was none
   logic [1:0] stores_q;                  // d and e of the part are still to be stored
 
   wire        entry_valid, entry_ends, entry_take, operation_take;
   wire [63:0] entry;
   wire [3:0]  operation;
-  wire        is_pass, pass_found, end_found, group_next, part_ends, part_over, rows_over;
+  wire        is_pass, pass_found, end_found, group_next, part_ends, part_over;
   assign operation  = entry[3:0];
   assign is_pass    = operation == npu_isa_pkg::VectorPass;
   assign entry_ends = is_pass || operation == npu_isa_pkg::VectorEnd;
   assign pass_found = state_q == StSeek && entry_valid && is_pass;
   assign end_found  = state_q == StSeek && entry_valid && entry_ends && !is_pass;
   // A program without passes has no effect.
-  assign group_next = end_found && !group_last_q && passes_q != 2'd0;
+  assign group_next = end_found && !group_last_q && passes_q != '0;
   // Operations before the first PASS have no effect.
   assign entry_take = operation_take || pass_found ||
                       (state_q == StSeek && entry_valid && !entry_ends);
@@ -90,7 +90,7 @@ module npu_vector #(
     .rst_ni,
     .clear_i,
     .restart_i(state_q == StIdle || group_next),
-    .again_i  (part_ends && !rows_over),
+    .again_i  (part_ends && !last_q),
     .want_i   (state_q != StIdle && state_q != StDrain),
     .valid_o  (entry_valid),
     .entry_o  (entry),
@@ -104,6 +104,7 @@ module npu_vector #(
 
   // ---- Parts ----
   wire             pass_ready, part_valid, part_take, part_first, part_last, part_group_last;
+  wire             part_one;
   wire             part_half, long_rows, load_half, fails, store_busy, array_busy;
   wire [4:0]       part_strips, part_rows, strips;
   wire [24:0]      part_d_addr, part_e_addr;
@@ -131,8 +132,7 @@ module npu_vector #(
     .pass_ready_o(pass_ready),
     .streams_i   (streams_q),
     .first_only_i(first_only_q),
-    .alone_i     (alone_q),
-    .part_next_i (part_over && streams_q[2:0] == '0 && !rows_end_q),
+    .last_pass_i (passes_q == all_passes_q),
     .group_next_i(group_next),
     .settled_i   (!store_busy && !write_busy_i),
     .finish_i    (error_o || state_q == StDrain),
@@ -140,6 +140,7 @@ module npu_vector #(
     .take_i      (part_take),
     .part_first_o(part_first),
     .part_last_o (part_last),
+    .one_o       (part_one),
     .part_strips_o(part_strips),
     .rows_o      (part_rows),
     .group_last_o(part_group_last),
@@ -164,13 +165,8 @@ module npu_vector #(
   );
 
   // ---- States ----
-  // What reads nothing, reduces nothing and stores first elements alone has nothing to do in later
-  // parts.
   wire        run_ended, issued, fold_done, reduces, store_begins, store_ready, store_second;
   wire  [1:0] stores;                    // of the part
-  logic       rows_end_q;                // with this part
-  assign rows_over    = last_q || (streams_q[2:0] == '0 && !reduces &&
-                                   (streams_q[4:3] & ~first_only_q) == '0);
   assign part_ends    = state_q == StRun && run_ended;
   assign part_over    = state_q == StStore && stores_q == '0 && issued;
   assign stores       = streams_q[4:3] & ~(first_only_q & {2{!first_q}});
@@ -188,7 +184,8 @@ module npu_vector #(
         StSeek: begin
           if (pass_found) begin
             state_q <= (passes_q != '0 && reduces) ? StFold : StReady;
-            asked_q <= !alone_q;
+            // The first pass of a later group is known.
+            asked_q <= passes_q != '0 || all_passes_q == '0;
           end else if (end_found && !group_next) begin
             state_q <= StDrain;
           end
@@ -199,7 +196,7 @@ module npu_vector #(
           else if (part_take) state_q <= StRun;
         end
         StRun:   if (run_ended) state_q <= StStore;
-        StStore: if (part_over) state_q <= rows_end_q ? StSeek : StReady;
+        StStore: if (part_over) state_q <= last_q ? StSeek : StReady;
         default: if (!store_busy && !array_busy) state_q <= StIdle;  // StDrain
       endcase
       if (asked_q && pass_ready) asked_q <= 1'b0;
@@ -208,21 +205,22 @@ module npu_vector #(
 
   always_ff @(posedge clk_i) begin
     if (state_q == StIdle) begin
-      passes_q <= '0;
-      alone_q  <= 1'b0;
+      passes_q     <= '0;
+      all_passes_q <= '0;
     end
     if (pass_found) begin
       streams_q    <= entry[8:4];
       first_only_q <= entry[10:9];
-      passes_q     <= (passes_q == '0) ? 2'd1 : 2'd2;
+      passes_q     <= passes_q + 6'd1;
     end
     if (group_next) begin
-      passes_q <= '0;
-      alone_q  <= passes_q == 2'd1;
+      passes_q     <= '0;
+      all_passes_q <= passes_q;
     end
     if (part_take) begin
       first_q       <= part_first;
       last_q        <= part_last;
+      one_q         <= part_one;
       rows_q        <= part_rows;
       part_strips_q <= part_strips;
       group_last_q  <= part_group_last;
@@ -231,8 +229,7 @@ module npu_vector #(
       e_addr_q      <= part_e_addr;
     end
     if (part_ends) begin
-      stores_q   <= stores;
-      rows_end_q <= rows_over;
+      stores_q <= stores;
     end else if (store_begins) begin
       stores_q <= store_second ? '0 : {stores_q[1], 1'b0};
     end
@@ -246,18 +243,18 @@ module npu_vector #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .group_begin_i   (part_take && part_first && passes_q == 2'd1),
+    .group_begin_i   (part_take && part_first && passes_q == 6'd1),
     .pass_begin_i    (part_take && part_first),
     .part_begin_i    (part_take),
     .loaded_i        (streams_q[2:0]),
     .rows_i          (rows_q),
     .half_i          (half_q),
-    .strips_i        (strips),
+    .strips_i        (one_q ? 5'd1 : strips),
     .part_strips_i   (part_strips_q),
-    .long_i          (long_rows),
+    .long_i          (long_rows && !one_q),
     .part_first_i    (first_q),
     .part_last_i     (last_q),
-    .tail_lanes_i    (tail_lanes),
+    .tail_lanes_i    (one_q ? Lanes'(1) : tail_lanes),
     .run_i           (state_q == StRun),
     .run_ended_o     (run_ended),
     .issued_o        (issued),

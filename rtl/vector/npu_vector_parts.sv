@@ -6,7 +6,8 @@
 // which several rows share where that lets sums go on. When pass_i says what takes part, rows of
 // the group are looked at (an element outside PE memory: fails_o), and operands of a part come into
 // one half of the registers that hold operands, while the part before is computed in the other one:
-// it ends with take_i. Where a program has one pass, the next group follows by itself.
+// it ends with take_i. Behind the program's last pass the next group follows by itself, with what took
+// part in the first pass.
 module npu_vector_parts #(
   parameter int unsigned Lanes     = 8,       //@ = units.vector_lanes  -- 4, 8, 16
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds
@@ -28,8 +29,7 @@ module npu_vector_parts #(
   output wire                     pass_ready_o,
   input  wire  [4:0]              streams_i,
   input  wire  [1:0]              first_only_i, // of d and e: the row's first element alone
-  input  wire                     alone_i,      // it has no other pass
-  input  wire                     part_next_i,  // a pass that reads nothing goes on
+  input  wire                     last_pass_i,  // it is known to be the last one
   input  wire                     group_next_i, // the program has ended for the group
   input  wire                     settled_i,    // all that was stored is in PE memory
   // the part that comes next
@@ -37,6 +37,7 @@ module npu_vector_parts #(
   input  wire                     take_i,
   output wire                     part_first_o, // of its rows
   output wire                     part_last_o,
+  output wire                     one_o,        // rows have one element in this pass
   output wire  [4:0]              part_strips_o,  // of a row's part
   output wire  [4:0]              rows_o,         // of the group
   output wire                     group_last_o,
@@ -116,6 +117,9 @@ module npu_vector_parts #(
   logic [24:0]     walk_q;
   logic            reads_q;                      // a load of stream_q has begun
   logic            ahead_q;                      // the pass began by itself
+  logic            fresh_q;                      // there was no pass before
+  logic [4:0]      first_streams_q;              // of the program's first pass
+  logic [1:0]      first_first_only_q;
   logic            half_q;                       // of the part that is loaded
   wire             stream_on;
   wire  [7:0]      streams;                      // by number
@@ -145,6 +149,8 @@ module npu_vector_parts #(
   assign stream_shift = {stream_format[2], stream_format == 3'd1};
   assign span         = (stream_single ? 27'd1 : 27'(elements_i)) << stream_shift;
   assign part_address = stream_base + (stream_single ? 25'd0 : 25'(first_q) << stream_shift);
+  // Where nothing is read and only first elements are stored.
+  assign one_o        = streams_q[2:0] == '0 && (streams_q[4:3] & ~first_only_q) == '0;
 
   // Of results.
   function automatic logic [24:0] result_address(input logic [24:0] base, input logic [2:0] format,
@@ -164,7 +170,8 @@ module npu_vector_parts #(
   assign load_start     = state_q == StLoad && stream_q < 3'd3 && stream_on && !reads_q &&
                           load_ready;
   assign stream_last    = stream_q == 3'd4;
-  assign goes_on        = state_q == StReady && take_i && part_last_q && alone_i && !group_last_o;
+  assign goes_on        = state_q == StReady && take_i && part_last_q && last_pass_i &&
+                          !group_last_o;
   assign settled        = settled_i || ahead_q || first_q != '0;
   assign next_done      = state_q == StNext && sized_q && stream_last;
 
@@ -249,10 +256,9 @@ module npu_vector_parts #(
         end
         StWait: begin
           if (pass_i) state_q <= StBegin;
-          else if (part_next_i) state_q <= StPart;
           else if (group_next_i) state_q <= StNext;
         end
-        StNext:  if (next_done) state_q <= alone_i ? StBegin : StWait;
+        StNext:  if (next_done) state_q <= StBegin;
         StBegin: state_q <= StCheck;
         StCheck: begin
           if (check_fails) begin
@@ -266,7 +272,7 @@ module npu_vector_parts #(
         StLoad: if (stream_q == 3'd3 && !load_busy) state_q <= StReady;
         default: begin  // StReady
           if (goes_on) state_q <= StNext;
-          else if (take_i) state_q <= (part_last_q || streams_q[2:0] == '0) ? StWait : StPart;
+          else if (take_i) state_q <= part_last_q ? StWait : StPart;
         end
       endcase
       if (finish_i) state_q <= StIdle;
@@ -282,6 +288,7 @@ module npu_vector_parts #(
         strips_q    <= strips[4:0];
         most_q      <= 5'd16;
         half_q      <= 1'b0;
+        fresh_q     <= 1'b1;
         // floor(16 / strips), at least 1
         group_q <= 5'd1;
         for (int unsigned s = 1; s < 9; s++) begin
@@ -303,6 +310,11 @@ module npu_vector_parts #(
         if (pass_i) begin
           streams_q    <= streams_i;
           first_only_q <= first_only_i;
+          fresh_q      <= 1'b0;
+          if (fresh_q) begin
+            first_streams_q    <= streams_i;
+            first_first_only_q <= first_only_i;
+          end
         end
       end
       StNext: begin
@@ -313,12 +325,14 @@ module npu_vector_parts #(
           end
           if (stream_last) rows_left_q <= rows_left_q - 16'(rows_q);
         end
-        ahead_q <= alone_i;
+        ahead_q      <= 1'b1;
+        streams_q    <= first_streams_q;
+        first_only_q <= first_first_only_q;
       end
       StBegin: begin
         rows_q      <= (rows_left_q < 16'(group_q)) ? rows_left_q[4:0] : group_q;
         first_q     <= '0;
-        rest_q      <= elements_i;
+        rest_q      <= one_o ? 24'd1 : elements_i;
         row_count_q <= '0;
         walk_q      <= base_q[24:0];
       end

@@ -62,7 +62,7 @@ VectorProgram& VectorProgram::Largest(uint32_t scalar, Source x) {
 }
 
 VectorProgram& VectorProgram::Exponential(uint32_t destination, uint32_t x, uint32_t rest,
-                                          uint32_t power) {
+                                          uint32_t power, bool above_zero) {
   // The operations of numerics::Exponential(), with its constants.
   const auto at = [](uint32_t number) { return Source::Register(static_cast<uint8_t>(number)); };
   const auto number = [](uint32_t bits) { return Source::Immediate(bits); };
@@ -80,6 +80,7 @@ VectorProgram& VectorProgram::Exponential(uint32_t destination, uint32_t x, uint
   // 0 below -80, infinity above 88; a NaN stays one.
   Do(VectorOperation::kLess, power, at(x), Source::Constant(), number(0xc2a00000));
   Do(VectorOperation::kSelect, destination, at(destination), number(0), at(power));
+  if (!above_zero) return *this;
   Do(VectorOperation::kLess, power, number(0x42b00000), Source::Constant(), at(x));
   return Do(VectorOperation::kSelect, destination, at(destination), number(0x7f800000), at(power));
 }

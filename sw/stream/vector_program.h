@@ -56,8 +56,9 @@ class VectorProgram {
   VectorProgram& Sum(uint32_t scalar, Source x, Source y = Source::Constant());
   VectorProgram& Largest(uint32_t scalar, Source x);
   /// Register `destination` becomes numerics::Exponential() of register `x`. `rest` and `power` are
-  /// two further registers; x stays.
-  VectorProgram& Exponential(uint32_t destination, uint32_t x, uint32_t rest, uint32_t power);
+  /// two further registers; x stays. Without `above_zero` x must be at most 0, or a NaN.
+  VectorProgram& Exponential(uint32_t destination, uint32_t x, uint32_t rest, uint32_t power,
+                             bool above_zero = true);
 
   /// Entries so far, END not among them.
   int64_t entries() const { return static_cast<int64_t>(entries_.size()); }

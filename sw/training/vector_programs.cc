@@ -62,7 +62,7 @@ VectorProgram LossGradient(Loss loss, std::vector<StepNumberAt>* numbers) {
   program.Pass(P::kA).Largest(0, At(0));
   program.Pass(P::kA | P::kE);
   program.MulAdd(2, At(0), kOne, VectorSource::Scalar(0), false, true);
-  program.Exponential(1, 2, 5, 6).Sum(1, At(1));
+  program.Exponential(1, 2, 5, 6, /*above_zero=*/false).Sum(1, At(1));
   program.Pass(P::kB | P::kC | P::kD);
   program.Do(Operation::kDivide, 3, At(2), VectorSource::Scalar(1));
   program.Convert(3, At(3), kFormatBf16);

@@ -56,9 +56,7 @@ struct Entry {
   bool reduces() const {
     return operation == VectorOperation::kSum || operation == VectorOperation::kLargest;
   }
-  bool ends() const {
-    return operation == VectorOperation::kEnd;
-  }
+  bool ends() const { return operation == VectorOperation::kEnd; }
 };
 
 Fp32 Quiet(Fp32 x) { return numerics::IsNaN(x) ? numerics::kFp32NaN : x; }
@@ -133,9 +131,15 @@ class Program {
       }
     }
     begun_.fill(false);
+    // Where nothing is read and only first elements are stored, rows have one element.
+    const auto stores_row = [&](size_t s) {
+      return (streams >> (3 + s) & 1) != 0 && !pass.first_only[s];
+    };
+    const bool one = (streams & 7) == 0 && !stores_row(0) && !stores_row(1);
+    const int64_t elements = one ? 1 : command_.elements;
     const int64_t first_entry = *next;
-    for (int64_t first = 0; first < command_.elements; first += part_) {
-      const int64_t count = std::min(part_, command_.elements - first);
+    for (int64_t first = 0; first < elements; first += part_) {
+      const int64_t count = std::min(part_, elements - first);
       *next = first_entry;
       if (!RunPart(pass, first, count, next)) return false;
     }
