@@ -210,9 +210,12 @@ module npu_vector_issue #(
       issuing_q    <= 1'b0;
       fold_waits_q <= 1'b0;
       reduction_q  <= 1'b0;
+      since_q      <= 4'd13;
     end else begin
       if (starts || fold_begins || store_begins_o) issuing_q <= 1'b1;
       else if (issue_last || (fold_i && fold_last)) issuing_q <= 1'b0;
+      if (starts || fold_begins) since_q <= '0;
+      else if (since_q != 4'd13) since_q <= since_q + 4'd1;
       if (starts && reduces) reduction_q <= 1'b1;
       else if (!array_busy && !issuing_q) reduction_q <= 1'b0;
       if (fold_i && issuing_q && fold_last) fold_waits_q <= 1'b1;
@@ -223,8 +226,6 @@ module npu_vector_issue #(
   always_ff @(posedge clk_i) begin
     last_q  <= {last_q[3:1], strip_last};
     begin_q <= rst_ni && (starts || fold_begins || store_begins_o);
-    since_q <= (starts || fold_begins) ? '0
-             : (since_q == 4'd13) ? 4'd13 : since_q + 4'd1;
 
     if (group_begin_i) scalars_q <= '0;
     else if (fold_i && fold_done_o) scalars_q <= scalars_q | begun_q;

@@ -240,6 +240,27 @@ NpuConfig OtherSpec(const std::vector<SpecChange>& changes) {
   return std::move(*config);
 }
 
+// The less memory there is, the later things come into it: the bits stay.
+TEST(TrainingProgram, MemoryDecidesWhatComesAhead) {
+  NetworkMaker maker({8, 8, 1}, 4);
+  maker.Convolution(8, 3, 3, 1, 1, 1, 1, true).MaxPool(2, 2);
+  maker.Convolution(16, 3, 3, 1, 1, 1, 1, true).Dense(24, true).Dense(10, false);
+  TrainingConfig how;
+  how.batch = 8;
+  how.optimizer = Optimizer::kMomentum;
+  std::set<int64_t> used;
+  for (const char* memory : {"256 KiB", "128 KiB", "112 KiB", "96 KiB", "88 KiB", "80 KiB",
+                             "72 KiB", "64 KiB", "56 KiB", "48 KiB", "40 KiB"}) {
+    SCOPED_TRACE(memory);
+    const NpuConfig config = OtherSpec({{"pe.memory", memory}});
+    if (!Compare(config, maker.network(), how, 2, 31)) continue;
+    const Result<TrainingProgram> program = CompileTraining(config, maker.network(), how);
+    ASSERT_TRUE(program.ok());
+    used.insert(program->memory_bytes);
+  }
+  EXPECT_GE(used.size(), 4u);
+}
+
 TEST(TrainingProgram, RandomNetworks) { CompareRandomNetworks(EdgeFloat(), 1, 120, false); }
 
 TEST(TrainingProgram, InfinitiesAndNaN) { CompareRandomNetworks(EdgeFloat(), 1000, 40, true); }
