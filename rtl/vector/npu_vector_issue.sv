@@ -118,8 +118,9 @@ module npu_vector_issue #(
                         (operation == npu_isa_pkg::VectorLargest || !y_register);
 
   // Registers, and scalars, that it reads early through the port where those before read z late.
-  assign next_early = (late_register_q && (y_register || (!next_late && (reduces || !next_z[3])))) ||
-                      (late_scalar_q && (y_scalar || (!next_late && next_z_scalar)));
+  assign next_early =
+      (late_register_q && (y_register || (!next_late && (reduces || !next_z[3])))) ||
+      (late_scalar_q && (y_scalar || (!next_late && next_z_scalar)));
   // A reduction that would meet what one before it has not written yet: in quick ones strips of
   // the same partial results follow one another in 14 cycles and more.
   assign meets = reduces && reduction_q &&

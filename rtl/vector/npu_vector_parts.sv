@@ -6,8 +6,8 @@
 // which several rows share where that lets sums go on. When pass_i says what takes part, rows of
 // the group are looked at (an element outside PE memory: fails_o), and operands of a part come into
 // one half of the registers that hold operands, while the part before is computed in the other one:
-// it ends with take_i. Behind the program's last pass the next group follows by itself, with what took
-// part in the first pass.
+// it ends with take_i. Behind the program's last pass the next group follows by itself, with what
+// took part in the first pass.
 module npu_vector_parts #(
   parameter int unsigned Lanes     = 8,       //@ = units.vector_lanes  -- 4, 8, 16
   parameter int unsigned MemBytes  = 131072,  //@ = pe.memory  -- bytes of PE memory, for bounds

@@ -45,15 +45,18 @@ module npu_vector_store #(
   localparam int unsigned PartW = 33;     // second_i, first_only_i, part_last_i, strips_i, addr_i
   logic             active_q, waits_q;    // there is a part; another one waits
   logic [PartW-1:0] next_part_q;
-  logic [2:0]       format_q;             // of the part
+  logic             wide_q, half_q;       // four bytes, two, of the part's elements
+  logic [4:0]       piece_q;              // elements of a write
   logic [23:0]      row_step_q;
   logic             first_only_q, part_last_q;
   logic [4:0]       strips_q;
   wire  [PartW-1:0] part_outside, part;
   wire              second, ends, begins;
+  wire  [2:0]       format;
   assign part_outside = {second_i, first_only_i, part_last_i, strips_i, addr_i};
   assign part         = waits_q ? next_part_q : part_outside;
   assign second       = part[32];
+  assign format       = second ? format_i[5:3] : format_i[2:0];
   assign begins       = (begin_i || waits_q) && (!active_q || ends);
   assign ready_o      = !waits_q;
   assign busy_o       = active_q;
@@ -68,7 +71,9 @@ module npu_vector_store #(
     end
     if (begin_i) next_part_q <= part_outside;
     if (begins) begin
-      format_q     <= second ? format_i[5:3] : format_i[2:0];
+      wide_q       <= format[2];
+      half_q       <= format == 3'd1;
+      piece_q      <= format[2] ? 5'(Most4) : (format == 3'd1) ? 5'(Most2) : 5'(Most1);
       row_step_q   <= second ? row_step_i[47:24] : row_step_i[23:0];
       first_only_q <= part[31];
       part_last_q  <= part[30];
@@ -76,11 +81,7 @@ module npu_vector_store #(
     end
   end
 
-  wire       wide, half, last;
-  wire [4:0] piece;                       // elements of a write
-  assign wide  = format_q[2];
-  assign half  = format_q == 3'd1;
-  assign piece = wide ? 5'(Most4) : half ? 5'(Most2) : 5'(Most1);
+  wire last;                              // write of a strip
 
   // ---- Strips that wait: of two parts ----
   wire                arrived, part_end, taken, place, empty;
@@ -121,7 +122,7 @@ module npu_vector_store #(
       addr_q  <= part[24:0];
     end else if (taken) begin
       strip_q <= row_end ? '0 : strip_q + 5'd1;
-      addr_q  <= addr_q + (25'(Lanes) << {wide, half});
+      addr_q  <= addr_q + (25'(Lanes) << {wide_q, half_q});
       if (row_end) begin
         row_q  <= row_q + {1'b0, row_step_q};
         addr_q <= row_q + {1'b0, row_step_q};
@@ -130,21 +131,25 @@ module npu_vector_store #(
   end
 
   // ---- Writes of a strip ----
-  logic [4:0] lane_q;                   // the first one of this write
+  logic [4:0] lane_q;                   // the first one of this write,
+  logic [6:0] offset_q;                 // and its byte
   logic [Lanes-1:0] behind;             // those of later writes
   always_comb begin
-    for (int unsigned n = 0; n < Lanes; n++) behind[n] = strobes[n] && 5'(n) >= lane_q + piece;
+    for (int unsigned n = 0; n < Lanes; n++) behind[n] = strobes[n] && 5'(n) >= lane_q + piece_q;
   end
   assign last = behind == '0;
   always_ff @(posedge clk_i) begin
-    if (!rst_ni || clear_i) lane_q <= '0;
-    else if (valid_o && ready_i) lane_q <= last ? '0 : lane_q + piece;
+    if (!rst_ni || clear_i) begin
+      lane_q   <= '0;
+      offset_q <= '0;
+    end else if (valid_o && ready_i) begin
+      lane_q   <= last ? '0 : lane_q + piece_q;
+      offset_q <= last ? '0 : offset_q + (7'(piece_q) << {wide_q, half_q});
+    end
   end
 
-  wire [6:0] offset;
-  assign offset  = wide ? {lane_q, 2'b00} : half ? {1'b0, lane_q, 1'b0} : {2'b00, lane_q};
   assign valid_o = arrived && !passed;
-  assign addr_o  = addr_q[23:0] + 24'(offset);
+  assign addr_o  = addr_q[23:0] + 24'(offset_q);
 
   wire [32*Lanes-1:0] codes;            // from lane_q on
   wire [Lanes-1:0]    strb;
@@ -154,19 +159,19 @@ module npu_vector_store #(
     data_o = '0;
     strb_o = '0;
     for (int unsigned n = 0; n < Most1; n++) begin
-      if (!wide && !half) begin
+      if (!wide_q && !half_q) begin
         data_o[8*n+:8] = codes[32*n+:8];
         strb_o[n]      = strb[n];
       end
     end
     for (int unsigned n = 0; n < Most2; n++) begin
-      if (half) begin
+      if (half_q) begin
         data_o[16*n+:16] = codes[32*n+:16];
         strb_o[2*n+:2]   = {2{strb[n]}};
       end
     end
     for (int unsigned n = 0; n < Most4; n++) begin
-      if (wide) begin
+      if (wide_q) begin
         data_o[32*n+:32] = codes[32*n+:32];
         strb_o[4*n+:4]   = {4{strb[n]}};
       end

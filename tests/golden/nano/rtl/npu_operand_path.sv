@@ -44,6 +44,7 @@ module npu_operand_path #(
   // reads of SOFTMAX and ARGMAX
   input  wire                   rows_valid_i,
   output wire                   rows_ready_o,
+  output wire                   rows_granted_o, // data of one that was taken come in the next cycle
   input  wire  [23:0]           rows_addr_i,
   // PE memory; data in the cycle after the grant
   output logic                  read_wanted_o,  // npu_sequencer
@@ -117,8 +118,8 @@ module npu_operand_path #(
   assign is_rows  = npu_isa_pkg::is_rows(cmd_i.opcode);
   assign rows_ask = is_rows && rows_valid_i;
   always_ff @(posedge clk_i) begin
-    rows_q <= rst_ni && !clear_i && rows_ask && !rows_ready_o;
-    if (rows_ask && !rows_q) begin
+    rows_q <= rst_ni && !clear_i && (rows_ask || !rows_ready_o);
+    if (rows_ask && rows_ready_o) begin
       rows_bank_q   <= rows_bank;
       rows_bank2_q  <= rows_bank2;
       rows_row_q    <= rows_row;
@@ -126,7 +127,8 @@ module npu_operand_path #(
       rows_offset_q <= rows_addr_i[OffsetW-1:0];
     end
   end
-  assign rows_ready_o = rows_q && read_ready_i;
+  assign rows_ready_o   = !rows_q || read_ready_i;
+  assign rows_granted_o = rows_q && read_ready_i;
 
   // ---- Reads of the sequencer, which is at rest then ----
   logic                     fetch_wanted, fetch_valid;

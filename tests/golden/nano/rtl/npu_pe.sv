@@ -130,7 +130,7 @@ module npu_pe #(
   logic [BankW*Ports-1:0] read_bank, read_bank2;
   logic [RowW*Ports-1:0] read_row, read_row2;
   logic [OffsetW*Ports-1:0] read_offset, read_turn;
-  logic                  rows_valid, rows_ready, vector_first, vector_last, shift_one;
+  logic rows_valid, rows_ready, rows_granted, vector_first, vector_last, shift_one;
   logic [VecW*Ports-1:0] read_data, vectors;
   logic [Ports-1:0]      shift_rows;
   logic [ByteW-1:0]      vector_high;
@@ -163,6 +163,7 @@ module npu_pe #(
     .result_ready_i (vector_ready),
     .rows_valid_i   (rows_valid),
     .rows_ready_o   (rows_ready),
+    .rows_granted_o (rows_granted),
     .rows_addr_i    (rows_addr),
     .read_wanted_o  (read_wanted),
     .read_valid_o   (read_valid),
@@ -348,6 +349,7 @@ module npu_pe #(
     .lookup_strb_i (lookup_strb),
     .read_valid_o  (rows_valid),
     .read_ready_i  (rows_ready),
+    .read_granted_i(rows_granted),
     .read_addr_o   (rows_addr),
     .read_data_i   (read_data[VecW-1:0]),
     .rows_error_o  (rows_error),

@@ -42,9 +42,10 @@ module npu_vector_units #(
   input  wire  [8*PostWidth-1:0] lookup_data_i,
   input  wire  [23:0]            lookup_addr_i,
   input  wire  [PostWidth-1:0]   lookup_strb_i,
-  // reads of PE memory; data in the cycle after the grant
+  // reads of PE memory; data in the cycle after read_granted_i
   output wire                    read_valid_o,
   input  wire                    read_ready_i,
+  input  wire                    read_granted_i,  // data of one that was taken come then
   output wire  [23:0]            read_addr_o,
   input  wire  [VecW-1:0]        read_data_i,
   output wire                    rows_error_o,    // the row of error_addr_o
@@ -243,7 +244,7 @@ module npu_vector_units #(
   assign read_addr_o = read_addr[23:0];
 
   always_ff @(posedge clk_i) begin
-    rvalid1_q <= rst_ni && !clear_i && read_valid_o && read_ready_i;
+    rvalid1_q <= rst_ni && !clear_i && read_granted_i;
     rvalid2_q <= rst_ni && !clear_i && rvalid1_q;
     if (rvalid1_q) rdata_q <= read_data_i;
   end
