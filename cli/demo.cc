@@ -15,6 +15,7 @@
 #include "cli/data_folder.h"
 #include "cli/demo_firmware.h"
 #include "cli/digits.h"
+#include "cli/generate.h"
 #include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "cli/train.h"
@@ -36,6 +37,7 @@ struct DemoOptions {
   bool no_area = false;
   bool firmware = false;
   bool train = false;
+  bool generate = false;
   std::string elf, keep;
   BuildFlags build;
   SimulationFlags simulation;
@@ -296,11 +298,14 @@ void AddDemoCommand(CommandLine& line) {
                                 "design: accuracy, cycles, speed, area");
   command.Value("--spec", &options->spec, "spec file (YAML)").ShowDefault();
   command.Value("--data", &options->data, "folder with networks, images and results").ShowDefault();
-  command.Value("--images", &options->images, "only the first so many images");
+  command.Value("--images", &options->images, "only the first so many images, or sums");
   AddReportFlags(command, &options->output, "write the results to this file");
   command.Flag("--no-area", &options->no_area, "leave out the synthesis with Yosys");
   command.Flag("--train", &options->train,
                "train two networks from scratch on the RTL of edge_float instead (two minutes)");
+  command.Flag("--generate", &options->generate,
+               "let a character model answer sums (the first 20) on the RTL of edge_float instead, "
+               "token by token");
   const CommandOption firmware = command.Flag(
       "--firmware", &options->firmware,
       "a RISC-V system in the place of the host: an emulated CPU boots the emitted firmware "
@@ -317,8 +322,15 @@ void AddDemoCommand(CommandLine& line) {
   command.Footer(
       "Example: npugen demo --json build/demo.json\n"
       "         npugen demo --firmware\n"
-      "         npugen demo --train");
+      "         npugen demo --train\n"
+      "         npugen demo --generate");
   command.OnRun([options] {
+    if (options->generate) {
+      constexpr uint32_t kSums = 20;
+      return AnswerSums(DataFolder() + "/specs/edge_float.yaml", options->data,
+                        options->images != 0 ? options->images : kSums, options->build,
+                        options->simulation);
+    }
     if (!options->train) return Demo(*options);
     return TrainDigits(DataFolder() + "/specs/edge_float.yaml", options->data, options->build,
                        options->simulation);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // npugen generate: texts that a transformer continues, token by token as they come.
-#include "verif/transformer/generate.h"
+#include "cli/generate.h"
 
 #include <fmt/format.h>
 
@@ -9,15 +9,22 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/layers_json.h"
+#include "cli/simulate.h"
+#include "generator/config/load.h"
 #include "generator/support/file.h"
+#include "generator/support/text.h"
 #include "sw/transformer/linear_format.h"
 #include "sw/transformer/read_transformer.h"
+#include "verif/session/generation_session.h"
+#include "verif/transformer/generate.h"
 
 namespace npugen {
 namespace {
@@ -29,7 +36,8 @@ using golden::GoldenTransformer;
 constexpr uint64_t kMostPromptBytes = uint64_t{64} << 20;
 
 struct GenerateOptions {
-  std::string model;
+  std::vector<std::string> files;  ///< of a spec, or none, and of the model
+  std::string spec, model;
   std::string tokenizer;
   std::vector<std::string> prompts;
   std::vector<std::string> prompt_files;
@@ -40,8 +48,10 @@ struct GenerateOptions {
   uint32_t top_k = 0;
   double top_p = 1;
   uint64_t seed = 0;
-  bool golden = false;
+  bool golden = false, check = false;
   std::string json;
+  BuildFlags build;
+  SimulationFlags simulation;
 };
 
 /// Numbers of tokens, with blanks, commas or line breaks between them.
@@ -156,83 +166,298 @@ std::string TokensText(const Transformer& model, bool is_text, std::span<const u
   return text;
 }
 
-std::string GenerateJson(const GenerateOptions& options, const Transformer& model,
-                         const std::vector<GenerationRequest>& requests,
-                         const std::vector<Generation>& results) {
-  nlohmann::ordered_json json;
-  json["model"] = options.model;
-  json["format"] = LinearFormatName(options.format);
-  json["layer_formats"] = options.layer_formats;
-  json["computed_by"] = "golden model";
-  json["texts"] = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < results.size(); ++i) {
-    nlohmann::ordered_json text;
-    const bool is_text = i < options.prompts.size();
-    if (is_text) text["prompt"] = options.prompts[i];
-    text["prompt_ids"] = requests[i].prompt;
-    text["ids"] = results[i].tokens;
-    if (model.tokenizer != nullptr) {
-      text["text"] =
-          TokensText(model, true, results[i].tokens, is_text && !options.prompts[i].empty());
-    }
-    text["seed"] = requests[i].seed;
-    text["end"] = GenerationEndName(results[i].end);
-    json["texts"].push_back(std::move(text));
-  }
-  // Tokens need not be whole characters.
-  return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+/// The share of the products of BF16 that the array could have done.
+double MacUse(const NpuConfig& config, const GenerationTotals& totals) {
+  const auto most = static_cast<double>(config.macs_per_cycle() / 2 * totals.cycles);
+  return most > 0 ? static_cast<double>(totals.macs) / most : 0;
 }
 
-int RunGenerate(const GenerateOptions& options) {
-  if (options.prompts.empty() && options.prompt_files.empty()) {
-    return Report({{DiagnosticCode::kUsageMissing, SourceLocation(),
-                    "`npugen generate` needs a prompt", "--prompt TEXT or --prompt-ids FILE"}});
-  }
-  const Result<Transformer> model = ReadTransformer(options.model, options.tokenizer);
-  if (!model) return Report(model.errors());
-  const Result<LinearFormats> formats = ChooseFormats(options, model->config);
-  if (!formats) return Report(formats.errors());
-  const Result<std::vector<GenerationRequest>> requests = MakeRequests(options, *model);
-  if (!requests) return Report(requests.errors());
-  const GoldenTransformer golden(*model, *formats);
-  std::FILE* out = TextStream({options.json});
-  const bool alone = requests->size() == 1;
-  const bool is_text = options.prompt_files.empty();
-  bool after_text = is_text && !options.prompts[0].empty();
-  bool began = false;
-  const Result<std::vector<Generation>> results =
-      golden::Generate(golden, *requests, [&](size_t, uint32_t token) {
-        // Of several texts each is printed whole.
-        if (!alone) return;
-        const std::string text = TokensText(*model, is_text, {&token, 1}, after_text);
-        fmt::print(out, "{}{}", began && !is_text ? " " : "", text);
-        began = true;
-        after_text = true;
-        std::fflush(out);
-      });
-  if (alone && began) fmt::print(out, "\n");
-  if (!results) return Report(results.errors());
-  for (size_t i = 0; !alone && i < results->size(); ++i) {
-    const bool text = i < options.prompts.size();
-    fmt::print(out, "{}: {}\n", i,
-               TokensText(*model, text, (*results)[i].tokens, text && !options.prompts[i].empty()));
-  }
-  if (!options.json.empty()) {
-    const Status written =
-        WriteFile(options.json, GenerateJson(options, *model, *requests, *results));
-    if (!written) return Report(written.errors());
-  }
-  return 0;
+/// What tokens have taken on the NPU.
+nlohmann::ordered_json NpuJson(const NpuConfig& config, const GenerationSession& session,
+                               bool check) {
+  const GenerationTotals& totals = session.totals();
+  const uint64_t tokens = std::max<uint64_t>(totals.tokens, 1);
+  nlohmann::ordered_json json = {{"spec", config.name},
+                                 {"tokens", totals.tokens},
+                                 {"cycles", totals.cycles},
+                                 {"cycles_per_token", totals.cycles / tokens},
+                                 {"cycles_of_first", totals.first_cycles},
+                                 {"cycles_of_last", totals.last_cycles},
+                                 {"macs_per_token", totals.macs / tokens},
+                                 {"mac_use", MacUse(config, totals)},
+                                 {"bytes_read_per_token", totals.bytes_read / tokens},
+                                 {"bytes_written_per_token", totals.bytes_written / tokens},
+                                 {"pe_memory_bytes", session.programs().back().memory_bytes}};
+  if (check) json["different"] = totals.different;
+  json["layers"] = LayersJson(session.programs().front().program, totals.layers);
+  return json;
 }
+
+std::string NpuText(const NpuConfig& config, const GenerationSession& session, bool check) {
+  const GenerationTotals& totals = session.totals();
+  const uint64_t tokens = std::max<uint64_t>(totals.tokens, 1);
+  std::string text = fmt::format(
+      "{} tokens on {}: {} cycles a token (first {}, last {}), {:.1f} % of the array's BF16 MACs, "
+      "{} read and {} written a token\n",
+      totals.tokens, config.name, totals.cycles / tokens, totals.first_cycles, totals.last_cycles,
+      100 * MacUse(config, totals), FormatBytes(totals.bytes_read / tokens),
+      FormatBytes(totals.bytes_written / tokens));
+  if (totals.seconds > 0) {
+    text += fmt::format("simulated {:.1f} s, {:.0f} kHz\n", totals.seconds,
+                        static_cast<double>(totals.cycles) / totals.seconds / 1e3);
+  }
+  if (check) {
+    text +=
+        totals.different == 0
+            ? "checked: every tensor and all logits equal the golden model\n"
+            : fmt::format("MISMATCH: {} tensors differ from the golden model\n", totals.different);
+  }
+  return text;
+}
+
+/// What is right for a sum such as "12+34="; empty where it is none.
+std::string SumOf(const std::string& line) {
+  int a = 0, b = 0;
+  return std::sscanf(line.c_str(), "%4d+%4d=", &a, &b) == 2 ? std::to_string(a + b) : "";
+}
+
+/// A session on an NPU of its own.
+struct OpenedSession {
+  std::unique_ptr<SimulatedNpu> npu;
+  std::unique_ptr<GenerationSession> session;
+};
+Result<OpenedSession> OpenSession(const NpuConfig& config, const Transformer& model,
+                                  const GenerationSession::Options& options,
+                                  const BuildFlags& build, const SimulationFlags& simulation,
+                                  ProgressLine* progress) {
+  progress->Show("compiling");
+  OpenedSession opened;
+  Result<std::unique_ptr<GenerationSession>> session =
+      GenerationSession::Make(config, model, options);
+  if (!session) return session.errors();
+  opened.session = std::move(*session);
+  const Result<BuiltModel> built = BuildForConfig(config, build, ModelKind::kRtl, progress);
+  if (!built) return built.errors();
+  Result<std::unique_ptr<SimulatedNpu>> npu =
+      OpenSimulation(config, *built, simulation, opened.session->MemoryBytes());
+  if (!npu) return npu.errors();
+  opened.npu = std::move(*npu);
+  if (Status placed = opened.session->Open(*opened.npu); !placed) return placed.errors();
+  progress->Clear();
+  return opened;
+}
+
+/// Continues texts, and prints them.
+class Generator {
+ public:
+  explicit Generator(const GenerateOptions& options) : options_(options) {}
+
+  int Run() {
+    const Status status = RunAll();
+    progress_.Clear();
+    if (!status) return Report(status.errors());
+    const uint64_t different = session_ == nullptr ? 0 : session_->totals().different;
+    if (different == 0) return 0;
+    return Report(
+        {{DiagnosticCode::kMismatch, SourceLocation(),
+          fmt::format("{}: {} tensors differ from the golden model", options_.model, different),
+          "this is a fault of npugen, please report it"}});
+  }
+
+ private:
+  Status RunAll() {
+    if (options_.prompts.empty() && options_.prompt_files.empty()) {
+      return Diagnostic(DiagnosticCode::kUsageMissing, SourceLocation(),
+                        "`npugen generate` needs a prompt", "--prompt TEXT or --prompt-ids FILE");
+    }
+    if (!options_.spec.empty()) {
+      Result<NpuConfig> config = LoadSpec(options_.spec);
+      if (!config) return config.errors();
+      config_ = std::move(*config);
+    }
+    Result<Transformer> model = ReadTransformer(options_.model, options_.tokenizer);
+    if (!model) return model.errors();
+    model_ = std::move(*model);
+    Result<LinearFormats> formats = ChooseFormats(options_, model_.config);
+    if (!formats) return formats.errors();
+    Result<std::vector<GenerationRequest>> requests = MakeRequests(options_, model_);
+    if (!requests) return requests.errors();
+    requests_ = std::move(*requests);
+    for (const GenerationRequest& request : requests_) {
+      if (Status legal = golden::CheckTokens(model_, 0, request.prompt); !legal) return legal;
+    }
+    Result<std::vector<Generation>> results =
+        options_.spec.empty() || options_.golden ? OnGoldenModel(*formats) : OnNpu(*formats);
+    if (!results) return results.errors();
+    Print(*results);
+    if (options_.json.empty()) return Unit{};
+    return WriteFile(options_.json, Json(*results));
+  }
+
+  Result<std::vector<Generation>> OnGoldenModel(const LinearFormats& formats) {
+    const GoldenTransformer golden(model_, formats);
+    return golden::Generate(golden, requests_, Printer());
+  }
+
+  Result<std::vector<Generation>> OnNpu(const LinearFormats& formats) {
+    for (const auto& block : formats) {
+      for (const LinearFormat format : block) {
+        if (format == LinearFormat::kBf16) continue;
+        return Diagnostic(DiagnosticCode::kGenerationMachine, SourceLocation{config_.name},
+                          fmt::format("linear layers of {} are not computed on an NPU yet",
+                                      LinearFormatName(format)),
+                          "--format bf16, or --golden");
+      }
+    }
+    GenerationSession::Options options;
+    options.check = options_.check;
+    options.texts = static_cast<uint32_t>(requests_.size());
+    for (const GenerationRequest& request : requests_) {
+      // The last token that is added is not fed.
+      const uint64_t positions = request.prompt.size() + request.tokens - 1;
+      options.positions =
+          std::max(options.positions,
+                   static_cast<uint32_t>(std::min<uint64_t>(positions, model_.config.context)));
+    }
+    Result<OpenedSession> opened =
+        OpenSession(config_, model_, options, options_.build, options_.simulation, &progress_);
+    if (!opened) return opened.errors();
+    npu_ = std::move(opened->npu);
+    session_ = std::move(opened->session);
+    return golden::Generate(
+        model_, requests_,
+        [this](size_t text, std::span<const uint32_t> tokens) {
+          return session_->Feed(text, tokens);
+        },
+        Printer());
+  }
+
+  bool alone() const { return requests_.size() == 1; }
+  bool is_text() const { return options_.prompt_files.empty(); }
+  std::FILE* out() const { return TextStream({options_.json}); }
+
+  /// Prints the tokens of a text as they come; of several each is printed whole.
+  golden::GeneratedToken Printer() {
+    after_text_ = is_text() && !options_.prompts[0].empty();
+    return [this](size_t, uint32_t token) {
+      if (!alone()) return;
+      fmt::print(out(), "{}{}", began_ && !is_text() ? " " : "",
+                 TokensText(model_, is_text(), {&token, 1}, after_text_));
+      began_ = true;
+      after_text_ = true;
+      std::fflush(out());
+    };
+  }
+
+  void Print(const std::vector<Generation>& results) const {
+    if (alone() && began_) fmt::print(out(), "\n");
+    for (size_t i = 0; !alone() && i < results.size(); ++i) {
+      const bool text = i < options_.prompts.size();
+      fmt::print(out(), "{}: {}\n", i,
+                 TokensText(model_, text, results[i].tokens, text && !options_.prompts[i].empty()));
+    }
+    // The text stands alone on standard output.
+    if (session_ != nullptr) {
+      std::fflush(out());
+      fmt::print(stderr, "{}", NpuText(config_, *session_, options_.check));
+    }
+  }
+
+  std::string Json(const std::vector<Generation>& results) const {
+    nlohmann::ordered_json json;
+    json["model"] = options_.model;
+    json["format"] = LinearFormatName(options_.format);
+    json["layer_formats"] = options_.layer_formats;
+    json["computed_by"] = session_ == nullptr ? "golden model" : "NPU";
+    json["texts"] = nlohmann::ordered_json::array();
+    for (size_t i = 0; i < results.size(); ++i) {
+      nlohmann::ordered_json text;
+      const bool is_text = i < options_.prompts.size();
+      if (is_text) text["prompt"] = options_.prompts[i];
+      text["prompt_ids"] = requests_[i].prompt;
+      text["ids"] = results[i].tokens;
+      if (model_.tokenizer != nullptr) {
+        text["text"] =
+            TokensText(model_, true, results[i].tokens, is_text && !options_.prompts[i].empty());
+      }
+      text["seed"] = requests_[i].seed;
+      text["end"] = GenerationEndName(results[i].end);
+      json["texts"].push_back(std::move(text));
+    }
+    if (session_ != nullptr) json["npu"] = NpuJson(config_, *session_, options_.check);
+    // Tokens need not be whole characters.
+    return json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  }
+
+  const GenerateOptions& options_;
+  ProgressLine progress_{ProgressLine::OffTerminal::kLines};
+  NpuConfig config_;
+  Transformer model_;
+  std::vector<GenerationRequest> requests_;
+  std::unique_ptr<GenerationSession> session_;
+  std::unique_ptr<SimulatedNpu> npu_;
+  bool began_ = false, after_text_ = false;
+};
 
 }  // namespace
+
+int AnswerSums(const std::string& spec, const std::string& folder, uint32_t count,
+               const BuildFlags& build, const SimulationFlags& simulation) {
+  constexpr uint64_t kMostAnswerBytes = uint64_t{1} << 20;
+  const Result<NpuConfig> config = LoadSpec(spec);
+  if (!config) return Report(config.errors());
+  const Result<Transformer> model = ReadTransformer(folder + "/sum_lm/sum_lm.json", "");
+  if (!model) return Report(model.errors());
+  const std::string file = folder + "/sum_lm/held_out_answers.txt";
+  const Result<std::string> text = ReadFileText(file, kMostAnswerBytes);
+  if (!text) return Report(text.errors());
+  ProgressLine progress(ProgressLine::OffTerminal::kLines);
+  GenerationSession::Options options;
+  options.check = true;
+  options.positions = model->config.context;
+  const Result<OpenedSession> opened =
+      OpenSession(*config, *model, options, build, simulation, &progress);
+  if (!opened) return Report(opened.errors());
+  GenerationSession& session = *opened->session;
+  std::istringstream lines(*text);
+  uint32_t sums = 0, right = 0;
+  for (std::string line; sums < count && std::getline(lines, line);) {
+    const size_t equals = line.find('=');
+    if (equals == std::string::npos) continue;
+    GenerationRequest request;
+    Result<std::vector<uint32_t>> prompt = model->tokenizer->Encode(line.substr(0, equals + 1));
+    if (!prompt) return Report(prompt.errors());
+    request.prompt = std::move(*prompt);
+    request.tokens = model->config.context;
+    session.Restart(0);
+    const auto answers = golden::Generate(
+        *model, {&request, 1},
+        [&](size_t, std::span<const uint32_t> tokens) { return session.Feed(0, tokens); });
+    if (!answers) return Report(answers.errors());
+    const std::string answer = TokensText(*model, true, (*answers)[0].tokens, true);
+    const bool is_right = answer == SumOf(line);
+    ++sums;
+    right += is_right;
+    fmt::print("  {}{}{}\n", line.substr(0, equals + 1), answer, is_right ? "" : "  (wrong)");
+    std::fflush(stdout);
+  }
+  fmt::print("{} of {} sums right\n{}", right, sums, NpuText(*config, session, options.check));
+  if (session.totals().different == 0) return 0;
+  return Report(
+      {{DiagnosticCode::kMismatch, SourceLocation(),
+        fmt::format("sum_lm: {} tensors differ from the golden model", session.totals().different),
+        "`npugen generate --check` on the same prompt"}});
+}
 
 void AddGenerateCommand(CommandLine& line) {
   auto options = std::make_shared<GenerateOptions>();
   Subcommand command = line.Add("generate", "Continue a text with a transformer, token by token");
   command
-      .Argument("MODEL", &options->model,
-                "folder of Hugging Face, .gguf, .bin of llama2.c, or character model (.json)")
+      .Argument(
+          "FILES", &options->files,
+          "SPEC of an NPU that computes (without one, the golden model does), and MODEL: folder "
+          "of Hugging Face, .gguf, .bin of llama2.c, or character model (.json)")
+      .ValueName("[SPEC] MODEL")
       .Required();
   command.Value("--tokenizer", &options->tokenizer,
                 "tokenizer.json, or tokenizer.bin of llama2.c, where MODEL has none");
@@ -269,12 +494,26 @@ void AddGenerateCommand(CommandLine& line) {
       .ShowDefault();
   command.Flag("--golden", &options->golden,
                "compute on the golden model, which MODEL alone does in any case");
-  command.Value("--json", &options->json, "write prompts, tokens and texts to this file");
+  command.Flag("--check", &options->check,
+               "compare every tensor of every token with the golden model (stores take time)");
+  command.Value("--json", &options->json,
+                "write prompts, tokens, texts, and cycles by layer to this file");
+  AddSimulationFlags(command, &options->simulation);
+  AddBuildFlags(command, &options->build);
   command.Footer(
       "docs/transformers.md says what is computed, bit for bit.\n"
-      "Example: npugen generate models/llama --prompt \"Once upon a time\" --tokens 50 "
+      "Examples: npugen generate specs/edge_float.yaml sum_lm.json --prompt 12+34= --tokens 5 "
+      "--check\n"
+      "          npugen generate models/llama --prompt \"Once upon a time\" --tokens 50 "
       "--format fp8");
-  command.OnRun([options] { return RunGenerate(*options); });
+  command.OnRun([options] {
+    if (options->files.size() > 2) {
+      return Report({UsageError("more than a spec and a model", "[SPEC] MODEL")});
+    }
+    options->model = options->files.back();
+    if (options->files.size() == 2) options->spec = options->files.front();
+    return Generator(*options).Run();
+  });
 }
 
 }  // namespace npugen

@@ -16,6 +16,7 @@
 
 #include "cli/command_line.h"
 #include "cli/commands.h"
+#include "cli/layers_json.h"
 #include "cli/report_flags.h"
 #include "cli/simulate.h"
 #include "cli/tensor_file.h"
@@ -154,25 +155,6 @@ Result<TrainingData> ReadData(const training::Network& network, const training::
                      fmt::format("{}: one for each image of {}", data.count, data_path));
   }
   return data;
-}
-
-/// Where its cycles go, by layer.
-nlohmann::ordered_json LayersJson(const Program& program, const JobReport& job) {
-  nlohmann::ordered_json layers = nlohmann::ordered_json::array();
-  for (size_t i = 0; i < program.layers.size() && i < job.layers.size(); ++i) {
-    uint64_t cycles = 0;
-    nlohmann::ordered_json causes;
-    for (const CycleCause& cause : AllCycleCauses()) {
-      const uint64_t count = job.layers[i][cause.code];
-      cycles += count;
-      if (count > 0) causes[std::string(cause.json_name)] = count;
-    }
-    layers.push_back({{"name", program.layers[i].name},
-                      {"macs", program.layers[i].macs},
-                      {"cycles", cycles},
-                      {"causes", std::move(causes)}});
-  }
-  return layers;
 }
 
 class Trainer {
@@ -328,7 +310,7 @@ class Trainer {
       text += fmt::format("  simulated      {:.1f} s, {:.0f} kHz\n", seconds_,
                           static_cast<double>(cycles_) / seconds_ / 1e3);
       AlignedTable table(4, "");
-      for (const auto& layer : LayersJson(session_->program().program, last_.job)) {
+      for (const auto& layer : LayersJson(session_->program().program, last_.job.layers)) {
         const auto cycles = layer["cycles"].get<uint64_t>();
         if (cycles == 0) continue;
         table.Row({layer["name"].get<std::string>(), fmt::format("{:>8}", cycles)});
@@ -356,7 +338,7 @@ class Trainer {
       json["test"] = {{"images", test_.count}, {"right", right_}, {"loss", test_loss_}};
     }
     if (options_.check) json["different"] = different_;
-    json["layers"] = LayersJson(session_->program().program, last_.job);
+    json["layers"] = LayersJson(session_->program().program, last_.job.layers);
     return json;
   }
 

@@ -56,6 +56,8 @@ void ChargeLayers(const Program& program, std::span<const uint64_t> trace, JobRe
   }
 }
 
+uint64_t MemoryNeeded(uint64_t bytes) { return RoundUp(bytes); }
+
 uint64_t MemoryNeeded(const Program& program) {
   return RoundUp(WriteProgram(program).size()) + RoundUp(program.scratch_bytes) +
          RoundUp(program.input_bytes) + RoundUp(program.output_bytes);
@@ -143,26 +145,33 @@ std::span<uint8_t> NpuHost::Bytes(const npu_buffer& buffer) const {
   return machine_.Memory().subspan(buffer.address - machine_.MemoryBase(), buffer.bytes);
 }
 
-Result<PlacedProgram> NpuHost::Place(const Program& program) {
+Result<PlacedProgram> NpuHost::Place(const Program& program, const npu_buffers& memory) {
   PlacedProgram placed;
   placed.program = program;
+  placed.buffers = memory;
   const std::vector<uint8_t> file = WriteProgram(program);
-  const std::pair<npu_buffer*, uint64_t> parts[] = {
-      {&placed.buffers.program, file.size()},
-      {&placed.buffers.scratch, program.scratch_bytes},
-      {&placed.buffers.input, program.input_bytes},
-      {&placed.buffers.output, program.output_bytes}};
-  for (const auto& [buffer, bytes] : parts) {
+  Result<npu_buffer> allocated = Allocate(file.size());
+  if (!allocated) return allocated.errors();
+  placed.buffers.program = *allocated;
+  const std::span<uint8_t> bytes = Bytes(placed.buffers.program);
+  std::copy(file.begin(), file.end(), bytes.begin());
+  placed.bytes_at = placed.buffers.program.address - machine_.MemoryBase();
+  const npu_result result = npu_program_check(&device_, bytes.data(),
+                                              static_cast<uint32_t>(bytes.size()), &placed.checked);
+  if (result != NPU_OK) return DriverRefusal("npu_program_check", result);
+  return placed;
+}
+
+Result<PlacedProgram> NpuHost::Place(const Program& program) {
+  Result<PlacedProgram> placed = Place(program, npu_buffers{});
+  if (!placed) return placed;
+  for (const auto& [buffer, bytes] : {std::pair{&placed->buffers.scratch, program.scratch_bytes},
+                                      std::pair{&placed->buffers.input, program.input_bytes},
+                                      std::pair{&placed->buffers.output, program.output_bytes}}) {
     Result<npu_buffer> allocated = Allocate(bytes);
     if (!allocated) return allocated.errors();
     *buffer = *allocated;
   }
-  const std::span<uint8_t> memory = Bytes(placed.buffers.program);
-  std::copy(file.begin(), file.end(), memory.begin());
-  placed.bytes_at = placed.buffers.program.address - machine_.MemoryBase();
-  const npu_result result = npu_program_check(
-      &device_, memory.data(), static_cast<uint32_t>(memory.size()), &placed.checked);
-  if (result != NPU_OK) return DriverRefusal("npu_program_check", result);
   return placed;
 }
 
@@ -193,11 +202,12 @@ Result<JobReport> NpuHost::Run(const PlacedProgram& placed,
                                 fmt::format("input {} must have {} bytes", i, tensor.bytes));
     }
   }
-  for (const npu_buffer& buffer : {placed.buffers.scratch, placed.buffers.output}) {
-    const std::span<uint8_t> bytes = Bytes(buffer);
-    std::fill(bytes.begin(), bytes.end(), kStaleByte);
-  }
   const std::span<uint8_t> output = Bytes(placed.buffers.output);
+  std::fill(output.begin(), output.end(), kStaleByte);
+  if (!options.keep_scratch) {
+    const std::span<uint8_t> scratch = Bytes(placed.buffers.scratch);
+    std::fill(scratch.begin(), scratch.end(), kStaleByte);
+  }
   for (size_t i = 0; i < program.inputs.size(); ++i) {
     const ProgramTensor& tensor = program.inputs[i];
     std::copy(inputs[i].begin(), inputs[i].end(),

@@ -37,6 +37,8 @@ void ChargeLayers(const Program& program, std::span<const uint64_t> trace, JobRe
 
 /// Bytes of memory that RunModel-like use of a program needs: file, scratch, inputs and outputs.
 uint64_t MemoryNeeded(const Program& program);
+/// Bytes of memory that a buffer takes.
+uint64_t MemoryNeeded(uint64_t bytes);
 
 /// Where the windows of a program stand when it is the first one in a machine's memory: bytes from
 /// the beginning of the memory.
@@ -83,6 +85,14 @@ class NpuHost {
   /// Errors: kDriver when the driver refuses it or memory is short.
   Result<PlacedProgram> Place(const Program& program);
 
+  /// Places the file alone: scratch, inputs and outputs are those of `memory`, large enough, which
+  /// several programs may share.
+  Result<PlacedProgram> Place(const Program& program, const npu_buffers& memory);
+
+  /// Memory behind what was placed before, and what it holds. Error: kDriver when it is short.
+  Result<npu_buffer> Allocate(uint64_t bytes);
+  std::span<uint8_t> Bytes(const npu_buffer& buffer) const;
+
   /// The same for a network; its states are those of a first run.
   Result<PlacedNetwork> Place(const Network& network);
 
@@ -93,6 +103,8 @@ class NpuHost {
   struct JobOptions {
     uint64_t timeout_cycles = 1'000'000'000;
     bool poll = false;  ///< poll the status register instead of sleeping until the interrupt
+    /// Of programs: scratch memory has what the job before left there; else it is overwritten.
+    bool keep_scratch = false;
     /// Told the cycles of the job so far every few hundred thousand; may be null.
     std::function<void(uint64_t)> progress;
     /// Of networks: told the program before its job begins and after it has ended; may be null.
@@ -122,11 +134,9 @@ class NpuHost {
 
  private:
   explicit NpuHost(Machine& machine);
-  Result<npu_buffer> Allocate(uint64_t bytes);
   /// Waits for a job that was submitted at machine cycle job_start_.
   Result<JobReport> WaitForJob(const Program& program, const JobOptions& options);
   void BeginJob(const JobOptions& options);
-  std::span<uint8_t> Bytes(const npu_buffer& buffer) const;
   Diagnostic HardwareFailure();
 
   Machine& machine_;

@@ -10,12 +10,22 @@
 #include <map>
 #include <utility>
 
+#include "sw/float/step_builder.h"
 #include "sw/numerics/float_format.h"
 #include "sw/numerics/vector.h"
-#include "sw/training/step_builder.h"
 
 namespace npugen::training {
 namespace {
+
+using floats::BuiltStream;
+using floats::kNoTensor;
+using floats::Place;
+using floats::Product;
+using floats::Rearrangement;
+using floats::StepBuilder;
+using floats::TensorId;
+using floats::VectorStream;
+using floats::VectorWork;
 
 constexpr int64_t kBf16 = 2, kFp32 = 4;  // bytes
 constexpr int64_t kChunk = 1024;         // elements of weights that are changed by one command
@@ -934,8 +944,7 @@ Result<TrainingProgram> CompileTraining(const NpuConfig& config, const Network& 
   // The first one that memory suffices for.
   for (size_t a = 0;; ++a) {
     Result<TrainingProgram> program = Compiler(config, network, training, options, kAhead[a]).Run();
-    const bool lacks_memory =
-        !program && program.errors()[0].code == DiagnosticCode::kTrainingMemory;
+    const bool lacks_memory = !program && program.errors()[0].code == DiagnosticCode::kFloatMemory;
     if (!lacks_memory || a + 1 == std::size(kAhead)) return program;
   }
 }

@@ -28,7 +28,9 @@ sw/compiler/plan     generator/ sw/model sw/timing sw/compiler/lower sw/compiler
 sw/compiler/schedule generator/ sw/timing sw/compiler/lower sw/compiler/encode
 sw/compiler/tile     generator/ sw/model sw/compiler/lower sw/compiler/encode sw/compiler/plan
 sw/compiler          generator/ sw/model sw/stream sw/timing sw/driver
-sw/training          generator/ sw/numerics sw/model sw/stream sw/compiler
+sw/float             generator/ sw/stream sw/compiler
+sw/training          generator/ sw/numerics sw/model sw/stream sw/compiler sw/float
+sw/generation        generator/ sw/numerics sw/stream sw/compiler sw/float sw/transformer
 sw/firmware          sw/driver sw/compiler/program_format.h
 sw/linux             sw/driver
 sw/runtime           generator/ sw/compiler sw/model sw/driver

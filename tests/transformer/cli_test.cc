@@ -70,6 +70,29 @@ TEST_F(GenerateCommand, PrintsTextsAndNumbers) {
   EXPECT_EQ(nlohmann::json::parse(full.out)["texts"][0]["end"], "context");
 }
 
+// What an NPU does not compute is said before anything is built.
+TEST_F(GenerateCommand, SaysWhatAnNpuLacks) {
+  const std::string specs = std::string(NPUGEN_SOURCE_DIR) + "/specs/";
+  struct Case {
+    std::string files, arguments;
+    int status;
+    const char* code;
+  };
+  const std::string model = " " + Path("letters.json");
+  const Case cases[] = {{specs + "edge.yaml" + model, "", 3, "S151"},
+                        {specs + "edge_float.yaml" + model, "--format fp8", 3, "S151"},
+                        {specs + "edge_float.yaml" + model, "--layer-format 1.up=int8", 3, "S151"},
+                        {specs + "none.yaml" + model, "", 2, "U002"},
+                        {specs + "edge_float.yaml" + model + model, "", 2, "more than a spec"}};
+  for (const Case& wrong : cases) {
+    const ProgramResult result = testing::RunShell(fmt::format(
+        "{} generate {} --prompt a --tokens 1 {}", NPUGEN_PROGRAM, wrong.files, wrong.arguments));
+    EXPECT_EQ(result.status, wrong.status) << wrong.files << result.err;
+    EXPECT_NE(result.err.find(wrong.code), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+  }
+}
+
 TEST_F(GenerateCommand, SaysWhatIsWrong) {
   testing::WriteFile(Path("ids"), "1 2\n3 x");
   testing::WriteFile(Path("beyond"), "40");

@@ -12,9 +12,9 @@ namespace {
 
 /// A text on its way.
 struct Text {
-  GoldenSequence sequence;
   SamplingNoise noise;
   std::vector<uint32_t> next;  ///< tokens that the model has not seen
+  uint32_t length = 0;         ///< those that it has
   bool goes_on = true;
 };
 
@@ -25,15 +25,14 @@ std::string_view GenerationEndName(GenerationEnd end) {
   return kNames[static_cast<size_t>(end)];
 }
 
-Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
+Result<std::vector<Generation>> Generate(const Transformer& model,
                                          std::span<const GenerationRequest> requests,
-                                         const GeneratedToken& on_token) {
-  const Transformer& transformer = model.model();
-  const uint32_t context = transformer.config.context;
+                                         const TextFeed& feed, const GeneratedToken& on_token) {
+  const uint32_t context = model.config.context;
   std::vector<Text> texts;
   for (const GenerationRequest& request : requests) {
-    texts.push_back({model.NewSequence(), SamplingNoise(request.seed), request.prompt});
-    const Status legal = model.CheckTokens(texts.back().sequence, request.prompt);
+    texts.push_back({SamplingNoise(request.seed), request.prompt});
+    const Status legal = CheckTokens(model, 0, request.prompt);
     if (!legal) return legal.errors();
   }
   std::vector<Generation> results(requests.size());
@@ -49,21 +48,20 @@ Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
         result.end = GenerationEnd::kTokens;
         continue;
       }
-      if (text.sequence.length + text.next.size() >= context) {
+      if (text.length + text.next.size() >= context) {
         result.end = GenerationEnd::kContext;
         continue;
       }
-      const Result<std::vector<Fp32>> logits = model.Feed(text.sequence, text.next);
+      const Result<std::vector<Fp32>> logits = feed(i, text.next);
       if (!logits) return logits.errors();
+      text.length += static_cast<uint32_t>(text.next.size());
       const auto token = NextToken(*logits, requests[i].sampling, text.noise);
       if (!token) {
-        return Diagnostic(
-            DiagnosticCode::kPrompt, SourceLocation{transformer.name},
-            fmt::format("the logits behind token {} are no numbers", text.sequence.length - 1),
-            "weights and a format whose sums stay finite");
+        return Diagnostic(DiagnosticCode::kPrompt, SourceLocation{model.name},
+                          fmt::format("the logits behind token {} are no numbers", text.length - 1),
+                          "weights and a format whose sums stay finite");
       }
-      if (std::find(transformer.ends.begin(), transformer.ends.end(), *token) !=
-          transformer.ends.end()) {
+      if (std::find(model.ends.begin(), model.ends.end(), *token) != model.ends.end()) {
         result.end = GenerationEnd::kEndOfText;
         continue;
       }
@@ -75,6 +73,18 @@ Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
     }
   }
   return results;
+}
+
+Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
+                                         std::span<const GenerationRequest> requests,
+                                         const GeneratedToken& on_token) {
+  std::vector<GoldenSequence> sequences(requests.size(), model.NewSequence());
+  return Generate(
+      model.model(), requests,
+      [&](size_t text, std::span<const uint32_t> tokens) {
+        return model.Feed(sequences[text], tokens);
+      },
+      on_token);
 }
 
 }  // namespace npugen::golden

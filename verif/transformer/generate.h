@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts that the golden model continues, several at a time.
+// Texts that a model continues, several at a time.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,16 @@ struct Generation {
 /// Called with each token as it comes, and the position of its request.
 using GeneratedToken = std::function<void(size_t request, uint32_t token)>;
 
+/// Takes tokens behind those that text `text` has, and gives the logits behind the last one.
+using TextFeed = std::function<Result<std::vector<Fp32>>(size_t text, std::span<const uint32_t>)>;
+
 /// Continues all prompts, one token of each at a time; each as if it were alone. Errors (kPrompt)
-/// of any prompt come before anything is computed; one for logits that are no numbers may come
-/// later.
+/// of any prompt come before anything is computed; one for logits that are no numbers, and those of
+/// `feed`, may come later.
+Result<std::vector<Generation>> Generate(const Transformer& model,
+                                         std::span<const GenerationRequest> requests,
+                                         const TextFeed& feed, const GeneratedToken& on_token = {});
+/// The same, computed by the golden model.
 Result<std::vector<Generation>> Generate(const GoldenTransformer& model,
                                          std::span<const GenerationRequest> requests,
                                          const GeneratedToken& on_token = {});

@@ -100,25 +100,23 @@ GoldenSequence GoldenTransformer::NewSequence() const {
   return sequence;
 }
 
-Status GoldenTransformer::CheckTokens(const GoldenSequence& sequence,
-                                      std::span<const uint32_t> tokens) const {
-  const TransformerConfig& config = model_->config;
-  if (tokens.empty()) return PromptError(model_->name, "there are no tokens", "at least one");
-  if (tokens.size() > config.context - sequence.length) {
-    return PromptError(model_->name,
-                       sequence.length == 0
-                           ? fmt::format("{} tokens", tokens.size())
-                           : fmt::format("{} tokens behind {}", tokens.size(), sequence.length),
+Status CheckTokens(const Transformer& model, uint32_t length, std::span<const uint32_t> tokens) {
+  const TransformerConfig& config = model.config;
+  if (tokens.empty()) return PromptError(model.name, "there are no tokens", "at least one");
+  if (tokens.size() > config.context - length) {
+    return PromptError(model.name,
+                       length == 0 ? fmt::format("{} tokens", tokens.size())
+                                   : fmt::format("{} tokens behind {}", tokens.size(), length),
                        fmt::format("the context holds {}", config.context));
   }
-  if (!config.causal && sequence.length > 0) {
-    return PromptError(model_->name, "tokens behind others, which have not seen them",
+  if (!config.causal && length > 0) {
+    return PromptError(model.name, "tokens behind others, which have not seen them",
                        "with full attention all tokens of a text at once");
   }
   const auto outside = std::find_if(tokens.begin(), tokens.end(),
                                     [&](uint32_t token) { return token >= config.vocabulary; });
   if (outside != tokens.end()) {
-    return PromptError(model_->name,
+    return PromptError(model.name,
                        fmt::format("token {} is {}", outside - tokens.begin(), *outside),
                        fmt::format("the vocabulary has 0 to {}", config.vocabulary - 1));
   }
@@ -253,7 +251,8 @@ std::vector<uint16_t> GoldenTransformer::FeedForward(uint32_t block, GoldenSeque
 Result<std::vector<Fp32>> GoldenTransformer::Feed(GoldenSequence& sequence,
                                                   std::span<const uint32_t> tokens, bool all_logits,
                                                   const TensorObserver& observer) const {
-  if (const Status legal = CheckTokens(sequence, tokens); !legal) return legal.errors();
+  if (const Status legal = CheckTokens(*model_, sequence.length, tokens); !legal)
+    return legal.errors();
   const TransformerConfig& config = model_->config;
   const Watch watch(observer, sequence.length);
   Rows x;

@@ -37,6 +37,10 @@ struct GoldenSequence {
 using TensorObserver = std::function<void(const std::string& tensor, uint32_t position,
                                           std::span<const uint16_t> values)>;
 
+/// Why a text of `length` tokens cannot take these (kPrompt): none, more than the context holds, or
+/// some that are not in the vocabulary; with full attention also tokens behind others.
+Status CheckTokens(const Transformer& model, uint32_t length, std::span<const uint32_t> tokens);
+
 class GoldenTransformer {
  public:
   /// `model` must outlive this; formats are those of all its blocks.
@@ -44,10 +48,6 @@ class GoldenTransformer {
 
   const Transformer& model() const { return *model_; }
   GoldenSequence NewSequence() const;
-
-  /// Why a sequence cannot take these tokens (kPrompt): none, more than the context holds, or some
-  /// that are not in the vocabulary; with full attention also tokens behind others.
-  Status CheckTokens(const GoldenSequence& sequence, std::span<const uint32_t> tokens) const;
 
   /// Takes the tokens, all of them block by block, and returns the logits of the last one, or of
   /// all, one after the other. An error of CheckTokens() leaves the sequence as it was.

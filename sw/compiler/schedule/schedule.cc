@@ -80,7 +80,9 @@ int64_t BytesToFollow(const NpuConfig& config, const Step& step, const Step& loa
   if (loaded.space != Space::kCoreRows) return 0;
   for (const Access& read : step.reads) {
     if (read.space != Space::kCoreRows) continue;
-    if (read.begin < loaded.begin || read.end > loaded.end) return 0;
+    // A last row that comes in part would be waited for.
+    const int64_t bytes = (read.end - loaded.begin) * config.core_row_bytes();
+    if (read.begin < loaded.begin || bytes > load.command.Get(dma::size0)) return 0;
   }
   const int64_t first = step.command.Get(compute::weight_row);
   if (step.command.Get(compute::param_row) >= first || first < loaded.begin) return 0;
@@ -366,6 +368,28 @@ std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, d
     if (i < others.size()) ordered.push_back(std::move(others[i]));
   }
   return ordered;
+}
+
+std::vector<Step> AdvanceConstants(std::vector<Step> steps, int64_t bytes) {
+  int64_t left = bytes;
+  for (size_t s = 0; s < steps.size(); ++s) {
+    if (!steps[s].is_load()) continue;
+    if (ReadsScratch(steps[s])) left = bytes;
+    const int64_t size = steps[s].command.Get(dma::size0);
+    if (!steps[s].reads.empty() || size > left) continue;
+    size_t place = s;
+    for (size_t before = s; before > 0; --before) {
+      const Step& other = steps[before - 1];
+      if (Conflicts(steps[s], other) || (other.is_load() && other.reads.empty())) break;
+      if (other.is_load() && ReadsScratch(other)) place = before - 1;
+    }
+    if (place == s) continue;
+    left -= size;
+    const auto begin = steps.begin();
+    std::rotate(begin + static_cast<int64_t>(place), begin + static_cast<int64_t>(s),
+                begin + static_cast<int64_t>(s) + 1);
+  }
+  return steps;
 }
 
 std::vector<Step> AddBarriers(const NpuConfig& config, std::vector<Step> steps) {

@@ -16,6 +16,11 @@ namespace npugen::compiler {
 /// exchange before (`cycles` of steps). Program order stays a valid order of execution.
 std::vector<Step> HoistLoads(const NpuConfig& config, std::vector<Step> steps, double overtake);
 
+/// Moves LOADs of what the program never writes ahead of LOADs from scratch memory, which wait for
+/// its own STOREs, where they touch nothing that steps in between do, of each run of `bytes` at
+/// most. Their own order stays.
+std::vector<Step> AdvanceConstants(std::vector<Step> steps, int64_t bytes);
+
 /// Adds waits and signals: a step waits for the last step of each other engine that touches the
 /// same memory, unless an earlier wait implies it. A LOAD that depends on more than two engines
 /// gets LOADs of one entry in front, which only wait. LOADs whose source is never written by the

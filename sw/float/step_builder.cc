@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory by first fit, weights in a ring of core memory, commands field by field.
-#include "sw/training/step_builder.h"
+#include "sw/float/step_builder.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +16,7 @@
 #include "sw/compiler/schedule/schedule.h"
 #include "sw/stream/field_check.h"
 
-namespace npugen::training {
+namespace npugen::floats {
 
 using compiler::Access;
 using compiler::Space;
@@ -25,10 +25,14 @@ using compiler::Transfer;
 
 namespace {
 
+/// Of weights that come before what a STORE of the same stream has to bring first: about what the
+/// bus does meanwhile.
+constexpr int64_t kAdvancedBeats = 512;
+
 int64_t Quotient(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 Diagnostic NoMemory(const std::string& what, const std::string& hint) {
-  return {DiagnosticCode::kTrainingMemory, SourceLocation(), what, hint};
+  return {DiagnosticCode::kFloatMemory, SourceLocation(), what, hint};
 }
 
 }  // namespace
@@ -77,7 +81,8 @@ class StepEmitter {
   struct Block {
     int64_t first_group, groups;
     int64_t first_slice, slices;
-    int64_t weight_row, bias_row;
+    int64_t first_set = 0, sets = 1;
+    int64_t weight_row = 0, bias_row = 0;
   };
   /// Positions of an image.
   struct Tile {
@@ -107,12 +112,18 @@ class StepEmitter {
     }
     steps_.push_back(std::move(step));
   }
+  static bool Biased(const Product& product) {
+    return product.bias.tensor != kNoTensor || (product.streamed && product.streamed->bias >= 0);
+  }
   Block LoadBlock(const Product& product, Block block);
+  /// Of one core, `groups` of the block from its group `first` on.
+  void LoadStreamed(const Product& product, const Block& block, int64_t core, int64_t first,
+                    int64_t groups);
   void LoadRecords(const Product& product, const Block& block);
   /// One MATMUL; the sums go on from the command before, or to the next one, where it is not the
   /// first or the last of its depth.
-  void EmitProduct(const Product& product, const Block& block, int64_t image, const Tile& tile,
-                   bool first, bool last);
+  void EmitProduct(const Product& product, const Block& block, int64_t set, int64_t image,
+                   const Tile& tile, bool first, bool last);
 
   const StepBuilder& builder_;
   const NpuConfig& config_;
@@ -141,11 +152,11 @@ StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
   const int64_t group_rows = block.slices * config_.slice_rows();
   // Records and weights side by side: what is taken separately could meet where the ring begins
   // anew.
-  const bool biased = product.bias.tensor != kNoTensor;
-  const int64_t records = biased ? block.groups * record_rows() : 0;
-  block.bias_row = TakeRows(records + block.groups * group_rows);
-  block.weight_row = block.bias_row + records;
-  if (biased) LoadRecords(product, block);
+  const int64_t records = Biased(product) ? block.groups * record_rows() : 0;
+  const int64_t first_row = TakeRows(records + block.sets * block.groups * group_rows);
+  block.bias_row = first_row;
+  block.weight_row = first_row + records;
+  if (Biased(product)) LoadRecords(product, block);
   const int64_t lanes = config_.lanes, group = config_.pe_lanes();
   for (int64_t core = 0; core < config_.cores; ++core) {
     // Groups that have channels in all lanes of the core, then the rest.
@@ -153,6 +164,15 @@ StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
       const int64_t first = (block.first_group + g) * group + core * lanes;
       return std::clamp<int64_t>(product.channels - first, 0, lanes);
     };
+    if (product.streamed) {
+      int64_t groups = 0;
+      while (groups < block.groups && channels_of(groups) > 0) ++groups;
+      const int64_t settled =
+          std::clamp<int64_t>(product.streamed->settled_groups - block.first_group, 0, groups);
+      if (settled > 0) LoadStreamed(product, block, core, 0, settled);
+      if (settled < groups) LoadStreamed(product, block, core, settled, groups - settled);
+      continue;
+    }
     int64_t whole = 0;
     while (whole < block.groups && channels_of(whole) == lanes) ++whole;
     const std::array<std::array<int64_t, 3>, 2> parts = {
@@ -178,15 +198,55 @@ StepEmitter::Block StepEmitter::LoadBlock(const Product& product, Block block) {
   return block;
 }
 
+void StepEmitter::LoadStreamed(const Product& product, const Block& block, int64_t core,
+                               int64_t first, int64_t groups) {
+  const WindowWeights& from = *product.streamed;
+  const int64_t slices = block.slices, set_rows = block.groups * slices * config_.slice_rows();
+  Transfer transfer;
+  transfer.window = from.window;
+  transfer.core_memory = true;
+  transfer.core_mask = 1u << core;
+  transfer.global_offset = from.offset + block.first_set * product.weights_set_step +
+                           core * from.core_step + (block.first_group + first) * from.group_step +
+                           block.first_slice * from.slice_bytes;
+  transfer.local_address = block.weight_row * row_bytes() + first * slices * slice_bytes();
+  // The fewer runs the better; a single one can be followed.
+  transfer.run = from.slice_bytes;
+  const auto repeat = [&](int64_t count, int64_t global_stride, int64_t local_stride) {
+    if (count == 1) return;
+    if (transfer.dimensions.empty() && global_stride == transfer.run &&
+        local_stride == transfer.run && count * transfer.run <= compiler::kLargestTransferRun) {
+      transfer.run *= count;
+    } else {
+      transfer.dimensions.push_back({count, global_stride, local_stride});
+    }
+  };
+  repeat(slices, from.slice_bytes, slice_bytes());
+  repeat(groups, from.group_step, slices * slice_bytes());
+  repeat(block.sets, product.weights_set_step, set_rows * row_bytes());
+  // Not every row of the block need be written: lanes without channels are left as they are.
+  int64_t end = transfer.local_address + transfer.run;
+  for (const Transfer::Dimension& dimension : transfer.dimensions) {
+    end += (dimension.count - 1) * dimension.local_stride;
+  }
+  const int64_t begin = transfer.local_address;
+  Move(std::move(transfer), {{Space::kCoreRows, begin / row_bytes(), Quotient(end, row_bytes())}});
+}
+
 void StepEmitter::LoadRecords(const Product& product, const Block& block) {
   const int64_t lanes = config_.lanes;
   for (int64_t core = 0; core < config_.cores; ++core) {
     Transfer transfer;
-    transfer.local_source = true;
     transfer.core_memory = true;
     transfer.core_mask = 1u << core;
-    transfer.global_offset =
-        Address(product.bias) + 4 * (block.first_group * config_.pe_lanes() + core * lanes);
+    transfer.global_offset = 4 * (block.first_group * config_.pe_lanes() + core * lanes);
+    if (product.streamed) {
+      transfer.window = product.streamed->window;
+      transfer.global_offset += product.streamed->bias;
+    } else {
+      transfer.local_source = true;
+      transfer.global_offset += Address(product.bias);
+    }
     transfer.local_address = block.bias_row * row_bytes();
     transfer.run = 4 * lanes;
     transfer.dimensions = {
@@ -199,15 +259,19 @@ void StepEmitter::LoadRecords(const Product& product, const Block& block) {
 void StepEmitter::Multiply(const Product& product) {
   const int64_t slices = Quotient(product.depth, simd());
   const int64_t groups = Quotient(product.channels, config_.pe_lanes());
-  assert(slices * simd() <= product.pitch);
-  const bool biased = product.bias.tensor != kNoTensor;
+  assert(product.streamed || slices * simd() <= product.pitch);
+  const bool biased = Biased(product);
+  assert(product.sets == 1 || (product.streamed && !biased));
   const auto rows_of = [&](int64_t count, int64_t depth) {
     return count * (depth * config_.slice_rows() + (biased ? record_rows() : 0));
   };
   // Half of what there is, so that weights come while others are used; all of it before they are
   // cut along their depth.
   const int64_t half = ring_rows() / 2;
-  int64_t most_groups = std::min(groups, half / rows_of(1, slices));
+  // What streams comes in smaller pieces, so that more of it is under way.
+  const int64_t piece = product.streamed ? half / 2 : half;
+  int64_t most_groups = std::min(groups, piece / rows_of(1, slices));
+  if (most_groups == 0 && rows_of(1, slices) <= half) most_groups = 1;
   int64_t most_slices = slices;
   if (most_groups == 0) {
     most_groups = 1;
@@ -242,93 +306,105 @@ void StepEmitter::Multiply(const Product& product) {
     for (const Rearrangement& box : product.operand_moves) Rearrange(box);
     moved = true;
   };
-  for (int64_t g = 0; g < groups; g += most_groups) {
-    Block block = {g, std::min(most_groups, groups - g), 0, most_slices, 0, 0};
-    if (parts == 1) block = LoadBlock(product, block);
-    if (parts == 1) move_operand();
-    for (int64_t image = 0; image < product.images; ++image) {
-      for (const Tile& tile : tiles) {
-        for (int64_t part = 0; part < parts; ++part) {
-          if (parts > 1) {
-            block.first_slice = part * most_slices;
-            block.slices = std::min(most_slices, slices - block.first_slice);
-            block = LoadBlock(product, block);
-            move_operand();
+  // Sets of weights come together where whole ones have room.
+  const int64_t most_sets =
+      parts == 1 && most_groups == groups
+          ? std::clamp<int64_t>(half / rows_of(groups, slices), 1, product.sets)
+          : 1;
+  for (int64_t first_set = 0; first_set < product.sets; first_set += most_sets) {
+    const int64_t sets = std::min(most_sets, product.sets - first_set);
+    for (int64_t g = 0; g < groups; g += most_groups) {
+      Block block = {g, std::min(most_groups, groups - g), 0, most_slices, first_set, sets};
+      if (parts == 1) block = LoadBlock(product, block);
+      if (parts == 1) move_operand();
+      for (int64_t set = first_set; set < first_set + sets; ++set) {
+        for (int64_t image = 0; image < product.images; ++image) {
+          for (const Tile& tile : tiles) {
+            for (int64_t part = 0; part < parts; ++part) {
+              if (parts > 1) {
+                block.first_slice = part * most_slices;
+                block.slices = std::min(most_slices, slices - block.first_slice);
+                block = LoadBlock(product, block);
+                move_operand();
+              }
+              EmitProduct(product, block, set, image, tile, part == 0, part + 1 == parts);
+            }
           }
-          EmitProduct(product, block, image, tile, part == 0, part + 1 == parts);
         }
       }
     }
   }
 }
 
-void StepEmitter::EmitProduct(const Product& product, const Block& block, int64_t image,
-                              const Tile& tile, bool first, bool last) {
+void StepEmitter::EmitProduct(const Product& product, const Block& block, int64_t set,
+                              int64_t image, const Tile& tile, bool first, bool last) {
   const int64_t group = config_.pe_lanes();
   const int64_t out_bytes = ElementBytes(product.out_format);
   const int64_t channels =
       std::min(product.channels - block.first_group * group, block.groups * group);
   const int64_t group_rows = block.slices * config_.slice_rows();
-  const bool biased = product.bias.tensor != kNoTensor;
+  const int64_t weight_row = block.weight_row + (set - block.first_set) * block.groups * group_rows;
+  const bool biased = Biased(product);
   Command command(Opcode::kMatmul, 10, tag_);
-  const auto set = [&](const CommandField& field, int64_t value) { Set(&command, field, value); };
-  set(compute::pe_mask, 1);
-  set(compute::acc_init, first);
-  set(compute::drain, last);
+  const auto put = [&](const CommandField& field, int64_t value) { Set(&command, field, value); };
+  put(compute::pe_mask, 1);
+  put(compute::acc_init, first);
+  put(compute::drain, last);
   const int64_t y_start = product.y_start + tile.y * product.y_step;
-  const int64_t image_at = Address(product.operand) + image * product.image_step;
-  set(compute::act_base, image_at + y_start * product.row_pitch);
-  set(compute::out_w, tile.width);
-  set(compute::positions, tile.height * tile.width);
-  set(compute::row_step, product.y_step * product.row_pitch);
-  set(compute::y_start, y_start);
-  set(compute::y_step, product.y_step);
-  set(compute::x_start, product.x_start + tile.x * product.x_step + block.first_slice * simd());
-  set(compute::x_step, product.x_step);
-  set(compute::row_bytes, product.row_bytes);
-  set(compute::in_h, product.in_h);
-  set(compute::k0_count, block.slices);
-  set(compute::k1_count, 1);
-  set(compute::k2_count, 1);
+  const int64_t image_at =
+      Address(product.operand) + set * product.operand_set_step + image * product.image_step;
+  put(compute::act_base, image_at + y_start * product.row_pitch);
+  put(compute::out_w, tile.width);
+  put(compute::positions, tile.height * tile.width);
+  put(compute::row_step, product.y_step * product.row_pitch);
+  put(compute::y_start, y_start);
+  put(compute::y_step, product.y_step);
+  put(compute::x_start, product.x_start + tile.x * product.x_step + block.first_slice * simd());
+  put(compute::x_step, product.x_step);
+  put(compute::row_bytes, product.row_bytes);
+  put(compute::in_h, product.in_h);
+  put(compute::k0_count, block.slices);
+  put(compute::k1_count, 1);
+  put(compute::k2_count, 1);
   if (product.run_bytes != 0) {
     // Kernel rows that a slice passes as a whole.
     const int64_t rows = simd() / product.run_bytes;
-    set(compute::run_bytes, product.run_bytes);
-    set(compute::k1_step, simd() % product.run_bytes);
-    set(compute::k2_y_step, rows);
-    set(compute::k2_row_step, rows * product.row_pitch);
-    set(compute::win_rows, product.kernel_rows);
-    set(compute::win_cols, rows);
-    set(compute::win_y_step, 1);
-    set(compute::win_row_step, product.row_pitch);
+    put(compute::run_bytes, product.run_bytes);
+    put(compute::k1_step, simd() % product.run_bytes);
+    put(compute::k2_y_step, rows);
+    put(compute::k2_row_step, rows * product.row_pitch);
+    put(compute::win_rows, product.kernel_rows);
+    put(compute::win_cols, rows);
+    put(compute::win_y_step, 1);
+    put(compute::win_row_step, product.row_pitch);
   }
-  set(compute::groups, block.groups);
-  set(compute::common_scale, 1);
-  set(compute::weight_row, block.weight_row);
-  set(compute::weight_group_rows, group_rows);
-  set(compute::param_row, block.bias_row);
-  set(compute::param_group_rows, biased ? record_rows() : 0);
-  const int64_t out = Address(product.out) + image * product.out_image_step +
-                      tile.y * product.out_row_step + tile.x * product.out_x_step +
-                      block.first_group * group * out_bytes;
-  set(compute::out_base, out);
-  set(compute::out_x_step, product.out_x_step);
-  set(compute::out_row_step, product.out_row_step);
-  set(compute::out_group_step, group * out_bytes);
-  set(compute::channels, channels);
-  set(compute::group_channels, group);
-  set(compute::format_a, product.format);
-  set(compute::format_w, product.format);
-  set(compute::out_format, product.out_format);
-  set(compute::float_bias, biased);
-  set(compute::relu, product.relu);
+  put(compute::groups, block.groups);
+  put(compute::common_scale, 1);
+  put(compute::weight_row, weight_row);
+  put(compute::weight_group_rows, group_rows);
+  put(compute::param_row, biased ? block.bias_row : 0);
+  put(compute::param_group_rows, biased ? record_rows() : 0);
+  const int64_t out = Address(product.out) + set * product.out_set_step +
+                      image * product.out_image_step + tile.y * product.out_row_step +
+                      tile.x * product.out_x_step + block.first_group * group * out_bytes;
+  put(compute::out_base, out);
+  put(compute::out_x_step, product.out_x_step);
+  put(compute::out_row_step, product.out_row_step);
+  put(compute::out_group_step, group * out_bytes);
+  put(compute::channels, channels);
+  put(compute::group_channels, group);
+  put(compute::format_a, product.format);
+  put(compute::format_w, product.format);
+  put(compute::out_format, product.out_format);
+  put(compute::float_bias, biased);
+  put(compute::relu, product.relu);
   Step step{kFirstPeEngine, std::move(command), {}, {}, -1, 0};
   const int64_t positions = tile.height * tile.width;
   step.cycles = static_cast<uint64_t>(60 + block.groups * block.slices *
                                                std::max<int64_t>(positions, config_.slice_rows()));
   step.reads = {{Space::kPeMemory, image_at,
                  image_at + (product.in_h - 1) * product.row_pitch + product.row_bytes},
-                {Space::kCoreRows, block.weight_row, block.weight_row + block.groups * group_rows}};
+                {Space::kCoreRows, weight_row, weight_row + block.groups * group_rows}};
   if (biased) {
     step.reads.push_back(
         {Space::kCoreRows, block.bias_row, block.bias_row + block.groups * record_rows()});
@@ -378,8 +454,8 @@ void StepEmitter::Work(const VectorWork& work) {
            work.elements, &step.reads);
     stream(work.d, compute::out_base, compute::out_row_step, compute::d_format, nullptr,
            work.d_elements != 0 ? work.d_elements : work.elements, &step.writes);
-    stream(work.e, compute::e_base, compute::e_row_step, compute::e_format, nullptr, work.elements,
-           &step.writes);
+    stream(work.e, compute::e_base, compute::e_row_step, compute::e_format, nullptr,
+           work.e_elements != 0 ? work.e_elements : work.elements, &step.writes);
     Append(std::move(step));
   }
 }
@@ -496,6 +572,11 @@ void StepBuilder::Load(Window window, int64_t offset, Place to, int64_t bytes) {
 }
 
 void StepBuilder::Store(Place from, Window window, int64_t offset, int64_t bytes) {
+  Store(from, window, offset, bytes, {});
+}
+
+void StepBuilder::Store(Place from, Window window, int64_t offset, int64_t bytes,
+                        const std::vector<Transfer::Dimension>& dimensions) {
   Add({from.tensor}, [=](StepEmitter& emitter) {
     Transfer transfer;
     transfer.engine = kStoreEngine;
@@ -503,6 +584,7 @@ void StepBuilder::Store(Place from, Window window, int64_t offset, int64_t bytes
     transfer.global_offset = offset;
     transfer.local_address = emitter.Address(from);
     transfer.run = bytes;
+    transfer.dimensions = dimensions;
     emitter.Move(std::move(transfer));
   });
 }
@@ -567,7 +649,7 @@ Result<BuiltStream> StepBuilder::Build() const {
       return NoMemory(
           fmt::format("`{}` of {} bytes has no room in PE memory beside what is used with it",
                       tensor.name, tensor.bytes),
-          "a smaller batch, or more pe.memory in the spec");
+          "more pe.memory in the spec, or less at the same time (a smaller batch, shorter texts)");
     }
     addresses[t] = *at;
   }
@@ -580,12 +662,14 @@ Result<BuiltStream> StepBuilder::Build() const {
     if (emitter.problem()) return *emitter.problem();
     if (!emitter.errors().empty()) {
       return NoMemory("a value does not fit into a command: " + emitter.errors()[0],
-                      "a smaller batch or network");
+                      "a smaller batch, network or text");
     }
   }
-  std::vector<Step> steps = compiler::HoistLoads(config_, queue.Finish(), 0);
+  std::vector<Step> steps = compiler::AdvanceConstants(
+      queue.Finish(), kAdvancedBeats * static_cast<int64_t>(config_.axi_bytes()));
+  steps = compiler::HoistLoads(config_, std::move(steps), 0);
   steps = compiler::AddBarriers(config_, std::move(steps));
   return BuiltStream{compiler::WriteStream(config_, steps), memory.used()};
 }
 
-}  // namespace npugen::training
+}  // namespace npugen::floats

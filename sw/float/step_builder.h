@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,7 +15,7 @@
 #include "sw/compiler/encode/encode.h"
 #include "sw/stream/vector_program.h"
 
-namespace npugen::training {
+namespace npugen::floats {
 
 /// A tensor in PE memory, which exists from its first use to its last one.
 using TensorId = int32_t;
@@ -35,6 +36,19 @@ struct Rearrangement {
   int64_t element = 0;                            ///< not 0: its bytes are transposed
 };
 
+/// Weights that lie in a window as core memory has them. Slice s of group g, of the channels of
+/// core c, begins at offset + g*group_step + c*core_step + s*slice_bytes, and is the beginning of a
+/// slice of core memory.
+struct WindowWeights {
+  Window window = Window::kInput;
+  int64_t offset = 0;
+  int64_t slice_bytes = 0;  ///< at most those of a slice of core memory
+  int64_t group_step = 0, core_step = 0;
+  /// So many groups are there before the stream begins: LOADs of them wait for no STORE.
+  int64_t settled_groups = 0;
+  int64_t bias = -1;  ///< not below 0: where FP32 [channels] are, whole groups of lanes
+};
+
 /// Products of rows of an operand with rows of weights, which become slices of core memory first.
 /// The result of position (y, x) of image i is written to out + i*out_image_step + y*out_row_step +
 /// x*out_x_step; its operand begins in row y_start + y*y_step, byte x_start + x*x_step of the image
@@ -53,6 +67,11 @@ struct Product {
   int64_t pitch = 1;  ///< bytes
   int64_t channels = 1;
   Place bias;  ///< FP32 [channels], whole groups of lanes; none without a tensor
+  /// Where the tensors `weights` and `bias` are none.
+  std::optional<WindowWeights> streamed;
+  /// Products of the same shape, each with weights, an operand and results of its own.
+  int64_t sets = 1;
+  int64_t weights_set_step = 0, operand_set_step = 0, out_set_step = 0;  ///< `streamed` weights
   bool relu = false;
   int64_t format = 1;      ///< of operand and weights
   int64_t out_format = 1;  ///< of results
@@ -75,7 +94,8 @@ struct VectorWork {
   size_t program = 0;  ///< what AddProgram() gave
   int64_t rows = 1, elements = 1;
   VectorStream a, b, c, d, e;
-  int64_t d_elements = 0;      ///< not 0: only so many of each row of d are written
+  /// Not 0: only so many of each row of d, of e are written.
+  int64_t d_elements = 0, e_elements = 0;
   int64_t most_rows = 0xffff;  ///< of a command
 };
 
@@ -106,6 +126,9 @@ class StepBuilder {
 
   void Load(Window window, int64_t offset, Place to, int64_t bytes);
   void Store(Place from, Window window, int64_t offset, int64_t bytes);
+  /// Runs of `bytes`; local strides are those of `from`.
+  void Store(Place from, Window window, int64_t offset, int64_t bytes,
+             const std::vector<compiler::Transfer::Dimension>& dimensions);
   /// Zeros.
   void Clear(Place at, int64_t bytes);
   void Rearrange(const Rearrangement& box);
@@ -116,7 +139,7 @@ class StepBuilder {
   /// else to do.
   void SetAhead(bool ahead) { ahead_ = ahead; }
 
-  /// The stream. Errors: kTrainingMemory names what does not fit.
+  /// The stream. Errors: kFloatMemory names what does not fit.
   Result<BuiltStream> Build() const;
 
  private:
@@ -149,4 +172,4 @@ class StepBuilder {
   std::vector<Operation> operations_;
 };
 
-}  // namespace npugen::training
+}  // namespace npugen::floats
