@@ -129,10 +129,10 @@ TEST(CxlFlit, CreditsAreTheMostThatAreOwed) {
 Transfer Draw(std::mt19937_64& random, Direction direction) {
   const bool data = random() % 2 != 0;
   const bool to_device = direction == Direction::kToDevice;
-  Transfer transfer{Message(to_device ? (data ? Kind::kRwd : Kind::kReq)
-                                      : (data ? Kind::kDrs : Kind::kNdr)),
-                    data && to_device && random() % 2 != 0,
-                    {}};
+  Transfer transfer{
+      Message(to_device ? (data ? Kind::kRwd : Kind::kReq) : (data ? Kind::kDrs : Kind::kNdr)),
+      data && to_device && random() % 2 != 0,
+      {}};
   size_t i = 0;
   for (const Field& field : LayoutOf(transfer.message.kind)) {
     transfer.message.fields[i++] = random() & ((uint64_t{1} << field.width) - 1);

@@ -19,9 +19,9 @@ constexpr Field kRwd[] = {{"valid", 1},      {"opcode", 4}, {"snp_type", 3},   {
                           {"ld_id", 4},      {"rsvd", 6},   {"tc", 2}};
 constexpr Field kNdr[] = {{"valid", 1}, {"opcode", 3}, {"meta_field", 2}, {"meta_value", 2},
                           {"tag", 16},  {"ld_id", 4},  {"dev_load", 2}};
-constexpr Field kDrs[] = {{"valid", 1}, {"opcode", 3}, {"meta_field", 2}, {"meta_value", 2},
-                          {"tag", 16},  {"poison", 1}, {"ld_id", 4},      {"dev_load", 2},
-                          {"rsvd", 9}};
+constexpr Field kDrs[] = {{"valid", 1},      {"opcode", 3},   {"meta_field", 2},
+                          {"meta_value", 2}, {"tag", 16},     {"poison", 1},
+                          {"ld_id", 4},      {"dev_load", 2}, {"rsvd", 9}};
 
 constexpr Kind kOneReq[] = {Kind::kReq}, kOneRwd[] = {Kind::kRwd};
 constexpr Kind kDrsNdr[] = {Kind::kDrs, Kind::kNdr}, kTwoNdr[] = {Kind::kNdr, Kind::kNdr};

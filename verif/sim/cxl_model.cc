@@ -201,8 +201,7 @@ std::optional<Flit> CxlModel::Send() {
   if (burst_.empty()) {
     if (ack_due_) {
       ack_due_ = false;
-      Burst(ControlFlit(
-          kRetryAck, static_cast<uint8_t>(base_ + position_) | ack_retry_ << 8));
+      Burst(ControlFlit(kRetryAck, static_cast<uint8_t>(base_ + position_) | ack_retry_ << 8));
     } else if (lrsm_ == Lrsm::kRequest && !NextIsAllData()) {
       ++num_retry_;
       ++requests_;
@@ -254,8 +253,8 @@ std::optional<Payload> CxlModel::Make() {
     kept_.push_back({payload, true, false});
     return payload;
   }
-  const bool has_message = (!waiting_[0].empty() && credits_[0] > 0) ||
-                           (!waiting_[1].empty() && credits_[1] > 0);
+  const bool has_message =
+      (!waiting_[0].empty() && credits_[0] > 0) || (!waiting_[1].empty() && credits_[1] > 0);
   if (free >= 4 && (has_message || !chunks_.empty())) {
     payload = MakeProtocol();
   } else {

@@ -16,8 +16,8 @@ namespace npugen::cxl {
 /// A message and its data, if it is one that has data.
 struct Transfer {
   Message message;
-  bool has_enables = false;             ///< it has byte enables
-  std::array<Chunk, 5> chunks = {};     ///< the fifth one: byte enables
+  bool has_enables = false;          ///< it has byte enables
+  std::array<Chunk, 5> chunks = {};  ///< the fifth one: byte enables
   bool operator==(const Transfer&) const = default;
 };
 
@@ -63,7 +63,9 @@ class CxlModel {
   Lrsm lrsm() const { return lrsm_; }
   Cause cause() const { return cause_; }
   bool up() const { return init_came_ && cause_ == Cause::kNone; }
-  uint32_t waiting() const { return static_cast<uint32_t>(waiting_[0].size() + waiting_[1].size()); }
+  uint32_t waiting() const {
+    return static_cast<uint32_t>(waiting_[0].size() + waiting_[1].size());
+  }
   uint64_t bad() const { return bad_; }          ///< flits with a wrong CRC
   uint64_t unknown() const { return unknown_; }  ///< slots, messages, control flits and acks
   uint64_t resent() const { return resent_; }
@@ -111,18 +113,18 @@ class CxlModel {
   Lrsm lrsm_ = Lrsm::kNormal;
   uint8_t eseq_ = 0;
   uint32_t num_retry_ = 0, num_reinit_ = 0, waited_ = 0;
-  uint32_t frames_ = 0;      // in a row
+  uint32_t frames_ = 0;  // in a row
   bool init_came_ = false;
   uint32_t acks_owed_ = 0;
-  uint32_t owed_[2] = {};    // credits
-  uint32_t pending_ = 0;     // chunks that are to come
+  uint32_t owed_[2] = {};  // credits
+  uint32_t pending_ = 0;   // chunks that are to come
   std::deque<Coming> coming_;
 
   // Sender.
   std::deque<Transfer> waiting_[2];
   std::deque<Kept> kept_;
-  uint8_t base_ = 0;       // number of the first one that is kept
-  size_t position_ = 0;    // of kept_, the next to be sent
+  uint8_t base_ = 0;     // number of the first one that is kept
+  size_t position_ = 0;  // of kept_, the next to be sent
   bool init_made_ = false;
   bool ack_due_ = false;
   uint32_t ack_retry_ = 0;  // NumRetry of the RETRY.Req
