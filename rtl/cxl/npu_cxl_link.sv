@@ -4,7 +4,7 @@
 // bits; without loss, doubling or change of order (docs/cxl.md).
 `include "npu_assert.svh"
 module npu_cxl_link #(
-  parameter int unsigned Replay  = 32,  // flits kept until they have arrived; a power of two, 8..128
+  parameter int unsigned Replay  = 32,  // flits kept until they have arrived; a power of two, 16..128
   parameter int unsigned ReqRoom = 16,  // Req that are held for their reader, 1..127
   parameter int unsigned RwdRoom = 8,   // RwD, with their data, likewise
   parameter int unsigned Words   = 32,  // chunks of answers that wait, at least 8

@@ -9,7 +9,7 @@
 `include "npu_assert.svh"
 `include "cxl/npu_cxl_fields.svh"
 module npu_cxl_send #(
-  parameter int unsigned Replay = 32  // flits that are kept; a power of two, 8..128
+  parameter int unsigned Replay = 32  // flits that are kept; a power of two, 16..128
 ) (
   input  wire         clk_i,
   input  wire         rst_ni,
@@ -45,8 +45,8 @@ module npu_cxl_send #(
   output wire [15:0]  tx_crc_o,        // with the last one
   output wire         resent_o         // a flit left again
 );
-  if (Replay < 8 || Replay > 128) begin : gen_bad
-    $error("npu_cxl_send: Replay must be in 8..128");
+  if (Replay < 16 || Replay > 128) begin : gen_bad
+    $error("npu_cxl_send: Replay must be in 16..128");
   end
 
   // Numbers: acked (the oldest that is kept), want (the next to leave), made (the next to be made).

@@ -30,8 +30,8 @@ template <typename Random>
 Transfer Draw(Random& random, Direction direction) {
   const bool data = random() % 2 != 0, to_device = direction == Direction::kToDevice;
   Transfer transfer;
-  transfer.message = Message(to_device ? (data ? Kind::kRwd : Kind::kReq)
-                                       : (data ? Kind::kDrs : Kind::kNdr));
+  transfer.message =
+      Message(to_device ? (data ? Kind::kRwd : Kind::kReq) : (data ? Kind::kDrs : Kind::kNdr));
   transfer.has_enables = data && to_device && random() % 2 != 0;
   size_t i = 0;
   for (const Field& field : LayoutOf(transfer.message.kind)) {
@@ -58,10 +58,10 @@ class Device {
   Vdut& dut() { return dut_; }
   uint32_t state() const { return dut_.state_o; }
 
-  std::deque<Transfer> ndrs, drss;   ///< to be sent, oldest first
-  std::vector<Transfer> received;    ///< whole ones
-  double gives = 1, takes = 1;       ///< share of cycles
-  bool trains = true;                ///< the PHY trains when it is asked to
+  std::deque<Transfer> ndrs, drss;  ///< to be sent, oldest first
+  std::vector<Transfer> received;   ///< whole ones
+  double gives = 1, takes = 1;      ///< share of cycles
+  bool trains = true;               ///< the PHY trains when it is asked to
   uint64_t bad = 0, resent = 0, requests = 0, unknown = 0, reinits = 0;
 
   Beat Drive(const Beat& arrives) {
@@ -72,15 +72,16 @@ class Device {
     dut_.rx_crc_i = arrives.crc;
     dut_.reinit_done_i = trains && dut_.reinit_o;
     dut_.ready_i = Chance(takes);
-    dut_.ndr_valid_i = !ndrs.empty() && (dut_.ndr_valid_i != 0 || Chance(gives));
+    // What is offered stays until it is taken.
+    ndr_offered_ = !ndrs.empty() && (ndr_offered_ || Chance(gives));
+    word_offered_ = words_ < 4 * drss.size() && (word_offered_ || Chance(gives));
+    drs_offered_ = words_ >= 4 && (drs_offered_ || Chance(gives));
+    dut_.ndr_valid_i = ndr_offered_;
+    dut_.word_valid_i = word_offered_;
+    dut_.drs_valid_i = drs_offered_;
     if (!ndrs.empty()) dut_.ndr_i = static_cast<uint32_t>(Bits(ndrs.front().message) >> 1);
-    dut_.word_valid_i =
-        !drss.empty() && chunk_ < 4 && (dut_.word_valid_i != 0 || Chance(gives));
-    dut_.drs_valid_i = !drss.empty() && chunk_ == 4 && (dut_.drs_valid_i != 0 || Chance(gives));
-    if (!drss.empty()) {
-      if (chunk_ < 4) SetBytes(&dut_.word_i, drss.front().chunks[chunk_].data(), 16);
-      dut_.drs_i = static_cast<uint32_t>(Bits(drss.front().message) >> 1);
-    }
+    if (!drss.empty()) dut_.drs_i = static_cast<uint32_t>(Bits(drss.front().message) >> 1);
+    if (word_offered_) SetBytes(&dut_.word_i, drss[words_ / 4].chunks[words_ % 4].data(), 16);
     dut_.eval();
     Beat leaves{dut_.tx_valid_o != 0, dut_.tx_first_o != 0, {}, dut_.tx_crc_o};
     GetBytes(&dut_.tx_data_o, leaves.data.data(), 16);
@@ -93,19 +94,19 @@ class Device {
     requests += events >> 2 & 1;
     unknown += events >> 3;
     reinits += dut_.reinit_done_i;
-    if (dut_.valid_o && dut_.ready_i) Take();
+    if (dut_.rst_ni && dut_.up_i && dut_.valid_o && dut_.ready_i) Take();
     if (dut_.ndr_valid_i && dut_.ndr_ready_o) {
       ndrs.pop_front();
-      dut_.ndr_valid_i = 0;
+      ndr_offered_ = false;
     }
     if (dut_.word_valid_i && dut_.word_ready_o) {
-      ++chunk_;
-      dut_.word_valid_i = 0;
+      ++words_;
+      word_offered_ = false;
     }
     if (dut_.drs_valid_i && dut_.drs_ready_o) {
       drss.pop_front();
-      chunk_ = 0;
-      dut_.drs_valid_i = 0;
+      words_ -= 4;
+      drs_offered_ = false;
     }
     dut_.clk_i = 1;
     dut_.eval();
@@ -115,7 +116,8 @@ class Device {
     ndrs.clear();
     drss.clear();
     received.clear();
-    chunk_ = left_ = 0;
+    words_ = left_ = 0;
+    ndr_offered_ = drs_offered_ = word_offered_ = false;
   }
 
  private:
@@ -133,7 +135,7 @@ class Device {
     EXPECT_EQ(dut_.chunk_o != 0, left_ != 0);
     if (left_ == 0) {
       const bool rwd = GetField(data, 87, 1) != 0;
-      reading_ = {};
+      reading_ = Transfer();
       reading_.message = GetMessage(data, 0, rwd ? Kind::kRwd : Kind::kReq);
       reading_.has_enables = rwd && GetField(data, 88, 1) != 0;
       left_ = ChunksOf(reading_);
@@ -146,7 +148,8 @@ class Device {
 
   Vdut dut_;
   std::mt19937_64 random_;
-  uint32_t chunk_ = 0;  // of the DRS at the front
+  bool ndr_offered_ = false, drs_offered_ = false, word_offered_ = false;
+  uint32_t words_ = 0;  // given, of the DRS from the front on
   uint32_t left_ = 0;
   Transfer reading_;
 };
@@ -244,8 +247,8 @@ struct Link {
     for (uint64_t i = 0; i < most && !done(); ++i) Cycle();
     return done();
   }
-  bool ComeUp() {
-    return RunUntil([&] { return device->state() == kUp && host->up(); }, 1000);
+  bool ComeUp(uint64_t most = 1000) {
+    return RunUntil([&] { return device->state() == kUp && host->up(); }, most);
   }
   /// The beats of a flit, to be sent.
   void Put(const Flit& flit) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// npu_cxl_link against the model of a host (docs/cxl.md): random messages both ways over a wire that
-// flips bits, credits withheld, hostile flits, resets. NPUGEN_MESSAGES: messages of the run with
-// errors (20,000). NPUGEN_FLITS: hostile flits (20,000).
+// npu_cxl_link against the model of a host (docs/cxl.md): random messages both ways over a wire
+// that flips bits, credits withheld, hostile flits, resets. NPUGEN_MESSAGES: messages of the run
+// with errors (20,000). NPUGEN_FLITS: hostile flits (20,000).
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -65,10 +65,10 @@ struct Traffic {
       if (link.device->state() == kDown || link.host->cause() != Cause::kNone) break;
     }
     return ::testing::AssertionFailure()
-           << arrived << " of " << given << " arrived, cycle " << link.cycles << ", device in state "
-           << link.device->state() << " cause " << int{link.device->dut().cause_o} << ", host's "
-           << static_cast<int>(link.host->cause()) << ", LRSM "
-           << static_cast<int>(link.host->lrsm());
+           << arrived << " of " << given << " arrived, cycle " << link.cycles
+           << ", device in state " << link.device->state() << " cause "
+           << int{link.device->dut().cause_o} << ", host's " << static_cast<int>(link.host->cause())
+           << ", LRSM " << static_cast<int>(link.host->lrsm());
   }
 
   Link& link;
@@ -118,8 +118,7 @@ TEST(CxlLink, NothingIsLostDoubledOrOutOfOrder) {
     ASSERT_TRUE(traffic.Run(messages / 2, 2000 * messages));
     fmt::print("{} messages, {} flits with errors, {} bad, {} requests, {} sent again, {} cycles\n",
                traffic.arrived, link.to_device.done + link.to_host.done,
-               link.device->bad + link.host->bad(),
-               link.device->requests + link.host->requests(),
+               link.device->bad + link.host->bad(), link.device->requests + link.host->requests(),
                link.device->resent + link.host->resent(), link.cycles);
     EXPECT_GT(link.device->bad, 10u);
     EXPECT_GT(link.host->bad(), 10u);
@@ -186,7 +185,8 @@ TEST(CxlLink, ReadsBackToBack) {
       }
       const double share = 4 * static_cast<double>(arrived - before) / kCycles;
       fmt::print(
-          "reads back to back, wire of {} cycles, bit error rate {}: {:.4f} of the slots, {:.4f} of "
+          "reads back to back, wire of {} cycles, bit error rate {}: {:.4f} of the slots, {:.4f} "
+          "of "
           "the limit {:.4f}; {} flits in {} cycles, {} requests\n",
           delay, rate, share, share / kLimit, kLimit, link.flits - flits, kCycles,
           link.device->requests + link.host->requests());
@@ -200,6 +200,7 @@ TEST(CxlLink, CreditsWithheld) {
   Link link(5, 3, Options());
   ASSERT_TRUE(link.ComeUp());
   // The device gives what it has credits for, and no more, until the host gives them again.
+  for (int i = 0; i < 100; ++i) link.Cycle();
   std::mt19937_64 random(4);
   link.host->withholds = true;
   for (uint32_t i = 0; i < 400; ++i) {
@@ -304,7 +305,7 @@ TEST(CxlLink, ResetsInTheMiddle) {
   Link link(9, 3, Options());
   std::mt19937_64 random(3);
   for (int i = 0; i < 40; ++i) {
-    ASSERT_TRUE(link.ComeUp());
+    ASSERT_TRUE(link.ComeUp(50000));
     Traffic traffic(link, i);
     link.to_device.errors = i % 2 == 0 ? 0 : 0.02;
     for (uint64_t left = random() % 600; left > 0; --left) {
@@ -321,7 +322,7 @@ TEST(CxlLink, ResetsInTheMiddle) {
     }
     link.Reset();
   }
-  ASSERT_TRUE(link.ComeUp());
+  ASSERT_TRUE(link.ComeUp(50000));
   Traffic traffic(link);
   ASSERT_TRUE(traffic.Run(200, 200000));
 }
