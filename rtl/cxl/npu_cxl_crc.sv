@@ -22,23 +22,35 @@ module npu_cxl_crc (
     .state_o(step)
   );
 
-  npu_crc_cxl u_by1 (
-    .state_i(part_q),
-    .data_i (128'd0),
-    .state_o(by1)
-  );
+  // x^power modulo the generator.
+  function automatic logic [15:0] remainder(input int unsigned power);
+    remainder = 16'd1;
+    for (int unsigned i = 0; i < power; i++) begin
+      remainder = {remainder[14:0], 1'b0} ^ (remainder[15] ? 16'hf053 : 16'd0);
+    end
+  endfunction
 
-  npu_crc_cxl u_by2 (
-    .state_i(by1),
-    .data_i (128'd0),
-    .state_o(by2)
-  );
+  // The part of a slot times x^128, x^256, x^384.
+  logic [255:0] terms1, terms2, terms3;
 
-  npu_crc_cxl u_by3 (
-    .state_i(by2),
-    .data_i (128'd0),
-    .state_o(by3)
-  );
+  for (genvar j = 0; j < 16; j++) begin : gen_terms
+    localparam logic [15:0] By1 = remainder(128 + j), By2 = remainder(256 + j),
+                            By3 = remainder(384 + j);
+    assign terms1[16*j+:16] = part_q[j] ? By1 : 16'd0;
+    assign terms2[16*j+:16] = part_q[j] ? By2 : 16'd0;
+    assign terms3[16*j+:16] = part_q[j] ? By3 : 16'd0;
+  end
+
+  always_comb begin
+    by1 = 16'd0;
+    by2 = 16'd0;
+    by3 = 16'd0;
+    for (int unsigned j = 0; j < 16; j++) begin
+      by1 = by1 ^ terms1[16*j+:16];
+      by2 = by2 ^ terms2[16*j+:16];
+      by3 = by3 ^ terms3[16*j+:16];
+    end
+  end
 
   always_comb begin
     unique case (slot_q)

@@ -4,7 +4,7 @@
 // bits; without loss, doubling or change of order (docs/cxl.md).
 `include "npu_assert.svh"
 module npu_cxl_link #(
-  parameter int unsigned Replay  = 32,  // flits kept until they have arrived; a power of two, 16..128
+  parameter int unsigned Replay  = 32,  // flits kept until they arrived; a power of two, 16..128
   parameter int unsigned ReqRoom = 16,  // Req that are held for their reader, 1..127
   parameter int unsigned RwdRoom = 8,   // RwD, with their data, likewise
   parameter int unsigned Words   = 32,  // chunks of answers that wait, at least 8
@@ -34,8 +34,8 @@ module npu_cxl_link #(
   input  wire         ready_i,
   output wire         chunk_o,
   output wire [127:0] data_o,
-  // answers: {dev_load, ld_id, tag, meta_value, meta_field, opcode}, DRS with poison behind the tag.
-  // The four chunks of a DRS come before it.
+  // answers: {dev_load, ld_id, tag, meta_value, meta_field, opcode}, DRS with poison behind
+  // the tag. The four chunks of a DRS come before it.
   input  wire         ndr_valid_i,
   output wire         ndr_ready_o,
   input  wire [28:0]  ndr_i,
@@ -113,7 +113,6 @@ module npu_cxl_link #(
     .clk_i,
     .rst_ni,
     .clear_i      (clear),
-    .up_i,
     .timeout_i,
     .end_i        (flit_end),
     .good_i       (good),

@@ -5,7 +5,6 @@
 //
 // A flit is decided on in one cycle, in which its slot 0 leaves; slots 1..3 follow.
 `include "npu_assert.svh"
-`include "cxl/npu_cxl_fields.svh"
 module npu_cxl_pack #(
   parameter int unsigned Words   = 32,  // chunks that wait, at least 8
   parameter int unsigned ReqRoom = 16,  // Req and RwD that this side takes, 1..127
@@ -16,8 +15,8 @@ module npu_cxl_pack #(
   input  wire         clear_i,
   input  wire         up_i,            // INIT.Param may be sent
   input  wire         init_came_i,
-  // answers: {dev_load, ld_id, tag, meta_value, meta_field, opcode}, DRS with poison behind the tag.
-  // The four chunks of a DRS come before it.
+  // answers: {dev_load, ld_id, tag, meta_value, meta_field, opcode}, DRS with poison behind
+  // the tag. The four chunks of a DRS come before it.
   input  wire         ndr_valid_i,
   output wire         ndr_ready_o,
   input  wire [28:0]  ndr_i,
@@ -246,24 +245,24 @@ module npu_cxl_pack #(
     header = {rwd_nibble, req_nibble, 4'd8, 3'd0, formats, format0, pop_drs0 != 2'd0, 1'b0,
               due_acks, 2'b00};
     if (pop_drs0 == 2'd2) begin
-      body = {16'd0, `NPU_CXL_DRS(1'b1, drss[59:30]), `NPU_CXL_DRS(1'b1, drss[29:0])};
+      body = {16'd0, npu_cxl_pkg::drs(1'b1, drss[59:30]), npu_cxl_pkg::drs(1'b1, drss[29:0])};
     end else if (pop_drs0 == 2'd1) begin
-      body = {26'd0, `NPU_CXL_NDR(pop_ndr0[0], ndrs[28:0]), `NPU_CXL_DRS(1'b1, drss[29:0])};
+      body = {26'd0, npu_cxl_pkg::ndr(pop_ndr0[0], ndrs[28:0]), npu_cxl_pkg::drs(1'b1, drss[29:0])};
     end else begin
-      body = {36'd0, `NPU_CXL_NDR(pop_ndr0[1], ndrs[57:29]),
-              `NPU_CXL_NDR(pop_ndr0 != 2'd0, ndrs[28:0])};
+      body = {36'd0, npu_cxl_pkg::ndr(pop_ndr0[1], ndrs[57:29]),
+              npu_cxl_pkg::ndr(pop_ndr0 != 2'd0, ndrs[28:0])};
     end
     slot0 = {body, header};
     if (all) begin
       slot0 = chunk;
     end else if (init) begin
       slot0        = 128'd1;
-      slot0[`NPU_CXL_CONTROL] = `NPU_CXL_INIT;
-      slot0[95:64] = `NPU_CXL_INIT_WORD;
+      slot0[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::Init;
+      slot0[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::InitWord;
     end else if (llcrd) begin
       slot0        = {96'd0, rwd_nibble, req_nibble, 4'd8, 17'd0, acks_told[3], 2'b01};
-      slot0[`NPU_CXL_CONTROL] = `NPU_CXL_LLCRD;
-      slot0[95:64] = `NPU_CXL_ACKS_WORD(acks_told);
+      slot0[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::Llcrd;
+      slot0[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::acks_word(acks_told);
     end
   end
 
@@ -281,8 +280,8 @@ module npu_cxl_pack #(
   assign head_o       = {all, slot0};
   assign word_valid_o = !at_start && (!is_chunk || has_word);
   assign word_o       = is_chunk ? chunk :
-                        is_ndr ? {68'd0, `NPU_CXL_NDR(ndr_could_q != 3'd1, ndrs[57:29]),
-                                  `NPU_CXL_NDR(1'b1, ndrs[28:0])} : 128'd0;
+                        is_ndr ? {68'd0, npu_cxl_pkg::ndr(ndr_could_q != 3'd1, ndrs[57:29]),
+                                  npu_cxl_pkg::ndr(1'b1, ndrs[28:0])} : 128'd0;
   assign use_word     = at_start ? go && all : is_chunk && word_ready_i;
   assign ndr_pop      = go ? pop_ndr0 : pop_ndr;
   assign drs_pop      = go ? pop_drs0 : 2'd0;

@@ -3,7 +3,6 @@
 // What a flit means to the link: whether it counts, when flits are asked for again, and when the
 // link is up or down (docs/cxl.md, sections 3 to 5).
 `include "npu_assert.svh"
-`include "cxl/npu_cxl_fields.svh"
 module npu_cxl_retry #(
   parameter int unsigned Retries = 10,  // requests without a good flit before the PHY trains, 1..31
   parameter int unsigned Reinits = 10   // times that it trains before the link gives up, 0..31
@@ -11,7 +10,6 @@ module npu_cxl_retry #(
   input  wire         clk_i,
   input  wire         rst_ni,
   input  wire         clear_i,
-  input  wire         up_i,             // the PHY is up
   input  wire [15:0]  timeout_i,        // of LOCAL_IDLE, cycles, at least 64
   // a flit
   input  wire         end_i,
@@ -31,7 +29,7 @@ module npu_cxl_retry #(
   output wire [4:0]   num_retry_o,      // to be told back
   // RETRY.Req of this side
   output wire         want_req_o,       // is to be sent
-  input  wire         req_starts_i,     // its sequence begins: the fields stay from the next cycle on
+  input  wire         req_starts_i,     // its sequence begins: fields stay from then on
   output wire [7:0]   eseq_o,
   output wire [4:0]   retries_o,
   output wire [4:0]   reinits_o,
@@ -71,36 +69,38 @@ module npu_cxl_retry #(
   assign unused_slot0 = {slot0_i[63:40], slot0_i[31:3], slot0_i[1]};
 
   assign normal   = state_q == Normal;
-  assign flit     = end_i && good_i && up_i && state_q != Abort;
+  assign flit     = end_i && good_i && state_q != Abort;
   assign control  = slot0_i[0] && !(normal && all_data_i);
-  assign code     = slot0_i[`NPU_CXL_CONTROL];
-  assign is_retry = control && `NPU_CXL_IS_RETRY(slot0_i);
-  assign is_frame = is_retry && code == `NPU_CXL_RETRY_FRAME;
-  assign is_idle  = is_retry && code == `NPU_CXL_RETRY_IDLE;
-  assign is_req   = is_retry && code == `NPU_CXL_RETRY_REQ;
-  assign is_ack   = is_retry && code == `NPU_CXL_RETRY_ACK;
-  assign is_init  = control && code == `NPU_CXL_INIT;
-  assign is_llcrd = control && code == `NPU_CXL_LLCRD;
+  assign code     = slot0_i[npu_cxl_pkg::ControlAt+:8];
+  assign is_retry = control && code[3:0] == npu_cxl_pkg::Retry;
+  assign is_frame = is_retry && code == npu_cxl_pkg::RetryFrame;
+  assign is_idle  = is_retry && code == npu_cxl_pkg::RetryIdle;
+  assign is_req   = is_retry && code == npu_cxl_pkg::RetryReq;
+  assign is_ack   = is_retry && code == npu_cxl_pkg::RetryAck;
+  assign is_init  = control && code == npu_cxl_pkg::Init;
+  assign is_llcrd = control && code == npu_cxl_pkg::Llcrd;
   assign trusted  = normal || frames_q == Frames;
   assign kept     = flit && normal && !is_retry;
   assign take_o   = kept && is_init != init_q;
   assign acked    = flit && is_ack && trusted && state_q == Idle &&
-                    slot0_i[`NPU_CXL_NUM_RETRY] == retries_q;
+                    slot0_i[npu_cxl_pkg::NumRetryAt+:5] == retries_q;
   assign wrong    = (kept && is_init == init_q) ||
-                    (acked && slot0_i[`NPU_CXL_NUMBER] != eseq_q) || remote_bad_i;
+                    (acked && slot0_i[npu_cxl_pkg::NumberAt+:8] != eseq_q) || remote_bad_i;
 
   assign is_init_o     = take_o && is_init;
   assign is_messages_o = take_o && !control && !all_data_i;
   assign is_header_o   = is_messages_o || (take_o && is_llcrd);
   assign acks_o        = is_messages_o ? {4'd0, slot0_i[2], 3'd0} :
-                         (take_o && is_llcrd) ? `NPU_CXL_ACKS(slot0_i) : 8'd0;
+                         (take_o && is_llcrd) ? npu_cxl_pkg::acks_of(
+                             slot0_i[npu_cxl_pkg::WordAt+:8], slot0_i[2]) : 8'd0;
   assign unknown_o     = (take_o && control && !is_init && !is_llcrd) ||
-                         (flit && normal && is_retry && !is_frame && !is_idle && !is_req && !is_ack);
-  assign bad_o         = end_i && !good_i && up_i && state_q != Abort;
+                         (flit && normal && is_retry && !is_frame && !is_idle && !is_req &&
+                          !is_ack);
+  assign bad_o         = end_i && !good_i && state_q != Abort;
 
   assign remote_req_o = flit && is_req && trusted;
-  assign number_o     = slot0_i[`NPU_CXL_NUMBER];
-  assign num_retry_o  = slot0_i[`NPU_CXL_NUM_RETRY];
+  assign number_o     = slot0_i[npu_cxl_pkg::NumberAt+:8];
+  assign num_retry_o  = slot0_i[npu_cxl_pkg::NumRetryAt+:5];
 
   // LRSM.
   assign exhausted = retries_q == 5'(Retries);

@@ -3,10 +3,9 @@
 // Receiver of a CXL device: checks flits, finds what is in their slots, and holds that for
 // npu_cxl_unpack once a flit counts (docs/cxl.md, section 1).
 //
-// A beat goes through two stages, in which the CRC takes it in. In the cycle after a flit's last slot
-// has left them it is known whether the flit is good, and take_i says whether it counts.
+// A beat goes through two stages, in which the CRC takes it in. In the cycle after a flit's last
+// slot has left them it is known whether the flit is good, and take_i says whether it counts.
 `include "npu_assert.svh"
-`include "cxl/npu_cxl_fields.svh"
 module npu_cxl_rx #(
   parameter int unsigned Depth = 96,  // words that are held
   localparam int unsigned WordW = 132
@@ -131,7 +130,7 @@ module npu_cxl_rx #(
     is_rwd  = !all && !control && format == (is_first ? 3'd4 : 3'd5);
     is_none = !all && !control && !is_first && format == 3'd0 && pending == 5'd0;
     is_data = all || (!control && !is_first && format == 3'd0 && pending != 5'd0);
-    known    = is_req ? `NPU_CXL_KNOWN_REQ(opcode) : `NPU_CXL_KNOWN_RWD(opcode);
+    known    = is_req ? npu_cxl_pkg::known_req(opcode) : npu_cxl_pkg::known_rwd(opcode);
     dropped  = is_rwd && !known;
     returned = is_req && is_valid && !known;
     kind     = None;

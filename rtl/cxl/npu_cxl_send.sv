@@ -1,13 +1,12 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
-// Sender of a CXL device: keeps flits until they have arrived, sends them in their order, again where
-// the far side asks for it, and sends the sequences of RETRY (docs/cxl.md, sections 3 and 4).
+// Sender of a CXL device: keeps flits until they have arrived, sends them in their order, again
+// where the far side asks for it, and sends the sequences of RETRY (docs/cxl.md, sections 3 and 4).
 //
-// Flits show no numbers, so none may leave out of order: npu_replay goes back to the oldest one that
-// it keeps, in its own time, and what leaves is only the flit whose number is due. A packet of
+// Flits show no numbers, so none may leave out of order: npu_replay goes back to the oldest one
+// that it keeps, in its own time, and what leaves is only the flit whose number is due. A packet of
 // npu_replay is a flit: slot 0 is its head, slots 1..3 its words.
 `include "npu_assert.svh"
-`include "cxl/npu_cxl_fields.svh"
 module npu_cxl_send #(
   parameter int unsigned Replay = 32  // flits that are kept; a power of two, 16..128
 ) (
@@ -54,6 +53,7 @@ module npu_cxl_send #(
   logic [7:0] wanted_q;      // by the far side; with ack_due_q
   logic [4:0] told_retry_q;
   logic       ack_due_q;     // RETRY.Ack is to be sent
+  logic [7:0] acks_q;        // told by the last flit
   logic [7:0] limit, ahead;
   logic       acks, take_head;
 
@@ -61,8 +61,8 @@ module npu_cxl_send #(
   assign room4_o       = 32'(kept) + 32'd4 <= Replay;
   assign room1_o       = 32'(kept) + 32'd1 <= Replay;
   assign limit         = (ack_due_q ? wanted_q : want_q) - acked_q;
-  assign acks          = acks_i != 8'd0 && acks_i <= limit;
-  assign ack_unknown_o = acks_i != 8'd0 && acks_i > limit;
+  assign acks          = acks_q != 8'd0 && acks_q <= limit;
+  assign ack_unknown_o = acks_q != 8'd0 && acks_q > limit;
   assign ahead         = number_i - acked_q;
   assign remote_bad_o  = remote_req_i && ahead > limit;
   assign take_head     = head_valid_i && head_ready_o;
@@ -98,7 +98,7 @@ module npu_cxl_send #(
     .beat_seq_o  (beat_seq),
     .beat_again_o(beat_again),
     .ack_valid_i (acks),
-    .ack_i       (acked_q + acks_i),
+    .ack_i       (acked_q + acks_q),
     .back_i      (remote_req_i && !remote_bad_o),
     .open_o      (unused_open),
     .forward_o   (unused_forward)
@@ -121,7 +121,8 @@ module npu_cxl_send #(
   assign next_all   = (want_q == made_q) ? next_all_i : !due || beat_head[128];
   assign start_ack  = between && !quiet_i && ack_due_q;
   assign start_req  = between && !quiet_i && !ack_due_q && want_req_i && !next_all;
-  assign start_flit = between && !quiet_i && !ack_due_q && !start_req && due;
+  assign start_flit = between && !quiet_i && !ack_due_q && due &&
+                      !(want_req_i && !beat_head[128]);
   assign start_drop = !in_flit_q && !in_drop_q && !ack_due_q && beat_valid && beat_seq != want_q;
   assign moves      = in_flit_q && beat_valid;
   assign beat_ready = start_flit || start_drop || in_flit_q || in_drop_q;
@@ -132,6 +133,7 @@ module npu_cxl_send #(
   always_ff @(posedge clk_i) begin
     if (!rst_ni || clear_i) begin
       acked_q       <= 8'd0;
+      acks_q        <= 8'd0;
       want_q        <= 8'd0;
       made_q        <= 8'd0;
       wanted_q      <= 8'd0;
@@ -144,7 +146,8 @@ module npu_cxl_send #(
       flit_q        <= 3'd0;
       slot_q        <= 2'd0;
     end else begin
-      if (acks) acked_q <= acked_q + acks_i;
+      acks_q <= acks_i;
+      if (acks) acked_q <= acked_q + acks_q;
       if (take_head) made_q <= made_q + 8'd1;
       if (start_flit) in_flit_q <= 1'b1;
       else if (moves && beat_last) in_flit_q <= 1'b0;
@@ -195,13 +198,13 @@ module npu_cxl_send #(
     control = 128'd0;
     if (slot_q == 2'd0) begin
       control[0] = 1'b1;
-      control[`NPU_CXL_CONTROL] = `NPU_CXL_RETRY_FRAME;
+      control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryFrame;
       if (flit_q == 3'd5 && is_ack_q) begin
-        control[`NPU_CXL_CONTROL] = `NPU_CXL_RETRY_ACK;
-        control[95:64] = `NPU_CXL_ACK_WORD(ack_retry_q, ack_number_q);
+        control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryAck;
+        control[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::ack_word(ack_retry_q, ack_number_q);
       end else if (flit_q == 3'd5) begin
-        control[`NPU_CXL_CONTROL] = `NPU_CXL_RETRY_REQ;
-        control[95:64] = `NPU_CXL_REQ_WORD(reinits_i, retries_i, eseq_i);
+        control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryReq;
+        control[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::req_word(reinits_i, retries_i, eseq_i);
       end
     end
   end

@@ -3,7 +3,8 @@
 // Messages out of the words of npu_cxl_rx: each with its data behind it, in the order of their
 // headers (docs/cxl.md, section 1).
 //
-// Headers may stand in front of the data of those before them, so they wait in a queue of their own.
+// Headers may stand in front of the data of those before them, so they wait in a queue of their
+// own.
 `include "npu_assert.svh"
 module npu_cxl_unpack #(
   parameter int unsigned Heads = 24  // headers that wait, at least as many as there are credits
