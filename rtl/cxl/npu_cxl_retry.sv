@@ -58,6 +58,7 @@ module npu_cxl_retry #(
   logic [15:0] waited_q;
   logic [2:0]  frames_q;   // in a row
   logic        init_q;     // INIT.Param has come
+  logic        want_q;     // a request is due since the cycle before
 
   // What the flit is.
   logic       normal, flit, control, is_retry, trusted, is_frame, is_idle, is_req, is_ack, is_init;
@@ -115,6 +116,7 @@ module npu_cxl_retry #(
       waited_q  <= 16'd0;
       frames_q  <= 3'd0;
       init_q    <= 1'b0;
+      want_q    <= 1'b0;
     end else if (state_q != Abort) begin
       if (end_i) begin
         if (!good_i || !is_frame) frames_q <= 3'd0;
@@ -126,6 +128,7 @@ module npu_cxl_retry #(
         reinits_q <= 5'd0;
       end
       if (is_init_o) init_q <= 1'b1;
+      want_q <= state_q == Request && !exhausted && !req_starts_i;
       case (state_q)
         Normal: begin
           if (bad_o) state_q <= Request;
@@ -164,7 +167,7 @@ module npu_cxl_retry #(
     end
   end
 
-  assign want_req_o  = state_q == Request && !exhausted;
+  assign want_req_o  = want_q;
   assign eseq_o      = eseq_q;
   assign retries_o   = retries_q;
   assign reinits_o   = reinits_q;
@@ -180,5 +183,6 @@ module npu_cxl_retry #(
   `NPU_ASSERT(TakesInNormal, !take_o || (normal && good_i))
   `NPU_ASSERT(TriesInRange, retries_q <= 5'(Retries) && reinits_q <= 5'(Reinits))
   `NPU_ASSERT(StateIsOne, state_q <= Abort)
+  `NPU_ASSERT(WantsInRequest, !want_q || state_q == Request || state_q == Abort)
 endmodule : npu_cxl_retry
 `default_nettype wire
