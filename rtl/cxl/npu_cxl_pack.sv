@@ -245,24 +245,25 @@ module npu_cxl_pack #(
     header = {rwd_nibble, req_nibble, 4'd8, 3'd0, formats, format0, pop_drs0 != 2'd0, 1'b0,
               due_acks, 2'b00};
     if (pop_drs0 == 2'd2) begin
-      body = {16'd0, npu_cxl_pkg::drs(1'b1, drss[59:30]), npu_cxl_pkg::drs(1'b1, drss[29:0])};
+      body = {16'd0, npu_cxl_bits::drs(1'b1, drss[59:30]), npu_cxl_bits::drs(1'b1, drss[29:0])};
     end else if (pop_drs0 == 2'd1) begin
-      body = {26'd0, npu_cxl_pkg::ndr(pop_ndr0[0], ndrs[28:0]), npu_cxl_pkg::drs(1'b1, drss[29:0])};
+      body = {26'd0, npu_cxl_bits::ndr(pop_ndr0[0], ndrs[28:0]),
+              npu_cxl_bits::drs(1'b1, drss[29:0])};
     end else begin
-      body = {36'd0, npu_cxl_pkg::ndr(pop_ndr0[1], ndrs[57:29]),
-              npu_cxl_pkg::ndr(pop_ndr0 != 2'd0, ndrs[28:0])};
+      body = {36'd0, npu_cxl_bits::ndr(pop_ndr0[1], ndrs[57:29]),
+              npu_cxl_bits::ndr(pop_ndr0 != 2'd0, ndrs[28:0])};
     end
     slot0 = {body, header};
     if (all) begin
       slot0 = chunk;
     end else if (init) begin
       slot0        = 128'd1;
-      slot0[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::Init;
-      slot0[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::InitWord;
+      slot0[npu_cxl_bits::ControlAt+:8] = npu_cxl_bits::Init;
+      slot0[npu_cxl_bits::WordAt+:32] = npu_cxl_bits::InitWord;
     end else if (llcrd) begin
       slot0        = {96'd0, rwd_nibble, req_nibble, 4'd8, 17'd0, acks_told[3], 2'b01};
-      slot0[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::Llcrd;
-      slot0[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::acks_word(acks_told);
+      slot0[npu_cxl_bits::ControlAt+:8] = npu_cxl_bits::Llcrd;
+      slot0[npu_cxl_bits::WordAt+:32] = npu_cxl_bits::acks_word(acks_told);
     end
   end
 
@@ -280,8 +281,8 @@ module npu_cxl_pack #(
   assign head_o       = {all, slot0};
   assign word_valid_o = !at_start && (!is_chunk || has_word);
   assign word_o       = is_chunk ? chunk :
-                        is_ndr ? {68'd0, npu_cxl_pkg::ndr(ndr_could_q != 3'd1, ndrs[57:29]),
-                                  npu_cxl_pkg::ndr(1'b1, ndrs[28:0])} : 128'd0;
+                        is_ndr ? {68'd0, npu_cxl_bits::ndr(ndr_could_q != 3'd1, ndrs[57:29]),
+                                  npu_cxl_bits::ndr(1'b1, ndrs[28:0])} : 128'd0;
   assign use_word     = at_start ? go && all : is_chunk && word_ready_i;
   assign ndr_pop      = go ? pop_ndr0 : pop_ndr;
   assign drs_pop      = go ? pop_drs0 : 2'd0;

@@ -72,36 +72,36 @@ module npu_cxl_retry #(
   assign normal   = state_q == Normal;
   assign flit     = end_i && good_i && state_q != Abort;
   assign control  = slot0_i[0] && !(normal && all_data_i);
-  assign code     = slot0_i[npu_cxl_pkg::ControlAt+:8];
-  assign is_retry = control && code[3:0] == npu_cxl_pkg::Retry;
-  assign is_frame = is_retry && code == npu_cxl_pkg::RetryFrame;
-  assign is_idle  = is_retry && code == npu_cxl_pkg::RetryIdle;
-  assign is_req   = is_retry && code == npu_cxl_pkg::RetryReq;
-  assign is_ack   = is_retry && code == npu_cxl_pkg::RetryAck;
-  assign is_init  = control && code == npu_cxl_pkg::Init;
-  assign is_llcrd = control && code == npu_cxl_pkg::Llcrd;
+  assign code     = slot0_i[npu_cxl_bits::ControlAt+:8];
+  assign is_retry = control && code[3:0] == npu_cxl_bits::Retry;
+  assign is_frame = is_retry && code == npu_cxl_bits::RetryFrame;
+  assign is_idle  = is_retry && code == npu_cxl_bits::RetryIdle;
+  assign is_req   = is_retry && code == npu_cxl_bits::RetryReq;
+  assign is_ack   = is_retry && code == npu_cxl_bits::RetryAck;
+  assign is_init  = control && code == npu_cxl_bits::Init;
+  assign is_llcrd = control && code == npu_cxl_bits::Llcrd;
   assign trusted  = normal || frames_q == Frames;
   assign kept     = flit && normal && !is_retry;
   assign take_o   = kept && is_init != init_q;
   assign acked    = flit && is_ack && trusted && state_q == Idle &&
-                    slot0_i[npu_cxl_pkg::NumRetryAt+:5] == retries_q;
+                    slot0_i[npu_cxl_bits::NumRetryAt+:5] == retries_q;
   assign wrong    = (kept && is_init == init_q) ||
-                    (acked && slot0_i[npu_cxl_pkg::NumberAt+:8] != eseq_q) || remote_bad_i;
+                    (acked && slot0_i[npu_cxl_bits::NumberAt+:8] != eseq_q) || remote_bad_i;
 
   assign is_init_o     = take_o && is_init;
   assign is_messages_o = take_o && !control && !all_data_i;
   assign is_header_o   = is_messages_o || (take_o && is_llcrd);
   assign acks_o        = is_messages_o ? {4'd0, slot0_i[2], 3'd0} :
-                         (take_o && is_llcrd) ? npu_cxl_pkg::acks_of(
-                             slot0_i[npu_cxl_pkg::WordAt+:8], slot0_i[2]) : 8'd0;
+                         (take_o && is_llcrd) ? npu_cxl_bits::acks_of(
+                             slot0_i[npu_cxl_bits::WordAt+:8], slot0_i[2]) : 8'd0;
   assign unknown_o     = (take_o && control && !is_init && !is_llcrd) ||
                          (flit && normal && is_retry && !is_frame && !is_idle && !is_req &&
                           !is_ack);
   assign bad_o         = end_i && !good_i && state_q != Abort;
 
   assign remote_req_o = flit && is_req && trusted;
-  assign number_o     = slot0_i[npu_cxl_pkg::NumberAt+:8];
-  assign num_retry_o  = slot0_i[npu_cxl_pkg::NumRetryAt+:5];
+  assign number_o     = slot0_i[npu_cxl_bits::NumberAt+:8];
+  assign num_retry_o  = slot0_i[npu_cxl_bits::NumRetryAt+:5];
 
   // LRSM.
   assign exhausted = retries_q == 5'(Retries);

@@ -130,7 +130,7 @@ module npu_cxl_rx #(
     is_rwd  = !all && !control && format == (is_first ? 3'd4 : 3'd5);
     is_none = !all && !control && !is_first && format == 3'd0 && pending == 5'd0;
     is_data = all || (!control && !is_first && format == 3'd0 && pending != 5'd0);
-    known    = is_req ? npu_cxl_pkg::known_req(opcode) : npu_cxl_pkg::known_rwd(opcode);
+    known    = is_req ? npu_cxl_bits::known_req(opcode) : npu_cxl_bits::known_rwd(opcode);
     dropped  = is_rwd && !known;
     returned = is_req && is_valid && !known;
     kind     = None;

@@ -198,13 +198,13 @@ module npu_cxl_send #(
     control = 128'd0;
     if (slot_q == 2'd0) begin
       control[0] = 1'b1;
-      control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryFrame;
+      control[npu_cxl_bits::ControlAt+:8] = npu_cxl_bits::RetryFrame;
       if (flit_q == 3'd5 && is_ack_q) begin
-        control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryAck;
-        control[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::ack_word(ack_retry_q, ack_number_q);
+        control[npu_cxl_bits::ControlAt+:8] = npu_cxl_bits::RetryAck;
+        control[npu_cxl_bits::WordAt+:32] = npu_cxl_bits::ack_word(ack_retry_q, ack_number_q);
       end else if (flit_q == 3'd5) begin
-        control[npu_cxl_pkg::ControlAt+:8] = npu_cxl_pkg::RetryReq;
-        control[npu_cxl_pkg::WordAt+:32] = npu_cxl_pkg::req_word(reinits_i, retries_i, eseq_i);
+        control[npu_cxl_bits::ControlAt+:8] = npu_cxl_bits::RetryReq;
+        control[npu_cxl_bits::WordAt+:32] = npu_cxl_bits::req_word(reinits_i, retries_i, eseq_i);
       end
     end
   end

@@ -10,8 +10,7 @@ trap 'rm -rf "$work"' EXIT
 cp "$source/tests/synth/links/${which}_top.sv" "$work/npu_top.sv"
 case $which in
   link) files=("$work/npu_crc.sv" "$source"/rtl/link/*.sv) ;;
-  cxl) files=("$source/rtl/cxl/npu_cxl_pkg.sv" "$work/npu_crc_cxl.sv" "$source"/rtl/cells/npu_ram_fifo.sv
-              $(ls "$source"/rtl/cxl/*.sv | grep -v _pkg)) ;;
+  cxl) files=("$work/npu_crc_cxl.sv" "$source"/rtl/cxl/*.sv "$source"/rtl/cells/npu_ram_fifo.sv) ;;
   *) echo "link_area.sh: no $which" >&2; exit 2 ;;
 esac
 "$build/module_synth" "$@" "$source/rtl/npu_assert.svh" "${files[@]}" "$work/npu_top.sv" \

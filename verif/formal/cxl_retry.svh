@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // proof of cxl/npu_cxl_retry.sv
-// needs cxl/npu_cxl_pkg.sv
+// needs cxl/npu_cxl_bits.sv
 // variant Retries=2 Reinits=1
 // variant Retries=10 Reinits=10
 // steps 3
 // cover 20
 // fault a flit counts though one before it was bad: s/assign kept     = flit \&\& normal \&\&/assign kept     = flit \&\&/
 // fault a bad flit is not missed: s/if (bad_o) state_q <= Request;/if (1'b0) state_q <= Request;/
-// fault an answer to another request is taken: s/slot0_i\[npu_cxl_pkg::NumRetryAt+:5\] == retries_q;/1'b1;/
+// fault an answer to another request is taken: s/slot0_i\[npu_cxl_bits::NumRetryAt+:5\] == retries_q;/1'b1;/
 // fault an answer counts without its frames: s/assign trusted  = normal || frames_q == Frames;/assign trusted  = 1'b1;/
 // fault an answer counts behind four frames: s/Frames = 3'd5/Frames = 3'd4/
 // fault a lost answer is waited for without end: s/else if (waited_q >= timeout_i) state_q <= Request;//
@@ -16,9 +16,9 @@
 // fault all data is taken for a control flit: s/slot0_i\[0\] \&\& !(normal \&\& all_data_i)/slot0_i[0]/
 // fault a flit that is asked for is not counted: s/eseq_q    <= eseq_q + 8'd1;/eseq_q    <= eseq_q + 8'(retries_q == 5'd0);/
 
-// The far side, honest: it sends kept flits in their order, of which all-data ones look like anything,
-// and RETRY flits; any may arrive bad. It answers requests, the newest one or older ones, behind five
-// frames, and begins again with what was asked for behind the answer.
+// The far side, honest: it sends kept flits in their order, of which all-data ones look like
+// anything, and RETRY flits; any may arrive bad. It answers requests, the newest one or older ones,
+// behind five frames, and begins again with what was asked for behind the answer.
 (* anyseq *) logic sends_kept;   // the flit in this cycle is one that is kept
 logic              misses_q;     // a flit was bad, and the newest request is not answered
 logic              asked_q;      // it was made since then
@@ -29,13 +29,13 @@ logic [9:0]        tries_q;      // requests since the last one
 logic [15:0]       timeout_q;
 logic              like_retry, like_frame, like_answer, like_init, answers, arrives, honest;
 
-assign like_retry  = slot0_i[0] && slot0_i[35:32] == npu_cxl_pkg::Retry;
-assign like_frame  = like_retry && slot0_i[npu_cxl_pkg::ControlAt+:8] == npu_cxl_pkg::RetryFrame;
-assign like_answer = like_retry && slot0_i[npu_cxl_pkg::ControlAt+:8] == npu_cxl_pkg::RetryAck;
-assign like_init   = slot0_i[0] && slot0_i[npu_cxl_pkg::ControlAt+:8] == npu_cxl_pkg::Init;
+assign like_retry  = slot0_i[0] && slot0_i[35:32] == npu_cxl_bits::Retry;
+assign like_frame  = like_retry && slot0_i[npu_cxl_bits::ControlAt+:8] == npu_cxl_bits::RetryFrame;
+assign like_answer = like_retry && slot0_i[npu_cxl_bits::ControlAt+:8] == npu_cxl_bits::RetryAck;
+assign like_init   = slot0_i[0] && slot0_i[npu_cxl_bits::ControlAt+:8] == npu_cxl_bits::Init;
 assign arrives     = end_i && good_i && sends_kept && !misses_q && state_q != Abort;
 assign answers     = end_i && good_i && !sends_kept && like_answer && misses_q && asked_q &&
-                     state_q == Idle && slot0_i[npu_cxl_pkg::NumRetryAt+:5] == told_q;
+                     state_q == Idle && slot0_i[npu_cxl_bits::NumRetryAt+:5] == told_q;
 
 always_comb begin
   honest = 1'b1;
@@ -46,7 +46,8 @@ always_comb begin
   end else if (end_i && good_i) begin
     honest = like_retry && (misses_q || !all_data_i);
     if (like_answer) begin
-      honest = honest && row_q == 3'd5 && (!answers || slot0_i[npu_cxl_pkg::NumberAt+:8] == eseq_q);
+      honest = honest && row_q == 3'd5 &&
+               (!answers || slot0_i[npu_cxl_bits::NumberAt+:8] == eseq_q);
     end
   end
 end

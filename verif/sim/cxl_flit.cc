@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flits of CXL.mem, 68 bytes. The layouts that no public source confirms (docs/cxl.md, section 7)
+// Flits of CXL.mem, 68 bytes. The layouts that no public source confirms (docs/cxl.md, section 8)
 // stand in this file alone.
 #include "verif/sim/cxl_flit.h"
 

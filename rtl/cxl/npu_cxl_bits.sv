@@ -1,8 +1,8 @@
 `default_nettype none
 // SPDX-License-Identifier: Apache-2.0
 // Fields of CXL flits that no public source confirms: all of them stand here (docs/cxl.md,
-// section 7).
-package npu_cxl_pkg;
+// section 8). The name puts the package in front of the modules that use it.
+package npu_cxl_bits;
   // Of a control flit's slot 0: where it says what it is (sub-type, LLCTRL), and the codes.
   localparam int unsigned ControlAt = 32;
   localparam logic [7:0] Llcrd = 8'h10, RetryIdle = 8'h01, RetryReq = 8'h11, RetryAck = 8'h21,
@@ -52,5 +52,5 @@ package npu_cxl_pkg;
   function automatic logic known_rwd(input logic [3:0] opcode);
     known_rwd = opcode == 4'd1 || opcode == 4'd2;
   endfunction
-endpackage : npu_cxl_pkg
+endpackage : npu_cxl_bits
 `default_nettype wire
