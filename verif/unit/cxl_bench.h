@@ -62,6 +62,7 @@ class Device {
   std::vector<Transfer> received;   ///< whole ones
   double gives = 1, takes = 1;      ///< share of cycles
   bool trains = true;               ///< the PHY trains when it is asked to
+  bool heads_only = false;          ///< the reader takes no chunk
   uint64_t bad = 0, resent = 0, requests = 0, unknown = 0, reinits = 0;
 
   Beat Drive(const Beat& arrives) {
@@ -71,7 +72,7 @@ class Device {
     SetBytes(&dut_.rx_data_i, arrives.data.data(), 16);
     dut_.rx_crc_i = arrives.crc;
     dut_.reinit_done_i = trains && dut_.reinit_o;
-    dut_.ready_i = Chance(takes);
+    dut_.ready_i = Chance(takes) && !(heads_only && left_ != 0);
     // What is offered stays until it is taken.
     ndr_offered_ = !ndrs.empty() && (ndr_offered_ || Chance(gives));
     word_offered_ = words_ < 4 * drss.size() && (word_offered_ || Chance(gives));
@@ -227,7 +228,7 @@ struct Link {
       }
     }
     Beat arrives;
-    if (!sending_.empty()) {
+    if (!sending_.empty() && !hold) {
       arrives = sending_.front();
       sending_.pop_front();
     }
@@ -264,6 +265,7 @@ struct Link {
   CxlOptions options;
   Harm to_device, to_host;
   std::function<std::optional<Flit>()> send;  ///< instead of the host
+  bool hold = false;                          ///< what the host sends waits on the wire
   uint32_t delay;
   uint64_t cycles = 0;
   uint64_t flits = 0;  ///< of the device

@@ -31,13 +31,13 @@ struct Traffic {
 
   void Give() {
     if (link.host->waiting() < 6) {
-      const Transfer transfer = Draw(random, Direction::kToDevice);
+      const Transfer transfer = DrawOne(Direction::kToDevice);
       to_device[HasData(transfer.message.kind)].push_back(transfer);
       link.host->Give(transfer);
       ++given;
     }
     if (link.device->ndrs.size() + link.device->drss.size() < 6) {
-      const Transfer transfer = Draw(random, Direction::kToHost);
+      const Transfer transfer = DrawOne(Direction::kToHost);
       const bool data = HasData(transfer.message.kind);
       to_host[data].push_back(transfer);
       (data ? link.device->drss : link.device->ndrs).push_back(transfer);
@@ -75,8 +75,14 @@ struct Traffic {
   std::mt19937_64 random;
   std::deque<Transfer> to_device[2], to_host[2];  // without and with data
   uint64_t given = 0, arrived = 0;
+  bool data_only = false;  ///< each message has data
 
  private:
+  Transfer DrawOne(Direction direction) {
+    Transfer transfer = Draw(random, direction);
+    while (data_only && !HasData(transfer.message.kind)) transfer = Draw(random, direction);
+    return transfer;
+  }
   ::testing::AssertionResult Arrived(std::deque<Transfer>* from, const Transfer& transfer) {
     auto& queue = from[HasData(transfer.message.kind)];
     if (queue.empty() || !(queue.front() == transfer)) {
@@ -108,13 +114,14 @@ TEST(CxlLink, CarriesRandomMessages) {
 
 TEST(CxlLink, NothingIsLostDoubledOrOutOfOrder) {
   const uint64_t messages = FromEnvironment("NPUGEN_MESSAGES", 20000);
-  for (const double errors : {0.002, 0.03}) {
-    SCOPED_TRACE(errors);
+  for (const auto& [errors, data_only] : {std::pair(0.002, false), {0.03, false}, {0.03, true}}) {
+    SCOPED_TRACE(fmt::format("{} {}", errors, data_only));
     Link link(20, 9, Options());
     ASSERT_TRUE(link.ComeUp());
     for (Harm* harm : {&link.to_device, &link.to_host}) harm->errors = harm->bursts = errors;
     link.device->gives = link.device->takes = 0.9;
     Traffic traffic(link);
+    traffic.data_only = data_only;  // most flits are all data then
     ASSERT_TRUE(traffic.Run(messages / 2, 2000 * messages));
     fmt::print("{} messages, {} flits with errors, {} bad, {} requests, {} sent again, {} cycles\n",
                traffic.arrived, link.to_device.done + link.to_host.done,
@@ -237,6 +244,68 @@ TEST(CxlLink, CreditsWithheld) {
   EXPECT_EQ(link.device->state(), kUp);
   link.device->takes = 1;
   ASSERT_TRUE(traffic.Run(traffic.given, 100000));
+}
+
+TEST(CxlLink, DataHoldsItsCredit) {
+  // A message whose header was taken still has its place: the host sends as many as there are.
+  Link link(5, 3, Options());
+  ASSERT_TRUE(link.ComeUp());
+  for (int i = 0; i < 200; ++i) link.Cycle();
+  link.device->heads_only = true;
+  std::mt19937_64 random(4);
+  constexpr uint32_t kGiven = PARAM_RwdRoom + 5;
+  for (uint32_t i = 0; i < kGiven; ++i) {
+    Transfer transfer = Draw(random, Direction::kToDevice);
+    while (!HasData(transfer.message.kind)) transfer = Draw(random, Direction::kToDevice);
+    link.host->Give(std::move(transfer));
+  }
+  for (int i = 0; i < 3000; ++i) link.Cycle();
+  EXPECT_EQ(kGiven - link.host->waiting(), uint32_t{PARAM_RwdRoom});
+  link.device->heads_only = false;
+  ASSERT_TRUE(link.RunUntil([&] { return link.device->received.size() == kGiven; }, 10000));
+  link.device->received.clear();
+
+  // Likewise those without data, of which the reader takes none.
+  for (int i = 0; i < 500; ++i) link.Cycle();
+  link.device->takes = 0;
+  constexpr uint32_t kReqs = 3 * PARAM_ReqRoom;
+  for (uint32_t i = 0; i < kReqs; ++i) {
+    Transfer transfer = Draw(random, Direction::kToDevice);
+    while (HasData(transfer.message.kind)) transfer = Draw(random, Direction::kToDevice);
+    link.host->Give(std::move(transfer));
+  }
+  for (int i = 0; i < 3000; ++i) link.Cycle();
+  EXPECT_EQ(kReqs - link.host->waiting(), uint32_t{PARAM_ReqRoom});
+  link.device->takes = 1;
+  ASSERT_TRUE(link.RunUntil([&] { return link.device->received.size() == kReqs; }, 10000));
+}
+
+TEST(CxlLink, AnswersThatComeLate) {
+  // An answer that is late meets a newer request: the flits behind it come once more, and none
+  // counts twice.
+  Link link(5, 3, Options());
+  ASSERT_TRUE(link.ComeUp());
+  Traffic traffic(link);
+  for (int i = 0; i < 50; ++i) {
+    bool done = false;
+    link.to_device.touch = [&](Flit& flit) {
+      if (!done) Harm::Flip(flit, 77);
+      done = true;
+    };
+    const uint64_t requests = link.device->requests;
+    ASSERT_TRUE(link.RunUntil(
+        [&] {
+          traffic.Give();
+          EXPECT_TRUE(traffic.Check());
+          return link.device->requests > requests;
+        },
+        20000));
+    link.hold = true;
+    ASSERT_TRUE(link.RunUntil([&] { return link.device->requests > requests + 1; }, 20000));
+    for (int c = 0; c < 200; ++c) link.Cycle();
+    link.hold = false;
+    ASSERT_TRUE(traffic.Run(traffic.given + 20, 200000)) << "time " << i;
+  }
 }
 
 TEST(CxlLink, UnknownMessagesAreDroppedAndCounted) {
