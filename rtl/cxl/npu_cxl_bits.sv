@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Fields of CXL flits that no public source confirms: all of them stand here (docs/cxl.md,
 // section 8). The name puts the package in front of the modules that use it.
+/* verilator lint_off UNUSEDPARAM */  // where no CXL link is below the top
 package npu_cxl_bits;
   // Of a control flit's slot 0: where it says what it is (sub-type, LLCTRL), and the codes.
   localparam int unsigned ControlAt = 32;
@@ -53,4 +54,5 @@ package npu_cxl_bits;
     known_rwd = opcode == 4'd1 || opcode == 4'd2;
   endfunction
 endpackage : npu_cxl_bits
+/* verilator lint_on UNUSEDPARAM */
 `default_nettype wire
