@@ -210,6 +210,16 @@ TEST(CxlLink, CreditsWithheld) {
   for (int i = 0; i < 100; ++i) link.Cycle();
   std::mt19937_64 random(4);
   link.host->withholds = true;
+  // Those of .cache are none of its.
+  uint32_t touched = 0;
+  link.to_device.touch = [&](Flit& flit) {
+    if ((flit.payload[0] & 1) == 0 || ControlOf(flit.payload) != kLlcrd) return;
+    Header header = GetHeader(flit.payload);
+    header.rsp_crd = header.data_crd = 7;
+    SetHeader(flit.payload, header);
+    flit.crc = FlitCrc(flit.payload);
+    ++touched;
+  };
   for (uint32_t i = 0; i < 400; ++i) {
     Transfer transfer = Draw(random, Direction::kToHost);
     (HasData(transfer.message.kind) ? link.device->drss : link.device->ndrs)
@@ -224,6 +234,8 @@ TEST(CxlLink, CreditsWithheld) {
     take();
   }
   EXPECT_EQ(arrived, 2u * PARAM_RwdRoom);
+  EXPECT_TRUE(touched > 0 || PARAM_RwdRoom < 8);
+  link.to_device.touch = nullptr;
   EXPECT_EQ(link.device->state(), kUp);
   link.host->withholds = false;
   for (int i = 0; i < 20000; ++i) {
