@@ -111,7 +111,7 @@ class VectorUnit : public ModuleBench {
       std::vector<uint8_t> data;
       uint32_t strobes;
     };
-    std::deque<Write> writes;                    // on their way to memory
+    std::deque<Write> writes;                                    // on their way to memory
     std::deque<std::pair<int, uint32_t>> reads;  // under way: the first cycle for data, the address
     bool fetches = false;
     uint32_t fetch = 0;
@@ -124,8 +124,7 @@ class VectorUnit : public ModuleBench {
         ADD_FAILURE() << "no end";
         break;
       }
-      // Data of a read come in the second cycle after it was taken or later, entries in the next
-      // one.
+      // Data of a read come in the second cycle after it was taken or later, entries in the next one.
       const bool is_read = !reads.empty() && reads.front().first <= count && random_() % 8 < ready;
       const uint32_t read_address = is_read ? reads.front().second : 0;
       if (is_read) reads.pop_front();
