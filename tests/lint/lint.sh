@@ -9,7 +9,7 @@
 #   lint.sh synthesis NPUGEN SPEC     the same with the synthesis view and one PE
 #   lint.sh words NPUGEN SPEC LINT    npugen_sv_lint on a spec's emission
 #   lint.sh yosys NPUGEN SPEC         hierarchy and check of the emission; no latch but in clock gates
-#   lint.sh links NPUGEN SOURCE PRINTER     npu_link, which no emission has yet, in both tools and both views
+#   lint.sh links NPUGEN SOURCE PRINTER     npu_link and npu_cxl_link, which no emission has yet, in both tools and both views
 set -euo pipefail
 mode=$1 npugen=$2 subject=$3
 work=$(mktemp -d)
@@ -52,12 +52,17 @@ case $mode in
     ;;
   links)
     "$4" "$work/printed"
-    files=("$work"/printed/npu_crc.sv "$subject"/rtl/link/*.sv \
-      "$subject"/rtl/cells/npu_{credits,packet_fifo,ram_1r1w,replay}.sv)
-    for view in -DSIMULATION -DSYNTHESIS; do
-      verilator --lint-only -Wall --assert $view "+incdir+$subject/rtl" --top-module npu_link "${files[@]}"
+    cells=("$subject"/rtl/cells/npu_{credits,packet_fifo,ram_1r1w,replay}.sv)
+    link=("$work"/printed/npu_crc.sv "$subject"/rtl/link/*.sv "${cells[@]}")
+    cxl=("$work"/printed/npu_crc_cxl.sv "$subject"/rtl/cxl/*.sv "${cells[@]}" "$subject"/rtl/cells/npu_ram_fifo.sv)
+    for top in npu_link npu_cxl_link; do
+      files=("${link[@]}")
+      [ $top = npu_link ] || files=("${cxl[@]}")
+      for view in -DSIMULATION -DSYNTHESIS; do
+        verilator --lint-only -Wall --assert $view "+incdir+$subject/rtl" --top-module $top "${files[@]}"
+      done
+      yosys -q -p "read_verilog -sv -I$subject/rtl ${files[*]}; hierarchy -check -top $top; proc; check -assert; select -assert-none t:\$dlatch"
     done
-    yosys -q -p "read_verilog -sv -I$subject/rtl ${files[*]}; hierarchy -check -top npu_link; proc; check -assert; select -assert-none t:\$dlatch"
     ;;
   *)
     echo "lint.sh: unknown mode $mode" >&2

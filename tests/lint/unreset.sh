@@ -59,6 +59,11 @@ yosys -q -p "read_verilog -sv -I$source/rtl $work/printed/npu_crc.sv $(echo "$so
              sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
              write_rtlil $work/link.il" > "$work/yosys.log" 2>&1 || { cat "$work/yosys.log"; exit 1; }
 unknown "$work/link.il" npu_link
+yosys -q -p "read_verilog -sv -I$source/rtl $work/printed/npu_crc_cxl.sv $(echo "$source"/rtl/{cxl/*,cells/npu_{credits,packet_fifo,ram_1r1w,ram_fifo,replay}}.sv)
+             hierarchy -check -top npu_cxl_link; proc; opt_clean; uniquify
+             sim -clock clk_i -resetn rst_ni -rstlen 8 -n 8 -w
+             write_rtlil $work/cxl.il" > "$work/yosys.log" 2>&1 || { cat "$work/yosys.log"; exit 1; }
+unknown "$work/cxl.il" npu_cxl_link
 } | sed 's/\[[0-9]*\]//g' | sort -u > "$work/found"
 
 # Lines of the list: module, reason, names.

@@ -65,31 +65,37 @@ std::string Text(const std::string& path) {
   return text ? *text : std::string();
 }
 
-/// One end of a link, which no preset has.
-FileSet LinkAlone() {
-  FileSet files = {{"rtl/npu_crc.sv", EmitCrc(LinkCrcs()[0], "")}};
-  std::string list = "rtl/npu_crc.sv\n";
+/// One end of a link, which no preset has: the modules whose names begin with `prefix`, below the
+/// top of tests/synth/links that is `named` so, with the CRC of LinkCrcs() and the cells.
+FileSet LinkAlone(std::string_view prefix, const std::string& named, size_t crc) {
+  const std::string printed = fmt::format("rtl/{}.sv", LinkCrcs()[crc].module);
+  FileSet files = {{printed, EmitCrc(LinkCrcs()[crc], "")}};
+  std::string list = printed + "\n";
   for (const RtlSource& source : RtlLibrary()) {
     const std::string path = fmt::format("rtl/{}", source.name);
     constexpr std::string_view kCells[] = {"npu_credits.sv", "npu_packet_fifo.sv",
-                                           "npu_ram_1r1w.sv", "npu_replay.sv"};
+                                           "npu_ram_1r1w.sv", "npu_ram_fifo.sv", "npu_replay.sv"};
     const bool is_cell = std::ranges::find(kCells, source.name) != std::end(kCells);
     if (source.name == "npu_assert.svh") files[path] = std::string(source.text);
-    if (!is_cell && !source.name.starts_with("npu_link")) continue;
+    if (!is_cell && !source.name.starts_with(prefix)) continue;
     files[path] = std::string(source.text);
     list += path + "\n";
   }
-  files["rtl/npu_top.sv"] = Text("tests/synth/links/link_top.sv");
+  files["rtl/npu_top.sv"] = Text(fmt::format("tests/synth/links/{}_top.sv", named));
   files["filelist.f"] = list + "rtl/npu_top.sv\n";
   return files;
 }
 
 TEST(LinkNetlists, AreTheRtl) {
-  const std::vector<ModuleComparison> modules = Compare(LinkAlone());
-  ASSERT_GE(modules.size(), 6u);
-  std::printf("link: %zu unique modules\n%s", modules.size(), FormatComparisons(modules).c_str());
-  for (const ModuleComparison& module : modules) {
-    EXPECT_EQ(module.difference, "") << module.module << " " << module.parameters;
+  for (const bool cxl : {false, true}) {
+    const std::vector<ModuleComparison> modules =
+        Compare(cxl ? LinkAlone("npu_cxl_", "cxl", 1) : LinkAlone("npu_link", "link", 0));
+    ASSERT_GE(modules.size(), 6u);
+    std::printf("%s: %zu unique modules\n%s", cxl ? "CXL link" : "link", modules.size(),
+                FormatComparisons(modules).c_str());
+    for (const ModuleComparison& module : modules) {
+      EXPECT_EQ(module.difference, "") << module.module << " " << module.parameters;
+    }
   }
 }
 

@@ -63,8 +63,9 @@ prove_one() {
     sed -n '/^endmodule/,$p' original.sv
   } > "$module.sv"
 
-  local files="$module.sv" setting="" needed
-  for needed in $(sed -n 's|^// needs ||p' "$text"); do files+=" $source/rtl/$needed"; done
+  local files="" setting="" needed  # packages stand in front of what uses them
+  for needed in $(sed -n 's|^// needs ||p' "$text"); do files+="$source/rtl/$needed "; done
+  files+="$module.sv"
   for needed in $parameters; do setting+=" -chparam ${needed%%=*} ${needed#*=}"; done
   {
     echo "read_verilog -sv -formal -I$source/rtl $work/npu_isa_pkg.sv $source/verif/formal/npu_clock_gate.sv $files"
