@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "sw/compiler/lower/lower.h"
+#include "sw/compiler/plan/fit_windows.h"
 #include "sw/model/tflite_reader.h"
 #include "tests/compiler/harness.h"
 #include "verif/random/tflite_writer.h"
@@ -167,6 +168,54 @@ TEST(MaximumPool, ByAxesWhereThatFetchesLess) {
         EXPECT_EQ(CheckAgainstGolden(model, config, {MakeRandomInputs(model, ++seed)}), "")
             << kernel << " " << stride;
       }
+    }
+  }
+}
+
+/// A depthwise convolution 3x3 of `channels` channels, with another one behind it.
+Model DepthwiseModel(int32_t height, int32_t width, int32_t channels, int32_t kernel) {
+  RandomSource random(5);
+  TfliteWriter writer;
+  int32_t tensor = writer.Input({1, height, width, channels}, 0.05f, -3);
+  for (int i = 0; i < 2; ++i) {
+    const int32_t filter = writer.Weights(
+        {1, kernel, kernel, channels}, RandomWeights(&random, int64_t{kernel} * kernel * channels),
+        std::vector<float>(static_cast<size_t>(channels), 0.01f), 3);
+    const int32_t bias =
+        writer.Integers({channels}, std::vector<int32_t>(static_cast<size_t>(channels), 100));
+    const int32_t output = writer.Activation({1, height, width, channels}, 0.2f, 4);
+    ConvOptions options;
+    options.padding = Padding::kSame;
+    options.depth_multiplier = 1;
+    writer.DepthwiseConv2d(tensor, filter, bias, output, options);
+    tensor = output;
+  }
+  return Read(std::move(writer), tensor);
+}
+
+TEST(FitWindows, ColumnsAreNotForTilesOfFewRows) {
+  const NpuConfig edge = PresetConfig("edge");
+  // In an image of this width rows meet in banks, columns do not.
+  const Model model = DepthwiseModel(40, 40, 96, 3);
+  Result<compiler::LoweredModel> lowered = compiler::Lower(model, edge, {});
+  ASSERT_TRUE(lowered);
+  ASSERT_TRUE(lowered->layers[0].window.swap);
+  const auto partitions = compiler::PartitionLayers(*lowered, edge, 0);
+  compiler::ActivationPlan plan;
+  plan.groups = {{0, 0}, {1, 1}};
+  plan.tiles.resize(2);
+  plan.tiles[0].rows = 1;
+  plan.tiles[1].rows = 40;
+  compiler::FitWindows(edge, partitions, plan, &*lowered);
+  EXPECT_FALSE(lowered->layers[0].window.swap);
+  EXPECT_TRUE(lowered->layers[1].window.swap);
+}
+
+TEST(FitWindows, WeightsFollow) {
+  for (const int32_t kernel : {3, 5, 7}) {
+    const Model model = DepthwiseModel(40, 40, 96, kernel);
+    for (const NpuConfig& config : {PresetConfig("edge"), GridOfShape({8, 8}, 4)}) {
+      EXPECT_EQ(CheckAgainstGolden(model, config, {MakeRandomInputs(model, 3)}), "") << kernel;
     }
   }
 }

@@ -64,8 +64,9 @@ class Interleaver {
     for (size_t b = 0; b < layers.size(); ++b) {
       const Layer& layer = lowered_.layers[layers[b]];
       const Geometry& g = layer.geometry;
-      if (layer.opcode != Opcode::kMatmul || layer.inputs.size() != 1 || layer.parameters.storage < 0 ||
-          (write ? layer.output : layer.inputs[0]) != storage || layer.blocks) {
+      if (layer.opcode != Opcode::kMatmul || layer.inputs.size() != 1 ||
+          layer.parameters.storage < 0 || (write ? layer.output : layer.inputs[0]) != storage ||
+          layer.blocks) {
         return false;
       }
       const int64_t part =
@@ -92,8 +93,8 @@ class Interleaver {
     const auto batches = static_cast<int64_t>(chain.before.size());
     if (!IsInner(layer.inputs[0]) || !IsInner(layer.output) || batches < 2 ||
         chain.before.size() != chain.after.size() || readers_[input].size() != 1 ||
-        writers_[output].size() != 1 || lowered_.storages[output].bytes != bytes ||
-        g.images != 1 || g.in_h % batches != 0 || g.in_offset != 0 || g.out_offset != 0 ||
+        writers_[output].size() != 1 || lowered_.storages[output].bytes != bytes || g.images != 1 ||
+        g.in_h % batches != 0 || g.in_offset != 0 || g.out_offset != 0 ||
         g.in_h * g.in_w != bytes || !AreParts(chain.before, layer.inputs[0], bytes, true) ||
         !AreParts(chain.after, layer.output, bytes, false) ||
         chain.after.back() - chain.before.front() > kMostLayers) {
@@ -112,12 +113,13 @@ class Interleaver {
     const size_t batches = chain.before.size();
     // Rows of each batch. They stand behind all layers until the new order is known.
     const Layer whole = lowered_.layers[chain.rows];
-    const int64_t part = lowered_.storages[static_cast<size_t>(whole.output)].bytes /
-                         static_cast<int64_t>(batches);
+    const int64_t part =
+        lowered_.storages[static_cast<size_t>(whole.output)].bytes / static_cast<int64_t>(batches);
     const size_t first_row = lowered_.layers.size();
     for (size_t b = 0; b < batches; ++b) {
       Layer rows = whole;
-      rows.geometry.in_h = rows.geometry.out_h = whole.geometry.in_h / static_cast<int64_t>(batches);
+      rows.geometry.in_h = rows.geometry.out_h =
+          whole.geometry.in_h / static_cast<int64_t>(batches);
       rows.inputs = {NewPart(part)};
       rows.output = NewPart(part);
       Layer& before = lowered_.layers[chain.before[b]];
