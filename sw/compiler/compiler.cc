@@ -20,6 +20,7 @@
 #include "sw/compiler/lower/lower.h"
 #include "sw/compiler/plan/activation_plan.h"
 #include "sw/compiler/plan/block_plan.h"
+#include "sw/compiler/plan/fit_windows.h"
 #include "sw/compiler/plan/parameter_plan.h"
 #include "sw/compiler/schedule/estimate.h"
 #include "sw/compiler/schedule/schedule.h"
@@ -433,6 +434,7 @@ Result<Plans> MakePlans(const NpuConfig& config, const CompileOptions& options,
                                                          options.keep_tensors, weigh_parameters);
     if (activations) {
       c.activations = std::move(*activations);
+      FitWindows(config, c.partitions, c.activations, &c.lowered);
       // Until the image exists.
       for (size_t s = 0; s < c.lowered.storages.size(); ++s) {
         if (!c.lowered.storages[s].constant.empty())

@@ -38,12 +38,16 @@ View BatchOf(LoweringContext& context, int32_t number, const std::vector<int64_t
 
 /// The product of two matrices of bytes: what all batches have in common.
 ///
-/// sum (a - za)(b - zb) = sum ab - zb sum a - za sum b + depth za zb: further blocks of `depth`
-/// operands multiply a by -zb, and -za by b. Blocks begin with slices. Those of -za lie behind the
-/// end of a row, where operands read as the layer's filler.
+/// sum (a - za)(b - zb) = sum ab - zb sum a - za (sum b - depth zb): further blocks of `depth`
+/// operands multiply a by -zb. The last term is the same for all rows. With `sums` it is the bias,
+/// computed of b by a product of its own; else further blocks multiply -za by b. Blocks begin with
+/// slices. Those of -za lie behind the end of a row, where operands read as the layer's filler.
 struct Product {
   int64_t rows, columns, depth;
   std::vector<int8_t> for_a, for_b;  ///< what a is multiplied by, and what b is
+  bool sums = false;                 ///< biases are computed: for_b is empty
+  int64_t left_zero, right_zero;     ///< za and zb
+  QuantizedMultiplier factor;        ///< of the result
   int64_t block_slices;              ///< of one block
   std::vector<int32_t> order;        ///< blocks of a group: 0 is b, others are constants
   int64_t block_bytes;               ///< of core memory
@@ -53,9 +57,8 @@ struct Product {
   int64_t tail_offset;        ///< in core_bytes
 };
 
-/// Blocks of constants (slots behind `depth` are 0), and records.
-std::vector<uint8_t> ConstantTail(const LoweringContext& context, const Product& p, uint32_t bias,
-                                  const QuantizedMultiplier& factor) {
+/// Blocks of constants (slots behind `depth` are 0), and records where they are constants.
+std::vector<uint8_t> ConstantTail(const LoweringContext& context, const Product& p) {
   const NpuConfig& config = context.config;
   const int64_t slice_bytes = p.block_bytes / p.block_slices;
   std::vector<uint8_t> tail(static_cast<size_t>(p.block_bytes) * p.for_a.size(), 0);
@@ -68,13 +71,34 @@ std::vector<uint8_t> ConstantTail(const LoweringContext& context, const Product&
       }
     }
   }
+  if (p.sums) return tail;
+  const auto bias =
+      static_cast<uint32_t>(static_cast<uint64_t>(p.depth * p.left_zero * p.right_zero));
   for (int64_t lane = 0; lane < config.lanes; ++lane) {
-    for (uint32_t word : {bias, static_cast<uint32_t>(factor.multiplier)}) {
+    for (uint32_t word : {bias, static_cast<uint32_t>(p.factor.multiplier)}) {
       for (int i = 0; i < 4; ++i) tail.push_back(static_cast<uint8_t>(word >> 8 * i));
     }
-    tail.push_back(static_cast<uint8_t>(factor.shift));
+    tail.push_back(static_cast<uint8_t>(p.factor.shift));
   }
   return tail;
+}
+
+/// The sums take a command, and the way of their bytes into the biases.
+constexpr int64_t kSumCommand = 100;
+/// Sums times a zero point, and twice of that, are far from the ends of 32 bits.
+constexpr int64_t kMostSummed = 1 << 14;
+
+/// Whether biases that are computed take fewer cycles than the blocks `for_b`, and can be.
+bool SumsPay(const NpuConfig& config, const Product& p) {
+  const int64_t slice_bytes = p.block_bytes / p.block_slices;
+  if (p.for_b.empty() || slice_bytes % config.simd != 0 || p.block_slices > kLargestLoopCount ||
+      p.depth > kMostSummed) {
+    return false;
+  }
+  const int64_t blocks = static_cast<int64_t>(p.for_b.size());
+  const int64_t saved = blocks * p.rows * p.groups * p.block_slices;
+  const int64_t sums = p.groups * config.pe_lanes() * p.block_slices;
+  return saved / config.pes() > sums / config.pes() + kSumCommand;
 }
 
 Product ProductOf(const LoweringContext& context, const Operator& node,
@@ -82,9 +106,10 @@ Product ProductOf(const LoweringContext& context, const Operator& node,
   const NpuConfig& config = context.config;
   const Tensor& first = context.tensor(node.inputs[0]);
   const std::vector<int32_t>& out = context.tensor(node.outputs[0]).shape;
-  const int64_t za = first.zero_point();
-  const int64_t zb = context.tensor(node.inputs[1]).zero_point();
   Product p;
+  const int64_t za = p.left_zero = first.zero_point();
+  const int64_t zb = p.right_zero = context.tensor(node.inputs[1]).zero_point();
+  p.factor = factor;
   p.rows = out[out.size() - 2];
   p.columns = out[out.size() - 1];
   p.depth = std::get<BatchMatMulOptions>(node.options).adjoint_x
@@ -93,18 +118,19 @@ Product ProductOf(const LoweringContext& context, const Operator& node,
   p.for_a = Summands(-zb);
   p.for_b = Summands(-za);
   p.block_slices = CeilDiv(p.depth, config.simd);
+  p.group_channels = std::min(int64_t{config.pe_lanes()}, p.columns);
+  p.groups = CeilDiv(p.columns, p.group_channels);
+  p.block_bytes = p.block_slices * config.slice_rows() * config.core_row_bytes();
+  p.sums = SumsPay(config, p);
+  if (p.sums) p.for_b.clear();
   p.order = {0};
   for (size_t i = 0; i < p.for_a.size(); ++i) p.order.push_back(static_cast<int32_t>(i) + 1);
   p.order.insert(p.order.end(), p.for_b.size(), 0);
   const int64_t row_bytes = config.core_row_bytes();
-  p.block_bytes = p.block_slices * config.slice_rows() * row_bytes;
   p.tail_offset = p.block_bytes;
   p.core_bytes = (1 + static_cast<int64_t>(p.for_a.size())) * p.block_bytes +
-                 int64_t{config.param_rows()} * row_bytes;
-  p.group_channels = std::min(int64_t{config.pe_lanes()}, p.columns);
-  p.groups = CeilDiv(p.columns, p.group_channels);
-  const uint32_t bias = static_cast<uint32_t>(static_cast<uint64_t>(p.depth * za * zb));
-  p.tail = ConstantTail(context, p, bias, factor);
+                 int64_t{p.sums ? config.bias_rows() : config.param_rows()} * row_bytes;
+  p.tail = ConstantTail(context, p);
   return p;
 }
 
@@ -133,31 +159,46 @@ Left LeftOf(LoweringContext& context, const Product& p, const View& a) {
   return {left, 0, blocks * pitch};
 }
 
-/// A storage of the right matrix as core memory wants parameters: slices and `tail`, a storage of
-/// p.tail.
-int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, int32_t tail) {
+/// The right matrix as core memory wants parameters.
+struct Right {
+  int32_t slices = 0;  ///< storage; with Product::sums of its slices alone
+  int32_t whole = 0;   ///< storage of all
+};
+
+/// Copies `tail`, a storage of p.tail (-1: none), behind the slices of all cores.
+void AddTail(const Product& p, int32_t tail, int64_t cores, int32_t whole, Layer* copy) {
+  if (tail < 0) return;
+  const int64_t rows = p.groups * cores;
+  const int64_t bytes = static_cast<int64_t>(p.tail.size());
+  AddCopy(copy, View{tail, 0, 1, {rows, bytes}, {0, 1}},
+          View{whole, p.tail_offset, 1, {rows, bytes}, {p.core_bytes, 1}});
+}
+
+/// Slices of the right matrix; without Product::sums all of it.
+Right AppendRight(LoweringContext& context, const Product& p, const View& b, int32_t tail) {
   const int64_t simd = context.config.simd;
   const int64_t lanes = context.config.lanes;
   const int64_t cores = context.config.cores;
+  const int64_t rows = p.groups * cores;
   const int64_t slice_bytes = p.block_bytes / p.block_slices;
-  const int64_t tail_bytes = static_cast<int64_t>(p.tail.size());
-  const int32_t right = context.NewStorage(p.groups * cores * p.core_bytes);
-  Layer pack = NewCopy(right, 0);
-  AddCopy(&pack, View{tail, 0, 1, {p.groups * cores, tail_bytes}, {0, 1}},
-          View{right, p.tail_offset, 1, {p.groups * cores, tail_bytes}, {p.core_bytes, 1}});
+  const int32_t whole = context.NewStorage(rows * p.core_bytes);
+  const int32_t packed = p.sums ? context.NewStorage(rows * p.block_bytes) : whole;
+  const int64_t pitch = p.sums ? p.block_bytes : p.core_bytes;
+  Layer pack = NewCopy(packed, 0);
+  if (!p.sums) AddTail(p, tail, cores, whole, &pack);
   // Slots behind the last operand meet fillers.
   const int64_t rest = p.depth % simd;
   if (rest != 0) {
-    AddFill(&pack, View{right,
+    AddFill(&pack, View{packed,
                         p.block_bytes - slice_bytes + rest,
                         1,
-                        {p.groups * cores, lanes, simd - rest},
-                        {p.core_bytes, simd, 1}});
+                        {rows, lanes, simd - rest},
+                        {pitch, simd, 1}});
   }
   /// Operands [0, depth) of `count` lanes in each of `groups` groups.
   const auto add = [&](int64_t core, int64_t group, int64_t groups, int64_t count) {
     const int64_t channel = group * p.group_channels + core * lanes;
-    const int64_t base = (group * cores + core) * p.core_bytes;
+    const int64_t base = (group * cores + core) * pitch;
     const auto part = [&](int64_t first, int64_t slices, int64_t slots) {
       const std::vector<int64_t> shape{groups, slices, count, slots};
       AddCopy(
@@ -167,11 +208,8 @@ int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, i
                1,
                shape,
                {p.group_channels * b.strides[1], simd * b.strides[0], b.strides[1], b.strides[0]}},
-          View{right,
-               base + first * slice_bytes,
-               1,
-               shape,
-               {cores * p.core_bytes, slice_bytes, simd, 1}});
+          View{
+              packed, base + first * slice_bytes, 1, shape, {cores * pitch, slice_bytes, simd, 1}});
     };
     if (p.depth / simd > 0) part(0, p.depth / simd, simd);
     if (rest != 0) part(p.depth / simd, 1, rest);
@@ -186,7 +224,53 @@ int32_t AppendRight(LoweringContext& context, const Product& p, const View& b, i
     if (used(p.groups - 1) > 0) add(core, p.groups - 1, 1, used(p.groups - 1));
   }
   context.lowered.layers.push_back(std::move(pack));
-  return right;
+  return {packed, whole};
+}
+
+/// Completes the right matrix by the biases -za (sum b - depth zb) of all groups and cores. Bytes
+/// of lanes are positions of an image whose rows are the groups of cores, and the kernel goes from
+/// slice to slice. Channels are the four bytes of a bias, that is floors of the sum over powers of
+/// 256: halves round up, so half of the power is taken off before.
+LowerResult AppendBiases(LoweringContext& context, const Product& p, int32_t tail,
+                         const Right& right) {
+  const NpuConfig& config = context.config;
+  const int64_t rows = p.groups * config.cores;
+  const int64_t bias_bytes = 4 * int64_t{config.lanes};
+  const int32_t biases = context.NewStorage(rows * bias_bytes);
+  // -za as a weight: 128 is twice 64.
+  const int64_t twice = p.left_zero == -128 ? 2 : 1;
+  const int64_t weight = -p.left_zero / twice;
+  Layer layer;
+  layer.inputs = {right.slices};
+  layer.output = biases;
+  Geometry& g = layer.geometry;
+  g.in_h = g.out_h = rows;
+  g.in_w = p.block_bytes / config.simd;
+  g.in_c = config.simd;
+  g.out_w = config.lanes;
+  g.out_c = 4;
+  g.kernel_w = p.block_slices;
+  g.dilation_w = g.in_w / p.block_slices;
+  layer.out_type = 2;
+  LowerResult refusal = AppendDense(
+      context, std::move(layer),
+      [=](int64_t, int64_t, int64_t, int64_t) { return static_cast<int16_t>(weight); },
+      [&](int64_t byte) -> ParameterRecord {
+        const int64_t bias = -weight * p.depth * p.right_zero;
+        if (byte == 0) return {static_cast<int32_t>(bias), 1 << 30, static_cast<int32_t>(twice)};
+        const int64_t half = (int64_t{1} << (8 * byte - 1)) / twice;
+        return {static_cast<int32_t>(bias - half),
+                static_cast<int32_t>((twice << 31) >> (8 * byte)), 0};
+      });
+  Layer join = NewCopy(right.whole, 0);
+  AddCopy(&join, DenseView(right.slices, {rows, p.block_bytes}),
+          View{right.whole, 0, 1, {rows, p.block_bytes}, {p.core_bytes, 1}});
+  AddTail(p, tail, config.cores, right.whole, &join);
+  const int64_t end = p.tail_offset + static_cast<int64_t>(p.tail.size());
+  AddCopy(&join, DenseView(biases, {rows, bias_bytes}),
+          View{right.whole, end, 1, {rows, bias_bytes}, {p.core_bytes, 1}});
+  context.lowered.layers.push_back(std::move(join));
+  return refusal;
 }
 
 /// Appends the product of two storages made by the functions above.
@@ -211,6 +295,7 @@ void AppendProduct(LoweringContext& context, const Product& p, const Left& left,
   Parameters& parameters = layer.parameters;
   parameters.groups = parameters.blocks = p.groups;
   parameters.storage = right;
+  if (p.sums) parameters.records = {{0, p.factor.multiplier, p.factor.shift}};
   parameters.stored_blocks = p.order;
   parameters.block_slices = p.block_slices;
   parameters.stored_slices = (1 + static_cast<int64_t>(p.for_a.size())) * p.block_slices;
@@ -228,7 +313,7 @@ LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op) {
     return Refusal{DiagnosticCode::kCompileLimit, "its scales are out of range", ""};
   }
   const Product p = ProductOf(context, node, factors[0]);
-  const int32_t tail = NewConstant(context, p.tail);
+  const int32_t tail = p.tail.empty() ? -1 : NewConstant(context, p.tail);
   const std::vector<int64_t> shape(output.shape.begin(), output.shape.end());
   const size_t batch_dimensions = shape.size() - 2;
   int64_t batches = 1;
@@ -238,21 +323,31 @@ LowerResult LowerBatchMatMul(LoweringContext& context, int32_t op) {
     for (size_t d = batch_dimensions; d-- > 0; batch /= shape[d]) index[d] = batch % shape[d];
     return index;
   };
-  // The operands of the next product are moved while one is computed.
+  // The operands of the next product are moved while one is computed. What sums them up waits until
+  // they are there, so then they are moved one product earlier.
   std::vector<Left> lefts;
-  std::vector<int32_t> rights;
+  std::vector<Right> rights;
+  const auto move = [&](int64_t batch) {
+    if (batch >= batches) return;
+    const std::vector<int64_t> index = index_of(batch);
+    lefts.push_back(LeftOf(context, p, BatchOf(context, node.inputs[0], index, options.adjoint_x)));
+    rights.push_back(
+        AppendRight(context, p, BatchOf(context, node.inputs[1], index, options.adjoint_y), tail));
+  };
+  const auto finish = [&](int64_t batch) -> LowerResult {
+    if (batch >= batches || !p.sums) return std::nullopt;
+    return AppendBiases(context, p, tail, rights[static_cast<size_t>(batch)]);
+  };
+  move(0);
+  if (p.sums) move(1);
+  if (LowerResult refusal = finish(0)) return refusal;
   for (int64_t batch = 0; batch < batches; ++batch) {
-    while (static_cast<int64_t>(rights.size()) < std::min(batch + 2, batches)) {
-      const std::vector<int64_t> index = index_of(static_cast<int64_t>(rights.size()));
-      lefts.push_back(
-          LeftOf(context, p, BatchOf(context, node.inputs[0], index, options.adjoint_x)));
-      rights.push_back(AppendRight(
-          context, p, BatchOf(context, node.inputs[1], index, options.adjoint_y), tail));
-    }
+    move(batch + (p.sums ? 2 : 1));
+    if (LowerResult refusal = finish(batch + 1)) return refusal;
     View target = DenseView(context.StorageOf(node.outputs[0]), {p.rows, p.columns});
     target.offset = batch * p.rows * p.columns;
-    AppendProduct(context, p, lefts[static_cast<size_t>(batch)], rights[static_cast<size_t>(batch)],
-                  target, output.zero_point());
+    AppendProduct(context, p, lefts[static_cast<size_t>(batch)],
+                  rights[static_cast<size_t>(batch)].whole, target, output.zero_point());
   }
   return std::nullopt;
 }

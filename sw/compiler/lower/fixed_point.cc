@@ -79,9 +79,11 @@ int32_t ExpOfNegative(int32_t a, int integer_bits) {
   return result;
 }
 
+int32_t OneOverOnePlus(int32_t x) { return ShiftLeft(TwoOverOnePlus(x), 1); }
+
 int32_t LogisticOf(int32_t x) {
   if (x == 0) return 1 << 30;
-  const int32_t y = ShiftLeft(TwoOverOnePlus(ExpOfNegative(x < 0 ? x : -x, 4)), 1);
+  const int32_t y = OneOverOnePlus(ExpOfNegative(x < 0 ? x : -x, 4));
   return x < 0 ? kLargest - y : y;
 }
 

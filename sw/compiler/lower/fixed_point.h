@@ -16,6 +16,8 @@ int32_t DivideByPowerOfTwo(int64_t value, int exponent);
 int32_t Scaled(int32_t value, const QuantizedMultiplier& factor);
 /// e^a in Q0.31 for a <= 0 with `integer_bits` (at most 5) bits before the point.
 int32_t ExpOfNegative(int32_t a, int integer_bits);
+/// 1 / (1 + x) in Q0.31 for x in [0, 1), Q0.31.
+int32_t OneOverOnePlus(int32_t x);
 /// 1 / (1 + e^-x) in Q0.31 and tanh(x) in Q0.31, x in Q4.27.
 int32_t LogisticOf(int32_t x);
 int32_t TanhOf(int32_t x);

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // One-input functions as look-up tables of 256 bytes, and softmax with its table of exponentials.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <functional>
 
+#include "sw/compiler/lower/dense.h"
 #include "sw/compiler/lower/elementwise.h"
 #include "sw/compiler/lower/fixed_point.h"
 #include "sw/compiler/lower/lower_operators.h"
@@ -74,6 +77,21 @@ LowerResult LowerFunction(LoweringContext& context, int32_t op, const Function& 
   AppendLookup(context, context.StorageOf(node.inputs[0]), context.StorageOf(node.outputs[0]),
                output.shape, Tabulate(input.type, output.type, function));
   return std::nullopt;
+}
+
+/// a + b - zero_point, saturated, of two storages.
+Layer ExactSum(int32_t a, int32_t b, int32_t zero_point, const std::vector<int32_t>& shape,
+               int32_t output) {
+  // Factors of one half, then of 2^-18.
+  Layer add;
+  add.opcode = Opcode::kAdd;
+  SetRows(shape, &add.geometry);
+  add.inputs = {a, b};
+  add.output = output;
+  add.a_zero_point = add.b_zero_point = add.out_zero_point = zero_point;
+  add.b_multiplier = add.out_multiplier = 1 << 30;
+  add.out_shift = -18;
+  return add;
 }
 
 /// LOGISTIC and TANH, which saturate beyond a radius: `inside` gives the result for x in Q4.27.
@@ -279,16 +297,118 @@ LowerResult LowerPrelu(LoweringContext& context, int32_t op) {
   multiply.out_multiplier = p->alpha.multiplier;
   multiply.out_shift = p->alpha.shift;
   context.lowered.layers.push_back(std::move(multiply));
-  // The sum of both is exact: factors of one half, then of 2^-18.
-  Layer add = TwoOperandLayer(Opcode::kAdd, output);
-  add.inputs = {positive, product};
-  add.output = context.StorageOf(node.outputs[0]);
-  add.a_zero_point = add.b_zero_point = out_zero;
-  add.b_multiplier = add.out_multiplier = 1 << 30;
-  add.out_shift = -18;
-  context.lowered.layers.push_back(std::move(add));
+  context.lowered.layers.push_back(
+      ExactSum(positive, product, out_zero, output.shape, context.StorageOf(node.outputs[0])));
   return std::nullopt;
 }
+
+namespace {
+
+/// e^-d for the distance d to a row's largest value, in Q0.31; 0 where TFLite leaves it out.
+std::array<uint32_t, 256> Exponentials(const SoftmaxParameters& parameters) {
+  std::array<uint32_t, 256> terms{};
+  for (int32_t distance = 0; distance < 256; ++distance) {
+    if (-distance < parameters.diff_min) continue;
+    const uint32_t shifted = static_cast<uint32_t>(-distance) << parameters.left_shift;
+    terms[static_cast<size_t>(distance)] = static_cast<uint32_t>(
+        ExpOfNegative(HighMultiply(static_cast<int32_t>(shifted), parameters.multiplier), 5));
+  }
+  return terms;
+}
+
+/// Rough cycles of SOFTMAX beside those of its elements: three passes that wait for each other.
+constexpr int64_t kSoftmaxRow = 50;
+/// Rough cycles of the commands that take its place, beside those of what they compute.
+constexpr int64_t kPairCommands = 700;
+
+/// Rows of two values: both results follow from the difference of the values.
+class PairSoftmax {
+ public:
+  PairSoftmax(LoweringContext& context, const Operator& node)
+      : context_(context),
+        input_(context.StorageOf(node.inputs[0])),
+        output_(context.StorageOf(node.outputs[0])),
+        rows_(context.tensor(node.inputs[0]).elements() / 2),
+        side_by_side_(LargestDivisor(
+            rows_,
+            std::max<int64_t>(1, std::min(context.config.simd, context.config.pe_lanes()) / 2))) {}
+
+  /// Whether that takes fewer cycles than SOFTMAX.
+  bool Pays() const {
+    const NpuConfig& config = context_.config;
+    const int64_t vector = config.post_width;
+    const int64_t vector_cycles =
+        2 * std::max<int64_t>(1, vector / std::max<int64_t>(config.lookup_ports, 1)) + 2;
+    const int64_t cycles = 2 * (rows_ / side_by_side_) + CeilDiv(2 * rows_, vector) * vector_cycles;
+    return cycles / config.pes() + kPairCommands < rows_ * kSoftmaxRow / config.pes();
+  }
+
+  /// Values x, y become max(x - y, 0) - 128 and max(y - x, 0) - 128, and the same the other way
+  /// round. By the first the larger value gets its result, by the second the smaller one; where
+  /// they are 0 a value gets what equal ones get, which the sum of both takes away once.
+  LowerResult Lower(const std::array<uint32_t, 256>& terms) {
+    const int32_t above = context_.NewStorage(2 * rows_);
+    const int32_t below = context_.NewStorage(2 * rows_);
+    if (LowerResult refusal = AppendDifferences(1, above)) return refusal;
+    if (LowerResult refusal = AppendDifferences(-1, below)) return refusal;
+    std::vector<uint8_t> larger(256), smaller(256);
+    for (size_t distance = 0; distance < 256; ++distance) {
+      // The byte of distance - 128.
+      const size_t index = distance ^ 128;
+      larger[index] = Probability(terms, distance, 0);
+      smaller[index] = Probability(terms, distance, distance);
+    }
+    const int32_t equal = static_cast<int8_t>(larger[128]);
+    const std::vector<int32_t> shape{static_cast<int32_t>(2 * rows_)};
+    const int32_t of_larger = context_.NewStorage(2 * rows_);
+    const int32_t of_smaller = context_.NewStorage(2 * rows_);
+    AppendLookup(context_, above, of_larger, shape, std::move(larger));
+    AppendLookup(context_, below, of_smaller, shape, std::move(smaller));
+    context_.lowered.layers.push_back(ExactSum(of_larger, of_smaller, equal, shape, output_));
+    return std::nullopt;
+  }
+
+ private:
+  LowerResult AppendDifferences(int16_t sign, int32_t target) {
+    Layer layer;
+    layer.inputs = {input_};
+    layer.output = target;
+    Geometry& g = layer.geometry;
+    g.in_h = g.out_h = rows_ / side_by_side_;
+    g.in_c = g.out_c = 2 * side_by_side_;
+    layer.out_zero_point = -128;
+    return AppendDense(
+        context_, std::move(layer),
+        [sign](int64_t o, int64_t, int64_t, int64_t c) -> int16_t {
+          if (o / 2 != c / 2) return 0;
+          return static_cast<int16_t>(o == c ? sign : -sign);
+        },
+        [](int64_t) {
+          return ParameterRecord{0, 1 << 30, 1};
+        });
+  }
+
+  /// The result of a value `own` below the larger one of two that are `distance` apart.
+  static uint8_t Probability(const std::array<uint32_t, 256>& terms, size_t distance, size_t own) {
+    constexpr int kSumBits = 12, kOutputBits = 8;
+    uint32_t sum = 0;
+    for (const size_t d : {size_t{0}, distance}) {
+      sum += static_cast<uint32_t>(DivideByPowerOfTwo(terms[d], kSumBits));
+    }
+    const int headroom = std::countl_zero(sum);
+    const int32_t reciprocal =
+        OneOverOnePlus(static_cast<int32_t>((sum << headroom) - (uint32_t{1} << 31)));
+    const int32_t product = HighMultiply(reciprocal, static_cast<int32_t>(terms[own]));
+    const int32_t value = DivideByPowerOfTwo(product, kSumBits - headroom + 31 - kOutputBits) - 128;
+    return static_cast<uint8_t>(std::clamp(value, -128, 127));
+  }
+
+  LoweringContext& context_;
+  int32_t input_, output_;
+  int64_t rows_, side_by_side_;
+};
+
+}  // namespace
 
 LowerResult LowerSoftmax(LoweringContext& context, int32_t op) {
   const Operator& node = context.model.operators[op];
@@ -296,6 +416,11 @@ LowerResult LowerSoftmax(LoweringContext& context, int32_t op) {
   const std::optional<SoftmaxParameters> parameters =
       ComputeSoftmaxParameters(std::get<SoftmaxOptions>(node.options).beta, input.scale());
   if (!parameters) return Refusal{DiagnosticCode::kCompileLimit, "beta or scale is too small", ""};
+  const std::array<uint32_t, 256> terms = Exponentials(*parameters);
+  if (!input.shape.empty() && input.shape.back() == 2) {
+    PairSoftmax pairs(context, node);
+    if (pairs.Pays()) return pairs.Lower(terms);
+  }
   Layer layer;
   layer.opcode = Opcode::kSoftmax;
   layer.inputs = {context.StorageOf(node.inputs[0])};
@@ -303,14 +428,7 @@ LowerResult LowerSoftmax(LoweringContext& context, int32_t op) {
   Geometry& g = layer.geometry;
   g.in_w = g.out_w = input.shape.empty() ? 1 : input.shape.back();
   g.in_h = g.out_h = input.elements() / g.in_w;
-  // e^-d for the distance d to the row's largest value, in Q0.31.
-  for (int32_t distance = 0; distance < 256; ++distance) {
-    uint32_t term = 0;
-    if (-distance >= parameters->diff_min) {
-      const uint32_t shifted = static_cast<uint32_t>(-distance) << parameters->left_shift;
-      term = static_cast<uint32_t>(
-          ExpOfNegative(HighMultiply(static_cast<int32_t>(shifted), parameters->multiplier), 5));
-    }
+  for (const uint32_t term : terms) {
     for (int byte = 0; byte < 4; ++byte) {
       layer.parameters.table.push_back(static_cast<uint8_t>(term >> 8 * byte));
     }

@@ -78,8 +78,8 @@ struct Parameters {
   bool packed = false;        ///< weights are within -8..7 and stay int4 in memory and core memory
   /// Storage that holds weights and records as core memory wants them, computed by an earlier layer
   /// (`weights` and `records` are then empty, groups == blocks): group after group, in each core
-  /// after core stored_slices * slice_rows + param_rows rows of core memory. -1: they are
-  /// constants.
+  /// after core stored_slices * slice_rows + record rows of core memory. With one record all
+  /// channels have its scale, and biases stand there only. -1: they are constants.
   int32_t storage = -1;
   /// Of `storage`: slices stand there in blocks of block_slices, of which core memory gets these in
   /// this order, some several times.
@@ -189,6 +189,9 @@ struct Layer {
 
   /// Copies: the boxes in order; together they write every byte of the output.
   std::vector<CopyBox> boxes;
+  /// Storages that stay where they are until it is done though it does not use them: commands
+  /// before it do, and are to run beside it.
+  std::vector<int32_t> held;
 
   /// Whether the layer rearranges bytes, by any LOADs and STOREs, and no PE computes.
   bool copies() const { return opcode == Opcode::kLoad; }

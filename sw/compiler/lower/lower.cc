@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "sw/compiler/lower/additions.h"
+#include "sw/compiler/lower/interleave_batches.h"
 #include "sw/compiler/lower/lower_operators.h"
 #include "sw/compiler/lower/merge_copies.h"
 #include "sw/model/operators/rules.h"
@@ -169,6 +170,7 @@ void FindLifetimes(LoweredModel* lowered) {
       storage.last_layer = layer;
     };
     for (int32_t input : lowered->layers[i].inputs) use(input);
+    for (int32_t held : lowered->layers[i].held) use(held);
     if (lowered->layers[i].parameters.storage >= 0) use(lowered->layers[i].parameters.storage);
     use(lowered->layers[i].output);
   }
@@ -178,6 +180,7 @@ void FindLifetimes(LoweredModel* lowered) {
 /// biases only, less than half of the bytes to load.
 bool HasCommonScale(const Layer& layer, int64_t pe_lanes) {
   const Parameters& parameters = layer.parameters;
+  if (parameters.storage >= 0) return !parameters.records.empty();
   if (parameters.shared || parameters.records.empty() || layer.thresholds != 0 || layer.affine) {
     return false;
   }
@@ -235,6 +238,7 @@ Result<LoweredModel> Lower(const Model& model, const NpuConfig& config,
   if (!options.keep_tensors) {
     MergeCopies(&lowered);
     RemoveUnused(&lowered);
+    InterleaveBatches(&lowered);
   }
   FindLifetimes(&lowered);
   return lowered;

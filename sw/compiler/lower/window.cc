@@ -273,6 +273,22 @@ bool ChooseSum(const NpuConfig& config, Layer* layer) {
 
 /// A window of a maximum pool may take this part of PE memory; a larger one is taken by axes.
 constexpr int64_t kWindowShare = 4;
+/// What must be saved by axes: they take a command more, and what stands between them takes room.
+constexpr int64_t kAxesCommand = 100;
+constexpr double kAxesWorth = 0.8;
+
+/// Whether a maximum pool is taken by axes: where it must, or where one vector at a time is fetched
+/// fewer times.
+bool ByAxes(const NpuConfig& config, const Layer& layer) {
+  const Geometry& g = layer.geometry;
+  if (g.kernel_h == 1 || g.kernel_w == 1) return false;
+  const int64_t taps = g.kernel_h * g.kernel_w;
+  if (taps * layer.group_channels * kWindowShare > config.pe_memory_bytes) return true;
+  const int64_t lines = g.images * layer.groups * g.out_w;
+  const int64_t whole = lines * g.out_h * taps / config.pes();
+  const int64_t axes = lines * (g.in_h * g.kernel_w + g.out_h * g.kernel_h) / config.pes();
+  return static_cast<double>(axes + kAxesCommand) < kAxesWorth * static_cast<double>(whole);
+}
 
 /// The largest of each row of a window, then the largest of these.
 void AppendPoolByAxes(LoweringContext& context, Layer layer) {
@@ -312,9 +328,7 @@ LowerResult LowerMaxPool2d(LoweringContext& context, int32_t op) {
   layer.groups = CeilDiv(g.out_c, layer.group_channels);
   layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
   const bool bits = context.tensor(node.inputs[0]).type == TensorType::kBits;
-  if (!bits && g.kernel_h > 1 && g.kernel_w > 1 &&
-      g.kernel_h * g.kernel_w * layer.group_channels * kWindowShare >
-          context.config.pe_memory_bytes) {
+  if (!bits && ByAxes(context.config, layer)) {
     AppendPoolByAxes(context, std::move(layer));
     return std::nullopt;
   }
@@ -522,9 +536,7 @@ LowerResult LowerExtremes(LoweringContext& context, int32_t op, bool minimum) {
   layer.group_channels = std::min<int64_t>(context.config.post_width, g.out_c);
   layer.groups = CeilDiv(g.out_c, layer.group_channels);
   layer.window = {false, g.kernel_h, g.kernel_w, g.kernel_w};
-  if (g.kernel_h > 1 && g.kernel_w > 1 &&
-      g.kernel_h * g.kernel_w * layer.group_channels * kWindowShare >
-          context.config.pe_memory_bytes) {
+  if (ByAxes(context.config, layer)) {
     AppendPoolByAxes(context, std::move(layer));
     return std::nullopt;
   }

@@ -343,7 +343,10 @@ double Planner::GroupCycles(size_t number, const TilePlan& tile) const {
   constexpr double kSharedBusWeight = 0.25;
   const LayerGroup& group = plan_.groups[number];
   const double tiles = static_cast<double>(CeilDiv(MostRows(group), tile.rows));
-  double cycles = tiles * kCommandCycles * (group.last - group.first + 1);
+  double cycles = 0;
+  for (int32_t l = group.first; l <= group.last; ++l) {
+    cycles += tiles * (kCommandCycles + TableCycles(lowered_.layers[l], config_));
+  }
   int64_t rows = tile.rows;
   for (int32_t l = group.last; l >= group.first; --l) {
     double share = 1;
@@ -569,8 +572,13 @@ std::optional<TilePlan> Planner::LargestTile(size_t number) const {
   if (layer.geometry.images == 1 && !layer.copies()) {
     if (std::optional<TilePlan> whole = try_rows(all, 1)) {
       // Everything fits at once; in several tiles, transfers run beside the work of others.
+      double tables = 0;
+      for (int32_t l = group.first; l <= group.last; ++l) {
+        tables += TableCycles(lowered_.layers[l], config_);
+      }
       int64_t tiles = std::clamp<int64_t>(
-          static_cast<int64_t>(std::sqrt(TransferCycles(group) / kCommandCycles)), 1, all);
+          static_cast<int64_t>(std::sqrt(TransferCycles(group) / (kCommandCycles + tables))), 1,
+          all);
       std::optional<TilePlan> best = tiles > 1 ? try_rows(CeilDiv(all, tiles), 2) : std::nullopt;
       if (!best) return whole;
       if (RepeatedParameterCycles(group, static_cast<double>(tiles)) == 0) return best;

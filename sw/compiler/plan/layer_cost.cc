@@ -61,6 +61,11 @@ double LayerCycles(const Layer& layer, const NpuConfig& config) {
   }
 }
 
+double TableCycles(const Layer& layer, const NpuConfig& config) {
+  if (layer.opcode != Opcode::kLookup) return 0;
+  return kCalibration.lookup_table + static_cast<double>(CeilDiv(256, config.core_row_bytes()));
+}
+
 double ShareCycles(const Layer& layer, const NpuConfig& config, Split split) {
   const int64_t pes = config.pes();
   const int64_t rows = layer.geometry.images * layer.geometry.out_h;

@@ -18,6 +18,9 @@ inline constexpr double kCommandCycles = 40;
 /// Cycles that one PE would need for a layer.
 double LayerCycles(const Layer& layer, const NpuConfig& config);
 
+/// Cycles in which each command of a layer takes its table out of core memory, before all else.
+double TableCycles(const Layer& layer, const NpuConfig& config);
+
 /// Cycles of the busiest PE when all share the layer.
 double ShareCycles(const Layer& layer, const NpuConfig& config, Split split);
 
