@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 npugen_bench(NAME pe TOP npu_pe TEST pe_test.cc LIBRARIES npugen_functional npugen_stream npugen_numerics npugen_arch
   RTL npu_affine.sv npu_argmax.sv npu_bank_map.sv npu_bit_operands.sv npu_value_fetch.sv npu_command_queue.sv npu_core.sv npu_dot_tile.sv npu_drain.sv
-      npu_fetch_ahead.sv npu_fetch_field.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv npu_fetch_walker.sv npu_fifo.sv npu_float_results.sv npu_float_round.sv npu_float_sums.sv npu_fp32_add.sv npu_fp32_divide.sv npu_fp32_multiply.sv npu_vector.sv npu_vector_array.sv npu_vector_issue.sv npu_vector_entries.sv npu_vector_lane.sv npu_vector_load.sv npu_vector_step.sv npu_vector_finish.sv npu_vector_store.sv npu_vector_value.sv npu_leading_zeros.sv npu_lookup.sv npu_matrix_unit.sv npu_operand_path.sv npu_operands.sv
+      npu_fetch_ahead.sv npu_fetch_field.sv npu_fetch_loops.sv npu_fetch_places.sv npu_fetch_queue.sv npu_fetch_walker.sv npu_fifo.sv npu_float_results.sv npu_float_round.sv npu_float_sums.sv npu_fp32_add.sv npu_fp32_divide.sv npu_fp32_multiply.sv npu_vector.sv npu_vector_array.sv npu_vector_issue.sv npu_vector_entries.sv npu_vector_lane.sv npu_vector_load.sv npu_vector_parts.sv npu_vector_step.sv npu_vector_finish.sv npu_vector_store.sv npu_vector_value.sv npu_leading_zeros.sv npu_lookup.sv npu_matrix_unit.sv npu_operand_path.sv npu_operands.sv
       npu_output_walker.sv npu_pe.sv npu_pe_control.sv npu_pe_memory.sv npu_pool_bits.sv npu_position_walker.sv
       npu_postprocess.sv npu_ram_1r1w.sv npu_ram_1rw.sv npu_ram_fifo.sv npu_read_network.sv npu_requantize.sv npu_result_chunk.sv
       npu_residual.sv npu_results.sv npu_row_port.sv npu_row_writer.sv npu_sequencer.sv npu_slice_walker.sv npu_softmax.sv npu_sum_stages.sv

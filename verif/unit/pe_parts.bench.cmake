@@ -20,7 +20,7 @@ npugen_bench(NAME vector_buffer TOP npu_vector_buffer TEST vector_buffer_test.cc
   VARIANTS p16:PostWidth=16,WordBytes=16 p4:PostWidth=4,WordBytes=8 p1:PostWidth=1,WordBytes=4)
 npugen_bench(NAME vector_units TOP npu_vector_units TEST vector_units_test.cc LIBRARIES npugen_arch
   RTL npu_ram_1r1w.sv npu_fifo.sv npu_lookup.sv npu_softmax.sv npu_argmax.sv npu_leading_zeros.sv npu_fp32_multiply.sv npu_fp32_add.sv npu_fp32_divide.sv
-      npu_float_round.sv npu_vector_value.sv npu_vector_step.sv npu_vector_finish.sv npu_vector_lane.sv npu_vector_array.sv npu_vector_issue.sv npu_vector_entries.sv npu_vector_load.sv
+      npu_float_round.sv npu_vector_value.sv npu_vector_step.sv npu_vector_finish.sv npu_vector_lane.sv npu_vector_array.sv npu_vector_issue.sv npu_vector_entries.sv npu_ram_fifo.sv npu_vector_load.sv npu_vector_parts.sv
       npu_vector_store.sv npu_vector.sv npu_vector_units.sv
   SYNTHESIS_RTL npu_booth.sv npu_full_adder.sv
   PRINTED npu_significand_product.sv PRINTED_SIZE WordBytes
