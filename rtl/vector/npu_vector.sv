@@ -67,8 +67,8 @@ module npu_vector #(
   logic [4:0] streams_q;                 // of the pass
   logic [1:0] first_only_q;
   logic       asked_q;                   // npu_vector_parts does not know of the pass yet
-  logic [5:0] passes_q;                  // of this group so far
-  logic [5:0] all_passes_q;              // of the group before; 0: there was none
+  logic [6:0] passes_q;                  // of this group so far, up to 64
+  logic [6:0] all_passes_q;              // of the group before; 0: there was none
   logic [1:0] stores_q;                  // d and e of the part are still to be stored
 
   wire        entry_valid, entry_ends, entry_take, operation_take;
@@ -211,7 +211,7 @@ module npu_vector #(
     if (pass_found) begin
       streams_q    <= entry[8:4];
       first_only_q <= entry[10:9];
-      passes_q     <= passes_q + 6'd1;
+      passes_q     <= passes_q + 7'd1;
     end
     if (group_next) begin
       passes_q     <= '0;
@@ -243,7 +243,7 @@ module npu_vector #(
     .clk_i,
     .rst_ni,
     .clear_i,
-    .group_begin_i   (part_take && part_first && passes_q == 6'd1),
+    .group_begin_i   (part_take && part_first && passes_q == 7'd1),
     .pass_begin_i    (part_take && part_first),
     .part_begin_i    (part_take),
     .loaded_i        (streams_q[2:0]),

@@ -388,6 +388,22 @@ TEST_F(VectorUnit, DividesInPassAfterPass) {
   EXPECT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory);
 }
 
+// As many passes as there are entries, over several groups of rows.
+TEST_F(VectorUnit, RunsAsManyPassesAsThereAreEntries) {
+  for (const size_t passes : {1u, 2u, 63u, 64u}) {
+    VectorCommand command;
+    command.rows = 40;
+    command.elements = 3;
+    command.streams[0] = {0, 12, 4};
+    command.streams[3] = {512, 12, 4};
+    std::fill(program_.begin(), program_.end(), kEnd);
+    std::fill_n(program_.begin(), passes, kPass | 0x90);
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    EXPECT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory) << passes;
+  }
+}
+
 // e^(x - largest) / sum over rows, as attention and losses need it.
 TEST_F(VectorUnit, MakesSoftmaxes) {
   using Source = VectorSource;
