@@ -388,6 +388,50 @@ TEST_F(VectorUnit, DividesInPassAfterPass) {
   EXPECT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory);
 }
 
+// Reductions one behind the other, of all operands, a few or one element, which a pass after them
+// stores; operations between them now and then.
+TEST_F(VectorUnit, ReducesInAnyOrder) {
+  using Source = VectorSource;
+  for (int i = 0; i < 600 && !HasFailure(); ++i) {
+    VectorCommand command = RandomCommand();
+    for (size_t s = 3; s < 5; ++s) command.streams[s].format = kFormatFp32;
+    command.streams[3].base = 3 * kMemory / 6;
+    command.streams[3].step = command.streams[4].step = 4 * command.elements;
+    command.streams[4].base = 4 * kMemory / 6;
+    if (command.rows * command.streams[3].step > static_cast<int64_t>(kMemory) / 6) continue;
+    VectorProgram program;
+    const int passes = Uniform(1, 3);
+    for (int pass = 0; pass < passes; ++pass) {
+      program.Pass(pass > 0 && random_() % 3 == 0 ? 0 : VectorProgram::kA | VectorProgram::kB);
+      const int reductions = Uniform(1, 4);
+      for (int r = 0; r < reductions; ++r) {
+        const auto scalar = static_cast<uint32_t>(random_() % 2);
+        const Source x = random_() % 4 == 0 ? Source::Constant() : Source::Register(random_() % 2);
+        if (random_() % 2 == 0) {
+          program.Largest(scalar, x);
+        } else {
+          program.Sum(scalar, x, random_() % 2 == 0 ? Source::Register(1) : Source::Constant());
+        }
+        if (random_() % 4 == 0) program.Multiply(0, Source::Register(0), Source::Register(1));
+      }
+      // Of all elements, or of first ones.
+      program.Pass(VectorProgram::kD | VectorProgram::kE |
+                   (random_() % 2 == 0 ? VectorProgram::kFirstOfD | VectorProgram::kFirstOfE : 0));
+      program.Multiply(0, Source::Constant(), Source::Scalar(0));
+      program.Multiply(1, Source::Constant(), Source::Scalar(1));
+      if (random_() % 2 == 0) program.Sum(2, Source::Register(0)).Sum(0, Source::Constant());
+    }
+    program.Pass(VectorProgram::kD | VectorProgram::kE);
+    program.Multiply(0, Source::Constant(), Source::Scalar(2));
+    program.Multiply(1, Source::Constant(), Source::Scalar(0));
+    Load(program);
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    ASSERT_TRUE(Hardware(command, memory, Uniform(2, 8)).memory == Model(command, memory).memory)
+        << i << ": " << Describe(command, program_);
+  }
+}
+
 // As many passes as there are entries, over several groups of rows.
 TEST_F(VectorUnit, RunsAsManyPassesAsThereAreEntries) {
   for (const size_t passes : {1u, 2u, 63u, 64u}) {
