@@ -432,6 +432,33 @@ TEST_F(VectorUnit, ReducesInAnyOrder) {
   }
 }
 
+// Rows that share parts, of which the last one has fewer strips: its reductions come sooner behind
+// those of the part before.
+TEST_F(VectorUnit, ReducesShorterLastParts) {
+  using Source = VectorSource;
+  for (int i = 0; i < 60 && !HasFailure(); ++i) {
+    VectorCommand command;
+    command.rows = Uniform(int64_t{2}, kLanes);
+    command.elements = Uniform(16 * kLanes + 1, 18 * kLanes);
+    command.streams[0] = {0, Uniform(0, 9), 0};  // rows of int8 that overlap
+    command.streams[3] = {static_cast<int64_t>(kMemory) / 2, 4, 4};
+    command.streams[4] = {static_cast<int64_t>(kMemory) / 2 + 256, 4, 4};
+    VectorProgram program;
+    program.Pass(VectorProgram::kA);
+    if (i % 3 != 0) program.Largest(0, Source::Register(0));
+    if (i % 3 != 1) program.Sum(1, Source::Register(0));
+    program.Pass(VectorProgram::kD | VectorProgram::kE | VectorProgram::kFirstOfD |
+                 VectorProgram::kFirstOfE);
+    program.Multiply(0, Source::Constant(), Source::Scalar(0));
+    program.Multiply(1, Source::Constant(), Source::Scalar(1));
+    Load(program);
+    std::vector<uint8_t> memory;
+    Fill(&memory);
+    ASSERT_TRUE(Hardware(command, memory, 8).memory == Model(command, memory).memory)
+        << i << ": " << Describe(command, program_);
+  }
+}
+
 // As many passes as there are entries, over several groups of rows.
 TEST_F(VectorUnit, RunsAsManyPassesAsThereAreEntries) {
   for (const size_t passes : {1u, 2u, 63u, 64u}) {
